@@ -1,0 +1,58 @@
+/* Source texts and places in them: files, standard input, --net-rule arguments. A span is bytes; line
+ * and column are computed when something is printed. */
+#pragma once
+#include "arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+
+enum source_kind { SOURCE_FILE, SOURCE_ARG, SOURCE_FLAG };
+
+struct source {
+	enum source_kind kind;
+	const char *name; /* as the user wrote it: "agent.msb", "arg:1", "<stdin>", "--net" */
+	const char *text; /* NUL-terminated; holds no other NUL once loaded */
+	size_t len;
+	bool quotable;    /* false: diagnostics show no line of it (a file outside the allowed tree) */
+};
+
+struct sources {
+	struct arena *arena;
+	struct source **items;
+	size_t count, cap;
+};
+
+/* Half-open byte range. source indexes sources; SPAN_NONE marks what has no place. */
+struct span {
+	uint32_t source;
+	uint32_t start, end;
+};
+#define SPAN_NO_SOURCE UINT32_MAX
+#define SPAN_NONE ((struct span){ SPAN_NO_SOURCE, 0, 0 })
+
+struct sources *sources_new(struct arena *);
+/* text is copied; returns the source's index */
+uint32_t sources_add(struct sources *, enum source_kind, const char *name, const char *text, size_t len);
+const struct source *sources_get(const struct sources *, uint32_t index);
+
+/* Reads a file for the command line: "-" is standard input under the name `stdin_name` or "<stdin>".
+ * At most 16 MiB, regular files and standard input only. 0, or -errno with nothing added. */
+int sources_load(struct sources *, const char *path, const char *stdin_name, uint32_t *out);
+/* An include: `path` relative to the directory of the top file, opened with RESOLVE_BENEATH and
+ * RESOLVE_NO_MAGICLINKS under `root_dir`; at most 1 MiB, regular files only. -EXDEV for an escape. */
+int sources_load_include(struct sources *, const char *root_dir, const char *path, const char *shown_name,
+			 uint32_t *out);
+
+struct place {
+	const char *file; /* source's name; NULL for SPAN_NONE */
+	uint32_t line, column;         /* from 1; characters, a tab counts one */
+	uint32_t end_line, end_column; /* one past the last character */
+};
+struct place span_place(const struct sources *, struct span);
+/* "agent.msb:7:1", "arg:1:18", "-" without a place */
+const char *span_format(struct arena *, const struct sources *, struct span);
+/* "agent.msb:7", "arg:1", "--net": what a comment in a ruleset holds; "-" without a place */
+const char *span_format_line(struct arena *, const struct sources *, struct span);
+/* the bytes of a span, copied */
+const char *span_text(struct arena *, const struct sources *, struct span);
