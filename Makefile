@@ -1,0 +1,114 @@
+# The whole build: two libraries, thin programs on them, tests. `make V=1` shows the commands.
+VERSION  := 0.1.0
+BUILD    ?= build
+CC       ?= gcc
+PREFIX   ?= /usr/local
+Q        := $(if $(V),,@)
+
+COMPILER_PKGS := jansson yaml-0.1 libidn2 libpsl
+RUNTIME_PKGS  := libnftnl libmnl ldns libseccomp libcap-ng
+PKGS          := $(COMPILER_PKGS) $(RUNTIME_PKGS)
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers
+HARDEN   ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
+CFLAGS   ?= -g
+override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Icompiler -I$(BUILD)/grammar $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+override CFLAGS   += -std=gnu17 $(WARN) $(HARDEN) $(SAN)
+override LDFLAGS  += $(HARDEN_LD) $(SAN)
+COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null)
+RUNTIME_LIBS  := $(shell pkg-config --libs $(RUNTIME_PKGS) 2>/dev/null)
+
+# compiler/cmd_*.c and main.c are msb-policyc, the rest of compiler/ is the library; likewise runtime/
+GRAMMAR_SRC  := $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.lex.c
+COMPILER_SRC := $(filter-out compiler/main.c compiler/cmd_%.c,$(wildcard compiler/*.c))
+POLICYC_SRC  := $(filter compiler/main.c compiler/cmd_%.c,$(wildcard compiler/*.c))
+RUNTIME_SRC  := $(filter-out runtime/main.c,$(wildcard runtime/*.c))
+UNIT_SRC     := $(wildcard tests/unit/*.c)
+E2E_TOOLS    := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))
+FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/%,%,$(1)))
+LIBPOLICY  := $(BUILD)/libmsbpolicy.a
+LIBRUNTIME := $(BUILD)/libmsbruntime.a
+PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
+
+.PHONY: all deps check demo bench san fuzz tidy format install guest tools golden-update clean
+.DELETE_ON_ERROR:
+all: $(PROGRAMS)
+tools: $(E2E_TOOLS)
+
+$(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
+	@mkdir -p $(@D)
+	$(Q)bison -Wall -Werror -o $(BUILD)/grammar/msb.tab.c --header=$(BUILD)/grammar/msb.tab.h $<
+$(BUILD)/grammar/msb.lex.c $(BUILD)/grammar/msb.lex.h &: grammar/msb.l
+	@mkdir -p $(@D)
+	$(Q)flex -o $(BUILD)/grammar/msb.lex.c --header-file=$(BUILD)/grammar/msb.lex.h $<
+$(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC)): | $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
+
+$(BUILD)/obj/grammar/%.o: $(BUILD)/grammar/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -MMD -MP -c -o $@ $<
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIBPOLICY): $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(LIBRUNTIME): $(call obj,$(RUNTIME_SRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/msb-policyc: $(call obj,$(POLICYC_SRC)) $(LIBPOLICY)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(COMPILER_LIBS)
+$(BUILD)/msb-run: $(call obj,runtime/main.c) $(LIBRUNTIME) $(LIBPOLICY)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+$(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBRUNTIME) $(LIBPOLICY)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS) -lcriterion
+$(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(LIBRUNTIME) $(LIBPOLICY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+
+deps:
+	$(Q)./deps.sh
+guest: deps
+	$(Q)runtime/guest/build.sh $(BUILD)/guest
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all guest tools
+	$(Q)tests/demo.sh $(BUILD)
+check: deps
+	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
+	$(Q)tests/run $(BUILD)
+golden-update: all
+	$(Q)tests/golden/run.sh --update $(BUILD)
+
+# The same tests under the sanitizers: goldens, vectors and unit tests
+SAN_FLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all
+san: deps
+	$(Q)$(MAKE) --no-print-directory BUILD=build/san SAN="$(SAN_FLAGS)" HARDEN=-O1 HARDEN_LD= all build/san/unit
+	$(Q)tests/run --pure build/san
+# libFuzzer; FUZZ_SECONDS for each fuzzer
+FUZZ_SECONDS ?= 60
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzzing CC=clang SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
+		HARDEN=-O1 HARDEN_LD= fuzzers
+	$(Q)tests/fuzz/run.sh build/fuzzing $(FUZZ_SECONDS)
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBRUNTIME) $(LIBPOLICY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)tests/bench/run.sh $(BUILD)
+tidy: $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
+	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/main.c -- $(CPPFLAGS) -std=gnu17
+format:
+	$(Q)clang-format -i $(wildcard compiler/*.[ch] runtime/*.[ch] tests/*/*.[ch])
+install: all
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard docs/*.1)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/policies $(wildcard policies/*.msb)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/guest $(wildcard $(BUILD)/guest/*)
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,7 @@
+/* Backends: each a pure function from policy or IR to text in the arena. */
+#pragma once
+#include "lower.h"
+
+const char *emit_nft(struct arena *, const struct policy *, const struct ruleset *, const struct lower_options *);
+const char *emit_dns(struct arena *, const struct policy *);
+const char *emit_json(struct arena *, const struct policy *); /* microsandbox's own policy shape */

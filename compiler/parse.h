@@ -1,0 +1,11 @@
+/* From source text to AST, by the one grammar (grammar/msb.y). Recovers per statement; syntax errors go
+ * to diags. Results belong to diags' arena. */
+#pragma once
+#include "ast.h"
+#include "diag.h"
+
+struct ast_file *parse_policy(struct diags *, uint32_t source);             /* a whole file */
+struct ast_file *parse_rule_list(struct diags *, uint32_t source);          /* --net-rule: commas split, blanks trim */
+struct ast_rule *parse_rule_token(struct diags *, uint32_t source);         /* one token, as is */
+struct ast_flow *parse_flow(struct diags *, uint32_t source);               /* FLOW [resolve=…] [sni=…] */
+const char *ast_format(struct arena *, const struct sources *, const struct ast_file *); /* --emit ast */
