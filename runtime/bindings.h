@@ -1,0 +1,29 @@
+/* What this sandbox has resolved: name and family to addresses, until a time. Pure: the caller says what
+ * time it is and carries the changes into the kernel's sets. Bounded in names, addresses and time. */
+#pragma once
+#include "eval.h"
+
+#define BINDINGS_MAX_ADDRS 64           /* an answer */
+#define BINDINGS_MAX_NAMES 4096         /* a sandbox */
+#define BINDINGS_MAX_TTL_MS (86400u * 1000)
+
+struct bindings;
+struct bindings *bindings_new(const struct policy *);
+void bindings_free(struct bindings *);
+
+/* A change of one kernel set. set is owned by the bindings. */
+struct bindings_change {
+	const char *set;
+	struct addr addr;
+	uint64_t timeout_ms; /* remaining; of an addition */
+	bool remove;
+};
+
+/* Replaces what `name` (canonical) is bound to in `family`; count 0 removes it. now_ms is monotonic. The
+ * changes to make, in order, go to *changes (owned by the bindings until the next call). 0, or -ENOSPC with
+ * nothing changed where the sandbox's bound is reached. */
+int bindings_set(struct bindings *, const char *name, enum addr_family family, const struct addr *addrs,
+		 size_t count, uint64_t ttl_ms, uint64_t now_ms, const struct bindings_change **changes,
+		 size_t *change_count);
+/* As the evaluator wants them, at that time */
+struct eval_bindings bindings_view(struct bindings *, uint64_t now_ms);

@@ -1,0 +1,18 @@
+/* What one `msb-run` was asked to do. Filled by main from argv, read by everybody, changed by nobody. */
+#pragma once
+#include "options.h"
+
+enum vmm_kind { VMM_QEMU, VMM_NONE };
+enum accel_kind { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+
+struct run_config {
+	const struct policy *policy; /* resolved, without errors */
+	const char *name;            /* [a-z0-9-]{1,32}; never NULL, made up where not given */
+	uint32_t memory_mib, cpus;
+	const char *kernel, *initrd, *rootfs; /* NULL: the embedded default guest */
+	enum accel_kind accel;
+	enum vmm_kind vmm;
+	const char *events; /* file, or NULL */
+	bool quiet, silent_deny, cap_net_admin;
+	char **command;     /* NULL-terminated; NULL: a shell */
+};

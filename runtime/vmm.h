@@ -1,0 +1,28 @@
+/* What runs the guest's command: QEMU, or the host's own kernel. Both are started last, by the supervisor,
+ * inside the VM's pid and network namespaces, and die with them. */
+#pragma once
+#include "address.h"
+#include "config.h"
+
+#include <sys/types.h>
+
+struct vmm_start {
+	const struct run_config *config;
+	struct addr_gateway gateway;
+	struct addr guest4, guest6; /* meaningful where the gateway has the family */
+	uint8_t mac[6];
+	int tap_fd; /* QEMU: the tap, opened without IFF_VNET_HDR; -1 for VMM_NONE */
+	int front_stdin, front_stdout, front_stderr; /* what msb-run was given */
+};
+
+struct vmm {
+	pid_t pid;
+	int pidfd;
+	int status_fd; /* where the guest's init reports the command's wait status; -1 where pid's own is it */
+};
+
+/* 0 or -errno, with a line on standard error that says what to do. On failure nothing runs. */
+int vmm_qemu_start(const struct vmm_start *, struct vmm *out);
+int vmm_none_start(const struct vmm_start *, struct vmm *out);
+/* Once pidfd is readable: the command's exit status, 128+N for a signal, 125 where the guest ended without saying. */
+int vmm_finish(struct vmm *);
