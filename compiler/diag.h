@@ -29,7 +29,8 @@ struct diags {
 	struct sources *sources;
 	struct { struct diag *items; size_t count, cap; } list;
 	size_t errors, warnings, notes;
-	size_t limit; /* findings kept; more are counted only (default 100) */
+	size_t limit; /* findings kept; more are counted only (default 100). Set before the first is added */
+	struct diag spare; /* takes what is past the limit */
 };
 
 struct diags *diags_new(struct arena *, struct sources *);
@@ -47,6 +48,18 @@ bool color_wanted(enum color_when, FILE *out);
 
 /* gcc's form with the line and carets; every byte of the source escaped for a terminal */
 void diags_print_text(const struct diags *, FILE *, bool color);
+/* One JSON document, {"version":1,"findings":[…]}: the schema is docs/findings.schema.json */
+void diags_print_json(const struct diags *, FILE *);
+/* SARIF 2.1.0, one run */
+void diags_print_sarif(const struct diags *, FILE *);
+/* GitHub's workflow commands, a line a finding */
+void diags_print_github(const struct diags *, FILE *);
+/* "1 error, 2 warnings", "3 errors"; "no findings" without any */
+const char *diags_counts(const struct diags *);
+/* "error", "warning", "note" */
+const char *diag_level_name(enum diag_level);
+/* The findings kept, in the order of their places; diags->list.count pointers in the arena */
+const struct diag **diags_sorted(const struct diags *);
 
 /* The closest of `words` (NULL-terminated, in the order ties are won) to `word`: Levenshtein distance
  * over characters, at most 2; NULL where none is close. */
