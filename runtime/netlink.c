@@ -1,6 +1,7 @@
 /* Netlink sockets and nf_tables transactions: what netlink.h says, on libmnl's message functions. */
 #include "netlink.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
