@@ -3,7 +3,8 @@
 #pragma once
 #include "policy.h"
 
-enum eval_decider { EVAL_RULE, EVAL_DEFAULT, EVAL_FLOOR, EVAL_REFUSED };
+/* EVAL_REBIND: rebind protection held the answer of a lookup back (eval_flow() only) */
+enum eval_decider { EVAL_RULE, EVAL_DEFAULT, EVAL_FLOOR, EVAL_REFUSED, EVAL_REBIND };
 
 struct eval_verdict {
 	enum policy_action action;
@@ -54,18 +55,37 @@ enum eval_route eval_dns_route(const struct eval_context *, struct addr resolver
 /* Rebind protection on one address of an answer. */
 enum eval_answer { EVAL_ANSWER_NOT_RESERVED, EVAL_ANSWER_EXCEPTED, EVAL_ANSWER_RESERVED };
 enum eval_answer eval_answer(const struct eval_context *, struct addr);
+/* The rule (index from 0) that makes a reserved address acceptable; false where none does. */
+bool eval_answer_exception(const struct eval_context *, struct addr, size_t *rule);
 bool eval_answer_passes(const struct eval_context *, struct addr); /* true too where protection is off */
 
-/* A whole flow expression: a flow to a name is looked up, then connected by each address it was given. */
+/* A whole flow expression. A flow to a name is looked up, then connected to the addresses it was given, in
+ * their order, until one lets it through; without a resolve= of its own the name stands for one public
+ * address that no rule names (the gateway, for the host alias). The flow's resolve= takes the place of the
+ * context's bindings. */
 struct eval_result {
 	struct eval_verdict verdict;
-	struct eval_verdict lookup; /* to_name only */
+	struct eval_verdict lookup; /* egress to a name only */
 	bool has_lookup;
-	bool answer_blocked;        /* the address did not pass rebind protection */
-	struct addr addr;           /* the address connected to, to_name only */
+	bool answer_blocked;        /* an address did not pass rebind protection: NXDOMAIN */
+	bool no_address;            /* the lookup passed and gave nothing to connect to */
+	bool has_addr, made_up;     /* made_up: addr came from eval_unnamed_public() */
+	struct addr addr;           /* the address connected to, blocked, or asked about */
+	enum eval_answer answer;    /* FLOW_ANSWER only */
 };
 struct eval_result eval_flow(const struct eval_context *, const struct flow *);
 /* A public address of that family that no rule of the policy names by CIDR: 93.184.216.34 or the next free one. */
 struct addr eval_unnamed_public(const struct policy *, enum addr_family);
 
+/* The steps of the walk, for whoever tells why: a rule decides a connection when its direction fits and all
+ * three of these do. */
+bool eval_rule_matches_proto(const struct policy_rule *, enum policy_proto);
+bool eval_rule_matches_port(const struct policy_rule *, bool has_port, uint16_t port);
 bool eval_rule_matches_target(const struct eval_context *, const struct policy_rule *, const struct eval_connection *);
+bool eval_rule_matches_query(const struct policy_rule *, const char *name, enum flow_transport);
+/* A domain or suffix target and a name, in any case, one trailing dot ignored */
+bool eval_target_takes_name(const struct policy_target *, const char *name);
+/* An address target (any, group, CIDR) and an address, unmapped; the action decides about carried IPv4 */
+bool eval_target_takes_addr(const struct eval_context *, enum policy_action, const struct policy_target *, struct addr);
+/* Ports that are refused whatever the rules say */
+bool eval_port_refused(const struct eval_connection *);
