@@ -23,4 +23,6 @@ bool name_equal(const char *a, const char *b);           /* both canonical */
 bool name_has_suffix(const char *name, const char *suffix); /* equal, or below it on a label boundary */
 /* Looks like an address without being one: last label all digits or 0x…  */
 bool name_looks_like_address(const char *text);
+/* Anybody may register below it: libpsl's list, ICANN and private parts; `name` is canonical */
+bool name_is_public_suffix(const char *name);
 #define NAME_HOST_ALIAS "host.microsandbox.internal"
