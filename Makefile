@@ -26,6 +26,8 @@ POLICYC_SRC  := $(filter compiler/main.c compiler/cmd_%.c,$(wildcard compiler/*.
 RUNTIME_SRC  := $(filter-out runtime/main.c,$(wildcard runtime/*.c))
 UNIT_SRC     := $(wildcard tests/unit/*.c)
 E2E_TOOLS    := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))
+# these use the standard library alone and are static, so that they run in the guest too
+STATIC_TOOLS := $(BUILD)/e2e/echo $(BUILD)/e2e/probe
 FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/%,%,$(1)))
@@ -66,6 +68,9 @@ $(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBRUNTIME) $(LIBPOLICY)
 $(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+$(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<
 
 deps:
 	$(Q)./deps.sh
