@@ -28,6 +28,8 @@ extern const struct option policy_long_options[];
 /* true where `value` was one of ours and was taken */
 bool options_take(struct policy_options *, int value, const char *optarg);
 
+/* The id of the error that says a file could not be read: the system failed, not the policy */
+#define OPTIONS_UNREADABLE "unreadable"
 /* Parses, resolves, checks. Never NULL; with errors in `diags` the policy must not be used.
  * `file` may be NULL. Findings of every kind of input end up in the same queue. */
 struct policy *options_resolve(const struct policy_options *, const char *file, struct diags *);
