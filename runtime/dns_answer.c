@@ -214,7 +214,7 @@ static void keep_bound(ldns_rr_list *answer, const struct dns_addresses *address
 	for (size_t i = 0; i < count; i++) {
 		ldns_rr *rr = ldns_rr_list_rr(answer, i);
 		struct addr addr;
-		if (rr_address(rr, &addr) && (!addresses_have(addresses, addr)) {
+		if (rr_address(rr, &addr) && !addresses_have(addresses, addr)) {
 			ldns_rr_free(rr);
 			continue;
 		}
