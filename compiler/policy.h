@@ -135,7 +135,7 @@ struct policy {
 	const char *name; /* the top file as the user named it; "command line" without one */
 	struct policy_default egress, ingress;
 	struct { struct policy_rule *items; size_t count, cap; } rules;
-	struct { struct policy_group *items; size_t count, cap; } groups;
+	struct { struct policy_group *items; size_t count, cap; } groups; /* sorted by name */
 	struct { struct policy_publish *items; size_t count, cap; } publishes;
 	struct { struct policy_nameserver *items; size_t count, cap; } nameservers; /* none: the host's */
 	struct { struct policy_expect *items; size_t count, cap; } expects;
