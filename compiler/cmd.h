@@ -78,7 +78,8 @@ int cmd_policy_status(const struct cmd_policy *);
 int cmd_policy_require(struct cmd_policy *, const struct cmd_line *, const char *file);
 struct eval_context cmd_context(const struct cmd_line *, const struct policy *);
 /* Runs `each` for every FILE, or once with NULL where there is none, in an arena of its own */
-int cmd_each_file(struct cmd_line *, int (*each)(struct cmd_line *, struct cmd_policy *, const char *file));
+typedef int cmd_each(struct cmd_line *, struct cmd_policy *, const char *file, void *context);
+int cmd_each_file(struct cmd_line *, cmd_each *, void *context);
 
 /* A flow argument, with --resolve and --sni added. false: why is in diags. */
 bool cmd_flow(const struct cmd_line *, struct arena *, struct sources *, const char *text, struct diags *,

@@ -21,7 +21,7 @@ int cmd_usage_error(const struct cmd_line *line, const char *fmt, ...)
 	va_start(args, fmt);
 	text = arena_vprintf(line->arena, fmt, args);
 	va_end(args);
-	fprintf(stderr, "msb-policyc: error: %s\n", escape_terminal(line->arena, text, strlen(text)));
+	fprintf(stderr, "msb-policyc: error: %s\n", escape_text(line->arena, text));
 	return CMD_USAGE;
 }
 

@@ -6,15 +6,10 @@
 
 #include <string.h>
 
-static const char *escaped(struct arena *arena, const char *text)
-{
-	return escape_terminal(arena, text, strlen(text));
-}
-
 void cmd_policy_load(struct cmd_policy *loaded, const struct cmd_line *line, const char *file)
 {
 	loaded->policy = options_resolve(&line->policy, file, loaded->diags);
-	loaded->name = escaped(loaded->arena, loaded->policy->name);
+	loaded->name = escape_text(loaded->arena, loaded->policy->name);
 }
 
 int cmd_policy_status(const struct cmd_policy *loaded)
@@ -51,27 +46,26 @@ struct eval_context cmd_context(const struct cmd_line *line, const struct policy
 	return (struct eval_context){ .policy = policy, .gateway = line->gateway, .bindings = EVAL_NO_BINDINGS };
 }
 
-static int one_file(struct cmd_line *line, int (*each)(struct cmd_line *, struct cmd_policy *, const char *),
-		    const char *file)
+static int one_file(struct cmd_line *line, cmd_each *each, void *context, const char *file)
 {
 	struct cmd_policy loaded = { .arena = arena_new() };
 	int status;
 
 	loaded.sources = sources_new(loaded.arena);
 	loaded.diags = diags_new(loaded.arena, loaded.sources);
-	status = each(line, &loaded, file);
+	status = each(line, &loaded, file, context);
 	arena_free(loaded.arena);
 	return status;
 }
 
-int cmd_each_file(struct cmd_line *line, int (*each)(struct cmd_line *, struct cmd_policy *, const char *file))
+int cmd_each_file(struct cmd_line *line, cmd_each *each, void *context)
 {
 	int worst = CMD_FINE;
 
 	if (!line->policy.files.count)
-		return one_file(line, each, NULL);
+		return one_file(line, each, context, NULL);
 	for (size_t i = 0; i < line->policy.files.count; i++) {
-		int status = one_file(line, each, line->policy.files.items[i]);
+		int status = one_file(line, each, context, line->policy.files.items[i]);
 
 		if (status > worst)
 			worst = status;
@@ -107,7 +101,7 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 		rule = &policy->rules.items[verdict.rule];
 		return (struct cmd_decision){ arena_printf(arena, "%zu", verdict.rule + 1),
 					      span_format(arena, policy->sources, rule->span),
-					      escaped(arena, rule->text) };
+					      escape_text(arena, rule->text) };
 	case EVAL_FLOOR:
 		return (struct cmd_decision){ "floor", "-", "multi-tenant: the default policy must allow it too" };
 	case EVAL_REFUSED:
@@ -117,7 +111,7 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 	default:
 		fallback = direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
 		return (struct cmd_decision){ "default", span_format(arena, policy->sources, fallback->span),
-					      escaped(arena, fallback->text) };
+					      escape_text(arena, fallback->text) };
 	}
 }
 

@@ -71,6 +71,8 @@ struct eval_result {
 	bool no_address;            /* the lookup passed and gave nothing to connect to */
 	bool has_addr, made_up;     /* made_up: addr came from eval_unnamed_public() */
 	struct addr addr;           /* the address connected to, blocked, or asked about */
+	bool has_syn;
+	enum eval_syn syn;          /* what the packet filter does with the connection */
 	enum eval_answer answer;    /* FLOW_ANSWER only */
 };
 struct eval_result eval_flow(const struct eval_context *, const struct flow *);

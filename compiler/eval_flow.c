@@ -198,6 +198,16 @@ static struct eval_connection connection_of(const struct flow *flow, struct addr
 	};
 }
 
+static void judge(const struct eval_context *context, const struct eval_connection *connection,
+		  struct eval_result *result)
+{
+	result->verdict = eval_connection(context, connection);
+	result->syn = eval_syn(context, connection);
+	result->has_syn = true;
+	result->addr = addr_unmap(connection->addr);
+	result->has_addr = true;
+}
+
 static void connect_each(const struct eval_context *context, const struct flow *flow, const struct lookup *lookup,
 			 bool bound, struct eval_result *result)
 {
@@ -208,13 +218,11 @@ static void connect_each(const struct eval_context *context, const struct flow *
 		with.bindings = (struct eval_bindings){ any_lookup_name, &names };
 	for (size_t i = 0; i < lookup->count; i++) {
 		struct eval_connection connection = connection_of(flow, lookup->addrs[i]);
-		struct eval_verdict verdict = eval_connection(&with, &connection);
 
-		if (i && verdict.action != POLICY_ALLOW)
+		if (i && eval_connection(&with, &connection).action != POLICY_ALLOW)
 			continue;
-		result->verdict = verdict;
-		result->addr = lookup->addrs[i];
-		if (verdict.action == POLICY_ALLOW)
+		judge(&with, &connection, result);
+		if (result->verdict.action == POLICY_ALLOW)
 			return;
 	}
 }
@@ -233,22 +241,22 @@ static struct eval_result to_name(const struct eval_context *context, const stru
 	/* The proxy answers the host alias itself: no upstream, no rebind check */
 	if (!name_equal(flow->name, NAME_HOST_ALIAS))
 		result.answer_blocked = lookup_rebind_check(context, &lookup, &blocked);
-	result.has_addr = lookup.count || result.answer_blocked;
 	if (lookup.count) {
 		connect_each(context, flow, &lookup, true, &result);
-	} else {
-		result.no_address = !result.answer_blocked;
-		result.verdict = (struct eval_verdict){ POLICY_DENY, EVAL_REBIND, 0 };
-		if (result.answer_blocked)
-			result.addr = blocked;
+		return result;
 	}
+	result.verdict = (struct eval_verdict){ POLICY_DENY, EVAL_REBIND, 0 };
+	result.no_address = !result.answer_blocked;
+	result.has_addr = result.answer_blocked;
+	if (result.answer_blocked)
+		result.addr = blocked;
 	return result;
 }
 
 /* A peer connects whether or not the guest ever looked its name up; only a lookup that passes binds it. */
 static struct eval_result from_name(const struct eval_context *context, const struct flow *flow)
 {
-	struct eval_result result = { .has_addr = true };
+	struct eval_result result = { .has_lookup = false };
 	struct lookup lookup = { .count = 0 };
 	bool bound = eval_dns(context, flow->name, FLOW_DNS_UDP).action == POLICY_ALLOW;
 
@@ -267,12 +275,12 @@ static struct eval_result to_address(const struct eval_context *context, const s
 {
 	struct eval_context with = *context;
 	struct eval_connection connection = connection_of(flow, flow->addr);
+	struct eval_result result = { .has_lookup = false };
 
 	if (flow->resolve.count)
 		with.bindings = eval_flow_bindings(flow);
-	return (struct eval_result){
-		.verdict = eval_connection(&with, &connection), .has_addr = true, .addr = flow->addr
-	};
+	judge(&with, &connection, &result);
+	return result;
 }
 
 static struct eval_result answer(const struct eval_context *context, const struct flow *flow)

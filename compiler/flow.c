@@ -95,7 +95,7 @@ static bool fail(struct diags *diags, struct span span, const char *message, con
 
 static const char *escaped(struct diags *diags, const char *text)
 {
-	return escape_terminal(diags->arena, text, strlen(text));
+	return escape_text(diags->arena, text);
 }
 
 /* -- the parts of a flow ---------------------------------------------------------------------------- */
