@@ -9,8 +9,13 @@ enum rs_hook { RS_HOOK_NONE, RS_PREROUTING, RS_INPUT, RS_FORWARD, RS_OUTPUT, RS_
 enum rs_chain_type { RS_FILTER, RS_NAT, RS_ROUTE };
 enum rs_verdict_kind { RS_ACCEPT, RS_DROP, RS_JUMP, RS_GOTO, RS_RETURN };
 
-/* Data types of set keys; RS_TYPE_NONE ends a concatenation */
-enum rs_type { RS_TYPE_NONE, RS_TYPE_IPV4, RS_TYPE_IPV6, RS_TYPE_PROTO, RS_TYPE_PORT, RS_TYPE_IFNAME };
+/* Data types of fields and set keys; RS_TYPE_NONE ends a concatenation */
+enum rs_type {
+	RS_TYPE_NONE,
+#define RS_TYPE(id, ...) RS_TYPE_##id,
+#include "ruleset_fields.def"
+	RS_TYPE_COUNT
+};
 #define RS_KEY_PARTS 3
 
 /* What a rule can look at: ruleset_fields.def has each one's nft spelling, size, byte order, and where the
@@ -18,9 +23,32 @@ enum rs_type { RS_TYPE_NONE, RS_TYPE_IPV4, RS_TYPE_IPV6, RS_TYPE_PROTO, RS_TYPE_
 enum rs_field {
 #define RS_FIELD(id, ...) RS_##id,
 #include "ruleset_fields.def"
-#undef RS_FIELD
 	RS_FIELD_COUNT
 };
+
+enum rs_order { RS_ORDER_BIG, RS_ORDER_HOST, RS_ORDER_TEXT };
+struct rs_type_info {
+	const char *nft;
+	unsigned number; /* nft's own, kept with a set */
+	unsigned size;   /* bytes */
+	enum rs_order order;
+};
+const struct rs_type_info *rs_type_info(enum rs_type);
+
+enum rs_source { RS_SOURCE_META, RS_SOURCE_CT, RS_SOURCE_FIB, RS_SOURCE_PAYLOAD, RS_SOURCE_EXTHDR };
+/* The layer 3 protocol a field belongs to; RS_L3_ETHER: a link with Ethernet headers */
+enum rs_l3 { RS_L3_NONE, RS_L3_ETHER, RS_L3_IPV4, RS_L3_IPV6, RS_L3_ARP };
+struct rs_field_info {
+	const char *nft;
+	enum rs_type type;
+	unsigned size; /* bytes */
+	enum rs_source source;
+	unsigned key;    /* NFT_META_…, NFT_CT_…, NFTA_FIB_F_…, NFT_PAYLOAD_…, NFT_EXTHDR_OP_… */
+	unsigned offset; /* of RS_SOURCE_PAYLOAD; the header or option of RS_SOURCE_EXTHDR */
+	enum rs_l3 l3;
+	uint8_t l4;      /* IPPROTO_…, 0: none */
+};
+const struct rs_field_info *rs_field_info(enum rs_field);
 
 struct rs_verdict {
 	enum rs_verdict_kind kind;
@@ -28,9 +56,9 @@ struct rs_verdict {
 };
 
 struct rs_value {
-	u128 lo, hi;      /* host order, inclusive; equal for a single value */
-	uint8_t prefix;   /* print lo/prefix; RS_NO_PREFIX: print lo or lo-hi */
-	const char *text; /* interface names */
+	u128 lo, hi;      /* host order, inclusive; equal for a single value. Of CT_STATE: bits, any of which fits */
+	uint8_t prefix;   /* lo/prefix, lo masked; RS_NO_PREFIX: lo or lo-hi */
+	const char *text; /* IFNAME */
 };
 #define RS_NO_PREFIX 0xff
 
@@ -49,7 +77,7 @@ struct rs_set {
 	uint32_t size;               /* 0: no bound */
 	const char *comment;         /* in the kernel */
 	const char *note;            /* in the text only */
-	struct { struct rs_element *items; size_t count, cap; } elements;
+	struct { struct rs_element *items; size_t count, cap; } elements; /* in order, disjoint, with gaps */
 };
 
 enum rs_expr_kind {
@@ -58,10 +86,10 @@ enum rs_expr_kind {
 	RS_VMAP,       /* … in a named verdict map */
 	RS_COUNTER,
 	RS_VERDICT,
-	RS_REJECT_RESET, /* tcp reset */
+	RS_REJECT_RESET, /* tcp reset; after a match on tcp */
 	RS_REJECT_ADMIN, /* icmpx admin-prohibited */
 	RS_LOG,        /* to an nflog group */
-	RS_LIMIT,      /* packets a second */
+	RS_LIMIT,      /* packets a second; negate: those over it */
 	RS_TPROXY,
 	RS_MARK_SET,
 	RS_MASQUERADE,
@@ -73,9 +101,8 @@ struct rs_expr {
 	bool negate;                  /* RS_MATCH, RS_LOOKUP: != */
 	enum rs_field field[RS_KEY_PARTS];
 	size_t field_count;
-	/* RS_MATCH: one value; several are an anonymous set */
+	/* RS_MATCH: one value; several are an anonymous set, in order, disjoint, with gaps */
 	struct { struct rs_value *items; size_t count, cap; } values;
-	u128 mask;                    /* RS_MATCH on flags (ct state): 0 none */
 	const char *set;              /* RS_LOOKUP, RS_VMAP */
 	struct rs_verdict verdict;
 	uint32_t number;              /* log group, mark, connections */
@@ -115,7 +142,8 @@ struct ruleset {
 	struct { struct rs_table *items; size_t count, cap; } tables;
 };
 
-/* Building. Pointers into a list hold until the next push to the same list. */
+/* Building. Pointers into a list hold until the next push to the same list: fill a chain before the next is
+ * added. Names and texts are not copied. Comments are cut and cleaned here, whatever bytes they hold. */
 struct ruleset *ruleset_new(struct arena *);
 struct rs_table *rs_table_add(struct ruleset *, enum rs_family, const char *name);
 struct rs_set *rs_set_add(struct ruleset *, struct rs_table *, const char *name, enum rs_type);
@@ -123,6 +151,33 @@ struct rs_chain *rs_chain_add(struct ruleset *, struct rs_table *, const char *n
 struct rs_chain *rs_base_chain_add(struct ruleset *, struct rs_table *, const char *name, enum rs_chain_type,
 				   enum rs_hook, int priority, enum rs_verdict_kind policy);
 struct rs_rule *rs_rule_add(struct ruleset *, struct rs_chain *, const char *comment);
+
+void rs_set_add_addrs(struct ruleset *, struct rs_set *, const struct addr_set *);
+
+/* Expressions, in the order the kernel runs them. rs_match() and its kin give the expression so that the caller
+ * may negate it, or add further values with rs_or(). */
+struct rs_value rs_number(u128);
+struct rs_value rs_range(u128 lo, u128 hi);
+struct rs_value rs_prefix(struct addr_prefix); /* the masked prefix */
+struct rs_value rs_name(const char *interface);
+struct rs_expr *rs_match(struct ruleset *, struct rs_rule *, enum rs_field, struct rs_value);
+void rs_or(struct ruleset *, struct rs_expr *, struct rs_value);
+struct rs_expr *rs_lookup(struct ruleset *, struct rs_rule *, const char *set, enum rs_field);
+struct rs_expr *rs_lookup_pair(struct ruleset *, struct rs_rule *, const char *set, enum rs_field, enum rs_field);
+struct rs_expr *rs_do(struct ruleset *, struct rs_rule *, enum rs_expr_kind); /* those without operands */
+void rs_limit(struct ruleset *, struct rs_rule *, uint64_t per_second, uint32_t burst);
+void rs_log(struct ruleset *, struct rs_rule *, uint32_t group, uint32_t snaplen);
+void rs_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);
+void rs_tproxy(struct ruleset *, struct rs_rule *, enum addr_family, uint16_t port);
+void rs_verdict(struct ruleset *, struct rs_rule *, enum rs_verdict_kind, const char *chain);
+
+/* A value as nft reads it: "10.0.0.0/8", "22-25", "echo-request", "\"br0\"" */
+const char *rs_value_format(struct arena *, enum rs_type, const struct rs_value *);
+const char *rs_hook_name(enum rs_hook);
+const char *rs_chain_type_name(enum rs_chain_type);
+const char *rs_family_name(enum rs_family);
+/* "accept", "jump refuse" */
+const char *rs_verdict_format(struct arena *, const struct rs_verdict *);
 
 /* --emit ir: every field of it, for goldens and for reading */
 const char *ruleset_format(struct arena *, const struct ruleset *);

@@ -204,7 +204,6 @@ static void nl_batch_reserve(struct nl_batch *batch, size_t size)
 		batch->data = data;
 		batch->cap = cap;
 	}
-	memset(batch->data + batch->len, 0, size);
 }
 
 static void nl_batch_mark(struct nl_batch *batch, uint16_t type, uint16_t flags)

@@ -46,7 +46,7 @@ static inline void nl_batch_freep(struct nl_batch **batch)
 	nl_batch_free(*batch);
 }
 #define CLEANUP_NL_BATCH __attribute__((cleanup(nl_batch_freep)))
-/* Room of at least `size` bytes for the next message, zeroed; *sequence is the number to give it. */
+/* Room of at least `size` bytes for the next message; *sequence is the number to give it. */
 void *nl_batch_room(struct nl_batch *, size_t size, uint32_t *sequence);
 /* The message built in that room is complete. */
 void nl_batch_add(struct nl_batch *, const struct nlmsghdr *);

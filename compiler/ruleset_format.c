@@ -1,0 +1,235 @@
+/* The ruleset IR as text: values and names in nft's spelling, and --emit ir, which leaves nothing out. */
+#include "ruleset.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Spellings that nft's grammar or its own tables know, so that no text depends on /etc/protocols. */
+static const struct {
+	enum rs_type type;
+	unsigned value;
+	const char *name;
+} symbols[] = {
+	{ RS_TYPE_NFPROTO, 2, "ipv4" },
+	{ RS_TYPE_NFPROTO, 10, "ipv6" },
+	{ RS_TYPE_PROTO, IPPROTO_ICMP, "icmp" },
+	{ RS_TYPE_PROTO, IPPROTO_TCP, "tcp" },
+	{ RS_TYPE_PROTO, IPPROTO_UDP, "udp" },
+	{ RS_TYPE_PROTO, IPPROTO_ICMPV6, "icmpv6" },
+	{ RS_TYPE_ETHER_TYPE, 0x0800, "ip" },
+	{ RS_TYPE_ETHER_TYPE, 0x0806, "arp" },
+	{ RS_TYPE_ETHER_TYPE, 0x86dd, "ip6" },
+	{ RS_TYPE_ARP_OP, 1, "request" },
+	{ RS_TYPE_ARP_OP, 2, "reply" },
+	{ RS_TYPE_ICMP_TYPE, 3, "destination-unreachable" },
+	{ RS_TYPE_ICMP_TYPE, 4, "source-quench" },
+	{ RS_TYPE_ICMP_TYPE, 5, "redirect" },
+	{ RS_TYPE_ICMP_TYPE, 11, "time-exceeded" },
+	{ RS_TYPE_ICMP_TYPE, 12, "parameter-problem" },
+	{ RS_TYPE_ICMPV6_TYPE, 1, "destination-unreachable" },
+	{ RS_TYPE_ICMPV6_TYPE, 2, "packet-too-big" },
+	{ RS_TYPE_ICMPV6_TYPE, 3, "time-exceeded" },
+	{ RS_TYPE_ICMPV6_TYPE, 4, "parameter-problem" },
+	{ RS_TYPE_ICMPV6_TYPE, 133, "nd-router-solicit" },
+	{ RS_TYPE_ICMPV6_TYPE, 135, "nd-neighbor-solicit" },
+	{ RS_TYPE_ICMPV6_TYPE, 136, "nd-neighbor-advert" },
+	{ RS_TYPE_FIB_TYPE, 2, "local" },
+	{ RS_TYPE_FIB_TYPE, 3, "broadcast" },
+	{ RS_TYPE_FIB_TYPE, 4, "anycast" },
+	{ RS_TYPE_FIB_TYPE, 5, "multicast" },
+	{ RS_TYPE_EXISTS, 0, "missing" },
+	{ RS_TYPE_EXISTS, 1, "exists" },
+};
+
+static const struct {
+	unsigned bit;
+	const char *name;
+} ct_states[] = { { 1, "invalid" }, { 2, "established" }, { 4, "related" }, { 8, "new" }, { 64, "untracked" } };
+
+static const char *ct_state_format(struct arena *arena, unsigned bits)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < sizeof ct_states / sizeof *ct_states; i++) {
+		if (bits & ct_states[i].bit)
+			text = arena_printf(arena, "%s%s%s", text, *text ? "," : "", ct_states[i].name);
+	}
+	return text;
+}
+
+static const char *number_format(struct arena *arena, enum rs_type type, u128 number)
+{
+	char buf[ADDR_TEXT_MAX];
+	unsigned long long n = (unsigned long long)number;
+
+	if (type == RS_TYPE_IPV4 || type == RS_TYPE_IPV6) {
+		struct addr addr = { type == RS_TYPE_IPV4 ? ADDR_V4 : ADDR_V6, number };
+		return arena_strdup(arena, addr_format(addr, buf));
+	}
+	if (type == RS_TYPE_ETHER)
+		return arena_printf(arena, "%02llx:%02llx:%02llx:%02llx:%02llx:%02llx", n >> 40 & 0xff,
+				    n >> 32 & 0xff, n >> 24 & 0xff, n >> 16 & 0xff, n >> 8 & 0xff, n & 0xff);
+	if (type == RS_TYPE_MARK)
+		return arena_printf(arena, "0x%08llx", n);
+	if (type == RS_TYPE_CT_STATE)
+		return ct_state_format(arena, (unsigned)n);
+	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
+		if (symbols[i].type == type && symbols[i].value == n)
+			return symbols[i].name;
+	}
+	return arena_printf(arena, "%llu", n);
+}
+
+const char *rs_value_format(struct arena *arena, enum rs_type type, const struct rs_value *value)
+{
+	unsigned bits = type == RS_TYPE_IPV4 ? 32 : 128;
+
+	if (value->text)
+		return arena_printf(arena, "\"%s\"", value->text);
+	const char *lo = number_format(arena, type, value->lo);
+	if (value->lo == value->hi)
+		return lo;
+	if (value->prefix != RS_NO_PREFIX && value->prefix < bits)
+		return arena_printf(arena, "%s/%u", lo, value->prefix);
+	return arena_printf(arena, "%s-%s", lo, number_format(arena, type, value->hi));
+}
+
+const char *rs_hook_name(enum rs_hook hook)
+{
+	static const char *const names[] = { "none", "prerouting", "input", "forward",
+					     "output", "postrouting", "ingress" };
+	return names[hook];
+}
+
+const char *rs_chain_type_name(enum rs_chain_type type)
+{
+	static const char *const names[] = { "filter", "nat", "route" };
+	return names[type];
+}
+
+const char *rs_family_name(enum rs_family family)
+{
+	return family == RS_INET ? "inet" : "netdev";
+}
+
+const char *rs_verdict_format(struct arena *arena, const struct rs_verdict *verdict)
+{
+	static const char *const names[] = { "accept", "drop", "jump", "goto", "return" };
+
+	return verdict->chain ? arena_printf(arena, "%s %s", names[verdict->kind], verdict->chain) :
+				names[verdict->kind];
+}
+
+static const char *const expr_names[] = {
+	[RS_MATCH] = "match", [RS_LOOKUP] = "lookup", [RS_VMAP] = "vmap", [RS_COUNTER] = "counter",
+	[RS_VERDICT] = "verdict", [RS_REJECT_RESET] = "reject-reset", [RS_REJECT_ADMIN] = "reject-admin",
+	[RS_LOG] = "log", [RS_LIMIT] = "limit", [RS_TPROXY] = "tproxy", [RS_MARK_SET] = "mark-set",
+	[RS_MASQUERADE] = "masquerade", [RS_CT_COUNT] = "ct-count",
+};
+
+static void format_expr(FILE *out, struct arena *arena, const struct rs_expr *expr)
+{
+	fprintf(out, "\t\t\t%s", expr_names[expr->kind]);
+	for (size_t i = 0; i < expr->field_count; i++)
+		fprintf(out, "%s%s", i ? " . " : " ", rs_field_info(expr->field[i])->nft);
+	if (expr->kind == RS_MATCH || expr->kind == RS_LOOKUP)
+		fputs(expr->negate ? " !=" : " ==", out);
+	for (size_t i = 0; i < expr->values.count; i++)
+		fprintf(out, "%s%s", i ? ", " : " ",
+			rs_value_format(arena, rs_field_info(expr->field[0])->type, &expr->values.items[i]));
+	if (expr->set)
+		fprintf(out, " @%s", expr->set);
+	if (expr->kind == RS_VERDICT)
+		fprintf(out, " %s", rs_verdict_format(arena, &expr->verdict));
+	if (expr->kind == RS_LOG)
+		fprintf(out, " group %u snaplen %u", expr->number, expr->snaplen);
+	if (expr->kind == RS_LIMIT)
+		fprintf(out, "%s %llu/second burst %u", expr->negate ? " over" : "",
+			(unsigned long long)expr->rate, expr->burst);
+	if (expr->kind == RS_TPROXY)
+		fprintf(out, " ipv%d port %u", expr->family, expr->port);
+	if (expr->kind == RS_MARK_SET)
+		fprintf(out, " 0x%08x", expr->number);
+	if (expr->kind == RS_CT_COUNT)
+		fprintf(out, " over %u", expr->number);
+	fputc('\n', out);
+}
+
+static void format_key(FILE *out, struct arena *arena, const struct rs_set *set, const struct rs_element *element)
+{
+	for (int i = 0; i < RS_KEY_PARTS && set->type[i]; i++)
+		fprintf(out, "%s%s", i ? " . " : "", rs_value_format(arena, set->type[i], &element->key[i]));
+}
+
+static void format_set(FILE *out, struct arena *arena, const struct rs_set *set)
+{
+	fprintf(out, "\tset %s type", set->name);
+	for (int i = 0; i < RS_KEY_PARTS && set->type[i]; i++)
+		fprintf(out, "%s%s", i ? " . " : " ", rs_type_info(set->type[i])->nft);
+	fprintf(out, "%s%s%s%s", set->interval ? " interval" : "", set->timeout ? " timeout" : "",
+		set->map ? " map" : "", set->runtime ? " runtime" : "");
+	if (set->size)
+		fprintf(out, " size %u", set->size);
+	if (set->comment)
+		fprintf(out, " comment \"%s\"", set->comment);
+	if (set->note)
+		fprintf(out, " # %s", set->note);
+	fputc('\n', out);
+	for (size_t i = 0; i < set->elements.count; i++) {
+		const struct rs_element *element = &set->elements.items[i];
+		fputs("\t\telement ", out);
+		format_key(out, arena, set, element);
+		if (element->timeout_ms)
+			fprintf(out, " timeout %llums", (unsigned long long)element->timeout_ms);
+		if (set->map)
+			fprintf(out, " : %s", rs_verdict_format(arena, &element->verdict));
+		if (element->comment)
+			fprintf(out, " comment \"%s\"", element->comment);
+		fputc('\n', out);
+	}
+}
+
+static void format_chain(FILE *out, struct arena *arena, const struct rs_chain *chain)
+{
+	fprintf(out, "\tchain %s", chain->name);
+	if (chain->hook != RS_HOOK_NONE)
+		fprintf(out, " %s %s priority %d policy %s", rs_chain_type_name(chain->type),
+			rs_hook_name(chain->hook), chain->priority, chain->policy == RS_DROP ? "drop" : "accept");
+	if (chain->device)
+		fprintf(out, " device %s", chain->device);
+	if (chain->note)
+		fprintf(out, " # %s", chain->note);
+	fputc('\n', out);
+	for (size_t i = 0; i < chain->rules.count; i++) {
+		const struct rs_rule *rule = &chain->rules.items[i];
+		fputs("\t\trule", out);
+		if (rule->comment)
+			fprintf(out, " \"%s\"", rule->comment);
+		fputc('\n', out);
+		for (size_t j = 0; j < rule->exprs.count; j++)
+			format_expr(out, arena, &rule->exprs.items[j]);
+	}
+}
+
+const char *ruleset_format(struct arena *arena, const struct ruleset *ruleset)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out)
+		return arena_strdup(arena, "");
+	for (size_t t = 0; t < ruleset->tables.count; t++) {
+		const struct rs_table *table = &ruleset->tables.items[t];
+		fprintf(out, "table %s %s%s\n", rs_family_name(table->family), table->name,
+			table->owner ? " owner" : "");
+		for (size_t i = 0; i < table->sets.count; i++)
+			format_set(out, arena, &table->sets.items[i]);
+		for (size_t i = 0; i < table->chains.count; i++)
+			format_chain(out, arena, &table->chains.items[i]);
+	}
+	fclose(out);
+	const char *result = arena_strndup(arena, text, len);
+	free(text);
+	return result;
+}
