@@ -2,7 +2,8 @@
  * gateway and the options below, and on nothing else.
  *
  * Links: `tap0`, where the guest's frames enter; `br0`, the gateway; `uplink`, to the host.
- * Domain rules become timeout sets "rule<N>_v4" and "rule<N>_v6" (N from 1) that the runtime fills. */
+ * Domain rules become timeout sets "rule<N>_v4" and "rule<N>_v6" (N from 1) that the runtime fills. A family
+ * without a gateway is dropped whole, and has no rules and no sets. */
 #pragma once
 #include "policy.h"
 #include "ruleset.h"
@@ -16,6 +17,9 @@ struct lower_options {
 struct ruleset *lower_policy(struct arena *, const struct policy *, const struct lower_options *);
 /* The set of rule `rule` (index from 0) for a family; NULL where that rule has no name among its targets */
 const char *lower_binding_set(struct arena *, const struct policy *, size_t rule, enum addr_family);
+/* Where a rule or default stands, for comments: "agent.msb:7", file names relative to the policy's own directory so
+ * that the output does not depend on where it lies; "default policy" without a place. */
+const char *lower_origin(struct arena *, const struct policy *, struct span);
 
 /* What the runtime must agree on with the ruleset. */
 #define LOWER_TABLE "msb"
@@ -23,12 +27,16 @@ const char *lower_binding_set(struct arena *, const struct policy *, size_t rule
 #define LOWER_BRIDGE "br0"
 #define LOWER_UPLINK "uplink"
 #define LOWER_GUEST_LINK "eth0"
+#define LOWER_DNS_PORT 53
 #define LOWER_DNS_MARK 0x6d736201u      /* set by the TPROXY rules; routed to lo by table LOWER_DNS_ROUTE_TABLE */
 #define LOWER_UPSTREAM_MARK 0x6d736202u /* on the DNS worker's upstream sockets */
 #define LOWER_DNS_ROUTE_TABLE 100
 #define LOWER_LOG_GROUP 1               /* nflog group of refused packets */
+#define LOWER_ALLOW_LOG_GROUP 2         /* nflog group of the first packets that rules with `log` let pass */
+#define LOWER_LOG_SNAPLEN 128           /* bytes of a packet that go to either */
 #define LOWER_UPSTREAM_SET4 "upstream_v4" /* address . port of the nameservers, filled at start */
 #define LOWER_UPSTREAM_SET6 "upstream_v6"
+#define LOWER_BINDING_SET_SIZE 65536
 /* The guest's address is the one after the gateway's; its MAC derives from its IPv4 address (or, without
  * one, from the low 32 bits of the IPv6 address): 02:6d: and the four octets. */
 struct addr lower_guest_addr(struct addr gateway);

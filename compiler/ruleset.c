@@ -80,6 +80,11 @@ struct rs_rule *rs_rule_add(struct ruleset *ruleset, struct rs_chain *chain, con
 	return rule;
 }
 
+void rs_set_comment(struct ruleset *ruleset, struct rs_set *set, const char *comment)
+{
+	set->comment = escape_nft_comment(ruleset->arena, comment);
+}
+
 /* A range that is a prefix is written as one. */
 static struct rs_value addr_value(enum addr_family family, struct addr_range range)
 {

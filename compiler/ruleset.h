@@ -152,6 +152,7 @@ struct rs_chain *rs_base_chain_add(struct ruleset *, struct rs_table *, const ch
 				   enum rs_hook, int priority, enum rs_verdict_kind policy);
 struct rs_rule *rs_rule_add(struct ruleset *, struct rs_chain *, const char *comment);
 
+void rs_set_comment(struct ruleset *, struct rs_set *, const char *comment);
 void rs_set_add_addrs(struct ruleset *, struct rs_set *, const struct addr_set *);
 
 /* Expressions, in the order the kernel runs them. rs_match() and its kin give the expression so that the caller

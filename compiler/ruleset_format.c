@@ -1,8 +1,6 @@
 /* The ruleset IR as text: values and names in nft's spelling, and --emit ir, which leaves nothing out. */
 #include "ruleset.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "text.h"
 
 /* Spellings that nft's grammar or its own tables know, so that no text depends on /etc/protocols. */
 static const struct {
@@ -127,109 +125,102 @@ static const char *const expr_names[] = {
 	[RS_MASQUERADE] = "masquerade", [RS_CT_COUNT] = "ct-count",
 };
 
-static void format_expr(FILE *out, struct arena *arena, const struct rs_expr *expr)
+static void format_expr(struct text *out, const struct rs_expr *expr)
 {
-	fprintf(out, "\t\t\t%s", expr_names[expr->kind]);
+	text_addf(out, "\t\t\t%s", expr_names[expr->kind]);
 	for (size_t i = 0; i < expr->field_count; i++)
-		fprintf(out, "%s%s", i ? " . " : " ", rs_field_info(expr->field[i])->nft);
+		text_addf(out, "%s%s", i ? " . " : " ", rs_field_info(expr->field[i])->nft);
 	if (expr->kind == RS_MATCH || expr->kind == RS_LOOKUP)
-		fputs(expr->negate ? " !=" : " ==", out);
+		text_add(out, expr->negate ? " !=" : " ==");
 	for (size_t i = 0; i < expr->values.count; i++)
-		fprintf(out, "%s%s", i ? ", " : " ",
-			rs_value_format(arena, rs_field_info(expr->field[0])->type, &expr->values.items[i]));
+		text_addf(out, "%s%s", i ? ", " : " ",
+			rs_value_format(out->arena, rs_field_info(expr->field[0])->type, &expr->values.items[i]));
 	if (expr->set)
-		fprintf(out, " @%s", expr->set);
+		text_addf(out, " @%s", expr->set);
 	if (expr->kind == RS_VERDICT)
-		fprintf(out, " %s", rs_verdict_format(arena, &expr->verdict));
+		text_addf(out, " %s", rs_verdict_format(out->arena, &expr->verdict));
 	if (expr->kind == RS_LOG)
-		fprintf(out, " group %u snaplen %u", expr->number, expr->snaplen);
+		text_addf(out, " group %u snaplen %u", expr->number, expr->snaplen);
 	if (expr->kind == RS_LIMIT)
-		fprintf(out, "%s %llu/second burst %u", expr->negate ? " over" : "",
+		text_addf(out, "%s %llu/second burst %u", expr->negate ? " over" : "",
 			(unsigned long long)expr->rate, expr->burst);
 	if (expr->kind == RS_TPROXY)
-		fprintf(out, " ipv%d port %u", expr->family, expr->port);
+		text_addf(out, " ipv%d port %u", expr->family, expr->port);
 	if (expr->kind == RS_MARK_SET)
-		fprintf(out, " 0x%08x", expr->number);
+		text_addf(out, " 0x%08x", expr->number);
 	if (expr->kind == RS_CT_COUNT)
-		fprintf(out, " over %u", expr->number);
-	fputc('\n', out);
+		text_addf(out, " over %u", expr->number);
+	text_add(out, "\n");
 }
 
-static void format_key(FILE *out, struct arena *arena, const struct rs_set *set, const struct rs_element *element)
+static void format_key(struct text *out, const struct rs_set *set, const struct rs_element *element)
 {
 	for (int i = 0; i < RS_KEY_PARTS && set->type[i]; i++)
-		fprintf(out, "%s%s", i ? " . " : "", rs_value_format(arena, set->type[i], &element->key[i]));
+		text_addf(out, "%s%s", i ? " . " : "", rs_value_format(out->arena, set->type[i], &element->key[i]));
 }
 
-static void format_set(FILE *out, struct arena *arena, const struct rs_set *set)
+static void format_set(struct text *out, const struct rs_set *set)
 {
-	fprintf(out, "\tset %s type", set->name);
+	text_addf(out, "\tset %s type", set->name);
 	for (int i = 0; i < RS_KEY_PARTS && set->type[i]; i++)
-		fprintf(out, "%s%s", i ? " . " : " ", rs_type_info(set->type[i])->nft);
-	fprintf(out, "%s%s%s%s", set->interval ? " interval" : "", set->timeout ? " timeout" : "",
+		text_addf(out, "%s%s", i ? " . " : " ", rs_type_info(set->type[i])->nft);
+	text_addf(out, "%s%s%s%s", set->interval ? " interval" : "", set->timeout ? " timeout" : "",
 		set->map ? " map" : "", set->runtime ? " runtime" : "");
 	if (set->size)
-		fprintf(out, " size %u", set->size);
+		text_addf(out, " size %u", set->size);
 	if (set->comment)
-		fprintf(out, " comment \"%s\"", set->comment);
+		text_addf(out, " comment \"%s\"", set->comment);
 	if (set->note)
-		fprintf(out, " # %s", set->note);
-	fputc('\n', out);
+		text_addf(out, " # %s", set->note);
+	text_add(out, "\n");
 	for (size_t i = 0; i < set->elements.count; i++) {
 		const struct rs_element *element = &set->elements.items[i];
-		fputs("\t\telement ", out);
-		format_key(out, arena, set, element);
+		text_add(out, "\t\telement ");
+		format_key(out, set, element);
 		if (element->timeout_ms)
-			fprintf(out, " timeout %llums", (unsigned long long)element->timeout_ms);
+			text_addf(out, " timeout %llums", (unsigned long long)element->timeout_ms);
 		if (set->map)
-			fprintf(out, " : %s", rs_verdict_format(arena, &element->verdict));
+			text_addf(out, " : %s", rs_verdict_format(out->arena, &element->verdict));
 		if (element->comment)
-			fprintf(out, " comment \"%s\"", element->comment);
-		fputc('\n', out);
+			text_addf(out, " comment \"%s\"", element->comment);
+		text_add(out, "\n");
 	}
 }
 
-static void format_chain(FILE *out, struct arena *arena, const struct rs_chain *chain)
+static void format_chain(struct text *out, const struct rs_chain *chain)
 {
-	fprintf(out, "\tchain %s", chain->name);
+	text_addf(out, "\tchain %s", chain->name);
 	if (chain->hook != RS_HOOK_NONE)
-		fprintf(out, " %s %s priority %d policy %s", rs_chain_type_name(chain->type),
+		text_addf(out, " %s %s priority %d policy %s", rs_chain_type_name(chain->type),
 			rs_hook_name(chain->hook), chain->priority, chain->policy == RS_DROP ? "drop" : "accept");
 	if (chain->device)
-		fprintf(out, " device %s", chain->device);
+		text_addf(out, " device %s", chain->device);
 	if (chain->note)
-		fprintf(out, " # %s", chain->note);
-	fputc('\n', out);
+		text_addf(out, " # %s", chain->note);
+	text_add(out, "\n");
 	for (size_t i = 0; i < chain->rules.count; i++) {
 		const struct rs_rule *rule = &chain->rules.items[i];
-		fputs("\t\trule", out);
+		text_add(out, "\t\trule");
 		if (rule->comment)
-			fprintf(out, " \"%s\"", rule->comment);
-		fputc('\n', out);
+			text_addf(out, " \"%s\"", rule->comment);
+		text_add(out, "\n");
 		for (size_t j = 0; j < rule->exprs.count; j++)
-			format_expr(out, arena, &rule->exprs.items[j]);
+			format_expr(out, &rule->exprs.items[j]);
 	}
 }
 
 const char *ruleset_format(struct arena *arena, const struct ruleset *ruleset)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *out = open_memstream(&text, &len);
+	struct text out = { .arena = arena };
 
-	if (!out)
-		return arena_strdup(arena, "");
 	for (size_t t = 0; t < ruleset->tables.count; t++) {
 		const struct rs_table *table = &ruleset->tables.items[t];
-		fprintf(out, "table %s %s%s\n", rs_family_name(table->family), table->name,
-			table->owner ? " owner" : "");
+		text_addf(&out, "table %s %s%s\n", rs_family_name(table->family), table->name,
+			  table->owner ? " owner" : "");
 		for (size_t i = 0; i < table->sets.count; i++)
-			format_set(out, arena, &table->sets.items[i]);
+			format_set(&out, &table->sets.items[i]);
 		for (size_t i = 0; i < table->chains.count; i++)
-			format_chain(out, arena, &table->chains.items[i]);
+			format_chain(&out, &table->chains.items[i]);
 	}
-	fclose(out);
-	const char *result = arena_strndup(arena, text, len);
-	free(text);
-	return result;
+	return text_get(&out);
 }
