@@ -1,0 +1,17 @@
+/* Child processes and what they inherit. */
+#pragma once
+#include <stdint.h>
+#include <sys/types.h>
+
+/* fork() with CLONE_NEW… flags and a pidfd: 0 in the child, the child's pid, or -errno. *pidfd is close-on-exec and
+ * set in the parent only. */
+pid_t process_fork(uint64_t flags, int *pidfd);
+/* Closes every descriptor above standard error but those in `keep` (ascending not needed; negative ones are none). */
+void process_close_others(const int *keep, size_t count);
+/* All signals blocked, as the loops here read them from signalfd or wait for them; and undone before exec. */
+void process_block_signals(void);
+void process_reset_signals(void);
+/* A wait status as a shell says it: the exit status, or 128+N */
+int process_exit_status(int wait_status);
+/* Waits for a child by its pidfd; its exit status as above, or -errno */
+int process_wait(int pidfd);
