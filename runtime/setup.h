@@ -1,0 +1,25 @@
+/* Setting a sandbox up: a table of named steps, each finding what the ones before it made in one struct. */
+#pragma once
+#include "denials.h"
+#include "dns.h"
+#include "rtnl.h"
+#include "supervisor.h"
+#include "vmm.h"
+
+struct sandbox {
+	const struct supervisor_start *start;
+	struct nl *host, *vm;          /* rtnetlink in the two namespaces */
+	struct nft *firewall;          /* nfnetlink in the VM's */
+	int host_netns, vm_netns, guest_netns;
+	int tap;                       /* VMM_QEMU */
+	struct rtnl_link host_link, uplink, bridge, tap_link;
+	struct addr_gateway gateway;
+	struct dns *dns;
+	struct denials *denials;
+	struct vmm vmm;                /* pid 0: not started */
+};
+
+/* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */
+int sandbox_set_up(struct sandbox *, const struct supervisor_start *);
+/* What an orderly stop does: the guest and the worker are killed, and the uplink goes before the host's table does. */
+void sandbox_close(struct sandbox *);

@@ -1,0 +1,176 @@
+/* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC and network namespaces of its own, behind the link that
+ * stands where the VM's tap would. A small init is pid 1 there: it prepares all that, starts COMMAND, hands signals on,
+ * and ends with COMMAND's status; with it, the kernel ends what COMMAND left behind. */
+#include "fd.h"
+#include "log.h"
+#include "lower.h"
+#include "pool.h"
+#include "process.h"
+#include "rtnl.h"
+#include "vmm_none.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LINK_PATIENCE_MS 2000
+/* As shells say it: found but cannot be run, not found */
+#define CANNOT_RUN 126
+#define NOT_FOUND 127
+
+static int add_family(struct nl *nl, uint32_t link, struct addr guest, struct addr gateway)
+{
+	bool v4 = gateway.family == ADDR_V4;
+	struct rtnl_route route = { .destination.addr.family = gateway.family, .via = &gateway, .link = link };
+
+	int err = rtnl_address_add(nl, link, (struct addr_prefix){ guest, v4 ? POOL_LEN4 : POOL_LEN6 });
+	return err ? err : rtnl_route_add(nl, &route);
+}
+
+static int configure_links(struct nl *nl, const struct vmm_start *start)
+{
+	struct rtnl_link eth0 = { 0 }, lo = { 0 };
+
+	int err = rtnl_link_by_name(nl, LOWER_GUEST_LINK, &eth0);
+	if (!err)
+		err = rtnl_link_by_name(nl, "lo", &lo);
+	if (!err)
+		err = rtnl_link_set_mac(nl, eth0.index, start->mac);
+	if (!err)
+		err = rtnl_link_up(nl, lo.index);
+	if (!err)
+		err = rtnl_link_up(nl, eth0.index);
+	if (!err && start->gateway.has4)
+		err = add_family(nl, eth0.index, start->guest4, start->gateway.v4);
+	if (!err && start->gateway.has6)
+		err = add_family(nl, eth0.index, start->guest6, start->gateway.v6);
+	return err ? err : rtnl_link_wait(nl, eth0.index, LINK_PATIENCE_MS);
+}
+
+int none_set_up_network(const struct vmm_start *start)
+{
+	if (setns(start->guest_netns, CLONE_NEWNET)) {
+		log_error("cannot enter the guest's network namespace: %s", strerror(errno));
+		return -errno;
+	}
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+	int err = nl ? configure_links(nl, start) : -errno;
+	if (err)
+		log_error("cannot configure " LOWER_GUEST_LINK ": %s", strerror(-err));
+	return err;
+}
+
+int none_drop_capabilities(bool keep_net_admin)
+{
+	static const unsigned dropped[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE };
+	const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET;
+
+	capng_get_caps_process();
+	for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
+		capng_update(CAPNG_DROP, sets, dropped[i]);
+	if (!keep_net_admin)
+		capng_update(CAPNG_DROP, sets, CAP_NET_ADMIN);
+	if (capng_apply(CAPNG_SELECT_BOTH) == 0)
+		return 0;
+	log_error("cannot drop capabilities");
+	return -EPERM;
+}
+
+static _Noreturn void run_command(const struct vmm_start *start)
+{
+	static char *shell[] = { "/bin/sh", NULL };
+	char **argv = start->config->command ? start->config->command : shell;
+
+	/* A group of its own: the terminal's signals reach COMMAND once, not by us again */
+	setpgid(0, 0);
+	if (start->foreground)
+		tcsetpgrp(STDIN_FILENO, getpid());
+	process_reset_signals();
+	execvp(argv[0], argv);
+	log_error("cannot run `%s`: %s", argv[0], strerror(errno));
+	_exit(errno == ENOENT ? NOT_FOUND : CANNOT_RUN);
+}
+
+/* Reaps whatever ends; COMMAND's wait status once it is COMMAND. A stopped COMMAND goes on: nobody is there to continue it. */
+static bool reap(pid_t command, int *status)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != command)
+			continue;
+		if (!WIFSTOPPED(*status))
+			return true;
+		kill(pid, SIGCONT);
+	}
+	return false;
+}
+
+static int attend(pid_t command)
+{
+	sigset_t all;
+	int status;
+
+	sigfillset(&all);
+	for (;;) {
+		int signo = sigwaitinfo(&all, NULL);
+		if (signo == SIGCHLD && reap(command, &status))
+			return process_exit_status(status);
+		if (signo > 0 && signo != SIGCHLD && signo < SIGRTMIN)
+			kill(command, signo);
+	}
+}
+
+/* pid 1 of the guest's pid namespace. `ready` gets 0 or an errno, once nothing can fail but COMMAND itself. */
+static _Noreturn void guest_init(const struct vmm_start *start, int ready)
+{
+	int err = none_set_up_network(start);
+
+	if (!err)
+		err = none_set_up_mounts(start);
+	if (!err)
+		err = none_drop_capabilities(start->config->cap_net_admin);
+	if (write(ready, &err, sizeof err) != sizeof err || err)
+		_exit(1);
+	process_close_others(NULL, 0);
+	pid_t command = fork();
+	if (command == 0)
+		run_command(start);
+	if (command < 0) {
+		log_error("cannot start the command: %s", strerror(errno));
+		_exit(CANNOT_RUN);
+	}
+	_exit(attend(command));
+}
+
+int vmm_none_start(const struct vmm_start *start, struct vmm *out)
+{
+	int ready[2], err, pidfd;
+
+	if (pipe2(ready, O_CLOEXEC))
+		return -errno;
+	CLEANUP_FD int reading = ready[0], writing = ready[1];
+	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, &pidfd);
+	if (pid == 0)
+		guest_init(start, writing);
+	if (pid < 0) {
+		log_error("cannot make the guest's namespaces: %s", strerror(-pid));
+		return pid;
+	}
+	close(TAKE_FD(writing));
+	if (read(reading, &err, sizeof err) != sizeof err)
+		err = -ECHILD;
+	if (!err) {
+		*out = (struct vmm){ .pid = pid, .pidfd = pidfd, .status_fd = -1 };
+		return 0;
+	}
+	process_wait(pidfd);
+	close(pidfd);
+	return err;
+}
