@@ -16,3 +16,7 @@ struct run_config {
 	bool quiet, silent_deny, cap_net_admin;
 	char **command;     /* NULL-terminated; NULL: a shell */
 };
+
+enum config_result { CONFIG_RUN, CONFIG_DONE /* --help, --version: printed */, CONFIG_WRONG /* said why */ };
+/* argv stays the caller's; all else belongs to the arena. The policy is resolved, its findings printed. */
+enum config_result config_parse(struct arena *, int argc, char **argv, struct run_config *);

@@ -9,6 +9,7 @@
 #include "log.h"
 #include "pool.h"
 
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -139,7 +140,6 @@ static void add_answers_only(struct builder *builder, struct rs_chain *chain)
 	start_rule(builder, chain, "answers");
 	match_link(builder, RS_META_OIFNAME, false);
 	struct rs_expr *state = match_field(builder, RS_CT_STATE);
-	state->mask = CT_ANSWERS;
 	add_number(builder, state, CT_ANSWERS);
 	verdict(builder, RS_ACCEPT);
 	start_rule(builder, chain, "nothing new comes in");

@@ -3,6 +3,7 @@
 #include "pool.h"
 #include "log.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* 172.16.0.0/12 and fd42:6d73:62::/48, microsandbox's own */

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/if_bridge.h>
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/neighbour.h>

@@ -43,11 +43,26 @@ struct listing {
 	void *context;
 };
 
+/* One listing for each next hop of a route over several links. */
+static int list_hops(const struct listing *listing, struct rtnl_listed *listed, const struct nlattr *hops)
+{
+	const struct rtnexthop *hop = mnl_attr_get_payload(hops);
+	int rest = mnl_attr_get_payload_len(hops);
+
+	for (; RTNH_OK(hop, rest); rest -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+		listed->link = (uint32_t)hop->rtnh_ifindex;
+		int err = listing->each(listed, listing->context);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 static int read_route(const struct nlmsghdr *header, void *context)
 {
 	const struct listing *listing = context;
 	const struct rtmsg *route = mnl_nlmsg_get_payload(header);
-	const struct nlattr *attr;
+	const struct nlattr *attr, *hops = NULL;
 
 	if (header->nlmsg_type != RTM_NEWROUTE || (route->rtm_family != AF_INET && route->rtm_family != AF_INET6) ||
 	    route->rtm_flags & RTM_F_CLONED)
@@ -71,9 +86,12 @@ static int read_route(const struct nlmsghdr *header, void *context)
 		case RTA_TABLE:
 			listed.table = mnl_attr_get_u32(attr);
 			break;
+		case RTA_MULTIPATH:
+			hops = attr;
+			break;
 		}
 	}
-	return listing->each(&listed, listing->context);
+	return hops ? list_hops(listing, &listed, hops) : listing->each(&listed, listing->context);
 }
 
 int rtnl_routes(struct nl *nl, enum addr_family family, int (*each)(const struct rtnl_listed *, void *), void *context)

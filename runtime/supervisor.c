@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum source { SOURCE_GUEST, SOURCE_FRONT, SOURCE_LATCH, SOURCE_DNS, SOURCE_DNS_WORKER, SOURCE_DENIALS };
+enum watched { SOURCE_GUEST, SOURCE_FRONT, SOURCE_LATCH, SOURCE_DNS, SOURCE_DNS_WORKER, SOURCE_DENIALS };
 
 #define RUNNING (-1)
 
@@ -50,7 +50,7 @@ static bool wait_for_latch(int latch)
 	return len == 1;
 }
 
-static int watch(int epoll, int fd, enum source source)
+static int watch(int epoll, int fd, enum watched source)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = source };
 
@@ -92,7 +92,7 @@ static int closed(const char *who)
 }
 
 /* What happened at one source; the exit status where it ends the sandbox. */
-static int dispatch(struct sandbox *sandbox, enum source source)
+static int dispatch(struct sandbox *sandbox, enum watched source)
 {
 	switch (source) {
 	case SOURCE_GUEST:

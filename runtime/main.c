@@ -1,0 +1,29 @@
+/* msb-run: from argv to a policy to a sandbox to its exit status. */
+#include "config.h"
+#include "front.h"
+#include "log.h"
+
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+	struct arena *arena = arena_new();
+	struct run_config config;
+	int status = FRONT_FAILED;
+
+	switch (config_parse(arena, argc, argv, &config)) {
+	case CONFIG_DONE:
+		status = 0;
+		break;
+	case CONFIG_WRONG:
+		break;
+	case CONFIG_RUN:
+		if (geteuid() == 0)
+			status = front_run(&config);
+		else
+			log_error("needs root to make a network namespace; try: sudo msb-run ...");
+		break;
+	}
+	arena_free(arena);
+	return status;
+}
