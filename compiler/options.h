@@ -2,30 +2,44 @@
 #pragma once
 #include "policy.h"
 
-/* Filled by options_take(); argv stays the caller's and must outlive it. */
+#include <getopt.h>
+
+struct options_list {
+	const char **items;
+	size_t count, cap;
+};
+
+/* Rates and their bursts, as --net-egress-bandwidth and the rest of them name these */
+enum options_limit {
+	LIMIT_EGRESS_BANDWIDTH,
+	LIMIT_EGRESS_OPS,
+	LIMIT_INGRESS_BANDWIDTH,
+	LIMIT_INGRESS_OPS,
+	LIMIT_COUNT
+};
+
+/* Filled by options_take(); argv stays the caller's and must outlive it. Set the arena first. */
 struct policy_options {
 	struct arena *arena;
-	struct { const char **items; size_t count, cap; } files; /* --policy and plain FILE arguments */
-	struct { const char **items; size_t count, cap; } rules; /* --net-rule */
-	struct { const char **items; size_t count, cap; } nets;  /* --net */
-	struct { const char **items; size_t count, cap; } publishes;
-	struct { const char **items; size_t count, cap; } nameservers;
+	struct options_list files; /* --policy and plain FILE arguments */
+	struct options_list rules; /* --net-rule */
+	struct options_list nets;  /* --net */
+	struct options_list publishes, nameservers;
 	const char *net_default, *net_default_egress, *net_default_ingress;
 	const char *query_timeout, *pool4, *pool6, *deployment_profile, *max_connections;
-	const char *stdin_name, *today, *include_root;
+	const char *rates[LIMIT_COUNT], *bursts[LIMIT_COUNT];
+	const char *stdin_name, *include_root;
+	const char *today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: programs set it */
 	bool no_net, no_rebind_protection;
-	/* for the conflicts: which of these were given twice, in the order found */
-	struct { const char **items; size_t count, cap; } repeated;
-	/* network flags that parse and have no effect yet: their names */
-	struct { const char **items; size_t count, cap; } unsupported;
+	/* flags of one value that were given twice; flags that parse and have no effect yet */
+	struct options_list repeated, unsupported;
 };
 
 /* getopt_long entries of the policy options, to be put into a program's own table; values are from
  * OPTIONS_FIRST up. Ends with a zero entry. -p is the caller's to put into its short options ("p:"). */
-#include <getopt.h>
 #define OPTIONS_FIRST 0x1000
 extern const struct option policy_long_options[];
-/* true where `value` was one of ours and was taken */
+/* true where `value` was one of ours, 'p' among them, and was taken */
 bool options_take(struct policy_options *, int value, const char *optarg);
 
 /* The id of the error that says a file could not be read: the system failed, not the policy */

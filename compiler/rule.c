@@ -309,7 +309,7 @@ static bool dns_ports(const struct rule_scope *scope)
 
 	for (size_t i = 0; i < words->count; i++) {
 		const char *text = words->items[i].text ? words->items[i].text : "";
-		if ((*text && strcmp(text, "53") != 0) || (words->braced && !*text)) {
+		if (strcmp(text, "53") != 0 && (words->braced || (*text && strcmp(text, "any") != 0))) {
 			diag_error(scope->diags, "dns-port", words->items[i].span, "lookups go to port 53, not `%s`", text);
 			return false;
 		}
