@@ -1,0 +1,24 @@
+/* What a worker process keeps when it starts to read what strangers send: its own uid, no capability, no file system, no
+ * way to gain either, and the system calls of a list. */
+#pragma once
+#include <stddef.h>
+#include <sys/types.h>
+
+enum jail_limit {
+	JAIL_ANY,
+	JAIL_LINGER_ONLY, /* setsockopt: SOL_SOCKET, SO_LINGER */
+	JAIL_NO_EXEC,     /* mmap: never executable */
+};
+
+struct jail_call {
+	int number;
+	enum jail_limit limit;
+	const char *why; /* what the worker needs it for */
+};
+
+/* In the worker, as root, single-threaded, with every descriptor it is to have open. In stages: an empty read-only root,
+ * then the uid and the capabilities, then no_new_privs, no core dumps and not dumpable, at last seccomp: any other
+ * call kills. 0, or -errno of the stage that failed, after which the caller must exit. */
+int jail_enter(uid_t uid, const struct jail_call *calls, size_t count);
+/* Closes every descriptor but those listed (negative ones are passed over); 0, 1 and 2 become /dev/null. */
+int jail_keep_only(const int *fds, size_t count);
