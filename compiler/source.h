@@ -63,3 +63,8 @@ const char *span_format_line(struct arena *, const struct sources *, struct span
 const char *span_text(struct arena *, const struct sources *, struct span);
 /* all of the line on which a span starts, without its end */
 struct span span_line(const struct sources *, struct span);
+/* the comment of that line, from its "#" to the line's end; empty where there is none */
+struct span span_comment(const struct sources *, struct span);
+/* Whether "# lint: ignore ID reason" stands on the span's line, or alone on the line above. Without a reason it
+ * does not count. */
+bool source_lint_ignored(const struct sources *, struct span, const char *id);
