@@ -127,6 +127,7 @@ static void explain_expected(struct parser *parser, struct span span, const char
 void parse_unexpected(struct parser *parser, struct span span, const char *token_name, const char *const *expected,
 		      size_t expected_count)
 {
+	parser->errors++;
 	bool wants_string = has_name(expected, expected_count, "a string in quotes");
 	if (strcmp(token_name, "an unknown statement") == 0) {
 		explain_statement(parser, span);

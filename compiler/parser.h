@@ -10,6 +10,7 @@
 #define PARSE_LINE_MAX (1u << 20)    /* bytes of one line */
 #define PARSE_WORD_MAX 4096          /* bytes of one word or string */
 #define PARSE_WORDS_MAX 1000000      /* words of one source */
+#define PARSE_ERRORS_MAX 1000        /* syntax errors; the rest of the source is not read */
 #define PARSE_STATEMENTS_MAX 100000  /* statements, or rules of a list */
 
 /* A statement's keyword, the start condition behind it, and an example to show beside a syntax error */
@@ -43,7 +44,7 @@ struct parser {
 	struct ast_file *file;
 	struct ast_rule *rule;
 	struct ast_flow *flow;
-	size_t words;
+	size_t words, errors;
 	bool too_many;    /* said once: the rest is dropped */
 };
 

@@ -77,7 +77,7 @@ Test(diag, example_second_place_and_help)
 
 Test(diag, carets_count_characters_and_a_tab_is_one)
 {
-	diag_error(diags, "x", at(60, 63), "y"); /* "tcp", behind a two-byte character and a tab */
+	diag_error(diags, "x", at(61, 64), "y"); /* "tcp", behind a two-byte character and a tab */
 	cr_assert_str_eq(printed(print_plain), "a.msb:3:21: error: y [x]\n"
 					       "   3 | deny@b\303\274cher.example tcp # \\x1b[31m\n"
 					       "     |                     ^^^\n");

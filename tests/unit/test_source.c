@@ -53,12 +53,12 @@ static uint32_t add(const char *text)
 Test(source, places_count_characters)
 {
 	uint32_t index = add("first\n\ttäb x\n\nlast");
-	struct span span = { index, 11, 12 }; /* the x: behind a tab and a two-byte character */
+	struct span span = { index, 12, 13 }; /* the x: behind a tab and a two-byte character */
 	struct place place = span_place(sources, span);
 	cr_assert_eq(place.line, 2);
 	cr_assert_eq(place.column, 6, "column %u", place.column);
-	cr_assert_str_eq(span_format(arena, sources, (struct span){ index, 14, 18 }), "a.msb:4:1");
-	cr_assert_str_eq(span_format_line(arena, sources, (struct span){ index, 13, 13 }), "a.msb:3");
+	cr_assert_str_eq(span_format(arena, sources, (struct span){ index, 15, 19 }), "a.msb:4:1");
+	cr_assert_str_eq(span_format_line(arena, sources, (struct span){ index, 14, 14 }), "a.msb:3");
 	cr_assert_str_eq(span_format(arena, sources, SPAN_NONE), "-");
 }
 
