@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Every row of flows.tsv through the command line: the verdict and who decided, then the decision at SYN time.
+export BUILD=${1:?usage: flows.sh BUILD}
+here=$(dirname "$0")
+. "$here/batch.bash"
+
+syn() { # ID WANTED JSON
+	[ "$2" = - ] && return
+	if [[ $3 == *"\"syn\":\"$2\""* ]]; then
+		echo "ok $1-syn"
+	else
+		echo "not ok $1-syn - wanted $2, got $3"
+	fi
+}
+
+table() { # text | json
+	batch_ids=() batch_wanted=() batch_flows=() batch_keys=()
+	while IFS=$'\t' read -r id egress ingress rules gateway4 gateway6 bindings floor direction proto ip port sni \
+		verdict match syn _; do
+		flow=$direction@$(bracketed "$ip"):$proto
+		[ "$port" = - ] || flow+=:$port
+		[ "$bindings" = - ] || flow+=" resolve=$bindings"
+		[ "$sni" = - ] || flow+=" sni=$sni"
+		batch_options "$egress" "$ingress" "$rules" "$gateway4" "$gateway6" "$floor"
+		if [ "$1" = text ]; then
+			batch_row "$id" "$verdict $match" "$flow" "${options[@]}"
+		else
+			batch_row "$id" "$syn" "$flow" "${options[@]}" --format json
+		fi
+	done < <(grep -v '^#' "$here/flows.tsv")
+}
+
+# An array in JSON opens with a line of its own; the objects follow, one a line
+json_answer() {
+	syn "$@"
+}
+
+table text
+batch_run same
+table json
+skip_bracket() { sed 1d; }
+batch_run json_answer
