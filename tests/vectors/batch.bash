@@ -17,7 +17,8 @@ batch_run() { # JUDGE OPTION…
 	shift
 	for key in "${batch_keys[@]}"; do
 		eval "set -- $key"
-		mapfile -t answers < <(printf %s "${batch_flows[$key]}" | "$BUILD/msb-policyc" eval "$@" --batch 2>&1)
+		mapfile -t answers < <(printf %s "${batch_flows[$key]}" | "$BUILD/msb-policyc" eval "$@" --batch 2>&1 |
+			grep -vx '[][]') # a JSON array opens and closes with a line of its own
 		mapfile -t ids < <(printf %s "${batch_ids[$key]}")
 		mapfile -t wanted < <(printf %s "${batch_wanted[$key]}")
 		for i in "${!ids[@]}"; do

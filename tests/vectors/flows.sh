@@ -30,13 +30,7 @@ table() { # text | json
 	done < <(grep -v '^#' "$here/flows.tsv")
 }
 
-# An array in JSON opens with a line of its own; the objects follow, one a line
-json_answer() {
-	syn "$@"
-}
-
 table text
 batch_run same
 table json
-skip_bracket() { sed 1d; }
-batch_run json_answer
+batch_run syn
