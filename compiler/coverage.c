@@ -8,6 +8,12 @@ static const enum policy_proto proto_bits[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMP
 
 /* -- items ----------------------------------------------------------------------------------------- */
 
+/* NULL for a default */
+static const struct policy_rule *item_rule(const struct eval_context *context, const struct coverage_item *item)
+{
+	return item->kind == COVER_DEFAULT ? NULL : &context->policy->rules.items[item->rule];
+}
+
 static void add_item(struct coverage *coverage, enum coverage_kind kind, size_t rule, size_t index)
 {
 	*arena_push(coverage->arena, &coverage->items) =
@@ -67,7 +73,7 @@ struct coverage *coverage_new(struct arena *arena, const struct eval_context *co
 const char *coverage_item_name(struct arena *arena, const struct coverage *coverage, const struct coverage_item *item)
 {
 	const struct policy *policy = coverage->context->policy;
-	const struct policy_rule *rule = item->kind == COVER_DEFAULT ? NULL : &policy->rules.items[item->rule];
+	const struct policy_rule *rule = item_rule(coverage->context, item);
 	const struct policy_ports *ports;
 
 	switch (item->kind) {
@@ -102,7 +108,7 @@ static bool names_addr(const struct policy_target *target, const struct flow *fl
 static bool connection_decides(const struct eval_context *context, const struct coverage_item *item,
 			       const struct flow *flow, struct addr addr)
 {
-	const struct policy_rule *rule = &context->policy->rules.items[item->rule];
+	const struct policy_rule *rule = item_rule(context, item);
 	const struct policy_target *target;
 
 	switch (item->kind) {
@@ -124,13 +130,14 @@ static bool connection_decides(const struct eval_context *context, const struct 
 static bool query_decides(const struct eval_context *context, const struct coverage_item *item, const char *name,
 			  enum flow_transport transport)
 {
-	const struct policy_rule *rule = &context->policy->rules.items[item->rule];
-	const struct policy_target *target = &rule->targets.items[item->kind == COVER_TARGET ? item->index : 0];
+	const struct policy_rule *rule = item_rule(context, item);
+	const struct policy_target *target;
 	uint16_t port = transport == FLOW_DNS_DOT ? 853 : 53;
 	bool by_name = false;
 
 	if (item->kind == COVER_DEFAULT)
 		return true;
+	target = &rule->targets.items[item->kind == COVER_TARGET ? item->index : 0];
 	for (size_t i = 0; i < rule->targets.count; i++)
 		by_name = by_name || eval_target_takes_name(&rule->targets.items[i], name);
 	if (item->kind == COVER_TARGET)
