@@ -114,7 +114,7 @@ static void guest6_chains(struct lowering *lowering)
 	rs_verdict(rs, rule, RS_GOTO, "on_link6");
 
 	rule = lower_rule(lowering, chain, "loopback, IPv4-mapped");
-	struct rs_expr *to = rs_match(rs, rule, RS_IP6_DADDR, rs_range(0, 1));
+	struct rs_expr *to = rs_match(rs, rule, RS_IP6_DADDR, PREFIX6(0, 127));
 	rs_or(rs, to, PREFIX6((u128)0xffff << 32, 96));
 	lower_verdict(lowering, rule, RS_DROP, NULL);
 
