@@ -13,6 +13,7 @@
 #define ELEMENTS_PER_MESSAGE 128
 /* Bits a type takes in the number of a concatenated type (nft: TYPE_BITS) */
 #define TYPE_BITS 6
+#define BYTEORDER_HOST 1 /* nft: BYTEORDER_HOST_ENDIAN */
 
 void nft_value_bytes(enum rs_type type, unsigned size, const struct rs_value *value, u128 number, uint8_t *out)
 {
@@ -75,12 +76,17 @@ static void set_concat(struct nftnl_set *out, const struct rs_set *set)
 	nftnl_set_set_data(out, NFTNL_SET_DESC_CONCAT, lengths, count);
 }
 
-static void set_comment(struct nftnl_set *out, const char *comment)
+/* Notes for who lists the set: a comment, and that its keys are in host order, as names of links are */
+static void set_userdata(struct nftnl_set *out, const struct rs_set *set)
 {
 	struct nftnl_udata_buf *data = nft_must(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
 
-	nftnl_udata_put_strz(data, NFTNL_UDATA_SET_COMMENT, comment);
-	nftnl_set_set_data(out, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
+	if (rs_type_info(set->type[0])->order != RS_ORDER_BIG)
+		nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, BYTEORDER_HOST);
+	if (set->comment)
+		nftnl_udata_put_strz(data, NFTNL_UDATA_SET_COMMENT, set->comment);
+	if (nftnl_udata_buf_len(data))
+		nftnl_set_set_data(out, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
 	nftnl_udata_buf_free(data);
 }
 
@@ -122,10 +128,9 @@ static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t 
 		nftnl_set_set_u32(out, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
 	if (set->map)
 		nftnl_set_set_u32(out, NFTNL_SET_DATA_LEN, 0);
-	if (set->type[1])
+	if (set->type[1] && set->interval)
 		set_concat(out, set);
-	if (set->comment)
-		set_comment(out, set->comment);
+	set_userdata(out, set);
 	nft_build_message(build, NFT_MSG_NEWSET, NLM_F_CREATE, (struct nft_label){ "set", name }, fill_set, out);
 	nftnl_set_free(out);
 }
