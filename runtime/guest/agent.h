@@ -1,0 +1,25 @@
+/* What the agent in the guest and its peer on the host (runtime/guest_stdio.c) have agreed on.
+ *
+ * Four virtio-serial ports carry the command's standard input, output and error as they are, byte for byte, and
+ * lines of text on the control port:
+ *
+ *	guest → host   "ready"             the command is about to start; the host may send input from now on
+ *	               "exit N OUT ERR"    it ended with exit status N (128+S for a signal S), after OUT and ERR
+ *	                                   bytes of output and error; nothing follows
+ *	host → guest   "size ROWS COLUMNS" of the terminal
+ *	               "signal N"          for the command's process group
+ *
+ * The host ends its standard input by closing the port. It shows that nobody reads the command's output any more in the
+ * same way, and the command gets a SIGPIPE. After "exit" the guest waits: the host ends it when it has all output. */
+#pragma once
+
+#define AGENT_IN "msb.in"
+#define AGENT_OUT "msb.out"
+#define AGENT_ERR "msb.err"
+#define AGENT_CONTROL "msb.control"
+#define AGENT_LINE_MAX 80
+
+/* Files of one start, in the initrd behind the base image; both hold strings ended by NUL */
+#define AGENT_ARGV "/msb/argv"
+#define AGENT_ENVIRON "/msb/environ"
+#define AGENT_TERMINAL "/msb/terminal" /* exists where the command gets one */
