@@ -1,6 +1,7 @@
 /* The last thing that init of the default guest starts, and process 1 from then on: runs the command with standard
  * streams that are the host's, by the ports of agent.h, and tells the host how it ended. usage: agent ROOT */
 #include "agent.h"
+#include "stream.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,17 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Bytes on their way from one descriptor to another. A side that is over is -1. */
-struct stream {
-	int from, to;
-	size_t start, end;
-	uint64_t total; /* that went out */
-	char buffer[32768];
-};
-
 struct command {
 	pid_t pid;
-	int terminal; /* the master of its terminal, or -1 */
+	bool terminal; /* it has one: out.from is its master */
 	struct stream in, out, err;
 };
 
@@ -111,76 +104,14 @@ static void port_say(int port, const char *line)
 	}
 }
 
-/* --- streams --- */
-
-static void shut(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static bool stream_empty(const struct stream *stream)
-{
-	return stream->start == stream->end;
-}
-
-/* Either the side to read from or the side to write to: never both */
-static int stream_interest(const struct stream *stream, struct pollfd *out)
-{
-	bool reads = stream_empty(stream);
-
-	out->fd = stream->to < 0 ? -1 : reads ? stream->from : stream->to;
-	out->events = reads ? POLLIN : POLLOUT;
-	out->revents = 0;
-	return out->fd;
-}
-
-static void stream_over(struct stream *stream)
-{
-	shut(&stream->from);
-	shut(&stream->to);
-	stream->start = stream->end = 0;
-}
-
-/* One read or one write. The end of `from` reaches `to` as its close; where nobody takes the bytes, `from` is
- * closed, so that who writes them learns of it. */
-static void stream_move(struct stream *stream, bool hangup)
-{
-	ssize_t n;
-
-	if (stream_empty(stream)) {
-		n = read(stream->from, stream->buffer, sizeof stream->buffer);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n <= 0) {
-			stream_over(stream);
-			return;
-		}
-		stream->start = 0;
-		stream->end = (size_t)n;
-		return;
-	}
-	n = write(stream->to, stream->buffer + stream->start, stream->end - stream->start);
-	if (n > 0) {
-		stream->start += (size_t)n;
-		stream->total += (uint64_t)n;
-	} else if (hangup || (errno != EAGAIN && errno != EINTR)) {
-		stream_over(stream);
-	}
-}
-
 /* All that is still on its way: the writers are dead, so this ends */
 static void stream_drain(struct stream *stream)
 {
-	struct pollfd ready;
+	struct pollfd ready = stream_interest(stream);
 
-	while (stream_interest(stream, &ready) >= 0) {
-		if (ready.events == POLLOUT)
-			poll(&ready, 1, -1);
-		else if (poll(&ready, 1, 0) == 0)
-			return;
-		stream_move(stream, ready.revents & POLLHUP);
+	while (ready.fd >= 0 && poll(&ready, 1, ready.events == POLLIN ? 0 : -1) > 0) {
+		stream_move(stream, ready.revents);
+		ready = stream_interest(stream);
 	}
 }
 
@@ -216,6 +147,7 @@ static void command_exec(const char *root, const int std[3], bool terminal)
 	sigset_t none;
 
 	setsid();
+	signal(SIGPIPE, SIG_DFL);
 	if (terminal)
 		ioctl(std[0], TIOCSCTTY, 0);
 	for (int i = 0; i < 3; i++)
@@ -238,39 +170,61 @@ static void pipe_new(int pair[2], int mine)
 	fcntl(pair[mine], F_SETFL, O_NONBLOCK);
 }
 
+/* A terminal of the size that the host's has; std are the command's ends, as below */
+static void command_terminal(struct command *command, int std[3])
+{
+	struct winsize size = {0};
+	FILE *file = fopen(AGENT_TERMINAL, "re");
+	int master, slave;
+
+	if (file && fscanf(file, "%hu %hu", &size.ws_row, &size.ws_col) != 2)
+		size = (struct winsize){0};
+	if (file)
+		fclose(file);
+	if (openpty(&master, &slave, NULL, NULL, &size) < 0)
+		fail("openpty");
+	fcntl(master, F_SETFL, O_NONBLOCK);
+	fcntl(master, F_SETFD, FD_CLOEXEC);
+	command->out.from = master;
+	command->in.to = fcntl(master, F_DUPFD_CLOEXEC, 3);
+	command->err.from = -1;
+	std[0] = slave;
+	std[1] = fcntl(slave, F_DUPFD_CLOEXEC, 3);
+	std[2] = fcntl(slave, F_DUPFD_CLOEXEC, 3);
+	fcntl(slave, F_SETFD, FD_CLOEXEC);
+}
+
+static void command_pipes(struct command *command, int std[3])
+{
+	int in[2], out[2], err[2];
+
+	pipe_new(in, 1);
+	pipe_new(out, 0);
+	pipe_new(err, 0);
+	command->in.to = in[1];
+	command->out.from = out[0];
+	command->err.from = err[0];
+	std[0] = in[0];
+	std[1] = out[1];
+	std[2] = err[1];
+}
+
 static void command_start(struct command *command, const char *root)
 {
-	bool terminal = access(AGENT_TERMINAL, F_OK) == 0;
-	int in[2], out[2], err[2], slave = -1;
+	int std[3]; /* the command's ends */
 
-	command->terminal = -1;
-	if (terminal) {
-		if (openpty(&command->terminal, &slave, NULL, NULL, NULL) < 0)
-			fail("openpty");
-		fcntl(command->terminal, F_SETFD, FD_CLOEXEC);
-		fcntl(command->terminal, F_SETFL, O_NONBLOCK);
-		in[0] = out[1] = err[1] = slave;
-		in[1] = command->terminal;
-		out[0] = dup(command->terminal);
-		err[0] = -1;
-	} else {
-		pipe_new(in, 1);
-		pipe_new(out, 0);
-		pipe_new(err, 0);
-	}
+	command->terminal = access(AGENT_TERMINAL, F_OK) == 0;
+	if (command->terminal)
+		command_terminal(command, std);
+	else
+		command_pipes(command, std);
 	command->pid = fork();
 	if (command->pid < 0)
 		fail("fork");
 	if (command->pid == 0)
-		command_exec(root, (int[]){in[0], out[1], err[1]}, terminal);
-	command->in.to = in[1];
-	command->out.from = out[0];
-	command->err.from = err[0];
-	shut(&in[0]);
-	if (!terminal) {
-		shut(&out[1]);
-		shut(&err[1]);
-	}
+		command_exec(root, std, command->terminal);
+	for (int i = 0; i < 3; i++)
+		close(std[i]);
 }
 
 /* A line of the host; what is none of agent.h's is ignored */
@@ -279,8 +233,8 @@ static void command_control(const struct command *command, const char *line)
 	struct winsize size = {0};
 	int number;
 
-	if (sscanf(line, "size %hu %hu", &size.ws_row, &size.ws_col) == 2 && command->terminal >= 0)
-		ioctl(command->terminal, TIOCSWINSZ, &size);
+	if (sscanf(line, "size %hu %hu", &size.ws_row, &size.ws_col) == 2 && command->terminal)
+		ioctl(command->out.from, TIOCSWINSZ, &size);
 	else if (sscanf(line, "signal %d", &number) == 1 && number > 0 && number < 32)
 		kill(-command->pid, number);
 }
@@ -327,7 +281,7 @@ static int command_run(struct command *command, int control, int signals)
 		struct stream *streams[3] = {&command->in, &command->out, &command->err};
 
 		for (int i = 0; i < 3; i++)
-			stream_interest(streams[i], &fds[2 + i]);
+			fds[2 + i] = stream_interest(streams[i]);
 		if (poll(fds, 5, -1) < 0)
 			continue;
 		if (fds[0].revents & POLLHUP)
@@ -335,8 +289,7 @@ static int command_run(struct command *command, int control, int signals)
 		if (fds[0].revents)
 			control_read(command, control);
 		for (int i = 0; i < 3; i++)
-			if (fds[2 + i].revents)
-				stream_move(streams[i], fds[2 + i].revents & POLLHUP);
+			stream_move(streams[i], fds[2 + i].revents);
 		if (fds[1].revents && read(signals, &info, sizeof info) > 0 && command_ended(command, &status))
 			return status;
 	}
@@ -371,8 +324,8 @@ int main(int argc, char **argv)
 	stream_drain(&command.out);
 	stream_drain(&command.err);
 	sync();
-	if (strcmp(root, "/"))
-		umount2(root, MNT_DETACH);
+	if (strcmp(root, "/")) /* leaves a clean file system behind */
+		mount(NULL, root, NULL, MS_REMOUNT | MS_RDONLY, NULL);
 	snprintf(line, sizeof line, "exit %d %llu %llu\n", status, (unsigned long long)command.out.total,
 		 (unsigned long long)command.err.total);
 	port_say(control, line);

@@ -8,7 +8,6 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?usage: build.sh OUTDIR}
 metapackage=linux-image-cloud-amd64
-# in the order they are loaded; init loads whatever is there
 modules="drivers/virtio/virtio drivers/virtio/virtio_ring net/core/failover drivers/net/net_failover
 drivers/net/virtio_net drivers/block/virtio_blk drivers/char/virtio_console drivers/virtio/virtio_mmio"
 
@@ -20,7 +19,7 @@ fail() {
 
 # What the result depends on, in one line
 recipe() {
-	cat "$here/build.sh" "$here/init" "$here"/agent.[ch] "$(busybox_path)" | sha256sum | cut -d' ' -f1
+	cat "$here/build.sh" "$here/init" "$here"/*.[ch] "$(busybox_path)" | sha256sum | cut -d' ' -f1
 }
 
 busybox_path() {
@@ -41,13 +40,23 @@ kernel() {
 	dpkg-deb --fsys-tarfile "$1"/deb/*.deb | tar -x -C "$1/tree" --wildcards './boot/vmlinuz-*' \
 		$(for module in $modules; do echo "./lib/modules/*/kernel/$module.ko"; done)
 	mv "$1"/tree/boot/vmlinuz-* "$1/vmlinuz"
-	mkdir "$1/modules"
+	mkdir "$1/modules" "$1/unordered"
+	mv $(find "$1/tree" -name '*.ko') "$1/unordered/"
 	number=10
-	for module in $modules; do
-		mv "$1"/tree/lib/modules/*/kernel/"$module.ko" "$1/modules/$number-${module##*/}.ko"
+	for module in $(load_order "$1/unordered"); do
+		mv "$1/unordered/$module.ko" "$1/modules/$number-$module.ko" || fail "the kernel's modules need $module as well"
 		number=$((number + 1))
 	done
-	rm -r "$1/deb" "$1/tree"
+	rm -r "$1/deb" "$1/tree" "$1/unordered"
+}
+
+# load_order DIR: the modules of DIR, each after those that it needs, which differs from one kernel to the next
+load_order() {
+	for file in "$1"/*.ko; do
+		name=$(basename "$file" .ko)
+		echo "$name $name"
+		for needed in $(modinfo -F depends "$file" | tr ',' ' '); do echo "$needed $name"; done
+	done | tsort
 }
 
 # initrd KERNEL_DIR ROOT FILE: ROOT is filled and packed into FILE; times and owners do not show in it
@@ -85,8 +94,8 @@ fi
 mkdir "$work/root"
 initrd "$out/.kernel" "$work/root" "$work/initrd"
 rm -f "$out/.recipe"
-ln -f "$out/.kernel/vmlinuz" "$work/vmlinuz"
-mv "$work/vmlinuz" "$work/initrd" "$out/"
+ln -f "$out/.kernel/vmlinuz" "$out/vmlinuz"
+mv "$work/initrd" "$out/"
 recipe >"$work/recipe"
 mv "$work/recipe" "$out/.recipe"
 echo "guest: $out/vmlinuz, $out/initrd ($(du -hL "$out/initrd" | cut -f1))"

@@ -1,0 +1,160 @@
+/* See qemu_isolate.h. Stages, in this order: namespaces that need root; the root directory; the user; the user namespace, which
+ * needs no privilege; the promises that survive exec. QEMU's own seccomp filter follows in QEMU (-sandbox). */
+#include "qemu_isolate.h"
+#include "fd.h"
+#include "log.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+/* A directory that is surely there to be covered, in a mount namespace of our own */
+#define NEW_ROOT "/tmp"
+
+static int fail(const char *what)
+{
+	int err = errno;
+
+	log_error("cannot isolate QEMU: %s: %s", what, strerror(err));
+	return -err;
+}
+
+/* Read only, no devices, no setuid: a directory of the host's, or the same symbolic link (/lib on a merged system). One that
+ * is not there is not needed. */
+static int add_directory(const char *path)
+{
+	char target[64], link[256];
+	ssize_t length = readlink(path, link, sizeof link - 1);
+	struct stat st;
+
+	snprintf(target, sizeof target, NEW_ROOT "%s", path);
+	if (length > 0) {
+		link[length] = '\0';
+		return symlink(link, target) ? fail(path) : 0;
+	}
+	if (stat(path, &st))
+		return 0;
+	if (mkdir(target, 0755) || mount(path, target, NULL, MS_BIND | MS_REC, NULL) ||
+	    mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL))
+		return fail(path);
+	return 0;
+}
+
+static int copy_all(int from, int to)
+{
+	off_t offset = 0;
+	ssize_t n;
+
+	while ((n = sendfile(to, from, &offset, 1 << 30)) > 0)
+		;
+	return n < 0 ? -errno : 0;
+}
+
+static int write_all(int to, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(to, data, size);
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* A copy: it cannot change under QEMU, and the per-run archive can follow, on a multiple of four */
+static int add_file(const char *path, int from, const char *more, size_t more_size)
+{
+	static const char zeros[4];
+	CLEANUP_FD int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+
+	if (to < 0)
+		return fail(path);
+	int err = copy_all(from, to);
+	if (!err && more) {
+		err = write_all(to, zeros, (size_t)(-lseek(to, 0, SEEK_CUR) & 3));
+		if (!err)
+			err = write_all(to, more, more_size);
+	}
+	if (err) {
+		errno = -err;
+		return fail(path);
+	}
+	return 0;
+}
+
+static int add_kvm(uid_t uid)
+{
+	struct stat st;
+
+	if (stat("/dev/kvm", &st) || mkdir(NEW_ROOT "/dev", 0755) ||
+	    mknod(NEW_ROOT "/dev/kvm", S_IFCHR | 0600, st.st_rdev) || chown(NEW_ROOT "/dev/kvm", uid, uid))
+		return fail("/dev/kvm");
+	return 0;
+}
+
+static int fill_root(const struct qemu_isolate *isolate)
+{
+	static const char *const directories[] = {"/usr", "/bin", "/lib", "/lib64"};
+	int err = isolate->kvm ? add_kvm(isolate->uid) : 0;
+
+	for (size_t i = 0; !err && i < sizeof directories / sizeof *directories; i++)
+		err = add_directory(directories[i]);
+	if (!err)
+		err = add_file(NEW_ROOT QEMU_KERNEL, isolate->kernel, NULL, 0);
+	if (!err && isolate->initrd >= 0)
+		err = add_file(NEW_ROOT QEMU_INITRD, isolate->initrd, isolate->initrd_run, isolate->initrd_run_size);
+	return err;
+}
+
+/* Our root directory becomes a file system in memory that nobody else sees, read only. */
+static int change_root(const struct qemu_isolate *isolate)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("qemu", NEW_ROOT, "tmpfs", MS_NOSUID, "mode=755"))
+		return fail("mount");
+	int err = fill_root(isolate);
+	if (err)
+		return err;
+	if (chdir(NEW_ROOT) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
+		return fail("pivot_root");
+	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC, NULL))
+		return fail("remount");
+	return 0;
+}
+
+static int become(uid_t uid)
+{
+	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? fail("setresuid") : 0;
+}
+
+int qemu_isolate(const struct qemu_isolate *isolate)
+{
+	static const struct rlimit no_core;
+
+	umask(022);
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP))
+		return fail("unshare");
+	int err = change_root(isolate);
+	if (!err)
+		err = become(isolate->uid);
+	if (err)
+		return err;
+	/* A host may forbid it (user.max_user_namespaces); QEMU has no privilege in the outer one either */
+	if (unshare(CLONE_NEWUSER) && errno != ENOSPC && errno != EPERM)
+		return fail("unshare user");
+	/* After setresuid(), which clears it; who started us dies with the sandbox */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &no_core))
+		return fail("prctl");
+	return 0;
+}
