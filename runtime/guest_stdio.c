@@ -5,12 +5,13 @@
 #include "front.h"
 #include "guest/agent.h"
 #include "guest/stream.h"
+#include "jail.h"
 #include "log.h"
 #include "process.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,17 +52,21 @@ struct relay {
 
 /* --- privileges --- */
 
-/* Bytes of a guest pass through here: no privilege is at hand should they ever do more. */
-static int drop_privileges(uid_t uid)
-{
-	if (setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid))
-		return -errno;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
-		return -errno;
-	prctl(PR_SET_DUMPABLE, 0);
-	prctl(PR_SET_NAME, "msb-stdio");
-	return 0;
-}
+/* Bytes of a guest pass through here: nothing is at hand should they ever do more than pass. */
+static const struct jail_call calls[] = {
+	{SCMP_SYS(poll), JAIL_ANY, "the loop"},
+	{SCMP_SYS(ppoll), JAIL_ANY, "the loop, in other C libraries"},
+	{SCMP_SYS(restart_syscall), JAIL_ANY, "the loop, after a stop and SIGCONT"},
+	{SCMP_SYS(read), JAIL_ANY, "streams, signals"},
+	{SCMP_SYS(write), JAIL_ANY, "streams, messages"},
+	{SCMP_SYS(sendto), JAIL_ANY, "lines for the agent"},
+	{SCMP_SYS(shutdown), JAIL_ANY, "the end of a stream"},
+	{SCMP_SYS(close), JAIL_ANY, "the end of a stream"},
+	{SCMP_SYS(ioctl), JAIL_ANY, "the terminal's mode and size"},
+	{SCMP_SYS(pidfd_send_signal), JAIL_ANY, "the end of QEMU"},
+	{SCMP_SYS(waitid), JAIL_ANY, "the end of QEMU"},
+	{SCMP_SYS(exit_group), JAIL_ANY, "our own end"},
+};
 
 /* --- lines --- */
 
@@ -291,19 +296,8 @@ static int ended_silently(struct relay *relay, bool agent, int qemu_status)
 	return FRONT_FAILED;
 }
 
-int guest_stdio_run(struct guest_stdio *stdio)
+static void relay_run(struct relay *relay)
 {
-	bool agent = stdio->control >= 0;
-	struct relay *relay = malloc(sizeof *relay);
-	int err = relay ? drop_privileges(stdio->uid) : -ENOMEM;
-
-	if (err) {
-		log_error("cannot give up privileges: %s", strerror(-err));
-		return FRONT_FAILED;
-	}
-	relay_init(relay, stdio);
-	if (!agent)
-		terminal_raw(relay);
 	while (!relay_done(relay)) {
 		struct pollfd fds[SOURCES];
 		relay_interest(relay, fds);
@@ -311,9 +305,26 @@ int guest_stdio_run(struct guest_stdio *stdio)
 			relay_serve(relay, fds);
 	}
 	terminal_restore(relay);
+}
+
+int guest_stdio_run(struct guest_stdio *stdio)
+{
+	static struct relay relay;
+	bool agent = stdio->control >= 0;
+
+	prctl(PR_SET_NAME, "msb-stdio");
+	relay_init(&relay, stdio);
+	int err = jail_enter(stdio->uid, calls, sizeof calls / sizeof *calls);
+	if (err) {
+		log_error("cannot give up privileges: %s", strerror(-err));
+	} else {
+		if (!agent)
+			terminal_raw(&relay);
+		relay_run(&relay);
+	}
 	syscall(SYS_pidfd_send_signal, stdio->qemu_pidfd, SIGKILL, NULL, 0);
 	int qemu_status = process_wait(stdio->qemu_pidfd);
-	int status = relay->exited ? relay->status : ended_silently(relay, agent, qemu_status);
-	free(relay);
-	return status;
+	if (err)
+		return FRONT_FAILED;
+	return relay.exited ? relay.status : ended_silently(&relay, agent, qemu_status);
 }

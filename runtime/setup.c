@@ -237,6 +237,17 @@ static int open_links(struct sandbox *sandbox)
 	return err ? fail("configure the sandbox's links", err) : 0;
 }
 
+/* A uid for each sandbox and role, out of a range nobody else uses: a subnet of the pool is a sandbox, and has four
+ * addresses. */
+#define UID_BASE 0x6d700000u
+#define UID_MASK 0x000ffffcu
+enum role { ROLE_DNS, ROLE_VMM, ROLE_RELAY };
+
+static uid_t role_uid(const struct sandbox *sandbox, enum role role)
+{
+	return UID_BASE + ((uint32_t)sandbox->gateway.v4.value & UID_MASK) + role;
+}
+
 static int start_dns(struct sandbox *sandbox)
 {
 	struct dns_start start = {
@@ -244,7 +255,7 @@ static int start_dns(struct sandbox *sandbox)
 		.gateway = sandbox->gateway,
 		.host_netns = sandbox->host_netns,
 		.host_mark = host_table_mark(sandbox->host_link.index),
-		.uid = 65534,
+		.uid = role_uid(sandbox, ROLE_DNS),
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->start->servers, sandbox->start->server_count, sandbox->firewall);
@@ -269,6 +280,7 @@ static int start_guest(struct sandbox *sandbox)
 		.front_stdin = STDIN_FILENO,
 		.front_stdout = STDOUT_FILENO,
 		.front_stderr = STDERR_FILENO,
+		.uid = role_uid(sandbox, ROLE_VMM),
 	};
 
 	if (sandbox->gateway.has6)

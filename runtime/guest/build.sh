@@ -34,14 +34,14 @@ kernel() {
 	package=$(apt-cache depends "$metapackage" 2>/dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
 	[ -n "$package" ] || fail "apt knows no $metapackage" "apt-get update"
 	echo "guest: fetching $package"
-	mkdir "$1/deb" "$1/tree"
+	mkdir "$1/deb" "$1/tree" "$1/modules" "$1/unordered"
 	(cd "$1/deb" && apt-get -qq -o APT::Sandbox::User=root download "$package") ||
 		fail "could not fetch $package" "apt-get update, and see whether Debian's archive can be reached"
+	# shellcheck disable=SC2046 # a word a module
 	dpkg-deb --fsys-tarfile "$1"/deb/*.deb | tar -x -C "$1/tree" --wildcards './boot/vmlinuz-*' \
 		$(for module in $modules; do echo "./lib/modules/*/kernel/$module.ko"; done)
 	mv "$1"/tree/boot/vmlinuz-* "$1/vmlinuz"
-	mkdir "$1/modules" "$1/unordered"
-	mv $(find "$1/tree" -name '*.ko') "$1/unordered/"
+	find "$1/tree" -name '*.ko' -exec mv -t "$1/unordered" '{}' +
 	number=10
 	for module in $(load_order "$1/unordered"); do
 		mv "$1/unordered/$module.ko" "$1/modules/$number-$module.ko" || fail "the kernel's modules need $module as well"
