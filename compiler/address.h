@@ -108,5 +108,7 @@ bool addr_set_equal(const struct addr_set *, const struct addr_set *);
 struct addr_set addr_class_set(struct arena *, enum addr_class, enum addr_family, const struct addr_gateway *);
 /* The IPv6 addresses that carry an IPv4 address of `v4` (mapped aside): what a deny on it takes in too. */
 struct addr_set addr_embedding_set(struct arena *, const struct addr_set *v4);
+/* Every address of `family` that addr_is_reserved() holds back; mapped ones aside. gateway may be NULL. */
+struct addr_set addr_reserved_set(struct arena *, enum addr_family, const struct addr_gateway *);
 /* A range as the fewest prefixes, in order; out has room for 254. Returns how many. */
 size_t addr_range_prefixes(enum addr_family, struct addr_range, struct addr_prefix *out);

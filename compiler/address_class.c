@@ -230,3 +230,22 @@ struct addr_set addr_embedding_set(struct arena *arena, const struct addr_set *v
 	}
 	return count ? addr_set_from_ranges(arena, ADDR_V6, ranges, count) : set;
 }
+
+struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
+{
+	const struct ranges *table = family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
+	struct addr_set set = addr_set_from_ranges(arena, family, table->items, table->count);
+	struct addr_set meta = addr_class_set(arena, ADDR_CLASS_META, family, gateway);
+	struct addr_set host = addr_class_set(arena, ADDR_CLASS_HOST, family, gateway);
+
+	set = addr_set_union(arena, &set, &meta);
+	set = addr_set_union(arena, &set, &host);
+	if (family == ADDR_V6) {
+		struct addr_set v4 = addr_reserved_set(arena, ADDR_V4, gateway);
+		struct addr_set carried = addr_embedding_set(arena, &v4), mapped = addr_set_empty(ADDR_V6);
+		addr_set_add(arena, &mapped, tables()->mapped6);
+		set = addr_set_union(arena, &set, &carried);
+		set = addr_set_subtract(arena, &set, &mapped);
+	}
+	return set;
+}
