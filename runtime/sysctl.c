@@ -146,20 +146,35 @@ bool sysctl_exists(const char *path)
 	return fd >= 0;
 }
 
-/* Written only where it differs: some are read-only in a namespace yet right. A kernel without IPv6 has none of
- * its sysctls and needs none. */
+/* Written only where it differs: some are read-only in a namespace yet right. */
+static int set(const char *path, const char *value)
+{
+	char now[32];
+	CLEANUP_FD int fd = open_sysctl(path, O_RDWR);
+
+	if (fd == -EACCES)
+		fd = open_sysctl(path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	ssize_t len = read(fd, now, sizeof now - 1);
+	if (len < 0)
+		return -errno;
+	now[len] = '\0';
+	now[strcspn(now, "\n")] = '\0';
+	return !strcmp(now, value) || pwrite(fd, value, strlen(value), 0) >= 0 ? 0 : -errno;
+}
+
+/* A kernel without IPv6 has none of its sysctls and needs none. */
 static int apply(const struct setting *settings, size_t count, const char *link)
 {
 	bool ipv6 = sysctl_exists("ipv6/bindv6only");
 
 	for (const struct setting *setting = settings; setting < settings + count; setting++) {
-		char path[96], now[32];
+		char path[96];
 		if (!ipv6 && !strncmp(setting->path, "ipv6/", 5))
 			continue;
 		snprintf(path, sizeof path, setting->path, link);
-		int err = sysctl_read(path, now, sizeof now);
-		if (!err && strcmp(now, setting->value))
-			err = sysctl_write(path, setting->value);
+		int err = set(path, setting->value);
 		if (!err || (err == -ENOENT && setting->optional))
 			continue;
 		log_error("cannot set net/%s to %s: %s", path, setting->value, strerror(-err));
