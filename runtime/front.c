@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* The latch ends when the last process of the sandbox has; it is not waited for without end. */
 #define LATCH_PATIENCE_MS 2000
@@ -92,6 +93,19 @@ static void forward_signal(const struct front *front)
 	send(front->channel, &number, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/* Its exit status is the command's, or our failure's; killed, it has none. */
+static int supervisor_status(const struct front *front)
+{
+	siginfo_t info = { 0 };
+
+	while (waitid(P_PIDFD, (id_t)front->supervisor, &info, WEXITED) < 0 && errno == EINTR)
+		;
+	if (info.si_code == CLD_EXITED)
+		return info.si_status;
+	log_error("the supervisor was killed: the sandbox is closed");
+	return FRONT_FAILED;
+}
+
 static int wait_for_supervisor(const struct front *front)
 {
 	struct pollfd watched[] = {
@@ -105,7 +119,7 @@ static int wait_for_supervisor(const struct front *front)
 		if (watched[1].revents)
 			forward_signal(front);
 		if (watched[0].revents)
-			return process_wait(front->supervisor);
+			return supervisor_status(front);
 	}
 }
 
@@ -158,7 +172,7 @@ static int run(struct front *front)
 		syscall(SYS_pidfd_send_signal, front->supervisor, SIGKILL, NULL, 0);
 	int status = wait_for_supervisor(front);
 	wait_for_latch(front);
-	return err || status < 0 ? FRONT_FAILED : status;
+	return err ? FRONT_FAILED : status;
 }
 
 int front_run(const struct run_config *config)

@@ -3,6 +3,7 @@
  *
  *	inject count COMMAND…            how many there are
  *	inject kill N COMMAND…           SIGKILL to the process that was started, just before the Nth
+ *	inject kill-caller N COMMAND…    … to the process that is about to do the Nth
  *	inject fail N ERRNO COMMAND…     the Nth is not done and returns that error
  *
  * The last line on standard output says what was done: "N SYSCALL-NUMBER STATUS MILLISECONDS", with the exit status of the
@@ -28,7 +29,7 @@
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC)
 #define GET_SYSCALL_INFO 0x420e
 
-enum mode { MODE_COUNT, MODE_KILL, MODE_FAIL };
+enum mode { MODE_COUNT, MODE_KILL, MODE_KILL_CALLER, MODE_FAIL };
 
 struct run {
 	enum mode mode;
@@ -101,8 +102,8 @@ static void interfere(struct run *run, pid_t pid)
 {
 	run->done = true;
 	clock_gettime(CLOCK_MONOTONIC, &run->since);
-	if (run->mode == MODE_KILL) {
-		kill(run->root, SIGKILL);
+	if (run->mode != MODE_FAIL) {
+		kill(run->mode == MODE_KILL ? run->root : pid, SIGKILL);
 	} else {
 		cancel_syscall(pid);
 		run->failing = pid;
@@ -207,10 +208,12 @@ int main(int argc, char **argv)
 
 	if (argc > 3 && !strcmp(argv[1], "kill"))
 		run.mode = MODE_KILL, run.wanted = atol(argv[2]), command = 3;
+	else if (argc > 3 && !strcmp(argv[1], "kill-caller"))
+		run.mode = MODE_KILL_CALLER, run.wanted = atol(argv[2]), command = 3;
 	else if (argc > 4 && !strcmp(argv[1], "fail"))
 		run.mode = MODE_FAIL, run.wanted = atol(argv[2]), run.error = atoi(argv[3]), command = 4;
 	else if (argc < 3 || strcmp(argv[1], "count"))
-		return fputs("usage: inject count|kill N|fail N ERRNO COMMAND...\n", stderr), 2;
+		return fputs("usage: inject count|kill N|kill-caller N|fail N ERRNO COMMAND...\n", stderr), 2;
 	start(&run, argv + command);
 	trace(&run);
 	printf("%ld %lld %d %ld\n", run.count, run.syscall, run.status, run.wanted ? elapsed_ms(&run.since) : 0);

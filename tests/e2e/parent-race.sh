@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Threat parent-race: the front dies between making the supervisor and the supervisor's asking to die with it. The front
+# is killed before each of the first system calls of set-up, and the supervisor is slowed down so that it asks late.
+. "$(dirname "$0")/lib.sh"
+world_up
+leftovers_mark
+
+INJECT=$BUILD/e2e/inject
+survivors=0
+for ((n = 1; n <= 60; n++)); do
+	result=$("$INJECT" kill "$n" "$BUILD/msb-run" --vmm none -- sleep 30 2>/dev/null </dev/null)
+	read -r _ _ _ ms <<<"$result"
+	if [ "${ms:-9999}" -gt 2000 ] || pgrep -x 'msb-supervisor|msb-latch|msb-run' >/dev/null; then
+		survivors=$((survivors + 1))
+		echo "# system call $n: $result $(pgrep -lx 'msb-supervisor|msb-latch|msb-run')"
+	fi
+done
+same "the front killed before each of its first 60 system calls: no supervisor survives" 0 "$survivors"
+
+# strace holds the supervisor's prctl back for 300 ms; the front is dead by then
+strace -f -qq -o /dev/null -e trace=prctl -e inject=prctl:delay_enter=300000 "$BUILD/msb-run" --vmm none -- sleep 30 </dev/null 2>/dev/null &
+tracer=$!
+wait_for 5 sh -c 'test "$(pgrep -cx msb-run)" -ge 2'
+kill -KILL "$(pgrep -P "$tracer" -x msb-run)"
+if wait_for 2 sh -c '! pgrep -x "msb-supervisor|msb-latch|msb-run|sleep"'; then
+	ok "the front killed before the supervisor's prctl: it ends by itself"
+else
+	not_ok "the front killed before the supervisor's prctl: it ends by itself" "$(pgrep -lx 'msb-supervisor|msb-latch|msb-run|sleep')"
+fi
+kill "$tracer" 2>/dev/null
+wait "$tracer" 2>/dev/null
+same "nothing is left" "" "$(leftovers)"
+finish
