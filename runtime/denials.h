@@ -15,7 +15,7 @@ void denials_read(struct denials *, struct bindings *, uint64_t now_ms);
 /* A query for `name` (canonical) */
 void denials_dns(struct denials *, const char *name, enum flow_transport, struct eval_verdict);
 /* A resolver of the guest's own choice, port 53 */
-void denials_resolver(struct denials *, struct addr, enum flow_transport);
+void denials_resolver(struct denials *, struct addr, enum flow_transport, struct eval_verdict);
 /* An answer for `name` that rebind protection held back */
 void denials_answer(struct denials *, const char *name, struct addr);
 /* A peer that an ingress rule or the default keeps from a published port */

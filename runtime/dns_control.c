@@ -20,14 +20,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define RESOLVERS_MAX 256          /* of the guest's choice, at once */
-#define RESOLVER_TIMEOUT_MS 60000u
 #define ASKS_A_TURN 64
-
-struct resolver {
-	struct addr addr;
-	uint64_t until_ms;
-};
 
 struct dns {
 	struct eval_context context;
@@ -35,7 +28,6 @@ struct dns {
 	struct nft *nft;
 	int control, pidfd;
 	pid_t pid;
-	struct resolver resolvers[RESOLVERS_MAX];
 };
 
 static uint64_t clock_ms(void)
@@ -267,50 +259,28 @@ static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, uint32_t 
 	return error;
 }
 
-/* The slot that has it, else one that is free; NULL: none is */
-static struct resolver *resolver_slot(struct dns *dns, struct addr addr, uint64_t now_ms)
-{
-	struct resolver *free_slot = NULL;
-	for (size_t i = 0; i < RESOLVERS_MAX; i++) {
-		struct resolver *slot = &dns->resolvers[i];
-		if (slot->until_ms > now_ms && addr_equal(slot->addr, addr))
-			return slot;
-		if (slot->until_ms <= now_ms)
-			free_slot = slot;
-	}
-	return free_slot;
-}
-
-/* What TPROXY never hands over, and so the worker never has cause to ask for */
-static bool resolver_possible(const struct dns *dns, struct addr addr)
-{
-	enum addr_class class = addr_classify(addr, &dns->context.gateway);
-	return class != ADDR_CLASS_NONE && class != ADDR_CLASS_LOOPBACK && class != ADDR_CLASS_MULTICAST &&
-	       class != ADDR_CLASS_HOST && !addr_is_mapped(addr);
-}
-
-static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, uint32_t *verdict)
+/* The output chain judges what the worker then sends as it would the guest's own flow. */
+static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, struct denials *denials, uint32_t *verdict)
 {
 	struct addr addr;
-	uint64_t now_ms = clock_ms();
-	if (!wire_addr_read(&ask->addr, &addr) || ask->transport > FLOW_DNS_TCP)
+	enum flow_transport transport = (enum flow_transport)ask->transport;
+	if (!wire_addr_read(&ask->addr, &addr) || transport > FLOW_DNS_TCP)
 		return -EPROTO;
-	if (!resolver_possible(dns, addr) ||
-	    eval_dns_route(&dns->context, addr, (enum flow_transport)ask->transport) != EVAL_ROUTE_DIRECT) {
-		log_error("the DNS worker asked for a resolver that the policy denies");
-		return -EPERM;
-	}
-	struct resolver *slot = resolver_slot(dns, addr, now_ms);
-	*verdict = slot ? DNS_VERDICT_OK : DNS_VERDICT_FULL;
-	if (!slot || slot->until_ms > now_ms + RESOLVER_TIMEOUT_MS / 2)
+	struct eval_context context = dns->context;
+	context.bindings = bindings_view(dns->bindings, clock_ms());
+	*verdict = DNS_VERDICT_OK;
+	if (eval_dns_route(&context, addr, transport) == EVAL_ROUTE_DIRECT)
 		return 0;
-	struct nft_element element = { .set = upstream_set(addr), .addr = addr, .has_port = true, .port = DNS_PORT,
-				       .timeout_ms = RESOLVER_TIMEOUT_MS };
-	int error = nft_elements(dns->nft, &element, 1);
-	if (error == 0)
-		*slot = (struct resolver){ addr, now_ms + RESOLVER_TIMEOUT_MS };
-	else
-		*verdict = DNS_VERDICT_FULL;
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP,
+		.addr = addr,
+		.has_port = true,
+		.port = DNS_PORT,
+	};
+	*verdict = DNS_VERDICT_REFUSED;
+	if (denials)
+		denials_resolver(denials, addr, transport, eval_connection(&context, &connection));
 	return 0;
 }
 
@@ -318,14 +288,13 @@ static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denia
 {
 	struct addr addr;
 	enum flow_transport transport = (enum flow_transport)tell->transport;
-	if (!name_is_sane(tell->name) || !wire_addr_read(&tell->addr, &addr) || transport > FLOW_DNS_TCP)
+	if (!name_is_sane(tell->name) || transport > FLOW_DNS_TCP ||
+	    (tell->kind == DNS_TELL_ANSWER && !wire_addr_read(&tell->addr, &addr)))
 		return -EPROTO;
 	if (!denials)
 		return 0;
 	if (tell->kind == DNS_TELL_QUERY)
 		denials_dns(denials, tell->name, transport, eval_dns(&dns->context, tell->name, transport));
-	else if (tell->kind == DNS_TELL_RESOLVER)
-		denials_resolver(denials, addr, transport);
 	else
 		denials_answer(denials, tell->name, addr);
 	return 0;
@@ -358,10 +327,9 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 		return error == 0 ? reply(dns, message->bind.serial, verdict) : error;
 	case DNS_ASK_RESOLVER:
 		if (len == sizeof message->resolver)
-			error = serve_resolver(dns, &message->resolver, &verdict);
+			error = serve_resolver(dns, &message->resolver, denials, &verdict);
 		return error == 0 ? reply(dns, message->resolver.serial, verdict) : error;
 	case DNS_TELL_QUERY:
-	case DNS_TELL_RESOLVER:
 	case DNS_TELL_ANSWER:
 		return len == sizeof message->tell ? serve_tell(dns, &message->tell, denials) : -EPROTO;
 	default:

@@ -14,6 +14,7 @@ static uint8_t reply[LDNS_MAX_PACKETLEN];
 
 static const struct dns_note no_server = { 22, "no nameserver answered" };
 static const struct dns_note too_many = { 0, "this sandbox has too many names bound" };
+static const struct dns_note denied = { DNS_EDE_BLOCKED, "the policy denies this resolver" };
 static const struct dns_note overload = { 0, "too many queries are under way" };
 static const struct dns_note malformed = { 23, "the nameserver's answer does not parse" };
 
@@ -302,7 +303,8 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 	if (left_ms == 0) {
 		dns_answer_prune(lookup->answer, question, &lookup->addresses);
 		uint32_t lifetime = lookup->addresses.count ? lookup->addresses.ttl : dns_answer_lifetime(lookup->answer);
-		cache_put(proxy->cache, &lookup->key, lookup->answer, lifetime, proxy->now_ms);
+		if (!lookup->key.direct)
+			cache_put(proxy->cache, &lookup->key, lookup->answer, lifetime, proxy->now_ms);
 		left_ms = lookup->addresses.ttl * 1000ull;
 	}
 	lookup->ttl_ms = left_ms;
@@ -352,7 +354,7 @@ int lookup_verdict(struct proxy *proxy, const struct dns_verdict *verdict)
 	else if (verdict->kind == DNS_VERDICT_FULL)
 		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, too_many);
 	else
-		finish_rcode(proxy, lookup, LDNS_RCODE_NXDOMAIN, DNS_NO_NOTE);
+		finish_rcode(proxy, lookup, LDNS_RCODE_NXDOMAIN, denied);
 	return 0;
 }
 
@@ -375,7 +377,8 @@ void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const str
 	while (lookup && !lookup_key_equal(&lookup->key, &key))
 		lookup = lookup->next;
 	bool joined = lookup != NULL;
-	ldns_pkt *known = joined ? NULL : cache_get(proxy->cache, &key, proxy->now_ms, &age, &left_ms);
+	/* what the guest's own resolvers say is not kept: each time the policy is asked anew */
+	ldns_pkt *known = joined || key.direct ? NULL : cache_get(proxy->cache, &key, proxy->now_ms, &age, &left_ms);
 	if (!joined)
 		lookup = lookup_new(proxy, &key, true);
 	if (!lookup || !wait_for(proxy, lookup, query, client)) {

@@ -7,9 +7,8 @@
 
 enum dns_ask_kind {
 	DNS_ASK_BIND = 1, /* answered by a dns_verdict once the kernel's sets hold the addresses */
-	DNS_ASK_RESOLVER, /* answered once upstream sockets may reach it */
-	DNS_TELL_QUERY,   /* denied: a query; no answer to this and the next two */
-	DNS_TELL_RESOLVER,
+	DNS_ASK_RESOLVER, /* may a server of the guest's choice be asked? The bindings have a say, which only the supervisor has */
+	DNS_TELL_QUERY,   /* denied: a query; no answer to this and the next */
 	DNS_TELL_ANSWER,
 };
 
@@ -36,8 +35,8 @@ struct dns_ask_resolver {
 struct dns_tell {
 	uint32_t kind;
 	uint8_t transport;
-	struct dns_wire_addr addr; /* of DNS_TELL_RESOLVER and DNS_TELL_ANSWER */
-	char name[NAME_TEXT_MAX];  /* of DNS_TELL_QUERY and DNS_TELL_ANSWER */
+	struct dns_wire_addr addr; /* of DNS_TELL_ANSWER */
+	char name[NAME_TEXT_MAX];
 };
 
 enum dns_verdict_kind { DNS_VERDICT_OK, DNS_VERDICT_FULL, DNS_VERDICT_REFUSED };

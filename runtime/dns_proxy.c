@@ -113,10 +113,9 @@ static void answer_any(struct proxy *proxy, const struct dns_query *query, const
 }
 
 /* The supervisor reports it; one that has no room for the report just now loses it, never the answer */
-static void tell(struct proxy *proxy, enum dns_ask_kind kind, const char *name, struct addr addr,
-		 enum flow_transport transport)
+static void tell_denied(struct proxy *proxy, const char *name, enum flow_transport transport)
 {
-	struct dns_tell tell = { .kind = kind, .transport = (uint8_t)transport, .addr = dns_wire_addr(addr) };
+	struct dns_tell tell = { .kind = DNS_TELL_QUERY, .transport = (uint8_t)transport };
 	memcpy(tell.name, name, strlen(name) + 1);
 	send(proxy->control, &tell, sizeof tell, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -125,23 +124,7 @@ static void deny_name(struct proxy *proxy, const struct dns_query *query, const 
 		      enum flow_transport transport, struct eval_verdict verdict, const struct client_ref *client)
 {
 	const struct reason *reason = reason_of(proxy->reasons, verdict, POLICY_EGRESS);
-	tell(proxy, DNS_TELL_QUERY, name, client->asked, transport);
-	answer_rcode(proxy, query, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, reason->note }, client);
-}
-
-static void deny_resolver(struct proxy *proxy, const struct dns_query *query, enum flow_transport transport,
-			  const struct client_ref *client)
-{
-	struct eval_connection connection = {
-		.direction = POLICY_EGRESS,
-		.proto = transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP,
-		.addr = client->asked,
-		.has_port = true,
-		.port = DNS_PORT,
-	};
-	struct eval_verdict verdict = eval_connection(&proxy->context, &connection);
-	const struct reason *reason = reason_of(proxy->reasons, verdict, POLICY_EGRESS);
-	tell(proxy, DNS_TELL_RESOLVER, "", client->asked, transport);
+	tell_denied(proxy, name, transport);
 	answer_rcode(proxy, query, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, reason->note }, client);
 }
 
@@ -190,17 +173,12 @@ bool proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const 
 	}
 	if (answer_locally(proxy, &query, name, client))
 		return true;
-	struct lookup_key key = { .question = query.question, .transport = transport, .resolver = client->asked };
-	switch (eval_dns_route(&proxy->context, client->asked, transport)) {
-	case EVAL_ROUTE_DENIED:
-		deny_resolver(proxy, &query, transport, client);
-		return true;
-	case EVAL_ROUTE_DIRECT:
-		key.direct = true;
-		break;
-	case EVAL_ROUTE_CONFIGURED:
-		break;
-	}
+	struct lookup_key key = {
+		.question = query.question,
+		.direct = eval_dns_route(&proxy->context, client->asked, transport) != EVAL_ROUTE_CONFIGURED,
+		.transport = transport,
+		.resolver = client->asked,
+	};
 	lookup_ask(proxy, &key, &query, client);
 	return true;
 }
