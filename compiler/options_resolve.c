@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { CONNECTIONS_DEFAULT = 256, CONNECTIONS_MAX = 4096, TARGETS_MAX = 1000000 };
+enum { CONNECTIONS_DEFAULT = 256, TARGETS_MAX = 1000000 };
 
 /* The place of a flag: its value, or itself where it has none. Places sort by when they are made. */
 static struct span flag(struct resolver *r, const char *name, const char *value)
@@ -172,38 +172,12 @@ static void take_defaults(struct resolver *r, const struct policy_options *optio
 	take_default(r, "--net-default-ingress", options->net_default_ingress, false, true);
 }
 
-/* A pool holds at least one sandbox's subnet: a /30, a /64 */
-static void take_pool(struct resolver *r, const char *name, const char *value, enum addr_family family,
-		      struct policy_pool *out)
-{
-	uint8_t longest = family == ADDR_V4 ? 30 : 64;
-	struct addr_prefix prefix;
-
-	if (!value)
-		return;
-	struct span span = flag(r, name, value);
-	if (!addr_prefix_parse(value, &prefix) || prefix.addr.family != family) {
-		diag_error(r->diags, "bad-pool", span, "no IPv%d network: `%s`", family, value);
-	} else if (prefix.len > longest) {
-		diag_error(r->diags, "pool-too-small", span, "`%s` holds no /%u", value, longest);
-	} else {
-		prefix.addr.value = addr_prefix_range(prefix).lo;
-		*out = (struct policy_pool){ true, prefix, span };
-	}
-}
-
 static void take_limits(struct resolver *r, const struct policy_options *options)
 {
 	uint64_t number;
 
-	if (options->max_connections && units_number(options->max_connections, &number)) {
-		struct span span = flag(r, "--max-connections", options->max_connections);
-		if (number < 1 || number > CONNECTIONS_MAX)
-			diag_error(r->diags, "max-connections", span, "from 1 to %d connections, not %s", CONNECTIONS_MAX,
-				   options->max_connections);
-		else
-			r->policy->max_connections = (uint32_t)number;
-	}
+	if (options->max_connections && units_number(options->max_connections, &number))
+		resolver_connections(r, flag(r, "--max-connections", options->max_connections), number);
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		if (options->rates[i])
 			resolver_limit(r, limits[i].setting, flag(r, limits[i].rate, options->rates[i]), options->rates[i],
@@ -264,8 +238,10 @@ struct policy *options_resolve(const struct policy_options *options, const char 
 	const struct ast_file **lists = parse_rules(&r, options);
 	take_profiles(&r, options);
 	take_defaults(&r, options);
-	take_pool(&r, "--net-ipv4-pool", options->pool4, ADDR_V4, &r.policy->pool4);
-	take_pool(&r, "--net-ipv6-pool", options->pool6, ADDR_V6, &r.policy->pool6);
+	if (options->pool4)
+		resolver_pool(&r, flag(&r, "--net-ipv4-pool", options->pool4), ADDR_V4, options->pool4);
+	if (options->pool6)
+		resolver_pool(&r, flag(&r, "--net-ipv6-pool", options->pool6), ADDR_V6, options->pool6);
 	take_limits(&r, options);
 	if (file && !resolver_load(&r) && !diags->errors)
 		return r.policy;

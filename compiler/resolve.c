@@ -25,6 +25,15 @@ static bool repeated(struct resolver *r, const struct ast_rule *rule, size_t ind
 	return false;
 }
 
+void resolver_expired(struct resolver *r, const struct policy_rule *rule)
+{
+	long days = r->input->today.year ? date_days(r->input->today) - date_days(rule->until) : 0;
+
+	if (days > 0)
+		diag_error(r->diags, "expired", rule->until_span, "expired %ld day%s ago", days, days == 1 ? "" : "s")->help =
+			"remove the rule, or give it a new date";
+}
+
 static void until(struct resolver *r, const struct ast_attribute *attribute, struct policy_rule *rule)
 {
 	const char *text = attribute->value.text ? attribute->value.text : "";
@@ -34,10 +43,7 @@ static void until(struct resolver *r, const struct ast_attribute *attribute, str
 		return;
 	}
 	rule->until_span = attribute->span;
-	long days = r->input->today.year ? date_days(r->input->today) - date_days(rule->until) : 0;
-	if (days > 0)
-		diag_error(r->diags, "expired", attribute->span, "expired %ld day%s ago", days, days == 1 ? "" : "s")->help =
-			"remove the rule, or give it a new date";
+	resolver_expired(r, rule);
 }
 
 static void attributes(struct resolver *r, const struct ast_rule *ast, struct policy_rule *rule)

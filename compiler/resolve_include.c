@@ -3,7 +3,6 @@
  * cycles, depth and number are bounded. */
 #include "resolver.h"
 #include "escape.h"
-#include "import.h"
 #include "options.h"
 #include "parse.h"
 
@@ -170,9 +169,9 @@ bool resolver_load(struct resolver *r)
 	}
 	r->policy->name = sources_get(r->diags->sources, source)->name;
 	if (has_suffix(r->policy->name, ".json"))
-		return import_json(r->policy, source, r->diags);
+		return resolver_import_json(r, source);
 	if (has_suffix(r->policy->name, ".yaml") || has_suffix(r->policy->name, ".yml"))
-		return import_yaml(r->policy, source, r->diags);
+		return resolver_import_yaml(r, source);
 	resolver_splice(r, source);
 	return true;
 }

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64 };
+enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64, CONNECTIONS_MAX = 4096 };
 
 bool resolver_say(struct resolver *r, enum setting setting, struct span span, const char *what, const char *value)
 {
@@ -267,6 +267,36 @@ void resolver_publish(struct resolver *r, struct span span, const char *spec)
 		return;
 	}
 	*arena_push(r->arena, &r->policy->publishes) = publish;
+}
+
+/* ---- addresses and connections: options and imports only ---- */
+
+/* A pool holds at least one sandbox's subnet: a /30, a /64 */
+void resolver_pool(struct resolver *r, struct span span, enum addr_family family, const char *text)
+{
+	uint8_t longest = family == ADDR_V4 ? 30 : 64;
+	struct policy_pool *pool = family == ADDR_V4 ? &r->policy->pool4 : &r->policy->pool6;
+	struct addr_prefix prefix;
+
+	if (!text)
+		return;
+	if (!addr_prefix_parse(text, &prefix) || prefix.addr.family != family) {
+		diag_error(r->diags, "bad-pool", span, "no IPv%d network: `%s`", family, text);
+	} else if (prefix.len > longest) {
+		diag_error(r->diags, "pool-too-small", span, "`%s` holds no /%u", text, longest);
+	} else {
+		prefix.addr.value = addr_prefix_range(prefix).lo;
+		*pool = (struct policy_pool){ true, prefix, span };
+	}
+}
+
+void resolver_connections(struct resolver *r, struct span span, uint64_t count)
+{
+	if (count >= 1 && count <= CONNECTIONS_MAX)
+		r->policy->max_connections = (uint32_t)count;
+	else
+		diag_error(r->diags, "max-connections", span, "from 1 to %d connections, not %" PRIu64, CONNECTIONS_MAX,
+			   count);
 }
 
 void resolver_settings(struct resolver *r)

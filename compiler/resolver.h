@@ -60,5 +60,11 @@ void resolver_timeout(struct resolver *, struct span, uint64_t ms);
 void resolver_rebind(struct resolver *, struct span, bool on);
 void resolver_publish(struct resolver *, struct span, const char *spec);
 void resolver_nameserver(struct resolver *, struct span, const char *spec);
-/* `word` where it is neither: no error of its own. "allow" or "deny" */
+void resolver_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */
+void resolver_connections(struct resolver *, struct span, uint64_t count);
+void resolver_expired(struct resolver *, const struct policy_rule *); /* reports a rule past its `until` */
+/* Whole documents: false where there were errors */
+bool resolver_import_json(struct resolver *, uint32_t source);
+bool resolver_import_yaml(struct resolver *, uint32_t source);
+/* "allow" or "deny"; anything else, NULL too, is false without an error of its own */
 bool resolver_action(const char *word, enum policy_action *out);

@@ -1,0 +1,14 @@
+/* Where the parts of a JSON document stand: jansson says it of syntax errors only. */
+#pragma once
+#include "source.h"
+
+struct json_places {
+	struct span whole;
+	struct { struct json_key { const char *name; struct span span; } *items; size_t count, cap; } keys; /* values of top-level keys */
+	struct { struct span *items; size_t count, cap; } rules; /* the elements of "rules" */
+};
+
+/* `source` holds what jansson has accepted */
+struct json_places *json_places_find(struct arena *, const struct sources *, uint32_t source);
+struct span json_places_key(const struct json_places *, const char *name); /* whole where there is none */
+struct span json_places_rule(const struct json_places *, size_t index);
