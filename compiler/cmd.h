@@ -85,6 +85,9 @@ int cmd_each_file(struct cmd_line *, cmd_each *, void *context);
 bool cmd_flow(const struct cmd_line *, struct arena *, struct sources *, const char *text, struct diags *,
 	      struct flow *out);
 
+/* "error: no flow: write egress@github.com:tcp:443", a line for each, to standard error */
+void cmd_flow_error(struct arena *, const struct diags *);
+
 /* Who decided, as eval prints it: "1", "default", "floor", "refused"; the place; the rule's text. */
 struct cmd_decision {
 	const char *number, *place, *text;

@@ -17,17 +17,18 @@ struct answer {
 	struct arena *arena;
 	struct flow flow;
 	struct eval_result result;
+	struct diags *diags;
 	const char *error; /* NULL: the flow parsed */
 };
 
 static void ask(struct answer *answer, const char *text)
 {
 	struct sources *sources = sources_new(answer->arena);
-	struct diags *diags = diags_new(answer->arena, sources);
 	struct eval_context context = cmd_context(answer->line, answer->policy);
 
-	if (!cmd_flow(answer->line, answer->arena, sources, text, diags, &answer->flow)) {
-		answer->error = diags->list.count ? diags->list.items[0].message : "no flow";
+	answer->diags = diags_new(answer->arena, sources);
+	if (!cmd_flow(answer->line, answer->arena, sources, text, answer->diags, &answer->flow)) {
+		answer->error = answer->diags->list.count ? answer->diags->list.items[0].message : "no flow";
 		return;
 	}
 	answer->result = eval_flow(&context, &answer->flow);
@@ -111,7 +112,7 @@ static void print_answer(struct printer *printer, const char *text)
 
 	ask(&answer, text);
 	if (answer.error && !printer->line->batch) {
-		fprintf(stderr, "error: %s\n", escape_text(answer.arena, answer.error));
+		cmd_flow_error(answer.arena, answer.diags);
 		printer->failed = true;
 	} else if (printer->line->format == FORMAT_JSON) {
 		print_json(printer, &answer, text);

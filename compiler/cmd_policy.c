@@ -90,6 +90,19 @@ bool cmd_flow(const struct cmd_line *line, struct arena *arena, struct sources *
 	return true;
 }
 
+void cmd_flow_error(struct arena *arena, const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->list.count; i++) {
+		const struct diag *diag = &diags->list.items[i];
+
+		fprintf(stderr, "error: %s\n", escape_text(arena, diag->message));
+		if (diag->label)
+			fprintf(stderr, "  %s\n", escape_text(arena, diag->label));
+		if (diag->help)
+			fprintf(stderr, "  help: %s\n", escape_text(arena, diag->help));
+	}
+}
+
 struct cmd_decision cmd_decision(struct arena *arena, const struct policy *policy, struct eval_verdict verdict,
 				 enum policy_direction direction)
 {

@@ -71,6 +71,7 @@ struct eval_result {
 	bool no_address;            /* the lookup passed and gave nothing to connect to */
 	bool has_addr, made_up;     /* made_up: addr came from eval_unnamed_public() */
 	struct addr addr;           /* the address connected to, blocked, or asked about */
+	bool bound;                 /* addr is bound to the flow's name */
 	bool has_syn;
 	enum eval_syn syn;          /* what the packet filter does with the connection */
 	enum eval_answer answer;    /* FLOW_ANSWER only */

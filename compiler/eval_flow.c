@@ -214,6 +214,7 @@ static void connect_each(const struct eval_context *context, const struct flow *
 	struct flow_names names = { context, flow, lookup };
 	struct eval_context with = *context;
 
+	result->bound = bound;
 	if (bound)
 		with.bindings = (struct eval_bindings){ any_lookup_name, &names };
 	for (size_t i = 0; i < lookup->count; i++) {

@@ -93,12 +93,13 @@ static bool fail(struct diags *diags, struct span span, const char *message, con
 	return false;
 }
 
-static const char *escaped(struct diags *diags, const char *text)
-{
-	return escape_text(diags->arena, text);
-}
-
 /* -- the parts of a flow ---------------------------------------------------------------------------- */
+
+static bool no_flow(struct diags *diags, struct span span, const char *text)
+{
+	diag_error(diags, BAD_FLOW, span, "no flow: write %s", escape_text(diags->arena, flow_suggest(diags->arena, text)));
+	return false;
+}
 
 static bool resolve_kind(const struct ast_flow *ast, struct diags *diags, struct flow *out)
 {
@@ -113,10 +114,12 @@ static bool resolve_kind(const struct ast_flow *ast, struct diags *diags, struct
 		out->kind = FLOW_DNS;
 	} else if (!strcasecmp(word, "answer")) {
 		out->kind = FLOW_ANSWER;
+	} else if (!strchr(out->text, '@')) {
+		return no_flow(diags, ast->span, out->text);
 	} else {
 		diag = diag_error(diags, BAD_FLOW, ast->kind.text ? ast->kind.span : ast->span,
 				  "`%s` starts no flow: egress@, ingress@, dns@ or answer@ does",
-				  escaped(diags, word));
+				  escape_text(diags->arena, word));
 		near = diag_nearest(word, words);
 		if (near)
 			diag->label = arena_printf(diags->arena, "did you mean `%s`?", near);
@@ -150,11 +153,11 @@ static bool resolve_name(struct arena *arena, const struct ast_word *word, struc
 		return fail(diags, word->span, "no IPv6 address in the brackets", NULL);
 	if (name_looks_like_address(word->text))
 		return fail(diags, word->span,
-			    arena_printf(arena, "`%s` is no address and no name", escaped(diags, word->text)), NULL);
+			    arena_printf(arena, "`%s` is no address and no name", escape_text(diags->arena, word->text)), NULL);
 	out->name = word->text[0] ? name_from_query(arena, word->text) : NULL;
 	if (!out->name)
 		return fail(diags, word->span,
-			    arena_printf(arena, "`%s` is no name", escaped(diags, word->text)), NULL);
+			    arena_printf(arena, "`%s` is no name", escape_text(diags->arena, word->text)), NULL);
 	return true;
 }
 
@@ -206,7 +209,7 @@ static bool resolve_transport(const struct ast_flow *ast, struct diags *diags, s
 	else
 		return fail(diags, ast->proto.span,
 			    arena_printf(diags->arena, "`%s` carries no query: udp, tcp or dot does",
-					 escaped(diags, word)), NULL);
+					 escape_text(diags->arena, word)), NULL);
 	if (ast->port.text)
 		return fail(diags, ast->port.span, "a query has no port", NULL);
 	return true;
@@ -215,7 +218,7 @@ static bool resolve_transport(const struct ast_flow *ast, struct diags *diags, s
 static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, struct flow *out)
 {
 	const struct ast_word *proto = &ast->proto, *port = &ast->port;
-	const char *shown = proto->text ? escaped(diags, proto->text) : "";
+	const char *shown = proto->text ? escape_text(diags->arena, proto->text) : "";
 	uint16_t number;
 
 	if (!proto->text)
@@ -228,8 +231,8 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 				    arena_printf(diags->arena, "`%s` stands where the protocol goes", shown) :
 				    arena_printf(diags->arena, "`%s` is no protocol: tcp, udp, icmpv4, icmpv6", shown),
 			    parse_port(proto->text, &number) ?
-				    arena_printf(diags->arena, "%s@%s:tcp:%s", escaped(diags, ast->kind.text),
-						 escaped(diags, span_text(diags->arena, diags->sources,
+				    arena_printf(diags->arena, "%s@%s:tcp:%s", escape_text(diags->arena, ast->kind.text),
+						 escape_text(diags->arena, span_text(diags->arena, diags->sources,
 									  ast->target.span)), shown) : NULL);
 	out->has_port = out->proto == PROTO_TCP || out->proto == PROTO_UDP;
 	if (!out->has_port && port->text)
@@ -239,7 +242,7 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 	if (out->has_port && !parse_port(port->text, &out->port))
 		return fail(diags, port->span,
 			    arena_printf(diags->arena, "`%s` is no port: a flow has one, 0 to 65535",
-					 escaped(diags, port->text)), NULL);
+					 escape_text(diags->arena, port->text)), NULL);
 	return true;
 }
 
@@ -339,11 +342,8 @@ bool flow_parse(struct arena *arena, struct sources *sources, const char *text, 
 	uint32_t source;
 	struct ast_flow *ast;
 
-	if (!strchr(text, '@')) {
-		diag_error(diags, BAD_FLOW, SPAN_NONE, "no flow: write %s",
-			   escaped(diags, flow_suggest(arena, text)));
-		return false;
-	}
+	if (!strchr(text, '@'))
+		return no_flow(diags, SPAN_NONE, text);
 	source = sources_add(sources, SOURCE_ARG, "flow", text, strlen(text));
 	ast = parse_flow(diags, source);
 	return ast && diags->errors == before && flow_resolve(arena, ast, diags, out);
