@@ -7,7 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __has_feature
+#define HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+#define BLOCK_SIZE 1u /* each object a block of its own, so that the sanitizer sees its ends */
+#else
 #define BLOCK_SIZE (64u << 10)
+#endif
 
 struct block {
 	struct block *next;

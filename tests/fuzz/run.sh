@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Runs every fuzzer for SECONDS over the seeds this tree holds; what it finds stays in BUILD/fuzz/findings.
+# usage: run.sh BUILD SECONDS [NAME…]
+set -u
+build=$(realpath "${1:?usage: run.sh BUILD SECONDS [NAME…]}")
+seconds=${2:?usage: run.sh BUILD SECONDS [NAME…]}
+shift 2
+cd "$(dirname "$0")/../.." || exit 3
+work=$(mktemp -d /tmp/msb-fuzz.XXXXXX)
+trap 'rm -rf "$work"' EXIT
+findings=$build/fuzz/findings
+mkdir -p "$findings"
+failed=0
+
+# A line of a file a seed, "#" lines aside
+seeds_of_lines() { # DIRECTORY COLUMN FILE
+	grep -v '^#' "$3" | cut -f"$2" | awk -v directory="$1" '{ printf "%s", $0 > (directory "/line" NR); close(directory "/line" NR) }'
+}
+
+seed() { # NAME DIRECTORY
+	case $1 in
+	policy) cp policies/*.msb tests/golden/*/*.msb "$2" 2>/dev/null ;;
+	json) cp policies/*.json tests/golden/*/*.json tests/golden/*/json "$2" 2>/dev/null ;;
+	yaml) cp policies/*.yaml tests/golden/*/*.yaml "$2" 2>/dev/null ;;
+	token) seeds_of_lines "$2" 1 tests/vectors/tokens.tsv ;;
+	esac
+	[ ! -d "tests/fuzz/seeds/$1" ] || cp tests/fuzz/seeds/"$1"/* "$2"
+}
+
+for fuzzer in "$build"/fuzz/fuzz_*; do
+	[ -f "$fuzzer" ] || continue
+	name=${fuzzer##*/fuzz_}
+	[ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
+	mkdir -p "$work/$name"
+	seed "$name" "$work/$name"
+	dictionary=()
+	[ -e "tests/fuzz/$name.dict" ] && dictionary=(-dict="tests/fuzz/$name.dict")
+	if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=8192 "${dictionary[@]}" \
+		-artifact_prefix="$findings/$name-" "$work/$name" >"$work/$name.log" 2>&1; then
+		echo "ok fuzz/$name - $(grep -o 'Done [0-9]* runs in [0-9]* second' "$work/$name.log")s"
+	else
+		echo "not ok fuzz/$name - see $findings"
+		tail -40 "$work/$name.log"
+		failed=1
+	fi
+done
+exit $failed
