@@ -14,7 +14,6 @@ static uint8_t reply[LDNS_MAX_PACKETLEN];
 
 static const struct dns_note no_server = { 22, "no nameserver answered" };
 static const struct dns_note too_many = { 0, "this sandbox has too many names bound" };
-static const struct dns_note denied = { DNS_EDE_BLOCKED, "the policy denies this resolver" };
 static const struct dns_note overload = { 0, "too many queries are under way" };
 static const struct dns_note malformed = { 23, "the nameserver's answer does not parse" };
 
@@ -340,6 +339,20 @@ void lookup_answered(struct proxy *proxy, struct lookup *lookup, const uint8_t *
 		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, malformed);
 }
 
+/* The rule as far as the worker can tell, which knows no bindings */
+static struct dns_note resolver_denied(struct proxy *proxy, const struct lookup *lookup)
+{
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = lookup->key.transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP,
+		.addr = lookup->key.resolver,
+		.has_port = true,
+		.port = DNS_PORT,
+	};
+	struct eval_verdict verdict = eval_connection(&proxy->context, &connection);
+	return (struct dns_note){ DNS_EDE_BLOCKED, reason_of(proxy->reasons, verdict, POLICY_EGRESS)->note };
+}
+
 int lookup_verdict(struct proxy *proxy, const struct dns_verdict *verdict)
 {
 	struct lookup *lookup = proxy->asked[verdict->serial % DNS_ASKS_MAX];
@@ -354,7 +367,7 @@ int lookup_verdict(struct proxy *proxy, const struct dns_verdict *verdict)
 	else if (verdict->kind == DNS_VERDICT_FULL)
 		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, too_many);
 	else
-		finish_rcode(proxy, lookup, LDNS_RCODE_NXDOMAIN, denied);
+		finish_rcode(proxy, lookup, LDNS_RCODE_NXDOMAIN, resolver_denied(proxy, lookup));
 	return 0;
 }
 
