@@ -25,18 +25,6 @@ struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, c
 	return lowering.ruleset;
 }
 
-const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t rule, enum addr_family family)
-{
-	const struct policy_rule *item = &policy->rules.items[rule];
-
-	for (size_t i = 0; i < item->targets.count; i++) {
-		enum policy_target_kind kind = item->targets.items[i].kind;
-		if ((kind == TARGET_DOMAIN || kind == TARGET_SUFFIX) && item->directions & POLICY_EGRESS)
-			return arena_printf(arena, "rule%zu_v%d", rule + 1, (int)family);
-	}
-	return NULL;
-}
-
 /* A file's name as seen from the directory of the policy's own file; an absolute path from elsewhere keeps its
  * last part only. */
 static const char *relative_name(const char *top, const char *file)

@@ -15,7 +15,8 @@ struct lower_options {
 };
 
 struct ruleset *lower_policy(struct arena *, const struct policy *, const struct lower_options *);
-/* The set of rule `rule` (index from 0) for a family; NULL where that rule has no name among its targets */
+/* The set of rule `rule` (index from 0) for a family; NULL where that rule has no name among its targets, or
+ * can match nothing of that family. */
 const char *lower_binding_set(struct arena *, const struct policy *, size_t rule, enum addr_family);
 /* Where a rule or default stands, for comments: "agent.msb:7", file names relative to the policy's own directory so
  * that the output does not depend on where it lies; "default policy" without a place. */

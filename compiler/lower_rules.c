@@ -142,20 +142,39 @@ struct service {
 	struct port_ranges ports;
 };
 
+/* The protocols a rule can match in one family; 0: none of them */
+static unsigned rule_protos(const struct policy_rule *rule, enum addr_family family)
+{
+	unsigned all = PROTO_TCP | PROTO_UDP | PROTO_OTHER | (family == ADDR_V4 ? PROTO_ICMPV4 : PROTO_ICMPV6);
+	unsigned protos = rule->protos ? rule->protos & all : all;
+
+	/* A flow without ports never matches a rule that lists ports */
+	return rule->ports.count ? protos & (PROTO_TCP | PROTO_UDP) : protos;
+}
+
 static struct service rule_service(struct lowering *lowering, const struct policy_rule *rule, enum addr_family family)
 {
-	struct service service = { .protos = rule->protos, .ports = merge_ports(lowering->arena, rule) };
+	unsigned protos = rule_protos(rule, family);
 
-	if (rule->ports.count) {
-		/* A flow without ports never matches a rule that lists ports */
-		service.protos = (rule->protos ? rule->protos : PROTO_TCP | PROTO_UDP) & (PROTO_TCP | PROTO_UDP);
-		service.never = !service.protos;
-	} else if (rule->protos) {
-		service.by_family = rule->protos & (PROTO_ICMPV4 | PROTO_ICMPV6);
-		service.protos &= ~(family == ADDR_V4 ? PROTO_ICMPV6 : PROTO_ICMPV4);
-		service.never = !service.protos;
+	return (struct service){
+		.never = !protos,
+		.by_family = !rule->ports.count && rule->protos & (PROTO_ICMPV4 | PROTO_ICMPV6),
+		.protos = protos & PROTO_OTHER ? 0 : protos,
+		.ports = merge_ports(lowering->arena, rule),
+	};
+}
+
+const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index, enum addr_family family)
+{
+	const struct policy_rule *rule = &policy->rules.items[index];
+
+	if (!(rule->directions & POLICY_EGRESS) || !rule_protos(rule, family))
+		return NULL;
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		if (is_name(&rule->targets.items[i]))
+			return arena_printf(arena, "rule%zu_v%d", index + 1, (int)family);
 	}
-	return service;
+	return NULL;
 }
 
 static void match_protos(struct lowering *lowering, struct rs_rule *rule, unsigned protos)

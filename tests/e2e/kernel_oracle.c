@@ -1,0 +1,424 @@
+/* The kernel against the evaluator: random policies are installed, random packets of a guest's are sent through
+ * them, and what arrives (behind the uplink, or at the gateway's own sockets) must be what eval_connection() allows.
+ *
+ * usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC POLICIES PACKETS SEED
+ * Runs in the namespace that has tap0, br0 and uplink (kernel.sh makes them); GUEST_NETNS and SINK_NETNS are paths.
+ *
+ * Left out are destinations that Linux does not route whatever the rules say: multicast, broadcast, loopback, 0/8,
+ * link-local IPv6, the on-link networks themselves; and IPv4-mapped IPv6 ones, which are refused without asking the
+ * policy. Port 53 belongs to the DNS proxy, which does not run here: nothing may arrive there. */
+#include "eval.h"
+#include "fd.h"
+#include "netlink.h"
+#include "nft_install.h"
+#include "oracle_packet.h"
+#include "oracle_policy.h"
+
+#include <err.h>
+#include <fcntl.h>
+#include <linux/if_packet.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+
+enum { LOCAL_SOCKETS = 8, BURST = 128, MAX_PACKETS = 60000, MAX_ELEMENTS = 1024 };
+#define FENCE_ADDR "203.0.113.253"
+#define FENCE6_ADDR "2001:db8:fe::1"
+#define FENCE_PORT 65533
+#define FENCE_ID UINT32_MAX
+
+struct oracle {
+	int guest;                 /* packet socket on the guest's eth0 */
+	int sink;                  /* packet socket behind the uplink */
+	int local[LOCAL_SOCKETS];  /* raw sockets: what the gateway itself receives */
+	struct nft *nft;
+	struct nl *conntrack;
+	struct packet_ends ends;
+	struct addr_gateway full;  /* both families */
+	bool *arrived;             /* by id */
+	size_t sent, allowed, at_gateway, bound, mismatches;
+};
+
+struct trial {
+	struct arena *arena;
+	struct policy *policy;
+	struct eval_context context;
+	struct bindings *bindings;
+	struct addr bound[32];
+	size_t bound_count;
+	bool *expected; /* by id */
+	struct packet_flow *flows;
+	size_t count;
+};
+
+/* A socket of another network namespace */
+static int packet_socket(const char *netns, const char *link)
+{
+	CLEANUP_FD int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	CLEANUP_FD int there = open(netns, O_RDONLY | O_CLOEXEC);
+	int size = 64 << 20;
+
+	if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
+		err(3, "%s", netns);
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+				  .sll_ifindex = (int)if_nametoindex(link) };
+	if (fd < 0 || !at.sll_ifindex || bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
+		err(3, "%s", link);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+	if (setns(home, CLONE_NEWNET) < 0)
+		err(3, "setns");
+	return fd;
+}
+
+/* Raw sockets get a copy of what passed the input chain. */
+static void local_sockets(struct oracle *oracle)
+{
+	static const int protos4[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, PROTO_EXPERIMENTAL };
+	static const int protos6[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6, PROTO_EXPERIMENTAL };
+	int size = 16 << 20;
+
+	for (int i = 0; i < LOCAL_SOCKETS; i++) {
+		int fd = i < 4 ? socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, protos4[i]) :
+				 socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, protos6[i - 4]);
+		if (fd < 0)
+			err(3, "raw socket");
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
+		oracle->local[i] = fd;
+	}
+}
+
+/* Conntrack's entries would outgrow its table over many policies, and answer for flows of earlier ones. */
+static void flush_conntrack(struct oracle *oracle)
+{
+	char room[256];
+	struct nlmsghdr *message = mnl_nlmsg_put_header(room);
+
+	message->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
+	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof *header);
+	header->nfgen_family = AF_UNSPEC;
+	int error = nl_do(oracle->conntrack, message);
+	if (error && error != -ENOENT)
+		errx(3, "flushing conntrack: %s", strerror(-error));
+}
+
+static struct packet_ends ends_for(const struct oracle *oracle, const struct addr_gateway *gateway, enum addr_family family)
+{
+	struct packet_ends ends = oracle->ends;
+
+	lower_guest_mac(gateway, ends.source_mac);
+	ends.source = lower_guest_addr(family == ADDR_V4 ? oracle->full.v4 : oracle->full.v6);
+	return ends;
+}
+
+/* Frames that must arrive come last: all before them have then fared as they will. Chain outbound lets them pass in
+ * front of its rules; no random flow is like them. */
+static void add_fence(struct ruleset *ruleset, bool v4)
+{
+	struct rs_table *table = &ruleset->tables.items[0];
+	struct rs_chain *chain = table->chains.items;
+
+	while (strcmp(chain->name, "outbound"))
+		chain++;
+	struct rs_rule *rule = rs_rule_add(ruleset, chain, "fence");
+	rs_match(ruleset, rule, v4 ? RS_IP_DADDR : RS_IP6_DADDR,
+		 rs_number(parse_sample(v4 ? FENCE_ADDR : FENCE6_ADDR).value));
+	rs_match(ruleset, rule, RS_UDP_DPORT, rs_number(FENCE_PORT));
+	rs_verdict(ruleset, rule, RS_ACCEPT, NULL);
+	/* to the front */
+	struct rs_rule last = chain->rules.items[chain->rules.count - 1];
+	memmove(chain->rules.items + 1, chain->rules.items, (chain->rules.count - 1) * sizeof last);
+	chain->rules.items[0] = last;
+}
+
+static void note_arrivals(struct oracle *oracle, int fd, bool *fence)
+{
+	uint8_t bytes[512];
+	ssize_t len;
+
+	while ((len = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0) {
+		uint32_t id = packet_id(bytes, (size_t)len);
+		if (id == FENCE_ID)
+			*fence = true;
+		else if (id && id <= MAX_PACKETS)
+			oracle->arrived[id] = true;
+	}
+}
+
+static void send_frames(const struct oracle *oracle, uint8_t frames[][PACKET_MAX], const size_t *lens, unsigned count)
+{
+	struct iovec parts[BURST];
+	struct mmsghdr messages[BURST];
+	unsigned done = 0;
+
+	memset(messages, 0, sizeof messages);
+	for (unsigned i = 0; i < count; i++) {
+		parts[i] = (struct iovec){ frames[i], lens[i] };
+		messages[i].msg_hdr.msg_iov = &parts[i];
+		messages[i].msg_hdr.msg_iovlen = 1;
+	}
+	while (done < count) {
+		int sent = sendmmsg(oracle->guest, messages + done, count - done, 0);
+		if (sent < 0)
+			err(3, "sendmmsg");
+		done += (unsigned)sent;
+	}
+}
+
+static void drain(struct oracle *oracle, bool *fence)
+{
+	bool ignored = false;
+	uint8_t bytes[512];
+
+	note_arrivals(oracle, oracle->sink, fence);
+	for (int i = 0; i < LOCAL_SOCKETS; i++)
+		note_arrivals(oracle, oracle->local[i], &ignored);
+	while (recv(oracle->guest, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		; /* refusals */
+}
+
+static void send_fence(struct oracle *oracle, const struct addr_gateway *gateway)
+{
+	struct packet_flow flow = { .to = parse_sample(gateway->has4 ? FENCE_ADDR : FENCE6_ADDR), .proto = IPPROTO_UDP,
+				    .source_port = 1, .port = FENCE_PORT, .id = FENCE_ID };
+	struct packet_ends ends = ends_for(oracle, gateway, flow.to.family);
+	uint8_t frame[1][PACKET_MAX];
+	size_t len = packet_build(frame[0], &ends, &flow);
+	struct pollfd sink = { oracle->sink, POLLIN, 0 };
+	bool fence = false;
+
+	send_frames(oracle, frame, &len, 1);
+	for (int tries = 0; !fence; tries++) {
+		drain(oracle, &fence);
+		if (!fence && tries == 200)
+			errx(3, "the fence packet did not arrive: links or routes are not as they should be");
+		if (!fence)
+			poll(&sink, 1, 10);
+	}
+}
+
+static bool routable(const struct oracle *oracle, struct addr to)
+{
+	static const char *const never[] = { "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::/127",
+					     "::ffff:0:0/96", "fe80::/10", "ff00::/8", "198.51.100.0/30", "2001:db8:ff::/126" };
+	struct addr_prefix on_link = { to.family == ADDR_V4 ? oracle->full.v4 : oracle->full.v6,
+				       to.family == ADDR_V4 ? 30 : 126 };
+
+	for (size_t i = 0; i < COUNT(never); i++) {
+		struct addr_prefix prefix = { { ADDR_V4, 0 }, 0 };
+		addr_prefix_parse(never[i], &prefix);
+		if (prefix.addr.family == to.family && addr_prefix_contains(prefix, to))
+			return false;
+	}
+	return addr_equal(to, on_link.addr) || !addr_prefix_contains(on_link, to);
+}
+
+static void random_flow(struct oracle *oracle, struct trial *trial, struct packet_flow *flow)
+{
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDP, IPPROTO_UDP,
+					  IPPROTO_ICMP, PROTO_EXPERIMENTAL };
+	do
+		flow->to = random_destination(trial->policy, trial->bound, trial->bound_count);
+	while (!routable(oracle, flow->to));
+	flow->proto = PICK(protos);
+	if (flow->proto == IPPROTO_ICMP && flow->to.family == ADDR_V6)
+		flow->proto = IPPROTO_ICMPV6;
+	flow->port = random_port(trial->policy);
+	flow->source_port = (uint16_t)(1024 + flow->id % 60000);
+	flow->options = flow->to.family == ADDR_V6 && one_in(8);
+}
+
+static bool expected(const struct trial *trial, const struct packet_flow *flow)
+{
+	struct eval_connection connection = { .direction = POLICY_EGRESS, .addr = flow->to };
+	const struct addr_gateway *gateway = &trial->context.gateway;
+
+	connection.has_port = flow->proto == IPPROTO_TCP || flow->proto == IPPROTO_UDP;
+	connection.port = connection.has_port ? flow->port : 0;
+	connection.proto = flow->proto == IPPROTO_TCP ? PROTO_TCP : flow->proto == IPPROTO_UDP ? PROTO_UDP :
+			   flow->proto == IPPROTO_ICMP ? PROTO_ICMPV4 : flow->proto == IPPROTO_ICMPV6 ? PROTO_ICMPV6 :
+			   PROTO_OTHER;
+	if (!(flow->to.family == ADDR_V4 ? gateway->has4 : gateway->has6))
+		return false; /* a family without a gateway is dropped whole */
+	if (connection.has_port && flow->port == 53)
+		return false;
+	return eval_connection(&trial->context, &connection).action == POLICY_ALLOW;
+}
+
+/* What one name resolves to in one family; the changes to the kernel's sets go behind *elements. */
+static void bind_name(struct oracle *oracle, struct trial *trial, const char *name, enum addr_family family,
+		      struct nft_element *elements, size_t *element_count)
+{
+	const struct bindings_change *changes;
+	struct addr addrs[2];
+	size_t count = random_below(3), change_count;
+
+	for (size_t n = 0; n < count; n++) {
+		do
+			addrs[n] = random_addr();
+		while (addrs[n].family != family || !routable(oracle, addrs[n]));
+		trial->bound[trial->bound_count++] = addrs[n];
+	}
+	if (!(family == ADDR_V4 ? trial->context.gateway.has4 : trial->context.gateway.has6))
+		return;
+	if (bindings_set(trial->bindings, name, family, addrs, count, 3600 * 1000, 1000, &changes, &change_count) ||
+	    *element_count + change_count > MAX_ELEMENTS)
+		errx(3, "bindings_set failed");
+	for (size_t n = 0; n < change_count; n++)
+		elements[(*element_count)++] = (struct nft_element){
+			.set = arena_strdup(trial->arena, changes[n].set), .addr = changes[n].addr,
+			.timeout_ms = changes[n].timeout_ms, .remove = changes[n].remove,
+		};
+}
+
+static void bind_names(struct oracle *oracle, struct trial *trial)
+{
+	struct nft_element elements[MAX_ELEMENTS];
+	size_t count = 0;
+
+	for (size_t i = 0; i < COUNT(sample_names); i++) {
+		bind_name(oracle, trial, sample_names[i], ADDR_V4, elements, &count);
+		bind_name(oracle, trial, sample_names[i], ADDR_V6, elements, &count);
+	}
+	int error = nft_elements(oracle->nft, elements, count);
+	if (error)
+		errx(3, "nft_elements: %s", strerror(-error));
+	trial->context.bindings = bindings_view(trial->bindings, 2000);
+}
+
+static void report(struct oracle *oracle, const struct trial *trial, const struct packet_flow *flow)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (oracle->mismatches++ >= 10)
+		return;
+	printf("# mismatch: proto %u to %s port %u: eval %s, kernel %s\n", flow->proto,
+	       addr_format_bracketed(flow->to, text), flow->port, trial->expected[flow->id] ? "allows" : "denies",
+	       oracle->arrived[flow->id] ? "lets it through" : "does not let it through");
+	printf("#   default %s%s", policy_action_name(trial->policy->egress.action),
+	       trial->policy->multi_tenant ? ", multi-tenant" : "");
+	for (size_t i = 0; i < trial->policy->rules.count; i++)
+		printf(" %s", trial->policy->rules.items[i].text);
+	putchar('\n');
+}
+
+static void install_policy(struct oracle *oracle, struct trial *trial)
+{
+	struct lower_options options = { .gateway = trial->context.gateway };
+	struct ruleset *ruleset = lower_policy(trial->arena, trial->policy, &options);
+	char why[512] = "";
+
+	add_fence(ruleset, options.gateway.has4);
+	if (nft_replace(oracle->nft, ruleset, why, sizeof why))
+		errx(3, "%s", why);
+}
+
+static void run_packets(struct oracle *oracle, struct trial *trial)
+{
+	static uint8_t frames[BURST][PACKET_MAX];
+	size_t lens[BURST];
+	unsigned pending = 0;
+
+	for (uint32_t id = 1; id <= trial->count; id++) {
+		struct packet_flow *flow = &trial->flows[id];
+		flow->id = id;
+		random_flow(oracle, trial, flow);
+		trial->expected[id] = expected(trial, flow);
+		struct packet_ends ends = ends_for(oracle, &trial->context.gateway, flow->to.family);
+		lens[pending] = packet_build(frames[pending], &ends, flow);
+		if (++pending == BURST || id == trial->count) {
+			send_frames(oracle, frames, lens, pending);
+			send_fence(oracle, &trial->context.gateway);
+			pending = 0;
+		}
+	}
+}
+
+static void run_trial(struct oracle *oracle, size_t packets)
+{
+	struct arena *arena = arena_new();
+	struct diags *diags = diags_new(arena, sources_new(arena));
+	struct trial trial = { .arena = arena, .count = packets, .context = { .gateway = oracle->full } };
+
+	trial.policy = random_policy(arena, diags);
+	if (diags->errors) {
+		diags_print_text(diags, stderr, false);
+		errx(3, "a random policy does not resolve");
+	}
+	trial.context.policy = trial.policy;
+	if (one_in(8))
+		trial.context.gateway.has4 = false;
+	else if (one_in(8))
+		trial.context.gateway.has6 = false;
+	trial.bindings = bindings_new(trial.policy);
+	trial.expected = arena_alloc(arena, (packets + 1) * sizeof *trial.expected);
+	trial.flows = arena_alloc(arena, (packets + 1) * sizeof *trial.flows);
+	memset(oracle->arrived, 0, MAX_PACKETS + 1);
+	install_policy(oracle, &trial);
+	flush_conntrack(oracle);
+	bind_names(oracle, &trial);
+	run_packets(oracle, &trial);
+	for (uint32_t id = 1; id <= packets; id++) {
+		if (oracle->arrived[id] != trial.expected[id])
+			report(oracle, &trial, &trial.flows[id]);
+		oracle->allowed += oracle->arrived[id];
+		oracle->at_gateway += addr_classify(trial.flows[id].to, &oracle->full) == ADDR_CLASS_HOST;
+	}
+	oracle->sent += packets;
+	oracle->bound += trial.bound_count;
+	bindings_free(trial.bindings);
+	arena_free(arena);
+}
+
+static void parse_mac(const char *text, uint8_t mac[static 6])
+{
+	if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
+		errx(2, "no MAC: %s", text);
+}
+
+int main(int argc, char **argv)
+{
+	struct oracle oracle = { .full = { true, true, parse_sample("172.16.0.1"), parse_sample("fd42:6d73:62::1") } };
+	cpu_set_t one;
+
+	if (argc != 7)
+		errx(2, "usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC POLICIES PACKETS SEED");
+	size_t policies = strtoul(argv[4], NULL, 10), packets = strtoul(argv[5], NULL, 10);
+	if (packets > MAX_PACKETS)
+		errx(2, "at most %d packets a policy", MAX_PACKETS);
+	/* veth queues on the sender's processor: with one, packets stay in order and the fence is last */
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof one, &one);
+	parse_mac(argv[3], oracle.ends.gateway_mac);
+	random_state = strtoull(argv[6], NULL, 10);
+	oracle.guest = packet_socket(argv[1], "eth0");
+	oracle.sink = packet_socket(argv[2], "sink0");
+	local_sockets(&oracle);
+	oracle.nft = nft_open();
+	oracle.conntrack = nl_open(NETLINK_NETFILTER);
+	oracle.arrived = calloc(MAX_PACKETS + 1, sizeof *oracle.arrived);
+	if (!oracle.nft || !oracle.conntrack || !oracle.arrived)
+		err(3, "netlink");
+	for (size_t i = 0; i < policies; i++)
+		run_trial(&oracle, packets);
+	printf("# seed %s: %zu policies, %zu packets, %zu arrived, %zu to the gateway, %zu addresses bound\n", argv[6],
+	       policies, oracle.sent, oracle.allowed, oracle.at_gateway, oracle.bound);
+	if (oracle.mismatches)
+		printf("not ok kernel: agrees with the evaluator - %zu of %zu packets fared otherwise (seed %s)\n",
+		       oracle.mismatches, oracle.sent, argv[6]);
+	else
+		printf("ok kernel: %zu policies, %zu packets, 0 mismatches\n", policies, oracle.sent);
+	if (oracle.allowed * 10 < oracle.sent || oracle.allowed * 10 > oracle.sent * 9)
+		printf("not ok kernel: both verdicts were tried - %zu of %zu arrived\n", oracle.allowed, oracle.sent);
+	else
+		printf("ok kernel: both verdicts were tried\n");
+	nl_close(oracle.conntrack);
+	nft_close(oracle.nft);
+	free(oracle.arrived);
+	return oracle.mismatches ? 1 : 0;
+}

@@ -1,0 +1,135 @@
+/* Ethernet frames of a guest, complete with checksums (conntrack drops packets whose sums are wrong), and what
+ * each carries at its end so that it is known again where it arrives. */
+#pragma once
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <net/ethernet.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip.h>
+#include <netinet/ip6.h>
+#include <netinet/ip_icmp.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <string.h>
+
+enum { PACKET_MAX = 256, PROTO_EXPERIMENTAL = 253 /* RFC 3692 */ };
+
+struct packet_tag {
+	uint32_t magic, id;
+};
+#define PACKET_MAGIC 0x6f726163u
+
+struct packet_ends {
+	uint8_t source_mac[6], gateway_mac[6];
+	struct addr source;
+};
+
+struct packet_flow {
+	struct addr to;
+	uint8_t proto; /* IPPROTO_… */
+	uint16_t source_port, port;
+	bool options;  /* IPv6: a destination options header in front */
+	uint32_t id;
+};
+
+static uint32_t sum_words(uint32_t sum, const void *data, size_t len)
+{
+	const uint8_t *bytes = data;
+
+	for (size_t i = 0; i + 1 < len; i += 2)
+		sum += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+	return len & 1 ? sum + (uint32_t)(bytes[len - 1] << 8) : sum;
+}
+
+static uint16_t sum_finish(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return htons((uint16_t)~sum);
+}
+
+/* The transport header with its tag as payload; returns its length */
+static size_t put_transport(uint8_t *at, const struct packet_flow *flow, uint32_t pseudo)
+{
+	struct packet_tag tag = { PACKET_MAGIC, flow->id };
+	size_t header = flow->proto == IPPROTO_TCP ? sizeof(struct tcphdr) : 8, len = header + sizeof tag;
+
+	memset(at, 0, header);
+	memcpy(at + header, &tag, sizeof tag);
+	pseudo += (uint32_t)len + flow->proto;
+	if (flow->proto == IPPROTO_TCP) {
+		struct tcphdr tcp = { .source = htons(flow->source_port), .dest = htons(flow->port), .doff = 5,
+				      .syn = 1, .window = htons(1024), .seq = htonl(flow->id) };
+		memcpy(at, &tcp, sizeof tcp);
+		tcp.check = sum_finish(sum_words(pseudo, at, len));
+		memcpy(at, &tcp, sizeof tcp);
+	} else if (flow->proto == IPPROTO_UDP) {
+		struct udphdr udp = { .source = htons(flow->source_port), .dest = htons(flow->port),
+				      .len = htons((uint16_t)len) };
+		memcpy(at, &udp, sizeof udp);
+		udp.check = sum_finish(sum_words(pseudo, at, len));
+		udp.check = udp.check ? udp.check : 0xffff;
+		memcpy(at, &udp, sizeof udp);
+	} else if (flow->proto == IPPROTO_ICMP || flow->proto == IPPROTO_ICMPV6) {
+		struct icmphdr icmp = { .type = flow->proto == IPPROTO_ICMP ? ICMP_ECHO : ICMP6_ECHO_REQUEST };
+		icmp.un.echo.id = htons(flow->source_port);
+		memcpy(at, &icmp, sizeof icmp);
+		icmp.checksum = sum_finish(sum_words(flow->proto == IPPROTO_ICMP ? 0 : pseudo, at, len));
+		memcpy(at, &icmp, sizeof icmp);
+	}
+	return len;
+}
+
+static size_t put_ipv4(uint8_t *at, const struct packet_ends *ends, const struct packet_flow *flow)
+{
+	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = flow->proto,
+			    .saddr = htonl((uint32_t)ends->source.value), .daddr = htonl((uint32_t)flow->to.value) };
+	size_t len = sizeof ip + put_transport(at + sizeof ip, flow, sum_words(0, &ip.saddr, 8));
+
+	ip.tot_len = htons((uint16_t)len);
+	ip.check = sum_finish(sum_words(0, &ip, sizeof ip));
+	memcpy(at, &ip, sizeof ip);
+	return len;
+}
+
+static size_t put_ipv6(uint8_t *at, const struct packet_ends *ends, const struct packet_flow *flow)
+{
+	struct ip6_hdr ip = { .ip6_flow = htonl(6u << 28), .ip6_hlim = 64, .ip6_nxt = flow->proto };
+	size_t extra = flow->options ? 8 : 0;
+
+	addr_to_bytes(ends->source, ip.ip6_src.s6_addr);
+	addr_to_bytes(flow->to, ip.ip6_dst.s6_addr);
+	if (extra) {
+		const uint8_t options[8] = { flow->proto, 0, 1, 4 }; /* a PadN of 6 bytes */
+		memcpy(at + sizeof ip, options, sizeof options);
+		ip.ip6_nxt = IPPROTO_DSTOPTS;
+	}
+	size_t len = extra + put_transport(at + sizeof ip + extra, flow, sum_words(0, &ip.ip6_src, 32));
+	ip.ip6_plen = htons((uint16_t)len);
+	memcpy(at, &ip, sizeof ip);
+	return sizeof ip + len;
+}
+
+/* The frame's length */
+static size_t packet_build(uint8_t out[static PACKET_MAX], const struct packet_ends *ends, const struct packet_flow *flow)
+{
+	bool v4 = flow->to.family == ADDR_V4;
+	struct ether_header ether = { .ether_type = htons(v4 ? ETHERTYPE_IP : ETHERTYPE_IPV6) };
+
+	memcpy(ether.ether_dhost, ends->gateway_mac, 6);
+	memcpy(ether.ether_shost, ends->source_mac, 6);
+	memcpy(out, &ether, sizeof ether);
+	return sizeof ether + (v4 ? put_ipv4 : put_ipv6)(out + sizeof ether, ends, flow);
+}
+
+/* The id of a tagged packet, or 0 */
+static uint32_t packet_id(const uint8_t *bytes, size_t len)
+{
+	struct packet_tag tag;
+
+	if (len < sizeof tag)
+		return 0;
+	memcpy(&tag, bytes + len - sizeof tag, sizeof tag);
+	return tag.magic == PACKET_MAGIC ? tag.id : 0;
+}
