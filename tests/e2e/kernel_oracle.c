@@ -8,9 +8,9 @@
  * link-local IPv6, the on-link networks themselves; and IPv4-mapped IPv6 ones, which are refused without asking the
  * policy. Port 53 belongs to the DNS proxy, which does not run here: nothing may arrive there. */
 #include "eval.h"
-#include "fd.h"
-#include "netlink.h"
-#include "nft_install.h"
+#include "runtime/fd.h"
+#include "runtime/netlink.h"
+#include "runtime/nft_install.h"
 #include "oracle_packet.h"
 #include "oracle_policy.h"
 

@@ -1,6 +1,6 @@
 /* Random policies and random flows that are likely to be near a rule's edge, for kernel_oracle. */
 #pragma once
-#include "bindings.h"
+#include "runtime/bindings.h"
 #include "options.h"
 
 #include <stdio.h>
