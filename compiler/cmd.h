@@ -94,7 +94,9 @@ struct cmd_decision {
 };
 struct cmd_decision cmd_decision(struct arena *, const struct policy *, struct eval_verdict,
 				 enum policy_direction);
-/* The same of a whole flow: an answer's verdict is "not-reserved", "excepted", "reserved" */
+/* As a sentence calls it: "rule 1", "default" */
+const char *cmd_decider(struct arena *, const struct cmd_decision *);
+/* The decision on a whole flow: an answer's verdict is "not-reserved", "excepted", "reserved" */
 struct cmd_decision cmd_flow_decision(struct arena *, const struct policy *, const struct flow *,
 				      const struct eval_result *);
 

@@ -24,13 +24,6 @@ static const char *painted(const struct view *view, enum policy_action action, c
 	return arena_printf(view->arena, "\033[%sm%s\033[0m", action == POLICY_ALLOW ? "32" : "31", word);
 }
 
-/* "rule 2", "default" … as a reader calls it */
-static const char *decider_text(struct arena *arena, const struct cmd_decision *decision)
-{
-	return strspn(decision->number, "0123456789") == strlen(decision->number) ?
-		       arena_printf(arena, "rule %s", decision->number) : decision->number;
-}
-
 /* -- text ------------------------------------------------------------------------------------------ */
 
 struct widths {
@@ -77,7 +70,7 @@ static void print_step(const struct view *view, const struct explanation *explan
 	const char *head = arena_printf(view->arena, "%-7s  %s", explain_kind_name(step->kind),
 					escape_text(view->arena, step->what));
 	struct cmd_decision decision = cmd_decision(view->arena, view->policy, step->verdict, step->direction);
-	const char *verdict = step->verdict.by == EVAL_REBIND ? "rebind protection" : decider_text(view->arena, &decision);
+	const char *verdict = step->verdict.by == EVAL_REBIND ? "rebind protection" : cmd_decider(view->arena, &decision);
 	bool last = step == &explanation->steps.items[explanation->steps.count - 1];
 
 	if (explanation->steps.count == 1)
@@ -118,7 +111,7 @@ static void print_text(const struct view *view, const struct explanation *explan
 	struct cmd_decision decision = cmd_flow_decision(view->arena, view->policy, flow, &explanation->result);
 	enum policy_action action = explanation->result.verdict.action;
 	struct widths widths = policy_widths(view);
-	const char *decider = decider_text(view->arena, &decision);
+	const char *decider = cmd_decider(view->arena, &decision);
 
 	printf("%s   %s   ", escape_text(view->arena, flow->text),
 	       painted(view, action, action == POLICY_ALLOW ? "ALLOW" : "DENY"));

@@ -128,6 +128,13 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 	}
 }
 
+const char *cmd_decider(struct arena *arena, const struct cmd_decision *decision)
+{
+	bool number = strspn(decision->number, "0123456789") == strlen(decision->number);
+
+	return number ? arena_printf(arena, "rule %s", decision->number) : decision->number;
+}
+
 struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *policy, const struct flow *flow,
 				      const struct eval_result *result)
 {

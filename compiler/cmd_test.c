@@ -206,9 +206,9 @@ static const char *failure_message(const struct test *test, const struct expect_
 	struct cmd_decision decision = cmd_flow_decision(arena, test->loaded->policy, &outcome->expect->flow,
 							 &outcome->result);
 
-	return arena_printf(arena, "expected %s, got %s by %s (%s) %s", policy_action_name(outcome->expect->action),
-			    policy_action_name(outcome->result.verdict.action), decision.number, decision.place,
-			    decision.text);
+	return arena_printf(arena, "expected %s, got %s by %s%s: %s", policy_action_name(outcome->expect->action),
+			    policy_action_name(outcome->result.verdict.action), cmd_decider(arena, &decision),
+			    strcmp(decision.place, "-") ? arena_printf(arena, " at %s", decision.place) : "", decision.text);
 }
 
 static void print_tap(const struct test *test)

@@ -12,15 +12,15 @@ batch_row() { # ID WANTED FLOW OPTION…
 	batch_ids[$key]+=$id$'\n' batch_wanted[$key]+=$wanted$'\n' batch_flows[$key]+=$flow$'\n'
 }
 
-batch_run() { # JUDGE OPTION…
-	local judge=$1 key answers ids wanted i
-	shift
+batch_run() { # JUDGE
+	local judge=$1 key text answers ids wanted i
 	for key in "${batch_keys[@]}"; do
 		eval "set -- $key"
-		mapfile -t answers < <(printf %s "${batch_flows[$key]}" | "$BUILD/msb-policyc" eval "$@" --batch 2>&1 |
-			grep -vx '[][]') # a JSON array opens and closes with a line of its own
-		mapfile -t ids < <(printf %s "${batch_ids[$key]}")
-		mapfile -t wanted < <(printf %s "${batch_wanted[$key]}")
+		text=$("$BUILD/msb-policyc" eval "$@" --batch 2>&1 <<<"${batch_flows[$key]%$'\n'}")
+		text=${text#$'[\n'} # a JSON array opens with a line of its own; an object is a line
+		mapfile -t answers <<<"$text"
+		mapfile -t ids <<<"${batch_ids[$key]%$'\n'}"
+		mapfile -t wanted <<<"${batch_wanted[$key]%$'\n'}"
 		for i in "${!ids[@]}"; do
 			"$judge" "${ids[i]}" "${wanted[i]}" "${answers[i]-(no answer) ${answers[0]-}}"
 		done
@@ -36,8 +36,9 @@ batch_options() {
 	[ "$6" = - ] || options+=(--deployment-profile multi-tenant)
 }
 
-bracketed() { # an address as a flow writes it
-	[[ $1 == *:* ]] && echo "[$1]" || echo "$1"
+bracket() { # sets $target: an address as a flow writes it
+	target=$1
+	[[ $1 != *:* ]] || target="[$1]"
 }
 
 same() { # ID WANTED ANSWER: verdict and who decided

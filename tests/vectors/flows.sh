@@ -17,7 +17,8 @@ table() { # text | json
 	batch_ids=() batch_wanted=() batch_flows=() batch_keys=()
 	while IFS=$'\t' read -r id egress ingress rules gateway4 gateway6 bindings floor direction proto ip port sni \
 		verdict match syn _; do
-		flow=$direction@$(bracketed "$ip"):$proto
+		bracket "$ip"
+		flow=$direction@$target:$proto
 		[ "$port" = - ] || flow+=:$port
 		[ "$bindings" = - ] || flow+=" resolve=$bindings"
 		[ "$sni" = - ] || flow+=" sni=$sni"

@@ -7,6 +7,7 @@ here=$(dirname "$0")
 while IFS=$'\t' read -r id egress ingress rules gateway4 gateway6 floor address outcome why _; do
 	batch_options "$egress" "$ingress" "$rules" "$gateway4" "$gateway6" "$floor"
 	[ "$outcome" = pass ] && verdict=allow || verdict=deny
-	batch_row "$id" "$verdict $why" "answer@$(bracketed "$address")" "${options[@]}"
+	bracket "$address"
+	batch_row "$id" "$verdict $why" "answer@$target" "${options[@]}"
 done < <(grep -v '^#' "$here/rebind.tsv")
 batch_run same

@@ -10,7 +10,8 @@ verdict_only() { # ID WANTED ANSWER
 }
 while IFS=$'\t' read -r id egress ingress rules gateway4 gateway6 bindings floor resolver transport route _; do
 	[ "$route" = configured ] || [ "$transport" = dot ] && continue
-	flow=egress@$(bracketed "$resolver"):$transport:53
+	bracket "$resolver"
+	flow=egress@$target:$transport:53
 	[ "$bindings" = - ] || flow+=" resolve=$bindings"
 	batch_options "$egress" "$ingress" "$rules" "$gateway4" "$gateway6" "$floor"
 	[ "$route" = denied ] && verdict=deny || verdict=allow

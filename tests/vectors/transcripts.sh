@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What a user types and sees: each transcripts/NAME.txt holds commands ("$ …") and what they print, standard
+# error too, with "[status N]" where it is not 0. They run in transcripts/files.
+# usage: transcripts.sh [--update] BUILD
+update=
+[ "${1-}" = --update ] && { update=1; shift; }
+build=$(realpath "${1:?usage: transcripts.sh [--update] BUILD}")
+here=$(cd "$(dirname "$0")/transcripts" && pwd)
+cd "$here/files" || exit 3
+export PATH="$build:$PATH" LC_ALL=C.UTF-8
+unset NO_COLOR
+
+perform() { # COMMAND
+	local out status
+	out=$(bash -c "$1" 2>&1 </dev/null)
+	status=$?
+	printf '$ %s\n' "$1"
+	[ -z "$out" ] || printf '%s\n' "$out"
+	[ $status -eq 0 ] || echo "[status $status]"
+}
+
+for script in "$here"/*.txt; do
+	name=$(basename "$script" .txt)
+	wanted=$(<"$script")
+	got=$(grep '^\$ ' "$script" | while IFS= read -r line; do perform "${line#\$ }"; done)
+	if [ -n "$update" ]; then
+		printf '%s\n' "$got" >"$script"
+	elif [ "$got" = "$wanted" ]; then
+		echo "ok $name"
+	else
+		echo "not ok $name - differs from $script"
+		diff <(echo "$wanted") <(echo "$got")
+	fi
+done
