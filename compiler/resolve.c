@@ -8,23 +8,6 @@
 
 /* ---- because, until, log ---- */
 
-static bool repeated(struct resolver *r, const struct ast_rule *rule, size_t index)
-{
-	static const char *const names[] = { [AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log" };
-	const struct ast_attribute *attribute = &rule->attributes.items[index];
-
-	for (size_t i = 0; i < index; i++) {
-		if (rule->attributes.items[i].kind != attribute->kind)
-			continue;
-		diag_relate(r->diags,
-			    diag_error(r->diags, "repeated-attribute", attribute->span, "`%s` is said twice for one rule",
-				       names[attribute->kind]),
-			    rule->attributes.items[i].span, "said here first");
-		return true;
-	}
-	return false;
-}
-
 void resolver_expired(struct resolver *r, const struct policy_rule *rule)
 {
 	long days = r->input->today.year ? date_days(r->input->today) - date_days(rule->until) : 0;
@@ -50,8 +33,6 @@ static void attributes(struct resolver *r, const struct ast_rule *ast, struct po
 {
 	for (size_t i = 0; i < ast->attributes.count; i++) {
 		const struct ast_attribute *attribute = &ast->attributes.items[i];
-		if (i > 8 || repeated(r, ast, i)) /* three kinds: all further ones are repeated */
-			continue;
 		if (attribute->kind == AST_BECAUSE)
 			rule->because = attribute->value.text;
 		else if (attribute->kind == AST_UNTIL)
