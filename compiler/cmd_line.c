@@ -352,5 +352,6 @@ bool cmd_line_parse(struct cmd_line *line, const struct cmd *cmd, int argc, char
 	for (; optind < argc; optind++)
 		if (!take_argument(line, argv[optind]))
 			return false;
+	options_set_today(&line->policy, time(NULL));
 	return enough(line);
 }

@@ -115,3 +115,13 @@ bool options_take(struct policy_options *options, int value, const char *argumen
 	}
 	return true;
 }
+
+void options_set_today(struct policy_options *options, time_t now)
+{
+	char *text = arena_alloc(options->arena, sizeof "YYYY-MM-DD");
+	struct tm day;
+
+	if (options->today || !gmtime_r(&now, &day) || !strftime(text, sizeof "YYYY-MM-DD", "%Y-%m-%d", &day))
+		return;
+	options->today = text;
+}

@@ -3,6 +3,7 @@
 #include "policy.h"
 
 #include <getopt.h>
+#include <time.h>
 
 struct options_list {
 	const char **items;
@@ -29,7 +30,7 @@ struct policy_options {
 	const char *query_timeout, *pool4, *pool6, *deployment_profile, *max_connections;
 	const char *rates[LIMIT_COUNT], *bursts[LIMIT_COUNT];
 	const char *stdin_name, *include_root;
-	const char *today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: programs set it */
+	const char *today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: see options_set_today() */
 	bool no_net, no_rebind_protection;
 	/* flags of one value that were given twice; flags that parse and have no effect yet */
 	struct options_list repeated, unsupported;
@@ -41,6 +42,9 @@ struct policy_options {
 extern const struct option policy_long_options[];
 /* true where `value` was one of ours, 'p' among them, and was taken */
 bool options_take(struct policy_options *, int value, const char *optarg);
+
+/* What --today is without the option: the day of `now`, UTC */
+void options_set_today(struct policy_options *, time_t now);
 
 /* The id of the error that says a file could not be read: the system failed, not the policy */
 #define OPTIONS_UNREADABLE "unreadable"

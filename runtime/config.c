@@ -306,6 +306,7 @@ static bool load_policy(struct reading *reading)
 		log_error("one policy file at a time: a file takes in others by `include`");
 		return false;
 	}
+	options_set_today(&reading->policy, time(NULL));
 	reading->config->policy = options_resolve(
 		&reading->policy, reading->policy.files.count ? reading->policy.files.items[0] : NULL, diags);
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
