@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -130,6 +131,7 @@ static int attend(pid_t command)
 /* pid 1 of the guest's pid namespace. `ready` gets 0 or an errno, once nothing can fail but COMMAND itself. */
 static _Noreturn void guest_init(const struct vmm_start *start, int ready)
 {
+	prctl(PR_SET_NAME, "msb-init");
 	int err = none_set_up_network(start);
 
 	if (!err)

@@ -317,9 +317,9 @@ PROBE=$BUILD/e2e/probe
 # leftovers: what the host holds that was not there when world_up ended: processes, links, tables, mounts,
 # namespaces, routes. Nothing printed means nothing is left.
 leftovers_now() {
-	ps -e -o comm= | grep -Evx 'ps|grep|sort|bash|comm|timeout|sleep|cat|sed|tr' | sort
+	ps -e -o comm= | grep -Evx 'ps|grep|sort|bash|comm|diff|timeout|sleep|cat|sed|tr' | sort
 	ip -br link | awk '{ print "link " $1 }' | sort
-	ip route show table all | grep -v ' dev lo' | sed 's/^/route /' | sort
+	ip route show table all | grep -Ev ' dev lo| fe80:' | sed 's/^/route /' | sort
 	nft list tables | sort
 	awk '{ print "mount " $5 }' /proc/self/mountinfo | sort
 }

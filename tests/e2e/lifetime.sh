@@ -32,7 +32,7 @@ killed_during_set_up() {
 }
 
 # pid_of NAME: msb-supervisor and so on, of the only sandbox
-pid_of() { pgrep -x "$1" | head -n 1; }
+pid_of() { pgrep -ox "$1"; }
 
 # killed_while_running WHO N: the Nth of ten moments, guest busy with a transfer without end
 killed_while_running() {

@@ -35,7 +35,7 @@ for who in msb-supervisor msb-latch front; do
 		sleep 0.25
 		case $who in
 		front) victim=$sandbox_pid ;;
-		*) victim=$(pgrep -x "$who") ;;
+		*) victim=$(pgrep -ox "$who") ;;
 		esac
 		kill -KILL "$victim"
 		wait "$sandbox_pid" 2>/dev/null
