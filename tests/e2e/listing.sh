@@ -62,9 +62,9 @@ for policy in "$here"/policies/*.msb; do
 done
 
 # Ten thousand rules are one batch
-awk 'BEGIN { print "default egress deny"; for (i = 0; i < 10000; i++) printf "%s@10.%d.%d.0/24:tcp:%d\n", i % 2 ? "allow" : "deny", i / 256, i % 256, i % 60000 + 1 }' >"$work/many.msb"
+awk 'BEGIN { print "default egress deny"; for (i = 0; i < 10000; i++) printf "%s@10.%d.%d.0/24:tcp:%d\n", i % 10 ? "allow" : "deny", i / 256, i % 256, i % 60000 + 1 }' >"$work/many.msb"
 if rules=$(unshare -n sh -c '"$1" "$2" && nft list chain inet msb egress | grep -c many.msb' sh "$build/e2e/install" "$work/many.msb" 2>&1) &&
-	[ "$rules" = 15001 ]; then # the default; a deny on IPv4 has an IPv6 rule too
+	[ "$rules" = 11001 ]; then # with the default; a deny on IPv4 has an IPv6 rule too
 	echo "ok listing: 10,000 rules in one batch"
 else
 	echo "not ok listing: 10,000 rules in one batch - $rules"
