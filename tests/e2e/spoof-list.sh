@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Threat spoof-list: frames that do not come from the guest's own MAC and addresses, or that hide in VLAN tags and other
+# Ethernet types, get nowhere, whatever the policy allows; claims of other addresses are not believed.
+. "$(dirname "$0")/lib.sh"
+world_up
+
+run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/frames.py" spoof
+same "frames were sent" 0 "$status"
+sleep 0.2
+while read -r kind to; do
+	family=IPv4
+	[[ $to == *:* ]] && family=IPv6
+	case $kind in
+	own) same "$family: a frame of its own arrives" 1 "$(seen "$to" udp 7)" ;;
+	*) same "$family: $kind" 0 "$(seen "$to")" ;;
+	esac
+done <<<"$out"
+same "as many as were made" 34 "$(wc -l <<<"$out")"
+
+# What the gateway believes about its neighbours, before and after the guest lies about them
+start_sandbox liar --quiet --net-default allow -- bash -c "sleep 0.5; python3 $TESTS/e2e/frames.py claim; sleep 60"
+wait_for 5 pgrep -x msb-supervisor
+supervisor=$(pgrep -ox msb-supervisor)
+in_vm() { nsenter --net="/proc/$supervisor/ns/net" -- "$@"; }
+neighbours() { in_vm ip neighbour show dev br0 | sed 's/ *router//' | sort; }
+wait_for 5 in_vm ip neighbour show 172.16.0.2 dev br0
+sleep 0.3
+before=$(neighbours)
+contains "the guest is a permanent neighbour" "$before" '^172.16.0.2 lladdr 02:6d:ac:10:00:02 PERMANENT'
+wait_for 20 grep -q '^sent' "$WORK/liar.out"
+sleep 0.2
+contains "claims were sent" "$(cat "$WORK/liar.out")" '^sent 100'
+after=$(neighbours)
+same "its own entries are what they were" "$before" "$(grep PERMANENT <<<"$after")"
+others=$(grep -vc PERMANENT <<<"$after")
+if [ "$others" -le 64 ]; then
+	ok "10,000 neighbours leave no more entries than the rate of neighbour discovery lets in ($others)"
+else
+	not_ok "10,000 neighbours leave few entries" "$others of them: $(grep -v PERMANENT <<<"$after" | head -n 2)"
+fi
+lacks "no neighbour of its network but itself" "$(grep -v '^fd42:6d73:62::2 \|^172.16.0.2 ' <<<"$after")" '^(fd42|172|10)'
+kill "$sandbox_pid"
+finish
