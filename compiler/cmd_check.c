@@ -1,6 +1,7 @@
 /* msb-policyc check: what is wrong or risky in a policy. Findings are the answer, so they go to standard
  * output; a person gets a line of counts for each file, a program one document for all. */
 #include "cmd.h"
+#include "finding_texts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +59,39 @@ static int check_document(struct cmd_line *line)
 	return status_of(line, &loaded);
 }
 
+/* --explain ID; "all" prints the whole table, which the manual holds as well. */
+static int explain_id(const struct cmd_line *line)
+{
+	const struct finding_text *text = finding_text(line->explain_id);
+	const char *near, **ids;
+	size_t count = 0;
+
+	if (text) {
+		finding_text_print(text, stdout);
+		return CMD_FINE;
+	}
+	if (!strcmp(line->explain_id, "all")) {
+		for (text = finding_texts; text->id; text++) {
+			if (text != finding_texts)
+				putchar('\n');
+			finding_text_print(text, stdout);
+		}
+		return CMD_FINE;
+	}
+	while (finding_texts[count].id)
+		count++;
+	ids = arena_alloc(line->arena, (count + 1) * sizeof *ids);
+	for (size_t i = 0; i < count; i++)
+		ids[i] = finding_texts[i].id;
+	near = diag_nearest(line->explain_id, ids);
+	if (near)
+		return cmd_usage_error(line, "no such id: `%s`; did you mean `%s`?", line->explain_id, near);
+	return cmd_usage_error(line, "no such id: `%s`; --explain all prints every one", line->explain_id);
+}
+
 int cmd_check(struct cmd_line *line)
 {
+	if (line->explain_id)
+		return explain_id(line);
 	return line->format == FORMAT_TEXT ? cmd_each_file(line, check_text, NULL) : check_document(line);
 }

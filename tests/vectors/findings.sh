@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Every id explains itself truly: the file that `check --explain ID` shows as bad raises the id; the mended one has
+# no error, and where the id is a warning or a note it raises nothing at all. The manual holds the same texts.
+build=$(realpath "${1:?usage: findings.sh BUILD}")
+root=$(cd "$(dirname "$0")/../.." && pwd)
+export PATH="$build:$PATH"
+dir=$(mktemp -d /tmp/msb-findings.XXXXXX)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 3
+
+section() { # ID "raises it"|mended: the lines under that heading
+	msb-policyc check --explain "$1" | awk -v head="    $2:" '/^    [^ ]/ { on = $0 == head; next } on { sub(/^        /, ""); print }'
+}
+findings() { # of what a section holds: a command, or a file
+	if [ "${1#\$ }" != "$1" ]; then
+		bash -c "${1#\$ }" 2>&1 </dev/null
+	else
+		printf '%s\n' "$1" >policy.msb
+		msb-policyc check policy.msb 2>&1
+	fi
+}
+
+msb-policyc check --explain all >all
+levels='error\|warning\|note'
+[ -e "$root/compiler/lint.c" ] || levels=error
+for id in $(sed -n "s/^\([a-z][a-z0-9-]*\) (\($levels\))\$/\1/p" all); do
+	bad=$(section "$id" "raises it")
+	[ -n "$bad" ] || continue
+	out=$(findings "$bad")
+	if [[ $out == *"[$id]"* ]]; then echo "ok $id"; else printf 'not ok %s - not raised\n%s\n' "$id" "$out"; fi
+	out=$(findings "$(section "$id" mended)")
+	error=$(msb-policyc check --explain "$id" | grep -c "^$id (error)")
+	if [[ $out == *": no findings ("* ]] || [[ $error = 1 && $out != *" error: "* ]]; then
+		echo "ok $id-mended"
+	else
+		printf 'not ok %s-mended - not silent\n%s\n' "$id" "$out"
+	fi
+done
+
+if out=$("$root/docs/findings.sh" --check "$build"); then echo "ok manual"; else printf 'not ok manual\n%s\n' "$out"; fi
