@@ -45,16 +45,22 @@ compile() { # STAGE ARGUMENT…
 	"$policyc" compile --today $today --gateway $gateway -O0 --emit "$@" 2>&1
 }
 
-# The formatter's output is what it makes of its own output, and compiles to the same policy, places aside.
+without_places() {
+	sed -E 's/\t[^\t]*:[0-9]+:[0-9]+//; s/(\.msb):[0-9]+/\1/'
+}
+
+# The formatter's output is what it makes of its own output, and compiles to the same policy and ruleset, places
+# aside.
 check_fmt_fixpoint() {
-	local file=${input[0]}
+	local file=${input[0]} stage
 	"$policyc" fmt - <"$file" >"$work/once" 2>"$work/why" || return 1
 	"$policyc" fmt - <"$work/once" >"$work/twice" 2>"$work/why" || return 1
 	diff -u "$work/once" "$work/twice" >"$work/why" || return 1
-	compile policy "$file" "${args[@]}" | sed -E 's/\t[^\t]*:[0-9]+:[0-9]+//' >"$work/before"
-	compile policy --stdin-name "$file" - "${args[@]}" <"$work/once" |
-		sed -E 's/\t[^\t]*:[0-9]+:[0-9]+//' >"$work/after"
-	diff -u "$work/before" "$work/after" >"$work/why"
+	for stage in policy nft; do
+		compile "$stage" "$file" "${args[@]}" | without_places >"$work/before"
+		compile "$stage" --stdin-name "$file" - "${args[@]}" <"$work/once" | without_places >"$work/after"
+		diff -u "$work/before" "$work/after" >"$work/why" || return 1
+	done
 }
 
 # microsandbox's shape, read back, prints as it did.
@@ -62,6 +68,14 @@ check_json_fixpoint() {
 	compile json "${input[@]}" "${args[@]}" >"$work/once.json"
 	compile json "$work/once.json" >"$work/twice.json"
 	diff -u "$work/once.json" "$work/twice.json" >"$work/why"
+}
+
+check_fixpoints() { # NAME
+	check_json_fixpoint
+	report "$1/json-again" $?
+	[[ ${input[*]-} == *.msb ]] || return
+	check_fmt_fixpoint
+	report "$1/fmt-again" $?
 }
 
 for dir in */; do
@@ -80,15 +94,18 @@ for dir in */; do
 		report "$name/$stage" $?
 	done
 	if "$policyc" check --today $today "${input[@]}" "${args[@]}" >/dev/null 2>&1; then
-		check_json_fixpoint
-		report "$name/json-again" $?
-		case ${input[*]-} in
-		*.msb)
-			check_fmt_fixpoint
-			report "$name/fmt-again" $?
-			;;
-		esac
+		check_fixpoints "$name"
 	fi
 	popd >/dev/null || exit 3
+done
+
+# The policies that are delivered, which are in their canonical layout besides
+args=()
+cd ../../policies || exit 3
+for file in *.msb; do
+	input=("$file")
+	"$policyc" fmt --diff "$file" >"$work/why" 2>&1
+	report "policies/$file/fmt" $?
+	check_fixpoints "policies/$file"
 done
 exit $failed
