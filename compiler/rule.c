@@ -377,14 +377,10 @@ static bool resolve_targets(const struct rule_scope *scope, struct policy_rule *
 	bool ok = !empty_list(scope, words, "bad-target");
 
 	if (words->count == 1 && !words->braced && !words->items[0].bracketed && words->items[0].text) {
-		/* a whole target that is a group shares the group's members: no copy a rule */
 		struct policy_group *group = rule_group(scope, words->items[0].text);
 		if (group) {
-			group->used = true;
 			out->group_name = group->name;
-			out->targets.items = group->members.items;
-			out->targets.count = out->targets.cap = group->members.count;
-			return true;
+			return rule_share(scope, words->span, group, out);
 		}
 	}
 	for (size_t i = 0; i < words->count; i++)

@@ -36,6 +36,10 @@ bool rule_trailing(const struct rule_scope *);
 bool rule_append(const struct rule_scope *, struct span, const struct policy_target *members, size_t count,
 		 struct target_list *out);
 
+/* A whole target that is a group: the rule shares the members, no copy a rule. The budget counts them all the
+ * same, since every later stage looks at the targets of every rule. */
+bool rule_share(const struct rule_scope *, struct span, struct policy_group *, struct policy_rule *out);
+
 /* The token with the bytes of `part` replaced: what help offers to paste */
 const char *rule_mend(const struct rule_scope *, struct span part, const char *replacement);
 /* "did you mean `X`?", or NULL; `suggestion` may be NULL */

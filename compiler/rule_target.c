@@ -50,8 +50,7 @@ struct policy_group *rule_group(const struct rule_scope *scope, const char *name
 		       compare_group);
 }
 
-bool rule_append(const struct rule_scope *scope, struct span span, const struct policy_target *members, size_t count,
-		 struct target_list *out)
+static bool spend(const struct rule_scope *scope, struct span span, size_t count)
 {
 	if (scope->budget && *scope->budget < count) {
 		diag_error(scope->diags, "too-complex", span, "too many targets once its groups are spelt out");
@@ -59,6 +58,22 @@ bool rule_append(const struct rule_scope *scope, struct span span, const struct 
 	}
 	if (scope->budget)
 		*scope->budget -= count;
+	return true;
+}
+
+bool rule_share(const struct rule_scope *scope, struct span span, struct policy_group *group, struct policy_rule *out)
+{
+	group->used = true;
+	out->targets.items = group->members.items;
+	out->targets.count = out->targets.cap = group->members.count;
+	return spend(scope, span, group->members.count);
+}
+
+bool rule_append(const struct rule_scope *scope, struct span span, const struct policy_target *members, size_t count,
+		 struct target_list *out)
+{
+	if (!spend(scope, span, count))
+		return false;
 	for (size_t i = 0; i < count; i++)
 		*arena_push(scope->arena, out) = members[i];
 	return true;
@@ -237,7 +252,8 @@ static const char *nearest_target(const struct rule_scope *scope, const char *te
 	const char *keyword = diag_nearest(text, target_keywords);
 	size_t count = scope->groups ? scope->groups->groups.count : 0;
 
-	if (keyword || !count)
+	/* beyond the findings that are shown nobody reads a suggestion, and it costs a walk over all groups */
+	if (keyword || !count || scope->diags->list.count >= scope->diags->limit)
 		return keyword;
 	const char **names = arena_alloc(scope->arena, (count + 1) * sizeof *names);
 	for (size_t i = 0; i < count; i++)

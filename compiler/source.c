@@ -41,6 +41,10 @@ static void index_lines(struct arena *arena, struct source *source)
 		source->lines[++source->last_line] = (uint32_t)(at + 1 - source->text);
 }
 
+struct source_column {
+	uint32_t line, offset, column;
+};
+
 /* `text` is kept, not copied; it must have a NUL behind it. */
 static uint32_t add_owned(struct sources *sources, enum source_kind kind, const char *name, const char *text,
 			  size_t len)
@@ -53,6 +57,7 @@ static uint32_t add_owned(struct sources *sources, enum source_kind kind, const 
 		.len = len,
 		.quotable = true,
 	};
+	source->last = arena_alloc(sources->arena, sizeof *source->last);
 	index_lines(sources->arena, source);
 	*(struct source **)arena_push(sources->arena, sources) = source;
 	return (uint32_t)sources->count - 1;
@@ -212,12 +217,20 @@ static uint32_t clamp_offset(const struct source *source, uint32_t offset)
 	return offset < source->len ? offset : (uint32_t)source->len;
 }
 
+/* Counting goes on where it ended the last time, so that the places of one long line (a document of JSON,
+ * say) cost no more together than the line is long. */
 static void locate(const struct source *source, uint32_t offset, uint32_t *line, uint32_t *column)
 {
 	offset = clamp_offset(source, offset);
-	uint32_t index = line_at(source, offset), start = source->lines[index];
+	uint32_t index = line_at(source, offset);
+	struct source_column from = { index, source->lines[index], 0 };
+	if (source->last->line == index && source->last->offset <= offset && source->last->offset > from.offset)
+		from = *source->last;
+	from.column += (uint32_t)utf8_count(source->text + from.offset, offset - from.offset);
+	from.offset = offset;
+	*source->last = from;
 	*line = index + 1;
-	*column = (uint32_t)utf8_count(source->text + start, offset - start) + 1;
+	*column = from.column + 1;
 }
 
 struct place span_place(const struct sources *sources, struct span span)

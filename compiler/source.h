@@ -16,6 +16,7 @@ struct source {
 	size_t len;
 	bool quotable;    /* false: diagnostics show no line of it (a file outside the allowed tree) */
 	uint32_t *lines, last_line; /* offset of each line's first byte; index of the last line */
+	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
 };
 
 struct sources {
