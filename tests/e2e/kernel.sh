@@ -3,35 +3,6 @@
 # KERNEL_POLICIES, KERNEL_PACKETS, KERNEL_SEED change how many and which. usage: tests/e2e/kernel.sh BUILD
 set -eu
 build=$(realpath "${1:?usage: tests/e2e/kernel.sh BUILD}")
-if [ -z "${KERNEL_INSIDE-}" ]; then
-	exec env KERNEL_INSIDE=1 unshare -n -m --propagation private "$0" "$build"
-fi
-mac() { ip -o "$@" | sed 's/.*link\/ether \([^ ]*\).*/\1/'; }
-mkdir -p /run/netns
-mount -t tmpfs none /run/netns # names of our own, gone with us
-ip netns add guest
-ip netns add sink
-
-sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0 \
-	net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.default.accept_dad=0
-ip link add br0 type bridge mcast_snooping 0
-ip link add tap0 type veth peer name eth0 netns guest
-ip link add uplink type veth peer name sink0 netns sink
-ip link set tap0 master br0
-for link in lo br0 tap0 uplink; do ip link set "$link" up; done
-ip -n guest link set eth0 up
-ip -n sink link set sink0 up
-ip addr add 172.16.0.1/30 dev br0
-ip -6 addr add fd42:6d73:62::1/126 dev br0 nodad
-ip addr add 198.51.100.1/30 dev uplink
-ip -6 addr add 2001:db8:ff::1/126 dev uplink nodad
-sink_mac=$(mac -n sink link show sink0)
-ip neigh add 198.51.100.2 lladdr "$sink_mac" dev uplink nud permanent
-ip neigh add 2001:db8:ff::2 lladdr "$sink_mac" dev uplink nud permanent
-ip neigh add 172.16.0.2 lladdr 02:6d:ac:10:00:02 dev br0 nud permanent
-ip neigh add fd42:6d73:62::2 lladdr 02:6d:ac:10:00:02 dev br0 nud permanent
-ip route add default via 198.51.100.2
-ip -6 route add default via 2001:db8:ff::2
-
-exec ${KERNEL_TRACE-} "$build/e2e/kernel_oracle" /run/netns/guest /run/netns/sink "$(mac link show br0)" \
+. "$(dirname "$0")/_links.sh"
+exec "$build/e2e/kernel_oracle" /run/netns/guest /run/netns/sink "$(mac link show br0)" \
 	"${KERNEL_POLICIES:-200}" "${KERNEL_PACKETS:-400}" "${KERNEL_SEED:-20261124}"

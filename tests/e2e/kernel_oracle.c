@@ -8,22 +8,14 @@
  * link-local IPv6, the on-link networks themselves; and IPv4-mapped IPv6 ones, which are refused without asking the
  * policy. Port 53 belongs to the DNS proxy, which does not run here: nothing may arrive there. */
 #include "eval.h"
-#include "runtime/fd.h"
-#include "runtime/netlink.h"
 #include "runtime/nft_install.h"
+#include "oracle_net.h"
 #include "oracle_packet.h"
 #include "oracle_policy.h"
 
 #include <err.h>
-#include <fcntl.h>
-#include <linux/if_packet.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nfnetlink_conntrack.h>
-#include <net/if.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 
 enum { LOCAL_SOCKETS = 8, BURST = 128, MAX_PACKETS = 60000, MAX_ELEMENTS = 1024 };
 #define FENCE_ADDR "203.0.113.253"
@@ -55,26 +47,6 @@ struct trial {
 	size_t count;
 };
 
-/* A socket of another network namespace */
-static int packet_socket(const char *netns, const char *link)
-{
-	CLEANUP_FD int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	CLEANUP_FD int there = open(netns, O_RDONLY | O_CLOEXEC);
-	int size = 64 << 20;
-
-	if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
-		err(3, "%s", netns);
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
-				  .sll_ifindex = (int)if_nametoindex(link) };
-	if (fd < 0 || !at.sll_ifindex || bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
-		err(3, "%s", link);
-	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
-	if (setns(home, CLONE_NEWNET) < 0)
-		err(3, "setns");
-	return fd;
-}
-
 /* Raw sockets get a copy of what passed the input chain. */
 static void local_sockets(struct oracle *oracle)
 {
@@ -90,20 +62,6 @@ static void local_sockets(struct oracle *oracle)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
 		oracle->local[i] = fd;
 	}
-}
-
-/* Conntrack's entries would outgrow its table over many policies, and answer for flows of earlier ones. */
-static void flush_conntrack(struct oracle *oracle)
-{
-	char room[256];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(room);
-
-	message->nlmsg_type = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE;
-	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof *header);
-	header->nfgen_family = AF_UNSPEC;
-	int error = nl_do(oracle->conntrack, message);
-	if (error && error != -ENOENT)
-		errx(3, "flushing conntrack: %s", strerror(-error));
 }
 
 static struct packet_ends ends_for(const struct oracle *oracle, const struct addr_gateway *gateway, enum addr_family family)
@@ -359,7 +317,7 @@ static void run_trial(struct oracle *oracle, size_t packets)
 	trial.flows = arena_alloc(arena, (packets + 1) * sizeof *trial.flows);
 	memset(oracle->arrived, 0, MAX_PACKETS + 1);
 	install_policy(oracle, &trial);
-	flush_conntrack(oracle);
+	conntrack_flush(oracle->conntrack);
 	bind_names(oracle, &trial);
 	run_packets(oracle, &trial);
 	for (uint32_t id = 1; id <= packets; id++) {
@@ -374,26 +332,16 @@ static void run_trial(struct oracle *oracle, size_t packets)
 	arena_free(arena);
 }
 
-static void parse_mac(const char *text, uint8_t mac[static 6])
-{
-	if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
-		errx(2, "no MAC: %s", text);
-}
-
 int main(int argc, char **argv)
 {
 	struct oracle oracle = { .full = { true, true, parse_sample("172.16.0.1"), parse_sample("fd42:6d73:62::1") } };
-	cpu_set_t one;
 
 	if (argc != 7)
 		errx(2, "usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC POLICIES PACKETS SEED");
 	size_t policies = strtoul(argv[4], NULL, 10), packets = strtoul(argv[5], NULL, 10);
 	if (packets > MAX_PACKETS)
 		errx(2, "at most %d packets a policy", MAX_PACKETS);
-	/* veth queues on the sender's processor: with one, packets stay in order and the fence is last */
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	sched_setaffinity(0, sizeof one, &one);
+	one_processor(); /* packets stay in order and the fence is last */
 	parse_mac(argv[3], oracle.ends.gateway_mac);
 	random_state = strtoull(argv[6], NULL, 10);
 	oracle.guest = packet_socket(argv[1], "eth0");

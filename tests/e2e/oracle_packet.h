@@ -33,7 +33,7 @@ struct packet_flow {
 	uint32_t id;
 };
 
-static uint32_t sum_words(uint32_t sum, const void *data, size_t len)
+static inline uint32_t sum_words(uint32_t sum, const void *data, size_t len)
 {
 	const uint8_t *bytes = data;
 
@@ -42,7 +42,7 @@ static uint32_t sum_words(uint32_t sum, const void *data, size_t len)
 	return len & 1 ? sum + (uint32_t)(bytes[len - 1] << 8) : sum;
 }
 
-static uint16_t sum_finish(uint32_t sum)
+static inline uint16_t sum_finish(uint32_t sum)
 {
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
@@ -50,7 +50,7 @@ static uint16_t sum_finish(uint32_t sum)
 }
 
 /* The transport header with its tag as payload; returns its length */
-static size_t put_transport(uint8_t *at, const struct packet_flow *flow, uint32_t pseudo)
+static inline size_t put_transport(uint8_t *at, const struct packet_flow *flow, uint32_t pseudo)
 {
 	struct packet_tag tag = { PACKET_MAGIC, flow->id };
 	size_t header = flow->proto == IPPROTO_TCP ? sizeof(struct tcphdr) : 8, len = header + sizeof tag;
@@ -81,7 +81,7 @@ static size_t put_transport(uint8_t *at, const struct packet_flow *flow, uint32_
 	return len;
 }
 
-static size_t put_ipv4(uint8_t *at, const struct packet_ends *ends, const struct packet_flow *flow)
+static inline size_t put_ipv4(uint8_t *at, const struct packet_ends *ends, const struct packet_flow *flow)
 {
 	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = flow->proto,
 			    .saddr = htonl((uint32_t)ends->source.value), .daddr = htonl((uint32_t)flow->to.value) };
@@ -93,7 +93,7 @@ static size_t put_ipv4(uint8_t *at, const struct packet_ends *ends, const struct
 	return len;
 }
 
-static size_t put_ipv6(uint8_t *at, const struct packet_ends *ends, const struct packet_flow *flow)
+static inline size_t put_ipv6(uint8_t *at, const struct packet_ends *ends, const struct packet_flow *flow)
 {
 	struct ip6_hdr ip = { .ip6_flow = htonl(6u << 28), .ip6_hlim = 64, .ip6_nxt = flow->proto };
 	size_t extra = flow->options ? 8 : 0;
@@ -112,7 +112,7 @@ static size_t put_ipv6(uint8_t *at, const struct packet_ends *ends, const struct
 }
 
 /* The frame's length */
-static size_t packet_build(uint8_t out[static PACKET_MAX], const struct packet_ends *ends, const struct packet_flow *flow)
+static inline size_t packet_build(uint8_t out[static PACKET_MAX], const struct packet_ends *ends, const struct packet_flow *flow)
 {
 	bool v4 = flow->to.family == ADDR_V4;
 	struct ether_header ether = { .ether_type = htons(v4 ? ETHERTYPE_IP : ETHERTYPE_IPV6) };
@@ -124,7 +124,7 @@ static size_t packet_build(uint8_t out[static PACKET_MAX], const struct packet_e
 }
 
 /* The id of a tagged packet, or 0 */
-static uint32_t packet_id(const uint8_t *bytes, size_t len)
+static inline uint32_t packet_id(const uint8_t *bytes, size_t len)
 {
 	struct packet_tag tag;
 
