@@ -1,6 +1,7 @@
-/* See guest_stdio.h. Theory of operation: nothing is read from standard input before the agent says "ready", since a guest
- * that boots takes the end of input for a port that is not yet connected. Once it says "exit", the streams run on until
- * all bytes it counted are out; then QEMU is killed. Where QEMU ends first, what is left in the sockets still goes out. */
+/* See guest_stdio.h. Theory of operation: nothing is read from standard input before the agent says "ready",
+ * since a guest that boots takes the end of input for a port that is not yet connected. Once it says "exit",
+ * the streams run on until all bytes it counted are out; then QEMU is killed. Where QEMU ends first, what is
+ * left in the sockets still goes out. */
 #include "guest_stdio.h"
 #include "front.h"
 #include "guest/agent.h"
@@ -22,8 +23,8 @@
 #include <sys/syscall.h>
 #include <termios.h>
 
-#define ERROR_LINES_MAX 20   /* QEMU's own */
-#define CONSOLE_LINES_MAX 8  /* the last ones of the guest's, shown where it ended without a word */
+#define ERROR_LINES_MAX 20  /* QEMU's own */
+#define CONSOLE_LINES_MAX 8 /* the last ones of the guest's, shown where it ended without a word */
 #define LINE_MAX_LENGTH 200
 
 enum relay_source { SIGNALS, CONTROL, IN, OUT, ERR, CONSOLE, ERRORS, QEMU, SOURCES };
@@ -83,7 +84,8 @@ static bool line_add(struct line *line, char byte)
 }
 
 /* Reads what is there and hands on every whole line. False at the end. */
-static bool lines_read(struct relay *relay, int fd, struct line *line, void (*each)(struct relay *, const char *))
+static bool lines_read(struct relay *relay, int fd, struct line *line,
+		       void (*each)(struct relay *, const char *))
 {
 	char buffer[1024];
 	ssize_t n = read(fd, buffer, sizeof buffer);
@@ -208,13 +210,15 @@ static int copy(int fd)
 	return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-/* The socket of standard input is held twice: closed whole, QEMU would drop what it has not yet read. The front's streams
- * too: the terminal and our own messages outlive them. Without an agent the console is both input and output. */
+/* The socket of standard input is held twice: closed whole, QEMU would drop what it has not yet read. The
+ * front's streams too: the terminal and our own messages outlive them. Without an agent the console is both
+ * input and output. */
 static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 {
 	bool agent = stdio->control >= 0;
 
-	*relay = (struct relay){.stdio = stdio, .signals = open_signals(), .ready = !agent, .status = FRONT_FAILED};
+	*relay = (struct relay){
+		.stdio = stdio, .signals = open_signals(), .ready = !agent, .status = FRONT_FAILED};
 	relay->in.from = copy(stdio->front_stdin);
 	relay->in.to = copy(agent ? stdio->in : stdio->console);
 	relay->out.from = agent ? stdio->out : stdio->console;
@@ -222,7 +226,8 @@ static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 	relay->err.from = agent ? stdio->err : -1;
 	relay->err.to = agent ? copy(stdio->front_stderr) : -1;
 	relay->out.write_max = relay->err.write_max = PIPE_BUF;
-	const int sockets[] = {stdio->in, stdio->out, stdio->err, stdio->control, stdio->console, stdio->errors};
+	const int sockets[] = {stdio->in,      stdio->out,     stdio->err,
+			       stdio->control, stdio->console, stdio->errors};
 	for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
 		nonblocking(sockets[i]);
 	if (!agent)
@@ -274,7 +279,8 @@ static bool relay_done(const struct relay *relay)
 {
 	const struct guest_stdio *stdio = relay->stdio;
 
-	if (relay->exited && stream_done(&relay->out, relay->out_total) && stream_done(&relay->err, relay->err_total))
+	if (relay->exited && stream_done(&relay->out, relay->out_total) &&
+	    stream_done(&relay->err, relay->err_total))
 		return true;
 	return relay->qemu_ended && relay->out.from < 0 && relay->err.from < 0 && stdio->control < 0 &&
 	       stdio->console < 0 && stdio->errors < 0;
@@ -283,7 +289,8 @@ static bool relay_done(const struct relay *relay)
 /* The guest has ended without the agent's word: by itself, where it has none, else what it said last helps. */
 static int ended_silently(struct relay *relay, bool agent, int qemu_status)
 {
-	unsigned first = relay->console_lines > CONSOLE_LINES_MAX ? relay->console_lines - CONSOLE_LINES_MAX : 0;
+	unsigned first =
+		relay->console_lines > CONSOLE_LINES_MAX ? relay->console_lines - CONSOLE_LINES_MAX : 0;
 
 	if (!agent && qemu_status == 0)
 		return 0;

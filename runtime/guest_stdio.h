@@ -1,21 +1,24 @@
-/* The host's end of a guest's standard streams: moves bytes between what msb-run was given and the sockets that are
- * QEMU's character devices, and ends with the command's exit status. The guest's end is runtime/guest/agent.c, which
- * also describes the control port; a guest without an agent has its serial console instead. */
+/* The host's end of a guest's standard streams: moves bytes between what msb-run was given and the sockets that
+ * are QEMU's character devices, and ends with the command's exit status. The guest's end is
+ * runtime/guest/agent.c, which also describes the control port; a guest without an agent has its serial console
+ * instead. */
 #pragma once
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct guest_stdio {
-	/* Ours, taken over: stream sockets whose other ends QEMU alone has. The first four are -1 without an agent. */
+	/* Ours, taken over: stream sockets whose other ends QEMU alone has. The first four are -1 without an
+	 * agent. */
 	int in, out, err, control, console;
-	int errors;      /* what QEMU itself says on its standard error */
+	int errors; /* what QEMU itself says on its standard error */
 	int front_stdin, front_stdout, front_stderr;
-	bool terminal;   /* the guest's command has a terminal, and front_stdin is one */
+	bool terminal; /* the guest's command has a terminal, and front_stdin is one */
 	pid_t qemu;
 	int qemu_pidfd;
-	uid_t uid;       /* to become */
+	uid_t uid; /* to become */
 };
 
-/* In a process of its own, all signals blocked. Returns the command's exit status, 128+N for a signal, 125 where the
- * guest ended without saying; a guest without an agent: 0 once it has ended by itself. QEMU is dead then. */
+/* In a process of its own, all signals blocked. Returns the command's exit status, 128+N for a signal, 125
+ * where the guest ended without saying; a guest without an agent: 0 once it has ended by itself. QEMU is dead
+ * then. */
 int guest_stdio_run(struct guest_stdio *);

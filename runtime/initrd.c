@@ -1,4 +1,5 @@
-/* See initrd.h. The format: https://www.kernel.org/doc/html/latest/driver-api/early-userspace/buffer-format.html */
+/* See initrd.h. The format:
+ * https://www.kernel.org/doc/html/latest/driver-api/early-userspace/buffer-format.html */
 #include "initrd.h"
 #include "guest/agent.h"
 #include "pool.h"
@@ -62,8 +63,8 @@ static void write_family(FILE *out, const char *suffix, bool has, struct addr gu
 		fprintf(out, "ADDRESS%s= GATEWAY%s=\n", suffix, suffix);
 		return;
 	}
-	fprintf(out, "ADDRESS%s=%s/%d GATEWAY%s=%s\n", suffix, addr_format(guest, guest_text), *suffix == '4' ? POOL_LEN4 : POOL_LEN6,
-		suffix, addr_format(gateway, gateway_text));
+	fprintf(out, "ADDRESS%s=%s/%d GATEWAY%s=%s\n", suffix, addr_format(guest, guest_text),
+		*suffix == '4' ? POOL_LEN4 : POOL_LEN6, suffix, addr_format(gateway, gateway_text));
 }
 
 /* Shell assignments. Nothing here needs quoting: addresses, and names of [a-z0-9-]. */

@@ -1,5 +1,5 @@
-/* See qemu_argv.h. A microvm without firmware tables, PCI or a default device: what is on the command line is what the
- * guest can touch. */
+/* See qemu_argv.h. A microvm without firmware tables, PCI or a default device: what is on the command line is
+ * what the guest can touch. */
 #include "qemu_argv.h"
 #include "guest/agent.h"
 
@@ -10,13 +10,17 @@
 
 /* `reboot=t`: by triple fault, which ends a microvm started with -no-reboot. */
 #define KERNEL_APPEND "console=ttyS0 quiet panic=-1 reboot=t"
-/* Under TCG the calibration of the clocks hangs at random, so the kernel is told the results: its time stamp counter is
- * the host's. With any other rate the counter would be found unstable, and the guest's clock tick in steps of 4 ms. */
+/* Under TCG the calibration of the clocks hangs at random, so the kernel is told the results: its time stamp
+ * counter is the host's. With any other rate the counter would be found unstable, and the guest's clock tick in
+ * steps of 4 ms. */
 #define KERNEL_APPEND_TCG " lpj=4000000 no_timer_check tsc=reliable tsc_early_khz=%u"
 
 struct words {
 	struct arena *arena;
-	struct { char **items; size_t count, cap; } list;
+	struct {
+		char **items;
+		size_t count, cap;
+	} list;
 };
 
 static void add(struct words *words, char *word)
@@ -93,12 +97,12 @@ static void add_network(struct words *words, const struct qemu_config *config)
 		return;
 	option(words, "-netdev", format(words, "tap,id=net0,fd=%d", config->tap));
 	option(words, "-device",
-	       format(words, "virtio-net-device,netdev=net0,mac=%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		      mac[3], mac[4], mac[5]));
+	       format(words, "virtio-net-device,netdev=net0,mac=%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
+		      mac[2], mac[3], mac[4], mac[5]));
 }
 
-/* The image goes by descriptor and its format is stated, never probed: a guest that writes another format's header to its
- * disk gains nothing. */
+/* The image goes by descriptor and its format is stated, never probed: a guest that writes another format's
+ * header to its disk gains nothing. */
 static void add_disk(struct words *words, const struct qemu_config *config)
 {
 	const char *read_only = config->disk_read_only ? "true" : "false";
@@ -108,7 +112,8 @@ static void add_disk(struct words *words, const struct qemu_config *config)
 	option(words, "-add-fd", format(words, "fd=%d,set=1", config->disk));
 	option(words, "-blockdev",
 	       format(words,
-		      "{\"node-name\":\"file0\",\"driver\":\"file\",\"filename\":\"/dev/fdset/1\",\"locking\":\"off\","
+		      "{\"node-name\":\"file0\",\"driver\":\"file\",\"filename\":\"/dev/fdset/"
+		      "1\",\"locking\":\"off\","
 		      "\"read-only\":%s}",
 		      read_only));
 	option(words, "-blockdev",

@@ -1,5 +1,6 @@
-/* See qemu_isolate.h. Stages, in this order: namespaces that need root; the root directory; the user; the user namespace, which
- * needs no privilege; the promises that survive exec. QEMU's own seccomp filter follows in QEMU (-sandbox). */
+/* See qemu_isolate.h. Stages, in this order: namespaces that need root; the root directory; the user; the user
+ * namespace, which needs no privilege; the promises that survive exec. QEMU's own seccomp filter follows in
+ * QEMU (-sandbox). */
 #include "qemu_isolate.h"
 #include "fd.h"
 #include "log.h"
@@ -29,8 +30,8 @@ static int fail(const char *what)
 	return -err;
 }
 
-/* Read only, no devices, no setuid: a directory of the host's, or the same symbolic link (/lib on a merged system). One that
- * is not there is not needed. */
+/* Read only, no devices, no setuid: a directory of the host's, or the same symbolic link (/lib on a merged
+ * system). One that is not there is not needed. */
 static int add_directory(const char *path)
 {
 	char target[64], link[256];
@@ -113,7 +114,8 @@ static int fill_root(const struct qemu_isolate *isolate)
 	if (!err)
 		err = add_file(NEW_ROOT QEMU_KERNEL, isolate->kernel, NULL, 0);
 	if (!err && isolate->initrd >= 0)
-		err = add_file(NEW_ROOT QEMU_INITRD, isolate->initrd, isolate->initrd_run, isolate->initrd_run_size);
+		err = add_file(NEW_ROOT QEMU_INITRD, isolate->initrd, isolate->initrd_run,
+			       isolate->initrd_run_size);
 	return err;
 }
 
@@ -135,7 +137,8 @@ static int change_root(const struct qemu_isolate *isolate)
 
 static int become(uid_t uid)
 {
-	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? fail("setresuid") : 0;
+	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? fail("setresuid")
+											  : 0;
 }
 
 int qemu_isolate(const struct qemu_isolate *isolate)
@@ -154,7 +157,8 @@ int qemu_isolate(const struct qemu_isolate *isolate)
 	if (unshare(CLONE_NEWUSER) && errno != ENOSPC && errno != EPERM)
 		return fail("unshare user");
 	/* After setresuid(), which clears it; who started us dies with the sandbox */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &no_core))
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    setrlimit(RLIMIT_CORE, &no_core))
 		return fail("prctl");
 	return 0;
 }

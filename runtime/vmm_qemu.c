@@ -1,4 +1,5 @@
-/* The QEMU guest: a process that moves its standard streams, whose exit status is the command's, and QEMU as its child. */
+/* The QEMU guest: a process that moves its standard streams, whose exit status is the command's, and QEMU as
+ * its child. */
 #include "accel.h"
 #include "fd.h"
 #include "guest_files.h"
@@ -134,7 +135,8 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 	return qemu_argv(arena, &argv);
 }
 
-/* Inherited by QEMU: the tap and its ends of the sockets; nothing else but standard streams that say nothing. */
+/* Inherited by QEMU: the tap and its ends of the sockets; nothing else but standard streams that say nothing.
+ */
 static int keep_descriptors(const struct qemu_start *qemu, int null)
 {
 	int keep[STREAMS + 1];
@@ -201,8 +203,9 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		log_error("cannot start QEMU: %s", strerror(-stdio.qemu));
 		_exit(EXIT_FAILED);
 	}
-	const int keep[] = {stdio.in, stdio.out, stdio.err, stdio.control, stdio.console, stdio.errors, stdio.qemu_pidfd,
-			    stdio.front_stdin, stdio.front_stdout, stdio.front_stderr};
+	const int keep[] = {stdio.in,		stdio.out,	   stdio.err,	     stdio.control,
+			    stdio.console,	stdio.errors,	   stdio.qemu_pidfd, stdio.front_stdin,
+			    stdio.front_stdout, stdio.front_stderr};
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	_exit(guest_stdio_run(&stdio));
 }

@@ -1,5 +1,6 @@
-/* The last thing that init of the default guest starts, and process 1 from then on: runs the command with standard
- * streams that are the host's, by the ports of agent.h, and tells the host how it ended. usage: agent ROOT */
+/* The last thing that init of the default guest starts, and process 1 from then on: runs the command with
+ * standard streams that are the host's, by the ports of agent.h, and tells the host how it ended. usage: agent
+ * ROOT */
 #include "agent.h"
 #include "stream.h"
 
@@ -305,7 +306,8 @@ static void end_all_others(void)
 
 int main(int argc, char **argv)
 {
-	struct command command = {.in.from = port_open(AGENT_IN), .out.to = port_open(AGENT_OUT), .err.to = port_open(AGENT_ERR)};
+	struct command command = {
+		.in.from = port_open(AGENT_IN), .out.to = port_open(AGENT_OUT), .err.to = port_open(AGENT_ERR)};
 	int control = port_open(AGENT_CONTROL), signals, status;
 	const char *root = argc > 1 ? argv[1] : "/";
 	char line[AGENT_LINE_MAX];

@@ -9,8 +9,9 @@
  *	host → guest   "size ROWS COLUMNS" of the terminal
  *	               "signal N"          for the command's process group
  *
- * The host ends its standard input by closing the port. It shows that nobody reads the command's output any more in the
- * same way, and the command gets a SIGPIPE. After "exit" the guest waits: the host ends it when it has all output. */
+ * The host ends its standard input by closing the port. It shows that nobody reads the command's output any
+ *more in the same way, and the command gets a SIGPIPE. After "exit" the guest waits: the host ends it when it
+ *has all output. */
 #pragma once
 
 #define AGENT_IN "msb.in"

@@ -1,5 +1,5 @@
-/* Bytes on their way from one descriptor to another, for a poll loop: a stream waits either for the side it reads from or
- * for the side it writes to, never for both, so it holds at most one buffer. */
+/* Bytes on their way from one descriptor to another, for a poll loop: a stream waits either for the side it
+ * reads from or for the side it writes to, never for both, so it holds at most one buffer. */
 #pragma once
 #include <errno.h>
 #include <poll.h>
@@ -11,10 +11,10 @@
 #define STREAM_BUFFER 32768
 
 struct stream {
-	int from, to;      /* owned; -1: that side is over */
+	int from, to;	   /* owned; -1: that side is over */
 	size_t start, end; /* what was read and is not yet written */
 	size_t write_max;  /* a write; 0: no bound. PIPE_BUF where `to` may block: poll() promises that much */
-	uint64_t total;    /* bytes written */
+	uint64_t total;	   /* bytes written */
 	char buffer[STREAM_BUFFER];
 };
 
@@ -29,7 +29,9 @@ static inline struct pollfd stream_interest(const struct stream *stream)
 	bool reads = stream_empty(stream);
 
 	return (struct pollfd){
-		.fd = stream->to < 0 ? -1 : reads ? stream->from : stream->to,
+		.fd = stream->to < 0 ? -1
+		      : reads	     ? stream->from
+				     : stream->to,
 		.events = reads ? POLLIN : POLLOUT,
 	};
 }
@@ -80,8 +82,8 @@ static inline void stream_write(struct stream *stream, bool hangup)
 	}
 }
 
-/* One read or one write, after poll() said so. The end of `from` reaches `to` as its close; where nobody takes the
- * bytes, `from` is closed, so that who writes them learns of it. */
+/* One read or one write, after poll() said so. The end of `from` reaches `to` as its close; where nobody takes
+ * the bytes, `from` is closed, so that who writes them learns of it. */
 static inline void stream_move(struct stream *stream, short revents)
 {
 	if (!revents)

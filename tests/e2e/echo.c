@@ -52,7 +52,8 @@ static void serve(int type, int port)
 	int one = 1, fd = socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof any) < 0 || (type == SOCK_STREAM && listen(fd, 1024) < 0)) {
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof any) < 0 ||
+	    (type == SOCK_STREAM && listen(fd, 1024) < 0)) {
 		perror("echo: cannot serve");
 		exit(1);
 	}
@@ -72,7 +73,8 @@ static void echo_datagrams(struct peer *peer)
 	socklen_t len = sizeof from;
 	ssize_t n;
 
-	while ((n = recvfrom(peer->fd, peer->buffer, sizeof peer->buffer, 0, (struct sockaddr *)&from, &len)) >= 0) {
+	while ((n = recvfrom(peer->fd, peer->buffer, sizeof peer->buffer, 0, (struct sockaddr *)&from, &len)) >=
+	       0) {
 		sendto(peer->fd, peer->buffer, (size_t)n, 0, (struct sockaddr *)&from, len);
 		len = sizeof from;
 	}

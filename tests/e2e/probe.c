@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 enum outcome { PENDING, CONNECTED, ANSWERED, REFUSED, PROHIBITED, UNREACHABLE, TIMEOUT, OTHER, OUTCOMES };
-static const char *const outcome_names[] = {"pending", "connected", "answered", "refused",
-					    "prohibited", "unreachable", "timeout", "failed"};
+static const char *const outcome_names[] = {"pending",	  "connected",	 "answered", "refused",
+					    "prohibited", "unreachable", "timeout",  "failed"};
 _Static_assert(sizeof outcome_names / sizeof *outcome_names == OUTCOMES, "a name for each");
 
 union address {
@@ -61,7 +61,7 @@ static enum outcome outcome_of(int error)
 	case ECONNREFUSED:
 	case ECONNRESET:
 		return REFUSED;
-	case EACCES: /* IPv6, administratively prohibited */
+	case EACCES:	   /* IPv6, administratively prohibited */
 	case EHOSTUNREACH: /* IPv4, the same */
 		return PROHIBITED;
 	case ENETUNREACH:
@@ -245,7 +245,8 @@ static int probe_dns(char **args)
 		ssize_t n = recv(wait.fd, answer, sizeof answer, 0);
 		if (n >= 12 && !memcmp(question, answer, 2))
 			return dns_print(answer, (size_t)n, (now_us() - start + 500) / 1000);
-		printf("%s %ld ms\n", n < 0 ? outcome_names[outcome_of(errno)] : "malformed", (now_us() - start + 500) / 1000);
+		printf("%s %ld ms\n", n < 0 ? outcome_names[outcome_of(errno)] : "malformed",
+		       (now_us() - start + 500) / 1000);
 		return 1;
 	}
 	printf("timeout %ld ms\n", (now_us() - start + 500) / 1000);
@@ -266,6 +267,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], "dns"))
 			return probe_dns(argv + 2);
 	}
-	fprintf(stderr, "usage: probe tcp|udp ADDRESS PORT [MS], burst-tcp|burst-udp ADDRESS PORT N [MS], dns NAME SERVER [MS]\n");
+	fprintf(stderr, "usage: probe tcp|udp ADDRESS PORT [MS], burst-tcp|burst-udp ADDRESS PORT N [MS], dns "
+			"NAME SERVER [MS]\n");
 	return 2;
 }

@@ -21,9 +21,21 @@ static void teardown(void)
 TestSuite(qemu, .init = setup, .fini = teardown);
 
 static const struct qemu_config agent_guest = {
-	.program = "/usr/bin/qemu-system-x86_64", .accel = ACCEL_TCG, .tsc_khz = 2095000, .memory_mib = 256, .cpus = 2,
-	.kernel = "/kernel", .initrd = "/initrd", .tap = 4, .mac = {0x02, 0x6d, 172, 16, 0, 2},
-	.console = 5, .in = 6, .out = 7, .err = 8, .control = 9, .disk = -1,
+	.program = "/usr/bin/qemu-system-x86_64",
+	.accel = ACCEL_TCG,
+	.tsc_khz = 2095000,
+	.memory_mib = 256,
+	.cpus = 2,
+	.kernel = "/kernel",
+	.initrd = "/initrd",
+	.tap = 4,
+	.mac = {0x02, 0x6d, 172, 16, 0, 2},
+	.console = 5,
+	.in = 6,
+	.out = 7,
+	.err = 8,
+	.control = 9,
+	.disk = -1,
 };
 
 /* The argument that follows `name` the nth time (from 0), or NULL */
@@ -172,7 +184,8 @@ Test(qemu, addresses_reach_the_guest)
 	struct vmm_start start = guest_of(&config);
 	struct winsize size = {.ws_row = 24, .ws_col = 80};
 	struct initrd_run run = {.start = &start, .terminal = &size, .term = "xterm", .rootfs_type = "ext4"};
-	static const char expected[] = "ADDRESS4=172.16.0.2/30 GATEWAY4=172.16.0.1\nADDRESS6= GATEWAY6=\nNAME=agent\nROOTFS=ext4\n";
+	static const char expected[] =
+		"ADDRESS4=172.16.0.2/30 GATEWAY4=172.16.0.1\nADDRESS6= GATEWAY6=\nNAME=agent\nROOTFS=ext4\n";
 	char *archive;
 	size_t archive_size, length;
 
