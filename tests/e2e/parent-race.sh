@@ -5,14 +5,18 @@
 world_up
 leftovers_mark
 
+# alive: which processes of msb-run there are
+alive() { ps -e -o pid=,comm= | grep -E ' (msb-|sleep)'; }
+all_dead() { [ -z "$(alive)" ]; }
+
 INJECT=$BUILD/e2e/inject
 survivors=0
 for ((n = 1; n <= 60; n++)); do
 	result=$("$INJECT" kill "$n" "$BUILD/msb-run" --vmm none -- sleep 30 2>/dev/null </dev/null)
 	read -r _ _ _ ms <<<"$result"
-	if [ "${ms:-9999}" -gt 2000 ] || pgrep -x 'msb-supervisor|msb-latch|msb-run' >/dev/null; then
+	if [ "${ms:-9999}" -gt 2000 ] || ! all_dead; then
 		survivors=$((survivors + 1))
-		echo "# system call $n: $result $(pgrep -lx 'msb-supervisor|msb-latch|msb-run')"
+		echo "# system call $n: $result $(alive)"
 	fi
 done
 same "the front killed before each of its first 60 system calls: no supervisor survives" 0 "$survivors"
@@ -22,10 +26,10 @@ strace -f -qq -o /dev/null -e trace=prctl -e inject=prctl:delay_enter=300000 "$B
 tracer=$!
 wait_for 5 sh -c 'test "$(pgrep -cx msb-run)" -ge 2'
 kill -KILL "$(pgrep -P "$tracer" -x msb-run)"
-if wait_for 2 sh -c '! pgrep -x "msb-supervisor|msb-latch|msb-run|sleep"'; then
+if wait_for 2 all_dead; then
 	ok "the front killed before the supervisor's prctl: it ends by itself"
 else
-	not_ok "the front killed before the supervisor's prctl: it ends by itself" "$(pgrep -lx 'msb-supervisor|msb-latch|msb-run|sleep')"
+	not_ok "the front killed before the supervisor's prctl: it ends by itself" "$(alive)"
 fi
 kill "$tracer" 2>/dev/null
 wait "$tracer" 2>/dev/null
