@@ -1,5 +1,6 @@
 /* Runs a program under ptrace and interferes at one of its system calls, counted over all its processes in the order
  * they happen: from the first look at the terminal (where msb-run starts to set up) until the guest's command is executed.
+ * Of what a process does by the hundred (sockets of a pool, say) the first few stand for all.
  *
  *	inject count COMMAND…            how many there are
  *	inject kill N COMMAND…           SIGKILL to the process that was started, just before the Nth
@@ -7,7 +8,8 @@
  *	inject fail N ERRNO COMMAND…     the Nth is not done and returns that error
  *
  * The last line on standard output says what was done: "N SYSCALL-NUMBER STATUS MILLISECONDS", with the exit status of the
- * program and how long after the interference the last of its processes was gone. What the program inherits is ours. */
+ * program and how long after the interference the last of its processes was gone; N is less than what was asked for where
+ * there was no such call. What the program inherits is ours. */
 #include <errno.h>
 #include <elf.h>
 #include <signal.h>
@@ -43,6 +45,27 @@ struct run {
 	struct timespec since;
 	int status;
 };
+
+#define ALIKE_MAX 20
+
+/* Whether this call is one more of a kind that its process has done often enough. What may differ by its content (a
+ * message, a file's name) is never that. */
+static bool is_repetition(pid_t pid, long long number)
+{
+	static const long long alike[] = { SYS_socket, SYS_setsockopt, SYS_close, SYS_epoll_ctl, SYS_rt_sigaction, SYS_prctl };
+	static struct { pid_t pid; long counts[sizeof alike / sizeof *alike]; } seen[16];
+
+	for (size_t i = 0; i < sizeof alike / sizeof *alike; i++) {
+		size_t slot = 0;
+		if (number != alike[i])
+			continue;
+		while (slot < 15 && seen[slot].pid && seen[slot].pid != pid)
+			slot++;
+		seen[slot].pid = pid;
+		return ++seen[slot].counts[i] > ALIKE_MAX;
+	}
+	return false;
+}
 
 static _Noreturn void die(const char *what)
 {
@@ -122,7 +145,7 @@ static void at_entry(struct run *run, pid_t pid, const struct __ptrace_syscall_i
 		run->done = true; /* the guest's command: set-up is over */
 		return;
 	}
-	if (++run->count == run->wanted) {
+	if (!is_repetition(pid, number) && ++run->count == run->wanted) {
 		run->syscall = number;
 		interfere(run, pid);
 	}

@@ -7,7 +7,9 @@ leftovers_mark
 
 INJECT=$BUILD/e2e/inject
 POLICY=(--net-default allow)
-STEP=${MSB_TEST_STEP:-7} # of the system calls of set-up, every so many
+STEP=${MSB_TEST_STEP:-13} # of the system calls of set-up, every so many, from a different one each time
+FIRST=$((RANDOM % STEP + 1))
+echo "# from system call $FIRST on, every ${STEP}th"
 
 # gone: nothing is left, now or within the two seconds that are granted
 gone() { wait_for 2 nothing_left; }
@@ -17,10 +19,11 @@ quickly_gone() { wait_for 2 sh -c '! ip -br link | grep -q ^msb && ! nft list ta
 
 # killed_during_set_up HOW: at every STEPth system call
 killed_during_set_up() {
-	local how=$1 n result ms late=0 tried=0
-	for ((n = 1; n <= total; n += STEP)); do
+	local how=$1 n result count ms late=0 tried=0
+	for ((n = FIRST; n <= total; n += STEP)); do
 		result=$("$INJECT" "$how" "$n" "$BUILD/msb-run" --vmm none "${POLICY[@]}" -- true 2>/dev/null </dev/null)
-		read -r _ _ _ ms <<<"$result"
+		read -r count _ _ ms <<<"$result"
+		[ "$count" = "$n" ] || continue
 		tried=$((tried + 1))
 		if [ "${ms:-9999}" -gt 2000 ] || ! quickly_gone; then
 			late=$((late + 1))
