@@ -28,10 +28,17 @@ struct arena {
 	struct block *head;
 };
 
+static int exhausted_status = 3;
+
+void arena_on_exhaustion(int exit_status)
+{
+	exhausted_status = exit_status;
+}
+
 static void out_of_memory(void)
 {
 	fputs("error: out of memory\n", stderr);
-	exit(3);
+	exit(exhausted_status);
 }
 
 struct arena *arena_new(void)

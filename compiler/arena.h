@@ -1,5 +1,6 @@
 /* An arena owns every object of one compilation. Nothing is freed singly: arena_free() ends them all,
- * so an error path has nothing to undo. Running out of memory ends the process with status 3. */
+ * so an error path has nothing to undo. Running out of memory ends the process with status 3,
+ * or what arena_on_exhaustion() was told. */
 #pragma once
 #include <stddef.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@ struct arena;
 
 struct arena *arena_new(void);
 void arena_free(struct arena *); /* NULL is fine */
+void arena_on_exhaustion(int exit_status);
 
 void *arena_alloc(struct arena *, size_t size); /* zeroed, aligned for any type, never NULL */
 char *arena_strndup(struct arena *, const char *, size_t len);

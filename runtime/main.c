@@ -7,6 +7,7 @@
 
 int main(int argc, char **argv)
 {
+	arena_on_exhaustion(FRONT_FAILED);
 	struct arena *arena = arena_new();
 	struct run_config config;
 	int status = FRONT_FAILED;
