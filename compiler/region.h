@@ -59,6 +59,8 @@ struct region_rule {
 	bool matches;  /* some flow that is possible, if it stood alone */
 	bool decides;  /* some possible flow: example */
 	bool effect;   /* some flow that it decides would fare otherwise without it, or an answer */
+	bool unknown;  /* too many names to tell: it may decide or have an effect all the same */
+	bool answers;  /* rebind protection lets an answer through, or not, because of it */
 	unsigned protos;  /* those of connections, and transports of queries, that it decides */
 	bool *targets, *ports; /* items that decide something; NULL where there is one at most */
 	struct region_flow example;
@@ -67,6 +69,10 @@ struct region_rule {
 	size_t taker;
 	bool taker_opposes;
 	struct region_flow taken; /* a flow that both match */
+	/* a deny on a name: a connection it does not see, to an address that a name may be bound to, is allowed */
+	bool bypass;
+	size_t bypass_rule; /* by this rule; rules.count: the default */
+	struct region_flow bypass_flow;
 };
 
 struct region;

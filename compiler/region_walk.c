@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#define REFUSED_MAX 8 /* ports that are refused whatever the rules say */
+
 struct undo {
 	uint32_t plane, atom, first, second;
 };
@@ -39,7 +41,7 @@ static int compare_ports(const void *a, const void *b)
 static void find_columns(struct walk *walk)
 {
 	struct walk_state *state = walk->state;
-	size_t most = 2 * walk->items.count + walk->cuts.count + 2, count = 0;
+	size_t most = 2 * walk->items.count + walk->cuts.count + 2 * REFUSED_MAX + 2, count = 0;
 	uint32_t *starts = arena_alloc(walk->arena, most * sizeof *starts), kept = 0;
 
 	starts[count++] = 0;
@@ -49,6 +51,10 @@ static void find_columns(struct walk *walk)
 	}
 	for (size_t i = 0; walk->has_ports && i < walk->cuts.count; i++)
 		starts[count++] = walk->cuts.items[i];
+	for (const uint16_t *port = walk->refused; walk->has_ports && port && *port; port++) {
+		starts[count++] = *port;
+		starts[count++] = *port + 1u;
+	}
 	starts[count++] = UINT16_MAX + 1u;
 	qsort(starts, count, sizeof *starts, compare_ports);
 	for (size_t i = 0; i < count; i++)
@@ -80,7 +86,13 @@ static bool covers_all(const struct walk_item *item)
 
 static bool skipped(const struct walk *walk, uint32_t column)
 {
-	return walk->skip && walk->skip(walk, (uint16_t)walk->state->starts[column]);
+	const uint16_t *port = walk->refused;
+
+	if (!port || !walk->has_ports)
+		return false;
+	while (*port && *port != walk->state->starts[column])
+		port++;
+	return *port;
 }
 
 static void find_plain(struct walk *walk)

@@ -56,7 +56,7 @@ struct walk {
 	struct { struct axis_span *items; size_t count, cap; } spans;
 	struct { uint16_t *items; size_t count, cap; } cuts; /* columns must begin here */
 	bool has_ports;
-	bool (*skip)(const struct walk *, uint16_t lo); /* columns not to visit; may be NULL */
+	const uint16_t *refused; /* ports not to visit, up to a 0; NULL: none */
 	void (*visit)(struct walk *, const struct walk_column *);
 	void *self;
 	struct walk_state *state; /* its own */
