@@ -64,10 +64,12 @@ static uint32_t add_node(struct names *names, bool suffix, const char *name)
 static void add_rule(struct names *names, size_t policy, uint32_t rule, const struct policy_target *target)
 {
 	struct node *node;
+	uint32_t index;
 
 	if (target->kind != TARGET_DOMAIN && target->kind != TARGET_SUFFIX)
 		return;
-	node = &names->nodes.items[add_node(names, target->kind == TARGET_SUFFIX, target->name)];
+	index = add_node(names, target->kind == TARGET_SUFFIX, target->name);
+	node = &names->nodes.items[index];
 	if (!node->rules[policy].count || node->rules[policy].items[node->rules[policy].count - 1] != rule)
 		*arena_push(names->arena, &node->rules[policy]) = rule;
 }

@@ -1,0 +1,19 @@
+/* Random policies and flows for property tests. Everything follows from the seed. */
+#pragma once
+#include "policy_of.h"
+#include "region.h"
+
+struct random {
+	uint64_t state;
+};
+uint32_t random_below(struct random *, uint32_t bound);
+
+/* Rule tokens, comma-joined, drawn from few targets, names and ports so that they overlap a lot */
+const char *random_rules(struct arena *, struct random *, size_t count);
+/* Any policy of up to `most` rules; the caller frees its arena */
+struct test_policy random_policy(struct random *, size_t most);
+/* A flow near the boundaries of those targets: connection, query or answer. Names may be bound to it that
+ * could not be. */
+struct region_flow random_flow(struct random *);
+/* Whether what it says is bound could have been bound */
+bool random_flow_is_possible(const struct eval_context *, const struct region_flow *);

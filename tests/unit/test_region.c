@@ -1,0 +1,178 @@
+/* The region algebra against the evaluator: thousands of random policies, each rule's facts by flows. */
+#include "random_policy.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POLICIES 3000
+#define FLOWS 400
+
+static uint64_t seed(void)
+{
+	const char *given = getenv("MSB_SEED");
+
+	return given ? strtoull(given, NULL, 10) : 20261124;
+}
+
+struct sample {
+	struct region_flow flows[FLOWS];
+	struct eval_verdict verdicts[FLOWS];
+	size_t count;
+};
+
+static void take_sample(struct random *random, const struct eval_context *context, struct sample *sample)
+{
+	sample->count = 0;
+	for (size_t i = 0; i < FLOWS; i++) {
+		struct region_flow flow = random_flow(random);
+
+		if (!random_flow_is_possible(context, &flow))
+			continue;
+		sample->flows[sample->count] = flow;
+		sample->verdicts[sample->count++] = region_flow_eval(context, &flow);
+	}
+}
+
+static const char *shown(const struct test_policy *made, const struct region_flow *flow)
+{
+	return region_flow_format(made->arena, made->policy, flow);
+}
+
+static struct policy without_rule(struct arena *arena, const struct policy *policy, size_t rule)
+{
+	struct policy left = *policy;
+
+	left.rules.items = arena_alloc(arena, policy->rules.count * sizeof *left.rules.items);
+	left.rules.count = 0;
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (i != rule)
+			left.rules.items[left.rules.count++] = policy->rules.items[i];
+	return left;
+}
+
+static struct policy without_item(struct arena *arena, const struct policy *policy, size_t rule, size_t item, bool ports)
+{
+	struct policy left = without_rule(arena, policy, policy->rules.count);
+	struct policy_rule *cut = &left.rules.items[rule];
+	size_t size = ports ? sizeof *cut->ports.items : sizeof *cut->targets.items;
+	size_t *count = ports ? &cut->ports.count : &cut->targets.count;
+	char *from = ports ? (char *)cut->ports.items : (char *)cut->targets.items;
+	char *items = arena_alloc(arena, *count * size);
+
+	memcpy(items, from, item * size);
+	memcpy(items + item * size, from + (item + 1) * size, (*count - item - 1) * size);
+	--*count;
+	if (ports)
+		cut->ports.items = (void *)items;
+	else
+		cut->targets.items = (void *)items;
+	return left;
+}
+
+/* No flow of the sample fares otherwise under `changed` */
+static void check_same(const struct test_policy *made, const struct sample *sample, const struct policy *changed,
+		       const char *what, size_t rule)
+{
+	struct eval_context context = made->context;
+
+	context.policy = changed;
+	for (size_t i = 0; i < sample->count; i++) {
+		struct eval_verdict now = region_flow_eval(&context, &sample->flows[i]);
+
+		cr_assert_eq(now.action, sample->verdicts[i].action, "rule %zu (%s) %s, yet without it %s changes:\n%s",
+			     rule + 1, made->policy->rules.items[rule].text, what, shown(made, &sample->flows[i]),
+			     policy_format(made->arena, made->policy));
+	}
+}
+
+static void check_example(const struct test_policy *made, const struct region_rule *facts, size_t rule)
+{
+	struct eval_verdict verdict = region_flow_eval(&made->context, &facts->example);
+
+	cr_assert(random_flow_is_possible(&made->context, &facts->example), "rule %zu: %s cannot be\n%s", rule + 1,
+		  shown(made, &facts->example), policy_format(made->arena, made->policy));
+	cr_assert((verdict.by == EVAL_RULE && verdict.rule == rule) || verdict.by == EVAL_FLOOR,
+		  "rule %zu (%s) decides, yet not %s\n%s", rule + 1, made->policy->rules.items[rule].text,
+		  shown(made, &facts->example), policy_format(made->arena, made->policy));
+}
+
+static void check_taker(const struct test_policy *made, const struct region_rule *facts, size_t rule)
+{
+	struct eval_verdict verdict;
+
+	if (facts->taker == made->policy->rules.count)
+		return;
+	verdict = region_flow_eval(&made->context, &facts->taken);
+	cr_assert((verdict.by == EVAL_RULE && verdict.rule == facts->taker) || verdict.by == EVAL_FLOOR,
+		  "rule %zu: %s is not taken by rule %zu\n%s", rule + 1, shown(made, &facts->taken), facts->taker + 1,
+		  policy_format(made->arena, made->policy));
+}
+
+static void check_items(const struct test_policy *made, const struct sample *sample, const struct region_rule *facts,
+			size_t rule)
+{
+	const struct policy_rule *token = &made->policy->rules.items[rule];
+
+	for (size_t i = 0; facts->targets && i < token->targets.count; i++)
+		if (!facts->targets[i]) {
+			struct policy changed = without_item(made->arena, made->policy, rule, i, false);
+
+			check_same(made, sample, &changed, "has a target that decides nothing", rule);
+		}
+	for (size_t i = 0; facts->ports && i < token->ports.count; i++)
+		if (!facts->ports[i]) {
+			struct policy changed = without_item(made->arena, made->policy, rule, i, true);
+
+			check_same(made, sample, &changed, "has ports that decide nothing", rule);
+		}
+}
+
+static void check_rule(const struct test_policy *made, const struct sample *sample, const struct region_rule *facts,
+		       size_t rule)
+{
+	struct policy changed = without_rule(made->arena, made->policy, rule);
+
+	if (facts->decides)
+		check_example(made, facts, rule);
+	for (size_t i = 0; !facts->decides && i < sample->count; i++)
+		cr_assert(sample->verdicts[i].by != EVAL_RULE || sample->verdicts[i].rule != rule ||
+				  sample->flows[i].kind == FLOW_ANSWER,
+			  "rule %zu decides nothing, yet %s\n%s", rule + 1, shown(made, &sample->flows[i]),
+			  policy_format(made->arena, made->policy));
+	if (!facts->effect)
+		check_same(made, sample, &changed, facts->decides ? "has no effect" : "decides nothing", rule);
+	if (!facts->decides && facts->matches)
+		check_taker(made, facts, rule);
+	if (facts->decides && !facts->answers)
+		check_items(made, sample, facts, rule);
+}
+
+Test(region, facts_agree_with_the_evaluator)
+{
+	struct random random = { seed() };
+	static struct sample sample;
+	size_t rules = 0, dead = 0, idle = 0;
+
+	for (size_t i = 0; i < POLICIES; i++) {
+		struct test_policy made = random_policy(&random, 9);
+		struct region_fuel fuel = { .left = REGION_FUEL };
+		struct region *region = region_new(made.arena, made.policy, &made.context.gateway, &fuel);
+
+		cr_assert_not(fuel.out);
+		take_sample(&random, &made.context, &sample);
+		for (size_t j = 0; j < made.policy->rules.count; j++) {
+			const struct region_rule *facts = region_rule(region, j);
+
+			check_rule(&made, &sample, facts, j);
+			rules++;
+			dead += !facts->decides;
+			idle += facts->decides && !facts->effect;
+		}
+		arena_free(made.arena);
+	}
+	fprintf(stderr, "seed %llu: %d policies, %zu rules, %zu decide nothing, %zu have no effect\n",
+		(unsigned long long)seed(), POLICIES, rules, dead, idle);
+	cr_assert(dead > rules / 20 && idle > rules / 50, "the policies are too tame to show anything");
+}
