@@ -435,11 +435,27 @@ void region_pass_add_names(struct region_pass *pass)
 	}
 }
 
+/* Other names than elsewhere may be first to match here, behind rules that decide the same everywhere. */
+static void look_behind_atoms(struct region_pass *pass)
+{
+	struct region *region = pass->region;
+	const uint32_t *first = pass->walk->planes[0].first;
+
+	if (!region_fuel_use(region->fuel, region->atoms))
+		return;
+	for (uint32_t atom = 0; atom < region->atoms; atom++) {
+		struct region_rule *rule = &region->rules[region->rule_of[first[atom]]];
+
+		if (!rule->effect && pass->active[atom] && matters(pass, atom))
+			rule->effect = true;
+	}
+}
+
 static void visit(struct walk *walk, const struct walk_column *column)
 {
 	struct region_pass *pass = walk->self;
 	uint32_t atoms = pass->region->atoms;
-	bool names = column->whole || pass->pending;
+	bool names = false;
 
 	region_pass_start_column(pass, column);
 	if (column->whole)
@@ -452,7 +468,10 @@ static void visit(struct walk *walk, const struct walk_column *column)
 		else
 			names = true;
 	}
-	if (names && pass->named && region_fuel_use(pass->region->fuel, 2u * pass->region->classes))
+	if (names)
+		look_behind_atoms(pass);
+	if (pass->named && (names || column->whole || pass->pending) &&
+	    region_fuel_use(pass->region->fuel, 2u * pass->region->classes))
 		look_at_names(pass);
 }
 

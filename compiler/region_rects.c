@@ -214,6 +214,8 @@ struct walk *region_walk_new(struct region *region, struct arena *arena, enum po
 		plane->first[i] = i < region->atoms ? region->piece_count : WALK_NONE;
 		plane->second[i] = WALK_NONE;
 	}
+	if (region->policy->multi_tenant && direction == POLICY_EGRESS)
+		walk->apart = 53; /* the floor lets the gateway's DNS through */
 	walk->refused = region_refused_ports(direction, proto);
 	for (uint32_t i = 0; i < region->piece_count; i++) {
 		const struct region_piece *piece = &region->pieces[i];

@@ -41,7 +41,7 @@ static int compare_ports(const void *a, const void *b)
 static void find_columns(struct walk *walk)
 {
 	struct walk_state *state = walk->state;
-	size_t most = 2 * walk->items.count + walk->cuts.count + 2 * REFUSED_MAX + 2, count = 0;
+	size_t most = 2 * walk->items.count + walk->cuts.count + 2 * REFUSED_MAX + 4, count = 0;
 	uint32_t *starts = arena_alloc(walk->arena, most * sizeof *starts), kept = 0;
 
 	starts[count++] = 0;
@@ -54,6 +54,10 @@ static void find_columns(struct walk *walk)
 	for (const uint16_t *port = walk->refused; walk->has_ports && port && *port; port++) {
 		starts[count++] = *port;
 		starts[count++] = *port + 1u;
+	}
+	if (walk->has_ports && walk->apart) {
+		starts[count++] = walk->apart;
+		starts[count++] = walk->apart + 1u;
 	}
 	starts[count++] = UINT16_MAX + 1u;
 	qsort(starts, count, sizeof *starts, compare_ports);
@@ -113,7 +117,8 @@ static void find_plain(struct walk *walk)
 	for (uint32_t i = 0; i < state->columns; i++) {
 		depth += change[i];
 		state->plain[i] = depth == 0;
-		if (state->plain[i] && state->model == WALK_NONE && !skipped(walk, i))
+		if (state->plain[i] && state->model == WALK_NONE && !skipped(walk, i) &&
+		    !(walk->apart && state->starts[i] == walk->apart))
 			state->model = i;
 	}
 }
@@ -194,7 +199,8 @@ static void visit_column(struct walk *walk, uint32_t index)
 	struct walk_column column = {
 		.lo = (uint16_t)state->starts[index],
 		.hi = (uint16_t)(state->starts[index + 1] - 1),
-		.whole = state->model == WALK_NONE || state->model == index,
+		.whole = state->model == WALK_NONE || state->model == index ||
+			 (walk->apart && state->starts[index] == walk->apart),
 		.touched = state->touched.items,
 		.touched_count = state->touched.count,
 	};

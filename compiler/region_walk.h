@@ -57,6 +57,7 @@ struct walk {
 	struct { uint16_t *items; size_t count, cap; } cuts; /* columns must begin here */
 	bool has_ports;
 	const uint16_t *refused; /* ports not to visit, up to a 0; NULL: none */
+	uint16_t apart;          /* a port to visit by itself, and whole; 0: none */
 	void (*visit)(struct walk *, const struct walk_column *);
 	void *self;
 	struct walk_state *state; /* its own */

@@ -133,15 +133,26 @@ struct region_flow random_flow(struct random *random)
 	return flow;
 }
 
+static bool can_be_looked_up(const struct eval_context *context, const char *name)
+{
+	return eval_dns(context, name, FLOW_DNS_UDP).action == POLICY_ALLOW ||
+	       eval_dns(context, name, FLOW_DNS_TCP).action == POLICY_ALLOW;
+}
+
 bool random_flow_is_possible(const struct eval_context *context, const struct region_flow *flow)
 {
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		any = any || can_be_looked_up(context, names[i]);
+	if (flow->kind == FLOW_ANSWER)
+		return any;
 	for (int i = 0; i < 2; i++) {
 		const char *name = flow->bound[i];
 
 		if (!name)
 			continue;
-		if (eval_dns(context, name, FLOW_DNS_UDP).action == POLICY_DENY &&
-		    eval_dns(context, name, FLOW_DNS_TCP).action == POLICY_DENY)
+		if (!can_be_looked_up(context, name))
 			return false;
 		if (name_equal(name, NAME_HOST_ALIAS) ?
 			    !addr_equal(flow->addr, context->gateway.v4) && !addr_equal(flow->addr, context->gateway.v6) :
