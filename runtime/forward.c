@@ -1,13 +1,111 @@
-/* See forward.h. IPv6 has a switch for a single device since Linux 6.17 (force_forwarding); before, `all` is the only one. */
+/* See forward.h. IPv4 has a switch for each link; IPv6 one since Linux 6.17 (force_forwarding), before that `all` is the only
+ * one. Planning and ending hold a lock on the namespace itself, so that one sandbox's last look at the notes and another's
+ * first note do not cross. */
 #include "forward.h"
+#include "fd.h"
 #include "log.h"
 #include "sysctl.h"
 
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 
-#define FORWARD_MAX_LINKS 64
+#define LINK_PREFIX "msb"
+#define NOTE_PREFIX "msb-run borrows forwarding:"
+#define LOCK_PATIENCE_MS 3000
+
+struct family {
+	const char *forwarding;
+	const char *mark; /* before a link's name in a note */
+};
+static const struct family family4 = { "ipv4/conf/%s/forwarding", " 4:" };
+static const struct family family6 = { "ipv6/conf/%s/force_forwarding", " 6:" };
+
+/* A lock that its holder's death releases; -1 where somebody will not let go of it. */
+static int lock_namespace(void)
+{
+	CLEANUP_FD int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	for (int waited = 0; fd >= 0 && waited < LOCK_PATIENCE_MS; waited++) {
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			return TAKE_FD(fd);
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+	return -1;
+}
+
+static int read_switch(const struct family *family, const char *link, bool *on)
+{
+	char path[96], now[8];
+
+	snprintf(path, sizeof path, family->forwarding, link);
+	int err = sysctl_read(path, now, sizeof now);
+	*on = !err && strcmp(now, "0") != 0;
+	return err;
+}
+
+static int write_switch(const struct family *family, const char *link, const char *value)
+{
+	char path[96];
+
+	snprintf(path, sizeof path, family->forwarding, link);
+	return sysctl_write(path, value);
+}
+
+/* ---- notes ---- */
+
+static void note(char *alias, const struct family *family, const char *link)
+{
+	size_t len = strlen(alias);
+	int added = snprintf(alias + len, FORWARD_ALIAS_MAX - len, "%s%s%s", len ? "" : NOTE_PREFIX, family->mark, link);
+
+	/* What does not fit stays on: it is not half a name */
+	if ((size_t)added >= FORWARD_ALIAS_MAX - len)
+		alias[len] = '\0';
+}
+
+static bool is_noted(const char *alias, const struct family *family, const char *link)
+{
+	char wanted[IFNAMSIZ + 4];
+	size_t len = (size_t)snprintf(wanted, sizeof wanted, "%s%s", family->mark, link);
+
+	if (strncmp(alias, NOTE_PREFIX, strlen(NOTE_PREFIX)))
+		return false;
+	for (const char *at = alias; (at = strstr(at, wanted)); at += len)
+		if (at[len] == ' ' || at[len] == '\0')
+			return true;
+	return false;
+}
+
+struct search {
+	uint32_t own;
+	const struct family *family;
+	const char *link;
+	bool found;
+};
+
+static int search_note(const struct rtnl_link *link, void *context)
+{
+	struct search *search = context;
+
+	if (link->index != search->own && !strncmp(link->name, LINK_PREFIX, strlen(LINK_PREFIX)) &&
+	    is_noted(link->alias, search->family, search->link))
+		search->found = true;
+	return 0;
+}
+
+/* Whether another sandbox has borrowed it. Unknown counts as yes: what is on stays on. */
+static bool others_borrow(struct nl *host, uint32_t own, const struct family *family, const char *link)
+{
+	struct search search = { own, family, link, false };
+
+	return rtnl_links(host, search_note, &search) || search.found;
+}
+
+/* ---- the plan ---- */
 
 struct links {
 	uint32_t own; /* the sandbox's host link */
@@ -28,53 +126,116 @@ static int add_link(const struct rtnl_listed *route, void *context)
 	return 0;
 }
 
-static int switch_on(const char *family, const char *link, const char *name)
-{
-	char path[96], now[8];
-
-	snprintf(path, sizeof path, "%s/conf/%s/%s", family, link, name);
-	int err = sysctl_read(path, now, sizeof now);
-	if (!err && strcmp(now, "1"))
-		err = sysctl_write(path, "1");
-	if (err)
-		log_error("cannot set net/%s to 1: %s", path, strerror(-err));
-	return err;
-}
-
 /* Other sandboxes' links forward already, and loopback never needs to. */
 static bool is_outgoing(const struct rtnl_link *link)
 {
-	return !(link->flags & IFF_LOOPBACK) && strncmp(link->name, "msb", 3);
+	return !(link->flags & IFF_LOOPBACK) && strncmp(link->name, LINK_PREFIX, strlen(LINK_PREFIX));
 }
 
-static bool ipv6_can(bool *forced)
+static bool ipv6_forwards_everywhere(void)
 {
 	char all[8];
 
-	*forced = sysctl_exists("ipv6/conf/default/force_forwarding");
-	if (sysctl_read("ipv6/conf/all/forwarding", all, sizeof all))
-		return false;
-	return *forced || !strcmp(all, "1");
+	return !sysctl_read("ipv6/conf/all/forwarding", all, sizeof all) && !strcmp(all, "1");
 }
 
-int forward_enable(struct nl *host, uint32_t host_link, bool *ipv6)
+static int plan_family(struct nl *host, uint32_t own, struct forward_plan *plan, const struct family *family,
+		       const char *link, bool *borrowed)
+{
+	bool on;
+	int err = read_switch(family, link, &on);
+
+	if (err)
+		return err;
+	*borrowed = !on || others_borrow(host, own, family, link);
+	if (*borrowed)
+		note(plan->alias, family, link);
+	return 0;
+}
+
+static int plan_link(struct nl *host, uint32_t own, struct forward_plan *plan, uint32_t index)
+{
+	struct forward_link *planned = &plan->links[plan->count];
+	struct rtnl_link link = { 0 };
+
+	if (rtnl_link_by_index(host, index, &link) || !is_outgoing(&link))
+		return 0; /* gone meanwhile, or none */
+	strcpy(planned->name, link.name);
+	int err = plan_family(host, own, plan, &family4, link.name, &planned->borrowed4);
+	if (!err && plan->ipv6 && !ipv6_forwards_everywhere())
+		err = plan_family(host, own, plan, &family6, link.name, &planned->borrowed6);
+	plan->count += !err;
+	return err == -ENOENT ? 0 : err; /* a link without that family */
+}
+
+static int plan_locked(struct nl *host, struct links *links, struct forward_plan *plan)
+{
+	int err = rtnl_routes(host, ADDR_V4, add_link, links);
+
+	if (!err && plan->ipv6)
+		err = rtnl_routes(host, ADDR_V6, add_link, links);
+	for (size_t i = 0; !err && i < links->count; i++)
+		err = plan_link(host, links->own, plan, links->items[i]);
+	if (!err && plan->alias[0])
+		err = rtnl_link_set_alias(host, links->own, plan->alias);
+	return err;
+}
+
+int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *plan)
 {
 	struct links links = { .own = host_link };
-	bool forced;
 
-	*ipv6 = ipv6_can(&forced);
-	if (!*ipv6)
+	*plan = (struct forward_plan){
+		.ipv6 = ipv6_forwards_everywhere() || sysctl_exists("ipv6/conf/default/force_forwarding")
+	};
+	if (!plan->ipv6)
 		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
-	int err = rtnl_routes(host, ADDR_V4, add_link, &links);
-	if (!err && *ipv6)
-		err = rtnl_routes(host, ADDR_V6, add_link, &links);
-	for (size_t i = 0; !err && i < links.count; i++) {
-		struct rtnl_link link = { 0 };
-		if (rtnl_link_by_index(host, links.items[i], &link) || !is_outgoing(&link))
-			continue; /* gone meanwhile, or none */
-		err = switch_on("ipv4", link.name, "forwarding");
-		if (!err && forced && *ipv6)
-			err = switch_on("ipv6", link.name, "force_forwarding");
-	}
+	CLEANUP_FD int lock = lock_namespace();
+	int err = lock < 0 ? -ETIMEDOUT : plan_locked(host, &links, plan);
+	if (err)
+		log_error("cannot plan what the host forwards: %s", strerror(-err));
 	return err;
+}
+
+/* ---- on and off ---- */
+
+int forward_switch_on(const struct forward_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct forward_link *link = &plan->links[i];
+		int err = link->borrowed4 ? write_switch(&family4, link->name, "1") : 0;
+		if (!err && link->borrowed6)
+			err = write_switch(&family6, link->name, "1");
+		if (err && err != -ENOENT) {
+			log_error("cannot switch forwarding on for %s: %s", link->name, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void put_back(struct nl *host, const char *alias, const struct family *family)
+{
+	const char *at = alias;
+
+	while ((at = strstr(at, family->mark))) {
+		char link[IFNAMSIZ];
+		size_t len = strcspn(at += strlen(family->mark), " ");
+		if (len >= sizeof link)
+			continue;
+		memcpy(link, at, len);
+		link[len] = '\0';
+		if (!others_borrow(host, 0, family, link))
+			write_switch(family, link, "0");
+	}
+}
+
+void forward_end(struct nl *host, uint32_t host_link, const char *alias)
+{
+	CLEANUP_FD int lock = lock_namespace();
+
+	if (host_link)
+		rtnl_link_delete(host, host_link);
+	put_back(host, alias, &family4);
+	put_back(host, alias, &family6);
 }

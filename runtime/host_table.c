@@ -2,6 +2,7 @@
  *   prerouting -310  before conntrack and anybody's DNAT: from the sandbox's link only its own addresses, and to none of
  *                    the host's, loopback's, broadcast and multicast addresses
  *   input            nothing at all from that link, whatever a DNAT or TPROXY of the host's made of it
+ *   forward          from links that forward for our sake only answers
  *   forward, output  to that link only what answers it (other sandboxes and neighbours on the LAN never reach it)
  *   output           a marked socket reaches exactly the nameservers it is for
  *   postrouting      the sandbox's addresses become the host's */
@@ -18,7 +19,8 @@
 #define FILTER 0
 #define SOURCE_NAT 100
 /* Bits of an nft ct state */
-#define CT_ANSWERS (1u << IP_CT_ESTABLISHED << 1 | 1u << IP_CT_RELATED << 1)
+#define CT_ANSWERS (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
+#define CT_NO_ANSWERS (NF_CT_STATE_BIT(IP_CT_NEW) | NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT)
 
 struct builder {
 	struct ruleset *ruleset;
@@ -100,6 +102,31 @@ static void add_answers_only(struct builder *builder, struct rs_chain *chain)
 	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_OIFNAME, "nothing new comes in"), RS_DROP, NULL);
 }
 
+/* A link that did not forward before we came forwards what answers a sandbox, and is nobody's way through the host. */
+static void add_stranger_rule(struct builder *builder, struct rs_chain *chain, const char *link, unsigned nfproto)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, "the host is no router");
+
+	rs_match(builder->ruleset, rule, RS_META_IIFNAME, rs_name(link));
+	rs_match(builder->ruleset, rule, RS_META_NFPROTO, rs_number(nfproto));
+	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_NO_ANSWERS));
+	rs_verdict(builder->ruleset, rule, RS_DROP, NULL);
+}
+
+static void add_forward(struct builder *builder)
+{
+	struct rs_chain *chain = base_chain(builder, "forward", RS_FILTER, RS_FORWARD, FILTER);
+	const struct forward_plan *plan = builder->wanted->forward;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->links[i].borrowed4)
+			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV4);
+		if (plan->links[i].borrowed6)
+			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV6);
+	}
+	add_answers_only(builder, chain);
+}
+
 static struct rs_rule *marked_rule(struct builder *builder, struct rs_chain *chain, const char *comment)
 {
 	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, comment);
@@ -146,7 +173,7 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 	builder.table->owner = true;
 	add_prerouting(&builder);
 	add_input(&builder);
-	add_answers_only(&builder, base_chain(&builder, "forward", RS_FILTER, RS_FORWARD, FILTER));
+	add_forward(&builder);
 	add_output(&builder);
 	struct rs_chain *nat = base_chain(&builder, "postrouting", RS_NAT, RS_POSTROUTING, SOURCE_NAT);
 	if (wanted->gateway.has4)

@@ -2,6 +2,7 @@
  * the policy, the host's own rules or Docker's say. It has the host link's name, and an owner: it goes with the socket. */
 #pragma once
 #include "dns.h"
+#include "forward.h"
 
 struct host_table {
 	const char *link; /* the host link's name */
@@ -9,6 +10,7 @@ struct host_table {
 	const struct dns_server *servers; /* those with on_host are let through for sockets with `mark` */
 	size_t server_count;
 	uint32_t mark;
+	const struct forward_plan *forward; /* what it switches on forwards for sandboxes only */
 };
 
 /* SO_MARK of this sandbox's sockets in the host's namespace: the host link's index, which nobody shares. */

@@ -10,13 +10,48 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-static void read_channel(struct pollfd *channel, uint32_t *link)
-{
+/* One message and one descriptor */
+struct envelope {
 	struct latch_message message;
-	ssize_t len = recv(channel->fd, &message, sizeof message, MSG_DONTWAIT);
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec data;
+	struct msghdr header;
+};
 
+static void prepare(struct envelope *envelope)
+{
+	memset(envelope, 0, sizeof *envelope);
+	envelope->data = (struct iovec){ &envelope->message, sizeof envelope->message };
+	envelope->header = (struct msghdr){ .msg_iov = &envelope->data,
+					    .msg_iovlen = 1,
+					    .msg_control = envelope->control,
+					    .msg_controllen = sizeof envelope->control };
+}
+
+int latch_tell(int channel, const struct latch_message *message, int vm_netns)
+{
+	struct envelope envelope;
+
+	prepare(&envelope);
+	envelope.message = *message;
+	struct cmsghdr *control = CMSG_FIRSTHDR(&envelope.header);
+	*control = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof vm_netns)
+	};
+	memcpy(CMSG_DATA(control), &vm_netns, sizeof vm_netns);
+	return sendmsg(channel, &envelope.header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* The descriptor, installed by the kernel on arrival, is held by being open. */
+static void read_channel(struct pollfd *channel, struct latch_message *told)
+{
+	struct envelope envelope;
+
+	prepare(&envelope);
+	ssize_t len = recvmsg(channel->fd, &envelope.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct latch_message message = envelope.message;
 	if (len == sizeof message)
-		*link = message.link;
+		*told = message;
 	else if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
 		channel->fd = -1; /* the supervisor is gone, its namespace soon */
 }
@@ -28,18 +63,19 @@ static _Noreturn void guard(const struct latch_start *start, struct nl *nl)
 		{ .fd = start->supervisor, .events = POLLIN },
 		{ .fd = start->channel, .events = POLLIN },
 	};
-	uint32_t link = 0;
+	struct latch_message told = { 0 };
 
 	for (;;) {
 		if (poll(watched, 2, -1) < 0)
 			continue;
 		if (watched[1].fd >= 0 && watched[1].revents)
-			read_channel(&watched[1], &link);
+			read_channel(&watched[1], &told);
 		else if (watched[0].revents)
 			break;
 	}
-	if (link)
-		rtnl_link_delete(nl, link);
+	told.alias[FORWARD_ALIAS_MAX - 1] = '\0';
+	if (told.link)
+		forward_end(nl, told.link, told.alias);
 	_exit(0);
 }
 

@@ -6,6 +6,8 @@
  * The supervisor has the same socket, so the death of the latch does not open the table either; the supervisor sees it
  * by the end of its channel, deletes the uplink and ends the sandbox. */
 #pragma once
+#include "forward.h"
+
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -14,10 +16,14 @@ struct latch_start {
 	int table;      /* the nfnetlink socket that owns the table */
 	int channel;    /* to the supervisor: a byte when ready, then its messages; ends with either */
 };
-/* What the supervisor tells it. */
+/* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
+ * so that its note does not vanish with the namespace before. */
 struct latch_message {
-	uint32_t link; /* index of the host link, to be deleted at the end */
+	uint32_t link;                 /* index of the host link, to be deleted at the end */
+	char alias[FORWARD_ALIAS_MAX]; /* its note: what to put back then */
 };
 
+/* By the supervisor; 0 or -errno. */
+int latch_tell(int channel, const struct latch_message *, int vm_netns);
 /* Forks the latch; its pid and, in *pidfd, its pidfd; or -errno. The descriptors stay the caller's. */
 pid_t latch_fork(const struct latch_start *, int *pidfd);

@@ -110,6 +110,9 @@ static int read_link(const struct nlmsghdr *header, void *context)
 		case IFLA_IFNAME:
 			strncpy(link->name, mnl_attr_get_str(attr), IFNAMSIZ - 1);
 			break;
+		case IFLA_IFALIAS:
+			strncpy(link->alias, mnl_attr_get_str(attr), sizeof link->alias - 1);
+			break;
 		case IFLA_LINK:
 			link->peer = mnl_attr_get_u32(attr);
 			break;
@@ -142,6 +145,31 @@ int rtnl_link_by_index(struct nl *nl, uint32_t index, struct rtnl_link *out)
 	return get_link(nl, index, NULL, out);
 }
 
+struct link_listing {
+	int (*each)(const struct rtnl_link *, void *);
+	void *context;
+};
+
+static int list_link(const struct nlmsghdr *header, void *context)
+{
+	const struct link_listing *listing = context;
+	struct rtnl_link link;
+
+	if (header->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	read_link(header, &link);
+	return listing->each(&link, listing->context);
+}
+
+int rtnl_links(struct nl *nl, int (*each)(const struct rtnl_link *, void *), void *context)
+{
+	struct link_listing listing = { each, context };
+	struct rtnl_message message;
+
+	rtnl_message(&message, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+	return nl_query(nl, message.header, list_link, &listing);
+}
+
 int rtnl_link_up(struct nl *nl, uint32_t index)
 {
 	struct rtnl_message message;
@@ -159,6 +187,16 @@ int rtnl_link_set_mac(struct nl *nl, uint32_t index, const uint8_t mac[static 6]
 
 	info->ifi_index = (int)index;
 	mnl_attr_put(message.header, IFLA_ADDRESS, 6, mac);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_link_set_alias(struct nl *nl, uint32_t index, const char *alias)
+{
+	struct rtnl_message message;
+	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
+
+	info->ifi_index = (int)index;
+	mnl_attr_put(message.header, IFLA_IFALIAS, strlen(alias), alias);
 	return nl_do(nl, message.header);
 }
 

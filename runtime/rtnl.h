@@ -12,6 +12,7 @@ struct rtnl_link {
 	char name[IFNAMSIZ];
 	unsigned flags;    /* IFF_ */
 	uint8_t operstate; /* IF_OPER_ */
+	char alias[256];   /* a note for people, and between sandboxes; IFALIASZ */
 };
 
 /* One end of a veth pair. */
@@ -30,8 +31,11 @@ int rtnl_tap_open(const char *name);
 
 int rtnl_link_by_name(struct nl *, const char *name, struct rtnl_link *out);
 int rtnl_link_by_index(struct nl *, uint32_t index, struct rtnl_link *out);
+/* Every link; `each` ends it early with a value other than 0 */
+int rtnl_links(struct nl *, int (*each)(const struct rtnl_link *, void *), void *context);
 int rtnl_link_up(struct nl *, uint32_t index);
 int rtnl_link_set_mac(struct nl *, uint32_t index, const uint8_t mac[static 6]);
+int rtnl_link_set_alias(struct nl *, uint32_t index, const char *alias);
 int rtnl_link_set_master(struct nl *, uint32_t index, uint32_t master);
 int rtnl_link_delete(struct nl *, uint32_t index);
 /* Until packets can pass both ways over it, at most `timeout_ms`; -ETIMEDOUT */

@@ -2,7 +2,6 @@
  * the guest last. */
 #include "setup.h"
 #include "fd.h"
-#include "forward.h"
 #include "host_table.h"
 #include "latch.h"
 #include "log.h"
@@ -14,7 +13,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 
 /* How long the kernel may take until a link that is up passes packets */
 #define LINK_PATIENCE_MS 2000
@@ -105,14 +103,14 @@ static int make_links(struct sandbox *sandbox)
 	return err ? fail("find the sandbox's links", err) : 0;
 }
 
-/* From here on the host link ends with the latch, which outlives everything in the sandbox. */
+/* From here on the host link, and what the host forwards for it, ends with the latch, which outlives the sandbox. */
 static int tell_latch(struct sandbox *sandbox)
 {
 	struct latch_message message = { .link = sandbox->host_link.index };
 
-	if (send(sandbox->start->latch, &message, sizeof message, MSG_NOSIGNAL) != sizeof message)
-		return fail("reach the latch", -errno);
-	return 0;
+	memcpy(message.alias, sandbox->forward.alias, sizeof message.alias);
+	int err = latch_tell(sandbox->start->latch, &message, sandbox->vm_netns);
+	return err ? fail("reach the latch", err) : 0;
 }
 
 /* In the host's namespace: who forwards there, and what the host link may do. */
@@ -125,7 +123,19 @@ static int set_up_host(struct sandbox *sandbox)
 	sandbox->gateway.has4 = true;
 	err = sysctl_set_host_link(sandbox->host_link.name);
 	if (!err)
-		err = forward_enable(sandbox->host, sandbox->host_link.index, &sandbox->gateway.has6);
+		err = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
+	sandbox->gateway.has6 = sandbox->forward.ipv6;
+	int back = enter(sandbox->vm_netns);
+	return back ? fail("enter the VM's network namespace", back) : err;
+}
+
+static int switch_forwarding_on(struct sandbox *sandbox)
+{
+	int err = enter(sandbox->host_netns);
+
+	if (err)
+		return fail("enter the host's network namespace", err);
+	err = forward_switch_on(&sandbox->forward);
 	int back = enter(sandbox->vm_netns);
 	return back ? fail("enter the VM's network namespace", back) : err;
 }
@@ -168,6 +178,7 @@ static int install_host_table(struct sandbox *sandbox)
 		.servers = sandbox->start->servers,
 		.server_count = sandbox->start->server_count,
 		.mark = host_table_mark(sandbox->host_link.index),
+		.forward = &sandbox->forward,
 	};
 
 	return host_table_install(sandbox->start->table, &table);
@@ -297,11 +308,12 @@ static const struct step {
 	{ "namespaces", make_namespaces },
 	{ "sysctls", set_sysctls },
 	{ "links", make_links },
-	{ "latch", tell_latch },
 	{ "host", set_up_host },
+	{ "latch", tell_latch },
 	{ "subnets", claim_subnets },
 	{ "firewall", install_firewall },
 	{ "host table", install_host_table },
+	{ "forwarding", switch_forwarding_on },
 	{ "addresses", open_links },
 	{ "denials", open_log },
 	{ "dns", start_dns },
@@ -325,8 +337,8 @@ void sandbox_close(struct sandbox *sandbox)
 {
 	if (sandbox->vmm.pid > 0)
 		kill(sandbox->vmm.pid, SIGKILL);
-	if (sandbox->host_link.index)
-		rtnl_link_delete(sandbox->host, sandbox->host_link.index);
+	if (sandbox->host_link.index && !enter(sandbox->host_netns))
+		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.alias);
 	dns_close(sandbox->dns);
 	denials_close(sandbox->denials);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "denials.h"
 #include "dns.h"
+#include "forward.h"
 #include "rtnl.h"
 #include "supervisor.h"
 #include "vmm.h"
@@ -12,6 +13,7 @@ struct sandbox {
 	struct nft *firewall;          /* nfnetlink in the VM's */
 	int host_netns, vm_netns, guest_netns;
 	int tap;                       /* VMM_QEMU */
+	struct forward_plan forward;
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
 	struct dns *dns;
