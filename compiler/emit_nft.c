@@ -58,8 +58,8 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 		text_addf(out, "log group %u snaplen %u", expr->number, expr->snaplen);
 		break;
 	case RS_LIMIT:
-		text_addf(out, "limit rate %s%llu/second burst %u packets", expr->negate ? "over " : "",
-			  (unsigned long long)expr->rate, expr->burst);
+		text_addf(out, "limit rate %s%llu/%s burst %u packets", expr->negate ? "over " : "",
+			  (unsigned long long)expr->rate, rs_unit_name(expr->per), expr->burst);
 		break;
 	case RS_TPROXY:
 		text_addf(out, "tproxy %s to :%u", expr->family == ADDR_V4 ? "ip" : "ip6", expr->port);
@@ -69,6 +69,9 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 		break;
 	case RS_MASQUERADE:
 		text_add(out, "masquerade");
+		break;
+	case RS_NOTRACK:
+		text_add(out, "notrack");
 		break;
 	case RS_CT_COUNT:
 		text_addf(out, "ct count over %u", expr->number);

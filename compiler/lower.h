@@ -12,6 +12,7 @@ struct lower_options {
 	struct addr_gateway gateway;
 	bool silent; /* --deny-mode drop */
 	int optimise; /* 0 */
+	bool any_flow_rate; /* no bound on new flows a second: for tests that are faster than a guest may be */
 };
 
 struct ruleset *lower_policy(struct arena *, const struct policy *, const struct lower_options *);

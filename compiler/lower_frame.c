@@ -5,7 +5,7 @@
  *   dns         port 53 to the proxy's socket, whatever its address
  *   input       to the gateway: DNS, replies, neighbour discovery; the rest goes to outbound
  *   forward     replies and their errors; new flows from the guest go to outbound
- *   outbound    refusals no rule can lift, then chains floor and egress
+ *   outbound    refusals no rule can lift, then chains admit, floor and egress
  *   output      what the gateway, the proxy and the relay may send */
 #include "lowering.h"
 
@@ -70,6 +70,21 @@ static void match_dhcp(struct lowering *lowering, struct rs_rule *rule, unsigned
 
 /* ---- what of the guest's may be judged at all ---- */
 
+/* What is left of the guest's packets: within its rate, and DNS without conntrack, whose table a flood of questions
+ * would fill */
+static void guest_passes(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule;
+
+	if (lowering->egress_rate) {
+		rule = lower_rule(lowering, chain, NULL);
+		rs_verdict(lowering->ruleset, rule, RS_JUMP, lowering->egress_rate);
+	}
+	rule = lower_rule(lowering, chain, NULL);
+	match_dns_ports(lowering, rule);
+	rs_do(lowering->ruleset, rule, RS_NOTRACK);
+}
+
 static void guest4_chains(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
@@ -91,6 +106,7 @@ static void guest4_chains(struct lowering *lowering)
 	rule = lower_rule(lowering, chain, "source routing");
 	match_number(lowering, rule, RS_IP_OPTION_SSRR, 1);
 	lower_verdict(lowering, rule, RS_DROP, NULL);
+	guest_passes(lowering, chain);
 
 	chain = plain_chain(lowering, "unaddressed4", "DHCP, or a forged source");
 	rule = lower_rule(lowering, chain, "DHCP");
@@ -121,6 +137,7 @@ static void guest6_chains(struct lowering *lowering)
 	rule = lower_rule(lowering, chain, "source routing");
 	match_number(lowering, rule, RS_IP6_ROUTING, 1);
 	lower_verdict(lowering, rule, RS_DROP, NULL);
+	guest_passes(lowering, chain);
 
 	chain = plain_chain(lowering, "on_link6", "neighbour discovery and DHCPv6, or nothing");
 	rule = lower_rule(lowering, chain, "neighbour discovery");
@@ -193,7 +210,7 @@ static void refusal_chains(struct lowering *lowering)
 	struct ruleset *rs = lowering->ruleset;
 	struct rs_chain *chain = plain_chain(lowering, "report", "refused packets of the guest's, to msb-run");
 	struct rs_rule *rule = rule_from(lowering, chain, LOWER_BRIDGE, NULL);
-	rs_limit(rs, rule, REPORT_RATE, REPORT_BURST);
+	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
 	rs_log(rs, rule, LOWER_LOG_GROUP, LOWER_LOG_SNAPLEN);
 
 	chain = plain_chain(lowering, "silence", NULL);
@@ -218,7 +235,7 @@ static void logged_chain(struct lowering *lowering)
 	struct rs_chain *chain = plain_chain(lowering, LOWER_CHAIN_LOGGED, "let pass by a rule with `log`");
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
-	rs_limit(rs, rule, REPORT_RATE, REPORT_BURST);
+	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
 	rs_log(rs, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_ACCEPT, NULL);
 }
@@ -257,6 +274,7 @@ static void outbound_chain(struct lowering *lowering)
 	rule = lower_rule(lowering, chain, "DNS goes to the proxy or nowhere");
 	match_dns_ports(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_ADMIT);
 	if (lowering->policy->multi_tenant)
 		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_FLOOR);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_EGRESS);
@@ -434,9 +452,37 @@ static void output_chain(struct lowering *lowering)
 	lower_verdict(lowering, lower_rule(lowering, chain, "no other link"), RS_DROP, NULL);
 }
 
+/* The proxy's answers, which belong to questions that conntrack has not seen */
+static void answers_chain(struct lowering *lowering)
+{
+	struct rs_chain *chain = hook_chain(lowering, "answers", RS_OUTPUT, RAW_PRIORITY, RS_ACCEPT,
+					    "the DNS proxy's answers, as the questions, without conntrack");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
+	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
+	match_number(lowering, rule, RS_TH_SPORT, LOWER_DNS_PORT);
+	rs_do(lowering->ruleset, rule, RS_NOTRACK);
+}
+
+static void to_guest_chain(struct lowering *lowering)
+{
+	const char *rate = lower_rate_chain(lowering, &lowering->policy->ingress_ops, "ingress_rate");
+
+	if (!rate)
+		return;
+	struct rs_chain *chain = hook_chain(lowering, "to_guest", RS_POSTROUTING, FILTER_PRIORITY, RS_ACCEPT,
+					    "everything to the guest, within its rate");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
+	rs_verdict(lowering->ruleset, rule, RS_JUMP, rate);
+}
+
 void lower_inet_frame(struct lowering *lowering)
 {
+	lowering->egress_rate = lower_rate_chain(lowering, &lowering->policy->egress_ops, "egress_rate");
 	outbound_chain(lowering);
+	lower_admit_chain(lowering);
 	refusal_chains(lowering);
 	logged_chain(lowering);
 	prerouting_chain(lowering);
@@ -451,4 +497,6 @@ void lower_inet_frame(struct lowering *lowering)
 	to_gateway_chain(lowering);
 	output_chain(lowering);
 	upstream_chain(lowering);
+	answers_chain(lowering);
+	to_guest_chain(lowering);
 }

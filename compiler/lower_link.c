@@ -55,7 +55,7 @@ static void accept_ipv4(struct lowering *lowering, struct rs_chain *chain)
 	rs_match(rs, rule, RS_IP_DADDR, rs_number(UINT32_MAX));
 	rs_match(rs, rule, RS_UDP_SPORT, rs_number(68));
 	rs_match(rs, rule, RS_UDP_DPORT, rs_number(67));
-	rs_limit(rs, rule, ND_RATE, ND_BURST);
+	rs_limit(rs, rule, ND_RATE, RS_SECOND, ND_BURST);
 	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 }
 
@@ -70,20 +70,20 @@ static void accept_ipv6(struct lowering *lowering, struct rs_chain *chain)
 	rule = frame_rule(lowering, chain, TYPE_IP6, "neighbour discovery from its link-local address");
 	rs_match(rs, rule, RS_IP6_SADDR, rs_prefix(LINK_LOCAL));
 	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT);
-	rs_limit(rs, rule, ND_RATE, ND_BURST);
+	rs_limit(rs, rule, ND_RATE, RS_SECOND, ND_BURST);
 	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 
 	rule = frame_rule(lowering, chain, TYPE_IP6, "is an address taken (RFC 4862), and where is a router");
 	rs_match(rs, rule, RS_IP6_SADDR, rs_number(0));
 	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT);
-	rs_limit(rs, rule, ND_RATE, ND_BURST);
+	rs_limit(rs, rule, ND_RATE, RS_SECOND, ND_BURST);
 	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 
 	rule = frame_rule(lowering, chain, TYPE_IP6, "DHCPv6");
 	rs_match(rs, rule, RS_IP6_SADDR, rs_prefix(LINK_LOCAL));
 	rs_match(rs, rule, RS_UDP_SPORT, rs_number(546));
 	rs_match(rs, rule, RS_UDP_DPORT, rs_number(547));
-	rs_limit(rs, rule, ND_RATE, ND_BURST);
+	rs_limit(rs, rule, ND_RATE, RS_SECOND, ND_BURST);
 	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 }
 

@@ -18,6 +18,7 @@ struct lowering {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* where the gateway has the family */
 	uint8_t guest_mac[6];
+	const char *egress_rate;  /* the chain that bounds the guest's packets, or NULL */
 	struct lowered_group groups[ADDR_CLASS_COUNT][2]; /* IPv4, IPv6 */
 };
 
@@ -27,6 +28,10 @@ void lower_rules(struct lowering *);
 const char *lower_group_set(struct lowering *, enum addr_class, enum addr_family);
 /* lower_frame.c: table inet's chains around them, which no policy changes */
 void lower_inet_frame(struct lowering *);
+/* lower_limits.c: chain admit, which bounds new flows; and a chain that drops what is over a policy's packet rate:
+ * returns its name, or NULL where there is no limit */
+void lower_admit_chain(struct lowering *);
+const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
 /* lower_link.c: table netdev, what the guest's link lets in at all */
 void lower_link(struct lowering *);
 
@@ -34,6 +39,7 @@ void lower_link(struct lowering *);
 #define LOWER_CHAIN_FLOOR "floor"
 #define LOWER_CHAIN_REFUSE "refuse"
 #define LOWER_CHAIN_LOGGED "logged"
+#define LOWER_CHAIN_ADMIT "admit"
 
 /* Small words of the lowering's own */
 static inline struct rs_rule *lower_rule(struct lowering *lowering, struct rs_chain *chain, const char *comment)

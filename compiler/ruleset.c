@@ -171,12 +171,20 @@ struct rs_expr *rs_lookup_pair(struct ruleset *ruleset, struct rs_rule *rule, co
 	return expr;
 }
 
-void rs_limit(struct ruleset *ruleset, struct rs_rule *rule, uint64_t per_second, uint32_t burst)
+struct rs_expr *rs_limit(struct ruleset *ruleset, struct rs_rule *rule, uint64_t rate, enum rs_unit per,
+			 uint32_t burst)
 {
 	struct rs_expr *expr = rs_do(ruleset, rule, RS_LIMIT);
 
-	expr->rate = per_second;
+	expr->rate = rate;
+	expr->per = per;
 	expr->burst = burst;
+	return expr;
+}
+
+void rs_ct_count(struct ruleset *ruleset, struct rs_rule *rule, uint32_t over)
+{
+	rs_do(ruleset, rule, RS_CT_COUNT)->number = over;
 }
 
 void rs_log(struct ruleset *ruleset, struct rs_rule *rule, uint32_t group, uint32_t snaplen)

@@ -56,7 +56,7 @@ struct rs_verdict {
 };
 
 struct rs_value {
-	u128 lo, hi;      /* host order, inclusive; equal for a single value. Of CT_STATE: bits, any of which fits */
+	u128 lo, hi;      /* host order, inclusive; equal for a single value. Of CT_STATE, CT_STATUS: bits, any of which fits */
 	uint8_t prefix;   /* lo/prefix, lo masked; RS_NO_PREFIX: lo or lo-hi */
 	const char *text; /* IFNAME */
 };
@@ -89,12 +89,16 @@ enum rs_expr_kind {
 	RS_REJECT_RESET, /* tcp reset; after a match on tcp */
 	RS_REJECT_ADMIN, /* icmpx admin-prohibited */
 	RS_LOG,        /* to an nflog group */
-	RS_LIMIT,      /* packets a second; negate: those over it */
+	RS_LIMIT,      /* packets in a time; negate: those over it */
 	RS_TPROXY,
 	RS_MARK_SET,
 	RS_MASQUERADE,
 	RS_CT_COUNT,   /* connections over a bound */
+	RS_NOTRACK,    /* conntrack leaves the packet alone */
 };
+
+/* What nft has words for, in seconds */
+enum rs_unit { RS_SECOND = 1, RS_MINUTE = 60, RS_HOUR = 3600, RS_DAY = 86400, RS_WEEK = 604800 };
 
 struct rs_expr {
 	enum rs_expr_kind kind;
@@ -107,7 +111,8 @@ struct rs_expr {
 	struct rs_verdict verdict;
 	uint32_t number;              /* log group, mark, connections */
 	uint32_t snaplen;
-	uint64_t rate;                /* packets a second */
+	uint64_t rate;                /* packets in … */
+	enum rs_unit per;             /* … that many seconds */
 	uint32_t burst;
 	enum addr_family family;      /* RS_TPROXY */
 	uint16_t port;
@@ -166,7 +171,8 @@ void rs_or(struct ruleset *, struct rs_expr *, struct rs_value);
 struct rs_expr *rs_lookup(struct ruleset *, struct rs_rule *, const char *set, enum rs_field);
 struct rs_expr *rs_lookup_pair(struct ruleset *, struct rs_rule *, const char *set, enum rs_field, enum rs_field);
 struct rs_expr *rs_do(struct ruleset *, struct rs_rule *, enum rs_expr_kind); /* those without operands */
-void rs_limit(struct ruleset *, struct rs_rule *, uint64_t per_second, uint32_t burst);
+struct rs_expr *rs_limit(struct ruleset *, struct rs_rule *, uint64_t rate, enum rs_unit, uint32_t burst);
+void rs_ct_count(struct ruleset *, struct rs_rule *, uint32_t over);
 void rs_log(struct ruleset *, struct rs_rule *, uint32_t group, uint32_t snaplen);
 void rs_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);
 void rs_tproxy(struct ruleset *, struct rs_rule *, enum addr_family, uint16_t port);
@@ -174,6 +180,7 @@ void rs_verdict(struct ruleset *, struct rs_rule *, enum rs_verdict_kind, const 
 
 /* A value as nft reads it: "10.0.0.0/8", "22-25", "echo-request", "\"br0\"" */
 const char *rs_value_format(struct arena *, enum rs_type, const struct rs_value *);
+const char *rs_unit_name(enum rs_unit);
 const char *rs_hook_name(enum rs_hook);
 const char *rs_chain_type_name(enum rs_chain_type);
 const char *rs_family_name(enum rs_family);

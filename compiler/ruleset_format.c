@@ -40,17 +40,22 @@ static const struct {
 };
 
 static const struct {
+	enum rs_type type;
 	unsigned bit;
 	const char *name;
-} ct_states[] = { { 1, "invalid" }, { 2, "established" }, { 4, "related" }, { 8, "new" }, { 64, "untracked" } };
+} bit_names[] = {
+	{ RS_TYPE_CT_STATE, 1, "invalid" },  { RS_TYPE_CT_STATE, 2, "established" },
+	{ RS_TYPE_CT_STATE, 4, "related" },  { RS_TYPE_CT_STATE, 8, "new" },
+	{ RS_TYPE_CT_STATE, 64, "untracked" }, { RS_TYPE_CT_STATUS, 8, "confirmed" },
+};
 
-static const char *ct_state_format(struct arena *arena, unsigned bits)
+static const char *bits_format(struct arena *arena, enum rs_type type, unsigned bits)
 {
 	const char *text = "";
 
-	for (size_t i = 0; i < sizeof ct_states / sizeof *ct_states; i++) {
-		if (bits & ct_states[i].bit)
-			text = arena_printf(arena, "%s%s%s", text, *text ? "," : "", ct_states[i].name);
+	for (size_t i = 0; i < sizeof bit_names / sizeof *bit_names; i++) {
+		if (bit_names[i].type == type && bits & bit_names[i].bit)
+			text = arena_printf(arena, "%s%s%s", text, *text ? "," : "", bit_names[i].name);
 	}
 	return text;
 }
@@ -69,8 +74,8 @@ static const char *number_format(struct arena *arena, enum rs_type type, u128 nu
 				    n >> 32 & 0xff, n >> 24 & 0xff, n >> 16 & 0xff, n >> 8 & 0xff, n & 0xff);
 	if (type == RS_TYPE_MARK)
 		return arena_printf(arena, "0x%08llx", n);
-	if (type == RS_TYPE_CT_STATE)
-		return ct_state_format(arena, (unsigned)n);
+	if (type == RS_TYPE_CT_STATE || type == RS_TYPE_CT_STATUS)
+		return bits_format(arena, type, (unsigned)n);
 	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
 		if (symbols[i].type == type && symbols[i].value == n)
 			return symbols[i].name;
@@ -90,6 +95,23 @@ const char *rs_value_format(struct arena *arena, enum rs_type type, const struct
 	if (value->prefix != RS_NO_PREFIX && value->prefix < bits)
 		return arena_printf(arena, "%s/%u", lo, value->prefix);
 	return arena_printf(arena, "%s-%s", lo, number_format(arena, type, value->hi));
+}
+
+const char *rs_unit_name(enum rs_unit unit)
+{
+	switch (unit) {
+	case RS_SECOND:
+		return "second";
+	case RS_MINUTE:
+		return "minute";
+	case RS_HOUR:
+		return "hour";
+	case RS_DAY:
+		return "day";
+	case RS_WEEK:
+		return "week";
+	}
+	return "second";
 }
 
 const char *rs_hook_name(enum rs_hook hook)
@@ -123,6 +145,7 @@ static const char *const expr_names[] = {
 	[RS_VERDICT] = "verdict", [RS_REJECT_RESET] = "reject-reset", [RS_REJECT_ADMIN] = "reject-admin",
 	[RS_LOG] = "log", [RS_LIMIT] = "limit", [RS_TPROXY] = "tproxy", [RS_MARK_SET] = "mark-set",
 	[RS_MASQUERADE] = "masquerade", [RS_CT_COUNT] = "ct-count",
+	[RS_NOTRACK] = "notrack",
 };
 
 static void format_expr(struct text *out, const struct rs_expr *expr)
@@ -142,8 +165,8 @@ static void format_expr(struct text *out, const struct rs_expr *expr)
 	if (expr->kind == RS_LOG)
 		text_addf(out, " group %u snaplen %u", expr->number, expr->snaplen);
 	if (expr->kind == RS_LIMIT)
-		text_addf(out, "%s %llu/second burst %u", expr->negate ? " over" : "",
-			(unsigned long long)expr->rate, expr->burst);
+		text_addf(out, "%s %llu/%s burst %u", expr->negate ? " over" : "", (unsigned long long)expr->rate,
+			  rs_unit_name(expr->per), expr->burst);
 	if (expr->kind == RS_TPROXY)
 		text_addf(out, " ipv%d port %u", expr->family, expr->port);
 	if (expr->kind == RS_MARK_SET)

@@ -216,7 +216,7 @@ static void match_one(struct encoding *to, const struct rs_field_info *field, co
 		match_prefix(to, field, value, op);
 	} else if (value->lo != value->hi) {
 		match_range(to, field, value, negate);
-	} else if (field->type == RS_TYPE_CT_STATE) {
+	} else if (field->type == RS_TYPE_CT_STATE || field->type == RS_TYPE_CT_STATUS) {
 		/* any of the bits; the other way about for != */
 		uint32_t bits = (uint32_t)value->lo, none = 0;
 		load(to, field, field->size, NFT_REG_1);
@@ -316,7 +316,7 @@ static void encode_limit(struct encoding *to, const struct rs_expr *limit)
 	struct nftnl_expr *expr = add(to, "limit");
 
 	nftnl_expr_set_u64(expr, NFTNL_EXPR_LIMIT_RATE, limit->rate);
-	nftnl_expr_set_u64(expr, NFTNL_EXPR_LIMIT_UNIT, 1); /* seconds */
+	nftnl_expr_set_u64(expr, NFTNL_EXPR_LIMIT_UNIT, limit->per);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_LIMIT_BURST, limit->burst);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKTS);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_LIMIT_FLAGS, limit->negate ? NFT_LIMIT_F_INV : 0);
@@ -382,6 +382,9 @@ static void encode_expr(struct encoding *to, const struct rs_expr *expr)
 		break;
 	case RS_MASQUERADE:
 		add(to, "masq");
+		break;
+	case RS_NOTRACK:
+		add(to, "notrack");
 		break;
 	case RS_CT_COUNT:
 		encode_ct_count(to, expr->number);

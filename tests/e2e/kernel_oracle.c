@@ -266,7 +266,7 @@ static void report(struct oracle *oracle, const struct trial *trial, const struc
 
 static void install_policy(struct oracle *oracle, struct trial *trial)
 {
-	struct lower_options options = { .gateway = trial->context.gateway };
+	struct lower_options options = { .gateway = trial->context.gateway, .any_flow_rate = true };
 	struct ruleset *ruleset = lower_policy(trial->arena, trial->policy, &options);
 	char why[512] = "";
 
@@ -307,6 +307,7 @@ static void run_trial(struct oracle *oracle, size_t packets)
 		diags_print_text(diags, stderr, false);
 		errx(3, "a random policy does not resolve");
 	}
+	trial.policy->max_connections = 0; /* many flows at once */
 	trial.context.policy = trial.policy;
 	if (one_in(8))
 		trial.context.gateway.has4 = false;

@@ -45,6 +45,7 @@ same "ports" --gateway $both --net-default deny --net-rule 'allow@any:tcp:22,all
 same "networks" --gateway $both --net-default deny --net-rule 'deny@10.0.0.0/8,deny@10.1.2.3/9,deny@0.0.0.0/0:tcp:1,allow@1.2.3.4,allow@0.0.0.0/1,allow@[2001:db8::/32],allow@[2001:db8::1],allow@[fc00::/7],allow@[::/0]:udp,allow@[2001:db8::/33]'
 same "lists" --gateway $both --net-default deny --net-rule 'allow@{public,10.0.0.0/8,example.com}:tcp:443,deny@{meta,private},allow@{1.0.0.0/24,1.0.1.0/24,3.0.0.0/24,[2001:db8::/32],[2001:db8:1::/48]}'
 same "names" --gateway $both --net-default deny --net-rule 'allow@example.com:tcp:{22,443},deny@*.example.org,allow@{a.example.net,suffix=example.net}:icmpv4'
+same "limits" --gateway $both --max-connections 7 --net-egress-ops 10/3s --net-egress-ops-burst 20 --net-ingress-ops 1000/1s
 same "multi-tenant" --gateway $both --deployment-profile multi-tenant --net-rule 'deny@meta,allow@private'
 many=$(seq -s, -f '10.%g.0.0/16' 0 2 200)
 same "a hundred networks" --gateway $both --net-default deny --net-rule "allow@{$many}:tcp:443"
