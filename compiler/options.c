@@ -34,6 +34,7 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(NET_INGRESS_OPS_BURST, "net-ingress-ops-burst", required_argument, OPTION_ONCE, bursts[LIMIT_INGRESS_OPS])                   \
 	X(STDIN_NAME, "stdin-name", required_argument, OPTION_ONCE, stdin_name)                                                        \
 	X(INCLUDE_ROOT, "include-root", required_argument, OPTION_ONCE, include_root)                                                  \
+	X(ALLOW_INCLUDE, "allow-include", required_argument, OPTION_ONCE, include_root)                                                \
 	X(TODAY, "today", required_argument, OPTION_ONCE, today)                                                                       \
 	X(NET_STRICT, "net-strict", no_argument, OPTION_NOT_YET, unsupported)                                                          \
 	X(MAX_TCP_CONNECTIONS, "max-tcp-connections", required_argument, OPTION_NOT_YET, unsupported)                                  \
