@@ -47,6 +47,16 @@ static const char *emit_json_text(const struct stage *stage)
 	return emit_json(stage->loaded->arena, stage->loaded->policy);
 }
 
+static const char *emit_rpz_text(const struct stage *stage)
+{
+	return emit_rpz(stage->loaded->arena, stage->loaded->policy, stage->loaded->diags);
+}
+
+static const char *emit_dnsmasq_text(const struct stage *stage)
+{
+	return emit_dnsmasq(stage->loaded->arena, stage->loaded->policy, &stage->line->gateway, stage->loaded->diags);
+}
+
 static const char *emit_policy_text(const struct stage *stage)
 {
 	return policy_format(stage->loaded->arena, stage->loaded->policy);
@@ -74,11 +84,12 @@ static const char *emit_ast_text(const struct stage *stage)
 static const struct emitter {
 	const char *name, *file; /* file: under -o DIR */
 	bool by_default;         /* with -o and no --emit */
-	const char *(*emit)(const struct stage *);
+	const char *(*emit)(const struct stage *); /* NULL: the target cannot say it, why is in the findings */
 } emitters[] = {
 	{ "nft", "ruleset.nft", true, emit_nft_text },	     { "dns", "names.dns", true, emit_dns_text },
 	{ "json", "policy.json", true, emit_json_text },     { "ast", "policy.ast", false, emit_ast_text },
 	{ "policy", "policy.txt", true, emit_policy_text }, { "ir", "ruleset.ir", false, emit_ir_text },
+	{ "rpz", "names.rpz", false, emit_rpz_text },	     { "dnsmasq", "dnsmasq.conf", false, emit_dnsmasq_text },
 };
 #define EMITTER_COUNT (sizeof emitters / sizeof *emitters)
 
@@ -145,6 +156,13 @@ static int write_outputs(const struct cmd_line *line, struct output *outputs, si
 	return CMD_SYSTEM;
 }
 
+static int cannot_say(const struct stage *stage)
+{
+	diags_print_text(stage->loaded->diags, stderr, color_wanted(stage->line->color, stderr));
+	fprintf(stderr, "%s: %s\n", stage->loaded->name, diags_counts(stage->loaded->diags));
+	return CMD_NO;
+}
+
 static int compile_to_directory(struct stage *stage, const struct emitter *only)
 {
 	struct output outputs[EMITTER_COUNT] = { { .path = NULL } };
@@ -157,7 +175,9 @@ static int compile_to_directory(struct stage *stage, const struct emitter *only)
 			continue;
 		outputs[count].path = arena_printf(arena, "%s/%s", dir, emitters[i].file);
 		outputs[count].temporary = arena_printf(arena, "%s/.%s.%ld", dir, emitters[i].file, (long)getpid());
-		outputs[count++].text = emitters[i].emit(stage);
+		outputs[count].text = emitters[i].emit(stage);
+		if (!outputs[count++].text)
+			return cannot_say(stage);
 	}
 	return write_outputs(stage->line, outputs, count);
 }
@@ -172,13 +192,16 @@ static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char 
 		return status;
 	if (line->out_dir)
 		return compile_to_directory(&stage, line->emit ? find_emitter(line->emit) : NULL);
-	fputs(find_emitter(line->emit ? line->emit : "nft")->emit(&stage), stdout);
+	const char *text = find_emitter(line->emit ? line->emit : "nft")->emit(&stage);
+	if (!text)
+		return cannot_say(&stage);
+	fputs(text, stdout);
 	return CMD_FINE;
 }
 
 int cmd_compile(struct cmd_line *line)
 {
 	if (line->emit && !find_emitter(line->emit))
-		return cmd_usage_error(line, "--emit: `%s`: nft, dns, json, ast, policy or ir", line->emit);
+		return cmd_usage_error(line, "--emit: `%s`: nft, dns, json, ast, policy, ir, rpz or dnsmasq", line->emit);
 	return cmd_each_file(line, compile, NULL);
 }
