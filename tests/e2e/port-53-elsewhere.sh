@@ -27,7 +27,8 @@ worker() { wait_for 5 pgrep -x msb-dns && sleep 0.3 && pgrep -nx msb-dns; }
 
 mkfifo "$WORK/go"
 seen_reset
-start_sandbox stopped --net-default allow -- bash -c "read -r <$WORK/go; . $WORK/asks.sh; echo done"
+start_sandbox stopped --net-default allow -- bash -c "
+	read -r <$WORK/go; . $WORK/asks.sh; echo done; read -r <$WORK/go; dig +short +time=5 example.com"
 pid=$(worker)
 kill -STOP "$pid"
 timeout 2 bash -c "echo go >$WORK/go"
@@ -35,8 +36,9 @@ wait_for 30 grep -q done "$WORK/stopped.out"
 same "with the worker stopped nothing leaves" 0 "$(arrived)"
 contains "though all was tried" "$(cat "$WORK/stopped.out")" done
 kill -CONT "$pid"
+timeout 2 bash -c "echo go >$WORK/go"
 wait "$sandbox_pid"
-same "and it goes on when it does" 0 $?
+same "and when the worker goes on, names resolve" 93.184.216.34 "$(tail -n 1 "$WORK/stopped.out")"
 
 seen_reset
 start_sandbox killed --net-default allow -- bash -c "while :; do . $WORK/asks.sh; done"
