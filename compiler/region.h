@@ -67,7 +67,7 @@ struct region_rule {
 	/* unless it decides, but matches: the rule that takes (some of) its flows, one of the other action if
 	 * there is one; rules.count: none was found, for nothing it names can be looked up */
 	size_t taker;
-	bool taker_opposes;
+	bool taker_opposes, taken_alike; /* taken_alike: one of its own action was found to take some, too */
 	struct region_flow taken; /* a flow that both match */
 	/* a deny on a name: a connection it does not see, to an address that a name may be bound to, is allowed */
 	bool bypass;

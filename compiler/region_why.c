@@ -12,6 +12,8 @@ static void note_taker(struct region *region, uint32_t index, uint32_t taker, co
 	const struct policy *policy = region->policy;
 	bool opposes = policy->rules.items[taker].action != policy->rules.items[index].action;
 
+	if (taker < index && !opposes)
+		rule->taken_alike = true;
 	if (taker >= index || rule->taker_opposes || (rule->taker < policy->rules.count && !opposes))
 		return;
 	rule->taker = taker;
