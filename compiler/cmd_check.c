@@ -2,6 +2,8 @@
  * output; a person gets a line of counts for each file, a program one document for all. */
 #include "cmd.h"
 #include "finding_texts.h"
+#include "lint.h"
+#include "units.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,9 +19,28 @@ static int status_of(const struct cmd_line *line, const struct cmd_policy *loade
 	return status;
 }
 
+/* A rule past its date is an error that leaves the policy whole. */
+static bool is_whole(const struct cmd_policy *loaded)
+{
+	for (size_t i = 0; i < loaded->diags->list.count; i++)
+		if (loaded->diags->list.items[i].level == DIAG_ERROR && strcmp(loaded->diags->list.items[i].id, "expired"))
+			return false;
+	return true;
+}
+
 static void find(const struct cmd_line *line, struct cmd_policy *loaded, const char *file)
 {
+	struct lint_options options = {
+		.gateway = line->gateway,
+		.disabled = line->disabled.items,
+		.disabled_count = line->disabled.count,
+	};
+
 	cmd_policy_load(loaded, line, file);
+	if (line->policy.today)
+		date_parse(line->policy.today, &options.today);
+	if (is_whole(loaded))
+		lint_policy(loaded->policy, &options, loaded->diags);
 }
 
 static int check_text(struct cmd_line *line, struct cmd_policy *loaded, const char *file, void *unused)
