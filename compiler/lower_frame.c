@@ -5,12 +5,13 @@
  *   dns         port 53 to the proxy's socket, whatever its address
  *   input       to the gateway: DNS, replies, neighbour discovery; the rest goes to outbound
  *   forward     replies and their errors; new flows from the guest go to outbound
- *   outbound    refusals no rule can lift, then chains admit, floor and egress
+ *   outbound    refusals no rule can lift, then chains floor and egress
+ *   new_flows   behind forward and input: how many of the flows that the policy allows
  *   output      what the gateway, the proxy and the relay may send */
 #include "lowering.h"
 
 enum { RAW_PRIORITY = -300, MANGLE_PRIORITY = -150, FILTER_PRIORITY = 0 };
-enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4 };
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8 };
 enum { FIB_BROADCAST = 3, FIB_ANYCAST = 4, FIB_MULTICAST = 5 };
 enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 136 };
 #define REPORT_RATE 100 /* refused packets a second that are reported */
@@ -274,7 +275,6 @@ static void outbound_chain(struct lowering *lowering)
 	rule = lower_rule(lowering, chain, "DNS goes to the proxy or nowhere");
 	match_dns_ports(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
-	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_ADMIT);
 	if (lowering->policy->multi_tenant)
 		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_FLOOR);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_EGRESS);
@@ -452,6 +452,17 @@ static void output_chain(struct lowering *lowering)
 	lower_verdict(lowering, lower_rule(lowering, chain, "no other link"), RS_DROP, NULL);
 }
 
+/* Runs for what the chain before it accepted, so that refused flows count for nothing */
+static void new_flows_chain(struct lowering *lowering, const char *name, enum rs_hook hook)
+{
+	struct rs_chain *chain = hook_chain(lowering, name, hook, FILTER_PRIORITY + 1, RS_ACCEPT,
+					    "what the policy has allowed, within bounds");
+	struct rs_rule *rule = rule_from(lowering, chain, LOWER_BRIDGE, NULL);
+
+	match_ct(lowering, rule, CT_NEW);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_ADMIT);
+}
+
 /* The proxy's answers, which belong to questions that conntrack has not seen */
 static void answers_chain(struct lowering *lowering)
 {
@@ -482,7 +493,6 @@ void lower_inet_frame(struct lowering *lowering)
 {
 	lowering->egress_rate = lower_rate_chain(lowering, &lowering->policy->egress_ops, "egress_rate");
 	outbound_chain(lowering);
-	lower_admit_chain(lowering);
 	refusal_chains(lowering);
 	logged_chain(lowering);
 	prerouting_chain(lowering);
@@ -497,6 +507,9 @@ void lower_inet_frame(struct lowering *lowering)
 	to_gateway_chain(lowering);
 	output_chain(lowering);
 	upstream_chain(lowering);
+	new_flows_chain(lowering, "new_flows", RS_FORWARD);
+	new_flows_chain(lowering, "new_flows_here", RS_INPUT);
+	lower_admit_chain(lowering);
 	answers_chain(lowering);
 	to_guest_chain(lowering);
 }

@@ -1,10 +1,10 @@
 /* Not whether but how much: new flows a second, connections at once, and the policy's packets a second. */
 #include "lowering.h"
 
-/* New flows that a guest may start: a page or a package manager opens hundreds at once, a flood of conntrack entries
- * takes tens of thousands. */
-#define FLOW_RATE 1000
-#define FLOW_BURST 2000
+/* New flows that a guest may start: a page or a package manager opens hundreds at once, while a flood that fills the
+ * host's conntrack table (262,144 entries, most kept for one or two minutes) takes tens of thousands. */
+#define FLOW_RATE 250
+#define FLOW_BURST 1000
 #define CT_CONFIRMED 8 /* IPS_CONFIRMED: an earlier packet of the flow was let pass */
 /* Faster than any link, and within what the kernel computes with */
 #define PACKET_RATE_MAX 100000000u
@@ -15,7 +15,7 @@ void lower_admit_chain(struct lowering *lowering)
 	uint32_t most = lowering->policy->max_connections;
 	struct rs_chain *chain = rs_chain_add(rs, lowering->table, LOWER_CHAIN_ADMIT);
 
-	chain->note = "how many new flows, before any rule is asked";
+	chain->note = "so many new flows, and no more";
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 	rs_match(rs, rule, RS_CT_STATUS, rs_number(CT_CONFIRMED));
 	rs_verdict(rs, rule, RS_RETURN, NULL);

@@ -96,6 +96,15 @@ static const struct setting sandbox_settings[] = {
 	{ "netfilter/nf_conntrack_tcp_loose", "0", true },
 	{ "netfilter/nf_conntrack_tcp_be_liberal", "0", true },
 	{ "netfilter/nf_conntrack_checksum", "1", true },
+	/* An entry counts against --max-connections and the host's table: none is kept long for what came to nothing */
+	{ "netfilter/nf_conntrack_udp_timeout", "15", true },
+	{ "netfilter/nf_conntrack_icmp_timeout", "10", true },
+	{ "netfilter/nf_conntrack_icmpv6_timeout", "10", true },
+	{ "netfilter/nf_conntrack_generic_timeout", "60", true },
+	{ "netfilter/nf_conntrack_tcp_timeout_syn_sent", "30", true },
+	{ "netfilter/nf_conntrack_tcp_timeout_fin_wait", "30", true },
+	{ "netfilter/nf_conntrack_tcp_timeout_time_wait", "15", true },
+	{ "netfilter/nf_conntrack_tcp_timeout_established", "86400", true },
 };
 
 /* Of the host link only: it forwards, and has no address of its own. */

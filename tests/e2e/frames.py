@@ -4,11 +4,13 @@
   frames.py spoof     one frame of each kind that a guest must not get through, each to a destination of its own;
                       prints "KIND DESTINATION" for each. Kinds that start with "own" are the controls.
   frames.py icmp      ICMP errors, redirects and other types of no flow, likewise; "own" kinds are echo requests
+  frames.py flood     30,000 flows and 30,000 DNS questions; prints "sent 30000 SECONDS"
   frames.py claim     ARP and neighbour advertisements that claim addresses; prints "sent N"
 """
 import socket
 import struct
 import sys
+import time
 
 
 def read_mac():
@@ -198,9 +200,23 @@ def claims():
     return frames
 
 
+def flood(link):
+    """30,000 datagrams, each a flow of its own, then as many DNS questions, each from another port"""
+    question = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + b"\7example\3com\0" + struct.pack("!HH", 1, 1)
+    started = time.monotonic()
+    for number in range(30000):
+        link.send(ether(0x0800, ip4(GUEST4, "93.184.216.37", 17, udp(sport=1024 + number))))
+    took = time.monotonic() - started
+    for number in range(30000):
+        link.send(ether(0x0800, ip4(GUEST4, GATEWAY4, 17, udp(question, 1024 + number, 53))))
+    print("sent", 30000, int(took) + 1)
+
+
 def main():
     link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     link.bind(("eth0", 0))
+    if sys.argv[1] == "flood":
+        return flood(link)
     if sys.argv[1] == "claim":
         frames = claims()
         for frame in frames:
