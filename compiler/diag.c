@@ -64,7 +64,8 @@ static const char *format_bounded(struct arena *arena, const char *fmt, va_list 
 	return arena_printf(arena, "%.*s…", (int)keep, text);
 }
 
-struct diag *diag_add(struct diags *diags, enum diag_level level, const char *id, struct span span, const char *fmt, ...)
+struct diag *diag_add(struct diags *diags, enum diag_level level, const char *id, struct span span,
+		      const char *fmt, ...)
 {
 	count_level(diags, level);
 	struct diag *slot = find_slot(diags, level), *diag = slot ? slot : &diags->spare;

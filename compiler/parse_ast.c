@@ -78,8 +78,9 @@ struct ast_words parse_braced(struct ast_words words, struct span span)
 	return words;
 }
 
-struct ast_rule *parse_rule(struct parser *parser, struct span span, struct ast_rule head, const struct ast_words *target,
-			    const struct ast_words *proto, const struct ast_words *ports, struct span trailing)
+struct ast_rule *parse_rule(struct parser *parser, struct span span, struct ast_rule head,
+			    const struct ast_words *target, const struct ast_words *proto,
+			    const struct ast_words *ports, struct span trailing)
 {
 	struct ast_rule *rule = arena_alloc(parser->arena, sizeof *rule);
 	*rule = head;

@@ -25,7 +25,7 @@ static bool is_described(const char *name)
 /* "`,`" for what is written so, "a word" as it is. An argument has no lines. */
 static const char *quoted(const struct parser *parser, const char *name)
 {
-	if (!parser->in_file && strcmp(name, END_OF_LINE) == 0)
+	if (strcmp(name, "end of file") == 0 || (!parser->in_file && strcmp(name, END_OF_LINE) == 0))
 		return "the end";
 	return is_described(name) ? name : arena_printf(parser->arena, "`%s`", name);
 }
@@ -93,7 +93,8 @@ static void explain_statement(struct parser *parser, struct span span)
 }
 
 /* The closest of the expected keywords to the word found. */
-static const char *nearest_expected(struct parser *parser, struct span span, const char *const *expected, size_t count)
+static const char *nearest_expected(struct parser *parser, struct span span, const char *const *expected,
+				    size_t count)
 {
 	const char **words = arena_alloc(parser->arena, (count + 1) * sizeof *words);
 	size_t used = 0;

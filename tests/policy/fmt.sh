@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# fmt as a command: what it writes, what it leaves alone, and its statuses. usage: fmt.sh BUILD
+set -u
+. "$(dirname "$0")/lib.bash"
+
+messy='allow@a.example   log\ndefault egress deny\n'
+neat='default egress deny\n\nallow@a.example  log\n'
+
+expect() { # NAME STATUS OUTPUT COMMAND…: standard output as given, every byte of it
+	local name=$1 want=$2 output=$3
+	shift 3
+	"$@" >.out 2>.err
+	local got=$?
+	if [ $got -ne "$want" ]; then
+		fail "$name" "status $got, not $want: $(head -1 .err)"
+	elif ! printf "$output" | cmp -s - .out; then
+		fail "$name" "printed: $(head -3 .out)"
+	else
+		pass "$name"
+	fi
+}
+holds() { # NAME FILE TEXT
+	if printf "$3" | cmp -s - "$2"; then pass "$1"; else fail "$1" "$(head -3 "$2")"; fi
+}
+
+printf "$messy" >a.msb
+chmod 640 a.msb
+ln -s a.msb link.msb
+expect fmt/check-names-the-file 1 'a.msb: not in canonical layout\n' "$policyc" fmt --check a.msb
+holds fmt/check-changes-nothing a.msb "$messy"
+"$policyc" fmt --diff a.msb >change.diff
+cp a.msb patched.msb
+if patch -s patched.msb change.diff 2>/dev/null; then
+	holds fmt/diff-is-a-patch patched.msb "$neat"
+else
+	command -v patch >/dev/null && fail fmt/diff-is-a-patch "patch refuses it" || echo "ok fmt/diff-is-a-patch # SKIP no patch program"
+fi
+expect fmt/rewrites 0 'link.msb: rewritten\n' "$policyc" fmt link.msb
+holds fmt/through-a-link a.msb "$neat"
+if [ -L link.msb ] && [ "$(stat -c %a a.msb)" = 640 ]; then pass fmt/link-and-mode-stay; else fail fmt/link-and-mode-stay "$(ls -l)"; fi
+expect fmt/says-nothing-of-a-neat-file 0 '' "$policyc" fmt a.msb
+expect fmt/check-of-a-neat-file 0 '' "$policyc" fmt --check a.msb
+expect fmt/diff-of-a-neat-file 0 '' "$policyc" fmt --diff a.msb
+expect fmt/standard-input 0 "$neat" "$policyc" fmt - < <(printf "$messy")
+expect fmt/check-of-standard-input 1 'x.msb: not in canonical layout\n' "$policyc" fmt --check --stdin-name x.msb - < <(printf "$messy")
+
+printf 'allow@{a\n' >broken.msb
+expect fmt/broken 1 '' "$policyc" fmt broken.msb
+holds fmt/broken-is-left broken.msb 'allow@{a\n'
+grep -q '^broken.msb:1:7: error: ' .err && pass fmt/broken-says-where || fail fmt/broken-says-where "$(cat .err)"
+printf "$messy" >b.msb
+expect fmt/the-worst-status-of-several 1 'b.msb: rewritten\n' "$policyc" fmt broken.msb b.msb
+expect fmt/missing-file 3 '' "$policyc" fmt missing.msb
+echo '{}' >policy.json
+expect fmt/json-has-no-layout 2 '' "$policyc" fmt policy.json
+expect fmt/no-file 2 '' "$policyc" fmt </dev/null
+[ -z "$(find . -name '*.msb.*')" ] && pass fmt/nothing-left-behind || fail fmt/nothing-left-behind "$(ls)"
+exit $failed
