@@ -106,11 +106,13 @@ static void print_json(struct printer *printer, const struct answer *answer, con
 	json_decref(object);
 }
 
-static void print_answer(struct printer *printer, const char *text)
+/* error: known already why `text` is no flow, or NULL */
+static void print_answer(struct printer *printer, const char *text, const char *error)
 {
-	struct answer answer = { .line = printer->line, .policy = printer->policy, .arena = arena_new() };
+	struct answer answer = { .line = printer->line, .policy = printer->policy, .arena = arena_new(), .error = error };
 
-	ask(&answer, text);
+	if (!error)
+		ask(&answer, text);
 	if (answer.error && !printer->line->batch) {
 		cmd_flow_error(answer.arena, answer.diags);
 		printer->failed = true;
@@ -151,7 +153,7 @@ static int print_batch(struct printer *printer)
 		return CMD_SYSTEM;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (read_line(stdin, line, &too_long))
-		print_answer(printer, too_long ? "(a line of more than 64 KiB)" : line);
+		print_answer(printer, too_long ? "" : line, too_long ? "a line of more than 64 KiB" : NULL);
 	free(line);
 	if (ferror(stdin)) {
 		fprintf(stderr, "msb-policyc: error: standard input: %s\n", strerror(errno));
@@ -171,7 +173,7 @@ static int eval_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 	printer.policy = loaded->policy;
 	printer.list = line->batch || line->flows.count > 1;
 	for (size_t i = 0; i < line->flows.count; i++)
-		print_answer(&printer, line->flows.items[i]);
+		print_answer(&printer, line->flows.items[i], NULL);
 	if (line->batch)
 		status = print_batch(&printer);
 	if (printer.list && line->format == FORMAT_JSON)
