@@ -89,6 +89,14 @@ static bool resolvable(const struct lint *lint, size_t index)
 	return false;
 }
 
+/* An allow rule on names acts on connections to what they resolved to. */
+static bool can_act(const struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = rule_at(lint, index);
+
+	return rule->action == POLICY_DENY || !all_names(rule) || resolvable(lint, index);
+}
+
 static void name_unresolvable(struct lint *lint, size_t index)
 {
 	const struct policy_rule *rule = rule_at(lint, index), *forbids;
@@ -163,9 +171,7 @@ static void undeciding(struct lint *lint, size_t index, const struct region_rule
 			  "too complex here: too many names to tell whether the rule decides anything");
 		return;
 	}
-	if (rule->action == POLICY_ALLOW && all_names(rule) && !resolvable(lint, index))
-		name_unresolvable(lint, index);
-	else if (facts->taker_opposes)
+	if (facts->taker_opposes)
 		shadowed(lint, index, facts);
 	else
 		redundant(lint, index, facts);
@@ -226,6 +232,8 @@ void lint_rules(struct lint *lint)
 			continue;
 		if (!facts->matches) {
 			never_matches(lint, i);
+		} else if (!can_act(lint, i)) { /* though it may decide a lookup by DNS over TLS, which is refused */
+			name_unresolvable(lint, i);
 		} else if (!facts->decides) {
 			undeciding(lint, i, facts);
 		} else {
