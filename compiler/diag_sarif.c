@@ -1,6 +1,7 @@
 /* Findings as SARIF 2.1.0 (OASIS): one run of one tool, its rules the ids that occur, a result a finding. */
 #include "diag.h"
 #include "escape.h"
+#include "finding_texts.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -85,8 +86,23 @@ static json_t *result_json(const struct diags *diags, const struct diag *diag)
 	return result;
 }
 
-/* The ids that occur, each once: a hundred findings at most, so a plain search will do. */
-static json_t *rules_json(const struct diag **sorted, size_t count)
+static json_t *rule_json(struct arena *arena, const char *id)
+{
+	const struct finding_text *text = finding_text(id);
+	json_t *rule = json_object();
+	json_object_set_new(rule, "id", json_string(id));
+	if (!text)
+		return rule;
+	json_object_set_new(rule, "shortDescription", message_json(arena, text->meaning));
+	if (*text->bad)
+		json_object_set_new(rule, "help",
+				    message_json(arena, arena_printf(arena, "%s\n\nRaises it:\n\n%s\n\nMended:\n\n%s",
+								     text->meaning, text->bad, text->mended)));
+	return rule;
+}
+
+/* The ids that occur, each once: a hundred findings or so, a plain search will do. */
+static json_t *rules_json(struct arena *arena, const struct diag **sorted, size_t count)
 {
 	json_t *rules = json_array();
 	for (size_t i = 0; i < count; i++) {
@@ -95,9 +111,7 @@ static json_t *rules_json(const struct diag **sorted, size_t count)
 			seen = strcmp(sorted[i]->id, sorted[j]->id) == 0;
 		if (seen)
 			continue;
-		json_t *rule = json_object();
-		json_object_set_new(rule, "id", json_string(sorted[i]->id));
-		json_array_append_new(rules, rule);
+		json_array_append_new(rules, rule_json(arena, sorted[i]->id));
 	}
 	return rules;
 }
@@ -110,7 +124,7 @@ void diags_print_sarif(const struct diags *diags, FILE *out)
 		json_array_append_new(results, result_json(diags, sorted[i]));
 	json_t *document = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:s, s:o}]}", "$schema", SCHEMA, "version",
 				     "2.1.0", "runs", "tool", "driver", "name", "msb-policyc", "version", MSB_VERSION,
-				     "rules", rules_json(sorted, diags->list.count), "columnKind", "unicodeCodePoints",
+				     "rules", rules_json(diags->arena, sorted, diags->list.count), "columnKind", "unicodeCodePoints",
 				     "results", results);
 	json_dumpf(document, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	fputc('\n', out);
