@@ -19,10 +19,10 @@ static int status_of(const struct cmd_line *line, const struct cmd_policy *loade
 	return status;
 }
 
-/* A rule past its date is an error that leaves the policy whole. */
-static bool is_whole(const struct cmd_policy *loaded)
+/* A rule past its date is an error that leaves the policy whole. `first`: of the findings of this file */
+static bool is_whole(const struct cmd_policy *loaded, size_t first)
 {
-	for (size_t i = 0; i < loaded->diags->list.count; i++)
+	for (size_t i = first; i < loaded->diags->list.count; i++)
 		if (loaded->diags->list.items[i].level == DIAG_ERROR && strcmp(loaded->diags->list.items[i].id, "expired"))
 			return false;
 	return true;
@@ -36,10 +36,12 @@ static void find(const struct cmd_line *line, struct cmd_policy *loaded, const c
 		.disabled_count = line->disabled.count,
 	};
 
+	size_t first = loaded->diags->list.count;
+
 	cmd_policy_load(loaded, line, file);
 	if (line->policy.today)
 		date_parse(line->policy.today, &options.today);
-	if (is_whole(loaded))
+	if (is_whole(loaded, first))
 		lint_policy(loaded->policy, &options, loaded->diags);
 }
 

@@ -226,11 +226,12 @@ struct policy *options_resolve(const struct policy_options *options, const char 
 				       .include_root = options->include_root };
 	struct resolver r = { .arena = diags->arena, .diags = diags, .input = &input, .budget = TARGETS_MAX,
 			      .policy = new_policy(diags, file, options) };
+	size_t errors = diags->errors; /* of files before this one */
 
 	check_conflicts(&r, options, file);
 	check_values(&r, options);
 	check_bursts(&r, options);
-	if (diags->errors)
+	if (diags->errors > errors)
 		return r.policy;
 	if (options->today)
 		date_parse(options->today, &input.today);
@@ -243,7 +244,7 @@ struct policy *options_resolve(const struct policy_options *options, const char 
 	if (options->pool6)
 		resolver_pool(&r, flag(&r, "--net-ipv6-pool", options->pool6), ADDR_V6, options->pool6);
 	take_limits(&r, options);
-	if (file && !resolver_load(&r) && !diags->errors)
+	if (file && !resolver_load(&r) && diags->errors == errors)
 		return r.policy;
 	resolver_groups(&r);
 	resolver_settings(&r);
