@@ -1,7 +1,10 @@
 /* The kernel against the evaluator: random policies are installed, random packets of a guest's are sent through
  * them, and what arrives (behind the uplink, or at the gateway's own sockets) must be what eval_connection() allows.
  *
- * usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC POLICIES PACKETS SEED
+ * Packets from behind the uplink to the guest or the gateway must not arrive whatever the rules, ingress rules too: those are
+ * judged where published ports are relayed.
+ *
+ * usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC POLICIES PACKETS SEED
  * Runs in the namespace that has tap0, br0 and uplink (kernel.sh makes them); GUEST_NETNS and SINK_NETNS are paths.
  *
  * Left out are destinations that Linux does not route whatever the rules say: multicast, broadcast, loopback, 0/8,
@@ -17,7 +20,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-enum { LOCAL_SOCKETS = 8, BURST = 128, MAX_PACKETS = 60000, MAX_ELEMENTS = 1024 };
+enum { LOCAL_SOCKETS = 8, BURST = 128, MAX_PACKETS = 60000, MAX_ELEMENTS = 1024, INTRUDERS = 16 };
 #define FENCE_ADDR "203.0.113.253"
 #define FENCE6_ADDR "2001:db8:fe::1"
 #define FENCE_PORT 65533
@@ -30,9 +33,11 @@ struct oracle {
 	struct nft *nft;
 	struct nl *conntrack;
 	struct packet_ends ends;
+	uint8_t uplink_mac[6];
+	uint32_t first_intruder;   /* id */
 	struct addr_gateway full;  /* both families */
 	bool *arrived;             /* by id */
-	size_t sent, allowed, at_gateway, bound, mismatches;
+	size_t sent, allowed, at_gateway, bound, fragmented, intruders, mismatches;
 };
 
 struct trial {
@@ -93,7 +98,8 @@ static void add_fence(struct ruleset *ruleset, bool v4)
 	chain->rules.items[0] = last;
 }
 
-static void note_arrivals(struct oracle *oracle, int fd, bool *fence)
+/* Tagged packets with ids from `first` on. Refusals quote a packet, its tag too: at the guest only other ids count. */
+static void note_arrivals(struct oracle *oracle, int fd, uint32_t first, bool *fence)
 {
 	uint8_t bytes[512];
 	ssize_t len;
@@ -102,12 +108,12 @@ static void note_arrivals(struct oracle *oracle, int fd, bool *fence)
 		uint32_t id = packet_id(bytes, (size_t)len);
 		if (id == FENCE_ID)
 			*fence = true;
-		else if (id && id <= MAX_PACKETS)
+		else if (id >= first && id <= MAX_PACKETS)
 			oracle->arrived[id] = true;
 	}
 }
 
-static void send_frames(const struct oracle *oracle, uint8_t frames[][PACKET_MAX], const size_t *lens, unsigned count)
+static void send_frames(int fd, uint8_t frames[][PACKET_MAX], const size_t *lens, unsigned count)
 {
 	struct iovec parts[BURST];
 	struct mmsghdr messages[BURST];
@@ -120,7 +126,7 @@ static void send_frames(const struct oracle *oracle, uint8_t frames[][PACKET_MAX
 		messages[i].msg_hdr.msg_iovlen = 1;
 	}
 	while (done < count) {
-		int sent = sendmmsg(oracle->guest, messages + done, count - done, 0);
+		int sent = sendmmsg(fd, messages + done, count - done, 0);
 		if (sent < 0)
 			err(3, "sendmmsg");
 		done += (unsigned)sent;
@@ -130,13 +136,11 @@ static void send_frames(const struct oracle *oracle, uint8_t frames[][PACKET_MAX
 static void drain(struct oracle *oracle, bool *fence)
 {
 	bool ignored = false;
-	uint8_t bytes[512];
 
-	note_arrivals(oracle, oracle->sink, fence);
+	note_arrivals(oracle, oracle->sink, 1, fence);
 	for (int i = 0; i < LOCAL_SOCKETS; i++)
-		note_arrivals(oracle, oracle->local[i], &ignored);
-	while (recv(oracle->guest, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
-		; /* refusals */
+		note_arrivals(oracle, oracle->local[i], 1, &ignored);
+	note_arrivals(oracle, oracle->guest, oracle->first_intruder, &ignored);
 }
 
 static void send_fence(struct oracle *oracle, const struct addr_gateway *gateway)
@@ -149,7 +153,7 @@ static void send_fence(struct oracle *oracle, const struct addr_gateway *gateway
 	struct pollfd sink = { oracle->sink, POLLIN, 0 };
 	bool fence = false;
 
-	send_frames(oracle, frame, &len, 1);
+	send_frames(oracle->guest, frame, &len, 1);
 	for (int tries = 0; !fence; tries++) {
 		drain(oracle, &fence);
 		if (!fence && tries == 200)
@@ -188,6 +192,8 @@ static void random_flow(struct oracle *oracle, struct trial *trial, struct packe
 	flow->port = random_port(trial->policy);
 	flow->source_port = (uint16_t)(1024 + flow->id % 60000);
 	flow->options = flow->to.family == ADDR_V6 && one_in(8);
+	flow->form = !one_in(6) ? PACKET_WHOLE : one_in(8) ? PACKET_LAST_FRAGMENT :
+		     one_in(2) ? PACKET_FRAGMENTS : PACKET_FRAGMENTS_REVERSED;
 }
 
 static bool expected(const struct trial *trial, const struct packet_flow *flow)
@@ -204,6 +210,8 @@ static bool expected(const struct trial *trial, const struct packet_flow *flow)
 		return false; /* a family without a gateway is dropped whole */
 	if (connection.has_port && flow->port == 53)
 		return false;
+	if (flow->form == PACKET_LAST_FRAGMENT)
+		return false; /* without its first it is no packet */
 	return eval_connection(&trial->context, &connection).action == POLICY_ALLOW;
 }
 
@@ -254,8 +262,8 @@ static void report(struct oracle *oracle, const struct trial *trial, const struc
 
 	if (oracle->mismatches++ >= 10)
 		return;
-	printf("# mismatch: proto %u to %s port %u: eval %s, kernel %s\n", flow->proto,
-	       addr_format_bracketed(flow->to, text), flow->port, trial->expected[flow->id] ? "allows" : "denies",
+	printf("# mismatch: proto %u to %s port %u, form %d%s: eval %s, kernel %s\n", flow->proto,
+	       addr_format_bracketed(flow->to, text), flow->port, flow->form, flow->options ? ", options" : "", trial->expected[flow->id] ? "allows" : "denies",
 	       oracle->arrived[flow->id] ? "lets it through" : "does not let it through");
 	printf("#   default %s%s", policy_action_name(trial->policy->egress.action),
 	       trial->policy->multi_tenant ? ", multi-tenant" : "");
@@ -275,6 +283,28 @@ static void install_policy(struct oracle *oracle, struct trial *trial)
 		errx(3, "%s", why);
 }
 
+/* The frames of one flow's packet: one or two. Returns how many */
+static unsigned build_frames(const struct packet_ends *ends, const struct packet_flow *flow, uint8_t out[][PACKET_MAX],
+			     size_t *lens)
+{
+	static uint32_t ident; /* of the whole run: a lone fragment waits half a minute for the rest of its packet */
+	uint8_t whole[PACKET_MAX];
+	size_t len = packet_build(whole, ends, flow);
+	bool reversed = flow->form == PACKET_FRAGMENTS_REVERSED;
+
+	if (flow->form == PACKET_WHOLE) {
+		memcpy(out[0], whole, len);
+		lens[0] = len;
+		return 1;
+	}
+	ident++;
+	lens[0] = packet_fragment(whole, len, reversed || flow->form == PACKET_LAST_FRAGMENT, ident, out[0]);
+	if (flow->form == PACKET_LAST_FRAGMENT)
+		return 1;
+	lens[1] = packet_fragment(whole, len, !reversed, ident, out[1]);
+	return 2;
+}
+
 static void run_packets(struct oracle *oracle, struct trial *trial)
 {
 	static uint8_t frames[BURST][PACKET_MAX];
@@ -287,13 +317,40 @@ static void run_packets(struct oracle *oracle, struct trial *trial)
 		random_flow(oracle, trial, flow);
 		trial->expected[id] = expected(trial, flow);
 		struct packet_ends ends = ends_for(oracle, &trial->context.gateway, flow->to.family);
-		lens[pending] = packet_build(frames[pending], &ends, flow);
-		if (++pending == BURST || id == trial->count) {
-			send_frames(oracle, frames, lens, pending);
+		pending += build_frames(&ends, flow, frames + pending, lens + pending);
+		oracle->fragmented += flow->form != PACKET_WHOLE;
+		if (pending + 2 > BURST || id == trial->count) {
+			send_frames(oracle->guest, frames, lens, pending);
 			send_fence(oracle, &trial->context.gateway);
 			pending = 0;
 		}
 	}
+}
+
+/* From outside: ids behind those of the guest's packets, none of them expected */
+static void intrude(struct oracle *oracle, struct trial *trial)
+{
+	static uint8_t frames[INTRUDERS][PACKET_MAX];
+	size_t lens[INTRUDERS];
+
+	for (uint32_t i = 0; i < INTRUDERS; i++) {
+		struct packet_flow *flow = &trial->flows[trial->count + 1 + i];
+		struct packet_ends ends = { .source = parse_sample(one_in(2) ? "192.0.2.77" : "2001:db8:77::77") };
+		struct addr gateway = ends.source.family == ADDR_V4 ? oracle->full.v4 : oracle->full.v6;
+		memcpy(ends.gateway_mac, oracle->uplink_mac, 6);
+		flow->id = (uint32_t)trial->count + 1 + i;
+		random_flow(oracle, trial, flow);
+		flow->form = PACKET_WHOLE;
+		flow->to = one_in(2) ? gateway : lower_guest_addr(gateway);
+		if (flow->proto == IPPROTO_ICMP || flow->proto == IPPROTO_ICMPV6)
+			flow->proto = gateway.family == ADDR_V4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+		flow->options = false;
+		lens[i] = packet_build(frames[i], &ends, flow);
+	}
+	send_frames(oracle->sink, frames, lens, INTRUDERS);
+	send_fence(oracle, &trial->context.gateway);
+	for (uint32_t id = (uint32_t)trial->count + 1; id <= trial->count + INTRUDERS; id++)
+		oracle->intruders += oracle->arrived[id];
 }
 
 static void run_trial(struct oracle *oracle, size_t packets)
@@ -314,13 +371,15 @@ static void run_trial(struct oracle *oracle, size_t packets)
 	else if (one_in(8))
 		trial.context.gateway.has6 = false;
 	trial.bindings = bindings_new(trial.policy);
-	trial.expected = arena_alloc(arena, (packets + 1) * sizeof *trial.expected);
-	trial.flows = arena_alloc(arena, (packets + 1) * sizeof *trial.flows);
+	trial.expected = arena_alloc(arena, (packets + 1 + INTRUDERS) * sizeof *trial.expected);
+	trial.flows = arena_alloc(arena, (packets + 1 + INTRUDERS) * sizeof *trial.flows);
 	memset(oracle->arrived, 0, MAX_PACKETS + 1);
+	oracle->first_intruder = (uint32_t)packets + 1;
 	install_policy(oracle, &trial);
 	conntrack_flush(oracle->conntrack);
 	bind_names(oracle, &trial);
 	run_packets(oracle, &trial);
+	intrude(oracle, &trial);
 	for (uint32_t id = 1; id <= packets; id++) {
 		if (oracle->arrived[id] != trial.expected[id])
 			report(oracle, &trial, &trial.flows[id]);
@@ -337,14 +396,15 @@ int main(int argc, char **argv)
 {
 	struct oracle oracle = { .full = { true, true, parse_sample("172.16.0.1"), parse_sample("fd42:6d73:62::1") } };
 
-	if (argc != 7)
-		errx(2, "usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC POLICIES PACKETS SEED");
-	size_t policies = strtoul(argv[4], NULL, 10), packets = strtoul(argv[5], NULL, 10);
-	if (packets > MAX_PACKETS)
-		errx(2, "at most %d packets a policy", MAX_PACKETS);
+	if (argc != 8)
+		errx(2, "usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC POLICIES PACKETS SEED");
+	size_t policies = strtoul(argv[5], NULL, 10), packets = strtoul(argv[6], NULL, 10);
+	if (packets + INTRUDERS > MAX_PACKETS)
+		errx(2, "at most %d packets a policy", MAX_PACKETS - INTRUDERS);
 	one_processor(); /* packets stay in order and the fence is last */
 	parse_mac(argv[3], oracle.ends.gateway_mac);
-	random_state = strtoull(argv[6], NULL, 10);
+	parse_mac(argv[4], oracle.uplink_mac);
+	random_state = strtoull(argv[7], NULL, 10);
 	oracle.guest = packet_socket(argv[1], "eth0");
 	oracle.sink = packet_socket(argv[2], "sink0");
 	local_sockets(&oracle);
@@ -355,13 +415,17 @@ int main(int argc, char **argv)
 		err(3, "netlink");
 	for (size_t i = 0; i < policies; i++)
 		run_trial(&oracle, packets);
-	printf("# seed %s: %zu policies, %zu packets, %zu arrived, %zu to the gateway, %zu addresses bound\n", argv[6],
-	       policies, oracle.sent, oracle.allowed, oracle.at_gateway, oracle.bound);
+	printf("# seed %s: %zu policies, %zu packets, %zu arrived; %zu to the gateway, %zu in fragments, %zu addresses bound\n",
+	       argv[7], policies, oracle.sent, oracle.allowed, oracle.at_gateway, oracle.fragmented, oracle.bound);
 	if (oracle.mismatches)
 		printf("not ok kernel: agrees with the evaluator - %zu of %zu packets fared otherwise (seed %s)\n",
-		       oracle.mismatches, oracle.sent, argv[6]);
+		       oracle.mismatches, oracle.sent, argv[7]);
 	else
 		printf("ok kernel: %zu policies, %zu packets, 0 mismatches\n", policies, oracle.sent);
+	if (oracle.intruders)
+		printf("not ok kernel: nothing new comes in - %zu packets did\n", oracle.intruders);
+	else
+		printf("ok kernel: nothing new comes in, whatever the rules\n");
 	if (oracle.allowed * 10 < oracle.sent || oracle.allowed * 10 > oracle.sent * 9)
 		printf("not ok kernel: both verdicts were tried - %zu of %zu arrived\n", oracle.allowed, oracle.sent);
 	else
@@ -369,5 +433,5 @@ int main(int argc, char **argv)
 	nl_close(oracle.conntrack);
 	nft_close(oracle.nft);
 	free(oracle.arrived);
-	return oracle.mismatches ? 1 : 0;
+	return oracle.mismatches || oracle.intruders ? 1 : 0;
 }

@@ -21,7 +21,7 @@ static inline int packet_socket(const char *netns, const char *link)
 {
 	CLEANUP_FD int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	CLEANUP_FD int there = open(netns, O_RDONLY | O_CLOEXEC);
-	int size = 64 << 20;
+	int size = 64 << 20, on = 1;
 
 	if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
 		err(3, "%s", netns);
@@ -30,6 +30,7 @@ static inline int packet_socket(const char *netns, const char *link)
 				  .sll_ifindex = (int)if_nametoindex(link) };
 	if (fd < 0 || !at.sll_ifindex || bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
 		err(3, "%s", link);
+	setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size);
 	if (setns(home, CLONE_NEWNET) < 0)
 		err(3, "setns");

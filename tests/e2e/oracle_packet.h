@@ -25,11 +25,15 @@ struct packet_ends {
 	struct addr source;
 };
 
+/* How a packet is sent: whole, or as two fragments, of which the first holds little more than the ports */
+enum packet_form { PACKET_WHOLE, PACKET_FRAGMENTS, PACKET_FRAGMENTS_REVERSED, PACKET_LAST_FRAGMENT };
+
 struct packet_flow {
 	struct addr to;
 	uint8_t proto; /* IPPROTO_… */
 	uint16_t source_port, port;
 	bool options;  /* IPv6: a destination options header in front */
+	enum packet_form form;
 	uint32_t id;
 };
 
@@ -121,6 +125,56 @@ static inline size_t packet_build(uint8_t out[static PACKET_MAX], const struct p
 	memcpy(ether.ether_shost, ends->source_mac, 6);
 	memcpy(out, &ether, sizeof ether);
 	return sizeof ether + (v4 ? put_ipv4 : put_ipv6)(out + sizeof ether, ends, flow);
+}
+
+enum { FRAGMENT_CUT = 8 };
+
+static inline size_t fragment_ipv4(const uint8_t *ip, size_t len, bool last, uint16_t ident, uint8_t *out)
+{
+	struct iphdr head;
+	size_t from = last ? FRAGMENT_CUT : 0, size = last ? len - sizeof head - FRAGMENT_CUT : FRAGMENT_CUT;
+
+	memcpy(&head, ip, sizeof head);
+	head.id = htons(ident);
+	head.frag_off = htons(last ? FRAGMENT_CUT / 8 : IP_MF);
+	head.tot_len = htons((uint16_t)(sizeof head + size));
+	head.check = 0;
+	head.check = sum_finish(sum_words(0, &head, sizeof head));
+	memcpy(out, &head, sizeof head);
+	memcpy(out + sizeof head, ip + sizeof head + from, size);
+	return sizeof head + size;
+}
+
+static inline size_t fragment_ipv6(const uint8_t *ip, size_t len, bool last, uint32_t ident, uint8_t *out)
+{
+	struct ip6_hdr head;
+
+	memcpy(&head, ip, sizeof head);
+	/* All headers stand in the first fragment (RFC 7112), the kernel drops it otherwise */
+	bool options = head.ip6_nxt == IPPROTO_DSTOPTS;
+	uint8_t upper = options ? ip[sizeof head] : head.ip6_nxt;
+	size_t cut = (upper == IPPROTO_TCP ? 24 : 8) + (options ? 8 : 0);
+	size_t from = last ? cut : 0, size = last ? len - sizeof head - cut : cut;
+	struct ip6_frag fragment = { .ip6f_nxt = head.ip6_nxt, .ip6f_ident = htonl(ident),
+				     .ip6f_offlg = last ? htons((uint16_t)cut) : IP6F_MORE_FRAG };
+	head.ip6_nxt = IPPROTO_FRAGMENT;
+	head.ip6_plen = htons((uint16_t)(sizeof fragment + size));
+	memcpy(out, &head, sizeof head);
+	memcpy(out + sizeof head, &fragment, sizeof fragment);
+	memcpy(out + sizeof head + sizeof fragment, ip + sizeof head + from, size);
+	return sizeof head + sizeof fragment + size;
+}
+
+/* The first or the last of the two fragments of a frame made by packet_build() */
+static inline size_t packet_fragment(const uint8_t *frame, size_t len, bool last, uint32_t ident,
+				     uint8_t out[static PACKET_MAX])
+{
+	const size_t ether = sizeof(struct ether_header);
+	bool v4 = frame[12] == ETHERTYPE_IP >> 8;
+
+	memcpy(out, frame, ether);
+	return ether + (v4 ? fragment_ipv4(frame + ether, len - ether, last, (uint16_t)ident, out + ether) :
+			     fragment_ipv6(frame + ether, len - ether, last, ident, out + ether));
 }
 
 /* The id of a tagged packet, or 0 */
