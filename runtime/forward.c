@@ -15,7 +15,7 @@
 
 #define LINK_PREFIX "msb"
 #define NOTE_PREFIX "msb-run borrows forwarding:"
-#define LOCK_PATIENCE_MS 3000
+#define LOCK_PATIENCE_MS 10000
 
 struct family {
 	const char *forwarding;
@@ -82,27 +82,29 @@ static bool is_noted(const char *alias, const struct family *family, const char 
 
 struct search {
 	uint32_t own;
-	const struct family *family;
-	const char *link;
-	bool found;
+	struct forward_plan *plan;
 };
 
-static int search_note(const struct rtnl_link *link, void *context)
+static int search_notes(const struct rtnl_link *link, void *context)
 {
-	struct search *search = context;
+	const struct search *search = context;
 
-	if (link->index != search->own && !strncmp(link->name, LINK_PREFIX, strlen(LINK_PREFIX)) &&
-	    is_noted(link->alias, search->family, search->link))
-		search->found = true;
+	if (link->index == search->own || strncmp(link->name, LINK_PREFIX, strlen(LINK_PREFIX)))
+		return 0;
+	for (size_t i = 0; i < search->plan->count; i++) {
+		struct forward_link *planned = &search->plan->links[i];
+		planned->others4 |= is_noted(link->alias, &family4, planned->name);
+		planned->others6 |= is_noted(link->alias, &family6, planned->name);
+	}
 	return 0;
 }
 
-/* Whether another sandbox has borrowed it. Unknown counts as yes: what is on stays on. */
-static bool others_borrow(struct nl *host, uint32_t own, const struct family *family, const char *link)
+/* Which of the plan's switches other sandboxes have borrowed: one look at every link */
+static int read_notes(struct nl *host, uint32_t own, struct forward_plan *plan)
 {
-	struct search search = { own, family, link, false };
+	struct search search = { own, plan };
 
-	return rtnl_links(host, search_note, &search) || search.found;
+	return rtnl_links(host, search_notes, &search);
 }
 
 /* ---- the plan ---- */
@@ -139,59 +141,68 @@ static bool ipv6_forwards_everywhere(void)
 	return !sysctl_read("ipv6/conf/all/forwarding", all, sizeof all) && !strcmp(all, "1");
 }
 
-static int plan_family(struct nl *host, uint32_t own, struct forward_plan *plan, const struct family *family,
-		       const char *link, bool *borrowed)
+static int plan_link(struct nl *host, struct forward_plan *plan, uint32_t index)
+{
+	struct rtnl_link link = { 0 };
+	int err = rtnl_link_by_index(host, index, &link);
+
+	if (!err && is_outgoing(&link))
+		strcpy(plan->links[plan->count++].name, link.name);
+	return err == -ENODEV ? 0 : err; /* gone meanwhile */
+}
+
+static int plan_links(struct nl *host, uint32_t host_link, struct forward_plan *plan)
+{
+	struct links links = { .own = host_link };
+
+	int err = rtnl_routes(host, ADDR_V4, add_link, &links);
+	if (!err && plan->ipv6)
+		err = rtnl_routes(host, ADDR_V6, add_link, &links);
+	for (size_t i = 0; !err && i < links.count; i++)
+		err = plan_link(host, plan, links.items[i]);
+	return err;
+}
+
+/* Borrowed is what is off, and what is on because another sandbox borrowed it. */
+static int borrow(struct forward_plan *plan, const struct family *family, const char *link, bool others, bool *borrowed)
 {
 	bool on;
 	int err = read_switch(family, link, &on);
 
 	if (err)
-		return err;
-	*borrowed = !on || others_borrow(host, own, family, link);
+		return err == -ENOENT ? 0 : err; /* a link without that family */
+	*borrowed = !on || others;
 	if (*borrowed)
 		note(plan->alias, family, link);
 	return 0;
 }
 
-static int plan_link(struct nl *host, uint32_t own, struct forward_plan *plan, uint32_t index)
+static int borrow_all(struct nl *host, uint32_t host_link, struct forward_plan *plan)
 {
-	struct forward_link *planned = &plan->links[plan->count];
-	struct rtnl_link link = { 0 };
+	bool need6 = plan->ipv6 && !ipv6_forwards_everywhere();
+	int err = read_notes(host, host_link, plan);
 
-	if (rtnl_link_by_index(host, index, &link) || !is_outgoing(&link))
-		return 0; /* gone meanwhile, or none */
-	strcpy(planned->name, link.name);
-	int err = plan_family(host, own, plan, &family4, link.name, &planned->borrowed4);
-	if (!err && plan->ipv6 && !ipv6_forwards_everywhere())
-		err = plan_family(host, own, plan, &family6, link.name, &planned->borrowed6);
-	plan->count += !err;
-	return err == -ENOENT ? 0 : err; /* a link without that family */
-}
-
-static int plan_locked(struct nl *host, struct links *links, struct forward_plan *plan)
-{
-	int err = rtnl_routes(host, ADDR_V4, add_link, links);
-
-	if (!err && plan->ipv6)
-		err = rtnl_routes(host, ADDR_V6, add_link, links);
-	for (size_t i = 0; !err && i < links->count; i++)
-		err = plan_link(host, links->own, plan, links->items[i]);
-	if (!err && plan->alias[0])
-		err = rtnl_link_set_alias(host, links->own, plan->alias);
-	return err;
+	for (size_t i = 0; !err && i < plan->count; i++) {
+		struct forward_link *link = &plan->links[i];
+		err = borrow(plan, &family4, link->name, link->others4, &link->borrowed4);
+		if (!err && need6)
+			err = borrow(plan, &family6, link->name, link->others6, &link->borrowed6);
+	}
+	return err || !plan->alias[0] ? err : rtnl_link_set_alias(host, host_link, plan->alias);
 }
 
 int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *plan)
 {
-	struct links links = { .own = host_link };
-
 	*plan = (struct forward_plan){
 		.ipv6 = ipv6_forwards_everywhere() || sysctl_exists("ipv6/conf/default/force_forwarding")
 	};
 	if (!plan->ipv6)
 		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
-	CLEANUP_FD int lock = lock_namespace();
-	int err = lock < 0 ? -ETIMEDOUT : plan_locked(host, &links, plan);
+	int err = plan_links(host, host_link, plan);
+	if (!err) {
+		CLEANUP_FD int lock = lock_namespace();
+		err = lock < 0 ? -ETIMEDOUT : borrow_all(host, host_link, plan);
+	}
 	if (err)
 		log_error("cannot plan what the host forwards: %s", strerror(-err));
 	return err;
@@ -214,28 +225,47 @@ int forward_switch_on(const struct forward_plan *plan)
 	return 0;
 }
 
-static void put_back(struct nl *host, const char *alias, const struct family *family)
+/* A note as a plan again: the links it names */
+static void read_note(const char *alias, const struct family *family, struct forward_plan *plan)
 {
 	const char *at = alias;
 
-	while ((at = strstr(at, family->mark))) {
-		char link[IFNAMSIZ];
+	while ((at = strstr(at, family->mark)) && plan->count < FORWARD_MAX_LINKS) {
+		struct forward_link *link = &plan->links[plan->count];
 		size_t len = strcspn(at += strlen(family->mark), " ");
-		if (len >= sizeof link)
+		if (len >= sizeof link->name)
 			continue;
-		memcpy(link, at, len);
-		link[len] = '\0';
-		if (!others_borrow(host, 0, family, link))
-			write_switch(family, link, "0");
+		memcpy(link->name, at, len);
+		link->borrowed4 = family == &family4;
+		link->borrowed6 = family == &family6;
+		plan->count++;
 	}
 }
 
-void forward_end(struct nl *host, uint32_t host_link, const char *alias)
+/* Where the others' notes cannot be read, what is on stays on. */
+static void give_back(struct nl *host, uint32_t host_link, const char *alias)
 {
 	CLEANUP_FD int lock = lock_namespace();
+	struct forward_plan plan = { 0 };
 
-	if (host_link)
-		rtnl_link_delete(host, host_link);
-	put_back(host, alias, &family4);
-	put_back(host, alias, &family6);
+	rtnl_link_set_alias(host, host_link, "");
+	read_note(alias, &family4, &plan);
+	read_note(alias, &family6, &plan);
+	if (read_notes(host, host_link, &plan))
+		return;
+	for (size_t i = 0; i < plan.count; i++) {
+		const struct forward_link *link = &plan.links[i];
+		if (link->borrowed4 && !link->others4)
+			write_switch(&family4, link->name, "0");
+		if (link->borrowed6 && !link->others6)
+			write_switch(&family6, link->name, "0");
+	}
+}
+
+/* Deleting waits for the kernel's grace periods, hundreds of sandboxes at once if they may: it is not under the lock. */
+void forward_end(struct nl *host, uint32_t host_link, const char *alias)
+{
+	if (alias[0])
+		give_back(host, host_link, alias);
+	rtnl_link_delete(host, host_link);
 }

@@ -12,6 +12,7 @@
 struct forward_link {
 	char name[IFNAMSIZ];
 	bool borrowed4, borrowed6; /* off before the first sandbox came: to be put back after the last */
+	bool others4, others6;     /* another sandbox has borrowed it */
 };
 
 struct forward_plan {
@@ -26,5 +27,5 @@ struct forward_plan {
 int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *);
 /* Once the table stands that keeps strangers from being forwarded. */
 int forward_switch_on(const struct forward_plan *);
-/* At the end: deletes the host link (0: none), and puts back what its note says unless another sandbox's note does, too. */
+/* At the end: puts back what the host link's note says, unless another sandbox's note does, too, and deletes the link. */
 void forward_end(struct nl *host, uint32_t host_link, const char *alias);

@@ -1,10 +1,12 @@
 /* See latch.h. */
 #include "latch.h"
+#include "confine.h"
 #include "fd.h"
 #include "log.h"
 #include "process.h"
 #include "rtnl.h"
 
+#include <linux/capability.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -86,10 +88,10 @@ static _Noreturn void latch_main(const struct latch_start *start)
 	process_block_signals();
 	process_close_others(keep, 3);
 	setsid();
-	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_NAME, "msb-latch");
 	struct nl *nl = nl_open(NETLINK_ROUTE);
-	if (!nl || send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
+	/* Links and their sysctls in the host's namespace */
+	if (!nl || confine((const unsigned[]){ CAP_NET_ADMIN }, 1) || send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
 		log_error("the latch cannot start: %s", strerror(errno));
 		_exit(1);
 	}

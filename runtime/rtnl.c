@@ -167,6 +167,7 @@ int rtnl_links(struct nl *nl, int (*each)(const struct rtnl_link *, void *), voi
 	struct rtnl_message message;
 
 	rtnl_message(&message, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(message.header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	return nl_query(nl, message.header, list_link, &listing);
 }
 

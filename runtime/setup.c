@@ -259,6 +259,15 @@ static uid_t role_uid(const struct sandbox *sandbox, enum role role)
 	return UID_BASE + ((uint32_t)sandbox->gateway.v4.value & UID_MASK) + role;
 }
 
+static int limit_bandwidth(struct sandbox *sandbox)
+{
+	const struct policy *policy = sandbox->start->config->policy;
+
+	int err = shape_start(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
+	return err ? err :
+		     shape_start(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth, &sandbox->ingress);
+}
+
 static int start_dns(struct sandbox *sandbox)
 {
 	struct dns_start start = {
@@ -315,6 +324,7 @@ static const struct step {
 	{ "host table", install_host_table },
 	{ "forwarding", switch_forwarding_on },
 	{ "addresses", open_links },
+	{ "bandwidth", limit_bandwidth },
 	{ "denials", open_log },
 	{ "dns", start_dns },
 	{ "guest", start_guest },

@@ -4,6 +4,7 @@
 #include "dns.h"
 #include "forward.h"
 #include "rtnl.h"
+#include "shape.h"
 #include "supervisor.h"
 #include "vmm.h"
 
@@ -16,6 +17,7 @@ struct sandbox {
 	struct forward_plan forward;
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
+	struct shape egress, ingress;  /* bandwidth */
 	struct dns *dns;
 	struct denials *denials;
 	struct vmm vmm;                /* pid 0: not started */

@@ -2,12 +2,14 @@
  * ends when the guest does (its status is ours), or when any of those the sandbox rests on is gone: the front, the latch,
  * the DNS worker. Either way the sandbox is closed before pid 1 exits, and the kernel kills what is left. */
 #include "supervisor.h"
+#include "confine.h"
 #include "front.h"
 #include "log.h"
 #include "process.h"
 #include "setup.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -112,13 +114,22 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	return RUNNING;
 }
 
+/* The timeout of the loop: short while a one-time burst of bandwidth lasts, else none */
+static int settle_bandwidth(struct sandbox *sandbox)
+{
+	bool egress = shape_settle(sandbox->vm, &sandbox->egress);
+	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
+
+	return egress || ingress ? SHAPE_INTERVAL_MS : -1;
+}
+
 static int serve(struct sandbox *sandbox)
 {
 	int epoll = open_loop(sandbox), status = epoll < 0 ? FRONT_FAILED : RUNNING;
 
 	while (status == RUNNING) {
 		struct epoll_event events[8];
-		int count = epoll_wait(epoll, events, 8, -1);
+		int count = epoll_wait(epoll, events, 8, settle_bandwidth(sandbox));
 		for (int i = 0; i < count && status == RUNNING; i++)
 			status = dispatch(sandbox, events[i].data.u32);
 	}
@@ -126,6 +137,17 @@ static int serve(struct sandbox *sandbox)
 	denials_read(sandbox->denials, dns_bindings(sandbox->dns), now_ms());
 	denials_finish(sandbox->denials);
 	return status;
+}
+
+/* What serving takes: the sandbox's sets and links; entering the host's namespace at the end; killing other uids' workers */
+static int keep_little(void)
+{
+	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL };
+	int err = confine(kept, sizeof kept / sizeof *kept);
+
+	if (err)
+		log_error("the supervisor cannot drop its capabilities: %s", strerror(-err));
+	return err;
 }
 
 _Noreturn void supervisor_main(struct supervisor_start *start)
@@ -137,7 +159,7 @@ _Noreturn void supervisor_main(struct supervisor_start *start)
 	prctl(PR_SET_NAME, "msb-supervisor");
 	if (!tie_to_front(start->front) || !wait_for_latch(start->latch))
 		_exit(FRONT_FAILED);
-	int status = sandbox_set_up(&sandbox, start) ? FRONT_FAILED : serve(&sandbox);
+	int status = sandbox_set_up(&sandbox, start) || keep_little() ? FRONT_FAILED : serve(&sandbox);
 	sandbox_close(&sandbox);
 	_exit(status);
 }

@@ -1,0 +1,8 @@
+/* What the processes that stay root give up once they have what they need: the front, the latch, the supervisor. The workers,
+ * which read what strangers send, go into jail.h. */
+#pragma once
+#include <stddef.h>
+
+/* Keeps these capabilities (CAP_…) and no others, now and for good; no gain by exec, no core dump, not traceable by its uid.
+ * 0 or -errno. */
+int confine(const unsigned *capabilities, size_t count);

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Each process holds what it needs and no more: capabilities, uid, seccomp, no_new_privs, no core dump, nothing to trace it by;
+# and the uids of two sandboxes differ.
+. "$(dirname "$0")/lib.sh"
+world_up
+
+for name in one two; do
+	start_sandbox $name --quiet -- sleep 60
+	wait_for 5 test -s /proc/self/stat
+done
+wait_for 10 sh -c 'test "$(pgrep -cx sleep)" -ge 2'
+field() { awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; }
+
+# holds NAME PID CAPABILITIES: exactly these, for good
+holds() {
+	local name=$1 pid=$2
+	same "$name: capabilities" "$3" "$(field "$pid" CapEff | sed 's/^0*//')"
+	same "$name: it can get no others" "$3" "$(field "$pid" CapPrm | sed 's/^0*//')"
+	same "$name: not by exec either" "" "$(field "$pid" CapBnd | sed "s/^0*//; s/^$3\$//")"
+	same "$name: no new privileges" 1 "$(field "$pid" NoNewPrivs)"
+}
+# NET_ADMIN is bit 12, SYS_ADMIN 21, KILL 5
+holds "the front" "$(pgrep -ox msb-run)" ""
+holds "the latch" "$(pgrep -ox msb-latch)" 1000
+holds "the supervisor" "$(pgrep -ox msb-supervisor)" 201020
+
+dns=$(pgrep -ox msb-dns)
+same "the DNS worker: no capability" "" "$(field "$dns" CapPrm | sed 's/^0*//')"
+same "the DNS worker: none by exec" "" "$(field "$dns" CapBnd | sed 's/^0*//')"
+same "the DNS worker: seccomp with a filter" 2 "$(field "$dns" Seccomp)"
+same "the DNS worker: no new privileges" 1 "$(field "$dns" NoNewPrivs)"
+same "the DNS worker: sees no files" "" "$(ls -A "/proc/$dns/root/" 2>&1)"
+same "the DNS worker: no environment" "" "$(tr -d '\0' <"/proc/$dns/environ" 2>&1)"
+if [ "$(field "$dns" Uid)" -gt 65535 ]; then ok "the DNS worker: a uid of its own"; else not_ok "the DNS worker: a uid of its own" "$(field "$dns" Uid)"; fi
+same "the DNS workers of two sandboxes: two uids" 2 "$(for pid in $(pgrep -x msb-dns); do field "$pid" Uid; done | sort -u | wc -l)"
+
+run_sandbox --quiet -- sh -c 'grep -E "CapEff|CapBnd" /proc/self/status'
+for bit in 12 16 19 21; do # NET_ADMIN, SYS_MODULE, SYS_PTRACE, SYS_ADMIN
+	same "the command: capability $bit is gone" "0 0" \
+		"$(awk '{ print $2 }' <<<"$out" | while read -r set; do echo $((16#$set >> bit & 1)); done | tr '\n' ' ' | sed 's/ $//')"
+done
+run_sandbox --quiet --cap-net-admin -- sh -c 'grep CapEff /proc/self/status'
+same "--cap-net-admin keeps NET_ADMIN" 1 "$((16#$(awk '{ print $2 }' <<<"$out") >> 12 & 1))"
+run_sandbox --quiet --cap-net-admin -- ip link set eth0 mtu 1400
+same "and it is of use inside" 0 "$status"
+run_sandbox --quiet -- sh -c 'ls /proc | grep -c "^[0-9]*$"; cat /etc/resolv.conf; echo 1 >/proc/sys/kernel/core_uses_pid && echo tuned; ls /proc/1/fd'
+contains "the command sees its own processes only" "$(head -n 1 <<<"$out")" '^[1-6]$'
+contains "its resolver is the gateway" "$out" 'nameserver 172\.16\.0\.[0-9]+'
+lacks "it cannot tune the host's kernel" "$out" tuned
+finish
