@@ -1,5 +1,6 @@
 /* See confine.h. */
 #include "confine.h"
+#include "process.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -7,6 +8,7 @@
 
 int confine(const unsigned *capabilities, size_t count)
 {
+	process_forget_environment();
 	capng_clear(CAPNG_SELECT_ALL);
 	for (size_t i = 0; i < count; i++)
 		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, capabilities[i]);

@@ -3,6 +3,7 @@
 #pragma once
 #include <stddef.h>
 
-/* Keeps these capabilities (CAP_…) and no others, now and for good; no gain by exec, no core dump, not traceable by its uid.
+/* Keeps these capabilities (CAP_…) and no others, now and for good; no gain by exec, no core dump, not traceable by its uid,
+ * no environment.
  * 0 or -errno. */
 int confine(const unsigned *capabilities, size_t count);

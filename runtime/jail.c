@@ -1,5 +1,6 @@
 /* Privileges dropped in named stages; each stage needs what the next one takes away. */
 #include "jail.h"
+#include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,6 +89,7 @@ static int stage_calls(const struct jail_call *calls, size_t count)
 
 int jail_enter(uid_t uid, const struct jail_call *calls, size_t count)
 {
+	process_forget_environment();
 	int error = stage_root();
 	if (error == 0)
 		error = stage_uid(uid);

@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,6 +46,13 @@ void process_close_others(const int *keep, size_t count)
 		from = (unsigned)sorted[i] + 1;
 	}
 	close_range(from, ~0u, 0);
+}
+
+void process_forget_environment(void)
+{
+	for (char **variable = environ; variable && *variable; variable++)
+		explicit_bzero(*variable, strlen(*variable));
+	clearenv();
 }
 
 void process_block_signals(void)

@@ -8,6 +8,8 @@
 pid_t process_fork(uint64_t flags, int *pidfd);
 /* Closes every descriptor above standard error but those in `keep` (ascending not needed; negative ones are none). */
 void process_close_others(const int *keep, size_t count);
+/* Forgets the environment, overwriting it: what reads strangers' bytes has none of the user's secrets in its memory. */
+void process_forget_environment(void);
 /* All signals blocked, as the loops here read them from signalfd or wait for them; and undone before exec. */
 void process_block_signals(void);
 void process_reset_signals(void);
