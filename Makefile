@@ -27,7 +27,7 @@ RUNTIME_SRC  := $(filter-out runtime/main.c,$(wildcard runtime/*.c))
 UNIT_SRC     := $(wildcard tests/unit/*.c)
 E2E_TOOLS    := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))
 # these use the standard library alone and are static, so that they run in the guest too
-STATIC_TOOLS := $(BUILD)/e2e/echo $(BUILD)/e2e/probe
+STATIC_TOOLS := $(addprefix $(BUILD)/e2e/,echo probe vnet_header)
 FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/%,%,$(1)))

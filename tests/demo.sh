@@ -46,7 +46,7 @@ start_vm() {
 	local word start=${EPOCHREALTIME/./} size
 	size=$(stat -c %s "$PROBE")
 	mkfifo "$WORK/to" "$WORK/from"
-	flock /tmp/qemu.lock "$BUILD/msb-run" --quiet --policy "$ENFORCED" --name demo -- sh -c "$(guest_script)" demo "$size" \
+	"$BUILD/msb-run" --quiet --policy "$ENFORCED" --name demo -- sh -c "$(guest_script)" demo "$size" \
 		<"$WORK/to" >"$WORK/from" 2>"$WORK/err" &
 	VM_PID=$!
 	exec {to_vm}>"$WORK/to" {from_vm}<"$WORK/from"
