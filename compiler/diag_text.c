@@ -8,6 +8,8 @@
 
 #define LINE_CELLS 240 /* of a longer line a part around the span is shown */
 #define LEAD_CELLS 80
+#define SHOWN_MAX 20 /* bytes of one character as it is shown, with its NUL */
+#define LINE_BYTES (LINE_CELLS * SHOWN_MAX)
 
 static const char RED[] = "\033[1;31m", YELLOW[] = "\033[1;33m", CYAN[] = "\033[1;36m", BOLD[] = "\033[1m",
 		  PLAIN[] = "\033[0m";
@@ -34,7 +36,7 @@ static const char *level_color(enum diag_level level)
 
 /* One character of a source line as it is shown, and its width in cells. A tab is one blank, so that
  * columns and cells agree. Returns the bytes it took. */
-static size_t show_character(const char *bytes, size_t len, char shown[static 20], unsigned *cells)
+static size_t show_character(const char *bytes, size_t len, char shown[static SHOWN_MAX], unsigned *cells)
 {
 	uint32_t character = 0;
 	size_t size = utf8_decode(bytes, len, &character), used = 0;
@@ -77,7 +79,7 @@ static struct quote quote_line(const struct printer *printer, const struct sourc
 			       struct span span)
 {
 	uint32_t at = window_start(source, line, span.start);
-	char *text = arena_alloc(printer->arena, (LINE_CELLS + 2) * 20);
+	char *text = arena_alloc(printer->arena, LINE_BYTES), *full = text + LINE_BYTES - 2 * SHOWN_MAX;
 	struct quote quote = { .text = text };
 	unsigned cells = 0;
 	if (at > line.start) {
@@ -85,7 +87,7 @@ static struct quote quote_line(const struct printer *printer, const struct sourc
 		cells++;
 	}
 	quote.caret_from = cells;
-	while (at < line.end && cells < LINE_CELLS) {
+	while (at < line.end && cells < LINE_CELLS && text < full) { /* combining characters take no cell */
 		unsigned width;
 		if (at == span.start)
 			quote.caret_from = quote.caret_to = cells;

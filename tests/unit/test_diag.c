@@ -130,6 +130,16 @@ Test(diag, long_lines_are_shown_around_the_span)
 	cr_assert_not(strstr(shown, "^^^^"));
 }
 
+Test(diag, characters_without_width_do_not_fill_a_line)
+{
+	char *text = arena_alloc(arena, 100001);
+	for (size_t i = 0; i < 100000; i += 2)
+		memcpy(text + i, "\xcc\x81", 2); /* combining acute accents */
+	uint32_t index = sources_add(diags->sources, SOURCE_FILE, "l.msb", text, 100000);
+	diag_error(diags, "e", (struct span){ index, 50000, 50002 }, "m");
+	cr_assert_lt(strlen(printed(print_plain)), 10000);
+}
+
 Test(diag, an_unquotable_source_is_not_shown)
 {
 	diags->sources->items[source]->quotable = false;

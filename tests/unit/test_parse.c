@@ -301,3 +301,90 @@ Test(parse, statements_and_words_are_counted)
 	parse_policy(diags, sources_add(diags->sources, SOURCE_FILE, "t", list, len));
 	cr_assert_eq(diags->errors, 2, "the list is never closed");
 }
+
+/* A token's text again, from its words */
+static void append_word(struct text *text, const struct ast_word *word)
+{
+	text_addf(text, "%s%s%s", word->bracketed ? "[" : "", word->text, word->bracketed && !word->unclosed ? "]" : "");
+	text_add(text, span_text(arena, diags->sources, word->after));
+}
+
+static const char *rebuild(const struct ast_rule *rule)
+{
+	const struct ast_words *const fields[] = { &rule->target, &rule->proto, &rule->ports };
+	struct text text = { .arena = arena };
+	append_word(&text, &rule->action);
+	if (rule->direction.text) {
+		text_add(&text, ":");
+		append_word(&text, &rule->direction);
+	}
+	text_add(&text, rule->has_at ? "@" : "");
+	for (size_t i = 0; i < 3 && fields[i]->present; i++) {
+		text_add(&text, i ? ":" : "");
+		append_word(&text, &fields[i]->items[0]);
+	}
+	text_add(&text, span_text(arena, diags->sources, rule->trailing));
+	return text_get(&text);
+}
+
+static uint32_t random_state = 20261124;
+
+static uint32_t random_below(uint32_t bound)
+{
+	random_state = random_state * 1664525u + 1013904223u;
+	return (uint32_t)((uint64_t)random_state * bound >> 32);
+}
+
+static void random_token(char *out, size_t most, const char *alphabet)
+{
+	size_t len = random_below((uint32_t)most);
+	for (size_t i = 0; i < len; i++)
+		out[i] = alphabet[random_below((uint32_t)strlen(alphabet))];
+	out[len] = '\0';
+}
+
+/* Without braces nothing in a token is special enough to be lost or refused. */
+Test(parse, property_a_token_without_braces_is_its_words)
+{
+	char text[24];
+	for (int i = 0; i < 20000; i++) {
+		random_token(text, sizeof text, "allow::@@[]./ ,-1*=#\"");
+		struct ast_rule *rule = token(text);
+		cr_assert(rule, "`%s`", text);
+		cr_assert_str_eq(rebuild(rule), text);
+	}
+	expect_clean();
+}
+
+static const char *trimmed(const char *text, size_t len)
+{
+	while (len && strchr(" \t", text[len - 1]))
+		len--;
+	while (len && strchr(" \t", *text))
+		text++, len--;
+	return arena_strndup(arena, text, len);
+}
+
+/* A list without braces and brackets is its pieces, blanks around them aside, each as a token of its own. */
+Test(parse, property_a_list_is_its_trimmed_tokens)
+{
+	char text[40];
+	for (int i = 0; i < 10000; i++) {
+		random_token(text, sizeof text, "allow::@@./  ,,-1*");
+		struct ast_file *file = parse_rule_list(diags, source_of(SOURCE_ARG, text));
+		size_t next = 0;
+		for (const char *at = text;; at++) {
+			size_t len = strcspn(at, ",");
+			const char *piece = trimmed(at, len);
+			if (*piece) {
+				cr_assert_lt(next, file->statements.count, "`%s`", text);
+				cr_assert_str_eq(rebuild(&file->statements.items[next++].rule), piece);
+			}
+			at += len;
+			if (!*at)
+				break;
+		}
+		cr_assert_eq(next, file->statements.count, "`%s`", text);
+	}
+	expect_clean();
+}
