@@ -8,6 +8,7 @@ static const struct cmd cmds[] = {
 	{ CMD_CHECK, "check", cmd_check, FORMAT_TEXT | FORMAT_JSON | FORMAT_SARIF | FORMAT_GITHUB, false, 0 },
 	{ CMD_EXPLAIN, "explain", cmd_explain, FORMAT_TEXT | FORMAT_JSON, true, 1 },
 	{ CMD_TEST, "test", cmd_test, FORMAT_TEXT | FORMAT_JSON | FORMAT_TAP | FORMAT_JUNIT, false, 0 },
+	{ CMD_DIFF, "diff", cmd_diff, FORMAT_TEXT | FORMAT_JSON | FORMAT_MARKDOWN, false, 2 },
 	{ CMD_FMT, "fmt", cmd_fmt, FORMAT_TEXT, false, 0 },
 	{ CMD_COMPILE, "compile", cmd_compile, FORMAT_TEXT, false, 1 },
 	{ CMD_EVAL, "eval", cmd_eval, FORMAT_TEXT | FORMAT_JSON, true, 1 },

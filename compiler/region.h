@@ -50,7 +50,7 @@ struct region_flow {
 	const char *name;      /* queries */
 	enum flow_transport transport;
 };
-/* As eval, explain and expect read it; to a name where that says the same */
+/* As eval, explain and expect read it; to a name where that says the same. policy NULL: by address always */
 const char *region_flow_format(struct arena *, const struct policy *, const struct region_flow *);
 struct eval_verdict region_flow_eval(const struct eval_context *, const struct region_flow *);
 

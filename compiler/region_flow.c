@@ -44,7 +44,7 @@ struct eval_verdict region_flow_eval(const struct eval_context *context, const s
 /* A name's own address, where a flow to the name says the same as one to an address bound to it */
 static bool is_usual_address(const struct policy *policy, const struct region_flow *member)
 {
-	if (member->direction != POLICY_EGRESS || !member->bound[0] || member->bound[1] || member->sni)
+	if (!policy || member->direction != POLICY_EGRESS || !member->bound[0] || member->bound[1] || member->sni)
 		return false;
 	if (name_equal(member->bound[0], NAME_HOST_ALIAS))
 		return true;

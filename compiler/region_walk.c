@@ -246,6 +246,8 @@ static void descend(struct walk *walk, uint32_t lo, uint32_t hi, size_t from, si
 			*arena_push(walk->arena, &state->todo) = index;
 		}
 	}
+	if (root && walk->root)
+		walk->root(walk);
 	if (hi - lo == 1) {
 		visit_column(walk, lo);
 	} else {

@@ -58,6 +58,7 @@ struct walk {
 	bool has_ports;
 	const uint16_t *refused; /* ports not to visit, up to a 0; NULL: none */
 	uint16_t apart;          /* a port to visit by itself, and whole; 0: none */
+	void (*root)(struct walk *); /* called once what lies in all columns is laid down; may be NULL */
 	void (*visit)(struct walk *, const struct walk_column *);
 	void *self;
 	struct walk_state *state; /* its own */
