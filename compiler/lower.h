@@ -30,6 +30,10 @@ const char *lower_origin(struct arena *, const struct policy *, struct span);
 #define LOWER_UPLINK "uplink"
 #define LOWER_GUEST_LINK "eth0"
 #define LOWER_DNS_PORT 53
+/* TCP and UDP to the gateway, where the policy allows it, reach transparent listeners (IP_TRANSPARENT, one a family and
+ * protocol) on this port of the namespace; the port that was asked for is the accepted socket's own (getsockname), or in
+ * UDP's ORIGDSTADDR. Without a listener the kernel answers for itself: reset, port unreachable. */
+#define LOWER_HOST_PORT 1
 #define LOWER_DNS_MARK 0x6d736201u      /* set by the TPROXY rules; routed to lo by table LOWER_DNS_ROUTE_TABLE */
 #define LOWER_UPSTREAM_MARK 0x6d736202u /* on the DNS worker's upstream sockets */
 #define LOWER_DNS_ROUTE_TABLE 100

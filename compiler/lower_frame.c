@@ -2,7 +2,7 @@
  * proxy, what the namespace itself may send and receive, and how a refusal looks.
  *
  *   prerouting  source and destination checks, before conntrack sees a packet
- *   dns         port 53 to the proxy's socket, whatever its address
+ *   proxies     port 53 to the DNS proxy's socket, whatever its address; the gateway's ports to the relay of the host's
  *   input       to the gateway: DNS, replies, neighbour discovery; the rest goes to outbound
  *   forward     replies and their errors; new flows from the guest go to outbound
  *   outbound    refusals no rule can lift, then chains floor and egress
@@ -189,10 +189,22 @@ static void dns_family(struct lowering *lowering, struct rs_chain *chain, enum a
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
 }
 
-static void dns_chain(struct lowering *lowering)
+/* To the relay of the host's own services; the input chain judges the flow all the same. */
+static void host_family(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
 {
-	struct rs_chain *chain = hook_chain(lowering, "dns", RS_PREROUTING, MANGLE_PRIORITY, RS_ACCEPT,
-					    "all of port 53 reaches the proxy; without its socket nothing matches here");
+	bool v4 = family == ADDR_V4;
+	struct rs_rule *rule = rule_from(lowering, chain, LOWER_BRIDGE, "to the relay of the host's services");
+
+	match_number(lowering, rule, v4 ? RS_IP_DADDR : RS_IP6_DADDR,
+		     v4 ? lowering->gateway.v4.value : lowering->gateway.v6.value);
+	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
+	rs_tproxy(lowering->ruleset, rule, family, LOWER_HOST_PORT);
+}
+
+static void proxies_chain(struct lowering *lowering)
+{
+	struct rs_chain *chain = hook_chain(lowering, "proxies", RS_PREROUTING, MANGLE_PRIORITY, RS_ACCEPT,
+					    "all of port 53 reaches the DNS proxy; without a socket nothing matches here");
 	struct rs_rule *rule = rule_from(lowering, chain, LOWER_BRIDGE, "a network's broadcast is nobody's resolver");
 
 	match_dns_ports(lowering, rule);
@@ -202,6 +214,10 @@ static void dns_chain(struct lowering *lowering)
 		dns_family(lowering, chain, ADDR_V4);
 	if (lowering->gateway.has6)
 		dns_family(lowering, chain, ADDR_V6);
+	if (lowering->gateway.has4)
+		host_family(lowering, chain, ADDR_V4);
+	if (lowering->gateway.has6)
+		host_family(lowering, chain, ADDR_V6);
 }
 
 /* ---- refusals ---- */
@@ -500,7 +516,7 @@ void lower_inet_frame(struct lowering *lowering)
 		guest4_chains(lowering);
 	if (lowering->gateway.has6)
 		guest6_chains(lowering);
-	dns_chain(lowering);
+	proxies_chain(lowering);
 	forward_chain(lowering);
 	related_chain(lowering);
 	input_chain(lowering);
