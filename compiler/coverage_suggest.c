@@ -42,6 +42,7 @@ static bool try_connection(struct attempt *attempt, struct flow *flow, enum poli
 	struct arena *arena = attempt->coverage->arena;
 	char text[ADDR_TEXT_MAX];
 	const char *target = flow->to_name ? flow->name : addr_format_bracketed(flow->addr, text);
+	const char *more = flow->sni ? arena_printf(arena, " sni=%s", flow->sni) : "";
 
 	flow->proto = proto;
 	flow->has_port = proto == PROTO_TCP || proto == PROTO_UDP;
@@ -50,7 +51,24 @@ static bool try_connection(struct attempt *attempt, struct flow *flow, enum poli
 				  policy_proto_name(proto));
 	if (flow->has_port)
 		flow->text = arena_printf(arena, "%s:%u", flow->text, port);
+	for (size_t i = 0; i < flow->resolve.count; i++) {
+		addr_format(flow->resolve.items[i].addrs.items[0], text);
+		flow->text = arena_printf(arena, "%s resolve=%s=%s", flow->text, flow->resolve.items[i].name, text);
+	}
+	flow->text = arena_printf(arena, "%s%s", flow->text, more);
 	return try_flow(attempt, flow);
+}
+
+static bool try_range(struct attempt *attempt, struct flow *flow, enum policy_proto proto,
+		      const struct policy_ports *ports)
+{
+	if (try_connection(attempt, flow, proto, ports->lo) || try_connection(attempt, flow, proto, ports->hi))
+		return true;
+	for (size_t i = 0; i < sizeof usual_ports / sizeof *usual_ports; i++)
+		if (ports->lo < usual_ports[i] && usual_ports[i] < ports->hi &&
+		    try_connection(attempt, flow, proto, usual_ports[i]))
+			return true;
+	return false;
 }
 
 static bool try_ports(struct attempt *attempt, struct flow *flow, const struct policy_rule *rule,
@@ -66,12 +84,11 @@ static bool try_ports(struct attempt *attempt, struct flow *flow, const struct p
 				return true;
 		return false;
 	}
-	for (size_t i = 0; i < rule->ports.count && i < 16; i++) {
-		const struct policy_ports *ports = &rule->ports.items[item->kind == COVER_PORT ? item->index : i];
-
-		if (try_connection(attempt, flow, proto, ports->lo) || try_connection(attempt, flow, proto, ports->hi))
+	if (item->kind == COVER_PORT)
+		return try_range(attempt, flow, proto, &rule->ports.items[item->index]);
+	for (size_t i = 0; i < rule->ports.count && i < 16; i++)
+		if (try_range(attempt, flow, proto, &rule->ports.items[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -158,7 +175,28 @@ static bool try_prefix(struct attempt *attempt, struct addr_prefix prefix, const
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++)
 		if (try_addr(attempt, (struct addr){ prefix.addr.family, values[i] }, rule, rule->directions))
 			return true;
-	return false;
+	/* A deny takes in the IPv6 addresses that carry its own: 64:ff9b::/96 */
+	return rule->action == POLICY_DENY && prefix.addr.family == ADDR_V4 &&
+	       try_addr(attempt, (struct addr){ ADDR_V6, ((u128)0x64ff9b << 96) + range.lo }, rule, rule->directions);
+}
+
+/* The name with an address of IPv6 */
+static bool try_name_v6(struct attempt *attempt, const struct policy_rule *rule, struct flow flow)
+{
+	struct arena *arena = attempt->coverage->arena;
+	struct flow_binding *binding = arena_push(arena, &flow.resolve);
+
+	binding->name = flow.name;
+	*arena_push(arena, &binding->addrs) = eval_unnamed_public(attempt->coverage->context->policy, ADDR_V6);
+	return try_directions(attempt, &flow, rule, rule->directions);
+}
+
+/* A deny on a name sees it in a server name, whatever the address is bound to. */
+static bool try_server_name(struct attempt *attempt, const struct policy_rule *rule, const char *name)
+{
+	struct flow flow = { .addr = eval_unnamed_public(attempt->coverage->context->policy, ADDR_V4), .sni = name };
+
+	return rule->action == POLICY_DENY && try_directions(attempt, &flow, rule, rule->directions & POLICY_EGRESS);
 }
 
 static bool try_name(struct attempt *attempt, const struct policy_target *target, const struct policy_rule *rule)
@@ -172,7 +210,8 @@ static bool try_name(struct attempt *attempt, const struct policy_target *target
 	    try_query(attempt, flow.name, FLOW_DNS_UDP))
 		return true;
 	return try_directions(attempt, &flow, rule, rule->directions) ||
-	       ((rule->directions & POLICY_EGRESS) && try_query(attempt, flow.name, FLOW_DNS_UDP));
+	       ((rule->directions & POLICY_EGRESS) && try_query(attempt, flow.name, FLOW_DNS_UDP)) ||
+	       try_server_name(attempt, rule, flow.name) || try_name_v6(attempt, rule, flow);
 }
 
 static bool try_target(struct attempt *attempt, const struct policy_rule *rule, const struct policy_target *target)
