@@ -105,5 +105,6 @@ int cmd_compile(struct cmd_line *);
 int cmd_eval(struct cmd_line *);
 int cmd_test(struct cmd_line *);
 int cmd_explain(struct cmd_line *);
+int cmd_explain_rule(struct cmd_line *, struct cmd_policy *); /* explain --rule N */
 int cmd_diff(struct cmd_line *);
 int cmd_fmt(struct cmd_line *);

@@ -209,6 +209,8 @@ static int explain_policy(struct cmd_line *line, struct cmd_policy *loaded, cons
 	(void)unused;
 	if (status != CMD_FINE)
 		return status;
+	if (line->rule)
+		return cmd_explain_rule(line, loaded);
 	flows = parse_flows(line, loaded);
 	if (!flows)
 		return CMD_USAGE;
@@ -232,7 +234,9 @@ static int explain_policy(struct cmd_line *line, struct cmd_policy *loaded, cons
 
 int cmd_explain(struct cmd_line *line)
 {
-	if (!line->flows.count)
+	if (line->rule && line->flows.count)
+		return cmd_usage_error(line, "--rule explains a rule, `%s` is a flow: one at a time", line->flows.items[0]);
+	if (!line->rule && !line->flows.count)
 		return cmd_usage_error(line, "no flow to explain: egress@github.com:tcp:443");
 	return cmd_each_file(line, explain_policy, NULL);
 }
