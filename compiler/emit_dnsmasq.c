@@ -23,7 +23,7 @@ struct emitter {
 	struct text text;
 	struct name_rules *inherited; /* of each node: rules whose sets take in what is below it */
 	const char **below_sets;      /* of each node: what nftset says for what is below it; NULL nothing */
-	size_t spent;                 /* rules in all those lists */
+	size_t spent;		      /* rules in all those lists */
 };
 
 static bool refuse(struct emitter *e, size_t rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -40,7 +40,9 @@ static bool refuse(struct emitter *e, size_t rule, const char *fmt, ...)
 
 static size_t a_rule_of(const struct name_node *node)
 {
-	return node->exact.count ? node->exact.items[0] : node->suffix.count ? node->suffix.items[0] : NAME_TREE_NONE;
+	return node->exact.count    ? node->exact.items[0]
+	       : node->suffix.count ? node->suffix.items[0]
+				    : NAME_TREE_NONE;
 }
 
 /* ---- server= and local= ---- */
@@ -59,7 +61,8 @@ static void add_names(struct emitter *e, const char *pattern, size_t rule)
 	} else {
 		for (size_t i = 0; i < e->policy->nameservers.count; i++)
 			text_addf(&e->text, "server=/%s/%s#%u\n", pattern,
-				  addr_format(e->policy->nameservers.items[i].addr, buf), e->policy->nameservers.items[i].port);
+				  addr_format(e->policy->nameservers.items[i].addr, buf),
+				  e->policy->nameservers.items[i].port);
 	}
 }
 
@@ -83,7 +86,8 @@ static void add_other_names(struct emitter *e)
 static void add_node(struct emitter *e, const struct name_node *node)
 {
 	size_t above = node->parent == NAME_TREE_NONE ? e->tree->other : e->tree->items[node->parent].below;
-	enum policy_action outside = name_tree_action(e->tree, above), self = name_tree_action(e->tree, node->self),
+	enum policy_action outside = name_tree_action(e->tree, above),
+			   self = name_tree_action(e->tree, node->self),
 			   below = name_tree_action(e->tree, node->below);
 
 	if (self == outside && below == outside)
@@ -98,14 +102,15 @@ static void add_node(struct emitter *e, const struct name_node *node)
 
 static void join_rules(struct emitter *e, struct name_rules *out, const struct name_rules *more)
 {
-	struct name_rules merged = { 0 };
+	struct name_rules merged = {0};
 	size_t i = 0, k = 0;
 
 	if (!more->count)
 		return;
 	while (i < out->count || k < more->count) {
-		size_t next = k == more->count || (i < out->count && out->items[i] <= more->items[k]) ? out->items[i] :
-													  more->items[k];
+		size_t next = k == more->count || (i < out->count && out->items[i] <= more->items[k])
+				      ? out->items[i]
+				      : more->items[k];
 		i += i < out->count && out->items[i] == next;
 		k += k < more->count && more->items[k] == next;
 		*arena_push(e->arena, &merged) = next;
@@ -117,14 +122,15 @@ static void join_rules(struct emitter *e, struct name_rules *out, const struct n
 /* "4#inet#msb#rule2_v4,6#inet#msb#rule2_v6", or NULL where no rule has a set */
 static const char *set_list(struct emitter *e, const struct name_rules *rules)
 {
-	static const enum addr_family families[] = { ADDR_V4, ADDR_V6 };
-	struct text text = { .arena = e->arena };
+	static const enum addr_family families[] = {ADDR_V4, ADDR_V6};
+	struct text text = {.arena = e->arena};
 
 	for (size_t i = 0; i < rules->count; i++)
 		for (size_t f = 0; f < 2; f++) {
 			const char *set = lower_binding_set(e->arena, e->policy, rules->items[i], families[f]);
 			if (set)
-				text_addf(&text, "%s%d#inet#%s#%s", text.count ? "," : "", (int)families[f], LOWER_TABLE, set);
+				text_addf(&text, "%s%d#inet#%s#%s", text.count ? "," : "", (int)families[f],
+					  LOWER_TABLE, set);
 		}
 	return text.count ? text_get(&text) : NULL;
 }
@@ -157,15 +163,18 @@ static bool add_sets(struct emitter *e, size_t index)
 	e->below_sets[index] = below_sets;
 	if (self_resolves && below_resolves && !same_text(self_sets, below_sets))
 		return refuse(e, a_rule_of(node),
-			      "rules on `%s` alone: dnsmasq would fill their sets with the addresses of what is below it too",
+			      "rules on `%s` alone: dnsmasq would fill their sets with the addresses of what "
+			      "is below it too",
 			      node->name);
 	const char *sets = self_resolves ? self_sets : below_resolves ? below_sets : NULL;
 	if (!sets && outside && (self_resolves || below_resolves))
-		return refuse(e, a_rule_of(node), "`%s` is in no set: dnsmasq would fill those of the name above it", node->name);
+		return refuse(e, a_rule_of(node),
+			      "`%s` is in no set: dnsmasq would fill those of the name above it", node->name);
 	if (sets && !same_text(sets, outside))
 		text_addf(&e->text, "nftset=/%s/%s\n", node->name, sets);
 	if (self_resolves && !below_resolves)
-		e->below_sets[index] = self_sets; /* what dnsmasq would do below, where a name may be allowed again */
+		e->below_sets[index] =
+			self_sets; /* what dnsmasq would do below, where a name may be allowed again */
 	return true;
 }
 
@@ -188,7 +197,8 @@ static void cut(struct emitter *e, struct cuts *cuts, const struct addr_set *set
 {
 	for (size_t i = 0; i < set->count; i++) {
 		*arena_push(e->arena, cuts) = set->items[i].lo;
-		*arena_push(e->arena, cuts) = set->items[i].hi + 1; /* past the last address: 0, which changes nothing */
+		*arena_push(e->arena, cuts) =
+			set->items[i].hi + 1; /* past the last address: 0, which changes nothing */
 	}
 }
 
@@ -209,8 +219,8 @@ static bool all_cuts(struct emitter *e, enum addr_family family, struct cuts *cu
 {
 	size_t cidrs = 0;
 
-	for (int class = 0; class < ADDR_CLASS_COUNT; class++) {
-		struct addr_set set = addr_class_set(e->arena, (enum addr_class)class, family, e->gateway);
+	for (int class = 0; class < ADDR_CLASS_COUNT; class ++) {
+		struct addr_set set = addr_class_set(e->arena, (enum addr_class) class, family, e->gateway);
 		cut(e, cuts, &set);
 	}
 	for (size_t i = 0; i < e->policy->rules.count; i++) {
@@ -219,7 +229,10 @@ static bool all_cuts(struct emitter *e, enum addr_family family, struct cuts *cu
 			if (rule->targets.items[k].kind != TARGET_CIDR)
 				continue;
 			if (cidrs++ == CIDRS_MAX)
-				return refuse(e, i, "more than %d networks that may be exceptions of rebind protection", CIDRS_MAX);
+				return refuse(
+					e, i,
+					"more than %d networks that may be exceptions of rebind protection",
+					CIDRS_MAX);
 			cut_prefix(e, cuts, family, rule->targets.items[k].prefix);
 		}
 	}
@@ -234,19 +247,22 @@ static void add_bogus(struct emitter *e, const struct addr_set *held, u128 base,
 	char buf[ADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < held->count; i++) {
-		struct addr_range range = { base | held->items[i].lo, base | held->items[i].hi };
+		struct addr_range range = {base | held->items[i].lo, base | held->items[i].hi};
 		size_t count = addr_range_prefixes(family, range, prefixes);
 		for (size_t k = 0; k < count; k++)
-			text_addf(&e->text, "bogus-nxdomain=%s/%u\n", addr_format(prefixes[k].addr, buf), prefixes[k].len);
+			text_addf(&e->text, "bogus-nxdomain=%s/%u\n", addr_format(prefixes[k].addr, buf),
+				  prefixes[k].len);
 	}
 }
 
 /* What the reference evaluator holds back, piece by piece between the cuts; IPv4 in its mapped form as well */
 static bool add_rebind(struct emitter *e, enum addr_family family)
 {
-	struct eval_context context = { .policy = e->policy, .gateway = *e->gateway, .bindings = EVAL_NO_BINDINGS };
-	struct addr_set reserved = addr_reserved_set(e->arena, family, e->gateway), held = addr_set_empty(family);
-	struct cuts cuts = { 0 };
+	struct eval_context context = {
+		.policy = e->policy, .gateway = *e->gateway, .bindings = EVAL_NO_BINDINGS};
+	struct addr_set reserved = addr_reserved_set(e->arena, family, e->gateway),
+			held = addr_set_empty(family);
+	struct cuts cuts = {0};
 
 	if (!all_cuts(e, family, &cuts))
 		return false;
@@ -254,9 +270,10 @@ static bool add_rebind(struct emitter *e, enum addr_family family)
 		for (u128 lo = reserved.items[i].lo, hi;; lo = hi + 1) {
 			while (c < cuts.count && cuts.items[c] <= lo)
 				c++;
-			hi = c < cuts.count && cuts.items[c] <= reserved.items[i].hi ? cuts.items[c] - 1 : reserved.items[i].hi;
-			if (!eval_answer_passes(&context, (struct addr){ family, lo }))
-				addr_set_add(e->arena, &held, (struct addr_range){ lo, hi });
+			hi = c < cuts.count && cuts.items[c] <= reserved.items[i].hi ? cuts.items[c] - 1
+										     : reserved.items[i].hi;
+			if (!eval_answer_passes(&context, (struct addr){family, lo}))
+				addr_set_add(e->arena, &held, (struct addr_range){lo, hi});
 			if (hi == reserved.items[i].hi)
 				break;
 		}
@@ -278,8 +295,11 @@ static bool can_say(struct emitter *e)
 		if (!node->mentioned)
 			continue;
 		if (node->name[0] == '*' || strstr(node->name, ".*"))
-			ok = refuse(e, a_rule_of(node), "`%s`: its `*` is a label of its own, to dnsmasq it is a pattern", node->name);
-		else if (!strcmp(node->name, NAME_HOST_ALIAS) && name_tree_action(e->tree, node->self) == POLICY_ALLOW)
+			ok = refuse(e, a_rule_of(node),
+				    "`%s`: its `*` is a label of its own, to dnsmasq it is a pattern",
+				    node->name);
+		else if (!strcmp(node->name, NAME_HOST_ALIAS) &&
+			 name_tree_action(e->tree, node->self) == POLICY_ALLOW)
 			ok = refuse(e, a_rule_of(node), "`%s`: only a sandbox's own DNS knows it", node->name);
 	}
 	for (size_t i = 0; i < policy->nameservers.count; i++)
@@ -288,9 +308,11 @@ static bool can_say(struct emitter *e)
 				   "a nameserver by name: dnsmasq may have to look it up from itself");
 			ok = false;
 		}
-	if (!policy->nameservers.count && name_tree_action(e->tree, e->tree->other) == POLICY_DENY && e->tree->count) {
+	if (!policy->nameservers.count && name_tree_action(e->tree, e->tree->other) == POLICY_DENY &&
+	    e->tree->count) {
 		refuse(e, NAME_TREE_NONE, "where other names are denied dnsmasq wants to be told whom to ask");
-		e->diags->list.items[e->diags->list.count - 1].help = "name the servers: dns nameserver 192.0.2.53";
+		e->diags->list.items[e->diags->list.count - 1].help =
+			"name the servers: dns nameserver 192.0.2.53";
 		ok = false;
 	}
 	return ok;
@@ -300,7 +322,8 @@ static void add_head(struct emitter *e)
 {
 	text_addf(&e->text, "# The names that %s lets a guest look up, for dnsmasq 2.87 or later.\n",
 		  escape_nft_comment(e->arena, e->policy->name));
-	text_add(&e->text, "# Not in here: how long to wait for a nameserver, and host.microsandbox.internal. Addresses stay in\n"
+	text_add(&e->text, "# Not in here: how long to wait for a nameserver, and host.microsandbox.internal. "
+			   "Addresses stay in\n"
 			   "# the sets: dnsmasq gives them no timeout, a default of the set's own would.\n"
 			   "no-hosts\nstrict-order\n");
 }
@@ -308,8 +331,9 @@ static void add_head(struct emitter *e)
 const char *emit_dnsmasq(struct arena *arena, const struct policy *policy, const struct addr_gateway *gateway,
 			 struct diags *diags)
 {
-	struct emitter e = { arena, diags, policy, gateway, name_tree_build(arena, policy, diags), { .arena = arena },
-			     NULL, NULL, 0 };
+	struct emitter e = {
+		arena, diags, policy, gateway, name_tree_build(arena, policy, diags), {.arena = arena},
+		NULL,  NULL,  0};
 	bool ok = e.tree && can_say(&e);
 
 	if (!ok)

@@ -43,7 +43,7 @@ static json_t *destination(struct arena *arena, const struct policy_target *targ
 
 static json_t *protocols(const struct policy_rule *rule)
 {
-	static const enum policy_proto order[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMPV4, PROTO_ICMPV6 };
+	static const enum policy_proto order[] = {PROTO_UDP, PROTO_TCP, PROTO_ICMPV4, PROTO_ICMPV6};
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
@@ -67,7 +67,8 @@ static void add_rule(struct arena *arena, json_t *rules, const struct policy_rul
 {
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		json_t *object = json_object();
-		set_text(arena, object, "direction", policy_direction_name((enum policy_direction)rule->directions));
+		set_text(arena, object, "direction",
+			 policy_direction_name((enum policy_direction)rule->directions));
 		json_object_set_new(object, "destination", destination(arena, &rule->targets.items[i]));
 		json_object_set_new(object, "protocols", protocols(rule));
 		json_object_set_new(object, "ports", ports(rule));
@@ -78,7 +79,8 @@ static void add_rule(struct arena *arena, json_t *rules, const struct policy_rul
 			set_text(arena, object, "because", rule->because);
 		if (rule->until.year)
 			set_text(arena, object, "until",
-				 arena_printf(arena, "%04d-%02d-%02d", rule->until.year, rule->until.month, rule->until.day));
+				 arena_printf(arena, "%04d-%02d-%02d", rule->until.year, rule->until.month,
+					      rule->until.day));
 		if (rule->log)
 			json_object_set_new(object, "log", json_true());
 		json_array_append_new(rules, object);
@@ -123,7 +125,8 @@ static void set_dns(struct arena *arena, json_t *root, const struct policy *poli
 	json_object_set_new(root, "dns", dns);
 }
 
-static void set_bucket(json_t *limiter, const char *direction, const char *kind, const struct policy_limit *limit)
+static void set_bucket(json_t *limiter, const char *direction, const char *kind,
+		       const struct policy_limit *limit)
 {
 	if (!limit->size)
 		return;
@@ -158,7 +161,8 @@ static void set_pool(struct arena *arena, json_t *root, const char *key, const s
 	char buf[ADDR_TEXT_MAX];
 
 	if (pool->set)
-		set_text(arena, root, key, arena_printf(arena, "%s/%u", addr_format(pool->prefix.addr, buf), pool->prefix.len));
+		set_text(arena, root, key,
+			 arena_printf(arena, "%s/%u", addr_format(pool->prefix.addr, buf), pool->prefix.len));
 }
 
 /* The expression with what a test adds to it: "egress@x.org:tcp:443 resolve=x.org=10.0.0.5 sni=x.org" */
@@ -173,7 +177,8 @@ static const char *flow_text(struct arena *arena, const struct flow *flow)
 		const struct flow_binding *binding = &flow->resolve.items[i];
 		text = arena_printf(arena, "%s%s%s", text, before, binding->name);
 		for (size_t k = 0; k < binding->addrs.count; k++)
-			text = arena_printf(arena, "%s%s%s", text, k ? "," : "=", addr_format(binding->addrs.items[k], buf));
+			text = arena_printf(arena, "%s%s%s", text, k ? "," : "=",
+					    addr_format(binding->addrs.items[k], buf));
 		before = ";";
 	}
 	return flow->sni ? arena_printf(arena, "%s sni=%s", text, flow->sni) : text;

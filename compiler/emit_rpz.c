@@ -12,12 +12,13 @@
 
 enum { LENGTH_MAX = 200 }; /* octets, so that the zone's own name fits behind it */
 
-static bool refuse(struct diags *diags, const struct name_tree *tree, const struct name_node *node, const char *why)
+static bool refuse(struct diags *diags, const struct name_tree *tree, const struct name_node *node,
+		   const char *why)
 {
 	size_t rule = node->exact.count ? node->exact.items[0] : node->suffix.items[0];
 
-	diag_error(diags, "cannot-say", tree->policy->rules.items[rule].span, "`%s` cannot stand in a response-policy zone: %s",
-		   node->name, why);
+	diag_error(diags, "cannot-say", tree->policy->rules.items[rule].span,
+		   "`%s` cannot stand in a response-policy zone: %s", node->name, why);
 	return false;
 }
 
@@ -43,7 +44,8 @@ static bool can_say(struct diags *diags, const struct name_tree *tree)
 		if (!node->mentioned)
 			continue;
 		if (has_star(node->name))
-			ok = refuse(diags, tree, node, "its `*` is a label of its own, there it would be a wildcard");
+			ok = refuse(diags, tree, node,
+				    "its `*` is a label of its own, there it would be a wildcard");
 		else if (is_trigger(node->name))
 			ok = refuse(diags, tree, node, "there its last label is a trigger");
 		else if (strlen(node->name) > LENGTH_MAX)
@@ -65,15 +67,18 @@ static void record(struct text *text, const struct name_tree *tree, const char *
 
 const char *emit_rpz(struct arena *arena, const struct policy *policy, struct diags *diags)
 {
-	struct text text = { .arena = arena };
+	struct text text = {.arena = arena};
 	const struct name_tree *tree = name_tree_build(arena, policy, diags);
 
 	if (!tree || !can_say(diags, tree))
 		return NULL;
-	text_addf(&text, "; The names that %s lets a guest look up, as a response-policy zone: CNAME . is NXDOMAIN.\n",
+	text_addf(&text,
+		  "; The names that %s lets a guest look up, as a response-policy zone: CNAME . is NXDOMAIN.\n",
 		  escape_nft_comment(arena, policy->name));
-	text_add(&text, "; The closest record decides. Not in here: rebind protection (unbound: private-address; BIND:\n"
-			"; deny-answer-addresses), and host.microsandbox.internal, which only a sandbox's own DNS knows.\n"
+	text_add(&text, "; The closest record decides. Not in here: rebind protection (unbound: "
+			"private-address; BIND:\n"
+			"; deny-answer-addresses), and host.microsandbox.internal, which only a sandbox's own "
+			"DNS knows.\n"
 			"$TTL 60\n"
 			"@ SOA localhost. root.localhost. 1 3600 600 86400 60\n"
 			"@ NS localhost.\n");
