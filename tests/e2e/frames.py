@@ -5,7 +5,10 @@
                       prints "KIND DESTINATION" for each. Kinds that start with "own" are the controls.
   frames.py icmp      ICMP errors, redirects and other types of no flow, likewise; "own" kinds are echo requests
   frames.py flood     30,000 flows and 30,000 DNS questions; prints "sent 30000 SECONDS"
+  frames.py fragments packets to a port that is allowed and one that is not, whole, in pieces, behind headers, likewise
+  frames.py disguised private and metadata addresses inside IPv6 ones, likewise
   frames.py claim     ARP and neighbour advertisements that claim addresses; prints "sent N"
+  frames.py neighbours  10,000 neighbour solicitations, each from an address of its own; prints "sent N"
 """
 import socket
 import struct
@@ -190,14 +193,26 @@ def claims():
     frames += [arp(1, other, GUEST4, GATEWAY4), arp(2, other, GUEST4, GATEWAY4, source=other)]
     for address in (GATEWAY6, GUEST6[:-1] + "3", "fe80::99"):
         frames += [advert(GUEST6, address), advert(address, address), advert(GUEST6, address, other), solicit(address, GATEWAY6)]
-    frames += [advert(GUEST6, GUEST6, other)]
+    return frames + [advert(GUEST6, GUEST6, other)]
+
+
+def neighbours():
+    """As many neighbours as an IPv6 network has room for: global ones, and link-local ones that look like a start"""
+    def solicit(source):
+        data = socket.inet_pton(socket.AF_INET6, GATEWAY6) + b"\x01\x01" + GUEST_MAC
+        return ether(0x86DD, icmp6(source, GATEWAY6, 135, 0, b"\0" * 4, data, 255))
+
+    frames = []
     prefix = int.from_bytes(socket.inet_pton(socket.AF_INET6, GUEST6), "big") & ~0xFFFF
     for number in range(5000):  # neighbour-flood: as many neighbours as the network has room for
         source = socket.inet_ntop(socket.AF_INET6, (prefix + 0x100 + number).to_bytes(16, "big"))
-        frames.append(solicit(source, GATEWAY6))
-        frames.append(ether(0x86DD, icmp6("fe80::%x" % (0x1000 + number), GATEWAY6, 135, 0, b"\0" * 4,
-                                          socket.inet_pton(socket.AF_INET6, GATEWAY6) + b"\x01\x01" + GUEST_MAC, 255)))
+        frames += [solicit(source), solicit("fe80::%x" % (0x1000 + number))]
     return frames
+
+
+def send(link, frames):
+    for frame in frames if isinstance(frames, list) else [frames]:
+        link.send(frame)
 
 
 def flood(link):
@@ -212,25 +227,91 @@ def flood(link):
     print("sent", 30000, int(took) + 1)
 
 
+def cut(packet, first, last):
+    """The bytes first to last of an IPv4 or IPv6 packet's payload as a fragment; last 0: to the end, and the final one"""
+    more = 1 if last else 0
+    if packet[0] >> 4 == 4:
+        body = packet[20 + first:20 + last] if last else packet[20 + first:]
+        head = packet[:2] + struct.pack("!HHH", 20 + len(body), 77, first // 8 | more << 13) + packet[8:10] + b"\0\0" + packet[12:20]
+        return ether(0x0800, head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body)
+    body = packet[40 + first:40 + last] if last else packet[40 + first:]
+    header = struct.pack("!BBHI", packet[6], 0, first | more, 77)
+    return ether(0x86DD, packet[:4] + struct.pack("!HB", 8 + len(body), 44) + packet[7:40] + header + body)
+
+
+def fragments():
+    """Packets to port 7777, which is allowed ("own…"), and to port 7, in every disguise: lists of frames"""
+    text = b"a payload of some length"
+
+    def packet(to, port):
+        if ":" not in to:
+            return ip4(GUEST4, to, 17, udp(text, dport=port))
+        return ip6(GUEST6, to, 17, udp(text, dport=port), upper=(0, 17))
+
+    def headers(to, port, *chain):  # extension headers of 8 bytes before the datagram
+        body, kinds = b"", list(chain) + [17]
+        for following in kinds[1:]:
+            body += bytes([following, 0, 1, 4, 0, 0, 0, 0])
+        return ip6(GUEST6, to, chain[0], body + udp(text, dport=port), upper=(8 * len(chain), 17))
+
+    def whole(data):
+        return ether(0x86DD if data[0] >> 4 == 6 else 0x0800, data)
+
+    both = [
+        ("own", lambda to: [whole(packet(to, 7777))]),
+        ("own-fragments", lambda to: [cut(packet(to, 7777), 0, 8), cut(packet(to, 7777), 8, 0)]),
+        ("own-fragments-reversed", lambda to: [cut(packet(to, 7777), 8, 0), cut(packet(to, 7777), 0, 8)]),
+        ("whole", lambda to: [whole(packet(to, 7))]),
+        ("fragments", lambda to: [cut(packet(to, 7), 0, 8), cut(packet(to, 7), 8, 0)]),
+        ("fragments-reversed", lambda to: [cut(packet(to, 7), 8, 0), cut(packet(to, 7), 0, 8)]),
+        ("overlap-first-allowed", lambda to: [cut(packet(to, 7777), 0, 16), cut(packet(to, 7), 0, 8), cut(packet(to, 7), 8, 0)]),
+        ("overlap-last-allowed", lambda to: [cut(packet(to, 7), 0, 16), cut(packet(to, 7777), 0, 8), cut(packet(to, 7), 8, 0)]),
+        ("only-the-last", lambda to: [cut(packet(to, 7777), 8, 0)]),
+    ]
+    six = [
+        ("own-destination-options", lambda to: [whole(headers(to, 7777, 60))]),
+        ("destination-options", lambda to: [whole(headers(to, 7, 60))]),
+        ("hop-by-hop", lambda to: [whole(headers(to, 7, 0))]),
+        ("chain", lambda to: [whole(headers(to, 7, 0, 60, 60))]),
+        ("atomic-fragment", lambda to: [cut(packet(to, 7), 0, 0)]),
+        ("header-in-the-second", lambda to: [cut(headers(to, 7777, 60), 0, 8), cut(headers(to, 7777, 60), 8, 0)]),
+        ("options-then-fragments", lambda to: [cut(headers(to, 7, 60), 0, 16), cut(headers(to, 7, 60), 16, 0)]),
+    ]
+    return both, both + six
+
+
+def disguised():
+    """Private and metadata addresses inside IPv6 ones, (kind, frame, destination); "own": a public address inside"""
+    inside = [("own-nat64", "64:ff9b::808:808"), ("own-6to4", "2002:808:808::1"), ("nat64", "64:ff9b::a00:5"),
+              ("6to4", "2002:a00:5::1"), ("siit", "::ffff:0:a00:5"), ("compatible", "::a00:5"),
+              ("nat64-metadata", "64:ff9b::a9fe:a9fe"), ("mapped", "::ffff:10.0.0.5"), ("mapped-public", "::ffff:8.8.8.8")]
+    return [(kind, ether(0x86DD, udp6(GUEST6, to)), to) for kind, to in inside]
+
+
 def main():
     link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     link.bind(("eth0", 0))
     if sys.argv[1] == "flood":
         return flood(link)
-    if sys.argv[1] == "claim":
-        frames = claims()
+    if sys.argv[1] == "disguised":
+        for kind, frame, to in disguised():
+            link.send(frame)
+            print(kind, to)
+        return
+    if sys.argv[1] in ("claim", "neighbours"):
+        frames = claims() if sys.argv[1] == "claim" else neighbours()
         for frame in frames:
             link.send(frame)
         print("sent", len(frames))
         return
-    four, six = spoofed() if sys.argv[1] == "spoof" else stray_icmp()
+    four, six = {"spoof": spoofed, "icmp": stray_icmp, "fragments": fragments}[sys.argv[1]]()
     for number, (kind, build) in enumerate(four):
         to = "198.18.%d.1" % number
-        link.send(build(to))
+        send(link, build(to))
         print(kind, to)
     for number, (kind, build) in enumerate(six):
         to = "2001:db8:5:%x::1" % (number + 1)
-        link.send(build(to))
+        send(link, build(to))
         print(kind, to)
 
 

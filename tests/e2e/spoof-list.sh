@@ -25,19 +25,13 @@ in_vm() { nsenter --net="/proc/$supervisor/ns/net" -- "$@"; }
 neighbours() { in_vm ip neighbour show dev br0 | sed 's/ *router//' | sort; }
 wait_for 5 in_vm ip neighbour show 172.16.0.2 dev br0
 sleep 0.3
-before=$(neighbours)
+before=$(neighbours | grep -v '^fe80')
 contains "the guest is a permanent neighbour" "$before" '^172.16.0.2 lladdr 02:6d:ac:10:00:02 PERMANENT'
-wait_for 20 grep -q '^sent' "$WORK/liar.out"
+try "claims were sent" wait_for 20 grep -q "^sent" "$WORK/liar.out"
 sleep 0.2
-contains "claims were sent" "$(cat "$WORK/liar.out")" '^sent 100'
 after=$(neighbours)
-same "its own entries are what they were" "$before" "$(grep PERMANENT <<<"$after")"
-others=$(grep -vc PERMANENT <<<"$after")
-if [ "$others" -le 64 ]; then
-	ok "10,000 neighbours leave no more entries than the rate of neighbour discovery lets in ($others)"
-else
-	not_ok "10,000 neighbours leave few entries" "$others of them: $(grep -v PERMANENT <<<"$after" | head -n 2)"
-fi
-lacks "no neighbour of its network but itself" "$(grep -v '^fd42:6d73:62::2 \|^172.16.0.2 ' <<<"$after")" '^(fd42|172|10)'
+same "its own entries are what they were" "$before" "$(grep -v '^fe80' <<<"$after")"
+lacks "nobody has another MAC than the guest's" "$(grep -v 'FAILED\|INCOMPLETE' <<<"$after")" 'lladdr 0[^2]|lladdr 02:6d:[^a]'
+
 kill "$sandbox_pid"
 finish
