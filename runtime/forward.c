@@ -1,83 +1,102 @@
-/* See forward.h. IPv4 has a switch for each link; IPv6 one since Linux 6.17 (force_forwarding), before that `all` is the only
- * one. Planning and ending hold a lock on the namespace itself, so that one sandbox's last look at the notes and another's
- * first note do not cross. */
+/* See forward.h. IPv4 has a switch for each link; IPv6 one since Linux 6.17 (force_forwarding), before that `all` is the only one.
+ *
+ * Theory of operation. A note is a list of words: what a sandbox does (n needs, b borrowed and needs, e borrowed and is ending),
+ * the family, the link: "msb-run forwards: b4:eth0 n6:eth0". There is no lock, hundreds may start and end at once; instead:
+ *   one that starts notes its need first, then looks at the switch and at the others' notes; off, or borrowed by another
+ *   (ending or not): borrowed by it, too; it switches on later;
+ *   one that ends notes that, then looks; where nobody else needs the switch it puts it back, and looks again: where somebody has
+ *   come to need it meanwhile, it switches on again.
+ * Either the one that starts sees the switch off, or the one that ends sees the need, so a needed switch ends up on; and
+ * who starts beside one that ends knows the switch for borrowed. Only root can write notes. */
 #include "forward.h"
-#include "fd.h"
 #include "log.h"
 #include "sysctl.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <time.h>
 
 #define LINK_PREFIX "msb"
-#define NOTE_PREFIX "msb-run borrows forwarding:"
-#define LOCK_PATIENCE_MS 10000
+#define NOTE_PREFIX "msb-run forwards:"
 
-struct family {
-	const char *forwarding;
-	const char *mark; /* before a link's name in a note */
+static const char *const switches[FORWARD_FAMILIES] = {
+	[FORWARD_V4] = "ipv4/conf/%s/forwarding",
+	[FORWARD_V6] = "ipv6/conf/%s/force_forwarding",
 };
-static const struct family family4 = { "ipv4/conf/%s/forwarding", " 4:" };
-static const struct family family6 = { "ipv6/conf/%s/force_forwarding", " 6:" };
+static const char digits[FORWARD_FAMILIES] = { [FORWARD_V4] = '4', [FORWARD_V6] = '6' };
 
-/* A lock that its holder's death releases; -1 where somebody will not let go of it. */
-static int lock_namespace(void)
-{
-	CLEANUP_FD int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	for (int waited = 0; fd >= 0 && waited < LOCK_PATIENCE_MS; waited++) {
-		if (!flock(fd, LOCK_EX | LOCK_NB))
-			return TAKE_FD(fd);
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	}
-	return -1;
-}
-
-static int read_switch(const struct family *family, const char *link, bool *on)
+static int read_switch(int family, const char *link, bool *on)
 {
 	char path[96], now[8];
 
-	snprintf(path, sizeof path, family->forwarding, link);
+	snprintf(path, sizeof path, switches[family], link);
 	int err = sysctl_read(path, now, sizeof now);
 	*on = !err && strcmp(now, "0") != 0;
 	return err;
 }
 
-static int write_switch(const struct family *family, const char *link, const char *value)
+static int write_switch(int family, const char *link, const char *value)
 {
 	char path[96];
 
-	snprintf(path, sizeof path, family->forwarding, link);
+	snprintf(path, sizeof path, switches[family], link);
 	return sysctl_write(path, value);
+}
+
+static bool is_sandbox_link(const char *name)
+{
+	return !strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX));
 }
 
 /* ---- notes ---- */
 
-static void note(char *alias, const struct family *family, const char *link)
+/* Every link of the plan, or as many as fit: the others are taken out of it, since nobody would know that they are needed. */
+static int write_note(struct nl *host, uint32_t own, struct forward_plan *plan, bool ending)
 {
-	size_t len = strlen(alias);
-	int added = snprintf(alias + len, FORWARD_ALIAS_MAX - len, "%s%s%s", len ? "" : NOTE_PREFIX, family->mark, link);
+	size_t len = (size_t)snprintf(plan->note, sizeof plan->note, NOTE_PREFIX);
 
-	/* What does not fit stays on: it is not half a name */
-	if ((size_t)added >= FORWARD_ALIAS_MAX - len)
-		alias[len] = '\0';
+	for (size_t i = 0; i < plan->count; i++) {
+		struct forward_link *link = &plan->links[i];
+		for (int family = 0; family < FORWARD_FAMILIES; family++) {
+			if (!link->family[family].needed)
+				continue;
+			char state = !link->family[family].borrowed ? 'n' : ending ? 'e' : 'b';
+			size_t word = strlen(link->name) + 4;
+			link->family[family].needed = len + word < sizeof plan->note;
+			if (link->family[family].needed)
+				len += (size_t)snprintf(plan->note + len, sizeof plan->note - len, " %c%c:%s", state,
+							digits[family], link->name);
+		}
+	}
+	return rtnl_link_set_alias(host, own, plan->note);
 }
 
-static bool is_noted(const char *alias, const struct family *family, const char *link)
+/* Calls `each` for every word of a note. */
+static void read_words(const char *note, void (*each)(char state, int family, const char *link, void *), void *context)
 {
-	char wanted[IFNAMSIZ + 4];
-	size_t len = (size_t)snprintf(wanted, sizeof wanted, "%s%s", family->mark, link);
+	size_t prefix = strlen(NOTE_PREFIX);
+	char words[FORWARD_NOTE_MAX], *rest = words, *word;
 
-	if (strncmp(alias, NOTE_PREFIX, strlen(NOTE_PREFIX)))
-		return false;
-	for (const char *at = alias; (at = strstr(at, wanted)); at += len)
-		if (at[len] == ' ' || at[len] == '\0')
-			return true;
-	return false;
+	if (strncmp(note, NOTE_PREFIX, prefix))
+		return;
+	snprintf(words, sizeof words, "%s", note + prefix);
+	while ((word = strsep(&rest, " ")))
+		if (strlen(word) > 3 && strlen(word) < 3 + IFNAMSIZ && word[2] == ':' && (word[1] == '4' || word[1] == '6'))
+			each(word[0], word[1] == '4' ? FORWARD_V4 : FORWARD_V6, word + 3, context);
+}
+
+static void heed_word(char state, int family, const char *name, void *context)
+{
+	struct forward_plan *plan = context;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct forward_link *link = &plan->links[i];
+		if (strcmp(link->name, name))
+			continue;
+		link->family[family].others_need |= state != 'e';
+		link->family[family].others_borrow |= state != 'n';
+	}
 }
 
 struct search {
@@ -85,29 +104,24 @@ struct search {
 	struct forward_plan *plan;
 };
 
-static int search_notes(const struct rtnl_link *link, void *context)
+static int heed_link(const struct rtnl_link *link, void *context)
 {
 	const struct search *search = context;
 
-	if (link->index == search->own || strncmp(link->name, LINK_PREFIX, strlen(LINK_PREFIX)))
-		return 0;
-	for (size_t i = 0; i < search->plan->count; i++) {
-		struct forward_link *planned = &search->plan->links[i];
-		planned->others4 |= is_noted(link->alias, &family4, planned->name);
-		planned->others6 |= is_noted(link->alias, &family6, planned->name);
-	}
+	if (link->index != search->own && is_sandbox_link(link->name))
+		read_words(link->alias, heed_word, search->plan);
 	return 0;
 }
 
-/* Which of the plan's switches other sandboxes have borrowed: one look at every link */
+/* What the other sandboxes say about the plan's links */
 static int read_notes(struct nl *host, uint32_t own, struct forward_plan *plan)
 {
 	struct search search = { own, plan };
 
-	return rtnl_links(host, search_notes, &search);
+	return rtnl_links(host, heed_link, &search);
 }
 
-/* ---- the plan ---- */
+/* ---- starting ---- */
 
 struct links {
 	uint32_t own; /* the sandbox's host link */
@@ -128,12 +142,6 @@ static int add_link(const struct rtnl_listed *route, void *context)
 	return 0;
 }
 
-/* Other sandboxes' links forward already, and loopback never needs to. */
-static bool is_outgoing(const struct rtnl_link *link)
-{
-	return !(link->flags & IFF_LOOPBACK) && strncmp(link->name, LINK_PREFIX, strlen(LINK_PREFIX));
-}
-
 static bool ipv6_forwards_everywhere(void)
 {
 	char all[8];
@@ -141,14 +149,21 @@ static bool ipv6_forwards_everywhere(void)
 	return !sysctl_read("ipv6/conf/all/forwarding", all, sizeof all) && !strcmp(all, "1");
 }
 
+/* Other sandboxes' links forward already, and loopback never needs to. */
 static int plan_link(struct nl *host, struct forward_plan *plan, uint32_t index)
 {
 	struct rtnl_link link = { 0 };
-	int err = rtnl_link_by_index(host, index, &link);
+	bool on;
 
-	if (!err && is_outgoing(&link))
-		strcpy(plan->links[plan->count++].name, link.name);
-	return err == -ENODEV ? 0 : err; /* gone meanwhile */
+	int err = rtnl_link_by_index(host, index, &link);
+	if (err || link.flags & IFF_LOOPBACK || is_sandbox_link(link.name))
+		return err == -ENODEV ? 0 : err; /* gone meanwhile */
+	struct forward_link *planned = &plan->links[plan->count++];
+	strcpy(planned->name, link.name);
+	planned->family[FORWARD_V4].needed = !read_switch(FORWARD_V4, link.name, &on);
+	planned->family[FORWARD_V6].needed =
+		plan->ipv6 && !ipv6_forwards_everywhere() && !read_switch(FORWARD_V6, link.name, &on);
+	return 0;
 }
 
 static int plan_links(struct nl *host, uint32_t host_link, struct forward_plan *plan)
@@ -163,32 +178,20 @@ static int plan_links(struct nl *host, uint32_t host_link, struct forward_plan *
 	return err;
 }
 
-/* Borrowed is what is off, and what is on because another sandbox borrowed it. */
-static int borrow(struct forward_plan *plan, const struct family *family, const char *link, bool others, bool *borrowed)
+static int borrow(struct forward_plan *plan)
 {
-	bool on;
-	int err = read_switch(family, link, &on);
-
-	if (err)
-		return err == -ENOENT ? 0 : err; /* a link without that family */
-	*borrowed = !on || others;
-	if (*borrowed)
-		note(plan->alias, family, link);
-	return 0;
-}
-
-static int borrow_all(struct nl *host, uint32_t host_link, struct forward_plan *plan)
-{
-	bool need6 = plan->ipv6 && !ipv6_forwards_everywhere();
-	int err = read_notes(host, host_link, plan);
-
-	for (size_t i = 0; !err && i < plan->count; i++) {
+	for (size_t i = 0; i < plan->count; i++) {
 		struct forward_link *link = &plan->links[i];
-		err = borrow(plan, &family4, link->name, link->others4, &link->borrowed4);
-		if (!err && need6)
-			err = borrow(plan, &family6, link->name, link->others6, &link->borrowed6);
+		for (int family = 0; family < FORWARD_FAMILIES; family++) {
+			bool on = true;
+			int err = link->family[family].needed ? read_switch(family, link->name, &on) : 0;
+			if (err)
+				return err;
+			link->family[family].borrowed =
+				link->family[family].needed && (!on || link->family[family].others_borrow);
+		}
 	}
-	return err || !plan->alias[0] ? err : rtnl_link_set_alias(host, host_link, plan->alias);
+	return 0;
 }
 
 int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *plan)
@@ -199,73 +202,73 @@ int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *
 	if (!plan->ipv6)
 		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
 	int err = plan_links(host, host_link, plan);
-	if (!err) {
-		CLEANUP_FD int lock = lock_namespace();
-		err = lock < 0 ? -ETIMEDOUT : borrow_all(host, host_link, plan);
-	}
+	if (!err)
+		err = write_note(host, host_link, plan, false);
+	if (!err)
+		err = read_notes(host, host_link, plan);
+	if (!err)
+		err = borrow(plan);
+	if (!err)
+		err = write_note(host, host_link, plan, false);
 	if (err)
 		log_error("cannot plan what the host forwards: %s", strerror(-err));
 	return err;
 }
 
-/* ---- on and off ---- */
-
 int forward_switch_on(const struct forward_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct forward_link *link = &plan->links[i];
-		int err = link->borrowed4 ? write_switch(&family4, link->name, "1") : 0;
-		if (!err && link->borrowed6)
-			err = write_switch(&family6, link->name, "1");
-		if (err && err != -ENOENT) {
-			log_error("cannot switch forwarding on for %s: %s", link->name, strerror(-err));
-			return err;
+		for (int family = 0; family < FORWARD_FAMILIES; family++) {
+			int err = link->family[family].borrowed ? write_switch(family, link->name, "1") : 0;
+			if (err && err != -ENOENT) { /* a link may have gone */
+				log_error("cannot switch forwarding on for %s: %s", link->name, strerror(-err));
+				return err;
+			}
 		}
 	}
 	return 0;
 }
 
-/* A note as a plan again: the links it names */
-static void read_note(const char *alias, const struct family *family, struct forward_plan *plan)
-{
-	const char *at = alias;
+/* ---- ending ---- */
 
-	while ((at = strstr(at, family->mark)) && plan->count < FORWARD_MAX_LINKS) {
-		struct forward_link *link = &plan->links[plan->count];
-		size_t len = strcspn(at += strlen(family->mark), " ");
-		if (len >= sizeof link->name)
-			continue;
-		memcpy(link->name, at, len);
-		link->borrowed4 = family == &family4;
-		link->borrowed6 = family == &family6;
+/* A word of the sandbox's own note: the plan again */
+static void recall_word(char state, int family, const char *name, void *context)
+{
+	struct forward_plan *plan = context;
+	size_t i = 0;
+
+	while (i < plan->count && strcmp(plan->links[i].name, name))
+		i++;
+	if (i == FORWARD_MAX_LINKS)
+		return;
+	if (i == plan->count)
 		plan->count++;
-	}
+	strcpy(plan->links[i].name, name);
+	plan->links[i].family[family].needed = true;
+	plan->links[i].family[family].borrowed = state != 'n';
+}
+
+/* To "0" what no other sandbox needs; to "1" what one needs */
+static void write_borrowed(const struct forward_plan *plan, bool needed, const char *value)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		for (int family = 0; family < FORWARD_FAMILIES; family++)
+			if (plan->links[i].family[family].borrowed && plan->links[i].family[family].others_need == needed)
+				write_switch(family, plan->links[i].name, value);
 }
 
 /* Where the others' notes cannot be read, what is on stays on. */
-static void give_back(struct nl *host, uint32_t host_link, const char *alias)
+void forward_end(struct nl *host, uint32_t host_link, const char *note)
 {
-	CLEANUP_FD int lock = lock_namespace();
 	struct forward_plan plan = { 0 };
 
-	rtnl_link_set_alias(host, host_link, "");
-	read_note(alias, &family4, &plan);
-	read_note(alias, &family6, &plan);
-	if (read_notes(host, host_link, &plan))
-		return;
-	for (size_t i = 0; i < plan.count; i++) {
-		const struct forward_link *link = &plan.links[i];
-		if (link->borrowed4 && !link->others4)
-			write_switch(&family4, link->name, "0");
-		if (link->borrowed6 && !link->others6)
-			write_switch(&family6, link->name, "0");
+	read_words(note, recall_word, &plan);
+	write_note(host, host_link, &plan, true);
+	if (!read_notes(host, host_link, &plan)) {
+		write_borrowed(&plan, false, "0");
+		if (!read_notes(host, host_link, &plan))
+			write_borrowed(&plan, true, "1");
 	}
-}
-
-/* Deleting waits for the kernel's grace periods, hundreds of sandboxes at once if they may: it is not under the lock. */
-void forward_end(struct nl *host, uint32_t host_link, const char *alias)
-{
-	if (alias[0])
-		give_back(host, host_link, alias);
 	rtnl_link_delete(host, host_link);
 }

@@ -119,9 +119,9 @@ static void add_forward(struct builder *builder)
 	const struct forward_plan *plan = builder->wanted->forward;
 
 	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->links[i].borrowed4)
+		if (plan->links[i].family[FORWARD_V4].borrowed)
 			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV4);
-		if (plan->links[i].borrowed6)
+		if (plan->links[i].family[FORWARD_V6].borrowed)
 			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV6);
 	}
 	add_answers_only(builder, chain);

@@ -75,9 +75,9 @@ static _Noreturn void guard(const struct latch_start *start, struct nl *nl)
 		else if (watched[0].revents)
 			break;
 	}
-	told.alias[FORWARD_ALIAS_MAX - 1] = '\0';
+	told.note[FORWARD_NOTE_MAX - 1] = '\0';
 	if (told.link)
-		forward_end(nl, told.link, told.alias);
+		forward_end(nl, told.link, told.note);
 	_exit(0);
 }
 

@@ -20,7 +20,7 @@ struct latch_start {
  * so that its note does not vanish with the namespace before. */
 struct latch_message {
 	uint32_t link;                 /* index of the host link, to be deleted at the end */
-	char alias[FORWARD_ALIAS_MAX]; /* its note: what to put back then */
+	char note[FORWARD_NOTE_MAX]; /* what to put back then */
 };
 
 /* By the supervisor; 0 or -errno. */

@@ -108,7 +108,7 @@ static int tell_latch(struct sandbox *sandbox)
 {
 	struct latch_message message = { .link = sandbox->host_link.index };
 
-	memcpy(message.alias, sandbox->forward.alias, sizeof message.alias);
+	memcpy(message.note, sandbox->forward.note, sizeof message.note);
 	int err = latch_tell(sandbox->start->latch, &message, sandbox->vm_netns);
 	return err ? fail("reach the latch", err) : 0;
 }
@@ -348,7 +348,7 @@ void sandbox_close(struct sandbox *sandbox)
 	if (sandbox->vmm.pid > 0)
 		kill(sandbox->vmm.pid, SIGKILL);
 	if (sandbox->host_link.index && !enter(sandbox->host_netns))
-		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.alias);
+		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.note);
 	dns_close(sandbox->dns);
 	denials_close(sandbox->denials);
 }

@@ -47,7 +47,7 @@ start_sandbox one --quiet --net-default allow -- sleep 60
 one=$sandbox_pid
 wait_for 5 pgrep -x sleep
 same "with a sandbox, both links forward" $on "$(switches)"
-contains "the host link says what is borrowed" "$(ip link show msb0)" 'alias .*4:wan0'
+contains "the host link says what is borrowed" "$(ip link show msb0)" 'alias msb-run forwards:.* b4:wan0'
 seen_reset
 strangers_try
 same "a stranger's packets do not get to the LAN" 0 "$(arrived)"
