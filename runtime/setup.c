@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* How long the kernel may take until a link that is up passes packets */
-#define LINK_PATIENCE_MS 2000
+#define LINK_PATIENCE_MS 10000
 
 /* The uplink's ends: fixed, since nobody else is on that link. Locally administered, unicast. */
 static const uint8_t host_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x01 };
@@ -306,6 +306,7 @@ static int start_guest(struct sandbox *sandbox)
 	if (sandbox->gateway.has6)
 		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
 	lower_guest_mac(&sandbox->gateway, start.mac);
+	gateway_mac(&sandbox->gateway, start.gateway_mac);
 	return start.config->vmm == VMM_NONE ? vmm_none_start(&start, &sandbox->vmm) :
 					       vmm_qemu_start(&start, &sandbox->vmm);
 }

@@ -17,20 +17,24 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LINK_PATIENCE_MS 2000
+#define LINK_PATIENCE_MS 10000
 /* As shells say it: found but cannot be run, not found */
 #define CANNOT_RUN 126
 #define NOT_FOUND 127
 
-static int add_family(struct nl *nl, uint32_t link, struct addr guest, struct addr gateway)
+/* The gateway is never asked for by ARP or ND, which would cost the first packet a round trip. */
+static int add_family(struct nl *nl, uint32_t link, struct addr guest, struct addr gateway, const uint8_t mac[static 6])
 {
 	bool v4 = gateway.family == ADDR_V4;
 	struct rtnl_route route = { .destination.addr.family = gateway.family, .via = &gateway, .link = link };
 
 	int err = rtnl_address_add(nl, link, (struct addr_prefix){ guest, v4 ? POOL_LEN4 : POOL_LEN6 });
+	if (!err)
+		err = rtnl_neighbour_add(nl, link, gateway, mac);
 	return err ? err : rtnl_route_add(nl, &route);
 }
 
@@ -48,9 +52,9 @@ static int configure_links(struct nl *nl, const struct vmm_start *start)
 	if (!err)
 		err = rtnl_link_up(nl, eth0.index);
 	if (!err && start->gateway.has4)
-		err = add_family(nl, eth0.index, start->guest4, start->gateway.v4);
+		err = add_family(nl, eth0.index, start->guest4, start->gateway.v4, start->gateway_mac);
 	if (!err && start->gateway.has6)
-		err = add_family(nl, eth0.index, start->guest6, start->gateway.v6);
+		err = add_family(nl, eth0.index, start->guest6, start->gateway.v6, start->gateway_mac);
 	return err ? err : rtnl_link_wait(nl, eth0.index, LINK_PATIENCE_MS);
 }
 
@@ -128,9 +132,12 @@ static int attend(pid_t command)
 	}
 }
 
-/* pid 1 of the guest's pid namespace. `ready` gets 0 or an errno, once nothing can fail but COMMAND itself. */
-static _Noreturn void guest_init(const struct vmm_start *start, int ready)
+/* pid 1 of the guest's pid namespace. The channel gets 0 or an errno, once nothing can fail but COMMAND itself, and then says
+ * when to start that. */
+static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 {
+	char go;
+
 	prctl(PR_SET_NAME, "msb-init");
 	int err = none_set_up_network(start);
 
@@ -138,7 +145,7 @@ static _Noreturn void guest_init(const struct vmm_start *start, int ready)
 		err = none_set_up_mounts(start);
 	if (!err)
 		err = none_drop_capabilities(start->config->cap_net_admin);
-	if (write(ready, &err, sizeof err) != sizeof err || err)
+	if (write(channel, &err, sizeof err) != sizeof err || err || read(channel, &go, 1) != 1)
 		_exit(1);
 	process_close_others(NULL, 0);
 	pid_t command = fork();
@@ -151,27 +158,59 @@ static _Noreturn void guest_init(const struct vmm_start *start, int ready)
 	_exit(attend(command));
 }
 
+/* The guest's end is up: now the VM's end and the bridge get their carrier. */
+static int wait_for_links(void)
+{
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+	static const char *const names[] = { LOWER_TAP, LOWER_BRIDGE };
+	int err = nl ? 0 : -errno;
+
+	for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
+		struct rtnl_link link = { 0 };
+		err = rtnl_link_by_name(nl, names[i], &link);
+		if (!err)
+			err = rtnl_link_wait(nl, link.index, LINK_PATIENCE_MS);
+	}
+	if (err)
+		log_error("the guest's link does not come up: %s", strerror(-err));
+	return err;
+}
+
+/* The init's own report, then ours that it may start COMMAND */
+static int handshake(int channel)
+{
+	int err;
+
+	if (read(channel, &err, sizeof err) != sizeof err)
+		return -ECHILD;
+	if (!err)
+		err = wait_for_links();
+	return err || write(channel, "", 1) == 1 ? err : -EPIPE;
+}
+
 int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 {
-	int ready[2], err, pidfd;
+	int channel[2], pidfd;
 
-	if (pipe2(ready, O_CLOEXEC))
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
 		return -errno;
-	CLEANUP_FD int reading = ready[0], writing = ready[1];
+	CLEANUP_FD int ours = channel[0], inits = channel[1];
 	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, &pidfd);
-	if (pid == 0)
-		guest_init(start, writing);
+	if (pid == 0) {
+		close(ours);
+		guest_init(start, inits);
+	}
 	if (pid < 0) {
 		log_error("cannot make the guest's namespaces: %s", strerror(-pid));
 		return pid;
 	}
-	close(TAKE_FD(writing));
-	if (read(reading, &err, sizeof err) != sizeof err)
-		err = -ECHILD;
+	close(TAKE_FD(inits));
+	int err = handshake(ours);
 	if (!err) {
 		*out = (struct vmm){ .pid = pid, .pidfd = pidfd, .status_fd = -1 };
 		return 0;
 	}
+	close(TAKE_FD(ours)); /* an init that waits for us sees the end */
 	process_wait(pidfd);
 	close(pidfd);
 	return err;
