@@ -5,6 +5,7 @@
 #include "eval.h"
 #include "expect.h"
 #include "flow.h"
+#include "lint.h"
 #include "options.h"
 #include "parse.h"
 
@@ -49,6 +50,8 @@ static inline void fuzz_stages(struct arena *arena, struct policy *policy, struc
 	policy_format(arena, policy);
 	struct eval_context context = { .policy = policy, .gateway = lower.gateway, .bindings = EVAL_NO_BINDINGS };
 	expect_explain(expect_run(arena, &context), policy, diags);
+	struct lint_options options = { .gateway = lower.gateway, .today = { 2026, 11, 24 } };
+	lint_policy(policy, &options, diags);
 }
 
 static inline void fuzz_print(const struct diags *diags)
