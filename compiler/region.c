@@ -166,12 +166,13 @@ bool region_decides_class(const struct region *region, enum policy_direction dir
 
 	for (uint32_t i = region->first_piece[rule]; i < end; i++) {
 		const struct region_piece *piece = &region->pieces[i];
-		const struct region_seen *seen = piece->where + ADDR_CLASS_COUNT * ingress + class;
+		const struct region_seen *seen;
 
 		if (i < region->piece_count && piece->target != target)
 			continue;
 		if (!(piece->seen[ingress] >> class & 1))
 			continue;
+		seen = &piece->where[ADDR_CLASS_COUNT * ingress + class];
 		*out = (struct region_flow){
 			.kind = FLOW_CONNECTION,
 			.direction = direction,
