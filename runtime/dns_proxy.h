@@ -11,6 +11,7 @@
 #pragma once
 #include "dns.h"
 #include "dns_protocol.h"
+#include "timers.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -42,23 +43,6 @@ struct proxy_config {
 	struct dns_server servers[DNS_MAX_SERVERS];
 	size_t server_count;
 };
-
-/* -- timers: every wait is one of a few fixed lengths, so each length is a queue in order of its ends -- */
-struct timer {
-	struct timer *prev, *next;
-	uint64_t end_ms;
-};
-struct timers {
-	struct timer head; /* circular */
-	uint64_t length_ms;
-};
-void timers_init(struct timers *, uint64_t length_ms);
-void timer_start(struct timers *, struct timer *, uint64_t now_ms); /* anew, where it runs already */
-void timer_stop(struct timer *);
-/* The first that has ended, stopped; NULL: none has */
-struct timer *timers_ended(struct timers *, uint64_t now_ms);
-/* Milliseconds until the first ends, at most `most` */
-int timers_wait(const struct timers *, uint64_t now_ms, int most);
 
 /* -- where an answer goes -- */
 struct client_ref {

@@ -282,6 +282,23 @@ static int start_dns(struct sandbox *sandbox)
 	return sandbox->dns ? 0 : fail("start the DNS proxy", -errno);
 }
 
+static int start_relay(struct sandbox *sandbox)
+{
+	struct relay_start start = {
+		.policy = sandbox->start->config->policy,
+		.gateway = sandbox->gateway,
+		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.host_netns = sandbox->host_netns,
+		.vm_netns = sandbox->vm_netns,
+		.uid = role_uid(sandbox, ROLE_RELAY),
+	};
+
+	if (sandbox->gateway.has6)
+		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	sandbox->relay = relay_open(&start);
+	return sandbox->relay ? 0 : fail("start the relay", -errno);
+}
+
 static int open_log(struct sandbox *sandbox)
 {
 	sandbox->denials = denials_open(sandbox->start->config, &sandbox->gateway);
@@ -328,6 +345,7 @@ static const struct step {
 	{ "bandwidth", limit_bandwidth },
 	{ "denials", open_log },
 	{ "dns", start_dns },
+	{ "relay", start_relay },
 	{ "guest", start_guest },
 };
 
@@ -351,5 +369,6 @@ void sandbox_close(struct sandbox *sandbox)
 	if (sandbox->host_link.index && !enter(sandbox->host_netns))
 		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.note);
 	dns_close(sandbox->dns);
+	relay_close(sandbox->relay);
 	denials_close(sandbox->denials);
 }

@@ -3,6 +3,7 @@
 #include "denials.h"
 #include "dns.h"
 #include "forward.h"
+#include "relay.h"
 #include "rtnl.h"
 #include "shape.h"
 #include "supervisor.h"
@@ -20,6 +21,7 @@ struct sandbox {
 	struct shape egress, ingress;  /* bandwidth */
 	struct dns *dns;
 	struct denials *denials;
+	struct relay *relay;
 	struct vmm vmm;                /* pid 0: not started */
 };
 

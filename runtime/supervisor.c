@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum watched { SOURCE_GUEST, SOURCE_FRONT, SOURCE_LATCH, SOURCE_DNS, SOURCE_DNS_WORKER, SOURCE_DENIALS };
+enum watched { SOURCE_GUEST, SOURCE_FRONT, SOURCE_LATCH, SOURCE_DNS, SOURCE_DNS_WORKER, SOURCE_RELAY, SOURCE_RELAY_WORKER, SOURCE_DENIALS };
 
 #define RUNNING (-1)
 
@@ -67,6 +67,8 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, sandbox->start->front, SOURCE_FRONT) || watch(epoll, sandbox->start->latch, SOURCE_LATCH) ||
 	    watch(epoll, dns_control_fd(sandbox->dns), SOURCE_DNS) ||
 	    watch(epoll, dns_worker_pidfd(sandbox->dns), SOURCE_DNS_WORKER) ||
+	    watch(epoll, relay_fd(sandbox->relay), SOURCE_RELAY) ||
+	    watch(epoll, relay_worker_pidfd(sandbox->relay), SOURCE_RELAY_WORKER) ||
 	    watch(epoll, denials_fd(sandbox->denials), SOURCE_DENIALS)) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
@@ -107,6 +109,10 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 		return dns_control(sandbox->dns, sandbox->denials) ? closed("the DNS worker") : RUNNING;
 	case SOURCE_DNS_WORKER:
 		return closed("the DNS worker");
+	case SOURCE_RELAY:
+		return relay_serve(sandbox->relay, dns_bindings(sandbox->dns), sandbox->denials) ? closed("the relay") : RUNNING;
+	case SOURCE_RELAY_WORKER:
+		return closed("the relay");
 	case SOURCE_DENIALS:
 		denials_read(sandbox->denials, dns_bindings(sandbox->dns), now_ms());
 		return RUNNING;

@@ -1,5 +1,7 @@
 /* Timers of one length: a queue in order of their ends, so starting and stopping cost nothing that grows. */
-#include "dns_proxy.h"
+#include "timers.h"
+
+#include <stddef.h>
 
 void timers_init(struct timers *timers, uint64_t length_ms)
 {

@@ -1,0 +1,19 @@
+/* Timers for loops where every wait is one of a few fixed lengths: each length is a queue in order of its ends. */
+#pragma once
+#include <stdint.h>
+
+struct timer {
+	struct timer *prev, *next;
+	uint64_t end_ms;
+};
+struct timers {
+	struct timer head; /* circular */
+	uint64_t length_ms;
+};
+void timers_init(struct timers *, uint64_t length_ms);
+void timer_start(struct timers *, struct timer *, uint64_t now_ms); /* anew, where it runs already */
+void timer_stop(struct timer *);
+/* The first that has ended, stopped; NULL: none has */
+struct timer *timers_ended(struct timers *, uint64_t now_ms);
+/* Milliseconds until the first ends, at most `most` */
+int timers_wait(const struct timers *, uint64_t now_ms, int most);
