@@ -321,7 +321,7 @@ static bool can_say(struct emitter *e)
 static void add_head(struct emitter *e)
 {
 	text_addf(&e->text, "# The names that %s lets a guest look up, for dnsmasq 2.87 or later.\n",
-		  escape_nft_comment(e->arena, e->policy->name));
+		  escape_nft_comment(e->arena, basename(e->policy->name)));
 	text_add(&e->text, "# Not in here: how long to wait for a nameserver, and host.microsandbox.internal. "
 			   "Addresses stay in\n"
 			   "# the sets: dnsmasq gives them no timeout, a default of the set's own would.\n"

@@ -25,25 +25,11 @@ struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, c
 	return lowering.ruleset;
 }
 
-/* A file's name as seen from the directory of the policy's own file; an absolute path from elsewhere keeps its
- * last part only. */
-static const char *relative_name(const char *top, const char *file)
-{
-	const char *slash = strrchr(top, '/');
-	size_t dir = slash ? (size_t)(slash - top) + 1 : 0;
-
-	if (dir && !strncmp(file, top, dir))
-		return file + dir;
-	if (file[0] == '/')
-		return strrchr(file, '/') + 1;
-	return file;
-}
-
 const char *lower_origin(struct arena *arena, const struct policy *policy, struct span span)
 {
 	if (span.source == SPAN_NO_SOURCE)
 		return "default policy";
-	return relative_name(escape_text(arena, policy->name), span_format_line(arena, policy->sources, span));
+	return policy_relative(arena, policy, span_format_line(arena, policy->sources, span));
 }
 
 struct addr lower_guest_addr(struct addr gateway)

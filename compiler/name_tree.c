@@ -2,6 +2,7 @@
  * one walk with the parents at hand finds every deciding rule. */
 #include "name_tree.h"
 #include "escape.h"
+#include "lower.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -191,8 +192,6 @@ const char *name_tree_reason(struct arena *arena, const struct name_tree *tree, 
 	const struct policy *policy = tree->policy;
 	struct span span = rule == NAME_TREE_NONE ? policy->egress.span : policy->rules.items[rule].span;
 	const char *text = rule == NAME_TREE_NONE ? policy->egress.text : policy->rules.items[rule].text;
-	const char *place = span_format_line(arena, policy->sources, span);
 
-	return escape_nft_comment(arena, arena_printf(arena, "%s%s%s", strcmp(place, "-") ? place : "",
-						      strcmp(place, "-") ? " " : "", text));
+	return escape_nft_comment(arena, arena_printf(arena, "%s %s", lower_origin(arena, policy, span), text));
 }

@@ -194,9 +194,19 @@ static const char *clean(struct text *text, const char *bytes)
 	return escape_terminal(text->arena, bytes, strlen(bytes));
 }
 
+const char *policy_relative(struct arena *arena, const struct policy *policy, const char *place)
+{
+	const char *top = escape_text(arena, policy->name), *slash = strrchr(top, '/');
+	size_t directory = slash ? (size_t)(slash + 1 - top) : 0;
+
+	if (directory && !strncmp(place, top, directory))
+		return place + directory;
+	return place[0] == '/' ? strrchr(place, '/') + 1 : place;
+}
+
 static const char *place(struct text *text, const struct policy *policy, struct span span)
 {
-	return clean(text, span_format(text->arena, policy->sources, span));
+	return policy_relative(text->arena, policy, span_format(text->arena, policy->sources, span));
 }
 
 static void add_rule(struct text *text, const struct policy *policy, size_t index)

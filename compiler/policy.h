@@ -150,5 +150,8 @@ struct policy {
 /* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */
 const char *policy_rule_format(struct arena *, const struct policy_rule *);
 const char *policy_target_format(struct arena *, const struct policy_target *);
+/* A place as span_format() writes it, told from the directory of the policy's own file: what is compiled does
+ * not say where on a machine the policy lay. An absolute path from elsewhere keeps its last part only. */
+const char *policy_relative(struct arena *, const struct policy *, const char *place);
 /* `--emit policy`: the whole policy, every rule in its final order with its place */
 const char *policy_format(struct arena *, const struct policy *);

@@ -99,6 +99,8 @@ static void include(struct splicer *s, const struct level *level, const struct a
 	const char *shown = join(r->arena, directory(r->arena, level->shown), word->text);
 	uint32_t source;
 
+	if (shown[0] != '/')
+		shown = normalise(r->arena, shown);
 	if (word->text[0] == '/') /* as written: the kernel says that it leads outside */
 		path = shown = word->text;
 	if (in_cycle(s, level, path, word->span))

@@ -253,18 +253,20 @@ bool rule_trailing(const struct rule_scope *scope)
 	return true;
 }
 
+/* The nearest of the keywords and the file's groups; of two as near the keyword. Beyond the findings that are
+ * shown nobody reads a suggestion, and it costs a walk over all groups. */
 static const char *nearest_target(const struct rule_scope *scope, const char *text)
 {
-	const char *keyword = diag_nearest(text, target_keywords);
-	size_t count = scope->groups ? scope->groups->groups.count : 0;
+	enum { KEYWORDS = sizeof target_keywords / sizeof *target_keywords - 1 };
+	size_t groups = scope->groups ? scope->groups->groups.count : 0;
 
-	/* beyond the findings that are shown nobody reads a suggestion, and it costs a walk over all groups */
-	if (keyword || !count || scope->diags->list.count >= scope->diags->limit)
-		return keyword;
-	const char **names = arena_alloc(scope->arena, (count + 1) * sizeof *names);
-	for (size_t i = 0; i < count; i++)
-		names[i] = scope->groups->groups.items[i].name;
-	return diag_nearest(text, names);
+	if (!groups || scope->diags->list.count >= scope->diags->limit)
+		return diag_nearest(text, target_keywords);
+	const char **words = arena_alloc(scope->arena, (KEYWORDS + groups + 1) * sizeof *words);
+	memcpy(words, target_keywords, KEYWORDS * sizeof *words);
+	for (size_t i = 0; i < groups; i++)
+		words[KEYWORDS + i] = scope->groups->groups.items[i].name;
+	return diag_nearest(text, words);
 }
 
 static bool bare_error(const struct rule_scope *scope, const struct ast_word *word)

@@ -104,6 +104,11 @@ Test(options, groups)
 	expect_text_ids("group a = x.example\ngroup a = x.example\n", "");
 	expect_text_ids("group a = x.example\ngroup a = y.example\n", "conflict");
 	expect_text_ids("group servers = x.example\nallow@server\n", "ambiguous-bare");
+	struct diags *diags;
+	write_file("p.msb", "group hosts2 = x.example\nallow@hosts3\n"); /* nearer than the keyword host */
+	resolve("p.msb", &diags, ARGS(NULL));
+	cr_assert_eq(diags->list.count, 1);
+	cr_expect_str_eq(diags->list.items[0].label, "did you mean `hosts2`?");
 }
 
 Test(options, settings)
@@ -174,6 +179,29 @@ Test(options, includes)
 	resolve("p.msb", &diags, ARGS(NULL));
 	cr_assert_eq(diags->list.count, 1);
 	cr_expect_str_eq(span_format(arena, diags->sources, diags->list.items[0].span), "bad.msb:1:7");
+}
+
+Test(options, an_allowed_root_widens_includes)
+{
+	cr_assert_eq(mkdir("sub", 0755), 0);
+	write_file("sub/p.msb", "include \"../b.msb\"\n");
+	write_file("b.msb", "allow@pubic\n");
+	expect_ids("sub/p.msb", "include-outside", ARGS(NULL));
+	expect_ids("sub/p.msb", "ambiguous-bare", ARGS("include-root", "."));
+	struct diags *diags;
+	resolve("sub/p.msb", &diags, ARGS("allow-include", "."));
+	cr_assert_eq(diags->list.count, 1);
+	cr_expect_str_eq(span_format(arena, diags->sources, diags->list.items[0].span), "b.msb:1:7");
+}
+
+Test(options, what_is_compiled_does_not_say_where)
+{
+	write_file("p.msb", "deny@meta\ninclude \"b.msb\"\n");
+	write_file("b.msb", "allow@x.example\n");
+	struct diags *diags;
+	const char *here = policy_format(arena, resolve("p.msb", &diags, ARGS(NULL)));
+	const char *there = policy_format(arena, resolve(arena_printf(arena, "%s/p.msb", directory), &diags, ARGS(NULL)));
+	cr_expect_str_eq(here, there);
 }
 
 Test(options, includes_do_not_multiply)
