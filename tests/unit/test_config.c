@@ -1,0 +1,110 @@
+/* The command line of msb-run: what is taken, what is refused, and what the shell did to a rule. */
+#include "runtime/config.h"
+
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+#include <getopt.h>
+#include <string.h>
+
+static struct arena *arena;
+
+static void set_up(void)
+{
+	arena = arena_new();
+	optind = 0; /* getopt starts anew */
+	cr_redirect_stderr();
+	cr_redirect_stdout();
+}
+
+static void tear_down(void)
+{
+	arena_free(arena);
+}
+
+TestSuite(config, .init = set_up, .fini = tear_down);
+
+static enum config_result parse(struct run_config *config, char **argv)
+{
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	return config_parse(arena, argc, argv, config);
+}
+#define PARSE(config, ...) parse(config, (char *[]){ (char *)"msb-run", __VA_ARGS__, NULL })
+
+Test(config, options_and_command)
+{
+	struct run_config config;
+
+	cr_assert_eq(PARSE(&config, "--vmm", "none", "--memory", "2G", "--cpus", "3", "--name", "a-1", "--deny-mode", "drop",
+			   "-q", "--", "ls", "-l"),
+		     CONFIG_RUN);
+	cr_assert_eq(config.vmm, VMM_NONE);
+	cr_assert_eq(config.memory_mib, 2048);
+	cr_assert_eq(config.cpus, 3);
+	cr_assert_str_eq(config.name, "a-1");
+	cr_assert(config.silent_deny && config.quiet && !config.cap_net_admin);
+	cr_assert_str_eq(config.command[0], "ls");
+	cr_assert_str_eq(config.command[1], "-l");
+	cr_assert_null(config.command[2]);
+}
+
+Test(config, without_anything)
+{
+	struct run_config config;
+
+	cr_assert_eq(parse(&config, (char *[]){ (char *)"msb-run", NULL }), CONFIG_RUN);
+	cr_assert_eq(config.vmm, VMM_QEMU);
+	cr_assert_null(config.command);
+	size_t len = strlen(config.name);
+	cr_assert(len >= 1 && len <= 32 && strspn(config.name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len);
+	cr_assert_eq(config.policy->egress.action, POLICY_DENY);
+}
+
+Test(config, options_of_the_command_are_its_own)
+{
+	struct run_config config;
+
+	cr_assert_eq(PARSE(&config, "--vmm", "none", "sh", "--vmm", "qemu"), CONFIG_RUN);
+	cr_assert_eq(config.vmm, VMM_NONE);
+	cr_assert_str_eq(config.command[1], "--vmm");
+}
+
+Test(config, refused_values)
+{
+	static char *const wrong[][2] = {
+		{ (char *)"--name", (char *)"../x" },     { (char *)"--name", (char *)"" },
+		{ (char *)"--name", (char *)"Upper" },    { (char *)"--name", (char *)"aaaaaaaaaabbbbbbbbbbccccccccccddd" },
+		{ (char *)"--memory", (char *)"0" },      { (char *)"--memory", (char *)"12x" },
+		{ (char *)"--memory", (char *)"-1" },     { (char *)"--memory", (char *)"99999999999999999999" },
+		{ (char *)"--cpus", (char *)"0" },        { (char *)"--cpus", (char *)"65" },
+		{ (char *)"--vmm", (char *)"xen" },       { (char *)"--accel", (char *)"hvf" },
+		{ (char *)"--deny-mode", (char *)"ask" }, { (char *)"--nonsense", (char *)"1" },
+	};
+
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct run_config config;
+		optind = 0;
+		cr_assert_eq(PARSE(&config, wrong[i][0], wrong[i][1]), CONFIG_WRONG, "%s %s", wrong[i][0], wrong[i][1]);
+	}
+}
+
+Test(config, braces_eaten_by_the_shell)
+{
+	struct run_config config;
+
+	cr_assert_eq(PARSE(&config, "--net-rule", "allow@public:tcp:80", "allow@public:tcp:443", "--", "sh"), CONFIG_WRONG);
+	fflush(stderr);
+	cr_assert_stderr_eq_str("msb-run: error: `allow@public:tcp:443` is a rule, not a command; did the shell expand braces?\n"
+				"  help: --net-rule 'allow@public:tcp:{80,443}'\n");
+}
+
+Test(config, a_command_that_only_looks_like_a_rule)
+{
+	struct run_config config;
+
+	cr_assert_eq(PARSE(&config, "--", "allow@public:tcp:443"), CONFIG_RUN);
+	optind = 0;
+	cr_assert_eq(PARSE(&config, "user@host"), CONFIG_RUN);
+}

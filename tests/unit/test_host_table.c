@@ -1,0 +1,70 @@
+/* The table in the host's namespace, as rules: what each sandbox adds there, and nothing about other links than its own. */
+#include "runtime/host_table.h"
+#include "compiler/lower.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static const char *rules(struct arena *arena, bool has6, const struct dns_server *servers, size_t count)
+{
+	static const struct forward_plan plan = {
+		.count = 1, .links = { { .name = "eth0", .family[FORWARD_V4] = { .needed = true, .borrowed = true } } }
+	};
+	struct host_table wanted = {
+		.link = "msb7", .gateway = { .has4 = true, .has6 = has6 }, .servers = servers, .server_count = count,
+		.mark = host_table_mark(7), .forward = &plan,
+	};
+
+	addr_parse("172.16.0.1", &wanted.gateway.v4);
+	addr_parse("fd42:6d73:62::1", &wanted.gateway.v6);
+	return ruleset_format(arena, host_table_rules(arena, &wanted));
+}
+
+Test(host_table, owned_and_named_for_its_link)
+{
+	struct arena *arena = arena_new();
+	struct host_table wanted = { .link = "msb7", .gateway.has4 = true, .forward = &(struct forward_plan){ 0 } };
+
+	addr_parse("172.16.0.1", &wanted.gateway.v4);
+	const struct ruleset *ruleset = host_table_rules(arena, &wanted);
+	cr_assert_eq(ruleset->tables.count, 1);
+	cr_assert(ruleset->tables.items[0].owner);
+	cr_assert_str_eq(ruleset->tables.items[0].name, "msb7");
+	for (size_t i = 0; i < ruleset->tables.items[0].chains.count; i++)
+		cr_assert_eq(ruleset->tables.items[0].chains.items[i].policy, RS_ACCEPT);
+	arena_free(arena);
+}
+
+Test(host_table, what_it_says)
+{
+	struct arena *arena = arena_new();
+	const char *text = rules(arena, true, NULL, 0);
+	static const char *const wanted[] = { "-310", "fib daddr type", "172.16.0.0/30", "fd42:6d73:62::/64", "masquerade",
+					      "the host is no router", "nothing new comes in", "nothing to the host" };
+
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		cr_assert(strstr(text, wanted[i]), "no `%s` in:\n%s", wanted[i], text);
+	cr_assert(!strstr(text, "inactive family"));
+	cr_assert(strstr(rules(arena, false, NULL, 0), "inactive family"));
+	arena_free(arena);
+}
+
+Test(host_table, only_nameservers_on_the_host_are_let_through)
+{
+	struct arena *arena = arena_new();
+	struct dns_server servers[] = { { .port = 53, .on_host = true }, { .port = 53 } };
+
+	addr_parse("127.0.0.53", &servers[0].addr);
+	addr_parse("9.9.9.9", &servers[1].addr);
+	const char *text = rules(arena, true, servers, 2);
+	cr_assert(strstr(text, "127.0.0.53"));
+	cr_assert(!strstr(text, "9.9.9.9"));
+	arena_free(arena);
+}
+
+Test(host_table, a_mark_for_each_sandbox)
+{
+	cr_assert_neq(host_table_mark(7), host_table_mark(8));
+	cr_assert_neq(host_table_mark(7), LOWER_DNS_MARK);
+	cr_assert_neq(host_table_mark(7), LOWER_UPSTREAM_MARK);
+}
