@@ -14,7 +14,8 @@ enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 
 #define LINK_LOCAL ((struct addr_prefix){ { ADDR_V6, (u128)0xfe80 << 112 }, 10 })
 
 /* A rule that starts with the guest's MAC and an Ethernet type */
-static struct rs_rule *frame_rule(struct lowering *lowering, struct rs_chain *chain, unsigned type, const char *comment)
+static struct rs_rule *frame_rule(struct lowering *lowering, struct rs_chain *chain, unsigned type,
+				  const char *comment)
 {
 	struct rs_rule *rule = lower_rule(lowering, chain, comment);
 	u128 mac = 0;

@@ -54,7 +54,8 @@ struct destinations {
 	struct addr_set networks; /* all its addresses */
 };
 
-static const struct addr_set *class_set(struct lowering *lowering, enum addr_class group, enum addr_family family)
+static const struct addr_set *class_set(struct lowering *lowering, enum addr_class group,
+					enum addr_family family)
 {
 	struct lowered_group *cached = &lowering->groups[group][family == ADDR_V6];
 
@@ -152,7 +153,8 @@ static unsigned rule_protos(const struct policy_rule *rule, enum addr_family fam
 	return rule->ports.count ? protos & (PROTO_TCP | PROTO_UDP) : protos;
 }
 
-static struct service rule_service(struct lowering *lowering, const struct policy_rule *rule, enum addr_family family)
+static struct service rule_service(struct lowering *lowering, const struct policy_rule *rule,
+				   enum addr_family family)
 {
 	unsigned protos = rule_protos(rule, family);
 
@@ -164,7 +166,8 @@ static struct service rule_service(struct lowering *lowering, const struct polic
 	};
 }
 
-const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index, enum addr_family family)
+const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index,
+			      enum addr_family family)
 {
 	const struct policy_rule *rule = &policy->rules.items[index];
 
@@ -253,7 +256,8 @@ static bool covers_family(const struct addr_set *set)
 }
 
 /* The match on a rule's addresses: its group's set, the whole family, networks in place, or a set of its own */
-static void match_networks(struct lowering *lowering, struct rs_rule *out, size_t index, const struct destinations *to)
+static void match_networks(struct lowering *lowering, struct rs_rule *out, size_t index,
+			   const struct destinations *to)
 {
 	struct ruleset *rs = lowering->ruleset;
 	enum addr_family family = to->networks.family;

@@ -26,8 +26,11 @@ struct lowering {
 void lower_rules(struct lowering *);
 /* The named set of a group's addresses, added to the table when first asked for */
 const char *lower_group_set(struct lowering *, enum addr_class, enum addr_family);
-/* lower_frame.c: table inet's chains around them, which no policy changes */
+/* lower_frame.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
+ * the guest sends; lower_gateway.c: those of the namespace's own sockets */
 void lower_inet_frame(struct lowering *);
+void lower_guest_chains(struct lowering *);
+void lower_gateway_chains(struct lowering *);
 /* lower_limits.c: chain admit, which bounds new flows; and a chain that drops what is over a policy's packet rate:
  * returns its name, or NULL where there is no limit */
 void lower_admit_chain(struct lowering *);
@@ -40,6 +43,20 @@ void lower_link(struct lowering *);
 #define LOWER_CHAIN_REFUSE "refuse"
 #define LOWER_CHAIN_LOGGED "logged"
 #define LOWER_CHAIN_ADMIT "admit"
+
+/* Words that the frame's files share (lower_frame.c). Notes stand above a chain in the text. */
+struct rs_chain *lower_chain(struct lowering *, const char *name, const char *note);
+struct rs_chain *lower_hook_chain(struct lowering *, const char *name, enum rs_hook, int priority,
+				  enum rs_verdict_kind policy, const char *note);
+struct rs_rule *lower_rule_from(struct lowering *, struct rs_chain *, const char *link, const char *comment);
+void lower_match(struct lowering *, struct rs_rule *, enum rs_field, u128 number);
+void lower_match_neighbours(struct lowering *, struct rs_rule *);
+void lower_match_dns_ports(struct lowering *, struct rs_rule *);
+void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);
+void lower_match_ct(struct lowering *, struct rs_rule *, unsigned state);
+/* Established flows pass, and the errors about them that chain `related` knows */
+void lower_known_flows(struct lowering *, struct rs_chain *);
+void lower_drop_invalid(struct lowering *, struct rs_chain *);
 
 /* Small words of the lowering's own */
 static inline struct rs_rule *lower_rule(struct lowering *lowering, struct rs_chain *chain, const char *comment)

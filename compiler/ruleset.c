@@ -141,7 +141,8 @@ void rs_or(struct ruleset *ruleset, struct rs_expr *expr, struct rs_value value)
 	*arena_push(ruleset->arena, &expr->values) = value;
 }
 
-struct rs_expr *rs_match(struct ruleset *ruleset, struct rs_rule *rule, enum rs_field field, struct rs_value value)
+struct rs_expr *rs_match(struct ruleset *ruleset, struct rs_rule *rule, enum rs_field field,
+			 struct rs_value value)
 {
 	struct rs_expr *expr = rs_do(ruleset, rule, RS_MATCH);
 

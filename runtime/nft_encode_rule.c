@@ -188,7 +188,8 @@ static void match_prefix(struct encoding *to, const struct rs_field_info *field,
 	compare(to, op, data, field->size);
 }
 
-static void match_range(struct encoding *to, const struct rs_field_info *field, const struct rs_value *value, bool negate)
+static void match_range(struct encoding *to, const struct rs_field_info *field, const struct rs_value *value,
+			bool negate)
 {
 	uint8_t lo[16], hi[16];
 
@@ -207,7 +208,8 @@ static void match_range(struct encoding *to, const struct rs_field_info *field, 
 	compare(to, NFT_CMP_LTE, hi, field->size);
 }
 
-static void match_one(struct encoding *to, const struct rs_field_info *field, const struct rs_value *value, bool negate)
+static void match_one(struct encoding *to, const struct rs_field_info *field, const struct rs_value *value,
+		      bool negate)
 {
 	enum nft_cmp_ops op = negate ? NFT_CMP_NEQ : NFT_CMP_EQ;
 	uint8_t data[16];

@@ -110,7 +110,8 @@ static void fill_elements(struct nlmsghdr *message, const void *set)
 	nftnl_set_elems_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
 }
 
-static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t flags, const char *name, uint32_t size)
+static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t flags, const char *name,
+		    uint32_t size)
 {
 	struct nftnl_set *out = set_named(build, name);
 
@@ -232,7 +233,8 @@ void nft_encode_elements(struct nft_build *build, const struct rs_set *set)
 	add_elements(build, set, set->name, 0);
 }
 
-uint32_t nft_encode_anonymous(struct nft_build *build, enum rs_field field, const struct rs_value *values, size_t count)
+uint32_t nft_encode_anonymous(struct nft_build *build, enum rs_field field, const struct rs_value *values,
+			      size_t count)
 {
 	const struct rs_field_info *info = rs_field_info(field);
 	struct rs_set set = { .type = { info->type } };

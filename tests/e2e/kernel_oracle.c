@@ -69,7 +69,8 @@ static void local_sockets(struct oracle *oracle)
 	}
 }
 
-static struct packet_ends ends_for(const struct oracle *oracle, const struct addr_gateway *gateway, enum addr_family family)
+static struct packet_ends ends_for(const struct oracle *oracle, const struct addr_gateway *gateway,
+				   enum addr_family family)
 {
 	struct packet_ends ends = oracle->ends;
 

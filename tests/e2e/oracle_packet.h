@@ -116,7 +116,8 @@ static inline size_t put_ipv6(uint8_t *at, const struct packet_ends *ends, const
 }
 
 /* The frame's length */
-static inline size_t packet_build(uint8_t out[static PACKET_MAX], const struct packet_ends *ends, const struct packet_flow *flow)
+static inline size_t packet_build(uint8_t out[static PACKET_MAX], const struct packet_ends *ends,
+				  const struct packet_flow *flow)
 {
 	bool v4 = flow->to.family == ADDR_V4;
 	struct ether_header ether = { .ether_type = htons(v4 ? ETHERTYPE_IP : ETHERTYPE_IPV6) };
