@@ -64,9 +64,9 @@ def ask(port, name, kind=1):
     query = struct.pack("!6H", random.getrandbits(16), 0x100, 1, 0, 0, 0)
     query += b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0" + struct.pack("!2H", kind, 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(2)
+        sock.settimeout(5)
         sock.connect(("127.0.0.1", port))
-        for _ in range(2):
+        for _ in range(4):
             try:
                 sock.send(query)
                 return sock.recv(4096)[3] & 15
@@ -76,7 +76,7 @@ def ask(port, name, kind=1):
 
 
 def wait_for(port):
-    for _ in range(100):
+    for _ in range(200):
         if ask_quietly(port):
             return True
         time.sleep(0.05)
