@@ -38,7 +38,7 @@ PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 .PHONY: all deps check demo bench san fuzz tidy format install guest tools golden-update clean
 .DELETE_ON_ERROR:
 all: $(PROGRAMS)
-tools: $(E2E_TOOLS)
+tools: $(E2E_TOOLS) $(BUILD)/e2e/msb-run-misbehave
 
 $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
 	@mkdir -p $(@D)
@@ -68,6 +68,10 @@ $(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBRUNTIME) $(LIBPOLICY)
 $(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+# workers that misbehave on demand, inside their jail
+$(BUILD)/e2e/msb-run-misbehave: $(call obj,runtime/main.c tests/e2e/misbehave/misbehave.c) $(LIBRUNTIME) $(LIBPOLICY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=proxy_query,--wrap=flows_readable -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<

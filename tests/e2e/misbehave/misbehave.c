@@ -1,0 +1,119 @@
+/* msb-run whose workers misbehave when a guest says so: the debug build of tests/e2e/misbehave.sh. Linked with
+ * --wrap=proxy_query and --wrap=flows_readable, so that what runs here runs inside the jail, in the worker's own process.
+ * A query whose first label is one of the acts below makes the DNS worker do it; a datagram does for the relay. */
+#include "runtime/dns_proxy.h"
+#include "runtime/relay_worker.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+bool __real_proxy_query(struct proxy *, const uint8_t *, size_t, const struct client_ref *);
+bool __wrap_proxy_query(struct proxy *, const uint8_t *, size_t, const struct client_ref *);
+void __real_flows_readable(struct worker *, uint32_t);
+void __wrap_flows_readable(struct worker *, uint32_t);
+
+static void try_execve(int control)
+{
+	(void)control;
+	execve("/bin/sh", (char *[]){ "sh", NULL }, NULL);
+}
+
+static void try_socket(int control)
+{
+	(void)control;
+	socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void try_open(int control)
+{
+	(void)control;
+	open("/etc/passwd", O_RDONLY);
+}
+
+static void try_ptrace(int control)
+{
+	(void)control;
+	ptrace(PTRACE_ATTACH, 1, NULL, NULL);
+}
+
+static void try_exec_page(int control)
+{
+	(void)control;
+	mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void ask(int control, const char *name, uint32_t address, uint8_t count)
+{
+	static struct dns_ask_bind bind;
+	bind = (struct dns_ask_bind){ .kind = DNS_ASK_BIND, .serial = 1, .family = ADDR_V4, .count = count, .ttl_ms = 60000 };
+	bind.addrs[0] = dns_wire_addr((struct addr){ ADDR_V4, address });
+	strcpy(bind.name, name);
+	send(control, &bind, sizeof bind, 0);
+}
+
+static void try_bind_name(int control)
+{
+	ask(control, "evil.test", 0x5db8d822, 1);
+}
+
+static void try_bind_meta(int control)
+{
+	ask(control, "a.example.com", 0xa9fea9fe, 1);
+}
+
+static void try_bind_gateway(int control)
+{
+	ask(control, "a.example.com", 0xac100001, 1);
+}
+
+static void try_bind_alias(int control)
+{
+	ask(control, NAME_HOST_ALIAS, 0x5db8d822, 1);
+}
+
+static void try_bind_many(int control)
+{
+	ask(control, "a.example.com", 0x5db8d822, 255);
+}
+
+static void try_half_message(int control)
+{
+	send(control, "\1\0\0\0half", 8, 0);
+}
+
+static const struct {
+	const char *label;
+	void (*act)(int control);
+} acts[] = {
+	{ "execve", try_execve }, { "socket", try_socket }, { "open", try_open }, { "ptrace", try_ptrace },
+	{ "execpage", try_exec_page }, { "bindname", try_bind_name }, { "bindmeta", try_bind_meta },
+	{ "bindgateway", try_bind_gateway }, { "bindalias", try_bind_alias }, { "bindmany", try_bind_many },
+	{ "half", try_half_message },
+};
+
+static void act(const uint8_t *text, size_t len, int control)
+{
+	for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
+		if (len == strlen(acts[i].label) && memcmp(text, acts[i].label, len) == 0)
+			acts[i].act(control);
+}
+
+bool __wrap_proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const struct client_ref *client)
+{
+	if (len > 13 && message[12] < len - 13)
+		act(message + 13, message[12], proxy->control);
+	return __real_proxy_query(proxy, message, len, client);
+}
+
+void __wrap_flows_readable(struct worker *worker, uint32_t listener)
+{
+	uint8_t text[32];
+	ssize_t len = recv(worker->config->listeners[listener].fd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
+	if (len > 0)
+		act(text, (size_t)len, worker->control);
+	__real_flows_readable(worker, listener);
+}
