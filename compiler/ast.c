@@ -17,7 +17,8 @@ static void print_word(const struct printer *printer, const struct ast_word *wor
 	else
 		text_addf(printer->out, " \"%s\"", text);
 	if (word->after.end > word->after.start)
-		text_addf(printer->out, " after \"%s\"",
+		text_addf(
+			printer->out, " after \"%s\"",
 			escape_text(printer->arena, span_text(printer->arena, printer->sources, word->after)));
 }
 
@@ -43,12 +44,13 @@ static void print_trailing(const struct printer *printer, struct span span)
 {
 	if (span.end > span.start)
 		text_addf(printer->out, " trailing \"%s\"",
-			escape_text(printer->arena, span_text(printer->arena, printer->sources, span)));
+			  escape_text(printer->arena, span_text(printer->arena, printer->sources, span)));
 }
 
 static void print_rule(const struct printer *printer, const struct ast_rule *rule)
 {
-	static const char *const names[] = { [AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log" };
+	static const char *const names[] = {
+		[AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log"};
 	print_named(printer, "action", &rule->action);
 	print_named(printer, "direction", &rule->direction);
 	print_field(printer, "target", &rule->target);
@@ -83,7 +85,7 @@ static void print_statement(const struct printer *printer, const struct ast_stat
 	};
 	struct place place = span_place(printer->sources, statement->span);
 	text_addf(printer->out, "%u:%u-%u:%u %s", place.line, place.column, place.end_line, place.end_column,
-		names[statement->kind]);
+		  names[statement->kind]);
 	for (size_t i = 0; i < statement->words.count; i++)
 		print_word(printer, &statement->words.items[i]);
 	if (statement->kind == AST_RULE)
@@ -95,8 +97,8 @@ static void print_statement(const struct printer *printer, const struct ast_stat
 
 const char *ast_format(struct arena *arena, const struct sources *sources, const struct ast_file *file)
 {
-	struct text out = { .arena = arena };
-	struct printer printer = { arena, sources, &out };
+	struct text out = {.arena = arena};
+	struct printer printer = {arena, sources, &out};
 	for (size_t i = 0; i < file->statements.count; i++)
 		print_statement(&printer, &file->statements.items[i]);
 	return text_get(&out);

@@ -1,5 +1,5 @@
-/* msb-policyc fmt: rewrites policy files in their canonical layout, or with --check and --diff only says what it
- * would do. A file is replaced whole, by rename, or not at all. */
+/* msb-policyc fmt: rewrites policy files in their canonical layout, or with --check and --diff only says what
+ * it would do. A file is replaced whole, by rename, or not at all. */
 #include "cmd.h"
 #include "escape.h"
 #include "fmt.h"

@@ -63,39 +63,45 @@ Test(parse, every_statement)
 			 "2:1-2:21 profile \"public\" \"host\"\n"
 			 "3:1-3:18 include \"a b.msb\"\n"
 			 "4:1-4:37 group \"g\" \"a.example\" [\"2001:db8::/32\"]\n"
-			 "5:1-5:63 rule action \"allow\" target \"g\" proto \"tcp\" ports { \"22\" \"443\" } log because "
+			 "5:1-5:63 rule action \"allow\" target \"g\" proto \"tcp\" ports { \"22\" \"443\" } "
+			 "log because "
 			 "\"why # not\" until \"2027-06-30\"\n"
 			 "6:1-6:24 publish \"[::1]:53:53/udp\"\n"
 			 "7:1-7:33 dns \"nameserver\" \"1.1.1.1\" \"[::1]:53\"\n"
 			 "8:1-8:40 limit \"egress\" \"bandwidth\" \"1M/1s\" \"burst\" \"512K\"\n"
-			 "9:1-9:65 expect \"deny\" flow \"egress\" target \"a.example\" proto \"tcp\" port \"443\" resolve "
+			 "9:1-9:65 expect \"deny\" flow \"egress\" target \"a.example\" proto \"tcp\" port "
+			 "\"443\" resolve "
 			 "\"a=::1,1.2.3.4\" sni \"b\"\n");
 	expect_clean();
 }
 
 Test(parse, keywords_are_keywords_at_a_statement_s_start_only)
 {
-	cr_assert_str_eq(file_ast("allow@default:tcp\nallow@log.example log\ngroup group = because, until\ndefault@x\n"),
-			 "1:1-1:18 rule action \"allow\" target \"default\" proto \"tcp\"\n"
-			 "2:1-2:22 rule action \"allow\" target \"log.example\" log\n"
-			 "3:1-3:29 group \"group\" \"because\" \"until\"\n"
-			 "4:1-4:10 rule action \"default\" target \"x\"\n");
+	cr_assert_str_eq(
+		file_ast("allow@default:tcp\nallow@log.example log\ngroup group = because, until\ndefault@x\n"),
+		"1:1-1:18 rule action \"allow\" target \"default\" proto \"tcp\"\n"
+		"2:1-2:22 rule action \"allow\" target \"log.example\" log\n"
+		"3:1-3:29 group \"group\" \"because\" \"until\"\n"
+		"4:1-4:10 rule action \"default\" target \"x\"\n");
 	expect_clean();
 }
 
 Test(parse, lists_hold_blanks_newlines_and_comments)
 {
-	cr_assert_str_eq(file_ast("allow@{a.b, # first\n\t[::1]\r\n,c.d }:{tcp,udp}:{1-2 ,3}\ngroup g = {\n x.y,\n z.y }\n"),
-			 "1:1-3:26 rule action \"allow\" target { \"a.b\" [\"::1\"] \"c.d\" } proto { \"tcp\" \"udp\" } "
-			 "ports { \"1-2\" \"3\" }\n"
-			 "4:1-6:7 group \"g\" \"x.y\" \"z.y\"\n");
+	cr_assert_str_eq(
+		file_ast("allow@{a.b, # first\n\t[::1]\r\n,c.d }:{tcp,udp}:{1-2 ,3}\ngroup g = {\n x.y,\n z.y "
+			 "}\n"),
+		"1:1-3:26 rule action \"allow\" target { \"a.b\" [\"::1\"] \"c.d\" } proto { \"tcp\" \"udp\" } "
+		"ports { \"1-2\" \"3\" }\n"
+		"4:1-6:7 group \"g\" \"x.y\" \"z.y\"\n");
 	expect_clean();
 }
 
 Test(parse, line_ends_and_what_precedes_the_first)
 {
 	cr_assert_str_eq(file_ast("\r\n  allow@a.b\r\n#c\r\nallow@c.d"),
-			 "2:3-2:12 rule action \"allow\" target \"a.b\"\n4:1-4:10 rule action \"allow\" target \"c.d\"\n");
+			 "2:3-2:12 rule action \"allow\" target \"a.b\"\n4:1-4:10 rule action \"allow\" target "
+			 "\"c.d\"\n");
 	cr_assert_str_eq(file_ast(""), "");
 	cr_assert_str_eq(file_ast("# only a comment"), "");
 	expect_clean();
@@ -103,7 +109,8 @@ Test(parse, line_ends_and_what_precedes_the_first)
 
 Test(parse, a_hash_is_no_comment_inside_a_word)
 {
-	cr_assert_str_eq(file_ast("allow@a#b:tcp #c"), "1:1-1:14 rule action \"allow\" target \"a#b\" proto \"tcp\"\n");
+	cr_assert_str_eq(file_ast("allow@a#b:tcp #c"),
+			 "1:1-1:14 rule action \"allow\" target \"a#b\" proto \"tcp\"\n");
 	expect_clean();
 }
 
@@ -158,7 +165,8 @@ Test(parse, a_rule_list_splits_at_commas_outside_braces)
 {
 	cr_assert_str_eq(list_ast(" allow@a.b , deny@{c.d, e.f}:tcp:{80,90},allow@[::1]:tcp\t"),
 			 "1:2-1:11 rule action \"allow\" target \"a.b\"\n"
-			 "1:14-1:41 rule action \"deny\" target { \"c.d\" \"e.f\" } proto \"tcp\" ports { \"80\" \"90\" }\n"
+			 "1:14-1:41 rule action \"deny\" target { \"c.d\" \"e.f\" } proto \"tcp\" ports { "
+			 "\"80\" \"90\" }\n"
 			 "1:42-1:57 rule action \"allow\" target [\"::1\"] proto \"tcp\"\n");
 	cr_assert_str_eq(list_ast(""), "");
 	cr_assert_str_eq(list_ast(" , "), "");
@@ -219,7 +227,8 @@ Test(parse, one_error_a_statement_and_on_to_the_next)
 
 Test(parse, an_open_brace_ends_at_the_next_statement)
 {
-	cr_assert_str_eq(file_ast("allow@{a.b,\n# c\nallow@c.d\ndeny@{e.f\ndefault egress deny\nallow@x.y:tcp:{80,{90\n}\n}\ndeny@z.y\n"),
+	cr_assert_str_eq(file_ast("allow@{a.b,\n# c\nallow@c.d\ndeny@{e.f\ndefault egress "
+				  "deny\nallow@x.y:tcp:{80,{90\n}\n}\ndeny@z.y\n"),
 			 "3:1-3:10 rule action \"allow\" target \"c.d\"\n"
 			 "5:1-5:20 default \"egress\" \"deny\"\n"
 			 "9:1-9:9 rule action \"deny\" target \"z.y\"\n");
@@ -264,8 +273,14 @@ Test(parse, size_is_bounded)
 /* Each 4 MB of one thing, in lines as long as they may be. What counts is that they end, soon, in an error. */
 Test(parse, hostile_repetitions_end, .timeout = 60)
 {
-	static const char *const parts[] = { "{", "allow@{", "a,", ",", "\"", "[", ":", "@", " ", "a \t", "allow@{a,}",
-					     "allow@x because \"\n", "}\n{", "group g = {\n", "allow@{a\n" };
+	static const char *const parts[] = {"{",	  "allow@{",
+					    "a,",	  ",",
+					    "\"",	  "[",
+					    ":",	  "@",
+					    " ",	  "a \t",
+					    "allow@{a,}", "allow@x because \"\n",
+					    "}\n{",	  "group g = {\n",
+					    "allow@{a\n"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		struct arena *own = arena_new();
 		struct diags *found = diags_new(own, sources_new(own));
@@ -289,7 +304,8 @@ Test(parse, statements_and_words_are_counted)
 	char *text = arena_alloc(arena, lines * 6 + 1), *list = arena_alloc(arena, words * 4 + 32);
 	for (size_t i = 0; i < lines; i++)
 		memcpy(text + i * 6, "a@b.c\n", 6);
-	struct ast_file *file = parse_policy(diags, sources_add(diags->sources, SOURCE_FILE, "t", text, lines * 6));
+	struct ast_file *file =
+		parse_policy(diags, sources_add(diags->sources, SOURCE_FILE, "t", text, lines * 6));
 	cr_assert_eq(file->statements.count, 100000);
 	cr_assert_eq(diags->errors, 1);
 	cr_assert_str_eq(diags->list.items[0].id, "too-large");
@@ -305,14 +321,15 @@ Test(parse, statements_and_words_are_counted)
 /* A token's text again, from its words */
 static void append_word(struct text *text, const struct ast_word *word)
 {
-	text_addf(text, "%s%s%s", word->bracketed ? "[" : "", word->text, word->bracketed && !word->unclosed ? "]" : "");
+	text_addf(text, "%s%s%s", word->bracketed ? "[" : "", word->text,
+		  word->bracketed && !word->unclosed ? "]" : "");
 	text_add(text, span_text(arena, diags->sources, word->after));
 }
 
 static const char *rebuild(const struct ast_rule *rule)
 {
-	const struct ast_words *const fields[] = { &rule->target, &rule->proto, &rule->ports };
-	struct text text = { .arena = arena };
+	const struct ast_words *const fields[] = {&rule->target, &rule->proto, &rule->ports};
+	struct text text = {.arena = arena};
 	append_word(&text, &rule->action);
 	if (rule->direction.text) {
 		text_add(&text, ":");
