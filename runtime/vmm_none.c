@@ -181,11 +181,14 @@ static int handshake(int channel)
 {
 	int err;
 
-	if (read(channel, &err, sizeof err) != sizeof err)
-		return -ECHILD;
-	if (!err)
-		err = wait_for_links();
-	return err || write(channel, "", 1) == 1 ? err : -EPIPE;
+	if (read(channel, &err, sizeof err) == sizeof err) {
+		if (!err)
+			err = wait_for_links();
+		if (err || write(channel, "", 1) == 1)
+			return err;
+	}
+	log_error("the guest's init ended before the command could start");
+	return -ECHILD;
 }
 
 int vmm_none_start(const struct vmm_start *start, struct vmm *out)

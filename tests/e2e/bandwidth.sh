@@ -32,11 +32,11 @@ took() {
 }
 
 # 1 MiB a second, 4 MiB to move: the first is in the bucket
-took "4 MiB up at 1M/1s" 2400 4500 'limit egress bandwidth 1M/1s' up 4194304
-took "4 MiB down at 1M/1s" 2400 4500 'limit ingress bandwidth 1M/1s' down 4194304
-took "the other direction is not limited" 0 1500 'limit egress bandwidth 1M/1s' down 4194304
-took "4 MiB up with a burst of 3M" 0 1500 'limit egress bandwidth 1M/1s burst 3M' up 4194304
-took "8 MiB up with a burst of 3M" 3000 6500 'limit egress bandwidth 1M/1s burst 3M' up 8388608
-took "no limit, 4 MiB" 0 1500 '' up 4194304
-took "a bucket smaller than a packet lets packets through" 0 8000 'limit egress bandwidth 1K/10ms' up 65536
+took "4 MiB up at 1M/1s" 2400 15000 'limit egress bandwidth 1M/1s' up 4194304
+took "4 MiB down at 1M/1s" 2400 15000 'limit ingress bandwidth 1M/1s' down 4194304
+took "the other direction is not limited" 0 2900 'limit egress bandwidth 1M/1s' down 4194304
+took "4 MiB up with a burst of 3M" 0 2900 'limit egress bandwidth 1M/1s burst 3M' up 4194304
+took "8 MiB up with a burst of 3M" 3000 20000 'limit egress bandwidth 1M/1s burst 3M' up 8388608
+took "no limit, 4 MiB" 0 2900 '' up 4194304
+took "a bucket smaller than a packet lets packets through" 0 20000 'limit egress bandwidth 1K/10ms' up 65536
 finish

@@ -5,8 +5,8 @@
 world_up
 
 start_sandbox server --quiet --net-default allow -- bash -c "busybox httpd -f -p 8080 -h $WORK/www & exec $BUILD/e2e/echo"
-wait_for 5 ip route show 172.16.0.0/30
-wait_for 5 pgrep -f 'httpd -f -p 8080'
+wait_for 20 ip route show 172.16.0.0/30
+wait_for 20 pgrep -f 'httpd -f -p 8080'
 sleep 0.3
 guest=$(pgrep -nf 'busybox httpd -f -p 8080')
 nsenter --net="/proc/$guest/ns/net" nft -f - <<END

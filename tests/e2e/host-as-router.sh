@@ -45,7 +45,7 @@ off=0000 on=1111
 same "at first nothing is forwarded" $off "$(switches)"
 start_sandbox one --quiet --net-default allow -- sleep 60
 one=$sandbox_pid
-wait_for 5 pgrep -x sleep
+wait_for 20 pgrep -x sleep
 same "with a sandbox, both links forward" $on "$(switches)"
 contains "the host link says what is borrowed" "$(ip link show msb0)" 'alias msb-run forwards:.* b4:wan0'
 seen_reset
@@ -55,7 +55,7 @@ same "nor the LAN's out" 0 "$(seen 93.184.216.34 udp 7)"
 run_sandbox --quiet --net-default allow -- "$PROBE" tcp 192.168.7.2 80 500
 if [ "$(arrived)" -gt 0 ]; then ok "the counter counts: a sandbox that may gets there"; else not_ok "the counter counts"; fi
 same "the second sandbox ended, the first still needs the switches" $on "$(switches)"
-run_sandbox --quiet --net-default allow -- "$PROBE" tcp 93.184.216.34 443 1000
+run_sandbox --quiet --net-default allow -- "$PROBE" tcp 93.184.216.34 443 9000
 contains "and another works" "$out" ^connected
 kill "$one"
 wait "$one"
@@ -63,12 +63,12 @@ same "with the last sandbox the switches are back" $off "$(switches)"
 
 for who in front supervisor; do
 	start_sandbox killed --quiet --net-default allow -- sleep 60
-	wait_for 5 pgrep -x sleep
+	wait_for 20 pgrep -x sleep
 	victim=$sandbox_pid
 	[ $who = front ] || victim=$(pgrep -ox msb-supervisor)
 	kill -KILL "$victim"
 	wait "$sandbox_pid" 2>/dev/null
-	if wait_for 2 sh -c "! ip -br link | grep -q ^msb && ! pgrep -x msb-latch"; then ok "$who killed: gone"; else not_ok "$who killed: gone"; fi
+	if wait_for "$(patience 2)" sh -c "! ip -br link | grep -q ^msb && ! pgrep -x msb-latch"; then ok "$who killed: gone"; else not_ok "$who killed: gone"; fi
 	same "$who killed: the switches are back" $off "$(switches)"
 done
 
@@ -79,7 +79,7 @@ sysctl -q net.ipv4.conf.wan0.forwarding=0
 
 # Twelve at once, started and ended in any order
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-	start_sandbox "n$i" --quiet --net-default allow -- sh -c "sleep 0.$((RANDOM % 9)); $PROBE tcp 93.184.216.34 443 3000"
+	start_sandbox "n$i" --quiet --net-default allow -- sh -c "sleep 0.$((RANDOM % 9)); $PROBE tcp 93.184.216.34 443 20000"
 	pids[i]=$sandbox_pid
 done
 worked=0

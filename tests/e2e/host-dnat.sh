@@ -50,6 +50,6 @@ for address in "$HOST4" 10.88.0.1; do
 done
 run_sandbox --net-default allow -- "$PROBE" tcp 198.51.100.77 80 700
 lacks "a redirect to the host's own service is none of the sandbox's" "$out" '^connected'
-run_sandbox --net-default allow -- "$PROBE" tcp 10.88.0.2 80 2000
+run_sandbox --net-default allow -- "$PROBE" tcp 10.88.0.2 80 9000
 contains "the container's own address is the policy's business" "$out" '^connected'
 finish

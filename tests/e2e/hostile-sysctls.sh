@@ -18,8 +18,8 @@ for file in /proc/sys/net/bridge/bridge-nf-call-*; do [ -e "$file" ] && echo 1 >
 sysctl -q net.ipv4.conf.wan0.accept_local=1
 
 start_sandbox victim --quiet --net-default allow -- sleep 60
-wait_for 5 ip route show 172.16.0.0/30
-wait_for 5 pgrep -x sleep
+wait_for 20 ip route show 172.16.0.0/30
+wait_for 20 pgrep -x sleep
 supervisor=$(pgrep -ox msb-supervisor)
 in_vm() { nsenter --net="/proc/$supervisor/ns/net" -- "$@"; }
 

@@ -145,7 +145,8 @@ static void at_entry(struct run *run, pid_t pid, const struct __ptrace_syscall_i
 		run->done = true; /* the guest's command: set-up is over */
 		return;
 	}
-	if (!is_repetition(pid, number) && ++run->count == run->wanted) {
+	/* The kernel's brk() has no error to return: what it cannot do it leaves */
+	if (number != SYS_brk && !is_repetition(pid, number) && ++run->count == run->wanted) {
 		run->syscall = number;
 		interfere(run, pid);
 	}

@@ -102,6 +102,9 @@ wait_for() {
 	done
 }
 
+# patience SECONDS: as many, times the load of a machine that has more to do than its processors can
+patience() { awk -v s="$1" -v cpus="$(nproc)" '{ f = $1 / cpus; print int(s * (f > 1 ? f : 1) + 0.5) }' /proc/loadavg; }
+
 # --- the Internet --------------------------------------------------------------------------------------------
 
 # on_internet COMMAND…: runs it in the Internet's network namespace

@@ -7,15 +7,15 @@ leftovers_mark
 
 INJECT=$BUILD/e2e/inject
 POLICY=(--net-default allow)
-STEP=${MSB_TEST_STEP:-13} # of the system calls of set-up, every so many, from a different one each time
+STEP=${MSB_TEST_STEP:-23} # of the system calls of set-up, every so many, from a different one each time
 FIRST=$((RANDOM % STEP + 1))
 echo "# from system call $FIRST on, every ${STEP}th"
 
-# gone: nothing is left, now or within the two seconds that are granted
-gone() { wait_for 2 nothing_left; }
+# gone: nothing is left, now or within the two seconds that are granted (more on a machine under load)
+gone() { wait_for "$(patience 2)" nothing_left; }
 nothing_left() { [ -z "$(leftovers)" ]; }
 # quickly_gone: the same of links and tables, which is cheaper to ask
-quickly_gone() { wait_for 2 sh -c '! ip -br link | grep -q ^msb && ! nft list tables | grep -q msb'; }
+quickly_gone() { wait_for "$(patience 2)" sh -c '! ip -br link | grep -q ^msb && ! nft list tables | grep -q msb'; }
 
 # killed_during_set_up HOW: at every STEPth system call
 killed_during_set_up() {
@@ -25,7 +25,7 @@ killed_during_set_up() {
 		read -r count _ _ ms <<<"$result"
 		[ "$count" = "$n" ] || continue
 		tried=$((tried + 1))
-		if [ "${ms:-9999}" -gt 2000 ] || ! quickly_gone; then
+		if [ "${ms:-9999}" -gt "$(patience 2)000" ] || ! quickly_gone; then
 			late=$((late + 1))
 			echo "# $how $n: $result; $(ip -br link | grep ^msb) $(nft list tables)"
 		fi
@@ -41,7 +41,7 @@ pid_of() { pgrep -ox "$1"; }
 killed_while_running() {
 	local who=$1 moment=$2 victim
 	start_sandbox busy "${POLICY[@]}" -- bash -c "exec cat </dev/tcp/93.184.216.34/19 >/dev/null"
-	wait_for 5 pgrep -x msb-supervisor
+	wait_for 20 pgrep -x msb-supervisor
 	sleep "$(printf '0.%03d' $((moment * 47)))"
 	case $who in
 	front) victim=$sandbox_pid ;;
@@ -73,7 +73,7 @@ for who in front msb-supervisor msb-latch; do
 done
 
 start_sandbox quiet "${POLICY[@]}" -- sleep 30
-wait_for 5 pgrep -x msb-supervisor
+wait_for 20 pgrep -x msb-supervisor
 sleep 0.3
 kill -TERM "$sandbox_pid"
 wait "$sandbox_pid"

@@ -46,7 +46,7 @@ lacks "none is reachable from another" "$out" '^(connected|answered|refused)'
 began=$(now_ms)
 kill -KILL "${pids[@]}"
 nothing_left() { [ -z "$(leftovers)" ]; }
-if wait_for 10 nothing_left; then ok "gone within 10 s of SIGKILL"; else not_ok "gone within 10 s of SIGKILL" "$(leftovers | head -n 5 | tr '\n' ' ')"; fi
+if wait_for "$(patience 10)" nothing_left; then ok "gone within 10 s of SIGKILL"; else not_ok "gone within 10 s of SIGKILL" "$(leftovers | head -n 5 | tr '\n' ' ')"; fi
 echo "# gone after $(($(now_ms) - began)) ms"
 
 finish

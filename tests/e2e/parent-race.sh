@@ -14,7 +14,7 @@ survivors=0
 for ((n = 1; n <= 60; n++)); do
 	result=$("$INJECT" kill "$n" "$BUILD/msb-run" --vmm none -- sleep 30 2>/dev/null </dev/null)
 	read -r _ _ _ ms <<<"$result"
-	if [ "${ms:-9999}" -gt 2000 ] || ! all_dead; then
+	if [ "${ms:-9999}" -gt "$(patience 2)000" ] || ! all_dead; then
 		survivors=$((survivors + 1))
 		echo "# system call $n: $result $(alive)"
 	fi
@@ -24,9 +24,9 @@ same "the front killed before each of its first 60 system calls: no supervisor s
 # strace holds the supervisor's prctl back for 300 ms; the front is dead by then
 strace -f -qq -o /dev/null -e trace=prctl -e inject=prctl:delay_enter=300000 "$BUILD/msb-run" --vmm none -- sleep 30 </dev/null 2>/dev/null &
 tracer=$!
-wait_for 5 sh -c 'test "$(pgrep -cx msb-run)" -ge 2'
+wait_for 20 sh -c 'test "$(pgrep -cx msb-run)" -ge 2'
 kill -KILL "$(pgrep -P "$tracer" -x msb-run)"
-if wait_for 2 all_dead; then
+if wait_for "$(patience 2)" all_dead; then
 	ok "the front killed before the supervisor's prctl: it ends by itself"
 else
 	not_ok "the front killed before the supervisor's prctl: it ends by itself" "$(alive)"

@@ -31,7 +31,7 @@ for who in msb-supervisor msb-latch front; do
 	passed=$(seen 93.184.216.34)
 	for _ in 1 2 3 4 5 6 7 8; do
 		start_sandbox flood --quiet --net-default allow -- bash "$WORK/flood.sh"
-		wait_for 5 pgrep -x msb-supervisor
+		wait_for 20 pgrep -x msb-supervisor
 		sleep 0.25
 		case $who in
 		front) victim=$sandbox_pid ;;
@@ -39,7 +39,7 @@ for who in msb-supervisor msb-latch front; do
 		esac
 		kill -KILL "$victim"
 		wait "$sandbox_pid" 2>/dev/null
-		wait_for 2 sh -c '! pgrep -x msb-supervisor && ! pgrep -x msb-latch && ! ip -br link | grep -q ^msb'
+		wait_for "$(patience 2)" sh -c '! pgrep -x msb-supervisor && ! pgrep -x msb-latch && ! ip -br link | grep -q ^msb'
 	done
 	if [ "$(($(seen 93.184.216.34) - passed))" -gt 100 ]; then ok "$who: the guest was sending"; else not_ok "$who: the guest was sending"; fi
 	same "$who killed: nothing reached the host" 0 "$(count reached_host)"
