@@ -18,7 +18,7 @@ same "as many as were made" 22 "$(wc -l <<<"$out")"
 # Errors and redirects about a flow that is there: the errors reach the guest, nothing else does
 on_internet python3 "$TESTS/e2e/icmp_peer.py" answer wan0 >"$WORK/peer" &
 peer=$!
-wait_for 5 grep -q ready "$WORK/peer"
+wait_for 20 grep -q ready "$WORK/peer"
 run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/icmp_peer.py" listen 93.184.216.50
 same "of all ICMP types about its flow the guest is told these" "3 11 12" "$out"
 run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/icmp_peer.py" listen 2606:2800:220:1::50
@@ -36,7 +36,9 @@ level, discover, mtu = (socket.IPPROTO_IPV6, 23, 24) if v6 else (socket.IPPROTO_
 s.setsockopt(level, discover, 2)  # never fragment
 s.connect((sys.argv[1], 7))
 s.send(b"x" * 1420)
-time.sleep(0.3)
+until = time.monotonic() + 5
+while s.getsockopt(level, mtu) != 1400 and time.monotonic() < until:
+    time.sleep(0.05)
 print(s.getsockopt(level, mtu))' "$address"
 	same "path MTU discovery to $address" 1400 "$out"
 done

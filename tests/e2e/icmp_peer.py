@@ -65,7 +65,7 @@ def listen(address):
     raw.settimeout(0.1)
     sender = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_DGRAM)
     sender.sendto(b"who is there", (address, PORT))
-    until, types = time.monotonic() + 1, set()
+    until, types = time.monotonic() + 3, set()
     own = socket.inet_pton(socket.AF_INET6 if v6 else socket.AF_INET, address)
     while time.monotonic() < until:
         try:

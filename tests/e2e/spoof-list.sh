@@ -18,16 +18,17 @@ done <<<"$out"
 same "as many as were made" 34 "$(wc -l <<<"$out")"
 
 # What the gateway believes about its neighbours, before and after the guest lies about them
-start_sandbox liar --quiet --net-default allow -- bash -c "sleep 0.5; python3 $TESTS/e2e/frames.py claim; sleep 60"
-wait_for 5 pgrep -x msb-supervisor
+start_sandbox liar --quiet --net-default allow -- bash -c "until [ -e $WORK/go ]; do sleep 0.1; done; python3 $TESTS/e2e/frames.py claim; sleep 60"
+wait_for 20 pgrep -x msb-supervisor
 supervisor=$(pgrep -ox msb-supervisor)
 in_vm() { nsenter --net="/proc/$supervisor/ns/net" -- "$@"; }
 neighbours() { in_vm ip neighbour show dev br0 | sed 's/ *router//' | sort; }
-wait_for 5 in_vm ip neighbour show 172.16.0.2 dev br0
+wait_for 20 in_vm ip neighbour show 172.16.0.2 dev br0
 sleep 0.3
 before=$(neighbours | grep -v '^fe80')
 contains "the guest is a permanent neighbour" "$before" '^172.16.0.2 lladdr 02:6d:ac:10:00:02 PERMANENT'
-try "claims were sent" wait_for 20 grep -q "^sent" "$WORK/liar.out"
+touch "$WORK/go"
+try "claims were sent" wait_for 60 grep -q "^sent" "$WORK/liar.out"
 sleep 0.2
 after=$(neighbours)
 same "its own entries are what they were" "$before" "$(grep -v '^fe80' <<<"$after")"
