@@ -35,7 +35,7 @@ for fuzzer in "$build"/fuzz/fuzz_*; do
 	seed "$name" "$work/$name"
 	dictionary=()
 	[ -e "tests/fuzz/$name.dict" ] && dictionary=(-dict="tests/fuzz/$name.dict")
-	if "$fuzzer" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=8192 "${dictionary[@]}" \
+	if "$fuzzer" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -max_len=8192 "${dictionary[@]}" \
 		-artifact_prefix="$findings/$name-" "$work/$name" >"$work/$name.log" 2>&1; then
 		echo "ok fuzz/$name - $(grep -o 'Done [0-9]* runs in [0-9]* second' "$work/$name.log")s"
 	else

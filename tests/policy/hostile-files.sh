@@ -11,7 +11,7 @@ refused() { # NAME FILE [COMMAND…]
 	local name=$1 file=$2
 	shift 2
 	[ $# -gt 0 ] || set -- check
-	bounded 30 "$policyc" "$@" "$file"
+	bounded 120 "$policyc" "$@" "$file"
 	if [ "$status" -ne 1 ] && [ "$status" -ne 3 ]; then
 		fail "$name" "status $status: $(head -c 200 "$work/.out")"
 	elif ! grep -q 'error' "$work/.out"; then
@@ -46,7 +46,7 @@ refused hostile-files/larger-than-any large.msb
 (echo 'default egress deny'; for i in $(seq 1 3000); do echo "group g$i = g$((i + 1))"; done; echo 'group g3001 = g1'; echo 'allow@g1') >cycle.msb
 refused hostile-files/a-circle-of-3000-groups cycle.msb
 (for i in $(seq 1 30); do echo "group g$i = g$((i + 1)), g$((i + 1)), g$((i + 1)), g$((i + 1))"; done; echo 'group g31 = a.example'; echo 'allow@g1') >tree.msb
-bounded 30 "$policyc" check tree.msb
+bounded 120 "$policyc" check tree.msb
 if [ "$status" -le 1 ]; then pass hostile-files/groups-that-double; else fail hostile-files/groups-that-double "status $status"; fi
 
 repeat '[' 1000000 >deep.json

@@ -14,7 +14,7 @@ fail() { # NAME WHY
 	failed=1
 }
 
-# Runs COMMAND in a few seconds and little memory; its output, both streams, is in $work/.out. Not a crash, not a
+# Runs COMMAND in bounded time (generous, for loaded machines) and memory; its output, both streams, is in $work/.out. Not a crash, not a
 # sanitizer's report, not a control character: status is the command's.
 bounded() { # SECONDS COMMAND…
 	local seconds=$1

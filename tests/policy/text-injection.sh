@@ -9,7 +9,7 @@ esc=$'\033' rlo=$'\xe2\x80\xae'
 no_control() { # NAME COMMAND…: whatever it prints
 	local name=$1
 	shift
-	bounded 10 "$@"
+	bounded 60 "$@"
 	if [ "$status" -gt 3 ]; then
 		fail "$name" "status $status: $(head -1 "$work/.out")"
 	elif [ ! -s "$work/.out" ] && [[ $name != *github ]]; then # no finding, no annotation

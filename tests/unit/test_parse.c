@@ -271,7 +271,7 @@ Test(parse, size_is_bounded)
 }
 
 /* Each 4 MB of one thing, in lines as long as they may be. What counts is that they end, soon, in an error. */
-Test(parse, hostile_repetitions_end, .timeout = 60)
+Test(parse, hostile_repetitions_end, .timeout = 300)
 {
 	static const char *const parts[] = {"{",	  "allow@{",
 					    "a,",	  ",",
