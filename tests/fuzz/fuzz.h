@@ -4,6 +4,7 @@
 #include "emit.h"
 #include "eval.h"
 #include "expect.h"
+#include "explain.h"
 #include "flow.h"
 #include "lint.h"
 #include "options.h"
@@ -38,6 +39,16 @@ static inline struct addr_gateway fuzz_gateway(void)
 	return gateway;
 }
 
+/* What explain shows as the match is what the evaluator decided by. */
+static inline void fuzz_explain(struct arena *arena, const struct eval_context *context, const struct flow *flow)
+{
+	struct explanation *explanation = explain_flow(arena, context, flow);
+	const struct explain_step *step = &explanation->steps.items[explanation->steps.count - 1];
+	size_t shown = step->rows.count ? step->rows.items[step->rows.count - 1].rule : 0;
+	if (step->verdict.by == EVAL_RULE && shown != step->verdict.rule + 1)
+		abort();
+}
+
 /* Every backend, and the policy's own expectations. */
 static inline void fuzz_stages(struct arena *arena, struct policy *policy, struct diags *diags)
 {
@@ -51,6 +62,8 @@ static inline void fuzz_stages(struct arena *arena, struct policy *policy, struc
 	struct eval_context context = {
 		.policy = policy, .gateway = lower.gateway, .bindings = EVAL_NO_BINDINGS};
 	expect_explain(expect_run(arena, &context), policy, diags);
+	for (size_t i = 0; i < policy->expects.count; i++)
+		fuzz_explain(arena, &context, &policy->expects.items[i].flow);
 	struct lint_options options = {.gateway = lower.gateway, .today = {2026, 11, 24}};
 	lint_policy(policy, &options, diags);
 }

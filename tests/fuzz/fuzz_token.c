@@ -38,7 +38,7 @@ static void try_flow(const char *text)
 		.policy = policy, .gateway = fuzz_gateway(), .bindings = EVAL_NO_BINDINGS};
 	struct flow flow;
 	if (flow_parse(arena, diags->sources, text, diags, &flow))
-		eval_flow(&context, &flow);
+		fuzz_explain(arena, &context, &flow);
 	fuzz_print(diags);
 	arena_free(arena);
 }
