@@ -37,6 +37,7 @@ const char cmd_help_main[] =
 "  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                         \
 "  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR   --max-connections N\n"                                    \
 "  --deployment-profile single-tenant|multi-tenant\n"                                                       \
+"  --include-root DIR      where includes may lie (also --allow-include); else the file's own directory\n"      \
 "  --stdin-name NAME       what standard input is called in places, and where its includes start\n"         \
 "  --today YYYY-MM-DD      judge `until` as of this day\n"
 
