@@ -75,7 +75,7 @@ static void write_variables(FILE *out, const struct initrd_run *run)
 	write_family(out, "4", start->gateway.has4, start->guest4, start->gateway.v4);
 	write_family(out, "6", start->gateway.has6, start->guest6, start->gateway.v6);
 	fprintf(out, "NAME=%s\n", start->config->name);
-	fprintf(out, "ROOTFS=%s\n", run->rootfs_type ? run->rootfs_type : "");
+	fprintf(out, "ROOTFS=%s\n", run->has_rootfs ? "/dev/vda" : "");
 }
 
 static void write_argv(FILE *out, const struct initrd_run *run)

@@ -5,10 +5,11 @@
 #include "guest_files.h"
 #include "guest_stdio.h"
 #include "initrd.h"
+#include "isolate.h"
 #include "log.h"
 #include "process.h"
 #include "qemu_argv.h"
-#include "qemu_isolate.h"
+#include "rootfs.h"
 #include "vmm.h"
 
 #include <fcntl.h>
@@ -18,6 +19,8 @@
 
 #define DEFAULT_MEMORY_MIB 256
 #define EXIT_FAILED 125
+#define KERNEL "/kernel" /* in QEMU's root */
+#define INITRD "/initrd"
 
 static const char *const programs[] = {"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64"};
 
@@ -30,6 +33,8 @@ struct qemu_start {
 	struct guest_files files;
 	enum accel_kind accel;
 	bool terminal;
+	int disk;
+	enum qemu_disk_format disk_format;
 	char *initrd_run;
 	size_t initrd_run_size;
 	int ours[STREAMS], qemus[STREAMS];
@@ -65,7 +70,7 @@ static int make_streams(struct qemu_start *qemu)
 static int make_initrd_run(struct qemu_start *qemu)
 {
 	struct winsize size;
-	struct initrd_run run = {.start = qemu->start};
+	struct initrd_run run = { .start = qemu->start, .has_rootfs = qemu->disk >= 0 };
 
 	if (!qemu->files.agent)
 		return 0;
@@ -91,6 +96,12 @@ static int prepare(struct qemu_start *qemu)
 	qemu->accel = (enum accel_kind)accel;
 	qemu->terminal = isatty(start->front_stdin) && isatty(start->front_stdout);
 	int err = guest_files_open(start->config, &qemu->files);
+	if (!err && !qemu->files.agent && start->config->command) {
+		log_error("a guest with a kernel or initrd of its own starts what it likes, not a COMMAND");
+		err = -EINVAL;
+	}
+	if (!err && start->config->rootfs)
+		err = rootfs_open(start->config->rootfs, &qemu->disk, &qemu->disk_format);
 	if (!err)
 		err = make_streams(qemu);
 	return err ? err : make_initrd_run(qemu);
@@ -108,6 +119,7 @@ static void release(struct qemu_start *qemu)
 	close_all(qemu->qemus, STREAMS);
 	fd_closep(&qemu->files.kernel);
 	fd_closep(&qemu->files.initrd);
+	fd_closep(&qemu->disk);
 	free(qemu->initrd_run);
 }
 
@@ -120,29 +132,31 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 		.tsc_khz = accel_tsc_khz(),
 		.memory_mib = config->memory_mib ? config->memory_mib : DEFAULT_MEMORY_MIB,
 		.cpus = config->cpus ? config->cpus : 1,
-		.kernel = QEMU_KERNEL,
-		.initrd = qemu->files.initrd >= 0 ? QEMU_INITRD : NULL,
+		.kernel = KERNEL,
+		.initrd = qemu->files.initrd >= 0 ? INITRD : NULL,
 		.tap = qemu->start->tap_fd,
 		.console = qemu->qemus[STREAM_CONSOLE],
 		.in = qemu->qemus[STREAM_IN],
 		.out = qemu->qemus[STREAM_OUT],
 		.err = qemu->qemus[STREAM_ERR],
 		.control = qemu->qemus[STREAM_CONTROL],
-		.disk = -1,
+		.disk_format = qemu->disk_format,
+		.disk = qemu->disk,
 	};
 
 	memcpy(argv.mac, qemu->start->mac, sizeof argv.mac);
 	return qemu_argv(arena, &argv);
 }
 
-/* Inherited by QEMU: the tap and its ends of the sockets; nothing else but standard streams that say nothing.
+/* Inherited by QEMU: the tap, the disk and its ends of the sockets; nothing else but standard streams that say nothing.
  */
 static int keep_descriptors(const struct qemu_start *qemu, int null)
 {
-	int keep[STREAMS + 1];
+	int keep[STREAMS + 2];
 
 	memcpy(keep, qemu->qemus, sizeof qemu->qemus);
 	keep[STREAMS] = qemu->start->tap_fd;
+	keep[STREAMS + 1] = qemu->disk;
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(qemu->qemus[STREAM_ERRORS], STDOUT_FILENO) < 0 ||
 	    dup2(qemu->qemus[STREAM_ERRORS], STDERR_FILENO) < 0)
 		return -errno;
@@ -157,20 +171,23 @@ static int keep_descriptors(const struct qemu_start *qemu, int null)
 static _Noreturn void become_qemu(const struct qemu_start *qemu)
 {
 	static char *environment[] = {"PATH=/usr/bin", "LC_ALL=C", NULL};
-	struct qemu_isolate isolate = {
+	const struct isolate_file files[] = {
+		{ KERNEL, qemu->files.kernel, NULL, 0 },
+		{ INITRD, qemu->files.initrd, qemu->initrd_run, qemu->initrd_run_size },
+	};
+	const struct isolate wanted = {
 		.uid = qemu->start->uid,
-		.kernel = qemu->files.kernel,
-		.initrd = qemu->files.initrd,
-		.initrd_run = qemu->initrd_run,
-		.initrd_run_size = qemu->initrd_run_size,
+		.files = files,
+		.file_count = qemu->files.initrd >= 0 ? 2 : 1,
 		.kvm = qemu->accel == ACCEL_KVM,
+		.own_network = true,
 	};
 	char **argv = argv_of(qemu, arena_new());
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* QEMU's root has none */
 
 	setsid();
 	process_reset_signals();
-	if (qemu_isolate(&isolate))
+	if (isolate(&wanted))
 		_exit(EXIT_FAILED);
 	if (!keep_descriptors(qemu, null))
 		execve(qemu->program, argv, environment);
@@ -212,7 +229,7 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 
 int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 {
-	struct qemu_start qemu = {.start = start, .files = {-1, -1, false}};
+	struct qemu_start qemu = { .start = start, .files = { -1, -1, false }, .disk = -1 };
 	int pidfd = -1;
 
 	memset(qemu.ours, -1, sizeof qemu.ours);

@@ -183,9 +183,9 @@ Test(qemu, addresses_reach_the_guest)
 	struct run_config config = {.name = "agent"};
 	struct vmm_start start = guest_of(&config);
 	struct winsize size = {.ws_row = 24, .ws_col = 80};
-	struct initrd_run run = {.start = &start, .terminal = &size, .term = "xterm", .rootfs_type = "ext4"};
+	struct initrd_run run = {.start = &start, .terminal = &size, .term = "xterm", .has_rootfs = true};
 	static const char expected[] =
-		"ADDRESS4=172.16.0.2/30 GATEWAY4=172.16.0.1\nADDRESS6= GATEWAY6=\nNAME=agent\nROOTFS=ext4\n";
+		"ADDRESS4=172.16.0.2/30 GATEWAY4=172.16.0.1\nADDRESS6= GATEWAY6=\nNAME=agent\nROOTFS=/dev/vda\n";
 	char *archive;
 	size_t archive_size, length;
 

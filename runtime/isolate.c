@@ -1,12 +1,13 @@
-/* See qemu_isolate.h. Stages, in this order: namespaces that need root; the root directory; the user; the user
+/* See isolate.h. Stages, in this order: namespaces that need root; the root directory; the user; the user
  * namespace, which needs no privilege; the promises that survive exec. QEMU's own seccomp filter follows in
  * QEMU (-sandbox). */
-#include "qemu_isolate.h"
+#include "isolate.h"
 #include "fd.h"
 #include "log.h"
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ static int fail(const char *what)
 {
 	int err = errno;
 
-	log_error("cannot isolate QEMU: %s: %s", what, strerror(err));
+	log_error("cannot isolate a process: %s: %s", what, strerror(err));
 	return -err;
 }
 
@@ -73,25 +74,25 @@ static int write_all(int to, const char *data, size_t size)
 	return 0;
 }
 
-/* A copy: it cannot change under QEMU, and the per-run archive can follow, on a multiple of four */
-static int add_file(const char *path, int from, const char *more, size_t more_size)
+/* A copy: it cannot change while it is used, and more can follow */
+static int add_file(const struct isolate_file *file)
 {
 	static const char zeros[4];
-	CLEANUP_FD int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	char path[64];
+	int err = 0;
 
+	snprintf(path, sizeof path, NEW_ROOT "%s", file->path);
+	CLEANUP_FD int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (to < 0)
-		return fail(path);
-	int err = copy_all(from, to);
-	if (!err && more) {
+		return fail(file->path);
+	if (file->from >= 0)
+		err = copy_all(file->from, to);
+	if (!err && file->more)
 		err = write_all(to, zeros, (size_t)(-lseek(to, 0, SEEK_CUR) & 3));
-		if (!err)
-			err = write_all(to, more, more_size);
-	}
-	if (err) {
-		errno = -err;
-		return fail(path);
-	}
-	return 0;
+	if (!err && file->more)
+		err = write_all(to, file->more, file->more_size);
+	errno = -err;
+	return err ? fail(file->path) : 0;
 }
 
 static int add_kvm(uid_t uid)
@@ -104,28 +105,25 @@ static int add_kvm(uid_t uid)
 	return 0;
 }
 
-static int fill_root(const struct qemu_isolate *isolate)
+static int fill_root(const struct isolate *wanted)
 {
-	static const char *const directories[] = {"/usr", "/bin", "/lib", "/lib64"};
-	int err = isolate->kvm ? add_kvm(isolate->uid) : 0;
+	static const char *const directories[] = { "/usr", "/bin", "/lib", "/lib64" };
+	int err = wanted->kvm ? add_kvm(wanted->uid) : 0;
 
 	for (size_t i = 0; !err && i < sizeof directories / sizeof *directories; i++)
 		err = add_directory(directories[i]);
-	if (!err)
-		err = add_file(NEW_ROOT QEMU_KERNEL, isolate->kernel, NULL, 0);
-	if (!err && isolate->initrd >= 0)
-		err = add_file(NEW_ROOT QEMU_INITRD, isolate->initrd, isolate->initrd_run,
-			       isolate->initrd_run_size);
+	for (size_t i = 0; !err && i < wanted->file_count; i++)
+		err = add_file(&wanted->files[i]);
 	return err;
 }
 
 /* Our root directory becomes a file system in memory that nobody else sees, read only. */
-static int change_root(const struct qemu_isolate *isolate)
+static int change_root(const struct isolate *wanted)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("qemu", NEW_ROOT, "tmpfs", MS_NOSUID, "mode=755"))
+	    mount("root", NEW_ROOT, "tmpfs", MS_NOSUID, "mode=755"))
 		return fail("mount");
-	int err = fill_root(isolate);
+	int err = fill_root(wanted);
 	if (err)
 		return err;
 	if (chdir(NEW_ROOT) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
@@ -141,24 +139,40 @@ static int become(uid_t uid)
 											  : 0;
 }
 
-int qemu_isolate(const struct qemu_isolate *isolate)
+/* In the new user namespace we hold every capability until exec; these go on behind it. */
+static int keep_capabilities(unsigned set)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { set, set, set }, { 0 } };
+
+	if (!set)
+		return 0;
+	if (syscall(SYS_capset, &header, data))
+		return fail("capset");
+	for (unsigned capability = 0; capability < 32; capability++)
+		if (set & 1u << capability && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0))
+			return fail("ambient capabilities");
+	return 0;
+}
+
+int isolate(const struct isolate *wanted)
 {
 	static const struct rlimit no_core;
 
 	umask(022);
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP))
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+		    (wanted->own_network ? CLONE_NEWNET : 0)))
 		return fail("unshare");
-	int err = change_root(isolate);
+	int err = change_root(wanted);
 	if (!err)
-		err = become(isolate->uid);
+		err = become(wanted->uid);
 	if (err)
 		return err;
-	/* A host may forbid it (user.max_user_namespaces); QEMU has no privilege in the outer one either */
-	if (unshare(CLONE_NEWUSER) && errno != ENOSPC && errno != EPERM)
+	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost */
+	if (unshare(CLONE_NEWUSER) && (wanted->capabilities || (errno != ENOSPC && errno != EPERM)))
 		return fail("unshare user");
 	/* After setresuid(), which clears it; who started us dies with the sandbox */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    setrlimit(RLIMIT_CORE, &no_core))
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &no_core))
 		return fail("prctl");
-	return 0;
+	return keep_capabilities(wanted->capabilities);
 }
