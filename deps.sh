@@ -5,7 +5,7 @@ packages="build-essential flex bison pkg-config
 libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev libidn2-dev libseccomp-dev libcap-ng-dev
 qemu-system-x86 qemu-utils e2fsprogs busybox-static cpio kmod
 libcriterion-dev nftables iproute2 util-linux procps
-nsd unbound ldnsutils bind9-dnsutils dnsmasq-base curl iperf3 socat jq strace python3 python3-jsonschema
+nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema
 clang libclang-rt-14-dev libc6-dbg"
 missing=
 for package in $packages; do

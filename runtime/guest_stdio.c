@@ -221,6 +221,7 @@ static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 		.stdio = stdio, .signals = open_signals(), .ready = !agent, .status = FRONT_FAILED};
 	relay->in.from = copy(stdio->front_stdin);
 	relay->in.to = copy(agent ? stdio->in : stdio->console);
+	relay->in.half_close = agent;
 	relay->out.from = agent ? stdio->out : stdio->console;
 	relay->out.to = copy(stdio->front_stdout);
 	relay->err.from = agent ? stdio->err : -1;

@@ -1,6 +1,5 @@
 /* See isolate.h. Stages, in this order: namespaces that need root; the root directory; the user; the user
- * namespace, which needs no privilege; the promises that survive exec. QEMU's own seccomp filter follows in
- * QEMU (-sandbox). */
+ * namespace, which needs no privilege; the promises that survive exec. */
 #include "isolate.h"
 #include "fd.h"
 #include "log.h"
@@ -95,21 +94,25 @@ static int add_file(const struct isolate_file *file)
 	return err ? fail(file->path) : 0;
 }
 
-static int add_kvm(uid_t uid)
+static int add_device(const char *name, uid_t uid)
 {
+	char from[64], to[64];
 	struct stat st;
 
-	if (stat("/dev/kvm", &st) || mkdir(NEW_ROOT "/dev", 0755) ||
-	    mknod(NEW_ROOT "/dev/kvm", S_IFCHR | 0600, st.st_rdev) || chown(NEW_ROOT "/dev/kvm", uid, uid))
-		return fail("/dev/kvm");
+	snprintf(from, sizeof from, "/dev/%s", name);
+	snprintf(to, sizeof to, NEW_ROOT "/dev/%s", name);
+	if (stat(from, &st) || mknod(to, (st.st_mode & S_IFMT) | 0600, st.st_rdev) || chown(to, uid, uid))
+		return fail(from);
 	return 0;
 }
 
 static int fill_root(const struct isolate *wanted)
 {
-	static const char *const directories[] = { "/usr", "/bin", "/lib", "/lib64" };
-	int err = wanted->kvm ? add_kvm(wanted->uid) : 0;
+	static const char *const directories[] = {"/usr", "/bin", "/lib", "/lib64"};
+	int err = mkdir(NEW_ROOT "/dev", 0755) ? fail("/dev") : 0;
 
+	for (size_t i = 0; !err && i < wanted->device_count; i++)
+		err = add_device(wanted->devices[i], wanted->uid);
 	for (size_t i = 0; !err && i < sizeof directories / sizeof *directories; i++)
 		err = add_directory(directories[i]);
 	for (size_t i = 0; !err && i < wanted->file_count; i++)
@@ -142,8 +145,8 @@ static int become(uid_t uid)
 /* In the new user namespace we hold every capability until exec; these go on behind it. */
 static int keep_capabilities(unsigned set)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { { set, set, set }, { 0 } };
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{set, set, set}, {0}};
 
 	if (!set)
 		return 0;
@@ -168,11 +171,13 @@ int isolate(const struct isolate *wanted)
 		err = become(wanted->uid);
 	if (err)
 		return err;
-	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost */
+	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost
+	 */
 	if (unshare(CLONE_NEWUSER) && (wanted->capabilities || (errno != ENOSPC && errno != EPERM)))
 		return fail("unshare user");
 	/* After setresuid(), which clears it; who started us dies with the sandbox */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &no_core))
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    setrlimit(RLIMIT_CORE, &no_core))
 		return fail("prctl");
 	return keep_capabilities(wanted->capabilities);
 }

@@ -1,14 +1,14 @@
-/* A process that is about to become somebody else's program (QEMU, dnsmasq): its own namespaces, a root directory with
- * nothing but what it needs, an unprivileged user. */
+/* A process that is about to become somebody else's program (QEMU, dnsmasq): its own namespaces, a root
+ * directory with nothing but what it needs, an unprivileged user. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 struct isolate_file {
-	const char *path;    /* in the new root: "/kernel" */
-	int from;            /* an open file to copy, or -1 */
-	const char *more;    /* bytes that follow it, on a multiple of four, or NULL */
+	const char *path; /* in the new root: "/kernel" */
+	int from;	  /* an open file to copy, or -1 */
+	const char *more; /* bytes that follow it, on a multiple of four, or NULL */
 	size_t more_size;
 };
 
@@ -16,11 +16,13 @@ struct isolate {
 	uid_t uid; /* also its gid; it has no other group */
 	const struct isolate_file *files;
 	size_t file_count;
-	bool kvm;         /* /dev/kvm is there */
+	const char *const *devices; /* of /dev, to be there for this user alone */
+	size_t device_count;
 	bool own_network; /* a network namespace without links; else it stays where it is */
 	/* A set (1 << CAP_…) to hold in its own user namespace, so over nothing that is there already */
 	unsigned capabilities;
 };
 
-/* In the child, as root, before exec. 0, or -errno with a line on standard error. Descriptors are left as they are. */
+/* In the child, as root, before exec. 0, or -errno with a line on standard error. Descriptors are left as they
+ * are. */
 int isolate(const struct isolate *);

@@ -117,7 +117,8 @@ static void add_disk(struct words *words, const struct qemu_config *config)
 		      "\"read-only\":%s}",
 		      read_only));
 	option(words, "-blockdev",
-	       format(words, "{\"node-name\":\"disk0\",\"driver\":\"%s\",\"file\":\"file0\",\"read-only\":%s%s}",
+	       format(words,
+		      "{\"node-name\":\"disk0\",\"driver\":\"%s\",\"file\":\"file0\",\"read-only\":%s%s}",
 		      config->disk_format == QEMU_DISK_QCOW2 ? "qcow2" : "raw", read_only,
 		      config->disk_format == QEMU_DISK_QCOW2 ? ",\"backing\":null" : ""));
 	option(words, "-device", format(words, "virtio-blk-device,drive=disk0"));

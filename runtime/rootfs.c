@@ -15,7 +15,7 @@
 #define QCOW2_BACKING_FILE_OFFSET 8
 #define QCOW2_INCOMPATIBLE_FEATURES 72 /* of version 3 */
 #define QCOW2_EXTERNAL_DATA_FILE (1u << 2)
-static const unsigned char qcow2_magic[4] = { 'Q', 'F', 'I', 0xfb };
+static const unsigned char qcow2_magic[4] = {'Q', 'F', 'I', 0xfb};
 
 static uint64_t big_endian(const unsigned char *bytes, size_t size)
 {
@@ -62,7 +62,9 @@ static int check_format(const char *path, int image, enum qemu_disk_format forma
 	if (size < 0)
 		return refuse(path, strerror(errno), -errno);
 	if (format == QEMU_DISK_RAW && size >= 4 && !memcmp(header, qcow2_magic, sizeof qcow2_magic))
-		log_line("--rootfs %s: used as a raw image, though it begins like qcow2; FILE.qcow2 is used as such", path);
+		log_line("--rootfs %s: used as a raw image, though it begins like qcow2; FILE.qcow2 is used as "
+			 "such",
+			 path);
 	const char *problem = format == QEMU_DISK_QCOW2 ? rootfs_qcow2_problem(header, (size_t)size) : NULL;
 	if (!problem)
 		return 0;

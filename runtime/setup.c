@@ -1,6 +1,7 @@
 /* The set-up of a sandbox, step by step. Closed before open: sysctls before links, rulesets before a link is up,
  * the guest last. */
 #include "setup.h"
+#include "dhcp.h"
 #include "fd.h"
 #include "host_table.h"
 #include "latch.h"
@@ -252,7 +253,7 @@ static int open_links(struct sandbox *sandbox)
  * addresses. */
 #define UID_BASE 0x6d700000u
 #define UID_MASK 0x000ffffcu
-enum role { ROLE_DNS, ROLE_VMM, ROLE_RELAY };
+enum role { ROLE_DNS, ROLE_VMM, ROLE_RELAY, ROLE_DHCP };
 
 static uid_t role_uid(const struct sandbox *sandbox, enum role role)
 {
@@ -305,6 +306,21 @@ static int open_log(struct sandbox *sandbox)
 	return sandbox->denials ? 0 : fail("read the log of refused packets", -errno);
 }
 
+/* The default guest's init knows its address; one that is the user's asks. */
+static int start_dhcp(struct sandbox *sandbox)
+{
+	const struct run_config *config = sandbox->start->config;
+	struct dhcp_start start = { .gateway = sandbox->gateway, .uid = role_uid(sandbox, ROLE_DHCP) };
+
+	if (config->vmm == VMM_NONE || (!config->kernel && !config->initrd))
+		return 0;
+	start.guest4 = lower_guest_addr(sandbox->gateway.v4);
+	if (sandbox->gateway.has6)
+		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	lower_guest_mac(&sandbox->gateway, start.mac);
+	return dhcp_open(&start);
+}
+
 static int start_guest(struct sandbox *sandbox)
 {
 	struct vmm_start start = {
@@ -346,6 +362,7 @@ static const struct step {
 	{ "denials", open_log },
 	{ "dns", start_dns },
 	{ "relay", start_relay },
+	{ "dhcp", start_dhcp },
 	{ "guest", start_guest },
 };
 

@@ -70,7 +70,7 @@ static int make_streams(struct qemu_start *qemu)
 static int make_initrd_run(struct qemu_start *qemu)
 {
 	struct winsize size;
-	struct initrd_run run = { .start = qemu->start, .has_rootfs = qemu->disk >= 0 };
+	struct initrd_run run = {.start = qemu->start, .has_rootfs = qemu->disk >= 0};
 
 	if (!qemu->files.agent)
 		return 0;
@@ -84,26 +84,37 @@ static int make_initrd_run(struct qemu_start *qemu)
 	return err;
 }
 
+static int open_files(struct qemu_start *qemu)
+{
+	const struct run_config *config = qemu->start->config;
+
+	int err = guest_files_open(config, &qemu->files);
+	if (err)
+		return err;
+	if (!qemu->files.agent && config->command) {
+		log_error("a guest with a kernel or initrd of its own starts what it likes, not a COMMAND");
+		return -EINVAL;
+	}
+	return config->rootfs ? rootfs_open(config->rootfs, &qemu->disk, &qemu->disk_format) : 0;
+}
+
 /* All that can go wrong, while it can still be said in plain words */
 static int prepare(struct qemu_start *qemu)
 {
 	const struct vmm_start *start = qemu->start;
-	int accel = accel_choose(start->config->accel);
 
 	qemu->program = find_program();
-	if (!qemu->program || accel < 0)
+	if (!qemu->program)
+		return -ENOENT;
+	qemu->terminal = isatty(start->front_stdin) && isatty(start->front_stdout);
+	int err = open_files(qemu);
+	if (err)
+		return err;
+	int accel = accel_choose(start->config->accel);
+	if (accel < 0)
 		return -ENOENT;
 	qemu->accel = (enum accel_kind)accel;
-	qemu->terminal = isatty(start->front_stdin) && isatty(start->front_stdout);
-	int err = guest_files_open(start->config, &qemu->files);
-	if (!err && !qemu->files.agent && start->config->command) {
-		log_error("a guest with a kernel or initrd of its own starts what it likes, not a COMMAND");
-		err = -EINVAL;
-	}
-	if (!err && start->config->rootfs)
-		err = rootfs_open(start->config->rootfs, &qemu->disk, &qemu->disk_format);
-	if (!err)
-		err = make_streams(qemu);
+	err = make_streams(qemu);
 	return err ? err : make_initrd_run(qemu);
 }
 
@@ -148,7 +159,8 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 	return qemu_argv(arena, &argv);
 }
 
-/* Inherited by QEMU: the tap, the disk and its ends of the sockets; nothing else but standard streams that say nothing.
+/* Inherited by QEMU: the tap, the disk and its ends of the sockets; nothing else but standard streams that say
+ * nothing.
  */
 static int keep_descriptors(const struct qemu_start *qemu, int null)
 {
@@ -171,15 +183,17 @@ static int keep_descriptors(const struct qemu_start *qemu, int null)
 static _Noreturn void become_qemu(const struct qemu_start *qemu)
 {
 	static char *environment[] = {"PATH=/usr/bin", "LC_ALL=C", NULL};
+	static const char *const kvm = "kvm";
 	const struct isolate_file files[] = {
-		{ KERNEL, qemu->files.kernel, NULL, 0 },
-		{ INITRD, qemu->files.initrd, qemu->initrd_run, qemu->initrd_run_size },
+		{KERNEL, qemu->files.kernel, NULL, 0},
+		{INITRD, qemu->files.initrd, qemu->initrd_run, qemu->initrd_run_size},
 	};
 	const struct isolate wanted = {
 		.uid = qemu->start->uid,
 		.files = files,
 		.file_count = qemu->files.initrd >= 0 ? 2 : 1,
-		.kvm = qemu->accel == ACCEL_KVM,
+		.devices = &kvm,
+		.device_count = qemu->accel == ACCEL_KVM ? 1 : 0,
 		.own_network = true,
 	};
 	char **argv = argv_of(qemu, arena_new());
@@ -229,7 +243,7 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 
 int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 {
-	struct qemu_start qemu = { .start = start, .files = { -1, -1, false }, .disk = -1 };
+	struct qemu_start qemu = {.start = start, .files = {-1, -1, false}, .disk = -1};
 	int pidfd = -1;
 
 	memset(qemu.ours, -1, sizeof qemu.ours);

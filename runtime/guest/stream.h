@@ -14,6 +14,7 @@ struct stream {
 	int from, to;	   /* owned; -1: that side is over */
 	size_t start, end; /* what was read and is not yet written */
 	size_t write_max;  /* a write; 0: no bound. PIPE_BUF where `to` may block: poll() promises that much */
+	bool half_close;   /* `to` is a socket that is held elsewhere, too: its reader is told of the end */
 	uint64_t total;	   /* bytes written */
 	char buffer[STREAM_BUFFER];
 };
@@ -43,10 +44,10 @@ static inline void stream_shut(int *fd)
 	*fd = -1;
 }
 
-/* Both sides are let go. A socket is shut down first, for the case that somebody else holds it as well. */
+/* Both sides are let go. */
 static inline void stream_over(struct stream *stream)
 {
-	if (stream->to >= 0)
+	if (stream->to >= 0 && stream->half_close)
 		shutdown(stream->to, SHUT_WR);
 	stream_shut(&stream->from);
 	stream_shut(&stream->to);
