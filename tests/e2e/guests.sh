@@ -64,20 +64,20 @@ try "the image is whole" e2fsck -fn "$WORK/disk.img"
 (flock 9 && sleep 5) 9<"$WORK/disk.img" &
 sleep 0.2
 run_vm --quiet --rootfs "$WORK/disk.img" -- true
-refused "an image in use is refused" 'another guest uses it\'
+refused "an image in use is refused" 'another guest uses it'
 
 qemu-img create -q -f qcow2 -b "$WORK/disk.img" -F raw "$WORK/backed.qcow2"
 run_vm --quiet --rootfs "$WORK/backed.qcow2" -- true
-refused "image-probe: a qcow2 image with a backing file is refused" 'backed\.qcow2: it has a backing file\'
+refused "image-probe: a qcow2 image with a backing file is refused" 'backed\.qcow2: it has a backing file'
 qemu-img create -q -f qcow2 -o data_file="$WORK/data.raw" "$WORK/data.qcow2" 64M
 run_vm --quiet --rootfs "$WORK/data.qcow2" -- true
-refused "image-probe: one with a data file is refused" 'data\.qcow2: it has a data file\'
+refused "image-probe: one with a data file is refused" 'data\.qcow2: it has a data file'
 run_vm --quiet --rootfs "json:{\"driver\":\"nbd\"}.img" -- true
-refused "image-probe: a path is a path" 'No such file or directory\'
+refused "image-probe: a path is a path" 'No such file or directory'
 cp "$WORK/backed.qcow2" "$WORK/probed,format=qcow2.img"
 truncate -s 64M "$WORK/probed,format=qcow2.img"
 run_vm --quiet --rootfs "$WORK/probed,format=qcow2.img" -- cat /root/new
-refused "image-probe: a raw image with a qcow2 header stays raw" 'used as a raw image\'
+refused "image-probe: a raw image with a qcow2 header stays raw" 'used as a raw image'
 lacks "image-probe: and what its backing file holds is out of reach" "$out" written
 
 qemu-img convert -q -f raw -O qcow2 "$WORK/disk.img" "$WORK/alone.qcow2"
@@ -130,7 +130,7 @@ contains "a default route of IPv6, advertised" "$out" '^default via fe80::[0-9a-
 same "what is allowed passes, both families" 2 "$(grep -c '^hello from the Internet$' <<<"$out")"
 contains "what is not is refused" "$out" 'Connection refused'
 run_vm --quiet --kernel "$BUILD/guest/vmlinuz" --initrd "$WORK/own.initrd" -- true
-refused "such a guest takes no COMMAND" 'not a COMMAND\'
+refused "such a guest takes no COMMAND" 'not a COMMAND'
 
 nothing_left() { [ -z "$(leftovers)" ]; }
 wait_for 3 nothing_left
