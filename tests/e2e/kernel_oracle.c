@@ -157,7 +157,7 @@ static void send_fence(struct oracle *oracle, const struct addr_gateway *gateway
 	send_frames(oracle->guest, frame, &len, 1);
 	for (int tries = 0; !fence; tries++) {
 		drain(oracle, &fence);
-		if (!fence && tries == 200)
+		if (!fence && tries == 3000)
 			errx(3, "the fence packet did not arrive: links or routes are not as they should be");
 		if (!fence)
 			poll(&sink, 1, 10);
