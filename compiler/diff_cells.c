@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define STEPS_PER_EXCEPTION 250 /* bounds their memory */
+
 void cells_init(struct cells *cells, struct arena *arena, uint32_t items)
 {
 	*cells = (struct cells){ .arena = arena, .items = items };
@@ -16,11 +18,12 @@ void cells_add_column(struct cells *cells, uint16_t lo, uint16_t hi)
 	*arena_push(cells->arena, &cells->columns) = (struct policy_ports){ .lo = lo, .hi = hi };
 }
 
-void cells_set(struct cells *cells, uint32_t item, uint32_t key)
+void cells_set(struct cells *cells, struct region_fuel *fuel, uint32_t item, uint32_t key)
 {
 	uint32_t column = (uint32_t)cells->columns.count - 1;
 
-	if (key == cells->base[item] || cells->stamp[item] == column + 1)
+	if (key == cells->base[item] || cells->stamp[item] == column + 1 ||
+	    !region_fuel_use(fuel, STEPS_PER_EXCEPTION))
 		return;
 	cells->stamp[item] = column + 1;
 	*arena_push(cells->arena, &cells->exceptions) = (struct cell_exception){ item, column, key };

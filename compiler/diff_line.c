@@ -29,7 +29,7 @@ static void add_item(struct walk *walk, uint32_t plane, uint32_t rule, size_t sp
 }
 
 /* The spans from `spans` on, in all of the rule's ports */
-static void add_rects(struct walk *walk, uint32_t plane, uint32_t index, const struct policy_rule *rule, size_t spans)
+void diff_add_rects(struct walk *walk, uint32_t plane, uint32_t index, const struct policy_rule *rule, size_t spans)
 {
 	if (walk->spans.count == spans || !region_fuel_use(walk->fuel, 64 * (rule->ports.count + 1)))
 		return;
@@ -56,7 +56,7 @@ static void add_addresses(struct diff *diff, struct walk *walk, uint32_t plane, 
 		for (size_t j = 0; j < count; j++)
 			*arena_push(walk->arena, &walk->spans) = spans[j];
 	}
-	add_rects(walk, plane, index, rule, start);
+	diff_add_rects(walk, plane, index, rule, start);
 }
 
 static void init_plane(struct diff *diff, struct walk *walk, uint32_t side, uint32_t situations)
@@ -117,7 +117,7 @@ void diff_add_names(struct diff *diff, struct walk *walk, enum policy_direction 
 			for (size_t j = 0; j < count; j++)
 				*arena_push(walk->arena, &walk->spans) =
 					(struct axis_span){ spans[j].lo + offset, spans[j].hi + offset };
-			add_rects(walk, side, i, rule, start);
+			diff_add_rects(walk, side, i, rule, start);
 		}
 }
 
@@ -158,6 +158,19 @@ enum policy_action diff_verdict(const struct diff_pass *pass, int side, uint32_t
 
 /* ---- a pass ---- */
 
+/* A rule that the other policy has not is the cause of what changes: all that it changes is one region, whoever
+ * decides on the other side. */
+static void find_cause(const struct diff_pass *pass, uint64_t decider[2])
+{
+	bool changed[2];
+
+	for (int side = 0; side < 2; side++)
+		changed[side] = decider[side] < pass->diff->policies[side]->rules.count &&
+				pass->state->match[side][decider[side]] == WALK_NONE;
+	if (changed[0] != changed[1])
+		decider[changed[0]] = DIFF_ANYBODY;
+}
+
 static uint32_t key_at(struct diff_pass *pass, uint32_t atom)
 {
 	size_t before, after;
@@ -170,8 +183,10 @@ static uint32_t key_at(struct diff_pass *pass, uint32_t atom)
 	now = diff_verdict(pass, 1, atom, pass->walk->planes[1].first[atom], &after);
 	if (was == now)
 		return 0;
-	words[0] = before << 1 | (was == POLICY_ALLOW);
+	words[0] = before;
 	words[1] = after;
+	find_cause(pass, words);
+	words[0] = words[0] << 1 | (was == POLICY_ALLOW);
 	return keys_intern(&pass->keys, words, 2);
 }
 
@@ -197,13 +212,14 @@ static void visit(struct walk *walk, const struct walk_column *column)
 	pass->port = column->lo;
 	cells_add_column(&pass->addresses, column->lo, column->hi);
 	cells_add_column(&pass->named, column->lo, column->hi);
+	cells_add_column(&pass->paired, column->lo, column->hi);
 	for (size_t i = 0; i < count; i++) {
 		if (spans[i].lo >= pass->atoms)
 			continue;
 		if (!region_fuel_use(walk->fuel, spans[i].hi - spans[i].lo))
 			return;
 		for (uint32_t atom = spans[i].lo; atom < spans[i].hi; atom++)
-			cells_set(&pass->addresses, atom, key_at(pass, atom));
+			cells_set(&pass->addresses, walk->fuel, atom, key_at(pass, atom));
 	}
 	diff_names_column(pass, column);
 }
@@ -253,10 +269,15 @@ void diff_pass_run(struct diff *diff, const struct diff_state *state, struct reg
 	keys_init(&pass.keys, pass.arena);
 	cells_init(&pass.addresses, pass.arena, pass.atoms);
 	cells_init(&pass.named, pass.arena, pass.classes);
-	pass.walk = diff_walk_new(diff, pass.arena, fuel, direction, proto, 2 * pass.classes, false);
+	if (pass.server_names)
+		diff_find_pairs(&pass);
+	cells_init(&pass.paired, pass.arena, (uint32_t)pass.pairs.count);
+	pass.walk = diff_walk_new(diff, pass.arena, fuel, direction, proto, 2 * pass.classes + (uint32_t)pass.pairs.count,
+				  false);
 	diff_add_names(diff, pass.walk, direction, proto, pass.atoms, false);
 	if (pass.server_names)
 		diff_add_names(diff, pass.walk, direction, proto, pass.atoms + pass.classes, true);
+	diff_add_pairs(&pass);
 	pass.walk->root = root;
 	pass.walk->visit = visit;
 	pass.walk->self = &pass;
@@ -264,6 +285,7 @@ void diff_pass_run(struct diff *diff, const struct diff_state *state, struct reg
 	if (!fuel->out) {
 		cells_group(&pass.addresses, region_proto_has_ports(proto), address_region, &pass);
 		diff_names_regions(&pass);
+		diff_pairs_regions(&pass);
 	}
 	arena_free(pass.arena);
 }

@@ -5,7 +5,7 @@
  * show nothing and are passed over: equal policies cost next to nothing. */
 #include "diff_pass.h"
 
-#include <string.h>
+#define STEPS_PER_COMBO 20 /* what comparing one costs */
 
 struct combo {
 	uint32_t first[2];
@@ -21,24 +21,12 @@ struct diff_combos {
 	struct { uint32_t *items; size_t count, cap; } stamp;    /* by key: the column it was last seen in */
 	struct { uint32_t *items; size_t count, cap; } here;     /* keys of this column */
 	struct keys memo_keys;
-	struct { struct { uint32_t stamp, value; } *items; size_t count, cap; } memo;
+	struct { struct { uint32_t stamp, value, class; } *items; size_t count, cap; } memo;
+	struct { uint32_t *items; size_t count, cap; } fresh; /* of memo: this column's */
+	struct { struct diff_memo *items; size_t count, cap; } memos; /* the same, for what looks at pairs */
+	uint32_t *places;                                     /* by class */
 	uint32_t column;
 	uint32_t plain[2]; /* the unnamed public atom of each family */
-};
-
-/* A change of verdict that a class shows */
-struct finding {
-	size_t before, after;
-	enum policy_action was;
-	bool sent;
-	uint32_t atom;
-	bool plain;
-};
-
-struct findings {
-	struct finding items[64];
-	size_t count;
-	bool full; /* there were more: too complex */
 };
 
 /* ---- combinations ---- */
@@ -67,6 +55,7 @@ static struct diff_combos *combos_of(struct diff_pass *pass)
 	arena_push(pass->arena, &combos->all);
 	arena_push(pass->arena, &combos->stamp);
 	arena_push(pass->arena, &combos->memo);
+	combos->places = arena_alloc(pass->arena, (pass->classes + 1) * sizeof *combos->places);
 	combos->plain[0] = unnamed_public(pass, ADDR_V4);
 	combos->plain[1] = unnamed_public(pass, ADDR_V6);
 	return combos;
@@ -116,34 +105,51 @@ static void find_combos(struct diff_pass *pass)
 
 /* ---- a class beside a combination ---- */
 
-struct class_view {
-	uint32_t class;
-	uint32_t first[2];
-	bool possible[2]; /* its lookup is allowed */
-	uint32_t lookup[2];
-	bool same; /* first rules correspond */
-	bool sent;
-};
-
-static void add_finding(struct findings *findings, const struct finding *finding)
+/* Where there is no more room: one that is worth less than `finding`, or NULL */
+static struct diff_finding *replaceable(struct diff_findings *findings, const struct diff_finding *finding)
 {
-	for (size_t i = 0; i < findings->count; i++) {
-		struct finding *have = &findings->items[i];
+	struct diff_finding *worse = NULL;
+	size_t same = 0;
 
-		if (have->before != finding->before || have->after != finding->after || have->sent != finding->sent)
+	for (size_t i = 0; i < findings->count; i++) {
+		struct diff_finding *have = &findings->items[i];
+
+		if (have->was != finding->was)
+			continue;
+		same++;
+		if (have->plain)
+			return NULL;
+		worse = have;
+	}
+	if (!same)
+		return &findings->items[findings->count - 1];
+	return finding->plain ? worse : NULL;
+}
+
+static void add_finding(struct diff_findings *findings, const struct diff_finding *finding)
+{
+	struct diff_finding *into = NULL;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		struct diff_finding *have = &findings->items[i];
+
+		if (have->before != finding->before || have->after != finding->after || have->sent != finding->sent ||
+		    have->partner != finding->partner)
 			continue;
 		if (finding->plain && !have->plain)
 			*have = *finding;
 		return;
 	}
 	if (findings->count < sizeof findings->items / sizeof *findings->items)
-		findings->items[findings->count++] = *finding;
+		into = &findings->items[findings->count++];
 	else
-		findings->full = true;
+		into = replaceable(findings, finding);
+	if (into)
+		*into = *finding;
 }
 
 /* Verdict of a flow to the name: lookup, answer, connection; and who gave it */
-static enum policy_action whole_verdict(const struct diff_pass *pass, const struct class_view *view, int side,
+static enum policy_action whole_verdict(const struct diff_pass *pass, const struct diff_view *view, int side,
 					bool bindable, enum policy_action connection, size_t *decider)
 {
 	if (view->sent)
@@ -161,10 +167,10 @@ static enum policy_action whole_verdict(const struct diff_pass *pass, const stru
 
 /* A change counts where the connection itself fares otherwise, and not at the address alone already: a lookup
  * or an answer that changes is a region of its own. */
-static void compare(const struct diff_pass *pass, const struct class_view *view, uint32_t atom, const bool bindable[2],
-		    bool plain, struct findings *findings)
+static void compare(const struct diff_pass *pass, const struct diff_view *view, uint32_t atom, const bool bindable[2],
+		    bool plain, struct diff_findings *findings)
 {
-	struct finding finding = { .sent = view->sent, .atom = atom, .plain = plain };
+	struct diff_finding finding = { .sent = view->sent, .atom = atom, .plain = plain, .partner = view->partner };
 	size_t decider[2], unused;
 	enum policy_action connection[2], verdict[2], alone[2];
 
@@ -186,7 +192,7 @@ static void compare(const struct diff_pass *pass, const struct class_view *view,
 	add_finding(findings, &finding);
 }
 
-static void look_at_alias(const struct diff_pass *pass, const struct class_view *view, struct findings *findings)
+static void look_at_alias(const struct diff_pass *pass, const struct diff_view *view, struct diff_findings *findings)
 {
 	const struct addr_gateway *gateway = &pass->diff->contexts[0].gateway;
 	const bool bound[2] = { true, true };
@@ -202,15 +208,15 @@ static void look_at_alias(const struct diff_pass *pass, const struct class_view 
 	}
 }
 
-static void look_at_combos(struct diff_pass *pass, const struct class_view *view, struct findings *findings)
+void diff_look_at_combos(struct diff_pass *pass, const struct diff_view *view, struct diff_findings *findings)
 {
 	const struct diff_combos *combos = pass->combos;
 
-	if (!region_fuel_use(pass->fuel, combos->here.count))
-		return;
 	for (size_t i = 0; i < combos->here.count; i++) {
 		const struct combo *combo = &combos->all.items[combos->here.items[i]];
 
+		if (!region_fuel_use(pass->fuel, view->same && combo->same ? 1 : STEPS_PER_COMBO))
+			return;
 		if (view->same && combo->same)
 			continue;
 		if (view->sent || combo->bindable[0] || combo->bindable[1])
@@ -218,9 +224,9 @@ static void look_at_combos(struct diff_pass *pass, const struct class_view *view
 	}
 }
 
-static struct class_view view_class(const struct diff_pass *pass, uint32_t class, bool sent)
+struct diff_view diff_view_class(const struct diff_pass *pass, uint32_t class, bool sent)
 {
-	struct class_view view = { .class = class, .sent = sent };
+	struct diff_view view = { .class = class, .sent = sent, .partner = WALK_NONE };
 	uint32_t at = pass->atoms + class + (sent ? pass->classes : 0);
 
 	for (int side = 0; side < 2; side++) {
@@ -232,7 +238,7 @@ static struct class_view view_class(const struct diff_pass *pass, uint32_t class
 	return view;
 }
 
-static bool has_change(const struct findings *findings, enum policy_action was)
+static bool has_change(const struct diff_findings *findings, enum policy_action was)
 {
 	for (size_t i = 0; i < findings->count; i++)
 		if (findings->items[i].was == was)
@@ -241,55 +247,55 @@ static bool has_change(const struct findings *findings, enum policy_action was)
 }
 
 /* What a server name alone shows, where the name bound does not show as much */
-static void add_sent(struct findings *findings, const struct findings *sent)
+static void add_sent(struct diff_findings *findings, const struct diff_findings *sent)
 {
-	struct findings bound = *findings;
+	struct diff_findings bound = *findings;
 
 	for (size_t i = 0; i < sent->count; i++)
 		if (!has_change(&bound, sent->items[i].was))
 			add_finding(findings, &sent->items[i]);
 }
 
-static uint32_t findings_key(struct diff_pass *pass, const struct findings *findings)
+uint32_t diff_findings_key(struct diff_pass *pass, const struct diff_findings *findings)
 {
-	uint64_t words[3 * sizeof findings->items / sizeof *findings->items];
+	uint64_t words[4 * sizeof findings->items / sizeof *findings->items];
 
 	for (size_t i = 0; i < findings->count; i++) {
-		const struct finding *finding = &findings->items[i];
+		const struct diff_finding *finding = &findings->items[i];
 
-		words[3 * i] = finding->before << 3 | (uint64_t)finding->plain << 2 | (uint64_t)finding->sent << 1 |
+		words[4 * i] = finding->before << 3 | (uint64_t)finding->plain << 2 | (uint64_t)finding->sent << 1 |
 			       (finding->was == POLICY_ALLOW);
-		words[3 * i + 1] = finding->after;
-		words[3 * i + 2] = finding->atom;
+		words[4 * i + 1] = finding->after;
+		words[4 * i + 2] = finding->atom;
+		words[4 * i + 3] = finding->partner;
 	}
-	return keys_intern(&pass->keys, words, 3 * findings->count);
+	return keys_intern(&pass->keys, words, 4 * findings->count);
 }
 
-static uint32_t class_key(struct diff_pass *pass, const struct class_view *bound, const struct class_view *sent)
+static uint32_t class_key(struct diff_pass *pass, const struct diff_view *bound, const struct diff_view *sent)
 {
-	struct findings findings = { .count = 0 }, by_sent = { .count = 0 };
+	struct diff_findings findings = { .count = 0 }, by_sent = { .count = 0 };
 
 	if (names_class(pass->diff->names, bound->class)->alias)
 		look_at_alias(pass, bound, &findings);
 	else if (bound->possible[0] || bound->possible[1])
-		look_at_combos(pass, bound, &findings);
+		diff_look_at_combos(pass, bound, &findings);
 	if (pass->server_names)
-		look_at_combos(pass, sent, &by_sent);
+		diff_look_at_combos(pass, sent, &by_sent);
 	add_sent(&findings, &by_sent);
-	pass->fuel->out = pass->fuel->out || findings.full || by_sent.full;
-	return findings_key(pass, &findings);
+	return diff_findings_key(pass, &findings);
 }
 
 /* The same for all classes with the same first rules and lookups */
-static uint32_t class_key_once(struct diff_pass *pass, uint32_t class)
+static uint32_t memo_place(struct diff_pass *pass, uint32_t class)
 {
 	struct diff_combos *combos = pass->combos;
-	struct class_view bound = view_class(pass, class, false), sent = bound;
+	struct diff_view bound = diff_view_class(pass, class, false), sent = bound;
 	uint64_t words[5];
 	uint32_t key;
 
 	if (pass->server_names)
-		sent = view_class(pass, class, true);
+		sent = diff_view_class(pass, class, true);
 	words[0] = (uint64_t)bound.first[0] << 32 | bound.first[1];
 	words[1] = (uint64_t)sent.first[0] << 32 | sent.first[1];
 	words[2] = (uint64_t)bound.lookup[0] << 32 | bound.lookup[1];
@@ -303,62 +309,222 @@ static uint32_t class_key_once(struct diff_pass *pass, uint32_t class)
 
 		combos->memo.items[key].stamp = combos->column;
 		combos->memo.items[key].value = value;
+		combos->memo.items[key].class = class;
+		*arena_push(pass->arena, &combos->fresh) = key;
 	}
-	return combos->memo.items[key].value;
+	return key;
+}
+
+/* Of each class, its place in the memo; values found first alone, then with others */
+static void find_keys(struct diff_pass *pass, uint32_t *places)
+{
+	struct diff_combos *combos = pass->combos;
+
+	combos->fresh.count = combos->memos.count = 0;
+	for (uint32_t i = 0; i < pass->classes && !pass->fuel->out; i++)
+		places[i] = names_class(pass->diff->names, i)->member ? memo_place(pass, i) : 0;
+	for (size_t i = 0; i < combos->fresh.count; i++)
+		*arena_push(pass->arena, &combos->memos) =
+			(struct diff_memo){ combos->memo.items[combos->fresh.items[i]].class,
+					    &combos->memo.items[combos->fresh.items[i]].value };
+	if (!pass->fuel->out)
+		diff_bound_pairs(pass, combos->memos.items, combos->memos.count);
 }
 
 /* ---- columns ---- */
 
-static bool atom_differs(const struct diff_pass *pass, uint32_t atom)
+/* What lies in all columns, and what of it does not correspond: where a column touches none of that, classes
+ * that it does not touch show what they show in all columns. */
+struct diff_base {
+	struct { uint32_t *items; size_t count, cap; } classes; /* that do not correspond */
+	bool *atoms;       /* by atom: does not correspond */
+	struct { uint32_t *items; size_t count, cap; } odd;     /* the same as a list */
+	uint32_t *stamp;   /* by atom: the column it was last touched in */
+};
+
+static bool atom_differs(const struct diff_pass *pass, uint32_t at)
 {
-	return !diff_corresponds(pass, pass->walk->planes[0].first[atom], pass->walk->planes[1].first[atom]);
+	return !diff_corresponds(pass, pass->walk->planes[0].first[at], pass->walk->planes[1].first[at]);
 }
 
-static bool span_differs(const struct diff_pass *pass, struct axis_span span)
+static bool class_differs(const struct diff_pass *pass, uint32_t class)
 {
-	for (uint32_t i = span.lo; i < span.hi; i++)
-		if (i < pass->atoms ? atom_differs(pass, i) :
-				      !diff_corresponds(pass, pass->walk->planes[0].first[i], pass->walk->planes[1].first[i]))
-			return true;
-	return false;
+	return atom_differs(pass, pass->atoms + class) ||
+	       (pass->server_names && atom_differs(pass, pass->atoms + pass->classes + class));
+}
+
+static void evaluate_all(struct diff_pass *pass)
+{
+	find_combos(pass);
+	find_keys(pass, pass->combos->places);
 }
 
 void diff_names_root(struct diff_pass *pass)
 {
-	const struct axis_span all = { 0, pass->atoms + (pass->server_names ? 2 : 1) * pass->classes };
+	struct diff_base *base = pass->base = arena_alloc(pass->arena, sizeof *base);
 
 	combos_of(pass);
-	if (pass->classes < 2 || !region_fuel_use(pass->fuel, all.hi))
+	base->atoms = arena_alloc(pass->arena, pass->atoms + 1);
+	base->stamp = arena_alloc(pass->arena, (pass->atoms + 1) * sizeof *base->stamp);
+	if (pass->classes < 2 || !region_fuel_use(pass->fuel, pass->atoms + 2u * pass->classes))
 		return;
-	pass->base_differs = span_differs(pass, all);
-	if (!pass->base_differs)
+	for (uint32_t i = 0; i < pass->atoms; i++) {
+		base->atoms[i] = pass->active[i] && atom_differs(pass, i);
+		if (base->atoms[i])
+			*arena_push(pass->arena, &base->odd) = i;
+	}
+	for (uint32_t i = 0; i < pass->classes; i++)
+		if (names_class(pass->diff->names, i)->member && class_differs(pass, i))
+			*arena_push(pass->arena, &base->classes) = i;
+	if (!base->odd.count && !base->classes.count)
 		return;
-	find_combos(pass);
+	evaluate_all(pass);
 	for (uint32_t i = 0; i < pass->classes && !pass->fuel->out; i++)
-		if (names_class(pass->diff->names, i)->member)
-			pass->named.base[i] = class_key_once(pass, i);
+		pass->named.base[i] = pass->combos->memo.items[pass->combos->places[i]].value;
+	diff_pairs_column(pass, true);
+}
+
+/* Whether a class that the column touches, and whose rules correspond in it, shows nothing here as elsewhere: it
+ * can show something only beside an address whose rules do not correspond. */
+static bool stays_silent(struct diff_pass *pass, uint32_t class)
+{
+	const struct diff_base *base = pass->base;
+	struct diff_findings here = { .count = 0 };
+
+	if (!names_class(pass->diff->names, class)->member)
+		return true;
+	if (pass->named.base[class] || class_differs(pass, class) ||
+	    !region_fuel_use(pass->fuel, base->odd.count * STEPS_PER_COMBO))
+		return false;
+	for (int sent = 0; sent < (pass->server_names ? 2 : 1); sent++) {
+		struct diff_view view = diff_view_class(pass, class, sent);
+
+		for (size_t i = 0; i < base->odd.count; i++) {
+			uint32_t atom = base->odd.items[i];
+			const bool bindable[2] = { pass->state->bindable[0][atom], pass->state->bindable[1][atom] };
+
+			compare(pass, &view, atom, bindable, false, &here);
+		}
+	}
+	return !here.count;
+}
+
+/* An unlike class that shows nothing alone might show something with this one, whose first rules are others here */
+static bool may_pair(const struct diff_pass *pass, uint32_t class)
+{
+	struct diff_view touched = diff_view_class(pass, class, false);
+
+	for (size_t i = 0; i < pass->base->classes.count && region_fuel_use(pass->fuel, 1); i++) {
+		uint32_t other = pass->base->classes.items[i];
+
+		if (!pass->named.base[other]) {
+			struct diff_view view = diff_view_class(pass, other, false);
+
+			if (diff_may_show(pass, &touched, &view) || diff_may_show(pass, &view, &touched))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Whether at this place of the line nothing is shown that is not shown in all columns */
+static bool is_silent(struct diff_pass *pass, uint32_t at)
+{
+	const struct diff_base *base = pass->base;
+	uint32_t names = at - pass->atoms;
+
+	if (at < pass->atoms)
+		return !pass->active[at] || (!base->atoms[at] && !atom_differs(pass, at));
+	if (names >= 2u * pass->classes)
+		return !base->odd.count && !atom_differs(pass, at);
+	return stays_silent(pass, names % pass->classes) && !may_pair(pass, names % pass->classes);
+}
+
+static bool touches_silently(struct diff_pass *pass, struct axis_span span, uint32_t stamp)
+{
+	for (uint32_t at = span.lo; at < span.hi; at++) {
+		if (!is_silent(pass, at))
+			return false;
+		if (at < pass->atoms)
+			pass->base->stamp[at] = stamp;
+	}
+	return true;
+}
+
+/* Marks the addresses that the column touches. false: every class has to be looked at */
+static bool mark_touched(struct diff_pass *pass, const struct walk_column *column)
+{
+	for (size_t i = 0; i < column->touched_count; i++)
+		if (!region_fuel_use(pass->fuel, column->touched[i].hi - column->touched[i].lo) ||
+		    !touches_silently(pass, column->touched[i], (uint32_t)pass->named.columns.count))
+			return false;
+	return true;
+}
+
+/* Whether a class that shows `key` in all columns shows the same here, where only addresses are touched */
+static bool shows_the_same(struct diff_pass *pass, const struct walk_column *column, uint32_t class, uint32_t key)
+{
+	const struct key *found = keys_get(&pass->keys, key);
+	uint32_t stamp = (uint32_t)pass->named.columns.count;
+	struct diff_findings here = { .count = 0 };
+
+	for (size_t i = 2; i < found->count; i += 4)
+		if (pass->base->stamp[found->words[i]] == stamp)
+			return false;
+	for (int sent = 0; sent < (pass->server_names ? 2 : 1); sent++) {
+		struct diff_view view = diff_view_class(pass, class, sent);
+
+		for (size_t i = 0; i < column->touched_count && !view.same; i++)
+			for (uint32_t at = column->touched[i].lo; at < column->touched[i].hi && at < pass->atoms; at++) {
+				const bool bindable[2] = { pass->state->bindable[0][at], pass->state->bindable[1][at] };
+
+				if (!region_fuel_use(pass->fuel, STEPS_PER_COMBO))
+					return true;
+				if (pass->active[at] && (sent || bindable[0] || bindable[1]))
+					compare(pass, &view, at, bindable, false, &here);
+			}
+	}
+	return !here.count;
+}
+
+static bool all_show_the_same(struct diff_pass *pass, const struct walk_column *column)
+{
+	const struct diff_base *base = pass->base;
+
+	if (!mark_touched(pass, column))
+		return false;
+	for (size_t i = 0; i < base->classes.count; i++)
+		if (!shows_the_same(pass, column, base->classes.items[i], pass->named.base[base->classes.items[i]]))
+			return false;
+	for (uint32_t i = 0; i < pass->pairs.count; i++)
+		if (pass->paired.base[i])
+			return false;
+	return true;
 }
 
 void diff_names_column(struct diff_pass *pass, const struct walk_column *column)
 {
-	bool differs = pass->base_differs || column->whole;
+	bool like_root = column->whole ? !column->touched_count && pass->walk->apart != column->lo :
+					 all_show_the_same(pass, column);
 
-	if (pass->classes < 2)
+	if (pass->classes < 2 || like_root || !region_fuel_use(pass->fuel, 4u * pass->classes))
 		return;
-	for (size_t i = 0; !differs && i < column->touched_count; i++)
-		differs = region_fuel_use(pass->fuel, column->touched[i].hi - column->touched[i].lo) &&
-			  span_differs(pass, column->touched[i]);
-	if (!differs || !region_fuel_use(pass->fuel, 4u * pass->classes))
-		return;
-	find_combos(pass);
+	evaluate_all(pass);
 	for (uint32_t i = 0; i < pass->classes && !pass->fuel->out; i++)
-		if (names_class(pass->diff->names, i)->member)
-			cells_set(&pass->named, i, class_key_once(pass, i));
+		cells_set(&pass->named, pass->fuel, i, pass->combos->memo.items[pass->combos->places[i]].value);
+	diff_pairs_column(pass, false);
+}
+
+/* Whether the class shows something in this column */
+bool diff_class_shows(const struct diff_pass *pass, uint32_t class)
+{
+	return pass->combos->memo.items[pass->combos->places[class]].value != 0;
 }
 
 /* ---- regions ---- */
 
-static void name_region(struct diff_pass *pass, const struct cell_group *group, const uint64_t words[3])
+static void add_region(struct diff_pass *pass, const struct cell_group *group, const uint32_t *classes,
+		       const uint64_t words[4])
 {
 	struct diff *diff = pass->diff;
 	struct diff_region *region = diff_add(diff, DIFF_NAMES, pass->direction, words[0] & 1 ? POLICY_ALLOW : POLICY_DENY,
@@ -367,19 +533,25 @@ static void name_region(struct diff_pass *pass, const struct cell_group *group, 
 	region->protos = pass->proto;
 	region->by_server_name = words[0] & 2;
 	region->where = axis_member(diff->axis, (uint32_t)words[2]);
+	if (words[3] != WALK_NONE)
+		region->together = names_class(diff->names, (uint32_t)words[3])->member;
 	for (size_t i = 0; i < group->count; i++)
-		*arena_push(diff->arena, &region->classes) = group->items[i];
+		*arena_push(diff->arena, &region->classes) = classes[i];
 	for (size_t i = 0; i < group->port_count; i++)
 		*arena_push(diff->arena, &region->ports) = group->ports[i];
 }
 
-static void name_regions(void *self, const struct cell_group *group)
+void diff_add_findings(struct diff_pass *pass, const struct cell_group *group, const uint32_t *classes)
 {
-	struct diff_pass *pass = self;
 	const struct key *key = keys_get(&pass->keys, group->key);
 
-	for (size_t i = 0; i < key->count; i += 3)
-		name_region(pass, group, key->words + i);
+	for (size_t i = 0; i < key->count; i += 4)
+		add_region(pass, group, classes, key->words + i);
+}
+
+static void name_regions(void *self, const struct cell_group *group)
+{
+	diff_add_findings(self, group, group->items);
 }
 
 void diff_names_regions(struct diff_pass *pass)

@@ -246,6 +246,15 @@ static uint32_t example_atom(const struct diff *diff, const struct diff_region *
 	return best;
 }
 
+static size_t decider_of(const struct diff *diff, int side, const struct region_flow *flow)
+{
+	struct eval_verdict verdict = region_flow_eval(&diff->contexts[side], flow);
+
+	if (verdict.by == EVAL_RULE)
+		return verdict.rule;
+	return diff->policies[side]->rules.count + (verdict.by == EVAL_FLOOR ? DIFF_BY_FLOOR : DIFF_BY_DEFAULT);
+}
+
 static void address_example(struct diff *diff, struct diff_region *region)
 {
 	enum policy_proto proto = example_proto(region->protos);
@@ -253,6 +262,9 @@ static void address_example(struct diff *diff, struct diff_region *region)
 	region->example = connection(region, proto);
 	region->example.addr = axis_member(diff->axis, example_atom(diff, region, proto));
 	region->example_text = region_flow_format(diff->arena, NULL, &region->example);
+	for (int side = 0; side < 2; side++)
+		if (region->decider[side] == DIFF_ANYBODY)
+			region->decider[side] = decider_of(diff, side, &region->example);
 }
 
 static const char *to_name(struct diff *diff, const struct region_flow *flow)
