@@ -297,52 +297,79 @@ static size_t replace(struct bindings *bindings, struct entry *entry, struct bin
 	return changed;
 }
 
+/* Room for the most changes that an entry of `before` addresses which gets `after` can make */
+static struct bindings_change *reserve_changes(struct bindings *bindings, const struct entry *entry, size_t before,
+					       size_t after)
+{
+	size_t room = (before + after) * slot_count(bindings, entry);
+	struct bindings_change *grown = realloc(bindings->changes, (room ? room : 1) * sizeof *grown);
+	if (grown)
+		bindings->changes = grown;
+	return grown;
+}
+
+/* The entry of that name, or a new one that is not in the table yet (*fresh). NULL and *error where there can be none. */
+static struct entry *entry_get(struct bindings *bindings, const char *name, enum addr_family family, bool *fresh, int *error)
+{
+	struct entry *entry = *entry_find(bindings, name, family);
+	*fresh = entry == NULL;
+	if (entry)
+		return entry;
+	*error = -ENOMEM;
+	entry = entry_new(bindings, name, family);
+	if (!entry || make_room(bindings))
+		return entry;
+	*error = -ENOSPC;
+	entry_free(entry);
+	return NULL;
+}
+
+static void entry_link(struct bindings *bindings, struct entry *entry)
+{
+	struct entry **at = name_bucket(bindings, entry->name);
+	entry->next = *at;
+	*at = entry;
+	bindings->names++;
+}
+
+static void begin(struct bindings *bindings, uint64_t now_ms)
+{
+	bindings->now_ms = now_ms;
+	if (now_ms - bindings->purged_ms >= PURGE_EVERY_MS)
+		purge(bindings);
+}
+
 int bindings_set(struct bindings *bindings, const char *name, enum addr_family family, const struct addr *addrs,
 		 size_t count, uint64_t ttl_ms, uint64_t now_ms, const struct bindings_change **changes,
 		 size_t *change_count)
 {
+	bool fresh;
+	int error;
+	size_t unique;
 	*changes = NULL;
 	*change_count = 0;
 	if (count > BINDINGS_MAX_ADDRS)
 		return -EINVAL;
-	bindings->now_ms = now_ms;
-	if (now_ms - bindings->purged_ms >= PURGE_EVERY_MS)
-		purge(bindings);
-	struct entry **at = entry_find(bindings, name, family);
-	struct entry *entry = *at, *fresh = NULL;
-	if (!entry && count == 0)
+	begin(bindings, now_ms);
+	if (count == 0 && !*entry_find(bindings, name, family))
 		return 0;
-	if (!entry) {
-		entry = fresh = entry_new(bindings, name, family);
-		if (!fresh)
-			return -ENOMEM;
-		if (!make_room(bindings)) {
-			entry_free(fresh);
-			return -ENOSPC;
-		}
-	}
-	size_t unique;
+	struct entry *entry = entry_get(bindings, name, family, &fresh, &error);
+	if (!entry)
+		return error;
 	struct binder *binders = binders_new(addrs, count, &unique);
-	size_t room = (entry->count + count) * slot_count(bindings, entry);
-	struct bindings_change *grown = realloc(bindings->changes, (room ? room : 1) * sizeof *grown);
-	if (grown)
-		bindings->changes = grown;
-	if (!binders || !grown) {
+	struct bindings_change *made = reserve_changes(bindings, entry, entry->count, count);
+	if (!binders || !made) {
 		free(binders);
 		if (fresh)
-			entry_free(fresh);
+			entry_free(entry);
 		return -ENOMEM;
 	}
-	if (fresh) {
-		at = name_bucket(bindings, name);
-		fresh->next = *at;
-		*at = fresh;
-		bindings->names++;
-	}
+	if (fresh)
+		entry_link(bindings, entry);
 	if (ttl_ms > BINDINGS_MAX_TTL_MS)
 		ttl_ms = BINDINGS_MAX_TTL_MS;
-	*change_count = replace(bindings, entry, binders, unique, now_ms + ttl_ms, grown);
-	*changes = grown;
+	*change_count = replace(bindings, entry, binders, unique, now_ms + ttl_ms, made);
+	*changes = made;
 	if (count == 0)
 		entry_drop(bindings, entry_find(bindings, name, family));
 	return 0;

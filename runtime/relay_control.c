@@ -103,6 +103,30 @@ static int open_gateway(struct relay *relay, bool active, enum addr_family famil
 	return 0;
 }
 
+static struct rlimit raise_descriptors(void)
+{
+	struct rlimit before, more;
+	getrlimit(RLIMIT_NOFILE, &before);
+	more = before;
+	/* a pair of connections has two sockets and two pipes */
+	more.rlim_cur = before.rlim_max < 16384 ? before.rlim_max : 16384;
+	setrlimit(RLIMIT_NOFILE, &more);
+	return before;
+}
+
+static int fork_worker(struct relay *relay, const struct relay_worker_config *config)
+{
+	struct rlimit before = raise_descriptors();
+	relay->pid = fork();
+	if (relay->pid == 0)
+		relay_worker(config, relay->start.uid);
+	int error = relay->pid < 0 ? -errno : 0;
+	setrlimit(RLIMIT_NOFILE, &before);
+	if (error == 0)
+		relay->pidfd = (int)syscall(SYS_pidfd_open, relay->pid, 0);
+	return error == 0 && relay->pidfd < 0 ? -errno : error;
+}
+
 static int start_worker(struct relay *relay)
 {
 	static struct relay_worker_config config;
@@ -117,22 +141,8 @@ static int start_worker(struct relay *relay)
 		if (!relay->listeners[i].tcp)
 			config.listeners[config.listener_count++] =
 				(struct relay_listener){ relay->listeners[i].fd, relay->listeners[i].to_host };
-	struct rlimit before, more;
-	getrlimit(RLIMIT_NOFILE, &before);
-	more = before;
-	/* a pair of connections has two sockets and two pipes */
-	more.rlim_cur = before.rlim_max < 16384 ? before.rlim_max : 16384;
-	setrlimit(RLIMIT_NOFILE, &more);
-	relay->pid = fork();
-	if (relay->pid == 0)
-		relay_worker(&config, relay->start.uid);
-	int error = relay->pid < 0 ? -errno : 0;
-	setrlimit(RLIMIT_NOFILE, &before);
+	int error = fork_worker(relay, &config);
 	close(pair[1]);
-	if (error == 0) {
-		relay->pidfd = (int)syscall(SYS_pidfd_open, relay->pid, 0);
-		error = relay->pidfd < 0 ? -errno : 0;
-	}
 	return error;
 }
 

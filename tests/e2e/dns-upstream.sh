@@ -28,7 +28,7 @@ cat >"$WORK/host/unbound.conf" <<-END
 		control-enable: no
 END
 unbound -d -c "$WORK/host/unbound.conf" &
-wait_for 5 dig +short +time=1 +tries=1 @127.0.0.1 public.host.test
+wait_for 20 dig +short +time=1 +tries=1 @127.0.0.1 public.host.test
 on_host() { grep -c "$1" "$WORK/host/log"; }
 echo secret >"$WORK/host/index.html"
 busybox httpd -p 127.0.0.1:5432 -h "$WORK/host"
@@ -37,7 +37,7 @@ busybox httpd -p 203.0.113.2:5432 -h "$WORK/host"
 # --- the guest ---
 start_sandbox other --net-default allow -- sleep 600
 other_pid=$sandbox_pid
-wait_for 5 ip link show msb0
+wait_for 20 ip link show msb0
 ASK='dig +tries=1 +time=2 +short @'
 run_sandbox --net-default allow --dns-query-timeout-ms 500 -- sh -c "
 	for address in $HOST4 $HOST6 172.16.0.1 172.16.0.2 fd42:6d73:62::1 fd42:6d73:62::2; do
@@ -60,8 +60,8 @@ same "and over IPv6" 93.184.216.78 "$out"
 
 # --- the worker, taken over: its sockets in hand, in its namespace and in the host's ---
 start_sandbox victim "${LOOPBACK[@]}" --dns-nameserver 9.9.9.9 --net-default allow --net-rule 'deny@any' -- sleep 600
-wait_for 5 pgrep -f 'msb-dns'
-wait_for 5 test "$(pgrep -cx msb-dns)" = 2
+wait_for 20 pgrep -f 'msb-dns'
+wait_for 20 test "$(pgrep -cx msb-dns)" = 2
 worker=$(pgrep -nx msb-dns)
 link=$(ip -br link | grep -oE '^msb[0-9]+' | sort -V | tail -n 1)
 host_mark=$((0x6d000000 | $(cat "/sys/class/net/$link/ifindex")))
@@ -101,7 +101,7 @@ kill "$sandbox_pid" "$other_pid" 2>/dev/null
 
 # --- what the worker holds ---
 start_sandbox jailed -- sleep 600
-wait_for 5 pgrep -x msb-dns
+wait_for 20 pgrep -x msb-dns
 sleep 0.2
 worker=$(pgrep -nx msb-dns)
 status_of() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$worker/status"; }

@@ -63,7 +63,7 @@ testns() {
 	[ -z "${TESTNS_PID-}" ] || { kill "$TESTNS_PID" && wait "$TESTNS_PID" 2>/dev/null; }
 	nsenter --net=/run/netns/internet -- ldns-testns -p 53 "$1" >"$WORK/testns.log" 2>&1 &
 	TESTNS_PID=$!
-	wait_for 5 dig +tries=1 +time=1 "@$RESOLVER" ready.test
+	wait_for 20 dig +tries=1 +time=1 "@$RESOLVER" ready.test
 }
 # entry NAME TYPE RCODE RECORDS
 entry() {
@@ -84,26 +84,39 @@ bound() {
 		[.nftables[].set.elem // [] | .[] | .elem // empty] | sort_by(.val)
 		| if . == [] then "none -" else (map(.val) | join(",")) + " " + (map(.timeout) | min | tostring) end'
 }
-row=0
-while IFS=$'\t' read -r name type rcode records addresses seconds _; do
-	row=$((row + 1))
-	family=4 earlier=93.184.216.99
-	[ "$type" = AAAA ] && family=6 earlier=2606:2800:220:1::99
-	{ echo "$READY"; entry "$name" "$type" NOERROR "$name 60 $type $earlier"; } >"$WORK/before"
-	{ echo "$READY"; entry "$name" "$type" "$rcode" "$records"; } >"$WORK/after"
+# answer_row NAME TYPE: an earlier answer, then that one; leaves $got
+answer_row() {
+	local family=4
+	[ "$2" = AAAA ] && family=6
 	testns "$WORK/before"
 	mkfifo "$WORK/go"
 	# by a resolver of its own choice: those answers are not kept, so the second query is asked again
-	start_sandbox answers --no-dns-rebind-protection --net-default deny --net-rule 'allow@example.com,allow@8.8.8.8:udp:53,allow@8.8.8.8:tcp:53' -- bash -c "
-		dig @8.8.8.8 +tcp +tries=1 '$name' $type >/dev/null; echo first; read -r <$WORK/go
-		dig @8.8.8.8 +tcp +tries=1 '$name' $type >/dev/null; echo second; read -r <$WORK/go"
-	wait_for 5 grep -q first "$WORK/answers.out"
-	before=$(bound $family)
+	start_sandbox answers --no-dns-rebind-protection --net-default deny \
+		--net-rule 'allow@example.com,allow@8.8.8.8:udp:53,allow@8.8.8.8:tcp:53' -- bash -c "
+		dig @8.8.8.8 +tcp +tries=1 '$1' $2 >/dev/null; echo first; read -r <$WORK/go
+		dig @8.8.8.8 +tcp +tries=1 '$1' $2 >/dev/null; echo second; read -r <$WORK/go"
+	wait_for 20 grep -q first "$WORK/answers.out"
+	got="$(bound $family) then "
 	testns "$WORK/after"
 	timeout 2 bash -c "echo go >$WORK/go"
-	wait_for 5 grep -q second "$WORK/answers.out"
-	same "answers row $row: $name $type $rcode" "$earlier 60 then $addresses $seconds" "$before then $(bound $family)"
+	wait_for 20 grep -q second "$WORK/answers.out"
+	got+=$(bound $family)
 	kill "$sandbox_pid" && wait "$sandbox_pid" 2>/dev/null
 	rm "$WORK/go"
+}
+row=0
+while IFS=$'\t' read -r name type rcode records addresses seconds _; do
+	row=$((row + 1))
+	earlier=93.184.216.99
+	[ "$type" = AAAA ] && earlier=2606:2800:220:1::99
+	{ echo "$READY"; entry "$name" "$type" NOERROR "$name 60 $type $earlier"; } >"$WORK/before"
+	{ echo "$READY"; entry "$name" "$type" "$rcode" "$records"; } >"$WORK/after"
+	expected="$earlier 60 then $addresses $seconds"
+	# more than once, where the machine is too slow to look within a lifetime of one second
+	for _ in 1 2 3; do
+		answer_row "$name" "$type"
+		[ "$got" != "$expected" ] || break
+	done
+	same "answers row $row: $name $type $rcode" "$expected" "$got"
 done < <(rows answers.tsv)
 finish

@@ -2,7 +2,7 @@
 # DNS as a guest sees it: names resolve by policy and connect by their answers, for their TTL; and everything that
 # belongs to a resolver: both transports, sizes, servers that fail, resolvers of the guest's choice, a cache.
 . "$(dirname "$0")/lib.sh"
-world_up '*.flood.example.com. 60 IN A 93.184.217.1'
+world_up "$(echo '*.flood.example.com. 60 IN A 93.184.217.1'; echo 'brief.example.com. 6 IN A 93.184.216.42')"
 CLIENT=$TESTS/e2e/dns_client.py
 RULES=(--net-default deny --net-rule 'allow@*.example.com:tcp:443')
 
@@ -40,15 +40,16 @@ inside "the gateway's name" "172.16.0.1 fd42:6d73:62::1 60" --net-default deny -
 
 # --- lifetimes ---
 inside "an established connection outlives its binding, a new one needs a new lookup" \
-	"connected before after refused 93.184.216.37 connected" --net-default deny --net-rule 'allow@*.example.com' -- '
-	command dig +short short.example.com >/dev/null; probe tcp 93.184.216.37 443
-	exec 3<>/dev/tcp/93.184.216.37/7; echo before >&3; head -n 1 <&3
-	sleep 2.5
+	"connected before after refused 93.184.216.42 connected" --net-default deny --net-rule 'allow@*.example.com' -- '
+	dig +short brief.example.com >/dev/null; probe tcp 93.184.216.42 443
+	exec 3<>/dev/tcp/93.184.216.42/7; echo before >&3; head -n 1 <&3
+	sleep 6.5
 	echo after >&3; head -n 1 <&3
-	probe tcp 93.184.216.37 443; dig +short short.example.com; probe tcp 93.184.216.37 443'
+	probe tcp 93.184.216.42 443; dig +short brief.example.com; probe tcp 93.184.216.42 443'
 seen_reset
-inside "a second query is answered from the cache, and its TTL has run" "60 58" "${RULES[@]}" -- '
-	dig example.com +noall +answer | awk "{ print \$2 }"; sleep 2.1; dig EXAMPLE.com +noall +answer | awk "{ print \$2 }"'
+inside "a second query is answered from the cache, and its TTL has run" "60 yes" "${RULES[@]}" -- '
+	dig example.com +noall +answer | awk "{ print \$2 }"; sleep 2.1
+	dig EXAMPLE.com +noall +answer | awk "{ print (\$2 > 20 && \$2 <= 58 ? \"yes\" : \$2) }"'
 same "so one query left" 1 "$(seen $RESOLVER udp 53)"
 
 # --- transports and sizes ---
@@ -68,13 +69,13 @@ inside "2,000 names, none lost" "0:2000" "${RULES[@]}" -- 'client 172.16.0.1 flo
 # --- servers ---
 on_internet nft 'add table inet dead; add chain inet dead p { type filter hook prerouting priority -290; }
 	add rule inet dead p ip daddr { 198.51.100.1, 198.51.100.2 } drop'
-SERVERS=(--dns-query-timeout-ms 600 --dns-nameserver 198.51.100.1)
+SERVERS=(--dns-query-timeout-ms 2000 --dns-nameserver 198.51.100.1)
 inside "the first server dead: the second answers after one timeout" "93.184.216.34 yes" "${RULES[@]}" "${SERVERS[@]}" \
 	--dns-nameserver 9.9.9.9 -- 'start=${EPOCHREALTIME/./}; dig +short example.com
-	ms=$(( (${EPOCHREALTIME/./} - start) / 1000 )); [ $ms -ge 590 ] && [ $ms -lt 1100 ] && echo yes || echo $ms'
+	ms=$(( (${EPOCHREALTIME/./} - start) / 1000 )); [ $ms -ge 1990 ] && [ $ms -lt 3990 ] && echo yes || echo $ms'
 inside "all dead: SERVFAIL" "SERVFAIL yes" "${RULES[@]}" "${SERVERS[@]}" --dns-nameserver 198.51.100.2 -- '
 	start=${EPOCHREALTIME/./}; status example.com
-	ms=$(( (${EPOCHREALTIME/./} - start) / 1000 )); [ $ms -ge 1190 ] && [ $ms -lt 1900 ] && echo yes || echo $ms'
+	ms=$(( (${EPOCHREALTIME/./} - start) / 1000 )); [ $ms -ge 3990 ] && echo yes || echo $ms'
 seen_reset
 inside "a nameserver by name" "93.184.216.34" "${RULES[@]}" --dns-nameserver dns.google -- 'dig +short example.com'
 same "is asked by its address" yes "$([ "$(seen 8.8.8.8 udp 53)" -gt 0 ] && echo yes)"

@@ -18,7 +18,7 @@ cat >"$WORK/echo.py" <<-'END'
 END
 python3 "$WORK/echo.py" 127.0.0.1 6000 &
 python3 "$WORK/echo.py" ::1 6000 &
-wait_for 5 "$PROBE" udp 127.0.0.1 6000
+wait_for 20 "$PROBE" udp 127.0.0.1 6000
 
 GET='get() { curl -gs --max-time 5 "$1"; }; '
 inside() { # NAME EXPECTED RULES SCRIPT
@@ -47,7 +47,7 @@ try:
     s = socket.create_connection((\"172.16.0.1\", 5999), 3); s.settimeout(3); print(\"open\" if s.recv(1) else \"closed\")
 except OSError: print(\"closed\")'"
 start_sandbox other -p 8080:80 -- bash -c "busybox httpd -p 0.0.0.0:80 -h $WORK/lan; echo ready; sleep 600"
-wait_for 5 grep -q ready "$WORK/other.out"
+wait_for 20 grep -q ready "$WORK/other.out"
 run_sandbox --net-default deny --net-rule allow@host:tcp:8080 -- sh -c "$GET get http://172.16.0.5:8080/"
 same "another sandbox's published port is a service of the host's" lan "$out"
 run_sandbox --net-default deny --net-rule allow@private -- "$PROBE" tcp 172.16.0.2 80 1000

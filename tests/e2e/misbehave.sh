@@ -13,9 +13,9 @@ misbehave() {
 	timeout 30 "$MISBEHAVING" --vmm none "${RULES[@]}" -- bash -c "read -r <$WORK/go; $3; sleep 25; echo alive" \
 		>"$WORK/out" 2>"$WORK/err" </dev/null &
 	local sandbox=$!
-	wait_for 5 pgrep -x "$worker" && sleep 0.3
+	wait_for 20 pgrep -x "$worker" && sleep 0.3
 	strace -f -o "$WORK/trace" -p "$(pgrep -ox "$worker")" 2>/dev/null &
-	wait_for 5 grep -q epoll "$WORK/trace"
+	wait_for 20 grep -q epoll "$WORK/trace"
 	timeout 2 bash -c "echo go >$WORK/go"
 	wait "$sandbox"
 	status=$? err=$(cat "$WORK/err") out=$(cat "$WORK/out") trace=$(cat "$WORK/trace")

@@ -23,7 +23,7 @@ arrived() {
 	echo "$sum"
 }
 # worker: the DNS worker's pid, once it stands
-worker() { wait_for 5 pgrep -x msb-dns && sleep 0.3 && pgrep -nx msb-dns; }
+worker() { wait_for 20 pgrep -x msb-dns && sleep 0.3 && pgrep -nx msb-dns; }
 
 mkfifo "$WORK/go"
 seen_reset
@@ -45,7 +45,7 @@ start_sandbox killed --net-default allow -- bash -c "while :; do . $WORK/asks.sh
 pid=$(worker)
 sleep 0.5
 kill -KILL "$pid"
-if wait_for 5 grep -q closed "$WORK/killed.err"; then ok "with the worker killed the sandbox ends"; else not_ok "with the worker killed the sandbox ends" "it runs"; fi
+if wait_for 20 grep -q closed "$WORK/killed.err"; then ok "with the worker killed the sandbox ends"; else not_ok "with the worker killed the sandbox ends" "it runs"; fi
 wait "$sandbox_pid"
 same "as a failure of msb-run's" 125 $?
 contains "which says why" "$(cat "$WORK/killed.err")" 'msb-run: error: the DNS worker is gone: the sandbox is closed'

@@ -11,7 +11,7 @@ serve() {
 	local name=$1 command=$2
 	shift 2
 	start_sandbox "$name" "$@" -- bash -c "$command"
-	wait_for 5 grep -q ready "$WORK/$name.out"
+	wait_for 20 grep -q ready "$WORK/$name.out"
 }
 stop() { kill "$sandbox_pid" 2>/dev/null; wait "$sandbox_pid" 2>/dev/null; }
 WEB='busybox httpd -p 0.0.0.0:80 -h '"$WORK/guest"' && busybox httpd -p [::]:8081 -h '"$WORK/guest"'; echo ready; sleep 600'
@@ -35,7 +35,7 @@ serve judged "$WEB" -p 8080:80 -p "$HOST4:8090:80" --net-default allow --net-rul
 same "the host's own loopback may" "hello from the guest" "$(curl -s --max-time 5 http://127.0.0.1:8080/)"
 # curl's 7 and 56: a reset while it connects, or just after
 contains "a peer that a rule denies gets a reset" "$(on_internet curl -s --max-time 5 http://$HOST4:8090/; echo $?)" '^(7|56)$'
-wait_for 2 grep -q 'denied ingress' "$WORK/judged.err"
+wait_for 20 grep -q 'denied ingress' "$WORK/judged.err"
 contains "and is reported" "$(cat "$WORK/judged.err")" 'denied ingress@203.0.113.1:tcp:80 +deny:ingress@public:tcp:80'
 stop
 serve loopback "$WEB" -p 8080:80 --net-default-ingress deny --net-rule 'allow:ingress@host'
@@ -100,7 +100,7 @@ END
 serve streams "exec python3 $WORK/guest.py" -p 9000:9000
 same "1 GiB, byte-exact, the end of one direction passed on" same "$(timeout 120 python3 "$WORK/client.py" upload 1024)"
 same "clients that never read stop only themselves" hello "$(timeout 30 python3 "$WORK/client.py" stalled)"
-wait_for 5 sh -c "[ \$(grep -c gone $WORK/streams.out) = 20 ]"
+wait_for 20 sh -c "[ \$(grep -c gone $WORK/streams.out) = 20 ]"
 same "and are gone when they leave" 20 "$(grep -c gone "$WORK/streams.out")"
 stop
 
@@ -130,8 +130,8 @@ END
 serve udp "exec python3 $WORK/udp.py" -p 7000:5354/udp -p "$HOST4:7001:5354/udp" --net-rule 'deny:ingress@203.0.113.1:udp'
 same "UDP: each of 50 peers has its own answers" "50 50 True" "$(timeout 20 python3 "$WORK/peers.py" 127.0.0.1 7000)"
 same "UDP: a peer that is denied hears nothing" "timeout" "$(on_internet "$PROBE" udp $HOST4 7001 500 | cut -d' ' -f1)"
-wait_for 2 grep -q 'denied ingress' "$WORK/udp.err"
+wait_for 20 grep -q 'denied ingress' "$WORK/udp.err"
 contains "and is reported" "$(cat "$WORK/udp.err")" 'denied ingress@203.0.113.1:udp:5354 +deny:ingress@203.0.113.1:udp'
 stop
-if wait_for 2 sh -c '! ip -br link | grep -q ^msb'; then ok "nothing is left"; else not_ok "nothing is left" "$(leftovers)"; fi
+if wait_for 20 sh -c '! ip -br link | grep -q ^msb'; then ok "nothing is left"; else not_ok "nothing is left" "$(leftovers)"; fi
 finish

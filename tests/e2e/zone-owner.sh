@@ -32,7 +32,7 @@ step() {
 	rm -f "$WORK/over"
 }
 start_sandbox owner "${RULES[@]}" -- bash -c "while read -r <$WORK/next; do . $WORK/step >$WORK/said 2>&1; touch $WORK/over; done"
-wait_for 5 pgrep -x msb-dns
+wait_for 20 pgrep -x msb-dns
 
 for name in rebind meta azure gateway mixed alias; do
 	step "dig +tries=1 $name.example.com | grep -o 'status: [A-Z]*'"
@@ -52,7 +52,11 @@ step "dig +tries=1 +noall +answer year.example.com | awk '{ print \$2 }'"
 same "a year is a day" 86400 "$said"
 lifetime() { nsenter --net="/proc/$(pgrep -nx msb-dns)/ns/net" nft -j list set inet msb rule1_v4 | jq ".nftables[].set.elem // [] | .[] | .elem | select(.val == \"$1\") | .timeout"; }
 same "for the kernel as well" yes "$(awk -v got="$(lifetime 93.184.216.50)" 'BEGIN { print (got > 86000 && got <= 86400 ? "yes" : got) }')"
-step "dig +tries=1 +short nothing.example.com; $PROBE tcp 93.184.216.51 7 | cut -d' ' -f1; sleep 1.3; $PROBE tcp 93.184.216.51 7 | cut -d' ' -f1"
+# more than once, where the machine is too slow to connect within the second
+for _ in 1 2 3 4 5; do
+	step "dig +tries=1 +short nothing.example.com; $PROBE tcp 93.184.216.51 7 | cut -d' ' -f1; sleep 1.3; $PROBE tcp 93.184.216.51 7 | cut -d' ' -f1"
+	[[ $said != *"connected refused" ]] || break
+done
 same "a TTL of nothing is a second" "93.184.216.51 connected refused" "$said"
 
 step "dig +tries=1 +tcp +short host.thousand.example.com | sort >$WORK/thousand; wc -l <$WORK/thousand"
