@@ -16,6 +16,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <termios.h>
 #include <sys/wait.h>
 
 /* The latch ends when the last process of the sandbox has; it is not waited for without end. */
@@ -183,11 +184,16 @@ int front_run(const struct run_config *config)
 {
 	struct front front = { .config = config, .supervisor = -1, .latch = -1, .channel = -1, .signals = -1 };
 	pid_t group = tcgetpgrp(STDIN_FILENO);
+	struct termios terminal;
 
 	front.foreground = group > 0 && group == getpgrp();
+	bool known = front.foreground && !tcgetattr(STDIN_FILENO, &terminal);
 	int status = run(&front);
 	if (front.foreground)
 		tcsetpgrp(STDIN_FILENO, group);
+	/* Whoever had made it raw may have been killed */
+	if (known)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
 	close(front.channel);
 	close(front.signals);
 	return status;
