@@ -344,26 +344,24 @@ static int start_guest(struct sandbox *sandbox)
 					       vmm_qemu_start(&start, &sandbox->vmm);
 }
 
-static const struct step {
-	const char *name;
-	int (*take)(struct sandbox *);
-} steps[] = {
-	{ "namespaces", make_namespaces },
-	{ "sysctls", set_sysctls },
-	{ "links", make_links },
-	{ "host", set_up_host },
-	{ "latch", tell_latch },
-	{ "subnets", claim_subnets },
-	{ "firewall", install_firewall },
-	{ "host table", install_host_table },
-	{ "forwarding", switch_forwarding_on },
-	{ "addresses", open_links },
-	{ "bandwidth", limit_bandwidth },
-	{ "denials", open_log },
-	{ "dns", start_dns },
-	{ "relay", start_relay },
-	{ "dhcp", start_dhcp },
-	{ "guest", start_guest },
+/* The steps, in order. */
+static int (*const steps[])(struct sandbox *) = {
+	make_namespaces,
+	set_sysctls,
+	make_links,
+	set_up_host,
+	tell_latch,
+	claim_subnets,
+	install_firewall,
+	install_host_table,
+	switch_forwarding_on,
+	open_links,
+	limit_bandwidth,
+	open_log,
+	start_dns,
+	start_relay,
+	start_dhcp,
+	start_guest,
 };
 
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
@@ -372,7 +370,7 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 		.start = start, .host_netns = -1, .vm_netns = -1, .guest_netns = -1, .tap = -1, .vmm.pidfd = -1
 	};
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		int err = steps[i].take(sandbox);
+		int err = steps[i](sandbox);
 		if (err)
 			return err;
 	}

@@ -1,4 +1,4 @@
-/* Setting a sandbox up: a table of named steps, each finding what the ones before it made in one struct. */
+/* Setting a sandbox up: a table of steps, each finding what the ones before it made in one struct. */
 #pragma once
 #include "denials.h"
 #include "dns.h"

@@ -6,9 +6,9 @@ world_up
 
 for name in one two; do
 	start_sandbox $name --quiet -- sleep 60
-	wait_for 5 test -s /proc/self/stat
+	wait_for 20 test -s /proc/self/stat
 done
-wait_for 10 sh -c 'test "$(pgrep -cx sleep)" -ge 2'
+wait_for 40 sh -c 'test "$(pgrep -cx sleep)" -ge 2'
 field() { awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; }
 
 # holds NAME PID CAPABILITIES: exactly these, for good
@@ -24,14 +24,20 @@ holds "the front" "$(pgrep -ox msb-run)" ""
 holds "the latch" "$(pgrep -ox msb-latch)" 1000
 holds "the supervisor" "$(pgrep -ox msb-supervisor)" 201020
 
-dns=$(pgrep -ox msb-dns)
-same "the DNS worker: no capability" "" "$(field "$dns" CapPrm | sed 's/^0*//')"
-same "the DNS worker: none by exec" "" "$(field "$dns" CapBnd | sed 's/^0*//')"
-same "the DNS worker: seccomp with a filter" 2 "$(field "$dns" Seccomp)"
-same "the DNS worker: no new privileges" 1 "$(field "$dns" NoNewPrivs)"
-same "the DNS worker: sees no files" "" "$(ls -A "/proc/$dns/root/" 2>&1)"
-same "the DNS worker: no environment" "" "$(tr -d '\0' <"/proc/$dns/environ" 2>&1)"
-if [ "$(field "$dns" Uid)" -gt 65535 ]; then ok "the DNS worker: a uid of its own"; else not_ok "the DNS worker: a uid of its own" "$(field "$dns" Uid)"; fi
+# jailed NAME PID: a worker that reads what strangers send
+jailed() {
+	local name=$1 pid=$2
+	same "$name: no capability" "" "$(field "$pid" CapPrm | sed 's/^0*//')"
+	same "$name: none by exec" "" "$(field "$pid" CapBnd | sed 's/^0*//')"
+	same "$name: seccomp with a filter" 2 "$(field "$pid" Seccomp)"
+	same "$name: no new privileges" 1 "$(field "$pid" NoNewPrivs)"
+	same "$name: sees no files" "" "$(ls -A "/proc/$pid/root/" 2>&1)"
+	same "$name: no environment" "" "$(tr -d '\0' <"/proc/$pid/environ" 2>&1)"
+	if [ "$(field "$pid" Uid)" -gt 65535 ]; then ok "$name: a uid of its own"; else not_ok "$name: a uid of its own" "$(field "$pid" Uid)"; fi
+}
+jailed "the DNS worker" "$(pgrep -ox msb-dns)"
+jailed "the relay" "$(pgrep -ox msb-relay)"
+same "the DNS worker and the relay: two uids" 2 "$(for name in msb-dns msb-relay; do field "$(pgrep -ox $name)" Uid; done | sort -u | wc -l)"
 same "the DNS workers of two sandboxes: two uids" 2 "$(for pid in $(pgrep -x msb-dns); do field "$pid" Uid; done | sort -u | wc -l)"
 
 run_sandbox --quiet -- sh -c 'grep -E "CapEff|CapBnd" /proc/self/status'
