@@ -20,9 +20,8 @@ struct vmm_start {
 };
 
 struct vmm {
-	pid_t pid;
+	pid_t pid; /* its exit status is the command's */
 	int pidfd;
-	int status_fd; /* where the guest's init reports the command's wait status; -1 where pid's own is it */
 };
 
 /* 0 or -errno, with a line on standard error that says what to do. On failure nothing runs. */

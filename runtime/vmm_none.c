@@ -210,7 +210,7 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 	close(TAKE_FD(inits));
 	int err = handshake(ours);
 	if (!err) {
-		*out = (struct vmm){ .pid = pid, .pidfd = pidfd, .status_fd = -1 };
+		*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
 		return 0;
 	}
 	close(TAKE_FD(ours)); /* an init that waits for us sees the end */

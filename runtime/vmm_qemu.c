@@ -259,6 +259,6 @@ int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 		log_error("cannot start QEMU: %s", strerror(-pid));
 		return pid;
 	}
-	*out = (struct vmm){.pid = pid, .pidfd = pidfd, .status_fd = -1};
+	*out = (struct vmm){.pid = pid, .pidfd = pidfd};
 	return 0;
 }
