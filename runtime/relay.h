@@ -17,7 +17,7 @@ struct relay_start {
 struct relay; /* the supervisor's handle */
 
 /* In the VM's network namespace, privileged, with addresses in place: binds the published ports in the host's namespace, opens
- * the gateway's listeners, forks the worker. NULL and errno on failure, with a line on standard error where a port is taken. */
+ * the gateway's listeners, forks the worker. NULL and errno on failure, with a line on standard error. */
 struct relay *relay_open(const struct relay_start *);
 int relay_fd(const struct relay *); /* for the supervisor's epoll loop: readable when there is something to do */
 int relay_worker_pidfd(const struct relay *); /* readable: the worker died, which ends the sandbox */

@@ -165,6 +165,17 @@ static int watch_all(struct relay *relay)
 	return 0;
 }
 
+static int open_rest(struct relay *relay)
+{
+	const struct addr_gateway *gateway = &relay->start.gateway;
+	int error = open_gateway(relay, gateway->has4, ADDR_V4);
+	if (error == 0)
+		error = open_gateway(relay, gateway->has6, ADDR_V6);
+	if (error == 0)
+		error = start_worker(relay);
+	return error == 0 ? watch_all(relay) : error;
+}
+
 struct relay *relay_open(const struct relay_start *start)
 {
 	struct relay *relay = calloc(1, sizeof *relay);
@@ -174,14 +185,8 @@ struct relay *relay_open(const struct relay_start *start)
 	relay->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
 	relay->epoll = relay->control = relay->pidfd = -1;
 	int error = open_published(relay);
-	if (error == 0)
-		error = open_gateway(relay, start->gateway.has4, ADDR_V4);
-	if (error == 0)
-		error = open_gateway(relay, start->gateway.has6, ADDR_V6);
-	if (error == 0)
-		error = start_worker(relay);
-	if (error == 0)
-		error = watch_all(relay);
+	if (error == 0 && (error = open_rest(relay)) < 0)
+		log_error("cannot start the relay: %s", strerror(-error));
 	if (error == 0)
 		return relay;
 	relay_close(relay);

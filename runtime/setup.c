@@ -297,7 +297,7 @@ static int start_relay(struct sandbox *sandbox)
 	if (sandbox->gateway.has6)
 		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
 	sandbox->relay = relay_open(&start);
-	return sandbox->relay ? 0 : fail("start the relay", -errno);
+	return sandbox->relay ? 0 : -errno; /* it has said why */
 }
 
 static int open_log(struct sandbox *sandbox)
