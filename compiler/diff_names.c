@@ -461,6 +461,22 @@ static bool mark_touched(struct diff_pass *pass, const struct walk_column *colum
 	return true;
 }
 
+/* Whether the findings are among those of a key, as they are packed there */
+static bool are_known(const struct key *key, const struct diff_findings *findings)
+{
+	for (size_t i = 0; i < findings->count; i++) {
+		const struct diff_finding *finding = &findings->items[i];
+		bool known = false;
+
+		for (size_t j = 0; j < key->count && !known; j += 4)
+			known = key->words[j] >> 3 == finding->before && key->words[j + 1] == finding->after &&
+				(key->words[j] & 1) == (finding->was == POLICY_ALLOW);
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
 /* Whether a class that shows `key` in all columns shows the same here, where only addresses are touched */
 static bool shows_the_same(struct diff_pass *pass, const struct walk_column *column, uint32_t class, uint32_t key)
 {
@@ -484,7 +500,7 @@ static bool shows_the_same(struct diff_pass *pass, const struct walk_column *col
 					compare(pass, &view, at, bindable, false, &here);
 			}
 	}
-	return !here.count;
+	return are_known(found, &here);
 }
 
 static bool all_show_the_same(struct diff_pass *pass, const struct walk_column *column)
