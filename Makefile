@@ -81,7 +81,7 @@ deps:
 guest: deps
 	$(Q)runtime/guest/build.sh $(BUILD)/guest
 demo: deps
-	$(Q)$(MAKE) --no-print-directory all guest tools
+	$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all guest $(STATIC_TOOLS)
 	$(Q)tests/demo.sh $(BUILD)
 check: deps
 	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
