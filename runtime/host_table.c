@@ -10,14 +10,17 @@
 #include "log.h"
 #include "pool.h"
 
+#include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include <time.h>
 
 #define BEFORE_CONNTRACK (-310)
 #define FILTER 0
 #define SOURCE_NAT 100
+#define PREDECESSOR_MS 5000
 /* Bits of an nft ct state */
 #define CT_ANSWERS (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
 #define CT_NO_ANSWERS (NF_CT_STATE_BIT(IP_CT_NEW) | NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT)
@@ -183,12 +186,19 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 	return builder.ruleset;
 }
 
+/* The kernel gives a link's name away as soon as the link is gone; the table of the sandbox that had it before goes with the
+ * last descriptor of that sandbox's, a moment later. Until then the name of the table is another's: EPERM. */
 int host_table_install(struct nft *nft, const struct host_table *wanted)
 {
 	struct arena *arena = arena_new();
+	const struct ruleset *rules = host_table_rules(arena, wanted);
 	char why[256] = "";
 
-	int err = nft_install(nft, host_table_rules(arena, wanted), why, sizeof why);
+	int err = nft_install(nft, rules, why, sizeof why);
+	for (int waited_ms = 0; err == -EPERM && waited_ms < PREDECESSOR_MS; waited_ms += 10) {
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		err = nft_install(nft, rules, why, sizeof why);
+	}
 	if (err)
 		log_error("cannot install the host's table %s: %s: %s", wanted->link, why, strerror(-err));
 	arena_free(arena);

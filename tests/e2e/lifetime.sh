@@ -79,4 +79,10 @@ kill -TERM "$sandbox_pid"
 wait "$sandbox_pid"
 same "SIGTERM reaches the command" 143 $?
 same "and nothing is left" "" "$(leftovers)"
+
+# A sandbox gets the link's name of one that is just ending, whose table is still there for a moment
+{ echo 'add table inet msb0 { flags owner; }'; sleep 1; } | nft -i >/dev/null &
+wait_for 5 nft list table inet msb0
+run_sandbox "${POLICY[@]}" -- echo hello
+same "a table of that name that another still owns is waited for" "0 hello" "$status $out"
 finish
