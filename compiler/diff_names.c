@@ -20,6 +20,7 @@ struct diff_combos {
 	struct { struct combo *items; size_t count, cap; } all;  /* by key; 0 is none */
 	struct { uint32_t *items; size_t count, cap; } stamp;    /* by key: the column it was last seen in */
 	struct { uint32_t *items; size_t count, cap; } here;     /* keys of this column */
+	struct { uint32_t *items; size_t count, cap; } unlike;   /* those of them whose first rules do not correspond */
 	struct keys memo_keys;
 	struct { struct { uint32_t stamp, value, class; } *items; size_t count, cap; } memo;
 	struct { uint32_t *items; size_t count, cap; } fresh; /* of memo: this column's */
@@ -81,6 +82,8 @@ static void add_combo(struct diff_pass *pass, uint32_t atom)
 	if (combos->stamp.items[key] != combos->column) {
 		combos->stamp.items[key] = combos->column;
 		*arena_push(pass->arena, &combos->here) = key;
+		if (!combos->all.items[key].same)
+			*arena_push(pass->arena, &combos->unlike) = key;
 		combos->all.items[key].atom = atom;
 		combos->all.items[key].plain = false;
 	}
@@ -95,7 +98,7 @@ static void find_combos(struct diff_pass *pass)
 	struct diff_combos *combos = combos_of(pass);
 
 	combos->column++;
-	combos->here.count = 0;
+	combos->here.count = combos->unlike.count = 0;
 	if (!region_fuel_use(pass->fuel, 4u * pass->atoms))
 		return;
 	for (uint32_t atom = 0; atom < pass->atoms; atom++)
@@ -212,13 +215,14 @@ void diff_look_at_combos(struct diff_pass *pass, const struct diff_view *view, s
 {
 	const struct diff_combos *combos = pass->combos;
 
-	for (size_t i = 0; i < combos->here.count; i++) {
-		const struct combo *combo = &combos->all.items[combos->here.items[i]];
+	const uint32_t *keys = view->same ? combos->unlike.items : combos->here.items;
+	size_t count = view->same ? combos->unlike.count : combos->here.count;
 
-		if (!region_fuel_use(pass->fuel, view->same && combo->same ? 1 : STEPS_PER_COMBO))
-			return;
-		if (view->same && combo->same)
-			continue;
+	if (!region_fuel_use(pass->fuel, count * STEPS_PER_COMBO))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct combo *combo = &combos->all.items[keys[i]];
+
 		if (view->sent || combo->bindable[0] || combo->bindable[1])
 			compare(pass, view, combo->atom, combo->bindable, combo->plain, findings);
 	}

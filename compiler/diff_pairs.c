@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define PAIRS_MAX 400000
+#define STEPS_PER_USE 100 /* bounds their memory */
 
 /* ---- both bound ---- */
 
@@ -210,7 +211,7 @@ static void add_uses(struct diff_pass *pass, struct uses *uses, uint32_t index)
 		for (uint32_t side = 0; side < 2; side++) {
 			const struct name_class *item = names_class(names, class);
 
-			for (uint32_t i = 0; i < item->rule_count[side] && region_fuel_use(pass->fuel, 1); i++) {
+			for (uint32_t i = 0; i < item->rule_count[side] && region_fuel_use(pass->fuel, STEPS_PER_USE); i++) {
 				uint32_t rule = item->rules[side][i];
 
 				if (pass->diff->policies[side]->rules.items[rule].action == POLICY_DENY ||

@@ -34,8 +34,8 @@
 #include "region_names.h"
 #include "region_walk.h"
 
-/* Fuel for a check or a diff: a few seconds */
-#define REGION_FUEL UINT64_C(2000000000)
+/* Fuel for a check or a diff: a few seconds at most */
+#define REGION_FUEL UINT64_C(700000000)
 
 /* A member of a set of flows */
 struct region_flow {

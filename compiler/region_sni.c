@@ -7,6 +7,7 @@
 
 #define PAIRS_PER_RULE 4096
 #define PAIRS_MAX 100000
+#define STEPS_PER_USE 100 /* bounds their memory */
 
 struct pair {
 	uint32_t bound, sent;
@@ -115,7 +116,7 @@ static void find_uses(struct pairs *pairs)
 			for (uint32_t j = 0; j < class->rule_count[0]; j++) {
 				uint32_t rule = class->rules[0][j];
 
-				if (!region_fuel_use(region->fuel, 1))
+				if (!region_fuel_use(region->fuel, STEPS_PER_USE))
 					return;
 				if (region->policy->rules.items[rule].action == POLICY_DENY ||
 				    names_rule_takes(region->names, 0, rule, pair->bound))
