@@ -160,7 +160,7 @@ enum policy_action diff_verdict(const struct diff_pass *pass, int side, uint32_t
 
 /* A rule that the other policy has not is the cause of what changes: all that it changes is one region, whoever
  * decides on the other side. */
-static void find_cause(const struct diff_pass *pass, uint64_t decider[2])
+void diff_find_cause(const struct diff_pass *pass, uint64_t decider[2])
 {
 	bool changed[2];
 
@@ -185,7 +185,7 @@ static uint32_t key_at(struct diff_pass *pass, uint32_t atom)
 		return 0;
 	words[0] = before;
 	words[1] = after;
-	find_cause(pass, words);
+	diff_find_cause(pass, words);
 	words[0] = words[0] << 1 | (was == POLICY_ALLOW);
 	return keys_intern(&pass->keys, words, 2);
 }

@@ -175,6 +175,7 @@ static void compare(const struct diff_pass *pass, const struct diff_view *view, 
 {
 	struct diff_finding finding = { .sent = view->sent, .atom = atom, .plain = plain, .partner = view->partner };
 	size_t decider[2], unused;
+	uint64_t cause[2];
 	enum policy_action connection[2], verdict[2], alone[2];
 
 	for (int side = 0; side < 2; side++) {
@@ -190,8 +191,11 @@ static void compare(const struct diff_pass *pass, const struct diff_view *view, 
 	if (alone[0] != alone[1] && alone[0] == verdict[0])
 		return;
 	finding.was = verdict[0];
-	finding.before = decider[0];
-	finding.after = decider[1];
+	cause[0] = decider[0];
+	cause[1] = decider[1];
+	diff_find_cause(pass, cause);
+	finding.before = cause[0];
+	finding.after = cause[1];
 	add_finding(findings, &finding);
 }
 

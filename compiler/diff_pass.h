@@ -86,6 +86,7 @@ void diff_add_names(struct diff *, struct walk *, enum policy_direction, enum po
 		    bool denies_only);
 /* The walk's spans from `spans` on, in all of the rule's ports */
 void diff_add_rects(struct walk *, uint32_t side, uint32_t index, const struct policy_rule *, size_t spans);
+void diff_find_cause(const struct diff_pass *, uint64_t decider[2]);
 enum policy_action diff_action(const struct diff *, int side, enum policy_direction, uint32_t piece);
 bool diff_floored(const struct diff_pass *, int side, uint32_t atom);
 /* The verdict at an atom whose first rule is `piece`, and who gave it */

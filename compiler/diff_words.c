@@ -255,6 +255,13 @@ static size_t decider_of(const struct diff *diff, int side, const struct region_
 	return diff->policies[side]->rules.count + (verdict.by == EVAL_FLOOR ? DIFF_BY_FLOOR : DIFF_BY_DEFAULT);
 }
 
+static void find_deciders(const struct diff *diff, struct diff_region *region)
+{
+	for (int side = 0; side < 2; side++)
+		if (region->decider[side] == DIFF_ANYBODY)
+			region->decider[side] = decider_of(diff, side, &region->example);
+}
+
 static void address_example(struct diff *diff, struct diff_region *region)
 {
 	enum policy_proto proto = example_proto(region->protos);
@@ -262,9 +269,7 @@ static void address_example(struct diff *diff, struct diff_region *region)
 	region->example = connection(region, proto);
 	region->example.addr = axis_member(diff->axis, example_atom(diff, region, proto));
 	region->example_text = region_flow_format(diff->arena, NULL, &region->example);
-	for (int side = 0; side < 2; side++)
-		if (region->decider[side] == DIFF_ANYBODY)
-			region->decider[side] = decider_of(diff, side, &region->example);
+	find_deciders(diff, region);
 }
 
 static const char *to_name(struct diff *diff, const struct region_flow *flow)
@@ -307,6 +312,7 @@ static void name_example(struct diff *diff, struct diff_region *region)
 	region->example_text = !region->by_server_name && is_plain(diff, region, &region->example) ?
 				       to_name(diff, &region->example) :
 				       region_flow_format(diff->arena, NULL, &region->example);
+	find_deciders(diff, region);
 }
 
 static void query_example(struct diff *diff, struct diff_region *region)

@@ -45,3 +45,6 @@ for count in 100 1000 10000; do
 	printf '%-46s %9d\n' "compile $count rules" "$(milliseconds "$build/msb-policyc" compile "$work/$count.msb")"
 	printf '%-46s %9d\n' "replace by $count rules" "$(milliseconds "$build/e2e/install" --replace "$work/$count.msb")"
 done
+
+printf "\n%-46s %10s %12s\n" "policies as code" processor "peak memory"
+"$(dirname "$0")/tools.sh" "$build"

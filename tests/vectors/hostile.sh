@@ -5,7 +5,7 @@ set -u
 policyc=$(realpath "${1:?usage: hostile.sh BUILD}")/msb-policyc
 work=$(mktemp -d /tmp/msb-hostile.XXXXXX) && trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
-seconds=${HOSTILE_SECONDS:-60} # generous: the machine may be busy
+seconds=${HOSTILE_SECONDS:-120} # generous: the machine may be busy
 kbytes=3000000
 
 tame() { # NAME COMMAND…: ends in time, by itself, with status 0 to 3, and prints neither controls nor nothing
@@ -43,9 +43,9 @@ put("nested.yaml", "[" * 20000 + "]" * 20000)
 put("line.msb", "allow@{" + ",".join(f"h{i}.example.com" for i in range(500000)) + "}:tcp:443\n")
 put("token.msb", "allow@" + "a" * 10_000_000 + "\n")
 put("ports.msb", "allow@public:tcp:{" + ",".join(str(i * 7919 % 65536) for i in range(1000000)) + "}\n")
-put("million.msb", "".join(f"deny@10.{i >> 16 & 255}.0.0/{8 + i % 9}:tcp:{i % 60000}-{i % 60000 + 5000}\n" for i in range(300000)))
-put("crossing.msb", "".join(f"{'allow' if i % 3 else 'deny'}@{'any' if i % 2 else 'public'}:tcp:{i % 30000}-{65535 - i % 30000}\n" for i in range(60000)))
-put("suffixes.msb", "allow@*.com.example\n" + "".join(f"deny@*.x{i}.com.example:tcp:{i % 60000}\n" for i in range(60000)))
+put("million.msb", "".join(f"deny@10.{i >> 16 & 255}.0.0/{8 + i % 9}:tcp:{i % 60000}-{i % 60000 + 5000}\n" for i in range(100000)))
+put("crossing.msb", "".join(f"{'allow' if i % 3 else 'deny'}@{'any' if i % 2 else 'public'}:tcp:{i % 30000}-{65535 - i % 30000}\n" for i in range(20000)))
+put("suffixes.msb", "allow@*.com.example\n" + "".join(f"deny@*.x{i}.com.example:tcp:{i % 60000}\n" for i in range(20000)))
 put("chain.msb", "".join("allow@*." + ".".join("a" * 1 for _ in range(n)) + ".example\n" for n in range(1, 118)) * 20)
 put("groups.msb", "group g0 = a.example, b.example\n" + "".join(f"group g{i} = g{i-1}, g{i-1}\n" for i in range(1, 60)) + "allow@g59\n")
 put("cycle.msb", 'include "cycle2.msb"\n')

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# diff by the command line: wording, order, statuses, formats; examples answer as they say. usage: diff.sh BUILD
+set -u
+policyc=$(realpath "${1:?usage: diff.sh BUILD}")/msb-policyc
+work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 3
+say() { # STATUS NAME
+	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2 - $(head -c 300 out | tr '\n' '~')"; fi
+}
+cat >old.msb <<'P'
+# A coding agent: clone, install Python packages, nothing else.
+default egress deny
+group vcs  = github.com, raw.githubusercontent.com
+group pypi = pypi.org, *.pythonhosted.org
+
+deny@meta               because "no cloud credentials"
+allow@vcs:tcp:{22,443}  because "clone and release assets"  until 2027-06-30
+allow@pypi:tcp:443
+P
+sed 's/{22,443}/443/; s/allow@pypi:tcp:443/allow@pypi:tcp:{80,443}/' old.msb >agent.msb
+printf 'allow@10.20.0.0/16:tcp:5432   because "staging database"\npublish 127.0.0.1:8080:80/tcp\n' >>agent.msb
+cat >expected <<'P'
++ allow egress@10.20.0.0/16:tcp:5432   e.g. egress@10.20.0.0:tcp:5432
+    was  default egress deny         <stdin>:2
+    now  allow@10.20.0.0/16:tcp:5432 agent.msb:9   because "staging database"
++ allow egress@{pypi.org,*.pythonhosted.org}:tcp:80   e.g. egress@pypi.org:tcp:80
+    was  default egress deny         <stdin>:2
+    now  allow@pypi:tcp:{80,443}     agent.msb:8
+- deny  egress@{github.com,raw.githubusercontent.com}:tcp:22   e.g. egress@github.com:tcp:22
+    was  allow@vcs:tcp:{22,443}      <stdin>:7
+    now  default egress deny         agent.msb:2
++ publish 127.0.0.1:8080 to the guest's tcp:80, reachable from this host only   agent.msb:10
+
+opens 2 regions and 1 port, closes 1 region
+P
+"$policyc" diff - agent.msb <old.msb >out; status=$?
+cmp -s out expected; say $? "the model of a diff, word for word"
+[ $status = 1 ]; say $? "a difference is status 1"
+"$policyc" diff --fail-on none old.msb agent.msb >out; say $? "--fail-on none"
+"$policyc" diff --fail-on opened agent.msb old.msb >out; [ $? = 1 ]; say $? "--fail-on opened where something opens"
+printf 'default egress deny\nallow@dns\nallow@public\n' >wide.msb
+printf 'default egress deny\nallow@dns\n' >narrow.msb
+"$policyc" diff --fail-on opened wide.msb narrow.msb >out; say $? "--fail-on opened where things close only"
+"$policyc" diff --fail-on sometimes wide.msb narrow.msb >out 2>&1; [ $? = 2 ]; say $? "--fail-on takes three words"
+"$policyc" diff - - >out 2>&1 </dev/null; [ $? = 2 ]; say $? "standard input is one side at most"
+"$policyc" diff wide.msb missing.msb >out 2>&1; [ $? = 3 ]; say $? "a file that is not there"
+
+# equal policies in other words
+alike() { # NAME OLD NEW
+	printf '%b' "$2" >a.msb
+	printf '%b' "$3" >b.msb
+	"$policyc" diff a.msb b.msb >out; status=$?
+	[ $status = 0 ] && [ "$(cat out)" = "no change: both decide every flow alike" ]; say $? "$1"
+}
+alike "two halves are the whole" 'default egress deny\nallow@10.0.0.0/8\n' 'default egress deny\nallow@10.0.0.0/9\nallow@10.128.0.0/9\n'
+alike "ports in two rules or one" 'default egress deny\nallow@dns\nallow@public:tcp:{80,443}\n' 'default egress deny\nallow@dns\nallow@public:tcp:443\nallow@public:tcp:80\n'
+alike "a profile and its rules" 'profile public\n' 'default egress deny\nallow@dns\nallow@public\n'
+alike "comments, groups, reasons" 'default egress deny\nallow@{a.example,b.example}:tcp:443\n' '# x\ndefault egress deny\ngroup g = a.example, b.example\nallow@g:tcp:443 because "y"\n'
+alike "a default and a rule on any" 'default egress allow\n' 'default egress deny\nallow@any\n'
+
+# each example answers `was` for the old policy and `now` for the new one
+i=0
+while IFS=$'\t' read -r was now example; do
+	[ "$("$policyc" eval old.msb --batch <<<"$example" | cut -f1)" = "$was" ] &&
+		[ "$("$policyc" eval agent.msb --batch <<<"$example" | cut -f1)" = "$now" ]
+	say $? "an example changes: $example"
+	i=$((i + 1))
+done < <("$policyc" diff --format json old.msb agent.msb | jq -r '.changes[] | [.was, .now, .example] | @tsv')
+[ $i = 3 ]; say $? "three changes in JSON"
+"$policyc" diff --format json old.msb agent.msb >out
+[ "$(jq -r '.published[0] | "\(.change) \(.bind) \(.hostPort) \(.guestPort) \(.protocol)"' out)" = "added 127.0.0.1 8080 80 tcp" ]
+say $? "publishing in JSON"
+"$policyc" diff --format markdown old.msb agent.msb >out
+[ "$(head -1 out)" = "<!-- msb-policyc diff agent.msb -->" ]; say $? "Markdown begins with its mark"
+[ "$(sed -n 2p out)" = '### Network policy `agent.msb`: opens 3, closes 1' ]; say $? "Markdown counts"
+grep -qF '| **opens** | `publish 127.0.0.1:8080` to guest `tcp:80` | | | line 10 |' out; say $? "Markdown has the published port"
