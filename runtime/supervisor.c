@@ -145,10 +145,11 @@ static int serve(struct sandbox *sandbox)
 	return status;
 }
 
-/* What serving takes: the sandbox's sets and links; entering the host's namespace at the end; killing other uids' workers */
+/* What serving takes: the sandbox's sets and links; entering the host's namespace; killing other uids' workers; answering
+ * the guest's datagrams from a port below 1024 of the gateway's */
 static int keep_little(void)
 {
-	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL };
+	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL, CAP_NET_BIND_SERVICE };
 	int err = confine(kept, sizeof kept / sizeof *kept);
 
 	if (err)

@@ -18,6 +18,7 @@ cat >"$WORK/echo.py" <<-'END'
 END
 python3 "$WORK/echo.py" 127.0.0.1 6000 &
 python3 "$WORK/echo.py" ::1 6000 &
+python3 "$WORK/echo.py" 127.0.0.1 123 &
 wait_for 20 "$PROBE" udp 127.0.0.1 6000
 
 GET='get() { curl -gs --max-time 5 "$1"; }; '
@@ -36,6 +37,7 @@ inside "not without a rule" "refused" 'allow@public,allow@private,allow@loopback
 inside "not by another port's rule" "refused" 'allow@host:tcp:5433' "$PROBE tcp 172.16.0.1 5432 | cut -d' ' -f1"
 inside "UDP" "answered answered" 'allow@host:udp:6000' "
 	$PROBE udp 172.16.0.1 6000 | cut -d' ' -f1; $PROBE udp fd42:6d73:62::1 6000 | cut -d' ' -f1"
+inside "UDP to a port below 1024" "answered" 'allow@host:udp:123' "$PROBE udp 172.16.0.1 123 | cut -d' ' -f1"
 inside "UDP not without a rule" "prohibited" 'allow@host:tcp' "$PROBE udp 172.16.0.1 6000 | cut -d' ' -f1"
 inside "many datagrams of many sockets" "answered 200" 'allow@host:udp:6000' "$PROBE burst-udp 172.16.0.1 6000 200 3000"
 run_sandbox --net-default allow -- sh -c "$GET get http://$HOST4:5434/; $PROBE tcp $HOST4 5434 1000; $PROBE tcp 127.0.0.1 5432 500; $PROBE tcp $HOST6 5434 1000"

@@ -19,10 +19,10 @@ holds() {
 	same "$name: not by exec either" "" "$(field "$pid" CapBnd | sed "s/^0*//; s/^$3\$//")"
 	same "$name: no new privileges" 1 "$(field "$pid" NoNewPrivs)"
 }
-# NET_ADMIN is bit 12, SYS_ADMIN 21, KILL 5
+# NET_ADMIN is bit 12, SYS_ADMIN 21, KILL 5, NET_BIND_SERVICE 10
 holds "the front" "$(pgrep -ox msb-run)" ""
 holds "the latch" "$(pgrep -ox msb-latch)" 1000
-holds "the supervisor" "$(pgrep -ox msb-supervisor)" 201020
+holds "the supervisor" "$(pgrep -ox msb-supervisor)" 201420
 
 # jailed NAME PID: a worker that reads what strangers send
 jailed() {
@@ -53,4 +53,5 @@ run_sandbox --quiet -- sh -c 'ls /proc | grep -c "^[0-9]*$"; cat /etc/resolv.con
 contains "the command sees its own processes only" "$(head -n 1 <<<"$out")" '^[1-6]$'
 contains "its resolver is the gateway" "$out" 'nameserver 172\.16\.0\.[0-9]+'
 lacks "it cannot tune the host's kernel" "$out" tuned
+same "a standard stream that is closed stays nobody's" /dev/null "$("$BUILD/msb-run" --vmm none --quiet -- readlink /proc/self/fd/0 <&-)"
 finish
