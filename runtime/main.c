@@ -3,7 +3,19 @@
 #include "front.h"
 #include "log.h"
 
+#include <fcntl.h>
 #include <unistd.h>
+
+/* Else what we open next takes the place of a standard stream that is closed, and goes where that goes. */
+static int fill_standard_streams(void)
+{
+	int fd;
+
+	while ((fd = open("/dev/null", O_RDWR)) >= 0)
+		if (fd > STDERR_FILENO)
+			return close(fd);
+	return -1;
+}
 
 int main(int argc, char **argv)
 {
@@ -12,6 +24,8 @@ int main(int argc, char **argv)
 	struct run_config config;
 	int status = FRONT_FAILED;
 
+	if (fill_standard_streams())
+		return status;
 	switch (config_parse(arena, argc, argv, &config)) {
 	case CONFIG_DONE:
 		status = 0;
