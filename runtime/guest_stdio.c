@@ -63,7 +63,7 @@ static const struct jail_call calls[] = {
 	{SCMP_SYS(sendto), JAIL_ANY, "lines for the agent"},
 	{SCMP_SYS(shutdown), JAIL_ANY, "the end of a stream"},
 	{SCMP_SYS(close), JAIL_ANY, "the end of a stream"},
-	{SCMP_SYS(ioctl), JAIL_ANY, "the terminal's mode and size"},
+	{SCMP_SYS(ioctl), JAIL_TERMINAL, "the terminal's mode and size"},
 	{SCMP_SYS(pidfd_send_signal), JAIL_ANY, "the end of QEMU"},
 	{SCMP_SYS(waitid), JAIL_ANY, "the end of QEMU"},
 	{SCMP_SYS(exit_group), JAIL_ANY, "our own end"},

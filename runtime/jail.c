@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -57,6 +58,24 @@ static int stage_process(void)
 	return 0;
 }
 
+/* Since glibc 2.42 tcgetattr() and tcsetattr() use the kernel's struct termios2, of 44 bytes, whose header and the C
+ * library's exclude each other. */
+#define TERMIOS2_CALL(direction, number) _IOC(direction, 'T', number, 44)
+
+static int allow_terminal(scmp_filter_ctx filter, int number)
+{
+	static const unsigned requests[] = {
+		TIOCGWINSZ, TCGETS, TCSETS, TCSETSW,
+		TERMIOS2_CALL(_IOC_READ, 0x2a), TERMIOS2_CALL(_IOC_WRITE, 0x2b), TERMIOS2_CALL(_IOC_WRITE, 0x2c),
+	};
+	int error = 0;
+	/* the kernel looks at 32 bits of the request, so the rest may be anything */
+	for (size_t i = 0; i < sizeof requests / sizeof *requests && error == 0; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1,
+					 SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, requests[i]));
+	return error;
+}
+
 static int allow(scmp_filter_ctx filter, const struct jail_call *call)
 {
 	switch (call->limit) {
@@ -66,6 +85,8 @@ static int allow(scmp_filter_ctx filter, const struct jail_call *call)
 	case JAIL_NO_EXEC:
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 1,
 					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	case JAIL_TERMINAL:
+		return allow_terminal(filter, call->number);
 	case JAIL_ANY:
 		break;
 	}

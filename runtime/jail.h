@@ -8,6 +8,7 @@ enum jail_limit {
 	JAIL_ANY,
 	JAIL_LINGER_ONLY, /* setsockopt: SOL_SOCKET, SO_LINGER */
 	JAIL_NO_EXEC,     /* mmap: never executable */
+	JAIL_TERMINAL,    /* ioctl: a terminal's mode and size, none that puts words into it (TIOCSTI) */
 };
 
 struct jail_call {
