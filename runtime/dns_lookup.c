@@ -306,7 +306,8 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 			cache_put(proxy->cache, &lookup->key, lookup->answer, lifetime, proxy->now_ms);
 		left_ms = lookup->addresses.ttl * 1000ull;
 	}
-	lookup->ttl_ms = left_ms;
+	/* whole seconds, as the guest is told: of a cached answer that soon ends, too, it gets to connect */
+	lookup->ttl_ms = (left_ms + 999) / 1000 * 1000;
 	lookup->result = RESULT_ANSWER;
 	if (is_address_type(question->type))
 		ask_supervisor(proxy, lookup, LOOKUP_BIND_QUEUED);

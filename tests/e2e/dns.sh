@@ -51,6 +51,8 @@ inside "a second query is answered from the cache, and its TTL has run" "60 yes"
 	dig example.com +noall +answer | awk "{ print \$2 }"; sleep 2.1
 	dig EXAMPLE.com +noall +answer | awk "{ print (\$2 > 20 && \$2 <= 58 ? \"yes\" : \$2) }"'
 same "so one query left" 1 "$(seen $RESOLVER udp 53)"
+inside "an answer that soon ends binds for as long as the guest is told" "1 93.184.216.37 connected" "${RULES[@]}" -- '
+	dig short.example.com >/dev/null; sleep 1.6; dig short.example.com +noall +answer | awk "{ print \$2, \$5 }"; sleep 0.5; probe tcp 93.184.216.37 443'
 
 # --- transports and sizes ---
 inside "the case of a question comes back" "ExAmPlE.CoM." "${RULES[@]}" -- '
