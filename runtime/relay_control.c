@@ -371,7 +371,7 @@ static int serve_ask(struct relay *relay, const struct relay_message *ask, struc
 {
 	const struct listener *listener = udp_listener(relay, ask->listener);
 	if (ask->kind != RELAY_ASK_UDP || !listener || !sane_address(&ask->peer, listener->family) ||
-	    (listener->to_host && !sane_address(&ask->asked, listener->family)))
+	    !sane_address(&ask->asked, listener->family))
 		return -EPROTO;
 	int fds[2] = { -1, -1 };
 	size_t count = flow_ends(relay, listener, ask, fds, denials);

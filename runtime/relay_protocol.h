@@ -22,13 +22,13 @@ struct relay_message {
 	uint32_t listener; /* index of a UDP listener; of an ask */
 	bool allowed;      /* of RELAY_FLOW: descriptors come with it: the far end, connected; of a flow to the host also the near end */
 	struct sockaddr_in6 peer;  /* who sent the datagram; a sockaddr_in where its family says so */
-	struct sockaddr_in6 asked; /* where to; of a flow to the host */
+	struct sockaddr_in6 asked; /* where to, likewise */
 };
 
 /* What the worker is born with */
 struct relay_listener {
 	int fd;
-	bool to_host; /* TPROXY's: each datagram has the address and port it was sent to */
+	bool to_host; /* TPROXY's: for the host's own services, not published */
 };
 
 struct relay_worker_config {

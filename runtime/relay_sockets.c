@@ -64,9 +64,12 @@ static void back_to_vm(const struct relay_start *start)
 	errno = saved;
 }
 
+/* Each datagram tells the address it was sent to */
 static int publish_options(int fd, int family, int type)
 {
-	int error = type == SOCK_STREAM ? set(fd, SOL_SOCKET, SO_REUSEADDR, 1) : 0;
+	int error = type == SOCK_STREAM	 ? set(fd, SOL_SOCKET, SO_REUSEADDR, 1) :
+		    family == AF_INET ? set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
+					set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
 	if (error == 0 && family == AF_INET6)
 		error = set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
 	return error;
@@ -105,9 +108,6 @@ int relay_socket_gateway(int family, int type)
 	int error = fd < 0 ? fd : publish_options(fd, family, type);
 	if (error == 0)
 		error = family == AF_INET ? set(fd, SOL_IP, IP_TRANSPARENT, 1) : set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
-	if (error == 0 && type == SOCK_DGRAM)
-		error = family == AF_INET ? set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
-					    set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
 	if (error == 0)
 		error = bind_to(fd, any, LOWER_HOST_PORT);
 	if (error == 0 && type == SOCK_STREAM && listen(fd, 256) < 0)

@@ -1,5 +1,5 @@
-/* UDP: a flow is a peer of one listener (and, towards the host, the address it asked). Its first datagrams wait while the
- * supervisor judges the peer; a peer that was refused is asked about again after a while, and until then ignored. */
+/* UDP: a flow is a peer of one listener and the address it asked, which is the one that answers. Its first datagrams wait
+ * while the supervisor judges the peer; a peer that was refused is asked about again after a while, and until then ignored. */
 #include "relay_worker.h"
 
 #include <errno.h>
@@ -85,7 +85,7 @@ static struct flow_udp *flow_find(struct worker *worker, uint32_t listener, cons
 		struct flow_udp *flow = &worker->flows[i];
 		seen += flow->state != FLOW_FREE;
 		if (flow->state != FLOW_FREE && flow->listener == listener && same_address(&flow->peer, peer) &&
-		    (!worker->config->listeners[listener].to_host || same_address(&flow->asked, asked)))
+		    same_address(&flow->asked, asked))
 			return flow;
 	}
 	return NULL;
@@ -144,7 +144,7 @@ static void flow_wait(struct flow_udp *flow, const uint8_t *bytes, size_t len)
 	flow->waiting[flow->waiting_count++] = (struct datagram){ copy, len };
 }
 
-/* Where TPROXY's datagram was sent to */
+/* Where the datagram was sent to: of TPROXY's any address, of a published port one of the host's */
 static bool asked_address(struct msghdr *message, struct sockaddr_in6 *out)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
@@ -170,7 +170,7 @@ void flows_readable(struct worker *worker, uint32_t listener)
 		ssize_t len = recvmsg(from->fd, &message, MSG_DONTWAIT);
 		if (len < 0)
 			return;
-		if (from->to_host && !asked_address(&message, &asked))
+		if (!asked_address(&message, &asked))
 			continue;
 		struct flow_udp *flow = flow_find(worker, listener, &peer, &asked);
 		if (!flow)
@@ -218,6 +218,38 @@ void flow_answer(struct worker *worker, const struct relay_message *message, int
 	flow->waiting_count = 0;
 }
 
+/* From the address the peer asked, which a listener on all of the host's addresses cannot know by itself (ip(7),
+ * ipv6(7)). A link-local address is the kernel's to choose: it means nothing without its link. */
+static socklen_t from_asked(const struct sockaddr_in6 *asked, struct cmsghdr *out)
+{
+	struct in_pktinfo v4 = { .ipi_spec_dst = ((const struct sockaddr_in *)asked)->sin_addr };
+	struct in6_pktinfo v6 = { .ipi6_addr = asked->sin6_addr };
+	bool is_v4 = asked->sin6_family == AF_INET;
+	size_t len = is_v4 ? sizeof v4 : sizeof v6;
+	if (!is_v4 && IN6_IS_ADDR_LINKLOCAL(&v6.ipi6_addr))
+		return 0;
+	out->cmsg_level = is_v4 ? SOL_IP : SOL_IPV6;
+	out->cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;
+	out->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(out), is_v4 ? (const void *)&v4 : (const void *)&v6, len);
+	return CMSG_SPACE(len);
+}
+
+static void reply_by_listener(const struct worker *worker, struct flow_udp *flow, size_t len)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control = { 0 };
+	struct iovec data = { packet, len };
+	struct msghdr message = { .msg_name = &flow->peer, .msg_namelen = length_of(&flow->peer), .msg_iov = &data,
+				  .msg_iovlen = 1, .msg_control = &control };
+	message.msg_controllen = from_asked(&flow->asked, &control.header);
+	if (!message.msg_controllen)
+		message.msg_control = NULL;
+	sendmsg(worker->config->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* An answer for the peer: by the socket that is its alone, or by the listener it sent to */
 static void reply(struct worker *worker, struct flow_udp *flow, size_t len)
 {
@@ -225,8 +257,7 @@ static void reply(struct worker *worker, struct flow_udp *flow, size_t len)
 	if (flow->near >= 0)
 		send(flow->near, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	else
-		sendto(worker->config->listeners[flow->listener].fd, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL,
-		       (struct sockaddr *)&flow->peer, length_of(&flow->peer));
+		reply_by_listener(worker, flow, len);
 }
 
 void flow_event(struct worker *worker, uint32_t index)

@@ -55,7 +55,7 @@ class Probe:
         self.flow = f"ingress@{f'[{peer}]' if ':' in peer else peer}:{self.proto}:{self.guest_port}"
 
     def target(self):
-        """Where the peer finds it; through a wildcard, the address that answers to this peer come from"""
+        """Where the peer finds it; through a wildcard, any of the host's addresses"""
         if self.bind not in ("0.0.0.0", "::"):
             return self.bind
         if self.on_host and self.peer not in (policies.HOST4, policies.HOST6):
@@ -99,11 +99,9 @@ class Probe:
         return self.said is None and (self.proto == "tcp" or self.expected == "allow")
 
 
-def reaches(peer, on_host, bind, proto):
-    """Whether such packets find their way; the answers of a wildcard UDP socket choose their own source address"""
-    if bind in ("127.0.0.1", "::1"):
-        return on_host
-    return not (peer.startswith("fe80:") and proto == "udp" and bind == "::")
+def reaches(on_host, bind):
+    """Whether such packets find their way"""
+    return on_host or bind not in ("127.0.0.1", "::1")
 
 
 def probes_of(policy, rng):
@@ -114,7 +112,7 @@ def probes_of(policy, rng):
         peers = {(peer, True) for peer in own}
         peers |= {(policy.neighbour(version), False) for _ in range(PEERS_A_PORT)}
         found += [Probe(peer, published, on_host) for peer, on_host in sorted(peers)
-                  if reaches(peer, on_host, published[0], published[3])]
+                  if reaches(on_host, published[0])]
     rng.shuffle(found)
     return found
 

@@ -127,8 +127,9 @@ cat >"$WORK/peers.py" <<-'END'
 	peers[0].send(b"x" * 9000)
 	print(right, ports, len(peers[0].recv(65535)) > 9000)
 END
-serve udp "exec python3 $WORK/udp.py" -p 7000:5354/udp -p "$HOST4:7001:5354/udp" --net-rule 'deny:ingress@203.0.113.1:udp'
+serve udp "exec python3 $WORK/udp.py" -p 7000:5354/udp -p "$HOST4:7001:5354/udp" -p 0.0.0.0:7002:5354/udp --net-rule 'deny:ingress@203.0.113.1:udp'
 same "UDP: each of 50 peers has its own answers" "50 50 True" "$(timeout 20 python3 "$WORK/peers.py" 127.0.0.1 7000)"
+same "UDP: published on all addresses, the one asked answers" "50 50 True" "$(timeout 20 python3 "$WORK/peers.py" 127.9.8.7 7002)"
 same "UDP: a peer that is denied hears nothing" "timeout" "$(on_internet "$PROBE" udp $HOST4 7001 500 | cut -d' ' -f1)"
 wait_for 20 grep -q 'denied ingress' "$WORK/udp.err"
 contains "and is reported" "$(cat "$WORK/udp.err")" 'denied ingress@203.0.113.1:udp:5354 +deny:ingress@203.0.113.1:udp'
