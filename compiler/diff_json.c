@@ -1,4 +1,4 @@
-/* The diff for programs: docs/diff.schema.json describes the keys. */
+/* The diff for programs: docs/diff.schema.json describes the keys. Keys are added, never changed or dropped. */
 #include "diff.h"
 #include "escape.h"
 

@@ -67,10 +67,13 @@ while IFS=$'\t' read -r was now example; do
 	i=$((i + 1))
 done < <("$policyc" diff --format json old.msb agent.msb | jq -r '.changes[] | [.was, .now, .example] | @tsv')
 [ $i = 3 ]; say $? "three changes in JSON"
-"$policyc" diff --format json old.msb agent.msb >out
+"$policyc" diff --format json old.msb agent.msb >out; cp out json
 [ "$(jq -r '.published[0] | "\(.change) \(.bind) \(.hostPort) \(.guestPort) \(.protocol)"' out)" = "added 127.0.0.1 8080 80 tcp" ]
 say $? "publishing in JSON"
 "$policyc" diff --format markdown old.msb agent.msb >out
 [ "$(head -1 out)" = "<!-- msb-policyc diff agent.msb -->" ]; say $? "Markdown begins with its mark"
 [ "$(sed -n 2p out)" = '### Network policy `agent.msb`: opens 3, closes 1' ]; say $? "Markdown counts"
 grep -qF '| **opens** | `publish 127.0.0.1:8080` to guest `tcp:80` | | | line 10 |' out; say $? "Markdown has the published port"
+python3 -c 'import json, sys, jsonschema
+jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))' json "$OLDPWD/docs/diff.schema.json" >out 2>&1
+say $? "the JSON fits its schema"
