@@ -62,7 +62,7 @@ cat >"$WORK/guest.py" <<-'END'
 	            while True:
 	                connection.sendall(b"x" * 65536)
 	        except OSError:
-	            print("gone", flush=True)
+	            print("gone\n", end="", flush=True)  # one write: threads share the line
 	    elif first == b"e":    # echo
 	        while data := connection.recv(65536):
 	            connection.sendall(data)
