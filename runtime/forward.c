@@ -149,21 +149,30 @@ static bool ipv6_forwards_everywhere(void)
 	return !sysctl_read("ipv6/conf/all/forwarding", all, sizeof all) && !strcmp(all, "1");
 }
 
+/* A link that is gone meanwhile, or has no such switch, needs nothing. */
+static int need(int family, const char *link, bool *needed)
+{
+	bool on;
+
+	int err = read_switch(family, link, &on);
+	*needed = !err;
+	return err == -ENOENT ? 0 : err;
+}
+
 /* Other sandboxes' links forward already, and loopback never needs to. */
 static int plan_link(struct nl *host, struct forward_plan *plan, uint32_t index)
 {
 	struct rtnl_link link = { 0 };
-	bool on;
 
 	int err = rtnl_link_by_index(host, index, &link);
 	if (err || link.flags & IFF_LOOPBACK || is_sandbox_link(link.name))
 		return err == -ENODEV ? 0 : err; /* gone meanwhile */
 	struct forward_link *planned = &plan->links[plan->count++];
 	strcpy(planned->name, link.name);
-	planned->family[FORWARD_V4].needed = !read_switch(FORWARD_V4, link.name, &on);
-	planned->family[FORWARD_V6].needed =
-		plan->ipv6 && !ipv6_forwards_everywhere() && !read_switch(FORWARD_V6, link.name, &on);
-	return 0;
+	err = need(FORWARD_V4, link.name, &planned->family[FORWARD_V4].needed);
+	if (!err && plan->ipv6 && !ipv6_forwards_everywhere())
+		err = need(FORWARD_V6, link.name, &planned->family[FORWARD_V6].needed);
+	return err;
 }
 
 static int plan_links(struct nl *host, uint32_t host_link, struct forward_plan *plan)

@@ -37,7 +37,10 @@ static bool tie_to_front(int front)
 {
 	struct pollfd channel = { .fd = front, .events = POLLIN };
 
-	return !prctl(PR_SET_PDEATHSIG, SIGKILL) && poll(&channel, 1, 0) >= 0 && !(channel.revents & POLLHUP);
+	if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && poll(&channel, 1, 0) >= 0)
+		return !(channel.revents & POLLHUP);
+	log_error("cannot watch the front: %s", strerror(errno));
+	return false;
 }
 
 /* The latch says when it stands. Its end before that, or the front's, is the end of us. */
@@ -49,6 +52,8 @@ static bool wait_for_latch(int latch)
 	do
 		len = recv(latch, &byte, 1, 0);
 	while (len < 0 && errno == EINTR);
+	if (len < 0)
+		log_error("cannot hear from the latch: %s", strerror(errno));
 	return len == 1;
 }
 
