@@ -41,6 +41,13 @@ static void out_of_memory(void)
 	exit(exhausted_status);
 }
 
+void *arena_must(void *memory)
+{
+	if (!memory)
+		out_of_memory();
+	return memory;
+}
+
 struct arena *arena_new(void)
 {
 	struct arena *arena = calloc(1, sizeof *arena);

@@ -10,6 +10,8 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *); /* NULL is fine */
 void arena_on_exhaustion(int exit_status);
+/* For memory that lives outside of arenas: what malloc() answered, or that end. */
+void *arena_must(void *memory);
 
 void *arena_alloc(struct arena *, size_t size); /* zeroed, aligned for any type, never NULL */
 char *arena_strndup(struct arena *, const char *, size_t len);

@@ -1,5 +1,6 @@
 /* Netlink sockets and nf_tables transactions: what netlink.h says, on libmnl's message functions. */
 #include "netlink.h"
+#include "arena.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -196,12 +197,7 @@ static void nl_batch_reserve(struct nl_batch *batch, size_t size)
 {
 	if (batch->cap - batch->len < size) {
 		size_t cap = batch->cap * 2 + size;
-		char *data = realloc(batch->data, cap);
-		if (!data) {
-			fputs("out of memory\n", stderr);
-			_exit(3);
-		}
-		batch->data = data;
+		batch->data = arena_must(realloc(batch->data, cap));
 		batch->cap = cap;
 	}
 }
@@ -223,11 +219,8 @@ static void nl_batch_mark(struct nl_batch *batch, uint16_t type, uint16_t flags)
 
 struct nl_batch *nl_batch_new(struct nl *nl)
 {
-	struct nl_batch *batch = calloc(1, sizeof *batch);
-	if (!batch) {
-		fputs("out of memory\n", stderr);
-		_exit(3);
-	}
+	struct nl_batch *batch = arena_must(calloc(1, sizeof *batch));
+
 	batch->nl = nl;
 	nl_batch_reserve(batch, NL_BATCH_FIRST);
 	nl_batch_mark(batch, NFNL_MSG_BATCH_BEGIN, 0);

@@ -36,4 +36,3 @@ uint32_t nft_encode_anonymous(struct nft_build *, enum rs_field, const struct rs
 void nft_value_bytes(enum rs_type, unsigned size, const struct rs_value *, u128 number, uint8_t *out);
 #define NFT_KEY_MAX 64 /* bytes of a concatenated key */
 #define NFT_ANONYMOUS "__set%d"
-void *nft_must(void *); /* ends the process where libnftnl ran out of memory */

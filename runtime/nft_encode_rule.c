@@ -22,7 +22,7 @@ struct encoding {
 
 static struct nftnl_expr *add(struct encoding *to, const char *name)
 {
-	struct nftnl_expr *expr = nft_must(nftnl_expr_alloc(name));
+	struct nftnl_expr *expr = arena_must(nftnl_expr_alloc(name));
 
 	nftnl_rule_add_expr(to->rule, expr);
 	return expr;
@@ -396,7 +396,7 @@ static void encode_expr(struct encoding *to, const struct rs_expr *expr)
 
 static void rule_comment(struct nftnl_rule *rule, const char *comment)
 {
-	struct nftnl_udata_buf *data = nft_must(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
+	struct nftnl_udata_buf *data = arena_must(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
 
 	nftnl_udata_put_strz(data, NFTNL_UDATA_RULE_COMMENT, comment);
 	nftnl_rule_set_data(rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
@@ -410,7 +410,7 @@ static void fill_rule(struct nlmsghdr *message, const void *rule)
 
 void nft_encode_rule(struct nft_build *build, const struct rs_chain *chain, const struct rs_rule *rule)
 {
-	struct encoding to = { .build = build, .rule = nft_must(nftnl_rule_alloc()) };
+	struct encoding to = { .build = build, .rule = arena_must(nftnl_rule_alloc()) };
 	struct nft_label label = rule->comment ? (struct nft_label){ "rule", rule->comment } :
 						 (struct nft_label){ "a rule of chain", chain->name };
 

@@ -79,7 +79,7 @@ static void set_concat(struct nftnl_set *out, const struct rs_set *set)
 /* Notes for who lists the set: a comment, and that its keys are in host order, as names of links are */
 static void set_userdata(struct nftnl_set *out, const struct rs_set *set)
 {
-	struct nftnl_udata_buf *data = nft_must(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
+	struct nftnl_udata_buf *data = arena_must(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
 
 	if (rs_type_info(set->type[0])->order != RS_ORDER_BIG)
 		nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, BYTEORDER_HOST);
@@ -92,7 +92,7 @@ static void set_userdata(struct nftnl_set *out, const struct rs_set *set)
 
 static struct nftnl_set *set_named(const struct nft_build *build, const char *name)
 {
-	struct nftnl_set *set = nft_must(nftnl_set_alloc());
+	struct nftnl_set *set = arena_must(nftnl_set_alloc());
 
 	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, nft_family(build->table->family));
 	nftnl_set_set_str(set, NFTNL_SET_TABLE, build->table->name);
@@ -143,7 +143,7 @@ void nft_encode_set(struct nft_build *build, const struct rs_set *set)
 
 static void element_comment(struct nftnl_set_elem *element, const char *comment)
 {
-	struct nftnl_udata_buf *data = nft_must(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
+	struct nftnl_udata_buf *data = arena_must(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
 
 	nftnl_udata_put_strz(data, NFTNL_UDATA_SET_ELEM_COMMENT, comment);
 	nftnl_set_elem_set(element, NFTNL_SET_ELEM_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
@@ -167,7 +167,7 @@ static void put_element(struct nftnl_set *out, const struct rs_set *set, const s
 			enum element_end end)
 {
 	uint8_t key[NFT_KEY_MAX];
-	struct nftnl_set_elem *item = nft_must(nftnl_set_elem_alloc());
+	struct nftnl_set_elem *item = arena_must(nftnl_set_elem_alloc());
 	unsigned len = key_bytes(set, element, false, key);
 
 	nftnl_set_elem_set(item, NFTNL_SET_ELEM_KEY, key, len);
@@ -240,7 +240,7 @@ uint32_t nft_encode_anonymous(struct nft_build *build, enum rs_field field, cons
 	struct rs_set set = { .type = { info->type } };
 	uint32_t elements = 0;
 
-	set.elements.items = nft_must(calloc(count, sizeof *set.elements.items));
+	set.elements.items = arena_must(calloc(count, sizeof *set.elements.items));
 	set.elements.count = count;
 	for (size_t i = 0; i < count; i++) {
 		set.elements.items[i].key[0] = values[i];

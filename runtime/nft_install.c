@@ -25,21 +25,12 @@ struct nft {
 	struct nl *nl;
 };
 
-void *nft_must(void *memory)
-{
-	if (!memory) {
-		fputs("out of memory\n", stderr);
-		_exit(3);
-	}
-	return memory;
-}
-
 struct nft *nft_open(void)
 {
 	struct nl *nl = nl_open(NETLINK_NETFILTER);
 	if (!nl)
 		return NULL;
-	struct nft *nft = nft_must(calloc(1, sizeof *nft));
+	struct nft *nft = arena_must(calloc(1, sizeof *nft));
 	nft->nl = nl;
 	return nft;
 }
@@ -80,7 +71,7 @@ void nft_build_message(struct nft_build *build, uint16_t type, uint16_t flags, s
 	nl_batch_add(build->batch, message);
 	if (build->label_count == build->label_cap) {
 		build->label_cap = build->label_cap ? build->label_cap * 2 : 256;
-		build->labels = nft_must(realloc(build->labels, build->label_cap * sizeof *build->labels));
+		build->labels = arena_must(realloc(build->labels, build->label_cap * sizeof *build->labels));
 	}
 	build->labels[build->label_count++] = label;
 }
@@ -92,7 +83,7 @@ static void fill_table(struct nlmsghdr *message, const void *table)
 
 static void table_message(struct nft_build *build, uint16_t type, uint16_t flags)
 {
-	struct nftnl_table *table = nft_must(nftnl_table_alloc());
+	struct nftnl_table *table = arena_must(nftnl_table_alloc());
 
 	nftnl_table_set_u32(table, NFTNL_TABLE_FAMILY, nft_family(build->table->family));
 	nftnl_table_set_str(table, NFTNL_TABLE_NAME, build->table->name);
@@ -118,7 +109,7 @@ static void fill_chain(struct nlmsghdr *message, const void *chain)
 
 static void chain_message(struct nft_build *build, const struct rs_chain *chain)
 {
-	struct nftnl_chain *out = nft_must(nftnl_chain_alloc());
+	struct nftnl_chain *out = arena_must(nftnl_chain_alloc());
 
 	nftnl_chain_set_u32(out, NFTNL_CHAIN_FAMILY, nft_family(build->table->family));
 	nftnl_chain_set_str(out, NFTNL_CHAIN_TABLE, build->table->name);
@@ -201,8 +192,8 @@ static void fill_elements(struct nlmsghdr *message, const void *set)
 
 static void element_message(struct nft_build *build, const struct nft_element *element)
 {
-	struct nftnl_set *set = nft_must(nftnl_set_alloc());
-	struct nftnl_set_elem *item = nft_must(nftnl_set_elem_alloc());
+	struct nftnl_set *set = arena_must(nftnl_set_alloc());
+	struct nftnl_set_elem *item = arena_must(nftnl_set_elem_alloc());
 	uint8_t key[20];
 	unsigned len = element->addr.family == ADDR_V4 ? 4 : 16;
 
