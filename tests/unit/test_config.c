@@ -23,12 +23,15 @@ static void tear_down(void)
 
 TestSuite(config, .init = set_up, .fini = tear_down);
 
-static enum config_result parse(struct run_config *config, char **argv)
+/* The command stays in argv, so that lives as long as a test does. */
+static enum config_result parse(struct run_config *config, char **words)
 {
+	static char *argv[32];
 	int argc = 0;
 
-	while (argv[argc])
-		argc++;
+	for (; words[argc]; argc++)
+		argv[argc] = words[argc];
+	argv[argc] = NULL;
 	return config_parse(arena, argc, argv, config);
 }
 #define PARSE(config, ...) parse(config, (char *[]){ (char *)"msb-run", __VA_ARGS__, NULL })
