@@ -37,6 +37,7 @@ PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
 .PHONY: all deps check demo bench san fuzz tidy format install guest tools golden-update clean
 .DELETE_ON_ERROR:
+.SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
 tools: $(E2E_TOOLS) $(BUILD)/e2e/msb-run-misbehave
 
