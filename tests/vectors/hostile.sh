@@ -30,8 +30,8 @@ refused() { # NAME FILE: an error, in words
 	tame "$1" "$policyc" check "$2"
 	if grep -q 'error' out; then echo "ok $1: an error"; else echo "not ok $1: an error - $(head -c 200 out)"; fi
 }
-# sanitizers reserve address space of their own
-grep -aq __asan_init "$policyc" && ASAN=1
+# sanitizers reserve address space of their own, and are slow
+grep -aq __asan_init "$policyc" && ASAN=1 seconds=$((seconds * 5))
 
 python3 - <<'P'
 def put(name, text, mode="w"):
