@@ -183,9 +183,7 @@ static int open_rest(struct relay *relay)
 
 struct relay *relay_open(const struct relay_start *start)
 {
-	struct relay *relay = calloc(1, sizeof *relay);
-	if (!relay)
-		return NULL;
+	struct relay *relay = arena_must(calloc(1, sizeof *relay));
 	relay->start = *start;
 	relay->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
 	relay->epoll = relay->control = relay->pidfd = -1;

@@ -195,8 +195,11 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 {
 	int channel[2], pidfd;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel))
-		return -errno;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel)) {
+		int err = -errno;
+		log_error("cannot make the guest's channel: %s", strerror(-err));
+		return err;
+	}
 	CLEANUP_FD int ours = channel[0], inits = channel[1];
 	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, &pidfd);
 	if (pid == 0) {
