@@ -2,6 +2,7 @@
  * stands where the VM's tap would. A small init is pid 1 there: it prepares all that, starts COMMAND, hands signals on,
  * and ends with COMMAND's status; with it, the kernel ends what COMMAND left behind. */
 #include "fd.h"
+#include "front.h"
 #include "log.h"
 #include "lower.h"
 #include "pool.h"
@@ -102,6 +103,15 @@ static _Noreturn void run_command(const struct vmm_start *start)
 	_exit(errno == ENOENT ? NOT_FOUND : CANNOT_RUN);
 }
 
+static pid_t fork_command(const struct vmm_start *start)
+{
+	process_close_others(NULL, 0);
+	pid_t command = fork();
+	if (command == 0)
+		run_command(start);
+	return command;
+}
+
 /* Reaps whatever ends; COMMAND's wait status once it is COMMAND. A stopped COMMAND goes on: nobody is there to continue it. */
 static bool reap(pid_t command, int *status)
 {
@@ -145,17 +155,16 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 		err = none_set_up_mounts(start);
 	if (!err)
 		err = none_drop_capabilities(start->config->cap_net_admin);
-	if (write(channel, &err, sizeof err) != sizeof err || err || read(channel, &go, 1) != 1)
-		_exit(1);
-	process_close_others(NULL, 0);
-	pid_t command = fork();
-	if (command == 0)
-		run_command(start);
-	if (command < 0) {
-		log_error("cannot start the command: %s", strerror(errno));
-		_exit(CANNOT_RUN);
-	}
-	_exit(attend(command));
+	if (write(channel, &err, sizeof err) != sizeof err || err)
+		_exit(FRONT_FAILED);
+	ssize_t len = read(channel, &go, 1);
+	if (len == 0) /* the supervisor's to explain */
+		_exit(FRONT_FAILED);
+	pid_t command = len == 1 ? fork_command(start) : -1;
+	if (command > 0)
+		_exit(attend(command));
+	log_error("cannot start the command: %s", strerror(errno));
+	_exit(FRONT_FAILED);
 }
 
 /* The guest's end is up: now the VM's end and the bridge get their carrier. */
