@@ -128,19 +128,6 @@ static void add_class(struct words *words, enum addr_class class)
 			words->more_taken++;
 }
 
-static const char *listed(struct arena *arena, const char *const *items, size_t count, size_t more)
-{
-	struct text text = { .arena = arena };
-
-	text_add(&text, count + more > 1 ? "{" : "");
-	for (size_t i = 0; i < count; i++)
-		text_addf(&text, "%s%s", i ? "," : "", items[i]);
-	if (more)
-		text_addf(&text, ",… %zu more", more);
-	text_add(&text, count + more > 1 ? "}" : "");
-	return text_get(&text);
-}
-
 const char *diff_address_words(struct diff *diff, const struct diff_region *region, const char **except)
 {
 	struct arena *arena = diff->arena;
@@ -159,8 +146,8 @@ const char *diff_address_words(struct diff *diff, const struct diff_region *regi
 		words.whole = false;
 		add_class(&words, ADDR_CLASS_NONE);
 	}
-	*except = words.except.count ? listed(arena, words.except.items, words.except.count, 0) : NULL;
-	return words.whole ? "any" : listed(arena, words.taken.items, words.taken.count, words.more_taken);
+	*except = words.except.count ? diff_join(arena, words.except.items, words.except.count, 0) : NULL;
+	return words.whole ? "any" : diff_join(arena, words.taken.items, words.taken.count, words.more_taken);
 }
 
 double diff_address_width(const struct diff *diff, const struct diff_region *region)

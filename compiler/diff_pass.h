@@ -163,3 +163,5 @@ bool diff_has_family(const struct diff *, const struct diff_region *, enum addr_
 void diff_put_in_words(struct diff *);
 struct diff_region *diff_add(struct diff *, enum diff_kind, enum policy_direction, enum policy_action was,
 			     size_t before, size_t after);
+/* "a", or "{a,b,… 3 more}": the items and how many were left out */
+const char *diff_join(struct arena *, const char *const *items, size_t count, size_t more);

@@ -84,7 +84,7 @@ static void add_class(struct name_words *words, const struct name_class *class, 
 	}
 }
 
-static const char *join(struct arena *arena, const char *const *items, size_t count, size_t more)
+const char *diff_join(struct arena *arena, const char *const *items, size_t count, size_t more)
 {
 	struct text text = { .arena = arena };
 
@@ -116,8 +116,8 @@ static const char *name_list(struct diff *diff, const struct diff_region *region
 		else if (!in[i] && above && class->member && !(class->alias && class->patterns.items[0].anonymous))
 			add_class(&words, class, true);
 	}
-	*except = words.except.count ? join(diff->arena, words.except.items, words.except.count, 0) : NULL;
-	return join(diff->arena, words.taken.items, words.taken.count, words.more);
+	*except = words.except.count ? diff_join(diff->arena, words.except.items, words.except.count, 0) : NULL;
+	return diff_join(diff->arena, words.taken.items, words.taken.count, words.more);
 }
 
 /* ---- the same of several protocols ---- */

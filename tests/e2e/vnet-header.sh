@@ -4,8 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 
-exec 9>/tmp/qemu.lock
-flock 9
 "$BUILD/msb-run" --vmm qemu --quiet --net-default allow -- sleep 60 >"$WORK/out" 2>"$WORK/err" </dev/null &
 sandbox_pid=$!
 if ! wait_for 20 pgrep -x msb-supervisor || ! wait_for 20 ip route show 172.16.0.0/30; then
