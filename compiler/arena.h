@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdarg.h>
 
+#include "list.h"
+
 struct arena;
 
 struct arena *arena_new(void);

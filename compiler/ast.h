@@ -36,7 +36,7 @@ struct ast_rule {
 	bool has_at;
 	struct ast_words target, proto, ports;
 	struct span trailing; /* from the fourth ":" on; empty where there is none */
-	struct { struct ast_attribute *items; size_t count, cap; } attributes;
+	LIST_OF(struct ast_attribute) attributes;
 };
 
 /* (egress|ingress)@TARGET:proto[:port], dns@NAME[:transport], answer@ADDRESS: raw, as a rule is */
@@ -65,12 +65,12 @@ enum ast_kind {
 struct ast_statement {
 	enum ast_kind kind;
 	struct span span;
-	struct { struct ast_word *items; size_t count, cap; } words;
+	LIST_OF(struct ast_word) words;
 	struct ast_rule rule;
 	struct ast_flow flow;
 };
 
 struct ast_file {
 	uint32_t source;
-	struct { struct ast_statement *items; size_t count, cap; } statements;
+	LIST_OF(struct ast_statement) statements;
 };

@@ -101,7 +101,7 @@ static const struct emitter *find_emitter(const char *name)
 	return NULL;
 }
 
-/* -- files ----------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 struct output {
 	const char *path, *temporary, *text;

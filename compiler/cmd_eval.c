@@ -47,7 +47,7 @@ static void print_line(const struct answer *answer)
 	       decision.place, decision.text);
 }
 
-/* -- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 static const char *const syn_names[] = { [EVAL_SYN_ALLOW] = "allow", [EVAL_SYN_DENY] = "deny",
 					 [EVAL_SYN_DEFER] = "defer" };
@@ -84,7 +84,7 @@ static json_t *answer_json(const struct answer *answer, const char *text)
 	return answer->result.has_addr ? connection_json(answer, object) : object;
 }
 
-/* -- one flow, several, a stream of them ------------------------------------------------------------ */
+/* ---- one flow, several, a stream of them ---- */
 
 struct printer {
 	const struct cmd_line *line;

@@ -24,7 +24,7 @@ static const char *painted(const struct view *view, enum policy_action action, c
 	return arena_printf(view->arena, "\033[%sm%s\033[0m", action == POLICY_ALLOW ? "32" : "31", word);
 }
 
-/* -- text ------------------------------------------------------------------------------------------ */
+/* ---- text ---- */
 
 struct widths {
 	int place, text;
@@ -126,7 +126,7 @@ static void print_text(const struct view *view, const struct explanation *explan
 		puts(explanation->after);
 }
 
-/* -- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 static json_t *row_json(const struct view *view, const struct explain_row *row)
 {
@@ -172,7 +172,7 @@ static json_t *explanation_json(const struct view *view, const struct explanatio
 	return object;
 }
 
-/* -- the command ----------------------------------------------------------------------------------- */
+/* ---- the command ---- */
 
 /* All flows are parsed before the first is explained: a usage error prints no half of an answer. */
 static struct flow *parse_flows(const struct cmd_line *line, struct cmd_policy *loaded)

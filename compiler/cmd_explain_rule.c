@@ -29,7 +29,7 @@ static const char *rule_text(const struct rule_explanation *explanation, size_t 
 			    policy->rules.items[rule].text);
 }
 
-/* -- text ------------------------------------------------------------------------------------------ */
+/* ---- text ---- */
 
 static void print_head(const struct rule_explanation *explanation)
 {
@@ -90,7 +90,7 @@ static void print_text(const struct rule_explanation *explanation)
 		print_region(explanation, &only->regions.items[i]);
 }
 
-/* -- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 static json_t *region_json(const struct rule_explanation *explanation, const struct diff_region *region)
 {

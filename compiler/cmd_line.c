@@ -26,7 +26,7 @@ int cmd_usage_error(const struct cmd_line *line, const char *fmt, ...)
 	return CMD_USAGE;
 }
 
-/* -- values: each reader returns NULL, or why it refuses ------------------------------------------- */
+/* ---- values: each reader returns NULL, or why it refuses ---- */
 
 static const struct { const char *name; enum cmd_format format; } formats[] = {
 	{ "text", FORMAT_TEXT },	 { "json", FORMAT_JSON }, { "sarif", FORMAT_SARIF }, { "github", FORMAT_GITHUB },
@@ -171,7 +171,7 @@ READ_INTO(check_only, true)
 READ_INTO(show_diff, true)
 READ_INTO(help, true)
 
-/* -- the table ------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 #define EVERY (~0u)
 static const struct own_option {
@@ -242,7 +242,7 @@ static const struct own_option *own_option(const struct cmd_line *line, int valu
 	return NULL;
 }
 
-/* -- arguments ------------------------------------------------------------------------------------- */
+/* ---- arguments ---- */
 
 static bool unknown_option(const struct cmd_line *line, const char *word, const struct option *options)
 {

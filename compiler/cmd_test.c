@@ -23,7 +23,7 @@ struct test {
 	struct diags *failures;
 };
 
-/* -- gaps ------------------------------------------------------------------------------------------ */
+/* ---- gaps ---- */
 
 /* "line 8", "base.msb:3", "arg:1", "-": a rule's place, short where it is in the policy's own file */
 static const char *short_place(const struct test *test, struct span span)
@@ -122,7 +122,7 @@ static bool print_gaps(const struct test *test)
 	return show < count;
 }
 
-/* -- text ------------------------------------------------------------------------------------------ */
+/* ---- text ---- */
 
 static long percent(const struct coverage *coverage)
 {
@@ -148,7 +148,7 @@ static void print_text(const struct test *test)
 		       test->loaded->name, percent(coverage), test->line->min_coverage);
 }
 
-/* -- for programs ----------------------------------------------------------------------------------- */
+/* ---- for programs ---- */
 
 static json_t *outcome_json(const struct test *test, const struct expect_outcome *outcome)
 {
@@ -248,7 +248,7 @@ static void print_junit_suite(const struct test *test)
 	puts("  </testsuite>");
 }
 
-/* -- the command ----------------------------------------------------------------------------------- */
+/* ---- the command ---- */
 
 static int load(struct cmd_line *line, struct cmd_policy *loaded, const char *file)
 {

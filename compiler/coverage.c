@@ -6,7 +6,7 @@
 
 static const enum policy_proto proto_bits[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6 };
 
-/* -- items ----------------------------------------------------------------------------------------- */
+/* ---- items ---- */
 
 /* NULL for a default */
 static const struct policy_rule *item_rule(const struct eval_context *context, const struct coverage_item *item)
@@ -90,7 +90,7 @@ const char *coverage_item_name(struct arena *arena, const struct coverage *cover
 	}
 }
 
-/* -- what a flow decides --------------------------------------------------------------------------- */
+/* ---- what a flow decides ---- */
 
 static bool names_addr(const struct policy_target *target, const struct flow *flow, struct addr addr)
 {
@@ -198,7 +198,7 @@ static bool item_decides(const struct eval_context *context, const struct covera
 	       connection_decides(context, item, flow, result->addr);
 }
 
-/* -- marking --------------------------------------------------------------------------------------- */
+/* ---- marking ---- */
 
 static void mark_rule(struct coverage *coverage, size_t rule, const struct decided *decided, const struct flow *flow,
 		      const struct eval_result *result)
@@ -235,7 +235,7 @@ void coverage_mark(struct coverage *coverage, const struct flow *flow, const str
 		mark_rule(coverage, decided.connection_rule, &decided, flow, result);
 }
 
-/* -- suggestions ----------------------------------------------------------------------------------- */
+/* ---- suggestions ---- */
 
 bool coverage_decides(struct coverage *coverage, const struct coverage_item *item, const struct flow *flow,
 		      enum policy_action *action)

@@ -32,7 +32,7 @@ static bool try_query(struct attempt *attempt, const char *name, enum flow_trans
 	return try_flow(attempt, &flow);
 }
 
-/* -- connections: protocols and ports that the rule (or nothing) asks for --------------------------- */
+/* ---- connections: protocols and ports that the rule (or nothing) asks for ---- */
 
 static const enum policy_proto all_protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6 };
 static const uint16_t usual_ports[] = { 443, 80, 22, 8080, 53, 1, 65535 };
@@ -130,7 +130,7 @@ static bool try_addr(struct attempt *attempt, struct addr addr, const struct pol
 	return try_directions(attempt, &flow, rule, directions);
 }
 
-/* -- targets --------------------------------------------------------------------------------------- */
+/* ---- targets ---- */
 
 static const char *const of_class[ADDR_CLASS_COUNT][4] = {
 	[ADDR_CLASS_PRIVATE] = { "10.0.0.5", "192.168.1.1", "100.64.0.1", "fd00::5" },

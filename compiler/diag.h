@@ -21,13 +21,13 @@ struct diag {
 	const char *example; /* a flow expression, or NULL: "egress@198.51.100.0:tcp:443" */
 	const char *example_verdict; /* "is allowed", with example */
 	const char *help;    /* text to paste, or a short sentence, or NULL */
-	struct { struct diag_related *items; size_t count, cap; } related;
+	LIST_OF(struct diag_related) related;
 };
 
 struct diags {
 	struct arena *arena;
 	struct sources *sources;
-	struct { struct diag *items; size_t count, cap; } list;
+	LIST_OF(struct diag) list;
 	size_t errors, warnings, notes;
 	size_t limit; /* findings kept; more are counted only (default 100). Set before the first is added */
 	struct diag spare; /* takes what is past the limit */

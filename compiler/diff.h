@@ -21,9 +21,9 @@ struct diff_region {
 	bool by_server_name; /* only a server name shows it */
 	enum policy_action was, now;
 	size_t decider[2];   /* before, after */
-	struct { uint32_t *items; size_t count, cap; } atoms;   /* all but DIFF_NAMES and DIFF_QUERIES */
-	struct { uint32_t *items; size_t count, cap; } classes; /* DIFF_NAMES, DIFF_QUERIES */
-	struct { struct policy_ports *items; size_t count, cap; } ports; /* none: any */
+	LIST_OF(uint32_t) atoms;   /* all but DIFF_NAMES and DIFF_QUERIES */
+	LIST_OF(uint32_t) classes; /* DIFF_NAMES, DIFF_QUERIES */
+	LIST_OF(struct policy_ports) ports; /* none: any */
 	struct addr where;   /* DIFF_NAMES: an address at which it shows */
 	const char *together; /* DIFF_NAMES: only while this name is bound to the address as well, or is sent; NULL */
 	const char *words;   /* "egress@public:tcp:80" */
@@ -45,8 +45,8 @@ struct diff {
 	struct axis *axis;
 	struct names *names;
 	/* what opens first, then what closes, each from the widest on */
-	struct { struct diff_region *items; size_t count, cap; } regions;
-	struct { struct diff_publish *items; size_t count, cap; } publishes;
+	LIST_OF(struct diff_region) regions;
+	LIST_OF(struct diff_publish) publishes;
 	size_t opened, closed, published, unpublished;
 };
 

@@ -12,7 +12,7 @@ struct words {
 	bool *in;             /* by atom */
 	unsigned protos;
 	size_t count[ADDR_CLASS_COUNT], all[ADDR_CLASS_COUNT]; /* atoms of each class: in it, and that there are */
-	struct { const char **items; size_t count, cap; } taken, except;
+	LIST_OF(const char *) taken, except;
 	size_t more_taken, more_except;
 	bool whole; /* every class is taken, but for what is in `except` */
 };

@@ -109,7 +109,7 @@ static void add_parts(struct cells *cells, struct parts *parts, uint32_t item, s
 /* Columns as runs of ports; ports between two columns of a run that were not visited belong to it. */
 static void ports_of(struct cells *cells, const struct part *part, struct cell_group *group)
 {
-	struct { struct policy_ports *items; size_t count, cap; } ports = { NULL, 0, 0 };
+	LIST_OF(struct policy_ports) ports = { NULL, 0, 0 };
 	size_t next = 0, all = cells->columns.count;
 	bool joined = false;
 

@@ -15,16 +15,20 @@ struct combo {
 	bool plain;    /* it is */
 };
 
+struct combo_memo {
+	uint32_t stamp, value, class;
+};
+
 struct diff_combos {
 	struct keys keys;
-	struct { struct combo *items; size_t count, cap; } all;  /* by key; 0 is none */
-	struct { uint32_t *items; size_t count, cap; } stamp;    /* by key: the column it was last seen in */
-	struct { uint32_t *items; size_t count, cap; } here;     /* keys of this column */
-	struct { uint32_t *items; size_t count, cap; } unlike;   /* those of them whose first rules do not correspond */
+	LIST_OF(struct combo) all;  /* by key; 0 is none */
+	LIST_OF(uint32_t) stamp;    /* by key: the column it was last seen in */
+	LIST_OF(uint32_t) here;     /* keys of this column */
+	LIST_OF(uint32_t) unlike;   /* those of them whose first rules do not correspond */
 	struct keys memo_keys;
-	struct { struct { uint32_t stamp, value, class; } *items; size_t count, cap; } memo;
-	struct { uint32_t *items; size_t count, cap; } fresh; /* of memo: this column's */
-	struct { struct diff_memo *items; size_t count, cap; } memos; /* the same, for what looks at pairs */
+	LIST_OF(struct combo_memo) memo;
+	LIST_OF(uint32_t) fresh; /* of memo: this column's */
+	LIST_OF(struct diff_memo) memos; /* the same, for what looks at pairs */
 	uint32_t *places;                                     /* by class */
 	uint32_t column;
 	uint32_t plain[2]; /* the unnamed public atom of each family */
@@ -344,9 +348,9 @@ static void find_keys(struct diff_pass *pass, uint32_t *places)
 /* What lies in all columns, and what of it does not correspond: where a column touches none of that, classes
  * that it does not touch show what they show in all columns. */
 struct diff_base {
-	struct { uint32_t *items; size_t count, cap; } classes; /* that do not correspond */
+	LIST_OF(uint32_t) classes; /* that do not correspond */
 	bool *atoms;       /* by atom: does not correspond */
-	struct { uint32_t *items; size_t count, cap; } odd;     /* the same as a list */
+	LIST_OF(uint32_t) odd;     /* the same as a list */
 	uint32_t *stamp;   /* by atom: the column it was last touched in */
 };
 

@@ -13,8 +13,8 @@ struct cells {
 	uint32_t items;
 	uint32_t *base;  /* by item */
 	uint32_t *stamp; /* by item: column + 1 in which it was last set */
-	struct { struct cell_exception *items; size_t count, cap; } exceptions;
-	struct { struct policy_ports *items; size_t count, cap; } columns; /* in order */
+	LIST_OF(struct cell_exception) exceptions;
+	LIST_OF(struct policy_ports) columns; /* in order */
 };
 
 struct cell_group {
@@ -32,16 +32,25 @@ void cells_set(struct cells *, struct region_fuel *, uint32_t item, uint32_t key
 /* Items with the same key in the same columns make one group */
 void cells_group(struct cells *, bool has_ports, void (*each)(void *self, const struct cell_group *), void *self);
 
+struct key {
+	uint64_t *words;
+	size_t count;
+};
+
 /* Small sets of values as keys: interned, from 1 on */
 struct keys {
 	struct arena *arena;
-	struct { struct key { uint64_t *words; size_t count; } *items; size_t count, cap; } list;
+	LIST_OF(struct key) list;
 	uint32_t *buckets;
 	size_t bucket_count;
 };
 void keys_init(struct keys *, struct arena *);
 uint32_t keys_intern(struct keys *, const uint64_t *words, size_t count);
 const struct key *keys_get(const struct keys *, uint32_t key);
+
+struct diff_pair {
+	uint32_t sent, bound;
+};
 
 struct diff_pass {
 	struct diff *diff;
@@ -59,7 +68,7 @@ struct diff_pass {
 	uint16_t port; /* the column's first */
 	struct diff_base *base; /* see diff_names.c */
 	struct cells paired; /* by pair */
-	struct { struct diff_pair { uint32_t sent, bound; } *items; size_t count, cap; } pairs;
+	LIST_OF(struct diff_pair) pairs;
 	struct diff_combos *combos; /* of the column, see diff_names.c */
 };
 

@@ -63,7 +63,7 @@ static const char *transports_words(const struct diff_region *region)
 
 struct name_words {
 	struct arena *arena;
-	struct { const char **items; size_t count, cap; } taken, except;
+	LIST_OF(const char *) taken, except;
 	size_t more;
 };
 

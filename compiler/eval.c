@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* -- matching -------------------------------------------------------------------------------------- */
+/* ---- matching ---- */
 
 bool eval_target_takes_name(const struct policy_target *target, const char *name)
 {
@@ -131,7 +131,7 @@ static struct eval_verdict by_default(const struct policy *policy, enum policy_d
 				      EVAL_DEFAULT, 0 };
 }
 
-/* -- connections ----------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 static struct eval_verdict walk(const struct eval_context *context, const struct eval_connection *connection)
 {
@@ -220,7 +220,7 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 	return end == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
 }
 
-/* -- DNS ------------------------------------------------------------------------------------------- */
+/* ---- DNS ---- */
 
 static enum policy_proto transport_proto(enum flow_transport transport)
 {
@@ -278,7 +278,7 @@ enum eval_route eval_dns_route(const struct eval_context *context, struct addr r
 	return above_floor(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
 }
 
-/* -- rebind protection ----------------------------------------------------------------------------- */
+/* ---- rebind protection ---- */
 
 /* Whether the rule says something about this very address: `any`, names and an allow on all that is
  * public do not. */

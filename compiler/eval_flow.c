@@ -25,7 +25,7 @@ struct eval_bindings eval_flow_bindings(const struct flow *flow)
 	return (struct eval_bindings){ any_flow_name, flow };
 }
 
-/* -- a public address that no rule names ------------------------------------------------------------ */
+/* ---- a public address that no rule names ---- */
 
 static struct addr usual_public(enum addr_family family)
 {
@@ -54,7 +54,7 @@ static bool policy_names(const struct policy *policy, struct addr addr)
 
 static struct addr_set named_by_cidr(struct arena *arena, const struct policy *policy, enum addr_family family)
 {
-	struct { struct addr_range *items; size_t count, cap; } ranges = { NULL, 0, 0 };
+	LIST_OF(struct addr_range) ranges = { NULL, 0, 0 };
 
 	for (size_t i = 0; i < policy->rules.count; i++)
 		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++) {
@@ -87,7 +87,7 @@ struct addr eval_unnamed_public(const struct policy *policy, enum addr_family fa
 	return usual;
 }
 
-/* -- lookups --------------------------------------------------------------------------------------- */
+/* ---- lookups ---- */
 
 static const struct flow_binding *binding_of(const struct flow *flow, const char *name)
 {
@@ -163,7 +163,7 @@ static bool lookup_rebind_check(const struct eval_context *context, struct looku
 	return bad4 || bad6;
 }
 
-/* -- flows ----------------------------------------------------------------------------------------- */
+/* ---- flows ---- */
 
 /* The bindings of the flow, and those of the lookup it stands for */
 struct flow_names {

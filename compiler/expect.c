@@ -59,7 +59,7 @@ struct expect_report *expect_run(struct arena *arena, const struct eval_context 
 	return report;
 }
 
-/* -- why it failed --------------------------------------------------------------------------------- */
+/* ---- why it failed ---- */
 
 static void relate_verdict(struct diags *diags, struct diag *diag, const struct policy *policy,
 			   struct eval_verdict verdict, enum policy_direction direction, const char *what)

@@ -9,7 +9,7 @@ struct expect_outcome {
 };
 
 struct expect_report {
-	struct { struct expect_outcome *items; size_t count, cap; } outcomes;
+	LIST_OF(struct expect_outcome) outcomes;
 	size_t held;
 	struct coverage *coverage;
 };

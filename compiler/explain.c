@@ -57,7 +57,7 @@ static void add_default(struct explainer *explainer, struct explain_step *step)
 	row->why = policy->rules.count ? "no rule matched" : "there are no rules";
 }
 
-/* -- the lookup ------------------------------------------------------------------------------------ */
+/* ---- the lookup ---- */
 
 static void explain_lookup(struct explainer *explainer, const char *name, enum flow_transport transport)
 {
@@ -80,7 +80,7 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 	add_default(explainer, step);
 }
 
-/* -- the answer ------------------------------------------------------------------------------------ */
+/* ---- the answer ---- */
 
 static const char *address_and_class(struct explainer *explainer, struct addr addr)
 {
@@ -114,7 +114,7 @@ static void explain_answer(struct explainer *explainer, struct addr addr)
 	}
 }
 
-/* -- the connection -------------------------------------------------------------------------------- */
+/* ---- the connection ---- */
 
 static const char *bound_text(struct explainer *explainer, const struct explain_connection *flow)
 {
@@ -208,7 +208,7 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 		step->note = refusal(explainer, &connection, verdict);
 }
 
-/* -- whole flows ----------------------------------------------------------------------------------- */
+/* ---- whole flows ---- */
 
 /* The flow with the binding that its lookup made */
 static struct flow *with_binding(struct arena *arena, const struct flow *flow, struct addr addr)

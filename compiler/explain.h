@@ -18,14 +18,14 @@ struct explain_step {
 	const char *note; /* a second line, or NULL */
 	struct eval_verdict verdict;
 	enum policy_direction direction;
-	struct { struct explain_row *items; size_t count, cap; } rows;
+	LIST_OF(struct explain_row) rows;
 };
 
 struct explanation {
 	const struct policy *policy;
 	const struct flow *flow;
 	struct eval_result result;
-	struct { struct explain_step *items; size_t count, cap; } steps; /* the last one decided */
+	LIST_OF(struct explain_step) steps; /* the last one decided */
 	const char *after; /* a line of advice, or NULL */
 };
 

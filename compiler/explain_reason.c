@@ -61,7 +61,7 @@ static const char *wrong_port(struct arena *arena, const struct policy_rule *rul
 	return arena_printf(arena, "port %u is not %s", port, ports_text(arena, rule));
 }
 
-/* -- connections ----------------------------------------------------------------------------------- */
+/* ---- connections ---- */
 
 const char *explain_bound_name(const struct flow *flow, struct addr addr, const struct policy_rule *rule)
 {
@@ -220,7 +220,7 @@ const char *explain_match_connection(struct arena *arena, const struct eval_cont
 	return why;
 }
 
-/* -- queries --------------------------------------------------------------------------------------- */
+/* ---- queries ---- */
 
 static bool judges_by_transport(const struct policy_rule *rule)
 {

@@ -19,7 +19,7 @@ static const struct { const char *word; enum policy_proto proto; } protos[] = {
 	{ "sctp", PROTO_OTHER }, { "gre", PROTO_OTHER }, { "esp", PROTO_OTHER },    { "other", PROTO_OTHER },
 };
 
-/* -- numbers and words ------------------------------------------------------------------------------ */
+/* ---- numbers and words ---- */
 
 static bool parse_port(const char *text, uint16_t *out)
 {
@@ -45,7 +45,7 @@ static bool parse_proto(const char *text, enum policy_proto *out)
 	return false;
 }
 
-/* -- what was meant --------------------------------------------------------------------------------- */
+/* ---- what was meant ---- */
 
 const char *flow_suggest(struct arena *arena, const char *text)
 {
@@ -93,7 +93,7 @@ static bool fail(struct diags *diags, struct span span, const char *message, con
 	return false;
 }
 
-/* -- the parts of a flow ---------------------------------------------------------------------------- */
+/* ---- the parts of a flow ---- */
 
 static bool no_flow(struct diags *diags, struct span span, const char *text)
 {
@@ -246,7 +246,7 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 	return true;
 }
 
-/* -- bindings --------------------------------------------------------------------------------------- */
+/* ---- bindings ---- */
 
 static struct flow_binding *binding_for(struct arena *arena, struct flow *flow, const char *name)
 {
@@ -311,7 +311,7 @@ bool flow_add_resolve(struct arena *arena, struct flow *flow, const char *text, 
 	return true;
 }
 
-/* -- whole flows ------------------------------------------------------------------------------------ */
+/* ---- whole flows ---- */
 
 bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags *diags, struct flow *out)
 {

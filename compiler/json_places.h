@@ -2,10 +2,15 @@
 #pragma once
 #include "source.h"
 
+struct json_key {
+	const char *name;
+	struct span span;
+};
+
 struct json_places {
 	struct span whole;
-	struct { struct json_key { const char *name; struct span span; } *items; size_t count, cap; } keys; /* values of top-level keys */
-	struct { struct span *items; size_t count, cap; } rules; /* the elements of "rules" */
+	LIST_OF(struct json_key) keys;  /* values of top-level keys */
+	LIST_OF(struct span) rules; /* the elements of "rules" */
 };
 
 /* `source` holds what jansson has accepted */

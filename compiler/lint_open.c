@@ -107,7 +107,7 @@ static void check_rule(struct lint *lint, size_t index)
 
 static bool denies_family(struct lint *lint, const struct policy_rule *rule, enum addr_family family)
 {
-	struct { struct addr_range *items; size_t count, cap; } ranges = { NULL, 0, 0 };
+	LIST_OF(struct addr_range) ranges = { NULL, 0, 0 };
 	struct addr_set denied, all = addr_set_all(lint->arena, family);
 
 	for (size_t i = 0; i < rule->targets.count; i++)

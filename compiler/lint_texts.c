@@ -7,7 +7,7 @@
 
 /* Places already reported: a group's member is seen again in every rule and group that uses the group. */
 struct seen {
-	struct { struct span *items; size_t count, cap; } spans;
+	LIST_OF(struct span) spans;
 };
 
 static bool seen_before(struct lint *lint, struct seen *seen, struct span span)

@@ -44,9 +44,9 @@ struct policy_date {
 struct policy_rule {
 	enum policy_action action;
 	unsigned directions; /* POLICY_EGRESS | POLICY_INGRESS */
-	struct { struct policy_target *items; size_t count, cap; } targets; /* at least one; any of them fits */
+	LIST_OF(struct policy_target) targets; /* at least one; any of them fits */
 	unsigned protos;     /* PROTO_ bits; 0: no constraint */
-	struct { struct policy_ports *items; size_t count, cap; } ports;    /* none: no constraint */
+	LIST_OF(struct policy_ports) ports;    /* none: no constraint */
 	const char *because; /* NULL: none */
 	struct policy_date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
@@ -90,7 +90,7 @@ enum flow_transport { FLOW_DNS_UDP, FLOW_DNS_TCP, FLOW_DNS_DOT };
 
 struct flow_binding {
 	const char *name; /* canonical */
-	struct { struct addr *items; size_t count, cap; } addrs;
+	LIST_OF(struct addr) addrs;
 };
 
 /* A flow expression with its meaning, and what a test adds to it. */
@@ -104,7 +104,7 @@ struct flow {
 	bool has_port;
 	uint16_t port;
 	enum flow_transport transport;     /* FLOW_DNS */
-	struct { struct flow_binding *items; size_t count, cap; } resolve;
+	LIST_OF(struct flow_binding) resolve;
 	const char *sni;                   /* canonical or raw as sent; NULL: none seen */
 	struct span span;
 	const char *text;                  /* as written */
@@ -118,7 +118,7 @@ struct policy_expect {
 
 struct policy_group {
 	const char *name;
-	struct { struct policy_target *items; size_t count, cap; } members;
+	LIST_OF(struct policy_target) members;
 	struct span span; /* the name */
 	bool used;
 };
@@ -134,11 +134,11 @@ struct policy {
 	struct sources *sources;
 	const char *name; /* the top file as the user named it; "command line" without one */
 	struct policy_default egress, ingress;
-	struct { struct policy_rule *items; size_t count, cap; } rules;
-	struct { struct policy_group *items; size_t count, cap; } groups; /* sorted by name */
-	struct { struct policy_publish *items; size_t count, cap; } publishes;
-	struct { struct policy_nameserver *items; size_t count, cap; } nameservers; /* none: the host's */
-	struct { struct policy_expect *items; size_t count, cap; } expects;
+	LIST_OF(struct policy_rule) rules;
+	LIST_OF(struct policy_group) groups; /* sorted by name */
+	LIST_OF(struct policy_publish) publishes;
+	LIST_OF(struct policy_nameserver) nameservers; /* none: the host's */
+	LIST_OF(struct policy_expect) expects;
 	uint64_t dns_timeout_ms;     /* 5000 */
 	bool rebind_protection;      /* true */
 	bool multi_tenant;

@@ -30,10 +30,10 @@ struct base {
 struct axis {
 	struct arena *arena;
 	struct addr_gateway gateway;
-	struct { struct prefix *items; size_t count, cap; } prefixes;
-	struct { struct cell *items; size_t count, cap; } cells; /* in the order of atoms, then addresses */
-	struct { struct cell *items; size_t count, cap; } map;   /* in the order of families, then addresses */
-	struct { struct axis_atom *items; size_t count, cap; } atoms;
+	LIST_OF(struct prefix) prefixes;
+	LIST_OF(struct cell) cells; /* in the order of atoms, then addresses */
+	LIST_OF(struct cell) map;   /* in the order of families, then addresses */
+	LIST_OF(struct axis_atom) atoms;
 	uint32_t *inner; /* by atom: its cells' innermost prefix */
 	struct addr_range *ranges;
 	uint32_t group_start[GROUPS + 1];

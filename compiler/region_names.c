@@ -12,12 +12,12 @@ struct node {
 	struct name_pattern pattern;
 	uint32_t parent, class;
 	uint32_t hash_next;
-	struct { uint32_t *items; size_t count, cap; } rules[NAMES_POLICIES];
+	LIST_OF(uint32_t) rules[NAMES_POLICIES];
 };
 
 struct names {
 	struct arena *arena;
-	struct { struct node *items; size_t count, cap; } nodes; /* 0 is the root */
+	LIST_OF(struct node) nodes; /* 0 is the root */
 	uint32_t *buckets;
 	size_t bucket_count;
 	struct name_class *classes;

@@ -29,7 +29,7 @@ struct name_class {
 	uint32_t rule_count[NAMES_POLICIES];
 	/* the first two egress rules that take its names, by the class or one above it */
 	uint32_t lookup[NAMES_POLICIES][2];
-	struct { struct name_pattern *items; size_t count, cap; } patterns;
+	LIST_OF(struct name_pattern) patterns;
 };
 
 struct names;

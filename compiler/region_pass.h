@@ -33,12 +33,12 @@ struct region {
 	uint32_t piece_count;
 	uint32_t *rule_of;           /* the same as pieces[].rule */
 	uint32_t *first_piece;       /* by rule; rules.count + 1 */
-	struct { struct axis_span *items; size_t count, cap; } spans;
-	struct { struct region_ports *items; size_t count, cap; } *ports; /* by rule, disjoint, in order; none: no ports */
+	LIST_OF(struct axis_span) spans;
+	LIST_OF(struct region_ports) *ports; /* by rule, disjoint, in order; none: no ports */
 	struct region_rule *rules;   /* rules.count + 1 */
 	bool *bindable, *resolvable;
 	bool any_resolvable;
-	struct { uint64_t *items; size_t count, cap; } noted; /* (rule, class) whose name items were marked: a hash set */
+	LIST_OF(uint64_t) noted; /* (rule, class) whose name items were marked: a hash set */
 	size_t noted_used;
 };
 

@@ -20,8 +20,8 @@ struct use {
 struct pairs {
 	struct region *region;
 	struct arena *arena;
-	struct { struct pair *items; size_t count, cap; } list;
-	struct { struct use *items; size_t count, cap; } uses;
+	LIST_OF(struct pair) list;
+	LIST_OF(struct use) uses;
 };
 
 static bool all_names_decide(const struct region *region, size_t index)

@@ -14,9 +14,9 @@ struct walk_state {
 	uint32_t columns;
 	bool *plain;     /* columns in which nothing but what is laid down at the root lies */
 	uint32_t model;  /* the plain column that is visited whole; WALK_NONE: all are */
-	struct { struct undo *items; size_t count, cap; } undo;
-	struct { struct axis_span *items; size_t count, cap; } touched;
-	struct { uint32_t *items; size_t count, cap; } todo; /* items still to be laid down, a stack of lists */
+	LIST_OF(struct undo) undo;
+	LIST_OF(struct axis_span) touched;
+	LIST_OF(uint32_t) todo; /* items still to be laid down, a stack of lists */
 };
 
 bool region_fuel_use(struct region_fuel *fuel, uint64_t steps)

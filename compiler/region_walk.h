@@ -52,9 +52,9 @@ struct walk {
 	struct region_fuel *fuel;
 	struct walk_plane planes[2];
 	size_t plane_count;
-	struct { struct walk_item *items; size_t count, cap; } items;
-	struct { struct axis_span *items; size_t count, cap; } spans;
-	struct { uint16_t *items; size_t count, cap; } cuts; /* columns must begin here */
+	LIST_OF(struct walk_item) items;
+	LIST_OF(struct axis_span) spans;
+	LIST_OF(uint16_t) cuts; /* columns must begin here */
 	bool has_ports;
 	const uint16_t *refused; /* ports not to visit, up to a 0; NULL: none */
 	uint16_t apart;          /* a port to visit by itself, and whole; 0: none */

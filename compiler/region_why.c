@@ -3,7 +3,7 @@
 
 struct dead {
 	struct region *region;
-	struct { uint32_t *items; size_t count, cap; } rules;
+	LIST_OF(uint32_t) rules;
 };
 
 static void note_taker(struct region *region, uint32_t index, uint32_t taker, const struct region_flow *flow)

@@ -29,7 +29,7 @@ struct resolver {
 	struct diags *diags;
 	const struct resolve_input *input;
 	struct policy *policy;
-	struct { const struct ast_statement **items; size_t count, cap; } statements; /* includes spliced */
+	LIST_OF(const struct ast_statement *) statements; /* includes spliced */
 	struct { const char *value; struct span span; } said[SETTING_COUNT]; /* value NULL: not said */
 	struct profiles profiles;
 	size_t budget; /* of targets that lists of groups copy */

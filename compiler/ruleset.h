@@ -77,7 +77,7 @@ struct rs_set {
 	uint32_t size;               /* 0: no bound */
 	const char *comment;         /* in the kernel */
 	const char *note;            /* in the text only */
-	struct { struct rs_element *items; size_t count, cap; } elements; /* in order, disjoint, with gaps */
+	LIST_OF(struct rs_element) elements; /* in order, disjoint, with gaps */
 };
 
 enum rs_expr_kind {
@@ -106,7 +106,7 @@ struct rs_expr {
 	enum rs_field field[RS_KEY_PARTS];
 	size_t field_count;
 	/* RS_MATCH: one value; several are an anonymous set, in order, disjoint, with gaps */
-	struct { struct rs_value *items; size_t count, cap; } values;
+	LIST_OF(struct rs_value) values;
 	const char *set;              /* RS_LOOKUP, RS_VMAP */
 	struct rs_verdict verdict;
 	uint32_t number;              /* log group, mark, connections */
@@ -119,7 +119,7 @@ struct rs_expr {
 };
 
 struct rs_rule {
-	struct { struct rs_expr *items; size_t count, cap; } exprs;
+	LIST_OF(struct rs_expr) exprs;
 	const char *comment; /* NULL: none; cut and cleaned */
 };
 
@@ -131,20 +131,20 @@ struct rs_chain {
 	enum rs_verdict_kind policy; /* RS_ACCEPT or RS_DROP */
 	const char *device;  /* RS_INGRESS */
 	const char *note;    /* in the text only: a line above the chain */
-	struct { struct rs_rule *items; size_t count, cap; } rules;
+	LIST_OF(struct rs_rule) rules;
 };
 
 struct rs_table {
 	enum rs_family family;
 	const char *name;
 	bool owner; /* the table lives as long as the netlink socket that made it */
-	struct { struct rs_set *items; size_t count, cap; } sets;
-	struct { struct rs_chain *items; size_t count, cap; } chains;
+	LIST_OF(struct rs_set) sets;
+	LIST_OF(struct rs_chain) chains;
 };
 
 struct ruleset {
 	struct arena *arena;
-	struct { struct rs_table *items; size_t count, cap; } tables;
+	LIST_OF(struct rs_table) tables;
 };
 
 /* Building. Pointers into a list hold until the next push to the same list: fill a chain before the next is

@@ -8,7 +8,7 @@ struct yaml_node {
 	struct span span;
 	const char *text; /* YAML_TEXT */
 	bool plain;       /* YAML_TEXT: without quotes, so that true and 5 may mean more than text */
-	struct { struct yaml_node **items; size_t count, cap; } items; /* of a map: key, value, key, value … */
+	LIST_OF(struct yaml_node *) items; /* of a map: key, value, key, value … */
 };
 
 /* NULL where errors were reported, or where the document is empty */

@@ -39,7 +39,7 @@ struct entry {
 struct bindings {
 	const struct policy *policy;
 	struct arena *arena;
-	struct { struct slot *items; size_t count, cap; } slots;
+	LIST_OF(struct slot) slots;
 	uint64_t seed; /* names and addresses are the guest's to choose: buckets must not be */
 	uint64_t now_ms, purged_ms;
 	size_t names;

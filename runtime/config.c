@@ -27,7 +27,7 @@ struct reading {
 	enum color_when color;
 };
 
-/* -- values: each reader returns NULL, or what it wants instead ---------------------------------------- */
+/* ---- values: each reader returns NULL, or what it wants instead ---- */
 
 static const char *read_name(struct reading *reading, const char *value)
 {

@@ -76,7 +76,7 @@ void denials_close(struct denials *denials)
 	free(denials);
 }
 
-/* -- saying it once ---------------------------------------------------------------------------------- */
+/* ---- saying it once ---- */
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -135,7 +135,7 @@ static void report(struct denials *denials, struct arena *arena, const struct ev
 		say(denials, line_of(arena, denied ? "denied" : "allowed", event));
 }
 
-/* -- where it comes from ------------------------------------------------------------------------------- */
+/* ---- where it comes from ---- */
 
 struct found_name {
 	struct arena *arena;

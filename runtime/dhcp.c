@@ -106,7 +106,7 @@ char **dhcp_argv(struct arena *arena, const struct dhcp_start *start)
 	return words->items;
 }
 
-/* --- the process --- */
+/* ---- the process ---- */
 
 /* What the two sides have between them until dnsmasq runs */
 struct channel {

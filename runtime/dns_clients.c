@@ -44,7 +44,7 @@ bool clients_init(struct proxy *proxy)
 	return true;
 }
 
-/* -- UDP ------------------------------------------------------------------------------------------- */
+/* ---- UDP ---- */
 
 /* The address a datagram was sent to, before TPROXY turned it to us */
 static bool asked_address(struct msghdr *message, struct addr *out)
@@ -118,7 +118,7 @@ static void udp_reply(struct proxy *proxy, const struct client_ref *client, cons
 	sendmsg(v4 ? proxy->udp4 : proxy->udp6, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* -- TCP ------------------------------------------------------------------------------------------- */
+/* ---- TCP ---- */
 
 static uint32_t slot_of(const struct proxy *proxy, const struct client *client)
 {

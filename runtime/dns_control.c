@@ -37,7 +37,7 @@ static uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* -- start ----------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static const char *upstream_set(struct addr addr)
 {
@@ -149,7 +149,7 @@ void dns_close(struct dns *dns)
 	free(dns);
 }
 
-/* -- what the worker asks ------------------------------------------------------------------------------ */
+/* ---- what the worker asks ---- */
 
 static bool wire_addr_read(const struct dns_wire_addr *wire, struct addr *out)
 {

@@ -17,7 +17,7 @@ static const struct dns_note too_many = { 0, "this sandbox has too many names bo
 static const struct dns_note overload = { 0, "too many queries are under way" };
 static const struct dns_note malformed = { 23, "the nameserver's answer does not parse" };
 
-/* -- keys ------------------------------------------------------------------------------------------ */
+/* ---- keys ---- */
 
 static bool same_question(const struct dns_question *a, const struct dns_question *b)
 {
@@ -46,7 +46,7 @@ static void fold(struct dns_question *question)
 		question->name[i] = (uint8_t)tolower(question->name[i]);
 }
 
-/* -- lives ----------------------------------------------------------------------------------------- */
+/* ---- lives ---- */
 
 static struct lookup **bucket(struct proxy *proxy, const struct lookup_key *key)
 {
@@ -106,7 +106,7 @@ static bool wait_for(struct proxy *proxy, struct lookup *lookup, const struct dn
 	return true;
 }
 
-/* -- ends ------------------------------------------------------------------------------------------ */
+/* ---- ends ---- */
 
 static void finish_rcode(struct proxy *proxy, struct lookup *lookup, unsigned rcode, struct dns_note note)
 {
@@ -147,7 +147,7 @@ static void finish(struct proxy *proxy, struct lookup *lookup)
 	lookup_free(proxy, lookup);
 }
 
-/* -- the supervisor is asked, a bounded number of questions at a time ----------------------------------- */
+/* ---- the supervisor is asked, a bounded number of questions at a time ---- */
 
 static bool send_bind(struct proxy *proxy, struct lookup *lookup)
 {
@@ -203,7 +203,7 @@ static void ask_supervisor(struct proxy *proxy, struct lookup *lookup, enum look
 	lookup_ask_queued(proxy);
 }
 
-/* -- servers ----------------------------------------------------------------------------------------- */
+/* ---- servers ---- */
 
 static bool next_server(struct proxy *proxy, struct lookup *lookup)
 {
@@ -262,7 +262,7 @@ void lookup_expire(struct proxy *proxy)
 	}
 }
 
-/* -- answers ----------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static bool passes_rebind(const void *self, struct addr addr)
 {
@@ -372,7 +372,7 @@ int lookup_verdict(struct proxy *proxy, const struct dns_verdict *verdict)
 	return 0;
 }
 
-/* -- beginnings -------------------------------------------------------------------------------------- */
+/* ---- beginnings ---- */
 
 static void refuse_overload(struct proxy *proxy, const struct dns_query *query, const struct client_ref *client)
 {

@@ -99,7 +99,7 @@ void proxy_free(struct proxy *proxy)
 	free(proxy);
 }
 
-/* -- one query --------------------------------------------------------------------------------------- */
+/* ---- one query ---- */
 
 static void answer_rcode(struct proxy *proxy, const struct dns_query *query, unsigned rcode, struct dns_note note,
 			 const struct client_ref *client)
@@ -183,7 +183,7 @@ bool proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const 
 	return true;
 }
 
-/* -- the loop ---------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 static int control_readable(struct proxy *proxy)
 {

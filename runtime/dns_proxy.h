@@ -44,7 +44,7 @@ struct proxy_config {
 	size_t server_count;
 };
 
-/* -- where an answer goes -- */
+/* ---- where an answer goes ---- */
 struct client_ref {
 	bool tcp;
 	uint32_t slot, generation; /* of a TCP connection */
@@ -58,7 +58,7 @@ struct waiter {
 	struct client_ref client;
 };
 
-/* -- upstream -- */
+/* ---- upstream ---- */
 struct server_ref {
 	struct addr addr;
 	uint16_t port;

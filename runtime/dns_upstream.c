@@ -98,7 +98,7 @@ static bool same_server(const struct server_ref *a, const struct server_ref *b)
 	return a->port == b->port && addr_equal(a->addr, b->addr);
 }
 
-/* -- UDP ------------------------------------------------------------------------------------------- */
+/* ---- UDP ---- */
 
 /* A socket of its own while there are any, else the least used of those to the same server */
 static struct udp_slot *udp_take(struct proxy *proxy, const struct server_ref *server, int *error)
@@ -216,7 +216,7 @@ static void udp_release(struct proxy *proxy, struct lookup *lookup)
 	proxy->udp_free[slot->place] = slot;
 }
 
-/* -- TCP: a connection a question -------------------------------------------------------------------- */
+/* ---- TCP: a connection a question ---- */
 
 static void tcp_close(struct proxy *proxy, struct tcp_slot *slot)
 {

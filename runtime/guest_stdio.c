@@ -51,7 +51,7 @@ struct relay {
 	bool raw;
 };
 
-/* --- privileges --- */
+/* ---- privileges ---- */
 
 /* Bytes of a guest pass through here: nothing is at hand should they ever do more than pass. */
 static const struct jail_call calls[] = {
@@ -69,7 +69,7 @@ static const struct jail_call calls[] = {
 	{SCMP_SYS(exit_group), JAIL_ANY, "our own end"},
 };
 
-/* --- lines --- */
+/* ---- lines ---- */
 
 static bool line_add(struct line *line, char byte)
 {
@@ -108,7 +108,7 @@ static void error_line(struct relay *relay, const char *text)
 		log_line("%s", text);
 }
 
-/* --- the terminal --- */
+/* ---- the terminal ---- */
 
 static void terminal_raw(struct relay *relay)
 {
@@ -128,7 +128,7 @@ static void terminal_restore(struct relay *relay)
 	relay->raw = false;
 }
 
-/* --- control --- */
+/* ---- control ---- */
 
 /* A line for the agent; a guest that does not read them loses some. */
 static void say(struct relay *relay, const char *fmt, unsigned a, unsigned b)
@@ -186,7 +186,7 @@ static void serve_signals(struct relay *relay)
 	}
 }
 
-/* --- the loop --- */
+/* ---- the loop ---- */
 
 static void nonblocking(int fd)
 {

@@ -74,7 +74,7 @@ int nflog_fd(const struct nflog *nflog)
 	return nl_fd(nflog->nl);
 }
 
-/* -- headers ----------------------------------------------------------------------------------------- */
+/* ---- headers ---- */
 
 static void transport(uint8_t protocol, const uint8_t *header, size_t len, bool first_fragment, struct nflog_packet *out)
 {

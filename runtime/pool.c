@@ -35,7 +35,7 @@ struct addr pool_sandbox_hop(enum addr_family family)
 
 struct routed {
 	struct arena *arena;
-	struct { struct addr_range *items; size_t count, cap; } ranges;
+	LIST_OF(struct addr_range) ranges;
 };
 
 /* A default route is no claim on a subnet, nor are its two halves, which VPN clients add to win over it. */

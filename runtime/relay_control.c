@@ -41,7 +41,7 @@ struct relay {
 	pid_t pid;
 };
 
-/* -- start ----------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static void say_published(const struct policy_publish *publish, uint16_t port)
 {
@@ -223,7 +223,7 @@ void relay_close(struct relay *relay)
 	free(relay);
 }
 
-/* -- judging ----------------------------------------------------------------------------------------- */
+/* ---- judging ---- */
 
 static bool peer_may_enter(struct relay *relay, const struct listener *listener, struct addr peer, struct denials *denials)
 {
@@ -266,7 +266,7 @@ static struct addr gateway_of(const struct relay *relay, enum addr_family family
 	return family == ADDR_V4 ? relay->start.gateway.v4 : relay->start.gateway.v6;
 }
 
-/* -- handing on -------------------------------------------------------------------------------------- */
+/* ---- handing on ---- */
 
 /* 0, -EAGAIN where the worker does not keep up: what was to be handed on is dropped; or -errno */
 static int hand_on(struct relay *relay, const struct relay_message *message, const int *fds, size_t count)

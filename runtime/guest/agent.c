@@ -44,7 +44,7 @@ static void fail(const char *what)
 	end_machine();
 }
 
-/* --- ports --- */
+/* ---- ports ---- */
 
 static int port_named(const char *wanted)
 {
@@ -116,7 +116,7 @@ static void stream_drain(struct stream *stream)
 	}
 }
 
-/* --- the command --- */
+/* ---- the command ---- */
 
 /* The strings of a file, NULL-terminated */
 static char **strings_of(const char *path)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- answers.tsv --------------------------------------------------------------------------------------- */
+/* ---- answers.tsv ---- */
 
 static struct dns_question question_of(const char *name, const char *type)
 {
@@ -103,7 +103,7 @@ Test(dns_message, aliases_that_go_round_or_on_for_ever)
 	cr_assert_eq(ttl, 86400);
 }
 
-/* -- what is held back --------------------------------------------------------------------------------- */
+/* ---- what is held back ---- */
 
 static bool not_ten(const void *self, struct addr addr)
 {
@@ -143,7 +143,7 @@ Test(dns_message, hints_are_addresses)
 	cr_assert_eq(held("TYPE65", "example.com 60 TYPE65 \\# 7 0001 00 0004 0010"), DNS_HOLD_MALFORMED);
 }
 
-/* -- queries ------------------------------------------------------------------------------------------- */
+/* ---- queries ---- */
 
 static size_t from_hex(const char *hex, uint8_t *out)
 {
@@ -211,7 +211,7 @@ Test(dns_message, our_question_and_its_answer)
 	cr_assert_eq(dns_answer_match(out, len, 0xbeef, &asked), DNS_MATCH_NO);
 }
 
-/* -- replies ------------------------------------------------------------------------------------------- */
+/* ---- replies ---- */
 
 static struct dns_query query_of(const char *name, const char *type, bool edns)
 {
