@@ -8,10 +8,10 @@
 #include <string.h>
 
 static const char *const class_names[] = {
-	[ADDR_CLASS_NONE] = "unspecified",	[ADDR_CLASS_PUBLIC] = "public",
-	[ADDR_CLASS_PRIVATE] = "private",	[ADDR_CLASS_LOOPBACK] = "loopback",
+	[ADDR_CLASS_NONE] = "unspecified",      [ADDR_CLASS_PUBLIC] = "public",
+	[ADDR_CLASS_PRIVATE] = "private",       [ADDR_CLASS_LOOPBACK] = "loopback",
 	[ADDR_CLASS_LINK_LOCAL] = "link-local", [ADDR_CLASS_META] = "meta",
-	[ADDR_CLASS_MULTICAST] = "multicast",	[ADDR_CLASS_HOST] = "host",
+	[ADDR_CLASS_MULTICAST] = "multicast",   [ADDR_CLASS_HOST] = "host",
 };
 static_assert(sizeof class_names / sizeof *class_names == ADDR_CLASS_COUNT, "a name for each class");
 
@@ -121,12 +121,12 @@ void addr_to_bytes(struct addr addr, uint8_t out[static 16])
 
 struct addr addr_from_v4(struct in_addr v4)
 {
-	return (struct addr){ADDR_V4, ntohl(v4.s_addr)};
+	return (struct addr){ ADDR_V4, ntohl(v4.s_addr) };
 }
 
 struct addr addr_from_v6(const struct in6_addr *v6)
 {
-	struct addr addr = {ADDR_V6, 0};
+	struct addr addr = { ADDR_V6, 0 };
 
 	for (int i = 0; i < 16; i++)
 		addr.value = addr.value << 8 | v6->s6_addr[i];
@@ -178,7 +178,7 @@ struct addr addr_unmap(struct addr addr)
 {
 	if (!addr_is_mapped(addr))
 		return addr;
-	return (struct addr){ADDR_V4, (uint32_t)addr.value};
+	return (struct addr){ ADDR_V4, (uint32_t)addr.value };
 }
 
 enum { NAT64_TOP = 0x0064ff9b };
@@ -198,7 +198,7 @@ bool addr_embedded_v4(struct addr addr, struct addr *out)
 		 top != (u128)0xffff << 16 &&  /* SIIT, RFC 2765 */
 		 top != (u128)NAT64_TOP << 64) /* NAT64, RFC 6052 */
 		return false;
-	*out = (struct addr){ADDR_V4, v4};
+	*out = (struct addr){ ADDR_V4, v4 };
 	return true;
 }
 

@@ -83,7 +83,7 @@ bool addr_is_reserved(struct addr, const struct addr_gateway *);
 /* Network order, and back */
 void addr_to_bytes(struct addr, uint8_t out[static 16]); /* 4 or 16 bytes are written */
 struct addr addr_from_v4(struct in_addr);
-struct addr addr_from_v6(const struct in6_addr *); /* not unmapped */
+struct addr addr_from_v6(const struct in6_addr *);       /* not unmapped */
 struct addr addr_from_sockaddr(const struct sockaddr *); /* AF_INET or AF_INET6 only */
 socklen_t addr_to_sockaddr(struct addr, uint16_t port, struct sockaddr_storage *out);
 

@@ -12,42 +12,42 @@ struct listed_prefix {
 
 /* In the order semantics gives: the first that fits. Public is what is left. */
 static const struct listed_prefix class_table_v4[] = {
-	{ADDR_CLASS_NONE, "0.0.0.0"},
-	{ADDR_CLASS_META, "169.254.169.254"}, /* AWS, GCP, Azure and most others */
-	{ADDR_CLASS_META, "169.254.170.2"},   /* AWS ECS task credentials */
-	{ADDR_CLASS_META, "169.254.170.23"},  /* AWS EKS pod identity */
-	{ADDR_CLASS_META, "168.63.129.16"},   /* Azure WireServer */
-	{ADDR_CLASS_META, "100.100.100.200"}, /* Alibaba */
-	{ADDR_CLASS_META, "192.0.0.192"},     /* Oracle */
-	{ADDR_CLASS_LOOPBACK, "127.0.0.0/8"},
-	{ADDR_CLASS_PRIVATE, "10.0.0.0/8"},
-	{ADDR_CLASS_PRIVATE, "172.16.0.0/12"},
-	{ADDR_CLASS_PRIVATE, "192.168.0.0/16"},
-	{ADDR_CLASS_PRIVATE, "100.64.0.0/10"},
-	{ADDR_CLASS_LINK_LOCAL, "169.254.0.0/16"},
-	{ADDR_CLASS_MULTICAST, "224.0.0.0/4"},
+	{ ADDR_CLASS_NONE, "0.0.0.0" },
+	{ ADDR_CLASS_META, "169.254.169.254" }, /* AWS, GCP, Azure and most others */
+	{ ADDR_CLASS_META, "169.254.170.2" },   /* AWS ECS task credentials */
+	{ ADDR_CLASS_META, "169.254.170.23" },  /* AWS EKS pod identity */
+	{ ADDR_CLASS_META, "168.63.129.16" },   /* Azure WireServer */
+	{ ADDR_CLASS_META, "100.100.100.200" }, /* Alibaba */
+	{ ADDR_CLASS_META, "192.0.0.192" },     /* Oracle */
+	{ ADDR_CLASS_LOOPBACK, "127.0.0.0/8" },
+	{ ADDR_CLASS_PRIVATE, "10.0.0.0/8" },
+	{ ADDR_CLASS_PRIVATE, "172.16.0.0/12" },
+	{ ADDR_CLASS_PRIVATE, "192.168.0.0/16" },
+	{ ADDR_CLASS_PRIVATE, "100.64.0.0/10" },
+	{ ADDR_CLASS_LINK_LOCAL, "169.254.0.0/16" },
+	{ ADDR_CLASS_MULTICAST, "224.0.0.0/4" },
 };
 static const struct listed_prefix class_table_v6[] = {
-	{ADDR_CLASS_NONE, "::"},
-	{ADDR_CLASS_META, "fd00:ec2::254"}, /* AWS */
-	{ADDR_CLASS_META, "fd00:ec2::23"},  /* AWS EKS pod identity */
-	{ADDR_CLASS_META, "fd20:ce::254"},  /* GCP */
-	{ADDR_CLASS_LOOPBACK, "::1"},
-	{ADDR_CLASS_PRIVATE, "fc00::/7"},
-	{ADDR_CLASS_LINK_LOCAL, "fe80::/10"},
-	{ADDR_CLASS_MULTICAST, "ff00::/8"},
+	{ ADDR_CLASS_NONE, "::" },
+	{ ADDR_CLASS_META, "fd00:ec2::254" }, /* AWS */
+	{ ADDR_CLASS_META, "fd00:ec2::23" },  /* AWS EKS pod identity */
+	{ ADDR_CLASS_META, "fd20:ce::254" },  /* GCP */
+	{ ADDR_CLASS_LOOPBACK, "::1" },
+	{ ADDR_CLASS_PRIVATE, "fc00::/7" },
+	{ ADDR_CLASS_LINK_LOCAL, "fe80::/10" },
+	{ ADDR_CLASS_MULTICAST, "ff00::/8" },
 };
 static const char *const reserved_v4[] = {
-	"0.0.0.0/8",	 "10.0.0.0/8",	    "100.64.0.0/10",  "127.0.0.0/8",	"169.254.0.0/16",
+	"0.0.0.0/8",     "10.0.0.0/8",      "100.64.0.0/10",  "127.0.0.0/8",    "169.254.0.0/16",
 	"172.16.0.0/12", "192.0.0.0/24",    "192.0.2.0/24",   "192.88.99.0/24", "192.168.0.0/16",
-	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",	"240.0.0.0/4",
+	"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4",    "240.0.0.0/4",
 };
 static const char *const reserved_v6[] = {
-	"::",	    "::1",	"fc00::/7",	  "fe80::/10",	   "fec0::/10",
+	"::",       "::1",      "fc00::/7",       "fe80::/10",     "fec0::/10",
 	"ff00::/8", "100::/64", "64:ff9b:1::/48", "2001:db8::/32", "3fff::/20",
 };
 /* Where IPv4 addresses lie in IPv6, mapped ones aside */
-static const char *const embedding_v6[] = {"::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "2002::/16"};
+static const char *const embedding_v6[] = { "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "2002::/16" };
 #define MAPPED_V6 "::ffff:0:0/96"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -68,7 +68,7 @@ struct tables {
 
 static struct addr_range range_of(const char *text)
 {
-	struct addr_prefix prefix = {{ADDR_V4, 0}, 0};
+	struct addr_prefix prefix = { { ADDR_V4, 0 }, 0 };
 
 	addr_prefix_parse(text, &prefix);
 	return addr_prefix_range(prefix);
@@ -120,8 +120,8 @@ static size_t find(const struct ranges *ranges, u128 value)
 
 static bool is_gateway(struct addr addr, const struct addr_gateway *gateway)
 {
-	return gateway && ((gateway->has4 && addr_equal(addr, gateway->v4)) ||
-			   (gateway->has6 && addr_equal(addr, gateway->v6)));
+	return gateway &&
+	       ((gateway->has4 && addr_equal(addr, gateway->v4)) || (gateway->has6 && addr_equal(addr, gateway->v6)));
 }
 
 enum addr_class addr_classify(struct addr addr, const struct addr_gateway *gateway)
@@ -172,15 +172,14 @@ static struct addr_set own_set(struct arena *arena, enum addr_class class, enum 
 	return class == ADDR_CLASS_PUBLIC ? left : found;
 }
 
-static struct addr_set gateway_set(struct arena *arena, enum addr_family family,
-				   const struct addr_gateway *gateway)
+static struct addr_set gateway_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
 {
 	struct addr_set set = addr_set_empty(family);
 
 	if (gateway && family == ADDR_V4 && gateway->has4)
-		addr_set_add(arena, &set, (struct addr_range){gateway->v4.value, gateway->v4.value});
+		addr_set_add(arena, &set, (struct addr_range){ gateway->v4.value, gateway->v4.value });
 	if (gateway && family == ADDR_V6 && gateway->has6)
-		addr_set_add(arena, &set, (struct addr_range){gateway->v6.value, gateway->v6.value});
+		addr_set_add(arena, &set, (struct addr_range){ gateway->v6.value, gateway->v6.value });
 	return set;
 }
 
@@ -193,7 +192,7 @@ static struct addr_set native_v6(struct arena *arena)
 	for (size_t i = 0; i < tables()->embedding6.count; i++)
 		addr_set_add(arena, &taken, tables()->embedding6.items[i]);
 	struct addr_set native = addr_set_subtract(arena, &all, &taken);
-	addr_set_add(arena, &native, (struct addr_range){0, 1}); /* :: and ::1 carry none */
+	addr_set_add(arena, &native, (struct addr_range){ 0, 1 }); /* :: and ::1 carry none */
 	return native;
 }
 
@@ -221,20 +220,18 @@ struct addr_set addr_embedding_set(struct arena *arena, const struct addr_set *v
 	size_t count = 0;
 
 	for (size_t i = 0; i < v4->count; i++) {
-		u128 lo = v4->items[i].lo, hi = v4->items[i].hi, six = (u128)0x2002 << 112,
-		     rest = ((u128)1 << 80) - 1;
+		u128 lo = v4->items[i].lo, hi = v4->items[i].hi, six = (u128)0x2002 << 112, rest = ((u128)1 << 80) - 1;
 		u128 siit = (u128)0xffff << 48, nat64 = (u128)0x0064ff9b << 96;
 		if (hi > 1) /* :: and ::1 are addresses of their own */
-			ranges[count++] = (struct addr_range){lo > 1 ? lo : 2, hi};
-		ranges[count++] = (struct addr_range){siit | lo, siit | hi};
-		ranges[count++] = (struct addr_range){nat64 | lo, nat64 | hi};
-		ranges[count++] = (struct addr_range){six | lo << 80, six | hi << 80 | rest};
+			ranges[count++] = (struct addr_range){ lo > 1 ? lo : 2, hi };
+		ranges[count++] = (struct addr_range){ siit | lo, siit | hi };
+		ranges[count++] = (struct addr_range){ nat64 | lo, nat64 | hi };
+		ranges[count++] = (struct addr_range){ six | lo << 80, six | hi << 80 | rest };
 	}
 	return count ? addr_set_from_ranges(arena, ADDR_V6, ranges, count) : set;
 }
 
-struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family,
-				  const struct addr_gateway *gateway)
+struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
 {
 	const struct ranges *table = family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
 	struct addr_set set = addr_set_from_ranges(arena, family, table->items, table->count);

@@ -15,19 +15,19 @@ struct addr_range addr_prefix_range(struct addr_prefix prefix)
 	unsigned bits = prefix.addr.family == ADDR_V4 ? 32 : 128;
 	u128 host = prefix.len == 0 ? family_max(prefix.addr.family) : ((u128)1 << (bits - prefix.len)) - 1;
 
-	return (struct addr_range){prefix.addr.value & ~host, prefix.addr.value | host};
+	return (struct addr_range){ prefix.addr.value & ~host, prefix.addr.value | host };
 }
 
 struct addr_set addr_set_empty(enum addr_family family)
 {
-	return (struct addr_set){.family = family};
+	return (struct addr_set){ .family = family };
 }
 
 struct addr_set addr_set_all(struct arena *arena, enum addr_family family)
 {
 	struct addr_set set = addr_set_empty(family);
 
-	*arena_push(arena, &set) = (struct addr_range){0, family_max(family)};
+	*arena_push(arena, &set) = (struct addr_range){ 0, family_max(family) };
 	return set;
 }
 
@@ -84,8 +84,7 @@ void addr_set_add(struct arena *arena, struct addr_set *set, struct addr_range r
 	}
 	if (first == end) {
 		arena_push(arena, set);
-		memmove(set->items + first + 1, set->items + first,
-			(set->count - 1 - first) * sizeof *set->items);
+		memmove(set->items + first + 1, set->items + first, (set->count - 1 - first) * sizeof *set->items);
 	} else {
 		memmove(set->items + first + 1, set->items + end, (set->count - end) * sizeof *set->items);
 		set->count -= end - first - 1;
@@ -100,8 +99,8 @@ static int by_lo(const void *a, const void *b)
 	return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
-struct addr_set addr_set_from_ranges(struct arena *arena, enum addr_family family,
-				     const struct addr_range *ranges, size_t count)
+struct addr_set addr_set_from_ranges(struct arena *arena, enum addr_family family, const struct addr_range *ranges,
+				     size_t count)
 {
 	struct addr_set set = addr_set_empty(family);
 	struct addr_range *sorted;
@@ -135,7 +134,7 @@ struct addr_set addr_set_intersect(struct arena *arena, const struct addr_set *a
 
 	while (i < a->count && j < b->count) {
 		struct addr_range x = a->items[i], y = b->items[j];
-		struct addr_range both = {x.lo > y.lo ? x.lo : y.lo, x.hi < y.hi ? x.hi : y.hi};
+		struct addr_range both = { x.lo > y.lo ? x.lo : y.lo, x.hi < y.hi ? x.hi : y.hi };
 		if (both.lo <= both.hi)
 			append(arena, &set, both);
 		if (x.hi < y.hi)
@@ -154,12 +153,12 @@ struct addr_set addr_set_subtract(struct arena *arena, const struct addr_set *a,
 
 	for (size_t i = 0; i < b->count; i++) {
 		if (b->items[i].lo > next)
-			append(arena, &complement, (struct addr_range){next, b->items[i].lo - 1});
+			append(arena, &complement, (struct addr_range){ next, b->items[i].lo - 1 });
 		open = b->items[i].hi < family_max(a->family);
 		next = b->items[i].hi + 1;
 	}
 	if (open)
-		append(arena, &complement, (struct addr_range){next, family_max(a->family)});
+		append(arena, &complement, (struct addr_range){ next, family_max(a->family) });
 	return addr_set_intersect(arena, a, &complement);
 }
 
@@ -186,7 +185,7 @@ size_t addr_range_prefixes(enum addr_family family, struct addr_range range, str
 				break;
 			host++;
 		}
-		out[count++] = (struct addr_prefix){{family, range.lo}, (uint8_t)(bits - host)};
+		out[count++] = (struct addr_prefix){ { family, range.lo }, (uint8_t)(bits - host) };
 		u128 last = range.lo + (host == 128 ? ~(u128)0 : ((u128)1 << host) - 1);
 		if (last >= range.hi)
 			return count;

@@ -25,7 +25,6 @@ char *arena_vprintf(struct arena *, const char *fmt, va_list);
 void *arena_grow(struct arena *, void *items, size_t count, size_t *cap, size_t item_size);
 
 /* list has members items, count, cap; yields the address of a new, zeroed last item. */
-#define arena_push(arena, list)                                                                      \
-	((list)->items = arena_grow(arena, (list)->items, (list)->count, &(list)->cap,               \
-				    sizeof *(list)->items),                                          \
+#define arena_push(arena, list)                                                                                \
+	((list)->items = arena_grow(arena, (list)->items, (list)->count, &(list)->cap, sizeof *(list)->items), \
 	 &(list)->items[(list)->count++])

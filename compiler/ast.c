@@ -17,9 +17,8 @@ static void print_word(const struct printer *printer, const struct ast_word *wor
 	else
 		text_addf(printer->out, " \"%s\"", text);
 	if (word->after.end > word->after.start)
-		text_addf(
-			printer->out, " after \"%s\"",
-			escape_text(printer->arena, span_text(printer->arena, printer->sources, word->after)));
+		text_addf(printer->out, " after \"%s\"",
+			  escape_text(printer->arena, span_text(printer->arena, printer->sources, word->after)));
 }
 
 static void print_named(const struct printer *printer, const char *name, const struct ast_word *word)
@@ -49,8 +48,7 @@ static void print_trailing(const struct printer *printer, struct span span)
 
 static void print_rule(const struct printer *printer, const struct ast_rule *rule)
 {
-	static const char *const names[] = {
-		[AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log"};
+	static const char *const names[] = { [AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log" };
 	print_named(printer, "action", &rule->action);
 	print_named(printer, "direction", &rule->direction);
 	print_field(printer, "target", &rule->target);
@@ -79,9 +77,9 @@ static void print_flow(const struct printer *printer, const struct ast_flow *flo
 static void print_statement(const struct printer *printer, const struct ast_statement *statement)
 {
 	static const char *const names[] = {
-		[AST_RULE] = "rule",	   [AST_DEFAULT] = "default", [AST_PROFILE] = "profile",
+		[AST_RULE] = "rule",       [AST_DEFAULT] = "default", [AST_PROFILE] = "profile",
 		[AST_INCLUDE] = "include", [AST_GROUP] = "group",     [AST_PUBLISH] = "publish",
-		[AST_DNS] = "dns",	   [AST_LIMIT] = "limit",     [AST_EXPECT] = "expect",
+		[AST_DNS] = "dns",         [AST_LIMIT] = "limit",     [AST_EXPECT] = "expect",
 	};
 	struct place place = span_place(printer->sources, statement->span);
 	text_addf(printer->out, "%u:%u-%u:%u %s", place.line, place.column, place.end_line, place.end_column,
@@ -97,8 +95,8 @@ static void print_statement(const struct printer *printer, const struct ast_stat
 
 const char *ast_format(struct arena *arena, const struct sources *sources, const struct ast_file *file)
 {
-	struct text out = {.arena = arena};
-	struct printer printer = {arena, sources, &out};
+	struct text out = { .arena = arena };
+	struct printer printer = { arena, sources, &out };
 	for (size_t i = 0; i < file->statements.count; i++)
 		print_statement(&printer, &file->statements.items[i]);
 	return text_get(&out);

@@ -10,8 +10,8 @@ struct ast_word {
 	struct span span;
 	const char *text; /* NULL where the field is absent */
 	bool bracketed;
-	bool unclosed;           /* "[" without "]" */
-	struct span after;       /* what stands between "]" and the next ":"; empty where nothing does */
+	bool unclosed;     /* "[" without "]" */
+	struct span after; /* what stands between "]" and the next ":"; empty where nothing does */
 };
 
 /* A field that may be a list: one word bare, or words in braces. */
@@ -25,12 +25,12 @@ struct ast_words {
 
 struct ast_attribute {
 	enum ast_attribute_kind { AST_BECAUSE, AST_UNTIL, AST_LOG } kind;
-	struct span span;    /* keyword and value */
+	struct span span;      /* keyword and value */
 	struct ast_word value; /* text without the quotes */
 };
 
 struct ast_rule {
-	struct span span; /* the token, attributes aside */
+	struct span span;          /* the token, attributes aside */
 	struct ast_word action;    /* all up to the first ":" or "@" */
 	struct ast_word direction; /* text NULL: absent; all from the first ":" up to "@" */
 	bool has_at;
@@ -51,15 +51,15 @@ struct ast_flow {
 };
 
 enum ast_kind {
-	AST_RULE,       /* rule */
-	AST_DEFAULT,    /* words: direction ("egress", "ingress", "any"), action */
-	AST_PROFILE,    /* words: names */
-	AST_INCLUDE,    /* words: the path, without its quotes */
-	AST_GROUP,      /* words: name, then members */
-	AST_PUBLISH,    /* words: the specification, raw */
-	AST_DNS,        /* words: "nameserver" and values, "timeout" and one, "rebind-protection" and one */
-	AST_LIMIT,      /* words: direction, "bandwidth" or "ops", rate, then perhaps "burst" and a size */
-	AST_EXPECT,     /* word: the action; flow */
+	AST_RULE,    /* rule */
+	AST_DEFAULT, /* words: direction ("egress", "ingress", "any"), action */
+	AST_PROFILE, /* words: names */
+	AST_INCLUDE, /* words: the path, without its quotes */
+	AST_GROUP,   /* words: name, then members */
+	AST_PUBLISH, /* words: the specification, raw */
+	AST_DNS,     /* words: "nameserver" and values, "timeout" and one, "rebind-protection" and one */
+	AST_LIMIT,   /* words: direction, "bandwidth" or "ops", rate, then perhaps "burst" and a size */
+	AST_EXPECT,  /* word: the action; flow */
 };
 
 struct ast_statement {

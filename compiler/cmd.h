@@ -6,18 +6,29 @@
 /* Exit statuses; of several files the greatest counts */
 enum cmd_status {
 	CMD_FINE = 0,
-	CMD_NO = 1,     /* errors in the policy, an expectation failed, nothing to test, a difference */
+	CMD_NO = 1, /* errors in the policy, an expectation failed, nothing to test, a difference */
 	CMD_USAGE = 2,
 	CMD_SYSTEM = 3, /* a file or the system failed */
 };
 
 enum cmd_id {
-	CMD_CHECK = 1, CMD_EXPLAIN = 2, CMD_TEST = 4, CMD_DIFF = 8, CMD_FMT = 16, CMD_COMPILE = 32, CMD_EVAL = 64
+	CMD_CHECK = 1,
+	CMD_EXPLAIN = 2,
+	CMD_TEST = 4,
+	CMD_DIFF = 8,
+	CMD_FMT = 16,
+	CMD_COMPILE = 32,
+	CMD_EVAL = 64
 };
 
 enum cmd_format {
-	FORMAT_TEXT = 1, FORMAT_JSON = 2, FORMAT_SARIF = 4, FORMAT_GITHUB = 8, FORMAT_MARKDOWN = 16,
-	FORMAT_TAP = 32, FORMAT_JUNIT = 64
+	FORMAT_TEXT = 1,
+	FORMAT_JSON = 2,
+	FORMAT_SARIF = 4,
+	FORMAT_GITHUB = 8,
+	FORMAT_MARKDOWN = 16,
+	FORMAT_TAP = 32,
+	FORMAT_JUNIT = 64
 };
 
 struct cmd_words {
@@ -31,18 +42,18 @@ struct cmd;
 struct cmd_line {
 	struct arena *arena;
 	const struct cmd *cmd;
-	struct policy_options policy;  /* files: --policy and plain FILE arguments, in their order */
-	struct cmd_words flows;        /* arguments with an `@`, where the command takes them */
+	struct policy_options policy; /* files: --policy and plain FILE arguments, in their order */
+	struct cmd_words flows;       /* arguments with an `@`, where the command takes them */
 	enum cmd_format format;
 	enum color_when color;
 	bool help;
-	struct addr_gateway gateway;   /* the first of the default pools without --gateway */
+	struct addr_gateway gateway; /* the first of the default pools without --gateway */
 	struct cmd_words resolves, expects, disabled;
 	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *allow_include;
 	int optimise;
 	bool batch, werror, verbose, check_only, show_diff;
-	long min_coverage;             /* percent */
-	long rule;                     /* from 1; 0: none */
+	long min_coverage; /* percent */
+	long rule;         /* from 1; 0: none */
 };
 
 struct cmd {
@@ -92,8 +103,7 @@ void cmd_flow_error(struct arena *, const struct diags *);
 struct cmd_decision {
 	const char *number, *place, *text;
 };
-struct cmd_decision cmd_decision(struct arena *, const struct policy *, struct eval_verdict,
-				 enum policy_direction);
+struct cmd_decision cmd_decision(struct arena *, const struct policy *, struct eval_verdict, enum policy_direction);
 /* As a sentence calls it: "rule 1", "default" */
 const char *cmd_decider(struct arena *, const struct cmd_decision *);
 /* The decision on a whole flow: an answer's verdict is "not-reserved", "excepted", "reserved" */

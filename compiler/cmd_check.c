@@ -23,7 +23,8 @@ static int status_of(const struct cmd_line *line, const struct cmd_policy *loade
 static bool is_whole(const struct cmd_policy *loaded, size_t first)
 {
 	for (size_t i = first; i < loaded->diags->list.count; i++)
-		if (loaded->diags->list.items[i].level == DIAG_ERROR && strcmp(loaded->diags->list.items[i].id, "expired"))
+		if (loaded->diags->list.items[i].level == DIAG_ERROR &&
+		    strcmp(loaded->diags->list.items[i].id, "expired"))
 			return false;
 	return true;
 }

@@ -72,7 +72,8 @@ static const char *emit_ast_text(const struct stage *stage)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct source *source = sources_get(sources, i);
 		struct ast_file *file = source->kind == SOURCE_FILE ? parse_policy(stage->loaded->diags, i) :
-					source->kind == SOURCE_ARG  ? parse_rule_list(stage->loaded->diags, i) : NULL;
+					source->kind == SOURCE_ARG  ? parse_rule_list(stage->loaded->diags, i) :
+								      NULL;
 
 		if (file)
 			text = arena_printf(stage->loaded->arena, "%s%s", text,
@@ -82,14 +83,14 @@ static const char *emit_ast_text(const struct stage *stage)
 }
 
 static const struct emitter {
-	const char *name, *file; /* file: under -o DIR */
-	bool by_default;         /* with -o and no --emit */
+	const char *name, *file;                   /* file: under -o DIR */
+	bool by_default;                           /* with -o and no --emit */
 	const char *(*emit)(const struct stage *); /* NULL: the target cannot say it, why is in the findings */
 } emitters[] = {
-	{ "nft", "ruleset.nft", true, emit_nft_text },	     { "dns", "names.dns", true, emit_dns_text },
-	{ "json", "policy.json", true, emit_json_text },     { "ast", "policy.ast", false, emit_ast_text },
+	{ "nft", "ruleset.nft", true, emit_nft_text },      { "dns", "names.dns", true, emit_dns_text },
+	{ "json", "policy.json", true, emit_json_text },    { "ast", "policy.ast", false, emit_ast_text },
 	{ "policy", "policy.txt", true, emit_policy_text }, { "ir", "ruleset.ir", false, emit_ir_text },
-	{ "rpz", "names.rpz", false, emit_rpz_text },	     { "dnsmasq", "dnsmasq.conf", false, emit_dnsmasq_text },
+	{ "rpz", "names.rpz", false, emit_rpz_text },       { "dnsmasq", "dnsmasq.conf", false, emit_dnsmasq_text },
 };
 #define EMITTER_COUNT (sizeof emitters / sizeof *emitters)
 
@@ -202,6 +203,7 @@ static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char 
 int cmd_compile(struct cmd_line *line)
 {
 	if (line->emit && !find_emitter(line->emit))
-		return cmd_usage_error(line, "--emit: `%s`: nft, dns, json, ast, policy, ir, rpz or dnsmasq", line->emit);
+		return cmd_usage_error(line, "--emit: `%s`: nft, dns, json, ast, policy, ir, rpz or dnsmasq",
+				       line->emit);
 	return cmd_each_file(line, compile, NULL);
 }

@@ -43,14 +43,15 @@ static void print_line(const struct answer *answer)
 		return;
 	}
 	decision = cmd_flow_decision(answer->arena, answer->policy, &answer->flow, &answer->result);
-	printf("%s\t%s\t%s\t%s\n", policy_action_name(answer->result.verdict.action), decision.number,
-	       decision.place, decision.text);
+	printf("%s\t%s\t%s\t%s\n", policy_action_name(answer->result.verdict.action), decision.number, decision.place,
+	       decision.text);
 }
 
 /* ---- JSON ---- */
 
-static const char *const syn_names[] = { [EVAL_SYN_ALLOW] = "allow", [EVAL_SYN_DENY] = "deny",
-					 [EVAL_SYN_DEFER] = "defer" };
+static const char *const syn_names[] = {
+	[EVAL_SYN_ALLOW] = "allow", [EVAL_SYN_DENY] = "deny", [EVAL_SYN_DEFER] = "defer"
+};
 
 static json_t *connection_json(const struct answer *answer, json_t *object)
 {
@@ -89,9 +90,9 @@ static json_t *answer_json(const struct answer *answer, const char *text)
 struct printer {
 	const struct cmd_line *line;
 	const struct policy *policy;
-	bool list;    /* JSON: an array around the objects */
+	bool list; /* JSON: an array around the objects */
 	size_t count;
-	bool failed;  /* a flow did not parse */
+	bool failed; /* a flow did not parse */
 };
 
 static void print_json(struct printer *printer, const struct answer *answer, const char *text)
@@ -100,7 +101,8 @@ static void print_json(struct printer *printer, const struct answer *answer, con
 
 	if (printer->list)
 		fputs(printer->count ? ",\n" : "[\n", stdout);
-	json_dumpf(object, stdout, JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | (printer->list ? JSON_COMPACT : JSON_INDENT(2)));
+	json_dumpf(object, stdout,
+		   JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | (printer->list ? JSON_COMPACT : JSON_INDENT(2)));
 	if (!printer->list)
 		putchar('\n');
 	json_decref(object);
@@ -109,7 +111,9 @@ static void print_json(struct printer *printer, const struct answer *answer, con
 /* error: known already why `text` is no flow, or NULL */
 static void print_answer(struct printer *printer, const char *text, const char *error)
 {
-	struct answer answer = { .line = printer->line, .policy = printer->policy, .arena = arena_new(), .error = error };
+	struct answer answer = {
+		.line = printer->line, .policy = printer->policy, .arena = arena_new(), .error = error
+	};
 
 	if (!error)
 		ask(&answer, text);

@@ -64,13 +64,14 @@ static void print_row(const struct view *view, const struct explain_row *row, st
 		printf("%*s  because \"%s\"\n", 7 + widths.place, "", escape_text(view->arena, row->because));
 }
 
-static void print_step(const struct view *view, const struct explanation *explanation,
-		       const struct explain_step *step, struct widths widths)
+static void print_step(const struct view *view, const struct explanation *explanation, const struct explain_step *step,
+		       struct widths widths)
 {
 	const char *head = arena_printf(view->arena, "%-7s  %s", explain_kind_name(step->kind),
 					escape_text(view->arena, step->what));
 	struct cmd_decision decision = cmd_decision(view->arena, view->policy, step->verdict, step->direction);
-	const char *verdict = step->verdict.by == EVAL_REBIND ? "rebind protection" : cmd_decider(view->arena, &decision);
+	const char *verdict =
+		step->verdict.by == EVAL_REBIND ? "rebind protection" : cmd_decider(view->arena, &decision);
 	bool last = step == &explanation->steps.items[explanation->steps.count - 1];
 
 	if (explanation->steps.count == 1)
@@ -133,7 +134,8 @@ static json_t *row_json(const struct view *view, const struct explain_row *row)
 	json_t *object = json_object();
 
 	json_object_set_new(object, "rule", row->rule ? json_integer((json_int_t)row->rule) : json_string("default"));
-	json_object_set_new(object, "place", strcmp(row->place, "-") ? json_text(view->arena, row->place) : json_null());
+	json_object_set_new(object, "place",
+			    strcmp(row->place, "-") ? json_text(view->arena, row->place) : json_null());
 	json_object_set_new(object, "text", json_text(view->arena, row->text));
 	json_object_set_new(object, "match", json_boolean(row->match));
 	json_object_set_new(object, "why", json_text(view->arena, row->why));
@@ -235,7 +237,8 @@ static int explain_policy(struct cmd_line *line, struct cmd_policy *loaded, cons
 int cmd_explain(struct cmd_line *line)
 {
 	if (line->rule && line->flows.count)
-		return cmd_usage_error(line, "--rule explains a rule, `%s` is a flow: one at a time", line->flows.items[0]);
+		return cmd_usage_error(line, "--rule explains a rule, `%s` is a flow: one at a time",
+				       line->flows.items[0]);
 	if (!line->rule && !line->flows.count)
 		return cmd_usage_error(line, "no flow to explain: egress@github.com:tcp:443");
 	return cmd_each_file(line, explain_policy, NULL);

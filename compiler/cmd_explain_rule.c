@@ -65,13 +65,14 @@ static void print_nothing(const struct rule_explanation *explanation)
 		puts("Too many names to tell what it decides.");
 	else if (facts->decides)
 		printf("Nothing would fare otherwise without it: %s, which it decides, %s would %s as well.\n",
-		       shown(explanation, explanation->example), shown(explanation, rule_text(explanation, explanation->taker)),
-		       action);
+		       shown(explanation, explanation->example),
+		       shown(explanation, rule_text(explanation, explanation->taker)), action);
 	else if (!facts->matches)
 		puts("It matches no flow that is possible.");
 	else if (explanation->example)
 		printf("It decides nothing: %s is before it, and takes %s, for example.\n",
-		       shown(explanation, rule_text(explanation, explanation->taker)), shown(explanation, explanation->example));
+		       shown(explanation, rule_text(explanation, explanation->taker)),
+		       shown(explanation, explanation->example));
 	else
 		puts("It decides nothing: no lookup of what it names is allowed.");
 }
@@ -143,8 +144,8 @@ int cmd_explain_rule(struct cmd_line *line, struct cmd_policy *loaded)
 	struct rule_explanation *explanation;
 
 	if ((size_t)line->rule > policy->rules.count)
-		return cmd_usage_error(line, "--rule %ld: %s has %zu rule%s", line->rule, policy->name, policy->rules.count,
-				       policy->rules.count == 1 ? "" : "s");
+		return cmd_usage_error(line, "--rule %ld: %s has %zu rule%s", line->rule, policy->name,
+				       policy->rules.count, policy->rules.count == 1 ? "" : "s");
 	explanation = explain_rule(loaded->arena, policy, (size_t)line->rule - 1, &line->gateway, &fuel);
 	if (!explanation) {
 		fprintf(stderr, "%s: error: too complex here: what rule %zu decides was not looked at\n", loaded->name,

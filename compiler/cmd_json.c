@@ -10,14 +10,14 @@ json_t *json_text(struct arena *arena, const char *text)
 	return json_string(escape_json(arena, text));
 }
 
-static void add_decision(json_t *object, struct arena *arena, enum policy_action action,
-			 struct cmd_decision decision, bool is_rule, size_t rule)
+static void add_decision(json_t *object, struct arena *arena, enum policy_action action, struct cmd_decision decision,
+			 bool is_rule, size_t rule)
 {
 	json_object_set_new(object, "verdict", json_string(policy_action_name(action)));
-	json_object_set_new(object, "rule", is_rule ? json_integer((json_int_t)rule + 1) :
-						      json_string(decision.number));
-	json_object_set_new(object, "place", strcmp(decision.place, "-") ? json_text(arena, decision.place) :
-									   json_null());
+	json_object_set_new(object, "rule",
+			    is_rule ? json_integer((json_int_t)rule + 1) : json_string(decision.number));
+	json_object_set_new(object, "place",
+			    strcmp(decision.place, "-") ? json_text(arena, decision.place) : json_null());
 	json_object_set_new(object, "text", json_text(arena, decision.text));
 }
 
@@ -27,8 +27,7 @@ void cmd_verdict_json(json_t *object, struct arena *arena, const struct policy *
 	add_decision(object, arena, verdict.action, cmd_decision(arena, policy, verdict, direction),
 		     verdict.by == EVAL_RULE, verdict.rule);
 	if (verdict.by == EVAL_RULE && policy->rules.items[verdict.rule].because)
-		json_object_set_new(object, "because",
-				    json_text(arena, policy->rules.items[verdict.rule].because));
+		json_object_set_new(object, "because", json_text(arena, policy->rules.items[verdict.rule].because));
 }
 
 void cmd_decision_json(json_t *object, struct arena *arena, const struct policy *policy, const struct flow *flow,

@@ -28,9 +28,13 @@ int cmd_usage_error(const struct cmd_line *line, const char *fmt, ...)
 
 /* ---- values: each reader returns NULL, or why it refuses ---- */
 
-static const struct { const char *name; enum cmd_format format; } formats[] = {
-	{ "text", FORMAT_TEXT },	 { "json", FORMAT_JSON }, { "sarif", FORMAT_SARIF }, { "github", FORMAT_GITHUB },
-	{ "markdown", FORMAT_MARKDOWN }, { "tap", FORMAT_TAP },	  { "junit", FORMAT_JUNIT },
+static const struct {
+	const char *name;
+	enum cmd_format format;
+} formats[] = {
+	{ "text", FORMAT_TEXT },     { "json", FORMAT_JSON },         { "sarif", FORMAT_SARIF },
+	{ "github", FORMAT_GITHUB }, { "markdown", FORMAT_MARKDOWN }, { "tap", FORMAT_TAP },
+	{ "junit", FORMAT_JUNIT },
 };
 
 static const char *read_format(struct cmd_line *line, const char *value)
@@ -153,12 +157,12 @@ static const char *read_disable(struct cmd_line *line, const char *value)
 	return NULL;
 }
 
-#define READ_INTO(field, value)                                                                              \
-	static const char *read_##field(struct cmd_line *line, const char *text)                             \
-	{                                                                                                    \
-		(void)text;                                                                                  \
-		line->field = (value);                                                                       \
-		return NULL;                                                                                 \
+#define READ_INTO(field, value)                                                  \
+	static const char *read_##field(struct cmd_line *line, const char *text) \
+	{                                                                        \
+		(void)text;                                                      \
+		line->field = (value);                                           \
+		return NULL;                                                     \
 	}
 READ_INTO(sni, text)
 READ_INTO(emit, text)
@@ -255,7 +259,8 @@ static bool unknown_option(const struct cmd_line *line, const char *word, const 
 	for (size_t i = 0; i < count; i++)
 		names[i] = options[i].name;
 	near = !strncmp(word, "--", 2) ?
-		       diag_nearest(arena_strndup(line->arena, word + 2, strcspn(word + 2, "=")), names) : NULL;
+		       diag_nearest(arena_strndup(line->arena, word + 2, strcspn(word + 2, "=")), names) :
+		       NULL;
 	if (near)
 		cmd_usage_error(line, "%s has no option `%s`; did you mean `--%s`?", line->cmd->name, word, near);
 	else
@@ -318,8 +323,8 @@ static bool enough(const struct cmd_line *line)
 
 	if (!max || line->policy.files.count <= max)
 		return true;
-	cmd_usage_error(line, "%s takes %s: `%s` is one too many", line->cmd->name,
-			max == 1 ? "one file" : "two files", line->policy.files.items[max]);
+	cmd_usage_error(line, "%s takes %s: `%s` is one too many", line->cmd->name, max == 1 ? "one file" : "two files",
+			line->policy.files.items[max]);
 	return false;
 }
 
@@ -343,8 +348,10 @@ bool cmd_line_parse(struct cmd_line *line, const struct cmd *cmd, int argc, char
 			return false;
 		}
 		if (value == '?')
-			return unknown_option(line, optopt && optopt < OPTIONS_FIRST ?
-						      arena_printf(line->arena, "-%c", optopt) : word, options);
+			return unknown_option(
+				line,
+				optopt && optopt < OPTIONS_FIRST ? arena_printf(line->arena, "-%c", optopt) : word,
+				options);
 		if (!take_option(line, value, shown_option(line, options, value, index)))
 			return false;
 		if (line->help)

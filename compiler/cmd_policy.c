@@ -19,8 +19,9 @@ int cmd_policy_status(const struct cmd_policy *loaded)
 	for (size_t i = 0; i < loaded->diags->list.count; i++) {
 		const struct diag *diag = &loaded->diags->list.items[i];
 		const struct source *source = sources_get(loaded->sources, diag->span.source);
-		int of_this = !strcmp(diag->id, OPTIONS_UNREADABLE)	 ? CMD_SYSTEM :
-			      source && source->kind == SOURCE_FLAG ? CMD_USAGE : CMD_NO;
+		int of_this = !strcmp(diag->id, OPTIONS_UNREADABLE) ? CMD_SYSTEM :
+			      source && source->kind == SOURCE_FLAG ? CMD_USAGE :
+								      CMD_NO;
 
 		if (diag->level == DIAG_ERROR && of_this > status)
 			status = of_this;

@@ -117,8 +117,8 @@ static bool print_gaps(const struct test *test)
 		what = width(what, rows[i].what);
 	}
 	for (size_t i = 0; i < show; i++)
-		printf("  %-*s  %-*s  %-*s  none; %s%s\n", rule, rows[i].rule, place, rows[i].place, what,
-		       rows[i].what, rows[i].add ? "add: " : "", rows[i].add ? rows[i].add : "no flow was found that it decides");
+		printf("  %-*s  %-*s  %-*s  none; %s%s\n", rule, rows[i].rule, place, rows[i].place, what, rows[i].what,
+		       rows[i].add ? "add: " : "", rows[i].add ? rows[i].add : "no flow was found that it decides");
 	return show < count;
 }
 
@@ -157,8 +157,8 @@ static json_t *outcome_json(const struct test *test, const struct expect_outcome
 
 	json_object_set_new(object, "expect", json_text(arena, policy_action_name(outcome->expect->action)));
 	json_object_set_new(object, "flow", json_text(arena, outcome->expect->flow.text));
-	json_object_set_new(object, "at", json_text(arena, span_format(arena, test->loaded->sources,
-								      outcome->expect->span)));
+	json_object_set_new(object, "at",
+			    json_text(arena, span_format(arena, test->loaded->sources, outcome->expect->span)));
 	json_object_set_new(object, "holds", json_boolean(outcome->holds));
 	cmd_decision_json(object, arena, test->loaded->policy, &outcome->expect->flow, &outcome->result);
 	return object;
@@ -170,8 +170,9 @@ static json_t *gap_json(const struct test *test, struct gap gap)
 	struct gap_row row = gap_row(test, gap);
 	json_t *object = json_object();
 
-	json_object_set_new(object, "rule", gap.item->kind == COVER_DEFAULT ?
-						    json_string("default") : json_integer((json_int_t)gap.item->rule + 1));
+	json_object_set_new(object, "rule",
+			    gap.item->kind == COVER_DEFAULT ? json_string("default") :
+							      json_integer((json_int_t)gap.item->rule + 1));
 	json_object_set_new(object, "place", json_text(arena, row.place));
 	json_object_set_new(object, "what", json_text(arena, row.what));
 	json_object_set_new(object, "add", row.add ? json_text(arena, row.add) : json_null());
@@ -203,12 +204,13 @@ static json_t *test_json(const struct test *test)
 static const char *failure_message(const struct test *test, const struct expect_outcome *outcome)
 {
 	struct arena *arena = test->loaded->arena;
-	struct cmd_decision decision = cmd_flow_decision(arena, test->loaded->policy, &outcome->expect->flow,
-							 &outcome->result);
+	struct cmd_decision decision =
+		cmd_flow_decision(arena, test->loaded->policy, &outcome->expect->flow, &outcome->result);
 
 	return arena_printf(arena, "expected %s, got %s by %s%s: %s", policy_action_name(outcome->expect->action),
 			    policy_action_name(outcome->result.verdict.action), cmd_decider(arena, &decision),
-			    strcmp(decision.place, "-") ? arena_printf(arena, " at %s", decision.place) : "", decision.text);
+			    strcmp(decision.place, "-") ? arena_printf(arena, " at %s", decision.place) : "",
+			    decision.text);
 }
 
 static void print_tap(const struct test *test)
@@ -311,7 +313,8 @@ static void print_unusable(const struct test *test)
 		name = escape_xml(arena, name);
 		printf("  <testsuite name=\"%s\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\">\n"
 		       "    <testcase classname=\"%s\" name=\"policy\">\n      <error message=\"%s\"/>\n"
-		       "    </testcase>\n  </testsuite>\n", name, name, why);
+		       "    </testcase>\n  </testsuite>\n",
+		       name, name, why);
 		break;
 	default:
 		break;

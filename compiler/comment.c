@@ -73,7 +73,7 @@ bool source_lint_ignored(const struct sources *sources, struct span span, const 
 	struct span line = span_line(sources, span);
 	if (line.start == 0)
 		return false;
-	struct span above = span_line(sources, (struct span){span.source, line.start - 1, line.start - 1});
+	struct span above = span_line(sources, (struct span){ span.source, line.start - 1, line.start - 1 });
 	struct span comment = span_comment(sources, above);
 	return stands_alone(source, above, comment) && comment_ignores(source, comment, id);
 }

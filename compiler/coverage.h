@@ -19,7 +19,7 @@ struct coverage_item {
 struct coverage {
 	struct arena *arena;
 	const struct eval_context *context;
-	LIST_OF(struct coverage_item) items; /* those of a rule are neighbours */
+	LIST_OF(struct coverage_item) items;        /* those of a rule are neighbours */
 	size_t rules, rules_decided, items_decided; /* rules: the defaults that the policy states count */
 	bool *rule_decided;                         /* by index */
 	size_t *first;                              /* of each rule: its first item */

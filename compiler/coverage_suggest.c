@@ -160,8 +160,8 @@ static bool try_class(struct attempt *attempt, enum addr_class class, const stru
 
 static bool try_every_class(struct attempt *attempt, const struct policy_rule *rule, unsigned directions)
 {
-	for (int class = ADDR_CLASS_PUBLIC; class < ADDR_CLASS_COUNT; class++)
-		if (try_class(attempt, (enum addr_class)class, rule, directions))
+	for (int class = ADDR_CLASS_PUBLIC; class < ADDR_CLASS_COUNT; class ++)
+		if (try_class(attempt, (enum addr_class) class, rule, directions))
 			return true;
 	return false;
 }
@@ -226,7 +226,8 @@ static bool try_target(struct attempt *attempt, const struct policy_rule *rule, 
 		return try_name(attempt, target, rule);
 	case TARGET_GROUP:
 		if (asks && target->group == ADDR_CLASS_HOST &&
-		    (try_query(attempt, "example.com", FLOW_DNS_UDP) || try_query(attempt, "example.com", FLOW_DNS_TCP)))
+		    (try_query(attempt, "example.com", FLOW_DNS_UDP) ||
+		     try_query(attempt, "example.com", FLOW_DNS_TCP)))
 			return true;
 		return try_class(attempt, target->group, rule, rule->directions) ||
 		       (target->group == ADDR_CLASS_HOST && (rule->directions & POLICY_EGRESS) &&

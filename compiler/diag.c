@@ -64,12 +64,12 @@ static const char *format_bounded(struct arena *arena, const char *fmt, va_list 
 	return arena_printf(arena, "%.*s…", (int)keep, text);
 }
 
-struct diag *diag_add(struct diags *diags, enum diag_level level, const char *id, struct span span,
-		      const char *fmt, ...)
+struct diag *diag_add(struct diags *diags, enum diag_level level, const char *id, struct span span, const char *fmt,
+		      ...)
 {
 	count_level(diags, level);
 	struct diag *slot = find_slot(diags, level), *diag = slot ? slot : &diags->spare;
-	*diag = (struct diag){.level = level, .id = id, .span = span, .message = ""};
+	*diag = (struct diag){ .level = level, .id = id, .span = span, .message = "" };
 	if (!slot)
 		return diag;
 	va_list args;
@@ -86,14 +86,13 @@ void diag_relate(struct diags *diags, struct diag *diag, struct span span, const
 	struct diag_related *related = arena_push(diags->arena, &diag->related);
 	va_list args;
 	va_start(args, fmt);
-	*related = (struct diag_related){span, format_bounded(diags->arena, fmt, args)};
+	*related = (struct diag_related){ span, format_bounded(diags->arena, fmt, args) };
 	va_end(args);
 }
 
 const char *diag_level_name(enum diag_level level)
 {
-	static const char *const names[] = {
-		[DIAG_NOTE] = "note", [DIAG_WARNING] = "warning", [DIAG_ERROR] = "error"};
+	static const char *const names[] = { [DIAG_NOTE] = "note", [DIAG_WARNING] = "warning", [DIAG_ERROR] = "error" };
 	return names[level];
 }
 
@@ -102,7 +101,7 @@ const char *diags_counts(const struct diags *diags)
 	const struct {
 		size_t count;
 		const char *what;
-	} parts[] = {{diags->errors, "error"}, {diags->warnings, "warning"}, {diags->notes, "note"}};
+	} parts[] = { { diags->errors, "error" }, { diags->warnings, "warning" }, { diags->notes, "note" } };
 	const char *text = NULL;
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (parts[i].count)

@@ -14,13 +14,13 @@ struct diag_related {
 
 struct diag {
 	enum diag_level level;
-	const char *id;      /* stable: "bad-ports", "shadowed-rule" */
+	const char *id; /* stable: "bad-ports", "shadowed-rule" */
 	struct span span;
-	const char *message; /* lower case, no full stop */
-	const char *label;   /* after the carets, or NULL: "did you mean `public`?" */
-	const char *example; /* a flow expression, or NULL: "egress@198.51.100.0:tcp:443" */
+	const char *message;         /* lower case, no full stop */
+	const char *label;           /* after the carets, or NULL: "did you mean `public`?" */
+	const char *example;         /* a flow expression, or NULL: "egress@198.51.100.0:tcp:443" */
 	const char *example_verdict; /* "is allowed", with example */
-	const char *help;    /* text to paste, or a short sentence, or NULL */
+	const char *help;            /* text to paste, or a short sentence, or NULL */
 	LIST_OF(struct diag_related) related;
 };
 
@@ -29,7 +29,7 @@ struct diags {
 	struct sources *sources;
 	LIST_OF(struct diag) list;
 	size_t errors, warnings, notes;
-	size_t limit; /* findings kept; more are counted only (default 100). Set before the first is added */
+	size_t limit;      /* findings kept; more are counted only (default 100). Set before the first is added */
 	struct diag spare; /* takes what is past the limit */
 };
 

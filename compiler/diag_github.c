@@ -14,8 +14,8 @@ static void print_finding(const struct diags *diags, FILE *out, const struct dia
 	fprintf(out, "::%s ", diag->level == DIAG_NOTE ? "notice" : diag_level_name(diag->level));
 	if (place.file) {
 		print_property(diags, out, "file", place.file);
-		fprintf(out, "line=%u,col=%u,endLine=%u,endColumn=%u,", place.line, place.column,
-			place.end_line, place.end_column);
+		fprintf(out, "line=%u,col=%u,endLine=%u,endColumn=%u,", place.line, place.column, place.end_line,
+			place.end_column);
 	}
 	fprintf(out, "title=%s::%s", escape_github_property(diags->arena, diag->id),
 		escape_github_data(diags->arena, diag->message));
@@ -26,8 +26,8 @@ static void print_finding(const struct diags *diags, FILE *out, const struct dia
 			diag->example_verdict ? escape_github_data(diags->arena, diag->example_verdict) : "");
 	for (size_t i = 0; i < diag->related.count; i++)
 		fprintf(out, "%%0A%s: %s",
-			escape_github_data(diags->arena, span_format(diags->arena, diags->sources,
-								     diag->related.items[i].span)),
+			escape_github_data(diags->arena,
+					   span_format(diags->arena, diags->sources, diag->related.items[i].span)),
 			escape_github_data(diags->arena, diag->related.items[i].message));
 	if (diag->help)
 		fprintf(out, "%%0Ahelp: %s", escape_github_data(diags->arena, diag->help));

@@ -33,8 +33,7 @@ static const char *uri_reference(struct arena *arena, const char *path)
 static json_t *location_json(const struct diags *diags, struct span span, const char *message)
 {
 	struct place place = span_place(diags->sources, span);
-	json_t *location = json_object(), *physical = json_object(), *artifact = json_object(),
-	       *region = json_object();
+	json_t *location = json_object(), *physical = json_object(), *artifact = json_object(), *region = json_object();
 	json_object_set_new(artifact, "uri", json_string(uri_reference(diags->arena, place.file)));
 	json_object_set_new(region, "startLine", json_integer(place.line));
 	json_object_set_new(region, "startColumn", json_integer(place.column));
@@ -67,9 +66,8 @@ static const char *full_message(struct arena *arena, const struct diag *diag)
 	const char *verdict = diag->example_verdict ? diag->example_verdict : "";
 	return arena_printf(arena, "%s%s%s%s%s%s%s%s%s", diag->message, diag->label ? "; " : "",
 			    diag->label ? diag->label : "", diag->example ? "; e.g. " : "",
-			    diag->example ? diag->example : "", diag->example ? " " : "",
-			    diag->example ? verdict : "", diag->help ? "; help: " : "",
-			    diag->help ? diag->help : "");
+			    diag->example ? diag->example : "", diag->example ? " " : "", diag->example ? verdict : "",
+			    diag->help ? "; help: " : "", diag->help ? diag->help : "");
 }
 
 static json_t *result_json(const struct diags *diags, const struct diag *diag)
@@ -97,10 +95,9 @@ static json_t *rule_json(struct arena *arena, const char *id)
 		return rule;
 	json_object_set_new(rule, "shortDescription", message_json(arena, text->meaning));
 	if (*text->bad)
-		json_object_set_new(
-			rule, "help",
-			message_json(arena, arena_printf(arena, "%s\n\nRaises it:\n\n%s\n\nMended:\n\n%s",
-							 text->meaning, text->bad, text->mended)));
+		json_object_set_new(rule, "help",
+				    message_json(arena, arena_printf(arena, "%s\n\nRaises it:\n\n%s\n\nMended:\n\n%s",
+								     text->meaning, text->bad, text->mended)));
 	return rule;
 }
 
@@ -125,11 +122,10 @@ void diags_print_sarif(const struct diags *diags, FILE *out)
 	json_t *results = json_array();
 	for (size_t i = 0; i < diags->list.count; i++)
 		json_array_append_new(results, result_json(diags, sorted[i]));
-	json_t *document =
-		json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:s, s:o}]}", "$schema", SCHEMA, "version",
-			  "2.1.0", "runs", "tool", "driver", "name", "msb-policyc", "version", MSB_VERSION,
-			  "rules", rules_json(diags->arena, sorted, diags->list.count), "columnKind",
-			  "unicodeCodePoints", "results", results);
+	json_t *document = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:s, s:o}]}", "$schema", SCHEMA, "version",
+				     "2.1.0", "runs", "tool", "driver", "name", "msb-policyc", "version", MSB_VERSION,
+				     "rules", rules_json(diags->arena, sorted, diags->list.count), "columnKind",
+				     "unicodeCodePoints", "results", results);
 	json_dumpf(document, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	fputc('\n', out);
 	json_decref(document);

@@ -80,7 +80,7 @@ static struct quote quote_line(const struct printer *printer, const struct sourc
 {
 	uint32_t at = window_start(source, line, span.start);
 	char *text = arena_alloc(printer->arena, LINE_BYTES), *full = text + LINE_BYTES - 2 * SHOWN_MAX;
-	struct quote quote = {.text = text};
+	struct quote quote = { .text = text };
 	unsigned cells = 0;
 	if (at > line.start) {
 		text += sprintf(text, "…");
@@ -135,8 +135,7 @@ static void print_quote(const struct printer *printer, struct span span, const c
 	fputc('\n', printer->out);
 }
 
-static void print_head(const struct printer *printer, struct span span, enum diag_level level,
-		       const char *message)
+static void print_head(const struct printer *printer, struct span span, enum diag_level level, const char *message)
 {
 	if (sources_get(printer->diags->sources, span.source)) {
 		paint(printer, BOLD, span_format(printer->arena, printer->diags->sources, span));
@@ -184,7 +183,7 @@ static void print_finding(const struct printer *printer, const struct diag *diag
 
 void diags_print_text(const struct diags *diags, FILE *out, bool color)
 {
-	struct printer printer = {.diags = diags, .arena = arena_new(), .out = out, .color = color};
+	struct printer printer = { .diags = diags, .arena = arena_new(), .out = out, .color = color };
 	const struct diag **sorted = diags_sorted(diags);
 	for (size_t i = 0; i < diags->list.count; i++)
 		print_finding(&printer, sorted[i]);

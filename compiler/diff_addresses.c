@@ -9,7 +9,7 @@
 struct words {
 	struct diff *diff;
 	const struct diff_region *region;
-	bool *in;             /* by atom */
+	bool *in; /* by atom */
 	unsigned protos;
 	size_t count[ADDR_CLASS_COUNT], all[ADDR_CLASS_COUNT]; /* atoms of each class: in it, and that there are */
 	LIST_OF(const char *) taken, except;
@@ -29,7 +29,8 @@ static bool counts(const struct words *words, uint32_t atom)
 {
 	enum addr_family family = axis_atom(words->diff->axis, atom)->family;
 
-	return (words->protos != PROTO_ICMPV4 || family == ADDR_V4) && (words->protos != PROTO_ICMPV6 || family == ADDR_V6);
+	return (words->protos != PROTO_ICMPV4 || family == ADDR_V4) &&
+	       (words->protos != PROTO_ICMPV6 || family == ADDR_V6);
 }
 
 static void add_ranges(const struct words *words, uint32_t index, struct addr_set *ranges)
@@ -140,8 +141,8 @@ const char *diff_address_words(struct diff *diff, const struct diff_region *regi
 		words.count[axis_atom(diff->axis, i)->class] += words.in[i] && counts(&words, i);
 		words.all[axis_atom(diff->axis, i)->class] += counts(&words, i);
 	}
-	for (int class = ADDR_CLASS_PUBLIC; class < ADDR_CLASS_COUNT; class++)
-		add_class(&words, (enum addr_class)class);
+	for (int class = ADDR_CLASS_PUBLIC; class < ADDR_CLASS_COUNT; class ++)
+		add_class(&words, (enum addr_class) class);
 	if (!words.taken.count) {
 		words.whole = false;
 		add_class(&words, ADDR_CLASS_NONE);

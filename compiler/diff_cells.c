@@ -22,8 +22,7 @@ void cells_set(struct cells *cells, struct region_fuel *fuel, uint32_t item, uin
 {
 	uint32_t column = (uint32_t)cells->columns.count - 1;
 
-	if (key == cells->base[item] || cells->stamp[item] == column + 1 ||
-	    !region_fuel_use(fuel, STEPS_PER_EXCEPTION))
+	if (key == cells->base[item] || cells->stamp[item] == column + 1 || !region_fuel_use(fuel, STEPS_PER_EXCEPTION))
 		return;
 	cells->stamp[item] = column + 1;
 	*arena_push(cells->arena, &cells->exceptions) = (struct cell_exception){ item, column, key };
@@ -101,8 +100,8 @@ static void add_parts(struct cells *cells, struct parts *parts, uint32_t item, s
 		for (end = i; end < to && exceptions[end].key == exceptions[i].key; end++)
 			;
 		if (exceptions[i].key)
-			*arena_push(cells->arena, parts) = (struct part){ item, exceptions[i].key, false,
-									  columns + (i - from), end - i, item };
+			*arena_push(cells->arena, parts) =
+				(struct part){ item, exceptions[i].key, false, columns + (i - from), end - i, item };
 	}
 }
 

@@ -51,7 +51,8 @@ static json_t *publish_json(struct arena *arena, const struct diff *diff, const 
 	json_object_set_new(object, "hostPort", json_integer(publish->host_port));
 	json_object_set_new(object, "guestPort", json_integer(publish->guest_port));
 	set_text(arena, object, "protocol", policy_proto_name(publish->proto));
-	set_text(arena, object, "place", span_format_line(arena, diff->policies[change->added]->sources, publish->span));
+	set_text(arena, object, "place",
+		 span_format_line(arena, diff->policies[change->added]->sources, publish->span));
 	return object;
 }
 

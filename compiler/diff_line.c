@@ -229,8 +229,8 @@ static void address_region(void *self, const struct cell_group *group)
 	struct diff_pass *pass = self;
 	const struct key *key = keys_get(&pass->keys, group->key);
 	enum policy_action was = key->words[0] & 1 ? POLICY_ALLOW : POLICY_DENY;
-	struct diff_region *region = diff_add(pass->diff, DIFF_ADDRESSES, pass->direction, was, key->words[0] >> 1,
-					      key->words[1]);
+	struct diff_region *region =
+		diff_add(pass->diff, DIFF_ADDRESSES, pass->direction, was, key->words[0] >> 1, key->words[1]);
 
 	region->protos = pass->proto;
 	for (size_t i = 0; i < group->count; i++)
@@ -272,8 +272,8 @@ void diff_pass_run(struct diff *diff, const struct diff_state *state, struct reg
 	if (pass.server_names)
 		diff_find_pairs(&pass);
 	cells_init(&pass.paired, pass.arena, (uint32_t)pass.pairs.count);
-	pass.walk = diff_walk_new(diff, pass.arena, fuel, direction, proto, 2 * pass.classes + (uint32_t)pass.pairs.count,
-				  false);
+	pass.walk = diff_walk_new(diff, pass.arena, fuel, direction, proto,
+				  2 * pass.classes + (uint32_t)pass.pairs.count, false);
 	diff_add_names(diff, pass.walk, direction, proto, pass.atoms, false);
 	if (pass.server_names)
 		diff_add_names(diff, pass.walk, direction, proto, pass.atoms + pass.classes, true);

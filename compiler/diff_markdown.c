@@ -13,7 +13,8 @@ static const char *code(struct arena *arena, const char *text)
 	return escape_markdown_code(arena, text);
 }
 
-static const char *decider_cell(struct arena *arena, const struct diff *diff, const struct diff_region *region, int side)
+static const char *decider_cell(struct arena *arena, const struct diff *diff, const struct diff_region *region,
+				int side)
 {
 	const char *place = diff_decider_place(arena, diff, region, side), *line = strrchr(place, ':');
 	const char *because = side ? diff_decider_because(diff, region, side) : NULL;
@@ -34,8 +35,8 @@ static const char *region_row(struct arena *arena, const struct diff *diff, cons
 		what = arena_printf(arena, "%s by server name", what);
 	if (region->together)
 		what = arena_printf(arena, "%s, bound to %s too", what, code(arena, region->together));
-	return arena_printf(arena, "| %s | %s | %s | %s | %s |\n", region->now == POLICY_ALLOW ? "**opens**" : "closes", what,
-			    code(arena, region->example_text), decider_cell(arena, diff, region, 0),
+	return arena_printf(arena, "| %s | %s | %s | %s | %s |\n", region->now == POLICY_ALLOW ? "**opens**" : "closes",
+			    what, code(arena, region->example_text), decider_cell(arena, diff, region, 0),
 			    decider_cell(arena, diff, region, 1));
 }
 
@@ -46,7 +47,8 @@ static const char *publish_row(struct arena *arena, const struct diff *diff, con
 	const char *where = line ? arena_printf(arena, " line %s", line + 1) : "";
 
 	return arena_printf(arena, "| %s | %s | |%s |%s |\n", change->added ? "**opens**" : "closes",
-			    diff_publish_text(arena, change, true), change->added ? "" : where, change->added ? where : "");
+			    diff_publish_text(arena, change, true), change->added ? "" : where,
+			    change->added ? where : "");
 }
 
 struct table {
@@ -97,7 +99,8 @@ static const char *comment_name(struct arena *arena, const char *name)
 	return strlen(safe) > 200 ? arena_strndup(arena, safe, 200) : safe;
 }
 
-const char *diff_markdown(struct arena *arena, const struct diff *diff, const char *name, const struct diff_notes *notes)
+const char *diff_markdown(struct arena *arena, const struct diff *diff, const char *name,
+			  const struct diff_notes *notes)
 {
 	struct table table = { .arena = arena, .text = { .arena = arena } };
 	size_t opens = diff->opened + diff->published, closes = diff->closed + diff->unpublished;

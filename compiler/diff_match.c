@@ -91,9 +91,9 @@ void diff_match(struct diff *diff, struct diff_state *state)
 		state->match[side] = arena_alloc(diff->arena, (counts[side] + 1) * sizeof *state->match[side]);
 		memset(state->match[side], 0xff, (counts[side] + 1) * sizeof *state->match[side]);
 		for (uint32_t i = 0; i < counts[side]; i++)
-			entries[count++] = (struct entry){
-				meaning_of(diff->arena, &diff->policies[side]->rules.items[i]), side, i
-			};
+			entries[count++] =
+				(struct entry){ meaning_of(diff->arena, &diff->policies[side]->rules.items[i]), side,
+						i };
 	}
 	memset(partner, 0xff, (counts[0] + 1) * sizeof *partner);
 	qsort(entries, count, sizeof *entries, compare_entries);
@@ -109,7 +109,8 @@ bool diff_corresponds(const struct diff_pass *pass, uint32_t a, uint32_t b)
 		return a == b;
 	if (a == policies[0]->rules.count || b == policies[1]->rules.count)
 		return a == policies[0]->rules.count && b == policies[1]->rules.count &&
-		       diff_action(pass->diff, 0, pass->direction, a) == diff_action(pass->diff, 1, pass->direction, b) &&
+		       diff_action(pass->diff, 0, pass->direction, a) ==
+			       diff_action(pass->diff, 1, pass->direction, b) &&
 		       policies[0]->multi_tenant == policies[1]->multi_tenant;
 	return pass->state->match[0][a] == b && policies[0]->multi_tenant == policies[1]->multi_tenant;
 }

@@ -21,15 +21,15 @@ struct combo_memo {
 
 struct diff_combos {
 	struct keys keys;
-	LIST_OF(struct combo) all;  /* by key; 0 is none */
-	LIST_OF(uint32_t) stamp;    /* by key: the column it was last seen in */
-	LIST_OF(uint32_t) here;     /* keys of this column */
-	LIST_OF(uint32_t) unlike;   /* those of them whose first rules do not correspond */
+	LIST_OF(struct combo) all; /* by key; 0 is none */
+	LIST_OF(uint32_t) stamp;   /* by key: the column it was last seen in */
+	LIST_OF(uint32_t) here;    /* keys of this column */
+	LIST_OF(uint32_t) unlike;  /* those of them whose first rules do not correspond */
 	struct keys memo_keys;
 	LIST_OF(struct combo_memo) memo;
-	LIST_OF(uint32_t) fresh; /* of memo: this column's */
+	LIST_OF(uint32_t) fresh;         /* of memo: this column's */
 	LIST_OF(struct diff_memo) memos; /* the same, for what looks at pairs */
-	uint32_t *places;                                     /* by class */
+	uint32_t *places;                /* by class */
 	uint32_t column;
 	uint32_t plain[2]; /* the unnamed public atom of each family */
 };
@@ -349,9 +349,9 @@ static void find_keys(struct diff_pass *pass, uint32_t *places)
  * that it does not touch show what they show in all columns. */
 struct diff_base {
 	LIST_OF(uint32_t) classes; /* that do not correspond */
-	bool *atoms;       /* by atom: does not correspond */
+	bool *atoms;               /* by atom: does not correspond */
 	LIST_OF(uint32_t) odd;     /* the same as a list */
-	uint32_t *stamp;   /* by atom: the column it was last touched in */
+	uint32_t *stamp;           /* by atom: the column it was last touched in */
 };
 
 static bool atom_differs(const struct diff_pass *pass, uint32_t at)
@@ -503,7 +503,8 @@ static bool shows_the_same(struct diff_pass *pass, const struct walk_column *col
 		struct diff_view view = diff_view_class(pass, class, sent);
 
 		for (size_t i = 0; i < column->touched_count && !view.same; i++)
-			for (uint32_t at = column->touched[i].lo; at < column->touched[i].hi && at < pass->atoms; at++) {
+			for (uint32_t at = column->touched[i].lo; at < column->touched[i].hi && at < pass->atoms;
+			     at++) {
 				const bool bindable[2] = { pass->state->bindable[0][at], pass->state->bindable[1][at] };
 
 				if (!region_fuel_use(pass->fuel, STEPS_PER_COMBO))
@@ -555,8 +556,8 @@ static void add_region(struct diff_pass *pass, const struct cell_group *group, c
 		       const uint64_t words[4])
 {
 	struct diff *diff = pass->diff;
-	struct diff_region *region = diff_add(diff, DIFF_NAMES, pass->direction, words[0] & 1 ? POLICY_ALLOW : POLICY_DENY,
-					      words[0] >> 3, words[1]);
+	struct diff_region *region = diff_add(diff, DIFF_NAMES, pass->direction,
+					      words[0] & 1 ? POLICY_ALLOW : POLICY_DENY, words[0] >> 3, words[1]);
 
 	region->protos = pass->proto;
 	region->by_server_name = words[0] & 2;

@@ -120,7 +120,7 @@ static bool pair_with(struct diff_pass *pass, uint32_t sent, uint32_t side, uint
 	const struct axis_span *spans = names_rule_spans(pass->diff->names, side, rule, &count);
 
 	for (size_t i = 0; i < count; i++)
-		for (uint32_t class = spans[i].lo; class < spans[i].hi; class++)
+		for (uint32_t class = spans[i].lo; class < spans[i].hi; class ++)
 			if (!add_pair(pass, sent, class))
 				return false;
 	return true;
@@ -134,7 +134,8 @@ static void pair_sharing(struct diff_pass *pass, uint32_t sent)
 			const struct name_class *item = names_class(pass->diff->names, class);
 
 			for (uint32_t i = 0; i < item->rule_count[side]; i++)
-				if (pass->diff->policies[side]->rules.items[item->rules[side][i]].action == POLICY_ALLOW &&
+				if (pass->diff->policies[side]->rules.items[item->rules[side][i]].action ==
+					    POLICY_ALLOW &&
 				    !pair_with(pass, sent, side, item->rules[side][i]))
 					return;
 		}
@@ -211,7 +212,8 @@ static void add_uses(struct diff_pass *pass, struct uses *uses, uint32_t index)
 		for (uint32_t side = 0; side < 2; side++) {
 			const struct name_class *item = names_class(names, class);
 
-			for (uint32_t i = 0; i < item->rule_count[side] && region_fuel_use(pass->fuel, STEPS_PER_USE); i++) {
+			for (uint32_t i = 0; i < item->rule_count[side] && region_fuel_use(pass->fuel, STEPS_PER_USE);
+			     i++) {
 				uint32_t rule = item->rules[side][i];
 
 				if (pass->diff->policies[side]->rules.items[rule].action == POLICY_DENY ||
@@ -235,7 +237,8 @@ void diff_add_pairs(struct diff_pass *pass)
 		const struct policy_rule *rule = &pass->diff->policies[use->side]->rules.items[use->rule];
 		size_t start = pass->walk->spans.count;
 
-		for (end = i; end < uses.count && uses.items[end].side == use->side && uses.items[end].rule == use->rule; end++)
+		for (end = i;
+		     end < uses.count && uses.items[end].side == use->side && uses.items[end].rule == use->rule; end++)
 			*arena_push(pass->walk->arena, &pass->walk->spans) =
 				(struct axis_span){ offset + uses.items[end].pair, offset + uses.items[end].pair + 1 };
 		if (region_rule_fits(rule, pass->direction, pass->proto))

@@ -65,9 +65,9 @@ struct diff_pass {
 	struct cells addresses, named;
 	struct keys keys;
 	const struct diff_state *state;
-	uint16_t port; /* the column's first */
+	uint16_t port;          /* the column's first */
 	struct diff_base *base; /* see diff_names.c */
-	struct cells paired; /* by pair */
+	struct cells paired;    /* by pair */
 	LIST_OF(struct diff_pair) pairs;
 	struct diff_combos *combos; /* of the column, see diff_names.c */
 };
@@ -129,10 +129,10 @@ struct diff_findings {
 struct diff_view {
 	uint32_t class;
 	uint32_t first[2];
-	bool possible[2]; /* the lookups are allowed */
+	bool possible[2];   /* the lookups are allowed */
 	uint32_t lookup[2]; /* who decided that */
-	bool same;        /* first rules correspond */
-	bool sent;        /* by server name alone: the address need not be bound */
+	bool same;          /* first rules correspond */
+	bool sent;          /* by server name alone: the address need not be bound */
 	uint32_t partner;
 };
 /* Adds what the situation shows in this column beside any address */

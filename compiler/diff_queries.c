@@ -21,7 +21,8 @@ static struct by_transport find_by_transport(const struct policy *policy)
 	for (size_t t = 0; t < TRANSPORTS; t++) {
 		uint32_t i = 0;
 
-		while (i < policy->rules.count && !eval_rule_matches_query(&policy->rules.items[i], NULL, transports[t]))
+		while (i < policy->rules.count &&
+		       !eval_rule_matches_query(&policy->rules.items[i], NULL, transports[t]))
 			i++;
 		found.rule[t] = i;
 	}

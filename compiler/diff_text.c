@@ -76,13 +76,13 @@ const char *diff_publish_text(struct arena *arena, const struct diff_publish *ch
 			    markdown ? "" : reach(publish));
 }
 
-static void add_decider(struct arena *arena, struct text *text, const struct diff *diff, const struct diff_region *region,
-			int side, size_t width)
+static void add_decider(struct arena *arena, struct text *text, const struct diff *diff,
+			const struct diff_region *region, int side, size_t width)
 {
 	const char *because = side ? diff_decider_because(diff, region, side) : NULL;
 
-	text_addf(text, "    %s  %-*s %s", side ? "now" : "was", (int)width, diff_decider_text(arena, diff, region, side),
-		  diff_decider_place(arena, diff, region, side));
+	text_addf(text, "    %s  %-*s %s", side ? "now" : "was", (int)width,
+		  diff_decider_text(arena, diff, region, side), diff_decider_place(arena, diff, region, side));
 	if (because)
 		text_addf(text, "   because \"%s\"", escape_text(arena, because));
 	text_add(text, "\n");
@@ -101,10 +101,11 @@ static size_t decider_width(struct arena *arena, const struct diff *diff)
 	return width;
 }
 
-static void add_region(struct arena *arena, struct text *text, const struct diff *diff, const struct diff_region *region,
-		       size_t width)
+static void add_region(struct arena *arena, struct text *text, const struct diff *diff,
+		       const struct diff_region *region, size_t width)
 {
-	text_addf(text, "%s %s", region->now == POLICY_ALLOW ? "+ allow" : "- deny ", escape_text(arena, region->words));
+	text_addf(text, "%s %s", region->now == POLICY_ALLOW ? "+ allow" : "- deny ",
+		  escape_text(arena, region->words));
 	if (region->except)
 		text_addf(text, " except %s", escape_text(arena, region->except));
 	if (region->by_server_name)

@@ -141,8 +141,8 @@ static void find_target(struct diff *diff, struct diff_region *region)
 {
 	bool names = region->kind == DIFF_NAMES || region->kind == DIFF_QUERIES;
 
-	region->words = names ? name_list(diff, region, &region->except) :
-				diff_address_words(diff, region, &region->except);
+	region->words =
+		names ? name_list(diff, region, &region->except) : diff_address_words(diff, region, &region->except);
 }
 
 /* Regions from `from` on that differ in nothing but the protocol become the first of them. */
@@ -156,10 +156,10 @@ static void merge_protos(struct diff *diff)
 
 		find_target(diff, region);
 		mergers[i].region = region;
-		mergers[i].key = arena_printf(diff->arena, "%d %d %d %zu %zu %d %s %s %s", region->kind, region->direction,
-					      region->was, region->decider[0], region->decider[1], region->by_server_name,
-					      region->words, region->except ? region->except : "-",
-					      ports_words(diff->arena, region));
+		mergers[i].key = arena_printf(diff->arena, "%d %d %d %zu %zu %d %s %s %s", region->kind,
+					      region->direction, region->was, region->decider[0], region->decider[1],
+					      region->by_server_name, region->words,
+					      region->except ? region->except : "-", ports_words(diff->arena, region));
 	}
 	qsort(mergers, count, sizeof *mergers, compare_mergers);
 	for (size_t i = 0, first = 0; i < count; i++) {
@@ -200,7 +200,6 @@ static uint16_t example_port(const struct diff_region *region)
 	return region->ports.items[0].lo;
 }
 
-
 static struct region_flow connection(const struct diff_region *region, enum policy_proto proto)
 {
 	struct region_flow flow = {
@@ -236,7 +235,8 @@ static uint32_t example_atom(const struct diff *diff, const struct diff_region *
 		int rank = (item->class != ADDR_CLASS_NONE ? 8 : 0) + (axis_is_unnamed(diff->axis, atom) ? 4 : 0) +
 			   (item->family == ADDR_V4 ? 2 : 0) + (item->class == ADDR_CLASS_PUBLIC ? 1 : 0);
 
-		if ((proto == PROTO_ICMPV4 && item->family != ADDR_V4) || (proto == PROTO_ICMPV6 && item->family != ADDR_V6))
+		if ((proto == PROTO_ICMPV4 && item->family != ADDR_V4) ||
+		    (proto == PROTO_ICMPV6 && item->family != ADDR_V6))
 			continue;
 		if (rank > best_rank) {
 			best = atom;
@@ -275,7 +275,8 @@ static void address_example(struct diff *diff, struct diff_region *region)
 static const char *to_name(struct diff *diff, const struct region_flow *flow)
 {
 	return arena_printf(diff->arena, flow->has_port ? "%s@%s:%s:%u" : "%s@%s:%s",
-			    policy_direction_name(flow->direction), flow->bound[0], policy_proto_name(flow->proto), flow->port);
+			    policy_direction_name(flow->direction), flow->bound[0], policy_proto_name(flow->proto),
+			    flow->port);
 }
 
 /* A flow to the name says it where both policies take the name for the same address, one that no rule names. */
@@ -355,8 +356,9 @@ static void find_words(struct diff *diff, struct diff_region *region)
 	else if (region->kind == DIFF_ANSWERS)
 		region->words = arena_printf(arena, "answer@%s", region->words);
 	else
-		region->words = arena_printf(arena, "%s@%s%s%s", policy_direction_name(region->direction), region->words,
-					     protos_words(arena, diff, region), ports_words(arena, region));
+		region->words =
+			arena_printf(arena, "%s@%s%s%s", policy_direction_name(region->direction), region->words,
+				     protos_words(arena, diff, region), ports_words(arena, region));
 }
 
 static double ports_width(const struct diff_region *region)
@@ -377,8 +379,9 @@ static double find_width(const struct diff *diff, const struct diff_region *regi
 	if (region->kind == DIFF_ANSWERS)
 		return diff_address_width(diff, region) / 65536;
 	for (size_t i = 0; i < region->classes.count; i++)
-		names += region->classes.items[i] ? (double)names_class(diff->names, region->classes.items[i])->patterns.count :
-						    1e9;
+		names += region->classes.items[i] ?
+				 (double)names_class(diff->names, region->classes.items[i])->patterns.count :
+				 1e9;
 	return region->kind == DIFF_NAMES ? names * ports_width(region) / 65536 : names / 65536;
 }
 

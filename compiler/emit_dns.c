@@ -44,7 +44,8 @@ static const char *every_name(unsigned transports, bool first)
 static void add_line(struct arena *arena, struct lines *lines, enum policy_action action, const char *names,
 		     const char *origin, const char *text)
 {
-	*arena_push(arena, lines) = (struct line){ action, escape_text(arena, names), origin, escape_text(arena, text) };
+	*arena_push(arena, lines) =
+		(struct line){ action, escape_text(arena, names), origin, escape_text(arena, text) };
 }
 
 /* Returns the transports for which no later line is ever read. */
@@ -110,8 +111,7 @@ static bool is_exception(const struct policy_rule *rule)
 		return false;
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
-		if (target->kind == TARGET_CIDR ||
-		    (target->kind == TARGET_GROUP && target->group != ADDR_CLASS_PUBLIC))
+		if (target->kind == TARGET_CIDR || (target->kind == TARGET_GROUP && target->group != ADDR_CLASS_PUBLIC))
 			return true;
 	}
 	return false;
@@ -123,7 +123,8 @@ static void print_rebind(struct text *out, const struct policy *policy)
 		text_add(out, "# No rebind protection: an answer may hold any address.\n");
 		return;
 	}
-	text_add(out, "# Rebind protection: an answer with a private, metadata or other reserved address is NXDOMAIN.\n");
+	text_add(out,
+		 "# Rebind protection: an answer with a private, metadata or other reserved address is NXDOMAIN.\n");
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 		if (is_exception(rule))
@@ -138,7 +139,8 @@ static const char *nameserver_text(struct arena *arena, const struct policy_name
 	bool port = server->port != LOWER_DNS_PORT;
 
 	if (server->is_name)
-		return escape_text(arena, port ? arena_printf(arena, "%s:%u", server->name, server->port) : server->name);
+		return escape_text(arena,
+				   port ? arena_printf(arena, "%s:%u", server->name, server->port) : server->name);
 	if (!port)
 		return arena_strdup(arena, addr_format(server->addr, buf));
 	return arena_printf(arena, "%s:%u", addr_format_bracketed(server->addr, buf), server->port);

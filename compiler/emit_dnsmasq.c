@@ -23,7 +23,7 @@ struct emitter {
 	struct text text;
 	struct name_rules *inherited; /* of each node: rules whose sets take in what is below it */
 	const char **below_sets;      /* of each node: what nftset says for what is below it; NULL nothing */
-	size_t spent;		      /* rules in all those lists */
+	size_t spent;                 /* rules in all those lists */
 };
 
 static bool refuse(struct emitter *e, size_t rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -40,9 +40,7 @@ static bool refuse(struct emitter *e, size_t rule, const char *fmt, ...)
 
 static size_t a_rule_of(const struct name_node *node)
 {
-	return node->exact.count    ? node->exact.items[0]
-	       : node->suffix.count ? node->suffix.items[0]
-				    : NAME_TREE_NONE;
+	return node->exact.count ? node->exact.items[0] : node->suffix.count ? node->suffix.items[0] : NAME_TREE_NONE;
 }
 
 /* ---- server= and local= ---- */
@@ -86,8 +84,7 @@ static void add_other_names(struct emitter *e)
 static void add_node(struct emitter *e, const struct name_node *node)
 {
 	size_t above = node->parent == NAME_TREE_NONE ? e->tree->other : e->tree->items[node->parent].below;
-	enum policy_action outside = name_tree_action(e->tree, above),
-			   self = name_tree_action(e->tree, node->self),
+	enum policy_action outside = name_tree_action(e->tree, above), self = name_tree_action(e->tree, node->self),
 			   below = name_tree_action(e->tree, node->below);
 
 	if (self == outside && below == outside)
@@ -102,15 +99,14 @@ static void add_node(struct emitter *e, const struct name_node *node)
 
 static void join_rules(struct emitter *e, struct name_rules *out, const struct name_rules *more)
 {
-	struct name_rules merged = {0};
+	struct name_rules merged = { 0 };
 	size_t i = 0, k = 0;
 
 	if (!more->count)
 		return;
 	while (i < out->count || k < more->count) {
-		size_t next = k == more->count || (i < out->count && out->items[i] <= more->items[k])
-				      ? out->items[i]
-				      : more->items[k];
+		size_t next = k == more->count || (i < out->count && out->items[i] <= more->items[k]) ? out->items[i] :
+													more->items[k];
 		i += i < out->count && out->items[i] == next;
 		k += k < more->count && more->items[k] == next;
 		*arena_push(e->arena, &merged) = next;
@@ -122,8 +118,8 @@ static void join_rules(struct emitter *e, struct name_rules *out, const struct n
 /* "4#inet#msb#rule2_v4,6#inet#msb#rule2_v6", or NULL where no rule has a set */
 static const char *set_list(struct emitter *e, const struct name_rules *rules)
 {
-	static const enum addr_family families[] = {ADDR_V4, ADDR_V6};
-	struct text text = {.arena = e->arena};
+	static const enum addr_family families[] = { ADDR_V4, ADDR_V6 };
+	struct text text = { .arena = e->arena };
 
 	for (size_t i = 0; i < rules->count; i++)
 		for (size_t f = 0; f < 2; f++) {
@@ -168,13 +164,12 @@ static bool add_sets(struct emitter *e, size_t index)
 			      node->name);
 	const char *sets = self_resolves ? self_sets : below_resolves ? below_sets : NULL;
 	if (!sets && outside && (self_resolves || below_resolves))
-		return refuse(e, a_rule_of(node),
-			      "`%s` is in no set: dnsmasq would fill those of the name above it", node->name);
+		return refuse(e, a_rule_of(node), "`%s` is in no set: dnsmasq would fill those of the name above it",
+			      node->name);
 	if (sets && !same_text(sets, outside))
 		text_addf(&e->text, "nftset=/%s/%s\n", node->name, sets);
 	if (self_resolves && !below_resolves)
-		e->below_sets[index] =
-			self_sets; /* what dnsmasq would do below, where a name may be allowed again */
+		e->below_sets[index] = self_sets; /* what dnsmasq would do below, where a name may be allowed again */
 	return true;
 }
 
@@ -229,10 +224,8 @@ static bool all_cuts(struct emitter *e, enum addr_family family, struct cuts *cu
 			if (rule->targets.items[k].kind != TARGET_CIDR)
 				continue;
 			if (cidrs++ == CIDRS_MAX)
-				return refuse(
-					e, i,
-					"more than %d networks that may be exceptions of rebind protection",
-					CIDRS_MAX);
+				return refuse(e, i, "more than %d networks that may be exceptions of rebind protection",
+					      CIDRS_MAX);
 			cut_prefix(e, cuts, family, rule->targets.items[k].prefix);
 		}
 	}
@@ -247,7 +240,7 @@ static void add_bogus(struct emitter *e, const struct addr_set *held, u128 base,
 	char buf[ADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < held->count; i++) {
-		struct addr_range range = {base | held->items[i].lo, base | held->items[i].hi};
+		struct addr_range range = { base | held->items[i].lo, base | held->items[i].hi };
 		size_t count = addr_range_prefixes(family, range, prefixes);
 		for (size_t k = 0; k < count; k++)
 			text_addf(&e->text, "bogus-nxdomain=%s/%u\n", addr_format(prefixes[k].addr, buf),
@@ -258,11 +251,9 @@ static void add_bogus(struct emitter *e, const struct addr_set *held, u128 base,
 /* What the reference evaluator holds back, piece by piece between the cuts; IPv4 in its mapped form as well */
 static bool add_rebind(struct emitter *e, enum addr_family family)
 {
-	struct eval_context context = {
-		.policy = e->policy, .gateway = *e->gateway, .bindings = EVAL_NO_BINDINGS};
-	struct addr_set reserved = addr_reserved_set(e->arena, family, e->gateway),
-			held = addr_set_empty(family);
-	struct cuts cuts = {0};
+	struct eval_context context = { .policy = e->policy, .gateway = *e->gateway, .bindings = EVAL_NO_BINDINGS };
+	struct addr_set reserved = addr_reserved_set(e->arena, family, e->gateway), held = addr_set_empty(family);
+	struct cuts cuts = { 0 };
 
 	if (!all_cuts(e, family, &cuts))
 		return false;
@@ -270,10 +261,10 @@ static bool add_rebind(struct emitter *e, enum addr_family family)
 		for (u128 lo = reserved.items[i].lo, hi;; lo = hi + 1) {
 			while (c < cuts.count && cuts.items[c] <= lo)
 				c++;
-			hi = c < cuts.count && cuts.items[c] <= reserved.items[i].hi ? cuts.items[c] - 1
-										     : reserved.items[i].hi;
-			if (!eval_answer_passes(&context, (struct addr){family, lo}))
-				addr_set_add(e->arena, &held, (struct addr_range){lo, hi});
+			hi = c < cuts.count && cuts.items[c] <= reserved.items[i].hi ? cuts.items[c] - 1 :
+										       reserved.items[i].hi;
+			if (!eval_answer_passes(&context, (struct addr){ family, lo }))
+				addr_set_add(e->arena, &held, (struct addr_range){ lo, hi });
 			if (hi == reserved.items[i].hi)
 				break;
 		}
@@ -296,10 +287,8 @@ static bool can_say(struct emitter *e)
 			continue;
 		if (node->name[0] == '*' || strstr(node->name, ".*"))
 			ok = refuse(e, a_rule_of(node),
-				    "`%s`: its `*` is a label of its own, to dnsmasq it is a pattern",
-				    node->name);
-		else if (!strcmp(node->name, NAME_HOST_ALIAS) &&
-			 name_tree_action(e->tree, node->self) == POLICY_ALLOW)
+				    "`%s`: its `*` is a label of its own, to dnsmasq it is a pattern", node->name);
+		else if (!strcmp(node->name, NAME_HOST_ALIAS) && name_tree_action(e->tree, node->self) == POLICY_ALLOW)
 			ok = refuse(e, a_rule_of(node), "`%s`: only a sandbox's own DNS knows it", node->name);
 	}
 	for (size_t i = 0; i < policy->nameservers.count; i++)
@@ -308,11 +297,9 @@ static bool can_say(struct emitter *e)
 				   "a nameserver by name: dnsmasq may have to look it up from itself");
 			ok = false;
 		}
-	if (!policy->nameservers.count && name_tree_action(e->tree, e->tree->other) == POLICY_DENY &&
-	    e->tree->count) {
+	if (!policy->nameservers.count && name_tree_action(e->tree, e->tree->other) == POLICY_DENY && e->tree->count) {
 		refuse(e, NAME_TREE_NONE, "where other names are denied dnsmasq wants to be told whom to ask");
-		e->diags->list.items[e->diags->list.count - 1].help =
-			"name the servers: dns nameserver 192.0.2.53";
+		e->diags->list.items[e->diags->list.count - 1].help = "name the servers: dns nameserver 192.0.2.53";
 		ok = false;
 	}
 	return ok;
@@ -331,9 +318,8 @@ static void add_head(struct emitter *e)
 const char *emit_dnsmasq(struct arena *arena, const struct policy *policy, const struct addr_gateway *gateway,
 			 struct diags *diags)
 {
-	struct emitter e = {
-		arena, diags, policy, gateway, name_tree_build(arena, policy, diags), {.arena = arena},
-		NULL,  NULL,  0};
+	struct emitter e = { arena, diags, policy, gateway, name_tree_build(arena, policy, diags), { .arena = arena },
+			     NULL,  NULL,  0 };
 	bool ok = e.tree && can_say(&e);
 
 	if (!ok)

@@ -43,7 +43,7 @@ static json_t *destination(struct arena *arena, const struct policy_target *targ
 
 static json_t *protocols(const struct policy_rule *rule)
 {
-	static const enum policy_proto order[] = {PROTO_UDP, PROTO_TCP, PROTO_ICMPV4, PROTO_ICMPV6};
+	static const enum policy_proto order[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMPV4, PROTO_ICMPV6 };
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
@@ -67,8 +67,7 @@ static void add_rule(struct arena *arena, json_t *rules, const struct policy_rul
 {
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		json_t *object = json_object();
-		set_text(arena, object, "direction",
-			 policy_direction_name((enum policy_direction)rule->directions));
+		set_text(arena, object, "direction", policy_direction_name((enum policy_direction)rule->directions));
 		json_object_set_new(object, "destination", destination(arena, &rule->targets.items[i]));
 		json_object_set_new(object, "protocols", protocols(rule));
 		json_object_set_new(object, "ports", ports(rule));
@@ -125,8 +124,7 @@ static void set_dns(struct arena *arena, json_t *root, const struct policy *poli
 	json_object_set_new(root, "dns", dns);
 }
 
-static void set_bucket(json_t *limiter, const char *direction, const char *kind,
-		       const struct policy_limit *limit)
+static void set_bucket(json_t *limiter, const char *direction, const char *kind, const struct policy_limit *limit)
 {
 	if (!limit->size)
 		return;

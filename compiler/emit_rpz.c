@@ -12,8 +12,7 @@
 
 enum { LENGTH_MAX = 200 }; /* octets, so that the zone's own name fits behind it */
 
-static bool refuse(struct diags *diags, const struct name_tree *tree, const struct name_node *node,
-		   const char *why)
+static bool refuse(struct diags *diags, const struct name_tree *tree, const struct name_node *node, const char *why)
 {
 	size_t rule = node->exact.count ? node->exact.items[0] : node->suffix.items[0];
 
@@ -44,14 +43,12 @@ static bool can_say(struct diags *diags, const struct name_tree *tree)
 		if (!node->mentioned)
 			continue;
 		if (has_star(node->name))
-			ok = refuse(diags, tree, node,
-				    "its `*` is a label of its own, there it would be a wildcard");
+			ok = refuse(diags, tree, node, "its `*` is a label of its own, there it would be a wildcard");
 		else if (is_trigger(node->name))
 			ok = refuse(diags, tree, node, "there its last label is a trigger");
 		else if (strlen(node->name) > LENGTH_MAX)
 			ok = refuse(diags, tree, node, "it is too long");
-		else if (!strcmp(node->name, NAME_HOST_ALIAS) &&
-			 name_tree_action(tree, node->self) == POLICY_ALLOW)
+		else if (!strcmp(node->name, NAME_HOST_ALIAS) && name_tree_action(tree, node->self) == POLICY_ALLOW)
 			ok = refuse(diags, tree, node, "only a sandbox's own DNS knows it");
 	}
 	return ok;
@@ -67,13 +64,12 @@ static void record(struct text *text, const struct name_tree *tree, const char *
 
 const char *emit_rpz(struct arena *arena, const struct policy *policy, struct diags *diags)
 {
-	struct text text = {.arena = arena};
+	struct text text = { .arena = arena };
 	const struct name_tree *tree = name_tree_build(arena, policy, diags);
 
 	if (!tree || !can_say(diags, tree))
 		return NULL;
-	text_addf(&text,
-		  "; The names that %s lets a guest look up, as a response-policy zone: CNAME . is NXDOMAIN.\n",
+	text_addf(&text, "; The names that %s lets a guest look up, as a response-policy zone: CNAME . is NXDOMAIN.\n",
 		  escape_nft_comment(arena, basename(policy->name)));
 	text_add(&text, "; The closest record decides. Not in here: rebind protection (unbound: "
 			"private-address; BIND:\n"

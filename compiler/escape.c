@@ -85,12 +85,12 @@ static const char *replace_special(struct arena *arena, const char *text, const 
 
 const char *escape_github_data(struct arena *arena, const char *text)
 {
-	return replace_special(arena, text, "%", (const char *const[]){"%25"});
+	return replace_special(arena, text, "%", (const char *const[]){ "%25" });
 }
 
 const char *escape_github_property(struct arena *arena, const char *text)
 {
-	return replace_special(arena, text, "%:,", (const char *const[]){"%25", "%3A", "%2C"});
+	return replace_special(arena, text, "%:,", (const char *const[]){ "%25", "%3A", "%2C" });
 }
 
 static size_t longest_backtick_run(const char *text)
@@ -109,7 +109,7 @@ static size_t longest_backtick_run(const char *text)
 const char *escape_markdown_code(struct arena *arena, const char *text)
 {
 	/* In a table GitHub takes `|` for a cell's end, in a code span too, unless a backslash precedes it. */
-	const char *inside = replace_special(arena, text, "|", (const char *const[]){"\\|"});
+	const char *inside = replace_special(arena, text, "|", (const char *const[]){ "\\|" });
 	size_t ticks = longest_backtick_run(inside) + 1;
 	char *fence = arena_alloc(arena, ticks + 1);
 	memset(fence, '`', ticks);
@@ -120,19 +120,18 @@ const char *escape_markdown_code(struct arena *arena, const char *text)
 const char *escape_markdown_text(struct arena *arena, const char *text)
 {
 	return replace_special(arena, text, "\\`*_{}[]<>()#+-.!|~&@:/",
-			       (const char *const[]){"\\\\", "\\`",   "\\*",   "\\_",	"\\{",	"\\}",
-						     "\\[",  "\\]",   "&lt;",  "&gt;",	"\\(",	"\\)",
-						     "\\#",  "\\+",   "\\-",   "\\.",	"\\!",	"\\|",
-						     "\\~",  "&amp;", "&#64;", "&#58;", "&#47;"});
+			       (const char *const[]){ "\\\\", "\\`",  "\\*", "\\_",   "\\{",   "\\}",   "\\[",  "\\]",
+						      "&lt;", "&gt;", "\\(", "\\)",   "\\#",   "\\+",   "\\-",  "\\.",
+						      "\\!",  "\\|",  "\\~", "&amp;", "&#64;", "&#58;", "&#47;" });
 }
 
 const char *escape_xml(struct arena *arena, const char *text)
 {
 	return replace_special(arena, text, "&<>\"'",
-			       (const char *const[]){"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"});
+			       (const char *const[]){ "&amp;", "&lt;", "&gt;", "&quot;", "&apos;" });
 }
 
 const char *escape_tap(struct arena *arena, const char *text)
 {
-	return replace_special(arena, text, "#", (const char *const[]){"\\#"});
+	return replace_special(arena, text, "#", (const char *const[]){ "\\#" });
 }

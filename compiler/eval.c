@@ -169,8 +169,7 @@ static bool floor_passes(const struct eval_context *context, const struct eval_c
 		return true;
 	class = addr_classify(addr_unmap(connection->addr), &context->gateway);
 	if (class == ADDR_CLASS_HOST)
-		return (connection->proto & (PROTO_TCP | PROTO_UDP)) && connection->has_port &&
-		       connection->port == 53;
+		return (connection->proto & (PROTO_TCP | PROTO_UDP)) && connection->has_port && connection->port == 53;
 	return class == ADDR_CLASS_PUBLIC;
 }
 
@@ -261,8 +260,7 @@ struct eval_verdict eval_dns(const struct eval_context *context, const char *nam
 	return by_default(policy, POLICY_EGRESS);
 }
 
-enum eval_route eval_dns_route(const struct eval_context *context, struct addr resolver,
-			       enum flow_transport transport)
+enum eval_route eval_dns_route(const struct eval_context *context, struct addr resolver, enum flow_transport transport)
 {
 	struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
@@ -289,8 +287,7 @@ static bool rule_names_addr(const struct eval_context *context, const struct pol
 
 		if (target->kind == TARGET_ANY)
 			continue;
-		if (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_PUBLIC &&
-		    rule->action == POLICY_ALLOW)
+		if (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_PUBLIC && rule->action == POLICY_ALLOW)
 			continue;
 		if (eval_target_takes_addr(context, rule->action, target, addr))
 			return true;
@@ -305,8 +302,8 @@ static bool excepted_for(const struct eval_context *context, struct addr addr, e
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 
-		if (!(rule->directions & POLICY_EGRESS) || rule->ports.count ||
-		    !eval_rule_matches_proto(rule, proto) || !rule_names_addr(context, rule, addr))
+		if (!(rule->directions & POLICY_EGRESS) || rule->ports.count || !eval_rule_matches_proto(rule, proto) ||
+		    !rule_names_addr(context, rule, addr))
 			continue;
 		*out = i;
 		return rule->action == POLICY_ALLOW;

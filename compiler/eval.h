@@ -15,8 +15,8 @@ struct eval_verdict {
 /* What the sandbox has resolved, in whatever form the caller keeps it. */
 struct eval_bindings {
 	/* Calls `each` for every name now bound to `addr` until it returns true; returns whether one did. */
-	bool (*any_name)(const void *self, struct addr addr,
-			 bool (*each)(const char *name, void *context), void *context);
+	bool (*any_name)(const void *self, struct addr addr, bool (*each)(const char *name, void *context),
+			 void *context);
 	const void *self;
 };
 #define EVAL_NO_BINDINGS ((struct eval_bindings){ NULL, NULL })
@@ -34,8 +34,8 @@ struct eval_connection {
 	enum policy_proto proto;
 	struct addr addr; /* egress: the destination dialled; ingress: the peer. Mapped is taken as IPv4 */
 	bool has_port;
-	uint16_t port;    /* the guest-side port */
-	const char *sni;  /* as sent; NULL: none seen */
+	uint16_t port;   /* the guest-side port */
+	const char *sni; /* as sent; NULL: none seen */
 };
 
 /* Final verdict, after the first flight was seen; refused ports and the multi-tenant floor included. */
@@ -67,14 +67,14 @@ struct eval_result {
 	struct eval_verdict verdict;
 	struct eval_verdict lookup; /* egress to a name only */
 	bool has_lookup;
-	bool answer_blocked;        /* an address did not pass rebind protection: NXDOMAIN */
-	bool no_address;            /* the lookup passed and gave nothing to connect to */
-	bool has_addr, made_up;     /* made_up: addr came from eval_unnamed_public() */
-	struct addr addr;           /* the address connected to, blocked, or asked about */
-	bool bound;                 /* addr is bound to the flow's name */
+	bool answer_blocked;    /* an address did not pass rebind protection: NXDOMAIN */
+	bool no_address;        /* the lookup passed and gave nothing to connect to */
+	bool has_addr, made_up; /* made_up: addr came from eval_unnamed_public() */
+	struct addr addr;       /* the address connected to, blocked, or asked about */
+	bool bound;             /* addr is bound to the flow's name */
 	bool has_syn;
-	enum eval_syn syn;          /* what the packet filter does with the connection */
-	enum eval_answer answer;    /* FLOW_ANSWER only */
+	enum eval_syn syn;       /* what the packet filter does with the connection */
+	enum eval_answer answer; /* FLOW_ANSWER only */
 };
 struct eval_result eval_flow(const struct eval_context *, const struct flow *);
 /* A public address of that family that no rule of the policy names by CIDR: 93.184.216.34 or the next free one. */

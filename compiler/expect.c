@@ -91,9 +91,9 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 	if (span.source != SPAN_NO_SOURCE)
 		diag_relate(diags, diag, span, "%s%s by %s", what, did, by);
 	else
-		diag->label = arena_printf(diags->arena, "%s%s by %s", what, did,
-					   verdict.by == EVAL_RULE ? policy->rules.items[verdict.rule].text :
-								     fallback->text);
+		diag->label =
+			arena_printf(diags->arena, "%s%s by %s", what, did,
+				     verdict.by == EVAL_RULE ? policy->rules.items[verdict.rule].text : fallback->text);
 }
 
 static void explain_failure(const struct expect_outcome *outcome, const struct policy *policy, struct diags *diags)

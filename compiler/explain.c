@@ -9,8 +9,9 @@
 
 const char *explain_kind_name(enum explain_kind kind)
 {
-	static const char *const names[] = { [EXPLAIN_LOOKUP] = "lookup", [EXPLAIN_ANSWER] = "answer",
-					     [EXPLAIN_CONNECT] = "connect" };
+	static const char *const names[] = {
+		[EXPLAIN_LOOKUP] = "lookup", [EXPLAIN_ANSWER] = "answer", [EXPLAIN_CONNECT] = "connect"
+	};
 
 	return names[kind];
 }
@@ -63,9 +64,9 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 {
 	static const char *const words[] = { [FLOW_DNS_UDP] = "udp", [FLOW_DNS_TCP] = "tcp", [FLOW_DNS_DOT] = "dot" };
 	const struct policy *policy = explainer->context->policy;
-	struct explain_step *step = add_step(explainer, EXPLAIN_LOOKUP,
-					     arena_printf(explainer->arena, "dns@%s:%s", name[0] ? name : ".",
-							  words[transport]));
+	struct explain_step *step =
+		add_step(explainer, EXPLAIN_LOOKUP,
+			 arena_printf(explainer->arena, "dns@%s:%s", name[0] ? name : ".", words[transport]));
 
 	step->verdict = eval_dns(explainer->context, name, transport);
 	for (size_t i = 0; i < policy->rules.count; i++) {
@@ -109,8 +110,9 @@ static void explain_answer(struct explainer *explainer, struct addr addr)
 	} else if (step->verdict.action == POLICY_ALLOW) {
 		step->note = "reserved, but rebind protection is off";
 	} else {
-		step->note = "reserved: rebind protection turns the answer into NXDOMAIN, for no rule without ports that "
-			     "names it allows it";
+		step->note =
+			"reserved: rebind protection turns the answer into NXDOMAIN, for no rule without ports that "
+			"names it allows it";
 	}
 }
 
@@ -145,7 +147,10 @@ static const char *refusal(struct explainer *explainer, const struct explain_con
 			   struct eval_verdict verdict)
 {
 	enum addr_class class = addr_classify(flow->connection.addr, &explainer->context->gateway);
-	static const struct { uint16_t port; const char *why; } ports[] = {
+	static const struct {
+		uint16_t port;
+		const char *why;
+	} ports[] = {
 		{ 853, "encrypted DNS would go past the DNS allowlist" },
 		{ 5353, "multicast DNS would go past the DNS allowlist" },
 		{ 5355, "LLMNR would go past the DNS allowlist" },
@@ -153,8 +158,10 @@ static const char *refusal(struct explainer *explainer, const struct explain_con
 	};
 
 	if (verdict.by == EVAL_FLOOR)
-		return arena_printf(explainer->arena, "denied by the multi-tenant floor: the default policy must allow it "
-						      "too, and it denies class %s", addr_class_name(class));
+		return arena_printf(explainer->arena,
+				    "denied by the multi-tenant floor: the default policy must allow it "
+				    "too, and it denies class %s",
+				    addr_class_name(class));
 	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
 		if (ports[i].port == flow->connection.port)
 			return arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s",
@@ -162,8 +169,7 @@ static const char *refusal(struct explainer *explainer, const struct explain_con
 	return NULL;
 }
 
-static void explain_rules(struct explainer *explainer, struct explain_step *step,
-			  const struct explain_connection *flow)
+static void explain_rules(struct explainer *explainer, struct explain_step *step, const struct explain_connection *flow)
 {
 	struct eval_context context = *explainer->context;
 	const struct policy *policy = context.policy;
@@ -176,7 +182,8 @@ static void explain_rules(struct explainer *explainer, struct explain_step *step
 		if ((rule->directions & connection->direction) && eval_rule_matches_proto(rule, connection->proto) &&
 		    eval_rule_matches_port(rule, connection->has_port, connection->port) &&
 		    eval_rule_matches_target(&context, rule, connection)) {
-			add_row(explainer, step, i, true, explain_match_connection(explainer->arena, &context, rule, flow));
+			add_row(explainer, step, i, true,
+				explain_match_connection(explainer->arena, &context, rule, flow));
 			return;
 		}
 		add_row(explainer, step, i, false, explain_no_connection(explainer->arena, &context, rule, flow));
@@ -189,9 +196,12 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 {
 	const struct flow *asked = explainer->to->flow;
 	struct explain_connection connection = {
-		.connection = { .direction = asked->direction, .proto = asked->proto,
-				.addr = explainer->to->result.addr, .has_port = asked->has_port,
-				.port = asked->port, .sni = asked->sni },
+		.connection = { .direction = asked->direction,
+				.proto = asked->proto,
+				.addr = explainer->to->result.addr,
+				.has_port = asked->has_port,
+				.port = asked->port,
+				.sni = asked->sni },
 		.flow = flow,
 	};
 	struct explain_step *step = add_step(explainer, EXPLAIN_CONNECT, connection_text(explainer, &connection));
@@ -254,7 +264,8 @@ static const char *sni_advice(struct explainer *explainer)
 			return NULL;
 	if (rule->action == POLICY_DENY)
 		return "If TLS sends a server name, that decides instead of the binding: try --sni NAME.";
-	return arena_printf(explainer->arena, "If TLS sends a server name, it must match rule %zu as well: try --sni NAME.",
+	return arena_printf(explainer->arena,
+			    "If TLS sends a server name, it must match rule %zu as well: try --sni NAME.",
 			    to->result.verdict.rule + 1);
 }
 

@@ -4,8 +4,8 @@
 #include "eval.h"
 
 struct explain_row {
-	size_t rule;       /* from 1; 0: the direction's default */
-	const char *place; /* "agent.msb:6", "-" */
+	size_t rule;                      /* from 1; 0: the direction's default */
+	const char *place;                /* "agent.msb:6", "-" */
 	const char *text, *why, *because; /* because: NULL unless it matched and has one */
 	bool match;
 };
@@ -26,7 +26,7 @@ struct explanation {
 	const struct flow *flow;
 	struct eval_result result;
 	LIST_OF(struct explain_step) steps; /* the last one decided */
-	const char *after; /* a line of advice, or NULL */
+	const char *after;                  /* a line of advice, or NULL */
 };
 
 const char *explain_kind_name(enum explain_kind);

@@ -90,7 +90,10 @@ static const char *names_text(struct arena *arena, const struct policy_rule *rul
 	for (size_t i = 0; i < rule->targets.count && (shown < SHOWN || count <= SHOWN + 1); i++) {
 		if (!is_name(&rule->targets.items[i]))
 			continue;
-		text = arena_printf(arena, "%s%s%s", text, !shown ? "" : shown + 1 == count ? " or " : ", ",
+		text = arena_printf(arena, "%s%s%s", text,
+				    !shown             ? "" :
+				    shown + 1 == count ? " or " :
+							 ", ",
 				    policy_target_format(arena, &rule->targets.items[i]));
 		shown++;
 	}
@@ -105,7 +108,8 @@ static const char *not_by_name(struct arena *arena, const struct policy_rule *ru
 	if (sni && flow->connection.proto == PROTO_TCP && flow->connection.direction == POLICY_EGRESS) {
 		for (size_t i = 0; i < rule->targets.count; i++)
 			if (eval_target_takes_name(&rule->targets.items[i], sni))
-				return arena_printf(arena, "server name %s fits, %s is not bound to %s", sni, addr, names);
+				return arena_printf(arena, "server name %s fits, %s is not bound to %s", sni, addr,
+						    names);
 		return arena_printf(arena, "server name %s is not %s", sni, names);
 	}
 	return arena_printf(arena, "%s is not bound to %s", addr, names);
@@ -120,15 +124,16 @@ static const char *not_by_target(struct arena *arena, const struct eval_context 
 		return arena_printf(arena, "%s is %s, not %s", shown, addr_class_name(class),
 				    addr_class_name(target->group));
 	if (target->prefix.addr.family != addr.family)
-		return arena_printf(arena, "%s is %s", shown, addr.family == ADDR_V4 ? "IPv4, not IPv6" : "IPv6, not IPv4");
+		return arena_printf(arena, "%s is %s", shown,
+				    addr.family == ADDR_V4 ? "IPv4, not IPv6" : "IPv6, not IPv4");
 	return arena_printf(arena, "%s is not %s%s", shown,
 			    target->prefix.len == (addr.family == ADDR_V4 ? 32 : 128) ? "" : "in ",
 			    policy_target_format(arena, target));
 }
 
 /* Groups and CIDRs one by one while they are few, names together. */
-static const char *wrong_target(struct arena *arena, const struct eval_context *context,
-				const struct policy_rule *rule, const struct explain_connection *flow)
+static const char *wrong_target(struct arena *arena, const struct eval_context *context, const struct policy_rule *rule,
+				const struct explain_connection *flow)
 {
 	struct addr addr = addr_unmap(flow->connection.addr);
 	char shown[ADDR_TEXT_MAX];
@@ -153,8 +158,7 @@ static const char *wrong_target(struct arena *arena, const struct eval_context *
 		text = arena_printf(arena, "%s; nor %zu more", text, told - SHOWN);
 	if (!names)
 		return text;
-	return arena_printf(arena, "%s%s%s", text ? text : "", text ? "; " : "",
-			    not_by_name(arena, rule, flow, shown));
+	return arena_printf(arena, "%s%s%s", text ? text : "", text ? "; " : "", not_by_name(arena, rule, flow, shown));
 }
 
 const char *explain_no_connection(struct arena *arena, const struct eval_context *context,
@@ -184,7 +188,8 @@ static const char *by_address(struct arena *arena, const struct eval_context *co
 			return "any address";
 		if (target->kind == TARGET_GROUP)
 			return arena_printf(arena, "class %s", addr_class_name(target->group));
-		return arena_printf(arena, "%s %s", target->prefix.addr.family == addr.family ? "in" : "carries an address in",
+		return arena_printf(arena, "%s %s",
+				    target->prefix.addr.family == addr.family ? "in" : "carries an address in",
 				    policy_target_format(arena, target));
 	}
 	return NULL;
@@ -252,7 +257,8 @@ const char *explain_no_query(struct arena *arena, const struct policy_rule *rule
 	}
 	if (has_names(rule))
 		return arena_printf(arena, "%s is not %s", name[0] ? name : ".", names_text(arena, rule));
-	return rule->targets.items[0].kind == TARGET_CIDR ? "addresses judge no lookups" : "only group host judges lookups";
+	return rule->targets.items[0].kind == TARGET_CIDR ? "addresses judge no lookups" :
+							    "only group host judges lookups";
 }
 
 const char *explain_match_query(struct arena *arena, const struct policy_rule *rule, const char *name,
@@ -268,5 +274,6 @@ const char *explain_match_query(struct arena *arena, const struct policy_rule *r
 			return arena_printf(arena, "name %s, of %s%s", name, policy_target_format(arena, target), rest);
 		return arena_printf(arena, "name %s%s", name, rest);
 	}
-	return arena_printf(arena, "every name, asked by %s, port %u", transport_name(transport), transport_port(transport));
+	return arena_printf(arena, "every name, asked by %s, port %u", transport_name(transport),
+			    transport_port(transport));
 }

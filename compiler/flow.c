@@ -14,9 +14,12 @@
 #define BAD_FLOW "bad-flow"
 #define RESOLVE_MAX 256 /* addresses that one flow may bind */
 
-static const struct { const char *word; enum policy_proto proto; } protos[] = {
-	{ "tcp", PROTO_TCP },	{ "udp", PROTO_UDP },	{ "icmpv4", PROTO_ICMPV4 }, { "icmpv6", PROTO_ICMPV6 },
-	{ "sctp", PROTO_OTHER }, { "gre", PROTO_OTHER }, { "esp", PROTO_OTHER },    { "other", PROTO_OTHER },
+static const struct {
+	const char *word;
+	enum policy_proto proto;
+} protos[] = {
+	{ "tcp", PROTO_TCP },    { "udp", PROTO_UDP },   { "icmpv4", PROTO_ICMPV4 }, { "icmpv6", PROTO_ICMPV6 },
+	{ "sctp", PROTO_OTHER }, { "gre", PROTO_OTHER }, { "esp", PROTO_OTHER },     { "other", PROTO_OTHER },
 };
 
 /* ---- numbers and words ---- */
@@ -97,7 +100,8 @@ static bool fail(struct diags *diags, struct span span, const char *message, con
 
 static bool no_flow(struct diags *diags, struct span span, const char *text)
 {
-	diag_error(diags, BAD_FLOW, span, "no flow: write %s", escape_text(diags->arena, flow_suggest(diags->arena, text)));
+	diag_error(diags, BAD_FLOW, span, "no flow: write %s",
+		   escape_text(diags->arena, flow_suggest(diags->arena, text)));
 	return false;
 }
 
@@ -152,8 +156,10 @@ static bool resolve_name(struct arena *arena, const struct ast_word *word, struc
 	if (word->bracketed || word->unclosed)
 		return fail(diags, word->span, "no IPv6 address in the brackets", NULL);
 	if (name_looks_like_address(word->text))
-		return fail(diags, word->span,
-			    arena_printf(arena, "`%s` is no address and no name", escape_text(diags->arena, word->text)), NULL);
+		return fail(
+			diags, word->span,
+			arena_printf(arena, "`%s` is no address and no name", escape_text(diags->arena, word->text)),
+			NULL);
 	out->name = word->text[0] ? name_from_query(arena, word->text) : NULL;
 	if (!out->name)
 		return fail(diags, word->span,
@@ -209,7 +215,8 @@ static bool resolve_transport(const struct ast_flow *ast, struct diags *diags, s
 	else
 		return fail(diags, ast->proto.span,
 			    arena_printf(diags->arena, "`%s` carries no query: udp, tcp or dot does",
-					 escape_text(diags->arena, word)), NULL);
+					 escape_text(diags->arena, word)),
+			    NULL);
 	if (ast->port.text)
 		return fail(diags, ast->port.span, "a query has no port", NULL);
 	return true;
@@ -223,17 +230,20 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 
 	if (!proto->text)
 		return fail(diags, ast->span, "no flow: the protocol is missing",
-			    arena_printf(diags->arena, "%s:tcp:443", span_text(diags->arena, diags->sources,
-									       ast->target.span)));
+			    arena_printf(diags->arena, "%s:tcp:443",
+					 span_text(diags->arena, diags->sources, ast->target.span)));
 	if (!parse_proto(proto->text, &out->proto))
 		return fail(diags, proto->span,
 			    parse_port(proto->text, &number) ?
 				    arena_printf(diags->arena, "`%s` stands where the protocol goes", shown) :
 				    arena_printf(diags->arena, "`%s` is no protocol: tcp, udp, icmpv4, icmpv6", shown),
 			    parse_port(proto->text, &number) ?
-				    arena_printf(diags->arena, "%s@%s:tcp:%s", escape_text(diags->arena, ast->kind.text),
-						 escape_text(diags->arena, span_text(diags->arena, diags->sources,
-									  ast->target.span)), shown) : NULL);
+				    arena_printf(diags->arena, "%s@%s:tcp:%s",
+						 escape_text(diags->arena, ast->kind.text),
+						 escape_text(diags->arena,
+							     span_text(diags->arena, diags->sources, ast->target.span)),
+						 shown) :
+				    NULL);
 	out->has_port = out->proto == PROTO_TCP || out->proto == PROTO_UDP;
 	if (!out->has_port && port->text)
 		return fail(diags, port->span, arena_printf(diags->arena, "%s has no ports", shown), NULL);
@@ -242,7 +252,8 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 	if (out->has_port && !parse_port(port->text, &out->port))
 		return fail(diags, port->span,
 			    arena_printf(diags->arena, "`%s` is no port: a flow has one, 0 to 65535",
-					 escape_text(diags->arena, port->text)), NULL);
+					 escape_text(diags->arena, port->text)),
+			    NULL);
 	return true;
 }
 
@@ -335,8 +346,7 @@ bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags 
 	return true;
 }
 
-bool flow_parse(struct arena *arena, struct sources *sources, const char *text, struct diags *diags,
-		struct flow *out)
+bool flow_parse(struct arena *arena, struct sources *sources, const char *text, struct diags *diags, struct flow *out)
 {
 	size_t before = diags->errors;
 	uint32_t source;

@@ -13,5 +13,5 @@ bool flow_add_resolve(struct arena *, struct flow *, const char *text, const cha
 /* What somebody who wrote `github.com:443` or `https://github.com/x` may have meant: a flow to paste */
 const char *flow_suggest(struct arena *, const char *text);
 /* Canonical text of a connection: for diagnostics, events, witnesses */
-const char *flow_format_connection(struct arena *, enum policy_direction, struct addr, enum policy_proto,
-				   bool has_port, uint16_t port);
+const char *flow_format_connection(struct arena *, enum policy_direction, struct addr, enum policy_proto, bool has_port,
+				   uint16_t port);

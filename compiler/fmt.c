@@ -24,12 +24,12 @@ struct layout {
 		size_t count, cap;
 	} items;
 	struct item pending; /* comments not yet given to a statement */
-	bool blank;	     /* a blank line since the last thing */
+	bool blank;          /* a blank line since the last thing */
 };
 
 static uint32_t line_of(const struct layout *layout, uint32_t offset)
 {
-	return span_place(layout->sources, (struct span){layout->index, offset, offset}).line - 1;
+	return span_place(layout->sources, (struct span){ layout->index, offset, offset }).line - 1;
 }
 
 static void take_pending(struct layout *layout, const struct ast_statement *statement)
@@ -39,7 +39,7 @@ static void take_pending(struct layout *layout, const struct ast_statement *stat
 	item->statement = statement;
 	if (!item->comments.count)
 		item->blank_before = layout->blank;
-	layout->pending = (struct item){0};
+	layout->pending = (struct item){ 0 };
 	layout->blank = false;
 }
 
@@ -47,7 +47,7 @@ static void take_pending(struct layout *layout, const struct ast_statement *stat
 static void read_between(struct layout *layout, uint32_t from, uint32_t to)
 {
 	for (uint32_t line = from; line < to; line++) {
-		struct span start = {layout->index, layout->source->lines[line], layout->source->lines[line]};
+		struct span start = { layout->index, layout->source->lines[line], layout->source->lines[line] };
 		struct span comment = span_comment(layout->sources, start);
 		if (comment.start < comment.end) {
 			if (!layout->pending.comments.count)
@@ -81,8 +81,7 @@ static void read_items(struct layout *layout, const struct ast_file *file)
 /* What has no place in the order of rules */
 static bool goes_first(const struct item *item)
 {
-	return item->statement &&
-	       (item->statement->kind == AST_DEFAULT || item->statement->kind == AST_PROFILE);
+	return item->statement && (item->statement->kind == AST_DEFAULT || item->statement->kind == AST_PROFILE);
 }
 
 /* Comment blocks above the first statement are the file's; then defaults and profiles; then the rest, in their
@@ -90,8 +89,7 @@ static bool goes_first(const struct item *item)
 static struct item *put_in_order(struct layout *layout)
 {
 	size_t count = layout->items.count, used = 0, header = 0;
-	struct item *from = layout->items.items,
-		    *ordered = arena_alloc(layout->arena, (count + 1) * sizeof *ordered);
+	struct item *from = layout->items.items, *ordered = arena_alloc(layout->arena, (count + 1) * sizeof *ordered);
 	while (header < count && !from[header].statement)
 		ordered[used++] = from[header++];
 	for (size_t i = header; i < count; i++) {
@@ -99,8 +97,7 @@ static struct item *put_in_order(struct layout *layout)
 			continue;
 		if (used == header) /* a comment block of its own ends in a blank line */
 			from[i].blank_before = header > 0;
-		else if (i > used &&
-			 !from[i].comments.count) /* from behind something else: next to the others */
+		else if (i > used && !from[i].comments.count) /* from behind something else: next to the others */
 			from[i].blank_before = false;
 		ordered[used++] = from[i];
 	}
@@ -126,8 +123,7 @@ static void add_item(struct fmt_lines *lines, const struct item *item)
 		return;
 	fmt_add_statement(lines, item->statement);
 	uint32_t end = item->statement->span.end;
-	struct span comment =
-		span_comment(lines->sources, (struct span){item->statement->span.source, end, end});
+	struct span comment = span_comment(lines->sources, (struct span){ item->statement->span.source, end, end });
 	if (comment.start >= end && comment.start < comment.end)
 		lines->items[lines->count - 1].comment = span_text(lines->arena, lines->sources, comment);
 }
@@ -144,7 +140,7 @@ const char *fmt_policy(struct diags *diags, uint32_t source)
 		.source = sources_get(diags->sources, source),
 		.index = source,
 	};
-	struct fmt_lines lines = {.arena = diags->arena, .sources = diags->sources};
+	struct fmt_lines lines = { .arena = diags->arena, .sources = diags->sources };
 	read_items(&layout, file);
 	struct item *ordered = put_in_order(&layout);
 	for (size_t i = 0; i < layout.items.count; i++)

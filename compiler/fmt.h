@@ -9,7 +9,7 @@ const char *fmt_policy(struct diags *, uint32_t source);
 
 /* Within fmt_*.c: a line to be, in columns. */
 enum fmt_kind {
-	FMT_PLAIN,  /* text only */
+	FMT_PLAIN, /* text only */
 	FMT_BLANK,
 	FMT_RULE,   /* text: the token; tail: its attributes */
 	FMT_GROUP,  /* "group NAME", "= …" */

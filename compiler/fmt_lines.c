@@ -59,8 +59,8 @@ static void join_tails(struct fmt_lines *lines)
 		for (size_t i = from; i < to; i++) {
 			struct fmt_line *line = &lines->items[i];
 			if (line->tail)
-				line->text = padded(lines->arena, line->text, widest, kind == FMT_RULE ? 2 : 1,
-						    line->tail);
+				line->text =
+					padded(lines->arena, line->text, widest, kind == FMT_RULE ? 2 : 1, line->tail);
 		}
 	}
 }
@@ -94,7 +94,7 @@ static size_t trimmed_length(const char *text)
 const char *fmt_print(const struct fmt_lines *lines)
 {
 	struct fmt_lines joined = *lines;
-	struct text out = {.arena = lines->arena};
+	struct text out = { .arena = lines->arena };
 	join_tails(&joined);
 	join_comments(&joined);
 	for (size_t i = 0; i < joined.count; i++)

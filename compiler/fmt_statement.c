@@ -28,7 +28,7 @@ static const char *word_text(const struct writer *writer, const struct ast_word 
 static void end_line(struct writer *writer, enum fmt_kind kind)
 {
 	fmt_add_line(writer->lines, kind, arena_strdup(writer->lines->arena, text_get(&writer->text)));
-	writer->text = (struct text){.arena = writer->lines->arena};
+	writer->text = (struct text){ .arena = writer->lines->arena };
 	writer->on_several = true;
 }
 
@@ -119,13 +119,12 @@ static const char *attribute_text(const struct writer *writer, const struct ast_
 /* The reason first, then how long, then log; NULL without any */
 static const char *attributes_text(const struct writer *writer, const struct ast_rule *rule)
 {
-	static const enum ast_attribute_kind order[] = {AST_BECAUSE, AST_UNTIL, AST_LOG};
+	static const enum ast_attribute_kind order[] = { AST_BECAUSE, AST_UNTIL, AST_LOG };
 	const char *text = NULL;
 	for (size_t kind = 0; kind < sizeof order / sizeof *order; kind++)
 		for (size_t i = 0; i < rule->attributes.count; i++)
 			if (rule->attributes.items[i].kind == order[kind])
-				text = arena_printf(writer->lines->arena, "%s%s%s", text ? text : "",
-						    text ? "  " : "",
+				text = arena_printf(writer->lines->arena, "%s%s%s", text ? text : "", text ? "  " : "",
 						    attribute_text(writer, &rule->attributes.items[i]));
 	return text;
 }
@@ -153,13 +152,13 @@ static void write_rule(struct writer *writer, const struct ast_rule *rule)
 static void write_group(struct writer *writer, const struct ast_statement *statement)
 {
 	const struct ast_word *name = &statement->words.items[0];
-	struct ast_words members = {.items = statement->words.items + 1, .count = statement->words.count - 1};
-	struct span span = {statement->span.source, name->span.end, statement->span.end};
+	struct ast_words members = { .items = statement->words.items + 1, .count = statement->words.count - 1 };
+	struct span span = { statement->span.source, name->span.end, statement->span.end };
 	const char *whole = strchr(source_text(writer, span), '=');
 	const char *brace = whole + 1 + strspn(whole + 1, " \t");
 	size_t first = writer->lines->count;
 	if (*brace == '{' && strchr(brace, '\n')) {
-		members.span = (struct span){span.source, span.end - (uint32_t)strlen(brace), span.end};
+		members.span = (struct span){ span.source, span.end - (uint32_t)strlen(brace), span.end };
 		write_long_list(writer, &members, brace);
 		end_line(writer, FMT_PLAIN);
 		writer->lines->items[first].tail = "= {";
@@ -193,8 +192,7 @@ static void write_expect(struct writer *writer, const struct ast_statement *stat
 }
 
 /* "keyword word word", or with commas from the second or third word on */
-static void write_plain(struct writer *writer, const struct ast_statement *statement, const char *keyword,
-			size_t lead)
+static void write_plain(struct writer *writer, const struct ast_statement *statement, const char *keyword, size_t lead)
 {
 	const struct ast_word *words = statement->words.items;
 	text_addf(&writer->text, "%s ", keyword);
@@ -208,7 +206,7 @@ static void write_plain(struct writer *writer, const struct ast_statement *state
 
 void fmt_add_statement(struct fmt_lines *lines, const struct ast_statement *statement)
 {
-	struct writer writer = {.lines = lines, .text = {.arena = lines->arena}};
+	struct writer writer = { .lines = lines, .text = { .arena = lines->arena } };
 	switch (statement->kind) {
 	case AST_RULE:
 		write_rule(&writer, &statement->rule);

@@ -15,11 +15,10 @@ struct importer {
 	struct resolver *r;
 	const struct json_places *places;
 	struct span here; /* of the part at hand: where errors stand */
-	size_t part_of;	  /* the "rule" key of the entry before; 0: none */
+	size_t part_of;   /* the "rule" key of the entry before; 0: none */
 };
 
-static void fault(struct importer *im, const char *id, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+static void fault(struct importer *im, const char *id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static void fault(struct importer *im, const char *id, const char *fmt, ...)
 {
 	va_list args;
@@ -50,8 +49,7 @@ static bool read_number(struct importer *im, const json_t *object, const char *k
 
 	if (!value)
 		return false;
-	if (json_is_integer(value) && json_integer_value(value) >= 0 &&
-	    (uint64_t)json_integer_value(value) <= max) {
+	if (json_is_integer(value) && json_integer_value(value) >= 0 && (uint64_t)json_integer_value(value) <= max) {
 		*out = (uint64_t)json_integer_value(value);
 		return true;
 	}
@@ -112,8 +110,9 @@ static bool read_group(struct importer *im, const char *word, struct policy_targ
 {
 	for (size_t i = 0; i < sizeof json_groups / sizeof *json_groups; i++)
 		if (!strcmp(json_groups[i].word, word)) {
-			*out = (struct policy_target){
-				.kind = TARGET_GROUP, .group = json_groups[i].group, .span = im->here};
+			*out = (struct policy_target){ .kind = TARGET_GROUP,
+						       .group = json_groups[i].group,
+						       .span = im->here };
 			return true;
 		}
 	fault(im, "ambiguous-bare", "no such group: `%s`", word);
@@ -122,18 +121,17 @@ static bool read_group(struct importer *im, const char *word, struct policy_targ
 
 static bool read_destination(struct importer *im, const json_t *value, struct policy_target *out)
 {
-	struct rule_scope scope = {.arena = im->r->arena, .diags = im->r->diags};
-	struct ast_word word = {.span = im->here};
+	struct rule_scope scope = { .arena = im->r->arena, .diags = im->r->diags };
+	struct ast_word word = { .span = im->here };
 	const char *kind;
 	json_t *text;
 
 	if (json_is_string(value) && !strcmp(json_string_value(value), "any")) {
-		*out = (struct policy_target){.kind = TARGET_ANY, .span = im->here};
+		*out = (struct policy_target){ .kind = TARGET_ANY, .span = im->here };
 		return true;
 	}
 	if (!json_is_object(value) || json_object_size(value) != 1) {
-		fault(im, "bad-target",
-		      "a destination is \"any\" or one of group, cidr, domain, domain_suffix");
+		fault(im, "bad-target", "a destination is \"any\" or one of group, cidr, domain, domain_suffix");
 		return false;
 	}
 	kind = json_object_iter_key(json_object_iter((json_t *)value));
@@ -173,7 +171,7 @@ static bool read_protocols(struct importer *im, const json_t *object, unsigned *
 
 static bool read_ports(struct importer *im, const json_t *object, struct policy_rule *out)
 {
-	static const char *const known[] = {"start", "end", NULL};
+	static const char *const known[] = { "start", "end", NULL };
 	const json_t *list = read_array(im, object, "ports");
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -187,12 +185,11 @@ static bool read_ports(struct importer *im, const json_t *object, struct policy_
 			return false;
 		}
 		if (lo > hi) {
-			fault(im, "inverted-range", "port range runs backwards: %ju is more than %ju",
-			      (uintmax_t)lo, (uintmax_t)hi);
+			fault(im, "inverted-range", "port range runs backwards: %ju is more than %ju", (uintmax_t)lo,
+			      (uintmax_t)hi);
 			return false;
 		}
-		*arena_push(im->r->arena, &out->ports) =
-			(struct policy_ports){(uint16_t)lo, (uint16_t)hi, im->here};
+		*arena_push(im->r->arena, &out->ports) = (struct policy_ports){ (uint16_t)lo, (uint16_t)hi, im->here };
 	}
 	return true;
 }
@@ -241,9 +238,9 @@ static bool joins_last(struct importer *im, size_t part_of, const struct policy_
 
 static void read_rule(struct importer *im, const json_t *object)
 {
-	static const char *const known[] = {"direction", "destination", "protocols", "ports", "action",
-					    "rule",	 "because",	"until",     "log",   NULL};
-	struct policy_rule rule = {.until_span = SPAN_NONE, .origin = ORIGIN_FILE, .span = im->here};
+	static const char *const known[] = { "direction", "destination", "protocols", "ports", "action",
+					     "rule",      "because",     "until",     "log",   NULL };
+	struct policy_rule rule = { .until_span = SPAN_NONE, .origin = ORIGIN_FILE, .span = im->here };
 	struct policy_target target;
 	uint64_t part_of = 0;
 
@@ -285,8 +282,7 @@ static void read_rules(struct importer *im, const json_t *root)
 
 /* ---- the rest ---- */
 
-static void read_default(struct importer *im, const json_t *root, const char *key,
-			 enum policy_direction direction)
+static void read_default(struct importer *im, const json_t *root, const char *key, enum policy_direction direction)
 {
 	enum policy_action action = POLICY_DENY;
 
@@ -300,7 +296,7 @@ static void read_default(struct importer *im, const json_t *root, const char *ke
 
 static void read_published(struct importer *im, const json_t *root)
 {
-	static const char *const known[] = {"host_bind", "host_port", "guest_port", "protocol", NULL};
+	static const char *const known[] = { "host_bind", "host_port", "guest_port", "protocol", NULL };
 	const json_t *list = read_array(im, root, "published_ports");
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -308,8 +304,7 @@ static void read_published(struct importer *im, const json_t *root)
 		uint64_t host, guest;
 		if (!known_keys(im, object, "a published port", known))
 			continue;
-		const char *bind = read_string(im, object, "host_bind"),
-			   *proto = read_string(im, object, "protocol");
+		const char *bind = read_string(im, object, "host_bind"), *proto = read_string(im, object, "protocol");
 		if (!read_number(im, object, "host_port", UINT16_MAX, &host) ||
 		    !read_number(im, object, "guest_port", UINT16_MAX, &guest)) {
 			fault(im, "bad-format", "a published port has a host_port and a guest_port");
@@ -317,14 +312,14 @@ static void read_published(struct importer *im, const json_t *root)
 		}
 		bind = bind ? bind : "127.0.0.1";
 		resolver_publish(im->r, im->here,
-				 arena_printf(im->r->arena, strchr(bind, ':') ? "[%s]:%u:%u/%s" : "%s:%u:%u/%s",
-					      bind, (unsigned)host, (unsigned)guest, proto ? proto : "tcp"));
+				 arena_printf(im->r->arena, strchr(bind, ':') ? "[%s]:%u:%u/%s" : "%s:%u:%u/%s", bind,
+					      (unsigned)host, (unsigned)guest, proto ? proto : "tcp"));
 	}
 }
 
 static void read_dns(struct importer *im, const json_t *root)
 {
-	static const char *const known[] = {"rebind_protection", "nameservers", "query_timeout_ms", NULL};
+	static const char *const known[] = { "rebind_protection", "nameservers", "query_timeout_ms", NULL };
 	const json_t *dns = json_object_get(root, "dns"), *servers;
 	uint64_t ms;
 	bool on;
@@ -344,7 +339,7 @@ static void read_dns(struct importer *im, const json_t *root)
 
 static void read_bucket(struct importer *im, const json_t *buckets, const char *kind, enum setting setting)
 {
-	static const char *const known[] = {"size", "refill_time_ms", "one_time_burst", NULL};
+	static const char *const known[] = { "size", "refill_time_ms", "one_time_burst", NULL };
 	const json_t *bucket = json_object_get(buckets, kind);
 	uint64_t size, interval, burst = 0;
 
@@ -363,10 +358,10 @@ static void read_bucket(struct importer *im, const json_t *buckets, const char *
 
 static void read_limits(struct importer *im, const json_t *root)
 {
-	static const char *const directions[] = {"egress", "ingress", NULL}, *const kinds[] = {"bandwidth",
-											       "ops", NULL};
-	static const enum setting settings[2][2] = {{SETTING_EGRESS_BANDWIDTH, SETTING_EGRESS_OPS},
-						    {SETTING_INGRESS_BANDWIDTH, SETTING_INGRESS_OPS}};
+	static const char *const directions[] = { "egress", "ingress", NULL }, *const kinds[] = { "bandwidth", "ops",
+												  NULL };
+	static const enum setting settings[2][2] = { { SETTING_EGRESS_BANDWIDTH, SETTING_EGRESS_OPS },
+						     { SETTING_INGRESS_BANDWIDTH, SETTING_INGRESS_OPS } };
 	const json_t *limiter = json_object_get(root, "rate_limiter");
 
 	if (!limiter || !known_keys(im, limiter, "`rate_limiter`", directions))
@@ -401,12 +396,12 @@ static void read_hosting(struct importer *im, const json_t *root)
 
 static void read_expects(struct importer *im, const json_t *root)
 {
-	static const char *const known[] = {"action", "flow", NULL};
+	static const char *const known[] = { "action", "flow", NULL };
 	const json_t *list = read_array(im, root, "expect");
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *object = json_array_get(list, i);
-		struct policy_expect expect = {.span = im->here};
+		struct policy_expect expect = { .span = im->here };
 		if (!known_keys(im, object, "an expectation", known))
 			continue;
 		const char *flow = read_string(im, object, "flow");
@@ -419,19 +414,19 @@ static void read_expects(struct importer *im, const json_t *root)
 
 static void read_document(struct importer *im, const json_t *root)
 {
-	static const char *const known[] = {"version",
-					    "default_egress",
-					    "default_ingress",
-					    "rules",
-					    "published_ports",
-					    "dns",
-					    "rate_limiter",
-					    "max_connections",
-					    "ipv4_pool",
-					    "ipv6_pool",
-					    "deployment_profile",
-					    "expect",
-					    NULL};
+	static const char *const known[] = { "version",
+					     "default_egress",
+					     "default_ingress",
+					     "rules",
+					     "published_ports",
+					     "dns",
+					     "rate_limiter",
+					     "max_connections",
+					     "ipv4_pool",
+					     "ipv6_pool",
+					     "deployment_profile",
+					     "expect",
+					     NULL };
 	uint64_t version;
 
 	im->here = im->places->whole;
@@ -463,13 +458,11 @@ bool resolver_import_json(struct resolver *r, uint32_t source)
 	json_t *root = json_loadb(text->text, text->len, JSON_REJECT_DUPLICATES, &error);
 
 	if (!root) {
-		uint32_t at =
-			error.position > 0 && (size_t)error.position < text->len ? (uint32_t)error.position : 0;
-		diag_error(r->diags, "syntax", (struct span){source, at ? at - 1 : 0, at}, "no JSON: %s",
-			   error.text);
+		uint32_t at = error.position > 0 && (size_t)error.position < text->len ? (uint32_t)error.position : 0;
+		diag_error(r->diags, "syntax", (struct span){ source, at ? at - 1 : 0, at }, "no JSON: %s", error.text);
 		return false;
 	}
-	struct importer im = {.r = r, .places = json_places_find(r->arena, r->diags->sources, source)};
+	struct importer im = { .r = r, .places = json_places_find(r->arena, r->diags->sources, source) };
 	read_document(&im, root);
 	json_decref(root);
 	return r->diags->errors == errors;
@@ -477,8 +470,8 @@ bool resolver_import_json(struct resolver *r, uint32_t source)
 
 bool import_json(struct policy *policy, uint32_t source, struct diags *diags)
 {
-	struct resolve_input input = {.file = NULL};
-	struct resolver r = {.arena = diags->arena, .diags = diags, .input = &input, .policy = policy};
+	struct resolve_input input = { .file = NULL };
+	struct resolver r = { .arena = diags->arena, .diags = diags, .input = &input, .policy = policy };
 
 	return resolver_import_json(&r, source);
 }

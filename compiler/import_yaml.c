@@ -10,18 +10,18 @@
 
 #include <string.h>
 
-static const char *const network_keys[] = {"policy", "allow",  "deny",		 "ports",	    "dns",
-					   "tls",    "strict", "trust_host_cas", "max_connections", NULL};
+static const char *const network_keys[] = { "policy", "allow",  "deny",           "ports",           "dns",
+					    "tls",    "strict", "trust_host_cas", "max_connections", NULL };
 /* Of a whole configuration; only network, ports and secrets concern us */
-static const char *const sandbox_keys[] = {
-	"network",  "ports",	    "secrets",	    "image",   "pull_policy", "registry", "cpus",
-	"memory",   "max_duration", "idle_timeout", "rlimits", "workdir",     "shell",	  "user",
-	"hostname", "security",	    "entrypoint",   "cmd",     "env",	      "labels",	  "init",
-	"mounts",   "patch_files",  "patches",	    "scripts", NULL};
-static const char *const dns_keys[] = {"rebind_protection", "nameservers", "query_timeout", NULL};
+static const char *const sandbox_keys[] = { "network",  "ports",      "secrets",     "image",        "pull_policy",
+					    "registry", "cpus",       "memory",      "max_duration", "idle_timeout",
+					    "rlimits",  "workdir",    "shell",       "user",         "hostname",
+					    "security", "entrypoint", "cmd",         "env",          "labels",
+					    "init",     "mounts",     "patch_files", "patches",      "scripts",
+					    NULL };
+static const char *const dns_keys[] = { "rebind_protection", "nameservers", "query_timeout", NULL };
 
-static bool known_keys(struct resolver *r, const struct yaml_node *map, const char *what,
-		       const char *const *known)
+static bool known_keys(struct resolver *r, const struct yaml_node *map, const char *what, const char *const *known)
 {
 	if (map->kind != YAML_MAP) {
 		diag_error(r->diags, "bad-value", map->span, "%s is no map", what);
@@ -53,8 +53,7 @@ static void each_text(struct resolver *r, const struct yaml_node *list, const ch
 		if (list->items.items[i]->kind == YAML_TEXT)
 			take(r, list->items.items[i]);
 		else
-			diag_error(r->diags, "bad-value", list->items.items[i]->span, "`%s` is a list of texts",
-				   what);
+			diag_error(r->diags, "bad-value", list->items.items[i]->span, "`%s` is a list of texts", what);
 }
 
 /* false where absent, or neither true nor false: yes, no, on and off are refused, as they are there */
@@ -62,8 +61,7 @@ static bool read_flag(struct resolver *r, const struct yaml_node *node, const ch
 {
 	if (!node)
 		return false;
-	if (node->kind == YAML_TEXT && node->plain &&
-	    (!strcmp(node->text, "true") || !strcmp(node->text, "false"))) {
+	if (node->kind == YAML_TEXT && node->plain && (!strcmp(node->text, "true") || !strcmp(node->text, "false"))) {
 		*out = node->text[0] == 't';
 		return true;
 	}
@@ -76,8 +74,7 @@ static bool read_flag(struct resolver *r, const struct yaml_node *node, const ch
 static void add_rule(struct resolver *r, const struct yaml_node *entry, const char *action)
 {
 	const char *token = arena_printf(r->arena, "%s@%s", action, entry->text);
-	const char *name =
-		span_format_line(r->arena, r->diags->sources, entry->span); /* its place is the entry's */
+	const char *name = span_format_line(r->arena, r->diags->sources, entry->span); /* its place is the entry's */
 	uint32_t source = sources_add(r->diags->sources, SOURCE_ARG, name, token, strlen(token));
 	const struct ast_rule *rule = parse_rule_token(r->diags, source);
 
@@ -98,16 +95,16 @@ static void add_allow(struct resolver *r, const struct yaml_node *entry)
 /* none, public, open as the profiles they are; "" where there is an error, public where it is not said */
 static const char *read_preset(struct resolver *r, const struct yaml_node *node)
 {
-	static const char *const presets[] = {"none", "public", "open", NULL};
-	static const char *const profiles[] = {"none", "public", "all"};
+	static const char *const presets[] = { "none", "public", "open", NULL };
+	static const char *const profiles[] = { "none", "public", "all" };
 
 	if (!node)
 		return "public";
 	for (size_t i = 0; node->kind == YAML_TEXT && presets[i]; i++)
 		if (!strcmp(node->text, presets[i]))
 			return profiles[i];
-	diag_error(r->diags, "bad-value", node->span, "no such policy: `%s`", node->text ? node->text : "")
-		->label = node->text ? rule_did_you_mean(r->arena, diag_nearest(node->text, presets)) : NULL;
+	diag_error(r->diags, "bad-value", node->span, "no such policy: `%s`", node->text ? node->text : "")->label =
+		node->text ? rule_did_you_mean(r->arena, diag_nearest(node->text, presets)) : NULL;
 	return "";
 }
 
@@ -162,7 +159,7 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 /* What later work brings: silence about it would leave open what was meant to be closed */
 static void refuse_not_yet(struct resolver *r, const struct yaml_node *network)
 {
-	static const char *const switches[] = {"strict", "trust_host_cas"};
+	static const char *const switches[] = { "strict", "trust_host_cas" };
 	const struct yaml_node *tls = yaml_get(network, "tls");
 	bool on;
 
@@ -172,8 +169,7 @@ static void refuse_not_yet(struct resolver *r, const struct yaml_node *network)
 				   "`%s` is known and not yet supported", switches[i]);
 	if (tls && tls->kind != YAML_MAP)
 		diag_error(r->diags, "bad-value", tls->span, "`tls` is no map");
-	else if (tls &&
-		 (!yaml_get(tls, "enabled") || (read_flag(r, yaml_get(tls, "enabled"), "enabled", &on) && on)))
+	else if (tls && (!yaml_get(tls, "enabled") || (read_flag(r, yaml_get(tls, "enabled"), "enabled", &on) && on)))
 		diag_error(r->diags, "not-yet", tls->span, "TLS interception is known and not yet supported");
 }
 
@@ -223,8 +219,8 @@ bool resolver_import_yaml(struct resolver *r, uint32_t source)
 
 bool import_yaml(struct policy *policy, uint32_t source, struct diags *diags)
 {
-	struct resolve_input input = {.file = NULL};
-	struct resolver r = {.arena = diags->arena, .diags = diags, .input = &input, .policy = policy};
+	struct resolve_input input = { .file = NULL };
+	struct resolver r = { .arena = diags->arena, .diags = diags, .input = &input, .policy = policy };
 
 	return resolver_import_yaml(&r, source);
 }

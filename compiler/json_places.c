@@ -25,7 +25,7 @@ static void skip_string(struct walk *walk)
 /* Over one value, whatever is inside; its span */
 static struct span skip_value(struct walk *walk)
 {
-	struct span span = {walk->source, walk->at, walk->at};
+	struct span span = { walk->source, walk->at, walk->at };
 	size_t depth = 0;
 
 	do {
@@ -59,15 +59,15 @@ struct json_places *json_places_find(struct arena *arena, const struct sources *
 {
 	const struct source *text = sources_get(sources, source);
 	struct json_places *places = arena_alloc(arena, sizeof *places);
-	struct walk walk = {arena, text->text, source, 0, (uint32_t)text->len};
+	struct walk walk = { arena, text->text, source, 0, (uint32_t)text->len };
 
 	skip_blanks(&walk);
-	places->whole = (struct span){source, walk.at, walk.at + (walk.at < walk.len)};
+	places->whole = (struct span){ source, walk.at, walk.at + (walk.at < walk.len) };
 	if (walk.at >= walk.len || text->text[walk.at] != '{')
 		return places;
 	walk.at++;
 	for (skip_blanks(&walk); walk.at < walk.len && walk.text[walk.at] == '"'; skip_blanks(&walk)) {
-		struct json_key key = {.name = ""};
+		struct json_key key = { .name = "" };
 		struct span name = skip_value(&walk);
 		if (name.end - name.start >= 2)
 			key.name = arena_strndup(arena, text->text + name.start + 1, name.end - name.start - 2);

@@ -9,8 +9,8 @@ struct json_key {
 
 struct json_places {
 	struct span whole;
-	LIST_OF(struct json_key) keys;  /* values of top-level keys */
-	LIST_OF(struct span) rules; /* the elements of "rules" */
+	LIST_OF(struct json_key) keys; /* values of top-level keys */
+	LIST_OF(struct span) rules;    /* the elements of "rules" */
 };
 
 /* `source` holds what jansson has accepted */

@@ -8,8 +8,9 @@ static const struct {
 	enum addr_class group;
 	const char *word;
 } json_groups[] = {
-	{ ADDR_CLASS_PUBLIC, "public" },	 { ADDR_CLASS_PRIVATE, "private" }, { ADDR_CLASS_LOOPBACK, "loopback" },
-	{ ADDR_CLASS_LINK_LOCAL, "link_local" }, { ADDR_CLASS_META, "metadata" },   { ADDR_CLASS_MULTICAST, "multicast" },
+	{ ADDR_CLASS_PUBLIC, "public" },     { ADDR_CLASS_PRIVATE, "private" },
+	{ ADDR_CLASS_LOOPBACK, "loopback" }, { ADDR_CLASS_LINK_LOCAL, "link_local" },
+	{ ADDR_CLASS_META, "metadata" },     { ADDR_CLASS_MULTICAST, "multicast" },
 	{ ADDR_CLASS_HOST, "host" },
 };
 static_assert(sizeof json_groups / sizeof *json_groups == ADDR_CLASS_COUNT - 1, "a word for each group");

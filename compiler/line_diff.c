@@ -18,7 +18,7 @@ struct lines {
 
 static struct lines split(struct arena *arena, const char *text)
 {
-	struct lines lines = {0};
+	struct lines lines = { 0 };
 	size_t count = 0;
 	for (const char *at = text; *at; count++) {
 		const char *newline = strchr(at, '\n');
@@ -52,8 +52,8 @@ static void put(struct arena *arena, struct script *script, char what)
 }
 
 /* Old lines [from, from + rows) against new lines [from, from + columns). */
-static void diff_middle(struct arena *arena, struct script *script, const struct lines *old,
-			const struct lines *new, size_t from, size_t rows, size_t columns)
+static void diff_middle(struct arena *arena, struct script *script, const struct lines *old, const struct lines *new,
+			size_t from, size_t rows, size_t columns)
 {
 	uint32_t *table = NULL; /* [i][j]: length of the common subsequence of what follows i and j */
 	if ((rows + 1) <= TABLE_MAX / (columns + 1))
@@ -62,9 +62,9 @@ static void diff_middle(struct arena *arena, struct script *script, const struct
 	for (size_t i = rows; table && i-- > 0;)
 		for (size_t j = columns; j-- > 0;) {
 			uint32_t down = COMMON(i + 1, j), right = COMMON(i, j + 1);
-			COMMON(i, j) = same(old, from + i, new, from + j) ? COMMON(i + 1, j + 1) + 1
-				       : down >= right			  ? down
-									  : right;
+			COMMON(i, j) = same(old, from + i, new, from + j) ? COMMON(i + 1, j + 1) + 1 :
+				       down >= right                      ? down :
+									    right;
 		}
 	size_t i = 0, j = 0;
 	while (i < rows || j < columns) {
@@ -84,7 +84,7 @@ static void diff_middle(struct arena *arena, struct script *script, const struct
 
 static struct script make_script(struct arena *arena, const struct lines *old, const struct lines *new)
 {
-	struct script script = {0};
+	struct script script = { 0 };
 	size_t shorter = old->count < new->count ? old->count : new->count, head = 0, tail = 0;
 	while (head < shorter && same(old, head, new, head))
 		head++;
@@ -107,16 +107,16 @@ static size_t hunk_end(const struct script *script, size_t from)
 	return unchanged > CONTEXT ? at - (unchanged - CONTEXT) : at;
 }
 
-static void print_hunk(struct text *out, const struct script *script, size_t from, size_t to,
-		       const struct lines *old, const struct lines *new, size_t old_at, size_t new_at)
+static void print_hunk(struct text *out, const struct script *script, size_t from, size_t to, const struct lines *old,
+		       const struct lines *new, size_t old_at, size_t new_at)
 {
 	size_t old_count = 0, new_count = 0;
 	for (size_t i = from; i < to; i++) {
 		old_count += script->items[i] != '+';
 		new_count += script->items[i] != '-';
 	}
-	text_addf(out, "@@ -%zu,%zu +%zu,%zu @@\n", old_at + (old_count > 0), old_count,
-		  new_at + (new_count > 0), new_count);
+	text_addf(out, "@@ -%zu,%zu +%zu,%zu @@\n", old_at + (old_count > 0), old_count, new_at + (new_count > 0),
+		  new_count);
 	for (size_t i = from; i < to; i++) {
 		bool added = script->items[i] == '+';
 		const struct lines *lines = added ? new : old;
@@ -134,7 +134,7 @@ const char *line_diff(struct arena *arena, const char *old_name, const char *old
 		return "";
 	struct lines old = split(arena, old_text), new = split(arena, new_text);
 	struct script script = make_script(arena, &old, &new);
-	struct text out = {.arena = arena};
+	struct text out = { .arena = arena };
 	text_addf(&out, "--- %s\n+++ %s\n", old_name, new_name);
 	size_t old_at = 0, new_at = 0;
 	for (size_t i = 0; i < script.count;) {

@@ -53,7 +53,7 @@ void lint_relate(struct lint *lint, struct diag *diag, size_t rule, enum policy_
 		 const char *message)
 {
 	struct span span = rule < lint->policy->rules.count ? lint->policy->rules.items[rule].span :
-			   direction == POLICY_EGRESS	    ? lint->policy->egress.span :
+			   direction == POLICY_EGRESS       ? lint->policy->egress.span :
 							      lint->policy->ingress.span;
 
 	if (span.source != SPAN_NO_SOURCE)

@@ -79,7 +79,8 @@ static bool report_inside(struct lint *lint, size_t index, size_t target, struct
 	}
 	if (!list[0])
 		return false;
-	diag = lint_warn(lint, "inside-reachable", cause(lint, index, span), "addresses inside are reachable: %s", list);
+	diag = lint_warn(lint, "inside-reachable", cause(lint, index, span), "addresses inside are reachable: %s",
+			 list);
 	lint_example(lint, diag, &example);
 	suggest_deny(lint, diag, index, arena_printf(lint->arena, strchr(list, ',') ? "deny@{%s}" : "deny@%s", list));
 	return true;
@@ -154,11 +155,14 @@ static void check_families(struct lint *lint, size_t index, enum policy_directio
 
 	if (v4 == v6 || !region_find(lint->region, &query, &flow, &decider))
 		return;
-	diag = lint_warn(lint, "other-family-open", lint_place(lint, rule->span), "denies IPv%d alone: IPv%d stays open",
-			 v4 ? 4 : 6, v4 ? 6 : 4);
+	diag = lint_warn(lint, "other-family-open", lint_place(lint, rule->span),
+			 "denies IPv%d alone: IPv%d stays open", v4 ? 4 : 6, v4 ? 6 : 4);
 	lint_example(lint, diag, &flow);
-	lint_relate(lint, diag, decider, direction, decider < lint->policy->rules.count ? "by this rule" : "by this default");
-	diag->help = rule->targets.count == 1 ? lint_mend(lint, rule, rule->targets.items[0].span, "{0.0.0.0/0,[::/0]}") : NULL;
+	lint_relate(lint, diag, decider, direction,
+		    decider < lint->policy->rules.count ? "by this rule" : "by this default");
+	diag->help = rule->targets.count == 1 ?
+			     lint_mend(lint, rule, rule->targets.items[0].span, "{0.0.0.0/0,[::/0]}") :
+			     NULL;
 	if (!diag->help)
 		diag->help = v4 ? "deny [::/0] as well" : "deny 0.0.0.0/0 as well";
 }
@@ -192,7 +196,8 @@ static void check_deny(struct lint *lint, size_t index)
 			 "a client that brings the address gets there without the name");
 	lint_example(lint, diag, &facts->bypass_flow);
 	lint_relate(lint, diag, facts->bypass_rule, POLICY_EGRESS,
-		    facts->bypass_rule < lint->policy->rules.count ? "allowed by address here" : "allowed by this default");
+		    facts->bypass_rule < lint->policy->rules.count ? "allowed by address here" :
+								     "allowed by this default");
 }
 
 void lint_open(struct lint *lint)

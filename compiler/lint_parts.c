@@ -49,7 +49,8 @@ static void show_taker(struct lint *lint, struct diag *diag, size_t index, const
 
 static void report(struct lint *lint, size_t index, struct span span, const char *text, const struct region_flow *flow)
 {
-	struct diag *diag = lint_warn(lint, "unreachable-part", lint_place(lint, span), "`%s` decides nothing here", text);
+	struct diag *diag =
+		lint_warn(lint, "unreachable-part", lint_place(lint, span), "`%s` decides nothing here", text);
 
 	if (flow)
 		show_taker(lint, diag, index, flow);

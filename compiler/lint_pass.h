@@ -37,8 +37,8 @@ bool lint_is_single(struct addr_prefix); /* one address */
 /* Whether the CIDR takes in some address of the class */
 bool lint_takes_class(struct lint *, const struct policy_target *, enum addr_class);
 
-void lint_texts(struct lint *);  /* what needs no flows: masked-cidr, expires-soon, unused-group … */
-void lint_rules(struct lint *);  /* rules that decide nothing, or nothing that matters */
+void lint_texts(struct lint *);              /* what needs no flows: masked-cidr, expires-soon, unused-group … */
+void lint_rules(struct lint *);              /* rules that decide nothing, or nothing that matters */
 void lint_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */
-void lint_open(struct lint *);   /* what is opened without being named */
-void lint_reach(struct lint *);  /* DNS, published ports */
+void lint_open(struct lint *);               /* what is opened without being named */
+void lint_reach(struct lint *);              /* DNS, published ports */

@@ -83,7 +83,7 @@ static bool resolvable(const struct lint *lint, size_t index)
 	const struct axis_span *spans = names_rule_spans(region_names(lint->region), 0, index, &count);
 
 	for (size_t i = 0; i < count; i++)
-		for (uint32_t class = spans[i].lo; class < spans[i].hi; class++)
+		for (uint32_t class = spans[i].lo; class < spans[i].hi; class ++)
 			if (region_resolvable(lint->region, class))
 				return true;
 	return false;
@@ -112,7 +112,8 @@ static void name_unresolvable(struct lint *lint, size_t index)
 	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
 	by = verdict.by == EVAL_RULE ? verdict.rule : lint->policy->rules.count;
 	diag = lint_warn(lint, "name-unresolvable", lint_place(lint, rule->span),
-			 "never decides: no lookup of %s is allowed", rule->targets.count == 1 ? "its name" : "its names");
+			 "never decides: no lookup of %s is allowed",
+			 rule->targets.count == 1 ? "its name" : "its names");
 	lint_example(lint, diag, &query);
 	lint_relate(lint, diag, by, POLICY_EGRESS, verdict.by == EVAL_RULE ? "by this rule" : "by this default");
 	forbids = verdict.by == EVAL_RULE ? rule_at(lint, by) : NULL;
@@ -131,15 +132,16 @@ static void shadowed(struct lint *lint, size_t index, const struct region_rule *
 {
 	const struct policy_rule *rule = rule_at(lint, index), *taker = rule_at(lint, facts->taker);
 	bool allows = rule->action == POLICY_ALLOW;
-	struct diag *diag = lint_warn(lint, "shadowed-rule", lint_place(lint, rule->span),
-				      "never decides: %s it %s is %s before", facts->taken_alike ? "part of what" : "all",
-				      allows ? "allows" : "denies", allows ? "denied" : "allowed");
+	struct diag *diag =
+		lint_warn(lint, "shadowed-rule", lint_place(lint, rule->span), "never decides: %s it %s is %s before",
+			  facts->taken_alike ? "part of what" : "all", allows ? "allows" : "denies",
+			  allows ? "denied" : "allowed");
 
 	lint_example(lint, diag, &facts->taken);
 	lint_relate(lint, diag, facts->taker, POLICY_EGRESS, "by this rule");
 	if (in_one_file(rule, taker))
-		diag->help = arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule),
-					  lint_where(lint, taker));
+		diag->help =
+			arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule), lint_where(lint, taker));
 	else
 		diag->help = arena_printf(lint->arena, "put it before %s, or remove it", lint_where(lint, taker));
 }
@@ -150,7 +152,8 @@ static void redundant(struct lint *lint, size_t index, const struct region_rule 
 	bool allows = rule->action == POLICY_ALLOW, taken = facts->taker < lint->policy->rules.count;
 	struct diag *diag = lint_warn(lint, "redundant-rule", lint_place(lint, rule->span), "never decides: %s",
 				      !taken ? "no lookup binds its names" :
-				      allows ? "all it allows is allowed before" : "all it denies is denied before");
+				      allows ? "all it allows is allowed before" :
+					       "all it denies is denied before");
 
 	if (taken) {
 		lint_example(lint, diag, &facts->taken);
@@ -213,8 +216,8 @@ static void no_effect(struct lint *lint, size_t index, const struct region_rule 
 			 rule->action == POLICY_ALLOW ? "allows" : "denies",
 			 rule->action == POLICY_ALLOW ? "allowed" : "denied");
 	lint_example(lint, diag, &facts->example);
-	diag->help = arena_printf(lint->arena, "remove %s, or say what it is for: because \"…\"",
-				  lint_where(lint, rule));
+	diag->help =
+		arena_printf(lint->arena, "remove %s, or say what it is for: because \"…\"", lint_where(lint, rule));
 }
 
 void lint_rules(struct lint *lint)
@@ -223,8 +226,8 @@ void lint_rules(struct lint *lint)
 
 	if (implicit < lint->policy->rules.count)
 		lint_warn(lint, "implicit-default", lint_place(lint, rule_at(lint, implicit)->span),
-			  "`allow@dns, allow@public` stand behind this file: it has no default")->help =
-			"add a line `default egress deny`, or say it: `profile public`";
+			  "`allow@dns, allow@public` stand behind this file: it has no default")
+			->help = "add a line `default egress deny`, or say it: `profile public`";
 	for (size_t i = 0; i < lint->policy->rules.count && !lint->fuel.out; i++) {
 		const struct region_rule *facts = region_rule(lint->region, i);
 
@@ -238,7 +241,8 @@ void lint_rules(struct lint *lint)
 			undeciding(lint, i, facts);
 		} else {
 			lint_parts(lint, i);
-			if (!facts->effect && !(implicit < lint->policy->rules.count && is_file_allow(rule_at(lint, i))))
+			if (!facts->effect &&
+			    !(implicit < lint->policy->rules.count && is_file_allow(rule_at(lint, i))))
 				no_effect(lint, i, facts);
 		}
 	}

@@ -131,8 +131,9 @@ static void expiring_rules(struct lint *lint)
 			continue;
 		lint_warn(lint, "expires-soon", lint_place(lint, rule->until_span), "expires %s",
 			  days == 0 ? "at the end of today" :
-			  days == 1 ? "tomorrow" : arena_printf(lint->arena, "in %ld days", days))->help =
-			"renew the date, or plan for the rule to go";
+			  days == 1 ? "tomorrow" :
+				      arena_printf(lint->arena, "in %ld days", days))
+			->help = "renew the date, or plan for the rule to go";
 	}
 }
 
@@ -143,7 +144,8 @@ static void unused_groups(struct lint *lint)
 
 		if (!group->used)
 			lint_warn(lint, "unused-group", lint_place(lint, group->span), "no rule uses group `%s`",
-				  group->name)->help = "remove the line, or use it in a rule";
+				  group->name)
+				->help = "remove the line, or use it in a rule";
 	}
 }
 
@@ -162,8 +164,8 @@ static void ingress_hosts(struct lint *lint)
 			if (target->kind != TARGET_GROUP || target->group != ADDR_CLASS_HOST)
 				continue;
 			lint_warn(lint, "ingress-host", lint_place(lint, span),
-				  "no client is class host: those on the host come from loopback")->help =
-				mended ? mended : "loopback";
+				  "no client is class host: those on the host come from loopback")
+				->help = mended ? mended : "loopback";
 			break;
 		}
 	}

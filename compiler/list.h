@@ -4,4 +4,8 @@
 #pragma once
 #include <stddef.h>
 
-#define LIST_OF(type) struct { type *items; size_t count, cap; }
+#define LIST_OF(type)              \
+	struct {                   \
+		type *items;       \
+		size_t count, cap; \
+	}

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-struct ruleset *lower_policy(struct arena *arena, const struct policy *policy,
-			     const struct lower_options *options)
+struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, const struct lower_options *options)
 {
 	struct lowering lowering = {
 		.arena = arena,

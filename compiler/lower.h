@@ -10,8 +10,8 @@
 
 struct lower_options {
 	struct addr_gateway gateway;
-	bool silent; /* --deny-mode drop */
-	int optimise; /* 0 */
+	bool silent;        /* --deny-mode drop */
+	int optimise;       /* 0 */
 	bool any_flow_rate; /* no bound on new flows a second: for tests that are faster than a guest may be */
 };
 
@@ -37,9 +37,9 @@ const char *lower_origin(struct arena *, const struct policy *, struct span);
 #define LOWER_DNS_MARK 0x6d736201u      /* set by the TPROXY rules; routed to lo by table LOWER_DNS_ROUTE_TABLE */
 #define LOWER_UPSTREAM_MARK 0x6d736202u /* on the DNS worker's upstream sockets */
 #define LOWER_DNS_ROUTE_TABLE 100
-#define LOWER_LOG_GROUP 1               /* nflog group of refused packets */
-#define LOWER_ALLOW_LOG_GROUP 2         /* nflog group of the first packets that rules with `log` let pass */
-#define LOWER_LOG_SNAPLEN 128           /* bytes of a packet that go to either */
+#define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
+#define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */
+#define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */
 #define LOWER_UPSTREAM_SET4 "upstream_v4" /* address . port of the nameservers, filled at start */
 #define LOWER_UPSTREAM_SET6 "upstream_v6"
 #define LOWER_BINDING_SET_SIZE 65536

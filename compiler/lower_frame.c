@@ -25,10 +25,10 @@ struct rs_chain *lower_chain(struct lowering *lowering, const char *name, const 
 }
 
 struct rs_chain *lower_hook_chain(struct lowering *lowering, const char *name, enum rs_hook hook, int priority,
-				   enum rs_verdict_kind policy, const char *note)
+				  enum rs_verdict_kind policy, const char *note)
 {
-	struct rs_chain *chain = rs_base_chain_add(lowering->ruleset, lowering->table, name, RS_FILTER, hook,
-						   priority, policy);
+	struct rs_chain *chain =
+		rs_base_chain_add(lowering->ruleset, lowering->table, name, RS_FILTER, hook, priority, policy);
 
 	chain->note = note;
 	return chain;
@@ -182,7 +182,7 @@ static void related_chain(struct lowering *lowering)
 static void forward_chain(struct lowering *lowering)
 {
 	struct rs_chain *chain = lower_hook_chain(lowering, "forward", RS_FORWARD, FILTER_PRIORITY, RS_DROP,
-					    "between guest and host: nothing new comes in");
+						  "between guest and host: nothing new comes in");
 
 	lower_drop_invalid(lowering, chain);
 	lower_known_flows(lowering, chain);
@@ -196,7 +196,7 @@ static void forward_chain(struct lowering *lowering)
 static void new_flows_chain(struct lowering *lowering, const char *name, enum rs_hook hook)
 {
 	struct rs_chain *chain = lower_hook_chain(lowering, name, hook, FILTER_PRIORITY + 1, RS_ACCEPT,
-					    "what the policy has allowed, within bounds");
+						  "what the policy has allowed, within bounds");
 	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
 
 	lower_match_ct(lowering, rule, CT_NEW);

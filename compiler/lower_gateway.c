@@ -3,8 +3,7 @@
 
 enum { RAW_PRIORITY = -300, FILTER_PRIORITY = 0 };
 
-static void to_gateway_family(struct lowering *lowering, struct rs_chain *chain, enum rs_field daddr,
-			      u128 gateway)
+static void to_gateway_family(struct lowering *lowering, struct rs_chain *chain, enum rs_field daddr, u128 gateway)
 {
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
@@ -40,8 +39,8 @@ static void to_gateway_chain(struct lowering *lowering)
 static void input_chain(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain = lower_hook_chain(lowering, "input", RS_INPUT, FILTER_PRIORITY, RS_DROP,
-					    "to the gateway itself");
+	struct rs_chain *chain =
+		lower_hook_chain(lowering, "input", RS_INPUT, FILTER_PRIORITY, RS_DROP, "to the gateway itself");
 
 	lower_drop_invalid(lowering, chain);
 	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "handed to the DNS proxy");
@@ -64,8 +63,7 @@ static struct rs_rule *upstream_rule(struct lowering *lowering, struct rs_chain 
 	return rule;
 }
 
-static void upstream_family(struct lowering *lowering, struct rs_chain *chain, const char *set,
-			    enum rs_field daddr)
+static void upstream_family(struct lowering *lowering, struct rs_chain *chain, const char *set, enum rs_field daddr)
 {
 	struct rs_rule *rule = upstream_rule(lowering, chain, "the nameservers");
 
@@ -91,9 +89,8 @@ static void upstream_chain(struct lowering *lowering)
 
 	upstream_set(lowering, LOWER_UPSTREAM_SET4, RS_TYPE_IPV4);
 	upstream_set(lowering, LOWER_UPSTREAM_SET6, RS_TYPE_IPV6);
-	struct rs_chain *chain =
-		lower_chain(lowering, "upstream",
-			    "to the host: the DNS proxy's questions, and nothing else of our own");
+	struct rs_chain *chain = lower_chain(lowering, "upstream",
+					     "to the host: the DNS proxy's questions, and nothing else of our own");
 	lower_known_flows(lowering, chain);
 	struct rs_rule *rule = lower_rule(lowering, chain, "neighbour discovery with the host");
 	lower_match_neighbours(lowering, rule);
@@ -114,8 +111,9 @@ static void upstream_chain(struct lowering *lowering)
 static void output_chain(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain = lower_hook_chain(lowering, "output", RS_OUTPUT, FILTER_PRIORITY, RS_DROP,
-					    "from the gateway itself: anything to the guest, questions to nameservers");
+	struct rs_chain *chain =
+		lower_hook_chain(lowering, "output", RS_OUTPUT, FILTER_PRIORITY, RS_DROP,
+				 "from the gateway itself: anything to the guest, questions to nameservers");
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	rs_match(rs, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
@@ -130,7 +128,7 @@ static void output_chain(struct lowering *lowering)
 static void answers_chain(struct lowering *lowering)
 {
 	struct rs_chain *chain = lower_hook_chain(lowering, "answers", RS_OUTPUT, RAW_PRIORITY, RS_ACCEPT,
-					    "the DNS proxy's answers, as the questions, without conntrack");
+						  "the DNS proxy's answers, as the questions, without conntrack");
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
@@ -146,7 +144,7 @@ static void to_guest_chain(struct lowering *lowering)
 	if (!rate)
 		return;
 	struct rs_chain *chain = lower_hook_chain(lowering, "to_guest", RS_POSTROUTING, FILTER_PRIORITY, RS_ACCEPT,
-					    "everything to the guest, within its rate");
+						  "everything to the guest, within its rate");
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
 	rs_verdict(lowering->ruleset, rule, RS_JUMP, rate);

@@ -24,9 +24,8 @@ static void guest_passes(struct lowering *lowering, struct rs_chain *chain)
 static void guest4_chains(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain =
-		lower_chain(lowering, "from_guest4",
-			    "IPv4 of the guest's: its own address, and a destination that is one host");
+	struct rs_chain *chain = lower_chain(
+		lowering, "from_guest4", "IPv4 of the guest's: its own address, and a destination that is one host");
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 	rs_match(rs, rule, RS_IP_SADDR, rs_number(lowering->guest4.value))->negate = true;
 	rs_verdict(rs, rule, RS_GOTO, "unaddressed4");
@@ -57,9 +56,8 @@ static void guest4_chains(struct lowering *lowering)
 static void guest6_chains(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain =
-		lower_chain(lowering, "from_guest6",
-			    "IPv6 of the guest's: its own address, and a destination that is one host");
+	struct rs_chain *chain = lower_chain(
+		lowering, "from_guest6", "IPv6 of the guest's: its own address, and a destination that is one host");
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 	rs_match(rs, rule, RS_IP6_SADDR, rs_number(lowering->guest6.value))->negate = true;
 	rs_verdict(rs, rule, RS_GOTO, "on_link6");
@@ -102,7 +100,7 @@ static void prerouting_family(struct lowering *lowering, struct rs_chain *chain,
 static void prerouting_chain(struct lowering *lowering)
 {
 	struct rs_chain *chain = lower_hook_chain(lowering, "prerouting", RS_PREROUTING, RAW_PRIORITY, RS_ACCEPT,
-					    "before conntrack: the guest speaks for itself, to one host");
+						  "before conntrack: the guest speaks for itself, to one host");
 
 	prerouting_family(lowering, chain, AF_INET, lowering->gateway.has4, "from_guest4");
 	prerouting_family(lowering, chain, AF_INET6, lowering->gateway.has6, "from_guest6");
@@ -132,16 +130,18 @@ static void host_family(struct lowering *lowering, struct rs_chain *chain, enum 
 	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "to the relay of the host's services");
 
 	lower_match(lowering, rule, v4 ? RS_IP_DADDR : RS_IP6_DADDR,
-		     v4 ? lowering->gateway.v4.value : lowering->gateway.v6.value);
+		    v4 ? lowering->gateway.v4.value : lowering->gateway.v6.value);
 	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
 	rs_tproxy(lowering->ruleset, rule, family, LOWER_HOST_PORT);
 }
 
 static void proxies_chain(struct lowering *lowering)
 {
-	struct rs_chain *chain = lower_hook_chain(lowering, "proxies", RS_PREROUTING, MANGLE_PRIORITY, RS_ACCEPT,
-					    "all of port 53 reaches the DNS proxy; without a socket nothing matches here");
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "a network's broadcast is nobody's resolver");
+	struct rs_chain *chain =
+		lower_hook_chain(lowering, "proxies", RS_PREROUTING, MANGLE_PRIORITY, RS_ACCEPT,
+				 "all of port 53 reaches the DNS proxy; without a socket nothing matches here");
+	struct rs_rule *rule =
+		lower_rule_from(lowering, chain, LOWER_BRIDGE, "a network's broadcast is nobody's resolver");
 
 	lower_match_dns_ports(lowering, rule);
 	LOWER_MATCH_ANY(lowering, rule, RS_FIB_DADDR_TYPE, FIB_BROADCAST, FIB_ANYCAST, FIB_MULTICAST);

@@ -14,8 +14,7 @@ enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 
 #define LINK_LOCAL ((struct addr_prefix){ { ADDR_V6, (u128)0xfe80 << 112 }, 10 })
 
 /* A rule that starts with the guest's MAC and an Ethernet type */
-static struct rs_rule *frame_rule(struct lowering *lowering, struct rs_chain *chain, unsigned type,
-				  const char *comment)
+static struct rs_rule *frame_rule(struct lowering *lowering, struct rs_chain *chain, unsigned type, const char *comment)
 {
 	struct rs_rule *rule = lower_rule(lowering, chain, comment);
 	u128 mac = 0;
@@ -90,8 +89,8 @@ static void accept_ipv6(struct lowering *lowering, struct rs_chain *chain)
 
 void lower_link(struct lowering *lowering)
 {
-	struct rs_chain *chain = rs_base_chain_add(lowering->ruleset, lowering->table, "ingress", RS_FILTER,
-						   RS_INGRESS, LINK_PRIORITY, RS_DROP);
+	struct rs_chain *chain = rs_base_chain_add(lowering->ruleset, lowering->table, "ingress", RS_FILTER, RS_INGRESS,
+						   LINK_PRIORITY, RS_DROP);
 
 	chain->device = LOWER_TAP;
 	chain->note = "what enters by the guest's link: its own MAC and addresses, untagged, or nothing";

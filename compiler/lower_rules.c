@@ -54,8 +54,7 @@ struct destinations {
 	struct addr_set networks; /* all its addresses */
 };
 
-static const struct addr_set *class_set(struct lowering *lowering, enum addr_class group,
-					enum addr_family family)
+static const struct addr_set *class_set(struct lowering *lowering, enum addr_class group, enum addr_family family)
 {
 	struct lowered_group *cached = &lowering->groups[group][family == ADDR_V6];
 
@@ -153,8 +152,7 @@ static unsigned rule_protos(const struct policy_rule *rule, enum addr_family fam
 	return rule->ports.count ? protos & (PROTO_TCP | PROTO_UDP) : protos;
 }
 
-static struct service rule_service(struct lowering *lowering, const struct policy_rule *rule,
-				   enum addr_family family)
+static struct service rule_service(struct lowering *lowering, const struct policy_rule *rule, enum addr_family family)
 {
 	unsigned protos = rule_protos(rule, family);
 
@@ -166,8 +164,7 @@ static struct service rule_service(struct lowering *lowering, const struct polic
 	};
 }
 
-const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index,
-			      enum addr_family family)
+const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index, enum addr_family family)
 {
 	const struct policy_rule *rule = &policy->rules.items[index];
 
@@ -184,9 +181,12 @@ static void match_protos(struct lowering *lowering, struct rs_rule *rule, unsign
 {
 	static const struct {
 		unsigned bit, number;
-	} numbers[] = { /* ascending */
-		{ PROTO_ICMPV4, IPPROTO_ICMP }, { PROTO_TCP, IPPROTO_TCP },
-		{ PROTO_UDP, IPPROTO_UDP }, { PROTO_ICMPV6, IPPROTO_ICMPV6 },
+	} numbers[] = {
+		/* ascending */
+		{ PROTO_ICMPV4, IPPROTO_ICMP },
+		{ PROTO_TCP, IPPROTO_TCP },
+		{ PROTO_UDP, IPPROTO_UDP },
+		{ PROTO_ICMPV6, IPPROTO_ICMPV6 },
 	};
 	struct rs_expr *expr = NULL;
 
@@ -204,7 +204,8 @@ static void match_protos(struct lowering *lowering, struct rs_rule *rule, unsign
 static void match_service(struct lowering *lowering, struct rs_rule *rule, const struct service *service)
 {
 	enum rs_field field = service->protos == PROTO_TCP ? RS_TCP_DPORT :
-			      service->protos == PROTO_UDP ? RS_UDP_DPORT : RS_TH_DPORT;
+			      service->protos == PROTO_UDP ? RS_UDP_DPORT :
+							     RS_TH_DPORT;
 	const struct port_ranges *ports = &service->ports;
 	bool every = ports->count == 1 && ports->items[0].lo == 0 && ports->items[0].hi == UINT16_MAX;
 
@@ -212,8 +213,8 @@ static void match_service(struct lowering *lowering, struct rs_rule *rule, const
 		match_protos(lowering, rule, service->protos);
 	if (!ports->count || every)
 		return;
-	struct rs_expr *expr = rs_match(lowering->ruleset, rule, field,
-					rs_range(ports->items[0].lo, ports->items[0].hi));
+	struct rs_expr *expr =
+		rs_match(lowering->ruleset, rule, field, rs_range(ports->items[0].lo, ports->items[0].hi));
 	for (size_t i = 1; i < ports->count; i++)
 		rs_or(lowering->ruleset, expr, rs_range(ports->items[i].lo, ports->items[i].hi));
 }
@@ -256,8 +257,7 @@ static bool covers_family(const struct addr_set *set)
 }
 
 /* The match on a rule's addresses: its group's set, the whole family, networks in place, or a set of its own */
-static void match_networks(struct lowering *lowering, struct rs_rule *out, size_t index,
-			   const struct destinations *to)
+static void match_networks(struct lowering *lowering, struct rs_rule *out, size_t index, const struct destinations *to)
 {
 	struct ruleset *rs = lowering->ruleset;
 	enum addr_family family = to->networks.family;
@@ -358,8 +358,8 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 {
 	const struct policy_default *by = &lowering->policy->egress;
 	const char *place = lower_origin(lowering->arena, lowering->policy, by->span);
-	const char *comment = by->span.source == SPAN_NO_SOURCE ?
-				      by->text : arena_printf(lowering->arena, "%s %s", place, by->text);
+	const char *comment =
+		by->span.source == SPAN_NO_SOURCE ? by->text : arena_printf(lowering->arena, "%s %s", place, by->text);
 	struct rs_rule *rule = lower_rule(lowering, chain, comment);
 
 	if (by->action == POLICY_ALLOW)

@@ -18,7 +18,7 @@ struct lowering {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* where the gateway has the family */
 	uint8_t guest_mac[6];
-	const char *egress_rate;  /* the chain that bounds the guest's packets, or NULL */
+	const char *egress_rate;                          /* the chain that bounds the guest's packets, or NULL */
 	struct lowered_group groups[ADDR_CLASS_COUNT][2]; /* IPv4, IPv6 */
 };
 
@@ -80,6 +80,6 @@ static inline struct rs_expr *lower_match_any(struct lowering *lowering, struct 
 		rs_or(lowering->ruleset, expr, rs_number(numbers[i]));
 	return expr;
 }
-#define LOWER_MATCH_ANY(lowering, rule, field, ...)                                                          \
-	lower_match_any(lowering, rule, field, (const unsigned[]){ __VA_ARGS__ },                           \
+#define LOWER_MATCH_ANY(lowering, rule, field, ...)                               \
+	lower_match_any(lowering, rule, field, (const unsigned[]){ __VA_ARGS__ }, \
 			sizeof((const unsigned[]){ __VA_ARGS__ }) / sizeof(unsigned))

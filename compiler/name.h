@@ -19,7 +19,7 @@ const char *name_from_query(struct arena *, const char *text);
 /* From uncompressed wire labels (RFC 1035 3.1) as a DNS message holds them; false when malformed. */
 bool name_from_wire(const uint8_t *wire, size_t len, char out[static NAME_TEXT_MAX]);
 
-bool name_equal(const char *a, const char *b);           /* both canonical */
+bool name_equal(const char *a, const char *b);              /* both canonical */
 bool name_has_suffix(const char *name, const char *suffix); /* equal, or below it on a label boundary */
 /* Looks like an address without being one: last label all digits or 0x…  */
 bool name_looks_like_address(const char *text);

@@ -49,14 +49,12 @@ static int by_key(const void *a, const void *b)
 /* A name and all its ancestors */
 static void add(struct arena *arena, struct entries *entries, const char *name, size_t rule, bool is_suffix)
 {
-	*arena_push(arena, entries) = (struct entry){key_of(arena, name), name, rule, is_suffix};
+	*arena_push(arena, entries) = (struct entry){ key_of(arena, name), name, rule, is_suffix };
 	for (const char *dot = strchr(name, '.'); dot; dot = strchr(dot + 1, '.'))
-		*arena_push(arena, entries) =
-			(struct entry){key_of(arena, dot + 1), dot + 1, NAME_TREE_NONE, false};
+		*arena_push(arena, entries) = (struct entry){ key_of(arena, dot + 1), dot + 1, NAME_TREE_NONE, false };
 }
 
-static bool collect(struct arena *arena, const struct policy *policy, struct diags *diags,
-		    struct entries *entries)
+static bool collect(struct arena *arena, const struct policy *policy, struct diags *diags, struct entries *entries)
 {
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
@@ -65,8 +63,7 @@ static bool collect(struct arena *arena, const struct policy *policy, struct dia
 			if (target->kind != TARGET_DOMAIN && target->kind != TARGET_SUFFIX)
 				continue;
 			if (entries->count > ENTRIES_MAX) {
-				diag_error(diags, "too-complex", rule->span,
-					   "too many names for a list of them");
+				diag_error(diags, "too-complex", rule->span, "too many names for a list of them");
 				return false;
 			}
 			add(arena, entries, target->name, i, target->kind == TARGET_SUFFIX);
@@ -160,7 +157,7 @@ static bool decide(struct name_tree *tree, size_t udp, size_t tcp, size_t *rule)
 struct name_tree *name_tree_build(struct arena *arena, const struct policy *policy, struct diags *diags)
 {
 	struct name_tree *tree = arena_alloc(arena, sizeof *tree);
-	struct entries entries = {0};
+	struct entries entries = { 0 };
 	size_t udp = general_rule(policy, PROTO_UDP), tcp = general_rule(policy, PROTO_TCP);
 
 	tree->policy = policy;
@@ -173,8 +170,8 @@ struct name_tree *name_tree_build(struct arena *arena, const struct policy *poli
 	tree->other = NAME_TREE_NONE;
 	bool same = decide(tree, udp, tcp, &tree->other);
 	for (size_t i = 0; i < tree->count; i++)
-		same = decide(tree, udp, tcp, &tree->items[i].self) &&
-		       decide(tree, udp, tcp, &tree->items[i].below) && same;
+		same = decide(tree, udp, tcp, &tree->items[i].self) && decide(tree, udp, tcp, &tree->items[i].below) &&
+		       same;
 	if (same)
 		return tree;
 	diag_error(diags, "cannot-say", policy->rules.items[least(udp, tcp)].span,

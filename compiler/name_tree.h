@@ -10,11 +10,11 @@ struct name_rules { /* indices of rules, rising */
 };
 
 struct name_node {
-	const char *name;   /* canonical */
-	bool mentioned;     /* false: only an ancestor of names that are */
-	size_t parent;      /* index of the ancestor one label up; NAME_TREE_NONE at the top */
+	const char *name;                /* canonical */
+	bool mentioned;                  /* false: only an ancestor of names that are */
+	size_t parent;                   /* index of the ancestor one label up; NAME_TREE_NONE at the top */
 	struct name_rules exact, suffix; /* egress rules that have it as a domain, as a suffix */
-	size_t self, below; /* deciding rule of the name, of any name below that the tree does not hold */
+	size_t self, below;              /* deciding rule of the name, of any name below that the tree does not hold */
 };
 
 /* Parents stand before their children, and a subtree in one run. */

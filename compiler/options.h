@@ -30,7 +30,8 @@ struct policy_options {
 	const char *query_timeout, *pool4, *pool6, *deployment_profile, *max_connections;
 	const char *rates[LIMIT_COUNT], *bursts[LIMIT_COUNT];
 	const char *stdin_name, *include_root;
-	const char *today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: see options_set_today() */
+	const char
+		*today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: see options_set_today() */
 	bool no_net, no_rebind_protection;
 	/* flags of one value that were given twice; flags that parse and have no effect yet */
 	struct options_list repeated, unsupported;

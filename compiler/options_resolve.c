@@ -15,7 +15,7 @@ static struct span flag(struct resolver *r, const char *name, const char *value)
 	size_t len = strlen(value);
 	uint32_t source = sources_add(r->diags->sources, SOURCE_FLAG, name, value, len);
 
-	return (struct span){source, 0, (uint32_t)len};
+	return (struct span){ source, 0, (uint32_t)len };
 }
 
 /* ---- what the argument parser would say ---- */
@@ -31,11 +31,11 @@ static void check_conflicts(struct resolver *r, const struct policy_options *opt
 		const char *name;
 		bool given;
 	} flags[] = {
-		{"--net", options->nets.count > 0},
-		{"--no-net", options->no_net},
-		{"--net-default", options->net_default != NULL},
-		{"--net-default-egress", options->net_default_egress != NULL},
-		{"--net-default-ingress", options->net_default_ingress != NULL},
+		{ "--net", options->nets.count > 0 },
+		{ "--no-net", options->no_net },
+		{ "--net-default", options->net_default != NULL },
+		{ "--net-default-egress", options->net_default_egress != NULL },
+		{ "--net-default-ingress", options->net_default_ingress != NULL },
 	};
 	const size_t count = sizeof flags / sizeof *flags;
 
@@ -55,8 +55,8 @@ static void check_values(struct resolver *r, const struct policy_options *option
 	struct policy_date date;
 
 	for (size_t i = 0; i < options->repeated.count; i++)
-		diag_error(r->diags, "repeated-flag", flag(r, options->repeated.items[i], ""),
-			   "%s may be given once", options->repeated.items[i]);
+		diag_error(r->diags, "repeated-flag", flag(r, options->repeated.items[i], ""), "%s may be given once",
+			   options->repeated.items[i]);
 	for (size_t i = 0; i < options->unsupported.count; i++)
 		diag_error(r->diags, "not-yet", flag(r, options->unsupported.items[i], ""),
 			   "%s is known and not yet supported", options->unsupported.items[i]);
@@ -72,8 +72,7 @@ static void check_values(struct resolver *r, const struct policy_options *option
 			   "no such deployment profile: `%s`", options->deployment_profile)
 			->label = "single-tenant or multi-tenant";
 	if (options->today && !date_parse(options->today, &date))
-		diag_error(r->diags, "usage", flag(r, "--today", options->today), "no date: `%s`",
-			   options->today)
+		diag_error(r->diags, "usage", flag(r, "--today", options->today), "no date: `%s`", options->today)
 			->label = "YYYY-MM-DD";
 }
 
@@ -81,20 +80,20 @@ static const struct {
 	const char *rate, *burst;
 	enum setting setting;
 } limits[] = {
-	[LIMIT_EGRESS_BANDWIDTH] = {"--net-egress-bandwidth", "--net-egress-bandwidth-burst",
-				    SETTING_EGRESS_BANDWIDTH},
-	[LIMIT_EGRESS_OPS] = {"--net-egress-ops", "--net-egress-ops-burst", SETTING_EGRESS_OPS},
-	[LIMIT_INGRESS_BANDWIDTH] = {"--net-ingress-bandwidth", "--net-ingress-bandwidth-burst",
-				     SETTING_INGRESS_BANDWIDTH},
-	[LIMIT_INGRESS_OPS] = {"--net-ingress-ops", "--net-ingress-ops-burst", SETTING_INGRESS_OPS},
+	[LIMIT_EGRESS_BANDWIDTH] = { "--net-egress-bandwidth", "--net-egress-bandwidth-burst",
+				     SETTING_EGRESS_BANDWIDTH },
+	[LIMIT_EGRESS_OPS] = { "--net-egress-ops", "--net-egress-ops-burst", SETTING_EGRESS_OPS },
+	[LIMIT_INGRESS_BANDWIDTH] = { "--net-ingress-bandwidth", "--net-ingress-bandwidth-burst",
+				      SETTING_INGRESS_BANDWIDTH },
+	[LIMIT_INGRESS_OPS] = { "--net-ingress-ops", "--net-ingress-ops-burst", SETTING_INGRESS_OPS },
 };
 
 static void check_bursts(struct resolver *r, const struct policy_options *options)
 {
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		if (options->bursts[i] && !options->rates[i])
-			diag_error(r->diags, "usage", flag(r, limits[i].burst, options->bursts[i]),
-				   "%s needs %s", limits[i].burst, limits[i].rate);
+			diag_error(r->diags, "usage", flag(r, limits[i].burst, options->bursts[i]), "%s needs %s",
+				   limits[i].burst, limits[i].rate);
 }
 
 /* ---- the values, one stage after the other ---- */
@@ -120,8 +119,8 @@ static const struct ast_file **parse_rules(struct resolver *r, const struct poli
 
 	for (size_t i = 0; i < options->rules.count; i++) {
 		const char *text = options->rules.items[i];
-		uint32_t source = sources_add(r->diags->sources, SOURCE_ARG,
-					      arena_printf(r->arena, "arg:%zu", i + 1), text, strlen(text));
+		uint32_t source = sources_add(r->diags->sources, SOURCE_ARG, arena_printf(r->arena, "arg:%zu", i + 1),
+					      text, strlen(text));
 		lists[i] = parse_rule_list(r->diags, source);
 	}
 	return lists;
@@ -137,7 +136,7 @@ static void take_profiles(struct resolver *r, const struct policy_options *optio
 			size_t start = at + strspn(value + at, " \t"), end = at + len;
 			while (end > start && (value[end - 1] == ' ' || value[end - 1] == '\t'))
 				end--;
-			struct span word = {span.source, (uint32_t)start, (uint32_t)end};
+			struct span word = { span.source, (uint32_t)start, (uint32_t)end };
 			resolver_profile(r, word,
 					 arena_strndup(r->arena, value + start, end > start ? end - start : 0));
 			if (!value[at + len])
@@ -198,13 +197,12 @@ static struct policy *new_policy(struct diags *diags, const char *file, const st
 		.arena = diags->arena,
 		.sources = diags->sources,
 		.name = file ? file : "command line",
-		.egress = {.span = SPAN_NONE},
-		.ingress = {.span = SPAN_NONE, .action = POLICY_ALLOW},
+		.egress = { .span = SPAN_NONE },
+		.ingress = { .span = SPAN_NONE, .action = POLICY_ALLOW },
 		.dns_timeout_ms = 5000,
 		.rebind_protection = true,
 		.max_connections = CONNECTIONS_DEFAULT,
-		.multi_tenant =
-			options->deployment_profile && !strcmp(options->deployment_profile, "multi-tenant"),
+		.multi_tenant = options->deployment_profile && !strcmp(options->deployment_profile, "multi-tenant"),
 	};
 	return policy;
 }
@@ -227,13 +225,14 @@ static void take_rules(struct resolver *r, const struct ast_file **lists, size_t
 
 struct policy *options_resolve(const struct policy_options *options, const char *file, struct diags *diags)
 {
-	struct resolve_input input = {
-		.file = file, .stdin_name = options->stdin_name, .include_root = options->include_root};
-	struct resolver r = {.arena = diags->arena,
-			     .diags = diags,
-			     .input = &input,
-			     .budget = TARGETS_MAX,
-			     .policy = new_policy(diags, file, options)};
+	struct resolve_input input = { .file = file,
+				       .stdin_name = options->stdin_name,
+				       .include_root = options->include_root };
+	struct resolver r = { .arena = diags->arena,
+			      .diags = diags,
+			      .input = &input,
+			      .budget = TARGETS_MAX,
+			      .policy = new_policy(diags, file, options) };
 	size_t errors = diags->errors; /* of files before this one */
 
 	check_conflicts(&r, options, file);

@@ -40,10 +40,9 @@ static bool is_text(struct diags *diags, uint32_t index, const struct source *so
 	for (uint32_t at = 0; at < source->len;) {
 		uint32_t character;
 		size_t size = utf8_decode(source->text + at, source->len - at, &character);
-		struct span span = {index, at, at + (size ? (uint32_t)size : 1)};
+		struct span span = { index, at, at + (size ? (uint32_t)size : 1) };
 		if (!size) {
-			diag_error(diags, "bad-text", span, "not UTF-8: byte 0x%02x",
-				   (unsigned char)source->text[at]);
+			diag_error(diags, "bad-text", span, "not UTF-8: byte 0x%02x", (unsigned char)source->text[at]);
 			return false;
 		}
 		if (reorders_text(character) || is_control(character, source->text[at + size])) {
@@ -62,7 +61,7 @@ static bool has_short_lines(struct diags *diags, uint32_t index, const struct so
 		uint32_t end = line < source->last_line ? source->lines[line + 1] : (uint32_t)source->len;
 		if (end - start <= PARSE_LINE_MAX)
 			continue;
-		diag_error(diags, "too-large", (struct span){index, start, start},
+		diag_error(diags, "too-large", (struct span){ index, start, start },
 			   "a line of %u bytes; %u are the most", end - start, PARSE_LINE_MAX);
 		return false;
 	}

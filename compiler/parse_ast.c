@@ -13,7 +13,7 @@ static void refuse_more(struct parser *parser, struct span span, const char *wha
 
 static struct ast_word make_word(struct parser *parser, struct span whole, struct span text)
 {
-	struct ast_word word = {.span = whole, .text = "", .after = {whole.source, whole.end, whole.end}};
+	struct ast_word word = { .span = whole, .text = "", .after = { whole.source, whole.end, whole.end } };
 	uint32_t len = text.end - text.start;
 	if (++parser->words > PARSE_WORDS_MAX)
 		refuse_more(parser, whole, "words", PARSE_WORDS_MAX);
@@ -32,7 +32,7 @@ struct ast_word parse_word(struct parser *parser, struct span span)
 
 struct ast_word parse_word_inside(struct parser *parser, struct span span)
 {
-	return make_word(parser, span, (struct span){span.source, span.start + 1, span.end - 1});
+	return make_word(parser, span, (struct span){ span.source, span.start + 1, span.end - 1 });
 }
 
 struct ast_word parse_bracketed(struct parser *parser, struct span brackets, struct span after)
@@ -45,7 +45,7 @@ struct ast_word parse_bracketed(struct parser *parser, struct span brackets, str
 
 struct ast_word parse_unclosed(struct parser *parser, struct span span)
 {
-	struct ast_word word = make_word(parser, span, (struct span){span.source, span.start + 1, span.end});
+	struct ast_word word = make_word(parser, span, (struct span){ span.source, span.start + 1, span.end });
 	word.bracketed = word.unclosed = true;
 	return word;
 }
@@ -53,7 +53,7 @@ struct ast_word parse_unclosed(struct parser *parser, struct span span)
 struct ast_words parse_append(struct parser *parser, struct ast_words words, struct ast_word word)
 {
 	if (!words.present)
-		words = (struct ast_words){.span = word.span, .present = true};
+		words = (struct ast_words){ .span = word.span, .present = true };
 	words.span.end = word.after.end;
 	*arena_push(parser->arena, &words) = word;
 	return words;
@@ -61,7 +61,7 @@ struct ast_words parse_append(struct parser *parser, struct ast_words words, str
 
 struct ast_words parse_single(struct parser *parser, struct ast_word word)
 {
-	return parse_append(parser, (struct ast_words){0}, word);
+	return parse_append(parser, (struct ast_words){ 0 }, word);
 }
 
 struct ast_words parse_prepend(struct parser *parser, struct ast_word word, struct ast_words words)
@@ -99,24 +99,23 @@ struct ast_rule *parse_rule(struct parser *parser, struct span span, struct ast_
 
 struct ast_rule *parse_nothing(struct parser *parser, struct span span)
 {
-	struct ast_rule head = {.action = parse_word(parser, span)};
+	struct ast_rule head = { .action = parse_word(parser, span) };
 	return parse_rule(parser, span, head, NULL, NULL, NULL, span);
 }
 
 struct ast_attribute parse_attribute(enum ast_attribute_kind kind, struct span span, struct ast_word value)
 {
-	return (struct ast_attribute){.kind = kind, .span = span, .value = value};
+	return (struct ast_attribute){ .kind = kind, .span = span, .value = value };
 }
 
 void parse_add_attribute(struct parser *parser, struct ast_rule *rule, struct ast_attribute attribute)
 {
-	static const char *const names[] = {
-		[AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log"};
+	static const char *const names[] = { [AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log" };
 	for (size_t i = 0; i < rule->attributes.count; i++) {
 		if (rule->attributes.items[i].kind != attribute.kind)
 			continue;
-		struct diag *diag = diag_error(parser->diags, "syntax", attribute.span, "`%s` stands twice",
-					       names[attribute.kind]);
+		struct diag *diag =
+			diag_error(parser->diags, "syntax", attribute.span, "`%s` stands twice", names[attribute.kind]);
 		diag_relate(parser->diags, diag, rule->attributes.items[i].span, "here first");
 		return;
 	}
@@ -161,7 +160,7 @@ static void add_statement(struct parser *parser, struct ast_statement statement)
 
 void parse_add_rule(struct parser *parser, struct ast_rule *rule)
 {
-	struct ast_statement statement = {.kind = AST_RULE, .span = rule->span, .rule = *rule};
+	struct ast_statement statement = { .kind = AST_RULE, .span = rule->span, .rule = *rule };
 	for (size_t i = 0; i < rule->attributes.count; i++)
 		statement.span.end = rule->attributes.items[i].span.end;
 	add_statement(parser, statement);
@@ -169,7 +168,7 @@ void parse_add_rule(struct parser *parser, struct ast_rule *rule)
 
 void parse_add_statement(struct parser *parser, enum ast_kind kind, struct span span, struct ast_words words)
 {
-	struct ast_statement statement = {.kind = kind, .span = span};
+	struct ast_statement statement = { .kind = kind, .span = span };
 	statement.words.items = words.items;
 	statement.words.count = words.count;
 	statement.words.cap = words.cap;
@@ -178,7 +177,7 @@ void parse_add_statement(struct parser *parser, enum ast_kind kind, struct span 
 
 void parse_add_expect(struct parser *parser, struct span span, struct ast_word action, struct ast_flow *flow)
 {
-	struct ast_statement statement = {.kind = AST_EXPECT, .span = span, .flow = *flow};
+	struct ast_statement statement = { .kind = AST_EXPECT, .span = span, .flow = *flow };
 	*arena_push(parser->arena, &statement.words) = action;
 	add_statement(parser, statement);
 }

@@ -35,9 +35,9 @@ static const char *alternatives(const struct parser *parser, const char *const *
 	const char *text = "";
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(parser->arena, "%s%s%s", text,
-				    i == 0	     ? ""
-				    : i + 1 == count ? " or "
-						     : ", ",
+				    i == 0         ? "" :
+				    i + 1 == count ? " or " :
+						     ", ",
 				    quoted(parser, names[i]));
 	return text;
 }
@@ -69,15 +69,13 @@ static bool explain_list(struct parser *parser, struct span span, const char *to
 	if (strcmp(token_name, "{") == 0) {
 		diag_error(parser->diags, "syntax", span, "a list cannot stand in a list");
 	} else if (strcmp(token_name, END_OF_LINE) == 0) {
-		diag_error(parser->diags, "syntax", parser->brace, "`{` is never closed")->label =
-			"no `}` follows";
+		diag_error(parser->diags, "syntax", parser->brace, "`{` is never closed")->label = "no `}` follows";
 	} else if (strcmp(token_name, ",") == 0 || strcmp(token_name, "}") == 0) {
 		bool first = all_blank(parser->text + parser->brace.end, span.start - parser->brace.end);
 		bool empty = first && *token_name == '}';
 		if (empty)
 			span.start = parser->brace.start;
-		diag_error(parser->diags, "syntax", span,
-			   empty ? "an empty list" : "an empty item in the list");
+		diag_error(parser->diags, "syntax", span, empty ? "an empty list" : "an empty item in the list");
 	} else if (strcmp(token_name, "a word") == 0 || strstr(token_name, "bracket")) {
 		diag_error(parser->diags, "syntax", span, "a comma is missing before %s",
 			   found_text(parser, span, token_name));
@@ -98,8 +96,7 @@ static void explain_statement(struct parser *parser, struct span span)
 }
 
 /* The closest of the expected keywords to the word found. */
-static const char *nearest_expected(struct parser *parser, struct span span, const char *const *expected,
-				    size_t count)
+static const char *nearest_expected(struct parser *parser, struct span span, const char *const *expected, size_t count)
 {
 	const char **words = arena_alloc(parser->arena, (count + 1) * sizeof *words);
 	size_t used = 0;
@@ -130,8 +127,8 @@ static void explain_expected(struct parser *parser, struct span span, const char
 		diag->help = parser->statement->usage;
 }
 
-void parse_unexpected(struct parser *parser, struct span span, const char *token_name,
-		      const char *const *expected, size_t expected_count)
+void parse_unexpected(struct parser *parser, struct span span, const char *token_name, const char *const *expected,
+		      size_t expected_count)
 {
 	parser->errors++;
 	bool wants_string = has_name(expected, expected_count, "a string in quotes");

@@ -7,11 +7,11 @@
 #include "ast.h"
 #include "diag.h"
 
-#define PARSE_LINE_MAX (1u << 20)    /* bytes of one line */
-#define PARSE_WORD_MAX 4096          /* bytes of one word or string */
-#define PARSE_WORDS_MAX 1000000      /* words of one source */
-#define PARSE_ERRORS_MAX 1000        /* syntax errors; the rest of the source is not read */
-#define PARSE_STATEMENTS_MAX 100000  /* statements, or rules of a list */
+#define PARSE_LINE_MAX (1u << 20)   /* bytes of one line */
+#define PARSE_WORD_MAX 4096         /* bytes of one word or string */
+#define PARSE_WORDS_MAX 1000000     /* words of one source */
+#define PARSE_ERRORS_MAX 1000       /* syntax errors; the rest of the source is not read */
+#define PARSE_STATEMENTS_MAX 100000 /* statements, or rules of a list */
 
 /* A statement's keyword, the start condition behind it, and an example to show beside a syntax error */
 struct keyword {
@@ -29,23 +29,23 @@ struct parser {
 	uint32_t len;
 
 	/* the scanner's */
-	uint32_t offset;  /* behind the last token */
-	int start_token;  /* given to the grammar first; 0 once it has been */
-	unsigned field;   /* of a rule or flow: 0 target, 1 protocol, 2 ports */
-	unsigned depth;   /* braces open */
-	int end_state;    /* where a rule's or flow's end leads: attributes or options */
-	int list_state;   /* where the outermost "}" leads */
-	bool in_file;     /* statements, one a line */
-	bool ended;       /* the end of the line that ends the text was given */
+	uint32_t offset;                 /* behind the last token */
+	int start_token;                 /* given to the grammar first; 0 once it has been */
+	unsigned field;                  /* of a rule or flow: 0 target, 1 protocol, 2 ports */
+	unsigned depth;                  /* braces open */
+	int end_state;                   /* where a rule's or flow's end leads: attributes or options */
+	int list_state;                  /* where the outermost "}" leads */
+	bool in_file;                    /* statements, one a line */
+	bool ended;                      /* the end of the line that ends the text was given */
 	const struct keyword *statement; /* the one being read, or NULL */
-	struct span brace; /* the "{" that is open */
+	struct span brace;               /* the "{" that is open */
 
 	/* the grammar's */
 	struct ast_file *file;
 	struct ast_rule *rule;
 	struct ast_flow *flow;
 	size_t words, errors;
-	bool too_many;    /* said once: the rest is dropped */
+	bool too_many; /* said once: the rest is dropped */
 };
 
 /* parse_ast.c: what the grammar's actions build with */

@@ -7,11 +7,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const action_names[] = {[POLICY_DENY] = "deny", [POLICY_ALLOW] = "allow"};
+static const char *const action_names[] = { [POLICY_DENY] = "deny", [POLICY_ALLOW] = "allow" };
 static_assert(POLICY_DENY == 0 && POLICY_ALLOW == 1 && sizeof action_names / sizeof *action_names == 2,
 	      "a name for each action");
 static const char *const direction_names[] = {
-	[POLICY_EGRESS] = "egress", [POLICY_INGRESS] = "ingress", [POLICY_EGRESS | POLICY_INGRESS] = "any"};
+	[POLICY_EGRESS] = "egress", [POLICY_INGRESS] = "ingress", [POLICY_EGRESS | POLICY_INGRESS] = "any"
+};
 static_assert((POLICY_EGRESS | POLICY_INGRESS) + 1 == sizeof direction_names / sizeof *direction_names,
 	      "a name for each set of directions");
 
@@ -20,8 +21,8 @@ static const struct {
 	enum policy_proto proto;
 	const char *name;
 } protos[] = {
-	{PROTO_UDP, "udp"},	  {PROTO_TCP, "tcp"},	  {PROTO_ICMPV4, "icmpv4"},
-	{PROTO_ICMPV6, "icmpv6"}, {PROTO_OTHER, "other"},
+	{ PROTO_UDP, "udp" },       { PROTO_TCP, "tcp" },     { PROTO_ICMPV4, "icmpv4" },
+	{ PROTO_ICMPV6, "icmpv6" }, { PROTO_OTHER, "other" },
 };
 static_assert((PROTO_OTHER << 1) - 1 == (PROTO_TCP | PROTO_UDP | PROTO_ICMPV4 | PROTO_ICMPV6 | PROTO_OTHER) &&
 		      1 << sizeof protos / sizeof *protos == PROTO_OTHER << 1,
@@ -93,8 +94,7 @@ static void add_targets(struct text *text, const struct policy_rule *rule)
 	}
 	text_add(text, list ? "{" : "");
 	for (size_t i = 0; i < rule->targets.count; i++)
-		text_addf(text, "%s%s", i ? "," : "",
-			  policy_target_format(text->arena, &rule->targets.items[i]));
+		text_addf(text, "%s%s", i ? "," : "", policy_target_format(text->arena, &rule->targets.items[i]));
 	text_add(text, list ? "}" : "");
 }
 
@@ -124,13 +124,13 @@ static bool is_dns_macro(const struct policy_rule *rule)
 {
 	return rule->directions == POLICY_EGRESS && !rule->group_name && rule->targets.count == 1 &&
 	       rule->targets.items[0].kind == TARGET_GROUP && rule->targets.items[0].group == ADDR_CLASS_HOST &&
-	       rule->protos == (PROTO_UDP | PROTO_TCP) && rule->ports.count == 1 &&
-	       rule->ports.items[0].lo == 53 && rule->ports.items[0].hi == 53;
+	       rule->protos == (PROTO_UDP | PROTO_TCP) && rule->ports.count == 1 && rule->ports.items[0].lo == 53 &&
+	       rule->ports.items[0].hi == 53;
 }
 
 const char *policy_rule_format(struct arena *arena, const struct policy_rule *rule)
 {
-	struct text text = {.arena = arena};
+	struct text text = { .arena = arena };
 
 	text_add(&text, policy_action_name(rule->action));
 	if (rule->directions != POLICY_EGRESS)
@@ -170,7 +170,7 @@ static void add_spelt_target(struct text *text, const struct policy_target *targ
 
 static const char *spelt_rule(struct arena *arena, const struct policy_rule *rule)
 {
-	struct text text = {.arena = arena};
+	struct text text = { .arena = arena };
 	bool list = rule->targets.count > 1;
 
 	text_addf(&text, "%s:%s@%s", policy_action_name(rule->action), direction_names[rule->directions],
@@ -239,8 +239,7 @@ static void add_dns(struct text *text, const struct policy *policy)
 	for (size_t i = 0; i < policy->nameservers.count; i++) {
 		const struct policy_nameserver *server = &policy->nameservers.items[i];
 		text_addf(text, "dns nameserver %s:%u\t%s\n",
-			  server->is_name ? clean(text, server->name)
-					  : addr_format_bracketed(server->addr, buf),
+			  server->is_name ? clean(text, server->name) : addr_format_bracketed(server->addr, buf),
 			  server->port, server->is_name ? "host" : "addr");
 	}
 	text_addf(text, "dns timeout %" PRIu64 "ms\n", policy->dns_timeout_ms);
@@ -264,7 +263,7 @@ static void add_settings(struct text *text, const struct policy *policy)
 
 const char *policy_format(struct arena *arena, const struct policy *policy)
 {
-	struct text text = {.arena = arena};
+	struct text text = { .arena = arena };
 	char buf[ADDR_TEXT_MAX];
 
 	text_addf(&text, "default egress %s\t%s\n", policy_action_name(policy->egress.action),

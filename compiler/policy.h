@@ -11,8 +11,13 @@ const char *policy_action_name(enum policy_action);
 enum policy_direction { POLICY_EGRESS = 1, POLICY_INGRESS = 2 };
 const char *policy_direction_name(enum policy_direction); /* one of the two */
 
-enum policy_proto { PROTO_TCP = 1, PROTO_UDP = 2, PROTO_ICMPV4 = 4, PROTO_ICMPV6 = 8,
-		    PROTO_OTHER = 16 /* of a flow only: SCTP, GRE … */ };
+enum policy_proto {
+	PROTO_TCP = 1,
+	PROTO_UDP = 2,
+	PROTO_ICMPV4 = 4,
+	PROTO_ICMPV6 = 8,
+	PROTO_OTHER = 16 /* of a flow only: SCTP, GRE … */
+};
 const char *policy_proto_name(enum policy_proto); /* one of them: "tcp" … */
 
 enum policy_target_kind { TARGET_ANY, TARGET_GROUP, TARGET_CIDR, TARGET_DOMAIN, TARGET_SUFFIX };
@@ -43,24 +48,24 @@ struct policy_date {
 
 struct policy_rule {
 	enum policy_action action;
-	unsigned directions; /* POLICY_EGRESS | POLICY_INGRESS */
+	unsigned directions;                   /* POLICY_EGRESS | POLICY_INGRESS */
 	LIST_OF(struct policy_target) targets; /* at least one; any of them fits */
-	unsigned protos;     /* PROTO_ bits; 0: no constraint */
+	unsigned protos;                       /* PROTO_ bits; 0: no constraint */
 	LIST_OF(struct policy_ports) ports;    /* none: no constraint */
-	const char *because; /* NULL: none */
+	const char *because;                   /* NULL: none */
 	struct policy_date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
 	bool log;
 	enum policy_origin origin;
-	struct span span;  /* the token; of the profile's word for ORIGIN_PROFILE; SPAN_NONE for ORIGIN_BUILTIN */
-	const char *text;  /* the token as written, blanks inside braces aside: "allow@vcs:tcp:{22,443}" */
+	struct span span;       /* the token; of the profile's word for ORIGIN_PROFILE; SPAN_NONE for ORIGIN_BUILTIN */
+	const char *text;       /* the token as written, blanks inside braces aside: "allow@vcs:tcp:{22,443}" */
 	const char *group_name; /* the file's group that is the whole target, or NULL */
 };
 
 struct policy_default {
 	enum policy_action action;
-	struct span span;  /* SPAN_NONE: built in */
-	const char *text;  /* "default egress deny" */
+	struct span span; /* SPAN_NONE: built in */
+	const char *text; /* "default egress deny" */
 };
 
 struct policy_publish {
@@ -72,8 +77,8 @@ struct policy_publish {
 
 struct policy_nameserver {
 	bool is_name;
-	struct addr addr;  /* unless is_name */
-	const char *name;  /* as written, if is_name */
+	struct addr addr; /* unless is_name */
+	const char *name; /* as written, if is_name */
 	uint16_t port;
 	struct span span;
 };
@@ -96,18 +101,18 @@ struct flow_binding {
 /* A flow expression with its meaning, and what a test adds to it. */
 struct flow {
 	enum flow_kind kind;
-	enum policy_direction direction;   /* FLOW_CONNECTION */
-	bool to_name;                      /* the target is a name: look up, then connect */
-	const char *name;                  /* to_name, FLOW_DNS: canonical */
-	struct addr addr;                  /* unless to_name; FLOW_ANSWER. Unmapped */
-	enum policy_proto proto;           /* FLOW_CONNECTION */
+	enum policy_direction direction; /* FLOW_CONNECTION */
+	bool to_name;                    /* the target is a name: look up, then connect */
+	const char *name;                /* to_name, FLOW_DNS: canonical */
+	struct addr addr;                /* unless to_name; FLOW_ANSWER. Unmapped */
+	enum policy_proto proto;         /* FLOW_CONNECTION */
 	bool has_port;
 	uint16_t port;
-	enum flow_transport transport;     /* FLOW_DNS */
+	enum flow_transport transport; /* FLOW_DNS */
 	LIST_OF(struct flow_binding) resolve;
-	const char *sni;                   /* canonical or raw as sent; NULL: none seen */
+	const char *sni; /* canonical or raw as sent; NULL: none seen */
 	struct span span;
-	const char *text;                  /* as written */
+	const char *text; /* as written */
 };
 
 struct policy_expect {
@@ -139,10 +144,10 @@ struct policy {
 	LIST_OF(struct policy_publish) publishes;
 	LIST_OF(struct policy_nameserver) nameservers; /* none: the host's */
 	LIST_OF(struct policy_expect) expects;
-	uint64_t dns_timeout_ms;     /* 5000 */
-	bool rebind_protection;      /* true */
+	uint64_t dns_timeout_ms; /* 5000 */
+	bool rebind_protection;  /* true */
 	bool multi_tenant;
-	uint32_t max_connections;    /* 256 */
+	uint32_t max_connections; /* 256 */
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
 	struct policy_pool pool4, pool6;
 };

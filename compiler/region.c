@@ -53,7 +53,9 @@ static bool piece_matches(const struct region *region, const struct region_piece
 	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
 		for (size_t i = 0; i < PROTOS; i++)
 			if (ports_match(rule, (enum policy_direction)direction, protos[i]) &&
-			    (families & (protos[i] == PROTO_ICMPV4 ? 1u : protos[i] == PROTO_ICMPV6 ? 2u : 3u)))
+			    (families & (protos[i] == PROTO_ICMPV4 ? 1u :
+					 protos[i] == PROTO_ICMPV6 ? 2u :
+								     3u)))
 				return true;
 	return false;
 }

@@ -42,12 +42,12 @@ struct region_flow {
 	enum flow_kind kind;
 	enum policy_direction direction;
 	enum policy_proto proto;
-	struct addr addr;      /* connections and answers */
+	struct addr addr; /* connections and answers */
 	bool has_port;
 	uint16_t port;
-	const char *bound[2];  /* names bound to addr; NULL: none */
+	const char *bound[2]; /* names bound to addr; NULL: none */
 	const char *sni;
-	const char *name;      /* queries */
+	const char *name; /* queries */
 	enum flow_transport transport;
 };
 /* As eval, explain and expect read it; to a name where that says the same. policy NULL: by address always */
@@ -56,19 +56,19 @@ struct eval_verdict region_flow_eval(const struct eval_context *, const struct r
 
 /* What one rule (or a default) does. Items are numbered as in the rule. */
 struct region_rule {
-	bool matches;  /* some flow that is possible, if it stood alone */
-	bool decides;  /* some possible flow: example */
-	bool effect;   /* some flow that it decides would fare otherwise without it, or an answer */
-	bool unknown;  /* too many names to tell: it may decide or have an effect all the same */
-	bool answers;  /* rebind protection lets an answer through, or not, because of it */
-	unsigned protos;  /* those of connections, and transports of queries, that it decides */
+	bool matches;          /* some flow that is possible, if it stood alone */
+	bool decides;          /* some possible flow: example */
+	bool effect;           /* some flow that it decides would fare otherwise without it, or an answer */
+	bool unknown;          /* too many names to tell: it may decide or have an effect all the same */
+	bool answers;          /* rebind protection lets an answer through, or not, because of it */
+	unsigned protos;       /* those of connections, and transports of queries, that it decides */
 	bool *targets, *ports; /* items that decide something; NULL where there is one at most */
 	struct region_flow example;
 	/* unless it decides, but matches: the rule that takes (some of) its flows, one of the other action if
 	 * there is one; rules.count: none was found, for nothing it names can be looked up */
 	size_t taker;
 	bool taker_opposes, taken_alike; /* taken_alike: one of its own action was found to take some, too */
-	struct region_flow taken; /* a flow that both match */
+	struct region_flow taken;        /* a flow that both match */
 	/* a deny on a name: a connection it does not see, to an address that a name may be bound to, is allowed */
 	bool bypass;
 	size_t bypass_rule; /* by this rule; rules.count: the default */
@@ -95,7 +95,7 @@ bool region_bindable(const struct region *, uint32_t atom);
  * address that `wanted` accepts, that gets this verdict. */
 struct region_query {
 	enum policy_direction direction;
-	unsigned protos; /* PROTO_ bits */
+	unsigned protos;                  /* PROTO_ bits */
 	const struct policy_ports *ports; /* none: any */
 	size_t port_count;
 	bool (*wanted)(const struct region *, uint32_t atom, const void *context);

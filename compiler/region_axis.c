@@ -41,7 +41,7 @@ struct axis {
 
 static uint32_t group_of(enum addr_class class, bool reserved, enum addr_family family)
 {
-	return (uint32_t)class * 4 + (reserved ? 2 : 0) + (family == ADDR_V6 ? 1 : 0);
+	return (uint32_t) class * 4 + (reserved ? 2 : 0) + (family == ADDR_V6 ? 1 : 0);
 }
 
 /* ---- prefixes ---- */
@@ -147,13 +147,13 @@ static struct bases base_partition(struct axis *axis, enum addr_family family)
 	struct addr_set reserved = addr_reserved_set(arena, family, &axis->gateway);
 	struct bases bases = { NULL, 0, 0 };
 
-	for (int class = ADDR_CLASS_NONE; class < ADDR_CLASS_COUNT; class++) {
-		struct addr_set all = addr_class_set(arena, (enum addr_class)class, family, &axis->gateway);
+	for (int class = ADDR_CLASS_NONE; class < ADDR_CLASS_COUNT; class ++) {
+		struct addr_set all = addr_class_set(arena, (enum addr_class) class, family, &axis->gateway);
 		struct addr_set held = addr_set_intersect(arena, &all, &reserved);
 		struct addr_set free = addr_set_subtract(arena, &all, &reserved);
 
-		add_bases(arena, &bases, &held, (enum addr_class)class, true);
-		add_bases(arena, &bases, &free, (enum addr_class)class, false);
+		add_bases(arena, &bases, &held, (enum addr_class) class, true);
+		add_bases(arena, &bases, &free, (enum addr_class) class, false);
 	}
 	qsort(bases.items, bases.count, sizeof *bases.items, compare_bases);
 	return bases;
@@ -320,8 +320,10 @@ bool axis_is_unnamed(const struct axis *axis, uint32_t atom)
 static bool well_known(const struct axis *axis, uint32_t atom, struct addr *out)
 {
 	static const char *const known[] = {
-		"93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "169.254.169.254", "10.0.0.5",
-		"169.254.1.1",   "127.0.0.1",			       "fd12:3456::5",	  "fe80::1",
+		"93.184.216.34",   "2606:2800:220:1:248:1893:25c8:1946",
+		"169.254.169.254", "10.0.0.5",
+		"169.254.1.1",     "127.0.0.1",
+		"fd12:3456::5",    "fe80::1",
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -379,8 +381,8 @@ static uint32_t lower_bound(const struct axis *axis, uint32_t lo, uint32_t hi, u
 static size_t find_prefix(const struct axis *axis, struct addr_prefix prefix)
 {
 	struct prefix key = { .family = prefix.addr.family, .len = prefix.len, .range = addr_prefix_range(prefix) };
-	const struct prefix *found = bsearch(&key, axis->prefixes.items, axis->prefixes.count,
-					     sizeof key, compare_prefixes);
+	const struct prefix *found =
+		bsearch(&key, axis->prefixes.items, axis->prefixes.count, sizeof key, compare_prefixes);
 
 	return (size_t)(found - axis->prefixes.items);
 }
@@ -421,8 +423,7 @@ static size_t prefix_spans(const struct axis *axis, struct addr_prefix prefix, b
 		lo = lower_bound(axis, start, end, first);
 		hi = lower_bound(axis, lo, end, last + 1);
 		if (lo < hi)
-			count = carrying ? append_carrying(axis, out, count, lo, hi) :
-					   append(out, count, lo, hi);
+			count = carrying ? append_carrying(axis, out, count, lo, hi) : append(out, count, lo, hi);
 	}
 	return count;
 }

@@ -13,7 +13,7 @@
 struct axis_atom {
 	enum addr_family family;
 	enum addr_class class;
-	bool reserved;          /* held back by rebind protection unless a rule names it */
+	bool reserved;                /* held back by rebind protection unless a rule names it */
 	uint32_t ranges, range_count; /* into axis->ranges */
 };
 

@@ -58,7 +58,9 @@ static const char *ports_text(struct arena *arena, const struct region_flow *mem
 
 static const char *query_format(struct arena *arena, const struct region_flow *member)
 {
-	static const char *const transports[] = { [FLOW_DNS_UDP] = "", [FLOW_DNS_TCP] = ":tcp", [FLOW_DNS_DOT] = ":dot" };
+	static const char *const transports[] = {
+		[FLOW_DNS_UDP] = "", [FLOW_DNS_TCP] = ":tcp", [FLOW_DNS_DOT] = ":dot"
+	};
 
 	return arena_printf(arena, "dns@%s%s", member->name, transports[member->transport]);
 }

@@ -22,7 +22,10 @@ struct names {
 	size_t bucket_count;
 	struct name_class *classes;
 	uint32_t class_count;
-	struct rule_spans { struct axis_span *items; size_t count, cap; } *spans[NAMES_POLICIES];
+	struct rule_spans {
+		struct axis_span *items;
+		size_t count, cap;
+	} * spans[NAMES_POLICIES];
 	size_t policy_count;
 };
 

@@ -22,7 +22,7 @@ struct name_pattern {
 };
 
 struct name_class {
-	const char *member; /* a name of the class; NULL where names are too long for there to be one */
+	const char *member;   /* a name of the class; NULL where names are too long for there to be one */
 	uint32_t parent, end; /* its subtree is [own index, end) */
 	bool alias;
 	const uint32_t *rules[NAMES_POLICIES]; /* rules with a pattern of this class, ascending, each once */

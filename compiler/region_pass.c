@@ -266,8 +266,7 @@ static struct region_flow situation_flow(const struct region_pass *pass, const s
 {
 	const struct region *region = pass->region;
 	bool bound = situation->bound != WALK_NONE;
-	struct region_flow flow =
-		region_pass_flow(pass, region_pass_find_atom(pass, bound, situation->first));
+	struct region_flow flow = region_pass_flow(pass, region_pass_find_atom(pass, bound, situation->first));
 
 	if (bound)
 		flow.bound[0] = names_class(region->names, situation->bound)->member;
@@ -356,7 +355,8 @@ static void look_for_bypass(struct region_pass *pass, uint32_t first)
 	}
 	for (atom = 0; !pass->active[atom] || !region->bindable[atom] ||
 		       region_piece_action(pass, pass->walk->planes[0].first[atom]) != POLICY_ALLOW ||
-		       region_pass_floored(pass, atom); atom++)
+		       region_pass_floored(pass, atom);
+	     atom++)
 		;
 	rule->bypass = true;
 	rule->bypass_flow = region_pass_flow(pass, atom);
@@ -381,11 +381,11 @@ static void look_at_names(struct region_pass *pass)
 		if (first[i] != WALK_NONE && region->resolvable[i] && alias)
 			look_at_alias(pass, i, first[i], second[i]);
 		else if (first[i] != WALK_NONE && region->resolvable[i])
-			region_pass_situation(pass, &(struct region_situation){ i, WALK_NONE, first[i], second[i],
-										true });
+			region_pass_situation(pass,
+					      &(struct region_situation){ i, WALK_NONE, first[i], second[i], true });
 		if (pass->server_names && first[sent] != WALK_NONE)
-			region_pass_situation(pass, &(struct region_situation){ WALK_NONE, i, first[sent],
-										second[sent], false });
+			region_pass_situation(
+				pass, &(struct region_situation){ WALK_NONE, i, first[sent], second[sent], false });
 	}
 }
 

@@ -17,7 +17,7 @@ struct region_seen {
 struct region_piece {
 	uint32_t rule, target; /* target WALK_NONE: all of the rule's names */
 	uint32_t spans, span_count;
-	uint16_t seen[2]; /* by direction: classes as bits */
+	uint16_t seen[2];          /* by direction: classes as bits */
 	struct region_seen *where; /* ADDR_CLASS_COUNT for each direction */
 };
 
@@ -31,11 +31,11 @@ struct region {
 	uint32_t atoms, classes;
 	struct region_piece *pieces; /* piece_count + 1: the last is the default */
 	uint32_t piece_count;
-	uint32_t *rule_of;           /* the same as pieces[].rule */
-	uint32_t *first_piece;       /* by rule; rules.count + 1 */
+	uint32_t *rule_of;     /* the same as pieces[].rule */
+	uint32_t *first_piece; /* by rule; rules.count + 1 */
 	LIST_OF(struct axis_span) spans;
-	LIST_OF(struct region_ports) *ports; /* by rule, disjoint, in order; none: no ports */
-	struct region_rule *rules;   /* rules.count + 1 */
+	LIST_OF(struct region_ports) * ports; /* by rule, disjoint, in order; none: no ports */
+	struct region_rule *rules;            /* rules.count + 1 */
 	bool *bindable, *resolvable;
 	bool any_resolvable;
 	LIST_OF(uint64_t) noted; /* (rule, class) whose name items were marked: a hash set */
@@ -75,8 +75,8 @@ struct region_pass {
 	bool server_names; /* TCP out */
 	bool named;        /* some rule on a name takes part */
 	const struct walk_column *column;
-	uint16_t port;     /* of the column, for examples */
-	bool *active;      /* by atom: the protocol's family, and not the unspecified addresses */
+	uint16_t port; /* of the column, for examples */
+	bool *active;  /* by atom: the protocol's family, and not the unspecified addresses */
 	/* of the column: first rules by address, by their action: among bindable addresses, and among all */
 	struct piece_set bindable[2], all[2];
 	uint32_t bindable_max, all_max;
@@ -111,9 +111,9 @@ void region_pass_run(struct region *, enum policy_direction, enum policy_proto);
 void region_note_names(struct region *, size_t rule, uint32_t class);
 
 /* ---- the other parts ---- */
-void region_find_answers(struct region *);  /* region_answer.c: bindable; effect on answers */
+void region_find_answers(struct region *);    /* region_answer.c: bindable; effect on answers */
 void region_find_resolvable(struct region *); /* region_lookup.c */
-void region_find_queries(struct region *);  /* region_lookup.c: decides and effect by queries */
-void region_find_pairs(struct region *);    /* region_sni.c: server names beside bound ones */
-void region_find_takers(struct region *);   /* region_why.c */
+void region_find_queries(struct region *);    /* region_lookup.c: decides and effect by queries */
+void region_find_pairs(struct region *);      /* region_sni.c: server names beside bound ones */
+void region_find_takers(struct region *);     /* region_why.c */
 void region_mark(struct region_rule *, const struct region_flow *);

@@ -71,9 +71,9 @@ static void split_ports(struct region *region, size_t index)
 	}
 	for (uint32_t i = 0; i + 1 < cuts.count; i++)
 		if (owner[i] != WALK_NONE)
-			*arena_push(region->arena, &region->ports[index]) = (struct region_ports){
-				(uint16_t)cuts.items[i], (uint16_t)(cuts.items[i + 1] - 1), owner[i]
-			};
+			*arena_push(region->arena, &region->ports[index]) =
+				(struct region_ports){ (uint16_t)cuts.items[i], (uint16_t)(cuts.items[i + 1] - 1),
+						       owner[i] };
 }
 
 bool region_proto_has_ports(enum policy_proto proto)
@@ -129,8 +129,8 @@ static void cut_rule(struct region *region, size_t index)
 		}
 		piece = add_piece(region, index, (uint32_t)i);
 		piece->spans = (uint32_t)region->spans.count;
-		piece->span_count = (uint32_t)axis_target_spans(region->axis, rule->action, &rule->targets.items[i],
-								spans);
+		piece->span_count =
+			(uint32_t)axis_target_spans(region->axis, rule->action, &rule->targets.items[i], spans);
 		for (size_t j = 0; j < piece->span_count; j++)
 			*arena_push(region->arena, &region->spans) = spans[j];
 	}
@@ -180,8 +180,8 @@ void region_add_rects(struct region *region, struct walk *walk, uint32_t piece, 
 		return;
 	region->fuel->rule = rule;
 	for (size_t i = 0; i < count; i++)
-		*arena_push(walk->arena, &walk->spans) = (struct axis_span){ spans[i].lo + offset,
-									     spans[i].hi + offset };
+		*arena_push(walk->arena, &walk->spans) =
+			(struct axis_span){ spans[i].lo + offset, spans[i].hi + offset };
 	for (size_t i = 0; i < (ports ? ports : 1); i++) {
 		struct walk_item *item = arena_push(walk->arena, &walk->items);
 

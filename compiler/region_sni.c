@@ -30,8 +30,8 @@ static bool all_names_decide(const struct region *region, size_t index)
 	const bool *targets = region->rules[index].targets;
 
 	for (size_t i = 0; targets && i < rule->targets.count; i++)
-		if (!targets[i] && (rule->targets.items[i].kind == TARGET_DOMAIN ||
-				    rule->targets.items[i].kind == TARGET_SUFFIX))
+		if (!targets[i] &&
+		    (rule->targets.items[i].kind == TARGET_DOMAIN || rule->targets.items[i].kind == TARGET_SUFFIX))
 			return false;
 	return true;
 }
@@ -63,7 +63,7 @@ static bool pair_with(struct pairs *pairs, size_t start, uint32_t sent, size_t r
 	const struct axis_span *spans = names_rule_spans(pairs->region->names, 0, rule, &count);
 
 	for (size_t i = 0; i < count; i++)
-		for (uint32_t class = spans[i].lo; class < spans[i].hi; class++)
+		for (uint32_t class = spans[i].lo; class < spans[i].hi; class ++)
 			if (!add_pair(pairs, start, sent, class))
 				return false;
 	return true;
@@ -182,8 +182,7 @@ void region_find_pairs(struct region *region)
 		find_uses(&pairs);
 		qsort(pairs.uses.items, pairs.uses.count, sizeof *pairs.uses.items, compare_uses);
 		region_pass_init(&pass, region, pairs.arena, POLICY_EGRESS, PROTO_TCP);
-		pass.walk = region_walk_new(region, pairs.arena, POLICY_EGRESS, PROTO_TCP,
-					    (uint32_t)pairs.list.count);
+		pass.walk = region_walk_new(region, pairs.arena, POLICY_EGRESS, PROTO_TCP, (uint32_t)pairs.list.count);
 		add_uses(&pairs, pass.walk);
 		pass.walk->visit = visit;
 		pass.walk->self = &pass;

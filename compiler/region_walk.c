@@ -12,8 +12,8 @@ struct undo {
 struct walk_state {
 	uint32_t *starts; /* first port of each column; one past the last column: 65536 */
 	uint32_t columns;
-	bool *plain;     /* columns in which nothing but what is laid down at the root lies */
-	uint32_t model;  /* the plain column that is visited whole; WALK_NONE: all are */
+	bool *plain;    /* columns in which nothing but what is laid down at the root lies */
+	uint32_t model; /* the plain column that is visited whole; WALK_NONE: all are */
 	LIST_OF(struct undo) undo;
 	LIST_OF(struct axis_span) touched;
 	LIST_OF(uint32_t) todo; /* items still to be laid down, a stack of lists */

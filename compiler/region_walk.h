@@ -16,7 +16,7 @@
 /* Steps that may still be made; a step is one atom written or looked at. */
 struct region_fuel {
 	uint64_t left;
-	bool out;         /* the answer is "too complex here": */
+	bool out;            /* the answer is "too complex here": */
 	size_t policy, rule; /* this rule of this policy was being put in */
 };
 /* false: out of fuel */
@@ -26,7 +26,7 @@ bool region_fuel_use(struct region_fuel *, uint64_t steps);
  * of the rules; `pieces` itself stands for the default. */
 struct walk_plane {
 	uint32_t pieces;
-	const uint32_t *rule_of; /* pieces + 1 of them */
+	const uint32_t *rule_of;  /* pieces + 1 of them */
 	uint32_t *first, *second; /* by atom; second is of another rule than first; WALK_NONE: nothing */
 	uint32_t *port_item;      /* by rule: which of its ports covers the column, where it has several */
 };
@@ -56,8 +56,8 @@ struct walk {
 	LIST_OF(struct axis_span) spans;
 	LIST_OF(uint16_t) cuts; /* columns must begin here */
 	bool has_ports;
-	const uint16_t *refused; /* ports not to visit, up to a 0; NULL: none */
-	uint16_t apart;          /* a port to visit by itself, and whole; 0: none */
+	const uint16_t *refused;     /* ports not to visit, up to a 0; NULL: none */
+	uint16_t apart;              /* a port to visit by itself, and whole; 0: none */
 	void (*root)(struct walk *); /* called once what lies in all columns is laid down; may be NULL */
 	void (*visit)(struct walk *, const struct walk_column *);
 	void *self;

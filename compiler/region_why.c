@@ -55,8 +55,7 @@ static void look_at_addresses(struct region_pass *pass, uint32_t index)
 				if (!pass->active[atom] || first[atom] >= region->piece_count)
 					continue;
 				if (region->rules[index].taker < region->policy->rules.count &&
-				    region_piece_action(pass, first[atom]) ==
-					    region->policy->rules.items[index].action)
+				    region_piece_action(pass, first[atom]) == region->policy->rules.items[index].action)
 					continue;
 				flow = region_pass_flow(pass, atom);
 				note_taker(region, index, region->rule_of[first[atom]], &flow);
@@ -109,7 +108,7 @@ static void look_at_names(struct region_pass *pass, uint32_t index)
 	const struct axis_span *spans = names_rule_spans(region->names, 0, index, &count);
 
 	for (size_t i = 0; i < count; i++)
-		for (uint32_t class = spans[i].lo; class < spans[i].hi; class++)
+		for (uint32_t class = spans[i].lo; class < spans[i].hi; class ++)
 			if (!region_fuel_use(region->fuel, 1) || region->rules[index].taker_opposes)
 				return;
 			else
@@ -161,7 +160,8 @@ static void look_at_queries(struct region *region, uint32_t index)
 		bool named = i < rule->targets.count && (rule->targets.items[i].kind == TARGET_DOMAIN ||
 							 rule->targets.items[i].kind == TARGET_SUFFIX);
 		uint32_t class = named ? names_class_of(region->names, rule->targets.items[i].kind == TARGET_SUFFIX,
-							rule->targets.items[i].name) : 0;
+							rule->targets.items[i].name) :
+					 0;
 		struct region_flow flow = { .kind = FLOW_DNS, .name = names_class(region->names, class)->member };
 
 		if (!flow.name || (i < rule->targets.count && !named))

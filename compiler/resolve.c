@@ -13,8 +13,7 @@ void resolver_expired(struct resolver *r, const struct policy_rule *rule)
 	long days = r->input->today.year ? date_days(r->input->today) - date_days(rule->until) : 0;
 
 	if (days > 0)
-		diag_error(r->diags, "expired", rule->until_span, "expired %ld day%s ago", days,
-			   days == 1 ? "" : "s")
+		diag_error(r->diags, "expired", rule->until_span, "expired %ld day%s ago", days, days == 1 ? "" : "s")
 			->help = "remove the rule, or give it a new date";
 }
 
@@ -23,8 +22,7 @@ static void until(struct resolver *r, const struct ast_attribute *attribute, str
 	const char *text = attribute->value.text ? attribute->value.text : "";
 
 	if (!date_parse(text, &rule->until)) {
-		diag_error(r->diags, "bad-date", attribute->value.span, "no date: `%s`", text)->label =
-			"YYYY-MM-DD";
+		diag_error(r->diags, "bad-date", attribute->value.span, "no date: `%s`", text)->label = "YYYY-MM-DD";
 		return;
 	}
 	rule->until_span = attribute->span;
@@ -46,7 +44,7 @@ static void attributes(struct resolver *r, const struct ast_rule *ast, struct po
 
 void resolver_add_rule(struct resolver *r, const struct ast_rule *ast, enum policy_origin origin)
 {
-	struct rule_scope scope = {r->arena, r->diags, r->policy, &r->budget, ast};
+	struct rule_scope scope = { r->arena, r->diags, r->policy, &r->budget, ast };
 	struct policy_rule rule;
 
 	if (!rule_resolve(&scope, &rule))
@@ -65,17 +63,17 @@ void resolver_rules(struct resolver *r)
 
 void resolver_expects(struct resolver *r)
 {
-	static const char *const actions[] = {"allow", "deny", NULL};
+	static const char *const actions[] = { "allow", "deny", NULL };
 
 	for (size_t i = 0; i < r->statements.count; i++) {
 		const struct ast_statement *statement = r->statements.items[i];
-		struct policy_expect expect = {.span = statement->span};
+		struct policy_expect expect = { .span = statement->span };
 		if (statement->kind != AST_EXPECT)
 			continue;
 		const struct ast_word *action = &statement->words.items[0];
 		if (!resolver_action(action->text, &expect.action))
-			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)
-				->label = rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
+			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
+				rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
 		else if (flow_resolve(r->arena, &statement->flow, r->diags, &expect.flow))
 			*arena_push(r->arena, &r->policy->expects) = expect;
 	}
@@ -96,17 +94,17 @@ static void add_group_rule(struct resolver *r, enum addr_class group, bool dns, 
 	};
 
 	*arena_push(r->arena, &rule.targets) =
-		(struct policy_target){.kind = TARGET_GROUP, .group = group, .span = span};
+		(struct policy_target){ .kind = TARGET_GROUP, .group = group, .span = span };
 	if (dns) {
 		rule.protos = PROTO_UDP | PROTO_TCP;
-		*arena_push(r->arena, &rule.ports) = (struct policy_ports){53, 53, span};
+		*arena_push(r->arena, &rule.ports) = (struct policy_ports){ 53, 53, span };
 	}
 	*arena_push(r->arena, &r->policy->rules) = rule;
 }
 
 static void profile_rules(struct resolver *r)
 {
-	static const enum addr_class groups[3] = {ADDR_CLASS_PUBLIC, ADDR_CLASS_PRIVATE, ADDR_CLASS_HOST};
+	static const enum addr_class groups[3] = { ADDR_CLASS_PUBLIC, ADDR_CLASS_PRIVATE, ADDR_CLASS_HOST };
 
 	add_group_rule(r, ADDR_CLASS_HOST, true, ORIGIN_PROFILE, r->profiles.first);
 	for (size_t i = 0; i < 3; i++)
@@ -115,13 +113,14 @@ static void profile_rules(struct resolver *r)
 }
 
 /* A default that nobody said, with the place of what stands for it */
-static void imply(struct resolver *r, struct policy_default *target, const char *direction,
-		  enum policy_action action, struct span span)
+static void imply(struct resolver *r, struct policy_default *target, const char *direction, enum policy_action action,
+		  struct span span)
 {
 	if (target->text)
 		return;
 	*target = (struct policy_default){
-		action, span, arena_printf(r->arena, "default %s %s", direction, policy_action_name(action))};
+		action, span, arena_printf(r->arena, "default %s %s", direction, policy_action_name(action))
+	};
 }
 
 static void apply_profiles(struct resolver *r)
@@ -154,8 +153,7 @@ static void check_tenancy(struct resolver *r)
 	if (!policy->multi_tenant)
 		return;
 	for (size_t i = 0; i < policy->publishes.count; i++)
-		diag_error(r->diags, id, policy->publishes.items[i].span,
-			   "a multi-tenant sandbox publishes no ports");
+		diag_error(r->diags, id, policy->publishes.items[i].span, "a multi-tenant sandbox publishes no ports");
 	for (size_t i = 0; i < policy->nameservers.count; i++)
 		diag_error(r->diags, id, policy->nameservers.items[i].span,
 			   "a multi-tenant sandbox chooses no nameservers");

@@ -37,8 +37,8 @@ static bool good_name(struct resolver *r, const struct ast_word *word)
 		diag_error(r->diags, "bad-group-name", word->span, "no name for a group: `%s`", text)->label =
 			"letters, digits, `-` and `_`, and not digits alone";
 	else if (rule_is_keyword(text))
-		diag_error(r->diags, "bad-group-name", word->span,
-			   "`%s` is a keyword, a group cannot have that name", text);
+		diag_error(r->diags, "bad-group-name", word->span, "`%s` is a keyword, a group cannot have that name",
+			   text);
 	else
 		return true;
 	return false;
@@ -58,20 +58,19 @@ static bool same_members(const struct ast_statement *a, const struct ast_stateme
 static void define(struct definer *, size_t index, unsigned depth);
 
 /* A member that is a group itself: defined first, then its members are put in */
-static void put_in(struct definer *d, const struct ast_word *word, struct policy_group *group,
-		   struct target_list *out, unsigned depth)
+static void put_in(struct definer *d, const struct ast_word *word, struct policy_group *group, struct target_list *out,
+		   unsigned depth)
 {
 	size_t index = (size_t)(group - d->r->policy->groups.items);
 
 	if (d->definitions[index].state == OPEN) {
-		struct diag *diag = diag_error(d->r->diags, "group-cycle", word->span,
-					       "group `%s` contains itself", group->name);
+		struct diag *diag =
+			diag_error(d->r->diags, "group-cycle", word->span, "group `%s` contains itself", group->name);
 		diag_relate(d->r->diags, diag, group->span, "it is defined here");
 		return;
 	}
 	if (depth == DEPTH_MAX) {
-		diag_error(d->r->diags, "too-complex", word->span, "groups are nested more than %d deep",
-			   DEPTH_MAX);
+		diag_error(d->r->diags, "too-complex", word->span, "groups are nested more than %d deep", DEPTH_MAX);
 		return;
 	}
 	define(d, index, depth + 1);
@@ -82,15 +81,14 @@ static void put_in(struct definer *d, const struct ast_word *word, struct policy
 static void define(struct definer *d, size_t index, unsigned depth)
 {
 	struct definition *definition = &d->definitions[index];
-	struct target_list members = {0};
+	struct target_list members = { 0 };
 
 	if (definition->state != UNSEEN)
 		return;
 	definition->state = OPEN;
 	for (size_t i = 1; i < definition->statement->words.count; i++) {
 		const struct ast_word *word = &definition->statement->words.items[i];
-		struct policy_group *group =
-			word->text && !word->bracketed ? rule_group(&d->scope, word->text) : NULL;
+		struct policy_group *group = word->text && !word->bracketed ? rule_group(&d->scope, word->text) : NULL;
 		if (group)
 			put_in(d, word, group, &members, depth);
 		else
@@ -124,7 +122,7 @@ static void declare(struct resolver *r, const struct ast_statement **sorted, siz
 		}
 		definitions[r->policy->groups.count].statement = last = sorted[i];
 		*arena_push(r->arena, &r->policy->groups) =
-			(struct policy_group){.name = word->text, .span = word->span};
+			(struct policy_group){ .name = word->text, .span = word->span };
 	}
 }
 
@@ -144,7 +142,7 @@ void resolver_groups(struct resolver *r)
 			sorted[count++] = r->statements.items[i];
 	qsort(sorted, count, sizeof *sorted, by_name);
 	declare(r, sorted, count, definitions);
-	struct definer d = {r, {r->arena, r->diags, r->policy, &r->budget, NULL}, definitions};
+	struct definer d = { r, { r->arena, r->diags, r->policy, &r->budget, NULL }, definitions };
 	for (size_t i = 0; i < r->policy->groups.count; i++)
 		define(&d, i, 0);
 }

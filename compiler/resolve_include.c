@@ -106,8 +106,7 @@ static void include(struct splicer *s, const struct level *level, const struct a
 	if (in_cycle(s, level, path, word->span))
 		return;
 	if (level->depth == DEPTH_MAX) {
-		diag_error(r->diags, "include-depth", word->span, "includes are nested more than %d deep",
-			   DEPTH_MAX);
+		diag_error(r->diags, "include-depth", word->span, "includes are nested more than %d deep", DEPTH_MAX);
 		return;
 	}
 	if (s->files++ == FILES_MAX) {
@@ -122,7 +121,7 @@ static void include(struct splicer *s, const struct level *level, const struct a
 			   "cannot include `%s`: %s", word->text, why_unreadable(err));
 		return;
 	}
-	struct level inner = {level, shown, path, word->span, level->depth + 1};
+	struct level inner = { level, shown, path, word->span, level->depth + 1 };
 	splice(s, &inner, source);
 }
 
@@ -144,12 +143,11 @@ void resolver_splice(struct resolver *r, uint32_t source)
 	const char *name = sources_get(r->diags->sources, source)->name;
 	const char *dir = directory(r->arena, name);
 	const char *here = *dir ? dir : name[0] == '/' ? "/" : ".";
-	struct splicer s = {.r = r, .root = r->input->include_root ? r->input->include_root : here};
+	struct splicer s = { .r = r, .root = r->input->include_root ? r->input->include_root : here };
 	const char *beneath = source_path_beneath(r->arena, s.root, here);
 	const char *base = strrchr(name, '/');
 	/* outside of an allowed root the top file's own place is the root's */
-	struct level top = {NULL, name, join(r->arena, beneath ? beneath : "", base ? base + 1 : name),
-			    SPAN_NONE, 0};
+	struct level top = { NULL, name, join(r->arena, beneath ? beneath : "", base ? base + 1 : name), SPAN_NONE, 0 };
 
 	splice(&s, &top, source);
 }
@@ -168,8 +166,7 @@ bool resolver_load(struct resolver *r)
 	int err = sources_load(r->diags->sources, file, r->input->stdin_name, &source);
 
 	if (err) {
-		diag_error(r->diags, OPTIONS_UNREADABLE, SPAN_NONE, "cannot read `%s`: %s", file,
-			   why_unreadable(err));
+		diag_error(r->diags, OPTIONS_UNREADABLE, SPAN_NONE, "cannot read `%s`: %s", file, why_unreadable(err));
 		return false;
 	}
 	r->policy->name = sources_get(r->diags->sources, source)->name;

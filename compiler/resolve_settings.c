@@ -8,8 +8,7 @@
 
 enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64, CONNECTIONS_MAX = 4096 };
 
-bool resolver_say(struct resolver *r, enum setting setting, struct span span, const char *what,
-		  const char *value)
+bool resolver_say(struct resolver *r, enum setting setting, struct span span, const char *what, const char *value)
 {
 	if (!r->said[setting].value) {
 		r->said[setting].value = value;
@@ -33,8 +32,7 @@ bool resolver_action(const char *word, enum policy_action *out)
 
 /* ---- defaults ---- */
 
-void resolver_default(struct resolver *r, enum policy_direction direction, enum policy_action action,
-		      struct span span)
+void resolver_default(struct resolver *r, enum policy_direction direction, enum policy_action action, struct span span)
 {
 	bool egress = direction == POLICY_EGRESS;
 	const char *what = egress ? "`default egress`" : "`default ingress`";
@@ -46,21 +44,20 @@ void resolver_default(struct resolver *r, enum policy_direction direction, enum 
 		return;
 	target->action = action;
 	target->span = span;
-	target->text = arena_printf(r->arena, "default %s %s", policy_direction_name(direction),
-				    policy_action_name(action));
+	target->text =
+		arena_printf(r->arena, "default %s %s", policy_direction_name(direction), policy_action_name(action));
 }
 
 static void default_statement(struct resolver *r, const struct ast_statement *statement)
 {
-	static const char *const directions[] = {"egress", "ingress", "any", NULL};
-	static const char *const actions[] = {"allow", "deny", NULL};
+	static const char *const directions[] = { "egress", "ingress", "any", NULL };
+	static const char *const actions[] = { "allow", "deny", NULL };
 	const struct ast_word *direction = &statement->words.items[0], *action = &statement->words.items[1];
 	bool any = !strcmp(direction->text, "any");
 	enum policy_action value;
 
 	if (!any && strcmp(direction->text, "egress") != 0 && strcmp(direction->text, "ingress") != 0) {
-		diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`",
-			   direction->text)
+		diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`", direction->text)
 			->label = rule_did_you_mean(r->arena, diag_nearest(direction->text, directions));
 		return;
 	}
@@ -77,7 +74,7 @@ static void default_statement(struct resolver *r, const struct ast_statement *st
 
 /* ---- profiles ---- */
 
-static const char *const profile_words[] = {"public", "private", "host", "all", "none", NULL};
+static const char *const profile_words[] = { "public", "private", "host", "all", "none", NULL };
 
 static void terminal_profile(struct resolver *r, struct span span, bool all)
 {
@@ -91,12 +88,11 @@ static void terminal_profile(struct resolver *r, struct span span, bool all)
 	}
 	const char *word = all ? "all" : "none";
 	struct diag *diag =
-		(int)profiles->kind == kind
-			? diag_error(r->diags, "duplicate-terminal", span, "`%s` is said twice", word)
-		: profiles->kind == PROFILES_SOME
-			? diag_error(r->diags, "terminal-with-profile", span, "`%s` stands alone", word)
-			: diag_error(r->diags, "terminal-conflict", span,
-				     "`all` and `none` exclude each other");
+		(int)profiles->kind == kind ?
+			diag_error(r->diags, "duplicate-terminal", span, "`%s` is said twice", word) :
+		profiles->kind == PROFILES_SOME ?
+			diag_error(r->diags, "terminal-with-profile", span, "`%s` stands alone", word) :
+			diag_error(r->diags, "terminal-conflict", span, "`all` and `none` exclude each other");
 	diag_relate(r->diags, diag, profiles->first, "the other is here");
 }
 
@@ -169,7 +165,7 @@ static void dns_timeout(struct resolver *r, const struct ast_word *word)
 
 static void dns_statement(struct resolver *r, const struct ast_statement *statement)
 {
-	static const char *const settings[] = {"nameserver", "timeout", "rebind-protection", NULL};
+	static const char *const settings[] = { "nameserver", "timeout", "rebind-protection", NULL };
 	const struct ast_word *words = statement->words.items;
 	size_t count = statement->words.count;
 
@@ -183,13 +179,12 @@ static void dns_statement(struct resolver *r, const struct ast_statement *statem
 		if (on || !strcmp(words[1].text, "off"))
 			resolver_rebind(r, statement->span, on);
 		else
-			diag_error(r->diags, "bad-setting", words[1].span, "neither on nor off: `%s`",
-				   words[1].text);
+			diag_error(r->diags, "bad-setting", words[1].span, "neither on nor off: `%s`", words[1].text);
 	} else if (!strcmp(words[0].text, "timeout") || !strcmp(words[0].text, "rebind-protection")) {
 		diag_error(r->diags, "bad-setting", words[2].span, "`dns %s` takes one value", words[0].text);
 	} else {
-		diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text)
-			->label = rule_did_you_mean(r->arena, diag_nearest(words[0].text, settings));
+		diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text)->label =
+			rule_did_you_mean(r->arena, diag_nearest(words[0].text, settings));
 	}
 }
 
@@ -209,10 +204,9 @@ static struct policy_limit *limit_of(struct policy *policy, enum setting setting
 	}
 }
 
-void resolver_limit(struct resolver *r, enum setting setting, struct span span, const char *rate,
-		    const char *burst)
+void resolver_limit(struct resolver *r, enum setting setting, struct span span, const char *rate, const char *burst)
 {
-	struct policy_limit limit = {.span = span};
+	struct policy_limit limit = { .span = span };
 
 	if (!units_rate(r->arena, rate, &limit.size, &limit.refill_ms)) {
 		diag_error(r->diags, "bad-limit", span, "no rate: `%s`", rate)->label = "like 1M/1s or 1000/1s";
@@ -222,8 +216,8 @@ void resolver_limit(struct resolver *r, enum setting setting, struct span span, 
 		diag_error(r->diags, "bad-limit", span, "no size: `%s`", burst)->label = "like 512K";
 		return;
 	}
-	const char *value = arena_printf(r->arena, "%" PRIu64 "/%" PRIu64 "+%" PRIu64, limit.size,
-					 limit.refill_ms, limit.burst);
+	const char *value =
+		arena_printf(r->arena, "%" PRIu64 "/%" PRIu64 "+%" PRIu64, limit.size, limit.refill_ms, limit.burst);
 	if (resolver_say(r, setting, span, "this limit", value))
 		*limit_of(r->policy, setting) = limit;
 }
@@ -232,21 +226,20 @@ static void limit_statement(struct resolver *r, const struct ast_statement *stat
 {
 	const struct ast_word *words = statement->words.items;
 	size_t count = statement->words.count;
-	bool egress = !strcmp(words[0].text, "egress"),
-	     bandwidth = count > 1 && !strcmp(words[1].text, "bandwidth");
+	bool egress = !strcmp(words[0].text, "egress"), bandwidth = count > 1 && !strcmp(words[1].text, "bandwidth");
 
 	if (!egress && strcmp(words[0].text, "ingress") != 0) {
-		diag_error(r->diags, "bad-limit", words[0].span, "no such direction: `%s`", words[0].text)
-			->label = "`egress` or `ingress`";
+		diag_error(r->diags, "bad-limit", words[0].span, "no such direction: `%s`", words[0].text)->label =
+			"`egress` or `ingress`";
 	} else if (count > 1 && !bandwidth && strcmp(words[1].text, "ops") != 0) {
 		diag_error(r->diags, "bad-limit", words[1].span, "no such limit: `%s`", words[1].text)->label =
 			"`bandwidth` or `ops`";
 	} else if ((count != 3 && count != 5) || (count == 5 && strcmp(words[3].text, "burst") != 0)) {
-		diag_error(r->diags, "bad-limit", statement->span, "a limit has a rate, and perhaps a burst")
-			->help = "limit egress bandwidth 1M/1s burst 512K";
+		diag_error(r->diags, "bad-limit", statement->span, "a limit has a rate, and perhaps a burst")->help =
+			"limit egress bandwidth 1M/1s burst 512K";
 	} else {
-		enum setting setting = egress ? (bandwidth ? SETTING_EGRESS_BANDWIDTH : SETTING_EGRESS_OPS)
-					      : (bandwidth ? SETTING_INGRESS_BANDWIDTH : SETTING_INGRESS_OPS);
+		enum setting setting = egress ? (bandwidth ? SETTING_EGRESS_BANDWIDTH : SETTING_EGRESS_OPS) :
+						(bandwidth ? SETTING_INGRESS_BANDWIDTH : SETTING_INGRESS_OPS);
 		resolver_limit(r, setting, statement->span, words[2].text, count == 5 ? words[4].text : NULL);
 	}
 }
@@ -270,8 +263,8 @@ void resolver_publish(struct resolver *r, struct span span, const char *spec)
 			continue;
 		if (other->guest_port != publish.guest_port)
 			diag_relate(r->diags,
-				    diag_error(r->diags, "conflict", span,
-					       "port %u of the host is published twice", publish.host_port),
+				    diag_error(r->diags, "conflict", span, "port %u of the host is published twice",
+					       publish.host_port),
 				    other->span, "first published here");
 		return;
 	}
@@ -295,7 +288,7 @@ void resolver_pool(struct resolver *r, struct span span, enum addr_family family
 		diag_error(r->diags, "pool-too-small", span, "`%s` holds no /%u", text, longest);
 	} else {
 		prefix.addr.value = addr_prefix_range(prefix).lo;
-		*pool = (struct policy_pool){true, prefix, span};
+		*pool = (struct policy_pool){ true, prefix, span };
 	}
 }
 
@@ -304,8 +297,8 @@ void resolver_connections(struct resolver *r, struct span span, uint64_t count)
 	if (count >= 1 && count <= CONNECTIONS_MAX)
 		r->policy->max_connections = (uint32_t)count;
 	else
-		diag_error(r->diags, "max-connections", span, "from 1 to %d connections, not %" PRIu64,
-			   CONNECTIONS_MAX, count);
+		diag_error(r->diags, "max-connections", span, "from 1 to %d connections, not %" PRIu64, CONNECTIONS_MAX,
+			   count);
 }
 
 void resolver_settings(struct resolver *r)
@@ -322,7 +315,6 @@ void resolver_settings(struct resolver *r)
 			resolver_publish(r, statement->words.items[0].span, statement->words.items[0].text);
 		else if (statement->kind == AST_PROFILE)
 			for (size_t k = 0; k < statement->words.count; k++)
-				resolver_profile(r, statement->words.items[k].span,
-						 statement->words.items[k].text);
+				resolver_profile(r, statement->words.items[k].span, statement->words.items[k].text);
 	}
 }

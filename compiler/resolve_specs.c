@@ -53,7 +53,7 @@ static size_t split(const char *text, struct piece *out, size_t max)
 		size_t len = strcspn(text, ":");
 		if (count == max)
 			return max + 1;
-		out[count] = (struct piece){text, len};
+		out[count] = (struct piece){ text, len };
 		if (!text[len])
 			return count + 1;
 		text += len + 1;
@@ -62,8 +62,7 @@ static size_t split(const char *text, struct piece *out, size_t max)
 
 /* ---- [BIND:]HOST:GUEST[/tcp|/udp] ---- */
 
-static bool publish_error(struct diags *diags, struct span span, const char *id, const char *fault,
-			  const char *spec)
+static bool publish_error(struct diags *diags, struct span span, const char *id, const char *fault, const char *spec)
 {
 	diag_error(diags, id, span, "%s: `%s`", fault, spec)->help =
 		"[BIND:]HOST:GUEST[/tcp|/udp], like 127.0.0.1:8080:80/tcp";
@@ -87,14 +86,14 @@ static bool publish_ports(struct diags *diags, struct span span, const char *spe
 
 bool resolve_publish(struct diags *diags, struct span span, const char *spec, struct policy_publish *out)
 {
-	struct piece pieces[3], bind = {"127.0.0.1", strlen("127.0.0.1")};
-	struct policy_publish publish = {.span = span};
+	struct piece pieces[3], bind = { "127.0.0.1", strlen("127.0.0.1") };
+	struct policy_publish publish = { .span = span };
 	bool bracketed = spec[0] == '[';
 	size_t count;
 
 	if (bracketed) {
 		const char *end = strchr(spec, ']');
-		bind = (struct piece){spec + 1, end ? (size_t)(end - spec - 1) : 0};
+		bind = (struct piece){ spec + 1, end ? (size_t)(end - spec - 1) : 0 };
 		count = end && end[1] == ':' ? split(end + 2, pieces + 1, 2) + 1 : 0;
 	} else {
 		count = split(spec, pieces, 3);
@@ -118,11 +117,10 @@ bool resolve_publish(struct diags *diags, struct span span, const char *spec, st
 static bool bracketed_v6(const char *spec, struct policy_nameserver *out)
 {
 	const char *end = strchr(spec, ']');
-	struct piece inside = {spec + 1, end ? (size_t)(end - spec - 1) : 0};
+	struct piece inside = { spec + 1, end ? (size_t)(end - spec - 1) : 0 };
 
 	return spec[0] == '[' && end && end[1] == ':' && piece_addr(inside, &out->addr) &&
-	       out->addr.family == ADDR_V6 &&
-	       piece_port((struct piece){end + 2, strlen(end + 2)}, true, &out->port);
+	       out->addr.family == ADDR_V6 && piece_port((struct piece){ end + 2, strlen(end + 2) }, true, &out->port);
 }
 
 static bool has_blank(const char *spec)
@@ -136,7 +134,7 @@ static bool has_blank(const char *spec)
 bool resolve_nameserver(struct arena *arena, struct diags *diags, struct span span, const char *spec,
 			struct policy_nameserver *out)
 {
-	struct policy_nameserver server = {.port = 53, .span = span};
+	struct policy_nameserver server = { .port = 53, .span = span };
 	struct piece pieces[2];
 	bool ok = addr_parse(spec, &server.addr) || bracketed_v6(spec, &server);
 

@@ -19,8 +19,8 @@ enum setting {
 /* What `profile` and --net ask for */
 struct profiles {
 	enum { PROFILES_NONE, PROFILES_SOME, PROFILES_ALL, PROFILES_NOTHING } kind;
-	struct span first;    /* the word that asked first, or the terminal one */
-	bool has[3];          /* public, private, host: the order of their rules */
+	struct span first; /* the word that asked first, or the terminal one */
+	bool has[3];       /* public, private, host: the order of their rules */
 	struct span spans[3];
 };
 
@@ -30,7 +30,10 @@ struct resolver {
 	const struct resolve_input *input;
 	struct policy *policy;
 	LIST_OF(const struct ast_statement *) statements; /* includes spliced */
-	struct { const char *value; struct span span; } said[SETTING_COUNT]; /* value NULL: not said */
+	struct {
+		const char *value;
+		struct span span;
+	} said[SETTING_COUNT]; /* value NULL: not said */
 	struct profiles profiles;
 	size_t budget; /* of targets that lists of groups copy */
 };

@@ -7,13 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const action_words[] = {"allow", "deny", NULL};
-static const char *const direction_words[] = {"egress", "ingress", "any", NULL};
-static const char *const proto_words[] = {"any", "tcp", "udp", "icmpv4", "icmpv6", NULL};
+static const char *const action_words[] = { "allow", "deny", NULL };
+static const char *const direction_words[] = { "egress", "ingress", "any", NULL };
+static const char *const proto_words[] = { "any", "tcp", "udp", "icmpv4", "icmpv6", NULL };
 /* What starts a statement or stands in one, beside the words above and the groups */
-static const char *const other_words[] = {"dns",     "default", "profile", "include", "group",
-					  "publish", "limit",	"expect",  "because", "until",
-					  "log",     "domain",	"suffix",  NULL};
+static const char *const other_words[] = { "dns",    "default", "profile", "include", "group",  "publish", "limit",
+					   "expect", "because", "until",   "log",     "domain", "suffix",  NULL };
 
 static bool one_of(const char *word, const char *const *words)
 {
@@ -33,7 +32,7 @@ bool rule_is_keyword(const char *word)
 
 bool rule_proto(const char *word, enum policy_proto *out)
 {
-	static const enum policy_proto all[] = {PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6};
+	static const enum policy_proto all[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6 };
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (!strcmp(word, policy_proto_name(all[i]))) {
@@ -102,8 +101,8 @@ static const char *braced_ports(struct arena *arena, const char *text, size_t at
 	end -= text[end - 1] == ',';
 	start += strspn(text + start, " \t\r\n");
 	const char *rule = text + start;
-	return arena_printf(arena, "a list of ports stands in braces: '%.*s{%.*s}'", (int)(colon + 1 - rule),
-			    rule, (int)(text + end - colon - 1), colon + 1);
+	return arena_printf(arena, "a list of ports stands in braces: '%.*s{%.*s}'", (int)(colon + 1 - rule), rule,
+			    (int)(text + end - colon - 1), colon + 1);
 }
 
 static bool missing_at(const struct rule_scope *scope)
@@ -118,8 +117,7 @@ static bool missing_at(const struct rule_scope *scope)
 		diag->help = source ? braced_ports(scope->arena, source->text, rule->span.start) : NULL;
 		return false;
 	}
-	struct diag *diag =
-		diag_error(scope->diags, "missing-at", rule->span, "`%s` is no rule: it has no `@`", text);
+	struct diag *diag = diag_error(scope->diags, "missing-at", rule->span, "`%s` is no rule: it has no `@`", text);
 	size_t word = strcspn(text, " \t");
 	if (text[word] && one_of(arena_strndup(scope->arena, text, word), action_words))
 		diag->help = arena_printf(scope->arena, "%.*s@%s", (int)word, text,
@@ -140,9 +138,8 @@ static bool resolve_action(const struct rule_scope *scope, enum policy_action *o
 		*out = text[0] == 'a' ? POLICY_ALLOW : POLICY_DENY;
 		return true;
 	}
-	struct diag *diag =
-		*text ? diag_error(scope->diags, "bad-action", word->span, "no such action: `%s`", text)
-		      : diag_error(scope->diags, "bad-action", word->span, "no action before the `@`");
+	struct diag *diag = *text ? diag_error(scope->diags, "bad-action", word->span, "no such action: `%s`", text) :
+				    diag_error(scope->diags, "bad-action", word->span, "no action before the `@`");
 	const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, action_words));
 	diag->label = label ? label : "`allow` or `deny`";
 	return false;
@@ -159,8 +156,8 @@ static bool resolve_direction(const struct rule_scope *scope, unsigned *out)
 	else if (!strcmp(word->text, "any"))
 		*out = POLICY_EGRESS | POLICY_INGRESS;
 	else {
-		struct diag *diag = diag_error(scope->diags, "bad-direction", word->span,
-					       "no such direction: `%s`", word->text);
+		struct diag *diag =
+			diag_error(scope->diags, "bad-direction", word->span, "no such direction: `%s`", word->text);
 		const char *label = rule_did_you_mean(scope->arena, diag_nearest(word->text, direction_words));
 		diag->label = label ? label : "`egress`, `ingress` or `any`";
 		return false;
@@ -191,10 +188,9 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 		if (rule_proto(text, &proto)) {
 			*out |= proto;
 		} else if (strcmp(text, "any") != 0) {
-			struct diag *diag =
-				*text ? diag_error(scope->diags, "bad-proto", word->span,
-						   "no such protocol: `%s`", text)
-				      : diag_error(scope->diags, "bad-proto", word->span, "no protocol");
+			struct diag *diag = *text ? diag_error(scope->diags, "bad-proto", word->span,
+							       "no such protocol: `%s`", text) :
+						    diag_error(scope->diags, "bad-proto", word->span, "no protocol");
 			const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, proto_words));
 			diag->label = label ? label : "any, tcp, udp, icmpv4 or icmpv6";
 			return false;
@@ -241,8 +237,7 @@ static bool port_error(const struct rule_scope *scope, struct span span, const c
 	return false;
 }
 
-static bool resolve_port_item(const struct rule_scope *scope, const struct ast_word *word,
-			      struct policy_ports *out)
+static bool resolve_port_item(const struct rule_scope *scope, const struct ast_word *word, struct policy_ports *out)
 {
 	const char *text = word->text ? word->text : "";
 	size_t len = strcspn(text, "-");
@@ -256,8 +251,8 @@ static bool resolve_port_item(const struct rule_scope *scope, const struct ast_w
 		return port_error(scope, word->span, second, strlen(second));
 	if (out->lo <= out->hi)
 		return true;
-	diag_error(scope->diags, "inverted-range", word->span, "port range runs backwards: %u is more than %u",
-		   out->lo, out->hi)
+	diag_error(scope->diags, "inverted-range", word->span, "port range runs backwards: %u is more than %u", out->lo,
+		   out->hi)
 		->help = rule_mend(scope, word->span, arena_printf(scope->arena, "%u-%u", out->hi, out->lo));
 	return false;
 }
@@ -316,8 +311,8 @@ static bool dns_ports(const struct rule_scope *scope)
 	for (size_t i = 0; i < words->count; i++) {
 		const char *text = words->items[i].text ? words->items[i].text : "";
 		if (strcmp(text, "53") != 0 && (words->braced || (*text && strcmp(text, "any") != 0))) {
-			diag_error(scope->diags, "dns-port", words->items[i].span,
-				   "lookups go to port 53, not `%s`", text);
+			diag_error(scope->diags, "dns-port", words->items[i].span, "lookups go to port 53, not `%s`",
+				   text);
 			return false;
 		}
 	}
@@ -329,18 +324,16 @@ static bool resolve_dns(const struct rule_scope *scope, struct policy_rule *out)
 	const struct ast_rule *rule = scope->rule;
 
 	if (out->directions != POLICY_EGRESS) {
-		diag_error(scope->diags, "dns-egress-only", rule->target.span,
-			   "`dns` is for egress rules only");
+		diag_error(scope->diags, "dns-egress-only", rule->target.span, "`dns` is for egress rules only");
 		return false;
 	}
-	if (rule_trailing(scope) || empty_list(scope, &rule->proto, "dns-proto") ||
-	    !dns_protos(scope, &out->protos) || empty_list(scope, &rule->ports, "dns-port") ||
-	    !dns_ports(scope))
+	if (rule_trailing(scope) || empty_list(scope, &rule->proto, "dns-proto") || !dns_protos(scope, &out->protos) ||
+	    empty_list(scope, &rule->ports, "dns-port") || !dns_ports(scope))
 		return false;
-	*arena_push(scope->arena, &out->targets) = (struct policy_target){
-		.kind = TARGET_GROUP, .group = ADDR_CLASS_HOST, .span = rule->target.span};
+	*arena_push(scope->arena, &out->targets) =
+		(struct policy_target){ .kind = TARGET_GROUP, .group = ADDR_CLASS_HOST, .span = rule->target.span };
 	struct span port = rule->ports.present ? rule->ports.span : rule->target.span;
-	*arena_push(scope->arena, &out->ports) = (struct policy_ports){53, 53, port};
+	*arena_push(scope->arena, &out->ports) = (struct policy_ports){ 53, 53, port };
 	return true;
 }
 
@@ -372,9 +365,8 @@ static bool port_in_proto_slot(const struct rule_scope *scope)
 	if (!ports->present) {
 		diag->help = rule_mend(scope, words->span, arena_printf(scope->arena, "tcp:%s", text));
 	} else if (ports->count == 1 && ports->items[0].text && rule_proto(ports->items[0].text, &proto)) {
-		struct span both = {words->span.source, words->span.start, ports->span.end};
-		diag->help =
-			rule_mend(scope, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
+		struct span both = { words->span.source, words->span.start, ports->span.end };
+		diag->help = rule_mend(scope, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
 	}
 	return true;
 }
@@ -382,7 +374,7 @@ static bool port_in_proto_slot(const struct rule_scope *scope)
 static bool resolve_targets(const struct rule_scope *scope, struct policy_rule *out)
 {
 	const struct ast_words *words = &scope->rule->target;
-	struct target_list list = {0};
+	struct target_list list = { 0 };
 	bool ok = !empty_list(scope, words, "bad-target");
 
 	if (words->count == 1 && !words->braced && !words->items[0].bracketed && words->items[0].text) {
@@ -435,7 +427,7 @@ static const char *token_text(const struct rule_scope *scope)
 bool rule_resolve(const struct rule_scope *scope, struct policy_rule *out)
 {
 	const struct ast_rule *rule = scope->rule;
-	struct policy_rule result = {.span = rule->span, .until_span = SPAN_NONE};
+	struct policy_rule result = { .span = rule->span, .until_span = SPAN_NONE };
 
 	if (!rule->has_at)
 		return missing_at(scope);
@@ -448,10 +440,10 @@ bool rule_resolve(const struct rule_scope *scope, struct policy_rule *out)
 	return true;
 }
 
-bool resolve_rule(struct arena *arena, const struct ast_rule *rule, const struct policy *groups,
-		  struct diags *diags, struct policy_rule *out)
+bool resolve_rule(struct arena *arena, const struct ast_rule *rule, const struct policy *groups, struct diags *diags,
+		  struct policy_rule *out)
 {
-	struct rule_scope scope = {.arena = arena, .diags = diags, .groups = groups, .rule = rule};
+	struct rule_scope scope = { .arena = arena, .diags = diags, .groups = groups, .rule = rule };
 
 	return rule_resolve(&scope, out);
 }

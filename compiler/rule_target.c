@@ -7,8 +7,8 @@
 #include <string.h>
 
 /* In the order in which ties between suggestions are won */
-static const char *const target_keywords[] = {"dns",  "public",	   "private", "loopback", "link-local",
-					      "meta", "multicast", "host",    NULL};
+static const char *const target_keywords[] = { "dns",  "public",    "private", "loopback", "link-local",
+					       "meta", "multicast", "host",    NULL };
 
 static bool has_prefix(const char *text, const char *prefix)
 {
@@ -33,8 +33,8 @@ const char *rule_mend(const struct rule_scope *scope, struct span part, const ch
 	struct span before = scope->rule->span, after = before;
 	before.end = part.start;
 	after.start = part.end;
-	return arena_printf(scope->arena, "%s%s%s", span_text(scope->arena, scope->diags->sources, before),
-			    replacement, span_text(scope->arena, scope->diags->sources, after));
+	return arena_printf(scope->arena, "%s%s%s", span_text(scope->arena, scope->diags->sources, before), replacement,
+			    span_text(scope->arena, scope->diags->sources, after));
 }
 
 static int compare_group(const void *name, const void *group)
@@ -46,8 +46,8 @@ struct policy_group *rule_group(const struct rule_scope *scope, const char *name
 {
 	if (!scope->groups || !scope->groups->groups.count)
 		return NULL;
-	return bsearch(name, scope->groups->groups.items, scope->groups->groups.count,
-		       sizeof(struct policy_group), compare_group);
+	return bsearch(name, scope->groups->groups.items, scope->groups->groups.count, sizeof(struct policy_group),
+		       compare_group);
 }
 
 static bool spend(const struct rule_scope *scope, struct span span, size_t count)
@@ -61,8 +61,7 @@ static bool spend(const struct rule_scope *scope, struct span span, size_t count
 	return true;
 }
 
-bool rule_share(const struct rule_scope *scope, struct span span, struct policy_group *group,
-		struct policy_rule *out)
+bool rule_share(const struct rule_scope *scope, struct span span, struct policy_group *group, struct policy_rule *out)
 {
 	group->used = true;
 	out->targets.items = group->members.items;
@@ -70,8 +69,8 @@ bool rule_share(const struct rule_scope *scope, struct span span, struct policy_
 	return spend(scope, span, group->members.count);
 }
 
-bool rule_append(const struct rule_scope *scope, struct span span, const struct policy_target *members,
-		 size_t count, struct target_list *out)
+bool rule_append(const struct rule_scope *scope, struct span span, const struct policy_target *members, size_t count,
+		 struct target_list *out)
 {
 	if (!spend(scope, span, count))
 		return false;
@@ -105,12 +104,10 @@ static bool cidr_error(const struct rule_scope *scope, const struct ast_word *wo
 	if (!addr_parse(address, &addr)) {
 		diag_error(scope->diags, "bad-cidr", word->span, "no network: `%s`", word->text);
 	} else if (netmask_len(len) >= 0) {
-		diag_error(scope->diags, "bad-cidr", word->span,
-			   "a network's length is a number of bits, no netmask")
+		diag_error(scope->diags, "bad-cidr", word->span, "a network's length is a number of bits, no netmask")
 			->help = rule_mend(scope, after, arena_printf(scope->arena, "%d", netmask_len(len)));
 	} else if (digits && (len[0] != '0' || !len[1])) {
-		diag_error(scope->diags, "bad-cidr", word->span,
-			   "prefix length out of range: %s is more than %d", len,
+		diag_error(scope->diags, "bad-cidr", word->span, "prefix length out of range: %s is more than %d", len,
 			   addr.family == ADDR_V4 ? 32 : 128);
 	} else {
 		diag_error(scope->diags, "bad-cidr", word->span, "no prefix length: `%s`", len);
@@ -123,7 +120,7 @@ bool rule_target_cidr(const struct rule_scope *scope, const struct ast_word *wor
 	struct addr_prefix prefix;
 
 	if (addr_prefix_parse(word->text, &prefix)) {
-		*out = (struct policy_target){.kind = TARGET_CIDR, .prefix = prefix, .span = word->span};
+		*out = (struct policy_target){ .kind = TARGET_CIDR, .prefix = prefix, .span = word->span };
 		return true;
 	}
 	if (strchr(word->text, '/'))
@@ -132,8 +129,7 @@ bool rule_target_cidr(const struct rule_scope *scope, const struct ast_word *wor
 	return false;
 }
 
-static bool bracketed_target(const struct rule_scope *scope, const struct ast_word *word,
-			     struct policy_target *out)
+static bool bracketed_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
 {
 	if (word->unclosed) {
 		diag_error(scope->diags, "unclosed-bracket", word->span, "`[` without `]`");
@@ -160,7 +156,7 @@ static bool name_target(const struct rule_scope *scope, const struct ast_word *w
 		diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text)->label = why;
 		return false;
 	}
-	*out = (struct policy_target){.kind = kind, .name = name, .span = word->span};
+	*out = (struct policy_target){ .kind = kind, .name = name, .span = word->span };
 	return true;
 }
 
@@ -187,21 +183,19 @@ bool rule_target_suffix(const struct rule_scope *scope, const struct ast_word *w
 }
 
 /* A bare token with a dot, which is no address */
-static bool dotted_target(const struct rule_scope *scope, const struct ast_word *word,
-			  struct policy_target *out)
+static bool dotted_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
 {
 	const char *text = word->text;
 
 	if (name_looks_like_address(text)) {
-		diag_error(scope->diags, "bad-ip", word->span, "`%s` looks like an address and is none", text)
-			->label = "four numbers from 0 to 255 in plain decimal";
+		diag_error(scope->diags, "bad-ip", word->span, "`%s` looks like an address and is none", text)->label =
+			"four numbers from 0 to 255 in plain decimal";
 		return false;
 	}
 	if (text[0] == '.' && text[1] && text[1] != '.') {
-		diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text)->help =
-			arena_printf(scope->arena,
-				     "write `%s` for that name alone, or `*%s` for it and every name below",
-				     text + 1, text);
+		diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text)->help = arena_printf(
+			scope->arena, "write `%s` for that name alone, or `*%s` for it and every name below", text + 1,
+			text);
 		return false;
 	}
 	return name_target(scope, word, 0, TARGET_DOMAIN, out);
@@ -273,14 +267,12 @@ static bool bare_error(const struct rule_scope *scope, const struct ast_word *wo
 {
 	if (said_brackets(scope, "ambiguous-bare"))
 		return false;
-	struct diag *diag =
-		diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
+	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
 	diag->label = rule_did_you_mean(scope->arena, nearest_target(scope, word->text));
 	if (!strcmp(word->text, "http") || !strcmp(word->text, "https"))
 		diag->help = "a rule names the host and the port, not a URL: allow@example.com:tcp:443";
 	else if (!diag->label)
-		diag->help =
-			arena_printf(scope->arena, "a name without a dot is written `domain=%s`", word->text);
+		diag->help = arena_printf(scope->arena, "a name without a dot is written `domain=%s`", word->text);
 	return false;
 }
 
@@ -291,8 +283,8 @@ static bool empty_error(const struct rule_scope *scope, const struct ast_word *w
 	return false;
 }
 
-static bool group_target(const struct rule_scope *scope, const struct ast_word *word,
-			 struct policy_group *group, struct target_list *out)
+static bool group_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_group *group,
+			 struct target_list *out)
 {
 	group->used = true;
 	return rule_append(scope, word->span, group->members.items, group->members.count, out);
@@ -328,10 +320,9 @@ static bool plain_target(const struct rule_scope *scope, const struct ast_word *
 	return true;
 }
 
-bool rule_target(const struct rule_scope *scope, const struct ast_word *word, bool in_list,
-		 struct target_list *out)
+bool rule_target(const struct rule_scope *scope, const struct ast_word *word, bool in_list, struct target_list *out)
 {
-	struct policy_target target = {.kind = TARGET_ANY};
+	struct policy_target target = { .kind = TARGET_ANY };
 	bool ok;
 
 	if (word->bracketed) {
@@ -339,8 +330,7 @@ bool rule_target(const struct rule_scope *scope, const struct ast_word *word, bo
 			return false;
 		if (word->after.start != word->after.end) {
 			const char *text = span_text(scope->arena, scope->diags->sources, word->after);
-			diag_error(scope->diags, "after-bracket", word->after, "`%s` stands behind the bracket",
-				   text)
+			diag_error(scope->diags, "after-bracket", word->after, "`%s` stands behind the bracket", text)
 				->label = text[0] == '/' ? "the length stands inside the brackets" : NULL;
 			return false;
 		}

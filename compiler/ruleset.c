@@ -10,7 +10,7 @@ static const struct rs_type_info types[RS_TYPE_COUNT] = {
 };
 
 static const struct rs_field_info fields[RS_FIELD_COUNT] = {
-#define RS_FIELD(id, nft, type, size, source, key, offset, l3, l4)                                           \
+#define RS_FIELD(id, nft, type, size, source, key, offset, l3, l4) \
 	[RS_##id] = { nft, RS_TYPE_##type, size, RS_SOURCE_##source, key, offset, RS_L3_##l3, l4 },
 #include "ruleset_fields.def"
 };
@@ -141,8 +141,7 @@ void rs_or(struct ruleset *ruleset, struct rs_expr *expr, struct rs_value value)
 	*arena_push(ruleset->arena, &expr->values) = value;
 }
 
-struct rs_expr *rs_match(struct ruleset *ruleset, struct rs_rule *rule, enum rs_field field,
-			 struct rs_value value)
+struct rs_expr *rs_match(struct ruleset *ruleset, struct rs_rule *rule, enum rs_field field, struct rs_value value)
 {
 	struct rs_expr *expr = rs_do(ruleset, rule, RS_MATCH);
 
@@ -172,8 +171,7 @@ struct rs_expr *rs_lookup_pair(struct ruleset *ruleset, struct rs_rule *rule, co
 	return expr;
 }
 
-struct rs_expr *rs_limit(struct ruleset *ruleset, struct rs_rule *rule, uint64_t rate, enum rs_unit per,
-			 uint32_t burst)
+struct rs_expr *rs_limit(struct ruleset *ruleset, struct rs_rule *rule, uint64_t rate, enum rs_unit per, uint32_t burst)
 {
 	struct rs_expr *expr = rs_do(ruleset, rule, RS_LIMIT);
 

@@ -46,7 +46,7 @@ struct rs_field_info {
 	unsigned key;    /* NFT_META_…, NFT_CT_…, NFTA_FIB_F_…, NFT_PAYLOAD_…, NFT_EXTHDR_OP_… */
 	unsigned offset; /* of RS_SOURCE_PAYLOAD; the header or option of RS_SOURCE_EXTHDR */
 	enum rs_l3 l3;
-	uint8_t l4;      /* IPPROTO_…, 0: none */
+	uint8_t l4; /* IPPROTO_…, 0: none */
 };
 const struct rs_field_info *rs_field_info(enum rs_field);
 
@@ -56,7 +56,8 @@ struct rs_verdict {
 };
 
 struct rs_value {
-	u128 lo, hi;      /* host order, inclusive; equal for a single value. Of CT_STATE, CT_STATUS: bits, any of which fits */
+	u128 lo,
+		hi; /* host order, inclusive; equal for a single value. Of CT_STATE, CT_STATUS: bits, any of which fits */
 	uint8_t prefix;   /* lo/prefix, lo masked; RS_NO_PREFIX: lo or lo-hi */
 	const char *text; /* IFNAME */
 };
@@ -64,37 +65,37 @@ struct rs_value {
 
 struct rs_element {
 	struct rs_value key[RS_KEY_PARTS];
-	const char *comment;        /* NULL: none */
-	uint64_t timeout_ms;        /* 0: none */
-	struct rs_verdict verdict;  /* of a verdict map */
+	const char *comment;       /* NULL: none */
+	uint64_t timeout_ms;       /* 0: none */
+	struct rs_verdict verdict; /* of a verdict map */
 };
 
 struct rs_set {
 	const char *name;
 	enum rs_type type[RS_KEY_PARTS];
-	bool interval, timeout, map; /* map: key to verdict */
-	bool runtime;                /* elements are put in while the sandbox runs */
-	uint32_t size;               /* 0: no bound */
-	const char *comment;         /* in the kernel */
-	const char *note;            /* in the text only */
+	bool interval, timeout, map;         /* map: key to verdict */
+	bool runtime;                        /* elements are put in while the sandbox runs */
+	uint32_t size;                       /* 0: no bound */
+	const char *comment;                 /* in the kernel */
+	const char *note;                    /* in the text only */
 	LIST_OF(struct rs_element) elements; /* in order, disjoint, with gaps */
 };
 
 enum rs_expr_kind {
-	RS_MATCH,      /* field == or != an operand */
-	RS_LOOKUP,     /* up to three fields, concatenated, in a named set */
-	RS_VMAP,       /* … in a named verdict map */
+	RS_MATCH,  /* field == or != an operand */
+	RS_LOOKUP, /* up to three fields, concatenated, in a named set */
+	RS_VMAP,   /* … in a named verdict map */
 	RS_COUNTER,
 	RS_VERDICT,
 	RS_REJECT_RESET, /* tcp reset; after a match on tcp */
 	RS_REJECT_ADMIN, /* icmpx admin-prohibited */
-	RS_LOG,        /* to an nflog group */
-	RS_LIMIT,      /* packets in a time; negate: those over it */
+	RS_LOG,          /* to an nflog group */
+	RS_LIMIT,        /* packets in a time; negate: those over it */
 	RS_TPROXY,
 	RS_MARK_SET,
 	RS_MASQUERADE,
-	RS_CT_COUNT,   /* connections over a bound */
-	RS_NOTRACK,    /* conntrack leaves the packet alone */
+	RS_CT_COUNT, /* connections over a bound */
+	RS_NOTRACK,  /* conntrack leaves the packet alone */
 };
 
 /* What nft has words for, in seconds */
@@ -102,19 +103,19 @@ enum rs_unit { RS_SECOND = 1, RS_MINUTE = 60, RS_HOUR = 3600, RS_DAY = 86400, RS
 
 struct rs_expr {
 	enum rs_expr_kind kind;
-	bool negate;                  /* RS_MATCH, RS_LOOKUP: != */
+	bool negate; /* RS_MATCH, RS_LOOKUP: != */
 	enum rs_field field[RS_KEY_PARTS];
 	size_t field_count;
 	/* RS_MATCH: one value; several are an anonymous set, in order, disjoint, with gaps */
 	LIST_OF(struct rs_value) values;
-	const char *set;              /* RS_LOOKUP, RS_VMAP */
+	const char *set; /* RS_LOOKUP, RS_VMAP */
 	struct rs_verdict verdict;
-	uint32_t number;              /* log group, mark, connections */
+	uint32_t number; /* log group, mark, connections */
 	uint32_t snaplen;
-	uint64_t rate;                /* packets in … */
-	enum rs_unit per;             /* … that many seconds */
+	uint64_t rate;    /* packets in … */
+	enum rs_unit per; /* … that many seconds */
 	uint32_t burst;
-	enum addr_family family;      /* RS_TPROXY */
+	enum addr_family family; /* RS_TPROXY */
 	uint16_t port;
 };
 
@@ -125,12 +126,12 @@ struct rs_rule {
 
 struct rs_chain {
 	const char *name;
-	enum rs_hook hook;   /* RS_HOOK_NONE: a plain chain */
+	enum rs_hook hook; /* RS_HOOK_NONE: a plain chain */
 	enum rs_chain_type type;
 	int priority;
 	enum rs_verdict_kind policy; /* RS_ACCEPT or RS_DROP */
-	const char *device;  /* RS_INGRESS */
-	const char *note;    /* in the text only: a line above the chain */
+	const char *device;          /* RS_INGRESS */
+	const char *note;            /* in the text only: a line above the chain */
 	LIST_OF(struct rs_rule) rules;
 };
 

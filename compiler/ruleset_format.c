@@ -44,8 +44,8 @@ static const struct {
 	unsigned bit;
 	const char *name;
 } bit_names[] = {
-	{ RS_TYPE_CT_STATE, 1, "invalid" },  { RS_TYPE_CT_STATE, 2, "established" },
-	{ RS_TYPE_CT_STATE, 4, "related" },  { RS_TYPE_CT_STATE, 8, "new" },
+	{ RS_TYPE_CT_STATE, 1, "invalid" },    { RS_TYPE_CT_STATE, 2, "established" },
+	{ RS_TYPE_CT_STATE, 4, "related" },    { RS_TYPE_CT_STATE, 8, "new" },
 	{ RS_TYPE_CT_STATE, 64, "untracked" }, { RS_TYPE_CT_STATUS, 8, "confirmed" },
 };
 
@@ -70,8 +70,8 @@ static const char *number_format(struct arena *arena, enum rs_type type, u128 nu
 		return arena_strdup(arena, addr_format(addr, buf));
 	}
 	if (type == RS_TYPE_ETHER)
-		return arena_printf(arena, "%02llx:%02llx:%02llx:%02llx:%02llx:%02llx", n >> 40 & 0xff,
-				    n >> 32 & 0xff, n >> 24 & 0xff, n >> 16 & 0xff, n >> 8 & 0xff, n & 0xff);
+		return arena_printf(arena, "%02llx:%02llx:%02llx:%02llx:%02llx:%02llx", n >> 40 & 0xff, n >> 32 & 0xff,
+				    n >> 24 & 0xff, n >> 16 & 0xff, n >> 8 & 0xff, n & 0xff);
 	if (type == RS_TYPE_MARK)
 		return arena_printf(arena, "0x%08llx", n);
 	if (type == RS_TYPE_CT_STATE || type == RS_TYPE_CT_STATUS)
@@ -116,7 +116,7 @@ const char *rs_unit_name(enum rs_unit unit)
 
 const char *rs_hook_name(enum rs_hook hook)
 {
-	static const char *const names[] = { "none", "prerouting", "input", "forward",
+	static const char *const names[] = { "none",   "prerouting",  "input",  "forward",
 					     "output", "postrouting", "ingress" };
 	return names[hook];
 }
@@ -141,10 +141,19 @@ const char *rs_verdict_format(struct arena *arena, const struct rs_verdict *verd
 }
 
 static const char *const expr_names[] = {
-	[RS_MATCH] = "match", [RS_LOOKUP] = "lookup", [RS_VMAP] = "vmap", [RS_COUNTER] = "counter",
-	[RS_VERDICT] = "verdict", [RS_REJECT_RESET] = "reject-reset", [RS_REJECT_ADMIN] = "reject-admin",
-	[RS_LOG] = "log", [RS_LIMIT] = "limit", [RS_TPROXY] = "tproxy", [RS_MARK_SET] = "mark-set",
-	[RS_MASQUERADE] = "masquerade", [RS_CT_COUNT] = "ct-count",
+	[RS_MATCH] = "match",
+	[RS_LOOKUP] = "lookup",
+	[RS_VMAP] = "vmap",
+	[RS_COUNTER] = "counter",
+	[RS_VERDICT] = "verdict",
+	[RS_REJECT_RESET] = "reject-reset",
+	[RS_REJECT_ADMIN] = "reject-admin",
+	[RS_LOG] = "log",
+	[RS_LIMIT] = "limit",
+	[RS_TPROXY] = "tproxy",
+	[RS_MARK_SET] = "mark-set",
+	[RS_MASQUERADE] = "masquerade",
+	[RS_CT_COUNT] = "ct-count",
 	[RS_NOTRACK] = "notrack",
 };
 
@@ -157,7 +166,7 @@ static void format_expr(struct text *out, const struct rs_expr *expr)
 		text_add(out, expr->negate ? " !=" : " ==");
 	for (size_t i = 0; i < expr->values.count; i++)
 		text_addf(out, "%s%s", i ? ", " : " ",
-			rs_value_format(out->arena, rs_field_info(expr->field[0])->type, &expr->values.items[i]));
+			  rs_value_format(out->arena, rs_field_info(expr->field[0])->type, &expr->values.items[i]));
 	if (expr->set)
 		text_addf(out, " @%s", expr->set);
 	if (expr->kind == RS_VERDICT)
@@ -188,7 +197,7 @@ static void format_set(struct text *out, const struct rs_set *set)
 	for (int i = 0; i < RS_KEY_PARTS && set->type[i]; i++)
 		text_addf(out, "%s%s", i ? " . " : " ", rs_type_info(set->type[i])->nft);
 	text_addf(out, "%s%s%s%s", set->interval ? " interval" : "", set->timeout ? " timeout" : "",
-		set->map ? " map" : "", set->runtime ? " runtime" : "");
+		  set->map ? " map" : "", set->runtime ? " runtime" : "");
 	if (set->size)
 		text_addf(out, " size %u", set->size);
 	if (set->comment)
@@ -215,7 +224,7 @@ static void format_chain(struct text *out, const struct rs_chain *chain)
 	text_addf(out, "\tchain %s", chain->name);
 	if (chain->hook != RS_HOOK_NONE)
 		text_addf(out, " %s %s priority %d policy %s", rs_chain_type_name(chain->type),
-			rs_hook_name(chain->hook), chain->priority, chain->policy == RS_DROP ? "drop" : "accept");
+			  rs_hook_name(chain->hook), chain->priority, chain->policy == RS_DROP ? "drop" : "accept");
 	if (chain->device)
 		text_addf(out, " device %s", chain->device);
 	if (chain->note)

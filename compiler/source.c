@@ -63,8 +63,7 @@ static uint32_t add_owned(struct sources *sources, enum source_kind kind, const 
 	return (uint32_t)sources->count - 1;
 }
 
-uint32_t sources_add(struct sources *sources, enum source_kind kind, const char *name, const char *text,
-		     size_t len)
+uint32_t sources_add(struct sources *sources, enum source_kind kind, const char *name, const char *text, size_t len)
 {
 	return add_owned(sources, kind, name, arena_strndup(sources->arena, text, len), len);
 }
@@ -174,8 +173,8 @@ int sources_load(struct sources *sources, const char *path, const char *stdin_na
 	return err;
 }
 
-int sources_load_include(struct sources *sources, const char *root_dir, const char *path,
-			 const char *shown_name, uint32_t *out)
+int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,
+			 uint32_t *out)
 {
 	int fd = open_beneath(root_dir, path);
 	if (fd == -ELOOP) /* a magic link, or links without end: neither stays inside */
@@ -224,7 +223,7 @@ static void locate(const struct source *source, uint32_t offset, uint32_t *line,
 {
 	offset = clamp_offset(source, offset);
 	uint32_t index = line_at(source, offset);
-	struct source_column from = {index, source->lines[index], 0};
+	struct source_column from = { index, source->lines[index], 0 };
 	if (source->last->line == index && source->last->offset <= offset && source->last->offset > from.offset)
 		from = *source->last;
 	from.column += (uint32_t)utf8_count(source->text + from.offset, offset - from.offset);
@@ -236,7 +235,7 @@ static void locate(const struct source *source, uint32_t offset, uint32_t *line,
 
 struct place span_place(const struct sources *sources, struct span span)
 {
-	struct place place = {0};
+	struct place place = { 0 };
 	const struct source *source = sources_get(sources, span.source);
 	if (!source)
 		return place;
@@ -256,7 +255,7 @@ struct span span_line(const struct sources *sources, struct span span)
 	uint32_t end = newline ? (uint32_t)(newline - source->text) : (uint32_t)source->len;
 	if (end > start && source->text[end - 1] == '\r')
 		end--;
-	return (struct span){span.source, start, end};
+	return (struct span){ span.source, start, end };
 }
 
 const char *span_format(struct arena *arena, const struct sources *sources, struct span span)

@@ -14,7 +14,7 @@ struct source {
 	const char *name; /* as the user wrote it: "agent.msb", "arg:1", "<stdin>", "--net" */
 	const char *text; /* NUL-terminated; may hold others, which parsing refuses */
 	size_t len;
-	bool quotable;    /* false: diagnostics show no line of it (a file outside the allowed tree) */
+	bool quotable;              /* false: diagnostics show no line of it (a file outside the allowed tree) */
 	uint32_t *lines, last_line; /* offset of each line's first byte; index of the last line */
 	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
 };
@@ -51,7 +51,7 @@ int sources_load_include(struct sources *, const char *root_dir, const char *pat
 const char *source_path_beneath(struct arena *, const char *root_dir, const char *dir);
 
 struct place {
-	const char *file; /* source's name; NULL for SPAN_NONE */
+	const char *file;              /* source's name; NULL for SPAN_NONE */
 	uint32_t line, column;         /* from 1; characters, a tab counts one */
 	uint32_t end_line, end_column; /* one past the last character */
 };

@@ -23,8 +23,7 @@ bool units_number(const char *text, uint64_t *out)
 }
 
 /* A number, then exactly one of `units` */
-static bool scaled(const char *text, const char *const *units, const uint64_t *factors, size_t count,
-		   uint64_t *out)
+static bool scaled(const char *text, const char *const *units, const uint64_t *factors, size_t count, uint64_t *out)
 {
 	size_t digits = strspn(text, "0123456789");
 	uint64_t value;
@@ -41,16 +40,16 @@ static bool scaled(const char *text, const char *const *units, const uint64_t *f
 
 bool units_size(const char *text, uint64_t *out)
 {
-	static const char *const units[] = {"", "K", "M", "G"};
-	static const uint64_t factors[] = {1, 1u << 10, 1u << 20, 1u << 30};
+	static const char *const units[] = { "", "K", "M", "G" };
+	static const uint64_t factors[] = { 1, 1u << 10, 1u << 20, 1u << 30 };
 
 	return scaled(text, units, factors, 4, out);
 }
 
 bool units_duration_ms(const char *text, uint64_t *out)
 {
-	static const char *const units[] = {"ms", "s", "m"};
-	static const uint64_t factors[] = {1, 1000, 60 * 1000};
+	static const char *const units[] = { "ms", "s", "m" };
+	static const uint64_t factors[] = { 1, 1000, 60 * 1000 };
 
 	return scaled(text, units, factors, 3, out);
 }
@@ -75,7 +74,7 @@ static bool leap(int year)
 
 static int days_in_month(int year, int month)
 {
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 
 	return days[month - 1] + (month == 2 && leap(year));
 }

@@ -11,7 +11,7 @@ struct builder {
 	struct diags *diags;
 	yaml_parser_t parser;
 	const struct source *source;
-	uint32_t index;	     /* of the source */
+	uint32_t index;      /* of the source */
 	size_t chars, bytes; /* how far byte_at() has come */
 	size_t nodes;
 };
@@ -34,7 +34,7 @@ static struct span event_span(struct builder *b, const yaml_event_t *event)
 {
 	uint32_t start = byte_at(b, event->start_mark);
 
-	return (struct span){b->index, start, byte_at(b, event->end_mark)};
+	return (struct span){ b->index, start, byte_at(b, event->end_mark) };
 }
 
 static bool next(struct builder *b, yaml_event_t *event)
@@ -42,7 +42,7 @@ static bool next(struct builder *b, yaml_event_t *event)
 	if (yaml_parser_parse(&b->parser, event))
 		return true;
 	uint32_t at = byte_at(b, b->parser.problem_mark);
-	diag_error(b->diags, "syntax", (struct span){b->index, at, at + (at < b->source->len)}, "no YAML: %s",
+	diag_error(b->diags, "syntax", (struct span){ b->index, at, at + (at < b->source->len) }, "no YAML: %s",
 		   b->parser.problem ? b->parser.problem : "it cannot be read");
 	return false;
 }
@@ -81,10 +81,9 @@ static bool key_is_new(struct builder *b, const struct yaml_node *map, const str
 	}
 	for (size_t i = 0; i < map->items.count; i += 2)
 		if (!strcmp(map->items.items[i]->text, key->text)) {
-			diag_relate(
-				b->diags,
-				diag_error(b->diags, "conflict", key->span, "`%s` is said twice", key->text),
-				map->items.items[i]->span, "said here first");
+			diag_relate(b->diags,
+				    diag_error(b->diags, "conflict", key->span, "`%s` is said twice", key->text),
+				    map->items.items[i]->span, "said here first");
 			return false;
 		}
 	return true;
@@ -129,9 +128,7 @@ static struct yaml_node *node(struct builder *b, yaml_event_t *event, unsigned d
 		made->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 	}
 	yaml_event_delete(event);
-	made->kind = type == YAML_SCALAR_EVENT		 ? YAML_TEXT
-		     : type == YAML_SEQUENCE_START_EVENT ? YAML_LIST
-							 : YAML_MAP;
+	made->kind = type == YAML_SCALAR_EVENT ? YAML_TEXT : type == YAML_SEQUENCE_START_EVENT ? YAML_LIST : YAML_MAP;
 	if (ok && made->kind == YAML_LIST)
 		ok = fill(b, made, YAML_SEQUENCE_END_EVENT, depth);
 	else if (ok && made->kind == YAML_MAP)
@@ -172,7 +169,7 @@ static const struct yaml_node *document(struct builder *b)
 
 const struct yaml_node *yaml_tree(struct diags *diags, uint32_t source)
 {
-	struct builder b = {.diags = diags, .index = source, .source = sources_get(diags->sources, source)};
+	struct builder b = { .diags = diags, .index = source, .source = sources_get(diags->sources, source) };
 
 	if (!yaml_parser_initialize(&b.parser)) {
 		diag_error(diags, "unreadable", SPAN_NONE, "out of memory");

@@ -6,8 +6,8 @@
 struct yaml_node {
 	enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP } kind;
 	struct span span;
-	const char *text; /* YAML_TEXT */
-	bool plain;       /* YAML_TEXT: without quotes, so that true and 5 may mean more than text */
+	const char *text;                  /* YAML_TEXT */
+	bool plain;                        /* YAML_TEXT: without quotes, so that true and 5 may mean more than text */
 	LIST_OF(struct yaml_node *) items; /* of a map: key, value, key, value … */
 };
 

@@ -309,7 +309,8 @@ static struct bindings_change *reserve_changes(struct bindings *bindings, const 
 }
 
 /* The entry of that name, or a new one that is not in the table yet (*fresh). NULL and *error where there can be none. */
-static struct entry *entry_get(struct bindings *bindings, const char *name, enum addr_family family, bool *fresh, int *error)
+static struct entry *entry_get(struct bindings *bindings, const char *name, enum addr_family family, bool *fresh,
+			       int *error)
 {
 	struct entry *entry = *entry_find(bindings, name, family);
 	*fresh = entry == NULL;

@@ -6,7 +6,7 @@
 #pragma once
 #include "eval.h"
 
-#define BINDINGS_MAX_ADDRS 64 /* an answer */
+#define BINDINGS_MAX_ADDRS 64   /* an answer */
 #define BINDINGS_MAX_NAMES 4096 /* a sandbox; a name counts once a family */
 #define BINDINGS_MAX_TTL_MS (86400u * 1000)
 
@@ -28,9 +28,8 @@ struct bindings_change {
  * TTL is cut at BINDINGS_MAX_TTL_MS. An address leaves a set only when no other name of that rule binds it
  * still. The changes to make, in order, go to *changes (owned by the bindings until the next call).
  * 0; or with nothing changed -ENOSPC (the sandbox's bound is reached), -ENOMEM, -EINVAL (too many addresses). */
-int bindings_set(struct bindings *, const char *name, enum addr_family family, const struct addr *addrs,
-		 size_t count, uint64_t ttl_ms, uint64_t now_ms, const struct bindings_change **changes,
-		 size_t *change_count);
+int bindings_set(struct bindings *, const char *name, enum addr_family family, const struct addr *addrs, size_t count,
+		 uint64_t ttl_ms, uint64_t now_ms, const struct bindings_change **changes, size_t *change_count);
 
 /* As the evaluator wants them, at that time; until the next bindings_set() */
 struct eval_bindings bindings_view(struct bindings *, uint64_t now_ms);

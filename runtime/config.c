@@ -84,23 +84,23 @@ static const char *read_cpus(struct reading *reading, const char *value)
 	return NULL;
 }
 
-#define READ_TEXT(member)                                                                   \
-	static const char *read_##member(struct reading *reading, const char *value)        \
-	{                                                                                   \
-		reading->config->member = value;                                            \
-		return NULL;                                                                \
+#define READ_TEXT(member)                                                            \
+	static const char *read_##member(struct reading *reading, const char *value) \
+	{                                                                            \
+		reading->config->member = value;                                     \
+		return NULL;                                                         \
 	}
 READ_TEXT(kernel)
 READ_TEXT(initrd)
 READ_TEXT(rootfs)
 READ_TEXT(events)
 
-#define READ_FLAG(member)                                                                   \
-	static const char *read_##member(struct reading *reading, const char *value)        \
-	{                                                                                   \
-		(void)value;                                                                \
-		reading->config->member = true;                                             \
-		return NULL;                                                                \
+#define READ_FLAG(member)                                                            \
+	static const char *read_##member(struct reading *reading, const char *value) \
+	{                                                                            \
+		(void)value;                                                         \
+		reading->config->member = true;                                      \
+		return NULL;                                                         \
 	}
 READ_FLAG(quiet)
 READ_FLAG(cap_net_admin)
@@ -135,7 +135,9 @@ static const char *read_deny_mode(struct reading *reading, const char *value)
 
 static const char *read_color(struct reading *reading, const char *value)
 {
-	static const char *const words[] = { [COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never" };
+	static const char *const words[] = {
+		[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"
+	};
 
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (!strcmp(value, words[i])) {
@@ -150,18 +152,12 @@ static const struct own_option {
 	int has_arg;
 	const char *(*read)(struct reading *, const char *);
 } own_options[] = {
-	{ "name", required_argument, read_name },
-	{ "memory", required_argument, read_memory },
-	{ "cpus", required_argument, read_cpus },
-	{ "kernel", required_argument, read_kernel },
-	{ "initrd", required_argument, read_initrd },
-	{ "rootfs", required_argument, read_rootfs },
-	{ "accel", required_argument, read_accel },
-	{ "vmm", required_argument, read_vmm },
-	{ "events", required_argument, read_events },
-	{ "deny-mode", required_argument, read_deny_mode },
-	{ "quiet", no_argument, read_quiet },
-	{ "cap-net-admin", no_argument, read_cap_net_admin },
+	{ "name", required_argument, read_name },     { "memory", required_argument, read_memory },
+	{ "cpus", required_argument, read_cpus },     { "kernel", required_argument, read_kernel },
+	{ "initrd", required_argument, read_initrd }, { "rootfs", required_argument, read_rootfs },
+	{ "accel", required_argument, read_accel },   { "vmm", required_argument, read_vmm },
+	{ "events", required_argument, read_events }, { "deny-mode", required_argument, read_deny_mode },
+	{ "quiet", no_argument, read_quiet },         { "cap-net-admin", no_argument, read_cap_net_admin },
 	{ "color", required_argument, read_color },
 };
 #define OWN_COUNT (sizeof own_options / sizeof *own_options)
@@ -177,8 +173,8 @@ static struct option *option_table(struct arena *arena)
 	struct option *table = arena_alloc(arena, (count + OWN_COUNT + 3) * sizeof *table);
 	memcpy(table, policy_long_options, count * sizeof *table);
 	for (size_t i = 0; i < OWN_COUNT; i++)
-		table[count++] = (struct option){ own_options[i].name, own_options[i].has_arg, NULL,
-						  OWN_FIRST + (int)i };
+		table[count++] =
+			(struct option){ own_options[i].name, own_options[i].has_arg, NULL, OWN_FIRST + (int)i };
 	table[count++] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
 	table[count++] = (struct option){ "version", no_argument, NULL, OPTION_VERSION };
 	return table;
@@ -240,8 +236,8 @@ static bool command_is_rule(struct reading *reading, char *const *words)
 	if (!ast || diags->errors || !resolve_rule(arena, ast, NULL, diags, &rule))
 		return false;
 	log_error("`%s` is a rule, not a command; did the shell expand braces?", words[0]);
-	const char *last = reading->policy.rules.count ? reading->policy.rules.items[reading->policy.rules.count - 1] :
-							 NULL;
+	const char *last =
+		reading->policy.rules.count ? reading->policy.rules.items[reading->policy.rules.count - 1] : NULL;
 	const char *whole = unexpanded(arena, last, words);
 	log_help("--net-rule '%s'", whole ? whole : words[0]);
 	return true;

@@ -14,7 +14,7 @@ struct run_config {
 	enum vmm_kind vmm;
 	const char *events; /* file, or NULL */
 	bool quiet, silent_deny, cap_net_admin;
-	char **command;     /* NULL-terminated; NULL: a shell */
+	char **command; /* NULL-terminated; NULL: a shell */
 };
 
 enum config_result { CONFIG_RUN, CONFIG_DONE /* --help, --version: printed */, CONFIG_WRONG /* said why */ };

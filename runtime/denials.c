@@ -154,20 +154,24 @@ static const struct reason by_filter = { .text = "refused by the packet filter",
 static void report_packet(struct denials *denials, struct arena *arena, const struct nflog_packet *packet)
 {
 	struct eval_connection connection = {
-		.direction = POLICY_EGRESS, .proto = packet->proto, .addr = packet->destination,
-		.has_port = packet->has_port, .port = packet->port,
+		.direction = POLICY_EGRESS,
+		.proto = packet->proto,
+		.addr = packet->destination,
+		.has_port = packet->has_port,
+		.port = packet->port,
 	};
 	struct eval_verdict verdict = eval_connection(&denials->context, &connection);
 	bool allowed = packet->group == LOWER_ALLOW_LOG_GROUP;
 	struct found_name found = { .arena = arena };
 	if (denials->context.bindings.any_name)
-		denials->context.bindings.any_name(denials->context.bindings.self, packet->destination, take_name, &found);
+		denials->context.bindings.any_name(denials->context.bindings.self, packet->destination, take_name,
+						   &found);
 	/* the kernel said no where the policy says yes: a limit, or a binding that has ended since */
 	bool agree = (verdict.action == POLICY_ALLOW) == allowed;
 	struct event event = {
 		.kind = allowed ? "allow" : "deny",
-		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto, packet->has_port,
-					       packet->port),
+		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
+					       packet->has_port, packet->port),
 		.verdict = verdict,
 		.reason = agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter,
 		.name = found.name,
@@ -261,8 +265,8 @@ void denials_finish(struct denials *denials)
 	if (denials->total == 0 || denials->config->quiet)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	double seconds = (double)(now.tv_sec - denials->started.tv_sec) +
-			 (double)(now.tv_nsec - denials->started.tv_nsec) / 1e9;
+	double seconds =
+		(double)(now.tv_sec - denials->started.tv_sec) + (double)(now.tv_nsec - denials->started.tv_nsec) / 1e9;
 	bool file = strcmp(policy->name, "command line") != 0;
 	log_line("%s: %zu denial%s, %zu different, in %.1f s; why: msb-policyc explain %s FLOW", denials->config->name,
 		 denials->total, denials->total == 1 ? "" : "s", denials->different, seconds,

@@ -31,21 +31,9 @@ struct words {
 };
 
 static const char *const fixed[] = {
-	PROGRAM,
-	"--conf-file=" EMPTY,
-	"--keep-in-foreground",
-	"--user=",
-	"--pid-file",
-	"--port=0",
-	"--interface=" LOWER_BRIDGE,
-	"--except-interface=lo",
-	"--bind-interfaces",
-	"--leasefile-ro",
-	"--no-ping",
-	"--dhcp-authoritative",
-	"--log-facility=-",
-	"--quiet-dhcp",
-	"--quiet-dhcp6",
+	PROGRAM,      "--conf-file=" EMPTY,        "--keep-in-foreground",  "--user=",           "--pid-file",
+	"--port=0",   "--interface=" LOWER_BRIDGE, "--except-interface=lo", "--bind-interfaces", "--leasefile-ro",
+	"--no-ping",  "--dhcp-authoritative",      "--log-facility=-",      "--quiet-dhcp",      "--quiet-dhcp6",
 	"--quiet-ra",
 };
 
@@ -87,9 +75,9 @@ static void add_guest(struct words *words, struct arena *arena, const struct dhc
 		addr_format(start->guest4, guest4);
 	if (start->gateway.has6)
 		addr_format(start->guest6, guest6);
-	add(words, arena_printf(arena, "--dhcp-host=%02x:%02x:%02x:%02x:%02x:%02x%s%s%s%s%s," LEASE, mac[0],
-				mac[1], mac[2], mac[3], mac[4], mac[5], *guest4 ? "," : "", guest4,
-				*guest6 ? ",[" : "", guest6, *guest6 ? "]" : ""));
+	add(words, arena_printf(arena, "--dhcp-host=%02x:%02x:%02x:%02x:%02x:%02x%s%s%s%s%s," LEASE, mac[0], mac[1],
+				mac[2], mac[3], mac[4], mac[5], *guest4 ? "," : "", guest4, *guest6 ? ",[" : "", guest6,
+				*guest6 ? "]" : ""));
 }
 
 char **dhcp_argv(struct arena *arena, const struct dhcp_start *start)
@@ -110,16 +98,16 @@ char **dhcp_argv(struct arena *arena, const struct dhcp_start *start)
 
 /* What the two sides have between them until dnsmasq runs */
 struct channel {
-	int number[2];	 /* child to parent: its listener's number */
-	int go[2];	 /* parent to child, by its end: the listener is taken over */
+	int number[2];   /* child to parent: its listener's number */
+	int go[2];       /* parent to child, by its end: the listener is taken over */
 	int messages[2]; /* dnsmasq's standard error */
 };
 
 static _Noreturn void become_dnsmasq(const struct dhcp_start *start, const struct channel *channel)
 {
-	static char *environment[] = {"PATH=/usr/sbin:/usr/bin", "LC_ALL=C", NULL};
-	static const char *const devices[] = {"urandom", "null"};
-	const struct isolate_file empty = {EMPTY, -1, NULL, 0};
+	static char *environment[] = { "PATH=/usr/sbin:/usr/bin", "LC_ALL=C", NULL };
+	static const char *const devices[] = { "urandom", "null" };
+	const struct isolate_file empty = { EMPTY, -1, NULL, 0 };
 	const struct isolate wanted = {
 		.uid = start->uid,
 		.files = &empty,
@@ -205,14 +193,14 @@ static int start_dnsmasq(const struct dhcp_start *start, struct channel *channel
 		become_dnsmasq(start, channel);
 	if (pid < 0)
 		return pid;
-	int *childs[] = {&channel->number[1], &channel->go[0], &channel->messages[1]};
+	int *childs[] = { &channel->number[1], &channel->go[0], &channel->messages[1] };
 	close_ends(childs, 3);
 	return start->gateway.has6 ? lend_raw_socket(channel, *pidfd) : 0;
 }
 
 int dhcp_open(const struct dhcp_start *start)
 {
-	struct channel channel = {{-1, -1}, {-1, -1}, {-1, -1}};
+	struct channel channel = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	CLEANUP_FD int pidfd = -1;
 
 	int err = access(PROGRAM, X_OK) ? -errno : sysctl_write("ipv4/ip_unprivileged_port_start", FIRST_PORT);
@@ -220,8 +208,8 @@ int dhcp_open(const struct dhcp_start *start)
 		err = start_dnsmasq(start, &channel, &pidfd);
 	if (err)
 		report(&channel, err);
-	int *all[] = {&channel.number[0], &channel.number[1],	&channel.go[0],
-		      &channel.go[1],	  &channel.messages[0], &channel.messages[1]};
+	int *all[] = { &channel.number[0], &channel.number[1],   &channel.go[0],
+		       &channel.go[1],     &channel.messages[0], &channel.messages[1] };
 	close_ends(all, 6);
 	return err;
 }

@@ -8,8 +8,8 @@
 struct dhcp_start {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* meaningful where the gateway has the family */
-	uint8_t mac[6];		    /* the guest's */
-	uid_t uid;		    /* dnsmasq's, also its gid */
+	uint8_t mac[6];             /* the guest's */
+	uid_t uid;                  /* dnsmasq's, also its gid */
 };
 
 /* dnsmasq's command line, NULL-terminated, in the arena. */

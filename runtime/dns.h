@@ -18,7 +18,7 @@ struct dns_server {
 struct dns_start {
 	const struct policy *policy;
 	struct addr_gateway gateway;
-	int host_netns;     /* descriptor of the host's network namespace; borrowed; needed for servers on the host only */
+	int host_netns; /* descriptor of the host's network namespace; borrowed; needed for servers on the host only */
 	uint32_t host_mark; /* SO_MARK of the sockets opened there, this sandbox's alone: the host's table lets what
 			     * carries it reach the on_host servers and nothing else */
 	uid_t uid;          /* the worker's; also its gid */
@@ -34,7 +34,7 @@ int dns_servers(const struct policy *, struct dns_server out[static DNS_MAX_SERV
  * upstream_v6) and links up: opens listeners and upstream sockets, forks the worker, which drops everything it
  * may do. NULL and errno on failure. `nft` stays the caller's and must outlive it. */
 struct dns *dns_open(const struct dns_start *, const struct dns_server *, size_t count, struct nft *nft);
-int dns_control_fd(const struct dns *); /* for the supervisor's epoll loop */
+int dns_control_fd(const struct dns *);   /* for the supervisor's epoll loop */
 int dns_worker_pidfd(const struct dns *); /* readable: the worker died, which ends the sandbox */
 
 struct denials;

@@ -59,7 +59,8 @@ void cache_free(struct cache *cache)
 	free(cache);
 }
 
-void cache_put(struct cache *cache, const struct lookup_key *key, const ldns_pkt *pkt, uint32_t lifetime, uint64_t now_ms)
+void cache_put(struct cache *cache, const struct lookup_key *key, const ldns_pkt *pkt, uint32_t lifetime,
+	       uint64_t now_ms)
 {
 	struct cached **at = find(cache, key);
 	if (*at)
@@ -75,8 +76,12 @@ void cache_put(struct cache *cache, const struct lookup_key *key, const ldns_pkt
 	struct cached *cached = malloc(sizeof *cached + len);
 	if (cached) {
 		at = find(cache, key);
-		*cached = (struct cached){ .next = *at, .older = cache->newest, .key = *key, .stored_ms = now_ms,
-					   .expires_ms = now_ms + lifetime * 1000ull, .len = len };
+		*cached = (struct cached){ .next = *at,
+					   .older = cache->newest,
+					   .key = *key,
+					   .stored_ms = now_ms,
+					   .expires_ms = now_ms + lifetime * 1000ull,
+					   .len = len };
 		memcpy(cached->wire, wire, len);
 		*at = cached;
 		*(cache->newest ? &cache->newest->newer : &cache->oldest) = cached;
@@ -87,7 +92,8 @@ void cache_put(struct cache *cache, const struct lookup_key *key, const ldns_pkt
 	LDNS_FREE(wire);
 }
 
-ldns_pkt *cache_get(struct cache *cache, const struct lookup_key *key, uint64_t now_ms, uint32_t *age, uint64_t *left_ms)
+ldns_pkt *cache_get(struct cache *cache, const struct lookup_key *key, uint64_t now_ms, uint32_t *age,
+		    uint64_t *left_ms)
 {
 	struct cached **at = find(cache, key);
 	if (!*at)

@@ -27,7 +27,7 @@ struct client {
 	bool broken; /* it does not read: closed at the next flush */
 	bool watched;
 	uint32_t events;
-	bool dirty;  /* has answers to be flushed */
+	bool dirty; /* has answers to be flushed */
 	struct client *next_dirty;
 };
 
@@ -69,9 +69,12 @@ void clients_udp_readable(struct proxy *proxy, int listener)
 	for (int i = 0; i < UDP_BATCH; i++) {
 		struct client_ref client = { .tcp = false };
 		struct iovec data = { packet, sizeof packet };
-		struct msghdr message = { .msg_name = &client.peer, .msg_namelen = sizeof client.peer,
-					  .msg_iov = &data, .msg_iovlen = 1,
-					  .msg_control = control, .msg_controllen = sizeof control };
+		struct msghdr message = { .msg_name = &client.peer,
+					  .msg_namelen = sizeof client.peer,
+					  .msg_iov = &data,
+					  .msg_iovlen = 1,
+					  .msg_control = control,
+					  .msg_controllen = sizeof control };
 		ssize_t len = recvmsg(listener, &message, MSG_DONTWAIT);
 		if (len < 0)
 			return;
@@ -111,8 +114,10 @@ static void udp_reply(struct proxy *proxy, const struct client_ref *client, cons
 	struct iovec iov = { (void *)data, len };
 	struct msghdr message = { .msg_name = (void *)&client->peer,
 				  .msg_namelen = v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6),
-				  .msg_iov = &iov, .msg_iovlen = 1,
-				  .msg_control = control, .msg_controllen = sizeof control };
+				  .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = control,
+				  .msg_controllen = sizeof control };
 	set_source(&message, client->asked);
 	/* an answer that does not go out is one lost on the way: the guest asks again */
 	sendmsg(v4 ? proxy->udp4 : proxy->udp6, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -135,8 +140,9 @@ static void client_close(struct proxy *proxy, struct client *client, bool orderl
 	close(client->fd);
 	free(client->out);
 	/* what is on the list of dirty ones stays there: the flush finds it closed */
-	*client = (struct client){ .fd = -1, .generation = client->generation + 1, .dirty = client->dirty,
-				   .next_dirty = client->next_dirty };
+	*client = (struct client){
+		.fd = -1, .generation = client->generation + 1, .dirty = client->dirty, .next_dirty = client->next_dirty
+	};
 }
 
 void clients_free(struct proxy *proxy)
@@ -201,7 +207,8 @@ static bool client_write(struct proxy *proxy, struct client *client)
 {
 	size_t done = 0;
 	while (done < client->out_len) {
-		ssize_t sent = send(client->fd, client->out + done, client->out_len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t sent =
+			send(client->fd, client->out + done, client->out_len - done, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent < 0 && errno == EAGAIN)
 			break;
 		if (sent < 0) {
@@ -232,8 +239,9 @@ static bool client_queries(struct proxy *proxy, struct client *client)
 		}
 		if (client->in_len - at - 2 < len)
 			break;
-		struct client_ref ref = { .tcp = true, .slot = slot_of(proxy, client), .generation = generation,
-					  .asked = client->asked };
+		struct client_ref ref = {
+			.tcp = true, .slot = slot_of(proxy, client), .generation = generation, .asked = client->asked
+		};
 		client->unanswered++; /* before the query: its answer may come at once */
 		if (!proxy_query(proxy, client->in + at + 2, len, &ref))
 			client->unanswered--;

@@ -190,7 +190,8 @@ static bool address_allowed(const struct dns *dns, const char *name, struct addr
 {
 	const struct addr_gateway *gateway = &dns->context.gateway;
 	if (name_equal(name, NAME_HOST_ALIAS))
-		return (gateway->has4 && addr_equal(addr, gateway->v4)) || (gateway->has6 && addr_equal(addr, gateway->v6));
+		return (gateway->has4 && addr_equal(addr, gateway->v4)) ||
+		       (gateway->has6 && addr_equal(addr, gateway->v6));
 	return eval_answer_passes(&dns->context, addr);
 }
 
@@ -260,7 +261,8 @@ static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, uint32_t 
 }
 
 /* The output chain judges what the worker then sends as it would the guest's own flow. */
-static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, struct denials *denials, uint32_t *verdict)
+static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, struct denials *denials,
+			  uint32_t *verdict)
 {
 	struct addr addr;
 	enum flow_transport transport = (enum flow_transport)ask->transport;

@@ -301,7 +301,8 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 	dns_answer_addresses(lookup->answer, question, &lookup->addresses);
 	if (left_ms == 0) {
 		dns_answer_prune(lookup->answer, question, &lookup->addresses);
-		uint32_t lifetime = lookup->addresses.count ? lookup->addresses.ttl : dns_answer_lifetime(lookup->answer);
+		uint32_t lifetime =
+			lookup->addresses.count ? lookup->addresses.ttl : dns_answer_lifetime(lookup->answer);
 		if (!lookup->key.direct)
 			cache_put(proxy->cache, &lookup->key, lookup->answer, lifetime, proxy->now_ms);
 		left_ms = lookup->addresses.ttl * 1000ull;

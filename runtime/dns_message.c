@@ -94,17 +94,19 @@ enum dns_parse dns_query_parse(const uint8_t *message, size_t len, struct dns_qu
 size_t dns_upstream_query(const struct dns_question *question, uint16_t id, const uint8_t case_bits[static 32],
 			  struct dns_question *asked, uint8_t out[static DNS_UPSTREAM_MAX])
 {
-	static const uint8_t opt[] = { 0, 0, LDNS_RR_TYPE_OPT, DNS_UPSTREAM_UDP >> 8, DNS_UPSTREAM_UDP & 0xff,
-				       0, 0, 0, 0, 0, 0 };
+	static const uint8_t opt[] = {
+		0, 0, LDNS_RR_TYPE_OPT, DNS_UPSTREAM_UDP >> 8, DNS_UPSTREAM_UDP & 0xff, 0, 0, 0, 0, 0, 0
+	};
 	*asked = *question;
 	/* length octets are below 64, so no letter is taken for one */
 	for (size_t i = 0; i < asked->name_len; i++)
 		if (isalpha(asked->name[i]))
-			asked->name[i] = (uint8_t)((asked->name[i] & ~0x20) | (case_bits[i / 8] >> i % 8 & 1 ? 0x20 : 0));
+			asked->name[i] =
+				(uint8_t)((asked->name[i] & ~0x20) | (case_bits[i / 8] >> i % 8 & 1 ? 0x20 : 0));
 	memset(out, 0, HEADER);
 	put16(out, id);
-	out[2] = 1; /* RD */
-	out[5] = 1; /* QDCOUNT */
+	out[2] = 1;  /* RD */
+	out[5] = 1;  /* QDCOUNT */
 	out[11] = 1; /* ARCOUNT */
 	uint8_t *at = out + HEADER;
 	memcpy(at, asked->name, asked->name_len);

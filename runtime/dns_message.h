@@ -7,10 +7,10 @@
 #include <ldns/ldns.h>
 
 #define DNS_PORT 53
-#define DNS_UDP_MAX 4096       /* largest UDP answer to a guest, whatever its EDNS says */
-#define DNS_UPSTREAM_UDP 1232  /* our own EDNS size towards servers (DNS flag day 2020) */
-#define DNS_QUERY_MAX 2048     /* largest message a guest may send */
-#define DNS_UPSTREAM_MAX 288   /* header, question, OPT */
+#define DNS_UDP_MAX 4096      /* largest UDP answer to a guest, whatever its EDNS says */
+#define DNS_UPSTREAM_UDP 1232 /* our own EDNS size towards servers (DNS flag day 2020) */
+#define DNS_QUERY_MAX 2048    /* largest message a guest may send */
+#define DNS_UPSTREAM_MAX 288  /* header, question, OPT */
 #define DNS_MAX_TTL 86400u
 #define DNS_ALIAS_TTL 60u
 
@@ -24,10 +24,10 @@ struct dns_question {
 struct dns_query {
 	struct dns_question question;
 	uint16_t id;
-	uint16_t class;     /* IN, unless the query is refused for it */
-	bool recursion;     /* RD, echoed */
+	uint16_t class; /* IN, unless the query is refused for it */
+	bool recursion; /* RD, echoed */
 	bool has_edns;
-	uint16_t udp_size;  /* the largest UDP answer, 512..DNS_UDP_MAX */
+	uint16_t udp_size; /* the largest UDP answer, 512..DNS_UDP_MAX */
 };
 
 enum dns_parse {
@@ -97,4 +97,5 @@ size_t dns_reply_address(const struct dns_query *, struct addr, uint32_t ttl, ui
 size_t dns_reply_any(const struct dns_query *, uint8_t *out, size_t size);
 /* An upstream answer after dns_answer_prune(), `age` seconds old, under the guest's id and spelling of the name. Cut to TC=1 where
  * it is larger than `limit` (65535 over TCP). */
-size_t dns_reply_answer(const struct dns_query *, const ldns_pkt *, uint32_t age, size_t limit, uint8_t *out, size_t size);
+size_t dns_reply_answer(const struct dns_query *, const ldns_pkt *, uint32_t age, size_t limit, uint8_t *out,
+			size_t size);

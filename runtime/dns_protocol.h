@@ -8,7 +8,7 @@
 enum dns_ask_kind {
 	DNS_ASK_BIND = 1, /* answered by a dns_verdict once the kernel's sets hold the addresses */
 	DNS_ASK_RESOLVER, /* may a server of the guest's choice be asked? The bindings have a say, which only the supervisor has */
-	DNS_TELL_QUERY,   /* denied: a query; no answer to this and the next */
+	DNS_TELL_QUERY, /* denied: a query; no answer to this and the next */
 	DNS_TELL_ANSWER,
 };
 

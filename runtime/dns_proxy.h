@@ -18,7 +18,7 @@
 
 #define PROXY_MAX_LOOKUPS 4096
 #define PROXY_MAX_WAITERS 8192
-#define PROXY_MAX_CLIENTS 128   /* TCP connections of the guest's */
+#define PROXY_MAX_CLIENTS 128    /* TCP connections of the guest's */
 #define PROXY_CLIENT_PIPELINE 64 /* unanswered queries on one, before its next is read */
 #define PROXY_CLIENT_IDLE_MS 10000
 #define UPSTREAM_UDP_SOCKETS 192 /* a place; a lookup has one for itself while there are */
@@ -77,23 +77,23 @@ struct lookup_key {
 };
 
 struct lookup {
-	struct lookup *next;     /* in its bucket */
-	struct lookup *queued;   /* the next that waits for a TCP socket, or to ask the supervisor */
-	struct lookup *sharing;  /* the next on the same UDP socket */
+	struct lookup *next;    /* in its bucket */
+	struct lookup *queued;  /* the next that waits for a TCP socket, or to ask the supervisor */
+	struct lookup *sharing; /* the next on the same UDP socket */
 	struct lookup_key key;
 	enum lookup_state state;
 	struct waiter *waiters;
 	struct timer timer;
-	bool resent;             /* half of the timeout has passed once */
-	size_t server;           /* index, unless direct */
+	bool resent;   /* half of the timeout has passed once */
+	size_t server; /* index, unless direct */
 	struct dns_question asked;
 	uint16_t id;
 	struct udp_slot *udp;
 	struct tcp_slot *tcp;
 	enum lookup_result result;
-	ldns_pkt *answer;        /* of RESULT_ANSWER */
-	uint32_t age;            /* seconds, of an answer from the cache */
-	struct addr alias;       /* of RESULT_ALIAS */
+	ldns_pkt *answer;  /* of RESULT_ANSWER */
+	uint32_t age;      /* seconds, of an answer from the cache */
+	struct addr alias; /* of RESULT_ALIAS */
 	struct dns_addresses addresses;
 	uint64_t ttl_ms;
 	uint32_t serial;
@@ -158,7 +158,14 @@ void proxy_random(struct proxy *, void *out, size_t len);
 /* A guest's message, from a client; replies, or starts or joins a lookup. false: it is dropped, no answer will come. */
 bool proxy_query(struct proxy *, const uint8_t *message, size_t len, const struct client_ref *);
 
-enum event_kind { EVENT_CONTROL, EVENT_UDP_CLIENTS, EVENT_TCP_LISTENER, EVENT_CLIENT, EVENT_UPSTREAM_UDP, EVENT_UPSTREAM_TCP };
+enum event_kind {
+	EVENT_CONTROL,
+	EVENT_UDP_CLIENTS,
+	EVENT_TCP_LISTENER,
+	EVENT_CLIENT,
+	EVENT_UPSTREAM_UDP,
+	EVENT_UPSTREAM_TCP
+};
 #define EVENT(kind, place, index) ((uint64_t)(kind) << 48 | (uint64_t)(place) << 32 | (uint32_t)(index))
 
 /* dns_clients.c: the guest's side */
@@ -178,7 +185,8 @@ void lookup_free(struct proxy *, struct lookup *);
 /* Joins the lookup of the same question or starts one; replies SERVFAIL where the bounds are reached */
 void lookup_ask(struct proxy *, const struct lookup_key *, const struct dns_query *, const struct client_ref *);
 /* One that needs no server: binds what it is given, then answers `result` */
-void lookup_bind(struct proxy *, enum lookup_result, struct addr alias, const struct dns_query *, const struct client_ref *);
+void lookup_bind(struct proxy *, enum lookup_result, struct addr alias, const struct dns_query *,
+		 const struct client_ref *);
 /* From upstream: a message that matched, `folded` where all but the case of letters did */
 void lookup_answered(struct proxy *, struct lookup *, const uint8_t *message, size_t len, bool folded);
 /* From upstream: the server cannot be reached, or did not answer in time */

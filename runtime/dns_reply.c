@@ -88,8 +88,8 @@ size_t dns_reply_truncated(const struct dns_query *query, unsigned rcode, uint8_
 }
 
 /* Adds a record of the question's own name; takes `data` */
-static bool push_record(ldns_pkt *pkt, const struct dns_query *query, ldns_rr_type type, uint32_t ttl,
-			ldns_rdf *first, ldns_rdf *second)
+static bool push_record(ldns_pkt *pkt, const struct dns_query *query, ldns_rr_type type, uint32_t ttl, ldns_rdf *first,
+			ldns_rdf *second)
 {
 	ldns_rr *rr = ldns_rr_new();
 	ldns_rdf *name = ldns_dname_new_frm_data(query->question.name_len, query->question.name);

@@ -77,6 +77,7 @@ int dns_servers(const struct policy *policy, struct dns_server out[static DNS_MA
 	if (policy->nameservers.count == 0 && read_resolv_conf(out, &count) < 0)
 		log_line("%s: %s", RESOLV_CONF, strerror(errno));
 	if (count == 0)
-		log_line("no nameserver in %s: allowed names will not resolve; try --dns-nameserver ADDRESS", RESOLV_CONF);
+		log_line("no nameserver in %s: allowed names will not resolve; try --dns-nameserver ADDRESS",
+			 RESOLV_CONF);
 	return (int)count;
 }

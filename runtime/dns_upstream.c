@@ -28,7 +28,8 @@ static bool place_init(struct proxy *proxy, const struct proxy_sockets *sockets,
 	proxy->tcp_count[place] = sockets->tcp_count[place];
 	for (size_t i = sockets->udp_count[place]; i-- > 0;) {
 		struct udp_slot *slot = &proxy->udp_slots[place][i];
-		*slot = (struct udp_slot){ .fd = sockets->udp[place][i], .place = place,
+		*slot = (struct udp_slot){ .fd = sockets->udp[place][i],
+					   .place = place,
 					   .next_free = proxy->udp_free[place] };
 		proxy->udp_free[place] = slot;
 		if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, EVENT(EVENT_UPSTREAM_UDP, place, i)))
@@ -36,7 +37,8 @@ static bool place_init(struct proxy *proxy, const struct proxy_sockets *sockets,
 	}
 	for (size_t i = sockets->tcp_count[place]; i-- > 0;) {
 		struct tcp_slot *slot = &proxy->tcp_slots[place][i];
-		*slot = (struct tcp_slot){ .fd = sockets->tcp[place][i], .place = place,
+		*slot = (struct tcp_slot){ .fd = sockets->tcp[place][i],
+					   .place = place,
 					   .next_free = proxy->tcp_free[place] };
 		proxy->tcp_free[place] = slot;
 	}
@@ -239,7 +241,8 @@ static int tcp_start(struct proxy *proxy, struct lookup *lookup, const struct se
 		return error;
 	}
 	size_t index = (size_t)(slot - proxy->tcp_slots[server->place]);
-	if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN | EPOLLOUT, EVENT(EVENT_UPSTREAM_TCP, server->place, index))) {
+	if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN | EPOLLOUT,
+		   EVENT(EVENT_UPSTREAM_TCP, server->place, index))) {
 		error = -errno;
 		disconnect(slot->fd);
 		return error;
@@ -312,8 +315,8 @@ void upstream_release(struct proxy *proxy, struct lookup *lookup)
 static int tcp_write(struct tcp_slot *slot)
 {
 	while (slot->sent < slot->out_len) {
-		ssize_t sent = send(slot->fd, slot->out + slot->sent, slot->out_len - slot->sent,
-				    MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t sent =
+			send(slot->fd, slot->out + slot->sent, slot->out_len - slot->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent < 0)
 			return errno == EAGAIN || errno == EINPROGRESS ? 0 : -errno;
 		slot->sent += (size_t)sent;

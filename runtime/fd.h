@@ -19,4 +19,9 @@ static inline void freep(void *memory)
 #define CLEANUP_FD __attribute__((cleanup(fd_closep)))
 #define CLEANUP_FREE __attribute__((cleanup(freep)))
 /* Hands a descriptor on: the variable keeps -1 */
-#define TAKE_FD(fd) (__extension__({ int take_fd_ = (fd); (fd) = -1; take_fd_; }))
+#define TAKE_FD(fd)                  \
+	(__extension__({             \
+		int take_fd_ = (fd); \
+		(fd) = -1;           \
+		take_fd_;            \
+	}))

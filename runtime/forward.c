@@ -82,7 +82,8 @@ static void read_words(const char *note, void (*each)(char state, int family, co
 		return;
 	snprintf(words, sizeof words, "%s", note + prefix);
 	while ((word = strsep(&rest, " ")))
-		if (strlen(word) > 3 && strlen(word) < 3 + IFNAMSIZ && word[2] == ':' && (word[1] == '4' || word[1] == '6'))
+		if (strlen(word) > 3 && strlen(word) < 3 + IFNAMSIZ && word[2] == ':' &&
+		    (word[1] == '4' || word[1] == '6'))
 			each(word[0], word[1] == '4' ? FORWARD_V4 : FORWARD_V6, word + 3, context);
 }
 
@@ -133,7 +134,8 @@ static int add_link(const struct rtnl_listed *route, void *context)
 {
 	struct links *links = context;
 
-	if (route->type != RTN_UNICAST || !route->link || route->link == links->own || links->count == FORWARD_MAX_LINKS)
+	if (route->type != RTN_UNICAST || !route->link || route->link == links->own ||
+	    links->count == FORWARD_MAX_LINKS)
 		return 0;
 	for (size_t i = 0; i < links->count; i++)
 		if (links->items[i] == route->link)
@@ -205,9 +207,8 @@ static int borrow(struct forward_plan *plan)
 
 int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *plan)
 {
-	*plan = (struct forward_plan){
-		.ipv6 = ipv6_forwards_everywhere() || sysctl_exists("ipv6/conf/default/force_forwarding")
-	};
+	*plan = (struct forward_plan){ .ipv6 = ipv6_forwards_everywhere() ||
+					       sysctl_exists("ipv6/conf/default/force_forwarding") };
 	if (!plan->ipv6)
 		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
 	int err = plan_links(host, host_link, plan);
@@ -263,7 +264,8 @@ static void write_borrowed(const struct forward_plan *plan, bool needed, const c
 {
 	for (size_t i = 0; i < plan->count; i++)
 		for (int family = 0; family < FORWARD_FAMILIES; family++)
-			if (plan->links[i].family[family].borrowed && plan->links[i].family[family].others_need == needed)
+			if (plan->links[i].family[family].borrowed &&
+			    plan->links[i].family[family].others_need == needed)
 				write_switch(family, plan->links[i].name, value);
 }
 

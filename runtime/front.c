@@ -29,7 +29,7 @@ struct front {
 	struct nft *table;
 	int supervisor, latch; /* pidfds */
 	int channel, signals;
-	bool foreground;       /* we own the terminal that standard input is */
+	bool foreground; /* we own the terminal that standard input is */
 };
 
 static int fail(const char *what)

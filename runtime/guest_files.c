@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 /* Relative to the directory of the program: of the build, and of an installation */
-static const char *const places[] = {"guest", "../share/msb-policy/guest"};
+static const char *const places[] = { "guest", "../share/msb-policy/guest" };
 
 static int open_file(const char *path)
 {
@@ -74,6 +74,6 @@ int guest_files_open(const struct run_config *config, struct guest_files *out)
 		initrd = open_default("initrd");
 	if (initrd < 0 && (config->initrd || !config->kernel))
 		return initrd;
-	*out = (struct guest_files){TAKE_FD(kernel), initrd, !config->kernel && !config->initrd};
+	*out = (struct guest_files){ TAKE_FD(kernel), initrd, !config->kernel && !config->initrd };
 	return 0;
 }

@@ -4,7 +4,7 @@
 
 struct guest_files {
 	int kernel, initrd; /* opened to read; initrd -1: none */
-	bool agent;	    /* the default initrd: it has our init and agent */
+	bool agent;         /* the default initrd: it has our init and agent */
 };
 
 /* --kernel and --initrd, else the default guest: in guest/ beside the program, as `make` leaves it, or where

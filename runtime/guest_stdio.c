@@ -55,18 +55,18 @@ struct relay {
 
 /* Bytes of a guest pass through here: nothing is at hand should they ever do more than pass. */
 static const struct jail_call calls[] = {
-	{SCMP_SYS(poll), JAIL_ANY, "the loop"},
-	{SCMP_SYS(ppoll), JAIL_ANY, "the loop, in other C libraries"},
-	{SCMP_SYS(restart_syscall), JAIL_ANY, "the loop, after a stop and SIGCONT"},
-	{SCMP_SYS(read), JAIL_ANY, "streams, signals"},
-	{SCMP_SYS(write), JAIL_ANY, "streams, messages"},
-	{SCMP_SYS(sendto), JAIL_ANY, "lines for the agent"},
-	{SCMP_SYS(shutdown), JAIL_ANY, "the end of a stream"},
-	{SCMP_SYS(close), JAIL_ANY, "the end of a stream"},
-	{SCMP_SYS(ioctl), JAIL_TERMINAL, "the terminal's mode and size"},
-	{SCMP_SYS(pidfd_send_signal), JAIL_ANY, "the end of QEMU"},
-	{SCMP_SYS(waitid), JAIL_ANY, "the end of QEMU"},
-	{SCMP_SYS(exit_group), JAIL_ANY, "our own end"},
+	{ SCMP_SYS(poll), JAIL_ANY, "the loop" },
+	{ SCMP_SYS(ppoll), JAIL_ANY, "the loop, in other C libraries" },
+	{ SCMP_SYS(restart_syscall), JAIL_ANY, "the loop, after a stop and SIGCONT" },
+	{ SCMP_SYS(read), JAIL_ANY, "streams, signals" },
+	{ SCMP_SYS(write), JAIL_ANY, "streams, messages" },
+	{ SCMP_SYS(sendto), JAIL_ANY, "lines for the agent" },
+	{ SCMP_SYS(shutdown), JAIL_ANY, "the end of a stream" },
+	{ SCMP_SYS(close), JAIL_ANY, "the end of a stream" },
+	{ SCMP_SYS(ioctl), JAIL_TERMINAL, "the terminal's mode and size" },
+	{ SCMP_SYS(pidfd_send_signal), JAIL_ANY, "the end of QEMU" },
+	{ SCMP_SYS(waitid), JAIL_ANY, "the end of QEMU" },
+	{ SCMP_SYS(exit_group), JAIL_ANY, "our own end" },
 };
 
 /* ---- lines ---- */
@@ -84,8 +84,7 @@ static bool line_add(struct line *line, char byte)
 }
 
 /* Reads what is there and hands on every whole line. False at the end. */
-static bool lines_read(struct relay *relay, int fd, struct line *line,
-		       void (*each)(struct relay *, const char *))
+static bool lines_read(struct relay *relay, int fd, struct line *line, void (*each)(struct relay *, const char *))
 {
 	char buffer[1024];
 	ssize_t n = read(fd, buffer, sizeof buffer);
@@ -196,7 +195,7 @@ static void nonblocking(int fd)
 
 static int open_signals(void)
 {
-	static const int forwarded[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
+	static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -217,8 +216,7 @@ static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 {
 	bool agent = stdio->control >= 0;
 
-	*relay = (struct relay){
-		.stdio = stdio, .signals = open_signals(), .ready = !agent, .status = FRONT_FAILED};
+	*relay = (struct relay){ .stdio = stdio, .signals = open_signals(), .ready = !agent, .status = FRONT_FAILED };
 	relay->in.from = copy(stdio->front_stdin);
 	relay->in.to = copy(agent ? stdio->in : stdio->console);
 	relay->in.half_close = agent;
@@ -227,8 +225,7 @@ static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 	relay->err.from = agent ? stdio->err : -1;
 	relay->err.to = agent ? copy(stdio->front_stderr) : -1;
 	relay->out.write_max = relay->err.write_max = PIPE_BUF;
-	const int sockets[] = {stdio->in,      stdio->out,     stdio->err,
-			       stdio->control, stdio->console, stdio->errors};
+	const int sockets[] = { stdio->in, stdio->out, stdio->err, stdio->control, stdio->console, stdio->errors };
 	for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
 		nonblocking(sockets[i]);
 	if (!agent)
@@ -240,16 +237,16 @@ static void relay_interest(const struct relay *relay, struct pollfd fds[static S
 {
 	const struct guest_stdio *stdio = relay->stdio;
 
-	fds[SIGNALS] = (struct pollfd){relay->signals, POLLIN, 0};
-	fds[CONTROL] = (struct pollfd){stdio->control, POLLIN, 0};
+	fds[SIGNALS] = (struct pollfd){ relay->signals, POLLIN, 0 };
+	fds[CONTROL] = (struct pollfd){ stdio->control, POLLIN, 0 };
 	fds[IN] = stream_interest(&relay->in);
 	if (!relay->ready || relay->exited)
 		fds[IN].fd = -1;
 	fds[OUT] = stream_interest(&relay->out);
 	fds[ERR] = stream_interest(&relay->err);
-	fds[CONSOLE] = (struct pollfd){stdio->console, POLLIN, 0};
-	fds[ERRORS] = (struct pollfd){stdio->errors, POLLIN, 0};
-	fds[QEMU] = (struct pollfd){relay->qemu_ended ? -1 : stdio->qemu_pidfd, POLLIN, 0};
+	fds[CONSOLE] = (struct pollfd){ stdio->console, POLLIN, 0 };
+	fds[ERRORS] = (struct pollfd){ stdio->errors, POLLIN, 0 };
+	fds[QEMU] = (struct pollfd){ relay->qemu_ended ? -1 : stdio->qemu_pidfd, POLLIN, 0 };
 }
 
 static void relay_serve(struct relay *relay, const struct pollfd fds[static SOURCES])
@@ -280,8 +277,7 @@ static bool relay_done(const struct relay *relay)
 {
 	const struct guest_stdio *stdio = relay->stdio;
 
-	if (relay->exited && stream_done(&relay->out, relay->out_total) &&
-	    stream_done(&relay->err, relay->err_total))
+	if (relay->exited && stream_done(&relay->out, relay->out_total) && stream_done(&relay->err, relay->err_total))
 		return true;
 	return relay->qemu_ended && relay->out.from < 0 && relay->err.from < 0 && stdio->control < 0 &&
 	       stdio->console < 0 && stdio->errors < 0;
@@ -290,8 +286,7 @@ static bool relay_done(const struct relay *relay)
 /* The guest has ended without the agent's word: by itself, where it has none, else what it said last helps. */
 static int ended_silently(struct relay *relay, bool agent, int qemu_status)
 {
-	unsigned first =
-		relay->console_lines > CONSOLE_LINES_MAX ? relay->console_lines - CONSOLE_LINES_MAX : 0;
+	unsigned first = relay->console_lines > CONSOLE_LINES_MAX ? relay->console_lines - CONSOLE_LINES_MAX : 0;
 
 	if (!agent && qemu_status == 0)
 		return 0;

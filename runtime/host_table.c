@@ -43,7 +43,8 @@ static struct rs_chain *base_chain(struct builder *builder, const char *name, en
 }
 
 /* A rule about what comes from (RS_META_IIFNAME) or goes to (RS_META_OIFNAME) the sandbox's link. */
-static struct rs_rule *link_rule(struct builder *builder, struct rs_chain *chain, enum rs_field field, const char *comment)
+static struct rs_rule *link_rule(struct builder *builder, struct rs_chain *chain, enum rs_field field,
+				 const char *comment)
 {
 	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, comment);
 
@@ -64,8 +65,7 @@ static enum rs_field source_field(struct addr gateway)
 static void add_source_rule(struct builder *builder, struct rs_chain *chain, unsigned nfproto, bool active,
 			    struct addr gateway)
 {
-	struct rs_rule *rule =
-		link_rule(builder, chain, RS_META_IIFNAME, active ? "forged source" : "inactive family");
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIFNAME, active ? "forged source" : "inactive family");
 
 	if (active)
 		rs_match(builder->ruleset, rule, source_field(gateway), subnet(gateway))->negate = true;

@@ -80,7 +80,7 @@ static void write_variables(FILE *out, const struct initrd_run *run)
 
 static void write_argv(FILE *out, const struct initrd_run *run)
 {
-	static char *shell[] = {"/bin/sh", NULL};
+	static char *shell[] = { "/bin/sh", NULL };
 	char **command = run->start->config->command;
 
 	for (char **word = command && *command ? command : shell; *word; word++)

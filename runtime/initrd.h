@@ -8,8 +8,8 @@
 struct initrd_run {
 	const struct vmm_start *start;
 	const struct winsize *terminal; /* NULL: the command gets pipes */
-	const char *term;		/* the value of TERM, or NULL */
-	bool has_rootfs;		/* on /dev/vda */
+	const char *term;               /* the value of TERM, or NULL */
+	bool has_rootfs;                /* on /dev/vda */
 };
 
 /* The archive in new memory, *out (the caller's to free) of *size bytes, for runtime/guest/init and agent.c.

@@ -108,7 +108,7 @@ static int add_device(const char *name, uid_t uid)
 
 static int fill_root(const struct isolate *wanted)
 {
-	static const char *const directories[] = {"/usr", "/bin", "/lib", "/lib64"};
+	static const char *const directories[] = { "/usr", "/bin", "/lib", "/lib64" };
 	int err = mkdir(NEW_ROOT "/dev", 0755) ? fail("/dev") : 0;
 
 	for (size_t i = 0; !err && i < wanted->device_count; i++)
@@ -138,15 +138,14 @@ static int change_root(const struct isolate *wanted)
 
 static int become(uid_t uid)
 {
-	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? fail("setresuid")
-											  : 0;
+	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? fail("setresuid") : 0;
 }
 
 /* In the new user namespace we hold every capability until exec; these go on behind it. */
 static int keep_capabilities(unsigned set)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[2] = {{set, set, set}, {0}};
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { set, set, set }, { 0 } };
 
 	if (!set)
 		return 0;

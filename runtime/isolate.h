@@ -7,7 +7,7 @@
 
 struct isolate_file {
 	const char *path; /* in the new root: "/kernel" */
-	int from;	  /* an open file to copy, or -1 */
+	int from;         /* an open file to copy, or -1 */
 	const char *more; /* bytes that follow it, on a multiple of four, or NULL */
 	size_t more_size;
 };

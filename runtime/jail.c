@@ -65,8 +65,13 @@ static int stage_process(void)
 static int allow_terminal(scmp_filter_ctx filter, int number)
 {
 	static const unsigned requests[] = {
-		TIOCGWINSZ, TCGETS, TCSETS, TCSETSW,
-		TERMIOS2_CALL(_IOC_READ, 0x2a), TERMIOS2_CALL(_IOC_WRITE, 0x2b), TERMIOS2_CALL(_IOC_WRITE, 0x2c),
+		TIOCGWINSZ,
+		TCGETS,
+		TCSETS,
+		TCSETSW,
+		TERMIOS2_CALL(_IOC_READ, 0x2a),
+		TERMIOS2_CALL(_IOC_WRITE, 0x2b),
+		TERMIOS2_CALL(_IOC_WRITE, 0x2c),
 	};
 	int error = 0;
 	/* the kernel looks at 32 bits of the request, so the rest may be anything */

@@ -37,9 +37,9 @@ int latch_tell(int channel, const struct latch_message *message, int vm_netns)
 	prepare(&envelope);
 	envelope.message = *message;
 	struct cmsghdr *control = CMSG_FIRSTHDR(&envelope.header);
-	*control = (struct cmsghdr){
-		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof vm_netns)
-	};
+	*control = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+				     .cmsg_type = SCM_RIGHTS,
+				     .cmsg_len = CMSG_LEN(sizeof vm_netns) };
 	memcpy(CMSG_DATA(control), &vm_netns, sizeof vm_netns);
 	return sendmsg(channel, &envelope.header, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

@@ -19,7 +19,7 @@ struct latch_start {
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
  * so that its note does not vanish with the namespace before. */
 struct latch_message {
-	uint32_t link;                 /* index of the host link, to be deleted at the end */
+	uint32_t link;               /* index of the host link, to be deleted at the end */
 	char note[FORWARD_NOTE_MAX]; /* what to put back then */
 };
 

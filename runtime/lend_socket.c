@@ -18,9 +18,8 @@ int lend_socket_listen(void)
 
 	if (!filter)
 		return -ENOMEM;
-	int result =
-		seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6),
-				 SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_RAW));
+	int result = seccomp_rule_add(filter, SCMP_ACT_NOTIFY, SCMP_SYS(socket), 2, SCMP_A0(SCMP_CMP_EQ, AF_INET6),
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE_MASK, SOCK_RAW));
 	if (!result)
 		result = seccomp_load(filter);
 	if (!result)
@@ -52,7 +51,7 @@ int lend_socket(int pidfd, int number, int socket, int timeout_ms, void (*took_o
 	if (listener < 0)
 		return -errno;
 	took_over(context);
-	struct pollfd watched[] = {{.fd = listener, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	struct pollfd watched[] = { { .fd = listener, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
 	int ready = poll(watched, 2, timeout_ms);
 	if (ready <= 0)
 		return ready ? -errno : -ETIMEDOUT;

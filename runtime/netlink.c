@@ -125,8 +125,7 @@ static int nl_text_attribute(const struct nlattr *attribute, void *data)
 {
 	struct nl *nl = data;
 
-	if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
-	    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+	if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
 		snprintf(nl->error_text, sizeof nl->error_text, "%s", mnl_attr_get_str(attribute));
 	return MNL_CB_OK;
 }

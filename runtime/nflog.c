@@ -39,7 +39,8 @@ static int bind_group(struct nl *nl, uint16_t group)
 	if (error < 0)
 		return error;
 	message = config_message(buffer, group);
-	struct nfulnl_msg_config_mode mode = { .copy_mode = NFULNL_COPY_PACKET, .copy_range = htonl(LOWER_LOG_SNAPLEN) };
+	struct nfulnl_msg_config_mode mode = { .copy_mode = NFULNL_COPY_PACKET,
+					       .copy_range = htonl(LOWER_LOG_SNAPLEN) };
 	mnl_attr_put(message, NFULA_CFG_MODE, sizeof mode, &mode);
 	mnl_attr_put_u32(message, NFULA_CFG_QTHRESH, htonl(1)); /* said when it happens, not a second later */
 	return nl_do(nl, message);
@@ -76,11 +77,17 @@ int nflog_fd(const struct nflog *nflog)
 
 /* ---- headers ---- */
 
-static void transport(uint8_t protocol, const uint8_t *header, size_t len, bool first_fragment, struct nflog_packet *out)
+static void transport(uint8_t protocol, const uint8_t *header, size_t len, bool first_fragment,
+		      struct nflog_packet *out)
 {
-	static const struct { uint8_t number; enum policy_proto proto; } protos[] = {
-		{ IPPROTO_TCP, PROTO_TCP }, { IPPROTO_UDP, PROTO_UDP },
-		{ IPPROTO_ICMP, PROTO_ICMPV4 }, { IPPROTO_ICMPV6, PROTO_ICMPV6 },
+	static const struct {
+		uint8_t number;
+		enum policy_proto proto;
+	} protos[] = {
+		{ IPPROTO_TCP, PROTO_TCP },
+		{ IPPROTO_UDP, PROTO_UDP },
+		{ IPPROTO_ICMP, PROTO_ICMPV4 },
+		{ IPPROTO_ICMPV6, PROTO_ICMPV6 },
 	};
 	out->proto = PROTO_OTHER;
 	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
@@ -116,8 +123,8 @@ static bool parse_v6(const uint8_t *packet, size_t len, struct nflog_packet *out
 	bool first = true;
 	for (int i = 0; i < EXTENSIONS_MAX; i++) {
 		bool fragment = next == IPPROTO_FRAGMENT;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS && next != IPPROTO_AH &&
-		    !fragment) {
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    next != IPPROTO_AH && !fragment) {
 			transport(next, packet + at, len - at, first, out);
 			return true;
 		}

@@ -15,7 +15,7 @@
 struct encoding {
 	struct nft_build *build;
 	struct nftnl_rule *rule;
-	bool ether;      /* the link has Ethernet headers */
+	bool ether; /* the link has Ethernet headers */
 	enum rs_l3 l3;
 	uint8_t l4;
 };
@@ -123,7 +123,9 @@ static void depend_link(struct encoding *to)
 
 static void depend_l3(struct encoding *to, enum rs_l3 l3)
 {
-	static const uint16_t ether_types[] = { [RS_L3_IPV4] = ETH_P_IP, [RS_L3_IPV6] = ETH_P_IPV6, [RS_L3_ARP] = ETH_P_ARP };
+	static const uint16_t ether_types[] = {
+		[RS_L3_IPV4] = ETH_P_IP, [RS_L3_IPV6] = ETH_P_IPV6, [RS_L3_ARP] = ETH_P_ARP
+	};
 
 	if (to->l3 == l3)
 		return;
@@ -208,8 +210,7 @@ static void match_range(struct encoding *to, const struct rs_field_info *field, 
 	compare(to, NFT_CMP_LTE, hi, field->size);
 }
 
-static void match_one(struct encoding *to, const struct rs_field_info *field, const struct rs_value *value,
-		      bool negate)
+static void match_one(struct encoding *to, const struct rs_field_info *field, const struct rs_value *value, bool negate)
 {
 	enum nft_cmp_ops op = negate ? NFT_CMP_NEQ : NFT_CMP_EQ;
 	uint8_t data[16];
@@ -287,8 +288,11 @@ static void immediate(struct encoding *to, const void *data, unsigned size)
 
 static void encode_verdict(struct encoding *to, const struct rs_verdict *verdict)
 {
-	static const int codes[] = { [RS_ACCEPT] = NF_ACCEPT, [RS_DROP] = NF_DROP, [RS_JUMP] = NFT_JUMP,
-				     [RS_GOTO] = NFT_GOTO, [RS_RETURN] = NFT_RETURN };
+	static const int codes[] = { [RS_ACCEPT] = NF_ACCEPT,
+				     [RS_DROP] = NF_DROP,
+				     [RS_JUMP] = NFT_JUMP,
+				     [RS_GOTO] = NFT_GOTO,
+				     [RS_RETURN] = NFT_RETURN };
 	struct nftnl_expr *expr = add(to, "immediate");
 
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);

@@ -110,8 +110,7 @@ static void fill_elements(struct nlmsghdr *message, const void *set)
 	nftnl_set_elems_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
 }
 
-static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t flags, const char *name,
-		    uint32_t size)
+static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t flags, const char *name, uint32_t size)
 {
 	struct nftnl_set *out = set_named(build, name);
 
@@ -152,8 +151,11 @@ static void element_comment(struct nftnl_set_elem *element, const char *comment)
 
 static void element_verdict(struct nftnl_set_elem *element, const struct rs_verdict *verdict)
 {
-	static const int codes[] = { [RS_ACCEPT] = NF_ACCEPT, [RS_DROP] = NF_DROP, [RS_JUMP] = NFT_JUMP,
-				     [RS_GOTO] = NFT_GOTO, [RS_RETURN] = NFT_RETURN };
+	static const int codes[] = { [RS_ACCEPT] = NF_ACCEPT,
+				     [RS_DROP] = NF_DROP,
+				     [RS_JUMP] = NFT_JUMP,
+				     [RS_GOTO] = NFT_GOTO,
+				     [RS_RETURN] = NFT_RETURN };
 
 	nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_VERDICT, (uint32_t)codes[verdict->kind]);
 	if (verdict->chain)
@@ -222,8 +224,8 @@ static void add_elements(struct nft_build *build, const struct rs_set *set, cons
 			else
 				put_element(out, set, &set->elements.items[i], WHOLE);
 		}
-		nft_build_message(build, NFT_MSG_NEWSETELEM, NLM_F_CREATE, (struct nft_label){ "elements of set", name },
-				  fill_elements, out);
+		nft_build_message(build, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
+				  (struct nft_label){ "elements of set", name }, fill_elements, out);
 		nftnl_set_free(out);
 	}
 }
@@ -233,8 +235,7 @@ void nft_encode_elements(struct nft_build *build, const struct rs_set *set)
 	add_elements(build, set, set->name, 0);
 }
 
-uint32_t nft_encode_anonymous(struct nft_build *build, enum rs_field field, const struct rs_value *values,
-			      size_t count)
+uint32_t nft_encode_anonymous(struct nft_build *build, enum rs_field field, const struct rs_value *values, size_t count)
 {
 	const struct rs_field_info *info = rs_field_info(field);
 	struct rs_set set = { .type = { info->type } };

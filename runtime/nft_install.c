@@ -64,8 +64,8 @@ void nft_build_message(struct nft_build *build, uint16_t type, uint16_t flags, s
 {
 	uint32_t sequence;
 	void *room = nl_batch_room(build->batch, MESSAGE_ROOM, &sequence);
-	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(room, type, (uint16_t)nft_family(build->table->family),
-							  flags, sequence);
+	struct nlmsghdr *message =
+		nftnl_nlmsg_build_hdr(room, type, (uint16_t)nft_family(build->table->family), flags, sequence);
 
 	fill(message, object);
 	nl_batch_add(build->batch, message);
@@ -96,8 +96,9 @@ static void table_message(struct nft_build *build, uint16_t type, uint16_t flags
 static uint32_t hook_number(enum rs_hook hook)
 {
 	static const uint32_t numbers[] = {
-		[RS_PREROUTING] = NF_INET_PRE_ROUTING, [RS_INPUT] = NF_INET_LOCAL_IN, [RS_FORWARD] = NF_INET_FORWARD,
-		[RS_OUTPUT] = NF_INET_LOCAL_OUT, [RS_POSTROUTING] = NF_INET_POST_ROUTING, [RS_INGRESS] = NF_NETDEV_INGRESS,
+		[RS_PREROUTING] = NF_INET_PRE_ROUTING,   [RS_INPUT] = NF_INET_LOCAL_IN,
+		[RS_FORWARD] = NF_INET_FORWARD,          [RS_OUTPUT] = NF_INET_LOCAL_OUT,
+		[RS_POSTROUTING] = NF_INET_POST_ROUTING, [RS_INGRESS] = NF_NETDEV_INGRESS,
 	};
 	return numbers[hook];
 }
@@ -122,8 +123,8 @@ static void chain_message(struct nft_build *build, const struct rs_chain *chain)
 	}
 	if (chain->device)
 		nftnl_chain_set_str(out, NFTNL_CHAIN_DEV, chain->device);
-	nft_build_message(build, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, (struct nft_label){ "chain", chain->name },
-			  fill_chain, out);
+	nft_build_message(build, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL,
+			  (struct nft_label){ "chain", chain->name }, fill_chain, out);
 	nftnl_chain_free(out);
 }
 

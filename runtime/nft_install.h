@@ -21,7 +21,7 @@ int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size
 struct nft_element {
 	const char *set;
 	struct addr addr;
-	bool has_port;       /* key is addr . port */
+	bool has_port; /* key is addr . port */
 	uint16_t port;
 	uint64_t timeout_ms; /* 0: none */
 	bool remove;

@@ -70,9 +70,9 @@ static int claim_first(struct nl *host, const struct addr_set *taken, struct add
 			base = next->hi & ~(size - 1);
 			continue;
 		}
-		struct rtnl_route route = {
-			.destination = { { pool.addr.family, base }, len }, .via = &hop, .link = link
-		};
+		struct rtnl_route route = { .destination = { { pool.addr.family, base }, len },
+					    .via = &hop,
+					    .link = link };
 		int err = rtnl_route_add(host, &route);
 		if (!err)
 			*gateway = (struct addr){ pool.addr.family, base + 1 };
@@ -92,8 +92,8 @@ int pool_claim(struct nl *host, const struct policy *policy, enum addr_family fa
 
 	int err = rtnl_routes(host, family, add_routed, &routed);
 	if (!err) {
-		struct addr_set taken = addr_set_from_ranges(routed.arena, family, routed.ranges.items,
-							     routed.ranges.count);
+		struct addr_set taken =
+			addr_set_from_ranges(routed.arena, family, routed.ranges.items, routed.ranges.count);
 		err = claim_first(host, &taken, pool, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6, link, gateway);
 	}
 	arena_free(routed.arena);

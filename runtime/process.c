@@ -17,9 +17,7 @@
 
 pid_t process_fork(uint64_t flags, int *pidfd)
 {
-	struct clone_args args = {
-		.flags = flags | CLONE_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = SIGCHLD
-	};
+	struct clone_args args = { .flags = flags | CLONE_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = SIGCHLD };
 	long pid = syscall(SYS_clone3, &args, sizeof args);
 
 	return pid < 0 ? -errno : (pid_t)pid;

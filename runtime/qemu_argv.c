@@ -97,8 +97,8 @@ static void add_network(struct words *words, const struct qemu_config *config)
 		return;
 	option(words, "-netdev", format(words, "tap,id=net0,fd=%d", config->tap));
 	option(words, "-device",
-	       format(words, "virtio-net-device,netdev=net0,mac=%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1],
-		      mac[2], mac[3], mac[4], mac[5]));
+	       format(words, "virtio-net-device,netdev=net0,mac=%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		      mac[3], mac[4], mac[5]));
 }
 
 /* The image goes by descriptor and its format is stated, never probed: a guest that writes another format's
@@ -117,8 +117,7 @@ static void add_disk(struct words *words, const struct qemu_config *config)
 		      "\"read-only\":%s}",
 		      read_only));
 	option(words, "-blockdev",
-	       format(words,
-		      "{\"node-name\":\"disk0\",\"driver\":\"%s\",\"file\":\"file0\",\"read-only\":%s%s}",
+	       format(words, "{\"node-name\":\"disk0\",\"driver\":\"%s\",\"file\":\"file0\",\"read-only\":%s%s}",
 		      config->disk_format == QEMU_DISK_QCOW2 ? "qcow2" : "raw", read_only,
 		      config->disk_format == QEMU_DISK_QCOW2 ? ",\"backing\":null" : ""));
 	option(words, "-device", format(words, "virtio-blk-device,drive=disk0"));
@@ -126,7 +125,7 @@ static void add_disk(struct words *words, const struct qemu_config *config)
 
 char **qemu_argv(struct arena *arena, const struct qemu_config *config)
 {
-	struct words words = {.arena = arena};
+	struct words words = { .arena = arena };
 
 	add(&words, arena_strdup(arena, config->program));
 	add_machine(&words, config);

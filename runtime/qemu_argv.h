@@ -13,11 +13,10 @@ struct qemu_config {
 	uint32_t memory_mib, cpus;
 	const char *kernel;
 	const char *initrd; /* NULL: none */
-	int tap;	    /* opened without IFF_VNET_HDR */
+	int tap;            /* opened without IFF_VNET_HDR */
 	uint8_t mac[6];
-	int console; /* a stream socket for the serial console */
-	int in, out, err,
-		control; /* stream sockets for the agent's ports; -1, all of them: a guest without it */
+	int console;               /* a stream socket for the serial console */
+	int in, out, err, control; /* stream sockets for the agent's ports; -1, all of them: a guest without it */
 	enum qemu_disk_format disk_format;
 	int disk;
 	bool disk_read_only;

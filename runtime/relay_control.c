@@ -22,7 +22,7 @@
 
 #define ACCEPTS_A_TURN 32
 #define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
-#define CONTROL UINT32_MAX /* in place of a listener's index */
+#define CONTROL UINT32_MAX                      /* in place of a listener's index */
 
 /* A published port, or the gateway's own */
 struct listener {
@@ -86,8 +86,9 @@ static int open_published(struct relay *relay)
 		uint16_t port = publish->host_port;
 		bool tcp = publish->proto == PROTO_TCP;
 		int fd = relay_socket_publish(&relay->start, tcp ? SOCK_STREAM : SOCK_DGRAM, publish->bind, &port);
-		int error = fd < 0 ? fd : add_listener(relay, (struct listener){ fd, tcp, false, publish->bind.family,
-										 publish->guest_port });
+		int error = fd < 0 ? fd :
+				     add_listener(relay, (struct listener){ fd, tcp, false, publish->bind.family,
+									    publish->guest_port });
 		if (error < 0) {
 			say_not_published(publish, error);
 			return error;
@@ -225,7 +226,8 @@ void relay_close(struct relay *relay)
 
 /* ---- judging ---- */
 
-static bool peer_may_enter(struct relay *relay, const struct listener *listener, struct addr peer, struct denials *denials)
+static bool peer_may_enter(struct relay *relay, const struct listener *listener, struct addr peer,
+			   struct denials *denials)
 {
 	struct eval_connection connection = {
 		.direction = POLICY_INGRESS,
@@ -287,7 +289,8 @@ static int hand_on(struct relay *relay, const struct relay_message *message, con
 }
 
 /* The far end of a connection that was accepted; -errno: there is none for it */
-static int far_end(struct relay *relay, const struct listener *listener, int near, struct addr peer, struct denials *denials)
+static int far_end(struct relay *relay, const struct listener *listener, int near, struct addr peer,
+		   struct denials *denials)
 {
 	struct sockaddr_in6 asked;
 	socklen_t len = sizeof asked;
@@ -301,7 +304,8 @@ static int far_end(struct relay *relay, const struct listener *listener, int nea
 		return -errno;
 	struct addr dialled = addr_from_sockaddr((struct sockaddr *)&asked);
 	uint16_t port = ntohs(asked.sin6_port);
-	if (!addr_equal(dialled, gateway_of(relay, listener->family)) || !guest_may_leave(relay, listener, dialled, port))
+	if (!addr_equal(dialled, gateway_of(relay, listener->family)) ||
+	    !guest_may_leave(relay, listener, dialled, port))
 		return -EACCES;
 	return relay_socket_to_host(&relay->start, SOCK_STREAM, listener->family, port);
 }
@@ -319,7 +323,8 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage from;
 		socklen_t len = sizeof from;
-		CLEANUP_FD int near = accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		CLEANUP_FD int near =
+			accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (near < 0)
 			return 0;
 		set_up_near(near);
@@ -349,14 +354,15 @@ static bool sane_address(const struct sockaddr_in6 *address, enum addr_family fa
 }
 
 /* Descriptors of a flow that may be; how many, 0: it may not, or there is nobody to reach */
-static size_t flow_ends(struct relay *relay, const struct listener *listener, const struct relay_message *ask, int fds[static 2],
-			struct denials *denials)
+static size_t flow_ends(struct relay *relay, const struct listener *listener, const struct relay_message *ask,
+			int fds[static 2], struct denials *denials)
 {
 	struct addr peer = addr_from_sockaddr((const struct sockaddr *)&ask->peer);
 	uint16_t peer_port = ntohs(ask->peer.sin6_port);
 	if (!listener->to_host) {
 		if (peer_may_enter(relay, listener, peer, denials))
-			fds[0] = relay_socket_to_guest(SOCK_DGRAM, guest_of(relay, listener->family), listener->guest_port);
+			fds[0] = relay_socket_to_guest(SOCK_DGRAM, guest_of(relay, listener->family),
+						       listener->guest_port);
 		return fds[0] >= 0 ? 1 : 0;
 	}
 	struct addr asked = addr_from_sockaddr((const struct sockaddr *)&ask->asked);
@@ -410,7 +416,8 @@ int relay_serve(struct relay *relay, struct bindings *bindings, struct denials *
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	relay->context.bindings = EVAL_NO_BINDINGS;
 	if (bindings)
-		relay->context.bindings = bindings_view(bindings, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+		relay->context.bindings =
+			bindings_view(bindings, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 	for (int i = 0; i < count && error == 0; i++)
 		error = events[i].data.u32 == CONTROL ?
 				control_readable(relay, denials) :

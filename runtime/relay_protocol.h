@@ -20,7 +20,7 @@ struct relay_message {
 	uint32_t kind;
 	uint32_t serial;   /* of an ask, and of its answer */
 	uint32_t listener; /* index of a UDP listener; of an ask */
-	bool allowed;      /* of RELAY_FLOW: descriptors come with it: the far end, connected; of a flow to the host also the near end */
+	bool allowed; /* of RELAY_FLOW: descriptors come with it: the far end, connected; of a flow to the host also the near end */
 	struct sockaddr_in6 peer;  /* who sent the datagram; a sockaddr_in where its family says so */
 	struct sockaddr_in6 asked; /* where to, likewise */
 };

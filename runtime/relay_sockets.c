@@ -67,9 +67,9 @@ static void back_to_vm(const struct relay_start *start)
 /* Each datagram tells the address it was sent to */
 static int publish_options(int fd, int family, int type)
 {
-	int error = type == SOCK_STREAM	 ? set(fd, SOL_SOCKET, SO_REUSEADDR, 1) :
-		    family == AF_INET ? set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
-					set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
+	int error = type == SOCK_STREAM ? set(fd, SOL_SOCKET, SO_REUSEADDR, 1) :
+		    family == AF_INET   ? set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
+					  set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
 	if (error == 0 && family == AF_INET6)
 		error = set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
 	return error;

@@ -77,7 +77,9 @@ void pair_start(struct worker *worker, int a, int b)
 	struct pair *pair = &worker->pairs[free_slot];
 	bool queued = pair->queued;
 	struct pair *next = pair->next_ready;
-	*pair = (struct pair){ .used = true, .queued = queued, .next_ready = next,
+	*pair = (struct pair){ .used = true,
+			       .queued = queued,
+			       .next_ready = next,
 			       .halves = { { a, b, { -1, -1 } }, { b, a, { -1, -1 } } } };
 	worker->pair_count++;
 	if (pipe2(pair->halves[0].pipe, O_NONBLOCK | O_CLOEXEC) < 0 ||

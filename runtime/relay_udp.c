@@ -53,7 +53,8 @@ static bool same_address(const struct sockaddr_in6 *a, const struct sockaddr_in6
 	if (a->sin6_family != b->sin6_family || a->sin6_port != b->sin6_port)
 		return false;
 	if (a->sin6_family == AF_INET)
-		return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+		return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)b)->sin_addr.s_addr;
 	return IN6_ARE_ADDR_EQUAL(&a->sin6_addr, &b->sin6_addr);
 }
 
@@ -114,12 +115,18 @@ static struct flow_udp *flow_ask(struct worker *worker, uint32_t listener, const
 	uint32_t index = (uint32_t)(flow - worker->flows);
 	/* the slot's index and how often it was used: an answer that comes late finds nobody */
 	uint32_t serial = (flow->serial / RELAY_FLOWS_MAX + 1) * RELAY_FLOWS_MAX + index;
-	*flow = (struct flow_udp){ .state = FLOW_ASKED, .listener = listener, .serial = serial, .peer = *peer,
-				   .asked = *asked, .far = -1, .near = -1 };
+	*flow = (struct flow_udp){ .state = FLOW_ASKED,
+				   .listener = listener,
+				   .serial = serial,
+				   .peer = *peer,
+				   .asked = *asked,
+				   .far = -1,
+				   .near = -1 };
 	timer_start(&worker->idle_flows, &flow->idle, worker->now_ms);
 	worker->asks++;
-	struct relay_message ask = { .kind = RELAY_ASK_UDP, .serial = serial, .listener = listener, .peer = *peer,
-				     .asked = *asked };
+	struct relay_message ask = {
+		.kind = RELAY_ASK_UDP, .serial = serial, .listener = listener, .peer = *peer, .asked = *asked
+	};
 	if (send(worker->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof ask)
 		return flow;
 	flow_end(worker, flow);
@@ -165,8 +172,12 @@ void flows_readable(struct worker *worker, uint32_t listener)
 	for (int i = 0; i < BATCH; i++) {
 		struct sockaddr_in6 peer = { 0 }, asked = { 0 };
 		struct iovec data = { packet, sizeof packet };
-		struct msghdr message = { .msg_name = &peer, .msg_namelen = sizeof peer, .msg_iov = &data,
-					  .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+		struct msghdr message = { .msg_name = &peer,
+					  .msg_namelen = sizeof peer,
+					  .msg_iov = &data,
+					  .msg_iovlen = 1,
+					  .msg_control = control,
+					  .msg_controllen = sizeof control };
 		ssize_t len = recvmsg(from->fd, &message, MSG_DONTWAIT);
 		if (len < 0)
 			return;
@@ -242,8 +253,11 @@ static void reply_by_listener(const struct worker *worker, struct flow_udp *flow
 		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 	} control = { 0 };
 	struct iovec data = { packet, len };
-	struct msghdr message = { .msg_name = &flow->peer, .msg_namelen = length_of(&flow->peer), .msg_iov = &data,
-				  .msg_iovlen = 1, .msg_control = &control };
+	struct msghdr message = { .msg_name = &flow->peer,
+				  .msg_namelen = length_of(&flow->peer),
+				  .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control };
 	message.msg_controllen = from_asked(&flow->asked, &control.header);
 	if (!message.msg_controllen)
 		message.msg_control = NULL;

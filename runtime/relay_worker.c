@@ -83,8 +83,9 @@ static bool control_readable(struct worker *worker)
 		char control[CMSG_SPACE(2 * sizeof(int))] __attribute__((aligned(8)));
 		int fds[2] = { -1, -1 };
 		struct iovec data = { &message, sizeof message };
-		struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control,
-					 .msg_controllen = sizeof control };
+		struct msghdr header = {
+			.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
+		};
 		ssize_t len = recvmsg(worker->control, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (len < 0)
 			return errno == EAGAIN || errno == EINTR;

@@ -15,7 +15,7 @@
 #define QCOW2_BACKING_FILE_OFFSET 8
 #define QCOW2_INCOMPATIBLE_FEATURES 72 /* of version 3 */
 #define QCOW2_EXTERNAL_DATA_FILE (1u << 2)
-static const unsigned char qcow2_magic[4] = {'Q', 'F', 'I', 0xfb};
+static const unsigned char qcow2_magic[4] = { 'Q', 'F', 'I', 0xfb };
 
 static uint64_t big_endian(const unsigned char *bytes, size_t size)
 {

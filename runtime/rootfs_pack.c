@@ -36,10 +36,10 @@ static int count_entry(const char *path, const struct stat *st, int kind, struct
 {
 	(void)path, (void)kind, (void)place;
 	/* an inode, a directory entry, and blocks of data for all but devices */
-	usage.bytes += 512 + (uint64_t)(S_ISREG(st->st_mode) || S_ISDIR(st->st_mode)
-						? (st->st_size + BLOCK - 1) / BLOCK + 1
-						: 1) *
-				     BLOCK;
+	usage.bytes +=
+		512 +
+		(uint64_t)(S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ? (st->st_size + BLOCK - 1) / BLOCK + 1 : 1) *
+			BLOCK;
 	usage.inodes++;
 	return 0;
 }
@@ -55,14 +55,13 @@ static int fail(const char *what)
 /* The mount is made before the namespace it goes to: from there the directory could no longer be reached. */
 static int make_view(int directory)
 {
-	struct mount_attr view = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-					      MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW};
+	struct mount_attr view = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					       MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW };
 	CLEANUP_FD int tree = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
 	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &view, sizeof view))
 		return fail("mount");
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    move_mount(tree, "", AT_FDCWD, VIEW, MOVE_MOUNT_F_EMPTY_PATH))
 		return fail("mount");
 	if (nftw(VIEW, count_entry, 64, FTW_PHYS | FTW_MOUNT))
@@ -74,8 +73,7 @@ static int make_view(int directory)
 static int drop_privileges(void)
 {
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-			 CAP_DAC_READ_SEARCH) ||
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_DAC_READ_SEARCH) ||
 	    capng_apply(CAPNG_SELECT_BOTH))
 		return fail("capabilities");
 	return 0;
@@ -83,7 +81,7 @@ static int drop_privileges(void)
 
 static _Noreturn void become_mke2fs(int directory, int image)
 {
-	static char *environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
+	static char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
 	char path[64], size[32], inodes[32];
 
 	if (make_view(directory) || drop_privileges() || fcntl(image, F_SETFD, 0))
@@ -91,26 +89,26 @@ static _Noreturn void become_mke2fs(int directory, int image)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", image);
 	snprintf(size, sizeof size, "%lluk", (unsigned long long)(usage.bytes + usage.bytes / 8 + ROOM) / 1024);
 	snprintf(inodes, sizeof inodes, "%llu", (unsigned long long)usage.inodes + SPARE_INODES);
-	char *const argv[] = {"mke2fs",
-			      "-q",
-			      "-F",
-			      "-t",
-			      "ext4",
-			      "-b",
-			      "4096",
-			      "-m",
-			      "0",
-			      "-O",
-			      "^has_journal",
-			      "-E",
-			      "lazy_itable_init=1,nodiscard",
-			      "-N",
-			      inodes,
-			      "-d",
-			      VIEW,
-			      path,
-			      size,
-			      NULL};
+	char *const argv[] = { "mke2fs",
+			       "-q",
+			       "-F",
+			       "-t",
+			       "ext4",
+			       "-b",
+			       "4096",
+			       "-m",
+			       "0",
+			       "-O",
+			       "^has_journal",
+			       "-E",
+			       "lazy_itable_init=1,nodiscard",
+			       "-N",
+			       inodes,
+			       "-d",
+			       VIEW,
+			       path,
+			       size,
+			       NULL };
 	dup2(STDERR_FILENO, STDOUT_FILENO);
 	process_reset_signals();
 	execvpe("mke2fs", argv, environment);

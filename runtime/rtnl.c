@@ -105,7 +105,8 @@ static int read_link(const struct nlmsghdr *header, void *context)
 	if (header->nlmsg_type != RTM_NEWLINK)
 		return 0;
 	*link = (struct rtnl_link){ .index = (uint32_t)info->ifi_index, .flags = info->ifi_flags };
-	mnl_attr_for_each(attr, header, sizeof *info) {
+	mnl_attr_for_each(attr, header, sizeof *info)
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
 			strncpy(link->name, mnl_attr_get_str(attr), IFNAMSIZ - 1);
@@ -240,8 +241,7 @@ int rtnl_link_wait(struct nl *nl, uint32_t index, unsigned timeout_ms)
 int rtnl_address_add(struct nl *nl, uint32_t index, struct addr_prefix prefix)
 {
 	struct rtnl_message message;
-	struct ifaddrmsg *address =
-		rtnl_message(&message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *address);
+	struct ifaddrmsg *address = rtnl_message(&message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *address);
 
 	address->ifa_family = rtnl_family(prefix.addr.family);
 	address->ifa_prefixlen = prefix.len;
@@ -255,8 +255,7 @@ int rtnl_address_add(struct nl *nl, uint32_t index, struct addr_prefix prefix)
 int rtnl_neighbour_add(struct nl *nl, uint32_t index, struct addr addr, const uint8_t mac[static 6])
 {
 	struct rtnl_message message;
-	struct ndmsg *neighbour =
-		rtnl_message(&message, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, sizeof *neighbour);
+	struct ndmsg *neighbour = rtnl_message(&message, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, sizeof *neighbour);
 
 	neighbour->ndm_family = rtnl_family(addr.family);
 	neighbour->ndm_ifindex = (int)index;

@@ -50,8 +50,8 @@ struct rtnl_route {
 	struct addr_prefix destination; /* len 0: the default route */
 	const struct addr *via;         /* NULL: on the link itself. It need not be in any subnet of the link. */
 	uint32_t link;
-	uint32_t table;                 /* 0: main */
-	bool local;                     /* delivers to this host, for TPROXY */
+	uint32_t table; /* 0: main */
+	bool local;     /* delivers to this host, for TPROXY */
 };
 /* -EEXIST where the table has a route to the same destination: of two callers one gets it. */
 int rtnl_route_add(struct nl *, const struct rtnl_route *);

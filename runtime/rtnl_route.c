@@ -73,7 +73,8 @@ static int read_route(const struct nlmsghdr *header, void *context)
 		.table = route->rtm_table,
 		.type = route->rtm_type,
 	};
-	mnl_attr_for_each(attr, header, sizeof *route) {
+	mnl_attr_for_each(attr, header, sizeof *route)
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case RTA_DST:
 			listed.destination.addr = route->rtm_family == AF_INET ?

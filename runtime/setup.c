@@ -54,7 +54,8 @@ static int make_namespaces(struct sandbox *sandbox)
 	sandbox->host_netns = open_netns();
 	sandbox->host = nl_open(NETLINK_ROUTE);
 	if (sandbox->host_netns < 0 || !sandbox->host)
-		return fail("open the host's network namespace", sandbox->host_netns < 0 ? sandbox->host_netns : -errno);
+		return fail("open the host's network namespace",
+			    sandbox->host_netns < 0 ? sandbox->host_netns : -errno);
 	if (none && (sandbox->guest_netns = new_netns()) < 0)
 		return fail("make the guest's network namespace", sandbox->guest_netns);
 	if ((sandbox->vm_netns = new_netns()) < 0)
@@ -158,9 +159,7 @@ static int claim_subnets(struct sandbox *sandbox)
 static int install_firewall(struct sandbox *sandbox)
 {
 	struct arena *arena = arena_new();
-	struct lower_options options = {
-		.gateway = sandbox->gateway, .silent = sandbox->start->config->silent_deny
-	};
+	struct lower_options options = { .gateway = sandbox->gateway, .silent = sandbox->start->config->silent_deny };
 	char why[256] = "";
 
 	int err = nft_install(sandbox->firewall, lower_policy(arena, sandbox->start->config->policy, &options), why,
@@ -192,7 +191,9 @@ static int configure_family(struct sandbox *sandbox, struct addr gateway)
 	struct addr host = pool_host_hop(family), guest = lower_guest_addr(gateway);
 	struct addr_prefix own = { gateway, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6 };
 	struct rtnl_route to_host = { .destination.addr.family = family, .via = &host, .link = sandbox->uplink.index };
-	struct rtnl_route to_proxy = { .destination.addr.family = family, .table = LOWER_DNS_ROUTE_TABLE, .local = true,
+	struct rtnl_route to_proxy = { .destination.addr.family = family,
+				       .table = LOWER_DNS_ROUTE_TABLE,
+				       .local = true,
 				       .link = if_nametoindex("lo") };
 	uint8_t guest_mac[6];
 
@@ -219,7 +220,8 @@ static void gateway_mac(const struct addr_gateway *gateway, uint8_t mac[static 6
 	uint32_t low = (uint32_t)(gateway->has4 ? gateway->v4 : gateway->v6).value;
 
 	mac[0] = 0x02, mac[1] = 0x6d;
-	mac[2] = (uint8_t)(low >> 24), mac[3] = (uint8_t)(low >> 16), mac[4] = (uint8_t)(low >> 8), mac[5] = (uint8_t)low;
+	mac[2] = (uint8_t)(low >> 24), mac[3] = (uint8_t)(low >> 16), mac[4] = (uint8_t)(low >> 8),
+	mac[5] = (uint8_t)low;
 }
 
 static int open_links(struct sandbox *sandbox)
@@ -233,9 +235,8 @@ static int open_links(struct sandbox *sandbox)
 		err = 0;
 	if (!err)
 		err = rtnl_link_set_mac(vm, sandbox->bridge.index, mac);
-	const uint32_t links[] = {
-		if_nametoindex("lo"), sandbox->bridge.index, sandbox->tap_link.index, sandbox->uplink.index
-	};
+	const uint32_t links[] = { if_nametoindex("lo"), sandbox->bridge.index, sandbox->tap_link.index,
+				   sandbox->uplink.index };
 	for (size_t i = 0; !err && i < sizeof links / sizeof *links; i++)
 		err = rtnl_link_up(vm, links[i]);
 	if (!err)
@@ -346,22 +347,9 @@ static int start_guest(struct sandbox *sandbox)
 
 /* The steps, in order. */
 static int (*const steps[])(struct sandbox *) = {
-	make_namespaces,
-	set_sysctls,
-	make_links,
-	set_up_host,
-	tell_latch,
-	claim_subnets,
-	install_firewall,
-	install_host_table,
-	switch_forwarding_on,
-	open_links,
-	limit_bandwidth,
-	open_log,
-	start_dns,
-	start_relay,
-	start_dhcp,
-	start_guest,
+	make_namespaces,  set_sysctls,        make_links,           set_up_host, tell_latch,      claim_subnets,
+	install_firewall, install_host_table, switch_forwarding_on, open_links,  limit_bandwidth, open_log,
+	start_dns,        start_relay,        start_dhcp,           start_guest,
 };
 
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)

@@ -11,18 +11,18 @@
 
 struct sandbox {
 	const struct supervisor_start *start;
-	struct nl *host, *vm;          /* rtnetlink in the two namespaces */
-	struct nft *firewall;          /* nfnetlink in the VM's */
+	struct nl *host, *vm; /* rtnetlink in the two namespaces */
+	struct nft *firewall; /* nfnetlink in the VM's */
 	int host_netns, vm_netns, guest_netns;
-	int tap;                       /* VMM_QEMU */
+	int tap; /* VMM_QEMU */
 	struct forward_plan forward;
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
-	struct shape egress, ingress;  /* bandwidth */
+	struct shape egress, ingress; /* bandwidth */
 	struct dns *dns;
 	struct denials *denials;
 	struct relay *relay;
-	struct vmm vmm;                /* pid 0: not started */
+	struct vmm vmm; /* pid 0: not started */
 };
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */

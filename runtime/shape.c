@@ -74,10 +74,12 @@ static int read_passed(const struct nlmsghdr *header, void *context)
 	if (header->nlmsg_type != RTM_NEWQDISC || (uint32_t)qdisc->tcm_ifindex != passed->link ||
 	    qdisc->tcm_handle != ROOT_HANDLE)
 		return 0;
-	mnl_attr_for_each(attr, header, sizeof *qdisc) {
+	mnl_attr_for_each(attr, header, sizeof *qdisc)
+	{
 		if (mnl_attr_get_type(attr) != TCA_STATS2)
 			continue;
-		mnl_attr_for_each_nested(stat, attr) {
+		mnl_attr_for_each_nested(stat, attr)
+		{
 			if (mnl_attr_get_type(stat) == TCA_STATS_BASIC &&
 			    mnl_attr_get_payload_len(stat) >= sizeof passed->bytes)
 				memcpy(&passed->bytes, mnl_attr_get_payload(stat), sizeof passed->bytes);

@@ -6,9 +6,9 @@
 
 /* One limited link. The bucket starts larger by the one-time burst, which ends once that much has passed. */
 struct shape {
-	uint32_t link; /* 0: not limited */
-	uint64_t rate; /* bytes a second */
-	uint64_t size; /* of the bucket, bytes */
+	uint32_t link;       /* 0: not limited */
+	uint64_t rate;       /* bytes a second */
+	uint64_t size;       /* of the bucket, bytes */
 	uint64_t burst_left; /* 0: the bucket has its lasting size */
 };
 

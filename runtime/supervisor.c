@@ -19,7 +19,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum watched { SOURCE_GUEST, SOURCE_FRONT, SOURCE_LATCH, SOURCE_DNS, SOURCE_DNS_WORKER, SOURCE_RELAY, SOURCE_RELAY_WORKER, SOURCE_DENIALS };
+enum watched {
+	SOURCE_GUEST,
+	SOURCE_FRONT,
+	SOURCE_LATCH,
+	SOURCE_DNS,
+	SOURCE_DNS_WORKER,
+	SOURCE_RELAY,
+	SOURCE_RELAY_WORKER,
+	SOURCE_DENIALS
+};
 
 #define RUNNING (-1)
 
@@ -115,7 +124,8 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case SOURCE_DNS_WORKER:
 		return closed("the DNS worker");
 	case SOURCE_RELAY:
-		return relay_serve(sandbox->relay, dns_bindings(sandbox->dns), sandbox->denials) ? closed("the relay") : RUNNING;
+		return relay_serve(sandbox->relay, dns_bindings(sandbox->dns), sandbox->denials) ? closed("the relay") :
+												   RUNNING;
 	case SOURCE_RELAY_WORKER:
 		return closed("the relay");
 	case SOURCE_DENIALS:

@@ -11,7 +11,7 @@
 struct setting {
 	const char *path; /* under /proc/sys/net; %s is "all", "default" or the host link */
 	const char *value;
-	bool optional;    /* kernels without it do not do what it would switch off */
+	bool optional; /* kernels without it do not do what it would switch off */
 };
 
 /* Routing between uplink and br0. Written first: the kernel resets others when these change. */

@@ -81,8 +81,7 @@ static int mount_kernel_files(void)
 	if (mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL) ||
 	    mount(NULL, "/proc/sys", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | flags, NULL))
 		return fail("make /proc/sys read-only");
-	if (!access("/proc/sysrq-trigger", F_OK) &&
-	    mount("/dev/null", "/proc/sysrq-trigger", NULL, MS_BIND, NULL))
+	if (!access("/proc/sysrq-trigger", F_OK) && mount("/dev/null", "/proc/sysrq-trigger", NULL, MS_BIND, NULL))
 		return fail("cover /proc/sysrq-trigger");
 	if (mount("sysfs", "/sys", "sysfs", flags | MS_RDONLY, NULL))
 		return fail("mount /sys");

@@ -22,7 +22,7 @@
 #define KERNEL "/kernel" /* in QEMU's root */
 #define INITRD "/initrd"
 
-static const char *const programs[] = {"/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64"};
+static const char *const programs[] = { "/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64" };
 
 /* The descriptors that QEMU holds, each a socket whose other end the stdio process has */
 enum stream_kind { STREAM_IN, STREAM_OUT, STREAM_ERR, STREAM_CONTROL, STREAM_CONSOLE, STREAM_ERRORS, STREAMS };
@@ -70,7 +70,7 @@ static int make_streams(struct qemu_start *qemu)
 static int make_initrd_run(struct qemu_start *qemu)
 {
 	struct winsize size;
-	struct initrd_run run = {.start = qemu->start, .has_rootfs = qemu->disk >= 0};
+	struct initrd_run run = { .start = qemu->start, .has_rootfs = qemu->disk >= 0 };
 
 	if (!qemu->files.agent)
 		return 0;
@@ -182,11 +182,11 @@ static int keep_descriptors(const struct qemu_start *qemu, int null)
 
 static _Noreturn void become_qemu(const struct qemu_start *qemu)
 {
-	static char *environment[] = {"PATH=/usr/bin", "LC_ALL=C", NULL};
+	static char *environment[] = { "PATH=/usr/bin", "LC_ALL=C", NULL };
 	static const char *const kvm = "kvm";
 	const struct isolate_file files[] = {
-		{KERNEL, qemu->files.kernel, NULL, 0},
-		{INITRD, qemu->files.initrd, qemu->initrd_run, qemu->initrd_run_size},
+		{ KERNEL, qemu->files.kernel, NULL, 0 },
+		{ INITRD, qemu->files.initrd, qemu->initrd_run, qemu->initrd_run_size },
 	};
 	const struct isolate wanted = {
 		.uid = qemu->start->uid,
@@ -234,16 +234,17 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		log_error("cannot start QEMU: %s", strerror(-stdio.qemu));
 		_exit(EXIT_FAILED);
 	}
-	const int keep[] = {stdio.in,		stdio.out,	   stdio.err,	     stdio.control,
-			    stdio.console,	stdio.errors,	   stdio.qemu_pidfd, stdio.front_stdin,
-			    stdio.front_stdout, stdio.front_stderr};
+	const int keep[] = {
+		stdio.in,     stdio.out,        stdio.err,         stdio.control,      stdio.console,
+		stdio.errors, stdio.qemu_pidfd, stdio.front_stdin, stdio.front_stdout, stdio.front_stderr
+	};
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	_exit(guest_stdio_run(&stdio));
 }
 
 int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 {
-	struct qemu_start qemu = {.start = start, .files = {-1, -1, false}, .disk = -1};
+	struct qemu_start qemu = { .start = start, .files = { -1, -1, false }, .disk = -1 };
 	int pidfd = -1;
 
 	memset(qemu.ours, -1, sizeof qemu.ours);
@@ -259,6 +260,6 @@ int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 		log_error("cannot start QEMU: %s", strerror(-pid));
 		return pid;
 	}
-	*out = (struct vmm){.pid = pid, .pidfd = pidfd};
+	*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
 	return 0;
 }

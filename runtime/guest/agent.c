@@ -75,7 +75,7 @@ static int port_open(const char *name)
 {
 	for (int tries = 0; tries < 1000; tries++) {
 		int fd = port_named(name);
-		struct pollfd port = {.fd = fd};
+		struct pollfd port = { .fd = fd };
 
 		if (fd >= 0 && poll(&port, 1, 0) >= 0 && !(port.revents & POLLHUP))
 			return fd;
@@ -93,7 +93,7 @@ static void port_say(int port, const char *line)
 	size_t length = strlen(line);
 
 	while (length) {
-		struct pollfd ready = {.fd = port, .events = POLLOUT};
+		struct pollfd ready = { .fd = port, .events = POLLOUT };
 		ssize_t n = write(port, line, length);
 
 		if (n > 0) {
@@ -174,12 +174,12 @@ static void pipe_new(int pair[2], int mine)
 /* A terminal of the size that the host's has; std are the command's ends, as below */
 static void command_terminal(struct command *command, int std[3])
 {
-	struct winsize size = {0};
+	struct winsize size = { 0 };
 	FILE *file = fopen(AGENT_TERMINAL, "re");
 	int master, slave;
 
 	if (file && fscanf(file, "%hu %hu", &size.ws_row, &size.ws_col) != 2)
-		size = (struct winsize){0};
+		size = (struct winsize){ 0 };
 	if (file)
 		fclose(file);
 	if (openpty(&master, &slave, NULL, NULL, &size) < 0)
@@ -231,7 +231,7 @@ static void command_start(struct command *command, const char *root)
 /* A line of the host; what is none of agent.h's is ignored */
 static void command_control(const struct command *command, const char *line)
 {
-	struct winsize size = {0};
+	struct winsize size = { 0 };
 	int number;
 
 	if (sscanf(line, "size %hu %hu", &size.ws_row, &size.ws_col) == 2 && command->terminal)
@@ -278,8 +278,8 @@ static int command_run(struct command *command, int control, int signals)
 
 	for (;;) {
 		struct signalfd_siginfo info;
-		struct pollfd fds[5] = {{.fd = control, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
-		struct stream *streams[3] = {&command->in, &command->out, &command->err};
+		struct pollfd fds[5] = { { .fd = control, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+		struct stream *streams[3] = { &command->in, &command->out, &command->err };
 
 		for (int i = 0; i < 3; i++)
 			fds[2 + i] = stream_interest(streams[i]);
@@ -306,8 +306,9 @@ static void end_all_others(void)
 
 int main(int argc, char **argv)
 {
-	struct command command = {
-		.in.from = port_open(AGENT_IN), .out.to = port_open(AGENT_OUT), .err.to = port_open(AGENT_ERR)};
+	struct command command = { .in.from = port_open(AGENT_IN),
+				   .out.to = port_open(AGENT_OUT),
+				   .err.to = port_open(AGENT_ERR) };
 	int control = port_open(AGENT_CONTROL), signals, status;
 	const char *root = argc > 1 ? argv[1] : "/";
 	char line[AGENT_LINE_MAX];

@@ -11,11 +11,11 @@
 #define STREAM_BUFFER 32768
 
 struct stream {
-	int from, to;	   /* owned; -1: that side is over */
+	int from, to;      /* owned; -1: that side is over */
 	size_t start, end; /* what was read and is not yet written */
 	size_t write_max;  /* a write; 0: no bound. PIPE_BUF where `to` may block: poll() promises that much */
 	bool half_close;   /* `to` is a socket that is held elsewhere, too: its reader is told of the end */
-	uint64_t total;	   /* bytes written */
+	uint64_t total;    /* bytes written */
 	char buffer[STREAM_BUFFER];
 };
 
@@ -30,9 +30,9 @@ static inline struct pollfd stream_interest(const struct stream *stream)
 	bool reads = stream_empty(stream);
 
 	return (struct pollfd){
-		.fd = stream->to < 0 ? -1
-		      : reads	     ? stream->from
-				     : stream->to,
+		.fd = stream->to < 0 ? -1 :
+		      reads          ? stream->from :
+				       stream->to,
 		.events = reads ? POLLIN : POLLOUT,
 	};
 }

@@ -23,7 +23,7 @@ static int epoll_fd;
 
 static void watch(struct peer *peer, int operation, unsigned events)
 {
-	struct epoll_event event = {.events = events, .data.ptr = peer};
+	struct epoll_event event = { .events = events, .data.ptr = peer };
 	if (epoll_ctl(epoll_fd, operation, peer->fd, &event) < 0)
 		perror("epoll_ctl");
 }
@@ -48,7 +48,7 @@ static void peer_free(struct peer *peer)
 
 static void serve(int type, int port)
 {
-	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
 	int one = 1, fd = socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -73,8 +73,7 @@ static void echo_datagrams(struct peer *peer)
 	socklen_t len = sizeof from;
 	ssize_t n;
 
-	while ((n = recvfrom(peer->fd, peer->buffer, sizeof peer->buffer, 0, (struct sockaddr *)&from, &len)) >=
-	       0) {
+	while ((n = recvfrom(peer->fd, peer->buffer, sizeof peer->buffer, 0, (struct sockaddr *)&from, &len)) >= 0) {
 		sendto(peer->fd, peer->buffer, (size_t)n, 0, (struct sockaddr *)&from, len);
 		len = sizeof from;
 	}

@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 /* ptrace() of glibc and the kernel's header disagree about names; these numbers are the kernel's */
-#define OPTIONS                                                                                                   \
+#define OPTIONS \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC)
 #define GET_SYSCALL_INFO 0x420e
 
@@ -52,8 +52,12 @@ struct run {
  * message, a file's name) is never that. */
 static bool is_repetition(pid_t pid, long long number)
 {
-	static const long long alike[] = { SYS_socket, SYS_setsockopt, SYS_close, SYS_epoll_ctl, SYS_rt_sigaction, SYS_prctl };
-	static struct { pid_t pid; long counts[sizeof alike / sizeof *alike]; } seen[16];
+	static const long long alike[] = { SYS_socket,    SYS_setsockopt,   SYS_close,
+					   SYS_epoll_ctl, SYS_rt_sigaction, SYS_prctl };
+	static struct {
+		pid_t pid;
+		long counts[sizeof alike / sizeof *alike];
+	} seen[16];
 
 	for (size_t i = 0; i < sizeof alike / sizeof *alike; i++) {
 		size_t slot = 0;

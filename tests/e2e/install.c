@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 	}
 	struct nft *nft = nft_open();
 	const struct ruleset *ruleset = lower_policy(arena, policy, &lower);
-	int error = !nft ? -errno :
+	int error = !nft    ? -errno :
 		    replace ? nft_replace(nft, ruleset, why, sizeof why) :
 			      nft_install(nft, ruleset, why, sizeof why);
 	if (error)

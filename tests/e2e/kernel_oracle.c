@@ -27,16 +27,16 @@ enum { LOCAL_SOCKETS = 8, BURST = 128, MAX_PACKETS = 60000, MAX_ELEMENTS = 1024,
 #define FENCE_ID UINT32_MAX
 
 struct oracle {
-	int guest;                 /* packet socket on the guest's eth0 */
-	int sink;                  /* packet socket behind the uplink */
-	int local[LOCAL_SOCKETS];  /* raw sockets: what the gateway itself receives */
+	int guest;                /* packet socket on the guest's eth0 */
+	int sink;                 /* packet socket behind the uplink */
+	int local[LOCAL_SOCKETS]; /* raw sockets: what the gateway itself receives */
 	struct nft *nft;
 	struct nl *conntrack;
 	struct packet_ends ends;
 	uint8_t uplink_mac[6];
-	uint32_t first_intruder;   /* id */
-	struct addr_gateway full;  /* both families */
-	bool *arrived;             /* by id */
+	uint32_t first_intruder;  /* id */
+	struct addr_gateway full; /* both families */
+	bool *arrived;            /* by id */
 	size_t sent, allowed, at_gateway, bound, fragmented, intruders, mismatches;
 };
 
@@ -146,8 +146,11 @@ static void drain(struct oracle *oracle, bool *fence)
 
 static void send_fence(struct oracle *oracle, const struct addr_gateway *gateway)
 {
-	struct packet_flow flow = { .to = parse_sample(gateway->has4 ? FENCE_ADDR : FENCE6_ADDR), .proto = IPPROTO_UDP,
-				    .source_port = 1, .port = FENCE_PORT, .id = FENCE_ID };
+	struct packet_flow flow = { .to = parse_sample(gateway->has4 ? FENCE_ADDR : FENCE6_ADDR),
+				    .proto = IPPROTO_UDP,
+				    .source_port = 1,
+				    .port = FENCE_PORT,
+				    .id = FENCE_ID };
 	struct packet_ends ends = ends_for(oracle, gateway, flow.to.family);
 	uint8_t frame[1][PACKET_MAX];
 	size_t len = packet_build(frame[0], &ends, &flow);
@@ -166,8 +169,9 @@ static void send_fence(struct oracle *oracle, const struct addr_gateway *gateway
 
 static bool routable(const struct oracle *oracle, struct addr to)
 {
-	static const char *const never[] = { "0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255", "::/127",
-					     "::ffff:0:0/96", "fe80::/10", "ff00::/8", "198.51.100.0/30", "2001:db8:ff::/126" };
+	static const char *const never[] = { "0.0.0.0/8",       "127.0.0.0/8",      "224.0.0.0/4", "255.255.255.255",
+					     "::/127",          "::ffff:0:0/96",    "fe80::/10",   "ff00::/8",
+					     "198.51.100.0/30", "2001:db8:ff::/126" };
 	struct addr_prefix on_link = { to.family == ADDR_V4 ? oracle->full.v4 : oracle->full.v6,
 				       to.family == ADDR_V4 ? 30 : 126 };
 
@@ -182,8 +186,8 @@ static bool routable(const struct oracle *oracle, struct addr to)
 
 static void random_flow(struct oracle *oracle, struct trial *trial, struct packet_flow *flow)
 {
-	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_TCP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDP, IPPROTO_UDP,
-					  IPPROTO_ICMP, PROTO_EXPERIMENTAL };
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_TCP, IPPROTO_TCP,  IPPROTO_UDP,
+					  IPPROTO_UDP, IPPROTO_UDP, IPPROTO_ICMP, PROTO_EXPERIMENTAL };
 	do
 		flow->to = random_destination(trial->policy, trial->bound, trial->bound_count);
 	while (!routable(oracle, flow->to));
@@ -193,8 +197,10 @@ static void random_flow(struct oracle *oracle, struct trial *trial, struct packe
 	flow->port = random_port(trial->policy);
 	flow->source_port = (uint16_t)(1024 + flow->id % 60000);
 	flow->options = flow->to.family == ADDR_V6 && one_in(8);
-	flow->form = !one_in(6) ? PACKET_WHOLE : one_in(8) ? PACKET_LAST_FRAGMENT :
-		     one_in(2) ? PACKET_FRAGMENTS : PACKET_FRAGMENTS_REVERSED;
+	flow->form = !one_in(6) ? PACKET_WHOLE :
+		     one_in(8)  ? PACKET_LAST_FRAGMENT :
+		     one_in(2)  ? PACKET_FRAGMENTS :
+				  PACKET_FRAGMENTS_REVERSED;
 }
 
 static bool expected(const struct trial *trial, const struct packet_flow *flow)
@@ -204,9 +210,11 @@ static bool expected(const struct trial *trial, const struct packet_flow *flow)
 
 	connection.has_port = flow->proto == IPPROTO_TCP || flow->proto == IPPROTO_UDP;
 	connection.port = connection.has_port ? flow->port : 0;
-	connection.proto = flow->proto == IPPROTO_TCP ? PROTO_TCP : flow->proto == IPPROTO_UDP ? PROTO_UDP :
-			   flow->proto == IPPROTO_ICMP ? PROTO_ICMPV4 : flow->proto == IPPROTO_ICMPV6 ? PROTO_ICMPV6 :
-			   PROTO_OTHER;
+	connection.proto = flow->proto == IPPROTO_TCP    ? PROTO_TCP :
+			   flow->proto == IPPROTO_UDP    ? PROTO_UDP :
+			   flow->proto == IPPROTO_ICMP   ? PROTO_ICMPV4 :
+			   flow->proto == IPPROTO_ICMPV6 ? PROTO_ICMPV6 :
+							   PROTO_OTHER;
 	if (!(flow->to.family == ADDR_V4 ? gateway->has4 : gateway->has6))
 		return false; /* a family without a gateway is dropped whole */
 	if (connection.has_port && flow->port == 53)
@@ -237,8 +245,10 @@ static void bind_name(struct oracle *oracle, struct trial *trial, const char *na
 		errx(3, "bindings_set failed");
 	for (size_t n = 0; n < change_count; n++)
 		elements[(*element_count)++] = (struct nft_element){
-			.set = arena_strdup(trial->arena, changes[n].set), .addr = changes[n].addr,
-			.timeout_ms = changes[n].timeout_ms, .remove = changes[n].remove,
+			.set = arena_strdup(trial->arena, changes[n].set),
+			.addr = changes[n].addr,
+			.timeout_ms = changes[n].timeout_ms,
+			.remove = changes[n].remove,
 		};
 }
 
@@ -264,7 +274,8 @@ static void report(struct oracle *oracle, const struct trial *trial, const struc
 	if (oracle->mismatches++ >= 10)
 		return;
 	printf("# mismatch: proto %u to %s port %u, form %d%s: eval %s, kernel %s\n", flow->proto,
-	       addr_format_bracketed(flow->to, text), flow->port, flow->form, flow->options ? ", options" : "", trial->expected[flow->id] ? "allows" : "denies",
+	       addr_format_bracketed(flow->to, text), flow->port, flow->form, flow->options ? ", options" : "",
+	       trial->expected[flow->id] ? "allows" : "denies",
 	       oracle->arrived[flow->id] ? "lets it through" : "does not let it through");
 	printf("#   default %s%s", policy_action_name(trial->policy->egress.action),
 	       trial->policy->multi_tenant ? ", multi-tenant" : "");

@@ -26,7 +26,8 @@ static inline int packet_socket(const char *netns, const char *link)
 	if (home < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
 		err(3, "%s", netns);
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
-	struct sockaddr_ll at = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+	struct sockaddr_ll at = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(ETH_P_ALL),
 				  .sll_ifindex = (int)if_nametoindex(link) };
 	if (fd < 0 || !at.sll_ifindex || bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
 		err(3, "%s", link);

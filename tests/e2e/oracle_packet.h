@@ -32,7 +32,7 @@ struct packet_flow {
 	struct addr to;
 	uint8_t proto; /* IPPROTO_… */
 	uint16_t source_port, port;
-	bool options;  /* IPv6: a destination options header in front */
+	bool options; /* IPv6: a destination options header in front */
 	enum packet_form form;
 	uint32_t id;
 };
@@ -63,13 +63,18 @@ static inline size_t put_transport(uint8_t *at, const struct packet_flow *flow, 
 	memcpy(at + header, &tag, sizeof tag);
 	pseudo += (uint32_t)len + flow->proto;
 	if (flow->proto == IPPROTO_TCP) {
-		struct tcphdr tcp = { .source = htons(flow->source_port), .dest = htons(flow->port), .doff = 5,
-				      .syn = 1, .window = htons(1024), .seq = htonl(flow->id) };
+		struct tcphdr tcp = { .source = htons(flow->source_port),
+				      .dest = htons(flow->port),
+				      .doff = 5,
+				      .syn = 1,
+				      .window = htons(1024),
+				      .seq = htonl(flow->id) };
 		memcpy(at, &tcp, sizeof tcp);
 		tcp.check = sum_finish(sum_words(pseudo, at, len));
 		memcpy(at, &tcp, sizeof tcp);
 	} else if (flow->proto == IPPROTO_UDP) {
-		struct udphdr udp = { .source = htons(flow->source_port), .dest = htons(flow->port),
+		struct udphdr udp = { .source = htons(flow->source_port),
+				      .dest = htons(flow->port),
 				      .len = htons((uint16_t)len) };
 		memcpy(at, &udp, sizeof udp);
 		udp.check = sum_finish(sum_words(pseudo, at, len));
@@ -87,8 +92,12 @@ static inline size_t put_transport(uint8_t *at, const struct packet_flow *flow, 
 
 static inline size_t put_ipv4(uint8_t *at, const struct packet_ends *ends, const struct packet_flow *flow)
 {
-	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = flow->proto,
-			    .saddr = htonl((uint32_t)ends->source.value), .daddr = htonl((uint32_t)flow->to.value) };
+	struct iphdr ip = { .version = 4,
+			    .ihl = 5,
+			    .ttl = 64,
+			    .protocol = flow->proto,
+			    .saddr = htonl((uint32_t)ends->source.value),
+			    .daddr = htonl((uint32_t)flow->to.value) };
 	size_t len = sizeof ip + put_transport(at + sizeof ip, flow, sum_words(0, &ip.saddr, 8));
 
 	ip.tot_len = htons((uint16_t)len);
@@ -156,7 +165,8 @@ static inline size_t fragment_ipv6(const uint8_t *ip, size_t len, bool last, uin
 	uint8_t upper = options ? ip[sizeof head] : head.ip6_nxt;
 	size_t cut = (upper == IPPROTO_TCP ? 24 : 8) + (options ? 8 : 0);
 	size_t from = last ? cut : 0, size = last ? len - sizeof head - cut : cut;
-	struct ip6_frag fragment = { .ip6f_nxt = head.ip6_nxt, .ip6f_ident = htonl(ident),
+	struct ip6_frag fragment = { .ip6f_nxt = head.ip6_nxt,
+				     .ip6f_ident = htonl(ident),
 				     .ip6f_offlg = last ? htons((uint16_t)cut) : IP6F_MORE_FRAG };
 	head.ip6_nxt = IPPROTO_FRAGMENT;
 	head.ip6_plen = htons((uint16_t)(sizeof fragment + size));

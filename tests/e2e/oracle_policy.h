@@ -32,18 +32,21 @@ static bool one_in(unsigned n)
 
 /* Members of every class, and their neighbours */
 static const char *const sample_addrs4[] = {
-	"93.184.216.34", "8.8.8.8", "203.0.113.7", "11.0.0.0", "9.255.255.255", "240.0.0.1", "198.18.0.1",
-	"10.0.0.5", "10.255.255.255", "172.16.5.4", "172.31.255.255", "172.32.0.1", "192.168.1.1", "100.64.0.1",
-	"100.127.255.255", "100.128.0.0", "169.254.1.1", "169.253.255.255", "169.254.169.254", "169.254.170.2",
-	"169.254.170.23", "168.63.129.16", "100.100.100.200", "192.0.0.192", "172.16.0.1",
+	"93.184.216.34",  "8.8.8.8",       "203.0.113.7",     "11.0.0.0",        "9.255.255.255",
+	"240.0.0.1",      "198.18.0.1",    "10.0.0.5",        "10.255.255.255",  "172.16.5.4",
+	"172.31.255.255", "172.32.0.1",    "192.168.1.1",     "100.64.0.1",      "100.127.255.255",
+	"100.128.0.0",    "169.254.1.1",   "169.253.255.255", "169.254.169.254", "169.254.170.2",
+	"169.254.170.23", "168.63.129.16", "100.100.100.200", "192.0.0.192",     "172.16.0.1",
 };
 static const char *const sample_addrs6[] = {
-	"2606:4700::1111", "2001:db8::1", "fc00::1", "fd00::1", "fdff:ffff::1", "fec0::1", "fe00::1", "100::1",
-	"fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd20:ce::253", "64:ff9b::808:808", "64:ff9b::a00:5",
-	"64:ff9b::a9fe:a9fe", "64:ff9b::ac10:1", "2002:a00:5::1", "2002:808:808::1", "::ffff:0:10.0.0.5", "::10.0.0.5",
-	"::8.8.8.8", "2002:ac10:1::", "fd42:6d73:62::1",
+	"2606:4700::1111", "2001:db8::1",   "fc00::1",          "fd00::1",           "fdff:ffff::1",
+	"fec0::1",         "fe00::1",       "100::1",           "fd00:ec2::254",     "fd00:ec2::23",
+	"fd20:ce::254",    "fd20:ce::253",  "64:ff9b::808:808", "64:ff9b::a00:5",    "64:ff9b::a9fe:a9fe",
+	"64:ff9b::ac10:1", "2002:a00:5::1", "2002:808:808::1",  "::ffff:0:10.0.0.5", "::10.0.0.5",
+	"::8.8.8.8",       "2002:ac10:1::", "fd42:6d73:62::1",
 };
-static const char *const sample_names[] = { "a.example.com", "b.example.com", "example.com", "example.org", "x.y.example.net" };
+static const char *const sample_names[] = { "a.example.com", "b.example.com", "example.com", "example.org",
+					    "x.y.example.net" };
 static const unsigned sample_ports[] = { 1, 22, 53, 79, 80, 81, 137, 443, 853, 5353, 5355, 8080, 65535 };
 
 static struct addr parse_sample(const char *text)
@@ -81,14 +84,17 @@ static const char *random_cidr(struct arena *arena)
 
 static const char *random_target_item(struct arena *arena)
 {
-	static const char *const groups[] = { "public", "private", "loopback", "link-local", "meta", "multicast", "host" };
+	static const char *const groups[] = {
+		"public", "private", "loopback", "link-local", "meta", "multicast", "host"
+	};
 
 	switch (random_below(5)) {
 	case 0:
 	case 1:
 		return PICK(groups);
 	case 2:
-		return one_in(2) ? arena_printf(arena, "*.%s", one_in(2) ? "example.com" : "example.net") : PICK(sample_names);
+		return one_in(2) ? arena_printf(arena, "*.%s", one_in(2) ? "example.com" : "example.net") :
+				   PICK(sample_names);
 	default:
 		return random_cidr(arena);
 	}
@@ -132,7 +138,9 @@ static const char *random_ports(struct arena *arena)
 static const char *random_rule(struct arena *arena)
 {
 	static const char *const ported[] = { "tcp", "udp", "any", "{tcp,udp}" };
-	static const char *const portless[] = { "tcp", "udp", "icmpv4", "icmpv6", "any", "{tcp,icmpv4}", "{udp,icmpv4,icmpv6}" };
+	static const char *const portless[] = {
+		"tcp", "udp", "icmpv4", "icmpv6", "any", "{tcp,icmpv4}", "{udp,icmpv4,icmpv6}"
+	};
 	const char *action = one_in(2) ? "allow" : "deny";
 	const char *rule;
 
@@ -188,8 +196,10 @@ static uint16_t random_port(const struct policy *policy)
 	if (policy->rules.count && one_in(2)) {
 		const struct policy_rule *rule = &policy->rules.items[random_below((unsigned)policy->rules.count)];
 		if (rule->ports.count) {
-			const struct policy_ports *ports = &rule->ports.items[random_below((unsigned)rule->ports.count)];
-			uint16_t near[] = { ports->lo, ports->hi, (uint16_t)(ports->lo - 1), (uint16_t)(ports->hi + 1) };
+			const struct policy_ports *ports =
+				&rule->ports.items[random_below((unsigned)rule->ports.count)];
+			uint16_t near[] = { ports->lo, ports->hi, (uint16_t)(ports->lo - 1),
+					    (uint16_t)(ports->hi + 1) };
 			return PICK(near);
 		}
 	}

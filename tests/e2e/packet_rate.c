@@ -59,8 +59,9 @@ static void send_all(int fd, uint8_t frames[][PACKET_MAX], size_t len, unsigned 
 static void answer(int sink, const struct packet_ends *ends, const struct packet_flow *flow, const char *uplink_mac)
 {
 	struct packet_ends back = { .source = flow->to };
-	struct packet_flow reply = { .to = ends->source, .proto = IPPROTO_UDP, .source_port = flow->port,
-				     .port = flow->source_port, .id = 1 };
+	struct packet_flow reply = {
+		.to = ends->source, .proto = IPPROTO_UDP, .source_port = flow->port, .port = flow->source_port, .id = 1
+	};
 	uint8_t frame[1][PACKET_MAX];
 
 	parse_mac(uplink_mac, back.gateway_mac);
@@ -71,7 +72,9 @@ static void answer(int sink, const struct packet_ends *ends, const struct packet
 static double run(int guest, int sink, const struct packet_ends *ends, bool established, const char *uplink_mac)
 {
 	static uint8_t frames[BURST][PACKET_MAX];
-	struct packet_flow flow = { .to = parse("93.184.216.34"), .proto = IPPROTO_UDP, .source_port = 1024, .port = PORT };
+	struct packet_flow flow = {
+		.to = parse("93.184.216.34"), .proto = IPPROTO_UDP, .source_port = 1024, .port = PORT
+	};
 	size_t len = packet_build(frames[0], ends, &flow), got = 0;
 
 	if (established) {

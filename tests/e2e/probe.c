@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 enum outcome { PENDING, CONNECTED, ANSWERED, REFUSED, PROHIBITED, UNREACHABLE, TIMEOUT, OTHER, OUTCOMES };
-static const char *const outcome_names[] = {"pending",	  "connected",	 "answered", "refused",
-					    "prohibited", "unreachable", "timeout",  "failed"};
+static const char *const outcome_names[] = { "pending",    "connected",   "answered", "refused",
+					     "prohibited", "unreachable", "timeout",  "failed" };
 _Static_assert(sizeof outcome_names / sizeof *outcome_names == OUTCOMES, "a name for each");
 
 union address {
@@ -61,7 +61,7 @@ static enum outcome outcome_of(int error)
 	case ECONNREFUSED:
 	case ECONNRESET:
 		return REFUSED;
-	case EACCES:	   /* IPv6, administratively prohibited */
+	case EACCES:       /* IPv6, administratively prohibited */
 	case EHOSTUNREACH: /* IPv4, the same */
 		return PROHIBITED;
 	case ENETUNREACH:
@@ -136,7 +136,7 @@ static int probe_one(int type, char **args)
 {
 	union address to;
 	socklen_t len = parse_address(args[0], args[1], &to);
-	struct flow flow = {.fd = -1};
+	struct flow flow = { .fd = -1 };
 	long start = now_us();
 
 	flow_open(&flow, type, &to, len);
@@ -150,9 +150,9 @@ static int probe_burst(int type, char **args)
 {
 	union address to;
 	socklen_t len = parse_address(args[0], args[1], &to);
-	size_t count = args[2] ? (size_t)atoi(args[2]) : 0, totals[OUTCOMES] = {0};
+	size_t count = args[2] ? (size_t)atoi(args[2]) : 0, totals[OUTCOMES] = { 0 };
 	struct flow *flows = calloc(count + 1, sizeof *flows);
-	struct rlimit files = {count + 64, count + 64};
+	struct rlimit files = { count + 64, count + 64 };
 	long start = now_us();
 
 	if (!flows || !count)
@@ -237,7 +237,7 @@ static int probe_dns(char **args)
 	socklen_t len = parse_address(args[1], "53", &to);
 	size_t size = dns_question(args[0], question, sizeof question);
 	long start = now_us();
-	struct pollfd wait = {.fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), .events = POLLIN};
+	struct pollfd wait = { .fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), .events = POLLIN };
 
 	if (!size || wait.fd < 0 || connect(wait.fd, &to.any, len) < 0)
 		return 2;

@@ -45,7 +45,7 @@ static int fail(const char *what)
 /* Our address and MAC; the gateway's MAC is one below, as its address is. */
 static int address_frame(int fd, struct frame *frame)
 {
-	struct ifreq link = {.ifr_name = "eth0"};
+	struct ifreq link = { .ifr_name = "eth0" };
 	uint32_t low;
 
 	if (ioctl(fd, SIOCGIFHWADDR, &link) < 0)
@@ -72,10 +72,10 @@ int main(int argc, char **argv)
 {
 	struct frame frame = {
 		.ethernet.ether_type = htons(ETHERTYPE_IP),
-		.ip = {.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP},
-		.udp = {.source = htons(4444), .len = htons(sizeof frame.udp + sizeof frame.fill)},
+		.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP },
+		.udp = { .source = htons(4444), .len = htons(sizeof frame.udp + sizeof frame.fill) },
 	};
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_halen = 6};
+	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_halen = 6 };
 	int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_IP)), one = 1;
 
 	if (argc != 4 || inet_pton(AF_INET, argv[1], &frame.ip.daddr) != 1)

@@ -33,7 +33,7 @@ static inline void fuzz_set_stdin(const uint8_t *data, size_t size)
 
 static inline struct addr_gateway fuzz_gateway(void)
 {
-	struct addr_gateway gateway = {.has4 = true, .has6 = true};
+	struct addr_gateway gateway = { .has4 = true, .has6 = true };
 	if (!addr_parse("172.16.0.1", &gateway.v4) || !addr_parse("fd42:6d73:62::1", &gateway.v6))
 		abort();
 	return gateway;
@@ -52,26 +52,25 @@ static inline void fuzz_explain(struct arena *arena, const struct eval_context *
 /* Every backend, and the policy's own expectations. */
 static inline void fuzz_stages(struct arena *arena, struct policy *policy, struct diags *diags)
 {
-	struct lower_options lower = {.gateway = fuzz_gateway()};
+	struct lower_options lower = { .gateway = fuzz_gateway() };
 	struct ruleset *ruleset = lower_policy(arena, policy, &lower);
 	emit_nft(arena, policy, ruleset, &lower);
 	ruleset_format(arena, ruleset);
 	emit_dns(arena, policy);
 	emit_json(arena, policy);
 	policy_format(arena, policy);
-	struct eval_context context = {
-		.policy = policy, .gateway = lower.gateway, .bindings = EVAL_NO_BINDINGS};
+	struct eval_context context = { .policy = policy, .gateway = lower.gateway, .bindings = EVAL_NO_BINDINGS };
 	expect_explain(expect_run(arena, &context), policy, diags);
 	for (size_t i = 0; i < policy->expects.count; i++)
 		fuzz_explain(arena, &context, &policy->expects.items[i].flow);
-	struct lint_options options = {.gateway = lower.gateway, .today = {2026, 11, 24}};
+	struct lint_options options = { .gateway = lower.gateway, .today = { 2026, 11, 24 } };
 	lint_policy(policy, &options, diags);
 }
 
 static inline void fuzz_print(const struct diags *diags)
 {
-	static void (*const printers[])(const struct diags *, FILE *) = {diags_print_json, diags_print_sarif,
-									 diags_print_github};
+	static void (*const printers[])(const struct diags *, FILE *) = { diags_print_json, diags_print_sarif,
+									  diags_print_github };
 	static FILE *nowhere;
 	if (!nowhere)
 		nowhere = fopen("/dev/null", "w");
@@ -86,7 +85,8 @@ static inline void fuzz_file(const char *name, const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	struct diags *diags = diags_new(arena, sources_new(arena));
 	struct policy_options options = {
-		.arena = arena, .stdin_name = name, .include_root = "/proc/self/fdinfo", .today = "2026-11-24"};
+		.arena = arena, .stdin_name = name, .include_root = "/proc/self/fdinfo", .today = "2026-11-24"
+	};
 	fuzz_set_stdin(data, size);
 	struct policy *policy = options_resolve(&options, "-", diags);
 	if (!diags->errors)

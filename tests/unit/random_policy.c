@@ -12,18 +12,51 @@ uint32_t random_below(struct random *random, uint32_t bound)
 #define PICK(random, list) ((list)[random_below(random, sizeof(list) / sizeof *(list))])
 
 static const char *const address_targets[] = {
-	"public", "public", "private", "loopback", "link-local", "meta", "multicast", "host", "10.0.0.0/8",
-	"10.1.0.0/16", "10.1.2.3", "10.1.2.0/30", "0.0.0.0/0", "128.0.0.0/1", "[::/0]", "[fd00::/8]", "[2000::/3]",
-	"93.184.216.0/24", "93.184.216.34", "[64:ff9b::/96]", "[2002:a00::/24]", "169.254.169.254", "172.16.0.0/16",
-	"[2606:2800:220:1:248:1893:25c8:1946]", "[64:ff9b::a01:203]", "0.0.0.0", "[::ffff:10.0.0.0/104]", "192.0.2.0/24",
+	"public",
+	"public",
+	"private",
+	"loopback",
+	"link-local",
+	"meta",
+	"multicast",
+	"host",
+	"10.0.0.0/8",
+	"10.1.0.0/16",
+	"10.1.2.3",
+	"10.1.2.0/30",
+	"0.0.0.0/0",
+	"128.0.0.0/1",
+	"[::/0]",
+	"[fd00::/8]",
+	"[2000::/3]",
+	"93.184.216.0/24",
+	"93.184.216.34",
+	"[64:ff9b::/96]",
+	"[2002:a00::/24]",
+	"169.254.169.254",
+	"172.16.0.0/16",
+	"[2606:2800:220:1:248:1893:25c8:1946]",
+	"[64:ff9b::a01:203]",
+	"0.0.0.0",
+	"[::ffff:10.0.0.0/104]",
+	"192.0.2.0/24",
 };
 static const char *const name_targets[] = {
-	"a.example", "b.example", "*.corp.example", "x.corp.example", "*.x.corp.example", "y.x.corp.example",
-	"host.microsandbox.internal", "*.microsandbox.internal", "*.example.net",
+	"a.example",
+	"b.example",
+	"*.corp.example",
+	"x.corp.example",
+	"*.x.corp.example",
+	"y.x.corp.example",
+	"host.microsandbox.internal",
+	"*.microsandbox.internal",
+	"*.example.net",
 };
-static const char *const protos[] = { "", "", ":tcp", ":tcp", ":udp", ":icmpv4", ":icmpv6", ":{tcp,udp}", ":{tcp,icmpv4}" };
-static const char *const ports[] = { "", ":80", ":443", ":53", ":853", ":80-443", ":{80,443}", ":0-65535",
-				     ":{22,80-90}", ":{80-90,85,91}", ":5353" };
+static const char *const protos[] = { "",        "",        ":tcp",       ":tcp",         ":udp",
+				      ":icmpv4", ":icmpv6", ":{tcp,udp}", ":{tcp,icmpv4}" };
+static const char *const ports[] = { "",        ":80",       ":443",     ":53",         ":853",
+				     ":80-443", ":{80,443}", ":0-65535", ":{22,80-90}", ":{80-90,85,91}",
+				     ":5353" };
 
 static const char *random_target(struct random *random)
 {
@@ -34,7 +67,8 @@ static const char *random_rule(struct arena *arena, struct random *random)
 {
 	static const char *const actions[] = { "allow", "deny" };
 	static const char *const directions[] = { "", "", "", ":ingress", ":any" };
-	const char *direction = PICK(random, directions), *target = random_target(random), *proto = PICK(random, protos);
+	const char *direction = PICK(random, directions), *target = random_target(random),
+		   *proto = PICK(random, protos);
 	const char *port = "";
 
 	if (random_below(random, 12) == 0) {
@@ -71,8 +105,8 @@ struct test_policy random_policy(struct random *random, size_t most)
 	static const char *const actions[] = { "allow", "deny", "deny" };
 	struct arena *arena = arena_new();
 	const char *rules = random_rules(arena, random, random_below(random, (uint32_t)most) + 1);
-	struct test_policy made = test_policy_of(PICK(random, actions), PICK(random, actions), rules,
-						 random_below(random, 8) == 0);
+	struct test_policy made =
+		test_policy_of(PICK(random, actions), PICK(random, actions), rules, random_below(random, 8) == 0);
 
 	if (!made.policy->multi_tenant && random_below(random, 8) == 0)
 		made.policy->rebind_protection = false;
@@ -84,23 +118,76 @@ struct test_policy random_policy(struct random *random, size_t most)
 /* ---- flows ---- */
 
 static const char *const addresses[] = {
-	"93.184.216.34", "93.184.216.33", "93.184.216.255", "93.184.217.0", "8.8.8.8", "10.0.0.0", "10.0.255.255",
-	"10.1.0.0", "10.1.2.3", "10.1.2.0", "10.1.2.4", "10.1.255.255", "10.2.0.0", "10.255.255.255", "11.0.0.0",
-	"127.0.0.1", "169.254.169.254", "169.254.1.1", "172.16.0.1", "172.16.0.2", "172.16.255.255", "172.17.0.0",
-	"192.0.2.1", "224.0.0.1", "239.255.255.255", "128.0.0.0", "127.255.255.255", "168.63.129.16", "192.168.1.1",
-	"::1", "fd42:6d73:62::1", "fd42:6d73:62::2", "fd00:ec2::254", "fc00::1", "fe80::1", "ff02::fb",
-	"2606:2800:220:1:248:1893:25c8:1946", "2606:2800:220:1::1", "64:ff9b::a01:203", "64:ff9b::808:808",
-	"64:ff9b::a9fe:a9fe", "2002:a01:203::1", "2002:808:808::", "::10.1.2.3", "::ffff:0:10.1.2.3", "3fff::1",
-	"1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2000::", "4000::", "64:ff9b::ac10:1", "2001:db8::1",
+	"93.184.216.34",
+	"93.184.216.33",
+	"93.184.216.255",
+	"93.184.217.0",
+	"8.8.8.8",
+	"10.0.0.0",
+	"10.0.255.255",
+	"10.1.0.0",
+	"10.1.2.3",
+	"10.1.2.0",
+	"10.1.2.4",
+	"10.1.255.255",
+	"10.2.0.0",
+	"10.255.255.255",
+	"11.0.0.0",
+	"127.0.0.1",
+	"169.254.169.254",
+	"169.254.1.1",
+	"172.16.0.1",
+	"172.16.0.2",
+	"172.16.255.255",
+	"172.17.0.0",
+	"192.0.2.1",
+	"224.0.0.1",
+	"239.255.255.255",
+	"128.0.0.0",
+	"127.255.255.255",
+	"168.63.129.16",
+	"192.168.1.1",
+	"::1",
+	"fd42:6d73:62::1",
+	"fd42:6d73:62::2",
+	"fd00:ec2::254",
+	"fc00::1",
+	"fe80::1",
+	"ff02::fb",
+	"2606:2800:220:1:248:1893:25c8:1946",
+	"2606:2800:220:1::1",
+	"64:ff9b::a01:203",
+	"64:ff9b::808:808",
+	"64:ff9b::a9fe:a9fe",
+	"2002:a01:203::1",
+	"2002:808:808::",
+	"::10.1.2.3",
+	"::ffff:0:10.1.2.3",
+	"3fff::1",
+	"1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	"2000::",
+	"4000::",
+	"64:ff9b::ac10:1",
+	"2001:db8::1",
 };
 static const char *const names[] = {
-	"a.example", "b.example", "corp.example", "x.corp.example", "z.corp.example", "y.x.corp.example",
-	"w.x.corp.example", "host.microsandbox.internal", "sub.microsandbox.internal", "other.test", "example.net",
+	"a.example",
+	"b.example",
+	"corp.example",
+	"x.corp.example",
+	"z.corp.example",
+	"y.x.corp.example",
+	"w.x.corp.example",
+	"host.microsandbox.internal",
+	"sub.microsandbox.internal",
+	"other.test",
+	"example.net",
 	"www.example.net",
 };
-static const uint16_t port_numbers[] = { 0, 22, 52, 53, 54, 79, 80, 81, 85, 90, 91, 92, 137, 442, 443, 444, 853, 5353, 65535 };
-static const enum policy_proto proto_numbers[] = { PROTO_TCP, PROTO_TCP, PROTO_TCP, PROTO_UDP, PROTO_ICMPV4,
-						   PROTO_ICMPV6, PROTO_OTHER };
+static const uint16_t port_numbers[] = { 0,  22, 52,  53,  54,  79,  80,  81,   85,   90,
+					 91, 92, 137, 442, 443, 444, 853, 5353, 65535 };
+static const enum policy_proto proto_numbers[] = { PROTO_TCP,    PROTO_TCP,    PROTO_TCP,  PROTO_UDP,
+						   PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
 
 struct region_flow random_flow(struct random *random)
 {
@@ -154,9 +241,9 @@ bool random_flow_is_possible(const struct eval_context *context, const struct re
 			continue;
 		if (!can_be_looked_up(context, name))
 			return false;
-		if (name_equal(name, NAME_HOST_ALIAS) ?
-			    !addr_equal(flow->addr, context->gateway.v4) && !addr_equal(flow->addr, context->gateway.v6) :
-			    !eval_answer_passes(context, flow->addr))
+		if (name_equal(name, NAME_HOST_ALIAS) ? !addr_equal(flow->addr, context->gateway.v4) &&
+								!addr_equal(flow->addr, context->gateway.v6) :
+							!eval_answer_passes(context, flow->addr))
 			return false;
 	}
 	return true;

@@ -26,8 +26,10 @@ static void expect_class(const char *text, enum addr_class class)
 
 Test(address, strict_text)
 {
-	static const char *const refused[] = { "",	     "10.0.0.01", "127.1", "0x7f.0.0.1", "1.2.3.4.5", "256.1.1.1",
-					       "fe80::1%lo", "[::1]",	  " 1.1.1.1", "1.1.1.1 ", "1:2:3:4:5:6:7:8:9", "+1.1.1.1" };
+	static const char *const refused[] = {
+		"",           "10.0.0.01", "127.1",    "0x7f.0.0.1", "1.2.3.4.5",         "256.1.1.1",
+		"fe80::1%lo", "[::1]",     " 1.1.1.1", "1.1.1.1 ",   "1:2:3:4:5:6:7:8:9", "+1.1.1.1"
+	};
 	struct addr addr;
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		cr_expect_not(addr_parse(refused[i], &addr), "%s", refused[i]);
@@ -35,8 +37,9 @@ Test(address, strict_text)
 
 Test(address, prefix_text)
 {
-	static const char *const refused[] = { "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/255.0.0.0", "::/129",
-					       "10/8",	      "/8",	   "::/-1",	  "2001:db8::/032",	"fe80::/10%eth0" };
+	static const char *const refused[] = { "10.0.0.0/33",    "10.0.0.0/",     "10.0.0.0/08", "10.0.0.0/255.0.0.0",
+					       "::/129",         "10/8",          "/8",          "::/-1",
+					       "2001:db8::/032", "fe80::/10%eth0" };
 	struct addr_prefix prefix;
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
 		cr_expect_not(addr_prefix_parse(refused[i], &prefix), "%s", refused[i]);
@@ -51,10 +54,14 @@ Test(address, prefix_text)
 Test(address, canonical_text)
 {
 	static const char *const pairs[][2] = {
-		{ "2001:DB8:0:0:0:0:0:1", "2001:db8::1" }, { "::ffff:a00:1", "::ffff:10.0.0.1" },
-		{ "::10.0.0.1", "::a00:1" },		   { "::1:0", "::1:0" },
-		{ "::2", "::2" },			   { "::", "::" },
-		{ "64:ff9b::1.2.3.4", "64:ff9b::102:304" }, { "10.0.0.1", "10.0.0.1" },
+		{ "2001:DB8:0:0:0:0:0:1", "2001:db8::1" },
+		{ "::ffff:a00:1", "::ffff:10.0.0.1" },
+		{ "::10.0.0.1", "::a00:1" },
+		{ "::1:0", "::1:0" },
+		{ "::2", "::2" },
+		{ "::", "::" },
+		{ "64:ff9b::1.2.3.4", "64:ff9b::102:304" },
+		{ "10.0.0.1", "10.0.0.1" },
 	};
 	char buf[ADDR_TEXT_MAX];
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
@@ -117,12 +124,12 @@ static void check_value(struct addr addr, const struct addr_set *sets, const str
 {
 	char buf[ADDR_TEXT_MAX];
 	int holders = 0;
-	for (int class = 0; class < ADDR_CLASS_COUNT; class++) {
+	for (int class = 0; class < ADDR_CLASS_COUNT; class ++) {
 		bool in = addr_set_contains(&sets[class], addr.value);
-		bool is = !addr_is_mapped(addr) && addr_classify(addr, host) == (enum addr_class)class;
+		bool is = !addr_is_mapped(addr) && addr_classify(addr, host) == (enum addr_class) class;
 		holders += in;
 		cr_expect_eq(in, is, "%s: set of %s says %d, classifying %d", addr_format(addr, buf),
-			     addr_class_name((enum addr_class)class), in, is);
+			     addr_class_name((enum addr_class) class), in, is);
 	}
 	cr_expect_eq(holders, addr_is_mapped(addr) ? 0 : 1, "%s", addr_format(addr, buf));
 }
@@ -133,9 +140,9 @@ static void check_sets(enum addr_family family, const struct addr_gateway *host)
 	struct addr_set sets[ADDR_CLASS_COUNT];
 	u128 max = family == ADDR_V4 ? (u128)UINT32_MAX : ~(u128)0;
 
-	for (int class = 0; class < ADDR_CLASS_COUNT; class++)
-		sets[class] = addr_class_set(arena, (enum addr_class)class, family, host);
-	for (int class = 0; class < ADDR_CLASS_COUNT; class++) {
+	for (int class = 0; class < ADDR_CLASS_COUNT; class ++)
+		sets[class] = addr_class_set(arena, (enum addr_class) class, family, host);
+	for (int class = 0; class < ADDR_CLASS_COUNT; class ++) {
 		u128 *values = arena_alloc(arena, (sets[class].count * 5 + 1) * sizeof *values);
 		size_t count = edges(&sets[class], values, max);
 		for (size_t i = 0; i < count; i++)
@@ -143,11 +150,13 @@ static void check_sets(enum addr_family family, const struct addr_gateway *host)
 	}
 	srandom(20261124);
 	for (int i = 0; i < 20000; i++) {
-		static const char *const tops[] = { "::", "::ffff:0:0", "::ffff:0:0:0", "64:ff9b::", "2002::", "fd00::", "fe80::" };
+		static const char *const tops[] = { "::",     "::ffff:0:0", "::ffff:0:0:0", "64:ff9b::",
+						    "2002::", "fd00::",     "fe80::" };
 		struct addr addr = { family, (uint32_t)random() << 1 ^ (uint32_t)random() };
 		if (family == ADDR_V6) {
 			struct addr top = parse(tops[i % 7]);
-			addr.value = i % 7 == 4 ? top.value | addr.value << 80 | (uint32_t)random() : top.value | addr.value;
+			addr.value =
+				i % 7 == 4 ? top.value | addr.value << 80 | (uint32_t)random() : top.value | addr.value;
 		}
 		check_value(addr, sets, host);
 	}

@@ -11,8 +11,11 @@
 #define NAMES 6
 #define ADDRS 8
 
-static const char *const names[NAMES] = { "a.example.com", "b.example.com", "example.com", "a.example.org", "x.test", "" };
-static const char *const rules = "allow@*.example.com,deny@10.0.0.0/8,allow@{a.example.com,a.example.org}:tcp:443,allow@*.test.invalid";
+static const char *const names[NAMES] = {
+	"a.example.com", "b.example.com", "example.com", "a.example.org", "x.test", ""
+};
+static const char *const rules =
+	"allow@*.example.com,deny@10.0.0.0/8,allow@{a.example.com,a.example.org}:tcp:443,allow@*.test.invalid";
 /* which rule (from 0) has which name: by hand, not by the code under test */
 static const bool rule_has[4][NAMES] = {
 	{ true, true, true, false, false, false }, { false }, { true, false, false, true, false, false }, { false }
@@ -77,7 +80,8 @@ static bool count_name(const char *name, void *context)
 	return false;
 }
 
-static void compare(struct bindings *bindings, struct model_entry model[NAMES][2], const struct kernel *kernel, uint64_t now)
+static void compare(struct bindings *bindings, struct model_entry model[NAMES][2], const struct kernel *kernel,
+		    uint64_t now)
 {
 	struct eval_bindings view = bindings_view(bindings, now);
 	for (int addr = 0; addr < ADDRS; addr++) {
@@ -111,7 +115,8 @@ static void step(struct bindings *bindings, struct model_entry model[NAMES][2], 
 			addrs[count++] = address(addr);
 		}
 	cr_assert_eq(bindings_set(bindings, names[name], v6 ? ADDR_V6 : ADDR_V4, addrs, count, ttl, now, &changes,
-				  &change_count), 0);
+				  &change_count),
+		     0);
 	carry_out(kernel, changes, change_count, now);
 }
 
@@ -136,7 +141,8 @@ Test(bindings, property_kernel_holds_what_the_model_says)
 	}
 }
 
-static int set_one(struct bindings *bindings, const char *name, const char *addr, uint64_t ttl, uint64_t now, size_t *changed)
+static int set_one(struct bindings *bindings, const char *name, const char *addr, uint64_t ttl, uint64_t now,
+		   size_t *changed)
 {
 	const struct bindings_change *changes;
 	struct addr one = test_addr(addr);
@@ -155,8 +161,10 @@ Test(bindings, full_is_an_error_and_changes_nothing)
 	}
 	cr_assert_eq(set_one(bindings, "more.example.com", "93.184.216.35", 60000, 1000, &changed), -ENOSPC);
 	cr_assert_eq(changed, 0);
-	cr_assert_eq(set_one(bindings, "n7.example.com", "93.184.216.36", 60000, 1000, &changed), 0, "a known name is renewed");
-	cr_assert_eq(set_one(bindings, "more.example.com", "93.184.216.35", 60000, 61001, &changed), 0, "what has ended makes room");
+	cr_assert_eq(set_one(bindings, "n7.example.com", "93.184.216.36", 60000, 1000, &changed), 0,
+		     "a known name is renewed");
+	cr_assert_eq(set_one(bindings, "more.example.com", "93.184.216.35", 60000, 61001, &changed), 0,
+		     "what has ended makes room");
 	bindings_free(bindings);
 	arena_free(made.arena);
 }
@@ -190,10 +198,12 @@ Test(bindings, bounds_of_one_answer)
 	size_t changed;
 	for (size_t i = 0; i <= BINDINGS_MAX_ADDRS; i++)
 		addrs[i] = (struct addr){ ADDR_V4, 0x5db80000u + i };
-	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, addrs, BINDINGS_MAX_ADDRS + 1, 1, 1, &changes, &changed),
+	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, addrs, BINDINGS_MAX_ADDRS + 1, 1, 1, &changes,
+				  &changed),
 		     -EINVAL);
-	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, addrs, BINDINGS_MAX_ADDRS, UINT64_MAX / 2, 1, &changes,
-				  &changed), 0);
+	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, addrs, BINDINGS_MAX_ADDRS, UINT64_MAX / 2, 1,
+				  &changes, &changed),
+		     0);
 	cr_assert_eq(changed, BINDINGS_MAX_ADDRS);
 	cr_assert_eq(changes[0].timeout_ms, BINDINGS_MAX_TTL_MS, "at most a day");
 	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, NULL, 0, 1, 2, &changes, &changed), 0);

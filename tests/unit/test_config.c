@@ -40,8 +40,8 @@ Test(config, options_and_command)
 {
 	struct run_config config;
 
-	cr_assert_eq(PARSE(&config, "--vmm", "none", "--memory", "2G", "--cpus", "3", "--name", "a-1", "--deny-mode", "drop",
-			   "-q", "--", "ls", "-l"),
+	cr_assert_eq(PARSE(&config, "--vmm", "none", "--memory", "2G", "--cpus", "3", "--name", "a-1", "--deny-mode",
+			   "drop", "-q", "--", "ls", "-l"),
 		     CONFIG_RUN);
 	cr_assert_eq(config.vmm, VMM_NONE);
 	cr_assert_eq(config.memory_mib, 2048);
@@ -77,13 +77,20 @@ Test(config, options_of_the_command_are_its_own)
 Test(config, refused_values)
 {
 	static char *const wrong[][2] = {
-		{ (char *)"--name", (char *)"../x" },     { (char *)"--name", (char *)"" },
-		{ (char *)"--name", (char *)"Upper" },    { (char *)"--name", (char *)"aaaaaaaaaabbbbbbbbbbccccccccccddd" },
-		{ (char *)"--memory", (char *)"0" },      { (char *)"--memory", (char *)"12x" },
-		{ (char *)"--memory", (char *)"-1" },     { (char *)"--memory", (char *)"99999999999999999999" },
-		{ (char *)"--cpus", (char *)"0" },        { (char *)"--cpus", (char *)"65" },
-		{ (char *)"--vmm", (char *)"xen" },       { (char *)"--accel", (char *)"hvf" },
-		{ (char *)"--deny-mode", (char *)"ask" }, { (char *)"--nonsense", (char *)"1" },
+		{ (char *)"--name", (char *)"../x" },
+		{ (char *)"--name", (char *)"" },
+		{ (char *)"--name", (char *)"Upper" },
+		{ (char *)"--name", (char *)"aaaaaaaaaabbbbbbbbbbccccccccccddd" },
+		{ (char *)"--memory", (char *)"0" },
+		{ (char *)"--memory", (char *)"12x" },
+		{ (char *)"--memory", (char *)"-1" },
+		{ (char *)"--memory", (char *)"99999999999999999999" },
+		{ (char *)"--cpus", (char *)"0" },
+		{ (char *)"--cpus", (char *)"65" },
+		{ (char *)"--vmm", (char *)"xen" },
+		{ (char *)"--accel", (char *)"hvf" },
+		{ (char *)"--deny-mode", (char *)"ask" },
+		{ (char *)"--nonsense", (char *)"1" },
 	};
 
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -97,10 +104,12 @@ Test(config, braces_eaten_by_the_shell)
 {
 	struct run_config config;
 
-	cr_assert_eq(PARSE(&config, "--net-rule", "allow@public:tcp:80", "allow@public:tcp:443", "--", "sh"), CONFIG_WRONG);
+	cr_assert_eq(PARSE(&config, "--net-rule", "allow@public:tcp:80", "allow@public:tcp:443", "--", "sh"),
+		     CONFIG_WRONG);
 	fflush(stderr);
-	cr_assert_stderr_eq_str("msb-run: error: `allow@public:tcp:443` is a rule, not a command; did the shell expand braces?\n"
-				"  help: --net-rule 'allow@public:tcp:{80,443}'\n");
+	cr_assert_stderr_eq_str(
+		"msb-run: error: `allow@public:tcp:443` is a rule, not a command; did the shell expand braces?\n"
+		"  help: --net-rule 'allow@public:tcp:{80,443}'\n");
 }
 
 Test(config, a_command_that_only_looks_like_a_rule)

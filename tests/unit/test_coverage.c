@@ -21,8 +21,10 @@ static void mark(struct test_policy *test, struct coverage *coverage, const char
 
 Test(coverage, counts_rules_items_and_the_default)
 {
-	struct test_policy test = test_policy_of("deny", NULL, "deny@meta,allow@{github.com,raw.githubusercontent.com}:tcp:{22,443},"
-							       "allow@{pypi.org,*.pythonhosted.org}:tcp:443", false);
+	struct test_policy test = test_policy_of("deny", NULL,
+						 "deny@meta,allow@{github.com,raw.githubusercontent.com}:tcp:{22,443},"
+						 "allow@{pypi.org,*.pythonhosted.org}:tcp:443",
+						 false);
 	struct coverage *coverage = coverage_new(test.arena, &test.context);
 
 	cr_expect_eq(coverage->rules, 4);

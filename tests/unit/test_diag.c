@@ -46,7 +46,7 @@ static void print_plain(const struct diags *all, FILE *out)
 
 static struct span at(uint32_t start, uint32_t end)
 {
-	return (struct span){source, start, end};
+	return (struct span){ source, start, end };
 }
 
 Test(diag, text_is_gcc_form_with_carets)
@@ -123,7 +123,7 @@ Test(diag, long_lines_are_shown_around_the_span)
 	char *text = arena_alloc(arena, 100001);
 	memset(text, 'x', 100000);
 	uint32_t index = sources_add(diags->sources, SOURCE_FILE, "l.msb", text, 100000);
-	diag_error(diags, "e", (struct span){index, 50000, 50003}, "m %s", text);
+	diag_error(diags, "e", (struct span){ index, 50000, 50003 }, "m %s", text);
 	const char *shown = printed(print_plain);
 	cr_assert_lt(strlen(shown), 2000);
 	cr_assert(strstr(shown, "^^^"));
@@ -136,7 +136,7 @@ Test(diag, characters_without_width_do_not_fill_a_line)
 	for (size_t i = 0; i < 100000; i += 2)
 		memcpy(text + i, "\xcc\x81", 2); /* combining acute accents */
 	uint32_t index = sources_add(diags->sources, SOURCE_FILE, "l.msb", text, 100000);
-	diag_error(diags, "e", (struct span){index, 50000, 50002}, "m");
+	diag_error(diags, "e", (struct span){ index, 50000, 50002 }, "m");
 	cr_assert_lt(strlen(printed(print_plain)), 10000);
 }
 
@@ -178,14 +178,13 @@ Test(diag, github_commands_cannot_be_injected)
 
 Test(diag, nearest_word)
 {
-	static const char *const words[] = {"egress", "ingress", "any", "dns", NULL};
+	static const char *const words[] = { "egress", "ingress", "any", "dns", NULL };
 	cr_assert_str_eq(diag_nearest("iegress", words), "egress");
 	cr_assert_str_eq(diag_nearest("in", words), "any", "a distance of 2 is near, the first of two wins");
 	cr_assert_str_eq(diag_nearest("dsn", words), "dns");
 	cr_assert_null(diag_nearest("EGRESS", words));
-	cr_assert_null(diag_nearest("", (const char *const[]){"egress", NULL}));
-	cr_assert_str_eq(diag_nearest("\303\251gress", words), "egress",
-			 "a character is one step, whatever its bytes");
+	cr_assert_null(diag_nearest("", (const char *const[]){ "egress", NULL }));
+	cr_assert_str_eq(diag_nearest("\303\251gress", words), "egress", "a character is one step, whatever its bytes");
 	char long_word[5000];
 	memset(long_word, 'a', sizeof long_word - 1);
 	long_word[sizeof long_word - 1] = '\0';

@@ -102,8 +102,9 @@ static struct two two_policies(struct random *random)
 	} else {
 		two.sides[1] = random_policy(random, 7);
 	}
-	two.shown = arena_printf(two.sides[0].arena, "%s---\n%s", policy_format(two.sides[0].arena, two.sides[0].policy),
-				 policy_format(two.sides[1].arena, two.sides[1].policy));
+	two.shown =
+		arena_printf(two.sides[0].arena, "%s---\n%s", policy_format(two.sides[0].arena, two.sides[0].policy),
+			     policy_format(two.sides[1].arena, two.sides[1].policy));
 	two.diff = diff_policies(two.sides[0].arena, two.sides[0].policy, two.sides[1].policy,
 				 &two.sides[0].context.gateway, &fuel);
 	cr_assert_not(fuel.out);

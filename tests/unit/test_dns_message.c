@@ -22,9 +22,12 @@ static struct dns_question question_of(const char *name, const char *type)
 /* A server's message, through the wire: "owner ttl type data|…" */
 static ldns_pkt *answer_of(const struct dns_question *question, const char *rcode, const char *records)
 {
-	static const struct { const char *name; ldns_pkt_rcode code; } rcodes[] = {
-		{ "NOERROR", LDNS_RCODE_NOERROR }, { "NXDOMAIN", LDNS_RCODE_NXDOMAIN }, { "SERVFAIL", LDNS_RCODE_SERVFAIL }
-	};
+	static const struct {
+		const char *name;
+		ldns_pkt_rcode code;
+	} rcodes[] = { { "NOERROR", LDNS_RCODE_NOERROR },
+		       { "NXDOMAIN", LDNS_RCODE_NXDOMAIN },
+		       { "SERVFAIL", LDNS_RCODE_SERVFAIL } };
 	ldns_pkt *pkt = ldns_pkt_new(), *parsed;
 	ldns_rr *rr = ldns_rr_new();
 	char *copy = strdup(records), *rest = copy;
@@ -94,7 +97,8 @@ Test(dns_message, aliases_that_go_round_or_on_for_ever)
 	cr_assert_eq(bound("example.com 60 CNAME a.test|a.test 60 CNAME example.com", &ttl), 0);
 	cr_assert_eq(bound("example.com 60 CNAME example.com", &ttl), 0);
 	for (int i = 0; i < 20; i++)
-		snprintf(chain + strlen(chain), 100, "%s%d.test 60 CNAME %d.test|", i ? "" : "example.com 60 CNAME 0.test|", i, i + 1);
+		snprintf(chain + strlen(chain), 100, "%s%d.test 60 CNAME %d.test|",
+			 i ? "" : "example.com 60 CNAME 0.test|", i, i + 1);
 	snprintf(chain + strlen(chain), 100, "20.test 60 A 93.184.216.34");
 	cr_assert_eq(bound(chain, &ttl), 0);
 	cr_assert_eq(bound("example.com 4294967295 A 93.184.216.34", &ttl), 1);
@@ -109,7 +113,8 @@ static bool not_ten(const void *self, struct addr addr)
 {
 	(void)self;
 	addr = addr_unmap(addr);
-	return !(addr.family == ADDR_V4 && addr.value >> 24 == 10) && !(addr.family == ADDR_V6 && addr.value >> 120 == 0xfd);
+	return !(addr.family == ADDR_V4 && addr.value >> 24 == 10) &&
+	       !(addr.family == ADDR_V6 && addr.value >> 120 == 0xfd);
 }
 
 static enum dns_hold held(const char *type, const char *records)
@@ -136,7 +141,8 @@ Test(dns_message, hints_are_addresses)
 	/* priority 1, target ., alpn=h2, ipv4hint / ipv6hint */
 	cr_assert_eq(held("TYPE65", "example.com 60 TYPE65 \\# 10 0001 00 0001 0003 026832"), DNS_HOLD_NONE);
 	cr_assert_eq(held("TYPE65", "example.com 60 TYPE65 \\# 11 0001 00 0004 0004 5db8d822"), DNS_HOLD_NONE);
-	cr_assert_eq(held("TYPE65", "example.com 60 TYPE65 \\# 15 0001 00 0004 0008 5db8d822 0a000005"), DNS_HOLD_BLOCKED);
+	cr_assert_eq(held("TYPE65", "example.com 60 TYPE65 \\# 15 0001 00 0004 0008 5db8d822 0a000005"),
+		     DNS_HOLD_BLOCKED);
 	cr_assert_eq(held("TYPE64", "example.com 60 TYPE64 \\# 23 0001 00 0006 0010 fd000000000000000000000000000001"),
 		     DNS_HOLD_BLOCKED);
 	cr_assert_eq(held("TYPE65", "example.com 60 TYPE65 \\# 10 0001 00 0004 0003 5db8d8"), DNS_HOLD_MALFORMED);
@@ -169,10 +175,12 @@ Test(dns_message, what_a_guest_may_ask)
 	cr_assert_eq(query.id, 0x1234);
 	cr_assert(query.recursion && !query.has_edns);
 	cr_assert_eq(query.udp_size, 512);
-	cr_assert_eq(parse("123401000001000000000001" EXAMPLE "00010001000029ffff000000000000", &query, &rcode), DNS_PARSE_OK);
+	cr_assert_eq(parse("123401000001000000000001" EXAMPLE "00010001000029ffff000000000000", &query, &rcode),
+		     DNS_PARSE_OK);
 	cr_assert(query.has_edns);
 	cr_assert_eq(query.udp_size, DNS_UDP_MAX);
-	cr_assert_eq(parse("123401000001000000000001" EXAMPLE "000100010000290010000000000000", &query, &rcode), DNS_PARSE_OK);
+	cr_assert_eq(parse("123401000001000000000001" EXAMPLE "000100010000290010000000000000", &query, &rcode),
+		     DNS_PARSE_OK);
 	cr_assert_eq(query.udp_size, 512);
 	cr_assert_eq(parse("123401000002000000000000" EXAMPLE "00010001", &query, &rcode), DNS_PARSE_REPLY);
 	cr_assert_eq(rcode, LDNS_RCODE_FORMERR);
@@ -182,7 +190,8 @@ Test(dns_message, what_a_guest_may_ask)
 	cr_assert_eq(rcode, LDNS_RCODE_REFUSED);
 	cr_assert_eq(parse("123401000001000000000000" EXAMPLE "00fc0001", &query, &rcode), DNS_PARSE_REPLY);
 	cr_assert_eq(rcode, LDNS_RCODE_REFUSED);
-	cr_assert_eq(parse("123401000001000000000001" EXAMPLE "000100010000291000000100000000", &query, &rcode), DNS_PARSE_REPLY);
+	cr_assert_eq(parse("123401000001000000000001" EXAMPLE "000100010000291000000100000000", &query, &rcode),
+		     DNS_PARSE_REPLY);
 	cr_assert_eq(rcode, DNS_BADVERS);
 	cr_assert_eq(parse("123481000001000000000000" EXAMPLE "00010001", &query, &rcode), DNS_PARSE_DROP);
 	cr_assert_eq(parse("123401000001000000000000" EXAMPLE "0001", &query, &rcode), DNS_PARSE_DROP);
@@ -215,8 +224,12 @@ Test(dns_message, our_question_and_its_answer)
 
 static struct dns_query query_of(const char *name, const char *type, bool edns)
 {
-	return (struct dns_query){ .question = question_of(name, type), .id = 7, .class = LDNS_RR_CLASS_IN,
-				   .recursion = true, .has_edns = edns, .udp_size = edns ? 1232 : 512 };
+	return (struct dns_query){ .question = question_of(name, type),
+				   .id = 7,
+				   .class = LDNS_RR_CLASS_IN,
+				   .recursion = true,
+				   .has_edns = edns,
+				   .udp_size = edns ? 1232 : 512 };
 }
 
 Test(dns_message, replies_carry_the_guests_spelling_and_a_reason_with_edns)

@@ -8,12 +8,14 @@
 
 static void upstream_row(char **field)
 {
-	struct test_policy test = test_policy_of(field[1], field[2], strcmp(field[3], "-") ? field[3] : NULL,
-						 strcmp(field[7], "-") != 0);
+	struct test_policy test =
+		test_policy_of(field[1], field[2], strcmp(field[3], "-") ? field[3] : NULL, strcmp(field[7], "-") != 0);
 	enum flow_transport transport = !strcmp(field[9], "udp") ? FLOW_DNS_UDP :
-					!strcmp(field[9], "tcp") ? FLOW_DNS_TCP : FLOW_DNS_DOT;
-	enum eval_route wanted = !strcmp(field[10], "configured")	  ? EVAL_ROUTE_CONFIGURED :
-				 !strncmp(field[10], "direct ", 7) ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
+					!strcmp(field[9], "tcp") ? FLOW_DNS_TCP :
+								   FLOW_DNS_DOT;
+	enum eval_route wanted = !strcmp(field[10], "configured")  ? EVAL_ROUTE_CONFIGURED :
+				 !strncmp(field[10], "direct ", 7) ? EVAL_ROUTE_DIRECT :
+								     EVAL_ROUTE_DENIED;
 
 	test.context.gateway = test_gateway(field[4], field[5]);
 	cr_expect_eq(eval_dns_route(&test.context, test_addr(field[8]), transport), wanted, "%s", field[0]);
@@ -80,7 +82,8 @@ Test(eval, a_held_back_answer_ends_the_flow)
 
 Test(eval, an_excepted_answer_connects)
 {
-	struct test_policy test = test_policy_of("deny", "allow", "allow@nas.corp.internal,allow@10.0.0.0/8:udp", false);
+	struct test_policy test =
+		test_policy_of("deny", "allow", "allow@nas.corp.internal,allow@10.0.0.0/8:udp", false);
 
 	/* The second rule excepts the answer (UDP suffices), the first allows the connection */
 	expect_rule(&test, "egress@nas.corp.internal:tcp:445 resolve=nas.corp.internal=10.0.0.5", POLICY_ALLOW, 0);
@@ -114,8 +117,11 @@ Test(eval, an_inactive_family_gives_no_address)
 Test(eval, server_names)
 {
 	struct test_policy test = test_policy_of("deny", "allow", "deny@evil.com,allow@*.good.com", false);
-	struct eval_connection connection = { .direction = POLICY_EGRESS, .proto = PROTO_TCP, .has_port = true,
-					      .port = 443, .addr = test_addr("93.184.216.34") };
+	struct eval_connection connection = { .direction = POLICY_EGRESS,
+					      .proto = PROTO_TCP,
+					      .has_port = true,
+					      .port = 443,
+					      .addr = test_addr("93.184.216.34") };
 	struct flow flow = { .kind = FLOW_CONNECTION };
 	const char *why;
 
@@ -154,7 +160,9 @@ Test(eval, refused_whatever_the_rules_say)
 /* dispatch.tsv, TLS interception off: what the evaluator refuses and what it leaves to the rules */
 static void dispatch_row(char **field)
 {
-	struct eval_connection connection = { .direction = POLICY_EGRESS, .has_port = true, .addr = { ADDR_V4, 0x08080808 } };
+	struct eval_connection connection = { .direction = POLICY_EGRESS,
+					      .has_port = true,
+					      .addr = { ADDR_V4, 0x08080808 } };
 
 	if (strcmp(field[2], "off"))
 		return;
@@ -170,7 +178,8 @@ Test(eval, dispatch_table)
 
 Test(eval, other_protocols_match_rules_without_protocol_and_ports)
 {
-	struct test_policy test = test_policy_of("deny", "allow", "allow@public:tcp,allow@public:any:0-65535,allow@public", false);
+	struct test_policy test =
+		test_policy_of("deny", "allow", "allow@public:tcp,allow@public:any:0-65535,allow@public", false);
 
 	expect_rule(&test, "egress@8.8.8.8:sctp", POLICY_ALLOW, 2);
 	expect_rule(&test, "egress@8.8.8.8:gre", POLICY_ALLOW, 2);
@@ -189,7 +198,8 @@ Test(eval, a_deny_takes_in_the_addresses_that_carry_its_own)
 
 Test(eval, a_list_is_one_rule)
 {
-	struct test_policy test = test_policy_of("deny", "deny", "allow:any@{github.com,10.0.0.0/8,host}:{tcp,udp}:{22,443}", false);
+	struct test_policy test =
+		test_policy_of("deny", "deny", "allow:any@{github.com,10.0.0.0/8,host}:{tcp,udp}:{22,443}", false);
 
 	test.context.gateway = test_gateway("172.16.0.1", "-");
 	expect_rule(&test, "egress@github.com:udp:22", POLICY_ALLOW, 0);
@@ -218,7 +228,8 @@ Test(eval, the_unnamed_public_address_is_free)
 	struct test_policy test = test_policy_of("deny", "allow", "allow@93.184.216.0/24,allow@93.184.217.0", false);
 
 	cr_expect(addr_equal(eval_unnamed_public(test.policy, ADDR_V4), test_addr("93.184.217.1")));
-	cr_expect(addr_equal(eval_unnamed_public(test.policy, ADDR_V6), test_addr("2606:2800:220:1:248:1893:25c8:1946")));
+	cr_expect(
+		addr_equal(eval_unnamed_public(test.policy, ADDR_V6), test_addr("2606:2800:220:1:248:1893:25c8:1946")));
 	arena_free(test.arena);
 	test = test_policy_of("deny", "allow", "allow@0.0.0.0/0", false);
 	cr_expect(addr_equal(eval_unnamed_public(test.policy, ADDR_V4), test_addr("93.184.216.34")));

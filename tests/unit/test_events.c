@@ -13,7 +13,9 @@ Test(events, a_flood_is_bounded_and_counted)
 {
 	char path[] = "/tmp/msb-events.XXXXXX", line[1024];
 	struct reason reason = { .text = "default egress deny", .place = "-" };
-	struct event event = { .kind = "deny", .flow = "dns@a.example:udp", .verdict = { POLICY_DENY, EVAL_DEFAULT, 0 },
+	struct event event = { .kind = "deny",
+			       .flow = "dns@a.example:udp",
+			       .verdict = { POLICY_DENY, EVAL_DEFAULT, 0 },
 			       .reason = &reason };
 	unsigned long written = 0, lost = 0;
 

@@ -34,8 +34,8 @@ static const char *row_flow(struct arena *arena, char **field)
 
 static void flow_row(char **field)
 {
-	struct test_policy test = test_policy_of(field[1], field[2], strcmp(field[3], "-") ? field[3] : NULL,
-						 strcmp(field[7], "-") != 0);
+	struct test_policy test =
+		test_policy_of(field[1], field[2], strcmp(field[3], "-") ? field[3] : NULL, strcmp(field[7], "-") != 0);
 	const char *text = row_flow(test.arena, field);
 	struct explanation *explanation;
 	struct eval_verdict verdict;
@@ -71,7 +71,8 @@ static void query_row(char **field)
 	explanation = explain_flow(test.arena, &test.context, &flow);
 	cr_assert_eq(explanation->steps.count, 1);
 	cr_expect_eq(shown_decider(&explanation->steps.items[0]),
-		     explanation->result.verdict.by == EVAL_RULE ? explanation->result.verdict.rule + 1 : 0, "%s", field[0]);
+		     explanation->result.verdict.by == EVAL_RULE ? explanation->result.verdict.rule + 1 : 0, "%s",
+		     field[0]);
 	arena_free(test.arena);
 }
 
@@ -94,6 +95,7 @@ Test(explain, a_name_takes_two_steps)
 	cr_expect_str_eq(explanation->steps.items[0].rows.items[1].why, "name github.com (ports play no part)");
 	cr_expect_str_eq(explanation->steps.items[1].what, "93.184.216.34 tcp 443, bound to github.com");
 	cr_expect_str_eq(explanation->steps.items[1].rows.items[1].why, "bound to github.com, tcp, port 443");
-	cr_expect_str_eq(explanation->after, "If TLS sends a server name, it must match rule 2 as well: try --sni NAME.");
+	cr_expect_str_eq(explanation->after,
+			 "If TLS sends a server name, it must match rule 2 as well: try --sni NAME.");
 	arena_free(test.arena);
 }

@@ -68,7 +68,8 @@ Test(flow, queries_and_answers)
 
 Test(flow, bindings_and_server_names)
 {
-	struct parse made = parse("egress@1.2.3.4:tcp:443 resolve=a.example=1.2.3.4,[2606::1];A.example.=5.6.7.8 sni=.Example.COM");
+	struct parse made =
+		parse("egress@1.2.3.4:tcp:443 resolve=a.example=1.2.3.4,[2606::1];A.example.=5.6.7.8 sni=.Example.COM");
 
 	cr_assert(made.ok);
 	cr_assert_eq(made.flow.resolve.count, 1);
@@ -117,8 +118,9 @@ Test(flow, canonical_text)
 {
 	struct arena *arena = arena_new();
 
-	cr_expect_str_eq(flow_format_connection(arena, POLICY_EGRESS, test_addr("2606:4700::1111"), PROTO_TCP, true, 443),
-			 "egress@[2606:4700::1111]:tcp:443");
+	cr_expect_str_eq(
+		flow_format_connection(arena, POLICY_EGRESS, test_addr("2606:4700::1111"), PROTO_TCP, true, 443),
+		"egress@[2606:4700::1111]:tcp:443");
 	cr_expect_str_eq(flow_format_connection(arena, POLICY_INGRESS, test_addr("10.0.0.1"), PROTO_ICMPV4, false, 0),
 			 "ingress@10.0.0.1:icmpv4");
 	arena_free(arena);

@@ -43,17 +43,15 @@ Test(fmt, nothing_stays_nothing)
 
 Test(fmt, blanks_and_line_ends)
 {
-	expect_layout("\xef\xbb\xbf\tallow@a.b:tcp   # c \r\n\r\n\r\n  deny@c.d",
-		      "allow@a.b:tcp  # c\n\ndeny@c.d\n");
+	expect_layout("\xef\xbb\xbf\tallow@a.b:tcp   # c \r\n\r\n\r\n  deny@c.d", "allow@a.b:tcp  # c\n\ndeny@c.d\n");
 }
 
 Test(fmt, attributes_have_an_order_and_a_column)
 {
-	expect_layout(
-		"deny@meta log until 2030-01-01 because \"no\"\nallow@a.example:tcp:443 log\nallow@b.example\n",
-		"deny@meta                because \"no\"  until 2030-01-01  log\n"
-		"allow@a.example:tcp:443  log\n"
-		"allow@b.example\n");
+	expect_layout("deny@meta log until 2030-01-01 because \"no\"\nallow@a.example:tcp:443 log\nallow@b.example\n",
+		      "deny@meta                because \"no\"  until 2030-01-01  log\n"
+		      "allow@a.example:tcp:443  log\n"
+		      "allow@b.example\n");
 }
 
 Test(fmt, a_very_long_rule_pushes_nobody)
@@ -105,7 +103,6 @@ Test(fmt, difference_of_lines)
 
 Test(fmt, distant_changes_are_hunks_of_their_own)
 {
-	cr_assert_str_eq(
-		line_diff(arena, "a", "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", "b", "x\n1\n2\n3\n4\n5\n6\n7\n8\ny\n"),
-		"--- a\n+++ b\n@@ -1,4 +1,4 @@\n-0\n+x\n 1\n 2\n 3\n@@ -7,4 +7,4 @@\n 6\n 7\n 8\n-9\n+y\n");
+	cr_assert_str_eq(line_diff(arena, "a", "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n", "b", "x\n1\n2\n3\n4\n5\n6\n7\n8\ny\n"),
+			 "--- a\n+++ b\n@@ -1,4 +1,4 @@\n-0\n+x\n 1\n 2\n 3\n@@ -7,4 +7,4 @@\n 6\n 7\n 8\n-9\n+y\n");
 }

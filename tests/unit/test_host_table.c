@@ -11,8 +11,12 @@ static const char *rules(struct arena *arena, bool has6, const struct dns_server
 		.count = 1, .links = { { .name = "eth0", .family[FORWARD_V4] = { .needed = true, .borrowed = true } } }
 	};
 	struct host_table wanted = {
-		.link = "msb7", .gateway = { .has4 = true, .has6 = has6 }, .servers = servers, .server_count = count,
-		.mark = host_table_mark(7), .forward = &plan,
+		.link = "msb7",
+		.gateway = { .has4 = true, .has6 = has6 },
+		.servers = servers,
+		.server_count = count,
+		.mark = host_table_mark(7),
+		.forward = &plan,
 	};
 
 	addr_parse("172.16.0.1", &wanted.gateway.v4);
@@ -39,8 +43,10 @@ Test(host_table, what_it_says)
 {
 	struct arena *arena = arena_new();
 	const char *text = rules(arena, true, NULL, 0);
-	static const char *const wanted[] = { "-310", "fib daddr type", "172.16.0.0/30", "fd42:6d73:62::/64", "masquerade",
-					      "the host is no router", "nothing new comes in", "nothing to the host" };
+	static const char *const wanted[] = {
+		"-310",       "fib daddr type",        "172.16.0.0/30",        "fd42:6d73:62::/64",
+		"masquerade", "the host is no router", "nothing new comes in", "nothing to the host"
+	};
 
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
 		cr_assert(strstr(text, wanted[i]), "no `%s` in:\n%s", wanted[i], text);

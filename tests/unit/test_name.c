@@ -18,7 +18,8 @@ TestSuite(name, .init = setup, .fini = teardown);
 static void expect_rule(const char *text, const char *want)
 {
 	const char *why = NULL, *got = name_from_rule(arena, text, &why);
-	cr_expect(want ? got && !strcmp(got, want) : !got && why, "%s gave %s (%s)", text, got ? got : "none", why ? why : "-");
+	cr_expect(want ? got && !strcmp(got, want) : !got && why, "%s gave %s (%s)", text, got ? got : "none",
+		  why ? why : "-");
 }
 
 Test(name, rules)

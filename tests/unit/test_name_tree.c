@@ -52,8 +52,10 @@ Test(name_tree, agrees_with_eval)
 		cr_assert(tree, "%s", rules);
 		for (size_t i = 0; i < tree->count; i++) {
 			expect_verdict(&test, tree, tree->items[i].name, tree->items[i].self);
-			expect_verdict(&test, tree, arena_printf(words, "q.%s", tree->items[i].name), tree->items[i].below);
-			expect_verdict(&test, tree, arena_printf(words, "q.r.%s", tree->items[i].name), tree->items[i].below);
+			expect_verdict(&test, tree, arena_printf(words, "q.%s", tree->items[i].name),
+				       tree->items[i].below);
+			expect_verdict(&test, tree, arena_printf(words, "q.r.%s", tree->items[i].name),
+				       tree->items[i].below);
 		}
 		expect_verdict(&test, tree, "elsewhere.test", tree->other);
 		arena_free(test.arena);

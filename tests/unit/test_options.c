@@ -200,7 +200,8 @@ Test(options, what_is_compiled_does_not_say_where)
 	write_file("b.msb", "allow@x.example\n");
 	struct diags *diags;
 	const char *here = policy_format(arena, resolve("p.msb", &diags, ARGS(NULL)));
-	const char *there = policy_format(arena, resolve(arena_printf(arena, "%s/p.msb", directory), &diags, ARGS(NULL)));
+	const char *there =
+		policy_format(arena, resolve(arena_printf(arena, "%s/p.msb", directory), &diags, ARGS(NULL)));
 	cr_expect_str_eq(here, there);
 }
 
@@ -239,13 +240,15 @@ Test(options, multi_tenant)
 
 Test(options, json_round_trip)
 {
-	write_file("p.msb", "default egress deny\ndefault ingress deny\ngroup vcs = github.com, 140.82.112.0/20\n"
-			    "deny@meta because \"no \\ \xc3\xa9 credentials\" log\n"
-			    "allow@vcs:{tcp,udp}:{22,80-443} until 2027-06-30\nallow@{*.x.example,[2001:db8::/32],domain=nas}\n"
-			    "allow:ingress@any:tcp:80\ndeny:any@link-local\nallow@{a.example,b.example}\nallow@{c.example,d.example}\n"
-			    "publish [::1]:53:53/udp\npublish 8080:80\ndns nameserver 1.1.1.1, [2606:4700::1111]:5353, dns.example\n"
-			    "dns timeout 3s\ndns rebind-protection off\nlimit egress bandwidth 1M/1s burst 512K\nlimit ingress ops 7\n"
-			    "expect allow egress@github.com:tcp:443 resolve=github.com=140.82.112.3 sni=github.com\n");
+	write_file(
+		"p.msb",
+		"default egress deny\ndefault ingress deny\ngroup vcs = github.com, 140.82.112.0/20\n"
+		"deny@meta because \"no \\ \xc3\xa9 credentials\" log\n"
+		"allow@vcs:{tcp,udp}:{22,80-443} until 2027-06-30\nallow@{*.x.example,[2001:db8::/32],domain=nas}\n"
+		"allow:ingress@any:tcp:80\ndeny:any@link-local\nallow@{a.example,b.example}\nallow@{c.example,d.example}\n"
+		"publish [::1]:53:53/udp\npublish 8080:80\ndns nameserver 1.1.1.1, [2606:4700::1111]:5353, dns.example\n"
+		"dns timeout 3s\ndns rebind-protection off\nlimit egress bandwidth 1M/1s burst 512K\nlimit ingress ops 7\n"
+		"expect allow egress@github.com:tcp:443 resolve=github.com=140.82.112.3 sni=github.com\n");
 	struct diags *diags;
 	const char *first = emit_json(arena, resolve("p.msb", &diags, ARGS("net-ipv4-pool", "10.8.0.0/16")));
 	cr_assert_eq(diags->errors, 0, "%s", diags->list.count ? diags->list.items[0].message : "");
@@ -266,20 +269,25 @@ static void expect_json(const char *text, const char *wanted)
 
 Test(options, json)
 {
-	write_file("p.json", "{\"rules\":[{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":{\"group\":\"link_local\"},"
-			     "\"protocols\":[\"tcp\"],\"ports\":[{\"start\":80,\"end\":80}]}]}");
-	cr_expect_str_eq(rules_of("p.json", ARGS("net-rule", "deny@x.example")), "deny deny@x.example allow@link-local:tcp:80");
+	write_file(
+		"p.json",
+		"{\"rules\":[{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":{\"group\":\"link_local\"},"
+		"\"protocols\":[\"tcp\"],\"ports\":[{\"start\":80,\"end\":80}]}]}");
+	cr_expect_str_eq(rules_of("p.json", ARGS("net-rule", "deny@x.example")),
+			 "deny deny@x.example allow@link-local:tcp:80");
 	expect_json("{", "syntax");
 	expect_json("[]", "bad-value");
 	expect_json("{\"rule\":[]}", "unknown-key");
 	expect_json("{\"default_egress\":\"maybe\"}", "bad-default-action");
 	expect_json("{\"default_egress\":\"deny\",\"default_egress\":\"allow\"}", "syntax");
-	expect_json("{\"rules\":[{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":{\"group\":\"meta\"}}]}",
-		    "ambiguous-bare");
-	expect_json("{\"rules\":[{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":{\"cidr\":\"10.0.0.0/99\"}},"
-		    "{\"action\":\"allow\",\"direction\":\"any\",\"destination\":\"any\",\"protocols\":[\"icmpv4\"]},"
-		    "{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":\"any\",\"ports\":[{\"start\":9,\"end\":8}]}]}",
-		    "bad-cidr icmp-ingress inverted-range");
+	expect_json(
+		"{\"rules\":[{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":{\"group\":\"meta\"}}]}",
+		"ambiguous-bare");
+	expect_json(
+		"{\"rules\":[{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":{\"cidr\":\"10.0.0.0/99\"}},"
+		"{\"action\":\"allow\",\"direction\":\"any\",\"destination\":\"any\",\"protocols\":[\"icmpv4\"]},"
+		"{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":\"any\",\"ports\":[{\"start\":9,\"end\":8}]}]}",
+		"bad-cidr icmp-ingress inverted-range");
 	write_file("p.json", "{\n  \"rules\": [\n    {\"action\": \"allow\", \"direction\": \"egress\"}\n  ]\n}\n");
 	struct diags *diags;
 	resolve("p.json", &diags, ARGS(NULL));
@@ -299,9 +307,11 @@ static void expect_yaml(const char *text, const char *wanted)
 
 Test(options, yaml)
 {
-	write_file("p.yaml", "policy: public\nallow: [\"api.example\", '*.x.example:tcp:443']\ndeny:\n  - 169.254.169.254\n"
-			     "ports: [\"8000:8000\"]\ndns: { query_timeout: \"5s\", nameservers: [\"1.1.1.1\"], rebind_protection: true }\n"
-			     "max_connections: 100\n");
+	write_file(
+		"p.yaml",
+		"policy: public\nallow: [\"api.example\", '*.x.example:tcp:443']\ndeny:\n  - 169.254.169.254\n"
+		"ports: [\"8000:8000\"]\ndns: { query_timeout: \"5s\", nameservers: [\"1.1.1.1\"], rebind_protection: true }\n"
+		"max_connections: 100\n");
 	cr_expect_str_eq(rules_of("p.yaml", ARGS("net-rule", "deny@z.example")),
 			 "deny deny@z.example deny@169.254.169.254 allow@api.example allow@*.x.example:tcp:443");
 	write_file("p.yaml", "image: alpine\nnetwork:\n  policy: public\n  deny: [10.0.0.0/8]\n");

@@ -109,8 +109,7 @@ Test(parse, line_ends_and_what_precedes_the_first)
 
 Test(parse, a_hash_is_no_comment_inside_a_word)
 {
-	cr_assert_str_eq(file_ast("allow@a#b:tcp #c"),
-			 "1:1-1:14 rule action \"allow\" target \"a#b\" proto \"tcp\"\n");
+	cr_assert_str_eq(file_ast("allow@a#b:tcp #c"), "1:1-1:14 rule action \"allow\" target \"a#b\" proto \"tcp\"\n");
 	expect_clean();
 }
 
@@ -273,14 +272,14 @@ Test(parse, size_is_bounded)
 /* Each 4 MB of one thing, in lines as long as they may be. What counts is that they end, soon, in an error. */
 Test(parse, hostile_repetitions_end, .timeout = 300)
 {
-	static const char *const parts[] = {"{",	  "allow@{",
-					    "a,",	  ",",
-					    "\"",	  "[",
-					    ":",	  "@",
-					    " ",	  "a \t",
-					    "allow@{a,}", "allow@x because \"\n",
-					    "}\n{",	  "group g = {\n",
-					    "allow@{a\n"};
+	static const char *const parts[] = { "{",          "allow@{",
+					     "a,",         ",",
+					     "\"",         "[",
+					     ":",          "@",
+					     " ",          "a \t",
+					     "allow@{a,}", "allow@x because \"\n",
+					     "}\n{",       "group g = {\n",
+					     "allow@{a\n" };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		struct arena *own = arena_new();
 		struct diags *found = diags_new(own, sources_new(own));
@@ -304,8 +303,7 @@ Test(parse, statements_and_words_are_counted)
 	char *text = arena_alloc(arena, lines * 6 + 1), *list = arena_alloc(arena, words * 4 + 32);
 	for (size_t i = 0; i < lines; i++)
 		memcpy(text + i * 6, "a@b.c\n", 6);
-	struct ast_file *file =
-		parse_policy(diags, sources_add(diags->sources, SOURCE_FILE, "t", text, lines * 6));
+	struct ast_file *file = parse_policy(diags, sources_add(diags->sources, SOURCE_FILE, "t", text, lines * 6));
 	cr_assert_eq(file->statements.count, 100000);
 	cr_assert_eq(diags->errors, 1);
 	cr_assert_str_eq(diags->list.items[0].id, "too-large");
@@ -328,8 +326,8 @@ static void append_word(struct text *text, const struct ast_word *word)
 
 static const char *rebuild(const struct ast_rule *rule)
 {
-	const struct ast_words *const fields[] = {&rule->target, &rule->proto, &rule->ports};
-	struct text text = {.arena = arena};
+	const struct ast_words *const fields[] = { &rule->target, &rule->proto, &rule->ports };
+	struct text text = { .arena = arena };
 	append_word(&text, &rule->action);
 	if (rule->direction.text) {
 		text_add(&text, ":");

@@ -29,7 +29,7 @@ static const struct qemu_config agent_guest = {
 	.kernel = "/kernel",
 	.initrd = "/initrd",
 	.tap = 4,
-	.mac = {0x02, 0x6d, 172, 16, 0, 2},
+	.mac = { 0x02, 0x6d, 172, 16, 0, 2 },
 	.console = 5,
 	.in = 6,
 	.out = 7,
@@ -152,7 +152,7 @@ static const char *member(const char *archive, size_t size, const char *name, si
 
 static struct vmm_start guest_of(struct run_config *config)
 {
-	struct vmm_start start = {.config = config, .gateway.has4 = true};
+	struct vmm_start start = { .config = config, .gateway.has4 = true };
 
 	cr_assert(addr_parse("172.16.0.1", &start.gateway.v4) && addr_parse("172.16.0.2", &start.guest4));
 	return start;
@@ -160,11 +160,11 @@ static struct vmm_start guest_of(struct run_config *config)
 
 Test(qemu, command_reaches_the_guest_byte_for_byte)
 {
-	char *command[] = {"sh", "", "a  b\n'\"$x", "\xff\x01", NULL};
+	char *command[] = { "sh", "", "a  b\n'\"$x", "\xff\x01", NULL };
 	static const char expected[] = "sh\0\0a  b\n'\"$x\0\xff\x01";
-	struct run_config config = {.name = "agent", .command = command};
+	struct run_config config = { .name = "agent", .command = command };
 	struct vmm_start start = guest_of(&config);
-	struct initrd_run run = {.start = &start};
+	struct initrd_run run = { .start = &start };
 	char *archive;
 	size_t size, length;
 
@@ -180,10 +180,10 @@ Test(qemu, command_reaches_the_guest_byte_for_byte)
 
 Test(qemu, addresses_reach_the_guest)
 {
-	struct run_config config = {.name = "agent"};
+	struct run_config config = { .name = "agent" };
 	struct vmm_start start = guest_of(&config);
-	struct winsize size = {.ws_row = 24, .ws_col = 80};
-	struct initrd_run run = {.start = &start, .terminal = &size, .term = "xterm", .has_rootfs = true};
+	struct winsize size = { .ws_row = 24, .ws_col = 80 };
+	struct initrd_run run = { .start = &start, .terminal = &size, .term = "xterm", .has_rootfs = true };
 	static const char expected[] =
 		"ADDRESS4=172.16.0.2/30 GATEWAY4=172.16.0.1\nADDRESS6= GATEWAY6=\nNAME=agent\nROOTFS=/dev/vda\n";
 	char *archive;

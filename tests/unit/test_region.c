@@ -52,7 +52,8 @@ static struct policy without_rule(struct arena *arena, const struct policy *poli
 	return left;
 }
 
-static struct policy without_item(struct arena *arena, const struct policy *policy, size_t rule, size_t item, bool ports)
+static struct policy without_item(struct arena *arena, const struct policy *policy, size_t rule, size_t item,
+				  bool ports)
 {
 	struct policy left = without_rule(arena, policy, policy->rules.count);
 	struct policy_rule *cut = &left.rules.items[rule];

@@ -37,12 +37,12 @@ static const char *describe(struct arena *arena, const struct policy_rule *rule)
 	static const enum policy_proto order[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMPV4, PROTO_ICMPV6 };
 	const struct policy_target *target = &rule->targets.items[0];
 	char buf[ADDR_TEXT_MAX];
-	const char *value = target->kind == TARGET_ANY	 ? "any" :
-			    target->kind == TARGET_GROUP ? addr_class_name(target->group) :
-			    target->kind == TARGET_CIDR ?
-							   arena_printf(arena, "%s/%u", addr_format(target->prefix.addr, buf),
-									target->prefix.len) :
-							   target->name;
+	const char *value =
+		target->kind == TARGET_ANY   ? "any" :
+		target->kind == TARGET_GROUP ? addr_class_name(target->group) :
+		target->kind == TARGET_CIDR  ? arena_printf(arena, "%s/%u", addr_format(target->prefix.addr, buf),
+							    target->prefix.len) :
+					       target->name;
 	const char *protos = rule->protos ? NULL : "any", *ports = rule->ports.count ? NULL : "any";
 	for (size_t i = 0; i < 4; i++)
 		if (rule->protos & order[i])
@@ -52,8 +52,8 @@ static const char *describe(struct arena *arena, const struct policy_rule *rule)
 		ports = arena_printf(arena, "%s%s%u-%u", ports ? ports : "", ports ? "," : "", rule->ports.items[i].lo,
 				     rule->ports.items[i].hi);
 	return arena_printf(arena, "%s %s %s %s %s %s", policy_action_name(rule->action),
-			    policy_direction_name((enum policy_direction)rule->directions), kinds[target->kind], value, protos,
-			    ports);
+			    policy_direction_name((enum policy_direction)rule->directions), kinds[target->kind], value,
+			    protos, ports);
 }
 
 static void check_refusal(struct fixture *f, const char *token, const char *class, const char *suggestion)
@@ -127,7 +127,8 @@ static void expect_canonical(const char *token, const char *canonical)
 Test(rule, canonical_text)
 {
 	expect_canonical("allow@public", "allow@public");
-	expect_canonical("deny:any@{10.1.2.3/8,[::1],x.org}:{tcp,udp}:{80,443-444}", "deny:any@{10.1.2.3/8,[::1],x.org}:{udp,tcp}:{80,443-444}");
+	expect_canonical("deny:any@{10.1.2.3/8,[::1],x.org}:{tcp,udp}:{80,443-444}",
+			 "deny:any@{10.1.2.3/8,[::1],x.org}:{udp,tcp}:{80,443-444}");
 	expect_canonical("allow@host:{tcp,udp}:53", "allow@dns");
 	expect_canonical("allow@dns:tcp", "allow@host:tcp:53");
 	expect_canonical("allow@domain=public:any:443", "allow@domain=public:any:443");
@@ -146,7 +147,8 @@ static void expect_error(const char *token, const char *class, const char *help)
 	const struct diag *diag = &f.diags->list.items[0];
 	cr_expect_str_eq(diag->id, class, "%s is %s", token, diag->id);
 	if (help)
-		cr_expect(diag->help && !strcmp(diag->help, help), "%s helps with: %s", token, diag->help ? diag->help : "-");
+		cr_expect(diag->help && !strcmp(diag->help, help), "%s helps with: %s", token,
+			  diag->help ? diag->help : "-");
 	arena_free(f.arena);
 }
 

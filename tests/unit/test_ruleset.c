@@ -71,7 +71,8 @@ static const char agent[] = "# A coding agent: clone, install Python packages, n
 Test(ruleset, values)
 {
 	struct arena *arena = arena_new();
-	struct addr_prefix v4 = { parse("10.1.2.3"), 8 }, all = { parse("0.0.0.0"), 0 }, one = { parse("fe80::1"), 128 };
+	struct addr_prefix v4 = { parse("10.1.2.3"), 8 }, all = { parse("0.0.0.0"), 0 },
+			   one = { parse("fe80::1"), 128 };
 	const struct {
 		enum rs_type type;
 		struct rs_value value;
@@ -111,8 +112,9 @@ Test(ruleset, sets_of_addresses_are_prefixes_where_they_can)
 	struct ruleset *ruleset = ruleset_new(arena);
 	struct rs_table *table = rs_table_add(ruleset, RS_INET, "t");
 	struct rs_set *set = rs_set_add(ruleset, table, "s", RS_TYPE_IPV4);
-	const struct addr_range ranges[] = { { 0, 0x00ffffff }, { 0x0a000000, 0x0a0000ff }, { 0x0b000001, 0x0b000002 },
-					     { 0xe0000000, 0xffffffff } };
+	const struct addr_range ranges[] = {
+		{ 0, 0x00ffffff }, { 0x0a000000, 0x0a0000ff }, { 0x0b000001, 0x0b000002 }, { 0xe0000000, 0xffffffff }
+	};
 	struct addr_set addrs = addr_set_from_ranges(arena, ADDR_V4, ranges, 4);
 
 	set->interval = true;
@@ -136,15 +138,17 @@ Test(ruleset, egress_chain_reads_like_the_policy)
 		       "# 3 rules, default egress deny, default ingress allow; gateway 172.16.0.1, fd42:6d73:62::1\n"
 		       "# start reading at chain egress\n"
 		       "table inet msb {\n");
-	contains(text, "\tchain egress {\n"
-		       "\t\tip daddr @meta4 counter jump refuse comment \"agent.msb:6 deny@meta\"\n"
-		       "\t\tip6 daddr @meta6 counter jump refuse comment \"agent.msb:6 deny@meta\"\n"
-		       "\t\tip daddr @rule2_v4 tcp dport { 22, 443 } counter accept comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
-		       "\t\tip6 daddr @rule2_v6 tcp dport { 22, 443 } counter accept comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
-		       "\t\tip daddr @rule3_v4 tcp dport 443 counter accept comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
-		       "\t\tip6 daddr @rule3_v6 tcp dport 443 counter accept comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
-		       "\t\tcounter jump refuse comment \"agent.msb:2 default egress deny\"\n"
-		       "\t}\n");
+	contains(
+		text,
+		"\tchain egress {\n"
+		"\t\tip daddr @meta4 counter jump refuse comment \"agent.msb:6 deny@meta\"\n"
+		"\t\tip6 daddr @meta6 counter jump refuse comment \"agent.msb:6 deny@meta\"\n"
+		"\t\tip daddr @rule2_v4 tcp dport { 22, 443 } counter accept comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
+		"\t\tip6 daddr @rule2_v6 tcp dport { 22, 443 } counter accept comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
+		"\t\tip daddr @rule3_v4 tcp dport 443 counter accept comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
+		"\t\tip6 daddr @rule3_v6 tcp dport 443 counter accept comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
+		"\t\tcounter jump refuse comment \"agent.msb:2 default egress deny\"\n"
+		"\t}\n");
 	contains(text, "\t\tcomment \"github.com, raw.githubusercontent.com\"\n");
 	lacks(text, "/tmp/"); /* wherever the policy lies, the text is the same */
 	arena_free(made.arena);
@@ -154,22 +158,24 @@ Test(ruleset, dns_allowlist_layout)
 {
 	struct made made = make("agent.msb", agent);
 
-	cr_expect_str_eq(emit_dns(made.arena, made.policy),
-			 "# Names that agent.msb lets the guest look up: read downwards, the first line that fits answers.\n"
-			 "# `*.x` is x and every name below it. A denied name is answered NXDOMAIN and never leaves this host.\n"
-			 "allow  github.com                 agent.msb:7  allow@vcs:tcp:{22,443}\n"
-			 "allow  raw.githubusercontent.com  agent.msb:7  allow@vcs:tcp:{22,443}\n"
-			 "allow  pypi.org                   agent.msb:8  allow@pypi:tcp:443\n"
-			 "allow  *.pythonhosted.org         agent.msb:8  allow@pypi:tcp:443\n"
-			 "deny   any other name             agent.msb:2  default egress deny\n"
-			 "# Rebind protection: an answer with a private, metadata or other reserved address is NXDOMAIN.\n"
-			 "# Nameservers: the host's resolv.conf. Timeout 5s.\n");
+	cr_expect_str_eq(
+		emit_dns(made.arena, made.policy),
+		"# Names that agent.msb lets the guest look up: read downwards, the first line that fits answers.\n"
+		"# `*.x` is x and every name below it. A denied name is answered NXDOMAIN and never leaves this host.\n"
+		"allow  github.com                 agent.msb:7  allow@vcs:tcp:{22,443}\n"
+		"allow  raw.githubusercontent.com  agent.msb:7  allow@vcs:tcp:{22,443}\n"
+		"allow  pypi.org                   agent.msb:8  allow@pypi:tcp:443\n"
+		"allow  *.pythonhosted.org         agent.msb:8  allow@pypi:tcp:443\n"
+		"deny   any other name             agent.msb:2  default egress deny\n"
+		"# Rebind protection: an answer with a private, metadata or other reserved address is NXDOMAIN.\n"
+		"# Nameservers: the host's resolv.conf. Timeout 5s.\n");
 	arena_free(made.arena);
 }
 
 Test(ruleset, dns_allowlist_ends_where_every_name_is_decided)
 {
-	struct made made = make("d.msb", "default egress allow\ndeny@ads.example\nallow@dns:udp\ndeny@host\nallow@x.example\n");
+	struct made made =
+		make("d.msb", "default egress allow\ndeny@ads.example\nallow@dns:udp\ndeny@host\nallow@x.example\n");
 	const char *text = emit_dns(made.arena, made.policy);
 
 	contains(text, "deny   ads.example             d.msb:2  deny@ads.example\n"
@@ -183,8 +189,10 @@ Test(ruleset, dns_allowlist_ends_where_every_name_is_decided)
 /* Whatever a file's name and a rule hold, a comment stays one quoted word of at most 127 characters. */
 Test(ruleset, comments_are_cut_and_cleaned)
 {
-	struct made made = make("a\"b\\;\n\x1b[31m\xe2\x80\xae.msb", "deny@meta\nallow@{a.example.com,b.example.com,c.example.com,"
-				"d.example.com,e.example.com,f.example.com,g.example.com,h.example.com,i.example.com}:tcp:443\n");
+	struct made made =
+		make("a\"b\\;\n\x1b[31m\xe2\x80\xae.msb",
+		     "deny@meta\nallow@{a.example.com,b.example.com,c.example.com,"
+		     "d.example.com,e.example.com,f.example.com,g.example.com,h.example.com,i.example.com}:tcp:443\n");
 
 	for (size_t t = 0; t < made.ruleset->tables.count; t++) {
 		const struct rs_table *table = &made.ruleset->tables.items[t];
@@ -195,7 +203,8 @@ Test(ruleset, comments_are_cut_and_cleaned)
 					continue;
 				cr_expect_leq(strlen(comment), 127, "%s", comment);
 				for (const char *c = comment; *c; c++)
-					cr_expect(*c >= ' ' && *c < 127 && *c != '"' && *c != '\\', "byte %d in %s", *c, comment);
+					cr_expect(*c >= ' ' && *c < 127 && *c != '"' && *c != '\\', "byte %d in %s", *c,
+						  comment);
 			}
 	}
 	arena_free(made.arena);
@@ -203,8 +212,9 @@ Test(ruleset, comments_are_cut_and_cleaned)
 
 Test(ruleset, binding_sets)
 {
-	struct made made = make("b.msb", "default egress deny\nallow@public\nallow@example.com\nallow@example.org:icmpv4\n"
-					 "allow:ingress@example.net\nallow@example.com:icmpv4\n");
+	struct made made =
+		make("b.msb", "default egress deny\nallow@public\nallow@example.com\nallow@example.org:icmpv4\n"
+			      "allow:ingress@example.net\nallow@example.com:icmpv4\n");
 
 	cr_expect_null(lower_binding_set(made.arena, made.policy, 0, ADDR_V4), "no name");
 	cr_expect_str_eq(lower_binding_set(made.arena, made.policy, 1, ADDR_V4), "rule2_v4");

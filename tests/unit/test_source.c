@@ -53,42 +53,42 @@ static uint32_t add(const char *text)
 Test(source, places_count_characters)
 {
 	uint32_t index = add("first\n\ttäb x\n\nlast");
-	struct span span = {index, 12, 13}; /* the x: behind a tab and a two-byte character */
+	struct span span = { index, 12, 13 }; /* the x: behind a tab and a two-byte character */
 	struct place place = span_place(sources, span);
 	cr_assert_eq(place.line, 2);
 	cr_assert_eq(place.column, 6, "column %u", place.column);
-	cr_assert_str_eq(span_format(arena, sources, (struct span){index, 15, 19}), "a.msb:4:1");
-	cr_assert_str_eq(span_format_line(arena, sources, (struct span){index, 14, 14}), "a.msb:3");
+	cr_assert_str_eq(span_format(arena, sources, (struct span){ index, 15, 19 }), "a.msb:4:1");
+	cr_assert_str_eq(span_format_line(arena, sources, (struct span){ index, 14, 14 }), "a.msb:3");
 	cr_assert_str_eq(span_format(arena, sources, SPAN_NONE), "-");
 }
 
 Test(source, places_past_the_end_are_the_end)
 {
 	uint32_t index = add("ab");
-	struct place place = span_place(sources, (struct span){index, 7, 9});
+	struct place place = span_place(sources, (struct span){ index, 7, 9 });
 	cr_assert_eq(place.line, 1);
 	cr_assert_eq(place.column, 3);
-	cr_assert_str_eq(span_text(arena, sources, (struct span){index, 1, 9}), "b");
+	cr_assert_str_eq(span_text(arena, sources, (struct span){ index, 1, 9 }), "b");
 }
 
 Test(source, arguments_and_flags_have_no_line)
 {
 	uint32_t arg = sources_add(sources, SOURCE_ARG, "arg:2", "allow@x", 7);
 	uint32_t flag = sources_add(sources, SOURCE_FLAG, "--net", "public", 6);
-	cr_assert_str_eq(span_format(arena, sources, (struct span){arg, 6, 7}), "arg:2:7");
-	cr_assert_str_eq(span_format(arena, sources, (struct span){flag, 0, 6}), "--net");
+	cr_assert_str_eq(span_format(arena, sources, (struct span){ arg, 6, 7 }), "arg:2:7");
+	cr_assert_str_eq(span_format(arena, sources, (struct span){ flag, 0, 6 }), "--net");
 }
 
 Test(source, names_are_escaped_where_they_are_shown)
 {
 	uint32_t index = sources_add(sources, SOURCE_FILE, "a\033[2J\n.msb", "x", 1);
-	cr_assert_str_eq(span_format(arena, sources, (struct span){index, 0, 1}), "a\\x1b[2J\\x0a.msb:1:1");
+	cr_assert_str_eq(span_format(arena, sources, (struct span){ index, 0, 1 }), "a\\x1b[2J\\x0a.msb:1:1");
 }
 
 Test(source, line_without_its_end)
 {
 	uint32_t index = add("one\r\ntwo\r\n");
-	struct span line = span_line(sources, (struct span){index, 6, 7});
+	struct span line = span_line(sources, (struct span){ index, 6, 7 });
 	cr_assert_str_eq(span_text(arena, sources, line), "two");
 }
 
@@ -128,8 +128,8 @@ Test(source, refuses_too_large_a_file)
 Test(source, includes_stay_beneath_their_root)
 {
 	uint32_t index;
-	const char *const escapes[] = {"/etc/hostname",	     "../x",  "link", "away/hostname",
-				       "/proc/self/environ", "magic", "loop"};
+	const char *const escapes[] = { "/etc/hostname",      "../x",  "link", "away/hostname",
+					"/proc/self/environ", "magic", "loop" };
 	cr_assert_eq(mkdir(path_of("inside"), 0700), 0);
 	write_file("inside/b.msb", "allow@dns\n", 10);
 	cr_assert_eq(symlink("/etc/hostname", path_of("link")), 0);
@@ -138,8 +138,7 @@ Test(source, includes_stay_beneath_their_root)
 	cr_assert_eq(symlink("loop", path_of("loop")), 0);
 	cr_assert_eq(symlink("inside/b.msb", path_of("fine")), 0);
 	for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++)
-		cr_assert_eq(sources_load_include(sources, root, escapes[i], "x", &index), -EXDEV, "%s",
-			     escapes[i]);
+		cr_assert_eq(sources_load_include(sources, root, escapes[i], "x", &index), -EXDEV, "%s", escapes[i]);
 	cr_assert_eq(mkfifo(path_of("fifo"), 0600), 0);
 	cr_assert_eq(sources_load_include(sources, root, "fifo", "x", &index), -ENOTSUP);
 	cr_assert_eq(sources->count, 0);
@@ -176,10 +175,10 @@ Test(source, lint_listens_to_comments_with_a_reason)
 			     "# lint: ignore no-dns\n"
 			     "allow@meta because \"x # lint: ignore no-dns no comment\"\n"
 			     "allow@x#lint: ignore no-dns no comment\n");
-	const bool wanted[] = {true, true, true, false, false, false, false};
+	const bool wanted[] = { true, true, true, false, false, false, false };
 	const struct source *source = sources_get(sources, index);
 	for (uint32_t line = 0; line < 7; line++) {
-		struct span span = {index, source->lines[line], source->lines[line] + 5};
+		struct span span = { index, source->lines[line], source->lines[line] + 5 };
 		cr_assert_eq(source_lint_ignored(sources, span, "no-dns"), wanted[line], "line %u", line + 1);
 		cr_assert_not(source_lint_ignored(sources, span, "no-effect"));
 	}
@@ -190,10 +189,10 @@ Test(source, escaping_leaves_no_control_character)
 {
 	const char hostile[] = "a\033[31m\n::error::\xe2\x80\xae`|<b>\xff\"\\%";
 	const char *const escaped[] = {
-		escape_text(arena, hostile),	      escape_nft_comment(arena, hostile),
+		escape_text(arena, hostile),          escape_nft_comment(arena, hostile),
 		escape_github_data(arena, hostile),   escape_github_property(arena, hostile),
 		escape_markdown_code(arena, hostile), escape_markdown_text(arena, hostile),
-		escape_xml(arena, hostile),	      escape_tap(arena, hostile),
+		escape_xml(arena, hostile),           escape_tap(arena, hostile),
 	};
 	for (size_t i = 0; i < sizeof escaped / sizeof *escaped; i++)
 		for (const char *at = escaped[i]; *at; at++)

@@ -39,5 +39,6 @@ Test(units, dates)
 	cr_expect_not(date_parse("20260101xx", &date));
 	cr_expect_eq(date_days((struct policy_date){ 1970, 1, 1 }), 0);
 	cr_expect_eq(date_days((struct policy_date){ 2000, 3, 1 }), 11017);
-	cr_expect_eq(date_days((struct policy_date){ 2026, 11, 24 }) - date_days((struct policy_date){ 2026, 6, 30 }), 147);
+	cr_expect_eq(date_days((struct policy_date){ 2026, 11, 24 }) - date_days((struct policy_date){ 2026, 6, 30 }),
+		     147);
 }

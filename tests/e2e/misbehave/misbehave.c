@@ -49,7 +49,9 @@ static void try_exec_page(int control)
 static void ask(int control, const char *name, uint32_t address, uint8_t count)
 {
 	static struct dns_ask_bind bind;
-	bind = (struct dns_ask_bind){ .kind = DNS_ASK_BIND, .serial = 1, .family = ADDR_V4, .count = count, .ttl_ms = 60000 };
+	bind = (struct dns_ask_bind){
+		.kind = DNS_ASK_BIND, .serial = 1, .family = ADDR_V4, .count = count, .ttl_ms = 60000
+	};
 	bind.addrs[0] = dns_wire_addr((struct addr){ ADDR_V4, address });
 	strcpy(bind.name, name);
 	send(control, &bind, sizeof bind, 0);
@@ -89,9 +91,16 @@ static const struct {
 	const char *label;
 	void (*act)(int control);
 } acts[] = {
-	{ "execve", try_execve }, { "socket", try_socket }, { "open", try_open }, { "ptrace", try_ptrace },
-	{ "execpage", try_exec_page }, { "bindname", try_bind_name }, { "bindmeta", try_bind_meta },
-	{ "bindgateway", try_bind_gateway }, { "bindalias", try_bind_alias }, { "bindmany", try_bind_many },
+	{ "execve", try_execve },
+	{ "socket", try_socket },
+	{ "open", try_open },
+	{ "ptrace", try_ptrace },
+	{ "execpage", try_exec_page },
+	{ "bindname", try_bind_name },
+	{ "bindmeta", try_bind_meta },
+	{ "bindgateway", try_bind_gateway },
+	{ "bindalias", try_bind_alias },
+	{ "bindmany", try_bind_many },
 	{ "half", try_half_message },
 };
 
