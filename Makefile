@@ -13,17 +13,18 @@ WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno
 HARDEN   ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
 CFLAGS   ?= -g
-override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Icompiler -I$(BUILD)/grammar $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Icompiler -Iruntime -I$(BUILD)/grammar $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 override CFLAGS   += -std=gnu17 $(WARN) $(HARDEN) $(SAN)
 override LDFLAGS  += $(HARDEN_LD) $(SAN)
 COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null)
 RUNTIME_LIBS  := $(shell pkg-config --libs $(RUNTIME_PKGS) 2>/dev/null)
 
-# compiler/cmd_*.c and main.c are msb-policyc, the rest of compiler/ is the library; likewise runtime/
+# compiler/cmd/ is msb-policyc, the rest of compiler/ the library it links; likewise runtime/run/main.c is msb-run.
+# runtime/guest/ runs inside the guest and is built by its own build.sh
 GRAMMAR_SRC  := $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.lex.c
-COMPILER_SRC := $(filter-out compiler/main.c compiler/cmd_%.c,$(wildcard compiler/*.c))
-POLICYC_SRC  := $(filter compiler/main.c compiler/cmd_%.c,$(wildcard compiler/*.c))
-RUNTIME_SRC  := $(filter-out runtime/main.c,$(wildcard runtime/*.c))
+COMPILER_SRC := $(filter-out compiler/cmd/%,$(wildcard compiler/*/*.c))
+POLICYC_SRC  := $(wildcard compiler/cmd/*.c)
+RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
 UNIT_SRC     := $(wildcard tests/unit/*.c)
 E2E_TOOLS    := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))
 # these use the standard library alone and are static, so that they run in the guest too
@@ -62,7 +63,7 @@ $(LIBRUNTIME): $(call obj,$(RUNTIME_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/msb-policyc: $(call obj,$(POLICYC_SRC)) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(COMPILER_LIBS)
-$(BUILD)/msb-run: $(call obj,runtime/main.c) $(LIBRUNTIME) $(LIBPOLICY)
+$(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS) -lcriterion
@@ -70,7 +71,7 @@ $(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 # workers that misbehave on demand, inside their jail
-$(BUILD)/e2e/msb-run-misbehave: $(call obj,runtime/main.c tests/e2e/misbehave/misbehave.c) $(LIBRUNTIME) $(LIBPOLICY)
+$(BUILD)/e2e/msb-run-misbehave: $(call obj,runtime/run/main.c tests/e2e/misbehave/misbehave.c) $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=proxy_query,--wrap=flows_readable -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/%.c
@@ -110,9 +111,9 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)tests/bench/run.sh $(BUILD)
 tidy: $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
-	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/main.c -- $(CPPFLAGS) -std=gnu17
+	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -std=gnu17
 format:
-	$(Q)clang-format -i $(wildcard compiler/*.[ch] runtime/*.[ch] tests/*/*.[ch])
+	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
 install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard docs/*.1)

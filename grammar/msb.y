@@ -11,7 +11,7 @@
 %parse-param {struct parser *parser} {void *scanner}
 
 %code requires {
-#include "parser.h"
+#include "syntax/parse_state.h"
 }
 
 %code {

@@ -1,4 +1,4 @@
-/* What the agent in the guest and its peer on the host (runtime/guest_stdio.c) have agreed on.
+/* What the agent in the guest and its peer on the host (runtime/vmm/guest_stdio.c) have agreed on.
  *
  * Four virtio-serial ports carry the command's standard input, output and error as they are, byte for byte, and
  * lines of text on the control port:

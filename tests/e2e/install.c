@@ -1,7 +1,7 @@
 /* Installs the firewall of a policy in the network namespace it is started in, by netlink as msb-run does.
  * usage: install [--replace] [--gateway V4,V6] [policy options] [FILE] */
-#include "runtime/nft_install.h"
-#include "options.h"
+#include "netlink/nft_install.h"
+#include "policy/options.h"
 
 #include <errno.h>
 #include <stdio.h>

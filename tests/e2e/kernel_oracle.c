@@ -10,8 +10,8 @@
  * Left out are destinations that Linux does not route whatever the rules say: multicast, broadcast, loopback, 0/8,
  * link-local IPv6, the on-link networks themselves; and IPv4-mapped IPv6 ones, which are refused without asking the
  * policy. Port 53 belongs to the DNS proxy, which does not run here: nothing may arrive there. */
-#include "eval.h"
-#include "runtime/nft_install.h"
+#include "eval/eval.h"
+#include "netlink/nft_install.h"
 #include "oracle_net.h"
 #include "oracle_packet.h"
 #include "oracle_policy.h"

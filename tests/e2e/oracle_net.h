@@ -1,7 +1,7 @@
 /* Sockets in other network namespaces, and what tests that send frames also need. */
 #pragma once
-#include "runtime/fd.h"
-#include "runtime/netlink.h"
+#include "core/fd.h"
+#include "netlink/netlink.h"
 
 #include <arpa/inet.h>
 #include <err.h>

@@ -1,7 +1,7 @@
 /* Ethernet frames of a guest, complete with checksums (conntrack drops packets whose sums are wrong), and what
  * each carries at its end so that it is known again where it arrives. */
 #pragma once
-#include "address.h"
+#include "base/address.h"
 
 #include <arpa/inet.h>
 #include <net/ethernet.h>

@@ -1,7 +1,7 @@
 /* Random policies and random flows that are likely to be near a rule's edge, for kernel_oracle. */
 #pragma once
-#include "runtime/bindings.h"
-#include "options.h"
+#include "dns/bindings.h"
+#include "policy/options.h"
 
 #include <stdio.h>
 #include <string.h>

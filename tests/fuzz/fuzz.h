@@ -1,14 +1,14 @@
 /* What the fuzzers of policy text share: bytes become a policy file, and a policy that was understood goes
  * through every later stage. */
 #pragma once
-#include "emit.h"
-#include "eval.h"
-#include "expect.h"
-#include "explain.h"
-#include "flow.h"
-#include "lint.h"
-#include "options.h"
-#include "parse.h"
+#include "emit/emit.h"
+#include "eval/eval.h"
+#include "expect/expect.h"
+#include "explain/explain.h"
+#include "policy/flow.h"
+#include "lint/lint.h"
+#include "policy/options.h"
+#include "syntax/parse.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * a server's answer, through everything that is made of it. The first byte chooses. */
 #include "fuzz.h"
 
-#include "runtime/dns_proxy.h"
-#include "runtime/nflog.h"
+#include "dns/dns_proxy.h"
+#include "netlink/nflog.h"
 
 #include <sys/socket.h>
 

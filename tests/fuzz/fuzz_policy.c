@@ -1,6 +1,6 @@
 /* Policy files: whatever the bytes, an answer or an error, and every stage behind. What the formatter prints
  * parses, and is what it makes of its own output. */
-#include "fmt.h"
+#include "syntax/fmt.h"
 #include "fuzz.h"
 
 static const char *formatted(struct diags *diags, const char *text, size_t size)

@@ -1,6 +1,6 @@
 /* What stands on a command line: rule lists, single tokens, flow expressions with their options. */
 #include "fuzz.h"
-#include "resolve.h"
+#include "policy/resolve.h"
 
 static void try_list(const char *text)
 {

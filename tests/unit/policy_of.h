@@ -1,7 +1,7 @@
 /* Policies for unit tests, from the words a user would write. */
 #pragma once
-#include "eval.h"
-#include "options.h"
+#include "eval/eval.h"
+#include "policy/options.h"
 
 struct test_policy {
 	struct arena *arena;

@@ -1,5 +1,5 @@
 #include "random_policy.h"
-#include "name.h"
+#include "base/name.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Random policies and flows for property tests. Everything follows from the seed. */
 #pragma once
 #include "policy_of.h"
-#include "region.h"
+#include "analysis/analysis.h"
 
 struct random {
 	uint64_t state;

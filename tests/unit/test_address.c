@@ -1,5 +1,5 @@
 /* Addresses: text, classes, and the sets that must agree with classifying one address at a time. */
-#include "address.h"
+#include "base/address.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Bindings against a naive model: a list of (name, family, addresses, end), and a kernel that does what it is told. */
 #include "policy_of.h"
-#include "runtime/bindings.h"
+#include "dns/bindings.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

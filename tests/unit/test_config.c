@@ -1,5 +1,5 @@
 /* The command line of msb-run: what is taken, what is refused, and what the shell did to a rule. */
-#include "runtime/config.h"
+#include "core/config.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>

@@ -1,6 +1,6 @@
 /* Coverage: the counts of a policy, and that every line offered to be pasted is decided by what it is for. */
-#include "coverage.h"
-#include "flow.h"
+#include "expect/coverage.h"
+#include "policy/flow.h"
 #include "policy_of.h"
 #include "random_policy.h"
 

@@ -1,5 +1,5 @@
 /* Findings: what is printed of them, in what order, and "did you mean". */
-#include "diag.h"
+#include "diag/diag.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>

@@ -1,7 +1,7 @@
 /* Diffs of random policies: each region's example changes verdict as it says, and a flow that changes is in a
  * region. */
-#include "diff.h"
-#include "flow.h"
+#include "diff/diff.h"
+#include "policy/flow.h"
 #include "random_policy.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* DNS messages: what a guest may ask, what an answer binds (answers.tsv), what is held back, what the guest is told. */
 #include "policy_of.h"
-#include "runtime/dns_message.h"
+#include "dns/dns_message.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* The evaluator where a flow expression cannot go: resolvers, bindings kept by somebody else, raw server
  * names; and the meaning of a flow to a name, step by step. */
-#include "flow.h"
+#include "policy/flow.h"
 #include "policy_of.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* The events file: whole lines, and no more of them than a disk bears. */
-#include "runtime/events.h"
+#include "report/events.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

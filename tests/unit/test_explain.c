@@ -1,7 +1,7 @@
 /* Explain never contradicts the evaluator: on every row of the flow table, the rule it shows as the one that
  * matched is the one that decided, and none before it is. */
-#include "explain.h"
-#include "flow.h"
+#include "explain/explain.h"
+#include "policy/flow.h"
 #include "policy_of.h"
 
 #include <criterion/criterion.h>

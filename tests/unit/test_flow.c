@@ -1,5 +1,5 @@
 /* Flow expressions: what they mean, and what is said to those that mean nothing. */
-#include "flow.h"
+#include "policy/flow.h"
 #include "policy_of.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* The canonical layout, and the difference that --diff shows. */
-#include "fmt.h"
-#include "line_diff.h"
+#include "syntax/fmt.h"
+#include "base/line_diff.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

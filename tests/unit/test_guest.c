@@ -1,6 +1,6 @@
 /* What a guest's disk may be, and what dnsmasq is told. */
-#include "runtime/dhcp.h"
-#include "runtime/rootfs.h"
+#include "vmm/dhcp.h"
+#include "vmm/rootfs.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

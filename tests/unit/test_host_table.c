@@ -1,6 +1,6 @@
 /* The table in the host's namespace, as rules: what each sandbox adds there, and nothing about other links than its own. */
-#include "runtime/host_table.h"
-#include "compiler/lower.h"
+#include "net/host_table.h"
+#include "lower/lower.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

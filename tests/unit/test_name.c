@@ -1,5 +1,5 @@
 /* Names: what a rule may say, what a query may hold, and matching on label boundaries. */
-#include "name.h"
+#include "base/name.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The tree of names, which the response-policy zone and dnsmasq's configuration are printed from, against the
  * reference evaluator: every name it holds, names below them and names outside. */
-#include "name_tree.h"
+#include "emit/name_tree.h"
 #include "policy_of.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* Options, files, includes, groups and imports: from an argument vector to a policy or its errors. */
-#include "emit.h"
-#include "options.h"
+#include "emit/emit.h"
+#include "policy/options.h"
 
 #include <criterion/criterion.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* The grammar: what becomes of the text, as --emit ast shows it, and how errors are recovered from. */
-#include "parse.h"
-#include "text.h"
+#include "syntax/parse.h"
+#include "base/text.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* What QEMU is told, what follows its initrd, and which accelerator it gets: all without starting it. */
-#include "runtime/accel.h"
-#include "runtime/initrd.h"
-#include "runtime/qemu_argv.h"
+#include "vmm/accel.h"
+#include "vmm/initrd.h"
+#include "vmm/qemu_argv.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

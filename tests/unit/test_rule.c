@@ -1,7 +1,7 @@
 /* Rule tokens: every row of the token vectors through the parser and the resolver, blanks and commas as
  * they stand, which a command line would split and trim. Run from the top of the tree. */
-#include "parse.h"
-#include "resolve.h"
+#include "syntax/parse.h"
+#include "policy/resolve.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

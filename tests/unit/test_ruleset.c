@@ -1,7 +1,7 @@
 /* The ruleset IR and its printers: spelling, comments whatever a name holds, names the runtime shares, and the
  * layouts a reviewer reads. */
-#include "emit.h"
-#include "options.h"
+#include "emit/emit.h"
+#include "policy/options.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

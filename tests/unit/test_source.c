@@ -1,6 +1,6 @@
 /* Sources: bounds of what is read, places, and the comments lint listens to. */
-#include "source.h"
-#include "escape.h"
+#include "base/source.h"
+#include "base/escape.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

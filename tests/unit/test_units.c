@@ -1,5 +1,5 @@
 /* Sizes, durations and dates. */
-#include "units.h"
+#include "base/units.h"
 
 #include <criterion/criterion.h>
 

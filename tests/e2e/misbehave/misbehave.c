@@ -1,8 +1,8 @@
 /* msb-run whose workers misbehave when a guest says so: the debug build of tests/e2e/misbehave.sh. Linked with
  * --wrap=proxy_query and --wrap=flows_readable, so that what runs here runs inside the jail, in the worker's own process.
  * A query whose first label is one of the acts below makes the DNS worker do it; a datagram does for the relay. */
-#include "runtime/dns_proxy.h"
-#include "runtime/relay_worker.h"
+#include "dns/dns_proxy.h"
+#include "relay/relay_worker.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -1,0 +1,481 @@
+/* Builds the address axis: prefixes in nesting order, cells between their boundaries, atoms of equal cells. */
+#include "analysis/atoms.h"
+
+#include <stdlib.h>
+
+struct prefix {
+	enum addr_family family;
+	uint8_t len;
+	struct addr_range range;
+	uint32_t last; /* the last prefix inside it, in nesting order; itself where there is none */
+};
+
+/* A run of addresses that is in the same prefixes and of one class and standing */
+struct cell {
+	struct addr_range range;
+	enum addr_family family;
+	uint32_t group;
+	uint32_t inner; /* innermost prefix, from 1; 0: none */
+	uint32_t atom;
+};
+
+struct base {
+	struct addr_range range;
+	enum addr_class class;
+	bool reserved;
+};
+
+#define GROUPS ((uint32_t)ADDR_CLASS_COUNT * 4)
+
+struct axis {
+	struct arena *arena;
+	struct addr_gateway gateway;
+	LIST_OF(struct prefix) prefixes;
+	LIST_OF(struct cell) cells; /* in the order of atoms, then addresses */
+	LIST_OF(struct cell) map;   /* in the order of families, then addresses */
+	LIST_OF(struct axis_atom) atoms;
+	uint32_t *inner; /* by atom: its cells' innermost prefix */
+	struct addr_range *ranges;
+	uint32_t group_start[GROUPS + 1];
+};
+
+static uint32_t group_of(enum addr_class class, bool reserved, enum addr_family family)
+{
+	return (uint32_t) class * 4 + (reserved ? 2 : 0) + (family == ADDR_V6 ? 1 : 0);
+}
+
+/* ---- prefixes ---- */
+
+static void add_prefix(struct axis *axis, struct addr_prefix prefix)
+{
+	struct prefix *item = arena_push(axis->arena, &axis->prefixes);
+
+	item->family = prefix.addr.family;
+	item->len = prefix.len;
+	item->range = addr_prefix_range(prefix);
+}
+
+/* Where the addresses of an IPv4 prefix are carried in IPv6: 6to4, NAT64, SIIT, IPv4-compatible */
+static void carrying_prefixes(struct addr_prefix v4, struct addr_prefix out[static 4])
+{
+	u128 value = addr_prefix_range(v4).lo;
+
+	out[0] = (struct addr_prefix){ { ADDR_V6, (u128)0x2002 << 112 | value << 80 }, (uint8_t)(16 + v4.len) };
+	out[1] = (struct addr_prefix){ { ADDR_V6, (u128)0x0064ff9b << 96 | value }, (uint8_t)(96 + v4.len) };
+	out[2] = (struct addr_prefix){ { ADDR_V6, (u128)0xffff << 48 | value }, (uint8_t)(96 + v4.len) };
+	out[3] = (struct addr_prefix){ { ADDR_V6, value }, (uint8_t)(96 + v4.len) };
+}
+
+static bool takes_carried(enum policy_action action, const struct policy_target *target)
+{
+	return action == POLICY_DENY && target->prefix.addr.family == ADDR_V4;
+}
+
+static void add_target(struct axis *axis, enum policy_action action, const struct policy_target *target)
+{
+	struct addr_prefix carrying[4];
+
+	if (target->kind != TARGET_CIDR)
+		return;
+	add_prefix(axis, target->prefix);
+	if (!takes_carried(action, target))
+		return;
+	carrying_prefixes(target->prefix, carrying);
+	for (size_t i = 0; i < 4; i++)
+		add_prefix(axis, carrying[i]);
+}
+
+/* Outer before inner, in the order of addresses */
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct prefix *x = a, *y = b;
+
+	if (x->family != y->family)
+		return x->family < y->family ? -1 : 1;
+	if (x->range.lo != y->range.lo)
+		return x->range.lo < y->range.lo ? -1 : 1;
+	return x->len < y->len ? -1 : x->len > y->len;
+}
+
+static void nest_prefixes(struct axis *axis)
+{
+	struct prefix *items = axis->prefixes.items;
+	size_t count = 0, depth = 0;
+	uint32_t open[2 * 129];
+
+	if (axis->prefixes.count)
+		qsort(items, axis->prefixes.count, sizeof *items, compare_prefixes);
+	for (size_t i = 0; i < axis->prefixes.count; i++)
+		if (!count || compare_prefixes(&items[count - 1], &items[i]))
+			items[count++] = items[i];
+	axis->prefixes.count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		while (depth && (items[open[depth - 1]].family != items[i].family ||
+				 items[open[depth - 1]].range.hi < items[i].range.lo))
+			depth--;
+		open[depth++] = i;
+		for (size_t j = 0; j < depth; j++)
+			items[open[j]].last = i;
+	}
+}
+
+/* ---- cells ---- */
+
+struct bases {
+	struct base *items;
+	size_t count, cap;
+};
+
+static int compare_bases(const void *a, const void *b)
+{
+	const struct base *x = a, *y = b;
+
+	return x->range.lo < y->range.lo ? -1 : x->range.lo > y->range.lo;
+}
+
+static void add_bases(struct arena *arena, struct bases *bases, const struct addr_set *set, enum addr_class class,
+		      bool reserved)
+{
+	for (size_t i = 0; i < set->count; i++)
+		*arena_push(arena, bases) = (struct base){ set->items[i], class, reserved };
+}
+
+/* A family's addresses by class and standing, in order */
+static struct bases base_partition(struct axis *axis, enum addr_family family)
+{
+	struct arena *arena = axis->arena;
+	struct addr_set reserved = addr_reserved_set(arena, family, &axis->gateway);
+	struct bases bases = { NULL, 0, 0 };
+
+	for (int class = ADDR_CLASS_NONE; class < ADDR_CLASS_COUNT; class ++) {
+		struct addr_set all = addr_class_set(arena, (enum addr_class) class, family, &axis->gateway);
+		struct addr_set held = addr_set_intersect(arena, &all, &reserved);
+		struct addr_set free = addr_set_subtract(arena, &all, &reserved);
+
+		add_bases(arena, &bases, &held, (enum addr_class) class, true);
+		add_bases(arena, &bases, &free, (enum addr_class) class, false);
+	}
+	qsort(bases.items, bases.count, sizeof *bases.items, compare_bases);
+	return bases;
+}
+
+/* A walk over one family's prefixes, in step with the addresses */
+struct nesting {
+	const struct prefix *prefixes;
+	uint32_t next, end, depth, open[129];
+};
+
+/* Moves to address `at`; returns the last address for which the innermost prefix stays the same. */
+static u128 nesting_move(struct nesting *nesting, u128 at)
+{
+	u128 last = ~(u128)0;
+
+	while (nesting->depth && nesting->prefixes[nesting->open[nesting->depth - 1]].range.hi < at)
+		nesting->depth--;
+	while (nesting->next < nesting->end && nesting->prefixes[nesting->next].range.lo <= at) {
+		if (nesting->prefixes[nesting->next].range.hi >= at)
+			nesting->open[nesting->depth++] = nesting->next;
+		nesting->next++;
+	}
+	if (nesting->depth)
+		last = nesting->prefixes[nesting->open[nesting->depth - 1]].range.hi;
+	if (nesting->next < nesting->end && nesting->prefixes[nesting->next].range.lo - 1 < last)
+		last = nesting->prefixes[nesting->next].range.lo - 1;
+	return last;
+}
+
+static void cut_base(struct axis *axis, struct nesting *nesting, enum addr_family family, const struct base *base)
+{
+	u128 at = base->range.lo;
+
+	for (;;) {
+		u128 last = nesting_move(nesting, at);
+		struct cell *cell = arena_push(axis->arena, &axis->map);
+
+		if (last > base->range.hi)
+			last = base->range.hi;
+		cell->range = (struct addr_range){ at, last };
+		cell->family = family;
+		cell->group = group_of(base->class, base->reserved, family);
+		cell->inner = nesting->depth ? nesting->open[nesting->depth - 1] + 1 : 0;
+		if (last == base->range.hi)
+			return;
+		at = last + 1;
+	}
+}
+
+static void cut_family(struct axis *axis, enum addr_family family)
+{
+	struct bases bases = base_partition(axis, family);
+	struct nesting nesting = { .prefixes = axis->prefixes.items };
+
+	while (nesting.next < axis->prefixes.count && axis->prefixes.items[nesting.next].family < family)
+		nesting.next++;
+	nesting.end = nesting.next;
+	while (nesting.end < axis->prefixes.count && axis->prefixes.items[nesting.end].family == family)
+		nesting.end++;
+	for (size_t i = 0; i < bases.count; i++)
+		cut_base(axis, &nesting, family, &bases.items[i]);
+}
+
+/* ---- atoms ---- */
+
+static int compare_cells(const void *a, const void *b)
+{
+	const struct cell *x = a, *y = b;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	if (x->inner != y->inner)
+		return x->inner < y->inner ? -1 : 1;
+	return x->range.lo < y->range.lo ? -1 : x->range.lo > y->range.lo;
+}
+
+static bool same_atom(const struct cell *a, const struct cell *b)
+{
+	return a->group == b->group && a->inner == b->inner;
+}
+
+static void make_atoms(struct axis *axis)
+{
+	size_t count = axis->map.count;
+	uint32_t group = 0;
+	struct cell *cells = arena_alloc(axis->arena, (count + 1) * sizeof *cells);
+
+	for (size_t i = 0; i < count; i++) {
+		cells[i] = axis->map.items[i];
+		cells[i].atom = (uint32_t)i; /* for now: where it came from */
+	}
+	qsort(cells, count, sizeof *cells, compare_cells);
+	axis->ranges = arena_alloc(axis->arena, (count + 1) * sizeof *axis->ranges);
+	axis->inner = arena_alloc(axis->arena, (count + 1) * sizeof *axis->inner);
+	for (size_t i = 0; i < count; i++) {
+		struct axis_atom *atom;
+
+		if (!i || !same_atom(&cells[i - 1], &cells[i])) {
+			while (group <= cells[i].group)
+				axis->group_start[group++] = (uint32_t)axis->atoms.count;
+			axis->inner[axis->atoms.count] = cells[i].inner;
+			atom = arena_push(axis->arena, &axis->atoms);
+			atom->family = cells[i].family;
+			atom->class = (enum addr_class)(cells[i].group / 4);
+			atom->reserved = cells[i].group & 2;
+			atom->ranges = (uint32_t)i;
+		}
+		atom = &axis->atoms.items[axis->atoms.count - 1];
+		atom->range_count++;
+		axis->ranges[i] = cells[i].range;
+		axis->map.items[cells[i].atom].atom = (uint32_t)(axis->atoms.count - 1);
+	}
+	while (group <= GROUPS)
+		axis->group_start[group++] = (uint32_t)axis->atoms.count;
+}
+
+struct axis *axis_new(struct arena *arena, const struct addr_gateway *gateway, const struct policy *const *policies,
+		      size_t count)
+{
+	struct axis *axis = arena_alloc(arena, sizeof *axis);
+	/* :: and ::1 carry no IPv4 address, though they lie among those that do */
+	const struct addr_prefix uncarrying[] = { { { ADDR_V6, 0 }, 128 }, { { ADDR_V6, 1 }, 128 } };
+
+	axis->arena = arena;
+	axis->gateway = *gateway;
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < policies[i]->rules.count; j++) {
+			const struct policy_rule *rule = &policies[i]->rules.items[j];
+
+			for (size_t k = 0; k < rule->targets.count; k++)
+				add_target(axis, rule->action, &rule->targets.items[k]);
+		}
+	add_prefix(axis, uncarrying[0]);
+	add_prefix(axis, uncarrying[1]);
+	nest_prefixes(axis);
+	cut_family(axis, ADDR_V4);
+	cut_family(axis, ADDR_V6);
+	make_atoms(axis);
+	return axis;
+}
+
+uint32_t axis_count(const struct axis *axis)
+{
+	return (uint32_t)axis->atoms.count;
+}
+
+const struct axis_atom *axis_atom(const struct axis *axis, uint32_t atom)
+{
+	return &axis->atoms.items[atom];
+}
+
+const struct addr_range *axis_ranges(const struct axis *axis, uint32_t atom)
+{
+	return &axis->ranges[axis->atoms.items[atom].ranges];
+}
+
+bool axis_is_unnamed(const struct axis *axis, uint32_t atom)
+{
+	return axis->inner[atom] == 0;
+}
+
+/* An example should be an address that readers know, where the atom holds one. */
+static bool well_known(const struct axis *axis, uint32_t atom, struct addr *out)
+{
+	static const char *const known[] = {
+		"93.184.216.34",   "2606:2800:220:1:248:1893:25c8:1946",
+		"169.254.169.254", "10.0.0.5",
+		"169.254.1.1",     "127.0.0.1",
+		"fd12:3456::5",    "fe80::1",
+	};
+
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (addr_parse(known[i], out) && axis_find(axis, *out) == atom)
+			return true;
+	return false;
+}
+
+struct addr axis_member(const struct axis *axis, uint32_t atom)
+{
+	const struct axis_atom *item = &axis->atoms.items[atom];
+	struct addr known;
+
+	if (axis->gateway.has4 && axis_find(axis, axis->gateway.v4) == atom)
+		return axis->gateway.v4;
+	if (axis->gateway.has6 && axis_find(axis, axis->gateway.v6) == atom)
+		return axis->gateway.v6;
+	if (axis_is_unnamed(axis, atom) && well_known(axis, atom, &known))
+		return known;
+	return (struct addr){ item->family, axis->ranges[item->ranges].lo };
+}
+
+uint32_t axis_find(const struct axis *axis, struct addr addr)
+{
+	size_t lo = 0, hi = axis->map.count;
+
+	while (hi - lo > 1) {
+		size_t mid = lo + (hi - lo) / 2;
+		const struct cell *cell = &axis->map.items[mid];
+
+		if (cell->family < addr.family || (cell->family == addr.family && cell->range.lo <= addr.value))
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return axis->map.items[lo].atom;
+}
+
+/* ---- targets ---- */
+
+/* First atom in [lo, hi) whose innermost prefix is not before `inner` */
+static uint32_t lower_bound(const struct axis *axis, uint32_t lo, uint32_t hi, uint32_t inner)
+{
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (axis->inner[mid] < inner)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static size_t find_prefix(const struct axis *axis, struct addr_prefix prefix)
+{
+	struct prefix key = { .family = prefix.addr.family, .len = prefix.len, .range = addr_prefix_range(prefix) };
+	const struct prefix *found =
+		bsearch(&key, axis->prefixes.items, axis->prefixes.count, sizeof key, compare_prefixes);
+
+	return (size_t)(found - axis->prefixes.items);
+}
+
+static size_t append(struct axis_span *out, size_t count, uint32_t lo, uint32_t hi)
+{
+	if (lo >= hi)
+		return count;
+	out[count] = (struct axis_span){ lo, hi };
+	return count + 1;
+}
+
+/* Without the atoms of :: and ::1, which a prefix of carried addresses must not take in */
+static size_t append_carrying(const struct axis *axis, struct axis_span *out, size_t count, uint32_t lo, uint32_t hi)
+{
+	for (u128 value = 0; value < 2; value++) {
+		uint32_t atom = axis_find(axis, (struct addr){ ADDR_V6, value });
+
+		if (lo <= atom && atom < hi) {
+			count = append(out, count, lo, atom);
+			lo = atom + 1;
+		}
+	}
+	return append(out, count, lo, hi);
+}
+
+static size_t prefix_spans(const struct axis *axis, struct addr_prefix prefix, bool carrying, struct axis_span *out,
+			   size_t count)
+{
+	size_t index = find_prefix(axis, prefix);
+	uint32_t first = (uint32_t)index + 1, last = axis->prefixes.items[index].last + 1;
+
+	for (uint32_t group = prefix.addr.family == ADDR_V6; group < GROUPS; group += 2) {
+		uint32_t start = axis->group_start[group], end = axis->group_start[group + 1], lo, hi;
+
+		if (start == end || axis->inner[end - 1] < first)
+			continue;
+		lo = lower_bound(axis, start, end, first);
+		hi = lower_bound(axis, lo, end, last + 1);
+		if (lo < hi)
+			count = carrying ? append_carrying(axis, out, count, lo, hi) : append(out, count, lo, hi);
+	}
+	return count;
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+	const struct axis_span *x = a, *y = b;
+
+	return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+static size_t merge_spans(struct axis_span *spans, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(spans, count, sizeof *spans, compare_spans);
+	for (size_t i = 0; i < count; i++) {
+		if (kept && spans[kept - 1].hi >= spans[i].lo) {
+			if (spans[kept - 1].hi < spans[i].hi)
+				spans[kept - 1].hi = spans[i].hi;
+		} else {
+			spans[kept++] = spans[i];
+		}
+	}
+	return kept;
+}
+
+static size_t cidr_spans(const struct axis *axis, enum policy_action action, const struct policy_target *target,
+			 struct axis_span *out)
+{
+	struct addr_prefix carrying[4];
+	size_t count = prefix_spans(axis, target->prefix, false, out, 0);
+
+	if (takes_carried(action, target)) {
+		carrying_prefixes(target->prefix, carrying);
+		for (size_t i = 0; i < 4; i++)
+			count = prefix_spans(axis, carrying[i], true, out, count);
+	}
+	return merge_spans(out, count);
+}
+
+size_t axis_target_spans(const struct axis *axis, enum policy_action action, const struct policy_target *target,
+			 struct axis_span out[static AXIS_SPANS_MAX])
+{
+	switch (target->kind) {
+	case TARGET_ANY:
+		return append(out, 0, 0, axis_count(axis));
+	case TARGET_GROUP:
+		return append(out, 0, axis->group_start[target->group * 4], axis->group_start[target->group * 4 + 4]);
+	case TARGET_CIDR:
+		return cidr_spans(axis, action, target, out);
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,114 @@
+/* Addresses, prefixes, inclusive ranges and the seven address classes.
+ * An address is a number in host order, so that ranges compare and subtract as numbers do. */
+#pragma once
+#include "base/arena.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+__extension__ typedef unsigned __int128 u128;
+
+enum addr_family { ADDR_V4 = 4, ADDR_V6 = 6 };
+
+struct addr {
+	enum addr_family family;
+	u128 value; /* an IPv4 address in the low 32 bits */
+};
+
+struct addr_prefix {
+	struct addr addr; /* host bits as written: 10.1.2.3/8 keeps 10.1.2.3 */
+	uint8_t len;      /* 0..32 or 0..128 */
+};
+
+/* lo <= hi, both of the set's family, both inside it */
+struct addr_range {
+	u128 lo, hi;
+};
+
+/* Sorted, disjoint, with a gap between neighbours: two sets are equal when their items are. */
+struct addr_set {
+	enum addr_family family;
+	struct addr_range *items;
+	size_t count, cap;
+};
+
+/* The sandbox's gateway: its addresses are class host. Each family may be absent (has4, has6 false). */
+struct addr_gateway {
+	bool has4, has6;
+	struct addr v4, v6;
+};
+
+/* Disjoint: an address has the first class of semantics that fits, or none (the unspecified ones). */
+enum addr_class {
+	ADDR_CLASS_NONE,
+	ADDR_CLASS_PUBLIC,
+	ADDR_CLASS_PRIVATE,
+	ADDR_CLASS_LOOPBACK,
+	ADDR_CLASS_LINK_LOCAL,
+	ADDR_CLASS_META,
+	ADDR_CLASS_MULTICAST,
+	ADDR_CLASS_HOST,
+	ADDR_CLASS_COUNT
+};
+
+/* "public", "link-local", …; "unspecified" for none */
+const char *addr_class_name(enum addr_class);
+/* false, *out unchanged, where `word` names no class ("unspecified" names none) */
+bool addr_class_parse(const char *word, enum addr_class *out);
+
+/* Text. Strict dotted decimal and RFC 4291 text, no zone, no leading zero in IPv4, no brackets. */
+bool addr_parse(const char *text, struct addr *out);
+bool addr_prefix_parse(const char *text, struct addr_prefix *out); /* "/len" may be absent: a single address */
+#define ADDR_TEXT_MAX 64
+/* RFC 5952 for IPv6, no brackets; returns buf */
+char *addr_format(struct addr, char buf[static ADDR_TEXT_MAX]);
+/* The address as a flow or a rule writes it: IPv6 in brackets */
+char *addr_format_bracketed(struct addr, char buf[static ADDR_TEXT_MAX]);
+
+bool addr_equal(struct addr, struct addr);
+bool addr_is_unspecified(struct addr);
+/* ::ffff:a.b.c.d becomes a.b.c.d; all else stays */
+struct addr addr_unmap(struct addr);
+bool addr_is_mapped(struct addr);
+/* The IPv4 address an IPv6 address carries (NAT64 64:ff9b::/96, 6to4 2002::/16, SIIT ::ffff:0:0:0/96,
+ * IPv4-compatible ::/96 without :: and ::1; mapped too). false where it carries none. */
+bool addr_embedded_v4(struct addr, struct addr *out);
+
+enum addr_class addr_classify(struct addr, const struct addr_gateway *); /* gateway may be NULL */
+/* RFC 6890 and kin: what rebind protection holds back, embedded IPv4 by the IPv4 list; meta and host too */
+bool addr_is_reserved(struct addr, const struct addr_gateway *);
+
+/* Network order, and back */
+void addr_to_bytes(struct addr, uint8_t out[static 16]); /* 4 or 16 bytes are written */
+struct addr addr_from_v4(struct in_addr);
+struct addr addr_from_v6(const struct in6_addr *);       /* not unmapped */
+struct addr addr_from_sockaddr(const struct sockaddr *); /* AF_INET or AF_INET6 only */
+socklen_t addr_to_sockaddr(struct addr, uint16_t port, struct sockaddr_storage *out);
+
+/* Prefix arithmetic: the range a prefix covers once masked */
+struct addr_range addr_prefix_range(struct addr_prefix);
+bool addr_prefix_contains(struct addr_prefix, struct addr); /* families must agree */
+
+/* Sets. Results belong to the arena; arguments stay as they are. */
+struct addr_set addr_set_empty(enum addr_family);
+struct addr_set addr_set_all(struct arena *, enum addr_family);
+void addr_set_add(struct arena *, struct addr_set *, struct addr_range); /* keeps order and gaps */
+/* Many at once, in any order, overlapping: O(n log n) */
+struct addr_set addr_set_from_ranges(struct arena *, enum addr_family, const struct addr_range *, size_t count);
+struct addr_set addr_set_union(struct arena *, const struct addr_set *, const struct addr_set *);
+struct addr_set addr_set_intersect(struct arena *, const struct addr_set *, const struct addr_set *);
+struct addr_set addr_set_subtract(struct arena *, const struct addr_set *, const struct addr_set *);
+bool addr_set_contains(const struct addr_set *, u128 value); /* binary search */
+bool addr_set_equal(const struct addr_set *, const struct addr_set *);
+
+/* Every address of `family` that has this class, as addr_classify() says (mapped addresses are no IPv6
+ * addresses here: ::ffff:0:0/96 is in no class's IPv6 set). gateway may be NULL. */
+struct addr_set addr_class_set(struct arena *, enum addr_class, enum addr_family, const struct addr_gateway *);
+/* The IPv6 addresses that carry an IPv4 address of `v4` (mapped aside): what a deny on it takes in too. */
+struct addr_set addr_embedding_set(struct arena *, const struct addr_set *v4);
+/* Every address of `family` that addr_is_reserved() holds back; mapped ones aside. gateway may be NULL. */
+struct addr_set addr_reserved_set(struct arena *, enum addr_family, const struct addr_gateway *);
+/* A range as the fewest prefixes, in order; out has room for 254. Returns how many. */
+size_t addr_range_prefixes(enum addr_family, struct addr_range, struct addr_prefix *out);

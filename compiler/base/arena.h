@@ -1,0 +1,30 @@
+/* An arena owns every object of one compilation. Nothing is freed singly: arena_free() ends them all,
+ * so an error path has nothing to undo. Running out of memory ends the process with status 3,
+ * or what arena_on_exhaustion() was told. */
+#pragma once
+#include <stddef.h>
+#include <stdarg.h>
+
+#include "base/list.h"
+
+struct arena;
+
+struct arena *arena_new(void);
+void arena_free(struct arena *); /* NULL is fine */
+void arena_on_exhaustion(int exit_status);
+/* For memory that lives outside of arenas: what malloc() answered, or that end. */
+void *arena_must(void *memory);
+
+void *arena_alloc(struct arena *, size_t size); /* zeroed, aligned for any type, never NULL */
+char *arena_strndup(struct arena *, const char *, size_t len);
+char *arena_strdup(struct arena *, const char *);
+char *arena_printf(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *arena_vprintf(struct arena *, const char *fmt, va_list);
+
+/* Room for one more item: returns `items`, or a larger copy of it where `count` has reached `*cap`. */
+void *arena_grow(struct arena *, void *items, size_t count, size_t *cap, size_t item_size);
+
+/* list has members items, count, cap; yields the address of a new, zeroed last item. */
+#define arena_push(arena, list)                                                                                \
+	((list)->items = arena_grow(arena, (list)->items, (list)->count, &(list)->cap, sizeof *(list)->items), \
+	 &(list)->items[(list)->count++])

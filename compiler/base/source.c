@@ -1,0 +1,297 @@
+/* Source texts: reading them within bounds, and turning byte offsets into lines and columns. */
+#include "base/source.h"
+#include "base/escape.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FILE_MAX (16u << 20)
+#define INCLUDE_MAX (1u << 20)
+
+struct sources *sources_new(struct arena *arena)
+{
+	struct sources *sources = arena_alloc(arena, sizeof *sources);
+	sources->arena = arena;
+	return sources;
+}
+
+const struct source *sources_get(const struct sources *sources, uint32_t index)
+{
+	return index < sources->count ? sources->items[index] : NULL;
+}
+
+/* Offsets of the lines' first bytes, so that a place is found by binary search. */
+static void index_lines(struct arena *arena, struct source *source)
+{
+	const char *end = source->text + source->len;
+	size_t count = 1;
+	for (const char *at = source->text; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+		count++;
+	source->lines = arena_alloc(arena, count * sizeof *source->lines);
+	for (const char *at = source->text; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+		source->lines[++source->last_line] = (uint32_t)(at + 1 - source->text);
+}
+
+struct source_column {
+	uint32_t line, offset, column;
+};
+
+/* `text` is kept, not copied; it must have a NUL behind it. */
+static uint32_t add_owned(struct sources *sources, enum source_kind kind, const char *name, const char *text,
+			  size_t len)
+{
+	struct source *source = arena_alloc(sources->arena, sizeof *source);
+	*source = (struct source){
+		.kind = kind,
+		.name = arena_strdup(sources->arena, name),
+		.text = text,
+		.len = len,
+		.quotable = true,
+	};
+	source->last = arena_alloc(sources->arena, sizeof *source->last);
+	index_lines(sources->arena, source);
+	*(struct source **)arena_push(sources->arena, sources) = source;
+	return (uint32_t)sources->count - 1;
+}
+
+uint32_t sources_add(struct sources *sources, enum source_kind kind, const char *name, const char *text, size_t len)
+{
+	return add_owned(sources, kind, name, arena_strndup(sources->arena, text, len), len);
+}
+
+/* Reads all of `fd`; -EFBIG past `max` bytes. */
+static int read_all(struct arena *arena, int fd, size_t max, const char **text, size_t *len)
+{
+	size_t used = 0, room = 64u << 10;
+	char *buffer = arena_alloc(arena, room + 1);
+	for (;;) {
+		if (used == room) {
+			if (room > max)
+				return -EFBIG;
+			char *larger = arena_alloc(arena, room * 2 + 1);
+			memcpy(larger, buffer, used);
+			buffer = larger;
+			room *= 2;
+		}
+		ssize_t got = read(fd, buffer + used, room - used);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			break;
+		used += (size_t)got;
+		if (used > max)
+			return -EFBIG;
+	}
+	buffer[used] = '\0';
+	*text = buffer;
+	*len = used;
+	return 0;
+}
+
+/* Closes `fd`. A FIFO or device named in a policy must not hold us up or be read without end. */
+static int load_regular(struct sources *sources, int fd, size_t max, const char *name, uint32_t *out)
+{
+	const char *text;
+	size_t len;
+	struct stat status;
+	int err = fstat(fd, &status) < 0 ? -errno : 0;
+	if (!err && S_ISDIR(status.st_mode))
+		err = -EISDIR;
+	else if (!err && !S_ISREG(status.st_mode))
+		err = -ENOTSUP;
+	if (!err)
+		err = read_all(sources->arena, fd, max, &text, &len);
+	close(fd);
+	if (err)
+		return err;
+	*out = add_owned(sources, SOURCE_FILE, name, text, len);
+	return 0;
+}
+
+#define OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
+static int open_beneath(const char *dir, const char *path)
+{
+	struct open_how how = {
+		.flags = OPEN_FLAGS,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	int root = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+	int err = fd < 0 ? -errno : 0;
+	close(root);
+	return err ? err : fd;
+}
+
+static char *directory_of(struct arena *arena, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	if (!slash)
+		return arena_strdup(arena, ".");
+	return arena_strndup(arena, path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+static bool stays_in_its_directory(struct arena *arena, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int fd = open_beneath(directory_of(arena, path), slash ? slash + 1 : path);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+int sources_load(struct sources *sources, const char *path, const char *stdin_name, uint32_t *out)
+{
+	if (strcmp(path, "-") == 0) {
+		const char *text;
+		size_t len;
+		int err = read_all(sources->arena, STDIN_FILENO, FILE_MAX, &text, &len);
+		if (!err)
+			*out = add_owned(sources, SOURCE_FILE, stdin_name ? stdin_name : "<stdin>", text, len);
+		return err;
+	}
+	int fd = open(path, OPEN_FLAGS);
+	if (fd < 0)
+		return -errno;
+	int err = load_regular(sources, fd, FILE_MAX, path, out);
+	/* A link in a stranger's tree may lead to any file of ours: it is read, as asked, but not shown. */
+	if (!err)
+		sources->items[*out]->quotable = stays_in_its_directory(sources->arena, path);
+	return err;
+}
+
+int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,
+			 uint32_t *out)
+{
+	int fd = open_beneath(root_dir, path);
+	if (fd == -ELOOP) /* a magic link, or links without end: neither stays inside */
+		return -EXDEV;
+	if (fd < 0)
+		return fd;
+	return load_regular(sources, fd, INCLUDE_MAX, shown_name, out);
+}
+
+const char *source_path_beneath(struct arena *arena, const char *root_dir, const char *dir)
+{
+	char *root = realpath(root_dir, NULL), *inner = realpath(dir, NULL);
+	const char *rest = NULL;
+	if (root && inner) {
+		size_t len = strcmp(root, "/") == 0 ? 0 : strlen(root);
+		if (strncmp(inner, root, len) == 0 && (inner[len] == '/' || inner[len] == '\0'))
+			rest = arena_strdup(arena, inner[len] ? inner + len + 1 : "");
+	}
+	free(root);
+	free(inner);
+	return rest;
+}
+
+/* Index of the line that holds the byte at `offset`. */
+static uint32_t line_at(const struct source *source, uint32_t offset)
+{
+	uint32_t lo = 0, hi = source->last_line;
+	while (lo < hi) {
+		uint32_t middle = lo + (hi - lo + 1) / 2;
+		if (source->lines[middle] <= offset)
+			lo = middle;
+		else
+			hi = middle - 1;
+	}
+	return lo;
+}
+
+static uint32_t clamp_offset(const struct source *source, uint32_t offset)
+{
+	return offset < source->len ? offset : (uint32_t)source->len;
+}
+
+/* Counting goes on where it ended the last time, so that the places of one long line (a document of JSON,
+ * say) cost no more together than the line is long. */
+static void locate(const struct source *source, uint32_t offset, uint32_t *line, uint32_t *column)
+{
+	offset = clamp_offset(source, offset);
+	uint32_t index = line_at(source, offset);
+	struct source_column from = { index, source->lines[index], 0 };
+	if (source->last->line == index && source->last->offset <= offset && source->last->offset > from.offset)
+		from = *source->last;
+	from.column += (uint32_t)utf8_count(source->text + from.offset, offset - from.offset);
+	from.offset = offset;
+	*source->last = from;
+	*line = index + 1;
+	*column = from.column + 1;
+}
+
+struct place span_place(const struct sources *sources, struct span span)
+{
+	struct place place = { 0 };
+	const struct source *source = sources_get(sources, span.source);
+	if (!source)
+		return place;
+	place.file = source->name;
+	locate(source, span.start, &place.line, &place.column);
+	locate(source, span.end, &place.end_line, &place.end_column);
+	return place;
+}
+
+struct span span_line(const struct sources *sources, struct span span)
+{
+	const struct source *source = sources_get(sources, span.source);
+	if (!source)
+		return SPAN_NONE;
+	uint32_t start = source->lines[line_at(source, clamp_offset(source, span.start))];
+	const char *newline = memchr(source->text + start, '\n', source->len - start);
+	uint32_t end = newline ? (uint32_t)(newline - source->text) : (uint32_t)source->len;
+	if (end > start && source->text[end - 1] == '\r')
+		end--;
+	return (struct span){ span.source, start, end };
+}
+
+const char *span_format(struct arena *arena, const struct sources *sources, struct span span)
+{
+	const struct source *source = sources_get(sources, span.source);
+	if (!source)
+		return "-";
+	struct place place = span_place(sources, span);
+	const char *name = escape_text(arena, source->name);
+	switch (source->kind) {
+	case SOURCE_FILE:
+		return arena_printf(arena, "%s:%u:%u", name, place.line, place.column);
+	case SOURCE_ARG:
+		return arena_printf(arena, "%s:%u", name, place.column);
+	case SOURCE_FLAG:
+		break;
+	}
+	return name;
+}
+
+const char *span_format_line(struct arena *arena, const struct sources *sources, struct span span)
+{
+	const struct source *source = sources_get(sources, span.source);
+	if (!source)
+		return "-";
+	const char *name = escape_text(arena, source->name);
+	if (source->kind != SOURCE_FILE)
+		return name;
+	return arena_printf(arena, "%s:%u", name, span_place(sources, span).line);
+}
+
+const char *span_text(struct arena *arena, const struct sources *sources, struct span span)
+{
+	const struct source *source = sources_get(sources, span.source);
+	if (!source)
+		return "";
+	uint32_t start = clamp_offset(source, span.start), end = clamp_offset(source, span.end);
+	return arena_strndup(arena, source->text + start, end > start ? end - start : 0);
+}

@@ -1,0 +1,71 @@
+/* Source texts and places in them: files, standard input, --net-rule arguments. A span is bytes; line
+ * and column are computed when something is printed. */
+#pragma once
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stddef.h>
+
+enum source_kind { SOURCE_FILE, SOURCE_ARG, SOURCE_FLAG };
+
+struct source {
+	enum source_kind kind;
+	const char *name; /* as the user wrote it: "agent.msb", "arg:1", "<stdin>", "--net" */
+	const char *text; /* NUL-terminated; may hold others, which parsing refuses */
+	size_t len;
+	bool quotable;              /* false: diagnostics show no line of it (a file outside the allowed tree) */
+	uint32_t *lines, last_line; /* offset of each line's first byte; index of the last line */
+	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
+};
+
+struct sources {
+	struct arena *arena;
+	struct source **items;
+	size_t count, cap;
+};
+
+/* Half-open byte range. source indexes sources; SPAN_NONE marks what has no place. */
+struct span {
+	uint32_t source;
+	uint32_t start, end;
+};
+#define SPAN_NO_SOURCE UINT32_MAX
+#define SPAN_NONE ((struct span){ SPAN_NO_SOURCE, 0, 0 })
+
+struct sources *sources_new(struct arena *);
+/* text is copied; returns the source's index */
+uint32_t sources_add(struct sources *, enum source_kind, const char *name, const char *text, size_t len);
+const struct source *sources_get(const struct sources *, uint32_t index);
+
+/* Reads a file for the command line: "-" is standard input under the name `stdin_name` or "<stdin>".
+ * At most 16 MiB, regular files and standard input only. 0, or -errno with nothing added. */
+int sources_load(struct sources *, const char *path, const char *stdin_name, uint32_t *out);
+/* An include: `path` is relative to `root_dir` and opened under it with RESOLVE_BENEATH and
+ * RESOLVE_NO_MAGICLINKS; at most 1 MiB, regular files only. -EXDEV for an escape (an absolute path too),
+ * -ENOTSUP for what is no regular file, -EFBIG for too large a one. */
+int sources_load_include(struct sources *, const char *root_dir, const char *path, const char *shown_name,
+			 uint32_t *out);
+/* Where `dir` lies beneath `root_dir`: "" for root_dir itself, "a/b" below it, NULL where it is not in it. An
+ * include's path starts from there: the directory of the file that includes it. */
+const char *source_path_beneath(struct arena *, const char *root_dir, const char *dir);
+
+struct place {
+	const char *file;              /* source's name; NULL for SPAN_NONE */
+	uint32_t line, column;         /* from 1; characters, a tab counts one */
+	uint32_t end_line, end_column; /* one past the last character */
+};
+struct place span_place(const struct sources *, struct span);
+/* "agent.msb:7:1", "arg:1:18", "--net"; "-" without a place. The name escaped, here and in the next. */
+const char *span_format(struct arena *, const struct sources *, struct span);
+/* "agent.msb:7", "arg:1", "--net": what a comment in a ruleset holds; "-" without a place */
+const char *span_format_line(struct arena *, const struct sources *, struct span);
+/* the bytes of a span, copied */
+const char *span_text(struct arena *, const struct sources *, struct span);
+/* all of the line on which a span starts, without its end */
+struct span span_line(const struct sources *, struct span);
+/* the comment of that line, from its "#" to the line's end; empty where there is none */
+struct span span_comment(const struct sources *, struct span);
+/* Whether "# lint: ignore ID reason" stands on the span's line, or alone on the line above. Without a reason it
+ * does not count. */
+bool source_lint_ignored(const struct sources *, struct span, const char *id);

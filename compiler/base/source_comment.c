@@ -1,0 +1,79 @@
+/* Comments of a policy file, which the grammar skips: where a line's begins, and what it tells lint. */
+#include "base/source.h"
+
+#include <string.h>
+
+/* Offset of the "#" that starts the line's comment, or `len`: at the line's start or behind a blank, and not
+ * in a string. */
+static uint32_t comment_offset(const char *line, uint32_t len)
+{
+	bool in_string = false, blank_before = true;
+	for (uint32_t at = 0; at < len; at++) {
+		if (line[at] == '"')
+			in_string = !in_string;
+		else if (line[at] == '#' && blank_before && !in_string)
+			return at;
+		blank_before = line[at] == ' ' || line[at] == '\t';
+	}
+	return len;
+}
+
+struct span span_comment(const struct sources *sources, struct span span)
+{
+	struct span line = span_line(sources, span);
+	const struct source *source = sources_get(sources, line.source);
+	if (source)
+		line.start += comment_offset(source->text + line.start, line.end - line.start);
+	return line;
+}
+
+/* The next blank-separated word of [*at, end), which is then passed; its length, 0 at the end. */
+static size_t next_word(const char **at, const char *end, const char **word)
+{
+	while (*at < end && (**at == ' ' || **at == '\t'))
+		++*at;
+	*word = *at;
+	while (*at < end && **at != ' ' && **at != '\t')
+		++*at;
+	return (size_t)(*at - *word);
+}
+
+static bool next_is(const char **at, const char *end, const char *wanted)
+{
+	const char *word;
+	size_t len = next_word(at, end, &word);
+	return len == strlen(wanted) && memcmp(word, wanted, len) == 0;
+}
+
+/* "# lint: ignore ID reason", the reason not left out */
+static bool comment_ignores(const struct source *source, struct span comment, const char *id)
+{
+	const char *at = source->text + comment.start, *end = source->text + comment.end, *reason;
+	if (at == end)
+		return false;
+	at++;
+	return next_is(&at, end, "lint:") && next_is(&at, end, "ignore") && next_is(&at, end, id) &&
+	       next_word(&at, end, &reason) > 0;
+}
+
+/* Nothing but blanks before the comment */
+static bool stands_alone(const struct source *source, struct span line, struct span comment)
+{
+	const char *at = source->text + line.start, *word;
+	return next_word(&at, source->text + comment.start, &word) == 0;
+}
+
+bool source_lint_ignored(const struct sources *sources, struct span span, const char *id)
+{
+	const struct source *source = sources_get(sources, span.source);
+	if (!source || source->kind != SOURCE_FILE)
+		return false;
+	if (comment_ignores(source, span_comment(sources, span), id))
+		return true;
+	struct span line = span_line(sources, span);
+	if (line.start == 0)
+		return false;
+	struct span above = span_line(sources, (struct span){ span.source, line.start - 1, line.start - 1 });
+	struct span comment = span_comment(sources, above);
+	return stands_alone(source, above, comment) && comment_ignores(source, comment, id);
+}

@@ -1,0 +1,120 @@
+/* What the commands of msb-policyc share: the parsed command line, loading a policy, exit statuses. */
+#pragma once
+#include "eval/eval.h"
+#include "policy/options.h"
+
+/* Exit statuses; of several files the greatest counts */
+enum cmd_status {
+	CMD_FINE = 0,
+	CMD_NO = 1, /* errors in the policy, an expectation failed, nothing to test, a difference */
+	CMD_USAGE = 2,
+	CMD_SYSTEM = 3, /* a file or the system failed */
+};
+
+enum cmd_id {
+	CMD_CHECK = 1,
+	CMD_EXPLAIN = 2,
+	CMD_TEST = 4,
+	CMD_DIFF = 8,
+	CMD_FMT = 16,
+	CMD_COMPILE = 32,
+	CMD_EVAL = 64
+};
+
+enum cmd_format {
+	FORMAT_TEXT = 1,
+	FORMAT_JSON = 2,
+	FORMAT_SARIF = 4,
+	FORMAT_GITHUB = 8,
+	FORMAT_MARKDOWN = 16,
+	FORMAT_TAP = 32,
+	FORMAT_JUNIT = 64
+};
+
+struct cmd_words {
+	const char **items;
+	size_t count, cap;
+};
+
+struct cmd;
+
+/* Options that the command at hand does not take keep their zero. */
+struct cmd_line {
+	struct arena *arena;
+	const struct cmd *cmd;
+	struct policy_options policy; /* files: --policy and plain FILE arguments, in their order */
+	struct cmd_words flows;       /* arguments with an `@`, where the command takes them */
+	enum cmd_format format;
+	enum color_when color;
+	bool help;
+	struct addr_gateway gateway; /* the first of the default pools without --gateway */
+	struct cmd_words resolves, expects, disabled;
+	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *allow_include;
+	int optimise;
+	bool batch, werror, verbose, check_only, show_diff;
+	long min_coverage; /* percent */
+	long rule;         /* from 1; 0: none */
+};
+
+struct cmd {
+	enum cmd_id id;
+	const char *name;
+	int (*run)(struct cmd_line *);
+	unsigned formats; /* FORMAT_ bits */
+	bool takes_flows;
+	size_t max_files; /* 0: any number */
+};
+
+/* argv[0] is the command's name. Reports what is wrong to standard error; false: status 2. */
+bool cmd_line_parse(struct cmd_line *, const struct cmd *, int argc, char **argv);
+/* "msb-policyc: error: …" to standard error; returns CMD_USAGE */
+int cmd_usage_error(const struct cmd_line *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const char *cmd_help_text(enum cmd_id);
+extern const char cmd_help_main[];
+
+/* A policy as one command sees it. */
+struct cmd_policy {
+	struct arena *arena; /* the line's arena unless cmd_each_file() made one */
+	struct sources *sources;
+	struct diags *diags;
+	struct policy *policy;
+	const char *name; /* escaped: the file, or "command line" */
+};
+
+/* Resolves FILE (NULL: the command line alone) with the line's options; findings stay in diags. */
+void cmd_policy_load(struct cmd_policy *, const struct cmd_line *, const char *file);
+/* CMD_FINE, or why diags make the policy useless: CMD_NO, CMD_USAGE, CMD_SYSTEM */
+int cmd_policy_status(const struct cmd_policy *);
+/* Loads; findings of errors go to standard error. CMD_FINE: the policy can be used. */
+int cmd_policy_require(struct cmd_policy *, const struct cmd_line *, const char *file);
+struct eval_context cmd_context(const struct cmd_line *, const struct policy *);
+/* Runs `each` for every FILE, or once with NULL where there is none, in an arena of its own */
+typedef int cmd_each(struct cmd_line *, struct cmd_policy *, const char *file, void *context);
+int cmd_each_file(struct cmd_line *, cmd_each *, void *context);
+
+/* A flow argument, with --resolve and --sni added. false: why is in diags. */
+bool cmd_flow(const struct cmd_line *, struct arena *, struct sources *, const char *text, struct diags *,
+	      struct flow *out);
+
+/* "error: no flow: write egress@github.com:tcp:443", a line for each, to standard error */
+void cmd_flow_error(struct arena *, const struct diags *);
+
+/* Who decided, as eval prints it: "1", "default", "floor", "refused"; the place; the rule's text. */
+struct cmd_decision {
+	const char *number, *place, *text;
+};
+struct cmd_decision cmd_decision(struct arena *, const struct policy *, struct eval_verdict, enum policy_direction);
+/* As a sentence calls it: "rule 1", "default" */
+const char *cmd_decider(struct arena *, const struct cmd_decision *);
+/* The decision on a whole flow: an answer's verdict is "not-reserved", "excepted", "reserved" */
+struct cmd_decision cmd_flow_decision(struct arena *, const struct policy *, const struct flow *,
+				      const struct eval_result *);
+
+int cmd_check(struct cmd_line *);
+int cmd_compile(struct cmd_line *);
+int cmd_eval(struct cmd_line *);
+int cmd_test(struct cmd_line *);
+int cmd_explain(struct cmd_line *);
+int cmd_explain_rule(struct cmd_line *, struct cmd_policy *); /* explain --rule N */
+int cmd_diff(struct cmd_line *);
+int cmd_fmt(struct cmd_line *);

@@ -1,0 +1,209 @@
+/* msb-policyc compile: a policy as nftables text, or as any other stage of it. All output is made in memory
+ * first: with an error anywhere nothing is printed and no file is touched. */
+#include "cmd/cmd.h"
+#include "emit/emit.h"
+#include "syntax/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct stage {
+	const struct cmd_line *line;
+	struct cmd_policy *loaded;
+};
+
+static struct lower_options lower_options(const struct stage *stage)
+{
+	return (struct lower_options){ .gateway = stage->line->gateway, .optimise = stage->line->optimise };
+}
+
+static const char *emit_nft_text(const struct stage *stage)
+{
+	struct lower_options options = lower_options(stage);
+	struct arena *arena = stage->loaded->arena;
+
+	return emit_nft(arena, stage->loaded->policy, lower_policy(arena, stage->loaded->policy, &options), &options);
+}
+
+static const char *emit_ir_text(const struct stage *stage)
+{
+	struct lower_options options = lower_options(stage);
+	struct arena *arena = stage->loaded->arena;
+
+	return ruleset_format(arena, lower_policy(arena, stage->loaded->policy, &options));
+}
+
+static const char *emit_dns_text(const struct stage *stage)
+{
+	return emit_dns(stage->loaded->arena, stage->loaded->policy);
+}
+
+static const char *emit_json_text(const struct stage *stage)
+{
+	return emit_json(stage->loaded->arena, stage->loaded->policy);
+}
+
+static const char *emit_rpz_text(const struct stage *stage)
+{
+	return emit_rpz(stage->loaded->arena, stage->loaded->policy, stage->loaded->diags);
+}
+
+static const char *emit_dnsmasq_text(const struct stage *stage)
+{
+	return emit_dnsmasq(stage->loaded->arena, stage->loaded->policy, &stage->line->gateway, stage->loaded->diags);
+}
+
+static const char *emit_policy_text(const struct stage *stage)
+{
+	return policy_format(stage->loaded->arena, stage->loaded->policy);
+}
+
+/* The tree of every text that was given, as parsed. Resolving has read the same texts without an error. */
+static const char *emit_ast_text(const struct stage *stage)
+{
+	struct sources *sources = stage->loaded->sources;
+	size_t count = sources->count;
+	const char *text = "";
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct source *source = sources_get(sources, i);
+		struct ast_file *file = source->kind == SOURCE_FILE ? parse_policy(stage->loaded->diags, i) :
+					source->kind == SOURCE_ARG  ? parse_rule_list(stage->loaded->diags, i) :
+								      NULL;
+
+		if (file)
+			text = arena_printf(stage->loaded->arena, "%s%s", text,
+					    ast_format(stage->loaded->arena, sources, file));
+	}
+	return text;
+}
+
+static const struct emitter {
+	const char *name, *file;                   /* file: under -o DIR */
+	bool by_default;                           /* with -o and no --emit */
+	const char *(*emit)(const struct stage *); /* NULL: the target cannot say it, why is in the findings */
+} emitters[] = {
+	{ "nft", "ruleset.nft", true, emit_nft_text },      { "dns", "names.dns", true, emit_dns_text },
+	{ "json", "policy.json", true, emit_json_text },    { "ast", "policy.ast", false, emit_ast_text },
+	{ "policy", "policy.txt", true, emit_policy_text }, { "ir", "ruleset.ir", false, emit_ir_text },
+	{ "rpz", "names.rpz", false, emit_rpz_text },       { "dnsmasq", "dnsmasq.conf", false, emit_dnsmasq_text },
+};
+#define EMITTER_COUNT (sizeof emitters / sizeof *emitters)
+
+static const struct emitter *find_emitter(const char *name)
+{
+	for (size_t i = 0; i < EMITTER_COUNT; i++)
+		if (!strcmp(emitters[i].name, name))
+			return &emitters[i];
+	return NULL;
+}
+
+/* ---- files ---- */
+
+struct output {
+	const char *path, *temporary, *text;
+	bool written;
+};
+
+static int write_temporary(struct output *output)
+{
+	int fd = open(output->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	size_t len = strlen(output->text), done = 0;
+
+	if (fd < 0)
+		return -errno;
+	output->written = true;
+	while (done < len) {
+		ssize_t count = write(fd, output->text + done, len - done);
+
+		if (count < 0 && errno != EINTR)
+			break;
+		done += count > 0 ? (size_t)count : 0;
+	}
+	int err = done < len || fsync(fd) ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+/* Either every file is there whole, or none of them was touched. */
+static int write_outputs(const struct cmd_line *line, struct output *outputs, size_t count)
+{
+	const char *failed = NULL;
+	int err = 0;
+
+	if (mkdir(line->out_dir, 0777) && errno != EEXIST) {
+		err = -errno;
+		failed = line->out_dir;
+	}
+	for (size_t i = 0; i < count && !err; i++) {
+		err = write_temporary(&outputs[i]);
+		failed = outputs[i].path;
+	}
+	for (size_t i = 0; i < count && !err; i++) {
+		err = rename(outputs[i].temporary, outputs[i].path) ? -errno : 0;
+		outputs[i].written = outputs[i].written && err;
+		failed = outputs[i].path;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (outputs[i].written)
+			unlink(outputs[i].temporary);
+	if (!err)
+		return CMD_FINE;
+	cmd_usage_error(line, "%s: %s", failed, strerror(-err));
+	return CMD_SYSTEM;
+}
+
+static int cannot_say(const struct stage *stage)
+{
+	diags_print_text(stage->loaded->diags, stderr, color_wanted(stage->line->color, stderr));
+	fprintf(stderr, "%s: %s\n", stage->loaded->name, diags_counts(stage->loaded->diags));
+	return CMD_NO;
+}
+
+static int compile_to_directory(struct stage *stage, const struct emitter *only)
+{
+	struct output outputs[EMITTER_COUNT] = { { .path = NULL } };
+	struct arena *arena = stage->loaded->arena;
+	const char *dir = stage->line->out_dir;
+	size_t count = 0;
+
+	for (size_t i = 0; i < EMITTER_COUNT; i++) {
+		if (only ? only != &emitters[i] : !emitters[i].by_default)
+			continue;
+		outputs[count].path = arena_printf(arena, "%s/%s", dir, emitters[i].file);
+		outputs[count].temporary = arena_printf(arena, "%s/.%s.%ld", dir, emitters[i].file, (long)getpid());
+		outputs[count].text = emitters[i].emit(stage);
+		if (!outputs[count++].text)
+			return cannot_say(stage);
+	}
+	return write_outputs(stage->line, outputs, count);
+}
+
+static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char *file, void *unused)
+{
+	struct stage stage = { line, loaded };
+	int status = cmd_policy_require(loaded, line, file);
+
+	(void)unused;
+	if (status != CMD_FINE)
+		return status;
+	if (line->out_dir)
+		return compile_to_directory(&stage, line->emit ? find_emitter(line->emit) : NULL);
+	const char *text = find_emitter(line->emit ? line->emit : "nft")->emit(&stage);
+	if (!text)
+		return cannot_say(&stage);
+	fputs(text, stdout);
+	return CMD_FINE;
+}
+
+int cmd_compile(struct cmd_line *line)
+{
+	if (line->emit && !find_emitter(line->emit))
+		return cmd_usage_error(line, "--emit: `%s`: nft, dns, json, ast, policy, ir, rpz or dnsmasq",
+				       line->emit);
+	return cmd_each_file(line, compile, NULL);
+}

@@ -1,0 +1,114 @@
+/* msb-policyc fmt: rewrites policy files in their canonical layout, or with --check and --diff only says what
+ * it would do. A file is replaced whole, by rename, or not at all. */
+#include "cmd/cmd.h"
+#include "base/escape.h"
+#include "syntax/fmt.h"
+#include "base/line_diff.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail(const char *shown, int err)
+{
+	fprintf(stderr, "msb-policyc: error: %s: %s\n", shown, strerror(-err));
+	return CMD_SYSTEM;
+}
+
+static int write_all(int fd, const char *text)
+{
+	for (size_t left = strlen(text); left;) {
+		ssize_t done = write(fd, text, left);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		text += done;
+		left -= (size_t)done;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* Beside the file itself, whatever link leads to it, with its mode. 0 or -errno, with nothing left behind. */
+static int replace_file(struct arena *arena, const char *path, const char *text)
+{
+	struct stat status;
+	char *target = realpath(path, NULL);
+	if (!target)
+		return -errno;
+	char *temporary = arena_printf(arena, "%s.XXXXXX", target);
+	int err = 0, fd = stat(target, &status) < 0 ? -1 : mkstemp(temporary);
+	if (fd < 0) {
+		err = -errno;
+	} else {
+		err = fchmod(fd, status.st_mode & 07777) < 0 ? -errno : write_all(fd, text);
+		if (close(fd) < 0 && !err)
+			err = -errno;
+		if (!err && rename(temporary, target) < 0)
+			err = -errno;
+		if (err)
+			unlink(temporary);
+	}
+	free(target);
+	return err;
+}
+
+static int is_policy_text(const char *path, const char *stdin_name)
+{
+	const char *name = strcmp(path, "-") == 0 && stdin_name ? stdin_name : path, *dot = strrchr(name, '.');
+	return !dot || (strcmp(dot, ".json") != 0 && strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0);
+}
+
+/* The layout differs, or the file is standard input: what the options ask for. */
+static int deliver(struct cmd_line *line, struct cmd_policy *loaded, const char *file, const char *before,
+		   const char *after)
+{
+	bool differs = strcmp(before, after) != 0;
+	const char *shown = escape_text(loaded->arena, sources_get(loaded->sources, 0)->name);
+	if (line->show_diff)
+		fputs(line_diff(loaded->arena, shown, before, shown, after), stdout);
+	if (line->check_only && differs && !line->show_diff)
+		printf("%s: not in canonical layout\n", shown);
+	if (line->check_only || line->show_diff)
+		return differs ? CMD_NO : CMD_FINE;
+	if (strcmp(file, "-") == 0) {
+		fputs(after, stdout);
+		return CMD_FINE;
+	}
+	if (!differs)
+		return CMD_FINE;
+	int err = replace_file(loaded->arena, file, after);
+	if (err)
+		return fail(shown, err);
+	printf("%s: rewritten\n", shown);
+	return CMD_FINE;
+}
+
+static int format_file(struct cmd_line *line, struct cmd_policy *loaded, const char *file, void *unused)
+{
+	uint32_t source;
+	(void)unused;
+	if (!file)
+		return cmd_usage_error(line, "which file? msb-policyc fmt FILE...");
+	if (!is_policy_text(file, line->policy.stdin_name))
+		return cmd_usage_error(line, "%s: only policy files (*.msb) have a canonical layout",
+				       escape_text(loaded->arena, file));
+	int err = sources_load(loaded->sources, file, line->policy.stdin_name, &source);
+	if (err)
+		return fail(escape_text(loaded->arena, file), err);
+	const char *text = fmt_policy(loaded->diags, source);
+	if (!text) {
+		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
+		return CMD_NO;
+	}
+	return deliver(line, loaded, file, sources_get(loaded->sources, source)->text, text);
+}
+
+int cmd_fmt(struct cmd_line *line)
+{
+	return cmd_each_file(line, format_file, NULL);
+}

@@ -1,0 +1,169 @@
+/* From a command line to a policy, a flow and a verdict's description: what check, eval, explain, test and
+ * compile do alike. */
+#include "cmd/cmd.h"
+#include "base/escape.h"
+#include "policy/flow.h"
+
+#include <string.h>
+
+void cmd_policy_load(struct cmd_policy *loaded, const struct cmd_line *line, const char *file)
+{
+	loaded->policy = options_resolve(&line->policy, file, loaded->diags);
+	loaded->name = escape_text(loaded->arena, loaded->policy->name);
+}
+
+int cmd_policy_status(const struct cmd_policy *loaded)
+{
+	int status = CMD_FINE;
+
+	for (size_t i = 0; i < loaded->diags->list.count; i++) {
+		const struct diag *diag = &loaded->diags->list.items[i];
+		const struct source *source = sources_get(loaded->sources, diag->span.source);
+		int of_this = !strcmp(diag->id, OPTIONS_UNREADABLE) ? CMD_SYSTEM :
+			      source && source->kind == SOURCE_FLAG ? CMD_USAGE :
+								      CMD_NO;
+
+		if (diag->level == DIAG_ERROR && of_this > status)
+			status = of_this;
+	}
+	return status;
+}
+
+/* A rule past its date cannot be compiled or started; what runs keeps it, and can be asked about. */
+static bool merely_expired(const struct cmd_policy *loaded, const struct cmd_line *line)
+{
+	const struct diags *diags = loaded->diags;
+	size_t expired = 0;
+
+	for (size_t i = 0; i < diags->list.count; i++)
+		expired += diags->list.items[i].level == DIAG_ERROR && !strcmp(diags->list.items[i].id, "expired");
+	return line->cmd->id != CMD_COMPILE && expired == diags->errors;
+}
+
+int cmd_policy_require(struct cmd_policy *loaded, const struct cmd_line *line, const char *file)
+{
+	int status;
+
+	cmd_policy_load(loaded, line, file);
+	status = cmd_policy_status(loaded);
+	if (status != CMD_FINE) {
+		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
+		fprintf(stderr, "%s: %s\n", loaded->name, diags_counts(loaded->diags));
+	}
+	return merely_expired(loaded, line) ? CMD_FINE : status;
+}
+
+struct eval_context cmd_context(const struct cmd_line *line, const struct policy *policy)
+{
+	return (struct eval_context){ .policy = policy, .gateway = line->gateway, .bindings = EVAL_NO_BINDINGS };
+}
+
+static int one_file(struct cmd_line *line, cmd_each *each, void *context, const char *file)
+{
+	struct cmd_policy loaded = { .arena = arena_new() };
+	int status;
+
+	loaded.sources = sources_new(loaded.arena);
+	loaded.diags = diags_new(loaded.arena, loaded.sources);
+	status = each(line, &loaded, file, context);
+	arena_free(loaded.arena);
+	return status;
+}
+
+int cmd_each_file(struct cmd_line *line, cmd_each *each, void *context)
+{
+	int worst = CMD_FINE;
+
+	if (!line->policy.files.count)
+		return one_file(line, each, context, NULL);
+	for (size_t i = 0; i < line->policy.files.count; i++) {
+		int status = one_file(line, each, context, line->policy.files.items[i]);
+
+		if (status > worst)
+			worst = status;
+	}
+	return worst;
+}
+
+bool cmd_flow(const struct cmd_line *line, struct arena *arena, struct sources *sources, const char *text,
+	      struct diags *diags, struct flow *out)
+{
+	const char *why;
+
+	if (!flow_parse(arena, sources, text, diags, out))
+		return false;
+	for (size_t i = 0; i < line->resolves.count; i++)
+		if (!flow_add_resolve(arena, out, line->resolves.items[i], &why)) {
+			diag_error(diags, "bad-flow", SPAN_NONE, "--resolve: %s", why);
+			return false;
+		}
+	if (!out->sni)
+		out->sni = line->sni;
+	return true;
+}
+
+void cmd_flow_error(struct arena *arena, const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->list.count; i++) {
+		const struct diag *diag = &diags->list.items[i];
+
+		fprintf(stderr, "error: %s\n", escape_text(arena, diag->message));
+		if (diag->label)
+			fprintf(stderr, "  %s\n", escape_text(arena, diag->label));
+		if (diag->help)
+			fprintf(stderr, "  help: %s\n", escape_text(arena, diag->help));
+	}
+}
+
+struct cmd_decision cmd_decision(struct arena *arena, const struct policy *policy, struct eval_verdict verdict,
+				 enum policy_direction direction)
+{
+	const struct policy_rule *rule;
+	const struct policy_default *fallback;
+
+	switch (verdict.by) {
+	case EVAL_RULE:
+		rule = &policy->rules.items[verdict.rule];
+		return (struct cmd_decision){ arena_printf(arena, "%zu", verdict.rule + 1),
+					      span_format(arena, policy->sources, rule->span),
+					      escape_text(arena, rule->text) };
+	case EVAL_FLOOR:
+		return (struct cmd_decision){ "floor", "-", "multi-tenant: the default policy must allow it too" };
+	case EVAL_REFUSED:
+		return (struct cmd_decision){ "refused", "-", "refused whatever the rules say" };
+	case EVAL_REBIND:
+		return (struct cmd_decision){ "reserved", "-", "rebind protection" };
+	default:
+		fallback = direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
+		return (struct cmd_decision){ "default", span_format(arena, policy->sources, fallback->span),
+					      escape_text(arena, fallback->text) };
+	}
+}
+
+const char *cmd_decider(struct arena *arena, const struct cmd_decision *decision)
+{
+	bool number = strspn(decision->number, "0123456789") == strlen(decision->number);
+
+	return number ? arena_printf(arena, "rule %s", decision->number) : decision->number;
+}
+
+struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *policy, const struct flow *flow,
+				      const struct eval_result *result)
+{
+	struct cmd_decision decision;
+	struct eval_verdict verdict = result->verdict;
+
+	if (result->no_address)
+		return (struct cmd_decision){ "reserved", "-", "no address: the family has no gateway" };
+	if (flow->kind != FLOW_ANSWER)
+		return cmd_decision(arena, policy, verdict,
+				    flow->kind == FLOW_CONNECTION ? flow->direction : POLICY_EGRESS);
+	if (result->answer == EVAL_ANSWER_EXCEPTED) {
+		verdict.by = EVAL_RULE;
+		decision = cmd_decision(arena, policy, verdict, POLICY_EGRESS);
+		decision.number = "excepted";
+		return decision;
+	}
+	return (struct cmd_decision){ result->answer == EVAL_ANSWER_RESERVED ? "reserved" : "not-reserved", "-",
+				      policy->rebind_protection ? "rebind protection" : "rebind protection is off" };
+}

@@ -1,0 +1,132 @@
+/* Findings as SARIF 2.1.0 (OASIS): one run of one tool, its rules the ids that occur, a result a finding. */
+#include "diag/diag.h"
+#include "base/escape.h"
+#include "diag/findings.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define SCHEMA "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+
+/* {"text": …}; takes over nothing */
+static json_t *message_json(struct arena *arena, const char *text)
+{
+	json_t *message = json_object();
+	json_object_set_new(message, "text", json_string(escape_json(arena, text)));
+	return message;
+}
+
+/* A relative reference: everything but what RFC 3986 leaves unreserved, and "/", as %XX. */
+static const char *uri_reference(struct arena *arena, const char *path)
+{
+	static const char kept[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+	char *uri = arena_alloc(arena, strlen(path) * 3 + 1), *out = uri;
+	for (; *path; path++) {
+		if (strchr(kept, *path))
+			*out++ = *path;
+		else
+			out += sprintf(out, "%%%02X", (unsigned char)*path);
+	}
+	return uri;
+}
+
+static json_t *location_json(const struct diags *diags, struct span span, const char *message)
+{
+	struct place place = span_place(diags->sources, span);
+	json_t *location = json_object(), *physical = json_object(), *artifact = json_object(), *region = json_object();
+	json_object_set_new(artifact, "uri", json_string(uri_reference(diags->arena, place.file)));
+	json_object_set_new(region, "startLine", json_integer(place.line));
+	json_object_set_new(region, "startColumn", json_integer(place.column));
+	json_object_set_new(region, "endLine", json_integer(place.end_line));
+	json_object_set_new(region, "endColumn", json_integer(place.end_column));
+	json_object_set_new(physical, "artifactLocation", artifact);
+	json_object_set_new(physical, "region", region);
+	json_object_set_new(location, "physicalLocation", physical);
+	if (message)
+		json_object_set_new(location, "message", message_json(diags->arena, message));
+	return location;
+}
+
+static json_t *related_json(const struct diags *diags, const struct diag *diag)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < diag->related.count; i++) {
+		const struct diag_related *related = &diag->related.items[i];
+		if (!sources_get(diags->sources, related->span.source))
+			continue;
+		json_t *location = location_json(diags, related->span, related->message);
+		json_object_set_new(location, "id", json_integer((json_int_t)i));
+		json_array_append_new(list, location);
+	}
+	return list;
+}
+
+static const char *full_message(struct arena *arena, const struct diag *diag)
+{
+	const char *verdict = diag->example_verdict ? diag->example_verdict : "";
+	return arena_printf(arena, "%s%s%s%s%s%s%s%s%s", diag->message, diag->label ? "; " : "",
+			    diag->label ? diag->label : "", diag->example ? "; e.g. " : "",
+			    diag->example ? diag->example : "", diag->example ? " " : "", diag->example ? verdict : "",
+			    diag->help ? "; help: " : "", diag->help ? diag->help : "");
+}
+
+static json_t *result_json(const struct diags *diags, const struct diag *diag)
+{
+	json_t *result = json_object();
+	json_object_set_new(result, "ruleId", json_string(diag->id));
+	json_object_set_new(result, "level", json_string(diag_level_name(diag->level)));
+	json_object_set_new(result, "message", message_json(diags->arena, full_message(diags->arena, diag)));
+	if (sources_get(diags->sources, diag->span.source)) {
+		json_t *locations = json_array();
+		json_array_append_new(locations, location_json(diags, diag->span, NULL));
+		json_object_set_new(result, "locations", locations);
+	}
+	if (diag->related.count)
+		json_object_set_new(result, "relatedLocations", related_json(diags, diag));
+	return result;
+}
+
+static json_t *rule_json(struct arena *arena, const char *id)
+{
+	const struct finding_text *text = finding_text(id);
+	json_t *rule = json_object();
+	json_object_set_new(rule, "id", json_string(id));
+	if (!text)
+		return rule;
+	json_object_set_new(rule, "shortDescription", message_json(arena, text->meaning));
+	if (*text->bad)
+		json_object_set_new(rule, "help",
+				    message_json(arena, arena_printf(arena, "%s\n\nRaises it:\n\n%s\n\nMended:\n\n%s",
+								     text->meaning, text->bad, text->mended)));
+	return rule;
+}
+
+/* The ids that occur, each once: a hundred findings or so, a plain search will do. */
+static json_t *rules_json(struct arena *arena, const struct diag **sorted, size_t count)
+{
+	json_t *rules = json_array();
+	for (size_t i = 0; i < count; i++) {
+		bool seen = false;
+		for (size_t j = 0; j < i && !seen; j++)
+			seen = strcmp(sorted[i]->id, sorted[j]->id) == 0;
+		if (seen)
+			continue;
+		json_array_append_new(rules, rule_json(arena, sorted[i]->id));
+	}
+	return rules;
+}
+
+void diags_print_sarif(const struct diags *diags, FILE *out)
+{
+	const struct diag **sorted = diags_sorted(diags);
+	json_t *results = json_array();
+	for (size_t i = 0; i < diags->list.count; i++)
+		json_array_append_new(results, result_json(diags, sorted[i]));
+	json_t *document = json_pack("{s:s, s:s, s:[{s:{s:{s:s, s:s, s:o}}, s:s, s:o}]}", "$schema", SCHEMA, "version",
+				     "2.1.0", "runs", "tool", "driver", "name", "msb-policyc", "version", MSB_VERSION,
+				     "rules", rules_json(diags->arena, sorted, diags->list.count), "columnKind",
+				     "unicodeCodePoints", "results", results);
+	json_dumpf(document, out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	fputc('\n', out);
+	json_decref(document);
+}

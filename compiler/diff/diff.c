@@ -1,0 +1,155 @@
+/* The comparison as a whole: axes, passes, publishing, and whether a flow is among what was found. */
+#include "diff/diff_pass.h"
+#include "base/name.h"
+#include "analysis/pass.h"
+
+static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
+#define PROTOS (sizeof protos / sizeof *protos)
+
+struct diff_region *diff_add(struct diff *diff, enum diff_kind kind, enum policy_direction direction,
+			     enum policy_action was, size_t before, size_t after)
+{
+	struct diff_region *region = arena_push(diff->arena, &diff->regions);
+
+	region->kind = kind;
+	region->direction = direction;
+	region->was = was;
+	region->now = was == POLICY_ALLOW ? POLICY_DENY : POLICY_ALLOW;
+	region->decider[0] = before;
+	region->decider[1] = after;
+	return region;
+}
+
+/* ---- publishing ---- */
+
+static bool same_publish(const struct policy_publish *a, const struct policy_publish *b)
+{
+	return addr_equal(a->bind, b->bind) && a->host_port == b->host_port && a->guest_port == b->guest_port &&
+	       a->proto == b->proto;
+}
+
+/* How many of the list's first `count` are the same as `publish` */
+static size_t copies(const struct policy *policy, size_t count, const struct policy_publish *publish)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count; i++)
+		found += same_publish(&policy->publishes.items[i], publish);
+	return found;
+}
+
+static void compare_publishes(struct diff *diff, int side, struct region_fuel *fuel)
+{
+	const struct policy *policy = diff->policies[side], *other = diff->policies[!side];
+
+	for (size_t i = 0; i < policy->publishes.count; i++) {
+		const struct policy_publish *publish = &policy->publishes.items[i];
+
+		if (!region_fuel_use(fuel, i + other->publishes.count))
+			return;
+		if (copies(policy, i, publish) < copies(other, other->publishes.count, publish))
+			continue;
+		*arena_push(diff->arena, &diff->publishes) = (struct diff_publish){ side == 1, publish };
+		if (side)
+			diff->published++;
+		else
+			diff->unpublished++;
+	}
+}
+
+/* ---- the whole ---- */
+
+static void count_regions(struct diff *diff)
+{
+	for (size_t i = 0; i < diff->regions.count; i++)
+		if (diff->regions.items[i].now == POLICY_ALLOW)
+			diff->opened++;
+		else
+			diff->closed++;
+}
+
+struct diff *diff_policies(struct arena *arena, const struct policy *before, const struct policy *after,
+			   const struct addr_gateway *gateway, struct region_fuel *fuel)
+{
+	struct diff *diff = arena_alloc(arena, sizeof *diff);
+	struct diff_state state = { .match = { NULL } };
+
+	diff->arena = arena;
+	diff->policies[0] = before;
+	diff->policies[1] = after;
+	for (int side = 0; side < 2; side++)
+		diff->contexts[side] = (struct eval_context){ .policy = diff->policies[side], .gateway = *gateway };
+	diff->axis = axis_new(arena, gateway, diff->policies, 2);
+	diff->names = names_new(arena, diff->policies, 2);
+	diff_match(diff, &state);
+	diff_queries(diff, &state);
+	diff_answers(diff, &state, fuel);
+	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
+		for (size_t i = 0; i < PROTOS && !fuel->out; i++)
+			diff_pass_run(diff, &state, fuel, (enum policy_direction)direction, protos[i]);
+	compare_publishes(diff, 1, fuel);
+	compare_publishes(diff, 0, fuel);
+	if (!fuel->out)
+		diff_put_in_words(diff);
+	count_regions(diff);
+	return diff;
+}
+
+/* ---- membership ---- */
+
+static bool has_port(const struct diff_region *region, const struct region_flow *flow)
+{
+	for (size_t i = 0; i < region->ports.count; i++)
+		if (region->ports.items[i].lo <= flow->port && flow->port <= region->ports.items[i].hi)
+			return true;
+	return !region->ports.count;
+}
+
+static bool has_class(const struct diff *diff, const struct diff_region *region, const char *name)
+{
+	uint32_t class = name ? names_find(diff->names, name) : 0;
+
+	for (size_t i = 0; name && i < region->classes.count; i++)
+		if (region->classes.items[i] == class)
+			return true;
+	return false;
+}
+
+static bool has_atom(const struct diff *diff, const struct diff_region *region, struct addr addr)
+{
+	uint32_t atom = axis_find(diff->axis, addr_unmap(addr));
+
+	for (size_t i = 0; i < region->atoms.count; i++)
+		if (region->atoms.items[i] == atom)
+			return true;
+	return false;
+}
+
+static bool region_has(const struct diff *diff, const struct diff_region *region, const struct region_flow *flow)
+{
+	bool names = has_class(diff, region, flow->bound[0]) || has_class(diff, region, flow->bound[1]);
+
+	switch (region->kind) {
+	case DIFF_QUERIES:
+		if (flow->kind == FLOW_DNS)
+			return (region->protos & 1u << flow->transport) && has_class(diff, region, flow->name);
+		return names; /* a flow to a name begins with its lookup */
+	case DIFF_ANSWERS:
+		return (flow->kind == FLOW_ANSWER || flow->bound[0]) && has_atom(diff, region, flow->addr);
+	default:
+		if (flow->kind != FLOW_CONNECTION || flow->direction != region->direction ||
+		    !(region->protos & flow->proto) || (flow->has_port && !has_port(region, flow)))
+			return false;
+		if (region->kind == DIFF_ADDRESSES)
+			return has_atom(diff, region, flow->addr);
+		return names || has_class(diff, region, flow->sni);
+	}
+}
+
+bool diff_contains(const struct diff *diff, const struct region_flow *flow)
+{
+	for (size_t i = 0; i < diff->regions.count; i++)
+		if (region_has(diff, &diff->regions.items[i], flow))
+			return true;
+	return false;
+}

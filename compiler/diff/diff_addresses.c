@@ -1,0 +1,169 @@
+/* Sets of atoms in the words of rules: any, groups, CIDRs; or a group and what of it is left out. */
+#include "diff/diff_pass.h"
+#include "base/text.h"
+
+#define WORDS_MAX 24 /* of more, the number is said */
+
+#define FEW 4 /* prefixes that are listed without asking whether what is left out were shorter */
+
+struct words {
+	struct diff *diff;
+	const struct diff_region *region;
+	bool *in; /* by atom */
+	unsigned protos;
+	size_t count[ADDR_CLASS_COUNT], all[ADDR_CLASS_COUNT]; /* atoms of each class: in it, and that there are */
+	LIST_OF(const char *) taken, except;
+	size_t more_taken, more_except;
+	bool whole; /* every class is taken, but for what is in `except` */
+};
+
+bool diff_has_family(const struct diff *diff, const struct diff_region *region, enum addr_family family)
+{
+	for (size_t i = 0; i < region->atoms.count; i++)
+		if (axis_atom(diff->axis, region->atoms.items[i])->family == family)
+			return true;
+	return false;
+}
+
+static bool counts(const struct words *words, uint32_t atom)
+{
+	enum addr_family family = axis_atom(words->diff->axis, atom)->family;
+
+	return (words->protos != PROTO_ICMPV4 || family == ADDR_V4) &&
+	       (words->protos != PROTO_ICMPV6 || family == ADDR_V6);
+}
+
+static void add_ranges(const struct words *words, uint32_t index, struct addr_set *ranges)
+{
+	const struct axis_atom *atom = axis_atom(words->diff->axis, index);
+
+	for (uint32_t i = 0; i < atom->range_count; i++)
+		*arena_push(words->diff->arena, ranges) = axis_ranges(words->diff->axis, index)[i];
+}
+
+static bool fits(const struct words *words, uint32_t index, enum addr_class class, enum addr_family family)
+{
+	const struct axis_atom *atom = axis_atom(words->diff->axis, index);
+
+	return atom->class == class && atom->family == family && counts(words, index);
+}
+
+static struct addr_set set_of(const struct words *words, enum addr_class class, enum addr_family family, bool in)
+{
+	struct addr_set ranges = addr_set_empty(family);
+
+	for (size_t i = 0; in && i < words->region->atoms.count; i++)
+		if (fits(words, words->region->atoms.items[i], class, family))
+			add_ranges(words, words->region->atoms.items[i], &ranges);
+	for (uint32_t i = 0; !in && i < axis_count(words->diff->axis); i++)
+		if (!words->in[i] && fits(words, i, class, family))
+			add_ranges(words, i, &ranges);
+	return addr_set_from_ranges(words->diff->arena, family, ranges.items, ranges.count);
+}
+
+struct prefixes {
+	struct addr_prefix *items;
+	size_t count, cap;
+};
+
+static void add_prefixes(struct arena *arena, struct prefixes *prefixes, const struct addr_set *set)
+{
+	struct addr_prefix out[254];
+
+	for (size_t i = 0; i < set->count; i++) {
+		size_t count = addr_range_prefixes(set->family, set->items[i], out);
+
+		for (size_t j = 0; j < count; j++)
+			*arena_push(arena, prefixes) = out[j];
+	}
+}
+
+/* IPv6 addresses that carry IPv4 ones of the set go without saying. */
+static struct prefixes prefixes_of(const struct words *words, enum addr_class class, bool in)
+{
+	struct arena *arena = words->diff->arena;
+	struct addr_set v4 = set_of(words, class, ADDR_V4, in), v6 = set_of(words, class, ADDR_V6, in);
+	struct addr_set carrying = addr_embedding_set(arena, &v4);
+	struct prefixes prefixes = { NULL, 0, 0 };
+
+	v6 = addr_set_subtract(arena, &v6, &carrying);
+	add_prefixes(arena, &prefixes, &v4);
+	add_prefixes(arena, &prefixes, &v6);
+	return prefixes;
+}
+
+static const char *prefix_text(struct arena *arena, struct addr_prefix prefix)
+{
+	const struct policy_target target = { .kind = TARGET_CIDR, .prefix = prefix };
+
+	return policy_target_format(arena, &target);
+}
+
+static void add_class(struct words *words, enum addr_class class)
+{
+	struct arena *arena = words->diff->arena;
+	struct prefixes in, out = { NULL, 0, 0 };
+
+	if (!words->count[class]) {
+		words->whole = words->whole && !words->all[class];
+		return;
+	}
+	if (words->count[class] == words->all[class]) {
+		*arena_push(arena, &words->taken) = addr_class_name(class);
+		return;
+	}
+	in = prefixes_of(words, class, true);
+	if (in.count > FEW)
+		out = prefixes_of(words, class, false);
+	if ((in.count > FEW && !out.count) || (out.count && out.count < in.count && out.count <= WORDS_MAX)) {
+		*arena_push(arena, &words->taken) = addr_class_name(class);
+		for (size_t i = 0; i < out.count; i++)
+			*arena_push(arena, &words->except) = prefix_text(arena, out.items[i]);
+		return;
+	}
+	words->whole = false;
+	for (size_t i = 0; i < in.count; i++)
+		if (words->taken.count < WORDS_MAX)
+			*arena_push(arena, &words->taken) = prefix_text(arena, in.items[i]);
+		else
+			words->more_taken++;
+}
+
+const char *diff_address_words(struct diff *diff, const struct diff_region *region, const char **except)
+{
+	struct arena *arena = diff->arena;
+	struct words words = { .diff = diff, .region = region, .protos = region->protos, .whole = true };
+
+	words.in = arena_alloc(arena, axis_count(diff->axis) + 1);
+	for (size_t i = 0; i < region->atoms.count; i++)
+		words.in[region->atoms.items[i]] = true;
+	for (uint32_t i = 0; i < axis_count(diff->axis); i++) {
+		words.count[axis_atom(diff->axis, i)->class] += words.in[i] && counts(&words, i);
+		words.all[axis_atom(diff->axis, i)->class] += counts(&words, i);
+	}
+	for (int class = ADDR_CLASS_PUBLIC; class < ADDR_CLASS_COUNT; class ++)
+		add_class(&words, (enum addr_class) class);
+	if (!words.taken.count) {
+		words.whole = false;
+		add_class(&words, ADDR_CLASS_NONE);
+	}
+	*except = words.except.count ? diff_join(arena, words.except.items, words.except.count, 0) : NULL;
+	return words.whole ? "any" : diff_join(arena, words.taken.items, words.taken.count, words.more_taken);
+}
+
+double diff_address_width(const struct diff *diff, const struct diff_region *region)
+{
+	double width = 0;
+
+	for (size_t i = 0; i < region->atoms.count; i++) {
+		const struct axis_atom *atom = axis_atom(diff->axis, region->atoms.items[i]);
+		double scale = atom->family == ADDR_V4 ? 1 : 79228162514264337593543950336.0; /* 2^96 */
+
+		for (uint32_t j = 0; j < atom->range_count; j++) {
+			struct addr_range range = axis_ranges(diff->axis, region->atoms.items[i])[j];
+
+			width += ((double)(range.hi - range.lo) + 1) / scale;
+		}
+	}
+	return width;
+}

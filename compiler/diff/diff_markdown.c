@@ -1,0 +1,123 @@
+/* The diff as a comment on a pull request: the first line lets a bot find its own comment again. */
+#include "diff/diff.h"
+#include "base/escape.h"
+#include "base/text.h"
+
+#include <string.h>
+
+#define COMMENT_MAX 60000 /* characters that GitHub takes in a comment, with room for the last lines */
+#define LAST_LINES 1000
+
+static const char *code(struct arena *arena, const char *text)
+{
+	return escape_markdown_code(arena, text);
+}
+
+static const char *decider_cell(struct arena *arena, const struct diff *diff, const struct diff_region *region,
+				int side)
+{
+	const char *place = diff_decider_place(arena, diff, region, side), *line = strrchr(place, ':');
+	const char *because = side ? diff_decider_because(diff, region, side) : NULL;
+	const char *cell = code(arena, diff_decider_text(arena, diff, region, side));
+
+	if (line && region->decider[side] < diff->policies[side]->rules.count)
+		cell = arena_printf(arena, "line %s %s", line + 1, cell);
+	return because ? arena_printf(arena, "%s “%s”", cell, escape_markdown_text(arena, because)) : cell;
+}
+
+static const char *region_row(struct arena *arena, const struct diff *diff, const struct diff_region *region)
+{
+	const char *what = code(arena, region->words);
+
+	if (region->except)
+		what = arena_printf(arena, "%s except %s", what, code(arena, region->except));
+	if (region->by_server_name)
+		what = arena_printf(arena, "%s by server name", what);
+	if (region->together)
+		what = arena_printf(arena, "%s, bound to %s too", what, code(arena, region->together));
+	return arena_printf(arena, "| %s | %s | %s | %s | %s |\n", region->now == POLICY_ALLOW ? "**opens**" : "closes",
+			    what, code(arena, region->example_text), decider_cell(arena, diff, region, 0),
+			    decider_cell(arena, diff, region, 1));
+}
+
+static const char *publish_row(struct arena *arena, const struct diff *diff, const struct diff_publish *change)
+{
+	const char *place = span_format_line(arena, diff->policies[change->added]->sources, change->publish->span);
+	const char *line = strrchr(place, ':');
+	const char *where = line ? arena_printf(arena, " line %s", line + 1) : "";
+
+	return arena_printf(arena, "| %s | %s | |%s |%s |\n", change->added ? "**opens**" : "closes",
+			    diff_publish_text(arena, change, true), change->added ? "" : where,
+			    change->added ? where : "");
+}
+
+struct table {
+	struct arena *arena;
+	struct text text;
+	size_t left_out;
+};
+
+static void add_row(struct table *table, const char *row)
+{
+	if (table->left_out || table->text.count + strlen(row) > COMMENT_MAX - LAST_LINES)
+		table->left_out++;
+	else
+		text_add(&table->text, row);
+}
+
+static void add_rows(struct table *table, const struct diff *diff, enum policy_action now)
+{
+	for (size_t i = 0; i < diff->regions.count; i++)
+		if (diff->regions.items[i].now == now)
+			add_row(table, region_row(table->arena, diff, &diff->regions.items[i]));
+	for (size_t i = 0; i < diff->publishes.count; i++)
+		if (diff->publishes.items[i].added == (now == POLICY_ALLOW))
+			add_row(table, publish_row(table->arena, diff, &diff->publishes.items[i]));
+}
+
+static void add_notes(struct text *text, const struct diff_notes *notes)
+{
+	text_add(text, "\n");
+	if (notes->expects)
+		text_addf(text, "Expectations: %zu of %zu hold. ", notes->holding, notes->expects);
+	if (notes->findings)
+		text_addf(text, "Findings: %zu new.\n", notes->findings);
+	else
+		text_add(text, "Findings: none new.\n");
+}
+
+/* A comment must not end early: "--" is no part of one */
+static const char *comment_name(struct arena *arena, const char *name)
+{
+	char *safe = arena_strdup(arena, escape_text(arena, name));
+
+	for (char *at = safe; (at = strstr(at, "--")); at++)
+		*at = '_';
+	for (char *at = safe; *at; at++)
+		if (*at == '<' || *at == '>')
+			*at = '_';
+	return strlen(safe) > 200 ? arena_strndup(arena, safe, 200) : safe;
+}
+
+const char *diff_markdown(struct arena *arena, const struct diff *diff, const char *name,
+			  const struct diff_notes *notes)
+{
+	struct table table = { .arena = arena, .text = { .arena = arena } };
+	size_t opens = diff->opened + diff->published, closes = diff->closed + diff->unpublished;
+
+	text_addf(&table.text, "<!-- msb-policyc diff %s -->\n### Network policy %s: ", comment_name(arena, name),
+		  code(arena, name));
+	if (!opens && !closes) {
+		text_add(&table.text, "no change\n\nBoth decide every flow alike.\n");
+	} else {
+		text_addf(&table.text, "%s%s%s\n\n| | what | for example | was | now |\n|---|---|---|---|---|\n",
+			  opens ? arena_printf(arena, "opens %zu", opens) : "", opens && closes ? ", " : "",
+			  closes ? arena_printf(arena, "closes %zu", closes) : "");
+		add_rows(&table, diff, POLICY_ALLOW);
+		add_rows(&table, diff, POLICY_DENY);
+		if (table.left_out)
+			text_addf(&table.text, "\nand %zu more\n", table.left_out);
+	}
+	add_notes(&table.text, notes);
+	return text_get(&table.text);
+}

@@ -1,0 +1,116 @@
+/* Which rules of the two policies correspond: the same meaning, in the same order. Where the first rules by
+ * everything that matches a flow correspond, the flow fares alike; so only what other rules touch is looked at. */
+#include "diff/diff_pass.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+	const char *meaning;
+	uint32_t side, rule;
+};
+
+/* Everything of a rule that the evaluator looks at */
+static const char *meaning_of(struct arena *arena, const struct policy_rule *rule)
+{
+	struct text text = { .arena = arena };
+
+	text_addf(&text, "%d %u %u", rule->action, rule->directions, rule->protos);
+	for (size_t i = 0; i < rule->ports.count; i++)
+		text_addf(&text, " %u-%u", rule->ports.items[i].lo, rule->ports.items[i].hi);
+	for (size_t i = 0; i < rule->targets.count; i++)
+		text_addf(&text, " %d/%s", rule->targets.items[i].kind,
+			  policy_target_format(arena, &rule->targets.items[i]));
+	return text_get(&text);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int order = strcmp(x->meaning, y->meaning);
+
+	if (order)
+		return order;
+	if (x->side != y->side)
+		return x->side < y->side ? -1 : 1;
+	return x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
+/* The n-th rule of a meaning before is the n-th of that meaning after. */
+static void pair_by_meaning(struct entry *entries, size_t count, uint32_t *partner)
+{
+	for (size_t i = 0, end; i < count; i = end) {
+		size_t after = i;
+
+		for (end = i; end < count && !strcmp(entries[end].meaning, entries[i].meaning); end++)
+			if (entries[end].side == 0)
+				after = end + 1;
+		for (size_t j = 0; i + j < after && after + j < end && entries[i + j].side == 0; j++)
+			partner[entries[i + j].rule] = entries[after + j].rule;
+	}
+}
+
+/* Of the pairs, the most that keep the order: a longest increasing subsequence. The rest correspond to nothing. */
+static void keep_order(struct arena *arena, struct diff_state *state, const uint32_t *partner, size_t count)
+{
+	uint32_t *tails = arena_alloc(arena, (count + 1) * sizeof *tails); /* by length - 1: the rule that ends it */
+	uint32_t *previous = arena_alloc(arena, (count + 1) * sizeof *previous), length = 0, at;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t lo = 0, hi = length;
+
+		if (partner[i] == WALK_NONE)
+			continue;
+		while (lo < hi) {
+			uint32_t mid = lo + (hi - lo) / 2;
+
+			if (partner[tails[mid]] < partner[i])
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		previous[i] = lo ? tails[lo - 1] : WALK_NONE;
+		tails[lo] = i;
+		if (lo == length)
+			length++;
+	}
+	for (at = length ? tails[length - 1] : WALK_NONE; at != WALK_NONE; at = previous[at]) {
+		state->match[0][at] = partner[at];
+		state->match[1][partner[at]] = at;
+	}
+}
+
+void diff_match(struct diff *diff, struct diff_state *state)
+{
+	size_t counts[2] = { diff->policies[0]->rules.count, diff->policies[1]->rules.count }, count = 0;
+	struct entry *entries = arena_alloc(diff->arena, (counts[0] + counts[1] + 1) * sizeof *entries);
+	uint32_t *partner = arena_alloc(diff->arena, (counts[0] + 1) * sizeof *partner);
+
+	for (uint32_t side = 0; side < 2; side++) {
+		state->match[side] = arena_alloc(diff->arena, (counts[side] + 1) * sizeof *state->match[side]);
+		memset(state->match[side], 0xff, (counts[side] + 1) * sizeof *state->match[side]);
+		for (uint32_t i = 0; i < counts[side]; i++)
+			entries[count++] =
+				(struct entry){ meaning_of(diff->arena, &diff->policies[side]->rules.items[i]), side,
+						i };
+	}
+	memset(partner, 0xff, (counts[0] + 1) * sizeof *partner);
+	qsort(entries, count, sizeof *entries, compare_entries);
+	pair_by_meaning(entries, count, partner);
+	keep_order(diff->arena, state, partner, counts[0]);
+}
+
+bool diff_corresponds(const struct diff_pass *pass, uint32_t a, uint32_t b)
+{
+	const struct policy *const *policies = pass->diff->policies;
+
+	if (a == WALK_NONE || b == WALK_NONE)
+		return a == b;
+	if (a == policies[0]->rules.count || b == policies[1]->rules.count)
+		return a == policies[0]->rules.count && b == policies[1]->rules.count &&
+		       diff_action(pass->diff, 0, pass->direction, a) ==
+			       diff_action(pass->diff, 1, pass->direction, b) &&
+		       policies[0]->multi_tenant == policies[1]->multi_tenant;
+	return pass->state->match[0][a] == b && policies[0]->multi_tenant == policies[1]->multi_tenant;
+}

@@ -1,0 +1,411 @@
+/* Regions in the words of rules, each with a flow that shows it; the same of several protocols is one. */
+#include "diff/diff_pass.h"
+#include "analysis/pass.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 24
+
+/* ---- words ---- */
+
+static const char *ports_words(struct arena *arena, const struct diff_region *region)
+{
+	struct text text = { .arena = arena };
+
+	text_add(&text, region->ports.count > 1 ? ":{" : region->ports.count ? ":" : "");
+	for (size_t i = 0; i < region->ports.count; i++) {
+		struct policy_ports ports = region->ports.items[i];
+
+		text_addf(&text, ports.lo == ports.hi ? "%s%u" : "%s%u-%u", i ? "," : "", ports.lo, ports.hi);
+	}
+	text_add(&text, region->ports.count > 1 ? "}" : "");
+	return text_get(&text);
+}
+
+/* Whether every protocol that the region's addresses can speak is in it */
+static bool all_protos(const struct diff *diff, const struct diff_region *region)
+{
+	unsigned all = PROTO_TCP | PROTO_UDP | PROTO_OTHER;
+
+	if (region->kind == DIFF_NAMES || diff_has_family(diff, region, ADDR_V4))
+		all |= PROTO_ICMPV4;
+	if (region->kind == DIFF_NAMES || diff_has_family(diff, region, ADDR_V6))
+		all |= PROTO_ICMPV6;
+	return (region->protos & all) == all;
+}
+
+static const char *protos_words(struct arena *arena, const struct diff *diff, const struct diff_region *region)
+{
+	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
+	struct text text = { .arena = arena };
+	bool list = __builtin_popcount(region->protos) > 1;
+	const char *before = list ? ":{" : ":";
+
+	if (all_protos(diff, region))
+		return "";
+	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
+		if (region->protos & protos[i]) {
+			text_addf(&text, "%s%s", before, policy_proto_name(protos[i]));
+			before = ",";
+		}
+	text_add(&text, list ? "}" : "");
+	return text_get(&text);
+}
+
+static const char *transports_words(const struct diff_region *region)
+{
+	static const char *const words[] = { "", ":udp", ":tcp", ":{udp,tcp}", ":dot", ":{udp,dot}", ":{tcp,dot}", "" };
+
+	return words[region->protos & 7];
+}
+
+struct name_words {
+	struct arena *arena;
+	LIST_OF(const char *) taken, except;
+	size_t more;
+};
+
+static void add_class(struct name_words *words, const struct name_class *class, bool except)
+{
+	for (size_t i = 0; i < class->patterns.count; i++) {
+		const struct policy_target target = {
+			.kind = class->patterns.items[i].suffix ? TARGET_SUFFIX : TARGET_DOMAIN,
+			.name = class->patterns.items[i].name,
+		};
+
+		if (words->taken.count + words->except.count >= NAMES_MAX)
+			words->more++;
+		else if (except)
+			*arena_push(words->arena, &words->except) = policy_target_format(words->arena, &target);
+		else
+			*arena_push(words->arena, &words->taken) = policy_target_format(words->arena, &target);
+	}
+}
+
+const char *diff_join(struct arena *arena, const char *const *items, size_t count, size_t more)
+{
+	struct text text = { .arena = arena };
+
+	text_add(&text, count + more > 1 ? "{" : "");
+	for (size_t i = 0; i < count; i++)
+		text_addf(&text, "%s%s", i ? "," : "", items[i]);
+	if (more)
+		text_addf(&text, ",… %zu more", more);
+	text_add(&text, count + more > 1 ? "}" : "");
+	return text_get(&text);
+}
+
+/* Classes as names: one below another that is listed goes without saying, one that is missing below is said. */
+static const char *name_list(struct diff *diff, const struct diff_region *region, const char **except)
+{
+	struct name_words words = { .arena = diff->arena };
+	bool *in = arena_alloc(diff->arena, names_count(diff->names) + 1);
+
+	for (size_t i = 0; i < region->classes.count; i++)
+		in[region->classes.items[i]] = true;
+	for (uint32_t i = 0; i < names_count(diff->names); i++) {
+		const struct name_class *class = names_class(diff->names, i);
+		bool above = i && in[class->parent];
+
+		if (!i && in[0])
+			*arena_push(diff->arena, &words.taken) = "any";
+		else if (in[i] && !above)
+			add_class(&words, class, false);
+		else if (!in[i] && above && class->member && !(class->alias && class->patterns.items[0].anonymous))
+			add_class(&words, class, true);
+	}
+	*except = words.except.count ? diff_join(diff->arena, words.except.items, words.except.count, 0) : NULL;
+	return diff_join(diff->arena, words.taken.items, words.taken.count, words.more);
+}
+
+/* ---- the same of several protocols ---- */
+
+struct merger {
+	struct diff_region *region;
+	const char *key;
+};
+
+static int compare_mergers(const void *a, const void *b)
+{
+	const struct merger *x = a, *y = b;
+	int order = strcmp(x->key, y->key);
+
+	if (order)
+		return order;
+	return x->region < y->region ? -1 : x->region > y->region;
+}
+
+static void find_target(struct diff *diff, struct diff_region *region)
+{
+	bool names = region->kind == DIFF_NAMES || region->kind == DIFF_QUERIES;
+
+	region->words =
+		names ? name_list(diff, region, &region->except) : diff_address_words(diff, region, &region->except);
+}
+
+/* Regions from `from` on that differ in nothing but the protocol become the first of them. */
+static void merge_protos(struct diff *diff)
+{
+	size_t count = diff->regions.count, kept = 0;
+	struct merger *mergers = arena_alloc(diff->arena, (count + 1) * sizeof *mergers);
+
+	for (size_t i = 0; i < count; i++) {
+		struct diff_region *region = &diff->regions.items[i];
+
+		find_target(diff, region);
+		mergers[i].region = region;
+		mergers[i].key = arena_printf(diff->arena, "%d %d %d %zu %zu %d %s %s %s", region->kind,
+					      region->direction, region->was, region->decider[0], region->decider[1],
+					      region->by_server_name, region->words,
+					      region->except ? region->except : "-", ports_words(diff->arena, region));
+	}
+	qsort(mergers, count, sizeof *mergers, compare_mergers);
+	for (size_t i = 0, first = 0; i < count; i++) {
+		struct diff_region *into = mergers[first].region, *from = mergers[i].region;
+
+		if (i == first)
+			continue;
+		if (strcmp(mergers[first].key, mergers[i].key)) {
+			first = i;
+			continue;
+		}
+		into->protos |= from->protos;
+		for (size_t j = 0; j < from->atoms.count; j++)
+			*arena_push(diff->arena, &into->atoms) = from->atoms.items[j];
+		for (size_t j = 0; j < from->classes.count; j++)
+			*arena_push(diff->arena, &into->classes) = from->classes.items[j];
+		from->words = NULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		if (diff->regions.items[i].words)
+			diff->regions.items[kept++] = diff->regions.items[i];
+	diff->regions.count = kept;
+}
+
+/* ---- examples ---- */
+
+static uint16_t example_port(const struct diff_region *region)
+{
+	static const uint16_t usual[] = { 443, 80, 22, 1024 };
+
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+		if (!region->ports.count)
+			return usual[i];
+		for (size_t j = 0; j < region->ports.count; j++)
+			if (region->ports.items[j].lo <= usual[i] && usual[i] <= region->ports.items[j].hi)
+				return usual[i];
+	}
+	return region->ports.items[0].lo;
+}
+
+static struct region_flow connection(const struct diff_region *region, enum policy_proto proto)
+{
+	struct region_flow flow = {
+		.kind = FLOW_CONNECTION,
+		.direction = region->direction,
+		.proto = proto,
+		.has_port = region_proto_has_ports(proto),
+	};
+
+	flow.port = flow.has_port ? example_port(region) : 0;
+	return flow;
+}
+
+static enum policy_proto example_proto(unsigned protos)
+{
+	static const enum policy_proto order[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
+	size_t i = 0;
+
+	while (!(protos & order[i]))
+		i++;
+	return order[i];
+}
+
+/* Rather an address that can be spoken to, and one that no rule names */
+static uint32_t example_atom(const struct diff *diff, const struct diff_region *region, enum policy_proto proto)
+{
+	uint32_t best = region->atoms.items[0];
+	int best_rank = -1;
+
+	for (size_t i = 0; i < region->atoms.count; i++) {
+		uint32_t atom = region->atoms.items[i];
+		const struct axis_atom *item = axis_atom(diff->axis, atom);
+		int rank = (item->class != ADDR_CLASS_NONE ? 8 : 0) + (axis_is_unnamed(diff->axis, atom) ? 4 : 0) +
+			   (item->family == ADDR_V4 ? 2 : 0) + (item->class == ADDR_CLASS_PUBLIC ? 1 : 0);
+
+		if ((proto == PROTO_ICMPV4 && item->family != ADDR_V4) ||
+		    (proto == PROTO_ICMPV6 && item->family != ADDR_V6))
+			continue;
+		if (rank > best_rank) {
+			best = atom;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+static size_t decider_of(const struct diff *diff, int side, const struct region_flow *flow)
+{
+	struct eval_verdict verdict = region_flow_eval(&diff->contexts[side], flow);
+
+	if (verdict.by == EVAL_RULE)
+		return verdict.rule;
+	return diff->policies[side]->rules.count + (verdict.by == EVAL_FLOOR ? DIFF_BY_FLOOR : DIFF_BY_DEFAULT);
+}
+
+static void find_deciders(const struct diff *diff, struct diff_region *region)
+{
+	for (int side = 0; side < 2; side++)
+		if (region->decider[side] == DIFF_ANYBODY)
+			region->decider[side] = decider_of(diff, side, &region->example);
+}
+
+static void address_example(struct diff *diff, struct diff_region *region)
+{
+	enum policy_proto proto = example_proto(region->protos);
+
+	region->example = connection(region, proto);
+	region->example.addr = axis_member(diff->axis, example_atom(diff, region, proto));
+	region->example_text = region_flow_format(diff->arena, NULL, &region->example);
+	find_deciders(diff, region);
+}
+
+static const char *to_name(struct diff *diff, const struct region_flow *flow)
+{
+	return arena_printf(diff->arena, flow->has_port ? "%s@%s:%s:%u" : "%s@%s:%s",
+			    policy_direction_name(flow->direction), flow->bound[0], policy_proto_name(flow->proto),
+			    flow->port);
+}
+
+/* A flow to the name says it where both policies take the name for the same address, one that no rule names. */
+static bool is_plain(const struct diff *diff, const struct diff_region *region, const struct region_flow *flow)
+{
+	struct flow plain = {
+		.kind = FLOW_CONNECTION,
+		.direction = flow->direction,
+		.to_name = true,
+		.name = flow->bound[0],
+		.proto = flow->proto,
+		.has_port = flow->has_port,
+		.port = flow->port,
+	};
+
+	return flow->direction == POLICY_EGRESS && !flow->bound[1] && !flow->sni &&
+	       eval_flow(&diff->contexts[0], &plain).verdict.action == region->was &&
+	       eval_flow(&diff->contexts[1], &plain).verdict.action == region->now;
+}
+
+static void name_example(struct diff *diff, struct diff_region *region)
+{
+	const char *member = names_class(diff->names, region->classes.items[0])->member;
+
+	region->example = connection(region, example_proto(region->protos));
+	region->example.addr = region->where;
+	if (region->by_server_name) {
+		region->example.sni = member;
+		region->example.bound[0] = region->together;
+	} else {
+		region->example.bound[0] = member;
+		region->example.bound[1] = region->together;
+	}
+	region->example_text = !region->by_server_name && is_plain(diff, region, &region->example) ?
+				       to_name(diff, &region->example) :
+				       region_flow_format(diff->arena, NULL, &region->example);
+	find_deciders(diff, region);
+}
+
+static void query_example(struct diff *diff, struct diff_region *region)
+{
+	region->example = (struct region_flow){
+		.kind = FLOW_DNS,
+		.name = names_class(diff->names, region->classes.items[0])->member,
+		.transport = (enum flow_transport)__builtin_ctz(region->protos),
+	};
+	region->example_text = region_flow_format(diff->arena, NULL, &region->example);
+}
+
+static void find_example(struct diff *diff, struct diff_region *region)
+{
+	switch (region->kind) {
+	case DIFF_NAMES:
+		name_example(diff, region);
+		break;
+	case DIFF_QUERIES:
+		query_example(diff, region);
+		break;
+	case DIFF_ANSWERS:
+		region->example = (struct region_flow){ .kind = FLOW_ANSWER };
+		region->example.addr = axis_member(diff->axis, example_atom(diff, region, PROTO_TCP));
+		region->example_text = region_flow_format(diff->arena, NULL, &region->example);
+		break;
+	default:
+		address_example(diff, region);
+	}
+}
+
+/* ---- all together ---- */
+
+static void find_words(struct diff *diff, struct diff_region *region)
+{
+	struct arena *arena = diff->arena;
+
+	if (region->kind == DIFF_QUERIES)
+		region->words = arena_printf(arena, "dns@%s%s", region->words, transports_words(region));
+	else if (region->kind == DIFF_ANSWERS)
+		region->words = arena_printf(arena, "answer@%s", region->words);
+	else
+		region->words =
+			arena_printf(arena, "%s@%s%s%s", policy_direction_name(region->direction), region->words,
+				     protos_words(arena, diff, region), ports_words(arena, region));
+}
+
+static double ports_width(const struct diff_region *region)
+{
+	double width = 0;
+
+	for (size_t i = 0; i < region->ports.count; i++)
+		width += region->ports.items[i].hi - region->ports.items[i].lo + 1;
+	return region->ports.count ? width : 65536;
+}
+
+static double find_width(const struct diff *diff, const struct diff_region *region)
+{
+	double names = 0;
+
+	if (region->kind == DIFF_ADDRESSES)
+		return diff_address_width(diff, region) * ports_width(region);
+	if (region->kind == DIFF_ANSWERS)
+		return diff_address_width(diff, region) / 65536;
+	for (size_t i = 0; i < region->classes.count; i++)
+		names += region->classes.items[i] ?
+				 (double)names_class(diff->names, region->classes.items[i])->patterns.count :
+				 1e9;
+	return region->kind == DIFF_NAMES ? names * ports_width(region) / 65536 : names / 65536;
+}
+
+static int compare_regions(const void *a, const void *b)
+{
+	const struct diff_region *x = a, *y = b;
+
+	if (x->now != y->now)
+		return x->now == POLICY_ALLOW ? -1 : 1;
+	if (x->width != y->width)
+		return x->width > y->width ? -1 : 1;
+	return strcmp(x->words, y->words);
+}
+
+void diff_put_in_words(struct diff *diff)
+{
+	merge_protos(diff);
+	for (size_t i = 0; i < diff->regions.count; i++) {
+		struct diff_region *region = &diff->regions.items[i];
+
+		find_words(diff, region);
+		find_example(diff, region);
+		region->width = find_width(diff, region);
+	}
+	if (diff->regions.count)
+		qsort(diff->regions.items, diff->regions.count, sizeof *diff->regions.items, compare_regions);
+}

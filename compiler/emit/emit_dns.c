@@ -1,0 +1,174 @@
+/* The DNS allowlist as a reviewer reads it: one line for each name or pattern, in the order the rules are tried,
+ * then what happens to answers. From the policy alone. */
+#include "emit/emit.h"
+#include "base/escape.h"
+#include "base/text.h"
+
+#include <string.h>
+
+struct line {
+	enum policy_action action;
+	const char *names, *origin, *text;
+};
+
+struct lines {
+	struct line *items;
+	size_t count, cap;
+};
+
+enum { OVER_UDP = PROTO_UDP, OVER_TCP = PROTO_TCP, OVER_BOTH = PROTO_UDP | PROTO_TCP };
+
+/* The transports whose queries a rule on `any` or group host takes in: those it has port 53 for */
+static unsigned query_transports(const struct policy_rule *rule)
+{
+	unsigned transports = rule->protos ? rule->protos & OVER_BOTH : OVER_BOTH;
+	bool has_port = rule->ports.count == 0;
+
+	for (size_t i = 0; i < rule->ports.count; i++)
+		has_port |= rule->ports.items[i].lo <= LOWER_DNS_PORT && LOWER_DNS_PORT <= rule->ports.items[i].hi;
+	return has_port ? transports : 0;
+}
+
+static const char *every_name(unsigned transports, bool first)
+{
+	switch (transports) {
+	case OVER_UDP:
+		return first ? "any name, by UDP" : "any other name, by UDP";
+	case OVER_TCP:
+		return first ? "any name, by TCP" : "any other name, by TCP";
+	default:
+		return first ? "any name" : "any other name";
+	}
+}
+
+static void add_line(struct arena *arena, struct lines *lines, enum policy_action action, const char *names,
+		     const char *origin, const char *text)
+{
+	*arena_push(arena, lines) =
+		(struct line){ action, escape_text(arena, names), origin, escape_text(arena, text) };
+}
+
+/* Returns the transports for which no later line is ever read. */
+static unsigned add_rule(struct arena *arena, const struct policy *policy, const struct policy_rule *rule,
+			 unsigned open, struct lines *lines)
+{
+	const char *origin = lower_origin(arena, policy, rule->span);
+	unsigned closed = 0;
+
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+		if (target->kind == TARGET_DOMAIN || target->kind == TARGET_SUFFIX) {
+			const char *name = target->kind == TARGET_SUFFIX ? arena_printf(arena, "*.%s", target->name) :
+									   target->name;
+			add_line(arena, lines, rule->action, name, origin, rule->text);
+		} else if (target->kind == TARGET_ANY ||
+			   (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_HOST)) {
+			closed = query_transports(rule) & open;
+		}
+	}
+	if (closed)
+		add_line(arena, lines, rule->action, every_name(open == closed ? OVER_BOTH : closed, !lines->count),
+			 origin, rule->text);
+	return closed;
+}
+
+static struct lines allowlist(struct arena *arena, const struct policy *policy)
+{
+	struct lines lines = { 0 };
+	unsigned open = OVER_BOTH;
+
+	for (size_t i = 0; open && i < policy->rules.count; i++) {
+		if (policy->rules.items[i].directions & POLICY_EGRESS)
+			open &= ~add_rule(arena, policy, &policy->rules.items[i], open, &lines);
+	}
+	if (open)
+		add_line(arena, &lines, policy->egress.action, every_name(OVER_BOTH, !lines.count),
+			 lower_origin(arena, policy, policy->egress.span), policy->egress.text);
+	return lines;
+}
+
+static void print_lines(struct text *out, const struct lines *lines)
+{
+	size_t names = 0, origin = 0;
+
+	for (size_t i = 0; i < lines->count; i++) {
+		size_t len = strlen(lines->items[i].names), place = strlen(lines->items[i].origin);
+		names = len > names ? len : names;
+		origin = place > origin ? place : origin;
+	}
+	for (size_t i = 0; i < lines->count; i++) {
+		const struct line *line = &lines->items[i];
+		text_addf(out, "%-5s  %-*s  %-*s  %s\n", policy_action_name(line->action), (int)names, line->names,
+			  (int)origin, line->origin, line->text);
+	}
+}
+
+/* Whether a rule may let reserved addresses through rebind protection: an allow that names them, without ports */
+static bool is_exception(const struct policy_rule *rule)
+{
+	if (rule->action != POLICY_ALLOW || !(rule->directions & POLICY_EGRESS) || rule->ports.count ||
+	    (rule->protos && !(rule->protos & OVER_BOTH)))
+		return false;
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+		if (target->kind == TARGET_CIDR || (target->kind == TARGET_GROUP && target->group != ADDR_CLASS_PUBLIC))
+			return true;
+	}
+	return false;
+}
+
+static void print_rebind(struct text *out, const struct policy *policy)
+{
+	if (!policy->rebind_protection && !policy->multi_tenant) {
+		text_add(out, "# No rebind protection: an answer may hold any address.\n");
+		return;
+	}
+	text_add(out,
+		 "# Rebind protection: an answer with a private, metadata or other reserved address is NXDOMAIN.\n");
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+		if (is_exception(rule))
+			text_addf(out, "#   but for what this rule allows: %s  %s\n",
+				  lower_origin(out->arena, policy, rule->span), escape_text(out->arena, rule->text));
+	}
+}
+
+static const char *nameserver_text(struct arena *arena, const struct policy_nameserver *server)
+{
+	char buf[ADDR_TEXT_MAX];
+	bool port = server->port != LOWER_DNS_PORT;
+
+	if (server->is_name)
+		return escape_text(arena,
+				   port ? arena_printf(arena, "%s:%u", server->name, server->port) : server->name);
+	if (!port)
+		return arena_strdup(arena, addr_format(server->addr, buf));
+	return arena_printf(arena, "%s:%u", addr_format_bracketed(server->addr, buf), server->port);
+}
+
+static void print_nameservers(struct text *out, const struct policy *policy)
+{
+	unsigned long long ms = policy->dns_timeout_ms;
+
+	text_add(out, "# Nameservers: ");
+	for (size_t i = 0; i < policy->nameservers.count; i++)
+		text_addf(out, "%s%s", i ? ", " : "", nameserver_text(out->arena, &policy->nameservers.items[i]));
+	text_add(out, policy->nameservers.count ? "" : "the host's resolv.conf");
+	text_addf(out, ms % 1000 ? ". Timeout %llums.\n" : ". Timeout %llus.\n", ms % 1000 ? ms : ms / 1000);
+}
+
+const char *emit_dns(struct arena *arena, const struct policy *policy)
+{
+	struct text out = { .arena = arena };
+	struct lines lines = allowlist(arena, policy);
+	const char *name = escape_text(arena, policy->name), *slash = strrchr(name, '/');
+
+	text_addf(&out, "# Names that %s lets the guest look up: read downwards, the first line that fits answers.\n",
+		  slash ? slash + 1 : name);
+	text_add(&out, "# `*.x` is x and every name below it. "
+		       "A denied name is answered NXDOMAIN and never leaves this host.\n");
+	print_lines(&out, &lines);
+	print_rebind(&out, policy);
+	print_nameservers(&out, policy);
+	return text_get(&out);
+}

@@ -1,0 +1,240 @@
+/* `--emit json`: microsandbox's own policy shape, so that its tools read it, plus keys of ours for what it
+ * has no word for. import_json.c reads all of it back. */
+#include "emit/emit.h"
+#include "base/escape.h"
+#include "policy/json_words.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define FLAGS (JSON_INDENT(2) | JSON_ENSURE_ASCII)
+
+static void set_text(struct arena *arena, json_t *object, const char *key, const char *text)
+{
+	json_object_set_new(object, key, json_string(escape_json(arena, text)));
+}
+
+static void set_number(json_t *object, const char *key, uint64_t number)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)number));
+}
+
+/* ---- rules ---- */
+
+static json_t *destination(struct arena *arena, const struct policy_target *target)
+{
+	char buf[ADDR_TEXT_MAX];
+
+	switch (target->kind) {
+	case TARGET_ANY:
+		break;
+	case TARGET_GROUP:
+		return json_pack("{s:s}", "group", json_group_word(target->group));
+	case TARGET_CIDR:
+		addr_format(target->prefix.addr, buf);
+		return json_pack("{s:s}", "cidr", arena_printf(arena, "%s/%u", buf, target->prefix.len));
+	case TARGET_DOMAIN:
+		return json_pack("{s:s}", "domain", target->name);
+	case TARGET_SUFFIX:
+		return json_pack("{s:s}", "domain_suffix", target->name);
+	}
+	return json_string("any");
+}
+
+static json_t *protocols(const struct policy_rule *rule)
+{
+	static const enum policy_proto order[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMPV4, PROTO_ICMPV6 };
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+		if (rule->protos & order[i])
+			json_array_append_new(list, json_string(policy_proto_name(order[i])));
+	return list;
+}
+
+static json_t *ports(const struct policy_rule *rule)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < rule->ports.count; i++)
+		json_array_append_new(list, json_pack("{s:i, s:i}", "start", rule->ports.items[i].lo, "end",
+						      rule->ports.items[i].hi));
+	return list;
+}
+
+/* A rule of several targets is as many of microsandbox's, which all say of which rule they are a part */
+static void add_rule(struct arena *arena, json_t *rules, const struct policy_rule *rule, size_t number)
+{
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		json_t *object = json_object();
+		set_text(arena, object, "direction", policy_direction_name((enum policy_direction)rule->directions));
+		json_object_set_new(object, "destination", destination(arena, &rule->targets.items[i]));
+		json_object_set_new(object, "protocols", protocols(rule));
+		json_object_set_new(object, "ports", ports(rule));
+		set_text(arena, object, "action", policy_action_name(rule->action));
+		if (rule->targets.count > 1)
+			set_number(object, "rule", number);
+		if (rule->because)
+			set_text(arena, object, "because", rule->because);
+		if (rule->until.year)
+			set_text(arena, object, "until",
+				 arena_printf(arena, "%04d-%02d-%02d", rule->until.year, rule->until.month,
+					      rule->until.day));
+		if (rule->log)
+			json_object_set_new(object, "log", json_true());
+		json_array_append_new(rules, object);
+	}
+}
+
+/* ---- the rest ---- */
+
+static void set_ports(struct arena *arena, json_t *root, const struct policy *policy)
+{
+	json_t *list = json_array();
+	char buf[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < policy->publishes.count; i++) {
+		const struct policy_publish *publish = &policy->publishes.items[i];
+		json_t *object = json_object();
+		set_text(arena, object, "host_bind", addr_format(publish->bind, buf));
+		set_number(object, "host_port", publish->host_port);
+		set_number(object, "guest_port", publish->guest_port);
+		set_text(arena, object, "protocol", policy_proto_name(publish->proto));
+		json_array_append_new(list, object);
+	}
+	if (json_array_size(list))
+		json_object_set(root, "published_ports", list);
+	json_decref(list);
+}
+
+static void set_dns(struct arena *arena, json_t *root, const struct policy *policy)
+{
+	json_t *dns = json_object(), *servers = json_array();
+	char buf[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < policy->nameservers.count; i++) {
+		const struct policy_nameserver *server = &policy->nameservers.items[i];
+		const char *host = server->is_name ? server->name : addr_format_bracketed(server->addr, buf);
+		const char *text = arena_printf(arena, "%s:%u", host, server->port);
+		json_array_append_new(servers, json_string(escape_json(arena, text)));
+	}
+	json_object_set_new(dns, "rebind_protection", json_boolean(policy->rebind_protection));
+	json_object_set_new(dns, "nameservers", servers);
+	set_number(dns, "query_timeout_ms", policy->dns_timeout_ms);
+	json_object_set_new(root, "dns", dns);
+}
+
+static void set_bucket(json_t *limiter, const char *direction, const char *kind, const struct policy_limit *limit)
+{
+	if (!limit->size)
+		return;
+	json_t *bucket = json_object(), *buckets = json_object_get(limiter, direction);
+	set_number(bucket, "size", limit->size);
+	set_number(bucket, "refill_time_ms", limit->refill_ms);
+	if (limit->burst)
+		set_number(bucket, "one_time_burst", limit->burst);
+	if (!buckets) {
+		json_object_set_new(limiter, direction, json_object());
+		buckets = json_object_get(limiter, direction);
+	}
+	json_object_set_new(buckets, kind, bucket);
+}
+
+static void set_limits(json_t *root, const struct policy *policy)
+{
+	json_t *limiter = json_object();
+
+	set_bucket(limiter, "egress", "bandwidth", &policy->egress_bandwidth);
+	set_bucket(limiter, "egress", "ops", &policy->egress_ops);
+	set_bucket(limiter, "ingress", "bandwidth", &policy->ingress_bandwidth);
+	set_bucket(limiter, "ingress", "ops", &policy->ingress_ops);
+	if (json_object_size(limiter))
+		json_object_set(root, "rate_limiter", limiter);
+	json_decref(limiter);
+	set_number(root, "max_connections", policy->max_connections);
+}
+
+static void set_pool(struct arena *arena, json_t *root, const char *key, const struct policy_pool *pool)
+{
+	char buf[ADDR_TEXT_MAX];
+
+	if (pool->set)
+		set_text(arena, root, key,
+			 arena_printf(arena, "%s/%u", addr_format(pool->prefix.addr, buf), pool->prefix.len));
+}
+
+/* The expression with what a test adds to it: "egress@x.org:tcp:443 resolve=x.org=10.0.0.5 sni=x.org" */
+static const char *flow_text(struct arena *arena, const struct flow *flow)
+{
+	const char *text = flow->text, *before = " resolve=";
+	char buf[ADDR_TEXT_MAX];
+
+	if (strstr(text, " resolve=") || strstr(text, " sni="))
+		return text;
+	for (size_t i = 0; i < flow->resolve.count; i++) {
+		const struct flow_binding *binding = &flow->resolve.items[i];
+		text = arena_printf(arena, "%s%s%s", text, before, binding->name);
+		for (size_t k = 0; k < binding->addrs.count; k++)
+			text = arena_printf(arena, "%s%s%s", text, k ? "," : "=",
+					    addr_format(binding->addrs.items[k], buf));
+		before = ";";
+	}
+	return flow->sni ? arena_printf(arena, "%s sni=%s", text, flow->sni) : text;
+}
+
+static void set_expects(struct arena *arena, json_t *root, const struct policy *policy)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < policy->expects.count; i++) {
+		json_t *object = json_object();
+		set_text(arena, object, "action", policy_action_name(policy->expects.items[i].action));
+		set_text(arena, object, "flow", flow_text(arena, &policy->expects.items[i].flow));
+		json_array_append_new(list, object);
+	}
+	if (json_array_size(list))
+		json_object_set(root, "expect", list);
+	json_decref(list);
+}
+
+/* jansson leaves DEL as it is; it stands in strings only */
+static const char *without_del(struct arena *arena, const char *text)
+{
+	size_t count = 0;
+
+	for (const char *c = text; (c = strchr(c, 0x7f)); c++)
+		count++;
+	char *copy = arena_alloc(arena, strlen(text) + count * 5 + 2), *to = copy;
+	for (; *text; text++)
+		if (*text == 0x7f)
+			to = stpcpy(to, "\\u007f");
+		else
+			*to++ = *text;
+	strcpy(to, "\n");
+	return copy;
+}
+
+const char *emit_json(struct arena *arena, const struct policy *policy)
+{
+	json_t *root = json_object(), *rules = json_array();
+
+	set_number(root, "version", 1);
+	set_text(arena, root, "default_egress", policy_action_name(policy->egress.action));
+	set_text(arena, root, "default_ingress", policy_action_name(policy->ingress.action));
+	for (size_t i = 0; i < policy->rules.count; i++)
+		add_rule(arena, rules, &policy->rules.items[i], i + 1);
+	json_object_set_new(root, "rules", rules);
+	set_ports(arena, root, policy);
+	set_dns(arena, root, policy);
+	set_limits(root, policy);
+	set_pool(arena, root, "ipv4_pool", &policy->pool4);
+	set_pool(arena, root, "ipv6_pool", &policy->pool6);
+	if (policy->multi_tenant)
+		set_text(arena, root, "deployment_profile", "multi-tenant");
+	set_expects(arena, root, policy);
+	char *dumped = json_dumps(root, FLAGS);
+	const char *text = without_del(arena, dumped ? dumped : "");
+	free(dumped);
+	json_decref(root);
+	return text;
+}

@@ -1,0 +1,227 @@
+/* The ruleset IR as nft's own text: what `nft -f` loads and a reviewer reads. It depends on the IR alone, but for the
+ * header that says which policy it came from. */
+#include "emit/emit.h"
+#include "base/escape.h"
+#include "base/text.h"
+
+#include <string.h>
+
+/* Elements are broken into lines at about this width, tabs counting as one */
+#define LINE_WIDTH 100
+
+static void emit_values(struct text *out, const struct rs_expr *expr)
+{
+	enum rs_type type = rs_field_info(expr->field[0])->type;
+	bool set = expr->values.count > 1;
+
+	text_add(out, set ? "{ " : "");
+	for (size_t i = 0; i < expr->values.count; i++)
+		text_addf(out, "%s%s", i ? ", " : "", rs_value_format(out->arena, type, &expr->values.items[i]));
+	text_add(out, set ? " }" : "");
+}
+
+static void emit_fields(struct text *out, const struct rs_expr *expr)
+{
+	for (size_t i = 0; i < expr->field_count; i++)
+		text_addf(out, "%s%s", i ? " . " : "", rs_field_info(expr->field[i])->nft);
+}
+
+static void emit_expr(struct text *out, const struct rs_expr *expr)
+{
+	switch (expr->kind) {
+	case RS_MATCH:
+		emit_fields(out, expr);
+		text_add(out, expr->negate ? " != " : " ");
+		emit_values(out, expr);
+		break;
+	case RS_LOOKUP:
+		emit_fields(out, expr);
+		text_addf(out, " %s@%s", expr->negate ? "!= " : "", expr->set);
+		break;
+	case RS_VMAP:
+		emit_fields(out, expr);
+		text_addf(out, " vmap @%s", expr->set);
+		break;
+	case RS_COUNTER:
+		text_add(out, "counter");
+		break;
+	case RS_VERDICT:
+		text_add(out, rs_verdict_format(out->arena, &expr->verdict));
+		break;
+	case RS_REJECT_RESET:
+		text_add(out, "reject with tcp reset");
+		break;
+	case RS_REJECT_ADMIN:
+		text_add(out, "reject with icmpx admin-prohibited");
+		break;
+	case RS_LOG:
+		text_addf(out, "log group %u snaplen %u", expr->number, expr->snaplen);
+		break;
+	case RS_LIMIT:
+		text_addf(out, "limit rate %s%llu/%s burst %u packets", expr->negate ? "over " : "",
+			  (unsigned long long)expr->rate, rs_unit_name(expr->per), expr->burst);
+		break;
+	case RS_TPROXY:
+		text_addf(out, "tproxy %s to :%u", expr->family == ADDR_V4 ? "ip" : "ip6", expr->port);
+		break;
+	case RS_MARK_SET:
+		text_addf(out, "meta mark set 0x%08x", expr->number);
+		break;
+	case RS_MASQUERADE:
+		text_add(out, "masquerade");
+		break;
+	case RS_NOTRACK:
+		text_add(out, "notrack");
+		break;
+	case RS_CT_COUNT:
+		text_addf(out, "ct count over %u", expr->number);
+		break;
+	}
+}
+
+static void emit_rule(struct text *out, const struct rs_rule *rule)
+{
+	text_add(out, "\t\t");
+	for (size_t i = 0; i < rule->exprs.count; i++) {
+		text_add(out, i ? " " : "");
+		emit_expr(out, &rule->exprs.items[i]);
+	}
+	if (rule->comment)
+		text_addf(out, " comment \"%s\"", rule->comment);
+	text_add(out, "\n");
+}
+
+static const char *element_text(struct arena *arena, const struct rs_set *set, const struct rs_element *element)
+{
+	const char *text = "";
+
+	for (int i = 0; i < RS_KEY_PARTS && set->type[i]; i++)
+		text = arena_printf(arena, "%s%s%s", text, i ? " . " : "",
+				    rs_value_format(arena, set->type[i], &element->key[i]));
+	if (element->timeout_ms)
+		text = arena_printf(arena, "%s timeout %llums", text, (unsigned long long)element->timeout_ms);
+	if (element->comment)
+		text = arena_printf(arena, "%s comment \"%s\"", text, element->comment);
+	if (set->map)
+		text = arena_printf(arena, "%s : %s", text, rs_verdict_format(arena, &element->verdict));
+	return text;
+}
+
+static void emit_elements(struct text *out, const struct rs_set *set)
+{
+	size_t width = 0;
+
+	if (!set->elements.count)
+		return;
+	text_add(out, "\t\telements = { ");
+	for (size_t i = 0; i < set->elements.count; i++) {
+		const char *text = element_text(out->arena, set, &set->elements.items[i]);
+		text_add(out, i ? "," : "");
+		if (width && width + strlen(text) > LINE_WIDTH) {
+			text_add(out, "\n\t\t\t     ");
+			width = 0;
+		} else if (i) {
+			text_add(out, " ");
+		}
+		text_add(out, text);
+		width += strlen(text) + 2;
+	}
+	text_add(out, " }\n");
+}
+
+static void emit_set(struct text *out, const struct rs_set *set)
+{
+	const char *comma = "";
+
+	text_addf(out, "\t%s %s {", set->map ? "map" : "set", set->name);
+	text_addf(out, set->note ? "\t\t# %s\n" : "\n", set->note);
+	text_add(out, "\t\ttype");
+	for (int i = 0; i < RS_KEY_PARTS && set->type[i]; i++)
+		text_addf(out, "%s%s", i ? " . " : " ", rs_type_info(set->type[i])->nft);
+	text_add(out, set->map ? " : verdict\n" : "\n");
+	if (set->size)
+		text_addf(out, "\t\tsize %u\n", set->size);
+	if (set->interval || set->timeout) {
+		text_add(out, "\t\tflags ");
+		if (set->interval) {
+			text_add(out, "interval");
+			comma = ",";
+		}
+		text_addf(out, "%s\n", set->timeout ? arena_printf(out->arena, "%stimeout", comma) : "");
+	}
+	if (set->comment)
+		text_addf(out, "\t\tcomment \"%s\"\n", set->comment);
+	emit_elements(out, set);
+	text_add(out, "\t}\n");
+}
+
+static void emit_chain(struct text *out, const struct rs_chain *chain)
+{
+	if (chain->note)
+		text_addf(out, "\t# %s\n", chain->note);
+	text_addf(out, "\tchain %s {\n", chain->name);
+	if (chain->hook != RS_HOOK_NONE) {
+		text_addf(out, "\t\ttype %s hook %s", rs_chain_type_name(chain->type), rs_hook_name(chain->hook));
+		if (chain->device)
+			text_addf(out, " device \"%s\"", chain->device);
+		text_addf(out, " priority %d; policy %s;\n", chain->priority,
+			  chain->policy == RS_DROP ? "drop" : "accept");
+	}
+	for (size_t i = 0; i < chain->rules.count; i++)
+		emit_rule(out, &chain->rules.items[i]);
+	text_add(out, "\t}\n");
+}
+
+static void emit_table(struct text *out, const struct rs_table *table)
+{
+	text_addf(out, "table %s %s {\n", rs_family_name(table->family), table->name);
+	if (table->owner)
+		text_add(out, "\tflags owner\n");
+	for (size_t i = 0; i < table->sets.count; i++)
+		emit_set(out, &table->sets.items[i]);
+	for (size_t i = 0; i < table->chains.count; i++)
+		emit_chain(out, &table->chains.items[i]);
+	text_add(out, "}\n");
+}
+
+static const char *gateway_text(struct arena *arena, const struct addr_gateway *gateway)
+{
+	char v4[ADDR_TEXT_MAX], v6[ADDR_TEXT_MAX];
+
+	if (!gateway->has4 && !gateway->has6)
+		return "none";
+	return arena_printf(arena, "%s%s%s", gateway->has4 ? addr_format(gateway->v4, v4) : "",
+			    gateway->has4 && gateway->has6 ? ", " : "",
+			    gateway->has6 ? addr_format(gateway->v6, v6) : "");
+}
+
+static void emit_header(struct text *out, const struct policy *policy, const struct lower_options *options)
+{
+	struct arena *arena = out->arena;
+	const char *name = escape_text(arena, policy->name), *slash = strrchr(name, '/');
+	size_t ingress_only = 0;
+
+	name = slash ? slash + 1 : name; /* wherever it lies */
+	for (size_t i = 0; i < policy->rules.count; i++)
+		ingress_only += policy->rules.items[i].directions == POLICY_INGRESS;
+	text_addf(out, "# %s at -O%d by msb-policyc %s: edit %s, not this\n", name, options->optimise, MSB_VERSION,
+		  name);
+	text_addf(out, "# %zu rule%s, default egress %s, default ingress %s; gateway %s\n", policy->rules.count,
+		  policy->rules.count == 1 ? "" : "s", policy_action_name(policy->egress.action),
+		  policy_action_name(policy->ingress.action), gateway_text(arena, &options->gateway));
+	if (ingress_only)
+		text_addf(out, "# ingress rules (%zu) are judged where published ports are relayed, not here\n",
+			  ingress_only);
+	text_add(out, "# start reading at chain egress\n");
+}
+
+const char *emit_nft(struct arena *arena, const struct policy *policy, const struct ruleset *ruleset,
+		     const struct lower_options *options)
+{
+	struct text out = { .arena = arena };
+
+	emit_header(&out, policy, options);
+	for (size_t i = 0; i < ruleset->tables.count; i++)
+		emit_table(&out, &ruleset->tables.items[i]);
+	return text_get(&out);
+}

@@ -1,0 +1,88 @@
+/* `--emit rpz`: the policy's verdicts on names as a response-policy zone, for unbound, BIND and Knot Resolver.
+ * A zone knows exact names and wildcards, the closest of which decides, and a name that exists in it hides the
+ * wildcards above from what is below: so every name has a record for itself and one for what is below it, and
+ * so have the names on the way to it. */
+#include "emit/emit.h"
+#include "base/escape.h"
+#include "base/name.h"
+#include "emit/name_tree.h"
+#include "base/text.h"
+
+#include <string.h>
+
+enum { LENGTH_MAX = 200 }; /* octets, so that the zone's own name fits behind it */
+
+static bool refuse(struct diags *diags, const struct name_tree *tree, const struct name_node *node, const char *why)
+{
+	size_t rule = node->exact.count ? node->exact.items[0] : node->suffix.items[0];
+
+	diag_error(diags, "cannot-say", tree->policy->rules.items[rule].span,
+		   "`%s` cannot stand in a response-policy zone: %s", node->name, why);
+	return false;
+}
+
+static bool has_star(const char *name)
+{
+	return name[0] == '*' || strstr(name, ".*");
+}
+
+/* Labels that mean something else in such a zone */
+static bool is_trigger(const char *name)
+{
+	const char *last = strrchr(name, '.');
+
+	return !strncmp(last ? last + 1 : name, "rpz-", 4);
+}
+
+static bool can_say(struct diags *diags, const struct name_tree *tree)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct name_node *node = &tree->items[i];
+		if (!node->mentioned)
+			continue;
+		if (has_star(node->name))
+			ok = refuse(diags, tree, node, "its `*` is a label of its own, there it would be a wildcard");
+		else if (is_trigger(node->name))
+			ok = refuse(diags, tree, node, "there its last label is a trigger");
+		else if (strlen(node->name) > LENGTH_MAX)
+			ok = refuse(diags, tree, node, "it is too long");
+		else if (!strcmp(node->name, NAME_HOST_ALIAS) && name_tree_action(tree, node->self) == POLICY_ALLOW)
+			ok = refuse(diags, tree, node, "only a sandbox's own DNS knows it");
+	}
+	return ok;
+}
+
+static void record(struct text *text, const struct name_tree *tree, const char *owner, size_t rule)
+{
+	bool allow = name_tree_action(tree, rule) == POLICY_ALLOW;
+
+	text_addf(text, "%-40s CNAME %s ; %s\n", owner, allow ? "rpz-passthru." : ".            ",
+		  name_tree_reason(text->arena, tree, rule));
+}
+
+const char *emit_rpz(struct arena *arena, const struct policy *policy, struct diags *diags)
+{
+	struct text text = { .arena = arena };
+	const struct name_tree *tree = name_tree_build(arena, policy, diags);
+
+	if (!tree || !can_say(diags, tree))
+		return NULL;
+	text_addf(&text, "; The names that %s lets a guest look up, as a response-policy zone: CNAME . is NXDOMAIN.\n",
+		  escape_nft_comment(arena, basename(policy->name)));
+	text_add(&text, "; The closest record decides. Not in here: rebind protection (unbound: "
+			"private-address; BIND:\n"
+			"; deny-answer-addresses), and host.microsandbox.internal, which only a sandbox's own "
+			"DNS knows.\n"
+			"$TTL 60\n"
+			"@ SOA localhost. root.localhost. 1 3600 600 86400 60\n"
+			"@ NS localhost.\n");
+	for (size_t i = 0; i < tree->count; i++) {
+		const struct name_node *node = &tree->items[i];
+		record(&text, tree, node->name, node->self);
+		record(&text, tree, arena_printf(arena, "*.%s", node->name), node->below);
+	}
+	record(&text, tree, "*", tree->other);
+	return text_get(&text);
+}

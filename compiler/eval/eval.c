@@ -1,0 +1,340 @@
+/* The reference evaluator: walks the rules in order as semantics are written down, and nothing cleverer.
+ * Given a policy, a gateway, bindings and a flow; hands on the verdict and who decided it. */
+#include "eval/eval.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* ---- matching ---- */
+
+bool eval_target_takes_name(const struct policy_target *target, const char *name)
+{
+	size_t len = strlen(name), want;
+
+	if (target->kind != TARGET_DOMAIN && target->kind != TARGET_SUFFIX)
+		return false;
+	if (len && name[len - 1] == '.')
+		len--;
+	want = strlen(target->name);
+	if (len < want || strncasecmp(name + len - want, target->name, want) != 0)
+		return false;
+	if (len == want)
+		return true;
+	return target->kind == TARGET_SUFFIX && name[len - want - 1] == '.';
+}
+
+bool eval_target_takes_addr(const struct eval_context *context, enum policy_action action,
+			    const struct policy_target *target, struct addr addr)
+{
+	struct addr carried;
+
+	switch (target->kind) {
+	case TARGET_ANY:
+		return true;
+	case TARGET_GROUP:
+		return addr_classify(addr, &context->gateway) == target->group;
+	case TARGET_CIDR:
+		if (target->prefix.addr.family == addr.family)
+			return addr_prefix_contains(target->prefix, addr);
+		/* A deny on IPv4 takes in the IPv6 addresses that carry its addresses */
+		return action == POLICY_DENY && target->prefix.addr.family == ADDR_V4 &&
+		       addr_embedded_v4(addr, &carried) && addr_prefix_contains(target->prefix, carried);
+	default:
+		return false;
+	}
+}
+
+static bool rule_takes_name(const struct policy_rule *rule, const char *name)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (eval_target_takes_name(&rule->targets.items[i], name))
+			return true;
+	return false;
+}
+
+static bool rule_has_name(const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (rule->targets.items[i].kind == TARGET_DOMAIN || rule->targets.items[i].kind == TARGET_SUFFIX)
+			return true;
+	return false;
+}
+
+static bool bound_name_fits(const char *name, void *rule)
+{
+	return rule_takes_name(rule, name);
+}
+
+static bool rule_is_bound(const struct eval_context *context, const struct policy_rule *rule, struct addr addr)
+{
+	return context->bindings.any_name &&
+	       context->bindings.any_name(context->bindings.self, addr, bound_name_fits, (void *)rule);
+}
+
+static bool rule_takes_addr(const struct eval_context *context, const struct policy_rule *rule, struct addr addr)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (eval_target_takes_addr(context, rule->action, &rule->targets.items[i], addr))
+			return true;
+	return false;
+}
+
+static bool sends_server_name(const struct eval_connection *connection)
+{
+	return connection->sni && connection->proto == PROTO_TCP && connection->direction == POLICY_EGRESS;
+}
+
+bool eval_rule_matches_target(const struct eval_context *context, const struct policy_rule *rule,
+			      const struct eval_connection *connection)
+{
+	struct addr addr = addr_unmap(connection->addr);
+
+	if (rule_takes_addr(context, rule, addr))
+		return true;
+	if (!sends_server_name(connection))
+		return rule_is_bound(context, rule, addr);
+	if (!rule_takes_name(rule, connection->sni))
+		return false;
+	/* A deny matches on the server name alone, an allow wants the binding too */
+	return rule->action == POLICY_DENY || rule_is_bound(context, rule, addr);
+}
+
+bool eval_rule_matches_proto(const struct policy_rule *rule, enum policy_proto proto)
+{
+	return !rule->protos || (rule->protos & proto);
+}
+
+bool eval_rule_matches_port(const struct policy_rule *rule, bool has_port, uint16_t port)
+{
+	if (!rule->ports.count)
+		return true;
+	for (size_t i = 0; has_port && i < rule->ports.count; i++)
+		if (rule->ports.items[i].lo <= port && port <= rule->ports.items[i].hi)
+			return true;
+	return false;
+}
+
+static bool rule_may_match(const struct policy_rule *rule, const struct eval_connection *connection)
+{
+	return (rule->directions & connection->direction) && eval_rule_matches_proto(rule, connection->proto) &&
+	       eval_rule_matches_port(rule, connection->has_port, connection->port);
+}
+
+static struct eval_verdict by_rule(const struct policy *policy, size_t index)
+{
+	return (struct eval_verdict){ policy->rules.items[index].action, EVAL_RULE, index };
+}
+
+static struct eval_verdict by_default(const struct policy *policy, enum policy_direction direction)
+{
+	return (struct eval_verdict){ (direction == POLICY_EGRESS ? policy->egress : policy->ingress).action,
+				      EVAL_DEFAULT, 0 };
+}
+
+/* ---- connections ---- */
+
+static struct eval_verdict walk(const struct eval_context *context, const struct eval_connection *connection)
+{
+	const struct policy *policy = context->policy;
+
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (rule_may_match(&policy->rules.items[i], connection) &&
+		    eval_rule_matches_target(context, &policy->rules.items[i], connection))
+			return by_rule(policy, i);
+	return by_default(policy, connection->direction);
+}
+
+bool eval_port_refused(const struct eval_connection *connection)
+{
+	if (connection->direction != POLICY_EGRESS || !connection->has_port)
+		return false;
+	switch (connection->port) {
+	case 853: /* DNS over TLS, DNS over QUIC */
+		return connection->proto == PROTO_TCP || connection->proto == PROTO_UDP;
+	case 137:  /* NetBIOS */
+	case 5353: /* mDNS */
+	case 5355: /* LLMNR */
+		return connection->proto == PROTO_UDP;
+	default:
+		return false;
+	}
+}
+
+/* The multi-tenant floor is the default policy: allow@dns, allow@public, deny the rest of egress. */
+static bool floor_passes(const struct eval_context *context, const struct eval_connection *connection)
+{
+	enum addr_class class;
+
+	if (!context->policy->multi_tenant || connection->direction != POLICY_EGRESS)
+		return true;
+	class = addr_classify(addr_unmap(connection->addr), &context->gateway);
+	if (class == ADDR_CLASS_HOST)
+		return (connection->proto & (PROTO_TCP | PROTO_UDP)) && connection->has_port && connection->port == 53;
+	return class == ADDR_CLASS_PUBLIC;
+}
+
+static struct eval_verdict above_floor(const struct eval_context *context, const struct eval_connection *connection)
+{
+	struct eval_verdict verdict = walk(context, connection);
+
+	if (verdict.action == POLICY_ALLOW && !floor_passes(context, connection))
+		return (struct eval_verdict){ POLICY_DENY, EVAL_FLOOR, 0 };
+	return verdict;
+}
+
+struct eval_verdict eval_connection(const struct eval_context *context, const struct eval_connection *connection)
+{
+	if (eval_port_refused(connection))
+		return (struct eval_verdict){ POLICY_DENY, EVAL_REFUSED, 0 };
+	return above_floor(context, connection);
+}
+
+/* At SYN time no server name has been seen. A deny on a name could still come true by it, an allow on a
+ * bound name could still fail by it; the first rule that fits by address ends what is open. */
+enum eval_syn eval_syn(const struct eval_context *context, const struct eval_connection *connection)
+{
+	const struct policy *policy = context->policy;
+	struct addr addr = addr_unmap(connection->addr);
+	enum policy_action end = by_default(policy, connection->direction).action;
+	bool may[2] = { false, false };
+
+	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
+		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
+	if (eval_port_refused(connection) || !floor_passes(context, connection))
+		return EVAL_SYN_DENY;
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+
+		if (!rule_may_match(rule, connection))
+			continue;
+		if (rule_takes_addr(context, rule, addr)) {
+			end = rule->action;
+			break;
+		}
+		if (rule_has_name(rule) && (rule->action == POLICY_DENY || rule_is_bound(context, rule, addr)))
+			may[rule->action] = true;
+	}
+	if (may[!end])
+		return EVAL_SYN_DEFER;
+	return end == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
+}
+
+/* ---- DNS ---- */
+
+static enum policy_proto transport_proto(enum flow_transport transport)
+{
+	return transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP;
+}
+
+static uint16_t transport_port(enum flow_transport transport)
+{
+	return transport == FLOW_DNS_DOT ? 853 : 53;
+}
+
+/* Name targets look at the name alone, `any` and group host at the transport, other targets at nothing. */
+bool eval_rule_matches_query(const struct policy_rule *rule, const char *name, enum flow_transport transport)
+{
+	if (!(rule->directions & POLICY_EGRESS))
+		return false;
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+
+		if (name && eval_target_takes_name(target, name))
+			return true;
+		if ((target->kind == TARGET_ANY ||
+		     (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_HOST)) &&
+		    eval_rule_matches_proto(rule, transport_proto(transport)) &&
+		    eval_rule_matches_port(rule, true, transport_port(transport)))
+			return true;
+	}
+	return false;
+}
+
+struct eval_verdict eval_dns(const struct eval_context *context, const char *name, enum flow_transport transport)
+{
+	const struct policy *policy = context->policy;
+
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (eval_rule_matches_query(&policy->rules.items[i], name, transport))
+			return by_rule(policy, i);
+	return by_default(policy, POLICY_EGRESS);
+}
+
+enum eval_route eval_dns_route(const struct eval_context *context, struct addr resolver, enum flow_transport transport)
+{
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = transport_proto(transport),
+		.addr = resolver,
+		.has_port = true,
+		.port = transport_port(transport),
+	};
+
+	if ((context->gateway.has4 && addr_equal(resolver, context->gateway.v4)) ||
+	    (context->gateway.has6 && addr_equal(resolver, context->gateway.v6)))
+		return EVAL_ROUTE_CONFIGURED;
+	return above_floor(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
+}
+
+/* ---- rebind protection ---- */
+
+/* Whether the rule says something about this very address: `any`, names and an allow on all that is
+ * public do not. */
+static bool rule_names_addr(const struct eval_context *context, const struct policy_rule *rule, struct addr addr)
+{
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+
+		if (target->kind == TARGET_ANY)
+			continue;
+		if (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_PUBLIC && rule->action == POLICY_ALLOW)
+			continue;
+		if (eval_target_takes_addr(context, rule->action, target, addr))
+			return true;
+	}
+	return false;
+}
+
+static bool excepted_for(const struct eval_context *context, struct addr addr, enum policy_proto proto, size_t *out)
+{
+	const struct policy *policy = context->policy;
+
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+
+		if (!(rule->directions & POLICY_EGRESS) || rule->ports.count || !eval_rule_matches_proto(rule, proto) ||
+		    !rule_names_addr(context, rule, addr))
+			continue;
+		*out = i;
+		return rule->action == POLICY_ALLOW;
+	}
+	return false;
+}
+
+bool eval_answer_exception(const struct eval_context *context, struct addr answer, size_t *rule)
+{
+	struct addr addr = addr_unmap(answer);
+	size_t found;
+
+	/* The floor has no port-free rule but allow@public */
+	if (context->policy->multi_tenant && addr_classify(addr, &context->gateway) != ADDR_CLASS_PUBLIC)
+		return false;
+	if (!excepted_for(context, addr, PROTO_TCP, &found) && !excepted_for(context, addr, PROTO_UDP, &found))
+		return false;
+	*rule = found;
+	return true;
+}
+
+enum eval_answer eval_answer(const struct eval_context *context, struct addr answer)
+{
+	size_t rule;
+
+	if (!addr_is_reserved(answer, &context->gateway))
+		return EVAL_ANSWER_NOT_RESERVED;
+	return eval_answer_exception(context, answer, &rule) ? EVAL_ANSWER_EXCEPTED : EVAL_ANSWER_RESERVED;
+}
+
+bool eval_answer_passes(const struct eval_context *context, struct addr answer)
+{
+	return !context->policy->rebind_protection || eval_answer(context, answer) != EVAL_ANSWER_RESERVED;
+}

@@ -1,0 +1,312 @@
+/* The meaning of a flow expression: what a client does. A name is looked up and what the lookup gave is
+ * connected to; the evaluator judges each step. */
+#include "eval/eval.h"
+#include "base/name.h"
+
+#include <string.h>
+
+static bool any_flow_name(const void *self, struct addr addr, bool (*each)(const char *name, void *context),
+			  void *context)
+{
+	const struct flow *flow = self;
+
+	for (size_t i = 0; i < flow->resolve.count; i++) {
+		const struct flow_binding *binding = &flow->resolve.items[i];
+
+		for (size_t j = 0; j < binding->addrs.count; j++)
+			if (addr_equal(addr_unmap(binding->addrs.items[j]), addr) && each(binding->name, context))
+				return true;
+	}
+	return false;
+}
+
+struct eval_bindings eval_flow_bindings(const struct flow *flow)
+{
+	return (struct eval_bindings){ any_flow_name, flow };
+}
+
+/* ---- a public address that no rule names ---- */
+
+static struct addr usual_public(enum addr_family family)
+{
+	struct addr addr;
+
+	addr_parse(family == ADDR_V4 ? "93.184.216.34" : "2606:2800:220:1:248:1893:25c8:1946", &addr);
+	return addr;
+}
+
+static bool policy_names(const struct policy *policy, struct addr addr)
+{
+	struct addr carried;
+
+	for (size_t i = 0; i < policy->rules.count; i++)
+		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++) {
+			const struct policy_target *target = &policy->rules.items[i].targets.items[j];
+
+			if (target->kind != TARGET_CIDR)
+				continue;
+			if (addr_prefix_contains(target->prefix, addr) ||
+			    (addr_embedded_v4(addr, &carried) && addr_prefix_contains(target->prefix, carried)))
+				return true;
+		}
+	return false;
+}
+
+static struct addr_set named_by_cidr(struct arena *arena, const struct policy *policy, enum addr_family family)
+{
+	LIST_OF(struct addr_range) ranges = { NULL, 0, 0 };
+
+	for (size_t i = 0; i < policy->rules.count; i++)
+		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++) {
+			const struct policy_target *target = &policy->rules.items[i].targets.items[j];
+
+			if (target->kind == TARGET_CIDR && target->prefix.addr.family == family)
+				*arena_push(arena, &ranges) = addr_prefix_range(target->prefix);
+		}
+	return addr_set_from_ranges(arena, family, ranges.items, ranges.count);
+}
+
+struct addr eval_unnamed_public(const struct policy *policy, enum addr_family family)
+{
+	struct addr usual = usual_public(family);
+	struct arena *arena;
+	struct addr_set public, named, free_set;
+
+	if (!policy_names(policy, usual))
+		return usual;
+	arena = arena_new();
+	public = addr_class_set(arena, ADDR_CLASS_PUBLIC, family, NULL);
+	named = named_by_cidr(arena, policy, family);
+	free_set = addr_set_subtract(arena, &public, &named);
+	for (size_t i = 0; i < free_set.count; i++)
+		if (free_set.items[i].lo > usual.value || i + 1 == free_set.count) {
+			usual.value = free_set.items[i].lo;
+			break;
+		}
+	arena_free(arena);
+	return usual;
+}
+
+/* ---- lookups ---- */
+
+static const struct flow_binding *binding_of(const struct flow *flow, const char *name)
+{
+	for (size_t i = 0; i < flow->resolve.count; i++)
+		if (name_equal(flow->resolve.items[i].name, name))
+			return &flow->resolve.items[i];
+	return NULL;
+}
+
+/* A family without a gateway is inactive; without any gateway nothing is known about families. */
+static bool family_active(const struct addr_gateway *gateway, enum addr_family family)
+{
+	if (!gateway->has4 && !gateway->has6)
+		return true;
+	return family == ADDR_V4 ? gateway->has4 : gateway->has6;
+}
+
+struct lookup {
+	struct addr addrs[64]; /* as many as an answer binds */
+	size_t count;
+	bool made_up;
+	struct flow_binding binding; /* when made up: binds the address while the connection is judged */
+};
+
+static void lookup_add(struct lookup *lookup, const struct addr_gateway *gateway, struct addr addr)
+{
+	if (family_active(gateway, addr.family) && lookup->count < sizeof lookup->addrs / sizeof *lookup->addrs)
+		lookup->addrs[lookup->count++] = addr;
+}
+
+static void lookup_answers(const struct eval_context *context, const struct flow *flow, struct lookup *lookup)
+{
+	const struct flow_binding *binding = binding_of(flow, flow->name);
+	const struct addr_gateway *gateway = &context->gateway;
+	bool wants6;
+
+	if (name_equal(flow->name, NAME_HOST_ALIAS)) {
+		if (gateway->has4)
+			lookup_add(lookup, gateway, gateway->v4);
+		if (gateway->has6)
+			lookup_add(lookup, gateway, gateway->v6);
+		return;
+	}
+	for (size_t i = 0; binding && i < binding->addrs.count; i++)
+		lookup_add(lookup, gateway, addr_unmap(binding->addrs.items[i]));
+	if (binding)
+		return;
+	wants6 = flow->proto == PROTO_ICMPV6 || !family_active(gateway, ADDR_V4);
+	lookup->made_up = true;
+	lookup_add(lookup, gateway, eval_unnamed_public(context->policy, wants6 ? ADDR_V6 : ADDR_V4));
+}
+
+/* One held-back address turns the whole answer, all of its family, into NXDOMAIN. Those are taken out;
+ * *blocked is the first of them. */
+static bool lookup_rebind_check(const struct eval_context *context, struct lookup *lookup, struct addr *blocked)
+{
+	bool bad4 = false, bad6 = false;
+	size_t kept = 0;
+
+	for (size_t i = lookup->count; i-- > 0;) {
+		if (eval_answer_passes(context, lookup->addrs[i]))
+			continue;
+		*blocked = lookup->addrs[i];
+		if (blocked->family == ADDR_V4)
+			bad4 = true;
+		else
+			bad6 = true;
+	}
+	for (size_t i = 0; i < lookup->count; i++)
+		if (!(lookup->addrs[i].family == ADDR_V4 ? bad4 : bad6))
+			lookup->addrs[kept++] = lookup->addrs[i];
+	lookup->count = kept;
+	return bad4 || bad6;
+}
+
+/* ---- flows ---- */
+
+/* The bindings of the flow, and those of the lookup it stands for */
+struct flow_names {
+	const struct eval_context *context;
+	const struct flow *flow;
+	const struct lookup *lookup;
+};
+
+static bool any_lookup_name(const void *self, struct addr addr, bool (*each)(const char *name, void *context),
+			    void *context)
+{
+	const struct flow_names *names = self;
+
+	for (size_t i = 0; i < names->lookup->count; i++)
+		if (addr_equal(names->lookup->addrs[i], addr))
+			return each(names->flow->name, context) || any_flow_name(names->flow, addr, each, context);
+	if (names->flow->resolve.count)
+		return any_flow_name(names->flow, addr, each, context);
+	return names->context->bindings.any_name &&
+	       names->context->bindings.any_name(names->context->bindings.self, addr, each, context);
+}
+
+static struct eval_connection connection_of(const struct flow *flow, struct addr addr)
+{
+	return (struct eval_connection){
+		.direction = flow->direction,
+		.proto = flow->proto,
+		.addr = addr,
+		.has_port = flow->has_port,
+		.port = flow->port,
+		.sni = flow->sni,
+	};
+}
+
+static void judge(const struct eval_context *context, const struct eval_connection *connection,
+		  struct eval_result *result)
+{
+	result->verdict = eval_connection(context, connection);
+	result->syn = eval_syn(context, connection);
+	result->has_syn = true;
+	result->addr = addr_unmap(connection->addr);
+	result->has_addr = true;
+}
+
+static void connect_each(const struct eval_context *context, const struct flow *flow, const struct lookup *lookup,
+			 bool bound, struct eval_result *result)
+{
+	struct flow_names names = { context, flow, lookup };
+	struct eval_context with = *context;
+
+	result->bound = bound;
+	if (bound)
+		with.bindings = (struct eval_bindings){ any_lookup_name, &names };
+	for (size_t i = 0; i < lookup->count; i++) {
+		struct eval_connection connection = connection_of(flow, lookup->addrs[i]);
+
+		if (i && eval_connection(&with, &connection).action != POLICY_ALLOW)
+			continue;
+		judge(&with, &connection, result);
+		if (result->verdict.action == POLICY_ALLOW)
+			return;
+	}
+}
+
+static struct eval_result to_name(const struct eval_context *context, const struct flow *flow)
+{
+	struct eval_result result = { .has_lookup = true };
+	struct lookup lookup = { .count = 0 };
+	struct addr blocked;
+
+	result.lookup = result.verdict = eval_dns(context, flow->name, FLOW_DNS_UDP);
+	if (result.lookup.action == POLICY_DENY)
+		return result;
+	lookup_answers(context, flow, &lookup);
+	result.made_up = lookup.made_up;
+	/* The proxy answers the host alias itself: no upstream, no rebind check */
+	if (!name_equal(flow->name, NAME_HOST_ALIAS))
+		result.answer_blocked = lookup_rebind_check(context, &lookup, &blocked);
+	if (lookup.count) {
+		connect_each(context, flow, &lookup, true, &result);
+		return result;
+	}
+	result.verdict = (struct eval_verdict){ POLICY_DENY, EVAL_REBIND, 0 };
+	result.no_address = !result.answer_blocked;
+	result.has_addr = result.answer_blocked;
+	if (result.answer_blocked)
+		result.addr = blocked;
+	return result;
+}
+
+/* A peer connects whether or not the guest ever looked its name up; only a lookup that passes binds it. */
+static struct eval_result from_name(const struct eval_context *context, const struct flow *flow)
+{
+	struct eval_result result = { .has_lookup = false };
+	struct lookup lookup = { .count = 0 };
+	bool bound = eval_dns(context, flow->name, FLOW_DNS_UDP).action == POLICY_ALLOW;
+
+	lookup_answers(context, flow, &lookup);
+	result.made_up = lookup.made_up;
+	if (bound && !name_equal(flow->name, NAME_HOST_ALIAS))
+		for (size_t i = 0; i < lookup.count; i++)
+			bound = bound && eval_answer_passes(context, lookup.addrs[i]);
+	if (!lookup.count)
+		lookup.addrs[lookup.count++] = eval_unnamed_public(context->policy, ADDR_V4);
+	connect_each(context, flow, &lookup, bound, &result);
+	return result;
+}
+
+static struct eval_result to_address(const struct eval_context *context, const struct flow *flow)
+{
+	struct eval_context with = *context;
+	struct eval_connection connection = connection_of(flow, flow->addr);
+	struct eval_result result = { .has_lookup = false };
+
+	if (flow->resolve.count)
+		with.bindings = eval_flow_bindings(flow);
+	judge(&with, &connection, &result);
+	return result;
+}
+
+static struct eval_result answer(const struct eval_context *context, const struct flow *flow)
+{
+	struct eval_result result = { .has_addr = true, .addr = flow->addr };
+
+	result.answer = eval_answer(context, flow->addr);
+	result.answer_blocked = !eval_answer_passes(context, flow->addr);
+	result.verdict.action = result.answer_blocked ? POLICY_DENY : POLICY_ALLOW;
+	result.verdict.by = EVAL_REBIND;
+	if (result.answer == EVAL_ANSWER_EXCEPTED)
+		eval_answer_exception(context, flow->addr, &result.verdict.rule);
+	return result;
+}
+
+struct eval_result eval_flow(const struct eval_context *context, const struct flow *flow)
+{
+	switch (flow->kind) {
+	case FLOW_DNS:
+		return (struct eval_result){ .verdict = eval_dns(context, flow->name, flow->transport) };
+	case FLOW_ANSWER:
+		return answer(context, flow);
+	default:
+		if (!flow->to_name)
+			return to_address(context, flow);
+		return flow->direction == POLICY_EGRESS ? to_name(context, flow) : from_name(context, flow);
+	}
+}

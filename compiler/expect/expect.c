@@ -1,0 +1,135 @@
+/* Expectations: reads them from a file of their own, judges them, and says what failed and why. */
+#include "expect/expect.h"
+
+#include "policy/flow.h"
+#include "syntax/parse.h"
+
+#include <string.h>
+
+static bool add_expect(struct policy *policy, struct diags *diags, const struct ast_statement *statement)
+{
+	struct policy_expect expect = { .span = statement->span };
+	const struct ast_word *action = statement->words.count ? &statement->words.items[0] : NULL;
+
+	if (statement->kind != AST_EXPECT || !action) {
+		diag_error(diags, "not-an-expectation", statement->span, "only `expect` lines stand in such a file");
+		return false;
+	}
+	if (strcmp(action->text, "allow") && strcmp(action->text, "deny")) {
+		diag_error(diags, "bad-action", action->span, "allow or deny is expected");
+		return false;
+	}
+	expect.action = strcmp(action->text, "allow") ? POLICY_DENY : POLICY_ALLOW;
+	if (!flow_resolve(policy->arena, &statement->flow, diags, &expect.flow))
+		return false;
+	*arena_push(policy->arena, &policy->expects) = expect;
+	return true;
+}
+
+int expect_load(struct policy *policy, struct diags *diags, const char *path, const char *stdin_name)
+{
+	uint32_t source;
+	int err = sources_load(policy->sources, path, stdin_name, &source);
+	struct ast_file *file;
+
+	if (err)
+		return err;
+	file = parse_policy(diags, source);
+	for (size_t i = 0; i < file->statements.count; i++)
+		add_expect(policy, diags, &file->statements.items[i]);
+	return 0;
+}
+
+struct expect_report *expect_run(struct arena *arena, const struct eval_context *context)
+{
+	struct expect_report *report = arena_alloc(arena, sizeof *report);
+	const struct policy *policy = context->policy;
+
+	report->coverage = coverage_new(arena, context);
+	for (size_t i = 0; i < policy->expects.count; i++) {
+		const struct policy_expect *expect = &policy->expects.items[i];
+		struct expect_outcome *outcome = arena_push(arena, &report->outcomes);
+
+		outcome->expect = expect;
+		outcome->result = eval_flow(context, &expect->flow);
+		outcome->holds = outcome->result.verdict.action == expect->action;
+		report->held += outcome->holds;
+		coverage_mark(report->coverage, &expect->flow, &outcome->result);
+	}
+	return report;
+}
+
+/* ---- why it failed ---- */
+
+static void relate_verdict(struct diags *diags, struct diag *diag, const struct policy *policy,
+			   struct eval_verdict verdict, enum policy_direction direction, const char *what)
+{
+	const char *did = verdict.action == POLICY_ALLOW ? "allowed" : "denied";
+	const struct policy_default *fallback = direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
+	struct span span = SPAN_NONE;
+	const char *by = NULL;
+
+	switch (verdict.by) {
+	case EVAL_RULE:
+		span = policy->rules.items[verdict.rule].span;
+		by = arena_printf(diags->arena, "rule %zu", verdict.rule + 1);
+		break;
+	case EVAL_DEFAULT:
+		span = fallback->span;
+		by = "this default";
+		break;
+	case EVAL_FLOOR:
+		diag->label = "denied by the multi-tenant floor";
+		return;
+	case EVAL_REFUSED:
+		diag->label = "this port is refused whatever the rules say";
+		return;
+	case EVAL_REBIND:
+		diag->label = "rebind protection holds the answer back";
+		return;
+	}
+	if (span.source != SPAN_NO_SOURCE)
+		diag_relate(diags, diag, span, "%s%s by %s", what, did, by);
+	else
+		diag->label =
+			arena_printf(diags->arena, "%s%s by %s", what, did,
+				     verdict.by == EVAL_RULE ? policy->rules.items[verdict.rule].text : fallback->text);
+}
+
+static void explain_failure(const struct expect_outcome *outcome, const struct policy *policy, struct diags *diags)
+{
+	const struct policy_expect *expect = outcome->expect;
+	const struct eval_result *result = &outcome->result;
+	struct diag *diag = diag_error(diags, "expectation", expect->span, "expected %s, got %s",
+				       policy_action_name(expect->action), policy_action_name(result->verdict.action));
+	enum policy_direction direction = expect->flow.kind == FLOW_CONNECTION ? expect->flow.direction : POLICY_EGRESS;
+	struct eval_verdict verdict = result->verdict;
+
+	if (result->no_address) {
+		diag->label = "the name has no address here";
+		return;
+	}
+	if (result->has_lookup && result->lookup.action == POLICY_DENY) {
+		relate_verdict(diags, diag, policy, result->lookup, POLICY_EGRESS, "lookup ");
+		return;
+	}
+	if (expect->flow.kind == FLOW_ANSWER && result->answer == EVAL_ANSWER_EXCEPTED)
+		verdict.by = EVAL_RULE;
+	else if (expect->flow.kind == FLOW_ANSWER && !result->answer_blocked) {
+		diag->label = policy->rebind_protection ? "not a reserved address" : "rebind protection is off";
+		return;
+	}
+	relate_verdict(diags, diag, policy, verdict, direction, "");
+}
+
+void expect_explain(const struct expect_report *report, const struct policy *policy, struct diags *diags)
+{
+	for (size_t i = 0; i < report->outcomes.count; i++)
+		if (!report->outcomes.items[i].holds)
+			explain_failure(&report->outcomes.items[i], policy, diags);
+}
+
+const char *expect_text(struct arena *arena, const struct policy_expect *expect)
+{
+	return arena_printf(arena, "expect %-5s %s", policy_action_name(expect->action), expect->flow.text);
+}

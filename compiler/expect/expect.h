@@ -1,0 +1,24 @@
+/* Running the expectations of a policy. */
+#pragma once
+#include "expect/coverage.h"
+
+struct expect_outcome {
+	const struct policy_expect *expect;
+	struct eval_result result;
+	bool holds;
+};
+
+struct expect_report {
+	LIST_OF(struct expect_outcome) outcomes;
+	size_t held;
+	struct coverage *coverage;
+};
+
+/* Adds the expect lines of another file to the policy; errors (other statements too) go to diags.
+ * 0, or -errno where the file could not be read. */
+int expect_load(struct policy *, struct diags *, const char *path, const char *stdin_name);
+struct expect_report *expect_run(struct arena *, const struct eval_context *);
+/* What failed as findings (id "expectation"), each with the rule that decided */
+void expect_explain(const struct expect_report *, const struct policy *, struct diags *);
+/* "expect deny  egress@169.254.169.254:tcp:80" */
+const char *expect_text(struct arena *, const struct policy_expect *);

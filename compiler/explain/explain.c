@@ -1,0 +1,317 @@
+/* Explain: takes a flow through its steps (lookup, answer, connection) as the evaluator does and writes down
+ * what each rule did. Reasons are put into words in explain_reason.c. */
+#include "explain/explain.h"
+
+#include "explain/explain_reason.h"
+#include "base/name.h"
+
+#include <string.h>
+
+const char *explain_kind_name(enum explain_kind kind)
+{
+	static const char *const names[] = {
+		[EXPLAIN_LOOKUP] = "lookup", [EXPLAIN_ANSWER] = "answer", [EXPLAIN_CONNECT] = "connect"
+	};
+
+	return names[kind];
+}
+
+struct explainer {
+	struct arena *arena;
+	const struct eval_context *context;
+	struct explanation *to;
+};
+
+static struct explain_step *add_step(struct explainer *explainer, enum explain_kind kind, const char *what)
+{
+	struct explain_step *step = arena_push(explainer->arena, &explainer->to->steps);
+
+	step->kind = kind;
+	step->what = what;
+	step->direction = POLICY_EGRESS;
+	return step;
+}
+
+static void add_row(struct explainer *explainer, struct explain_step *step, size_t rule, bool match, const char *why)
+{
+	const struct policy *policy = explainer->context->policy;
+	const struct policy_rule *subject = &policy->rules.items[rule];
+	struct explain_row *row = arena_push(explainer->arena, &step->rows);
+
+	row->rule = rule + 1;
+	row->place = span_format_line(explainer->arena, policy->sources, subject->span);
+	row->text = subject->text;
+	row->match = match;
+	row->why = why;
+	row->because = match ? subject->because : NULL;
+}
+
+static void add_default(struct explainer *explainer, struct explain_step *step)
+{
+	const struct policy *policy = explainer->context->policy;
+	const struct policy_default *fallback = step->direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
+	struct explain_row *row = arena_push(explainer->arena, &step->rows);
+
+	row->place = span_format_line(explainer->arena, policy->sources, fallback->span);
+	row->text = fallback->text;
+	row->match = true;
+	row->why = policy->rules.count ? "no rule matched" : "there are no rules";
+}
+
+/* ---- the lookup ---- */
+
+static void explain_lookup(struct explainer *explainer, const char *name, enum flow_transport transport)
+{
+	static const char *const words[] = { [FLOW_DNS_UDP] = "udp", [FLOW_DNS_TCP] = "tcp", [FLOW_DNS_DOT] = "dot" };
+	const struct policy *policy = explainer->context->policy;
+	struct explain_step *step =
+		add_step(explainer, EXPLAIN_LOOKUP,
+			 arena_printf(explainer->arena, "dns@%s:%s", name[0] ? name : ".", words[transport]));
+
+	step->verdict = eval_dns(explainer->context, name, transport);
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+
+		if (eval_rule_matches_query(rule, name, transport)) {
+			add_row(explainer, step, i, true, explain_match_query(explainer->arena, rule, name, transport));
+			return;
+		}
+		add_row(explainer, step, i, false, explain_no_query(explainer->arena, rule, name, transport));
+	}
+	add_default(explainer, step);
+}
+
+/* ---- the answer ---- */
+
+static const char *address_and_class(struct explainer *explainer, struct addr addr)
+{
+	char text[ADDR_TEXT_MAX];
+	enum addr_class class = addr_classify(addr, &explainer->context->gateway);
+
+	return arena_printf(explainer->arena, "%s, class %s%s", addr_format(addr, text), addr_class_name(class),
+			    class == ADDR_CLASS_META ? " (instance metadata)" : "");
+}
+
+static void explain_answer(struct explainer *explainer, struct addr addr)
+{
+	const struct eval_context *context = explainer->context;
+	struct explain_step *step = add_step(explainer, EXPLAIN_ANSWER, address_and_class(explainer, addr));
+	enum eval_answer answer = eval_answer(context, addr);
+	size_t rule = 0;
+
+	step->verdict.by = EVAL_REBIND;
+	step->verdict.action = eval_answer_passes(context, addr) ? POLICY_ALLOW : POLICY_DENY;
+	if (answer == EVAL_ANSWER_NOT_RESERVED) {
+		step->note = "no reserved address: rebind protection has nothing to say";
+	} else if (answer == EVAL_ANSWER_EXCEPTED) {
+		eval_answer_exception(context, addr, &rule);
+		step->note = "reserved, but a rule without ports names it and allows it";
+		add_row(explainer, step, rule, true, "excepts it from rebind protection");
+	} else if (step->verdict.action == POLICY_ALLOW) {
+		step->note = "reserved, but rebind protection is off";
+	} else {
+		step->note =
+			"reserved: rebind protection turns the answer into NXDOMAIN, for no rule without ports that "
+			"names it allows it";
+	}
+}
+
+/* ---- the connection ---- */
+
+static const char *bound_text(struct explainer *explainer, const struct explain_connection *flow)
+{
+	const char *name = explain_bound_name(flow->flow, addr_unmap(flow->connection.addr), NULL);
+
+	return name ? arena_printf(explainer->arena, "bound to %s", name) : "bound to no name";
+}
+
+/* "93.184.216.34 tcp 443, bound to github.com"; of an address that was given the class is told too */
+static const char *connection_text(struct explainer *explainer, const struct explain_connection *flow)
+{
+	const struct eval_connection *connection = &flow->connection;
+	enum addr_class class = addr_classify(connection->addr, &explainer->context->gateway);
+	char text[ADDR_TEXT_MAX];
+	const char *what = arena_printf(explainer->arena, "%s %s", addr_format(connection->addr, text),
+					policy_proto_name(connection->proto));
+
+	if (connection->has_port)
+		what = arena_printf(explainer->arena, "%s %u", what, connection->port);
+	if (!explainer->to->flow->to_name)
+		what = arena_printf(explainer->arena, "%s, class %s%s", what, addr_class_name(class),
+				    class == ADDR_CLASS_META ? " (instance metadata)" : "");
+	what = arena_printf(explainer->arena, "%s, %s", what, bound_text(explainer, flow));
+	return connection->sni ? arena_printf(explainer->arena, "%s, server name %s", what, connection->sni) : what;
+}
+
+static const char *refusal(struct explainer *explainer, const struct explain_connection *flow,
+			   struct eval_verdict verdict)
+{
+	enum addr_class class = addr_classify(flow->connection.addr, &explainer->context->gateway);
+	static const struct {
+		uint16_t port;
+		const char *why;
+	} ports[] = {
+		{ 853, "encrypted DNS would go past the DNS allowlist" },
+		{ 5353, "multicast DNS would go past the DNS allowlist" },
+		{ 5355, "LLMNR would go past the DNS allowlist" },
+		{ 137, "NetBIOS names would go past the DNS allowlist" },
+	};
+
+	if (verdict.by == EVAL_FLOOR)
+		return arena_printf(explainer->arena,
+				    "denied by the multi-tenant floor: the default policy must allow it "
+				    "too, and it denies class %s",
+				    addr_class_name(class));
+	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
+		if (ports[i].port == flow->connection.port)
+			return arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s",
+					    ports[i].port, ports[i].why);
+	return NULL;
+}
+
+static void explain_rules(struct explainer *explainer, struct explain_step *step, const struct explain_connection *flow)
+{
+	struct eval_context context = *explainer->context;
+	const struct policy *policy = context.policy;
+
+	context.bindings = eval_flow_bindings(flow->flow);
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+		const struct eval_connection *connection = &flow->connection;
+
+		if ((rule->directions & connection->direction) && eval_rule_matches_proto(rule, connection->proto) &&
+		    eval_rule_matches_port(rule, connection->has_port, connection->port) &&
+		    eval_rule_matches_target(&context, rule, connection)) {
+			add_row(explainer, step, i, true,
+				explain_match_connection(explainer->arena, &context, rule, flow));
+			return;
+		}
+		add_row(explainer, step, i, false, explain_no_connection(explainer->arena, &context, rule, flow));
+	}
+	add_default(explainer, step);
+}
+
+static void explain_connection(struct explainer *explainer, const struct flow *flow, struct eval_verdict verdict,
+			       const char *note)
+{
+	const struct flow *asked = explainer->to->flow;
+	struct explain_connection connection = {
+		.connection = { .direction = asked->direction,
+				.proto = asked->proto,
+				.addr = explainer->to->result.addr,
+				.has_port = asked->has_port,
+				.port = asked->port,
+				.sni = asked->sni },
+		.flow = flow,
+	};
+	struct explain_step *step = add_step(explainer, EXPLAIN_CONNECT, connection_text(explainer, &connection));
+
+	step->direction = asked->direction;
+	step->verdict = verdict;
+	step->note = note;
+	if (verdict.by == EVAL_REFUSED) {
+		step->note = refusal(explainer, &connection, verdict);
+		return;
+	}
+	explain_rules(explainer, step, &connection);
+	if (verdict.by == EVAL_FLOOR)
+		step->note = refusal(explainer, &connection, verdict);
+}
+
+/* ---- whole flows ---- */
+
+/* The flow with the binding that its lookup made */
+static struct flow *with_binding(struct arena *arena, const struct flow *flow, struct addr addr)
+{
+	struct flow *copy = arena_alloc(arena, sizeof *copy);
+	struct flow_binding *binding;
+
+	*copy = *flow;
+	copy->resolve.items = NULL;
+	copy->resolve.count = copy->resolve.cap = 0;
+	binding = arena_push(arena, &copy->resolve);
+	binding->name = flow->name;
+	*arena_push(arena, &binding->addrs) = addr;
+	for (size_t i = 0; i < flow->resolve.count; i++)
+		*arena_push(arena, &copy->resolve) = flow->resolve.items[i];
+	return copy;
+}
+
+static const char *address_note(struct explainer *explainer)
+{
+	const struct flow *flow = explainer->to->flow;
+
+	if (name_equal(flow->name, NAME_HOST_ALIAS))
+		return "(the sandbox's gateway, which stands for the host; --gateway sets another)";
+	if (!explainer->to->result.made_up)
+		return NULL;
+	return arena_printf(explainer->arena, "(an address that no rule names; --resolve %s=ADDR asks about another)",
+			    flow->name);
+}
+
+/* A server name is only looked for where an allow by name decided. */
+static const char *sni_advice(struct explainer *explainer)
+{
+	const struct explanation *to = explainer->to;
+	const struct policy_rule *rule;
+
+	if (!to->result.has_syn || to->result.verdict.by != EVAL_RULE || to->flow->sni ||
+	    to->flow->proto != PROTO_TCP || to->flow->direction != POLICY_EGRESS)
+		return NULL;
+	rule = &explainer->context->policy->rules.items[to->result.verdict.rule];
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (eval_target_takes_addr(explainer->context, rule->action, &rule->targets.items[i], to->result.addr))
+			return NULL;
+	if (rule->action == POLICY_DENY)
+		return "If TLS sends a server name, that decides instead of the binding: try --sni NAME.";
+	return arena_printf(explainer->arena,
+			    "If TLS sends a server name, it must match rule %zu as well: try --sni NAME.",
+			    to->result.verdict.rule + 1);
+}
+
+static void explain_to_name(struct explainer *explainer)
+{
+	const struct flow *flow = explainer->to->flow;
+	const struct eval_result *result = &explainer->to->result;
+	struct explain_step *step;
+
+	explain_lookup(explainer, flow->name, FLOW_DNS_UDP);
+	if (result->has_lookup && result->lookup.action == POLICY_DENY)
+		return;
+	/* A peer comes whatever its lookup said: only the binding hangs on it */
+	if (result->answer_blocked && !result->has_syn) {
+		explain_answer(explainer, result->addr);
+		return;
+	}
+	if (result->no_address) {
+		step = add_step(explainer, EXPLAIN_ANSWER, "no address");
+		step->verdict = result->verdict;
+		step->note = "none was given, or only of a family that has no gateway here";
+		return;
+	}
+	if (eval_answer(explainer->context, result->addr) == EVAL_ANSWER_EXCEPTED &&
+	    !name_equal(flow->name, NAME_HOST_ALIAS))
+		explain_answer(explainer, result->addr);
+	explain_connection(explainer, result->bound ? with_binding(explainer->arena, flow, result->addr) : flow,
+			   result->verdict, address_note(explainer));
+}
+
+struct explanation *explain_flow(struct arena *arena, const struct eval_context *context, const struct flow *flow)
+{
+	struct explanation *explanation = arena_alloc(arena, sizeof *explanation);
+	struct explainer explainer = { arena, context, explanation };
+
+	explanation->policy = context->policy;
+	explanation->flow = flow;
+	explanation->result = eval_flow(context, flow);
+	if (flow->kind == FLOW_DNS)
+		explain_lookup(&explainer, flow->name, flow->transport);
+	else if (flow->kind == FLOW_ANSWER)
+		explain_answer(&explainer, flow->addr);
+	else if (flow->to_name)
+		explain_to_name(&explainer);
+	else
+		explain_connection(&explainer, flow, explanation->result.verdict, NULL);
+	explanation->after = sni_advice(&explainer);
+	return explanation;
+}

@@ -1,0 +1,215 @@
+/* What a policy opens without naming it: instance metadata, addresses inside, the other family; and denies on
+ * names that a client gets around. */
+#include "lint/checks.h"
+
+#include <string.h>
+
+/* ---- metadata-reachable, inside-reachable ---- */
+
+/* Each class of addresses inside, as groups are spelt */
+static const enum addr_class inside[] = { ADDR_CLASS_PRIVATE, ADDR_CLASS_LINK_LOCAL, ADDR_CLASS_HOST };
+
+static bool names_metadata(const struct policy_target *target)
+{
+	return (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_META) ||
+	       (target->kind == TARGET_CIDR && lint_is_single(target->prefix));
+}
+
+/* `any`, or a CIDR that takes in public addresses too */
+static bool is_wide(struct lint *lint, const struct policy_target *target)
+{
+	return target->kind == TARGET_ANY ||
+	       (target->kind == TARGET_CIDR && lint_takes_class(lint, target, ADDR_CLASS_PUBLIC));
+}
+
+static void suggest_deny(struct lint *lint, struct diag *diag, size_t index, const char *token)
+{
+	const struct policy *policy = lint->policy;
+	const struct policy_rule *rule = index < policy->rules.count ? &policy->rules.items[index] : NULL;
+	const struct source *source = rule ? sources_get(policy->sources, rule->span.source) : NULL;
+
+	if (rule && source && source->kind == SOURCE_FILE)
+		diag->help = arena_printf(lint->arena, "put `%s` above %s", token, lint_where(lint, rule));
+	else if (rule)
+		diag->help = arena_printf(lint->arena, "put '%s' before it", token);
+	else
+		diag->help = arena_printf(lint->arena, "add `%s`", token);
+}
+
+static struct span cause(const struct lint *lint, size_t index, struct span item)
+{
+	const struct policy *policy = lint->policy;
+
+	if (index == policy->rules.count)
+		return lint_place(lint, policy->egress.span);
+	if (policy->rules.items[index].targets.count > 1 && lint_is_literal(&policy->rules.items[index], item))
+		return item;
+	return lint_place(lint, policy->rules.items[index].span);
+}
+
+/* false: the rule, or the default, allows no metadata address, or the floor does not */
+static bool report_metadata(struct lint *lint, size_t index, size_t target, struct span span)
+{
+	struct region_flow flow;
+	struct diag *diag;
+
+	if (!region_decides_class(lint->region, POLICY_EGRESS, index, target, ADDR_CLASS_META, &flow) ||
+	    region_flow_eval(&lint->context, &flow).action != POLICY_ALLOW)
+		return false;
+	diag = lint_warn(lint, "metadata-reachable", cause(lint, index, span),
+			 "instance metadata, with its credentials, is reachable");
+	lint_example(lint, diag, &flow);
+	suggest_deny(lint, diag, index, "deny@meta");
+	return true;
+}
+
+static bool report_inside(struct lint *lint, size_t index, size_t target, struct span span)
+{
+	struct region_flow flow, example = { .kind = FLOW_DNS };
+	const char *list = "";
+	struct diag *diag;
+
+	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+		if (!region_decides_class(lint->region, POLICY_EGRESS, index, target, inside[i], &flow) ||
+		    region_flow_eval(&lint->context, &flow).action != POLICY_ALLOW)
+			continue;
+		if (!list[0])
+			example = flow;
+		list = arena_printf(lint->arena, "%s%s%s", list, list[0] ? "," : "", addr_class_name(inside[i]));
+	}
+	if (!list[0])
+		return false;
+	diag = lint_warn(lint, "inside-reachable", cause(lint, index, span), "addresses inside are reachable: %s",
+			 list);
+	lint_example(lint, diag, &example);
+	suggest_deny(lint, diag, index, arena_printf(lint->arena, strchr(list, ',') ? "deny@{%s}" : "deny@%s", list));
+	return true;
+}
+
+/* One finding of each kind for a rule, at the first of its targets that is to blame */
+static void check_rule(struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = &lint->policy->rules.items[index];
+	bool metadata = false, reported = false;
+
+	if (!lint_is_own(rule) || rule->action != POLICY_ALLOW || !(rule->directions & POLICY_EGRESS))
+		return;
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+
+		if (!metadata && !names_metadata(target))
+			metadata = report_metadata(lint, index, i, target->span);
+		if (!reported && is_wide(lint, target))
+			reported = report_inside(lint, index, i, target->span);
+	}
+}
+
+/* ---- other-family-open ---- */
+
+static bool denies_family(struct lint *lint, const struct policy_rule *rule, enum addr_family family)
+{
+	LIST_OF(struct addr_range) ranges = { NULL, 0, 0 };
+	struct addr_set denied, all = addr_set_all(lint->arena, family);
+
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (rule->targets.items[i].kind == TARGET_CIDR && rule->targets.items[i].prefix.addr.family == family)
+			*arena_push(lint->arena, &ranges) = addr_prefix_range(rule->targets.items[i].prefix);
+	denied = addr_set_from_ranges(lint->arena, family, ranges.items, ranges.count);
+	return addr_set_equal(&denied, &all);
+}
+
+static bool is_public_of(const struct region *region, uint32_t atom, const void *family)
+{
+	const struct axis_atom *item = axis_atom(region_axis(region), atom);
+
+	return item->class == ADDR_CLASS_PUBLIC && item->family == *(const enum addr_family *)family;
+}
+
+static unsigned protos_of(const struct policy_rule *rule)
+{
+	unsigned all = PROTO_TCP | PROTO_UDP | PROTO_ICMPV4 | PROTO_ICMPV6 | PROTO_OTHER;
+	unsigned protos = rule->protos ? rule->protos : all;
+
+	if (protos & (PROTO_ICMPV4 | PROTO_ICMPV6)) /* the other family's */
+		protos |= PROTO_ICMPV4 | PROTO_ICMPV6;
+	return protos;
+}
+
+static void check_families(struct lint *lint, size_t index, enum policy_direction direction)
+{
+	const struct policy_rule *rule = &lint->policy->rules.items[index];
+	bool v4 = denies_family(lint, rule, ADDR_V4), v6 = denies_family(lint, rule, ADDR_V6);
+	enum addr_family other = v4 ? ADDR_V6 : ADDR_V4;
+	const struct region_query query = {
+		.direction = direction,
+		.protos = protos_of(rule),
+		.ports = rule->ports.items,
+		.port_count = rule->ports.count,
+		.wanted = is_public_of,
+		.context = &other,
+		.action = POLICY_ALLOW,
+	};
+	struct region_flow flow;
+	struct diag *diag;
+	size_t decider;
+
+	if (v4 == v6 || !region_find(lint->region, &query, &flow, &decider))
+		return;
+	diag = lint_warn(lint, "other-family-open", lint_place(lint, rule->span),
+			 "denies IPv%d alone: IPv%d stays open", v4 ? 4 : 6, v4 ? 6 : 4);
+	lint_example(lint, diag, &flow);
+	lint_relate(lint, diag, decider, direction,
+		    decider < lint->policy->rules.count ? "by this rule" : "by this default");
+	diag->help = rule->targets.count == 1 ?
+			     lint_mend(lint, rule, rule->targets.items[0].span, "{0.0.0.0/0,[::/0]}") :
+			     NULL;
+	if (!diag->help)
+		diag->help = v4 ? "deny [::/0] as well" : "deny 0.0.0.0/0 as well";
+}
+
+static bool has_whole_family(const struct policy_rule *rule)
+{
+	bool cidr = false;
+
+	for (size_t i = 0; i < rule->targets.count; i++)
+		cidr = cidr || (rule->targets.items[i].kind == TARGET_CIDR && rule->targets.items[i].prefix.len <= 1);
+	return cidr;
+}
+
+static void check_deny(struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = &lint->policy->rules.items[index];
+	const struct region_rule *facts = region_rule(lint->region, index);
+	struct diag *diag;
+
+	if (!lint_is_own(rule) || rule->action != POLICY_DENY)
+		return;
+	if (has_whole_family(rule)) {
+		if (rule->directions & POLICY_EGRESS)
+			check_families(lint, index, POLICY_EGRESS);
+		else
+			check_families(lint, index, POLICY_INGRESS);
+	}
+	if (!facts->bypass || !facts->decides)
+		return;
+	diag = lint_note(lint, "name-bypass", lint_place(lint, rule->span),
+			 "a client that brings the address gets there without the name");
+	lint_example(lint, diag, &facts->bypass_flow);
+	lint_relate(lint, diag, facts->bypass_rule, POLICY_EGRESS,
+		    facts->bypass_rule < lint->policy->rules.count ? "allowed by address here" :
+								     "allowed by this default");
+}
+
+void lint_open(struct lint *lint)
+{
+	size_t count = lint->policy->rules.count;
+
+	for (size_t i = 0; i < count && !lint->fuel.out; i++) {
+		check_rule(lint, i);
+		check_deny(lint, i);
+	}
+	if (lint->policy->egress.action == POLICY_ALLOW && !lint->fuel.out) {
+		report_metadata(lint, count, 0, SPAN_NONE);
+		report_inside(lint, count, 0, SPAN_NONE);
+	}
+}

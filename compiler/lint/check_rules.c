@@ -1,0 +1,249 @@
+/* Rules that decide nothing, and rules that decide nothing that matters. */
+#include "lint/checks.h"
+
+#include <string.h>
+
+static const struct policy_rule *rule_at(const struct lint *lint, size_t index)
+{
+	return &lint->policy->rules.items[index];
+}
+
+static bool all_names(const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (!lint_is_name(&rule->targets.items[i]))
+			return false;
+	return true;
+}
+
+static bool in_one_file(const struct policy_rule *a, const struct policy_rule *b)
+{
+	return a->span.source == b->span.source;
+}
+
+/* ---- never-matches ---- */
+
+static bool only_mapped(const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (rule->targets.items[i].kind != TARGET_CIDR || rule->targets.items[i].prefix.len < 96 ||
+		    !addr_is_mapped(rule->targets.items[i].prefix.addr))
+			return false;
+	return true;
+}
+
+static bool only_unspecified(const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (rule->targets.items[i].kind != TARGET_CIDR || !lint_is_single(rule->targets.items[i].prefix) ||
+		    !addr_is_unspecified(rule->targets.items[i].prefix.addr))
+			return false;
+	return true;
+}
+
+static void suggest_unmapped(struct lint *lint, struct diag *diag, const struct policy_rule *rule)
+{
+	struct addr_prefix prefix = rule->targets.items[0].prefix;
+	char text[ADDR_TEXT_MAX];
+	const char *v4;
+
+	if (rule->targets.count != 1)
+		return;
+	addr_format(addr_unmap(prefix.addr), text);
+	v4 = lint_is_single(prefix) ? text : arena_printf(lint->arena, "%s/%u", text, prefix.len - 96u);
+	diag->help = lint_mend(lint, rule, rule->targets.items[0].span, v4);
+}
+
+static void never_matches(struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = rule_at(lint, index);
+	const char *why = "its ports are refused whatever the rules say";
+	struct diag *diag;
+
+	if (only_mapped(rule))
+		why = "an IPv4-mapped address is the IPv4 address";
+	else if (only_unspecified(rule))
+		why = "nothing has the unspecified address";
+	else if (rule->ports.count && rule->protos && !(rule->protos & (PROTO_TCP | PROTO_UDP)))
+		why = "ICMP has no ports";
+	else if (rule->protos && !(rule->protos & ~(unsigned)(PROTO_ICMPV4 | PROTO_ICMPV6)))
+		why = rule->protos & PROTO_ICMPV6 ? "icmpv6 runs over IPv6 alone" : "icmpv4 runs over IPv4 alone";
+	diag = lint_warn(lint, "never-matches", lint_place(lint, rule->span), "matches no flow: %s", why);
+	if (only_mapped(rule))
+		suggest_unmapped(lint, diag, rule);
+	if (!diag->help)
+		diag->help = "remove the rule";
+}
+
+/* ---- name-unresolvable ---- */
+
+static bool resolvable(const struct lint *lint, size_t index)
+{
+	size_t count;
+	const struct axis_span *spans = names_rule_spans(region_names(lint->region), 0, index, &count);
+
+	for (size_t i = 0; i < count; i++)
+		for (uint32_t class = spans[i].lo; class < spans[i].hi; class ++)
+			if (region_resolvable(lint->region, class))
+				return true;
+	return false;
+}
+
+/* An allow rule on names acts on connections to what they resolved to. */
+static bool can_act(const struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = rule_at(lint, index);
+
+	return rule->action == POLICY_DENY || !all_names(rule) || resolvable(lint, index);
+}
+
+static void name_unresolvable(struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = rule_at(lint, index), *forbids;
+	struct region_flow query = { .kind = FLOW_DNS };
+	size_t count, by;
+	const struct axis_span *spans = names_rule_spans(region_names(lint->region), 0, index, &count);
+	struct eval_verdict verdict;
+	struct diag *diag;
+
+	query.name = names_class(region_names(lint->region), spans[0].lo)->member;
+	if (!query.name)
+		query.name = rule->targets.items[0].name;
+	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
+	by = verdict.by == EVAL_RULE ? verdict.rule : lint->policy->rules.count;
+	diag = lint_warn(lint, "name-unresolvable", lint_place(lint, rule->span),
+			 "never decides: no lookup of %s is allowed",
+			 rule->targets.count == 1 ? "its name" : "its names");
+	lint_example(lint, diag, &query);
+	lint_relate(lint, diag, by, POLICY_EGRESS, verdict.by == EVAL_RULE ? "by this rule" : "by this default");
+	forbids = verdict.by == EVAL_RULE ? rule_at(lint, by) : NULL;
+	if (!forbids)
+		diag->help = "allow the lookup: an egress rule on the name, or `allow@dns`";
+	else if (by < index && in_one_file(rule, forbids))
+		diag->help = arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule),
+					  lint_where(lint, forbids));
+	else
+		diag->help = arena_printf(lint->arena, "allow the lookup before %s", lint_where(lint, forbids));
+}
+
+/* ---- shadowed-rule, redundant-rule ---- */
+
+static void shadowed(struct lint *lint, size_t index, const struct region_rule *facts)
+{
+	const struct policy_rule *rule = rule_at(lint, index), *taker = rule_at(lint, facts->taker);
+	bool allows = rule->action == POLICY_ALLOW;
+	struct diag *diag =
+		lint_warn(lint, "shadowed-rule", lint_place(lint, rule->span), "never decides: %s it %s is %s before",
+			  facts->taken_alike ? "part of what" : "all", allows ? "allows" : "denies",
+			  allows ? "denied" : "allowed");
+
+	lint_example(lint, diag, &facts->taken);
+	lint_relate(lint, diag, facts->taker, POLICY_EGRESS, "by this rule");
+	if (in_one_file(rule, taker))
+		diag->help =
+			arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule), lint_where(lint, taker));
+	else
+		diag->help = arena_printf(lint->arena, "put it before %s, or remove it", lint_where(lint, taker));
+}
+
+static void redundant(struct lint *lint, size_t index, const struct region_rule *facts)
+{
+	const struct policy_rule *rule = rule_at(lint, index);
+	bool allows = rule->action == POLICY_ALLOW, taken = facts->taker < lint->policy->rules.count;
+	struct diag *diag = lint_warn(lint, "redundant-rule", lint_place(lint, rule->span), "never decides: %s",
+				      !taken ? "no lookup binds its names" :
+				      allows ? "all it allows is allowed before" :
+					       "all it denies is denied before");
+
+	if (taken) {
+		lint_example(lint, diag, &facts->taken);
+		lint_relate(lint, diag, facts->taker, POLICY_EGRESS, "by this rule");
+	}
+	diag->help = arena_printf(lint->arena, "remove %s", lint_where(lint, rule));
+}
+
+/* A rule that decides nothing may still be what lets an answer through. */
+static void undeciding(struct lint *lint, size_t index, const struct region_rule *facts)
+{
+	const struct policy_rule *rule = rule_at(lint, index);
+
+	if (facts->answers)
+		return;
+	if (facts->unknown) {
+		lint_warn(lint, "too-complex", lint_place(lint, rule->span),
+			  "too complex here: too many names to tell whether the rule decides anything");
+		return;
+	}
+	if (facts->taker_opposes)
+		shadowed(lint, index, facts);
+	else
+		redundant(lint, index, facts);
+}
+
+/* ---- no-effect, implicit-default ---- */
+
+static bool has_builtin_rules(const struct policy *policy)
+{
+	return policy->rules.count && policy->rules.items[policy->rules.count - 1].origin == ORIGIN_BUILTIN;
+}
+
+static bool is_file_allow(const struct policy_rule *rule)
+{
+	return rule->origin == ORIGIN_FILE && rule->action == POLICY_ALLOW && (rule->directions & POLICY_EGRESS);
+}
+
+/* The place of implicit-default: the first allow rule of a file that says nothing else about egress */
+static size_t implicit_default(const struct lint *lint)
+{
+	size_t i = 0;
+
+	if (!has_builtin_rules(lint->policy) || lint->policy->egress.span.source != SPAN_NO_SOURCE)
+		return lint->policy->rules.count;
+	while (i < lint->policy->rules.count && !is_file_allow(rule_at(lint, i)))
+		i++;
+	return i;
+}
+
+static void no_effect(struct lint *lint, size_t index, const struct region_rule *facts)
+{
+	const struct policy_rule *rule = rule_at(lint, index);
+	struct diag *diag;
+
+	if (rule->log || rule->because || facts->unknown)
+		return;
+	diag = lint_note(lint, "no-effect", lint_place(lint, rule->span),
+			 "makes no difference: all it %s would be %s without it",
+			 rule->action == POLICY_ALLOW ? "allows" : "denies",
+			 rule->action == POLICY_ALLOW ? "allowed" : "denied");
+	lint_example(lint, diag, &facts->example);
+	diag->help =
+		arena_printf(lint->arena, "remove %s, or say what it is for: because \"…\"", lint_where(lint, rule));
+}
+
+void lint_rules(struct lint *lint)
+{
+	size_t implicit = implicit_default(lint);
+
+	if (implicit < lint->policy->rules.count)
+		lint_warn(lint, "implicit-default", lint_place(lint, rule_at(lint, implicit)->span),
+			  "`allow@dns, allow@public` stand behind this file: it has no default")
+			->help = "add a line `default egress deny`, or say it: `profile public`";
+	for (size_t i = 0; i < lint->policy->rules.count && !lint->fuel.out; i++) {
+		const struct region_rule *facts = region_rule(lint->region, i);
+
+		if (!lint_is_own(rule_at(lint, i)))
+			continue;
+		if (!facts->matches) {
+			never_matches(lint, i);
+		} else if (!can_act(lint, i)) { /* though it may decide a lookup by DNS over TLS, which is refused */
+			name_unresolvable(lint, i);
+		} else if (!facts->decides) {
+			undeciding(lint, i, facts);
+		} else {
+			lint_parts(lint, i);
+			if (!facts->effect &&
+			    !(implicit < lint->policy->rules.count && is_file_allow(rule_at(lint, i))))
+				no_effect(lint, i, facts);
+		}
+	}
+}

@@ -1,0 +1,172 @@
+/* What cannot be reached: names, where only addresses are allowed, and published ports. */
+#include "lint/checks.h"
+
+/* ---- no-dns ---- */
+
+static bool any_resolvable(const struct lint *lint)
+{
+	for (uint32_t i = 0; i < names_count(region_names(lint->region)); i++)
+		if (region_resolvable(lint->region, i))
+			return true;
+	return false;
+}
+
+/* An egress allow of public addresses, a CIDR of one address aside: the rule, or rules.count for the default */
+static bool public_by_address(struct lint *lint, size_t *index, struct region_flow *flow)
+{
+	const struct policy *policy = lint->policy;
+
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+
+		for (size_t j = 0; rule->action == POLICY_ALLOW && j < rule->targets.count; j++) {
+			const struct policy_target *target = &rule->targets.items[j];
+
+			*index = i;
+			if (!(target->kind == TARGET_CIDR && lint_is_single(target->prefix)) &&
+			    region_decides_class(lint->region, POLICY_EGRESS, i, j, ADDR_CLASS_PUBLIC, flow))
+				return true;
+		}
+	}
+	*index = policy->rules.count;
+	return policy->egress.action == POLICY_ALLOW &&
+	       region_decides_class(lint->region, POLICY_EGRESS, *index, 0, ADDR_CLASS_PUBLIC, flow);
+}
+
+static void no_dns(struct lint *lint)
+{
+	const struct policy *policy = lint->policy;
+	struct region_flow flow, query = { .kind = FLOW_DNS };
+	struct eval_verdict verdict;
+	struct diag *diag;
+	size_t by;
+	bool by_rule;
+
+	if (any_resolvable(lint) || !public_by_address(lint, &by, &flow))
+		return;
+	query.name = names_class(region_names(lint->region), 0)->member;
+	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
+	by_rule = verdict.by == EVAL_RULE;
+	diag = lint_warn(lint, "no-dns",
+			 lint_place(lint, by_rule ? policy->rules.items[verdict.rule].span : policy->egress.span),
+			 "no name resolves: public addresses are allowed, DNS is not");
+	lint_example(lint, diag, &query);
+	if (diag->example)
+		diag->example_verdict = by_rule ? "is denied by this rule" : "is denied by this default";
+	lint_relate(lint, diag, by, POLICY_EGRESS, "allowed here, by address");
+	diag->help = by_rule ? arena_printf(lint->arena, "put `allow@dns` above %s",
+					    lint_where(lint, &policy->rules.items[verdict.rule])) :
+			       "add a line `allow@dns`";
+}
+
+/* ---- port-not-reachable ---- */
+
+static bool is_peer(const struct region *region, uint32_t atom, const void *context)
+{
+	const struct policy_publish *publish = context;
+	const struct axis_atom *item = axis_atom(region_axis(region), atom);
+	struct addr bind = publish->bind;
+
+	if (addr_classify(bind, NULL) == ADDR_CLASS_LOOPBACK)
+		return item->class == ADDR_CLASS_LOOPBACK && item->family == bind.family;
+	if (addr_is_unspecified(bind) && bind.family == ADDR_V6)
+		return true;
+	return item->family == bind.family;
+}
+
+/* A rule on a name may let a peer in that the guest has looked up. */
+static bool named_peer(const struct lint *lint, const struct policy_publish *publish)
+{
+	for (size_t i = 0; i < lint->policy->rules.count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules.items[i];
+		size_t count;
+
+		names_rule_spans(region_names(lint->region), 0, i, &count);
+		if (count && rule->action == POLICY_ALLOW && (rule->directions & POLICY_INGRESS) &&
+		    region_rule(lint->region, i)->decides && eval_rule_matches_proto(rule, publish->proto) &&
+		    eval_rule_matches_port(rule, true, publish->guest_port) &&
+		    addr_classify(publish->bind, NULL) != ADDR_CLASS_LOOPBACK)
+			return true;
+	}
+	return false;
+}
+
+static void check_publish(struct lint *lint, const struct policy_publish *publish)
+{
+	const struct policy_ports port = { .lo = publish->guest_port, .hi = publish->guest_port };
+	struct region_query query = {
+		.direction = POLICY_INGRESS,
+		.protos = publish->proto,
+		.ports = &port,
+		.port_count = 1,
+		.wanted = is_peer,
+		.context = publish,
+		.action = POLICY_ALLOW,
+	};
+	struct region_flow flow;
+	struct diag *diag;
+	size_t by;
+	bool local = addr_classify(publish->bind, NULL) == ADDR_CLASS_LOOPBACK;
+
+	if (region_find(lint->region, &query, &flow, &by) || lint->fuel.out || named_peer(lint, publish))
+		return;
+	query.action = POLICY_DENY;
+	diag = lint_warn(lint, "port-not-reachable", lint_place(lint, publish->span),
+			 local ? "no peer may connect: the port listens on loopback alone, and that is denied" :
+				 "no peer may connect");
+	if (region_find(lint->region, &query, &flow, &by)) {
+		lint_example(lint, diag, &flow);
+		lint_relate(lint, diag, by, POLICY_INGRESS,
+			    by < lint->policy->rules.count ? "by this rule" : "by this default");
+	}
+	diag->help = arena_printf(lint->arena, "allow:ingress@%s:%s:%u", local ? "loopback" : "private",
+				  policy_proto_name(publish->proto), publish->guest_port);
+}
+
+/* ---- ingress-port ---- */
+
+static bool lists_port(const struct policy_rule *rule, const struct policy_publish *publish, uint16_t port)
+{
+	return eval_rule_matches_proto(rule, publish->proto) && eval_rule_matches_port(rule, true, port);
+}
+
+static void check_ingress_port(struct lint *lint, const struct policy_rule *rule)
+{
+	const struct policy *policy = lint->policy;
+	const struct policy_publish *meant = NULL;
+	const char *guest;
+	struct diag *diag;
+
+	if (!lint_is_own(rule) || !(rule->directions & POLICY_INGRESS) || !rule->ports.count)
+		return;
+	for (size_t i = 0; i < policy->publishes.count; i++) {
+		const struct policy_publish *publish = &policy->publishes.items[i];
+
+		if (lists_port(rule, publish, publish->guest_port))
+			return;
+		if (!meant && publish->host_port && lists_port(rule, publish, publish->host_port))
+			meant = publish;
+	}
+	if (!meant)
+		return;
+	guest = arena_printf(lint->arena, "%u", meant->guest_port);
+	diag = lint_warn(lint, "ingress-port", lint_place(lint, rule->ports.items[0].span),
+			 "an ingress rule lists the guest's port, which is %s: %u is the host's", guest,
+			 meant->host_port);
+	if (meant->span.source != SPAN_NO_SOURCE)
+		diag_relate(lint->diags, diag, meant->span, "published here");
+	if (rule->ports.count == 1)
+		diag->help = lint_mend(lint, rule, rule->ports.items[0].span, guest);
+	if (!diag->help)
+		diag->help = guest;
+}
+
+void lint_reach(struct lint *lint)
+{
+	no_dns(lint);
+	for (size_t i = 0; i < lint->policy->publishes.count && !lint->fuel.out; i++)
+		check_publish(lint, &lint->policy->publishes.items[i]);
+	for (size_t i = 0; lint->policy->publishes.count && i < lint->policy->rules.count && !lint->fuel.out; i++)
+		if (region_fuel_use(&lint->fuel, lint->policy->publishes.count))
+			check_ingress_port(lint, &lint->policy->rules.items[i]);
+}

@@ -1,0 +1,49 @@
+/* From policy to ruleset IR: sequences the parts, and the names and addresses the runtime shares. */
+#include "lower/lower_state.h"
+#include "base/escape.h"
+
+#include <string.h>
+
+struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, const struct lower_options *options)
+{
+	struct lowering lowering = {
+		.arena = arena,
+		.ruleset = ruleset_new(arena),
+		.policy = policy,
+		.options = options,
+		.gateway = options->gateway,
+		.guest4 = lower_guest_addr(options->gateway.v4),
+		.guest6 = lower_guest_addr(options->gateway.v6),
+	};
+
+	lower_guest_mac(&options->gateway, lowering.guest_mac);
+	lowering.table = rs_table_add(lowering.ruleset, RS_INET, LOWER_TABLE);
+	lower_rules(&lowering);
+	lower_inet_frame(&lowering);
+	lowering.table = rs_table_add(lowering.ruleset, RS_NETDEV, LOWER_TABLE);
+	lower_link(&lowering);
+	return lowering.ruleset;
+}
+
+const char *lower_origin(struct arena *arena, const struct policy *policy, struct span span)
+{
+	if (span.source == SPAN_NO_SOURCE)
+		return "default policy";
+	return policy_relative(arena, policy, span_format_line(arena, policy->sources, span));
+}
+
+struct addr lower_guest_addr(struct addr gateway)
+{
+	gateway.value++;
+	return gateway;
+}
+
+void lower_guest_mac(const struct addr_gateway *gateway, uint8_t mac[static 6])
+{
+	struct addr guest = lower_guest_addr(gateway->has4 ? gateway->v4 : gateway->v6);
+
+	mac[0] = 0x02; /* locally administered, unicast */
+	mac[1] = 0x6d;
+	for (int i = 0; i < 4; i++)
+		mac[2 + i] = (uint8_t)(guest.value >> (24 - 8 * i));
+}

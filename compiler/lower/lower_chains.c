@@ -1,0 +1,218 @@
+/* The chains around the policy, the same for every policy: what of the guest's may be judged at all, DNS to the
+ * proxy, what the namespace itself may send and receive, and how a refusal looks.
+ *
+ *   prerouting  source and destination checks, before conntrack sees a packet
+ *   proxies     port 53 to the DNS proxy's socket, whatever its address; the gateway's ports to a relay
+ *   input       to the gateway: DNS, replies, neighbour discovery; the rest goes to outbound
+ *   forward     replies and their errors; new flows from the guest go to outbound
+ *   outbound    refusals no rule can lift, then chains floor and egress
+ *   new_flows   behind forward and input: how many of the flows that the policy allows
+ *   output      what the gateway, the proxy and the relay may send */
+#include "lower/lower_state.h"
+
+enum { FILTER_PRIORITY = 0 };
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8 };
+enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 136 };
+#define REPORT_RATE 100 /* refused packets a second that are reported */
+#define REPORT_BURST 200
+
+struct rs_chain *lower_chain(struct lowering *lowering, const char *name, const char *note)
+{
+	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, name);
+
+	chain->note = note;
+	return chain;
+}
+
+struct rs_chain *lower_hook_chain(struct lowering *lowering, const char *name, enum rs_hook hook, int priority,
+				  enum rs_verdict_kind policy, const char *note)
+{
+	struct rs_chain *chain =
+		rs_base_chain_add(lowering->ruleset, lowering->table, name, RS_FILTER, hook, priority, policy);
+
+	chain->note = note;
+	return chain;
+}
+
+void lower_match(struct lowering *lowering, struct rs_rule *rule, enum rs_field field, u128 number)
+{
+	rs_match(lowering->ruleset, rule, field, rs_number(number));
+}
+
+struct rs_rule *lower_rule_from(struct lowering *lowering, struct rs_chain *chain, const char *link,
+				const char *comment)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, comment);
+
+	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(link));
+	return rule;
+}
+
+/* Neighbour discovery; only a neighbour's packets still have hop limit 255 (RFC 4861) */
+void lower_match_neighbours(struct lowering *lowering, struct rs_rule *rule)
+{
+	lower_match(lowering, rule, RS_IP6_HOPLIMIT, 255);
+	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT);
+}
+
+void lower_match_dns_ports(struct lowering *lowering, struct rs_rule *rule)
+{
+	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
+	lower_match(lowering, rule, RS_TH_DPORT, LOWER_DNS_PORT);
+}
+
+void lower_match_dhcp(struct lowering *lowering, struct rs_rule *rule, unsigned client, unsigned server)
+{
+	lower_match(lowering, rule, RS_UDP_SPORT, client);
+	lower_match(lowering, rule, RS_UDP_DPORT, server);
+}
+
+void lower_match_ct(struct lowering *lowering, struct rs_rule *rule, unsigned state)
+{
+	lower_match(lowering, rule, RS_CT_STATE, state);
+}
+
+void lower_known_flows(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	lower_match_ct(lowering, rule, CT_ESTABLISHED);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	rule = lower_rule(lowering, chain, NULL);
+	lower_match_ct(lowering, rule, CT_RELATED);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, "related");
+}
+
+void lower_drop_invalid(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	lower_match_ct(lowering, rule, CT_INVALID);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+}
+
+static void refusal_chains(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain = lower_chain(lowering, "report", "refused packets of the guest's, to msb-run");
+	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
+	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
+	rs_log(rs, rule, LOWER_LOG_GROUP, LOWER_LOG_SNAPLEN);
+
+	chain = lower_chain(lowering, "silence", NULL);
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, "report");
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
+
+	chain = lower_chain(lowering, LOWER_CHAIN_REFUSE,
+			    lowering->options->silent ? "without a word" : "at once, and said");
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, "report");
+	if (lowering->options->silent) {
+		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
+	} else {
+		rule = lower_rule(lowering, chain, NULL);
+		lower_match(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP);
+		rs_do(rs, rule, RS_REJECT_RESET);
+		rs_do(rs, lower_rule(lowering, chain, NULL), RS_REJECT_ADMIN);
+	}
+}
+
+static void logged_chain(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain = lower_chain(lowering, LOWER_CHAIN_LOGGED, "let pass by a rule with `log`");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
+	rs_log(rs, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN);
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_ACCEPT, NULL);
+}
+
+/* An error or redirect belongs to a flow, and then is related, or to nobody: no rule lets it pass. */
+static void drop_lone_errors(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct ruleset *rs = lowering->ruleset;
+	static const char errors[] = "ICMP errors and redirects of no flow";
+	static const char errors6[] = "ICMPv6 errors, neighbour discovery, multicast listeners";
+	struct rs_rule *rule = lower_rule(lowering, chain, errors);
+
+	LOWER_MATCH_ANY(lowering, rule, RS_ICMP_TYPE, 3, 4, 5, 11, 12);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+	rule = lower_rule(lowering, chain, errors6);
+	struct rs_expr *types = rs_match(rs, rule, RS_ICMPV6_TYPE, rs_range(0, 127));
+	rs_or(rs, types, rs_range(130, 137));
+	rs_or(rs, types, rs_number(143));
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+}
+
+static void outbound_chain(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain =
+		lower_chain(lowering, "outbound", "a new flow of the guest's: what no rule can allow, then the rules");
+
+	drop_lone_errors(lowering, chain);
+	struct rs_rule *rule = lower_rule(lowering, chain, "refused whatever the rules say: NetBIOS, DoQ, mDNS, LLMNR");
+	LOWER_MATCH_ANY(lowering, rule, RS_UDP_DPORT, 137, 853, 5353, 5355);
+	lower_verdict(lowering, rule, RS_JUMP, "silence");
+	rule = lower_rule(lowering, chain, "refused whatever the rules say: DoT");
+	lower_match(lowering, rule, RS_TCP_DPORT, 853);
+	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+	rule = lower_rule(lowering, chain, "DNS goes to the proxy or nowhere");
+	lower_match_dns_ports(lowering, rule);
+	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+	if (lowering->policy->multi_tenant)
+		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_FLOOR);
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_EGRESS);
+}
+
+/* Of what conntrack calls related only the errors that a transport needs */
+static void related_chain(struct lowering *lowering)
+{
+	struct rs_chain *chain = lower_chain(lowering, "related", "errors about a known flow");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	LOWER_MATCH_ANY(lowering, rule, RS_ICMP_TYPE, 3, 11, 12);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	rule = lower_rule(lowering, chain, NULL);
+	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, 1, 2, 3, 4);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	lower_verdict(lowering, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
+}
+
+static void forward_chain(struct lowering *lowering)
+{
+	struct rs_chain *chain = lower_hook_chain(lowering, "forward", RS_FORWARD, FILTER_PRIORITY, RS_DROP,
+						  "between guest and host: nothing new comes in");
+
+	lower_drop_invalid(lowering, chain);
+	lower_known_flows(lowering, chain);
+	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
+	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, "outbound");
+	lower_verdict(lowering, lower_rule(lowering, chain, "new flows from outside"), RS_DROP, NULL);
+}
+
+/* Runs for what the chain before it accepted, so that refused flows count for nothing */
+static void new_flows_chain(struct lowering *lowering, const char *name, enum rs_hook hook)
+{
+	struct rs_chain *chain = lower_hook_chain(lowering, name, hook, FILTER_PRIORITY + 1, RS_ACCEPT,
+						  "what the policy has allowed, within bounds");
+	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
+
+	lower_match_ct(lowering, rule, CT_NEW);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_ADMIT);
+}
+
+void lower_inet_frame(struct lowering *lowering)
+{
+	outbound_chain(lowering);
+	refusal_chains(lowering);
+	logged_chain(lowering);
+	lower_guest_chains(lowering);
+	forward_chain(lowering);
+	related_chain(lowering);
+	lower_gateway_chains(lowering);
+	new_flows_chain(lowering, "new_flows", RS_FORWARD);
+	new_flows_chain(lowering, "new_flows_here", RS_INPUT);
+	lower_admit_chain(lowering);
+}

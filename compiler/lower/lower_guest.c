@@ -1,0 +1,168 @@
+/* What of the guest's may be judged at all, and which of it goes to a proxy: the chains before routing. */
+#include "lower/lower_state.h"
+
+enum { RAW_PRIORITY = -300, MANGLE_PRIORITY = -150 };
+enum { FIB_BROADCAST = 3, FIB_ANYCAST = 4, FIB_MULTICAST = 5 };
+#define PREFIX4(value, len) rs_prefix((struct addr_prefix){ { ADDR_V4, value }, len })
+#define PREFIX6(value, len) rs_prefix((struct addr_prefix){ { ADDR_V6, value }, len })
+
+/* What is left of the guest's packets: within its rate, and DNS without conntrack, whose table a flood of questions
+ * would fill */
+static void guest_passes(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule;
+
+	if (lowering->egress_rate) {
+		rule = lower_rule(lowering, chain, NULL);
+		rs_verdict(lowering->ruleset, rule, RS_JUMP, lowering->egress_rate);
+	}
+	rule = lower_rule(lowering, chain, NULL);
+	lower_match_dns_ports(lowering, rule);
+	rs_do(lowering->ruleset, rule, RS_NOTRACK);
+}
+
+static void guest4_chains(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain = lower_chain(
+		lowering, "from_guest4", "IPv4 of the guest's: its own address, and a destination that is one host");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+	rs_match(rs, rule, RS_IP_SADDR, rs_number(lowering->guest4.value))->negate = true;
+	rs_verdict(rs, rule, RS_GOTO, "unaddressed4");
+
+	rule = lower_rule(lowering, chain, "loopback, multicast, broadcast");
+	struct rs_expr *to = rs_match(rs, rule, RS_IP_DADDR, PREFIX4(0x7f000000, 8));
+	rs_or(rs, to, PREFIX4(0xe0000000, 4));
+	rs_or(rs, to, PREFIX4(0xffffffff, 32));
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+
+	rule = lower_rule(lowering, chain, "source routing");
+	lower_match(lowering, rule, RS_IP_OPTION_LSRR, 1);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+	rule = lower_rule(lowering, chain, "source routing");
+	lower_match(lowering, rule, RS_IP_OPTION_SSRR, 1);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+	guest_passes(lowering, chain);
+
+	chain = lower_chain(lowering, "unaddressed4", "DHCP, or a forged source");
+	rule = lower_rule(lowering, chain, "DHCP");
+	lower_match(lowering, rule, RS_IP_SADDR, 0);
+	lower_match(lowering, rule, RS_IP_DADDR, UINT32_MAX);
+	lower_match_dhcp(lowering, rule, 68, 67);
+	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
+	lower_verdict(lowering, lower_rule(lowering, chain, "forged source"), RS_DROP, NULL);
+}
+
+static void guest6_chains(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain = lower_chain(
+		lowering, "from_guest6", "IPv6 of the guest's: its own address, and a destination that is one host");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+	rs_match(rs, rule, RS_IP6_SADDR, rs_number(lowering->guest6.value))->negate = true;
+	rs_verdict(rs, rule, RS_GOTO, "on_link6");
+	rule = lower_rule(lowering, chain, NULL);
+	rs_match(rs, rule, RS_IP6_DADDR, PREFIX6((u128)0xff << 120, 8));
+	rs_verdict(rs, rule, RS_GOTO, "on_link6");
+
+	rule = lower_rule(lowering, chain, "loopback, IPv4-mapped");
+	struct rs_expr *to = rs_match(rs, rule, RS_IP6_DADDR, PREFIX6(0, 127));
+	rs_or(rs, to, PREFIX6((u128)0xffff << 32, 96));
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+
+	rule = lower_rule(lowering, chain, "source routing");
+	lower_match(lowering, rule, RS_IP6_ROUTING, 1);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+	guest_passes(lowering, chain);
+
+	chain = lower_chain(lowering, "on_link6", "neighbour discovery and DHCPv6, or nothing");
+	rule = lower_rule(lowering, chain, "neighbour discovery");
+	lower_match_neighbours(lowering, rule);
+	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
+	rule = lower_rule(lowering, chain, "DHCPv6");
+	lower_match_dhcp(lowering, rule, 546, 547);
+	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
+	lower_verdict(lowering, lower_rule(lowering, chain, "forged source, multicast"), RS_DROP, NULL);
+}
+
+static void prerouting_family(struct lowering *lowering, struct rs_chain *chain, unsigned nfproto, bool has,
+			      const char *to)
+{
+	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, has ? NULL : "no gateway of this family");
+
+	lower_match(lowering, rule, RS_META_NFPROTO, nfproto);
+	if (has)
+		rs_verdict(lowering->ruleset, rule, RS_GOTO, to);
+	else
+		lower_verdict(lowering, rule, RS_DROP, NULL);
+}
+
+static void prerouting_chain(struct lowering *lowering)
+{
+	struct rs_chain *chain = lower_hook_chain(lowering, "prerouting", RS_PREROUTING, RAW_PRIORITY, RS_ACCEPT,
+						  "before conntrack: the guest speaks for itself, to one host");
+
+	prerouting_family(lowering, chain, AF_INET, lowering->gateway.has4, "from_guest4");
+	prerouting_family(lowering, chain, AF_INET6, lowering->gateway.has6, "from_guest6");
+	struct rs_rule *rule = lower_rule(lowering, chain, "no other link");
+	struct rs_expr *links = rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
+	rs_or(lowering->ruleset, links, rs_name(LOWER_UPLINK));
+	links->negate = true;
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+}
+
+static void dns_family(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
+{
+	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "to the DNS proxy");
+
+	lower_match(lowering, rule, RS_META_NFPROTO, family == ADDR_V4 ? AF_INET : AF_INET6);
+	lower_match_dns_ports(lowering, rule);
+	rs_do(lowering->ruleset, rule, RS_COUNTER);
+	rs_tproxy(lowering->ruleset, rule, family, LOWER_DNS_PORT);
+	rs_mark_set(lowering->ruleset, rule, LOWER_DNS_MARK);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+}
+
+/* To the relay of the host's own services; the input chain judges the flow all the same. */
+static void host_family(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
+{
+	bool v4 = family == ADDR_V4;
+	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "to the relay of the host's services");
+
+	lower_match(lowering, rule, v4 ? RS_IP_DADDR : RS_IP6_DADDR,
+		    v4 ? lowering->gateway.v4.value : lowering->gateway.v6.value);
+	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
+	rs_tproxy(lowering->ruleset, rule, family, LOWER_HOST_PORT);
+}
+
+static void proxies_chain(struct lowering *lowering)
+{
+	struct rs_chain *chain =
+		lower_hook_chain(lowering, "proxies", RS_PREROUTING, MANGLE_PRIORITY, RS_ACCEPT,
+				 "all of port 53 reaches the DNS proxy; without a socket nothing matches here");
+	struct rs_rule *rule =
+		lower_rule_from(lowering, chain, LOWER_BRIDGE, "a network's broadcast is nobody's resolver");
+
+	lower_match_dns_ports(lowering, rule);
+	LOWER_MATCH_ANY(lowering, rule, RS_FIB_DADDR_TYPE, FIB_BROADCAST, FIB_ANYCAST, FIB_MULTICAST);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+	if (lowering->gateway.has4)
+		dns_family(lowering, chain, ADDR_V4);
+	if (lowering->gateway.has6)
+		dns_family(lowering, chain, ADDR_V6);
+	if (lowering->gateway.has4)
+		host_family(lowering, chain, ADDR_V4);
+	if (lowering->gateway.has6)
+		host_family(lowering, chain, ADDR_V6);
+}
+
+void lower_guest_chains(struct lowering *lowering)
+{
+	lowering->egress_rate = lower_rate_chain(lowering, &lowering->policy->egress_ops, "egress_rate");
+	prerouting_chain(lowering);
+	if (lowering->gateway.has4)
+		guest4_chains(lowering);
+	if (lowering->gateway.has6)
+		guest6_chains(lowering);
+	proxies_chain(lowering);
+}

@@ -1,0 +1,407 @@
+/* The policy's egress rules as chain `egress`: one nft rule for each policy rule and family, two where a rule
+ * names both addresses and names. Groups become named interval sets, names become sets the runtime fills.
+ * Ingress rules are judged where published ports are relayed, not here. */
+#include "lower/lower_state.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A rule's own networks stand in the rule up to this many, else in a set of their own */
+#define INLINE_NETWORKS 16
+#define NFT_COMMENT_MAX 127
+
+static bool has_family(const struct lowering *lowering, enum addr_family family)
+{
+	return family == ADDR_V4 ? lowering->gateway.has4 : lowering->gateway.has6;
+}
+
+static enum rs_field daddr_field(enum addr_family family)
+{
+	return family == ADDR_V4 ? RS_IP_DADDR : RS_IP6_DADDR;
+}
+
+static enum rs_type addr_type(enum addr_family family)
+{
+	return family == ADDR_V4 ? RS_TYPE_IPV4 : RS_TYPE_IPV6;
+}
+
+static void match_family(struct lowering *lowering, struct rs_rule *rule, enum addr_family family)
+{
+	rs_match(lowering->ruleset, rule, RS_META_NFPROTO, rs_number(family == ADDR_V4 ? AF_INET : AF_INET6));
+}
+
+/* "meta4", "link_local6": nft's names have no hyphens here, so that they read alike everywhere */
+static const char *group_set_name(struct arena *arena, enum addr_class group, enum addr_family family)
+{
+	char *name = arena_printf(arena, "%s%d", addr_class_name(group), (int)family);
+
+	for (char *c = name; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	return name;
+}
+
+static bool is_name(const struct policy_target *target)
+{
+	return target->kind == TARGET_DOMAIN || target->kind == TARGET_SUFFIX;
+}
+
+/* What a rule's targets come to in one family */
+struct destinations {
+	bool any;                 /* every address */
+	bool names;               /* has names: the rule's binding set */
+	enum addr_class group;    /* one group and no networks, else ADDR_CLASS_NONE */
+	struct addr_set networks; /* all its addresses */
+};
+
+static const struct addr_set *class_set(struct lowering *lowering, enum addr_class group, enum addr_family family)
+{
+	struct lowered_group *cached = &lowering->groups[group][family == ADDR_V6];
+
+	if (!cached->computed)
+		cached->addrs = addr_class_set(lowering->arena, group, family, &lowering->gateway);
+	cached->computed = true;
+	return &cached->addrs;
+}
+
+static void add_target(struct lowering *lowering, const struct policy_rule *rule, const struct policy_target *target,
+		       enum addr_family family, struct addr_set *out)
+{
+	struct arena *arena = lowering->arena;
+	struct addr_set set = addr_set_empty(family);
+
+	if (target->kind == TARGET_GROUP)
+		set = *class_set(lowering, target->group, family);
+	if (target->kind == TARGET_CIDR) {
+		struct addr_set own = addr_set_empty(target->prefix.addr.family);
+		addr_set_add(arena, &own, addr_prefix_range(target->prefix));
+		if (own.family == family)
+			set = own;
+		else if (own.family == ADDR_V4 && rule->action == POLICY_DENY)
+			set = addr_embedding_set(arena, &own);
+	}
+	*out = out->count ? addr_set_union(arena, out, &set) : set;
+}
+
+static struct destinations rule_destinations(struct lowering *lowering, const struct policy_rule *rule,
+					     enum addr_family family)
+{
+	struct destinations to = { .networks = addr_set_empty(family) };
+	size_t sources = 0;
+
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+		to.any |= target->kind == TARGET_ANY;
+		to.names |= is_name(target);
+		sources += target->kind == TARGET_GROUP || target->kind == TARGET_CIDR;
+		to.group = target->kind == TARGET_GROUP ? target->group : to.group;
+		add_target(lowering, rule, target, family, &to.networks);
+	}
+	if (sources != 1)
+		to.group = ADDR_CLASS_NONE;
+	return to;
+}
+
+/* Ports as ranges that neither touch nor overlap, in order: what an anonymous set wants */
+struct port_ranges {
+	struct policy_ports *items;
+	size_t count, cap;
+};
+
+static int compare_ports(const void *a, const void *b)
+{
+	const struct policy_ports *x = a, *y = b;
+
+	return (x->lo > y->lo) - (x->lo < y->lo);
+}
+
+static struct port_ranges merge_ports(struct arena *arena, const struct policy_rule *rule)
+{
+	struct port_ranges out = { 0 };
+	size_t count = rule->ports.count;
+	struct policy_ports *sorted = arena_alloc(arena, (count ? count : 1) * sizeof *sorted);
+
+	if (count)
+		memcpy(sorted, rule->ports.items, count * sizeof *sorted);
+	qsort(sorted, count, sizeof *sorted, compare_ports);
+	for (size_t i = 0; i < count; i++) {
+		struct policy_ports *last = out.count ? &out.items[out.count - 1] : NULL;
+		if (!last || sorted[i].lo > (uint32_t)last->hi + 1)
+			*arena_push(arena, &out) = sorted[i];
+		else if (sorted[i].hi > last->hi)
+			last->hi = sorted[i].hi;
+	}
+	return out;
+}
+
+/* A rule's protocols and ports, as one family sees them */
+struct service {
+	bool never;      /* nothing of this family can match */
+	bool by_family;  /* differs between the families */
+	unsigned protos; /* 0: no constraint */
+	struct port_ranges ports;
+};
+
+/* The protocols a rule can match in one family; 0: none of them */
+static unsigned rule_protos(const struct policy_rule *rule, enum addr_family family)
+{
+	unsigned all = PROTO_TCP | PROTO_UDP | PROTO_OTHER | (family == ADDR_V4 ? PROTO_ICMPV4 : PROTO_ICMPV6);
+	unsigned protos = rule->protos ? rule->protos & all : all;
+
+	/* A flow without ports never matches a rule that lists ports */
+	return rule->ports.count ? protos & (PROTO_TCP | PROTO_UDP) : protos;
+}
+
+static struct service rule_service(struct lowering *lowering, const struct policy_rule *rule, enum addr_family family)
+{
+	unsigned protos = rule_protos(rule, family);
+
+	return (struct service){
+		.never = !protos,
+		.by_family = !rule->ports.count && rule->protos & (PROTO_ICMPV4 | PROTO_ICMPV6),
+		.protos = protos & PROTO_OTHER ? 0 : protos,
+		.ports = merge_ports(lowering->arena, rule),
+	};
+}
+
+const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index, enum addr_family family)
+{
+	const struct policy_rule *rule = &policy->rules.items[index];
+
+	if (!(rule->directions & POLICY_EGRESS) || !rule_protos(rule, family))
+		return NULL;
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		if (is_name(&rule->targets.items[i]))
+			return arena_printf(arena, "rule%zu_v%d", index + 1, (int)family);
+	}
+	return NULL;
+}
+
+static void match_protos(struct lowering *lowering, struct rs_rule *rule, unsigned protos)
+{
+	static const struct {
+		unsigned bit, number;
+	} numbers[] = {
+		/* ascending */
+		{ PROTO_ICMPV4, IPPROTO_ICMP },
+		{ PROTO_TCP, IPPROTO_TCP },
+		{ PROTO_UDP, IPPROTO_UDP },
+		{ PROTO_ICMPV6, IPPROTO_ICMPV6 },
+	};
+	struct rs_expr *expr = NULL;
+
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+		struct rs_value value = rs_number(numbers[i].number);
+		if (!(protos & numbers[i].bit))
+			continue;
+		if (expr)
+			rs_or(lowering->ruleset, expr, value);
+		else
+			expr = rs_match(lowering->ruleset, rule, RS_META_L4PROTO, value);
+	}
+}
+
+static void match_service(struct lowering *lowering, struct rs_rule *rule, const struct service *service)
+{
+	enum rs_field field = service->protos == PROTO_TCP ? RS_TCP_DPORT :
+			      service->protos == PROTO_UDP ? RS_UDP_DPORT :
+							     RS_TH_DPORT;
+	const struct port_ranges *ports = &service->ports;
+	bool every = ports->count == 1 && ports->items[0].lo == 0 && ports->items[0].hi == UINT16_MAX;
+
+	if (!ports->count || every || field == RS_TH_DPORT)
+		match_protos(lowering, rule, service->protos);
+	if (!ports->count || every)
+		return;
+	struct rs_expr *expr =
+		rs_match(lowering->ruleset, rule, field, rs_range(ports->items[0].lo, ports->items[0].hi));
+	for (size_t i = 1; i < ports->count; i++)
+		rs_or(lowering->ruleset, expr, rs_range(ports->items[i].lo, ports->items[i].hi));
+}
+
+static void finish_rule(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
+{
+	if (rule->action == POLICY_DENY)
+		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_REFUSE);
+	else if (rule->log)
+		lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_LOGGED);
+	else
+		lower_verdict(lowering, out, RS_ACCEPT, NULL);
+}
+
+/* A named interval set with these addresses; returns its name */
+static const char *add_network_set(struct lowering *lowering, const char *name, const struct addr_set *addrs)
+{
+	struct rs_set *set = rs_set_add(lowering->ruleset, lowering->table, name, addr_type(addrs->family));
+
+	set->interval = true;
+	rs_set_add_addrs(lowering->ruleset, set, addrs);
+	return name;
+}
+
+const char *lower_group_set(struct lowering *lowering, enum addr_class group, enum addr_family family)
+{
+	struct lowered_group *cached = &lowering->groups[group][family == ADDR_V6];
+
+	if (!cached->set)
+		cached->set = add_network_set(lowering, group_set_name(lowering->arena, group, family),
+					      class_set(lowering, group, family));
+	return cached->set;
+}
+
+static bool covers_family(const struct addr_set *set)
+{
+	u128 last = set->family == ADDR_V4 ? UINT32_MAX : ~(u128)0;
+
+	return set->count == 1 && set->items[0].lo == 0 && set->items[0].hi == last;
+}
+
+/* The match on a rule's addresses: its group's set, the whole family, networks in place, or a set of its own */
+static void match_networks(struct lowering *lowering, struct rs_rule *out, size_t index, const struct destinations *to)
+{
+	struct ruleset *rs = lowering->ruleset;
+	enum addr_family family = to->networks.family;
+	enum rs_field field = daddr_field(family);
+
+	if (to->group != ADDR_CLASS_NONE) {
+		rs_lookup(rs, out, lower_group_set(lowering, to->group, family), field);
+	} else if (covers_family(&to->networks)) {
+		match_family(lowering, out, family);
+	} else if (to->networks.count <= INLINE_NETWORKS) {
+		struct rs_set inline_set = { .type = { addr_type(family) } };
+		rs_set_add_addrs(rs, &inline_set, &to->networks);
+		struct rs_expr *expr = rs_match(rs, out, field, inline_set.elements.items[0].key[0]);
+		for (size_t i = 1; i < inline_set.elements.count; i++)
+			rs_or(rs, expr, inline_set.elements.items[i].key[0]);
+	} else {
+		const char *name = arena_printf(lowering->arena, "rule%zu_net%d", index + 1, (int)family);
+		rs_lookup(rs, out, add_network_set(lowering, name, &to->networks), field);
+	}
+}
+
+/* The set of a rule's names, with as many of them as a comment may hold; returns its name */
+static const char *add_binding_set(struct lowering *lowering, size_t index, enum addr_family family)
+{
+	const struct policy_rule *rule = &lowering->policy->rules.items[index];
+	const char *name = lower_binding_set(lowering->arena, lowering->policy, index, family);
+	struct rs_set *set = rs_set_add(lowering->ruleset, lowering->table, name, addr_type(family));
+	struct text names = { .arena = lowering->arena };
+
+	for (size_t i = 0; i < rule->targets.count && names.count <= NFT_COMMENT_MAX; i++) {
+		if (is_name(&rule->targets.items[i]))
+			text_addf(&names, "%s%s", names.count ? ", " : "",
+				  policy_target_format(lowering->arena, &rule->targets.items[i]));
+	}
+	rs_set_comment(lowering->ruleset, set, text_get(&names));
+	set->timeout = set->runtime = true;
+	set->size = LOWER_BINDING_SET_SIZE;
+	set->note = "filled by the DNS proxy, an element for each answer, for its TTL";
+	return name;
+}
+
+/* One family's nft rules of a policy rule: at most one for its addresses and one for its names */
+static void lower_rule_family(struct lowering *lowering, struct rs_chain *chain, size_t index, enum addr_family family,
+			      const char *comment)
+{
+	const struct policy_rule *rule = &lowering->policy->rules.items[index];
+	struct service service = rule_service(lowering, rule, family);
+	struct destinations to = rule_destinations(lowering, rule, family);
+
+	if (service.never || !has_family(lowering, family))
+		return;
+	if (to.any || to.networks.count) {
+		struct rs_rule *out = lower_rule(lowering, chain, comment);
+		if (to.any)
+			match_family(lowering, out, family);
+		else
+			match_networks(lowering, out, index, &to);
+		match_service(lowering, out, &service);
+		finish_rule(lowering, out, rule);
+	}
+	if (to.names && !to.any) {
+		struct rs_rule *out = lower_rule(lowering, chain, comment);
+		rs_lookup(lowering->ruleset, out, add_binding_set(lowering, index, family), daddr_field(family));
+		match_service(lowering, out, &service);
+		finish_rule(lowering, out, rule);
+	}
+}
+
+static bool takes_any(const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		if (rule->targets.items[i].kind == TARGET_ANY)
+			return true;
+	}
+	return false;
+}
+
+static void lower_policy_rule(struct lowering *lowering, struct rs_chain *chain, size_t index)
+{
+	const struct policy_rule *rule = &lowering->policy->rules.items[index];
+	const char *comment = arena_printf(lowering->arena, "%s %s",
+					   lower_origin(lowering->arena, lowering->policy, rule->span), rule->text);
+	struct service service = rule_service(lowering, rule, ADDR_V4);
+
+	if (takes_any(rule) && !service.by_family) {
+		if (service.never)
+			return;
+		struct rs_rule *out = lower_rule(lowering, chain, comment);
+		match_service(lowering, out, &service);
+		finish_rule(lowering, out, rule);
+		return;
+	}
+	lower_rule_family(lowering, chain, index, ADDR_V4, comment);
+	lower_rule_family(lowering, chain, index, ADDR_V6, comment);
+}
+
+static void lower_default(struct lowering *lowering, struct rs_chain *chain)
+{
+	const struct policy_default *by = &lowering->policy->egress;
+	const char *place = lower_origin(lowering->arena, lowering->policy, by->span);
+	const char *comment =
+		by->span.source == SPAN_NO_SOURCE ? by->text : arena_printf(lowering->arena, "%s %s", place, by->text);
+	struct rs_rule *rule = lower_rule(lowering, chain, comment);
+
+	if (by->action == POLICY_ALLOW)
+		lower_verdict(lowering, rule, RS_ACCEPT, NULL);
+	else
+		lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+}
+
+/* Multi-tenant: what the default policy (allow@dns, allow@public) would not let pass ends here. */
+static void lower_floor(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain = rs_chain_add(rs, lowering->table, LOWER_CHAIN_FLOOR);
+	static const char dns[] = "multi-tenant: allow@dns", public[] = "multi-tenant: allow@public";
+
+	chain->note = "multi-tenant: a flow must pass the default policy too";
+	for (enum addr_family family = ADDR_V4; family <= ADDR_V6; family += ADDR_V6 - ADDR_V4) {
+		if (!has_family(lowering, family))
+			continue;
+		struct rs_rule *rule = lower_rule(lowering, chain, dns);
+		rs_lookup(rs, rule, lower_group_set(lowering, ADDR_CLASS_HOST, family), daddr_field(family));
+		match_protos(lowering, rule, PROTO_TCP | PROTO_UDP);
+		rs_match(rs, rule, RS_TH_DPORT, rs_number(LOWER_DNS_PORT));
+		lower_verdict(lowering, rule, RS_RETURN, NULL);
+		rule = lower_rule(lowering, chain, public);
+		rs_lookup(rs, rule, lower_group_set(lowering, ADDR_CLASS_PUBLIC, family), daddr_field(family));
+		lower_verdict(lowering, rule, RS_RETURN, NULL);
+	}
+	lower_verdict(lowering, lower_rule(lowering, chain, "multi-tenant: default egress deny"), RS_JUMP,
+		      LOWER_CHAIN_REFUSE);
+}
+
+void lower_rules(struct lowering *lowering)
+{
+	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, LOWER_CHAIN_EGRESS);
+
+	chain->note = "the policy: the first rule that matches decides";
+	for (size_t i = 0; i < lowering->policy->rules.count; i++) {
+		if (lowering->policy->rules.items[i].directions & POLICY_EGRESS)
+			lower_policy_rule(lowering, chain, i);
+	}
+	lower_default(lowering, chain);
+	if (lowering->policy->multi_tenant)
+		lower_floor(lowering);
+}

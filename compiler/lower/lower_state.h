@@ -1,0 +1,85 @@
+/* What the files of lowering share: one call of lower_policy(). */
+#pragma once
+#include "lower/lower.h"
+
+/* A group's addresses in one family, and the set that holds them once a rule has asked for it */
+struct lowered_group {
+	bool computed;
+	struct addr_set addrs;
+	const char *set;
+};
+
+struct lowering {
+	struct arena *arena;
+	struct ruleset *ruleset;
+	struct rs_table *table; /* the one being filled */
+	const struct policy *policy;
+	const struct lower_options *options;
+	struct addr_gateway gateway;
+	struct addr guest4, guest6; /* where the gateway has the family */
+	uint8_t guest_mac[6];
+	const char *egress_rate;                          /* the chain that bounds the guest's packets, or NULL */
+	struct lowered_group groups[ADDR_CLASS_COUNT][2]; /* IPv4, IPv6 */
+};
+
+/* lower_rules.c: sets of groups and names, chains egress and, for multi-tenant, floor */
+void lower_rules(struct lowering *);
+/* The named set of a group's addresses, added to the table when first asked for */
+const char *lower_group_set(struct lowering *, enum addr_class, enum addr_family);
+/* lower_frame.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
+ * the guest sends; lower_gateway.c: those of the namespace's own sockets */
+void lower_inet_frame(struct lowering *);
+void lower_guest_chains(struct lowering *);
+void lower_gateway_chains(struct lowering *);
+/* lower_limits.c: chain admit, which bounds new flows; and a chain that drops what is over a policy's packet rate:
+ * returns its name, or NULL where there is no limit */
+void lower_admit_chain(struct lowering *);
+const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
+/* lower_link.c: table netdev, what the guest's link lets in at all */
+void lower_link(struct lowering *);
+
+#define LOWER_CHAIN_EGRESS "egress"
+#define LOWER_CHAIN_FLOOR "floor"
+#define LOWER_CHAIN_REFUSE "refuse"
+#define LOWER_CHAIN_LOGGED "logged"
+#define LOWER_CHAIN_ADMIT "admit"
+
+/* Words that the frame's files share (lower_frame.c). Notes stand above a chain in the text. */
+struct rs_chain *lower_chain(struct lowering *, const char *name, const char *note);
+struct rs_chain *lower_hook_chain(struct lowering *, const char *name, enum rs_hook, int priority,
+				  enum rs_verdict_kind policy, const char *note);
+struct rs_rule *lower_rule_from(struct lowering *, struct rs_chain *, const char *link, const char *comment);
+void lower_match(struct lowering *, struct rs_rule *, enum rs_field, u128 number);
+void lower_match_neighbours(struct lowering *, struct rs_rule *);
+void lower_match_dns_ports(struct lowering *, struct rs_rule *);
+void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);
+void lower_match_ct(struct lowering *, struct rs_rule *, unsigned state);
+/* Established flows pass, and the errors about them that chain `related` knows */
+void lower_known_flows(struct lowering *, struct rs_chain *);
+void lower_drop_invalid(struct lowering *, struct rs_chain *);
+
+/* Small words of the lowering's own */
+static inline struct rs_rule *lower_rule(struct lowering *lowering, struct rs_chain *chain, const char *comment)
+{
+	return rs_rule_add(lowering->ruleset, chain, comment);
+}
+/* Counts and decides */
+static inline void lower_verdict(struct lowering *lowering, struct rs_rule *rule, enum rs_verdict_kind kind,
+				 const char *chain)
+{
+	rs_do(lowering->ruleset, rule, RS_COUNTER);
+	rs_verdict(lowering->ruleset, rule, kind, chain);
+}
+/* field == one of `count` numbers, in ascending order */
+static inline struct rs_expr *lower_match_any(struct lowering *lowering, struct rs_rule *rule, enum rs_field field,
+					      const unsigned *numbers, size_t count)
+{
+	struct rs_expr *expr = rs_match(lowering->ruleset, rule, field, rs_number(numbers[0]));
+
+	for (size_t i = 1; i < count; i++)
+		rs_or(lowering->ruleset, expr, rs_number(numbers[i]));
+	return expr;
+}
+#define LOWER_MATCH_ANY(lowering, rule, field, ...)                               \
+	lower_match_any(lowering, rule, field, (const unsigned[]){ __VA_ARGS__ }, \
+			sizeof((const unsigned[]){ __VA_ARGS__ }) / sizeof(unsigned))

@@ -1,0 +1,17 @@
+/* Flow expressions: "egress@github.com:tcp:443", "dns@x.org", "answer@10.0.0.5", as `expect`, eval,
+ * explain and --batch read them. */
+#pragma once
+#include "syntax/ast.h"
+#include "policy/policy.h"
+
+/* An AST flow's meaning; errors (id "bad-flow") go to diags. false: there were some. */
+bool flow_resolve(struct arena *, const struct ast_flow *, struct diags *, struct flow *out);
+/* One expression, or a --batch line "FLOW [resolve=…] [sni=…]", from text; parsed by the grammar. */
+bool flow_parse(struct arena *, struct sources *, const char *text, struct diags *, struct flow *out);
+/* "--resolve NAME=ADDR,…" added to a flow's bindings; false and *why where it does not parse */
+bool flow_add_resolve(struct arena *, struct flow *, const char *text, const char **why);
+/* What somebody who wrote `github.com:443` or `https://github.com/x` may have meant: a flow to paste */
+const char *flow_suggest(struct arena *, const char *text);
+/* Canonical text of a connection: for diagnostics, events, witnesses */
+const char *flow_format_connection(struct arena *, enum policy_direction, struct addr, enum policy_proto, bool has_port,
+				   uint16_t port);

@@ -1,0 +1,477 @@
+/* microsandbox's JSON policy, and the keys that emit_json.c adds to it. What a document leaves out has
+ * microsandbox's default: a direction that says nothing denies. Unknown keys are errors: a misspelt one
+ * would otherwise open what it meant to close. */
+#include "policy/import.h"
+#include "policy/flow.h"
+#include "policy/json_places.h"
+#include "policy/json_words.h"
+#include "policy/resolve_state.h"
+#include "base/units.h"
+
+#include <jansson.h>
+#include <string.h>
+
+struct importer {
+	struct resolver *r;
+	const struct json_places *places;
+	struct span here; /* of the part at hand: where errors stand */
+	size_t part_of;   /* the "rule" key of the entry before; 0: none */
+};
+
+static void fault(struct importer *im, const char *id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void fault(struct importer *im, const char *id, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	diag_error(im->r->diags, id, im->here, "%s", arena_vprintf(im->r->arena, fmt, args));
+	va_end(args);
+}
+
+/* ---- reading one value of a type ---- */
+
+static const char *read_string(struct importer *im, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!value)
+		return NULL;
+	if (json_is_string(value))
+		return arena_strdup(im->r->arena, json_string_value(value));
+	fault(im, "bad-value", "`%s` is no string", key);
+	return NULL;
+}
+
+/* false where it is absent or no number from 0 to `max` */
+static bool read_number(struct importer *im, const json_t *object, const char *key, uint64_t max, uint64_t *out)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!value)
+		return false;
+	if (json_is_integer(value) && json_integer_value(value) >= 0 && (uint64_t)json_integer_value(value) <= max) {
+		*out = (uint64_t)json_integer_value(value);
+		return true;
+	}
+	fault(im, "bad-value", "`%s` is no number from 0 to %ju", key, (uintmax_t)max);
+	return false;
+}
+
+static bool read_flag(struct importer *im, const json_t *object, const char *key, bool *out)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (value && !json_is_boolean(value))
+		fault(im, "bad-value", "`%s` is neither true nor false", key);
+	if (!value || !json_is_boolean(value))
+		return false;
+	*out = json_is_true(value);
+	return true;
+}
+
+/* NULL where absent; an error where it is something else than an array */
+static const json_t *read_array(struct importer *im, const json_t *object, const char *key)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (value && !json_is_array(value))
+		fault(im, "bad-value", "`%s` is no array", key);
+	return json_is_array(value) ? value : NULL;
+}
+
+/* Every key is one of `known` (NULL-terminated), and `object` is an object */
+static bool known_keys(struct importer *im, const json_t *object, const char *what, const char *const *known)
+{
+	const char *key;
+	json_t *value;
+	bool ok = true;
+
+	if (!json_is_object(object)) {
+		fault(im, "bad-value", "%s is no object", what);
+		return false;
+	}
+	json_object_foreach((json_t *)object, key, value)
+	{
+		size_t i = 0;
+		while (known[i] && strcmp(known[i], key) != 0)
+			i++;
+		if (known[i])
+			continue;
+		diag_error(im->r->diags, "unknown-key", im->here, "no such key: `%s`", key)->label =
+			rule_did_you_mean(im->r->arena, diag_nearest(key, known));
+		ok = false;
+	}
+	return ok;
+}
+
+/* ---- rules ---- */
+
+static bool read_group(struct importer *im, const char *word, struct policy_target *out)
+{
+	for (size_t i = 0; i < sizeof json_groups / sizeof *json_groups; i++)
+		if (!strcmp(json_groups[i].word, word)) {
+			*out = (struct policy_target){ .kind = TARGET_GROUP,
+						       .group = json_groups[i].group,
+						       .span = im->here };
+			return true;
+		}
+	fault(im, "ambiguous-bare", "no such group: `%s`", word);
+	return false;
+}
+
+static bool read_destination(struct importer *im, const json_t *value, struct policy_target *out)
+{
+	struct rule_scope scope = { .arena = im->r->arena, .diags = im->r->diags };
+	struct ast_word word = { .span = im->here };
+	const char *kind;
+	json_t *text;
+
+	if (json_is_string(value) && !strcmp(json_string_value(value), "any")) {
+		*out = (struct policy_target){ .kind = TARGET_ANY, .span = im->here };
+		return true;
+	}
+	if (!json_is_object(value) || json_object_size(value) != 1) {
+		fault(im, "bad-target", "a destination is \"any\" or one of group, cidr, domain, domain_suffix");
+		return false;
+	}
+	kind = json_object_iter_key(json_object_iter((json_t *)value));
+	text = json_object_get(value, kind);
+	if (!json_is_string(text)) {
+		fault(im, "bad-target", "`%s` is no string", kind);
+		return false;
+	}
+	word.text = arena_strdup(im->r->arena, json_string_value(text));
+	if (!strcmp(kind, "group"))
+		return read_group(im, word.text, out);
+	if (!strcmp(kind, "cidr"))
+		return rule_target_cidr(&scope, &word, out);
+	if (!strcmp(kind, "domain"))
+		return rule_target_domain(&scope, &word, out);
+	if (!strcmp(kind, "domain_suffix"))
+		return rule_target_suffix(&scope, &word, out);
+	fault(im, "bad-target", "no such destination: `%s`", kind);
+	return false;
+}
+
+static bool read_protocols(struct importer *im, const json_t *object, unsigned *out)
+{
+	const json_t *list = read_array(im, object, "protocols");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *word = json_string_value(json_array_get(list, i));
+		enum policy_proto proto;
+		if (!word || !rule_proto(word, &proto)) {
+			fault(im, "bad-proto", "no such protocol: `%s`", word ? word : "(no string)");
+			return false;
+		}
+		*out |= proto;
+	}
+	return true;
+}
+
+static bool read_ports(struct importer *im, const json_t *object, struct policy_rule *out)
+{
+	static const char *const known[] = { "start", "end", NULL };
+	const json_t *list = read_array(im, object, "ports");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *range = json_array_get(list, i);
+		uint64_t lo, hi;
+		if (!known_keys(im, range, "a range of ports", known))
+			return false;
+		if (!read_number(im, range, "start", UINT16_MAX, &lo) ||
+		    !read_number(im, range, "end", UINT16_MAX, &hi)) {
+			fault(im, "bad-ports", "a range of ports has a start and an end, from 0 to 65535");
+			return false;
+		}
+		if (lo > hi) {
+			fault(im, "inverted-range", "port range runs backwards: %ju is more than %ju", (uintmax_t)lo,
+			      (uintmax_t)hi);
+			return false;
+		}
+		*arena_push(im->r->arena, &out->ports) = (struct policy_ports){ (uint16_t)lo, (uint16_t)hi, im->here };
+	}
+	return true;
+}
+
+static bool read_direction(struct importer *im, const json_t *object, unsigned *out)
+{
+	const char *word = read_string(im, object, "direction");
+
+	for (unsigned set = POLICY_EGRESS; word && set <= (POLICY_EGRESS | POLICY_INGRESS); set++)
+		if (!strcmp(word, policy_direction_name((enum policy_direction)set))) {
+			*out = set;
+			return true;
+		}
+	fault(im, "bad-direction", "a rule's direction is egress, ingress or any");
+	return false;
+}
+
+static bool read_attributes(struct importer *im, const json_t *object, struct policy_rule *out)
+{
+	const char *until = read_string(im, object, "until");
+
+	out->because = read_string(im, object, "because");
+	read_flag(im, object, "log", &out->log);
+	if (!until)
+		return true;
+	if (!date_parse(until, &out->until)) {
+		fault(im, "bad-date", "no date: `%s`", until);
+		return false;
+	}
+	out->until_span = im->here;
+	resolver_expired(im->r, out);
+	return true;
+}
+
+/* An entry that is a further part of the rule before it: its target joins that rule's */
+static bool joins_last(struct importer *im, size_t part_of, const struct policy_target *target)
+{
+	struct policy *policy = im->r->policy;
+
+	if (!part_of || part_of != im->part_of || !policy->rules.count)
+		return false;
+	struct policy_rule *last = &policy->rules.items[policy->rules.count - 1];
+	*arena_push(im->r->arena, &last->targets) = *target;
+	return true;
+}
+
+static void read_rule(struct importer *im, const json_t *object)
+{
+	static const char *const known[] = { "direction", "destination", "protocols", "ports", "action",
+					     "rule",      "because",     "until",     "log",   NULL };
+	struct policy_rule rule = { .until_span = SPAN_NONE, .origin = ORIGIN_FILE, .span = im->here };
+	struct policy_target target;
+	uint64_t part_of = 0;
+
+	if (!known_keys(im, object, "a rule", known))
+		return;
+	if (!resolver_action(read_string(im, object, "action"), &rule.action)) {
+		fault(im, "bad-action", "a rule's action is allow or deny");
+		return;
+	}
+	if (!read_direction(im, object, &rule.directions) ||
+	    !read_destination(im, json_object_get(object, "destination"), &target) ||
+	    !read_protocols(im, object, &rule.protos) || !read_ports(im, object, &rule) ||
+	    !read_attributes(im, object, &rule))
+		return;
+	if ((rule.directions & POLICY_INGRESS) && (rule.protos & (PROTO_ICMPV4 | PROTO_ICMPV6))) {
+		fault(im, "icmp-ingress", "ICMP rules are for egress only");
+		return;
+	}
+	read_number(im, object, "rule", INT32_MAX, &part_of);
+	if (!joins_last(im, part_of, &target)) {
+		*arena_push(im->r->arena, &rule.targets) = target;
+		*arena_push(im->r->arena, &im->r->policy->rules) = rule;
+	}
+	im->part_of = part_of;
+}
+
+static void read_rules(struct importer *im, const json_t *root)
+{
+	const json_t *rules = read_array(im, root, "rules");
+	struct policy *policy = im->r->policy;
+
+	for (size_t i = 0; i < json_array_size(rules); i++) {
+		im->here = json_places_rule(im->places, i);
+		read_rule(im, json_array_get(rules, i));
+	}
+	for (size_t i = 0; i < policy->rules.count; i++)
+		policy->rules.items[i].text = policy_rule_format(im->r->arena, &policy->rules.items[i]);
+}
+
+/* ---- the rest ---- */
+
+static void read_default(struct importer *im, const json_t *root, const char *key, enum policy_direction direction)
+{
+	enum policy_action action = POLICY_DENY;
+
+	im->here = json_places_key(im->places, key);
+	if (json_object_get(root, key) && !resolver_action(read_string(im, root, key), &action)) {
+		fault(im, "bad-default-action", "`%s` is allow or deny", key);
+		return;
+	}
+	resolver_default(im->r, direction, action, im->here);
+}
+
+static void read_published(struct importer *im, const json_t *root)
+{
+	static const char *const known[] = { "host_bind", "host_port", "guest_port", "protocol", NULL };
+	const json_t *list = read_array(im, root, "published_ports");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *object = json_array_get(list, i);
+		uint64_t host, guest;
+		if (!known_keys(im, object, "a published port", known))
+			continue;
+		const char *bind = read_string(im, object, "host_bind"), *proto = read_string(im, object, "protocol");
+		if (!read_number(im, object, "host_port", UINT16_MAX, &host) ||
+		    !read_number(im, object, "guest_port", UINT16_MAX, &guest)) {
+			fault(im, "bad-format", "a published port has a host_port and a guest_port");
+			continue;
+		}
+		bind = bind ? bind : "127.0.0.1";
+		resolver_publish(im->r, im->here,
+				 arena_printf(im->r->arena, strchr(bind, ':') ? "[%s]:%u:%u/%s" : "%s:%u:%u/%s", bind,
+					      (unsigned)host, (unsigned)guest, proto ? proto : "tcp"));
+	}
+}
+
+static void read_dns(struct importer *im, const json_t *root)
+{
+	static const char *const known[] = { "rebind_protection", "nameservers", "query_timeout_ms", NULL };
+	const json_t *dns = json_object_get(root, "dns"), *servers;
+	uint64_t ms;
+	bool on;
+
+	if (!dns || !known_keys(im, dns, "`dns`", known))
+		return;
+	if (read_flag(im, dns, "rebind_protection", &on) && !on)
+		resolver_rebind(im->r, im->here, on);
+	if (read_number(im, dns, "query_timeout_ms", INT64_MAX, &ms))
+		resolver_timeout(im->r, im->here, ms);
+	servers = read_array(im, dns, "nameservers");
+	for (size_t i = 0; i < json_array_size(servers); i++) {
+		const char *text = json_string_value(json_array_get(servers, i));
+		resolver_nameserver(im->r, im->here, text ? arena_strdup(im->r->arena, text) : "");
+	}
+}
+
+static void read_bucket(struct importer *im, const json_t *buckets, const char *kind, enum setting setting)
+{
+	static const char *const known[] = { "size", "refill_time_ms", "one_time_burst", NULL };
+	const json_t *bucket = json_object_get(buckets, kind);
+	uint64_t size, interval, burst = 0;
+
+	if (!bucket || !known_keys(im, bucket, "a limit", known))
+		return;
+	if (!read_number(im, bucket, "size", INT64_MAX, &size) ||
+	    !read_number(im, bucket, "refill_time_ms", INT64_MAX, &interval)) {
+		fault(im, "bad-limit", "a limit has a size and a refill_time_ms");
+		return;
+	}
+	read_number(im, bucket, "one_time_burst", INT64_MAX, &burst);
+	resolver_limit(im->r, setting, im->here,
+		       arena_printf(im->r->arena, "%ju/%jums", (uintmax_t)size, (uintmax_t)interval),
+		       burst ? arena_printf(im->r->arena, "%ju", (uintmax_t)burst) : NULL);
+}
+
+static void read_limits(struct importer *im, const json_t *root)
+{
+	static const char *const directions[] = { "egress", "ingress", NULL }, *const kinds[] = { "bandwidth", "ops",
+												  NULL };
+	static const enum setting settings[2][2] = { { SETTING_EGRESS_BANDWIDTH, SETTING_EGRESS_OPS },
+						     { SETTING_INGRESS_BANDWIDTH, SETTING_INGRESS_OPS } };
+	const json_t *limiter = json_object_get(root, "rate_limiter");
+
+	if (!limiter || !known_keys(im, limiter, "`rate_limiter`", directions))
+		return;
+	for (size_t d = 0; d < 2; d++) {
+		const json_t *buckets = json_object_get(limiter, directions[d]);
+		if (!buckets || !known_keys(im, buckets, "a direction's limits", kinds))
+			continue;
+		read_bucket(im, buckets, kinds[0], settings[d][0]);
+		read_bucket(im, buckets, kinds[1], settings[d][1]);
+	}
+}
+
+static void read_hosting(struct importer *im, const json_t *root)
+{
+	uint64_t connections;
+
+	im->here = json_places_key(im->places, "max_connections");
+	if (read_number(im, root, "max_connections", UINT32_MAX, &connections))
+		resolver_connections(im->r, im->here, connections);
+	im->here = json_places_key(im->places, "ipv4_pool");
+	resolver_pool(im->r, im->here, ADDR_V4, read_string(im, root, "ipv4_pool"));
+	im->here = json_places_key(im->places, "ipv6_pool");
+	resolver_pool(im->r, im->here, ADDR_V6, read_string(im, root, "ipv6_pool"));
+	im->here = json_places_key(im->places, "deployment_profile");
+	const char *profile = read_string(im, root, "deployment_profile");
+	if (profile && !strcmp(profile, "multi-tenant"))
+		im->r->policy->multi_tenant = true;
+	else if (profile && strcmp(profile, "single-tenant") != 0)
+		fault(im, "bad-value", "`deployment_profile` is single-tenant or multi-tenant");
+}
+
+static void read_expects(struct importer *im, const json_t *root)
+{
+	static const char *const known[] = { "action", "flow", NULL };
+	const json_t *list = read_array(im, root, "expect");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *object = json_array_get(list, i);
+		struct policy_expect expect = { .span = im->here };
+		if (!known_keys(im, object, "an expectation", known))
+			continue;
+		const char *flow = read_string(im, object, "flow");
+		if (!resolver_action(read_string(im, object, "action"), &expect.action) || !flow)
+			fault(im, "bad-value", "an expectation has an action and a flow");
+		else if (flow_parse(im->r->arena, im->r->diags->sources, flow, im->r->diags, &expect.flow))
+			*arena_push(im->r->arena, &im->r->policy->expects) = expect;
+	}
+}
+
+static void read_document(struct importer *im, const json_t *root)
+{
+	static const char *const known[] = { "version",
+					     "default_egress",
+					     "default_ingress",
+					     "rules",
+					     "published_ports",
+					     "dns",
+					     "rate_limiter",
+					     "max_connections",
+					     "ipv4_pool",
+					     "ipv6_pool",
+					     "deployment_profile",
+					     "expect",
+					     NULL };
+	uint64_t version;
+
+	im->here = im->places->whole;
+	if (!known_keys(im, root, "the document", known))
+		return;
+	im->here = json_places_key(im->places, "version");
+	if (read_number(im, root, "version", INT32_MAX, &version) && version != 1)
+		fault(im, "bad-value", "version %ju of the format is not known", (uintmax_t)version);
+	read_default(im, root, "default_egress", POLICY_EGRESS);
+	read_default(im, root, "default_ingress", POLICY_INGRESS);
+	im->here = json_places_key(im->places, "rules");
+	read_rules(im, root);
+	im->here = json_places_key(im->places, "published_ports");
+	read_published(im, root);
+	im->here = json_places_key(im->places, "dns");
+	read_dns(im, root);
+	im->here = json_places_key(im->places, "rate_limiter");
+	read_limits(im, root);
+	read_hosting(im, root);
+	im->here = json_places_key(im->places, "expect");
+	read_expects(im, root);
+}
+
+bool resolver_import_json(struct resolver *r, uint32_t source)
+{
+	const struct source *text = sources_get(r->diags->sources, source);
+	size_t errors = r->diags->errors;
+	json_error_t error;
+	json_t *root = json_loadb(text->text, text->len, JSON_REJECT_DUPLICATES, &error);
+
+	if (!root) {
+		uint32_t at = error.position > 0 && (size_t)error.position < text->len ? (uint32_t)error.position : 0;
+		diag_error(r->diags, "syntax", (struct span){ source, at ? at - 1 : 0, at }, "no JSON: %s", error.text);
+		return false;
+	}
+	struct importer im = { .r = r, .places = json_places_find(r->arena, r->diags->sources, source) };
+	read_document(&im, root);
+	json_decref(root);
+	return r->diags->errors == errors;
+}
+
+bool import_json(struct policy *policy, uint32_t source, struct diags *diags)
+{
+	struct resolve_input input = { .file = NULL };
+	struct resolver r = { .arena = diags->arena, .diags = diags, .input = &input, .policy = policy };
+
+	return resolver_import_json(&r, source);
+}

@@ -1,0 +1,131 @@
+/* The table of policy options, with microsandbox's spelling where it has the flag, and taking what getopt
+ * found. What the values mean is options_resolve.c's. */
+#include "policy/options.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
+
+/* identifier, name, whether it has a value, kind, where it goes in struct policy_options */
+#define POLICY_OPTIONS(X)                                                                                              \
+	X(POLICY, "policy", required_argument, OPTION_LIST, files)                                                     \
+	X(NET_RULE, "net-rule", required_argument, OPTION_LIST, rules)                                                 \
+	X(NET, "net", required_argument, OPTION_LIST, nets)                                                            \
+	X(PORT, "port", required_argument, OPTION_LIST, publishes)                                                     \
+	X(DNS_NAMESERVER, "dns-nameserver", required_argument, OPTION_LIST, nameservers)                               \
+	X(NO_NET, "no-net", no_argument, OPTION_SWITCH, no_net)                                                        \
+	X(NET_DEFAULT, "net-default", required_argument, OPTION_ONCE, net_default)                                     \
+	X(NET_DEFAULT_EGRESS, "net-default-egress", required_argument, OPTION_ONCE, net_default_egress)                \
+	X(NET_DEFAULT_INGRESS, "net-default-ingress", required_argument, OPTION_ONCE, net_default_ingress)             \
+	X(DNS_QUERY_TIMEOUT_MS, "dns-query-timeout-ms", required_argument, OPTION_ONCE, query_timeout)                 \
+	X(NO_DNS_REBIND_PROTECTION, "no-dns-rebind-protection", no_argument, OPTION_SWITCH, no_rebind_protection)      \
+	X(NET_IPV4_POOL, "net-ipv4-pool", required_argument, OPTION_ONCE, pool4)                                       \
+	X(NET_IPV6_POOL, "net-ipv6-pool", required_argument, OPTION_ONCE, pool6)                                       \
+	X(MAX_CONNECTIONS, "max-connections", required_argument, OPTION_ONCE, max_connections)                         \
+	X(DEPLOYMENT_PROFILE, "deployment-profile", required_argument, OPTION_ONCE, deployment_profile)                \
+	X(NET_EGRESS_BANDWIDTH, "net-egress-bandwidth", required_argument, OPTION_ONCE, rates[LIMIT_EGRESS_BANDWIDTH]) \
+	X(NET_EGRESS_BANDWIDTH_BURST, "net-egress-bandwidth-burst", required_argument, OPTION_ONCE,                    \
+	  bursts[LIMIT_EGRESS_BANDWIDTH])                                                                              \
+	X(NET_EGRESS_OPS, "net-egress-ops", required_argument, OPTION_ONCE, rates[LIMIT_EGRESS_OPS])                   \
+	X(NET_EGRESS_OPS_BURST, "net-egress-ops-burst", required_argument, OPTION_ONCE, bursts[LIMIT_EGRESS_OPS])      \
+	X(NET_INGRESS_BANDWIDTH, "net-ingress-bandwidth", required_argument, OPTION_ONCE,                              \
+	  rates[LIMIT_INGRESS_BANDWIDTH])                                                                              \
+	X(NET_INGRESS_BANDWIDTH_BURST, "net-ingress-bandwidth-burst", required_argument, OPTION_ONCE,                  \
+	  bursts[LIMIT_INGRESS_BANDWIDTH])                                                                             \
+	X(NET_INGRESS_OPS, "net-ingress-ops", required_argument, OPTION_ONCE, rates[LIMIT_INGRESS_OPS])                \
+	X(NET_INGRESS_OPS_BURST, "net-ingress-ops-burst", required_argument, OPTION_ONCE, bursts[LIMIT_INGRESS_OPS])   \
+	X(STDIN_NAME, "stdin-name", required_argument, OPTION_ONCE, stdin_name)                                        \
+	X(INCLUDE_ROOT, "include-root", required_argument, OPTION_ONCE, include_root)                                  \
+	X(ALLOW_INCLUDE, "allow-include", required_argument, OPTION_ONCE, include_root)                                \
+	X(TODAY, "today", required_argument, OPTION_ONCE, today)                                                       \
+	X(NET_STRICT, "net-strict", no_argument, OPTION_NOT_YET, unsupported)                                          \
+	X(MAX_TCP_CONNECTIONS, "max-tcp-connections", required_argument, OPTION_NOT_YET, unsupported)                  \
+	X(MAX_UDP_CONNECTIONS, "max-udp-connections", required_argument, OPTION_NOT_YET, unsupported)                  \
+	X(PROXY, "proxy", required_argument, OPTION_NOT_YET, unsupported)                                              \
+	X(SOCKS4_USER_ID, "socks4-user-id", required_argument, OPTION_NOT_YET, unsupported)                            \
+	X(SOCKS5_USERNAME, "socks5-username", required_argument, OPTION_NOT_YET, unsupported)                          \
+	X(SOCKS5_PASSWORD_ENV, "socks5-password-env", required_argument, OPTION_NOT_YET, unsupported)                  \
+	X(TRUST_HOST_CAS, "trust-host-cas", no_argument, OPTION_NOT_YET, unsupported)                                  \
+	X(TLS_INTERCEPT, "tls-intercept", no_argument, OPTION_NOT_YET, unsupported)                                    \
+	X(TLS_INTERCEPT_PORT, "tls-intercept-port", required_argument, OPTION_NOT_YET, unsupported)                    \
+	X(TLS_BYPASS, "tls-bypass", required_argument, OPTION_NOT_YET, unsupported)                                    \
+	X(TLS_INTERCEPT_CA_CERT, "tls-intercept-ca-cert", required_argument, OPTION_NOT_YET, unsupported)              \
+	X(TLS_INTERCEPT_CA_KEY, "tls-intercept-ca-key", required_argument, OPTION_NOT_YET, unsupported)                \
+	X(TLS_UPSTREAM_CA_CERT, "tls-upstream-ca-cert", required_argument, OPTION_NOT_YET, unsupported)                \
+	X(TLS_UPSTREAM_CA_CERT_FOR, "tls-upstream-ca-cert-for", required_argument, OPTION_NOT_YET, unsupported)        \
+	X(TLS_NO_VERIFY_UPSTREAM_FOR, "tls-no-verify-upstream-for", required_argument, OPTION_NOT_YET, unsupported)    \
+	X(NO_BLOCK_QUIC, "no-block-quic", no_argument, OPTION_NOT_YET, unsupported)                                    \
+	X(SECRET, "secret", required_argument, OPTION_NOT_YET, unsupported)                                            \
+	X(ON_SECRET_VIOLATION, "on-secret-violation", required_argument, OPTION_NOT_YET, unsupported)                  \
+	X(SECRET_VIOLATION_ACTION, "secret-violation-action", required_argument, OPTION_NOT_YET, unsupported)
+
+static const struct {
+	const char *name; /* with its dashes */
+	enum option_kind kind;
+	size_t offset;
+} table[] = {
+#define X(id, name, argument, kind, field) { "--" name, kind, offsetof(struct policy_options, field) },
+	POLICY_OPTIONS(X)
+#undef X
+};
+
+enum option_index {
+#define X(id, name, argument, kind, field) INDEX_##id,
+	POLICY_OPTIONS(X)
+#undef X
+		INDEX_COUNT
+};
+
+const struct option policy_long_options[] = {
+#define X(id, name, argument, kind, field) { name, argument, NULL, OPTIONS_FIRST + INDEX_##id },
+	POLICY_OPTIONS(X)
+#undef X
+		{ NULL, 0, NULL, 0 },
+};
+
+static void put(struct arena *arena, struct options_list *list, const char *value)
+{
+	*arena_push(arena, list) = value;
+}
+
+bool options_take(struct policy_options *options, int value, const char *argument)
+{
+	if (value == 'p') {
+		put(options->arena, &options->publishes, argument);
+		return true;
+	}
+	if (value < OPTIONS_FIRST || value >= OPTIONS_FIRST + INDEX_COUNT)
+		return false;
+	size_t index = (size_t)(value - OPTIONS_FIRST);
+	void *field = (char *)options + table[index].offset;
+	switch (table[index].kind) {
+	case OPTION_LIST:
+		put(options->arena, field, argument);
+		break;
+	case OPTION_ONCE:
+		if (*(const char **)field)
+			put(options->arena, &options->repeated, table[index].name);
+		*(const char **)field = argument;
+		break;
+	case OPTION_SWITCH:
+		if (*(bool *)field)
+			put(options->arena, &options->repeated, table[index].name);
+		*(bool *)field = true;
+		break;
+	case OPTION_NOT_YET:
+		put(options->arena, field, table[index].name);
+		break;
+	}
+	return true;
+}
+
+void options_set_today(struct policy_options *options, time_t now)
+{
+	char *text = arena_alloc(options->arena, sizeof "YYYY-MM-DD");
+	struct tm day;
+
+	if (options->today || !gmtime_r(&now, &day) || !strftime(text, sizeof "YYYY-MM-DD", "%Y-%m-%d", &day))
+		return;
+	options->today = text;
+}

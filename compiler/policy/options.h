@@ -1,0 +1,54 @@
+/* The policy options that every program takes, from argv to a resolved policy. */
+#pragma once
+#include "policy/policy.h"
+
+#include <getopt.h>
+#include <time.h>
+
+struct options_list {
+	const char **items;
+	size_t count, cap;
+};
+
+/* Rates and their bursts, as --net-egress-bandwidth and the rest of them name these */
+enum options_limit {
+	LIMIT_EGRESS_BANDWIDTH,
+	LIMIT_EGRESS_OPS,
+	LIMIT_INGRESS_BANDWIDTH,
+	LIMIT_INGRESS_OPS,
+	LIMIT_COUNT
+};
+
+/* Filled by options_take(); argv stays the caller's and must outlive it. Set the arena first. */
+struct policy_options {
+	struct arena *arena;
+	struct options_list files; /* --policy and plain FILE arguments */
+	struct options_list rules; /* --net-rule */
+	struct options_list nets;  /* --net */
+	struct options_list publishes, nameservers;
+	const char *net_default, *net_default_egress, *net_default_ingress;
+	const char *query_timeout, *pool4, *pool6, *deployment_profile, *max_connections;
+	const char *rates[LIMIT_COUNT], *bursts[LIMIT_COUNT];
+	const char *stdin_name, *include_root;
+	const char
+		*today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: see options_set_today() */
+	bool no_net, no_rebind_protection;
+	/* flags of one value that were given twice; flags that parse and have no effect yet */
+	struct options_list repeated, unsupported;
+};
+
+/* getopt_long entries of the policy options, to be put into a program's own table; values are from
+ * OPTIONS_FIRST up. Ends with a zero entry. -p is the caller's to put into its short options ("p:"). */
+#define OPTIONS_FIRST 0x1000
+extern const struct option policy_long_options[];
+/* true where `value` was one of ours, 'p' among them, and was taken */
+bool options_take(struct policy_options *, int value, const char *optarg);
+
+/* What --today is without the option: the day of `now`, UTC */
+void options_set_today(struct policy_options *, time_t now);
+
+/* The id of the error that says a file could not be read: the system failed, not the policy */
+#define OPTIONS_UNREADABLE "unreadable"
+/* Parses, resolves, checks. Never NULL; with errors in `diags` the policy must not be used.
+ * `file` may be NULL. Findings of every kind of input end up in the same queue. */
+struct policy *options_resolve(const struct policy_options *, const char *file, struct diags *);

@@ -1,0 +1,262 @@
+/* From options to a policy. Mistakes are found in the order in which microsandbox finds them: what the
+ * argument parser would say, ports, nameservers, rules, profiles, defaults, pools, limits; then the file. */
+#include "policy/options.h"
+#include "syntax/parse.h"
+#include "policy/resolve_state.h"
+#include "base/units.h"
+
+#include <string.h>
+
+enum { CONNECTIONS_DEFAULT = 256, TARGETS_MAX = 1000000 };
+
+/* The place of a flag: its value, or itself where it has none. Places sort by when they are made. */
+static struct span flag(struct resolver *r, const char *name, const char *value)
+{
+	size_t len = strlen(value);
+	uint32_t source = sources_add(r->diags->sources, SOURCE_FLAG, name, value, len);
+
+	return (struct span){ source, 0, (uint32_t)len };
+}
+
+/* ---- what the argument parser would say ---- */
+
+static void conflict(struct resolver *r, const char *a, const char *b)
+{
+	diag_error(r->diags, "conflict", flag(r, a, ""), "%s cannot stand beside %s", a, b);
+}
+
+static void check_conflicts(struct resolver *r, const struct policy_options *options, const char *file)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} flags[] = {
+		{ "--net", options->nets.count > 0 },
+		{ "--no-net", options->no_net },
+		{ "--net-default", options->net_default != NULL },
+		{ "--net-default-egress", options->net_default_egress != NULL },
+		{ "--net-default-ingress", options->net_default_ingress != NULL },
+	};
+	const size_t count = sizeof flags / sizeof *flags;
+
+	for (size_t i = 0; i < count; i++) {
+		if (flags[i].given && file)
+			conflict(r, flags[i].name, "a policy file");
+		for (size_t j = i + 1; j < count; j++)
+			/* the two directions' defaults are the one pair that goes together */
+			if (flags[i].given && flags[j].given && !(i == 3 && j == 4))
+				conflict(r, flags[i].name, flags[j].name);
+	}
+}
+
+static void check_values(struct resolver *r, const struct policy_options *options)
+{
+	uint64_t number;
+	struct policy_date date;
+
+	for (size_t i = 0; i < options->repeated.count; i++)
+		diag_error(r->diags, "repeated-flag", flag(r, options->repeated.items[i], ""), "%s may be given once",
+			   options->repeated.items[i]);
+	for (size_t i = 0; i < options->unsupported.count; i++)
+		diag_error(r->diags, "not-yet", flag(r, options->unsupported.items[i], ""),
+			   "%s is known and not yet supported", options->unsupported.items[i]);
+	if (options->query_timeout && !units_number(options->query_timeout, &number))
+		diag_error(r->diags, "bad-number", flag(r, "--dns-query-timeout-ms", options->query_timeout),
+			   "no number of milliseconds: `%s`", options->query_timeout);
+	if (options->max_connections && !units_number(options->max_connections, &number))
+		diag_error(r->diags, "bad-number", flag(r, "--max-connections", options->max_connections),
+			   "no number: `%s`", options->max_connections);
+	if (options->deployment_profile && strcmp(options->deployment_profile, "single-tenant") != 0 &&
+	    strcmp(options->deployment_profile, "multi-tenant") != 0)
+		diag_error(r->diags, "usage", flag(r, "--deployment-profile", options->deployment_profile),
+			   "no such deployment profile: `%s`", options->deployment_profile)
+			->label = "single-tenant or multi-tenant";
+	if (options->today && !date_parse(options->today, &date))
+		diag_error(r->diags, "usage", flag(r, "--today", options->today), "no date: `%s`", options->today)
+			->label = "YYYY-MM-DD";
+}
+
+static const struct {
+	const char *rate, *burst;
+	enum setting setting;
+} limits[] = {
+	[LIMIT_EGRESS_BANDWIDTH] = { "--net-egress-bandwidth", "--net-egress-bandwidth-burst",
+				     SETTING_EGRESS_BANDWIDTH },
+	[LIMIT_EGRESS_OPS] = { "--net-egress-ops", "--net-egress-ops-burst", SETTING_EGRESS_OPS },
+	[LIMIT_INGRESS_BANDWIDTH] = { "--net-ingress-bandwidth", "--net-ingress-bandwidth-burst",
+				      SETTING_INGRESS_BANDWIDTH },
+	[LIMIT_INGRESS_OPS] = { "--net-ingress-ops", "--net-ingress-ops-burst", SETTING_INGRESS_OPS },
+};
+
+static void check_bursts(struct resolver *r, const struct policy_options *options)
+{
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (options->bursts[i] && !options->rates[i])
+			diag_error(r->diags, "usage", flag(r, limits[i].burst, options->bursts[i]), "%s needs %s",
+				   limits[i].burst, limits[i].rate);
+}
+
+/* ---- the values, one stage after the other ---- */
+
+static void take_ports_and_servers(struct resolver *r, const struct policy_options *options)
+{
+	for (size_t i = 0; i < options->publishes.count; i++)
+		resolver_publish(r, flag(r, "-p", options->publishes.items[i]), options->publishes.items[i]);
+	for (size_t i = 0; i < options->nameservers.count; i++)
+		resolver_nameserver(r, flag(r, "--dns-nameserver", options->nameservers.items[i]),
+				    options->nameservers.items[i]);
+	uint64_t ms;
+	if (options->query_timeout && units_number(options->query_timeout, &ms))
+		resolver_timeout(r, flag(r, "--dns-query-timeout-ms", options->query_timeout), ms);
+	if (options->no_rebind_protection)
+		resolver_rebind(r, flag(r, "--no-dns-rebind-protection", ""), false);
+}
+
+/* Parsed here, for the order of errors; their words wait for the file's groups */
+static const struct ast_file **parse_rules(struct resolver *r, const struct policy_options *options)
+{
+	const struct ast_file **lists = arena_alloc(r->arena, (options->rules.count + 1) * sizeof *lists);
+
+	for (size_t i = 0; i < options->rules.count; i++) {
+		const char *text = options->rules.items[i];
+		uint32_t source = sources_add(r->diags->sources, SOURCE_ARG, arena_printf(r->arena, "arg:%zu", i + 1),
+					      text, strlen(text));
+		lists[i] = parse_rule_list(r->diags, source);
+	}
+	return lists;
+}
+
+static void take_profiles(struct resolver *r, const struct policy_options *options)
+{
+	for (size_t i = 0; i < options->nets.count; i++) {
+		const char *value = options->nets.items[i];
+		struct span span = flag(r, "--net", value);
+		for (size_t at = 0, len;; at += len + 1) {
+			len = strcspn(value + at, ",");
+			size_t start = at + strspn(value + at, " \t"), end = at + len;
+			while (end > start && (value[end - 1] == ' ' || value[end - 1] == '\t'))
+				end--;
+			struct span word = { span.source, (uint32_t)start, (uint32_t)end };
+			resolver_profile(r, word,
+					 arena_strndup(r->arena, value + start, end > start ? end - start : 0));
+			if (!value[at + len])
+				break;
+		}
+	}
+}
+
+static void take_default(struct resolver *r, const char *name, const char *value, bool egress, bool ingress)
+{
+	enum policy_action action;
+
+	if (!value)
+		return;
+	struct span span = flag(r, name, value);
+	if (!resolver_action(value, &action)) {
+		diag_error(r->diags, "bad-default-action", span, "no such action: `%s`", value)->label =
+			"`allow` or `deny`";
+		return;
+	}
+	if (egress)
+		resolver_default(r, POLICY_EGRESS, action, span);
+	if (ingress)
+		resolver_default(r, POLICY_INGRESS, action, span);
+}
+
+static void take_defaults(struct resolver *r, const struct policy_options *options)
+{
+	if (options->no_net) {
+		struct span span = flag(r, "--no-net", "");
+		resolver_default(r, POLICY_EGRESS, POLICY_DENY, span);
+		resolver_default(r, POLICY_INGRESS, POLICY_DENY, span);
+	}
+	take_default(r, "--net-default", options->net_default, true, true);
+	take_default(r, "--net-default-egress", options->net_default_egress, true, false);
+	take_default(r, "--net-default-ingress", options->net_default_ingress, false, true);
+}
+
+static void take_limits(struct resolver *r, const struct policy_options *options)
+{
+	uint64_t number;
+
+	if (options->max_connections && units_number(options->max_connections, &number))
+		resolver_connections(r, flag(r, "--max-connections", options->max_connections), number);
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (options->rates[i])
+			resolver_limit(r, limits[i].setting, flag(r, limits[i].rate, options->rates[i]),
+				       options->rates[i], options->bursts[i]);
+}
+
+/* ---- all of it ---- */
+
+static struct policy *new_policy(struct diags *diags, const char *file, const struct policy_options *options)
+{
+	struct policy *policy = arena_alloc(diags->arena, sizeof *policy);
+
+	*policy = (struct policy){
+		.arena = diags->arena,
+		.sources = diags->sources,
+		.name = file ? file : "command line",
+		.egress = { .span = SPAN_NONE },
+		.ingress = { .span = SPAN_NONE, .action = POLICY_ALLOW },
+		.dns_timeout_ms = 5000,
+		.rebind_protection = true,
+		.max_connections = CONNECTIONS_DEFAULT,
+		.multi_tenant = options->deployment_profile && !strcmp(options->deployment_profile, "multi-tenant"),
+	};
+	return policy;
+}
+
+/* --net-rule rules first, then the file's: an import has put its own into the policy while it was loaded */
+static void take_rules(struct resolver *r, const struct ast_file **lists, size_t count)
+{
+	struct policy_rule *imported = r->policy->rules.items;
+	size_t imported_count = r->policy->rules.count;
+
+	r->policy->rules.items = NULL;
+	r->policy->rules.count = r->policy->rules.cap = 0;
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < lists[i]->statements.count; k++)
+			resolver_add_rule(r, &lists[i]->statements.items[k].rule, ORIGIN_ARG);
+	for (size_t i = 0; i < imported_count; i++)
+		*arena_push(r->arena, &r->policy->rules) = imported[i];
+	resolver_rules(r);
+}
+
+struct policy *options_resolve(const struct policy_options *options, const char *file, struct diags *diags)
+{
+	struct resolve_input input = { .file = file,
+				       .stdin_name = options->stdin_name,
+				       .include_root = options->include_root };
+	struct resolver r = { .arena = diags->arena,
+			      .diags = diags,
+			      .input = &input,
+			      .budget = TARGETS_MAX,
+			      .policy = new_policy(diags, file, options) };
+	size_t errors = diags->errors; /* of files before this one */
+
+	check_conflicts(&r, options, file);
+	check_values(&r, options);
+	check_bursts(&r, options);
+	if (diags->errors > errors)
+		return r.policy;
+	if (options->today)
+		date_parse(options->today, &input.today);
+	take_ports_and_servers(&r, options);
+	const struct ast_file **lists = parse_rules(&r, options);
+	take_profiles(&r, options);
+	take_defaults(&r, options);
+	if (options->pool4)
+		resolver_pool(&r, flag(&r, "--net-ipv4-pool", options->pool4), ADDR_V4, options->pool4);
+	if (options->pool6)
+		resolver_pool(&r, flag(&r, "--net-ipv6-pool", options->pool6), ADDR_V6, options->pool6);
+	take_limits(&r, options);
+	if (file && !resolver_load(&r) && diags->errors == errors)
+		return r.policy;
+	resolver_groups(&r);
+	resolver_settings(&r);
+	take_rules(&r, lists, options->rules.count);
+	resolver_expects(&r);
+	resolver_finish(&r);
+	return r.policy;
+}

@@ -1,0 +1,288 @@
+/* A policy in words: the names of its enumerations, canonical rule tokens, and `--emit policy`. */
+#include "policy/policy.h"
+#include "base/escape.h"
+#include "base/text.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const char *const action_names[] = { [POLICY_DENY] = "deny", [POLICY_ALLOW] = "allow" };
+static_assert(POLICY_DENY == 0 && POLICY_ALLOW == 1 && sizeof action_names / sizeof *action_names == 2,
+	      "a name for each action");
+static const char *const direction_names[] = {
+	[POLICY_EGRESS] = "egress", [POLICY_INGRESS] = "ingress", [POLICY_EGRESS | POLICY_INGRESS] = "any"
+};
+static_assert((POLICY_EGRESS | POLICY_INGRESS) + 1 == sizeof direction_names / sizeof *direction_names,
+	      "a name for each set of directions");
+
+/* In the order they are printed: the dns macro yields udp,tcp */
+static const struct {
+	enum policy_proto proto;
+	const char *name;
+} protos[] = {
+	{ PROTO_UDP, "udp" },       { PROTO_TCP, "tcp" },     { PROTO_ICMPV4, "icmpv4" },
+	{ PROTO_ICMPV6, "icmpv6" }, { PROTO_OTHER, "other" },
+};
+static_assert((PROTO_OTHER << 1) - 1 == (PROTO_TCP | PROTO_UDP | PROTO_ICMPV4 | PROTO_ICMPV6 | PROTO_OTHER) &&
+		      1 << sizeof protos / sizeof *protos == PROTO_OTHER << 1,
+	      "a name for each protocol");
+
+const char *policy_action_name(enum policy_action action)
+{
+	return action_names[action];
+}
+
+const char *policy_direction_name(enum policy_direction direction)
+{
+	return direction_names[direction];
+}
+
+const char *policy_proto_name(enum policy_proto proto)
+{
+	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
+		if (protos[i].proto == proto)
+			return protos[i].name;
+	return "any";
+}
+
+static unsigned bits(unsigned value)
+{
+	return (unsigned)__builtin_popcount(value);
+}
+
+/* ---- rule tokens ---- */
+
+static const char *prefix_format(struct arena *arena, struct addr_prefix prefix, bool always_len)
+{
+	char buf[ADDR_TEXT_MAX];
+	bool v4 = prefix.addr.family == ADDR_V4;
+	const char *addr = addr_format(prefix.addr, buf);
+	bool single = prefix.len == (v4 ? 32 : 128);
+	const char *len = single && !always_len ? "" : arena_printf(arena, "/%u", prefix.len);
+
+	return arena_printf(arena, v4 ? "%s%s" : "[%s%s]", addr, len);
+}
+
+const char *policy_target_format(struct arena *arena, const struct policy_target *target)
+{
+	switch (target->kind) {
+	case TARGET_ANY:
+		return "any";
+	case TARGET_GROUP:
+		return addr_class_name(target->group);
+	case TARGET_CIDR:
+		return prefix_format(arena, target->prefix, false);
+	case TARGET_DOMAIN:
+		/* a bare word would be a keyword or a group, a bare star a suffix */
+		if (!strchr(target->name, '.') || target->name[0] == '*')
+			return arena_printf(arena, "domain=%s", target->name);
+		return target->name;
+	case TARGET_SUFFIX:
+		return arena_printf(arena, target->name[0] == '*' ? "suffix=%s" : "*.%s", target->name);
+	}
+	return "any";
+}
+
+static void add_targets(struct text *text, const struct policy_rule *rule)
+{
+	bool list = rule->targets.count > 1;
+
+	if (rule->group_name) {
+		text_add(text, rule->group_name);
+		return;
+	}
+	text_add(text, list ? "{" : "");
+	for (size_t i = 0; i < rule->targets.count; i++)
+		text_addf(text, "%s%s", i ? "," : "", policy_target_format(text->arena, &rule->targets.items[i]));
+	text_add(text, list ? "}" : "");
+}
+
+static void add_protos(struct text *text, unsigned set, const char *between)
+{
+	const char *before = "";
+
+	if (!set)
+		text_add(text, "any");
+	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
+		if (set & protos[i].proto) {
+			text_addf(text, "%s%s", before, protos[i].name);
+			before = between;
+		}
+}
+
+static void add_ports(struct text *text, const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->ports.count; i++) {
+		struct policy_ports ports = rule->ports.items[i];
+		text_addf(text, ports.lo == ports.hi ? "%s%u" : "%s%u-%u", i ? "," : "", ports.lo, ports.hi);
+	}
+}
+
+/* Whether the rule is what `ACTION@dns` means */
+static bool is_dns_macro(const struct policy_rule *rule)
+{
+	return rule->directions == POLICY_EGRESS && !rule->group_name && rule->targets.count == 1 &&
+	       rule->targets.items[0].kind == TARGET_GROUP && rule->targets.items[0].group == ADDR_CLASS_HOST &&
+	       rule->protos == (PROTO_UDP | PROTO_TCP) && rule->ports.count == 1 && rule->ports.items[0].lo == 53 &&
+	       rule->ports.items[0].hi == 53;
+}
+
+const char *policy_rule_format(struct arena *arena, const struct policy_rule *rule)
+{
+	struct text text = { .arena = arena };
+
+	text_add(&text, policy_action_name(rule->action));
+	if (rule->directions != POLICY_EGRESS)
+		text_addf(&text, ":%s", direction_names[rule->directions]);
+	text_add(&text, "@");
+	if (is_dns_macro(rule)) {
+		text_add(&text, "dns");
+		return text_get(&text);
+	}
+	add_targets(&text, rule);
+	if (rule->protos || rule->ports.count) {
+		text_add(&text, bits(rule->protos) > 1 ? ":{" : ":");
+		add_protos(&text, rule->protos, ",");
+		text_add(&text, bits(rule->protos) > 1 ? "}" : "");
+	}
+	if (rule->ports.count) {
+		text_add(&text, rule->ports.count > 1 ? ":{" : ":");
+		add_ports(&text, rule);
+		text_add(&text, rule->ports.count > 1 ? "}" : "");
+	}
+	return text_get(&text);
+}
+
+/* ---- --emit policy: nothing abbreviated, groups spelt out, a line an item, columns by tabs ---- */
+
+static void add_spelt_target(struct text *text, const struct policy_target *target)
+{
+	if (target->kind == TARGET_CIDR)
+		text_add(text, prefix_format(text->arena, target->prefix, true));
+	else if (target->kind == TARGET_DOMAIN)
+		text_addf(text, "domain=%s", target->name);
+	else if (target->kind == TARGET_SUFFIX)
+		text_addf(text, "suffix=%s", target->name);
+	else
+		text_add(text, policy_target_format(text->arena, target));
+}
+
+static const char *spelt_rule(struct arena *arena, const struct policy_rule *rule)
+{
+	struct text text = { .arena = arena };
+	bool list = rule->targets.count > 1;
+
+	text_addf(&text, "%s:%s@%s", policy_action_name(rule->action), direction_names[rule->directions],
+		  list ? "{" : "");
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		text_add(&text, i ? "," : "");
+		add_spelt_target(&text, &rule->targets.items[i]);
+	}
+	text_add(&text, list ? "}:" : ":");
+	add_protos(&text, rule->protos, "+");
+	text_add(&text, ":");
+	if (!rule->ports.count)
+		text_add(&text, "any");
+	for (size_t i = 0; i < rule->ports.count; i++)
+		text_addf(&text, "%s%u-%u", i ? "," : "", rule->ports.items[i].lo, rule->ports.items[i].hi);
+	return text_get(&text);
+}
+
+static const char *clean(struct text *text, const char *bytes)
+{
+	return escape_terminal(text->arena, bytes, strlen(bytes));
+}
+
+const char *policy_relative(struct arena *arena, const struct policy *policy, const char *place)
+{
+	const char *top = escape_text(arena, policy->name), *slash = strrchr(top, '/');
+	size_t directory = slash ? (size_t)(slash + 1 - top) : 0;
+
+	if (directory && !strncmp(place, top, directory))
+		return place + directory;
+	return place[0] == '/' ? strrchr(place, '/') + 1 : place;
+}
+
+static const char *place(struct text *text, const struct policy *policy, struct span span)
+{
+	return policy_relative(text->arena, policy, span_format(text->arena, policy->sources, span));
+}
+
+static void add_rule(struct text *text, const struct policy *policy, size_t index)
+{
+	const struct policy_rule *rule = &policy->rules.items[index];
+
+	text_addf(text, "rule %zu\t%s\t%s\t%s", index + 1, spelt_rule(text->arena, rule),
+		  place(text, policy, rule->span), clean(text, rule->text));
+	if (rule->because)
+		text_addf(text, "\tbecause \"%s\"", clean(text, rule->because));
+	if (rule->until.year)
+		text_addf(text, "\tuntil %04d-%02d-%02d", rule->until.year, rule->until.month, rule->until.day);
+	text_add(text, rule->log ? "\tlog\n" : "\n");
+}
+
+static void add_limit(struct text *text, const char *what, const struct policy_limit *limit)
+{
+	if (!limit->size)
+		return;
+	text_addf(text, "limit %s %" PRIu64 "/%" PRIu64 "ms", what, limit->size, limit->refill_ms);
+	if (limit->burst)
+		text_addf(text, " burst %" PRIu64, limit->burst);
+	text_add(text, "\n");
+}
+
+static void add_dns(struct text *text, const struct policy *policy)
+{
+	char buf[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < policy->nameservers.count; i++) {
+		const struct policy_nameserver *server = &policy->nameservers.items[i];
+		text_addf(text, "dns nameserver %s:%u\t%s\n",
+			  server->is_name ? clean(text, server->name) : addr_format_bracketed(server->addr, buf),
+			  server->port, server->is_name ? "host" : "addr");
+	}
+	text_addf(text, "dns timeout %" PRIu64 "ms\n", policy->dns_timeout_ms);
+	text_addf(text, "dns rebind-protection %s\n", policy->rebind_protection ? "on" : "off");
+}
+
+static void add_settings(struct text *text, const struct policy *policy)
+{
+	add_limit(text, "egress bandwidth", &policy->egress_bandwidth);
+	add_limit(text, "egress ops", &policy->egress_ops);
+	add_limit(text, "ingress bandwidth", &policy->ingress_bandwidth);
+	add_limit(text, "ingress ops", &policy->ingress_ops);
+	if (policy->pool4.set)
+		text_addf(text, "pool %s\n", prefix_format(text->arena, policy->pool4.prefix, true));
+	if (policy->pool6.set)
+		text_addf(text, "pool %s\n", prefix_format(text->arena, policy->pool6.prefix, true));
+	text_addf(text, "max-connections %" PRIu32 "\n", policy->max_connections);
+	if (policy->multi_tenant)
+		text_add(text, "deployment multi-tenant\n");
+}
+
+const char *policy_format(struct arena *arena, const struct policy *policy)
+{
+	struct text text = { .arena = arena };
+	char buf[ADDR_TEXT_MAX];
+
+	text_addf(&text, "default egress %s\t%s\n", policy_action_name(policy->egress.action),
+		  place(&text, policy, policy->egress.span));
+	text_addf(&text, "default ingress %s\t%s\n", policy_action_name(policy->ingress.action),
+		  place(&text, policy, policy->ingress.span));
+	for (size_t i = 0; i < policy->rules.count; i++)
+		add_rule(&text, policy, i);
+	for (size_t i = 0; i < policy->publishes.count; i++) {
+		const struct policy_publish *publish = &policy->publishes.items[i];
+		text_addf(&text, "publish %s:%u:%u/%s\t%s\n", addr_format_bracketed(publish->bind, buf),
+			  publish->host_port, publish->guest_port, policy_proto_name(publish->proto),
+			  place(&text, policy, publish->span));
+	}
+	add_dns(&text, policy);
+	add_settings(&text, policy);
+	for (size_t i = 0; i < policy->expects.count; i++)
+		text_addf(&text, "expect %s %s\t%s\n", policy_action_name(policy->expects.items[i].action),
+			  clean(&text, policy->expects.items[i].flow.text),
+			  place(&text, policy, policy->expects.items[i].span));
+	return text_get(&text);
+}

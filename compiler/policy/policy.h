@@ -1,0 +1,162 @@
+/* A policy: two defaults and an ordered list of rules, first match wins, per direction; with what else a
+ * sandbox's network needs to know. What resolving makes, and all that every later stage sees. */
+#pragma once
+#include "base/address.h"
+#include "diag/diag.h"
+
+enum policy_action { POLICY_DENY, POLICY_ALLOW };
+const char *policy_action_name(enum policy_action);
+
+/* A set of directions: a rule may be for both */
+enum policy_direction { POLICY_EGRESS = 1, POLICY_INGRESS = 2 };
+const char *policy_direction_name(enum policy_direction); /* one of the two */
+
+enum policy_proto {
+	PROTO_TCP = 1,
+	PROTO_UDP = 2,
+	PROTO_ICMPV4 = 4,
+	PROTO_ICMPV6 = 8,
+	PROTO_OTHER = 16 /* of a flow only: SCTP, GRE … */
+};
+const char *policy_proto_name(enum policy_proto); /* one of them: "tcp" … */
+
+enum policy_target_kind { TARGET_ANY, TARGET_GROUP, TARGET_CIDR, TARGET_DOMAIN, TARGET_SUFFIX };
+
+struct policy_target {
+	enum policy_target_kind kind;
+	enum addr_class group;     /* TARGET_GROUP */
+	struct addr_prefix prefix; /* TARGET_CIDR, host bits as written */
+	const char *name;          /* TARGET_DOMAIN, TARGET_SUFFIX: canonical */
+	struct span span;          /* the item as written: in the rule, or in the group's definition */
+};
+
+struct policy_ports {
+	uint16_t lo, hi; /* inclusive */
+	struct span span;
+};
+
+enum policy_origin {
+	ORIGIN_FILE,    /* a policy file or an include */
+	ORIGIN_ARG,     /* --net-rule */
+	ORIGIN_PROFILE, /* what a profile brought */
+	ORIGIN_BUILTIN, /* the default policy, where nothing replaced it */
+};
+
+struct policy_date {
+	int year, month, day; /* year 0: none */
+};
+
+struct policy_rule {
+	enum policy_action action;
+	unsigned directions;                   /* POLICY_EGRESS | POLICY_INGRESS */
+	LIST_OF(struct policy_target) targets; /* at least one; any of them fits */
+	unsigned protos;                       /* PROTO_ bits; 0: no constraint */
+	LIST_OF(struct policy_ports) ports;    /* none: no constraint */
+	const char *because;                   /* NULL: none */
+	struct policy_date until;
+	struct span until_span; /* the attribute; SPAN_NONE: none */
+	bool log;
+	enum policy_origin origin;
+	struct span span;       /* the token; of the profile's word for ORIGIN_PROFILE; SPAN_NONE for ORIGIN_BUILTIN */
+	const char *text;       /* the token as written, blanks inside braces aside: "allow@vcs:tcp:{22,443}" */
+	const char *group_name; /* the file's group that is the whole target, or NULL */
+};
+
+struct policy_default {
+	enum policy_action action;
+	struct span span; /* SPAN_NONE: built in */
+	const char *text; /* "default egress deny" */
+};
+
+struct policy_publish {
+	struct addr bind;
+	uint16_t host_port, guest_port; /* host_port 0: the system chooses */
+	enum policy_proto proto;        /* PROTO_TCP or PROTO_UDP */
+	struct span span;
+};
+
+struct policy_nameserver {
+	bool is_name;
+	struct addr addr; /* unless is_name */
+	const char *name; /* as written, if is_name */
+	uint16_t port;
+	struct span span;
+};
+
+/* A token bucket; rate 0: no limit. Bandwidth in bytes, ops in packets. */
+struct policy_limit {
+	uint64_t size, refill_ms; /* `size` units every `refill_ms` */
+	uint64_t burst;           /* one-time, on top */
+	struct span span;
+};
+
+enum flow_kind { FLOW_CONNECTION, FLOW_DNS, FLOW_ANSWER };
+enum flow_transport { FLOW_DNS_UDP, FLOW_DNS_TCP, FLOW_DNS_DOT };
+
+struct flow_binding {
+	const char *name; /* canonical */
+	LIST_OF(struct addr) addrs;
+};
+
+/* A flow expression with its meaning, and what a test adds to it. */
+struct flow {
+	enum flow_kind kind;
+	enum policy_direction direction; /* FLOW_CONNECTION */
+	bool to_name;                    /* the target is a name: look up, then connect */
+	const char *name;                /* to_name, FLOW_DNS: canonical */
+	struct addr addr;                /* unless to_name; FLOW_ANSWER. Unmapped */
+	enum policy_proto proto;         /* FLOW_CONNECTION */
+	bool has_port;
+	uint16_t port;
+	enum flow_transport transport; /* FLOW_DNS */
+	LIST_OF(struct flow_binding) resolve;
+	const char *sni; /* canonical or raw as sent; NULL: none seen */
+	struct span span;
+	const char *text; /* as written */
+};
+
+struct policy_expect {
+	enum policy_action action;
+	struct flow flow;
+	struct span span;
+};
+
+struct policy_group {
+	const char *name;
+	LIST_OF(struct policy_target) members;
+	struct span span; /* the name */
+	bool used;
+};
+
+struct policy_pool {
+	bool set;
+	struct addr_prefix prefix;
+	struct span span;
+};
+
+struct policy {
+	struct arena *arena;
+	struct sources *sources;
+	const char *name; /* the top file as the user named it; "command line" without one */
+	struct policy_default egress, ingress;
+	LIST_OF(struct policy_rule) rules;
+	LIST_OF(struct policy_group) groups; /* sorted by name */
+	LIST_OF(struct policy_publish) publishes;
+	LIST_OF(struct policy_nameserver) nameservers; /* none: the host's */
+	LIST_OF(struct policy_expect) expects;
+	uint64_t dns_timeout_ms; /* 5000 */
+	bool rebind_protection;  /* true */
+	bool multi_tenant;
+	uint32_t max_connections; /* 256 */
+	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
+	struct policy_pool pool4, pool6;
+};
+
+/* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */
+const char *policy_rule_format(struct arena *, const struct policy_rule *);
+const char *policy_target_format(struct arena *, const struct policy_target *);
+/* A place as span_format() writes it, told from the directory of the policy's own file: what is compiled does
+ * not say where on a machine the policy lay. An absolute path from elsewhere keeps its last part only. */
+const char *policy_relative(struct arena *, const struct policy *, const char *place);
+/* `--emit policy`: the whole policy, every rule in its final order with its place */
+const char *policy_format(struct arena *, const struct policy *);

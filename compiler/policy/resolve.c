@@ -1,0 +1,180 @@
+/* From statements to a policy: rules with what follows them, expectations, and at the end the defaults,
+ * the rules that profiles bring, and what a multi-tenant host forbids. */
+#include "policy/resolve_state.h"
+#include "policy/flow.h"
+#include "base/units.h"
+
+#include <string.h>
+
+/* ---- because, until, log ---- */
+
+void resolver_expired(struct resolver *r, const struct policy_rule *rule)
+{
+	long days = r->input->today.year ? date_days(r->input->today) - date_days(rule->until) : 0;
+
+	if (days > 0)
+		diag_error(r->diags, "expired", rule->until_span, "expired %ld day%s ago", days, days == 1 ? "" : "s")
+			->help = "remove the rule, or give it a new date";
+}
+
+static void until(struct resolver *r, const struct ast_attribute *attribute, struct policy_rule *rule)
+{
+	const char *text = attribute->value.text ? attribute->value.text : "";
+
+	if (!date_parse(text, &rule->until)) {
+		diag_error(r->diags, "bad-date", attribute->value.span, "no date: `%s`", text)->label = "YYYY-MM-DD";
+		return;
+	}
+	rule->until_span = attribute->span;
+	resolver_expired(r, rule);
+}
+
+static void attributes(struct resolver *r, const struct ast_rule *ast, struct policy_rule *rule)
+{
+	for (size_t i = 0; i < ast->attributes.count; i++) {
+		const struct ast_attribute *attribute = &ast->attributes.items[i];
+		if (attribute->kind == AST_BECAUSE)
+			rule->because = attribute->value.text;
+		else if (attribute->kind == AST_UNTIL)
+			until(r, attribute, rule);
+		else
+			rule->log = true;
+	}
+}
+
+void resolver_add_rule(struct resolver *r, const struct ast_rule *ast, enum policy_origin origin)
+{
+	struct rule_scope scope = { r->arena, r->diags, r->policy, &r->budget, ast };
+	struct policy_rule rule;
+
+	if (!rule_resolve(&scope, &rule))
+		return;
+	rule.origin = origin;
+	attributes(r, ast, &rule);
+	*arena_push(r->arena, &r->policy->rules) = rule;
+}
+
+void resolver_rules(struct resolver *r)
+{
+	for (size_t i = 0; i < r->statements.count; i++)
+		if (r->statements.items[i]->kind == AST_RULE)
+			resolver_add_rule(r, &r->statements.items[i]->rule, ORIGIN_FILE);
+}
+
+void resolver_expects(struct resolver *r)
+{
+	static const char *const actions[] = { "allow", "deny", NULL };
+
+	for (size_t i = 0; i < r->statements.count; i++) {
+		const struct ast_statement *statement = r->statements.items[i];
+		struct policy_expect expect = { .span = statement->span };
+		if (statement->kind != AST_EXPECT)
+			continue;
+		const struct ast_word *action = &statement->words.items[0];
+		if (!resolver_action(action->text, &expect.action))
+			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
+				rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
+		else if (flow_resolve(r->arena, &statement->flow, r->diags, &expect.flow))
+			*arena_push(r->arena, &r->policy->expects) = expect;
+	}
+}
+
+/* ---- what stands behind all rules ---- */
+
+static void add_group_rule(struct resolver *r, enum addr_class group, bool dns, enum policy_origin origin,
+			   struct span span)
+{
+	struct policy_rule rule = {
+		.action = POLICY_ALLOW,
+		.directions = POLICY_EGRESS,
+		.until_span = SPAN_NONE,
+		.origin = origin,
+		.span = span,
+		.text = arena_printf(r->arena, "allow@%s", dns ? "dns" : addr_class_name(group)),
+	};
+
+	*arena_push(r->arena, &rule.targets) =
+		(struct policy_target){ .kind = TARGET_GROUP, .group = group, .span = span };
+	if (dns) {
+		rule.protos = PROTO_UDP | PROTO_TCP;
+		*arena_push(r->arena, &rule.ports) = (struct policy_ports){ 53, 53, span };
+	}
+	*arena_push(r->arena, &r->policy->rules) = rule;
+}
+
+static void profile_rules(struct resolver *r)
+{
+	static const enum addr_class groups[3] = { ADDR_CLASS_PUBLIC, ADDR_CLASS_PRIVATE, ADDR_CLASS_HOST };
+
+	add_group_rule(r, ADDR_CLASS_HOST, true, ORIGIN_PROFILE, r->profiles.first);
+	for (size_t i = 0; i < 3; i++)
+		if (r->profiles.has[i])
+			add_group_rule(r, groups[i], false, ORIGIN_PROFILE, r->profiles.spans[i]);
+}
+
+/* A default that nobody said, with the place of what stands for it */
+static void imply(struct resolver *r, struct policy_default *target, const char *direction, enum policy_action action,
+		  struct span span)
+{
+	if (target->text)
+		return;
+	*target = (struct policy_default){
+		action, span, arena_printf(r->arena, "default %s %s", direction, policy_action_name(action))
+	};
+}
+
+static void apply_profiles(struct resolver *r)
+{
+	struct policy *policy = r->policy;
+	bool all = r->profiles.kind == PROFILES_ALL;
+
+	if (policy->egress.text) {
+		diag_relate(r->diags,
+			    diag_error(r->diags, "conflict", policy->egress.span,
+				       "`default egress` beside a profile, which brings its own"),
+			    r->profiles.first, "the profile");
+		return;
+	}
+	if (r->profiles.kind == PROFILES_SOME) {
+		profile_rules(r);
+		imply(r, &policy->egress, "egress", POLICY_DENY, r->profiles.first);
+		return;
+	}
+	imply(r, &policy->egress, "egress", all ? POLICY_ALLOW : POLICY_DENY, r->profiles.first);
+	imply(r, &policy->ingress, "ingress", all ? POLICY_ALLOW : POLICY_DENY, r->profiles.first);
+}
+
+/* A host shared by tenants gives none of them ports, resolvers or addresses of their choice */
+static void check_tenancy(struct resolver *r)
+{
+	struct policy *policy = r->policy;
+	static const char id[] = "multi-tenant";
+
+	if (!policy->multi_tenant)
+		return;
+	for (size_t i = 0; i < policy->publishes.count; i++)
+		diag_error(r->diags, id, policy->publishes.items[i].span, "a multi-tenant sandbox publishes no ports");
+	for (size_t i = 0; i < policy->nameservers.count; i++)
+		diag_error(r->diags, id, policy->nameservers.items[i].span,
+			   "a multi-tenant sandbox chooses no nameservers");
+	if (policy->pool4.set)
+		diag_error(r->diags, id, policy->pool4.span, "a multi-tenant sandbox chooses no addresses");
+	if (policy->pool6.set)
+		diag_error(r->diags, id, policy->pool6.span, "a multi-tenant sandbox chooses no addresses");
+	if (!policy->rebind_protection)
+		diag_error(r->diags, id, r->said[SETTING_REBIND].span,
+			   "a multi-tenant sandbox keeps rebind protection");
+}
+
+void resolver_finish(struct resolver *r)
+{
+	if (r->profiles.kind != PROFILES_NONE) {
+		apply_profiles(r);
+	} else if (!r->policy->egress.text) {
+		add_group_rule(r, ADDR_CLASS_HOST, true, ORIGIN_BUILTIN, SPAN_NONE);
+		add_group_rule(r, ADDR_CLASS_PUBLIC, false, ORIGIN_BUILTIN, SPAN_NONE);
+	}
+	imply(r, &r->policy->egress, "egress", POLICY_DENY, SPAN_NONE);
+	imply(r, &r->policy->ingress, "ingress", POLICY_ALLOW, SPAN_NONE);
+	check_tenancy(r);
+}

@@ -1,0 +1,22 @@
+/* From AST to policy: words get their meaning, groups and includes are put in, defaults and profiles
+ * applied, dates checked. All errors of a policy's meaning are found here. */
+#pragma once
+#include "syntax/ast.h"
+#include "policy/policy.h"
+
+struct resolve_input {
+	/* each may be NULL or empty */
+	const char *file; /* policy file as named; .json and .yaml go to the importers */
+	const char *stdin_name;
+	const char *include_root; /* NULL: the top file's directory */
+	struct policy_date today; /* year 0: dates are not judged */
+};
+
+/* One rule's meaning: the error classes of the token vectors, in their order of precedence. `groups` may be
+ * NULL. false where an error was reported. */
+bool resolve_rule(struct arena *, const struct ast_rule *, const struct policy *groups, struct diags *,
+		  struct policy_rule *out);
+/* "[BIND:]HOST:GUEST[/tcp|/udp]": classes bad-format, bad-bind, bad-host-port, bad-guest-port */
+bool resolve_publish(struct diags *, struct span, const char *spec, struct policy_publish *out);
+/* "IP[:PORT]", "[v6]:PORT", "HOST[:PORT]": class bad-nameserver */
+bool resolve_nameserver(struct arena *, struct diags *, struct span, const char *spec, struct policy_nameserver *out);

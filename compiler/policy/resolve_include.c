@@ -1,0 +1,179 @@
+/* From a file name to statements: loads the top file, parses it, and splices what it includes where the
+ * include stands. Included files stay beneath the top file's directory (or the directory that was allowed);
+ * cycles, depth and number are bounded. */
+#include "policy/resolve_state.h"
+#include "base/escape.h"
+#include "policy/options.h"
+#include "syntax/parse.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { DEPTH_MAX = 16, FILES_MAX = 256 };
+
+/* One file on the way from the top file to the one at hand */
+struct level {
+	const struct level *above;
+	const char *shown; /* the file's name as places show it */
+	const char *path;  /* beneath the root, normalised: tells files apart */
+	struct span span;  /* the include that asked for it; SPAN_NONE for the top file */
+	unsigned depth;
+};
+
+struct splicer {
+	struct resolver *r;
+	const char *root;
+	size_t files;
+};
+
+static void splice(struct splicer *, const struct level *, uint32_t source);
+
+/* All up to the last slash, "" where there is none */
+static const char *directory(struct arena *arena, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? arena_strndup(arena, path, (size_t)(slash - path)) : "";
+}
+
+static const char *join(struct arena *arena, const char *dir, const char *path)
+{
+	return *dir ? arena_printf(arena, "%s/%s", dir, path) : path;
+}
+
+/* "a/./b/../c" as "a/c"; ".." at the start stays, the kernel refuses it */
+static const char *normalise(struct arena *arena, const char *path)
+{
+	char *copy = arena_strdup(arena, path), *save = NULL, *out = arena_alloc(arena, strlen(path) + 2);
+	size_t len = 0;
+
+	for (char *part = strtok_r(copy, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
+		char *last = strrchr(out, '/');
+		if (!strcmp(part, "."))
+			continue;
+		if (!strcmp(part, "..") && len && strcmp(last ? last + 1 : out, "..") != 0) {
+			len = last ? (size_t)(last - out) : 0;
+			out[len] = 0;
+			continue;
+		}
+		if (len)
+			out[len++] = '/';
+		strcpy(out + len, part);
+		len += strlen(part);
+	}
+	return out;
+}
+
+static const char *why_unreadable(int err)
+{
+	switch (-err) {
+	case EXDEV:
+		return "it lies outside the directory of the policy; --include-root allows another";
+	case EFBIG:
+		return "it is too large";
+	case ENOTSUP:
+		return "it is no regular file";
+	default:
+		return strerror(-err);
+	}
+}
+
+static bool in_cycle(struct splicer *s, const struct level *level, const char *path, struct span span)
+{
+	const struct level *same = level;
+
+	while (same && strcmp(same->path, path) != 0)
+		same = same->above;
+	if (!same)
+		return false;
+	struct diag *diag = diag_error(s->r->diags, "include-cycle", span, "`%s` includes itself", same->shown);
+	for (const struct level *step = level; step != same; step = step->above)
+		diag_relate(s->r->diags, diag, step->span, "by way of `%s`", step->shown);
+	return true;
+}
+
+static void include(struct splicer *s, const struct level *level, const struct ast_word *word)
+{
+	struct resolver *r = s->r;
+	const char *path = normalise(r->arena, join(r->arena, directory(r->arena, level->path), word->text));
+	const char *shown = join(r->arena, directory(r->arena, level->shown), word->text);
+	uint32_t source;
+
+	if (shown[0] != '/')
+		shown = normalise(r->arena, shown);
+	if (word->text[0] == '/') /* as written: the kernel says that it leads outside */
+		path = shown = word->text;
+	if (in_cycle(s, level, path, word->span))
+		return;
+	if (level->depth == DEPTH_MAX) {
+		diag_error(r->diags, "include-depth", word->span, "includes are nested more than %d deep", DEPTH_MAX);
+		return;
+	}
+	if (s->files++ == FILES_MAX) {
+		diag_error(r->diags, "too-complex", word->span, "more than %d files are included", FILES_MAX);
+		return;
+	}
+	if (s->files > FILES_MAX)
+		return;
+	int err = sources_load_include(r->diags->sources, s->root, path, shown, &source);
+	if (err) {
+		diag_error(r->diags, err == -EXDEV ? "include-outside" : "bad-include", word->span,
+			   "cannot include `%s`: %s", word->text, why_unreadable(err));
+		return;
+	}
+	struct level inner = { level, shown, path, word->span, level->depth + 1 };
+	splice(s, &inner, source);
+}
+
+static void splice(struct splicer *s, const struct level *level, uint32_t source)
+{
+	const struct ast_file *file = parse_policy(s->r->diags, source);
+
+	for (size_t i = 0; i < file->statements.count; i++) {
+		const struct ast_statement *statement = &file->statements.items[i];
+		if (statement->kind == AST_INCLUDE)
+			include(s, level, &statement->words.items[0]);
+		else
+			*arena_push(s->r->arena, &s->r->statements) = statement;
+	}
+}
+
+void resolver_splice(struct resolver *r, uint32_t source)
+{
+	const char *name = sources_get(r->diags->sources, source)->name;
+	const char *dir = directory(r->arena, name);
+	const char *here = *dir ? dir : name[0] == '/' ? "/" : ".";
+	struct splicer s = { .r = r, .root = r->input->include_root ? r->input->include_root : here };
+	const char *beneath = source_path_beneath(r->arena, s.root, here);
+	const char *base = strrchr(name, '/');
+	/* outside of an allowed root the top file's own place is the root's */
+	struct level top = { NULL, name, join(r->arena, beneath ? beneath : "", base ? base + 1 : name), SPAN_NONE, 0 };
+
+	splice(&s, &top, source);
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), tail = strlen(suffix);
+
+	return len > tail && !strcmp(name + len - tail, suffix);
+}
+
+bool resolver_load(struct resolver *r)
+{
+	const char *file = r->input->file;
+	uint32_t source;
+	int err = sources_load(r->diags->sources, file, r->input->stdin_name, &source);
+
+	if (err) {
+		diag_error(r->diags, OPTIONS_UNREADABLE, SPAN_NONE, "cannot read `%s`: %s", file, why_unreadable(err));
+		return false;
+	}
+	r->policy->name = sources_get(r->diags->sources, source)->name;
+	if (has_suffix(r->policy->name, ".json"))
+		return resolver_import_json(r, source);
+	if (has_suffix(r->policy->name, ".yaml") || has_suffix(r->policy->name, ".yml"))
+		return resolver_import_yaml(r, source);
+	resolver_splice(r, source);
+	return true;
+}

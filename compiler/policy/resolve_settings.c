@@ -1,0 +1,320 @@
+/* Everything of a policy that is no rule: defaults, profiles, nameservers, rebind protection, limits,
+ * published ports. Options and imports say the same things through the same functions. */
+#include "policy/resolve_state.h"
+#include "base/units.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64, CONNECTIONS_MAX = 4096 };
+
+bool resolver_say(struct resolver *r, enum setting setting, struct span span, const char *what, const char *value)
+{
+	if (!r->said[setting].value) {
+		r->said[setting].value = value;
+		r->said[setting].span = span;
+		return true;
+	}
+	if (!strcmp(r->said[setting].value, value))
+		return true;
+	diag_relate(r->diags, diag_error(r->diags, "conflict", span, "%s is said twice, with two values", what),
+		    r->said[setting].span, "said here first");
+	return false;
+}
+
+bool resolver_action(const char *word, enum policy_action *out)
+{
+	if (!word || (strcmp(word, "allow") != 0 && strcmp(word, "deny") != 0))
+		return false;
+	*out = word[0] == 'a' ? POLICY_ALLOW : POLICY_DENY;
+	return true;
+}
+
+/* ---- defaults ---- */
+
+void resolver_default(struct resolver *r, enum policy_direction direction, enum policy_action action, struct span span)
+{
+	bool egress = direction == POLICY_EGRESS;
+	const char *what = egress ? "`default egress`" : "`default ingress`";
+
+	if (!resolver_say(r, egress ? SETTING_EGRESS : SETTING_INGRESS, span, what, policy_action_name(action)))
+		return;
+	struct policy_default *target = egress ? &r->policy->egress : &r->policy->ingress;
+	if (target->text)
+		return;
+	target->action = action;
+	target->span = span;
+	target->text =
+		arena_printf(r->arena, "default %s %s", policy_direction_name(direction), policy_action_name(action));
+}
+
+static void default_statement(struct resolver *r, const struct ast_statement *statement)
+{
+	static const char *const directions[] = { "egress", "ingress", "any", NULL };
+	static const char *const actions[] = { "allow", "deny", NULL };
+	const struct ast_word *direction = &statement->words.items[0], *action = &statement->words.items[1];
+	bool any = !strcmp(direction->text, "any");
+	enum policy_action value;
+
+	if (!any && strcmp(direction->text, "egress") != 0 && strcmp(direction->text, "ingress") != 0) {
+		diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`", direction->text)
+			->label = rule_did_you_mean(r->arena, diag_nearest(direction->text, directions));
+		return;
+	}
+	if (!resolver_action(action->text, &value)) {
+		diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
+			rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
+		return;
+	}
+	if (any || direction->text[0] == 'e')
+		resolver_default(r, POLICY_EGRESS, value, statement->span);
+	if (any || direction->text[0] == 'i')
+		resolver_default(r, POLICY_INGRESS, value, statement->span);
+}
+
+/* ---- profiles ---- */
+
+static const char *const profile_words[] = { "public", "private", "host", "all", "none", NULL };
+
+static void terminal_profile(struct resolver *r, struct span span, bool all)
+{
+	struct profiles *profiles = &r->profiles;
+	int kind = all ? PROFILES_ALL : PROFILES_NOTHING;
+
+	if (profiles->kind == PROFILES_NONE) {
+		profiles->kind = kind;
+		profiles->first = span;
+		return;
+	}
+	const char *word = all ? "all" : "none";
+	struct diag *diag =
+		(int)profiles->kind == kind ?
+			diag_error(r->diags, "duplicate-terminal", span, "`%s` is said twice", word) :
+		profiles->kind == PROFILES_SOME ?
+			diag_error(r->diags, "terminal-with-profile", span, "`%s` stands alone", word) :
+			diag_error(r->diags, "terminal-conflict", span, "`all` and `none` exclude each other");
+	diag_relate(r->diags, diag, profiles->first, "the other is here");
+}
+
+void resolver_profile(struct resolver *r, struct span span, const char *name)
+{
+	struct profiles *profiles = &r->profiles;
+	size_t index = 0;
+
+	while (profile_words[index] && strcmp(profile_words[index], name) != 0)
+		index++;
+	if (!*name) {
+		diag_error(r->diags, "empty-profile", span, "a profile is missing");
+	} else if (!profile_words[index]) {
+		const char *label = rule_did_you_mean(r->arena, diag_nearest(name, profile_words));
+		diag_error(r->diags, "unknown-profile", span, "no such profile: `%s`", name)->label =
+			label ? label : "public, private, host, or all or none alone";
+	} else if (index >= 3) {
+		terminal_profile(r, span, index == 3);
+	} else if (profiles->kind > PROFILES_SOME) {
+		diag_relate(r->diags,
+			    diag_error(r->diags, "terminal-with-profile", span, "`%s` stands beside `%s`", name,
+				       profiles->kind == PROFILES_ALL ? "all" : "none"),
+			    profiles->first, "which stands alone");
+	} else if (!profiles->has[index]) {
+		if (profiles->kind == PROFILES_NONE)
+			profiles->first = span;
+		profiles->kind = PROFILES_SOME;
+		profiles->has[index] = true;
+		profiles->spans[index] = span;
+	}
+}
+
+/* ---- DNS ---- */
+
+void resolver_timeout(struct resolver *r, struct span span, uint64_t ms)
+{
+	if (resolver_say(r, SETTING_TIMEOUT, span, "the DNS timeout", arena_printf(r->arena, "%" PRIu64, ms)))
+		r->policy->dns_timeout_ms = ms;
+}
+
+void resolver_rebind(struct resolver *r, struct span span, bool on)
+{
+	if (resolver_say(r, SETTING_REBIND, span, "rebind protection", on ? "on" : "off"))
+		r->policy->rebind_protection = on;
+}
+
+void resolver_nameserver(struct resolver *r, struct span span, const char *spec)
+{
+	struct policy_nameserver server;
+
+	if (!resolve_nameserver(r->arena, r->diags, span, spec, &server))
+		return;
+	if (r->policy->nameservers.count == NAMESERVER_MAX) {
+		diag_error(r->diags, "too-complex", span, "more than %d nameservers", NAMESERVER_MAX);
+		return;
+	}
+	*arena_push(r->arena, &r->policy->nameservers) = server;
+}
+
+static void dns_timeout(struct resolver *r, const struct ast_word *word)
+{
+	uint64_t ms;
+
+	if (units_duration_ms(word->text, &ms))
+		resolver_timeout(r, word->span, ms);
+	else
+		diag_error(r->diags, "bad-duration", word->span, "no duration: `%s`", word->text)->label =
+			"like 500ms, 3s or 1m";
+}
+
+static void dns_statement(struct resolver *r, const struct ast_statement *statement)
+{
+	static const char *const settings[] = { "nameserver", "timeout", "rebind-protection", NULL };
+	const struct ast_word *words = statement->words.items;
+	size_t count = statement->words.count;
+
+	if (!strcmp(words[0].text, "nameserver")) {
+		for (size_t i = 1; i < count; i++)
+			resolver_nameserver(r, words[i].span, words[i].text);
+	} else if (!strcmp(words[0].text, "timeout") && count == 2) {
+		dns_timeout(r, &words[1]);
+	} else if (!strcmp(words[0].text, "rebind-protection") && count == 2) {
+		bool on = !strcmp(words[1].text, "on");
+		if (on || !strcmp(words[1].text, "off"))
+			resolver_rebind(r, statement->span, on);
+		else
+			diag_error(r->diags, "bad-setting", words[1].span, "neither on nor off: `%s`", words[1].text);
+	} else if (!strcmp(words[0].text, "timeout") || !strcmp(words[0].text, "rebind-protection")) {
+		diag_error(r->diags, "bad-setting", words[2].span, "`dns %s` takes one value", words[0].text);
+	} else {
+		diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text)->label =
+			rule_did_you_mean(r->arena, diag_nearest(words[0].text, settings));
+	}
+}
+
+/* ---- limits ---- */
+
+static struct policy_limit *limit_of(struct policy *policy, enum setting setting)
+{
+	switch (setting) {
+	case SETTING_EGRESS_BANDWIDTH:
+		return &policy->egress_bandwidth;
+	case SETTING_EGRESS_OPS:
+		return &policy->egress_ops;
+	case SETTING_INGRESS_BANDWIDTH:
+		return &policy->ingress_bandwidth;
+	default:
+		return &policy->ingress_ops;
+	}
+}
+
+void resolver_limit(struct resolver *r, enum setting setting, struct span span, const char *rate, const char *burst)
+{
+	struct policy_limit limit = { .span = span };
+
+	if (!units_rate(r->arena, rate, &limit.size, &limit.refill_ms)) {
+		diag_error(r->diags, "bad-limit", span, "no rate: `%s`", rate)->label = "like 1M/1s or 1000/1s";
+		return;
+	}
+	if (burst && !units_size(burst, &limit.burst)) {
+		diag_error(r->diags, "bad-limit", span, "no size: `%s`", burst)->label = "like 512K";
+		return;
+	}
+	const char *value =
+		arena_printf(r->arena, "%" PRIu64 "/%" PRIu64 "+%" PRIu64, limit.size, limit.refill_ms, limit.burst);
+	if (resolver_say(r, setting, span, "this limit", value))
+		*limit_of(r->policy, setting) = limit;
+}
+
+static void limit_statement(struct resolver *r, const struct ast_statement *statement)
+{
+	const struct ast_word *words = statement->words.items;
+	size_t count = statement->words.count;
+	bool egress = !strcmp(words[0].text, "egress"), bandwidth = count > 1 && !strcmp(words[1].text, "bandwidth");
+
+	if (!egress && strcmp(words[0].text, "ingress") != 0) {
+		diag_error(r->diags, "bad-limit", words[0].span, "no such direction: `%s`", words[0].text)->label =
+			"`egress` or `ingress`";
+	} else if (count > 1 && !bandwidth && strcmp(words[1].text, "ops") != 0) {
+		diag_error(r->diags, "bad-limit", words[1].span, "no such limit: `%s`", words[1].text)->label =
+			"`bandwidth` or `ops`";
+	} else if ((count != 3 && count != 5) || (count == 5 && strcmp(words[3].text, "burst") != 0)) {
+		diag_error(r->diags, "bad-limit", statement->span, "a limit has a rate, and perhaps a burst")->help =
+			"limit egress bandwidth 1M/1s burst 512K";
+	} else {
+		enum setting setting = egress ? (bandwidth ? SETTING_EGRESS_BANDWIDTH : SETTING_EGRESS_OPS) :
+						(bandwidth ? SETTING_INGRESS_BANDWIDTH : SETTING_INGRESS_OPS);
+		resolver_limit(r, setting, statement->span, words[2].text, count == 5 ? words[4].text : NULL);
+	}
+}
+
+/* ---- published ports ---- */
+
+void resolver_publish(struct resolver *r, struct span span, const char *spec)
+{
+	struct policy_publish publish;
+
+	if (!resolve_publish(r->diags, span, spec, &publish))
+		return;
+	if (r->policy->publishes.count == PUBLISH_MAX) {
+		diag_error(r->diags, "too-complex", span, "more than %d published ports", PUBLISH_MAX);
+		return;
+	}
+	for (size_t i = 0; publish.host_port && i < r->policy->publishes.count; i++) {
+		const struct policy_publish *other = &r->policy->publishes.items[i];
+		if (other->host_port != publish.host_port || other->proto != publish.proto ||
+		    !addr_equal(other->bind, publish.bind))
+			continue;
+		if (other->guest_port != publish.guest_port)
+			diag_relate(r->diags,
+				    diag_error(r->diags, "conflict", span, "port %u of the host is published twice",
+					       publish.host_port),
+				    other->span, "first published here");
+		return;
+	}
+	*arena_push(r->arena, &r->policy->publishes) = publish;
+}
+
+/* ---- addresses and connections: options and imports only ---- */
+
+/* A pool holds at least one sandbox's subnet: a /30, a /64 */
+void resolver_pool(struct resolver *r, struct span span, enum addr_family family, const char *text)
+{
+	uint8_t longest = family == ADDR_V4 ? 30 : 64;
+	struct policy_pool *pool = family == ADDR_V4 ? &r->policy->pool4 : &r->policy->pool6;
+	struct addr_prefix prefix;
+
+	if (!text)
+		return;
+	if (!addr_prefix_parse(text, &prefix) || prefix.addr.family != family) {
+		diag_error(r->diags, "bad-pool", span, "no IPv%d network: `%s`", family, text);
+	} else if (prefix.len > longest) {
+		diag_error(r->diags, "pool-too-small", span, "`%s` holds no /%u", text, longest);
+	} else {
+		prefix.addr.value = addr_prefix_range(prefix).lo;
+		*pool = (struct policy_pool){ true, prefix, span };
+	}
+}
+
+void resolver_connections(struct resolver *r, struct span span, uint64_t count)
+{
+	if (count >= 1 && count <= CONNECTIONS_MAX)
+		r->policy->max_connections = (uint32_t)count;
+	else
+		diag_error(r->diags, "max-connections", span, "from 1 to %d connections, not %" PRIu64, CONNECTIONS_MAX,
+			   count);
+}
+
+void resolver_settings(struct resolver *r)
+{
+	for (size_t i = 0; i < r->statements.count; i++) {
+		const struct ast_statement *statement = r->statements.items[i];
+		if (statement->kind == AST_DEFAULT)
+			default_statement(r, statement);
+		else if (statement->kind == AST_DNS)
+			dns_statement(r, statement);
+		else if (statement->kind == AST_LIMIT)
+			limit_statement(r, statement);
+		else if (statement->kind == AST_PUBLISH)
+			resolver_publish(r, statement->words.items[0].span, statement->words.items[0].text);
+		else if (statement->kind == AST_PROFILE)
+			for (size_t k = 0; k < statement->words.count; k++)
+				resolver_profile(r, statement->words.items[k].span, statement->words.items[k].text);
+	}
+}

@@ -1,0 +1,154 @@
+/* The specifications that are one word with a form of its own: published ports and nameservers. */
+#include "policy/resolve.h"
+
+#include <string.h>
+
+struct piece {
+	const char *text;
+	size_t len;
+};
+
+static struct piece trim(struct piece piece)
+{
+	while (piece.len && (piece.text[0] == ' ' || piece.text[0] == '\t'))
+		piece.text++, piece.len--;
+	while (piece.len && (piece.text[piece.len - 1] == ' ' || piece.text[piece.len - 1] == '\t'))
+		piece.len--;
+	return piece;
+}
+
+/* Plain decimal up to 65535; a leading zero only where `lax` */
+static bool piece_port(struct piece piece, bool lax, uint16_t *out)
+{
+	unsigned value = 0;
+
+	if (!piece.len || (!lax && piece.len > 1 && piece.text[0] == '0'))
+		return false;
+	for (size_t i = 0; i < piece.len; i++) {
+		if (piece.text[i] < '0' || piece.text[i] > '9')
+			return false;
+		value = value * 10 + (unsigned)(piece.text[i] - '0');
+		if (value > UINT16_MAX)
+			return false;
+	}
+	*out = (uint16_t)value;
+	return true;
+}
+
+static bool piece_addr(struct piece piece, struct addr *out)
+{
+	char text[ADDR_TEXT_MAX];
+
+	if (piece.len >= sizeof text)
+		return false;
+	memcpy(text, piece.text, piece.len);
+	text[piece.len] = 0;
+	return addr_parse(text, out);
+}
+
+/* Splits at every ":" into at most `max` pieces; max + 1 where there are more */
+static size_t split(const char *text, struct piece *out, size_t max)
+{
+	for (size_t count = 0;; count++) {
+		size_t len = strcspn(text, ":");
+		if (count == max)
+			return max + 1;
+		out[count] = (struct piece){ text, len };
+		if (!text[len])
+			return count + 1;
+		text += len + 1;
+	}
+}
+
+/* ---- [BIND:]HOST:GUEST[/tcp|/udp] ---- */
+
+static bool publish_error(struct diags *diags, struct span span, const char *id, const char *fault, const char *spec)
+{
+	diag_error(diags, id, span, "%s: `%s`", fault, spec)->help =
+		"[BIND:]HOST:GUEST[/tcp|/udp], like 127.0.0.1:8080:80/tcp";
+	return false;
+}
+
+static bool publish_ports(struct diags *diags, struct span span, const char *spec, struct piece host,
+			  struct piece guest, struct policy_publish *out)
+{
+	out->proto = PROTO_TCP;
+	if (guest.len >= 4 && !memcmp(guest.text + guest.len - 4, "/udp", 4))
+		out->proto = PROTO_UDP;
+	if (out->proto == PROTO_UDP || (guest.len >= 4 && !memcmp(guest.text + guest.len - 4, "/tcp", 4)))
+		guest.len -= 4;
+	if (!piece_port(trim(host), false, &out->host_port))
+		return publish_error(diags, span, "bad-host-port", "no port of the host", spec);
+	if (!piece_port(trim(guest), false, &out->guest_port))
+		return publish_error(diags, span, "bad-guest-port", "no port of the guest", spec);
+	return true;
+}
+
+bool resolve_publish(struct diags *diags, struct span span, const char *spec, struct policy_publish *out)
+{
+	struct piece pieces[3], bind = { "127.0.0.1", strlen("127.0.0.1") };
+	struct policy_publish publish = { .span = span };
+	bool bracketed = spec[0] == '[';
+	size_t count;
+
+	if (bracketed) {
+		const char *end = strchr(spec, ']');
+		bind = (struct piece){ spec + 1, end ? (size_t)(end - spec - 1) : 0 };
+		count = end && end[1] == ':' ? split(end + 2, pieces + 1, 2) + 1 : 0;
+	} else {
+		count = split(spec, pieces, 3);
+		if (count == 3)
+			bind = trim(pieces[0]);
+		else if (count == 2)
+			memmove(pieces + 1, pieces, 2 * sizeof *pieces);
+	}
+	if (bracketed ? count != 3 : count != 2 && count != 3)
+		return publish_error(diags, span, "bad-format", "no published port", spec);
+	if (!piece_addr(bind, &publish.bind) || (bracketed && publish.bind.family != ADDR_V6))
+		return publish_error(diags, span, "bad-bind", "no address to listen on", spec);
+	if (!publish_ports(diags, span, spec, pieces[1], pieces[2], &publish))
+		return false;
+	*out = publish;
+	return true;
+}
+
+/* ---- IP, IP:PORT, [v6]:PORT, HOST, HOST:PORT ---- */
+
+static bool bracketed_v6(const char *spec, struct policy_nameserver *out)
+{
+	const char *end = strchr(spec, ']');
+	struct piece inside = { spec + 1, end ? (size_t)(end - spec - 1) : 0 };
+
+	return spec[0] == '[' && end && end[1] == ':' && piece_addr(inside, &out->addr) &&
+	       out->addr.family == ADDR_V6 && piece_port((struct piece){ end + 2, strlen(end + 2) }, true, &out->port);
+}
+
+static bool has_blank(const char *spec)
+{
+	for (; *spec; spec++)
+		if ((unsigned char)*spec <= ' ' || *spec == 0x7f)
+			return true;
+	return false;
+}
+
+bool resolve_nameserver(struct arena *arena, struct diags *diags, struct span span, const char *spec,
+			struct policy_nameserver *out)
+{
+	struct policy_nameserver server = { .port = 53, .span = span };
+	struct piece pieces[2];
+	bool ok = addr_parse(spec, &server.addr) || bracketed_v6(spec, &server);
+
+	if (!ok && *spec && strlen(spec) <= 255 && !has_blank(spec)) {
+		size_t count = split(spec, pieces, 2);
+		ok = count <= 2 && pieces[0].len && (count == 1 || piece_port(pieces[1], true, &server.port));
+		server.is_name = ok && !piece_addr(pieces[0], &server.addr);
+		server.name = server.is_name ? arena_strndup(arena, pieces[0].text, pieces[0].len) : NULL;
+	}
+	if (!ok) {
+		diag_error(diags, "bad-nameserver", span, "no nameserver: `%s`", spec)->help =
+			"IP, IP:PORT, [IPv6]:PORT, HOST or HOST:PORT";
+		return false;
+	}
+	*out = server;
+	return true;
+}

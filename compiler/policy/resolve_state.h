@@ -1,0 +1,73 @@
+/* The working state of one resolution, shared by the resolve_*.c files. Inside the library only. */
+#pragma once
+#include "policy/resolve.h"
+#include "policy/rule.h"
+
+/* Settings of one value: said twice alike is fine, said with two values is a conflict that shows both. */
+enum setting {
+	SETTING_EGRESS,
+	SETTING_INGRESS,
+	SETTING_TIMEOUT,
+	SETTING_REBIND,
+	SETTING_EGRESS_BANDWIDTH,
+	SETTING_EGRESS_OPS,
+	SETTING_INGRESS_BANDWIDTH,
+	SETTING_INGRESS_OPS,
+	SETTING_COUNT
+};
+
+/* What `profile` and --net ask for */
+struct profiles {
+	enum { PROFILES_NONE, PROFILES_SOME, PROFILES_ALL, PROFILES_NOTHING } kind;
+	struct span first; /* the word that asked first, or the terminal one */
+	bool has[3];       /* public, private, host: the order of their rules */
+	struct span spans[3];
+};
+
+struct resolver {
+	struct arena *arena;
+	struct diags *diags;
+	const struct resolve_input *input;
+	struct policy *policy;
+	LIST_OF(const struct ast_statement *) statements; /* includes spliced */
+	struct {
+		const char *value;
+		struct span span;
+	} said[SETTING_COUNT]; /* value NULL: not said */
+	struct profiles profiles;
+	size_t budget; /* of targets that lists of groups copy */
+};
+
+/* false, with the conflict reported, where `setting` was said before with another value. `what` is how the
+ * message calls it. */
+bool resolver_say(struct resolver *, enum setting, struct span, const char *what, const char *value);
+
+/* The file's statements, includes spliced; or an import. false: nothing was loaded. */
+bool resolver_load(struct resolver *);
+/* Parses that file and splices what it includes, into r->statements */
+void resolver_splice(struct resolver *, uint32_t source);
+void resolver_groups(struct resolver *);   /* group statements */
+void resolver_settings(struct resolver *); /* default, profile, dns, limit, publish */
+void resolver_rules(struct resolver *);    /* rule statements, with what follows them */
+void resolver_expects(struct resolver *);
+/* Last: profile or default rules behind all others, the defaults, and what multi-tenant forbids */
+void resolver_finish(struct resolver *);
+
+/* One AST rule, attributes and all, to the end of the policy's rules */
+void resolver_add_rule(struct resolver *, const struct ast_rule *, enum policy_origin);
+void resolver_default(struct resolver *, enum policy_direction, enum policy_action, struct span);
+/* The words of one `profile` statement or --net option, which starts at `whole` */
+void resolver_profile(struct resolver *, struct span, const char *name);
+void resolver_limit(struct resolver *, enum setting, struct span, const char *rate, const char *burst);
+void resolver_timeout(struct resolver *, struct span, uint64_t ms);
+void resolver_rebind(struct resolver *, struct span, bool on);
+void resolver_publish(struct resolver *, struct span, const char *spec);
+void resolver_nameserver(struct resolver *, struct span, const char *spec);
+void resolver_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */
+void resolver_connections(struct resolver *, struct span, uint64_t count);
+void resolver_expired(struct resolver *, const struct policy_rule *); /* reports a rule past its `until` */
+/* Whole documents: false where there were errors */
+bool resolver_import_json(struct resolver *, uint32_t source);
+bool resolver_import_yaml(struct resolver *, uint32_t source);
+/* "allow" or "deny"; anything else, NULL too, is false without an error of its own */
+bool resolver_action(const char *word, enum policy_action *out);

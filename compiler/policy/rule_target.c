@@ -1,0 +1,350 @@
+/* What a target word means: a keyword, one of the file's groups, a network, a name. Errors carry the class
+ * that the token vectors give them, and say what to write instead. */
+#include "policy/rule.h"
+#include "base/name.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* In the order in which ties between suggestions are won */
+static const char *const target_keywords[] = { "dns",  "public",    "private", "loopback", "link-local",
+					       "meta", "multicast", "host",    NULL };
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return !strncmp(text, prefix, strlen(prefix));
+}
+
+static struct span skip(struct span span, size_t bytes)
+{
+	span.start += (uint32_t)bytes;
+	return span;
+}
+
+const char *rule_did_you_mean(struct arena *arena, const char *suggestion)
+{
+	return suggestion ? arena_printf(arena, "did you mean `%s`?", suggestion) : NULL;
+}
+
+const char *rule_mend(const struct rule_scope *scope, struct span part, const char *replacement)
+{
+	if (!scope->rule || part.source != scope->rule->span.source)
+		return NULL;
+	struct span before = scope->rule->span, after = before;
+	before.end = part.start;
+	after.start = part.end;
+	return arena_printf(scope->arena, "%s%s%s", span_text(scope->arena, scope->diags->sources, before), replacement,
+			    span_text(scope->arena, scope->diags->sources, after));
+}
+
+static int compare_group(const void *name, const void *group)
+{
+	return strcmp(name, ((const struct policy_group *)group)->name);
+}
+
+struct policy_group *rule_group(const struct rule_scope *scope, const char *name)
+{
+	if (!scope->groups || !scope->groups->groups.count)
+		return NULL;
+	return bsearch(name, scope->groups->groups.items, scope->groups->groups.count, sizeof(struct policy_group),
+		       compare_group);
+}
+
+static bool spend(const struct rule_scope *scope, struct span span, size_t count)
+{
+	if (scope->budget && *scope->budget < count) {
+		diag_error(scope->diags, "too-complex", span, "too many targets once its groups are spelt out");
+		return false;
+	}
+	if (scope->budget)
+		*scope->budget -= count;
+	return true;
+}
+
+bool rule_share(const struct rule_scope *scope, struct span span, struct policy_group *group, struct policy_rule *out)
+{
+	group->used = true;
+	out->targets.items = group->members.items;
+	out->targets.count = out->targets.cap = group->members.count;
+	return spend(scope, span, group->members.count);
+}
+
+bool rule_append(const struct rule_scope *scope, struct span span, const struct policy_target *members, size_t count,
+		 struct target_list *out)
+{
+	if (!spend(scope, span, count))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		*arena_push(scope->arena, out) = members[i];
+	return true;
+}
+
+/* ---- networks ---- */
+
+/* The length of a contiguous netmask, or -1 */
+static int netmask_len(const char *text)
+{
+	struct addr mask;
+
+	if (!addr_parse(text, &mask) || mask.family != ADDR_V4)
+		return -1;
+	uint32_t bits = (uint32_t)mask.value, host = ~bits;
+	return host & (host + 1) ? -1 : 32 - __builtin_popcount(host);
+}
+
+static bool cidr_error(const struct rule_scope *scope, const struct ast_word *word)
+{
+	const char *slash = strchr(word->text, '/');
+	const char *len = slash + 1;
+	struct addr addr;
+	char *address = arena_strndup(scope->arena, word->text, (size_t)(slash - word->text));
+	bool digits = *len && !len[strspn(len, "0123456789")];
+	struct span after = word->bracketed ? word->span : skip(word->span, (size_t)(len - word->text));
+
+	if (!addr_parse(address, &addr)) {
+		diag_error(scope->diags, "bad-cidr", word->span, "no network: `%s`", word->text);
+	} else if (netmask_len(len) >= 0) {
+		diag_error(scope->diags, "bad-cidr", word->span, "a network's length is a number of bits, no netmask")
+			->help = rule_mend(scope, after, arena_printf(scope->arena, "%d", netmask_len(len)));
+	} else if (digits && (len[0] != '0' || !len[1])) {
+		diag_error(scope->diags, "bad-cidr", word->span, "prefix length out of range: %s is more than %d", len,
+			   addr.family == ADDR_V4 ? 32 : 128);
+	} else {
+		diag_error(scope->diags, "bad-cidr", word->span, "no prefix length: `%s`", len);
+	}
+	return false;
+}
+
+bool rule_target_cidr(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+{
+	struct addr_prefix prefix;
+
+	if (addr_prefix_parse(word->text, &prefix)) {
+		*out = (struct policy_target){ .kind = TARGET_CIDR, .prefix = prefix, .span = word->span };
+		return true;
+	}
+	if (strchr(word->text, '/'))
+		return cidr_error(scope, word);
+	diag_error(scope->diags, "bad-ip", word->span, "no address: `%s`", word->text);
+	return false;
+}
+
+static bool bracketed_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+{
+	if (word->unclosed) {
+		diag_error(scope->diags, "unclosed-bracket", word->span, "`[` without `]`");
+		return false;
+	}
+	if (!rule_target_cidr(scope, word, out))
+		return false;
+	if (out->prefix.addr.family == ADDR_V6)
+		return true;
+	diag_error(scope->diags, "bracketed-not-ipv6", word->span, "brackets are for IPv6 addresses")->help =
+		rule_mend(scope, word->span, word->text);
+	return false;
+}
+
+/* ---- names ---- */
+
+static bool name_target(const struct rule_scope *scope, const struct ast_word *word, size_t skipped,
+			enum policy_target_kind kind, struct policy_target *out)
+{
+	const char *why, *text = word->text + skipped;
+	const char *name = name_from_rule(scope->arena, text, &why);
+
+	if (!name) {
+		diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text)->label = why;
+		return false;
+	}
+	*out = (struct policy_target){ .kind = kind, .name = name, .span = word->span };
+	return true;
+}
+
+static bool suffix_target(const struct rule_scope *scope, const struct ast_word *word, size_t skipped,
+			  struct policy_target *out)
+{
+	if (!name_target(scope, word, skipped, TARGET_SUFFIX, out))
+		return false;
+	if (strchr(out->name, '.'))
+		return true;
+	diag_error(scope->diags, "suffix-too-broad", word->span, "a suffix of one label takes in all of `%s`",
+		   out->name);
+	return false;
+}
+
+bool rule_target_domain(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+{
+	return name_target(scope, word, 0, TARGET_DOMAIN, out);
+}
+
+bool rule_target_suffix(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+{
+	return suffix_target(scope, word, 0, out);
+}
+
+/* A bare token with a dot, which is no address */
+static bool dotted_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+{
+	const char *text = word->text;
+
+	if (name_looks_like_address(text)) {
+		diag_error(scope->diags, "bad-ip", word->span, "`%s` looks like an address and is none", text)->label =
+			"four numbers from 0 to 255 in plain decimal";
+		return false;
+	}
+	if (text[0] == '.' && text[1] && text[1] != '.') {
+		diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text)->help = arena_printf(
+			scope->arena, "write `%s` for that name alone, or `*%s` for it and every name below", text + 1,
+			text);
+		return false;
+	}
+	return name_target(scope, word, 0, TARGET_DOMAIN, out);
+}
+
+/* ---- what is none of these ---- */
+
+/* The longest run of whole fields behind the "@" that reads as an IPv6 address; len 0 where none does.
+ * Unbracketed, its colons have split it into fields. */
+static struct span unbracketed_ipv6(const struct rule_scope *scope)
+{
+	if (!scope->rule || scope->rule->target.braced)
+		return SPAN_NONE;
+	struct span span = scope->rule->target.span;
+	span.end = scope->rule->span.end;
+	char *text = arena_strdup(scope->arena, span_text(scope->arena, scope->diags->sources, span));
+	for (char *colon = text + strlen(text); colon; colon = strrchr(text, ':')) {
+		struct addr_prefix prefix;
+		*colon = 0;
+		if (addr_prefix_parse(text, &prefix) && prefix.addr.family == ADDR_V6) {
+			span.end = span.start + (uint32_t)strlen(text);
+			return span;
+		}
+	}
+	return SPAN_NONE;
+}
+
+/* Says so where the target is an IPv6 address without brackets, under the class the token has */
+static bool said_brackets(const struct rule_scope *scope, const char *id)
+{
+	struct span span = unbracketed_ipv6(scope);
+
+	if (span.source == SPAN_NO_SOURCE)
+		return false;
+	const char *text = span_text(scope->arena, scope->diags->sources, span);
+	diag_error(scope->diags, id, span, "an IPv6 address stands in brackets")->help =
+		rule_mend(scope, span, arena_printf(scope->arena, "[%s]", text));
+	return true;
+}
+
+bool rule_trailing(const struct rule_scope *scope)
+{
+	struct span trailing = scope->rule->trailing;
+
+	if (trailing.start == trailing.end)
+		return false;
+	if (!said_brackets(scope, "trailing"))
+		diag_error(scope->diags, "trailing", trailing, "nothing follows the ports of a rule");
+	return true;
+}
+
+/* The nearest of the keywords and the file's groups; of two as near the keyword. Beyond the findings that are
+ * shown nobody reads a suggestion, and it costs a walk over all groups. */
+static const char *nearest_target(const struct rule_scope *scope, const char *text)
+{
+	enum { KEYWORDS = sizeof target_keywords / sizeof *target_keywords - 1 };
+	size_t groups = scope->groups ? scope->groups->groups.count : 0;
+
+	if (!groups || scope->diags->list.count >= scope->diags->limit)
+		return diag_nearest(text, target_keywords);
+	const char **words = arena_alloc(scope->arena, (KEYWORDS + groups + 1) * sizeof *words);
+	memcpy(words, target_keywords, KEYWORDS * sizeof *words);
+	for (size_t i = 0; i < groups; i++)
+		words[KEYWORDS + i] = scope->groups->groups.items[i].name;
+	return diag_nearest(text, words);
+}
+
+static bool bare_error(const struct rule_scope *scope, const struct ast_word *word)
+{
+	if (said_brackets(scope, "ambiguous-bare"))
+		return false;
+	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
+	diag->label = rule_did_you_mean(scope->arena, nearest_target(scope, word->text));
+	if (!strcmp(word->text, "http") || !strcmp(word->text, "https"))
+		diag->help = "a rule names the host and the port, not a URL: allow@example.com:tcp:443";
+	else if (!diag->label)
+		diag->help = arena_printf(scope->arena, "a name without a dot is written `domain=%s`", word->text);
+	return false;
+}
+
+static bool empty_error(const struct rule_scope *scope, const struct ast_word *word)
+{
+	if (!said_brackets(scope, "bad-target"))
+		diag_error(scope->diags, "bad-target", word->span, "no target behind the `@`");
+	return false;
+}
+
+static bool group_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_group *group,
+			 struct target_list *out)
+{
+	group->used = true;
+	return rule_append(scope, word->span, group->members.items, group->members.count, out);
+}
+
+/* What needs no look at the file's groups; true: it was decided, with *ok saying how */
+static bool plain_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out,
+			 bool *ok)
+{
+	const char *text = word->text;
+	struct addr addr;
+
+	out->span = word->span;
+	if (!strcmp(text, "any")) {
+		out->kind = TARGET_ANY;
+		*ok = true;
+	} else if (addr_class_parse(text, &out->group)) {
+		out->kind = TARGET_GROUP;
+		*ok = true;
+	} else if (has_prefix(text, "suffix=")) {
+		*ok = suffix_target(scope, word, strlen("suffix="), out);
+	} else if (has_prefix(text, "domain=")) {
+		*ok = name_target(scope, word, strlen("domain="), TARGET_DOMAIN, out);
+	} else if (has_prefix(text, "*.")) {
+		*ok = suffix_target(scope, word, strlen("*."), out);
+	} else if (strchr(text, '/') || addr_parse(text, &addr)) {
+		*ok = rule_target_cidr(scope, word, out);
+	} else if (strchr(text, '.')) {
+		*ok = dotted_target(scope, word, out);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+bool rule_target(const struct rule_scope *scope, const struct ast_word *word, bool in_list, struct target_list *out)
+{
+	struct policy_target target = { .kind = TARGET_ANY };
+	bool ok;
+
+	if (word->bracketed) {
+		if (!bracketed_target(scope, word, &target))
+			return false;
+		if (word->after.start != word->after.end) {
+			const char *text = span_text(scope->arena, scope->diags->sources, word->after);
+			diag_error(scope->diags, "after-bracket", word->after, "`%s` stands behind the bracket", text)
+				->label = text[0] == '/' ? "the length stands inside the brackets" : NULL;
+			return false;
+		}
+	} else if (!word->text || !*word->text) {
+		return empty_error(scope, word);
+	} else if (in_list && (!strcmp(word->text, "any") || !strcmp(word->text, "dns"))) {
+		diag_error(scope->diags, "bad-target", word->span, "`%s` does not stand in a list", word->text);
+		return false;
+	} else if (!plain_target(scope, word, &target, &ok)) {
+		struct policy_group *group = rule_group(scope, word->text);
+		return group ? group_target(scope, word, group, out) : bare_error(scope, word);
+	} else if (!ok) {
+		return false;
+	}
+	*arena_push(scope->arena, out) = target;
+	return true;
+}

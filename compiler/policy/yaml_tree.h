@@ -1,0 +1,17 @@
+/* A YAML document as a small tree with places. Strict, as microsandbox's own loader is: one document, no
+ * anchors, aliases, tags or keys said twice; depth and size are bounded. */
+#pragma once
+#include "diag/diag.h"
+
+struct yaml_node {
+	enum yaml_kind { YAML_TEXT, YAML_LIST, YAML_MAP } kind;
+	struct span span;
+	const char *text;                  /* YAML_TEXT */
+	bool plain;                        /* YAML_TEXT: without quotes, so that true and 5 may mean more than text */
+	LIST_OF(struct yaml_node *) items; /* of a map: key, value, key, value … */
+};
+
+/* NULL where errors were reported, or where the document is empty */
+const struct yaml_node *yaml_tree(struct diags *, uint32_t source);
+/* The value of a key; NULL where there is none */
+const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);

@@ -1,0 +1,192 @@
+/* The ruleset IR: tables, sets, chains and rules in nftables' own terms, built once and given to two
+ * backends, the text printer (emit_nft) and the netlink encoder (runtime/nft_install). What is reviewed is
+ * what is enforced. Names, comments and notes belong to the ruleset's arena and fit nftables' limits. */
+#pragma once
+#include "base/address.h"
+
+enum rs_family { RS_INET, RS_NETDEV };
+enum rs_hook { RS_HOOK_NONE, RS_PREROUTING, RS_INPUT, RS_FORWARD, RS_OUTPUT, RS_POSTROUTING, RS_INGRESS };
+enum rs_chain_type { RS_FILTER, RS_NAT, RS_ROUTE };
+enum rs_verdict_kind { RS_ACCEPT, RS_DROP, RS_JUMP, RS_GOTO, RS_RETURN };
+
+/* Data types of fields and set keys; RS_TYPE_NONE ends a concatenation */
+enum rs_type {
+	RS_TYPE_NONE,
+#define RS_TYPE(id, ...) RS_TYPE_##id,
+#include "ruleset/fields.def"
+	RS_TYPE_COUNT
+};
+#define RS_KEY_PARTS 3
+
+/* What a rule can look at: ruleset_fields.def has each one's nft spelling, size, byte order, and where the
+ * kernel finds it, so that printer and encoder share one table. */
+enum rs_field {
+#define RS_FIELD(id, ...) RS_##id,
+#include "ruleset/fields.def"
+	RS_FIELD_COUNT
+};
+
+enum rs_order { RS_ORDER_BIG, RS_ORDER_HOST, RS_ORDER_TEXT };
+struct rs_type_info {
+	const char *nft;
+	unsigned number; /* nft's own, kept with a set */
+	unsigned size;   /* bytes */
+	enum rs_order order;
+};
+const struct rs_type_info *rs_type_info(enum rs_type);
+
+enum rs_source { RS_SOURCE_META, RS_SOURCE_CT, RS_SOURCE_FIB, RS_SOURCE_PAYLOAD, RS_SOURCE_EXTHDR };
+/* The layer 3 protocol a field belongs to; RS_L3_ETHER: a link with Ethernet headers */
+enum rs_l3 { RS_L3_NONE, RS_L3_ETHER, RS_L3_IPV4, RS_L3_IPV6, RS_L3_ARP };
+struct rs_field_info {
+	const char *nft;
+	enum rs_type type;
+	unsigned size; /* bytes */
+	enum rs_source source;
+	unsigned key;    /* NFT_META_…, NFT_CT_…, NFTA_FIB_F_…, NFT_PAYLOAD_…, NFT_EXTHDR_OP_… */
+	unsigned offset; /* of RS_SOURCE_PAYLOAD; the header or option of RS_SOURCE_EXTHDR */
+	enum rs_l3 l3;
+	uint8_t l4; /* IPPROTO_…, 0: none */
+};
+const struct rs_field_info *rs_field_info(enum rs_field);
+
+struct rs_verdict {
+	enum rs_verdict_kind kind;
+	const char *chain; /* RS_JUMP, RS_GOTO */
+};
+
+struct rs_value {
+	u128 lo,
+		hi; /* host order, inclusive; equal for a single value. Of CT_STATE, CT_STATUS: bits, any of which fits */
+	uint8_t prefix;   /* lo/prefix, lo masked; RS_NO_PREFIX: lo or lo-hi */
+	const char *text; /* IFNAME */
+};
+#define RS_NO_PREFIX 0xff
+
+struct rs_element {
+	struct rs_value key[RS_KEY_PARTS];
+	const char *comment;       /* NULL: none */
+	uint64_t timeout_ms;       /* 0: none */
+	struct rs_verdict verdict; /* of a verdict map */
+};
+
+struct rs_set {
+	const char *name;
+	enum rs_type type[RS_KEY_PARTS];
+	bool interval, timeout, map;         /* map: key to verdict */
+	bool runtime;                        /* elements are put in while the sandbox runs */
+	uint32_t size;                       /* 0: no bound */
+	const char *comment;                 /* in the kernel */
+	const char *note;                    /* in the text only */
+	LIST_OF(struct rs_element) elements; /* in order, disjoint, with gaps */
+};
+
+enum rs_expr_kind {
+	RS_MATCH,  /* field == or != an operand */
+	RS_LOOKUP, /* up to three fields, concatenated, in a named set */
+	RS_VMAP,   /* … in a named verdict map */
+	RS_COUNTER,
+	RS_VERDICT,
+	RS_REJECT_RESET, /* tcp reset; after a match on tcp */
+	RS_REJECT_ADMIN, /* icmpx admin-prohibited */
+	RS_LOG,          /* to an nflog group */
+	RS_LIMIT,        /* packets in a time; negate: those over it */
+	RS_TPROXY,
+	RS_MARK_SET,
+	RS_MASQUERADE,
+	RS_CT_COUNT, /* connections over a bound */
+	RS_NOTRACK,  /* conntrack leaves the packet alone */
+};
+
+/* What nft has words for, in seconds */
+enum rs_unit { RS_SECOND = 1, RS_MINUTE = 60, RS_HOUR = 3600, RS_DAY = 86400, RS_WEEK = 604800 };
+
+struct rs_expr {
+	enum rs_expr_kind kind;
+	bool negate; /* RS_MATCH, RS_LOOKUP: != */
+	enum rs_field field[RS_KEY_PARTS];
+	size_t field_count;
+	/* RS_MATCH: one value; several are an anonymous set, in order, disjoint, with gaps */
+	LIST_OF(struct rs_value) values;
+	const char *set; /* RS_LOOKUP, RS_VMAP */
+	struct rs_verdict verdict;
+	uint32_t number; /* log group, mark, connections */
+	uint32_t snaplen;
+	uint64_t rate;    /* packets in … */
+	enum rs_unit per; /* … that many seconds */
+	uint32_t burst;
+	enum addr_family family; /* RS_TPROXY */
+	uint16_t port;
+};
+
+struct rs_rule {
+	LIST_OF(struct rs_expr) exprs;
+	const char *comment; /* NULL: none; cut and cleaned */
+};
+
+struct rs_chain {
+	const char *name;
+	enum rs_hook hook; /* RS_HOOK_NONE: a plain chain */
+	enum rs_chain_type type;
+	int priority;
+	enum rs_verdict_kind policy; /* RS_ACCEPT or RS_DROP */
+	const char *device;          /* RS_INGRESS */
+	const char *note;            /* in the text only: a line above the chain */
+	LIST_OF(struct rs_rule) rules;
+};
+
+struct rs_table {
+	enum rs_family family;
+	const char *name;
+	bool owner; /* the table lives as long as the netlink socket that made it */
+	LIST_OF(struct rs_set) sets;
+	LIST_OF(struct rs_chain) chains;
+};
+
+struct ruleset {
+	struct arena *arena;
+	LIST_OF(struct rs_table) tables;
+};
+
+/* Building. Pointers into a list hold until the next push to the same list: fill a chain before the next is
+ * added. Names and texts are not copied. Comments are cut and cleaned here, whatever bytes they hold. */
+struct ruleset *ruleset_new(struct arena *);
+struct rs_table *rs_table_add(struct ruleset *, enum rs_family, const char *name);
+struct rs_set *rs_set_add(struct ruleset *, struct rs_table *, const char *name, enum rs_type);
+struct rs_chain *rs_chain_add(struct ruleset *, struct rs_table *, const char *name);
+struct rs_chain *rs_base_chain_add(struct ruleset *, struct rs_table *, const char *name, enum rs_chain_type,
+				   enum rs_hook, int priority, enum rs_verdict_kind policy);
+struct rs_rule *rs_rule_add(struct ruleset *, struct rs_chain *, const char *comment);
+
+void rs_set_comment(struct ruleset *, struct rs_set *, const char *comment);
+void rs_set_add_addrs(struct ruleset *, struct rs_set *, const struct addr_set *);
+
+/* Expressions, in the order the kernel runs them. rs_match() and its kin give the expression so that the caller
+ * may negate it, or add further values with rs_or(). */
+struct rs_value rs_number(u128);
+struct rs_value rs_range(u128 lo, u128 hi);
+struct rs_value rs_prefix(struct addr_prefix); /* the masked prefix */
+struct rs_value rs_name(const char *interface);
+struct rs_expr *rs_match(struct ruleset *, struct rs_rule *, enum rs_field, struct rs_value);
+void rs_or(struct ruleset *, struct rs_expr *, struct rs_value);
+struct rs_expr *rs_lookup(struct ruleset *, struct rs_rule *, const char *set, enum rs_field);
+struct rs_expr *rs_lookup_pair(struct ruleset *, struct rs_rule *, const char *set, enum rs_field, enum rs_field);
+struct rs_expr *rs_do(struct ruleset *, struct rs_rule *, enum rs_expr_kind); /* those without operands */
+struct rs_expr *rs_limit(struct ruleset *, struct rs_rule *, uint64_t rate, enum rs_unit, uint32_t burst);
+void rs_ct_count(struct ruleset *, struct rs_rule *, uint32_t over);
+void rs_log(struct ruleset *, struct rs_rule *, uint32_t group, uint32_t snaplen);
+void rs_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);
+void rs_tproxy(struct ruleset *, struct rs_rule *, enum addr_family, uint16_t port);
+void rs_verdict(struct ruleset *, struct rs_rule *, enum rs_verdict_kind, const char *chain);
+
+/* A value as nft reads it: "10.0.0.0/8", "22-25", "echo-request", "\"br0\"" */
+const char *rs_value_format(struct arena *, enum rs_type, const struct rs_value *);
+const char *rs_unit_name(enum rs_unit);
+const char *rs_hook_name(enum rs_hook);
+const char *rs_chain_type_name(enum rs_chain_type);
+const char *rs_family_name(enum rs_family);
+/* "accept", "jump refuse" */
+const char *rs_verdict_format(struct arena *, const struct rs_verdict *);
+
+/* --emit ir: every field of it, for goldens and for reading */
+const char *ruleset_format(struct arena *, const struct ruleset *);

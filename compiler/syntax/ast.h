@@ -1,0 +1,76 @@
+/* What the parser builds: statements with raw words and their spans, nothing looked up or interpreted.
+ * `resolve` gives the words their meaning (and their errors: the classes bad-action, bad-ports, …). */
+#pragma once
+#include "base/source.h"
+
+#include <stdbool.h>
+
+/* A raw field. "[::1]" is one word with bracketed set, text without the brackets, span with them. */
+struct ast_word {
+	struct span span;
+	const char *text; /* NULL where the field is absent */
+	bool bracketed;
+	bool unclosed;     /* "[" without "]" */
+	struct span after; /* what stands between "]" and the next ":"; empty where nothing does */
+};
+
+/* A field that may be a list: one word bare, or words in braces. */
+struct ast_words {
+	struct span span;
+	bool present; /* false: the field is not there at all */
+	bool braced;
+	struct ast_word *items;
+	size_t count, cap;
+};
+
+struct ast_attribute {
+	enum ast_attribute_kind { AST_BECAUSE, AST_UNTIL, AST_LOG } kind;
+	struct span span;      /* keyword and value */
+	struct ast_word value; /* text without the quotes */
+};
+
+struct ast_rule {
+	struct span span;          /* the token, attributes aside */
+	struct ast_word action;    /* all up to the first ":" or "@" */
+	struct ast_word direction; /* text NULL: absent; all from the first ":" up to "@" */
+	bool has_at;
+	struct ast_words target, proto, ports;
+	struct span trailing; /* from the fourth ":" on; empty where there is none */
+	LIST_OF(struct ast_attribute) attributes;
+};
+
+/* (egress|ingress)@TARGET:proto[:port], dns@NAME[:transport], answer@ADDRESS: raw, as a rule is */
+struct ast_flow {
+	struct span span;
+	struct ast_word kind; /* "egress", "ingress", "dns", "answer", or whatever stands there */
+	struct ast_word target;
+	struct ast_word proto, port; /* text NULL: absent */
+	struct span trailing;
+	/* what expect and --batch lines add: resolve=…, sni=… */
+	struct ast_word resolve, sni; /* the value behind "=", text NULL: absent */
+};
+
+enum ast_kind {
+	AST_RULE,    /* rule */
+	AST_DEFAULT, /* words: direction ("egress", "ingress", "any"), action */
+	AST_PROFILE, /* words: names */
+	AST_INCLUDE, /* words: the path, without its quotes */
+	AST_GROUP,   /* words: name, then members */
+	AST_PUBLISH, /* words: the specification, raw */
+	AST_DNS,     /* words: "nameserver" and values, "timeout" and one, "rebind-protection" and one */
+	AST_LIMIT,   /* words: direction, "bandwidth" or "ops", rate, then perhaps "burst" and a size */
+	AST_EXPECT,  /* word: the action; flow */
+};
+
+struct ast_statement {
+	enum ast_kind kind;
+	struct span span;
+	LIST_OF(struct ast_word) words;
+	struct ast_rule rule;
+	struct ast_flow flow;
+};
+
+struct ast_file {
+	uint32_t source;
+	LIST_OF(struct ast_statement) statements;
+};

@@ -1,0 +1,124 @@
+/* Runs the grammar over a source. What no grammar should have to deal with is refused first: bytes that are
+ * no text, characters that would show a reviewer something else than we read, lines beyond any use. */
+#include "syntax/parse.h"
+#include "syntax/parse_state.h"
+#include "base/utf8.h"
+
+/* the grammar's own headers follow parser.h, whose types they use */
+#include "msb.tab.h"
+#define YYSTYPE MSB_YYSTYPE
+#define YYLTYPE MSB_YYLTYPE
+#include "msb.lex.h"
+
+#include <string.h>
+
+/* Bidirectional embeddings, overrides and isolates reorder what a reviewer sees ("Trojan Source"). */
+static bool reorders_text(uint32_t character)
+{
+	return (character >= 0x202a && character <= 0x202e) || (character >= 0x2066 && character <= 0x2069);
+}
+
+static bool is_control(uint32_t character, char next)
+{
+	if (character == '\t' || character == '\n' || (character == '\r' && next == '\n'))
+		return false;
+	return character < 0x20 || character == 0x7f || (character >= 0x80 && character < 0xa0);
+}
+
+static void refuse_character(struct diags *diags, struct span span, uint32_t character)
+{
+	if (character == 0)
+		diag_error(diags, "bad-text", span, "a NUL byte");
+	else
+		diag_error(diags, "bad-text", span, "a %s character, U+%04X",
+			   reorders_text(character) ? "text-reordering" : "control", character);
+}
+
+/* Reports the first character that cannot stand in a policy. */
+static bool is_text(struct diags *diags, uint32_t index, const struct source *source)
+{
+	for (uint32_t at = 0; at < source->len;) {
+		uint32_t character;
+		size_t size = utf8_decode(source->text + at, source->len - at, &character);
+		struct span span = { index, at, at + (size ? (uint32_t)size : 1) };
+		if (!size) {
+			diag_error(diags, "bad-text", span, "not UTF-8: byte 0x%02x", (unsigned char)source->text[at]);
+			return false;
+		}
+		if (reorders_text(character) || is_control(character, source->text[at + size])) {
+			refuse_character(diags, span, character);
+			return false;
+		}
+		at = span.end;
+	}
+	return true;
+}
+
+static bool has_short_lines(struct diags *diags, uint32_t index, const struct source *source)
+{
+	for (uint32_t line = 0; line <= source->last_line; line++) {
+		uint32_t start = source->lines[line];
+		uint32_t end = line < source->last_line ? source->lines[line + 1] : (uint32_t)source->len;
+		if (end - start <= PARSE_LINE_MAX)
+			continue;
+		diag_error(diags, "too-large", (struct span){ index, start, start },
+			   "a line of %u bytes; %u are the most", end - start, PARSE_LINE_MAX);
+		return false;
+	}
+	return true;
+}
+
+/* Length of the mark some editors put before a file's text. */
+static uint32_t byte_order_mark(const struct source *source)
+{
+	return source->kind == SOURCE_FILE && strncmp(source->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
+/* Parses from `start_token`. What was understood is in the result, whatever errors there are. */
+static struct parser parse(struct diags *diags, uint32_t index, int start_token)
+{
+	const struct source *source = sources_get(diags->sources, index);
+	struct parser parser = {
+		.diags = diags,
+		.arena = diags->arena,
+		.source = index,
+		.text = source->text,
+		.len = (uint32_t)source->len,
+		.start_token = start_token,
+	};
+	parser.file = arena_alloc(diags->arena, sizeof *parser.file);
+	parser.file->source = index;
+	if (!is_text(diags, index, source) || !has_short_lines(diags, index, source))
+		return parser;
+
+	parser.offset = byte_order_mark(source);
+	yyscan_t scanner;
+	if (msb_yylex_init_extra(&parser, &scanner) != 0 ||
+	    !msb_yy_scan_bytes(source->text + parser.offset, (int)(source->len - parser.offset), scanner)) {
+		diag_error(diags, "too-large", SPAN_NONE, "out of memory");
+		return parser;
+	}
+	msb_yyparse(&parser, scanner);
+	msb_yylex_destroy(scanner);
+	return parser;
+}
+
+struct ast_file *parse_policy(struct diags *diags, uint32_t source)
+{
+	return parse(diags, source, START_FILE).file;
+}
+
+struct ast_file *parse_rule_list(struct diags *diags, uint32_t source)
+{
+	return parse(diags, source, START_LIST).file;
+}
+
+struct ast_rule *parse_rule_token(struct diags *diags, uint32_t source)
+{
+	return parse(diags, source, START_TOKEN).rule;
+}
+
+struct ast_flow *parse_flow(struct diags *diags, uint32_t source)
+{
+	return parse(diags, source, START_FLOW).flow;
+}

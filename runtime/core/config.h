@@ -1,0 +1,22 @@
+/* What one `msb-run` was asked to do. Filled by main from argv, read by everybody, changed by nobody. */
+#pragma once
+#include "policy/options.h"
+
+enum vmm_kind { VMM_QEMU, VMM_NONE };
+enum accel_kind { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+
+struct run_config {
+	const struct policy *policy; /* resolved, without errors */
+	const char *name;            /* [a-z0-9-]{1,32}; never NULL, made up where not given */
+	uint32_t memory_mib, cpus;
+	const char *kernel, *initrd, *rootfs; /* NULL: the embedded default guest */
+	enum accel_kind accel;
+	enum vmm_kind vmm;
+	const char *events; /* file, or NULL */
+	bool quiet, silent_deny, cap_net_admin;
+	char **command; /* NULL-terminated; NULL: a shell */
+};
+
+enum config_result { CONFIG_RUN, CONFIG_DONE /* --help, --version: printed */, CONFIG_WRONG /* said why */ };
+/* argv stays the caller's; all else belongs to the arena. The policy is resolved, its findings printed. */
+enum config_result config_parse(struct arena *, int argc, char **argv, struct run_config *);

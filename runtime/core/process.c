@@ -1,0 +1,87 @@
+/* See process.h. */
+#include "core/process.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+pid_t process_fork(uint64_t flags, int *pidfd)
+{
+	struct clone_args args = { .flags = flags | CLONE_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = SIGCHLD };
+	long pid = syscall(SYS_clone3, &args, sizeof args);
+
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+void process_close_others(const int *keep, size_t count)
+{
+	int sorted[16];
+	unsigned from = STDERR_FILENO + 1;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count && kept < 16; i++)
+		if (keep[i] > STDERR_FILENO)
+			sorted[kept++] = keep[i];
+	qsort(sorted, kept, sizeof *sorted, by_number);
+	for (size_t i = 0; i < kept; i++) {
+		if ((unsigned)sorted[i] > from)
+			close_range(from, (unsigned)sorted[i] - 1, 0);
+		from = (unsigned)sorted[i] + 1;
+	}
+	close_range(from, ~0u, 0);
+}
+
+void process_forget_environment(void)
+{
+	for (char **variable = environ; variable && *variable; variable++)
+		explicit_bzero(*variable, strlen(*variable));
+	clearenv();
+}
+
+void process_block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+void process_reset_signals(void)
+{
+	sigset_t none;
+
+	for (int signo = 1; signo < NSIG; signo++)
+		signal(signo, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int process_exit_status(int wait_status)
+{
+	return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+int process_wait(int pidfd)
+{
+	siginfo_t info;
+
+	while (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}

@@ -1,0 +1,356 @@
+/* The supervisor's side: makes the sockets, starts the worker, and does for it the little it may ask, each time as if
+ * it had been taken over. What it asks beyond that ends the sandbox. */
+#include "dns/dns.h"
+
+#include "report/denials.h"
+#include "dns/dns_protocol.h"
+#include "dns/dns_sockets.h"
+#include "dns/dns_worker.h"
+#include "core/fd.h"
+#include "core/log.h"
+#include "lower/lower.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define ASKS_A_TURN 64
+
+struct dns {
+	struct eval_context context;
+	struct bindings *bindings;
+	struct nft *nft;
+	int control, pidfd;
+	pid_t pid;
+};
+
+static uint64_t clock_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- start ---- */
+
+static const char *upstream_set(struct addr addr)
+{
+	return addr.family == ADDR_V4 ? LOWER_UPSTREAM_SET4 : LOWER_UPSTREAM_SET6;
+}
+
+/* The output chain lets upstream sockets reach these and no other */
+static int admit_servers(struct nft *nft, const struct dns_server *servers, size_t count)
+{
+	struct nft_element elements[DNS_MAX_SERVERS];
+	size_t used = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!servers[i].on_host)
+			elements[used++] = (struct nft_element){ .set = upstream_set(servers[i].addr),
+								 .addr = servers[i].addr,
+								 .has_port = true,
+								 .port = servers[i].port };
+	return used ? nft_elements(nft, elements, used) : 0;
+}
+
+static struct rlimit raise_descriptors(void)
+{
+	struct rlimit before, more;
+	getrlimit(RLIMIT_NOFILE, &before);
+	more = before;
+	more.rlim_cur = before.rlim_max < 4096 ? before.rlim_max : 4096;
+	if (more.rlim_cur > before.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &more);
+	return before;
+}
+
+static int start_worker(struct dns *dns, const struct dns_start *start, const struct dns_server *servers, size_t count)
+{
+	struct proxy_config config = { .policy = start->policy, .gateway = start->gateway, .server_count = count };
+	struct proxy_sockets sockets;
+	memcpy(config.servers, servers, count * sizeof *servers);
+	int error = dns_sockets_open(&sockets, start, servers, count);
+	if (error < 0)
+		return error;
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
+		error = -errno;
+		dns_sockets_close(&sockets);
+		return error;
+	}
+	dns->control = pair[0];
+	sockets.control = pair[1];
+	int room = 1 << 20;
+	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+	dns->pid = fork();
+	if (dns->pid == 0)
+		dns_worker(&config, &sockets, start->uid);
+	error = dns->pid < 0 ? -errno : 0;
+	dns_sockets_close(&sockets);
+	if (error == 0) {
+		dns->pidfd = (int)syscall(SYS_pidfd_open, dns->pid, 0);
+		error = dns->pidfd < 0 ? -errno : 0;
+	}
+	return error;
+}
+
+struct dns *dns_open(const struct dns_start *start, const struct dns_server *servers, size_t count, struct nft *nft)
+{
+	struct dns *dns = calloc(1, sizeof *dns);
+	if (!dns)
+		return NULL;
+	dns->control = dns->pidfd = -1;
+	dns->nft = nft;
+	dns->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
+	dns->bindings = bindings_new(start->policy);
+	struct rlimit before = raise_descriptors();
+	int error = dns->bindings ? admit_servers(nft, servers, count) : -ENOMEM;
+	if (error == 0)
+		error = start_worker(dns, start, servers, count);
+	setrlimit(RLIMIT_NOFILE, &before);
+	if (error == 0)
+		return dns;
+	dns_close(dns);
+	errno = -error;
+	return NULL;
+}
+
+int dns_control_fd(const struct dns *dns)
+{
+	return dns->control;
+}
+
+int dns_worker_pidfd(const struct dns *dns)
+{
+	return dns->pidfd;
+}
+
+struct bindings *dns_bindings(struct dns *dns)
+{
+	return dns->bindings;
+}
+
+void dns_close(struct dns *dns)
+{
+	if (!dns)
+		return;
+	if (dns->pid > 0) {
+		kill(dns->pid, SIGKILL);
+		waitpid(dns->pid, NULL, 0);
+	}
+	fd_closep(&dns->control);
+	fd_closep(&dns->pidfd);
+	bindings_free(dns->bindings);
+	free(dns);
+}
+
+/* ---- what the worker asks ---- */
+
+static bool wire_addr_read(const struct dns_wire_addr *wire, struct addr *out)
+{
+	struct in_addr in;
+	struct in6_addr in6;
+	if (wire->family == ADDR_V4) {
+		memcpy(&in, wire->bytes, sizeof in);
+		*out = addr_from_v4(in);
+		return true;
+	}
+	if (wire->family != ADDR_V6)
+		return false;
+	memcpy(&in6, wire->bytes, sizeof in6);
+	*out = addr_from_v6(&in6);
+	return true;
+}
+
+/* Ends within its field and is printable, as a canonical name is */
+static bool name_is_sane(const char name[static NAME_TEXT_MAX])
+{
+	size_t len = strnlen(name, NAME_TEXT_MAX);
+	if (len == NAME_TEXT_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (name[i] <= ' ' || name[i] > '~' || (name[i] >= 'A' && name[i] <= 'Z'))
+			return false;
+	return true;
+}
+
+static bool lookup_allowed(const struct dns *dns, const char *name)
+{
+	return eval_dns(&dns->context, name, FLOW_DNS_UDP).action == POLICY_ALLOW ||
+	       eval_dns(&dns->context, name, FLOW_DNS_TCP).action == POLICY_ALLOW;
+}
+
+/* The alias is the gateway's and nothing else's; any other name's address must pass rebind protection. */
+static bool address_allowed(const struct dns *dns, const char *name, struct addr addr)
+{
+	const struct addr_gateway *gateway = &dns->context.gateway;
+	if (name_equal(name, NAME_HOST_ALIAS))
+		return (gateway->has4 && addr_equal(addr, gateway->v4)) ||
+		       (gateway->has6 && addr_equal(addr, gateway->v6));
+	return eval_answer_passes(&dns->context, addr);
+}
+
+static int bind_check(const struct dns *dns, const struct dns_ask_bind *ask, struct addr addrs[static DNS_ANSWER_ADDRS])
+{
+	if (!name_is_sane(ask->name) || ask->count > DNS_ANSWER_ADDRS ||
+	    (ask->family != ADDR_V4 && ask->family != ADDR_V6))
+		return -EPROTO;
+	if (!lookup_allowed(dns, ask->name))
+		return -EPERM;
+	for (size_t i = 0; i < ask->count; i++) {
+		if (!wire_addr_read(&ask->addrs[i], &addrs[i]) || ask->addrs[i].family != ask->family)
+			return -EPROTO;
+		if (!address_allowed(dns, ask->name, addrs[i]))
+			return -EPERM;
+	}
+	return 0;
+}
+
+static int carry_out(struct dns *dns, const struct bindings_change *changes, size_t count)
+{
+	if (count == 0)
+		return 0;
+	struct nft_element *elements = calloc(count, sizeof *elements);
+	if (!elements)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		elements[i] = (struct nft_element){ .set = changes[i].set,
+						    .addr = changes[i].addr,
+						    .timeout_ms = changes[i].timeout_ms,
+						    .remove = changes[i].remove };
+	int error = nft_elements(dns->nft, elements, count);
+	free(elements);
+	return error;
+}
+
+/* 0 and *verdict, or -errno where kernel and bindings can no longer be made to agree */
+static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const struct addr *addrs, uint32_t *verdict)
+{
+	const struct bindings_change *changes;
+	size_t count;
+	uint64_t ttl_ms = ask->ttl_ms < 1 ? 1 : ask->ttl_ms;
+	int error = bindings_set(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, clock_ms(), &changes,
+				 &count);
+	if (error == 0)
+		error = carry_out(dns, changes, count);
+	else if (error == -ENOSPC || error == -ENOMEM)
+		*verdict = DNS_VERDICT_FULL;
+	if (error == 0 || *verdict == DNS_VERDICT_FULL)
+		return 0;
+	/* the kernel took none of it: the name is bound to nothing, there as here */
+	log_line("cannot bind %s in the packet filter: %s", ask->name, strerror(-error));
+	*verdict = DNS_VERDICT_FULL;
+	error = bindings_set(dns->bindings, ask->name, ask->family, NULL, 0, 0, clock_ms(), &changes, &count);
+	return error == 0 ? carry_out(dns, changes, count) : error;
+}
+
+static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, uint32_t *verdict)
+{
+	struct addr addrs[DNS_ANSWER_ADDRS];
+	int error = bind_check(dns, ask, addrs);
+	*verdict = error == 0 ? DNS_VERDICT_OK : DNS_VERDICT_REFUSED;
+	if (error == 0)
+		return bind_names(dns, ask, addrs, verdict);
+	log_error("the DNS worker asked for a binding that the policy denies");
+	return error;
+}
+
+/* The output chain judges what the worker then sends as it would the guest's own flow. */
+static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, struct denials *denials,
+			  uint32_t *verdict)
+{
+	struct addr addr;
+	enum flow_transport transport = (enum flow_transport)ask->transport;
+	if (!wire_addr_read(&ask->addr, &addr) || transport > FLOW_DNS_TCP)
+		return -EPROTO;
+	struct eval_context context = dns->context;
+	context.bindings = bindings_view(dns->bindings, clock_ms());
+	*verdict = DNS_VERDICT_OK;
+	if (eval_dns_route(&context, addr, transport) == EVAL_ROUTE_DIRECT)
+		return 0;
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP,
+		.addr = addr,
+		.has_port = true,
+		.port = DNS_PORT,
+	};
+	*verdict = DNS_VERDICT_REFUSED;
+	if (denials)
+		denials_resolver(denials, addr, transport, eval_connection(&context, &connection));
+	return 0;
+}
+
+static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denials *denials)
+{
+	struct addr addr;
+	enum flow_transport transport = (enum flow_transport)tell->transport;
+	if (!name_is_sane(tell->name) || transport > FLOW_DNS_TCP ||
+	    (tell->kind == DNS_TELL_ANSWER && !wire_addr_read(&tell->addr, &addr)))
+		return -EPROTO;
+	if (!denials)
+		return 0;
+	if (tell->kind == DNS_TELL_QUERY)
+		denials_dns(denials, tell->name, transport, eval_dns(&dns->context, tell->name, transport));
+	else
+		denials_answer(denials, tell->name, addr);
+	return 0;
+}
+
+union message {
+	uint32_t kind;
+	struct dns_ask_bind bind;
+	struct dns_ask_resolver resolver;
+	struct dns_tell tell;
+};
+
+static int reply(struct dns *dns, uint32_t serial, uint32_t kind)
+{
+	struct dns_verdict verdict = { serial, kind };
+	/* the worker has at most DNS_ASKS_MAX asks open: where their answers do not fit, it does not keep to that */
+	if (send(dns->control, &verdict, sizeof verdict, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof verdict)
+		return 0;
+	return errno == EAGAIN ? -EPROTO : -errno;
+}
+
+static int serve(struct dns *dns, const union message *message, size_t len, struct denials *denials)
+{
+	uint32_t verdict = DNS_VERDICT_REFUSED;
+	int error = -EPROTO;
+	switch (len < sizeof message->kind ? 0 : message->kind) {
+	case DNS_ASK_BIND:
+		if (len == sizeof message->bind)
+			error = serve_bind(dns, &message->bind, &verdict);
+		return error == 0 ? reply(dns, message->bind.serial, verdict) : error;
+	case DNS_ASK_RESOLVER:
+		if (len == sizeof message->resolver)
+			error = serve_resolver(dns, &message->resolver, denials, &verdict);
+		return error == 0 ? reply(dns, message->resolver.serial, verdict) : error;
+	case DNS_TELL_QUERY:
+	case DNS_TELL_ANSWER:
+		return len == sizeof message->tell ? serve_tell(dns, &message->tell, denials) : -EPROTO;
+	default:
+		return -EPROTO;
+	}
+}
+
+int dns_control(struct dns *dns, struct denials *denials)
+{
+	static union message message;
+	for (int i = 0; i < ASKS_A_TURN; i++) {
+		ssize_t len = recv(dns->control, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
+		if (len < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		if (len == 0)
+			return -EPIPE;
+		int error = (size_t)len > sizeof message ? -EPROTO : serve(dns, &message, (size_t)len, denials);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}

@@ -1,0 +1,437 @@
+/* Questions under way: which server is asked, what its answer means, that its addresses are bound before anybody
+ * hears of them, and who hears. */
+#include "dns/dns_proxy.h"
+
+#include "report/reason.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static uint8_t reply[LDNS_MAX_PACKETLEN];
+
+static const struct dns_note no_server = { 22, "no nameserver answered" };
+static const struct dns_note too_many = { 0, "this sandbox has too many names bound" };
+static const struct dns_note overload = { 0, "too many queries are under way" };
+static const struct dns_note malformed = { 23, "the nameserver's answer does not parse" };
+
+/* ---- keys ---- */
+
+static bool same_question(const struct dns_question *a, const struct dns_question *b)
+{
+	return a->type == b->type && a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
+}
+
+bool lookup_key_equal(const struct lookup_key *a, const struct lookup_key *b)
+{
+	if (!same_question(&a->question, &b->question) || a->direct != b->direct)
+		return false;
+	return !a->direct || (a->transport == b->transport && addr_equal(a->resolver, b->resolver));
+}
+
+uint64_t lookup_key_hash(const struct lookup_key *key, uint64_t seed)
+{
+	uint64_t hash = seed ^ key->question.type;
+	for (size_t i = 0; i < key->question.name_len; i++)
+		hash = (hash ^ key->question.name[i]) * 0x100000001b3ull;
+	hash ^= hash >> 32;
+	return hash * 0x9e3779b97f4a7c15ull >> 17;
+}
+
+static void fold(struct dns_question *question)
+{
+	for (size_t i = 0; i < question->name_len; i++)
+		question->name[i] = (uint8_t)tolower(question->name[i]);
+}
+
+/* ---- lives ---- */
+
+static struct lookup **bucket(struct proxy *proxy, const struct lookup_key *key)
+{
+	return &proxy->buckets[lookup_key_hash(key, proxy->seed) % PROXY_MAX_LOOKUPS];
+}
+
+/* `shared`: equal questions may join it. NULL where the bound is reached or memory is short. */
+static struct lookup *lookup_new(struct proxy *proxy, const struct lookup_key *key, bool shared)
+{
+	if (proxy->lookups >= PROXY_MAX_LOOKUPS)
+		return NULL;
+	struct lookup *lookup = calloc(1, sizeof *lookup);
+	if (!lookup)
+		return NULL;
+	lookup->key = *key;
+	proxy->lookups++;
+	if (shared) {
+		lookup->next = *bucket(proxy, key);
+		*bucket(proxy, key) = lookup;
+	}
+	return lookup;
+}
+
+static void unlink_lookup(struct proxy *proxy, struct lookup *lookup)
+{
+	struct lookup **at = bucket(proxy, &lookup->key);
+	while (*at && *at != lookup)
+		at = &(*at)->next;
+	if (*at)
+		*at = lookup->next;
+}
+
+void lookup_free(struct proxy *proxy, struct lookup *lookup)
+{
+	timer_stop(&lookup->timer);
+	upstream_release(proxy, lookup);
+	unlink_lookup(proxy, lookup);
+	for (struct waiter *waiter = lookup->waiters, *next; waiter; waiter = next) {
+		next = waiter->next;
+		free(waiter);
+		proxy->waiters--;
+	}
+	ldns_pkt_free(lookup->answer);
+	free(lookup);
+	proxy->lookups--;
+}
+
+static bool wait_for(struct proxy *proxy, struct lookup *lookup, const struct dns_query *query,
+		     const struct client_ref *client)
+{
+	struct waiter *waiter = proxy->waiters < PROXY_MAX_WAITERS ? malloc(sizeof *waiter) : NULL;
+	if (!waiter)
+		return false;
+	*waiter = (struct waiter){ lookup->waiters, *query, *client };
+	lookup->waiters = waiter;
+	proxy->waiters++;
+	return true;
+}
+
+/* ---- ends ---- */
+
+static void finish_rcode(struct proxy *proxy, struct lookup *lookup, unsigned rcode, struct dns_note note)
+{
+	for (struct waiter *waiter = lookup->waiters; waiter; waiter = waiter->next) {
+		size_t len = dns_reply_rcode(&waiter->query, rcode, note, reply, sizeof reply);
+		clients_reply(proxy, &waiter->client, reply, len);
+	}
+	lookup_free(proxy, lookup);
+}
+
+static void finish_truncated(struct proxy *proxy, struct lookup *lookup)
+{
+	for (struct waiter *waiter = lookup->waiters; waiter; waiter = waiter->next) {
+		size_t len = dns_reply_truncated(&waiter->query, LDNS_RCODE_NOERROR, reply, sizeof reply);
+		clients_reply(proxy, &waiter->client, reply, len);
+	}
+	lookup_free(proxy, lookup);
+}
+
+static size_t result_for(const struct lookup *lookup, const struct waiter *waiter)
+{
+	size_t limit = waiter->client.tcp ? LDNS_MAX_PACKETLEN : waiter->query.udp_size;
+	switch (lookup->result) {
+	case RESULT_ANSWER:
+		return dns_reply_answer(&waiter->query, lookup->answer, lookup->age, limit, reply, sizeof reply);
+	case RESULT_ALIAS:
+		return dns_reply_address(&waiter->query, lookup->alias, DNS_ALIAS_TTL, reply, sizeof reply);
+	case RESULT_EMPTY:
+		break;
+	}
+	return dns_reply_rcode(&waiter->query, LDNS_RCODE_NOERROR, DNS_NO_NOTE, reply, sizeof reply);
+}
+
+static void finish(struct proxy *proxy, struct lookup *lookup)
+{
+	for (struct waiter *waiter = lookup->waiters; waiter; waiter = waiter->next)
+		clients_reply(proxy, &waiter->client, reply, result_for(lookup, waiter));
+	lookup_free(proxy, lookup);
+}
+
+/* ---- the supervisor is asked, a bounded number of questions at a time ---- */
+
+static bool send_bind(struct proxy *proxy, struct lookup *lookup)
+{
+	static struct dns_ask_bind ask;
+	memset(&ask, 0, sizeof ask);
+	ask.kind = DNS_ASK_BIND;
+	ask.serial = lookup->serial;
+	ask.family = lookup->key.question.type == LDNS_RR_TYPE_A ? ADDR_V4 : ADDR_V6;
+	ask.count = (uint8_t)lookup->addresses.count;
+	ask.ttl_ms = lookup->ttl_ms;
+	for (size_t i = 0; i < lookup->addresses.count; i++)
+		ask.addrs[i] = dns_wire_addr(lookup->addresses.addrs[i]);
+	name_from_wire(lookup->key.question.name, lookup->key.question.name_len, ask.name);
+	return send(proxy->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof ask;
+}
+
+static bool send_resolver(struct proxy *proxy, struct lookup *lookup)
+{
+	struct dns_ask_resolver ask = {
+		.kind = DNS_ASK_RESOLVER,
+		.serial = lookup->serial,
+		.transport = (uint8_t)lookup->key.transport,
+		.addr = dns_wire_addr(lookup->key.resolver),
+	};
+	return send(proxy->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof ask;
+}
+
+void lookup_ask_queued(struct proxy *proxy)
+{
+	while (proxy->bind_head && proxy->asks < DNS_ASKS_MAX) {
+		struct lookup *lookup = proxy->bind_head;
+		while (proxy->asked[proxy->serial % DNS_ASKS_MAX])
+			proxy->serial++;
+		lookup->serial = proxy->serial;
+		if (!(lookup->state == LOOKUP_RESOLVER ? send_resolver : send_bind)(proxy, lookup))
+			return; /* the socket is full: again with the next verdict, or the next turn of the loop */
+		if (lookup->state == LOOKUP_BIND_QUEUED)
+			lookup->state = LOOKUP_BIND;
+		proxy->asked[proxy->serial++ % DNS_ASKS_MAX] = lookup;
+		proxy->asks++;
+		proxy->bind_head = lookup->queued;
+		if (!proxy->bind_head)
+			proxy->bind_tail = &proxy->bind_head;
+	}
+}
+
+static void ask_supervisor(struct proxy *proxy, struct lookup *lookup, enum lookup_state state)
+{
+	lookup->state = state;
+	lookup->queued = NULL;
+	*proxy->bind_tail = lookup;
+	proxy->bind_tail = &lookup->queued;
+	lookup_ask_queued(proxy);
+}
+
+/* ---- servers ---- */
+
+static bool next_server(struct proxy *proxy, struct lookup *lookup)
+{
+	if (lookup->key.direct || lookup->server + 1 >= proxy->config.server_count)
+		return false;
+	lookup->server++;
+	return true;
+}
+
+static int start_exchange(struct proxy *proxy, struct lookup *lookup)
+{
+	if (!lookup->key.direct && proxy->config.server_count == 0)
+		return -ENETUNREACH;
+	lookup->state = LOOKUP_UDP;
+	lookup->resent = false;
+	bool tcp = lookup->key.direct && lookup->key.transport == FLOW_DNS_TCP;
+	int error = tcp ? upstream_tcp(proxy, lookup) : upstream_udp(proxy, lookup);
+	if (error == 0)
+		timer_start(&proxy->half_timeouts, &lookup->timer, proxy->now_ms);
+	return error;
+}
+
+static void start(struct proxy *proxy, struct lookup *lookup)
+{
+	int error;
+	while ((error = start_exchange(proxy, lookup)) < 0) {
+		if (error == -EAGAIN || !next_server(proxy, lookup)) {
+			finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, error == -EAGAIN ? overload : no_server);
+			return;
+		}
+	}
+}
+
+void lookup_failed(struct proxy *proxy, struct lookup *lookup)
+{
+	timer_stop(&lookup->timer);
+	upstream_release(proxy, lookup);
+	if (next_server(proxy, lookup))
+		start(proxy, lookup);
+	else
+		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, no_server);
+}
+
+void lookup_expire(struct proxy *proxy)
+{
+	for (struct timer *timer; (timer = timers_ended(&proxy->half_timeouts, proxy->now_ms));) {
+		struct lookup *lookup = (struct lookup *)((char *)timer - offsetof(struct lookup, timer));
+		if (lookup->resent) {
+			lookup_failed(proxy, lookup);
+			continue;
+		}
+		lookup->resent = true;
+		timer_start(&proxy->half_timeouts, &lookup->timer, proxy->now_ms);
+		if (lookup->udp)
+			upstream_udp_resend(proxy, lookup);
+	}
+}
+
+/* ---- answers ---- */
+
+static bool passes_rebind(const void *self, struct addr addr)
+{
+	return eval_answer_passes(self, addr);
+}
+
+static void tell_blocked(struct proxy *proxy, const struct lookup *lookup, struct addr addr)
+{
+	struct dns_tell tell = { .kind = DNS_TELL_ANSWER, .addr = dns_wire_addr(addr) };
+	name_from_wire(lookup->key.question.name, lookup->key.question.name_len, tell.name);
+	send(proxy->control, &tell, sizeof tell, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static bool is_address_type(uint16_t type)
+{
+	return type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA;
+}
+
+/* lookup->answer has come, fresh or from the cache (left_ms > 0): hold it back, bind it, or pass it on */
+static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left_ms)
+{
+	struct addr which;
+	const struct dns_question *question = &lookup->key.question;
+	enum dns_hold hold = dns_answer_check(lookup->answer, passes_rebind, &proxy->context, &which);
+	if (hold == DNS_HOLD_MALFORMED) {
+		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, malformed);
+		return;
+	}
+	if (hold == DNS_HOLD_BLOCKED) {
+		char text[ADDR_TEXT_MAX + 32], addr[ADDR_TEXT_MAX];
+		snprintf(text, sizeof text, "rebind protection: %s", addr_format(which, addr));
+		tell_blocked(proxy, lookup, which);
+		finish_rcode(proxy, lookup, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, text });
+		return;
+	}
+	dns_answer_addresses(lookup->answer, question, &lookup->addresses);
+	if (left_ms == 0) {
+		dns_answer_prune(lookup->answer, question, &lookup->addresses);
+		uint32_t lifetime =
+			lookup->addresses.count ? lookup->addresses.ttl : dns_answer_lifetime(lookup->answer);
+		if (!lookup->key.direct)
+			cache_put(proxy->cache, &lookup->key, lookup->answer, lifetime, proxy->now_ms);
+		left_ms = lookup->addresses.ttl * 1000ull;
+	}
+	/* whole seconds, as the guest is told: of a cached answer that soon ends, too, it gets to connect */
+	lookup->ttl_ms = (left_ms + 999) / 1000 * 1000;
+	lookup->result = RESULT_ANSWER;
+	if (is_address_type(question->type))
+		ask_supervisor(proxy, lookup, LOOKUP_BIND_QUEUED);
+	else
+		finish(proxy, lookup);
+}
+
+void lookup_answered(struct proxy *proxy, struct lookup *lookup, const uint8_t *message, size_t len, bool folded)
+{
+	bool over_udp = lookup->udp != NULL;
+	timer_stop(&lookup->timer);
+	upstream_release(proxy, lookup);
+	if (over_udp && (folded || dns_answer_truncated(message))) {
+		/* the guest's own resolver is asked over the transport the guest chose, no other */
+		if (lookup->key.direct) {
+			finish_truncated(proxy, lookup);
+			return;
+		}
+		lookup->resent = false;
+		if (upstream_tcp(proxy, lookup) < 0)
+			lookup_failed(proxy, lookup);
+		else
+			timer_start(&proxy->half_timeouts, &lookup->timer, proxy->now_ms);
+		return;
+	}
+	lookup->answer = dns_answer_parse(message, len);
+	if (lookup->answer)
+		use_answer(proxy, lookup, 0);
+	else
+		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, malformed);
+}
+
+/* The rule as far as the worker can tell, which knows no bindings */
+static struct dns_note resolver_denied(struct proxy *proxy, const struct lookup *lookup)
+{
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = lookup->key.transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP,
+		.addr = lookup->key.resolver,
+		.has_port = true,
+		.port = DNS_PORT,
+	};
+	struct eval_verdict verdict = eval_connection(&proxy->context, &connection);
+	return (struct dns_note){ DNS_EDE_BLOCKED, reason_of(proxy->reasons, verdict, POLICY_EGRESS)->note };
+}
+
+int lookup_verdict(struct proxy *proxy, const struct dns_verdict *verdict)
+{
+	struct lookup *lookup = proxy->asked[verdict->serial % DNS_ASKS_MAX];
+	if (!lookup || lookup->serial != verdict->serial)
+		return -EPROTO;
+	proxy->asked[verdict->serial % DNS_ASKS_MAX] = NULL;
+	proxy->asks--;
+	if (verdict->kind == DNS_VERDICT_OK && lookup->state == LOOKUP_RESOLVER)
+		start(proxy, lookup);
+	else if (verdict->kind == DNS_VERDICT_OK)
+		finish(proxy, lookup);
+	else if (verdict->kind == DNS_VERDICT_FULL)
+		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, too_many);
+	else
+		finish_rcode(proxy, lookup, LDNS_RCODE_NXDOMAIN, resolver_denied(proxy, lookup));
+	return 0;
+}
+
+/* ---- beginnings ---- */
+
+static void refuse_overload(struct proxy *proxy, const struct dns_query *query, const struct client_ref *client)
+{
+	size_t len = dns_reply_rcode(query, LDNS_RCODE_SERVFAIL, overload, reply, sizeof reply);
+	clients_reply(proxy, client, reply, len);
+}
+
+void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const struct dns_query *query,
+		const struct client_ref *client)
+{
+	struct lookup_key key = *written;
+	uint32_t age = 0;
+	uint64_t left_ms = 0;
+	fold(&key.question);
+	struct lookup *lookup = *bucket(proxy, &key);
+	while (lookup && !lookup_key_equal(&lookup->key, &key))
+		lookup = lookup->next;
+	bool joined = lookup != NULL;
+	/* what the guest's own resolvers say is not kept: each time the policy is asked anew */
+	ldns_pkt *known = joined || key.direct ? NULL : cache_get(proxy->cache, &key, proxy->now_ms, &age, &left_ms);
+	if (!joined)
+		lookup = lookup_new(proxy, &key, true);
+	if (!lookup || !wait_for(proxy, lookup, query, client)) {
+		refuse_overload(proxy, query, client);
+		if (lookup && !joined)
+			lookup_free(proxy, lookup);
+		ldns_pkt_free(known);
+		return;
+	}
+	if (joined)
+		return;
+	lookup->answer = known;
+	lookup->age = age;
+	if (known)
+		use_answer(proxy, lookup, left_ms);
+	else if (key.direct)
+		ask_supervisor(proxy, lookup, LOOKUP_RESOLVER);
+	else
+		start(proxy, lookup);
+}
+
+void lookup_bind(struct proxy *proxy, enum lookup_result result, struct addr alias, const struct dns_query *query,
+		 const struct client_ref *client)
+{
+	struct lookup_key key = { .question = query->question };
+	fold(&key.question);
+	struct lookup *lookup = lookup_new(proxy, &key, false);
+	if (!lookup || !wait_for(proxy, lookup, query, client)) {
+		refuse_overload(proxy, query, client);
+		if (lookup)
+			lookup_free(proxy, lookup);
+		return;
+	}
+	lookup->result = result;
+	if (result == RESULT_ALIAS) {
+		lookup->alias = alias;
+		lookup->addresses = (struct dns_addresses){ { alias }, 1, DNS_ALIAS_TTL };
+	}
+	lookup->ttl_ms = DNS_ALIAS_TTL * 1000ull;
+	ask_supervisor(proxy, lookup, LOOKUP_BIND_QUEUED);
+}

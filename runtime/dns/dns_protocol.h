@@ -1,0 +1,56 @@
+/* What the DNS worker and the supervisor say to each other over one SOCK_SEQPACKET pair. A message is one of these
+ * structs, whole; the supervisor checks every field, for the worker may have been taken over. */
+#pragma once
+#include "base/address.h"
+#include "dns/dns_message.h"
+#include "policy/policy.h"
+
+enum dns_ask_kind {
+	DNS_ASK_BIND = 1, /* answered by a dns_verdict once the kernel's sets hold the addresses */
+	DNS_ASK_RESOLVER, /* may a server of the guest's choice be asked? The bindings have a say, which only the supervisor has */
+	DNS_TELL_QUERY, /* denied: a query; no answer to this and the next */
+	DNS_TELL_ANSWER,
+};
+
+struct dns_wire_addr {
+	uint8_t family; /* 4 or 6 */
+	uint8_t bytes[16];
+};
+
+struct dns_ask_bind {
+	uint32_t kind, serial;
+	uint8_t family; /* of the query: AAAA is 6, whatever the addresses */
+	uint8_t count;
+	uint64_t ttl_ms;
+	struct dns_wire_addr addrs[DNS_ANSWER_ADDRS];
+	char name[NAME_TEXT_MAX]; /* canonical */
+};
+
+struct dns_ask_resolver {
+	uint32_t kind, serial;
+	uint8_t transport; /* enum flow_transport */
+	struct dns_wire_addr addr;
+};
+
+struct dns_tell {
+	uint32_t kind;
+	uint8_t transport;
+	struct dns_wire_addr addr; /* of DNS_TELL_ANSWER */
+	char name[NAME_TEXT_MAX];
+};
+
+enum dns_verdict_kind { DNS_VERDICT_OK, DNS_VERDICT_FULL, DNS_VERDICT_REFUSED };
+struct dns_verdict {
+	uint32_t serial;
+	uint32_t kind;
+};
+
+/* Asks without an answer yet, at most: so the supervisor's answers always fit its socket */
+#define DNS_ASKS_MAX 32
+
+static inline struct dns_wire_addr dns_wire_addr(struct addr addr)
+{
+	struct dns_wire_addr wire = { .family = (uint8_t)addr.family };
+	addr_to_bytes(addr, wire.bytes);
+	return wire;
+}

@@ -1,0 +1,169 @@
+/* Listeners that may answer from any address, and upstream sockets that carry their mark: both need privilege once,
+ * when they are made. */
+#include "dns/dns_sockets.h"
+
+#include "core/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define SOCKET_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+static int set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+static int set_linger_none(int fd)
+{
+	/* a worker that dies leaves no connection behind that would keep the namespace alive */
+	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
+}
+
+static int listener_options(int fd, int family, int type)
+{
+	int error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (error == 0 && family == AF_INET6)
+		error = set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+	if (error == 0)
+		error = family == AF_INET ? set(fd, SOL_IP, IP_TRANSPARENT, 1) : set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+	if (error == 0 && type == SOCK_DGRAM)
+		error = family == AF_INET ? set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
+					    set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
+	if (error == 0 && type == SOCK_DGRAM)
+		set(fd, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20); /* a burst waits; smaller is fine too */
+	if (error == 0 && type == SOCK_STREAM)
+		error = set_linger_none(fd);
+	return error;
+}
+
+static int listener(int *out, int family, int type)
+{
+	CLEANUP_FD int fd = socket(family, type | SOCKET_FLAGS, 0);
+	if (fd < 0)
+		return -errno;
+	int error = listener_options(fd, family, type);
+	if (error < 0)
+		return error;
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(DNS_PORT) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(DNS_PORT) };
+	bool v4 = family == AF_INET;
+	if (bind(fd, v4 ? (struct sockaddr *)&in : (struct sockaddr *)&in6, v4 ? sizeof in : sizeof in6) < 0)
+		return -errno;
+	if (type == SOCK_STREAM && listen(fd, 128) < 0)
+		return -errno;
+	*out = TAKE_FD(fd);
+	return 0;
+}
+
+static int upstream_socket(int *out, int family, int type, uint32_t mark)
+{
+	CLEANUP_FD int fd = socket(family, type | SOCKET_FLAGS, 0);
+	if (fd < 0)
+		return -errno;
+	int error = set(fd, SOL_SOCKET, SO_MARK, (int)mark);
+	if (error == 0 && type == SOCK_STREAM)
+		error = set_linger_none(fd);
+	if (error == 0 && type == SOCK_DGRAM) /* never split, never from the path's fragments (RFC 9715) */
+		error = family == AF_INET ? set(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT) :
+					    set(fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+	if (error == 0)
+		*out = TAKE_FD(fd);
+	return error;
+}
+
+static int place_open(struct proxy_sockets *sockets, enum upstream_place place, uint32_t mark)
+{
+	int family = place == PLACE_VM4 || place == PLACE_HOST4 ? AF_INET : AF_INET6;
+	int error = 0;
+	while (error == 0 && sockets->udp_count[place] < UPSTREAM_UDP_SOCKETS) {
+		error = upstream_socket(&sockets->udp[place][sockets->udp_count[place]], family, SOCK_DGRAM, mark);
+		sockets->udp_count[place] += error == 0;
+	}
+	while (error == 0 && sockets->tcp_count[place] < UPSTREAM_TCP_SOCKETS) {
+		error = upstream_socket(&sockets->tcp[place][sockets->tcp_count[place]], family, SOCK_STREAM, mark);
+		sockets->tcp_count[place] += error == 0;
+	}
+	/* a kernel without IPv6 has no such servers either */
+	return error == -EAFNOSUPPORT ? 0 : error;
+}
+
+static int listeners_open(struct proxy_sockets *sockets, const struct addr_gateway *gateway)
+{
+	int error = 0;
+	if (gateway->has4)
+		error = listener(&sockets->udp4, AF_INET, SOCK_DGRAM);
+	if (error == 0 && gateway->has4)
+		error = listener(&sockets->tcp4, AF_INET, SOCK_STREAM);
+	if (error == 0 && gateway->has6)
+		error = listener(&sockets->udp6, AF_INET6, SOCK_DGRAM);
+	if (error == 0 && gateway->has6)
+		error = listener(&sockets->tcp6, AF_INET6, SOCK_STREAM);
+	return error;
+}
+
+static bool wants(const struct dns_server *servers, size_t count, bool on_host, enum addr_family family)
+{
+	for (size_t i = 0; i < count; i++)
+		if (servers[i].on_host == on_host && servers[i].addr.family == family)
+			return true;
+	return false;
+}
+
+static int host_places_open(struct proxy_sockets *sockets, const struct dns_start *start,
+			    const struct dns_server *servers, size_t count)
+{
+	bool v4 = wants(servers, count, true, ADDR_V4), v6 = wants(servers, count, true, ADDR_V6);
+	if (!v4 && !v6)
+		return 0;
+	CLEANUP_FD int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (own < 0 || setns(start->host_netns, CLONE_NEWNET) < 0)
+		return -errno;
+	int error = v4 ? place_open(sockets, PLACE_HOST4, start->host_mark) : 0;
+	if (error == 0 && v6)
+		error = place_open(sockets, PLACE_HOST6, start->host_mark);
+	if (setns(own, CLONE_NEWNET) < 0)
+		return -errno;
+	return error;
+}
+
+int dns_sockets_open(struct proxy_sockets *sockets, const struct dns_start *start, const struct dns_server *servers,
+		     size_t count)
+{
+	*sockets = (struct proxy_sockets){ .control = -1, .udp4 = -1, .udp6 = -1, .tcp4 = -1, .tcp6 = -1 };
+	const struct addr_gateway *gateway = &start->gateway;
+	int error = listeners_open(sockets, gateway);
+	if (error == 0 && (gateway->has4 || wants(servers, count, false, ADDR_V4)))
+		error = place_open(sockets, PLACE_VM4, LOWER_UPSTREAM_MARK);
+	if (error == 0 && (gateway->has6 || wants(servers, count, false, ADDR_V6)))
+		error = place_open(sockets, PLACE_VM6, LOWER_UPSTREAM_MARK);
+	if (error == 0)
+		error = host_places_open(sockets, start, servers, count);
+	if (error < 0)
+		dns_sockets_close(sockets);
+	return error;
+}
+
+static void close_one(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+void dns_sockets_close(struct proxy_sockets *sockets)
+{
+	int *few[] = { &sockets->control, &sockets->udp4, &sockets->udp6, &sockets->tcp4, &sockets->tcp6 };
+	for (size_t i = 0; i < sizeof few / sizeof *few; i++)
+		close_one(few[i]);
+	for (int place = 0; place < PLACE_COUNT; place++) {
+		while (sockets->udp_count[place] > 0)
+			close_one(&sockets->udp[place][--sockets->udp_count[place]]);
+		while (sockets->tcp_count[place] > 0)
+			close_one(&sockets->tcp[place][--sockets->tcp_count[place]]);
+	}
+}

@@ -1,0 +1,372 @@
+/* Sockets towards servers. They come from the supervisor; here they are connected, each time from a fresh port that
+ * the kernel draws, and let go again by connect(AF_UNSPEC). A connected UDP socket takes datagrams of its server's
+ * address and port alone; id, question and the case of its letters are checked on top. */
+#include "dns/dns_proxy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static uint8_t packet[LDNS_MAX_PACKETLEN];
+
+static bool watch(struct proxy *proxy, int operation, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event event = { .events = events, .data.u64 = data };
+	return epoll_ctl(proxy->epoll, operation, fd, &event) == 0;
+}
+
+static bool place_init(struct proxy *proxy, const struct proxy_sockets *sockets, enum upstream_place place)
+{
+	proxy->tcp_tail[place] = &proxy->tcp_head[place];
+	proxy->udp_slots[place] = calloc(UPSTREAM_UDP_SOCKETS, sizeof *proxy->udp_slots[place]);
+	proxy->tcp_slots[place] = calloc(UPSTREAM_TCP_SOCKETS, sizeof *proxy->tcp_slots[place]);
+	if (!proxy->udp_slots[place] || !proxy->tcp_slots[place])
+		return false;
+	proxy->udp_count[place] = sockets->udp_count[place];
+	proxy->tcp_count[place] = sockets->tcp_count[place];
+	for (size_t i = sockets->udp_count[place]; i-- > 0;) {
+		struct udp_slot *slot = &proxy->udp_slots[place][i];
+		*slot = (struct udp_slot){ .fd = sockets->udp[place][i],
+					   .place = place,
+					   .next_free = proxy->udp_free[place] };
+		proxy->udp_free[place] = slot;
+		if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, EVENT(EVENT_UPSTREAM_UDP, place, i)))
+			return false;
+	}
+	for (size_t i = sockets->tcp_count[place]; i-- > 0;) {
+		struct tcp_slot *slot = &proxy->tcp_slots[place][i];
+		*slot = (struct tcp_slot){ .fd = sockets->tcp[place][i],
+					   .place = place,
+					   .next_free = proxy->tcp_free[place] };
+		proxy->tcp_free[place] = slot;
+	}
+	return true;
+}
+
+bool upstream_init(struct proxy *proxy, const struct proxy_sockets *sockets)
+{
+	for (int place = 0; place < PLACE_COUNT; place++)
+		if (!place_init(proxy, sockets, (enum upstream_place)place))
+			return false;
+	return true;
+}
+
+void upstream_free(struct proxy *proxy)
+{
+	for (int place = 0; place < PLACE_COUNT; place++) {
+		for (size_t i = 0; proxy->udp_slots[place] && i < proxy->udp_count[place]; i++)
+			close(proxy->udp_slots[place][i].fd);
+		for (size_t i = 0; proxy->tcp_slots[place] && i < proxy->tcp_count[place]; i++) {
+			close(proxy->tcp_slots[place][i].fd);
+			free(proxy->tcp_slots[place][i].in);
+		}
+		free(proxy->udp_slots[place]);
+		free(proxy->tcp_slots[place]);
+	}
+}
+
+struct server_ref upstream_server(const struct proxy *proxy, const struct lookup *lookup)
+{
+	bool host = false;
+	struct server_ref ref = { .addr = lookup->key.resolver, .port = DNS_PORT };
+	if (!lookup->key.direct) {
+		const struct dns_server *server = &proxy->config.servers[lookup->server];
+		ref.addr = server->addr;
+		ref.port = server->port;
+		host = server->on_host;
+	}
+	bool v4 = ref.addr.family == ADDR_V4;
+	ref.place = host ? (v4 ? PLACE_HOST4 : PLACE_HOST6) : (v4 ? PLACE_VM4 : PLACE_VM6);
+	return ref;
+}
+
+static int connect_to(int fd, const struct server_ref *server)
+{
+	struct sockaddr_storage to;
+	socklen_t len = addr_to_sockaddr(server->addr, server->port, &to);
+	return connect(fd, (struct sockaddr *)&to, len) < 0 ? -errno : 0;
+}
+
+/* Lets address and port go: the next connect draws a fresh port */
+static void disconnect(int fd)
+{
+	connect(fd, &(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr));
+}
+
+static bool same_server(const struct server_ref *a, const struct server_ref *b)
+{
+	return a->port == b->port && addr_equal(a->addr, b->addr);
+}
+
+/* ---- UDP ---- */
+
+/* A socket of its own while there are any, else the least used of those to the same server */
+static struct udp_slot *udp_take(struct proxy *proxy, const struct server_ref *server, int *error)
+{
+	struct udp_slot *slot = proxy->udp_free[server->place], *best = NULL;
+	if (slot) {
+		*error = connect_to(slot->fd, server);
+		if (*error)
+			return NULL;
+		proxy->udp_free[server->place] = slot->next_free;
+		slot->server = *server;
+		return slot;
+	}
+	*error = -EAGAIN;
+	for (size_t i = 0; i < proxy->udp_count[server->place]; i++) {
+		slot = &proxy->udp_slots[server->place][i];
+		if (slot->lookups < UPSTREAM_UDP_SHARE && same_server(&slot->server, server) &&
+		    (!best || slot->lookups < best->lookups))
+			best = slot;
+	}
+	return best;
+}
+
+static struct lookup *udp_find(const struct udp_slot *slot, uint16_t id)
+{
+	struct lookup *lookup = slot->first;
+	while (lookup && lookup->id != id)
+		lookup = lookup->sharing;
+	return lookup;
+}
+
+/* Draws an id that no lookup on that socket has, and the case of the letters */
+static size_t write_query(struct proxy *proxy, struct lookup *lookup, const struct udp_slot *slot,
+			  uint8_t out[static DNS_UPSTREAM_MAX])
+{
+	uint8_t case_bits[32];
+	proxy_random(proxy, case_bits, sizeof case_bits);
+	do
+		proxy_random(proxy, &lookup->id, sizeof lookup->id);
+	while (slot && udp_find(slot, lookup->id));
+	return dns_upstream_query(&lookup->key.question, lookup->id, case_bits, &lookup->asked, out);
+}
+
+int upstream_udp(struct proxy *proxy, struct lookup *lookup)
+{
+	uint8_t query[DNS_UPSTREAM_MAX];
+	struct server_ref server = upstream_server(proxy, lookup);
+	int error;
+	struct udp_slot *slot = udp_take(proxy, &server, &error);
+	if (!slot)
+		return error;
+	size_t len = write_query(proxy, lookup, slot, query);
+	lookup->udp = slot;
+	lookup->sharing = slot->first;
+	slot->first = lookup;
+	slot->lookups++;
+	if (send(slot->fd, query, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno == EAGAIN || errno == ENOBUFS)
+		return 0; /* a datagram the kernel had no room for is one lost on the way: it is sent again */
+	error = -errno;
+	upstream_release(proxy, lookup);
+	return error;
+}
+
+void upstream_udp_resend(struct proxy *proxy, struct lookup *lookup)
+{
+	(void)proxy;
+	uint8_t query[DNS_UPSTREAM_MAX], as_before[32] = { 0 };
+	struct dns_question ignored;
+	for (size_t i = 0; i < lookup->asked.name_len; i++)
+		as_before[i / 8] |= (uint8_t)((lookup->asked.name[i] >> 5 & 1) << i % 8);
+	size_t len = dns_upstream_query(&lookup->asked, lookup->id, as_before, &ignored, query);
+	send(lookup->udp->fd, query, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void udp_failed(struct proxy *proxy, struct udp_slot *slot)
+{
+	/* each one that fails may start anew on another socket, or on this one once it is free */
+	for (size_t left = slot->lookups; left > 0 && slot->first; left--)
+		lookup_failed(proxy, slot->first);
+}
+
+void upstream_udp_event(struct proxy *proxy, enum upstream_place place, uint32_t index)
+{
+	struct udp_slot *slot = &proxy->udp_slots[place][index];
+	for (int batch = 0; batch < 32; batch++) {
+		ssize_t len = recv(slot->fd, packet, sizeof packet, MSG_DONTWAIT);
+		if (len < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				udp_failed(proxy, slot);
+			return;
+		}
+		if (len < 2)
+			continue;
+		struct lookup *lookup = udp_find(slot, (uint16_t)(packet[0] << 8 | packet[1]));
+		enum dns_match match = DNS_MATCH_NO;
+		if (lookup)
+			match = dns_answer_match(packet, (size_t)len, lookup->id, &lookup->asked);
+		if (match != DNS_MATCH_NO)
+			lookup_answered(proxy, lookup, packet, (size_t)len, match == DNS_MATCH_CASE);
+	}
+}
+
+static void udp_release(struct proxy *proxy, struct lookup *lookup)
+{
+	struct udp_slot *slot = lookup->udp;
+	struct lookup **at = &slot->first;
+	while (*at != lookup)
+		at = &(*at)->sharing;
+	*at = lookup->sharing;
+	lookup->udp = NULL;
+	if (--slot->lookups > 0)
+		return;
+	disconnect(slot->fd);
+	slot->next_free = proxy->udp_free[slot->place];
+	proxy->udp_free[slot->place] = slot;
+}
+
+/* ---- TCP: a connection a question ---- */
+
+static void tcp_close(struct proxy *proxy, struct tcp_slot *slot)
+{
+	epoll_ctl(proxy->epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+	disconnect(slot->fd);
+	free(slot->in);
+	slot->in = NULL;
+	slot->lookup->tcp = NULL;
+	slot->lookup = NULL;
+	slot->next_free = proxy->tcp_free[slot->place];
+	proxy->tcp_free[slot->place] = slot;
+}
+
+static int tcp_start(struct proxy *proxy, struct lookup *lookup, const struct server_ref *server)
+{
+	struct tcp_slot *slot = proxy->tcp_free[server->place];
+	int error = connect_to(slot->fd, server);
+	if (error && error != -EINPROGRESS) {
+		disconnect(slot->fd);
+		return error;
+	}
+	size_t index = (size_t)(slot - proxy->tcp_slots[server->place]);
+	if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN | EPOLLOUT,
+		   EVENT(EVENT_UPSTREAM_TCP, server->place, index))) {
+		error = -errno;
+		disconnect(slot->fd);
+		return error;
+	}
+	proxy->tcp_free[server->place] = slot->next_free;
+	size_t len = write_query(proxy, lookup, NULL, slot->out + 2);
+	slot->out[0] = (uint8_t)(len >> 8);
+	slot->out[1] = (uint8_t)len;
+	slot->out_len = 2 + len;
+	slot->sent = slot->got = slot->in_len = 0;
+	slot->lookup = lookup;
+	lookup->tcp = slot;
+	lookup->state = LOOKUP_TCP;
+	return 0;
+}
+
+int upstream_tcp(struct proxy *proxy, struct lookup *lookup)
+{
+	struct server_ref server = upstream_server(proxy, lookup);
+	if (proxy->tcp_count[server.place] == 0)
+		return -EAFNOSUPPORT;
+	if (proxy->tcp_free[server.place])
+		return tcp_start(proxy, lookup, &server);
+	lookup->state = LOOKUP_TCP_QUEUED;
+	lookup->queued = NULL;
+	*proxy->tcp_tail[server.place] = lookup;
+	proxy->tcp_tail[server.place] = &lookup->queued;
+	return 0;
+}
+
+static void tcp_unqueue(struct proxy *proxy, struct lookup *lookup)
+{
+	enum upstream_place place = upstream_server(proxy, lookup).place;
+	struct lookup **at = &proxy->tcp_head[place];
+	while (*at && *at != lookup)
+		at = &(*at)->queued;
+	if (!*at)
+		return;
+	*at = lookup->queued;
+	if (!lookup->queued)
+		proxy->tcp_tail[place] = at;
+}
+
+/* A socket is free: the lookup that waits longest has it */
+static void tcp_next(struct proxy *proxy, enum upstream_place place)
+{
+	while (proxy->tcp_head[place] && proxy->tcp_free[place]) {
+		struct lookup *lookup = proxy->tcp_head[place];
+		tcp_unqueue(proxy, lookup);
+		struct server_ref server = upstream_server(proxy, lookup);
+		if (tcp_start(proxy, lookup, &server) < 0)
+			lookup_failed(proxy, lookup);
+	}
+}
+
+void upstream_release(struct proxy *proxy, struct lookup *lookup)
+{
+	if (lookup->udp)
+		udp_release(proxy, lookup);
+	if (lookup->state == LOOKUP_TCP_QUEUED)
+		tcp_unqueue(proxy, lookup);
+	if (lookup->tcp) {
+		enum upstream_place place = lookup->tcp->place;
+		tcp_close(proxy, lookup->tcp);
+		tcp_next(proxy, place);
+	}
+}
+
+/* 1: written whole; 0: the socket is full; -errno */
+static int tcp_write(struct tcp_slot *slot)
+{
+	while (slot->sent < slot->out_len) {
+		ssize_t sent =
+			send(slot->fd, slot->out + slot->sent, slot->out_len - slot->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent < 0)
+			return errno == EAGAIN || errno == EINPROGRESS ? 0 : -errno;
+		slot->sent += (size_t)sent;
+	}
+	return 1;
+}
+
+/* 1: a whole message is in slot->in; 0: more must come; -errno */
+static int tcp_read(struct tcp_slot *slot)
+{
+	for (;;) {
+		bool in_length = slot->got < 2;
+		uint8_t *to = in_length ? slot->length + slot->got : slot->in + slot->got - 2;
+		size_t want = in_length ? 2 - slot->got : slot->in_len + 2 - slot->got;
+		ssize_t got = recv(slot->fd, to, want, MSG_DONTWAIT);
+		if (got == 0)
+			return -ECONNRESET;
+		if (got < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		slot->got += (size_t)got;
+		if (slot->got == 2) {
+			slot->in_len = (size_t)(slot->length[0] << 8 | slot->length[1]);
+			slot->in = slot->in_len ? malloc(slot->in_len) : NULL;
+			if (!slot->in)
+				return -ENOMEM;
+		}
+		if (slot->got > 2 && slot->got == slot->in_len + 2)
+			return 1;
+	}
+}
+
+void upstream_tcp_event(struct proxy *proxy, enum upstream_place place, uint32_t index, uint32_t events)
+{
+	struct tcp_slot *slot = &proxy->tcp_slots[place][index];
+	struct lookup *lookup = slot->lookup;
+	if (!lookup)
+		return; /* of an event that was fetched before the socket was let go */
+	int done = tcp_write(slot);
+	if (done > 0 && events & EPOLLOUT)
+		watch(proxy, EPOLL_CTL_MOD, slot->fd, EPOLLIN, EVENT(EVENT_UPSTREAM_TCP, place, index));
+	if (done > 0)
+		done = tcp_read(slot);
+	if (done == 0 && !(events & (EPOLLERR | EPOLLHUP)))
+		return;
+	uint8_t *in = slot->in;
+	size_t len = slot->in_len;
+	slot->in = NULL;
+	if (done > 0 && dns_answer_match(in, len, lookup->id, &lookup->asked) != DNS_MATCH_NO)
+		lookup_answered(proxy, lookup, in, len, false);
+	else
+		lookup_failed(proxy, lookup);
+	free(in);
+}

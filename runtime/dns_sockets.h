@@ -1,8 +1,0 @@
-/* The sockets of the DNS worker, made while it may still be done. */
-#pragma once
-#include "dns_proxy.h"
-
-/* Listeners on port 53 and upstream sockets in the caller's (the VM's) network namespace, those towards servers on the host
- * in `host_netns`, with `host_mark`; the caller is back in its namespace afterwards. 0 or -errno with nothing left open. */
-int dns_sockets_open(struct proxy_sockets *, const struct dns_start *, const struct dns_server *, size_t count);
-void dns_sockets_close(struct proxy_sockets *);

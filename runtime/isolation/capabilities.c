@@ -1,0 +1,21 @@
+/* See confine.h. */
+#include "isolation/capabilities.h"
+#include "core/process.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <sys/prctl.h>
+
+int confine(const unsigned *capabilities, size_t count)
+{
+	process_forget_environment();
+	capng_clear(CAPNG_SELECT_ALL);
+	for (size_t i = 0; i < count; i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, capabilities[i]);
+	/* The bounding set first, while SETPCAP is there to do it with */
+	if (capng_apply(CAPNG_SELECT_BOUNDS) || capng_apply(CAPNG_SELECT_CAPS))
+		return -EPERM;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0))
+		return -errno;
+	return 0;
+}

@@ -1,0 +1,182 @@
+/* See isolate.h. Stages, in this order: namespaces that need root; the root directory; the user; the user
+ * namespace, which needs no privilege; the promises that survive exec. */
+#include "isolation/exec_jail.h"
+#include "core/fd.h"
+#include "core/log.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+/* A directory that is surely there to be covered, in a mount namespace of our own */
+#define NEW_ROOT "/tmp"
+
+static int fail(const char *what)
+{
+	int err = errno;
+
+	log_error("cannot isolate a process: %s: %s", what, strerror(err));
+	return -err;
+}
+
+/* Read only, no devices, no setuid: a directory of the host's, or the same symbolic link (/lib on a merged
+ * system). One that is not there is not needed. */
+static int add_directory(const char *path)
+{
+	char target[64], link[256];
+	ssize_t length = readlink(path, link, sizeof link - 1);
+	struct stat st;
+
+	snprintf(target, sizeof target, NEW_ROOT "%s", path);
+	if (length > 0) {
+		link[length] = '\0';
+		return symlink(link, target) ? fail(path) : 0;
+	}
+	if (stat(path, &st))
+		return 0;
+	if (mkdir(target, 0755) || mount(path, target, NULL, MS_BIND | MS_REC, NULL) ||
+	    mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL))
+		return fail(path);
+	return 0;
+}
+
+static int copy_all(int from, int to)
+{
+	off_t offset = 0;
+	ssize_t n;
+
+	while ((n = sendfile(to, from, &offset, 1 << 30)) > 0)
+		;
+	return n < 0 ? -errno : 0;
+}
+
+static int write_all(int to, const char *data, size_t size)
+{
+	while (size) {
+		ssize_t n = write(to, data, size);
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+/* A copy: it cannot change while it is used, and more can follow */
+static int add_file(const struct isolate_file *file)
+{
+	static const char zeros[4];
+	char path[64];
+	int err = 0;
+
+	snprintf(path, sizeof path, NEW_ROOT "%s", file->path);
+	CLEANUP_FD int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (to < 0)
+		return fail(file->path);
+	if (file->from >= 0)
+		err = copy_all(file->from, to);
+	if (!err && file->more)
+		err = write_all(to, zeros, (size_t)(-lseek(to, 0, SEEK_CUR) & 3));
+	if (!err && file->more)
+		err = write_all(to, file->more, file->more_size);
+	errno = -err;
+	return err ? fail(file->path) : 0;
+}
+
+static int add_device(const char *name, uid_t uid)
+{
+	char from[64], to[64];
+	struct stat st;
+
+	snprintf(from, sizeof from, "/dev/%s", name);
+	snprintf(to, sizeof to, NEW_ROOT "/dev/%s", name);
+	if (stat(from, &st) || mknod(to, (st.st_mode & S_IFMT) | 0600, st.st_rdev) || chown(to, uid, uid))
+		return fail(from);
+	return 0;
+}
+
+static int fill_root(const struct isolate *wanted)
+{
+	static const char *const directories[] = { "/usr", "/bin", "/lib", "/lib64" };
+	int err = mkdir(NEW_ROOT "/dev", 0755) ? fail("/dev") : 0;
+
+	for (size_t i = 0; !err && i < wanted->device_count; i++)
+		err = add_device(wanted->devices[i], wanted->uid);
+	for (size_t i = 0; !err && i < sizeof directories / sizeof *directories; i++)
+		err = add_directory(directories[i]);
+	for (size_t i = 0; !err && i < wanted->file_count; i++)
+		err = add_file(&wanted->files[i]);
+	return err;
+}
+
+/* Our root directory becomes a file system in memory that nobody else sees, read only. */
+static int change_root(const struct isolate *wanted)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("root", NEW_ROOT, "tmpfs", MS_NOSUID, "mode=755"))
+		return fail("mount");
+	int err = fill_root(wanted);
+	if (err)
+		return err;
+	if (chdir(NEW_ROOT) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
+		return fail("pivot_root");
+	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC, NULL))
+		return fail("remount");
+	return 0;
+}
+
+static int become(uid_t uid)
+{
+	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? fail("setresuid") : 0;
+}
+
+/* In the new user namespace we hold every capability until exec; these go on behind it. */
+static int keep_capabilities(unsigned set)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { { set, set, set }, { 0 } };
+
+	if (!set)
+		return 0;
+	if (syscall(SYS_capset, &header, data))
+		return fail("capset");
+	for (unsigned capability = 0; capability < 32; capability++)
+		if (set & 1u << capability && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0))
+			return fail("ambient capabilities");
+	return 0;
+}
+
+int isolate(const struct isolate *wanted)
+{
+	static const struct rlimit no_core;
+
+	umask(022);
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+		    (wanted->own_network ? CLONE_NEWNET : 0)))
+		return fail("unshare");
+	int err = change_root(wanted);
+	if (!err)
+		err = become(wanted->uid);
+	if (err)
+		return err;
+	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost
+	 */
+	if (unshare(CLONE_NEWUSER) && (wanted->capabilities || (errno != ENOSPC && errno != EPERM)))
+		return fail("unshare user");
+	/* After setresuid(), which clears it; who started us dies with the sandbox */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    setrlimit(RLIMIT_CORE, &no_core))
+		return fail("prctl");
+	return keep_capabilities(wanted->capabilities);
+}

@@ -1,0 +1,160 @@
+/* Privileges dropped in named stages; each stage needs what the next one takes away. */
+#include "isolation/worker_jail.h"
+#include "core/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A mount namespace whose root is an empty, read-only tmpfs: nothing to open, whatever the seccomp filter missed */
+static int stage_root(void)
+{
+	const char *at = "/proc"; /* a directory that is there; what it held is not needed any more */
+	unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	if (unshare(CLONE_NEWNS | CLONE_NEWIPC) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", at, "tmpfs", flags, "size=4k,nr_inodes=2,mode=0555") < 0 || chdir(at) < 0)
+		return -errno;
+	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return -errno;
+	return mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY | flags, NULL) < 0 ? -errno : 0;
+}
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = { 0 };
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+static int stage_uid(uid_t uid)
+{
+	for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0;)
+		capability++;
+	if (errno != EINVAL) /* past the last one the kernel knows */
+		return -errno;
+	if (setgroups(0, NULL) < 0 || setresgid(uid, uid, uid) < 0 || setresuid(uid, uid, uid) < 0)
+		return -errno;
+	return drop_capabilities();
+}
+
+static int stage_process(void)
+{
+	struct rlimit none = { 0, 0 };
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || setrlimit(RLIMIT_NPROC, &none) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Since glibc 2.42 tcgetattr() and tcsetattr() use the kernel's struct termios2, of 44 bytes, whose header and the C
+ * library's exclude each other. */
+#define TERMIOS2_CALL(direction, number) _IOC(direction, 'T', number, 44)
+
+static int allow_terminal(scmp_filter_ctx filter, int number)
+{
+	static const unsigned requests[] = {
+		TIOCGWINSZ,
+		TCGETS,
+		TCSETS,
+		TCSETSW,
+		TERMIOS2_CALL(_IOC_READ, 0x2a),
+		TERMIOS2_CALL(_IOC_WRITE, 0x2b),
+		TERMIOS2_CALL(_IOC_WRITE, 0x2c),
+	};
+	int error = 0;
+	/* the kernel looks at 32 bits of the request, so the rest may be anything */
+	for (size_t i = 0; i < sizeof requests / sizeof *requests && error == 0; i++)
+		error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1,
+					 SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, requests[i]));
+	return error;
+}
+
+static int allow(scmp_filter_ctx filter, const struct jail_call *call)
+{
+	switch (call->limit) {
+	case JAIL_LINGER_ONLY:
+		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 2, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
+					SCMP_A2(SCMP_CMP_EQ, SO_LINGER));
+	case JAIL_NO_EXEC:
+		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 1,
+					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	case JAIL_TERMINAL:
+		return allow_terminal(filter, call->number);
+	case JAIL_ANY:
+		break;
+	}
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 0);
+}
+
+static int stage_calls(const struct jail_call *calls, size_t count)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (!filter)
+		return -ENOMEM;
+	int error = 0;
+	for (size_t i = 0; i < count && error == 0; i++)
+		error = allow(filter, &calls[i]);
+	if (error == 0)
+		error = seccomp_load(filter);
+	/* releasing it calls nothing but free() */
+	seccomp_release(filter);
+	return error;
+}
+
+int jail_enter(uid_t uid, const struct jail_call *calls, size_t count)
+{
+	process_forget_environment();
+	int error = stage_root();
+	if (error == 0)
+		error = stage_uid(uid);
+	if (error == 0)
+		error = stage_process();
+	return error == 0 ? stage_calls(calls, count) : error;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int jail_keep_only(const int *fds, size_t count)
+{
+	int *sorted = calloc(count + 1, sizeof *sorted);
+	if (!sorted)
+		return -ENOMEM;
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (fds[i] > STDERR_FILENO)
+			sorted[kept++] = fds[i];
+	qsort(sorted, kept, sizeof *sorted, by_number);
+	unsigned from = STDERR_FILENO + 1;
+	int error = 0;
+	for (size_t i = 0; i < kept && error == 0; i++) {
+		if ((unsigned)sorted[i] > from && close_range(from, (unsigned)sorted[i] - 1, 0) < 0)
+			error = -errno;
+		from = (unsigned)sorted[i] + 1;
+	}
+	if (error == 0 && close_range(from, ~0u, 0) < 0)
+		error = -errno;
+	free(sorted);
+	int null = open("/dev/null", O_RDWR);
+	for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
+		if (dup2(null, fd) < 0)
+			error = -errno;
+	if (null < 0)
+		return -errno;
+	close(null);
+	return error;
+}

@@ -1,0 +1,285 @@
+/* See forward.h. IPv4 has a switch for each link; IPv6 one since Linux 6.17 (force_forwarding), before that `all` is the only one.
+ *
+ * Theory of operation. A note is a list of words: what a sandbox does (n needs, b borrowed and needs, e borrowed and is ending),
+ * the family, the link: "msb-run forwards: b4:eth0 n6:eth0". There is no lock, hundreds may start and end at once; instead:
+ *   one that starts notes its need first, then looks at the switch and at the others' notes; off, or borrowed by another
+ *   (ending or not): borrowed by it, too; it switches on later;
+ *   one that ends notes that, then looks; where nobody else needs the switch it puts it back, and looks again: where somebody has
+ *   come to need it meanwhile, it switches on again.
+ * Either the one that starts sees the switch off, or the one that ends sees the need, so a needed switch ends up on; and
+ * who starts beside one that ends knows the switch for borrowed. Only root can write notes. */
+#include "net/forward.h"
+#include "core/log.h"
+#include "net/sysctl.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINK_PREFIX "msb"
+#define NOTE_PREFIX "msb-run forwards:"
+
+static const char *const switches[FORWARD_FAMILIES] = {
+	[FORWARD_V4] = "ipv4/conf/%s/forwarding",
+	[FORWARD_V6] = "ipv6/conf/%s/force_forwarding",
+};
+static const char digits[FORWARD_FAMILIES] = { [FORWARD_V4] = '4', [FORWARD_V6] = '6' };
+
+static int read_switch(int family, const char *link, bool *on)
+{
+	char path[96], now[8];
+
+	snprintf(path, sizeof path, switches[family], link);
+	int err = sysctl_read(path, now, sizeof now);
+	*on = !err && strcmp(now, "0") != 0;
+	return err;
+}
+
+static int write_switch(int family, const char *link, const char *value)
+{
+	char path[96];
+
+	snprintf(path, sizeof path, switches[family], link);
+	return sysctl_write(path, value);
+}
+
+static bool is_sandbox_link(const char *name)
+{
+	return !strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX));
+}
+
+/* ---- notes ---- */
+
+/* Every link of the plan, or as many as fit: the others are taken out of it, since nobody would know that they are needed. */
+static int write_note(struct nl *host, uint32_t own, struct forward_plan *plan, bool ending)
+{
+	size_t len = (size_t)snprintf(plan->note, sizeof plan->note, NOTE_PREFIX);
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct forward_link *link = &plan->links[i];
+		for (int family = 0; family < FORWARD_FAMILIES; family++) {
+			if (!link->family[family].needed)
+				continue;
+			char state = !link->family[family].borrowed ? 'n' : ending ? 'e' : 'b';
+			size_t word = strlen(link->name) + 4;
+			link->family[family].needed = len + word < sizeof plan->note;
+			if (link->family[family].needed)
+				len += (size_t)snprintf(plan->note + len, sizeof plan->note - len, " %c%c:%s", state,
+							digits[family], link->name);
+		}
+	}
+	return rtnl_link_set_alias(host, own, plan->note);
+}
+
+/* Calls `each` for every word of a note. */
+static void read_words(const char *note, void (*each)(char state, int family, const char *link, void *), void *context)
+{
+	size_t prefix = strlen(NOTE_PREFIX);
+	char words[FORWARD_NOTE_MAX], *rest = words, *word;
+
+	if (strncmp(note, NOTE_PREFIX, prefix))
+		return;
+	snprintf(words, sizeof words, "%s", note + prefix);
+	while ((word = strsep(&rest, " ")))
+		if (strlen(word) > 3 && strlen(word) < 3 + IFNAMSIZ && word[2] == ':' &&
+		    (word[1] == '4' || word[1] == '6'))
+			each(word[0], word[1] == '4' ? FORWARD_V4 : FORWARD_V6, word + 3, context);
+}
+
+static void heed_word(char state, int family, const char *name, void *context)
+{
+	struct forward_plan *plan = context;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct forward_link *link = &plan->links[i];
+		if (strcmp(link->name, name))
+			continue;
+		link->family[family].others_need |= state != 'e';
+		link->family[family].others_borrow |= state != 'n';
+	}
+}
+
+struct search {
+	uint32_t own;
+	struct forward_plan *plan;
+};
+
+static int heed_link(const struct rtnl_link *link, void *context)
+{
+	const struct search *search = context;
+
+	if (link->index != search->own && is_sandbox_link(link->name))
+		read_words(link->alias, heed_word, search->plan);
+	return 0;
+}
+
+/* What the other sandboxes say about the plan's links */
+static int read_notes(struct nl *host, uint32_t own, struct forward_plan *plan)
+{
+	struct search search = { own, plan };
+
+	return rtnl_links(host, heed_link, &search);
+}
+
+/* ---- starting ---- */
+
+struct links {
+	uint32_t own; /* the sandbox's host link */
+	uint32_t items[FORWARD_MAX_LINKS];
+	size_t count;
+};
+
+static int add_link(const struct rtnl_listed *route, void *context)
+{
+	struct links *links = context;
+
+	if (route->type != RTN_UNICAST || !route->link || route->link == links->own ||
+	    links->count == FORWARD_MAX_LINKS)
+		return 0;
+	for (size_t i = 0; i < links->count; i++)
+		if (links->items[i] == route->link)
+			return 0;
+	links->items[links->count++] = route->link;
+	return 0;
+}
+
+static bool ipv6_forwards_everywhere(void)
+{
+	char all[8];
+
+	return !sysctl_read("ipv6/conf/all/forwarding", all, sizeof all) && !strcmp(all, "1");
+}
+
+/* A link that is gone meanwhile, or has no such switch, needs nothing. */
+static int need(int family, const char *link, bool *needed)
+{
+	bool on;
+
+	int err = read_switch(family, link, &on);
+	*needed = !err;
+	return err == -ENOENT ? 0 : err;
+}
+
+/* Other sandboxes' links forward already, and loopback never needs to. */
+static int plan_link(struct nl *host, struct forward_plan *plan, uint32_t index)
+{
+	struct rtnl_link link = { 0 };
+
+	int err = rtnl_link_by_index(host, index, &link);
+	if (err || link.flags & IFF_LOOPBACK || is_sandbox_link(link.name))
+		return err == -ENODEV ? 0 : err; /* gone meanwhile */
+	struct forward_link *planned = &plan->links[plan->count++];
+	strcpy(planned->name, link.name);
+	err = need(FORWARD_V4, link.name, &planned->family[FORWARD_V4].needed);
+	if (!err && plan->ipv6 && !ipv6_forwards_everywhere())
+		err = need(FORWARD_V6, link.name, &planned->family[FORWARD_V6].needed);
+	return err;
+}
+
+static int plan_links(struct nl *host, uint32_t host_link, struct forward_plan *plan)
+{
+	struct links links = { .own = host_link };
+
+	int err = rtnl_routes(host, ADDR_V4, add_link, &links);
+	if (!err && plan->ipv6)
+		err = rtnl_routes(host, ADDR_V6, add_link, &links);
+	for (size_t i = 0; !err && i < links.count; i++)
+		err = plan_link(host, plan, links.items[i]);
+	return err;
+}
+
+static int borrow(struct forward_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct forward_link *link = &plan->links[i];
+		for (int family = 0; family < FORWARD_FAMILIES; family++) {
+			bool on = true;
+			int err = link->family[family].needed ? read_switch(family, link->name, &on) : 0;
+			if (err)
+				return err;
+			link->family[family].borrowed =
+				link->family[family].needed && (!on || link->family[family].others_borrow);
+		}
+	}
+	return 0;
+}
+
+int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *plan)
+{
+	*plan = (struct forward_plan){ .ipv6 = ipv6_forwards_everywhere() ||
+					       sysctl_exists("ipv6/conf/default/force_forwarding") };
+	if (!plan->ipv6)
+		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
+	int err = plan_links(host, host_link, plan);
+	if (!err)
+		err = write_note(host, host_link, plan, false);
+	if (!err)
+		err = read_notes(host, host_link, plan);
+	if (!err)
+		err = borrow(plan);
+	if (!err)
+		err = write_note(host, host_link, plan, false);
+	if (err)
+		log_error("cannot plan what the host forwards: %s", strerror(-err));
+	return err;
+}
+
+int forward_switch_on(const struct forward_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct forward_link *link = &plan->links[i];
+		for (int family = 0; family < FORWARD_FAMILIES; family++) {
+			int err = link->family[family].borrowed ? write_switch(family, link->name, "1") : 0;
+			if (err && err != -ENOENT) { /* a link may have gone */
+				log_error("cannot switch forwarding on for %s: %s", link->name, strerror(-err));
+				return err;
+			}
+		}
+	}
+	return 0;
+}
+
+/* ---- ending ---- */
+
+/* A word of the sandbox's own note: the plan again */
+static void recall_word(char state, int family, const char *name, void *context)
+{
+	struct forward_plan *plan = context;
+	size_t i = 0;
+
+	while (i < plan->count && strcmp(plan->links[i].name, name))
+		i++;
+	if (i == FORWARD_MAX_LINKS)
+		return;
+	if (i == plan->count)
+		plan->count++;
+	strcpy(plan->links[i].name, name);
+	plan->links[i].family[family].needed = true;
+	plan->links[i].family[family].borrowed = state != 'n';
+}
+
+/* To "0" what no other sandbox needs; to "1" what one needs */
+static void write_borrowed(const struct forward_plan *plan, bool needed, const char *value)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		for (int family = 0; family < FORWARD_FAMILIES; family++)
+			if (plan->links[i].family[family].borrowed &&
+			    plan->links[i].family[family].others_need == needed)
+				write_switch(family, plan->links[i].name, value);
+}
+
+/* Where the others' notes cannot be read, what is on stays on. */
+void forward_end(struct nl *host, uint32_t host_link, const char *note)
+{
+	struct forward_plan plan = { 0 };
+
+	read_words(note, recall_word, &plan);
+	write_note(host, host_link, &plan, true);
+	if (!read_notes(host, host_link, &plan)) {
+		write_borrowed(&plan, false, "0");
+		if (!read_notes(host, host_link, &plan))
+			write_borrowed(&plan, true, "1");
+	}
+	rtnl_link_delete(host, host_link);
+}

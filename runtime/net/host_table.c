@@ -1,0 +1,206 @@
+/* See host_table.h. Base chains, each first of its hook where others could rewrite or accept before it:
+ *   prerouting -310  before conntrack and anybody's DNAT: from the sandbox's link only its own addresses, and to none of
+ *                    the host's, loopback's, broadcast and multicast addresses
+ *   input            nothing at all from that link, whatever a DNAT or TPROXY of the host's made of it
+ *   forward          from links that forward for our sake only answers
+ *   forward, output  to that link only what answers it (other sandboxes and neighbours on the LAN never reach it)
+ *   output           a marked socket reaches exactly the nameservers it is for
+ *   postrouting      the sandbox's addresses become the host's */
+#include "net/host_table.h"
+#include "core/log.h"
+#include "net/pool.h"
+
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <time.h>
+
+#define BEFORE_CONNTRACK (-310)
+#define FILTER 0
+#define SOURCE_NAT 100
+#define PREDECESSOR_MS 5000
+/* Bits of an nft ct state */
+#define CT_ANSWERS (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
+#define CT_NO_ANSWERS (NF_CT_STATE_BIT(IP_CT_NEW) | NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT)
+
+struct builder {
+	struct ruleset *ruleset;
+	struct rs_table *table;
+	const struct host_table *wanted;
+};
+
+uint32_t host_table_mark(uint32_t link_index)
+{
+	return 0x6d000000u | (link_index & 0xffffffu);
+}
+
+static struct rs_chain *base_chain(struct builder *builder, const char *name, enum rs_chain_type type,
+				   enum rs_hook hook, int priority)
+{
+	return rs_base_chain_add(builder->ruleset, builder->table, name, type, hook, priority, RS_ACCEPT);
+}
+
+/* A rule about what comes from (RS_META_IIFNAME) or goes to (RS_META_OIFNAME) the sandbox's link. */
+static struct rs_rule *link_rule(struct builder *builder, struct rs_chain *chain, enum rs_field field,
+				 const char *comment)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, comment);
+
+	rs_match(builder->ruleset, rule, field, rs_name(builder->wanted->link));
+	return rule;
+}
+
+static struct rs_value subnet(struct addr gateway)
+{
+	return rs_prefix((struct addr_prefix){ gateway, gateway.family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6 });
+}
+
+static enum rs_field source_field(struct addr gateway)
+{
+	return gateway.family == ADDR_V4 ? RS_IP_SADDR : RS_IP6_SADDR;
+}
+
+static void add_source_rule(struct builder *builder, struct rs_chain *chain, unsigned nfproto, bool active,
+			    struct addr gateway)
+{
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIFNAME, active ? "forged source" : "inactive family");
+
+	if (active)
+		rs_match(builder->ruleset, rule, source_field(gateway), subnet(gateway))->negate = true;
+	else
+		rs_match(builder->ruleset, rule, RS_META_NFPROTO, rs_number(nfproto));
+	rs_verdict(builder->ruleset, rule, RS_DROP, NULL);
+}
+
+static void add_prerouting(struct builder *builder)
+{
+	const struct addr_gateway *gateway = &builder->wanted->gateway;
+	struct rs_chain *chain = base_chain(builder, "prerouting", RS_FILTER, RS_PREROUTING, BEFORE_CONNTRACK);
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIFNAME, "the host's own addresses");
+	struct rs_expr *type = rs_match(builder->ruleset, rule, RS_FIB_DADDR_TYPE, rs_number(RTN_LOCAL));
+
+	rs_or(builder->ruleset, type, rs_number(RTN_BROADCAST));
+	rs_or(builder->ruleset, type, rs_number(RTN_ANYCAST));
+	rs_or(builder->ruleset, type, rs_number(RTN_MULTICAST));
+	rs_verdict(builder->ruleset, rule, RS_DROP, NULL);
+	add_source_rule(builder, chain, NFPROTO_IPV4, gateway->has4, gateway->v4);
+	add_source_rule(builder, chain, NFPROTO_IPV6, gateway->has6, gateway->v6);
+}
+
+static void add_input(struct builder *builder)
+{
+	struct rs_chain *chain = base_chain(builder, "input", RS_FILTER, RS_INPUT, FILTER);
+
+	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_IIFNAME, "nothing to the host"), RS_DROP, NULL);
+}
+
+static void add_answers_only(struct builder *builder, struct rs_chain *chain)
+{
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_OIFNAME, "answers");
+
+	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_ANSWERS));
+	rs_verdict(builder->ruleset, rule, RS_ACCEPT, NULL);
+	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_OIFNAME, "nothing new comes in"), RS_DROP, NULL);
+}
+
+/* A link that did not forward before we came forwards what answers a sandbox, and is nobody's way through the host. */
+static void add_stranger_rule(struct builder *builder, struct rs_chain *chain, const char *link, unsigned nfproto)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, "the host is no router");
+
+	rs_match(builder->ruleset, rule, RS_META_IIFNAME, rs_name(link));
+	rs_match(builder->ruleset, rule, RS_META_NFPROTO, rs_number(nfproto));
+	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_NO_ANSWERS));
+	rs_verdict(builder->ruleset, rule, RS_DROP, NULL);
+}
+
+static void add_forward(struct builder *builder)
+{
+	struct rs_chain *chain = base_chain(builder, "forward", RS_FILTER, RS_FORWARD, FILTER);
+	const struct forward_plan *plan = builder->wanted->forward;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		if (plan->links[i].family[FORWARD_V4].borrowed)
+			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV4);
+		if (plan->links[i].family[FORWARD_V6].borrowed)
+			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV6);
+	}
+	add_answers_only(builder, chain);
+}
+
+static struct rs_rule *marked_rule(struct builder *builder, struct rs_chain *chain, const char *comment)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, comment);
+
+	rs_match(builder->ruleset, rule, RS_META_MARK, rs_number(builder->wanted->mark));
+	return rule;
+}
+
+static void add_nameserver(struct builder *builder, struct rs_chain *chain, const struct dns_server *server)
+{
+	struct rs_rule *rule = marked_rule(builder, chain, "a nameserver on the host");
+
+	rs_match(builder->ruleset, rule, server->addr.family == ADDR_V4 ? RS_IP_DADDR : RS_IP6_DADDR,
+		 rs_number(server->addr.value));
+	rs_match(builder->ruleset, rule, RS_TH_DPORT, rs_number(server->port));
+	rs_verdict(builder->ruleset, rule, RS_ACCEPT, NULL);
+}
+
+static void add_output(struct builder *builder)
+{
+	struct rs_chain *chain = base_chain(builder, "output", RS_FILTER, RS_OUTPUT, FILTER);
+
+	for (size_t i = 0; i < builder->wanted->server_count; i++)
+		if (builder->wanted->servers[i].on_host)
+			add_nameserver(builder, chain, &builder->wanted->servers[i]);
+	rs_verdict(builder->ruleset, marked_rule(builder, chain, "the DNS worker reaches nothing else"), RS_DROP, NULL);
+	add_answers_only(builder, chain);
+}
+
+static void add_masquerade(struct builder *builder, struct rs_chain *chain, struct addr gateway)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, "masquerade");
+
+	rs_match(builder->ruleset, rule, source_field(gateway), subnet(gateway));
+	rs_match(builder->ruleset, rule, RS_META_OIFNAME, rs_name(builder->wanted->link))->negate = true;
+	rs_do(builder->ruleset, rule, RS_MASQUERADE);
+}
+
+struct ruleset *host_table_rules(struct arena *arena, const struct host_table *wanted)
+{
+	struct builder builder = { .ruleset = ruleset_new(arena), .wanted = wanted };
+
+	builder.table = rs_table_add(builder.ruleset, RS_INET, wanted->link);
+	builder.table->owner = true;
+	add_prerouting(&builder);
+	add_input(&builder);
+	add_forward(&builder);
+	add_output(&builder);
+	struct rs_chain *nat = base_chain(&builder, "postrouting", RS_NAT, RS_POSTROUTING, SOURCE_NAT);
+	if (wanted->gateway.has4)
+		add_masquerade(&builder, nat, wanted->gateway.v4);
+	if (wanted->gateway.has6)
+		add_masquerade(&builder, nat, wanted->gateway.v6);
+	return builder.ruleset;
+}
+
+/* The kernel gives a link's name away as soon as the link is gone; the table of the sandbox that had it before goes with the
+ * last descriptor of that sandbox's, a moment later. Until then the name of the table is another's: EPERM. */
+int host_table_install(struct nft *nft, const struct host_table *wanted)
+{
+	struct arena *arena = arena_new();
+	const struct ruleset *rules = host_table_rules(arena, wanted);
+	char why[256] = "";
+
+	int err = nft_install(nft, rules, why, sizeof why);
+	for (int waited_ms = 0; err == -EPERM && waited_ms < PREDECESSOR_MS; waited_ms += 10) {
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		err = nft_install(nft, rules, why, sizeof why);
+	}
+	if (err)
+		log_error("cannot install the host's table %s: %s: %s", wanted->link, why, strerror(-err));
+	arena_free(arena);
+	return err;
+}

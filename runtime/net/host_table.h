@@ -1,0 +1,20 @@
+/* The sandbox's table in the host's namespace: masquerading, and what must not pass between host and sandbox whatever
+ * the policy, the host's own rules or Docker's say. It has the host link's name, and an owner: it goes with the socket. */
+#pragma once
+#include "dns/dns.h"
+#include "net/forward.h"
+
+struct host_table {
+	const char *link; /* the host link's name */
+	struct addr_gateway gateway;
+	const struct dns_server *servers; /* those with on_host are let through for sockets with `mark` */
+	size_t server_count;
+	uint32_t mark;
+	const struct forward_plan *forward; /* what it switches on forwards for sandboxes only */
+};
+
+/* SO_MARK of this sandbox's sockets in the host's namespace: the host link's index, which nobody shares. */
+uint32_t host_table_mark(uint32_t link_index);
+struct ruleset *host_table_rules(struct arena *, const struct host_table *);
+/* 0 or -errno with a line on standard error */
+int host_table_install(struct nft *, const struct host_table *);

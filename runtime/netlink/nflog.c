@@ -1,0 +1,181 @@
+/* nfnetlink_log: the kernel copies the first bytes of a packet, which are the guest's. */
+#include "netlink/nflog.h"
+
+#include "lower/lower.h"
+#include "netlink/netlink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXTENSIONS_MAX 8
+
+struct nflog {
+	struct nl *nl;
+};
+
+static struct nlmsghdr *config_message(char *buffer, uint16_t group)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+	message->nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG;
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message, sizeof *header);
+	header->nfgen_family = AF_UNSPEC;
+	header->version = NFNETLINK_V0;
+	header->res_id = htons(group);
+	return message;
+}
+
+static int bind_group(struct nl *nl, uint16_t group)
+{
+	char buffer[256];
+	struct nlmsghdr *message = config_message(buffer, group);
+	struct nfulnl_msg_config_cmd bind = { .command = NFULNL_CFG_CMD_BIND };
+	mnl_attr_put(message, NFULA_CFG_CMD, sizeof bind, &bind);
+	int error = nl_do(nl, message);
+	if (error < 0)
+		return error;
+	message = config_message(buffer, group);
+	struct nfulnl_msg_config_mode mode = { .copy_mode = NFULNL_COPY_PACKET,
+					       .copy_range = htonl(LOWER_LOG_SNAPLEN) };
+	mnl_attr_put(message, NFULA_CFG_MODE, sizeof mode, &mode);
+	mnl_attr_put_u32(message, NFULA_CFG_QTHRESH, htonl(1)); /* said when it happens, not a second later */
+	return nl_do(nl, message);
+}
+
+struct nflog *nflog_open(void)
+{
+	struct nflog *nflog = calloc(1, sizeof *nflog);
+	if (!nflog)
+		return NULL;
+	nflog->nl = nl_open(NETLINK_NETFILTER);
+	int error = nflog->nl ? bind_group(nflog->nl, LOWER_LOG_GROUP) : -errno;
+	if (error == 0)
+		error = bind_group(nflog->nl, LOWER_ALLOW_LOG_GROUP);
+	if (error == 0)
+		return nflog;
+	nflog_close(nflog);
+	errno = -error;
+	return NULL;
+}
+
+void nflog_close(struct nflog *nflog)
+{
+	if (!nflog)
+		return;
+	nl_close(nflog->nl);
+	free(nflog);
+}
+
+int nflog_fd(const struct nflog *nflog)
+{
+	return nl_fd(nflog->nl);
+}
+
+/* ---- headers ---- */
+
+static void transport(uint8_t protocol, const uint8_t *header, size_t len, bool first_fragment,
+		      struct nflog_packet *out)
+{
+	static const struct {
+		uint8_t number;
+		enum policy_proto proto;
+	} protos[] = {
+		{ IPPROTO_TCP, PROTO_TCP },
+		{ IPPROTO_UDP, PROTO_UDP },
+		{ IPPROTO_ICMP, PROTO_ICMPV4 },
+		{ IPPROTO_ICMPV6, PROTO_ICMPV6 },
+	};
+	out->proto = PROTO_OTHER;
+	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
+		if (protos[i].number == protocol)
+			out->proto = protos[i].proto;
+	out->has_port = (out->proto == PROTO_TCP || out->proto == PROTO_UDP) && first_fragment && len >= 4;
+	out->port = out->has_port ? (uint16_t)(header[2] << 8 | header[3]) : 0;
+}
+
+static bool parse_v4(const uint8_t *packet, size_t len, struct nflog_packet *out)
+{
+	size_t header = (packet[0] & 15) * 4u;
+	struct in_addr destination;
+	if (header < 20 || len < header)
+		return false;
+	memcpy(&destination, packet + 16, sizeof destination);
+	out->destination = addr_from_v4(destination);
+	bool first = ((packet[6] & 0x1f) << 8 | packet[7]) == 0;
+	transport(packet[9], packet + header, len - header, first, out);
+	return true;
+}
+
+/* Past hop-by-hop options, routing, destination options, authentication and fragment headers */
+static bool parse_v6(const uint8_t *packet, size_t len, struct nflog_packet *out)
+{
+	struct in6_addr destination;
+	if (len < 40)
+		return false;
+	memcpy(&destination, packet + 24, sizeof destination);
+	out->destination = addr_from_v6(&destination);
+	uint8_t next = packet[6];
+	size_t at = 40;
+	bool first = true;
+	for (int i = 0; i < EXTENSIONS_MAX; i++) {
+		bool fragment = next == IPPROTO_FRAGMENT;
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    next != IPPROTO_AH && !fragment) {
+			transport(next, packet + at, len - at, first, out);
+			return true;
+		}
+		if (at + 8 > len)
+			return false;
+		if (fragment)
+			first = ((packet[at + 2] << 8 | packet[at + 3]) & 0xfff8) == 0;
+		size_t size = fragment ? 8 : next == IPPROTO_AH ? (packet[at + 1] + 2u) * 4 : (packet[at + 1] + 1u) * 8;
+		next = packet[at];
+		if (size > len - at)
+			return false;
+		at += size;
+	}
+	return false;
+}
+
+bool nflog_parse(const uint8_t *packet, size_t len, struct nflog_packet *out)
+{
+	if (len < 1)
+		return false;
+	switch (packet[0] >> 4) {
+	case 4:
+		return len >= 20 && parse_v4(packet, len, out);
+	case 6:
+		return parse_v6(packet, len, out);
+	default:
+		return false;
+	}
+}
+
+static int find_payload(const struct nlattr *attribute, void *context)
+{
+	if (mnl_attr_get_type(attribute) == NFULA_PAYLOAD)
+		*(const struct nlattr **)context = attribute;
+	return MNL_CB_OK;
+}
+
+int nflog_next(struct nflog *nflog, struct nflog_packet *out)
+{
+	for (;;) {
+		const struct nlmsghdr *message;
+		int error = nl_next(nflog->nl, MSG_DONTWAIT, &message);
+		if (error < 0)
+			return error;
+		if (message->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))
+			continue;
+		const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
+		const struct nlattr *payload = NULL;
+		mnl_attr_parse(message, sizeof *header, find_payload, &payload);
+		out->group = ntohs(header->res_id);
+		if (payload && nflog_parse(mnl_attr_get_payload(payload), mnl_attr_get_payload_len(payload), out))
+			return 0;
+	}
+}

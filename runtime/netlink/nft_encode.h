@@ -1,0 +1,38 @@
+/* One rule, set or element of the IR as nf_tables' messages, put into a batch. Between nft_install.c, which knows
+ * the order of things, and libnftnl. */
+#pragma once
+#include "netlink/netlink.h"
+#include "ruleset/ruleset.h"
+
+struct nftnl_set;
+
+/* A batch being filled, and what each of its messages is about, for the error that a user sees. */
+struct nft_build {
+	struct nl_batch *batch;
+	const struct rs_table *table;
+	uint32_t set_id; /* of the last set; unique in the batch */
+	struct nft_label *labels;
+	size_t label_count, label_cap;
+};
+struct nft_label {
+	const char *kind, *name; /* "rule", its comment; borrowed from the IR */
+};
+
+void nft_build_free(struct nft_build *);
+/* Adds the message that `fill` writes; `type` is NFT_MSG_…, `flags` NLM_F_… */
+void nft_build_message(struct nft_build *, uint16_t type, uint16_t flags, struct nft_label,
+		       void (*fill)(struct nlmsghdr *, const void *), const void *object);
+uint32_t nft_family(enum rs_family); /* NFPROTO_… */
+
+/* Each element stands alone: key, timeout, comment, verdict. Interval sets also need the ends. */
+void nft_encode_set(struct nft_build *, const struct rs_set *);
+void nft_encode_elements(struct nft_build *, const struct rs_set *);
+/* With the anonymous sets it looks into */
+void nft_encode_rule(struct nft_build *, const struct rs_chain *, const struct rs_rule *);
+/* An anonymous set of a field's values; returns its id */
+uint32_t nft_encode_anonymous(struct nft_build *, enum rs_field, const struct rs_value *, size_t count);
+
+/* `size` bytes as the kernel holds them in a register */
+void nft_value_bytes(enum rs_type, unsigned size, const struct rs_value *, u128 number, uint8_t *out);
+#define NFT_KEY_MAX 64 /* bytes of a concatenated key */
+#define NFT_ANONYMOUS "__set%d"

@@ -1,0 +1,233 @@
+/* The netlink backend of the ruleset IR: every object of every table into one batch, in the order the kernel wants
+ * them: tables, chains, sets, elements (a verdict map's name chains), rules. */
+#include "netlink/nft_install.h"
+#include "netlink/nft_encode.h"
+
+#include <errno.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/common.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Linux 6.3; deletes without asking that it be there. Debian 12's headers are older. */
+#define MSG_DESTROYSETELEM 30
+#define TABLE_OWNER 2 /* NFT_TABLE_F_OWNER */
+/* More than the largest message: 128 elements with comments */
+#define MESSAGE_ROOM (96u << 10)
+
+struct nft {
+	struct nl *nl;
+};
+
+struct nft *nft_open(void)
+{
+	struct nl *nl = nl_open(NETLINK_NETFILTER);
+	if (!nl)
+		return NULL;
+	struct nft *nft = arena_must(calloc(1, sizeof *nft));
+	nft->nl = nl;
+	return nft;
+}
+
+void nft_close(struct nft *nft)
+{
+	if (!nft)
+		return;
+	nl_close(nft->nl);
+	free(nft);
+}
+
+int nft_fd(const struct nft *nft)
+{
+	return nl_fd(nft->nl);
+}
+
+uint32_t nft_family(enum rs_family family)
+{
+	return family == RS_INET ? NFPROTO_INET : NFPROTO_NETDEV;
+}
+
+void nft_build_free(struct nft_build *build)
+{
+	nl_batch_free(build->batch);
+	free(build->labels);
+}
+
+void nft_build_message(struct nft_build *build, uint16_t type, uint16_t flags, struct nft_label label,
+		       void (*fill)(struct nlmsghdr *, const void *), const void *object)
+{
+	uint32_t sequence;
+	void *room = nl_batch_room(build->batch, MESSAGE_ROOM, &sequence);
+	struct nlmsghdr *message =
+		nftnl_nlmsg_build_hdr(room, type, (uint16_t)nft_family(build->table->family), flags, sequence);
+
+	fill(message, object);
+	nl_batch_add(build->batch, message);
+	if (build->label_count == build->label_cap) {
+		build->label_cap = build->label_cap ? build->label_cap * 2 : 256;
+		build->labels = arena_must(realloc(build->labels, build->label_cap * sizeof *build->labels));
+	}
+	build->labels[build->label_count++] = label;
+}
+
+static void fill_table(struct nlmsghdr *message, const void *table)
+{
+	nftnl_table_nlmsg_build_payload(message, table);
+}
+
+static void table_message(struct nft_build *build, uint16_t type, uint16_t flags)
+{
+	struct nftnl_table *table = arena_must(nftnl_table_alloc());
+
+	nftnl_table_set_u32(table, NFTNL_TABLE_FAMILY, nft_family(build->table->family));
+	nftnl_table_set_str(table, NFTNL_TABLE_NAME, build->table->name);
+	if (type == NFT_MSG_NEWTABLE && build->table->owner)
+		nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, TABLE_OWNER);
+	nft_build_message(build, type, flags, (struct nft_label){ "table", build->table->name }, fill_table, table);
+	nftnl_table_free(table);
+}
+
+static uint32_t hook_number(enum rs_hook hook)
+{
+	static const uint32_t numbers[] = {
+		[RS_PREROUTING] = NF_INET_PRE_ROUTING,   [RS_INPUT] = NF_INET_LOCAL_IN,
+		[RS_FORWARD] = NF_INET_FORWARD,          [RS_OUTPUT] = NF_INET_LOCAL_OUT,
+		[RS_POSTROUTING] = NF_INET_POST_ROUTING, [RS_INGRESS] = NF_NETDEV_INGRESS,
+	};
+	return numbers[hook];
+}
+
+static void fill_chain(struct nlmsghdr *message, const void *chain)
+{
+	nftnl_chain_nlmsg_build_payload(message, chain);
+}
+
+static void chain_message(struct nft_build *build, const struct rs_chain *chain)
+{
+	struct nftnl_chain *out = arena_must(nftnl_chain_alloc());
+
+	nftnl_chain_set_u32(out, NFTNL_CHAIN_FAMILY, nft_family(build->table->family));
+	nftnl_chain_set_str(out, NFTNL_CHAIN_TABLE, build->table->name);
+	nftnl_chain_set_str(out, NFTNL_CHAIN_NAME, chain->name);
+	if (chain->hook != RS_HOOK_NONE) {
+		nftnl_chain_set_str(out, NFTNL_CHAIN_TYPE, rs_chain_type_name(chain->type));
+		nftnl_chain_set_u32(out, NFTNL_CHAIN_HOOKNUM, hook_number(chain->hook));
+		nftnl_chain_set_s32(out, NFTNL_CHAIN_PRIO, chain->priority);
+		nftnl_chain_set_u32(out, NFTNL_CHAIN_POLICY, chain->policy == RS_DROP ? NF_DROP : NF_ACCEPT);
+	}
+	if (chain->device)
+		nftnl_chain_set_str(out, NFTNL_CHAIN_DEV, chain->device);
+	nft_build_message(build, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL,
+			  (struct nft_label){ "chain", chain->name }, fill_chain, out);
+	nftnl_chain_free(out);
+}
+
+static void build_table(struct nft_build *build, const struct rs_table *table)
+{
+	build->table = table;
+	table_message(build, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+	for (size_t i = 0; i < table->chains.count; i++)
+		chain_message(build, &table->chains.items[i]);
+	for (size_t i = 0; i < table->sets.count; i++)
+		nft_encode_set(build, &table->sets.items[i]);
+	for (size_t i = 0; i < table->sets.count; i++)
+		nft_encode_elements(build, &table->sets.items[i]);
+	for (size_t i = 0; i < table->chains.count; i++) {
+		const struct rs_chain *chain = &table->chains.items[i];
+		for (size_t j = 0; j < chain->rules.count; j++)
+			nft_encode_rule(build, chain, &chain->rules.items[j]);
+	}
+}
+
+static int send_build(struct nft *nft, struct nft_build *build, char *why, size_t why_size)
+{
+	size_t failed;
+	int error = nl_batch_send(build->batch, &failed);
+	const char *detail = nl_error_text(nft->nl);
+
+	if (error && failed != NL_BATCH_NONE && failed < build->label_count)
+		snprintf(why, why_size, "%s \"%s\": %s%s%s", build->labels[failed].kind, build->labels[failed].name,
+			 strerror(-error), *detail ? ": " : "", detail);
+	else if (error)
+		snprintf(why, why_size, "the kernel refused the ruleset: %s", strerror(-error));
+	return error;
+}
+
+static int install(struct nft *nft, const struct ruleset *ruleset, bool replace, char *why, size_t why_size)
+{
+	struct nft_build build = { .batch = nl_batch_new(nft->nl) };
+
+	for (size_t i = 0; replace && i < ruleset->tables.count; i++) {
+		/* Made, in case it is not there, then deleted: works on every kernel */
+		build.table = &ruleset->tables.items[i];
+		table_message(&build, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+		table_message(&build, NFT_MSG_DELTABLE, 0);
+	}
+	for (size_t i = 0; i < ruleset->tables.count; i++)
+		build_table(&build, &ruleset->tables.items[i]);
+	int error = send_build(nft, &build, why, why_size);
+	nft_build_free(&build);
+	return error;
+}
+
+int nft_install(struct nft *nft, const struct ruleset *ruleset, char *why, size_t why_size)
+{
+	return install(nft, ruleset, false, why, why_size);
+}
+
+int nft_replace(struct nft *nft, const struct ruleset *ruleset, char *why, size_t why_size)
+{
+	return install(nft, ruleset, true, why, why_size);
+}
+
+static void fill_elements(struct nlmsghdr *message, const void *set)
+{
+	nftnl_set_elems_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
+}
+
+static void element_message(struct nft_build *build, const struct nft_element *element)
+{
+	struct nftnl_set *set = arena_must(nftnl_set_alloc());
+	struct nftnl_set_elem *item = arena_must(nftnl_set_elem_alloc());
+	uint8_t key[20];
+	unsigned len = element->addr.family == ADDR_V4 ? 4 : 16;
+
+	addr_to_bytes(element->addr, key);
+	if (element->has_port) {
+		memset(key + len, 0, 4); /* a part of a concatenation fills four bytes */
+		key[len] = (uint8_t)(element->port >> 8);
+		key[len + 1] = (uint8_t)element->port;
+		len += 4;
+	}
+	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, build->table->name);
+	nftnl_set_set_str(set, NFTNL_SET_NAME, element->set);
+	nftnl_set_elem_set(item, NFTNL_SET_ELEM_KEY, key, len);
+	if (element->timeout_ms && !element->remove)
+		nftnl_set_elem_set_u64(item, NFTNL_SET_ELEM_TIMEOUT, element->timeout_ms);
+	nftnl_set_elem_add(set, item);
+	nft_build_message(build, element->remove ? MSG_DESTROYSETELEM : NFT_MSG_NEWSETELEM,
+			  element->remove ? 0 : NLM_F_CREATE, (struct nft_label){ "element of set", element->set },
+			  fill_elements, set);
+	nftnl_set_free(set);
+}
+
+int nft_elements(struct nft *nft, const struct nft_element *elements, size_t count)
+{
+	static const struct rs_table table = { .family = RS_INET, .name = LOWER_TABLE };
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &table };
+	int error = 0;
+
+	for (size_t i = 0; i < count; i++)
+		element_message(&build, &elements[i]);
+	if (count)
+		error = nl_batch_send(build.batch, NULL);
+	nft_build_free(&build);
+	return error;
+}

@@ -1,0 +1,29 @@
+/* The netlink backend of the ruleset IR: one batch, one transaction, by libnftnl over libmnl. */
+#pragma once
+#include "lower/lower.h"
+#include "ruleset/ruleset.h"
+
+struct nft; /* one nfnetlink socket, of the network namespace it was opened in */
+
+/* NULL and errno on failure. The socket is close-on-exec; owner tables live as long as it does. */
+struct nft *nft_open(void);
+void nft_close(struct nft *);
+int nft_fd(const struct nft *);
+
+/* Installs every table of the ruleset; all or nothing. 0 or -errno; `why` (at least 256 bytes) then says which
+ * object the kernel refused, by its name or comment. */
+int nft_install(struct nft *, const struct ruleset *, char *why, size_t why_size);
+/* Replaces: the tables of that name go and the new ones come in one transaction. */
+int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size);
+
+/* Elements of sets of table inet msb, in one transaction. Adding one that is there renews its timeout;
+ * deleting one that is not there is fine. */
+struct nft_element {
+	const char *set;
+	struct addr addr;
+	bool has_port; /* key is addr . port */
+	uint16_t port;
+	uint64_t timeout_ms; /* 0: none */
+	bool remove;
+};
+int nft_elements(struct nft *, const struct nft_element *, size_t count);

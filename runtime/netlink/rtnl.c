@@ -1,0 +1,266 @@
+/* rtnetlink messages about links, addresses and neighbours. Each function builds one message with libmnl and
+ * has netlink.c send it and wait for the kernel's answer. Routes and rules are in rtnl_route.c. */
+#include "netlink/rtnl.h"
+#include "core/fd.h"
+#include "netlink/rtnl_message.h"
+
+#include <fcntl.h>
+#include <linux/if_bridge.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/neighbour.h>
+#include <linux/veth.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+void *rtnl_message(struct rtnl_message *message, uint16_t type, uint16_t flags, size_t header_size)
+{
+	memset(message, 0, sizeof *message);
+	message->header = mnl_nlmsg_put_header(message->bytes);
+	message->header->nlmsg_type = type;
+	message->header->nlmsg_flags = NLM_F_REQUEST | flags;
+	return mnl_nlmsg_put_extra_header(message->header, header_size);
+}
+
+void rtnl_put_addr(struct nlmsghdr *header, uint16_t type, struct addr addr)
+{
+	uint8_t bytes[16];
+
+	addr_to_bytes(addr, bytes);
+	mnl_attr_put(header, type, addr.family == ADDR_V4 ? 4 : 16, bytes);
+}
+
+static int add_link(struct rtnl_message *message, struct rtnl_end end)
+{
+	rtnl_message(message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message->header, IFLA_IFNAME, end.name);
+	if (end.mac)
+		mnl_attr_put(message->header, IFLA_ADDRESS, 6, end.mac);
+	return 0;
+}
+
+int rtnl_veth_add(struct nl *nl, struct rtnl_end near, struct rtnl_end far, int far_netns)
+{
+	struct rtnl_message message;
+
+	add_link(&message, near);
+	struct nlattr *info = mnl_attr_nest_start(message.header, IFLA_LINKINFO);
+	mnl_attr_put_strz(message.header, IFLA_INFO_KIND, "veth");
+	struct nlattr *data = mnl_attr_nest_start(message.header, IFLA_INFO_DATA);
+	struct nlattr *peer = mnl_attr_nest_start(message.header, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(message.header, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(message.header, IFLA_IFNAME, far.name);
+	if (far.mac)
+		mnl_attr_put(message.header, IFLA_ADDRESS, 6, far.mac);
+	mnl_attr_put_u32(message.header, IFLA_NET_NS_FD, (uint32_t)far_netns);
+	mnl_attr_nest_end(message.header, peer);
+	mnl_attr_nest_end(message.header, data);
+	mnl_attr_nest_end(message.header, info);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_bridge_add(struct nl *nl, struct rtnl_end end)
+{
+	struct rtnl_message message;
+
+	add_link(&message, end);
+	struct nlattr *info = mnl_attr_nest_start(message.header, IFLA_LINKINFO);
+	mnl_attr_put_strz(message.header, IFLA_INFO_KIND, "bridge");
+	struct nlattr *data = mnl_attr_nest_start(message.header, IFLA_INFO_DATA);
+	mnl_attr_put_u32(message.header, IFLA_BR_STP_STATE, 0);
+	mnl_attr_put_u32(message.header, IFLA_BR_FORWARD_DELAY, 0);
+	mnl_attr_put_u8(message.header, IFLA_BR_MCAST_SNOOPING, 0);
+	mnl_attr_put_u8(message.header, IFLA_BR_NF_CALL_IPTABLES, 0);
+	mnl_attr_put_u8(message.header, IFLA_BR_NF_CALL_IP6TABLES, 0);
+	mnl_attr_put_u8(message.header, IFLA_BR_NF_CALL_ARPTABLES, 0);
+	mnl_attr_nest_end(message.header, data);
+	mnl_attr_nest_end(message.header, info);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_tap_open(const char *name)
+{
+	CLEANUP_FD int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+
+	if (fd < 0)
+		return -errno;
+	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
+	if (ioctl(fd, TUNSETIFF, &request))
+		return -errno;
+	request.ifr_flags = 0;
+	if (ioctl(fd, TUNGETIFF, &request))
+		return -errno;
+	return request.ifr_flags & IFF_VNET_HDR ? -EPROTO : TAKE_FD(fd);
+}
+
+static int read_link(const struct nlmsghdr *header, void *context)
+{
+	struct rtnl_link *link = context;
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(header);
+	const struct nlattr *attr;
+
+	if (header->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	*link = (struct rtnl_link){ .index = (uint32_t)info->ifi_index, .flags = info->ifi_flags };
+	mnl_attr_for_each(attr, header, sizeof *info)
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_IFNAME:
+			strncpy(link->name, mnl_attr_get_str(attr), IFNAMSIZ - 1);
+			break;
+		case IFLA_IFALIAS:
+			strncpy(link->alias, mnl_attr_get_str(attr), sizeof link->alias - 1);
+			break;
+		case IFLA_LINK:
+			link->peer = mnl_attr_get_u32(attr);
+			break;
+		case IFLA_OPERSTATE:
+			link->operstate = mnl_attr_get_u8(attr);
+			break;
+		}
+	}
+	return 0;
+}
+
+static int get_link(struct nl *nl, uint32_t index, const char *name, struct rtnl_link *out)
+{
+	struct rtnl_message message;
+	struct ifinfomsg *info = rtnl_message(&message, RTM_GETLINK, 0, sizeof *info);
+
+	info->ifi_index = (int)index;
+	if (name)
+		mnl_attr_put_strz(message.header, IFLA_IFNAME, name);
+	return nl_query(nl, message.header, read_link, out);
+}
+
+int rtnl_link_by_name(struct nl *nl, const char *name, struct rtnl_link *out)
+{
+	return get_link(nl, 0, name, out);
+}
+
+int rtnl_link_by_index(struct nl *nl, uint32_t index, struct rtnl_link *out)
+{
+	return get_link(nl, index, NULL, out);
+}
+
+struct link_listing {
+	int (*each)(const struct rtnl_link *, void *);
+	void *context;
+};
+
+static int list_link(const struct nlmsghdr *header, void *context)
+{
+	const struct link_listing *listing = context;
+	struct rtnl_link link;
+
+	if (header->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	read_link(header, &link);
+	return listing->each(&link, listing->context);
+}
+
+int rtnl_links(struct nl *nl, int (*each)(const struct rtnl_link *, void *), void *context)
+{
+	struct link_listing listing = { each, context };
+	struct rtnl_message message;
+
+	rtnl_message(&message, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+	mnl_attr_put_u32(message.header, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	return nl_query(nl, message.header, list_link, &listing);
+}
+
+int rtnl_link_up(struct nl *nl, uint32_t index)
+{
+	struct rtnl_message message;
+	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
+
+	info->ifi_index = (int)index;
+	info->ifi_flags = info->ifi_change = IFF_UP;
+	return nl_do(nl, message.header);
+}
+
+int rtnl_link_set_mac(struct nl *nl, uint32_t index, const uint8_t mac[static 6])
+{
+	struct rtnl_message message;
+	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
+
+	info->ifi_index = (int)index;
+	mnl_attr_put(message.header, IFLA_ADDRESS, 6, mac);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_link_set_alias(struct nl *nl, uint32_t index, const char *alias)
+{
+	struct rtnl_message message;
+	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
+
+	info->ifi_index = (int)index;
+	mnl_attr_put(message.header, IFLA_IFALIAS, strlen(alias), alias);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_link_set_master(struct nl *nl, uint32_t index, uint32_t master)
+{
+	struct rtnl_message message;
+	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
+
+	info->ifi_index = (int)index;
+	mnl_attr_put_u32(message.header, IFLA_MASTER, master);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_link_delete(struct nl *nl, uint32_t index)
+{
+	struct rtnl_message message;
+	struct ifinfomsg *info = rtnl_message(&message, RTM_DELLINK, 0, sizeof *info);
+
+	info->ifi_index = (int)index;
+	return nl_do(nl, message.header);
+}
+
+/* The kernel attaches a queue to a link some time after its carrier comes, and drops packets until then;
+ * asking for the link makes it do that now, and operstate says that it has. */
+int rtnl_link_wait(struct nl *nl, uint32_t index, unsigned timeout_ms)
+{
+	for (unsigned waited = 0;; waited++) {
+		struct rtnl_link link = { 0 };
+		int err = rtnl_link_by_index(nl, index, &link);
+		if (err)
+			return err;
+		if (link.operstate == IF_OPER_UP)
+			return 0;
+		if (waited >= timeout_ms)
+			return -ETIMEDOUT;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+}
+
+int rtnl_address_add(struct nl *nl, uint32_t index, struct addr_prefix prefix)
+{
+	struct rtnl_message message;
+	struct ifaddrmsg *address = rtnl_message(&message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, sizeof *address);
+
+	address->ifa_family = rtnl_family(prefix.addr.family);
+	address->ifa_prefixlen = prefix.len;
+	address->ifa_index = index;
+	address->ifa_flags = prefix.addr.family == ADDR_V6 ? IFA_F_NODAD : 0;
+	rtnl_put_addr(message.header, IFA_LOCAL, prefix.addr);
+	rtnl_put_addr(message.header, IFA_ADDRESS, prefix.addr);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_neighbour_add(struct nl *nl, uint32_t index, struct addr addr, const uint8_t mac[static 6])
+{
+	struct rtnl_message message;
+	struct ndmsg *neighbour = rtnl_message(&message, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, sizeof *neighbour);
+
+	neighbour->ndm_family = rtnl_family(addr.family);
+	neighbour->ndm_ifindex = (int)index;
+	neighbour->ndm_state = NUD_PERMANENT;
+	rtnl_put_addr(message.header, NDA_DST, addr);
+	mnl_attr_put(message.header, NDA_LLADDR, 6, mac);
+	return nl_do(nl, message.header);
+}

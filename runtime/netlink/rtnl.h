@@ -1,0 +1,68 @@
+/* Links, addresses, routes, rules and neighbours by rtnetlink: what `ip` would do, without `ip`.
+ * Every function answers 0 (or what it says) or -errno, and acts in the network namespace its socket was opened in. */
+#pragma once
+#include "base/address.h"
+#include "netlink/netlink.h"
+
+#include <net/if.h>
+
+struct rtnl_link {
+	uint32_t index;
+	uint32_t peer; /* of a veth: the other end's index, in its own namespace */
+	char name[IFNAMSIZ];
+	unsigned flags;    /* IFF_ */
+	uint8_t operstate; /* IF_OPER_ */
+	char alias[256];   /* a note for people, and between sandboxes; IFALIASZ */
+};
+
+/* One end of a veth pair. */
+struct rtnl_end {
+	const char *name; /* "msb%d": the kernel chooses the number */
+	const uint8_t *mac;
+};
+/* `near` is made in the socket's namespace, `far` in that of the descriptor. Both stay down. */
+int rtnl_veth_add(struct nl *, struct rtnl_end near, struct rtnl_end far, int far_netns);
+/* A bridge without spanning tree and without multicast snooping, down. */
+int rtnl_bridge_add(struct nl *, struct rtnl_end);
+/* A tap that ends with its descriptor, which is returned, in the calling thread's namespace. It carries bare
+ * Ethernet frames: -EPROTO where the kernel put a virtio-net header before them, which could rewrite a packet
+ * after the filter has passed it. */
+int rtnl_tap_open(const char *name);
+
+int rtnl_link_by_name(struct nl *, const char *name, struct rtnl_link *out);
+int rtnl_link_by_index(struct nl *, uint32_t index, struct rtnl_link *out);
+/* Every link; `each` ends it early with a value other than 0 */
+int rtnl_links(struct nl *, int (*each)(const struct rtnl_link *, void *), void *context);
+int rtnl_link_up(struct nl *, uint32_t index);
+int rtnl_link_set_mac(struct nl *, uint32_t index, const uint8_t mac[static 6]);
+int rtnl_link_set_alias(struct nl *, uint32_t index, const char *alias);
+int rtnl_link_set_master(struct nl *, uint32_t index, uint32_t master);
+int rtnl_link_delete(struct nl *, uint32_t index);
+/* Until packets can pass both ways over it, at most `timeout_ms`; -ETIMEDOUT */
+int rtnl_link_wait(struct nl *, uint32_t index, unsigned timeout_ms);
+
+/* Without duplicate address detection: who else could have it is decided by us. */
+int rtnl_address_add(struct nl *, uint32_t index, struct addr_prefix);
+/* The neighbour entry never ages: nobody is asked, and nobody can answer in its place. */
+int rtnl_neighbour_add(struct nl *, uint32_t index, struct addr, const uint8_t mac[static 6]);
+
+struct rtnl_route {
+	struct addr_prefix destination; /* len 0: the default route */
+	const struct addr *via;         /* NULL: on the link itself. It need not be in any subnet of the link. */
+	uint32_t link;
+	uint32_t table; /* 0: main */
+	bool local;     /* delivers to this host, for TPROXY */
+};
+/* -EEXIST where the table has a route to the same destination: of two callers one gets it. */
+int rtnl_route_add(struct nl *, const struct rtnl_route *);
+/* Packets with that mark are routed by that table. */
+int rtnl_rule_add(struct nl *, enum addr_family, uint32_t mark, uint32_t table);
+
+/* A route as the kernel lists it. */
+struct rtnl_listed {
+	struct addr_prefix destination;
+	uint32_t link, table;
+	uint8_t type; /* RTN_ */
+};
+/* Every route of that family, of every table; `each` ends it early with a value other than 0 */
+int rtnl_routes(struct nl *, enum addr_family, int (*each)(const struct rtnl_listed *, void *), void *context);

@@ -1,0 +1,426 @@
+/* The supervisor's side of the relay: listens, judges by the real peer, connects, hands the two ends on. It reads no byte of
+ * what flows. */
+#include "relay/relay.h"
+
+#include "core/fd.h"
+#include "core/log.h"
+#include "lower/lower.h"
+#include "relay/relay_protocol.h"
+#include "relay/relay_sockets.h"
+#include "relay/relay_worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define ACCEPTS_A_TURN 32
+#define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
+#define CONTROL UINT32_MAX                      /* in place of a listener's index */
+
+/* A published port, or the gateway's own */
+struct listener {
+	int fd;
+	bool tcp, to_host;
+	enum addr_family family;
+	uint16_t guest_port; /* of a published port */
+};
+
+struct relay {
+	struct relay_start start;
+	struct eval_context context;
+	struct listener listeners[RELAY_LISTENERS_MAX];
+	size_t count;
+	int epoll, control, pidfd;
+	pid_t pid;
+};
+
+/* ---- start ---- */
+
+static void say_published(const struct policy_publish *publish, uint16_t port)
+{
+	char text[ADDR_TEXT_MAX];
+	if (publish->host_port == 0)
+		log_line("%s:%u->%u/%s", addr_format_bracketed(publish->bind, text), port, publish->guest_port,
+			 policy_proto_name(publish->proto));
+}
+
+static void say_not_published(const struct policy_publish *publish, int error)
+{
+	char text[ADDR_TEXT_MAX];
+	addr_format_bracketed(publish->bind, text);
+	if (error == -EADDRINUSE)
+		log_error("%s:%u is taken; choose another, or -p 0:%u to let the system choose", text,
+			  publish->host_port, publish->guest_port);
+	else if (error == -EADDRNOTAVAIL)
+		log_error("%s is no address of this host: cannot publish port %u there", text, publish->host_port);
+	else
+		log_error("cannot publish %s:%u: %s", text, publish->host_port, strerror(-error));
+}
+
+static int add_listener(struct relay *relay, struct listener listener)
+{
+	if (relay->count == RELAY_LISTENERS_MAX) {
+		close(listener.fd);
+		return -E2BIG;
+	}
+	relay->listeners[relay->count++] = listener;
+	return 0;
+}
+
+static int open_published(struct relay *relay)
+{
+	const struct policy *policy = relay->start.policy;
+	if (policy->publishes.count > PUBLISHED_MAX) {
+		log_error("%zu published ports: a sandbox has %d at most", policy->publishes.count, PUBLISHED_MAX);
+		return -E2BIG;
+	}
+	for (size_t i = 0; i < policy->publishes.count; i++) {
+		const struct policy_publish *publish = &policy->publishes.items[i];
+		uint16_t port = publish->host_port;
+		bool tcp = publish->proto == PROTO_TCP;
+		int fd = relay_socket_publish(&relay->start, tcp ? SOCK_STREAM : SOCK_DGRAM, publish->bind, &port);
+		int error = fd < 0 ? fd :
+				     add_listener(relay, (struct listener){ fd, tcp, false, publish->bind.family,
+									    publish->guest_port });
+		if (error < 0) {
+			say_not_published(publish, error);
+			return error;
+		}
+		say_published(publish, port);
+	}
+	return 0;
+}
+
+static int open_gateway(struct relay *relay, bool active, enum addr_family family)
+{
+	for (int tcp = 0; active && tcp < 2; tcp++) {
+		int fd = relay_socket_gateway(family == ADDR_V4 ? AF_INET : AF_INET6, tcp ? SOCK_STREAM : SOCK_DGRAM);
+		int error = fd < 0 ? fd : add_listener(relay, (struct listener){ fd, tcp, true, family, 0 });
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+static struct rlimit raise_descriptors(void)
+{
+	struct rlimit before, more;
+	getrlimit(RLIMIT_NOFILE, &before);
+	more = before;
+	/* a pair of connections has two sockets and two pipes */
+	more.rlim_cur = before.rlim_max < 16384 ? before.rlim_max : 16384;
+	setrlimit(RLIMIT_NOFILE, &more);
+	return before;
+}
+
+static int fork_worker(struct relay *relay, const struct relay_worker_config *config)
+{
+	struct rlimit before = raise_descriptors();
+	relay->pid = fork();
+	if (relay->pid == 0)
+		relay_worker(config, relay->start.uid);
+	int error = relay->pid < 0 ? -errno : 0;
+	setrlimit(RLIMIT_NOFILE, &before);
+	if (error == 0)
+		relay->pidfd = (int)syscall(SYS_pidfd_open, relay->pid, 0);
+	return error == 0 && relay->pidfd < 0 ? -errno : error;
+}
+
+static int start_worker(struct relay *relay)
+{
+	static struct relay_worker_config config;
+	int pair[2], room = 1 << 20;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	relay->control = pair[0];
+	config = (struct relay_worker_config){ .control = pair[1] };
+	for (int end = 0; end < 2; end++)
+		setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+	for (size_t i = 0; i < relay->count; i++)
+		if (!relay->listeners[i].tcp)
+			config.listeners[config.listener_count++] =
+				(struct relay_listener){ relay->listeners[i].fd, relay->listeners[i].to_host };
+	int error = fork_worker(relay, &config);
+	close(pair[1]);
+	return error;
+}
+
+/* UDP listeners are the worker's alone from here on; what is left in the table are their facts. */
+static int watch_all(struct relay *relay)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = CONTROL };
+	relay->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (relay->epoll < 0 || epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->control, &event) < 0)
+		return -errno;
+	for (size_t i = 0; i < relay->count; i++) {
+		event.data.u32 = (uint32_t)i;
+		if (!relay->listeners[i].tcp)
+			fd_closep(&relay->listeners[i].fd);
+		else if (epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->listeners[i].fd, &event) < 0)
+			return -errno;
+		if (!relay->listeners[i].tcp)
+			relay->listeners[i].fd = -1;
+	}
+	return 0;
+}
+
+static int open_rest(struct relay *relay)
+{
+	const struct addr_gateway *gateway = &relay->start.gateway;
+	int error = open_gateway(relay, gateway->has4, ADDR_V4);
+	if (error == 0)
+		error = open_gateway(relay, gateway->has6, ADDR_V6);
+	if (error == 0)
+		error = start_worker(relay);
+	return error == 0 ? watch_all(relay) : error;
+}
+
+struct relay *relay_open(const struct relay_start *start)
+{
+	struct relay *relay = arena_must(calloc(1, sizeof *relay));
+	relay->start = *start;
+	relay->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
+	relay->epoll = relay->control = relay->pidfd = -1;
+	int error = open_published(relay);
+	if (error == 0 && (error = open_rest(relay)) < 0)
+		log_error("cannot start the relay: %s", strerror(-error));
+	if (error == 0)
+		return relay;
+	relay_close(relay);
+	errno = -error;
+	return NULL;
+}
+
+int relay_fd(const struct relay *relay)
+{
+	return relay->epoll;
+}
+
+int relay_worker_pidfd(const struct relay *relay)
+{
+	return relay->pidfd;
+}
+
+void relay_close(struct relay *relay)
+{
+	if (!relay)
+		return;
+	if (relay->pid > 0) {
+		kill(relay->pid, SIGKILL);
+		waitpid(relay->pid, NULL, 0);
+	}
+	for (size_t i = 0; i < relay->count; i++)
+		fd_closep(&relay->listeners[i].fd);
+	fd_closep(&relay->epoll);
+	fd_closep(&relay->control);
+	fd_closep(&relay->pidfd);
+	free(relay);
+}
+
+/* ---- judging ---- */
+
+static bool peer_may_enter(struct relay *relay, const struct listener *listener, struct addr peer,
+			   struct denials *denials)
+{
+	struct eval_connection connection = {
+		.direction = POLICY_INGRESS,
+		.proto = listener->tcp ? PROTO_TCP : PROTO_UDP,
+		.addr = peer,
+		.has_port = true,
+		.port = listener->guest_port,
+	};
+	struct eval_verdict verdict = eval_connection(&relay->context, &connection);
+	if (verdict.action != POLICY_ALLOW && denials)
+		denials_ingress(denials, peer, connection.proto, listener->guest_port, verdict);
+	return verdict.action == POLICY_ALLOW;
+}
+
+/* The packet filter has let the flow pass already; who asks here is the relay, for a flow of the guest's. */
+static bool guest_may_leave(struct relay *relay, const struct listener *listener, struct addr gateway, uint16_t port)
+{
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = listener->tcp ? PROTO_TCP : PROTO_UDP,
+		.addr = gateway,
+		.has_port = true,
+		.port = port,
+	};
+	return eval_connection(&relay->context, &connection).action == POLICY_ALLOW;
+}
+
+/* A listener of IPv6 reaches a guest that has none by IPv4. */
+static struct addr guest_of(const struct relay *relay, enum addr_family family)
+{
+	const struct addr_gateway *gateway = &relay->start.gateway;
+	bool v6 = gateway->has6 && (family == ADDR_V6 || !gateway->has4);
+	return v6 ? relay->start.guest6 : relay->start.guest4;
+}
+
+static struct addr gateway_of(const struct relay *relay, enum addr_family family)
+{
+	return family == ADDR_V4 ? relay->start.gateway.v4 : relay->start.gateway.v6;
+}
+
+/* ---- handing on ---- */
+
+/* 0, -EAGAIN where the worker does not keep up: what was to be handed on is dropped; or -errno */
+static int hand_on(struct relay *relay, const struct relay_message *message, const int *fds, size_t count)
+{
+	char control[CMSG_SPACE(2 * sizeof(int))] __attribute__((aligned(8))) = { 0 };
+	struct iovec data = { (void *)message, sizeof *message };
+	struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
+	if (count > 0) {
+		header.msg_control = control;
+		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
+		struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(count * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, count * sizeof(int));
+	}
+	return sendmsg(relay->control, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* The far end of a connection that was accepted; -errno: there is none for it */
+static int far_end(struct relay *relay, const struct listener *listener, int near, struct addr peer,
+		   struct denials *denials)
+{
+	struct sockaddr_in6 asked;
+	socklen_t len = sizeof asked;
+	if (!listener->to_host) {
+		if (!peer_may_enter(relay, listener, peer, denials))
+			return -EACCES;
+		return relay_socket_to_guest(SOCK_STREAM, guest_of(relay, listener->family), listener->guest_port);
+	}
+	/* through TPROXY the socket's own address is the one that was dialled */
+	if (getsockname(near, (struct sockaddr *)&asked, &len) < 0)
+		return -errno;
+	struct addr dialled = addr_from_sockaddr((struct sockaddr *)&asked);
+	uint16_t port = ntohs(asked.sin6_port);
+	if (!addr_equal(dialled, gateway_of(relay, listener->family)) ||
+	    !guest_may_leave(relay, listener, dialled, port))
+		return -EACCES;
+	return relay_socket_to_host(&relay->start, SOCK_STREAM, listener->family, port);
+}
+
+static void set_up_near(int near)
+{
+	const struct linger none_left = { 1, 0 };
+	const int on = 1;
+	setsockopt(near, SOL_SOCKET, SO_LINGER, &none_left, sizeof none_left);
+	setsockopt(near, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+static int accept_all(struct relay *relay, const struct listener *listener, struct denials *denials)
+{
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		struct sockaddr_storage from;
+		socklen_t len = sizeof from;
+		CLEANUP_FD int near =
+			accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (near < 0)
+			return 0;
+		set_up_near(near);
+		struct addr peer = addr_from_sockaddr((struct sockaddr *)&from);
+		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
+		if (far < 0)
+			continue; /* closed with linger 0: a reset */
+		int error = hand_on(relay, &(struct relay_message){ .kind = RELAY_PAIR }, (int[]){ near, far }, 2);
+		if (error < 0 && error != -EAGAIN && error != -ETOOMANYREFS)
+			return error;
+	}
+	return 0;
+}
+
+/* Of the UDP listeners, the one with that index in the worker's list */
+static const struct listener *udp_listener(const struct relay *relay, uint32_t index)
+{
+	for (size_t i = 0; i < relay->count; i++)
+		if (!relay->listeners[i].tcp && index-- == 0)
+			return &relay->listeners[i];
+	return NULL;
+}
+
+static bool sane_address(const struct sockaddr_in6 *address, enum addr_family family)
+{
+	return address->sin6_family == (family == ADDR_V4 ? AF_INET : AF_INET6);
+}
+
+/* Descriptors of a flow that may be; how many, 0: it may not, or there is nobody to reach */
+static size_t flow_ends(struct relay *relay, const struct listener *listener, const struct relay_message *ask,
+			int fds[static 2], struct denials *denials)
+{
+	struct addr peer = addr_from_sockaddr((const struct sockaddr *)&ask->peer);
+	uint16_t peer_port = ntohs(ask->peer.sin6_port);
+	if (!listener->to_host) {
+		if (peer_may_enter(relay, listener, peer, denials))
+			fds[0] = relay_socket_to_guest(SOCK_DGRAM, guest_of(relay, listener->family),
+						       listener->guest_port);
+		return fds[0] >= 0 ? 1 : 0;
+	}
+	struct addr asked = addr_from_sockaddr((const struct sockaddr *)&ask->asked);
+	uint16_t port = ntohs(ask->asked.sin6_port);
+	if (!addr_equal(asked, gateway_of(relay, listener->family)) ||
+	    !addr_equal(peer, guest_of(relay, listener->family)) || !guest_may_leave(relay, listener, asked, port))
+		return 0;
+	fds[0] = relay_socket_to_host(&relay->start, SOCK_DGRAM, listener->family, port);
+	if (fds[0] >= 0)
+		fds[1] = relay_socket_as_gateway(asked, port, peer, peer_port);
+	return fds[1] >= 0 ? 2 : 0;
+}
+
+static int serve_ask(struct relay *relay, const struct relay_message *ask, struct denials *denials)
+{
+	const struct listener *listener = udp_listener(relay, ask->listener);
+	if (ask->kind != RELAY_ASK_UDP || !listener || !sane_address(&ask->peer, listener->family) ||
+	    !sane_address(&ask->asked, listener->family))
+		return -EPROTO;
+	int fds[2] = { -1, -1 };
+	size_t count = flow_ends(relay, listener, ask, fds, denials);
+	struct relay_message answer = { .kind = RELAY_FLOW, .serial = ask->serial, .allowed = count > 0 };
+	int error = hand_on(relay, &answer, fds, count);
+	fd_closep(&fds[0]);
+	fd_closep(&fds[1]);
+	/* asks are bounded, so their answers fit, unless the worker does not keep to that */
+	return error == -EAGAIN ? -EPROTO : error;
+}
+
+static int control_readable(struct relay *relay, struct denials *denials)
+{
+	for (int i = 0; i < RELAY_ASKS_MAX; i++) {
+		struct relay_message ask;
+		ssize_t len = recv(relay->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_TRUNC);
+		if (len < 0)
+			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		if (len != sizeof ask)
+			return len == 0 ? -EPIPE : -EPROTO;
+		int error = serve_ask(relay, &ask, denials);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+int relay_serve(struct relay *relay, struct bindings *bindings, struct denials *denials)
+{
+	struct epoll_event events[16];
+	int count = epoll_wait(relay->epoll, events, 16, 0), error = 0;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	relay->context.bindings = EVAL_NO_BINDINGS;
+	if (bindings)
+		relay->context.bindings =
+			bindings_view(bindings, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	for (int i = 0; i < count && error == 0; i++)
+		error = events[i].data.u32 == CONTROL ?
+				control_readable(relay, denials) :
+				accept_all(relay, &relay->listeners[events[i].data.u32], denials);
+	return error;
+}

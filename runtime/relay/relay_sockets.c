@@ -1,0 +1,163 @@
+/* Sockets of two namespaces. */
+#include "relay/relay_sockets.h"
+
+#include "core/fd.h"
+#include "core/log.h"
+#include "lower/lower.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static int set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+/* Non-blocking, and of TCP: gone at once when its process dies, noticed when its peer is gone */
+static int new_socket(int family, int type)
+{
+	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	const struct linger none_left = { 1, 0 };
+	if (type == SOCK_STREAM) {
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none_left, sizeof none_left);
+		set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	}
+	return fd;
+}
+
+static int family_of(struct addr addr)
+{
+	return addr.family == ADDR_V4 ? AF_INET : AF_INET6;
+}
+
+static int bind_to(int fd, struct addr addr, uint16_t port)
+{
+	struct sockaddr_storage at;
+	socklen_t len = addr_to_sockaddr(addr, port, &at);
+	return bind(fd, (struct sockaddr *)&at, len) < 0 ? -errno : 0;
+}
+
+static int connect_to(int fd, struct addr addr, uint16_t port)
+{
+	struct sockaddr_storage to;
+	socklen_t len = addr_to_sockaddr(addr, port, &to);
+	return connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS ? -errno : 0;
+}
+
+static int enter_host(const struct relay_start *start)
+{
+	return setns(start->host_netns, CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
+static void back_to_vm(const struct relay_start *start)
+{
+	int saved = errno;
+	if (setns(start->vm_netns, CLONE_NEWNET) < 0) {
+		log_error("cannot return to the VM's network namespace: %s", strerror(errno));
+		abort(); /* nothing may be opened in the wrong one */
+	}
+	errno = saved;
+}
+
+/* Each datagram tells the address it was sent to */
+static int publish_options(int fd, int family, int type)
+{
+	int error = type == SOCK_STREAM ? set(fd, SOL_SOCKET, SO_REUSEADDR, 1) :
+		    family == AF_INET   ? set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
+					  set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
+	if (error == 0 && family == AF_INET6)
+		error = set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+	return error;
+}
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_in6 at;
+	socklen_t len = sizeof at;
+	/* both families have the port in the same place */
+	return getsockname(fd, (struct sockaddr *)&at, &len) < 0 ? 0 : ntohs(at.sin6_port);
+}
+
+int relay_socket_publish(const struct relay_start *start, int type, struct addr at, uint16_t *port)
+{
+	int error = enter_host(start);
+	if (error < 0)
+		return error;
+	CLEANUP_FD int fd = new_socket(family_of(at), type);
+	error = fd < 0 ? fd : publish_options(fd, family_of(at), type);
+	if (error == 0)
+		error = bind_to(fd, at, *port);
+	if (error == 0 && type == SOCK_STREAM && listen(fd, 256) < 0)
+		error = -errno;
+	back_to_vm(start);
+	if (error < 0)
+		return error;
+	*port = port_of(fd);
+	return TAKE_FD(fd);
+}
+
+int relay_socket_gateway(int family, int type)
+{
+	struct addr any = { family == AF_INET ? ADDR_V4 : ADDR_V6, 0 };
+	CLEANUP_FD int fd = new_socket(family, type);
+	int error = fd < 0 ? fd : publish_options(fd, family, type);
+	if (error == 0)
+		error = family == AF_INET ? set(fd, SOL_IP, IP_TRANSPARENT, 1) : set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+	if (error == 0)
+		error = bind_to(fd, any, LOWER_HOST_PORT);
+	if (error == 0 && type == SOCK_STREAM && listen(fd, 256) < 0)
+		error = -errno;
+	return error < 0 ? error : TAKE_FD(fd);
+}
+
+int relay_socket_to_guest(int type, struct addr guest, uint16_t port)
+{
+	CLEANUP_FD int fd = new_socket(family_of(guest), type);
+	int error = fd < 0 ? fd : connect_to(fd, guest, port);
+	return error < 0 ? error : TAKE_FD(fd);
+}
+
+static struct addr loopback(enum addr_family family)
+{
+	return (struct addr){ family, family == ADDR_V4 ? INADDR_LOOPBACK : 1 };
+}
+
+/* On the loopback a refusal is known as soon as connect() is back. */
+static int connect_loopback(int type, enum addr_family family, uint16_t port)
+{
+	CLEANUP_FD int fd = new_socket(family == ADDR_V4 ? AF_INET : AF_INET6, type);
+	int error = fd < 0 ? fd : connect_to(fd, loopback(family), port), refused = 0;
+	socklen_t len = sizeof refused;
+	if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &refused, &len) == 0)
+		error = -refused;
+	return error < 0 ? error : TAKE_FD(fd);
+}
+
+int relay_socket_to_host(const struct relay_start *start, int type, enum addr_family family, uint16_t port)
+{
+	int error = enter_host(start);
+	if (error < 0)
+		return error;
+	int fd = connect_loopback(type, family, port);
+	/* a service of the other family's alone is reached as well; of UDP nothing says whether there is one */
+	if (fd < 0 && type == SOCK_STREAM)
+		fd = connect_loopback(type, family == ADDR_V4 ? ADDR_V6 : ADDR_V4, port);
+	back_to_vm(start);
+	return fd;
+}
+
+int relay_socket_as_gateway(struct addr gateway, uint16_t port, struct addr guest, uint16_t guest_port)
+{
+	CLEANUP_FD int fd = new_socket(family_of(gateway), SOCK_DGRAM);
+	int error = fd < 0 ? fd : set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (error == 0)
+		error = bind_to(fd, gateway, port);
+	if (error == 0)
+		error = connect_to(fd, guest, guest_port);
+	return error < 0 ? error : TAKE_FD(fd);
+}

@@ -1,0 +1,16 @@
+/* The relay's sockets: each made in the namespace it belongs to. Functions that enter the host's namespace are back in the VM's
+ * when they return; where they cannot get back, the process ends. Descriptors, or -errno. */
+#pragma once
+#include "base/address.h"
+#include "relay/relay.h"
+
+/* Published: bound in the host's namespace. *port gets the system's choice where it is 0. */
+int relay_socket_publish(const struct relay_start *, int type, struct addr bind, uint16_t *port);
+/* TPROXY's listener on LOWER_HOST_PORT, in the VM's namespace */
+int relay_socket_gateway(int family, int type);
+/* Connected, or on its way; to the guest from the VM's namespace */
+int relay_socket_to_guest(int type, struct addr guest, uint16_t port);
+/* To the host's loopback, of that family first, from the host's namespace; -ECONNREFUSED where nothing listens */
+int relay_socket_to_host(const struct relay_start *, int type, enum addr_family, uint16_t port);
+/* UDP, bound to the gateway's address and the port asked, connected to the guest: what answers it */
+int relay_socket_as_gateway(struct addr gateway, uint16_t port, struct addr guest, uint16_t guest_port);

@@ -1,0 +1,170 @@
+/* TCP: two connected sockets, and a pipe for each direction. Bytes go from socket to pipe to socket without being copied to
+ * us. A direction reads no further while its pipe is full, so a peer that does not read stops the other and nobody else.
+ * The end of one direction is passed on as the end of that direction. */
+#include "relay/relay_worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CHUNK (64u << 10)
+#define BUDGET (1u << 20) /* bytes of one direction in one turn */
+
+struct half {
+	int from, to, pipe[2];
+	size_t held; /* in the pipe */
+	bool ended;  /* `from` says no more */
+	bool passed; /* and `to` knows */
+};
+
+struct pair {
+	bool used, queued;
+	struct half halves[2];
+	struct pair *next_ready;
+};
+
+bool pairs_init(struct worker *worker)
+{
+	worker->pairs = calloc(RELAY_PAIRS_MAX, sizeof *worker->pairs);
+	return worker->pairs != NULL;
+}
+
+static void close_all(const struct pair *pair)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct half *half = &pair->halves[i];
+		close(half->from);
+		for (int end = 0; end < 2; end++)
+			if (half->pipe[end] >= 0)
+				close(half->pipe[end]);
+	}
+}
+
+/* `orderly`: both ends have said and heard the last word; else each gets a reset */
+static void pair_end(struct worker *worker, struct pair *pair, bool orderly)
+{
+	const struct linger none = { 0, 0 };
+	for (int i = 0; orderly && i < 2; i++)
+		setsockopt(pair->halves[i].from, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+	close_all(pair);
+	pair->used = false;
+	worker->pair_count--;
+}
+
+static bool pair_watch(struct worker *worker, const struct pair *pair)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				     .data.u64 = WORKER_EVENT(WORKER_PAIR, pair - worker->pairs) };
+	for (int i = 0; i < 2; i++)
+		if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, pair->halves[i].from, &event) < 0)
+			return false;
+	return true;
+}
+
+void pair_start(struct worker *worker, int a, int b)
+{
+	size_t free_slot = 0;
+	while (free_slot < RELAY_PAIRS_MAX && worker->pairs[free_slot].used)
+		free_slot++;
+	if (free_slot == RELAY_PAIRS_MAX) {
+		close(a);
+		close(b);
+		return;
+	}
+	struct pair *pair = &worker->pairs[free_slot];
+	bool queued = pair->queued;
+	struct pair *next = pair->next_ready;
+	*pair = (struct pair){ .used = true,
+			       .queued = queued,
+			       .next_ready = next,
+			       .halves = { { a, b, { -1, -1 } }, { b, a, { -1, -1 } } } };
+	worker->pair_count++;
+	if (pipe2(pair->halves[0].pipe, O_NONBLOCK | O_CLOEXEC) < 0 ||
+	    pipe2(pair->halves[1].pipe, O_NONBLOCK | O_CLOEXEC) < 0 || !pair_watch(worker, pair))
+		pair_end(worker, pair, false);
+}
+
+/* From the socket into the pipe. 1: something moved, 0: nothing could, -1: the connection is broken */
+static int fill(struct half *half)
+{
+	if (half->ended)
+		return 0;
+	ssize_t got = splice(half->from, NULL, half->pipe[1], NULL, CHUNK, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	if (got > 0)
+		half->held += (size_t)got;
+	half->ended = got == 0;
+	return got >= 0 ? 1 : errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+static int drain(struct half *half)
+{
+	if (half->held == 0)
+		return 0;
+	ssize_t sent = splice(half->pipe[0], NULL, half->to, NULL, half->held, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	if (sent > 0)
+		half->held -= (size_t)sent;
+	return sent > 0 ? 1 : sent == 0 || errno == EAGAIN || errno == EINTR ? 0 : -1;
+}
+
+/* Moves what can be moved. 1: there is more, the budget is spent; 0: it waits for an event; -1: broken */
+static int move(struct half *half)
+{
+	for (size_t budget = BUDGET / CHUNK; budget > 0; budget--) {
+		int filled = fill(half), drained = filled < 0 ? -1 : drain(half);
+		if (filled < 0 || drained < 0)
+			return -1;
+		if (half->ended && half->held == 0 && !half->passed) {
+			half->passed = true;
+			return shutdown(half->to, SHUT_WR) < 0 && errno != ENOTCONN ? -1 : 0;
+		}
+		if (!filled && !drained)
+			return 0;
+	}
+	return 1;
+}
+
+static void pair_move(struct worker *worker, struct pair *pair)
+{
+	int first = move(&pair->halves[0]), second = first < 0 ? -1 : move(&pair->halves[1]);
+	if (first < 0 || second < 0) {
+		pair_end(worker, pair, false);
+		return;
+	}
+	if (pair->halves[0].passed && pair->halves[1].passed) {
+		pair_end(worker, pair, true);
+		return;
+	}
+	if ((first || second) && !pair->queued) {
+		pair->queued = true;
+		pair->next_ready = worker->ready;
+		worker->ready = pair;
+	}
+}
+
+void pair_event(struct worker *worker, uint32_t index, uint32_t events)
+{
+	struct pair *pair = &worker->pairs[index];
+	if (!pair->used)
+		return; /* of an event that was fetched before the pair ended */
+	if (events & EPOLLERR)
+		pair_end(worker, pair, false);
+	else
+		pair_move(worker, pair);
+}
+
+bool pairs_ready(struct worker *worker)
+{
+	struct pair *pair = worker->ready;
+	worker->ready = NULL;
+	while (pair) {
+		struct pair *next = pair->next_ready;
+		pair->queued = false;
+		if (pair->used)
+			pair_move(worker, pair);
+		pair = next;
+	}
+	return worker->ready != NULL;
+}

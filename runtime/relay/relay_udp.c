@@ -1,0 +1,292 @@
+/* UDP: a flow is a peer of one listener and the address it asked, which is the one that answers. Its first datagrams wait
+ * while the supervisor judges the peer; a peer that was refused is asked about again after a while, and until then ignored. */
+#include "relay/relay_worker.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DATAGRAM_MAX 65535
+#define WAITING_MAX 4 /* datagrams of a flow, while it is judged */
+#define BATCH 64
+
+enum flow_state { FLOW_FREE, FLOW_ASKED, FLOW_OPEN, FLOW_REFUSED };
+
+struct datagram {
+	uint8_t *bytes;
+	size_t len;
+};
+
+struct flow_udp {
+	enum flow_state state;
+	uint32_t listener, serial;
+	struct sockaddr_in6 peer, asked;
+	int far;  /* connected to the guest, or to the host's service */
+	int near; /* of a flow to the host: bound to the address asked, connected to the guest; else -1 */
+	struct datagram waiting[WAITING_MAX];
+	size_t waiting_count;
+	struct timer idle;
+};
+
+static uint8_t packet[DATAGRAM_MAX];
+
+bool flows_init(struct worker *worker)
+{
+	worker->flows = calloc(RELAY_FLOWS_MAX, sizeof *worker->flows);
+	timers_init(&worker->idle_flows, RELAY_UDP_IDLE_MS);
+	for (size_t i = 0; worker->flows && i < RELAY_FLOWS_MAX; i++)
+		worker->flows[i].far = worker->flows[i].near = -1;
+	return worker->flows != NULL;
+}
+
+static socklen_t length_of(const struct sockaddr_in6 *address)
+{
+	return address->sin6_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof *address;
+}
+
+static bool same_address(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
+{
+	if (a->sin6_family != b->sin6_family || a->sin6_port != b->sin6_port)
+		return false;
+	if (a->sin6_family == AF_INET)
+		return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+		       ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+	return IN6_ARE_ADDR_EQUAL(&a->sin6_addr, &b->sin6_addr);
+}
+
+static void flow_end(struct worker *worker, struct flow_udp *flow)
+{
+	for (size_t i = 0; i < flow->waiting_count; i++)
+		free(flow->waiting[i].bytes);
+	if (flow->far >= 0)
+		close(flow->far);
+	if (flow->near >= 0)
+		close(flow->near);
+	timer_stop(&flow->idle);
+	worker->asks -= flow->state == FLOW_ASKED;
+	worker->flow_count--;
+	*flow = (struct flow_udp){ .far = -1, .near = -1, .serial = flow->serial };
+}
+
+void flows_expire(struct worker *worker)
+{
+	for (struct timer *timer; (timer = timers_ended(&worker->idle_flows, worker->now_ms));)
+		flow_end(worker, (struct flow_udp *)((char *)timer - offsetof(struct flow_udp, idle)));
+}
+
+static struct flow_udp *flow_find(struct worker *worker, uint32_t listener, const struct sockaddr_in6 *peer,
+				  const struct sockaddr_in6 *asked)
+{
+	/* slots are taken from the front, so the walk is as long as there are flows */
+	for (size_t i = 0, seen = 0; i < RELAY_FLOWS_MAX && seen < worker->flow_count; i++) {
+		struct flow_udp *flow = &worker->flows[i];
+		seen += flow->state != FLOW_FREE;
+		if (flow->state != FLOW_FREE && flow->listener == listener && same_address(&flow->peer, peer) &&
+		    same_address(&flow->asked, asked))
+			return flow;
+	}
+	return NULL;
+}
+
+/* A free one, else the one that has been idle longest makes room */
+static struct flow_udp *flow_take(struct worker *worker)
+{
+	if (worker->flow_count == RELAY_FLOWS_MAX) {
+		struct timer *oldest = worker->idle_flows.head.next;
+		flow_end(worker, (struct flow_udp *)((char *)oldest - offsetof(struct flow_udp, idle)));
+	}
+	struct flow_udp *flow = worker->flows;
+	while (flow->state != FLOW_FREE)
+		flow++;
+	worker->flow_count++;
+	return flow;
+}
+
+static struct flow_udp *flow_ask(struct worker *worker, uint32_t listener, const struct sockaddr_in6 *peer,
+				 const struct sockaddr_in6 *asked)
+{
+	if (worker->asks >= RELAY_ASKS_MAX)
+		return NULL; /* a datagram lost on the way: the peer sends again */
+	struct flow_udp *flow = flow_take(worker);
+	uint32_t index = (uint32_t)(flow - worker->flows);
+	/* the slot's index and how often it was used: an answer that comes late finds nobody */
+	uint32_t serial = (flow->serial / RELAY_FLOWS_MAX + 1) * RELAY_FLOWS_MAX + index;
+	*flow = (struct flow_udp){ .state = FLOW_ASKED,
+				   .listener = listener,
+				   .serial = serial,
+				   .peer = *peer,
+				   .asked = *asked,
+				   .far = -1,
+				   .near = -1 };
+	timer_start(&worker->idle_flows, &flow->idle, worker->now_ms);
+	worker->asks++;
+	struct relay_message ask = {
+		.kind = RELAY_ASK_UDP, .serial = serial, .listener = listener, .peer = *peer, .asked = *asked
+	};
+	if (send(worker->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof ask)
+		return flow;
+	flow_end(worker, flow);
+	return NULL;
+}
+
+static void flow_send(struct worker *worker, struct flow_udp *flow, const uint8_t *bytes, size_t len)
+{
+	timer_start(&worker->idle_flows, &flow->idle, worker->now_ms);
+	/* refused or without room: the datagram is lost, as on any way */
+	send(flow->far, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void flow_wait(struct flow_udp *flow, const uint8_t *bytes, size_t len)
+{
+	if (flow->waiting_count == WAITING_MAX)
+		return;
+	uint8_t *copy = malloc(len ? len : 1);
+	if (!copy)
+		return;
+	memcpy(copy, bytes, len);
+	flow->waiting[flow->waiting_count++] = (struct datagram){ copy, len };
+}
+
+/* Where the datagram was sent to: of TPROXY's any address, of a published port one of the host's */
+static bool asked_address(struct msghdr *message, struct sockaddr_in6 *out)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_ORIGDSTADDR;
+		bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR;
+		if (v4 || v6)
+			memcpy(out, CMSG_DATA(c), v4 ? sizeof(struct sockaddr_in) : sizeof *out);
+		if (v4 || v6)
+			return true;
+	}
+	return false;
+}
+
+void flows_readable(struct worker *worker, uint32_t listener)
+{
+	const struct relay_listener *from = &worker->config->listeners[listener];
+	char control[256];
+	for (int i = 0; i < BATCH; i++) {
+		struct sockaddr_in6 peer = { 0 }, asked = { 0 };
+		struct iovec data = { packet, sizeof packet };
+		struct msghdr message = { .msg_name = &peer,
+					  .msg_namelen = sizeof peer,
+					  .msg_iov = &data,
+					  .msg_iovlen = 1,
+					  .msg_control = control,
+					  .msg_controllen = sizeof control };
+		ssize_t len = recvmsg(from->fd, &message, MSG_DONTWAIT);
+		if (len < 0)
+			return;
+		if (!asked_address(&message, &asked))
+			continue;
+		struct flow_udp *flow = flow_find(worker, listener, &peer, &asked);
+		if (!flow)
+			flow = flow_ask(worker, listener, &peer, &asked);
+		if (flow && flow->state == FLOW_OPEN)
+			flow_send(worker, flow, packet, (size_t)len);
+		else if (flow && flow->state == FLOW_ASKED)
+			flow_wait(flow, packet, (size_t)len);
+	}
+}
+
+static bool flow_watch(struct worker *worker, const struct flow_udp *flow)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = WORKER_EVENT(WORKER_FLOW, flow - worker->flows) };
+	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, flow->far, &event) == 0 &&
+	       (flow->near < 0 || epoll_ctl(worker->epoll, EPOLL_CTL_ADD, flow->near, &event) == 0);
+}
+
+/* Takes what it uses of fds, by setting it to -1 */
+void flow_answer(struct worker *worker, const struct relay_message *message, int *fds, size_t fd_count)
+{
+	struct flow_udp *flow = &worker->flows[message->serial % RELAY_FLOWS_MAX];
+	if (flow->state != FLOW_ASKED || flow->serial != message->serial)
+		return;
+	worker->asks--;
+	bool to_host = worker->config->listeners[flow->listener].to_host;
+	flow->state = FLOW_REFUSED;
+	if (!message->allowed || fd_count != (to_host ? 2u : 1u))
+		return;
+	flow->state = FLOW_OPEN;
+	flow->far = fds[0];
+	fds[0] = -1;
+	if (to_host) {
+		flow->near = fds[1];
+		fds[1] = -1;
+	}
+	if (!flow_watch(worker, flow)) {
+		flow_end(worker, flow);
+		return;
+	}
+	for (size_t i = 0; i < flow->waiting_count; i++) {
+		flow_send(worker, flow, flow->waiting[i].bytes, flow->waiting[i].len);
+		free(flow->waiting[i].bytes);
+	}
+	flow->waiting_count = 0;
+}
+
+/* From the address the peer asked, which a listener on all of the host's addresses cannot know by itself (ip(7),
+ * ipv6(7)). A link-local address is the kernel's to choose: it means nothing without its link. */
+static socklen_t from_asked(const struct sockaddr_in6 *asked, struct cmsghdr *out)
+{
+	struct in_pktinfo v4 = { .ipi_spec_dst = ((const struct sockaddr_in *)asked)->sin_addr };
+	struct in6_pktinfo v6 = { .ipi6_addr = asked->sin6_addr };
+	bool is_v4 = asked->sin6_family == AF_INET;
+	size_t len = is_v4 ? sizeof v4 : sizeof v6;
+	if (!is_v4 && IN6_IS_ADDR_LINKLOCAL(&v6.ipi6_addr))
+		return 0;
+	out->cmsg_level = is_v4 ? SOL_IP : SOL_IPV6;
+	out->cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;
+	out->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(out), is_v4 ? (const void *)&v4 : (const void *)&v6, len);
+	return CMSG_SPACE(len);
+}
+
+static void reply_by_listener(const struct worker *worker, struct flow_udp *flow, size_t len)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} control = { 0 };
+	struct iovec data = { packet, len };
+	struct msghdr message = { .msg_name = &flow->peer,
+				  .msg_namelen = length_of(&flow->peer),
+				  .msg_iov = &data,
+				  .msg_iovlen = 1,
+				  .msg_control = &control };
+	message.msg_controllen = from_asked(&flow->asked, &control.header);
+	if (!message.msg_controllen)
+		message.msg_control = NULL;
+	sendmsg(worker->config->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* An answer for the peer: by the socket that is its alone, or by the listener it sent to */
+static void reply(struct worker *worker, struct flow_udp *flow, size_t len)
+{
+	timer_start(&worker->idle_flows, &flow->idle, worker->now_ms);
+	if (flow->near >= 0)
+		send(flow->near, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	else
+		reply_by_listener(worker, flow, len);
+}
+
+void flow_event(struct worker *worker, uint32_t index)
+{
+	struct flow_udp *flow = &worker->flows[index];
+	for (int i = 0; i < BATCH && flow->state == FLOW_OPEN; i++) {
+		ssize_t len = recv(flow->far, packet, sizeof packet, MSG_DONTWAIT);
+		if (len < 0)
+			break;
+		reply(worker, flow, (size_t)len);
+	}
+	for (int i = 0; i < BATCH && flow->state == FLOW_OPEN && flow->near >= 0; i++) {
+		ssize_t len = recv(flow->near, packet, sizeof packet, MSG_DONTWAIT);
+		if (len < 0)
+			break;
+		flow_send(worker, flow, packet, (size_t)len);
+	}
+}

@@ -1,0 +1,157 @@
+/* The relay's loop and its privileges: sockets it was given, pipes, memory, and the calls below. It cannot make, bind or
+ * connect a socket. */
+#include "relay/relay_worker.h"
+
+#include "isolation/worker_jail.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct jail_call calls[] = {
+	{ SCMP_SYS(epoll_wait), JAIL_ANY, "the loop" },
+	{ SCMP_SYS(epoll_pwait), JAIL_ANY, "the loop, where the C library has no other" },
+	{ SCMP_SYS(epoll_ctl), JAIL_ANY, "flows come and go" },
+	{ SCMP_SYS(splice), JAIL_ANY, "TCP, without copying" },
+	{ SCMP_SYS(pipe2), JAIL_ANY, "what splice needs between two sockets" },
+	{ SCMP_SYS(recvmsg), JAIL_ANY, "the supervisor's descriptors; datagrams with the address they were sent to" },
+	{ SCMP_SYS(recvfrom), JAIL_ANY, "datagrams of known flows" },
+	{ SCMP_SYS(sendto), JAIL_ANY, "datagrams of known flows, asks to the supervisor" },
+	{ SCMP_SYS(sendmsg), JAIL_ANY, "datagrams with the address they answer for" },
+	{ SCMP_SYS(shutdown), JAIL_ANY, "the end of one direction is passed on" },
+	{ SCMP_SYS(setsockopt), JAIL_LINGER_ONLY, "the orderly close of a connection" },
+	{ SCMP_SYS(close), JAIL_ANY, "flows that are over" },
+	{ SCMP_SYS(clock_gettime), JAIL_ANY, "idle times, where the vDSO cannot" },
+	{ SCMP_SYS(brk), JAIL_ANY, "malloc" },
+	{ SCMP_SYS(mmap), JAIL_NO_EXEC, "malloc" },
+	{ SCMP_SYS(munmap), JAIL_ANY, "free" },
+	{ SCMP_SYS(mremap), JAIL_ANY, "realloc" },
+	{ SCMP_SYS(restart_syscall), JAIL_ANY, "SIGSTOP and SIGCONT while it waits" },
+	{ SCMP_SYS(rt_sigreturn), JAIL_ANY, "the same" },
+	{ SCMP_SYS(exit_group), JAIL_ANY, "the end" },
+};
+
+static uint64_t clock_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool watch(const struct worker *worker, int fd, uint64_t data)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = data };
+	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static bool worker_init(struct worker *worker, const struct relay_worker_config *config)
+{
+	*worker = (struct worker){ .config = config, .control = config->control };
+	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+	worker->now_ms = clock_ms();
+	if (worker->epoll < 0 || !pairs_init(worker) || !flows_init(worker) ||
+	    !watch(worker, worker->control, WORKER_EVENT(WORKER_CONTROL, 0)))
+		return false;
+	for (uint32_t i = 0; i < config->listener_count; i++)
+		if (!watch(worker, config->listeners[i].fd, WORKER_EVENT(WORKER_LISTENER, i)))
+			return false;
+	return true;
+}
+
+/* The descriptors that came with a message, at most two */
+static size_t take_descriptors(struct msghdr *message, int fds[static 2])
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(message);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return 0;
+	size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(c), (count < 2 ? count : 2) * sizeof(int));
+	return count < 2 ? count : 2;
+}
+
+/* false: the supervisor is gone */
+static bool control_readable(struct worker *worker)
+{
+	for (;;) {
+		struct relay_message message;
+		char control[CMSG_SPACE(2 * sizeof(int))] __attribute__((aligned(8)));
+		int fds[2] = { -1, -1 };
+		struct iovec data = { &message, sizeof message };
+		struct msghdr header = {
+			.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
+		};
+		ssize_t len = recvmsg(worker->control, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (len < 0)
+			return errno == EAGAIN || errno == EINTR;
+		size_t count = take_descriptors(&header, fds);
+		if (len != sizeof message)
+			return false;
+		if (message.kind == RELAY_PAIR && count == 2) {
+			pair_start(worker, fds[0], fds[1]);
+			continue;
+		}
+		if (message.kind == RELAY_FLOW)
+			flow_answer(worker, &message, fds, count);
+		for (int i = 0; i < 2; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+	}
+}
+
+static bool dispatch(struct worker *worker, const struct epoll_event *event)
+{
+	uint32_t index = (uint32_t)event->data.u64;
+	switch ((enum worker_event)(event->data.u64 >> 32)) {
+	case WORKER_CONTROL:
+		return control_readable(worker);
+	case WORKER_LISTENER:
+		flows_readable(worker, index);
+		break;
+	case WORKER_PAIR:
+		pair_event(worker, index, event->events);
+		break;
+	case WORKER_FLOW:
+		flow_event(worker, index);
+		break;
+	}
+	return true;
+}
+
+static bool turn(struct worker *worker)
+{
+	struct epoll_event events[64];
+	int wait = worker->ready ? 0 : timers_wait(&worker->idle_flows, worker->now_ms, -1);
+	int count = epoll_wait(worker->epoll, events, 64, wait);
+	if (count < 0 && errno != EINTR)
+		return false;
+	worker->now_ms = clock_ms();
+	for (int i = 0; i < count; i++)
+		if (!dispatch(worker, &events[i]))
+			return false;
+	pairs_ready(worker);
+	flows_expire(worker);
+	return true;
+}
+
+_Noreturn void relay_worker(const struct relay_worker_config *config, uid_t uid)
+{
+	static struct worker worker;
+	int keep[1 + RELAY_LISTENERS_MAX];
+	size_t count = 0;
+	keep[count++] = config->control;
+	for (uint32_t i = 0; i < config->listener_count; i++)
+		keep[count++] = config->listeners[i].fd;
+	prctl(PR_SET_NAME, "msb-relay");
+	if (jail_keep_only(keep, count) < 0 || !worker_init(&worker, config) ||
+	    jail_enter(uid, calls, sizeof calls / sizeof *calls) < 0)
+		_exit(1);
+	while (turn(&worker))
+		;
+	_exit(0); /* the supervisor is gone */
+}

@@ -1,0 +1,274 @@
+/* What was refused, put to the evaluator for the rule, and said once. */
+#include "report/denials.h"
+
+#include "report/events.h"
+#include "policy/flow.h"
+#include "core/log.h"
+#include "lower/lower.h"
+#include "netlink/nflog.h"
+#include "report/reason.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINES_MAX 10
+#define KNOWN_MAX 16384 /* different denials told apart; a power of two */
+
+struct denials {
+	const struct run_config *config;
+	struct eval_context context;
+	struct arena *arena;
+	struct reasons *reasons;
+	struct nflog *nflog;
+	struct events *events;
+	bool waits; /* for the end: standard input is a terminal, which may show an editor */
+	char *lines[LINES_MAX];
+	size_t line_count;
+	size_t total, different;
+	struct timespec started;
+	uint64_t known[KNOWN_MAX]; /* hashes of what was said; 0: free */
+};
+
+struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway)
+{
+	struct denials *denials = calloc(1, sizeof *denials);
+	if (!denials)
+		return NULL;
+	denials->config = config;
+	denials->context = (struct eval_context){ config->policy, *gateway, EVAL_NO_BINDINGS };
+	denials->arena = arena_new();
+	denials->reasons = reasons_new(denials->arena, config->policy);
+	denials->waits = isatty(STDIN_FILENO);
+	clock_gettime(CLOCK_MONOTONIC, &denials->started);
+	denials->nflog = nflog_open();
+	bool opened = denials->nflog != NULL;
+	if (opened && config->events) {
+		denials->events = events_open(config->events);
+		opened = denials->events != NULL;
+		if (!opened)
+			log_error("--events %s: %s", config->events, strerror(errno));
+	}
+	if (opened)
+		return denials;
+	int saved = errno;
+	denials_close(denials);
+	errno = saved;
+	return NULL;
+}
+
+int denials_fd(const struct denials *denials)
+{
+	return nflog_fd(denials->nflog);
+}
+
+void denials_close(struct denials *denials)
+{
+	if (!denials)
+		return;
+	for (size_t i = 0; i < denials->line_count; i++)
+		free(denials->lines[i]);
+	nflog_close(denials->nflog);
+	events_close(denials->events);
+	arena_free(denials->arena);
+	free(denials);
+}
+
+/* ---- saying it once ---- */
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	do
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
+	while (*text++);
+	return hash;
+}
+
+/* Whether this is the first of its kind; where there are more kinds than can be told apart, none is the first any more. */
+static bool is_new(struct denials *denials, const char *flow, const struct reason *reason)
+{
+	uint64_t hash = hash_text(hash_text(hash_text(0xcbf29ce484222325ull, flow), reason->place), reason->text) | 1;
+	for (size_t i = 0; i < KNOWN_MAX / 2; i++) {
+		uint64_t *known = &denials->known[(hash / 2 + i) % KNOWN_MAX];
+		if (*known == hash)
+			return false;
+		if (*known == 0) {
+			if (denials->different >= KNOWN_MAX / 2)
+				return false;
+			*known = hash;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* "denied FLOW   RULE (PLACE) "REASON"  NAME", in columns that a person can read down */
+static const char *line_of(struct arena *arena, const char *what, const struct event *event)
+{
+	const struct reason *reason = event->reason;
+	bool placed = strcmp(reason->place, "-") != 0;
+	const char *because = reason->because ? arena_printf(arena, " \"%s\"", reason->because) : "";
+	const char *name = event->name ? arena_printf(arena, "  %s", event->name) : "";
+	return arena_printf(arena, "%s %-29s   %s%s%s%s%s%s", what, event->flow, reason->text, placed ? " (" : "",
+			    placed ? reason->place : "", placed ? ")" : "", because, name);
+}
+
+static void say(struct denials *denials, const char *line)
+{
+	if (denials->config->quiet || denials->line_count >= LINES_MAX)
+		return;
+	denials->lines[denials->line_count++] = denials->waits ? strdup(line) : NULL;
+	if (!denials->waits)
+		log_line("%s", line);
+}
+
+static void report(struct denials *denials, struct arena *arena, const struct event *event)
+{
+	bool first = is_new(denials, event->flow, event->reason);
+	bool denied = strcmp(event->kind, "allow") != 0;
+	denials->total += denied;
+	denials->different += denied && first;
+	events_write(denials->events, event);
+	if (first)
+		say(denials, line_of(arena, denied ? "denied" : "allowed", event));
+}
+
+/* ---- where it comes from ---- */
+
+struct found_name {
+	struct arena *arena;
+	const char *name;
+};
+
+static bool take_name(const char *name, void *context)
+{
+	struct found_name *found = context;
+	found->name = arena_strdup(found->arena, name);
+	return true;
+}
+
+static const struct reason by_filter = { .text = "refused by the packet filter", .place = "-", .note = "" };
+
+static void report_packet(struct denials *denials, struct arena *arena, const struct nflog_packet *packet)
+{
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = packet->proto,
+		.addr = packet->destination,
+		.has_port = packet->has_port,
+		.port = packet->port,
+	};
+	struct eval_verdict verdict = eval_connection(&denials->context, &connection);
+	bool allowed = packet->group == LOWER_ALLOW_LOG_GROUP;
+	struct found_name found = { .arena = arena };
+	if (denials->context.bindings.any_name)
+		denials->context.bindings.any_name(denials->context.bindings.self, packet->destination, take_name,
+						   &found);
+	/* the kernel said no where the policy says yes: a limit, or a binding that has ended since */
+	bool agree = (verdict.action == POLICY_ALLOW) == allowed;
+	struct event event = {
+		.kind = allowed ? "allow" : "deny",
+		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
+					       packet->has_port, packet->port),
+		.verdict = verdict,
+		.reason = agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter,
+		.name = found.name,
+	};
+	report(denials, arena, &event);
+}
+
+void denials_read(struct denials *denials, struct bindings *bindings, uint64_t now_ms)
+{
+	struct arena *arena = arena_new();
+	struct nflog_packet packet;
+	int error;
+	denials->context.bindings = bindings ? bindings_view(bindings, now_ms) : EVAL_NO_BINDINGS;
+	/* bounded: the rest comes with the next turn of the caller's loop */
+	for (int i = 0; i < 256; i++) {
+		error = nflog_next(denials->nflog, &packet);
+		if (error == 0)
+			report_packet(denials, arena, &packet);
+		else if (error != -ENOBUFS)
+			break;
+	}
+	denials->context.bindings = EVAL_NO_BINDINGS;
+	arena_free(arena);
+}
+
+void denials_dns(struct denials *denials, const char *name, enum flow_transport transport, struct eval_verdict verdict)
+{
+	struct arena *arena = arena_new();
+	struct event event = {
+		.kind = "deny",
+		.flow = arena_printf(arena, "dns@%s:%s", name, transport == FLOW_DNS_UDP ? "udp" : "tcp"),
+		.verdict = verdict,
+		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
+	};
+	report(denials, arena, &event);
+	arena_free(arena);
+}
+
+void denials_resolver(struct denials *denials, struct addr addr, enum flow_transport transport,
+		      struct eval_verdict verdict)
+{
+	struct arena *arena = arena_new();
+	enum policy_proto proto = transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP;
+	struct event event = {
+		.kind = "deny",
+		.flow = flow_format_connection(arena, POLICY_EGRESS, addr, proto, true, LOWER_DNS_PORT),
+		.verdict = verdict,
+		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
+	};
+	report(denials, arena, &event);
+	arena_free(arena);
+}
+
+void denials_answer(struct denials *denials, const char *name, struct addr addr)
+{
+	static const struct reason rebind = { .text = "rebind protection", .place = "-", .note = "" };
+	struct arena *arena = arena_new();
+	char text[ADDR_TEXT_MAX];
+	struct event event = {
+		.kind = "rebind",
+		.flow = arena_printf(arena, "answer@%s", addr_format_bracketed(addr, text)),
+		.verdict = { POLICY_DENY, EVAL_REBIND, 0 },
+		.reason = &rebind,
+		.name = name,
+	};
+	report(denials, arena, &event);
+	arena_free(arena);
+}
+
+void denials_ingress(struct denials *denials, struct addr peer, enum policy_proto proto, uint16_t guest_port,
+		     struct eval_verdict verdict)
+{
+	struct arena *arena = arena_new();
+	struct event event = {
+		.kind = "deny",
+		.flow = flow_format_connection(arena, POLICY_INGRESS, peer, proto, true, guest_port),
+		.verdict = verdict,
+		.reason = reason_of(denials->reasons, verdict, POLICY_INGRESS),
+	};
+	report(denials, arena, &event);
+	arena_free(arena);
+}
+
+void denials_finish(struct denials *denials)
+{
+	struct timespec now;
+	const struct policy *policy = denials->config->policy;
+	for (size_t i = 0; denials->waits && i < denials->line_count; i++)
+		if (denials->lines[i])
+			log_line("%s", denials->lines[i]);
+	if (denials->total == 0 || denials->config->quiet)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	double seconds =
+		(double)(now.tv_sec - denials->started.tv_sec) + (double)(now.tv_nsec - denials->started.tv_nsec) / 1e9;
+	bool file = strcmp(policy->name, "command line") != 0;
+	log_line("%s: %zu denial%s, %zu different, in %.1f s; why: msb-policyc explain %s FLOW", denials->config->name,
+		 denials->total, denials->total == 1 ? "" : "s", denials->different, seconds,
+		 file ? policy->name : "[the same options]");
+}

@@ -1,0 +1,25 @@
+/* Denials: each different one (flow, rule, place, reason) is said once on standard error when it happens, ten at
+ * most, then only counted; all of them go to the events file. Refused packets come from the kernel by nflog
+ * and are put to the evaluator, which names the rule. */
+#pragma once
+#include "dns/bindings.h"
+#include "core/config.h"
+
+struct denials;
+/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
+ * NULL and errno on failure, with a line on standard error where it is the file. */
+struct denials *denials_open(const struct run_config *, const struct addr_gateway *);
+int denials_fd(const struct denials *); /* for the supervisor's epoll loop */
+/* Reads what the kernel logged; bindings say which name a refused address was bound to, and may be NULL. */
+void denials_read(struct denials *, struct bindings *, uint64_t now_ms);
+/* A query for `name` (canonical) */
+void denials_dns(struct denials *, const char *name, enum flow_transport, struct eval_verdict);
+/* A resolver of the guest's own choice, port 53 */
+void denials_resolver(struct denials *, struct addr, enum flow_transport, struct eval_verdict);
+/* An answer for `name` that rebind protection held back */
+void denials_answer(struct denials *, const char *name, struct addr);
+/* A peer that an ingress rule or the default keeps from a published port */
+void denials_ingress(struct denials *, struct addr peer, enum policy_proto, uint16_t guest_port, struct eval_verdict);
+/* The count line, and what waited for the end while standard input was a terminal */
+void denials_finish(struct denials *);
+void denials_close(struct denials *); /* NULL is fine */

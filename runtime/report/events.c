@@ -1,0 +1,160 @@
+/* Events as JSON lines. */
+#include "report/events.h"
+
+#include "core/fd.h"
+#include "core/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* A guest can be refused as often as it likes; its host's disk is not to be filled by that. */
+#define EVENTS_A_SECOND 200
+#define EVENTS_BURST 2000
+
+struct events {
+	int fd;
+	bool complained;
+	uint64_t room, filled_ms; /* in thousandths of a line, as of that time */
+	size_t lost;              /* since the last line */
+};
+
+struct events *events_open(const char *path)
+{
+	struct events *events = calloc(1, sizeof *events);
+	if (!events)
+		return NULL;
+	events->room = EVENTS_BURST * 1000;
+	events->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	if (events->fd >= 0)
+		return events;
+	free(events);
+	return NULL;
+}
+
+static json_t *time_now(void)
+{
+	struct timespec now;
+	struct tm utc;
+	char day[32];
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &utc);
+	strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
+	return json_sprintf("%s.%03ldZ", day, now.tv_nsec / 1000000);
+}
+
+/* As `eval` writes it: a number from 1, or what else decided */
+static json_t *decider(struct eval_verdict verdict)
+{
+	switch (verdict.by) {
+	case EVAL_RULE:
+		return json_integer((json_int_t)verdict.rule + 1);
+	case EVAL_DEFAULT:
+		return json_string("default");
+	case EVAL_FLOOR:
+		return json_string("floor");
+	case EVAL_REFUSED:
+		return json_string("refused");
+	case EVAL_REBIND:
+		return json_string("rebind");
+	}
+	return json_null();
+}
+
+static char *finish_line(json_t *object, size_t *len)
+{
+	char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+	json_decref(object);
+	*len = text ? strlen(text) : 0;
+	if (text)
+		text[(*len)++] = '\n'; /* in place of the terminating zero, which is not written */
+	return text;
+}
+
+static char *event_line(const struct event *event, size_t *len)
+{
+	json_t *object = json_object();
+	json_object_set_new(object, "version", json_integer(1));
+	json_object_set_new(object, "time", time_now());
+	json_object_set_new(object, "kind", json_string(event->kind));
+	json_object_set_new(object, "flow", json_string(event->flow));
+	json_object_set_new(object, "rule", decider(event->verdict));
+	json_object_set_new(object, "place", json_string(event->reason->place));
+	json_object_set_new(object, "text", json_string(event->reason->text));
+	if (event->reason->because)
+		json_object_set_new(object, "because", json_string(event->reason->because));
+	if (event->name)
+		json_object_set_new(object, "name", json_string(event->name));
+	return finish_line(object, len);
+}
+
+/* What was left out is said before the next line that is not */
+static char *lost_line(size_t lost, size_t *len)
+{
+	json_t *object = json_object();
+	json_object_set_new(object, "version", json_integer(1));
+	json_object_set_new(object, "time", time_now());
+	json_object_set_new(object, "kind", json_string("lost"));
+	json_object_set_new(object, "count", json_integer((json_int_t)lost));
+	return finish_line(object, len);
+}
+
+static bool take_room(struct events *events)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	events->room += (now_ms - events->filled_ms) * EVENTS_A_SECOND;
+	if (events->room > EVENTS_BURST * 1000 || !events->filled_ms)
+		events->room = EVENTS_BURST * 1000;
+	events->filled_ms = now_ms;
+	if (events->room < 1000)
+		return false;
+	events->room -= 1000;
+	return true;
+}
+
+static void write_line(struct events *events, char *made, size_t len)
+{
+	CLEANUP_FREE char *line = made;
+	if ((!line || write(events->fd, line, len) != (ssize_t)len) && !events->complained) {
+		events->complained = true;
+		log_line("the events file is incomplete: %s", strerror(line ? errno : ENOMEM));
+	}
+}
+
+static void write_lost(struct events *events)
+{
+	size_t len;
+	if (!events->lost)
+		return;
+	char *line = lost_line(events->lost, &len);
+	events->lost = 0;
+	write_line(events, line, len);
+}
+
+void events_write(struct events *events, const struct event *event)
+{
+	size_t len;
+	if (!events)
+		return;
+	if (!take_room(events)) {
+		events->lost++;
+		return;
+	}
+	write_lost(events);
+	char *line = event_line(event, &len);
+	write_line(events, line, len);
+}
+
+void events_close(struct events *events)
+{
+	if (!events)
+		return;
+	write_lost(events);
+	close(events->fd);
+	free(events);
+}

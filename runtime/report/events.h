@@ -1,0 +1,19 @@
+/* The events file: one JSON object a line, whole lines only, appended. */
+#pragma once
+#include "report/reason.h"
+
+struct event {
+	const char *kind; /* "deny", "allow", "rebind" */
+	const char *flow; /* as the evaluator's command line takes it */
+	struct eval_verdict verdict;
+	const struct reason *reason;
+	const char *name; /* what the address was looked up by, or NULL */
+};
+
+struct events;
+/* NULL and errno on failure */
+struct events *events_open(const char *path);
+/* An event that cannot be written is lost; the first time that is said. So is one over 200 a second (2,000 at once); a
+ * line of kind "lost" then counts them. `events` may be NULL. */
+void events_write(struct events *, const struct event *);
+void events_close(struct events *); /* NULL is fine */

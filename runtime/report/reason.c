@@ -1,0 +1,57 @@
+/* Texts of verdicts, made once for every rule and default. */
+#include "report/reason.h"
+
+#include "base/escape.h"
+
+#include <string.h>
+
+struct reasons {
+	struct reason egress, ingress, floor, refused;
+	struct reason *rules;
+};
+
+static struct reason make(struct arena *arena, const struct policy *policy, const char *text, struct span span,
+			  const char *because)
+{
+	const char *place = span_format_line(arena, policy->sources, span);
+	struct reason reason = {
+		.text = escape_terminal(arena, text, strlen(text)),
+		.place = escape_terminal(arena, place, strlen(place)),
+		.because = because ? escape_terminal(arena, because, strlen(because)) : NULL,
+	};
+	bool placed = strcmp(reason.place, "-") != 0;
+	reason.note = placed ? arena_printf(arena, "%s %s", reason.place, reason.text) : reason.text;
+	return reason;
+}
+
+struct reasons *reasons_new(struct arena *arena, const struct policy *policy)
+{
+	struct reasons *reasons = arena_alloc(arena, sizeof *reasons);
+	reasons->egress = make(arena, policy, policy->egress.text, policy->egress.span, NULL);
+	reasons->ingress = make(arena, policy, policy->ingress.text, policy->ingress.span, NULL);
+	reasons->floor = make(arena, policy, "multi-tenant: the default policy denies it too", SPAN_NONE, NULL);
+	reasons->refused = make(arena, policy, "refused whatever the rules say", SPAN_NONE, NULL);
+	reasons->rules = arena_alloc(arena, (policy->rules.count + 1) * sizeof *reasons->rules);
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+		reasons->rules[i] = make(arena, policy, rule->text, rule->span, rule->because);
+	}
+	return reasons;
+}
+
+const struct reason *reason_of(const struct reasons *reasons, struct eval_verdict verdict,
+			       enum policy_direction direction)
+{
+	switch (verdict.by) {
+	case EVAL_RULE:
+		return &reasons->rules[verdict.rule];
+	case EVAL_FLOOR:
+		return &reasons->floor;
+	case EVAL_REFUSED:
+		return &reasons->refused;
+	case EVAL_REBIND: /* of whole flow expressions, which nothing here evaluates */
+	case EVAL_DEFAULT:
+		break;
+	}
+	return direction == POLICY_INGRESS ? &reasons->ingress : &reasons->egress;
+}

@@ -1,0 +1,15 @@
+/* Why a flow was denied, in words: the rule or default that said so, and where it stands. All texts are made once, so
+ * that nothing a guest does makes more of them; every byte is fit for a terminal. */
+#pragma once
+#include "eval/eval.h"
+
+struct reason {
+	const char *text;    /* "deny@meta", "default egress deny" */
+	const char *place;   /* "agent.msb:6", "arg:1", "--net-default"; "-" where there is none */
+	const char *because; /* or NULL */
+	const char *note;    /* "agent.msb:6 deny@meta", for an Extended DNS Error */
+};
+
+struct reasons;
+struct reasons *reasons_new(struct arena *, const struct policy *); /* lives in the arena */
+const struct reason *reason_of(const struct reasons *, struct eval_verdict, enum policy_direction);

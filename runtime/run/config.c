@@ -1,0 +1,329 @@
+/* The command line of msb-run: its own options by table, the policy's by options.h. Given argv; hands on a
+ * struct run_config. */
+#include "core/config.h"
+#include "diag/diag.h"
+#include "base/escape.h"
+#include "core/log.h"
+#include "syntax/parse.h"
+#include "policy/resolve.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define DEFAULT_MEMORY_MIB 256
+#define MAX_MEMORY_MIB (1u << 20)
+#define MAX_CPUS 64
+#define NAME_MAX_LENGTH 32
+
+/* What the readers below fill */
+struct reading {
+	struct arena *arena;
+	struct run_config *config;
+	struct policy_options policy;
+	enum color_when color;
+};
+
+/* ---- values: each reader returns NULL, or what it wants instead ---- */
+
+static const char *read_name(struct reading *reading, const char *value)
+{
+	size_t len = strlen(value);
+
+	if (len < 1 || len > NAME_MAX_LENGTH || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") != len)
+		return "1 to 32 of a-z, 0-9 and -";
+	reading->config->name = value;
+	return NULL;
+}
+
+/* A plain decimal, and what follows it */
+static bool read_number(const char *value, uint64_t max, uint64_t *out, const char **rest)
+{
+	uint64_t number = 0;
+	const char *digit = value;
+
+	for (; isdigit((unsigned char)*digit); digit++) {
+		number = number * 10 + (uint64_t)(*digit - '0');
+		if (number > max)
+			return false;
+	}
+	*out = number;
+	*rest = digit;
+	return digit > value;
+}
+
+static const char *read_memory(struct reading *reading, const char *value)
+{
+	static const char wanted[] = "MiB, or a size such as 512M or 2G";
+	const char *unit;
+	uint64_t number;
+
+	if (!read_number(value, MAX_MEMORY_MIB, &number, &unit))
+		return wanted;
+	if (!strcmp(unit, "G"))
+		number *= 1024;
+	else if (*unit && strcmp(unit, "M") != 0)
+		return wanted;
+	if (number < 32 || number > MAX_MEMORY_MIB)
+		return "32M at least, 1024G at most";
+	reading->config->memory_mib = (uint32_t)number;
+	return NULL;
+}
+
+static const char *read_cpus(struct reading *reading, const char *value)
+{
+	const char *rest;
+	uint64_t number;
+
+	if (!read_number(value, MAX_CPUS, &number, &rest) || *rest || !number)
+		return "1 to 64";
+	reading->config->cpus = (uint32_t)number;
+	return NULL;
+}
+
+#define READ_TEXT(member)                                                            \
+	static const char *read_##member(struct reading *reading, const char *value) \
+	{                                                                            \
+		reading->config->member = value;                                     \
+		return NULL;                                                         \
+	}
+READ_TEXT(kernel)
+READ_TEXT(initrd)
+READ_TEXT(rootfs)
+READ_TEXT(events)
+
+#define READ_FLAG(member)                                                            \
+	static const char *read_##member(struct reading *reading, const char *value) \
+	{                                                                            \
+		(void)value;                                                         \
+		reading->config->member = true;                                      \
+		return NULL;                                                         \
+	}
+READ_FLAG(quiet)
+READ_FLAG(cap_net_admin)
+
+static const char *read_accel(struct reading *reading, const char *value)
+{
+	static const char *const words[] = { [ACCEL_AUTO] = "auto", [ACCEL_KVM] = "kvm", [ACCEL_TCG] = "tcg" };
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(value, words[i])) {
+			reading->config->accel = (enum accel_kind)i;
+			return NULL;
+		}
+	return "auto, kvm or tcg";
+}
+
+static const char *read_vmm(struct reading *reading, const char *value)
+{
+	if (strcmp(value, "qemu") && strcmp(value, "none"))
+		return "qemu or none";
+	reading->config->vmm = strcmp(value, "none") ? VMM_QEMU : VMM_NONE;
+	return NULL;
+}
+
+static const char *read_deny_mode(struct reading *reading, const char *value)
+{
+	if (strcmp(value, "refuse") && strcmp(value, "drop"))
+		return "refuse or drop";
+	reading->config->silent_deny = !strcmp(value, "drop");
+	return NULL;
+}
+
+static const char *read_color(struct reading *reading, const char *value)
+{
+	static const char *const words[] = {
+		[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"
+	};
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(value, words[i])) {
+			reading->color = (enum color_when)i;
+			return NULL;
+		}
+	return "auto, always or never";
+}
+
+static const struct own_option {
+	const char *name;
+	int has_arg;
+	const char *(*read)(struct reading *, const char *);
+} own_options[] = {
+	{ "name", required_argument, read_name },     { "memory", required_argument, read_memory },
+	{ "cpus", required_argument, read_cpus },     { "kernel", required_argument, read_kernel },
+	{ "initrd", required_argument, read_initrd }, { "rootfs", required_argument, read_rootfs },
+	{ "accel", required_argument, read_accel },   { "vmm", required_argument, read_vmm },
+	{ "events", required_argument, read_events }, { "deny-mode", required_argument, read_deny_mode },
+	{ "quiet", no_argument, read_quiet },         { "cap-net-admin", no_argument, read_cap_net_admin },
+	{ "color", required_argument, read_color },
+};
+#define OWN_COUNT (sizeof own_options / sizeof *own_options)
+enum { OPTION_HELP = 0x3000, OPTION_VERSION, OWN_FIRST };
+
+/* policy_long_options, ours, --help and --version, as one table for getopt_long() */
+static struct option *option_table(struct arena *arena)
+{
+	size_t count = 0;
+
+	while (policy_long_options[count].name)
+		count++;
+	struct option *table = arena_alloc(arena, (count + OWN_COUNT + 3) * sizeof *table);
+	memcpy(table, policy_long_options, count * sizeof *table);
+	for (size_t i = 0; i < OWN_COUNT; i++)
+		table[count++] =
+			(struct option){ own_options[i].name, own_options[i].has_arg, NULL, OWN_FIRST + (int)i };
+	table[count++] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
+	table[count++] = (struct option){ "version", no_argument, NULL, OPTION_VERSION };
+	return table;
+}
+
+static void print_help(void)
+{
+	fputs("msb-run: run a command in a microVM whose network is what a policy allows\n"
+	      "\n"
+	      "  msb-run [policy options] [options] [--] [COMMAND...]     without COMMAND: a shell\n"
+	      "\n"
+	      "  --policy FILE             .msb, or microsandbox's .json/.yaml\n"
+	      "  --net-rule RULES          rules before the file's (repeatable, comma-separated; quote them)\n"
+	      "  --net PROFILES            public, private, host, all or none; --no-net: nothing\n"
+	      "  --net-default ACTION      and --net-default-egress, -ingress\n"
+	      "                            with no file and no --net...: allow@dns, allow@public, deny the rest\n"
+	      "  -p [BIND:]HOST:GUEST      publish a guest's port (/tcp, /udp)\n"
+	      "  --dns-nameserver ADDRESS  instead of the host's; --dns-query-timeout-ms N\n"
+	      "  --no-dns-rebind-protection  answers may hold private and other reserved addresses\n"
+	      "  --net-ipv4-pool CIDR      where subnets come from; --net-ipv6-pool\n"
+	      "  --max-connections N       of the guest at once; --deployment-profile single-tenant|multi-tenant\n"
+	      "  --deny-mode refuse|drop   how a denied flow fails: at once (default), or in silence\n"
+	      "\n"
+	      "  --name N                  of the sandbox: a-z, 0-9, -\n"
+	      "  --vmm qemu|none           none: no VM, the command in namespaces of this kernel; no boundary against root\n"
+	      "  --cap-net-admin           with --vmm none: the command keeps NET_ADMIN inside\n"
+	      "  --accel auto|kvm|tcg      --memory M  --cpus N\n"
+	      "  --kernel F --initrd F --rootfs IMAGE|DIR     instead of the default guest\n"
+	      "  --events FILE             every denial, one JSON object a line\n"
+	      "  --quiet                   no word about denials\n"
+	      "  --color auto|always|never\n"
+	      "\n"
+	      "Status: the command's; 125 msb-run's own failure; 128+N the command was killed by signal N.\n"
+	      "What a policy says and why: msb-policyc check, explain, eval. See: man msb-run\n",
+	      stdout);
+}
+
+/* What is left of a rule whose braces the shell expanded: `last` and the words after it, put together again. */
+static const char *unexpanded(struct arena *arena, const char *last, char *const *words)
+{
+	size_t stem = last && strrchr(last, ':') ? (size_t)(strrchr(last, ':') - last) + 1 : 0;
+	const char *joined = stem ? arena_printf(arena, "%.*s{%s", (int)stem, last, last + stem) : NULL;
+
+	for (; joined && *words && strcmp(*words, "--") && strchr(*words, '@'); words++)
+		joined = strncmp(*words, last, stem) ? NULL : arena_printf(arena, "%s,%s", joined, *words + stem);
+	return joined ? arena_printf(arena, "%s}", joined) : NULL;
+}
+
+/* A COMMAND that is a rule: the shell's doing, most likely. */
+static bool command_is_rule(struct reading *reading, char *const *words)
+{
+	struct arena *arena = reading->arena;
+	struct sources *sources = sources_new(arena);
+	struct diags *diags = diags_new(arena, sources);
+	uint32_t source = sources_add(sources, SOURCE_ARG, "COMMAND", words[0], strlen(words[0]));
+	struct ast_rule *ast = parse_rule_token(diags, source);
+	struct policy_rule rule;
+
+	if (!ast || diags->errors || !resolve_rule(arena, ast, NULL, diags, &rule))
+		return false;
+	log_error("`%s` is a rule, not a command; did the shell expand braces?", words[0]);
+	const char *last =
+		reading->policy.rules.count ? reading->policy.rules.items[reading->policy.rules.count - 1] : NULL;
+	const char *whole = unexpanded(arena, last, words);
+	log_help("--net-rule '%s'", whole ? whole : words[0]);
+	return true;
+}
+
+static bool take_option(struct reading *reading, int value, const char *name)
+{
+	if (options_take(&reading->policy, value, optarg))
+		return true;
+	const struct own_option *option = &own_options[value - OWN_FIRST];
+	const char *wanted = option->read(reading, optarg);
+	if (wanted)
+		log_error("--%s %s: %s", name, optarg, wanted);
+	return !wanted;
+}
+
+static enum config_result take_options(struct reading *reading, int argc, char **argv)
+{
+	struct option *table = option_table(reading->arena);
+	int value, index;
+
+	opterr = 0;
+	while ((value = getopt_long(argc, argv, "+:p:q", table, &index)) != -1) {
+		if (value == OPTION_HELP) {
+			print_help();
+			return CONFIG_DONE;
+		}
+		if (value == OPTION_VERSION) {
+			puts("msb-run " MSB_VERSION);
+			return CONFIG_DONE;
+		}
+		if (value == '?' || value == ':') {
+			log_error(value == ':' ? "%s wants a value" : "%s: no such option, or not one of its forms",
+				  argv[optind - 1]);
+			log_help("msb-run --help");
+			return CONFIG_WRONG;
+		}
+		if (value == 'q')
+			reading->config->quiet = true;
+		else if (!take_option(reading, value, value < 0x100 ? "p" : table[index].name))
+			return CONFIG_WRONG;
+	}
+	return CONFIG_RUN;
+}
+
+static const char *made_up_name(struct arena *arena)
+{
+	uint32_t number = 0;
+
+	if (getrandom(&number, sizeof number, 0) != sizeof number)
+		number = (uint32_t)getpid();
+	return arena_printf(arena, "sandbox-%08x", number);
+}
+
+static bool load_policy(struct reading *reading)
+{
+	struct arena *arena = reading->arena;
+	struct sources *sources = sources_new(arena);
+	struct diags *diags = diags_new(arena, sources);
+
+	if (reading->policy.files.count > 1) {
+		log_error("one policy file at a time: a file takes in others by `include`");
+		return false;
+	}
+	options_set_today(&reading->policy, time(NULL));
+	reading->config->policy = options_resolve(
+		&reading->policy, reading->policy.files.count ? reading->policy.files.items[0] : NULL, diags);
+	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
+	return !diags->errors;
+}
+
+enum config_result config_parse(struct arena *arena, int argc, char **argv, struct run_config *config)
+{
+	struct reading reading = { .arena = arena, .config = config, .policy.arena = arena };
+
+	*config = (struct run_config){ .memory_mib = DEFAULT_MEMORY_MIB, .cpus = 1 };
+	enum config_result result = take_options(&reading, argc, argv);
+	if (result != CONFIG_RUN)
+		return result;
+	bool separated = optind > 1 && !strcmp(argv[optind - 1], "--");
+	if (optind < argc) {
+		config->command = argv + optind;
+		if (!separated && command_is_rule(&reading, argv + optind))
+			return CONFIG_WRONG;
+	}
+	if (!config->name)
+		config->name = made_up_name(arena);
+	return load_policy(&reading) ? CONFIG_RUN : CONFIG_WRONG;
+}

@@ -1,0 +1,377 @@
+/* The set-up of a sandbox, step by step. Closed before open: sysctls before links, rulesets before a link is up,
+ * the guest last. */
+#include "sandbox/setup.h"
+#include "vmm/dhcp.h"
+#include "core/fd.h"
+#include "net/host_table.h"
+#include "sandbox/table_owner.h"
+#include "core/log.h"
+#include "lower/lower.h"
+#include "net/pool.h"
+#include "net/sysctl.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+
+/* How long the kernel may take until a link that is up passes packets */
+#define LINK_PATIENCE_MS 10000
+
+/* The uplink's ends: fixed, since nobody else is on that link. Locally administered, unicast. */
+static const uint8_t host_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x01 };
+static const uint8_t uplink_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x02 };
+
+static int fail(const char *what, int err)
+{
+	log_error("cannot %s: %s", what, strerror(-err));
+	return err;
+}
+
+static int open_netns(void)
+{
+	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int enter(int netns)
+{
+	return setns(netns, CLONE_NEWNET) ? -errno : 0;
+}
+
+/* A new network namespace becomes ours; its descriptor. */
+static int new_netns(void)
+{
+	return unshare(CLONE_NEWNET) ? -errno : open_netns();
+}
+
+/* Sockets belong to the namespace they are opened in: the host's first, then we leave it for the VM's. */
+static int make_namespaces(struct sandbox *sandbox)
+{
+	bool none = sandbox->start->config->vmm == VMM_NONE;
+
+	sandbox->host_netns = open_netns();
+	sandbox->host = nl_open(NETLINK_ROUTE);
+	if (sandbox->host_netns < 0 || !sandbox->host)
+		return fail("open the host's network namespace",
+			    sandbox->host_netns < 0 ? sandbox->host_netns : -errno);
+	if (none && (sandbox->guest_netns = new_netns()) < 0)
+		return fail("make the guest's network namespace", sandbox->guest_netns);
+	if ((sandbox->vm_netns = new_netns()) < 0)
+		return fail("make the VM's network namespace", sandbox->vm_netns);
+	sandbox->vm = nl_open(NETLINK_ROUTE);
+	sandbox->firewall = nft_open();
+	return sandbox->vm && sandbox->firewall ? 0 : fail("open netlink", -errno);
+}
+
+static int set_sysctls(struct sandbox *sandbox)
+{
+	(void)sandbox;
+	return sysctl_set_sandbox();
+}
+
+static int make_tap(struct sandbox *sandbox)
+{
+	if (sandbox->start->config->vmm == VMM_NONE)
+		return rtnl_veth_add(sandbox->vm, (struct rtnl_end){ LOWER_TAP, NULL },
+				     (struct rtnl_end){ LOWER_GUEST_LINK, NULL }, sandbox->guest_netns);
+	sandbox->tap = rtnl_tap_open(LOWER_TAP);
+	return sandbox->tap < 0 ? sandbox->tap : 0;
+}
+
+/* All links, all down. */
+static int make_links(struct sandbox *sandbox)
+{
+	struct nl *vm = sandbox->vm;
+
+	int err = rtnl_veth_add(vm, (struct rtnl_end){ LOWER_UPLINK, uplink_mac },
+				(struct rtnl_end){ "msb%d", host_mac }, sandbox->host_netns);
+	if (!err)
+		err = rtnl_bridge_add(vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
+	if (err)
+		return fail("make the sandbox's links", err);
+	if ((err = make_tap(sandbox)))
+		return fail("make " LOWER_TAP, err);
+	err = rtnl_link_by_name(vm, LOWER_UPLINK, &sandbox->uplink);
+	if (!err)
+		err = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
+	if (!err)
+		err = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
+	if (!err)
+		err = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
+	if (!err)
+		err = rtnl_link_by_index(sandbox->host, sandbox->uplink.peer, &sandbox->host_link);
+	return err ? fail("find the sandbox's links", err) : 0;
+}
+
+/* From here on the host link, and what the host forwards for it, ends with the latch, which outlives the sandbox. */
+static int tell_latch(struct sandbox *sandbox)
+{
+	struct latch_message message = { .link = sandbox->host_link.index };
+
+	memcpy(message.note, sandbox->forward.note, sizeof message.note);
+	int err = latch_tell(sandbox->start->latch, &message, sandbox->vm_netns);
+	return err ? fail("reach the latch", err) : 0;
+}
+
+/* In the host's namespace: who forwards there, and what the host link may do. */
+static int set_up_host(struct sandbox *sandbox)
+{
+	int err = enter(sandbox->host_netns);
+
+	if (err)
+		return fail("enter the host's network namespace", err);
+	sandbox->gateway.has4 = true;
+	err = sysctl_set_host_link(sandbox->host_link.name);
+	if (!err)
+		err = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
+	sandbox->gateway.has6 = sandbox->forward.ipv6;
+	int back = enter(sandbox->vm_netns);
+	return back ? fail("enter the VM's network namespace", back) : err;
+}
+
+static int switch_forwarding_on(struct sandbox *sandbox)
+{
+	int err = enter(sandbox->host_netns);
+
+	if (err)
+		return fail("enter the host's network namespace", err);
+	err = forward_switch_on(&sandbox->forward);
+	int back = enter(sandbox->vm_netns);
+	return back ? fail("enter the VM's network namespace", back) : err;
+}
+
+static int claim_subnets(struct sandbox *sandbox)
+{
+	uint32_t link = sandbox->host_link.index;
+	struct addr_gateway *gateway = &sandbox->gateway;
+
+	int err = rtnl_link_up(sandbox->host, link);
+	if (err)
+		return fail("bring the host's link up", err);
+	err = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V4, link, &gateway->v4);
+	if (!err && gateway->has6)
+		err = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V6, link, &gateway->v6);
+	return err;
+}
+
+static int install_firewall(struct sandbox *sandbox)
+{
+	struct arena *arena = arena_new();
+	struct lower_options options = { .gateway = sandbox->gateway, .silent = sandbox->start->config->silent_deny };
+	char why[256] = "";
+
+	int err = nft_install(sandbox->firewall, lower_policy(arena, sandbox->start->config->policy, &options), why,
+			      sizeof why);
+	arena_free(arena);
+	if (err)
+		log_error("cannot install the policy: %s: %s", why, strerror(-err));
+	return err;
+}
+
+static int install_host_table(struct sandbox *sandbox)
+{
+	struct host_table table = {
+		.link = sandbox->host_link.name,
+		.gateway = sandbox->gateway,
+		.servers = sandbox->start->servers,
+		.server_count = sandbox->start->server_count,
+		.mark = host_table_mark(sandbox->host_link.index),
+		.forward = &sandbox->forward,
+	};
+
+	return host_table_install(sandbox->start->table, &table);
+}
+
+/* One family: the gateway's address, the guest and the two next hops, none of which is ever asked for by ARP or ND. */
+static int configure_family(struct sandbox *sandbox, struct addr gateway)
+{
+	enum addr_family family = gateway.family;
+	struct addr host = pool_host_hop(family), guest = lower_guest_addr(gateway);
+	struct addr_prefix own = { gateway, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6 };
+	struct rtnl_route to_host = { .destination.addr.family = family, .via = &host, .link = sandbox->uplink.index };
+	struct rtnl_route to_proxy = { .destination.addr.family = family,
+				       .table = LOWER_DNS_ROUTE_TABLE,
+				       .local = true,
+				       .link = if_nametoindex("lo") };
+	uint8_t guest_mac[6];
+
+	lower_guest_mac(&sandbox->gateway, guest_mac);
+	int err = rtnl_address_add(sandbox->vm, sandbox->bridge.index, own);
+	if (!err)
+		err = rtnl_neighbour_add(sandbox->vm, sandbox->bridge.index, guest, guest_mac);
+	if (!err)
+		err = rtnl_neighbour_add(sandbox->vm, sandbox->uplink.index, host, host_mac);
+	if (!err)
+		err = rtnl_neighbour_add(sandbox->host, sandbox->host_link.index, pool_sandbox_hop(family), uplink_mac);
+	if (!err)
+		err = rtnl_route_add(sandbox->vm, &to_host);
+	if (!err)
+		err = rtnl_rule_add(sandbox->vm, family, LOWER_DNS_MARK, LOWER_DNS_ROUTE_TABLE);
+	if (!err)
+		err = rtnl_route_add(sandbox->vm, &to_proxy);
+	return err;
+}
+
+/* The gateway's MAC derives from its address as the guest's does from the guest's. */
+static void gateway_mac(const struct addr_gateway *gateway, uint8_t mac[static 6])
+{
+	uint32_t low = (uint32_t)(gateway->has4 ? gateway->v4 : gateway->v6).value;
+
+	mac[0] = 0x02, mac[1] = 0x6d;
+	mac[2] = (uint8_t)(low >> 24), mac[3] = (uint8_t)(low >> 16), mac[4] = (uint8_t)(low >> 8),
+	mac[5] = (uint8_t)low;
+}
+
+static int open_links(struct sandbox *sandbox)
+{
+	struct nl *vm = sandbox->vm;
+	uint8_t mac[6];
+
+	gateway_mac(&sandbox->gateway, mac);
+	int err = sysctl_write("ipv6/conf/" LOWER_UPLINK "/addr_gen_mode", "1");
+	if (err == -ENOENT && !sandbox->gateway.has6)
+		err = 0;
+	if (!err)
+		err = rtnl_link_set_mac(vm, sandbox->bridge.index, mac);
+	const uint32_t links[] = { if_nametoindex("lo"), sandbox->bridge.index, sandbox->tap_link.index,
+				   sandbox->uplink.index };
+	for (size_t i = 0; !err && i < sizeof links / sizeof *links; i++)
+		err = rtnl_link_up(vm, links[i]);
+	if (!err)
+		err = configure_family(sandbox, sandbox->gateway.v4);
+	if (!err && sandbox->gateway.has6)
+		err = configure_family(sandbox, sandbox->gateway.v6);
+	if (!err)
+		err = rtnl_link_wait(vm, sandbox->uplink.index, LINK_PATIENCE_MS);
+	if (!err)
+		err = rtnl_link_wait(sandbox->host, sandbox->host_link.index, LINK_PATIENCE_MS);
+	return err ? fail("configure the sandbox's links", err) : 0;
+}
+
+/* A uid for each sandbox and role, out of a range nobody else uses: a subnet of the pool is a sandbox, and has four
+ * addresses. */
+#define UID_BASE 0x6d700000u
+#define UID_MASK 0x000ffffcu
+enum role { ROLE_DNS, ROLE_VMM, ROLE_RELAY, ROLE_DHCP };
+
+static uid_t role_uid(const struct sandbox *sandbox, enum role role)
+{
+	return UID_BASE + ((uint32_t)sandbox->gateway.v4.value & UID_MASK) + role;
+}
+
+static int limit_bandwidth(struct sandbox *sandbox)
+{
+	const struct policy *policy = sandbox->start->config->policy;
+
+	int err = shape_start(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
+	return err ? err :
+		     shape_start(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth, &sandbox->ingress);
+}
+
+static int start_dns(struct sandbox *sandbox)
+{
+	struct dns_start start = {
+		.policy = sandbox->start->config->policy,
+		.gateway = sandbox->gateway,
+		.host_netns = sandbox->host_netns,
+		.host_mark = host_table_mark(sandbox->host_link.index),
+		.uid = role_uid(sandbox, ROLE_DNS),
+	};
+
+	sandbox->dns = dns_open(&start, sandbox->start->servers, sandbox->start->server_count, sandbox->firewall);
+	return sandbox->dns ? 0 : fail("start the DNS proxy", -errno);
+}
+
+static int start_relay(struct sandbox *sandbox)
+{
+	struct relay_start start = {
+		.policy = sandbox->start->config->policy,
+		.gateway = sandbox->gateway,
+		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.host_netns = sandbox->host_netns,
+		.vm_netns = sandbox->vm_netns,
+		.uid = role_uid(sandbox, ROLE_RELAY),
+	};
+
+	if (sandbox->gateway.has6)
+		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	sandbox->relay = relay_open(&start);
+	return sandbox->relay ? 0 : -errno; /* it has said why */
+}
+
+static int open_log(struct sandbox *sandbox)
+{
+	sandbox->denials = denials_open(sandbox->start->config, &sandbox->gateway);
+	return sandbox->denials ? 0 : fail("read the log of refused packets", -errno);
+}
+
+/* The default guest's init knows its address; one that is the user's asks. */
+static int start_dhcp(struct sandbox *sandbox)
+{
+	const struct run_config *config = sandbox->start->config;
+	struct dhcp_start start = { .gateway = sandbox->gateway, .uid = role_uid(sandbox, ROLE_DHCP) };
+
+	if (config->vmm == VMM_NONE || (!config->kernel && !config->initrd))
+		return 0;
+	start.guest4 = lower_guest_addr(sandbox->gateway.v4);
+	if (sandbox->gateway.has6)
+		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	lower_guest_mac(&sandbox->gateway, start.mac);
+	return dhcp_open(&start);
+}
+
+static int start_guest(struct sandbox *sandbox)
+{
+	struct vmm_start start = {
+		.config = sandbox->start->config,
+		.gateway = sandbox->gateway,
+		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.tap_fd = sandbox->tap,
+		.guest_netns = sandbox->guest_netns,
+		.foreground = sandbox->start->foreground,
+		.front_stdin = STDIN_FILENO,
+		.front_stdout = STDOUT_FILENO,
+		.front_stderr = STDERR_FILENO,
+		.uid = role_uid(sandbox, ROLE_VMM),
+	};
+
+	if (sandbox->gateway.has6)
+		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	lower_guest_mac(&sandbox->gateway, start.mac);
+	gateway_mac(&sandbox->gateway, start.gateway_mac);
+	return start.config->vmm == VMM_NONE ? vmm_none_start(&start, &sandbox->vmm) :
+					       vmm_qemu_start(&start, &sandbox->vmm);
+}
+
+/* The steps, in order. */
+static int (*const steps[])(struct sandbox *) = {
+	make_namespaces,  set_sysctls,        make_links,           set_up_host, tell_latch,      claim_subnets,
+	install_firewall, install_host_table, switch_forwarding_on, open_links,  limit_bandwidth, open_log,
+	start_dns,        start_relay,        start_dhcp,           start_guest,
+};
+
+int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
+{
+	*sandbox = (struct sandbox){
+		.start = start, .host_netns = -1, .vm_netns = -1, .guest_netns = -1, .tap = -1, .vmm.pidfd = -1
+	};
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+		int err = steps[i](sandbox);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void sandbox_close(struct sandbox *sandbox)
+{
+	if (sandbox->vmm.pid > 0)
+		kill(sandbox->vmm.pid, SIGKILL);
+	if (sandbox->host_link.index && !enter(sandbox->host_netns))
+		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.note);
+	dns_close(sandbox->dns);
+	relay_close(sandbox->relay);
+	denials_close(sandbox->denials);
+}

@@ -1,0 +1,31 @@
+/* Setting a sandbox up: a table of steps, each finding what the ones before it made in one struct. */
+#pragma once
+#include "report/denials.h"
+#include "dns/dns.h"
+#include "net/forward.h"
+#include "relay/relay.h"
+#include "netlink/rtnl.h"
+#include "net/shape.h"
+#include "sandbox/supervisor.h"
+#include "vmm/vmm.h"
+
+struct sandbox {
+	const struct supervisor_start *start;
+	struct nl *host, *vm; /* rtnetlink in the two namespaces */
+	struct nft *firewall; /* nfnetlink in the VM's */
+	int host_netns, vm_netns, guest_netns;
+	int tap; /* VMM_QEMU */
+	struct forward_plan forward;
+	struct rtnl_link host_link, uplink, bridge, tap_link;
+	struct addr_gateway gateway;
+	struct shape egress, ingress; /* bandwidth */
+	struct dns *dns;
+	struct denials *denials;
+	struct relay *relay;
+	struct vmm vmm; /* pid 0: not started */
+};
+
+/* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */
+int sandbox_set_up(struct sandbox *, const struct supervisor_start *);
+/* What an orderly stop does: the guest and the worker are killed, and the uplink goes before the host's table does. */
+void sandbox_close(struct sandbox *);

@@ -1,0 +1,17 @@
+/* The supervisor: pid 1 of the sandbox's pid namespace. It sets everything up, serves its workers and the kernel's log in
+ * one loop, and ends with the guest's exit status; with it, the kernel ends all that is in the namespace. */
+#pragma once
+#include "core/config.h"
+#include "dns/dns.h"
+
+struct supervisor_start {
+	const struct run_config *config;
+	const struct dns_server *servers;
+	size_t server_count;
+	int front;         /* from the front: a signal number a message; its end is the front's death */
+	int latch;         /* to the latch, see latch.h */
+	struct nft *table; /* of the host's namespace, shared with the latch */
+	bool foreground;   /* the guest's command gets the terminal */
+};
+
+_Noreturn void supervisor_main(struct supervisor_start *);

@@ -1,0 +1,108 @@
+/* See latch.h. */
+#include "sandbox/table_owner.h"
+#include "isolation/capabilities.h"
+#include "core/fd.h"
+#include "core/log.h"
+#include "core/process.h"
+#include "netlink/rtnl.h"
+
+#include <linux/capability.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+/* One message and one descriptor */
+struct envelope {
+	struct latch_message message;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec data;
+	struct msghdr header;
+};
+
+static void prepare(struct envelope *envelope)
+{
+	memset(envelope, 0, sizeof *envelope);
+	envelope->data = (struct iovec){ &envelope->message, sizeof envelope->message };
+	envelope->header = (struct msghdr){ .msg_iov = &envelope->data,
+					    .msg_iovlen = 1,
+					    .msg_control = envelope->control,
+					    .msg_controllen = sizeof envelope->control };
+}
+
+int latch_tell(int channel, const struct latch_message *message, int vm_netns)
+{
+	struct envelope envelope;
+
+	prepare(&envelope);
+	envelope.message = *message;
+	struct cmsghdr *control = CMSG_FIRSTHDR(&envelope.header);
+	*control = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+				     .cmsg_type = SCM_RIGHTS,
+				     .cmsg_len = CMSG_LEN(sizeof vm_netns) };
+	memcpy(CMSG_DATA(control), &vm_netns, sizeof vm_netns);
+	return sendmsg(channel, &envelope.header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* The descriptor, installed by the kernel on arrival, is held by being open. */
+static void read_channel(struct pollfd *channel, struct latch_message *told)
+{
+	struct envelope envelope;
+
+	prepare(&envelope);
+	ssize_t len = recvmsg(channel->fd, &envelope.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct latch_message message = envelope.message;
+	if (len == sizeof message)
+		*told = message;
+	else if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
+		channel->fd = -1; /* the supervisor is gone, its namespace soon */
+}
+
+/* The link goes first: it still belongs to a namespace that the kernel takes its time to dismantle. */
+static _Noreturn void guard(const struct latch_start *start, struct nl *nl)
+{
+	struct pollfd watched[] = {
+		{ .fd = start->supervisor, .events = POLLIN },
+		{ .fd = start->channel, .events = POLLIN },
+	};
+	struct latch_message told = { 0 };
+
+	for (;;) {
+		if (poll(watched, 2, -1) < 0)
+			continue;
+		if (watched[1].fd >= 0 && watched[1].revents)
+			read_channel(&watched[1], &told);
+		else if (watched[0].revents)
+			break;
+	}
+	told.note[FORWARD_NOTE_MAX - 1] = '\0';
+	if (told.link)
+		forward_end(nl, told.link, told.note);
+	_exit(0);
+}
+
+static _Noreturn void latch_main(const struct latch_start *start)
+{
+	const int keep[] = { start->supervisor, start->table, start->channel };
+
+	process_block_signals();
+	process_close_others(keep, 3);
+	setsid();
+	prctl(PR_SET_NAME, "msb-latch");
+	struct nl *nl = nl_open(NETLINK_ROUTE);
+	/* Links and their sysctls in the host's namespace */
+	if (!nl || confine((const unsigned[]){ CAP_NET_ADMIN }, 1) || send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
+		log_error("the latch cannot start: %s", strerror(errno));
+		_exit(1);
+	}
+	guard(start, nl);
+}
+
+pid_t latch_fork(const struct latch_start *start, int *pidfd)
+{
+	pid_t pid = process_fork(0, pidfd);
+
+	if (pid == 0)
+		latch_main(start);
+	return pid;
+}

@@ -1,0 +1,333 @@
+/* See guest_stdio.h. Theory of operation: nothing is read from standard input before the agent says "ready",
+ * since a guest that boots takes the end of input for a port that is not yet connected. Once it says "exit",
+ * the streams run on until all bytes it counted are out; then QEMU is killed. Where QEMU ends first, what is
+ * left in the sockets still goes out. */
+#include "vmm/guest_stdio.h"
+#include "run/launcher.h"
+#include "guest/agent.h"
+#include "guest/stream.h"
+#include "isolation/worker_jail.h"
+#include "core/log.h"
+#include "core/process.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <termios.h>
+
+#define ERROR_LINES_MAX 20  /* QEMU's own */
+#define CONSOLE_LINES_MAX 8 /* the last ones of the guest's, shown where it ended without a word */
+#define LINE_MAX_LENGTH 200
+
+enum relay_source { SIGNALS, CONTROL, IN, OUT, ERR, CONSOLE, ERRORS, QEMU, SOURCES };
+
+/* Bytes up to a newline; longer lines are cut */
+struct line {
+	char text[LINE_MAX_LENGTH];
+	size_t length;
+};
+
+struct relay {
+	struct guest_stdio *stdio;
+	struct stream in, out, err;
+	int signals;
+	struct line control, error, console;
+	char console_tail[CONSOLE_LINES_MAX][LINE_MAX_LENGTH];
+	unsigned console_lines, error_lines;
+	bool ready;  /* the command runs */
+	bool exited; /* and has ended: its status and how many bytes it wrote are known */
+	bool qemu_ended;
+	int status;
+	unsigned long long out_total, err_total;
+	struct termios cooked; /* of the terminal, while `raw` */
+	bool raw;
+};
+
+/* ---- privileges ---- */
+
+/* Bytes of a guest pass through here: nothing is at hand should they ever do more than pass. */
+static const struct jail_call calls[] = {
+	{ SCMP_SYS(poll), JAIL_ANY, "the loop" },
+	{ SCMP_SYS(ppoll), JAIL_ANY, "the loop, in other C libraries" },
+	{ SCMP_SYS(restart_syscall), JAIL_ANY, "the loop, after a stop and SIGCONT" },
+	{ SCMP_SYS(read), JAIL_ANY, "streams, signals" },
+	{ SCMP_SYS(write), JAIL_ANY, "streams, messages" },
+	{ SCMP_SYS(sendto), JAIL_ANY, "lines for the agent" },
+	{ SCMP_SYS(shutdown), JAIL_ANY, "the end of a stream" },
+	{ SCMP_SYS(close), JAIL_ANY, "the end of a stream" },
+	{ SCMP_SYS(ioctl), JAIL_TERMINAL, "the terminal's mode and size" },
+	{ SCMP_SYS(pidfd_send_signal), JAIL_ANY, "the end of QEMU" },
+	{ SCMP_SYS(waitid), JAIL_ANY, "the end of QEMU" },
+	{ SCMP_SYS(exit_group), JAIL_ANY, "our own end" },
+};
+
+/* ---- lines ---- */
+
+static bool line_add(struct line *line, char byte)
+{
+	if (byte == '\n') {
+		line->text[line->length] = '\0';
+		line->length = 0;
+		return true;
+	}
+	if (byte != '\r' && line->length < sizeof line->text - 1)
+		line->text[line->length++] = byte;
+	return false;
+}
+
+/* Reads what is there and hands on every whole line. False at the end. */
+static bool lines_read(struct relay *relay, int fd, struct line *line, void (*each)(struct relay *, const char *))
+{
+	char buffer[1024];
+	ssize_t n = read(fd, buffer, sizeof buffer);
+
+	for (ssize_t i = 0; i < n; i++)
+		if (line_add(line, buffer[i]))
+			each(relay, line->text);
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void console_line(struct relay *relay, const char *text)
+{
+	if (*text)
+		strcpy(relay->console_tail[relay->console_lines++ % CONSOLE_LINES_MAX], text);
+}
+
+static void error_line(struct relay *relay, const char *text)
+{
+	if (relay->error_lines++ < ERROR_LINES_MAX)
+		log_line("%s", text);
+}
+
+/* ---- the terminal ---- */
+
+static void terminal_raw(struct relay *relay)
+{
+	struct termios raw;
+
+	if (!relay->stdio->terminal || relay->raw || tcgetattr(relay->stdio->front_stdin, &relay->cooked))
+		return;
+	raw = relay->cooked;
+	cfmakeraw(&raw);
+	relay->raw = !tcsetattr(relay->stdio->front_stdin, TCSANOW, &raw);
+}
+
+static void terminal_restore(struct relay *relay)
+{
+	if (relay->raw)
+		tcsetattr(relay->stdio->front_stdin, TCSADRAIN, &relay->cooked);
+	relay->raw = false;
+}
+
+/* ---- control ---- */
+
+/* A line for the agent; a guest that does not read them loses some. */
+static void say(struct relay *relay, const char *fmt, unsigned a, unsigned b)
+{
+	char line[AGENT_LINE_MAX];
+	int length = snprintf(line, sizeof line, fmt, a, b);
+	ssize_t sent = send(relay->stdio->control, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)sent;
+}
+
+static void say_size(struct relay *relay)
+{
+	struct winsize size;
+
+	if (relay->stdio->terminal && !ioctl(relay->stdio->front_stdin, TIOCGWINSZ, &size))
+		say(relay, "size %u %u\n", size.ws_row, size.ws_col);
+}
+
+/* "exit STATUS OUT ERR" */
+static void command_exited(struct relay *relay, const char *numbers)
+{
+	char *rest;
+
+	relay->status = (int)(strtoul(numbers, &rest, 10) & 0xff);
+	relay->out_total = strtoull(rest, &rest, 10);
+	relay->err_total = strtoull(rest, &rest, 10);
+	relay->exited = true;
+}
+
+static void control_line(struct relay *relay, const char *text)
+{
+	if (!strcmp(text, "ready") && !relay->ready) {
+		relay->ready = true;
+		terminal_raw(relay);
+		say_size(relay);
+	} else if (!strncmp(text, "exit ", 5)) {
+		command_exited(relay, text + 5);
+	}
+}
+
+/* A signal for the command. Before it runs, and without an agent, one that ends a process ends the sandbox. */
+static void serve_signals(struct relay *relay)
+{
+	struct signalfd_siginfo info;
+
+	if (read(relay->signals, &info, sizeof info) != sizeof info)
+		return;
+	if (info.ssi_signo == SIGWINCH) {
+		say_size(relay);
+	} else if (relay->ready && relay->stdio->control >= 0) {
+		say(relay, "signal %u\n", info.ssi_signo, 0);
+	} else if (info.ssi_signo != SIGCONT) {
+		relay->exited = true;
+		relay->status = 128 + (int)info.ssi_signo;
+	}
+}
+
+/* ---- the loop ---- */
+
+static void nonblocking(int fd)
+{
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+}
+
+static int open_signals(void)
+{
+	static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
+		sigaddset(&set, forwarded[i]);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int copy(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+/* The socket of standard input is held twice: closed whole, QEMU would drop what it has not yet read. The
+ * front's streams too: the terminal and our own messages outlive them. Without an agent the console is both
+ * input and output. */
+static void relay_init(struct relay *relay, struct guest_stdio *stdio)
+{
+	bool agent = stdio->control >= 0;
+
+	*relay = (struct relay){ .stdio = stdio, .signals = open_signals(), .ready = !agent, .status = FRONT_FAILED };
+	relay->in.from = copy(stdio->front_stdin);
+	relay->in.to = copy(agent ? stdio->in : stdio->console);
+	relay->in.half_close = agent;
+	relay->out.from = agent ? stdio->out : stdio->console;
+	relay->out.to = copy(stdio->front_stdout);
+	relay->err.from = agent ? stdio->err : -1;
+	relay->err.to = agent ? copy(stdio->front_stderr) : -1;
+	relay->out.write_max = relay->err.write_max = PIPE_BUF;
+	const int sockets[] = { stdio->in, stdio->out, stdio->err, stdio->control, stdio->console, stdio->errors };
+	for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
+		nonblocking(sockets[i]);
+	if (!agent)
+		stdio->console = -1;
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static void relay_interest(const struct relay *relay, struct pollfd fds[static SOURCES])
+{
+	const struct guest_stdio *stdio = relay->stdio;
+
+	fds[SIGNALS] = (struct pollfd){ relay->signals, POLLIN, 0 };
+	fds[CONTROL] = (struct pollfd){ stdio->control, POLLIN, 0 };
+	fds[IN] = stream_interest(&relay->in);
+	if (!relay->ready || relay->exited)
+		fds[IN].fd = -1;
+	fds[OUT] = stream_interest(&relay->out);
+	fds[ERR] = stream_interest(&relay->err);
+	fds[CONSOLE] = (struct pollfd){ stdio->console, POLLIN, 0 };
+	fds[ERRORS] = (struct pollfd){ stdio->errors, POLLIN, 0 };
+	fds[QEMU] = (struct pollfd){ relay->qemu_ended ? -1 : stdio->qemu_pidfd, POLLIN, 0 };
+}
+
+static void relay_serve(struct relay *relay, const struct pollfd fds[static SOURCES])
+{
+	struct guest_stdio *stdio = relay->stdio;
+
+	if (fds[CONTROL].revents && !lines_read(relay, stdio->control, &relay->control, control_line))
+		stream_shut(&stdio->control);
+	stream_move(&relay->in, fds[IN].revents);
+	stream_move(&relay->out, fds[OUT].revents);
+	stream_move(&relay->err, fds[ERR].revents);
+	if (fds[CONSOLE].revents && !lines_read(relay, stdio->console, &relay->console, console_line))
+		stream_shut(&stdio->console);
+	if (fds[ERRORS].revents && !lines_read(relay, stdio->errors, &relay->error, error_line))
+		stream_shut(&stdio->errors);
+	if (fds[SIGNALS].revents)
+		serve_signals(relay);
+	if (fds[QEMU].revents)
+		relay->qemu_ended = true;
+}
+
+static bool stream_done(const struct stream *stream, unsigned long long total)
+{
+	return stream->to < 0 || stream->total >= total;
+}
+
+static bool relay_done(const struct relay *relay)
+{
+	const struct guest_stdio *stdio = relay->stdio;
+
+	if (relay->exited && stream_done(&relay->out, relay->out_total) && stream_done(&relay->err, relay->err_total))
+		return true;
+	return relay->qemu_ended && relay->out.from < 0 && relay->err.from < 0 && stdio->control < 0 &&
+	       stdio->console < 0 && stdio->errors < 0;
+}
+
+/* The guest has ended without the agent's word: by itself, where it has none, else what it said last helps. */
+static int ended_silently(struct relay *relay, bool agent, int qemu_status)
+{
+	unsigned first = relay->console_lines > CONSOLE_LINES_MAX ? relay->console_lines - CONSOLE_LINES_MAX : 0;
+
+	if (!agent && qemu_status == 0)
+		return 0;
+	if (qemu_status == 0)
+		log_error("the guest ended before its command did");
+	else
+		log_error("QEMU ended with status %d", qemu_status);
+	for (unsigned i = first; i < relay->console_lines; i++)
+		log_line("guest console: %s", relay->console_tail[i % CONSOLE_LINES_MAX]);
+	return FRONT_FAILED;
+}
+
+static void relay_run(struct relay *relay)
+{
+	while (!relay_done(relay)) {
+		struct pollfd fds[SOURCES];
+		relay_interest(relay, fds);
+		if (poll(fds, SOURCES, -1) > 0)
+			relay_serve(relay, fds);
+	}
+	terminal_restore(relay);
+}
+
+int guest_stdio_run(struct guest_stdio *stdio)
+{
+	static struct relay relay;
+	bool agent = stdio->control >= 0;
+
+	prctl(PR_SET_NAME, "msb-stdio");
+	relay_init(&relay, stdio);
+	int err = jail_enter(stdio->uid, calls, sizeof calls / sizeof *calls);
+	if (err) {
+		log_error("cannot give up privileges: %s", strerror(-err));
+	} else {
+		if (!agent)
+			terminal_raw(&relay);
+		relay_run(&relay);
+	}
+	syscall(SYS_pidfd_send_signal, stdio->qemu_pidfd, SIGKILL, NULL, 0);
+	int qemu_status = process_wait(stdio->qemu_pidfd);
+	if (err)
+		return FRONT_FAILED;
+	return relay.exited ? relay.status : ended_silently(&relay, agent, qemu_status);
+}

@@ -1,0 +1,232 @@
+/* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC and network namespaces of its own, behind the link that
+ * stands where the VM's tap would. A small init is pid 1 there: it prepares all that, starts COMMAND, hands signals on,
+ * and ends with COMMAND's status; with it, the kernel ends what COMMAND left behind. */
+#include "core/fd.h"
+#include "run/launcher.h"
+#include "core/log.h"
+#include "lower/lower.h"
+#include "net/pool.h"
+#include "core/process.h"
+#include "netlink/rtnl.h"
+#include "vmm/vmm_none.h"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LINK_PATIENCE_MS 10000
+/* As shells say it: found but cannot be run, not found */
+#define CANNOT_RUN 126
+#define NOT_FOUND 127
+
+/* The gateway is never asked for by ARP or ND, which would cost the first packet a round trip. */
+static int add_family(struct nl *nl, uint32_t link, struct addr guest, struct addr gateway, const uint8_t mac[static 6])
+{
+	bool v4 = gateway.family == ADDR_V4;
+	struct rtnl_route route = { .destination.addr.family = gateway.family, .via = &gateway, .link = link };
+
+	int err = rtnl_address_add(nl, link, (struct addr_prefix){ guest, v4 ? POOL_LEN4 : POOL_LEN6 });
+	if (!err)
+		err = rtnl_neighbour_add(nl, link, gateway, mac);
+	return err ? err : rtnl_route_add(nl, &route);
+}
+
+static int configure_links(struct nl *nl, const struct vmm_start *start)
+{
+	struct rtnl_link eth0 = { 0 }, lo = { 0 };
+
+	int err = rtnl_link_by_name(nl, LOWER_GUEST_LINK, &eth0);
+	if (!err)
+		err = rtnl_link_by_name(nl, "lo", &lo);
+	if (!err)
+		err = rtnl_link_set_mac(nl, eth0.index, start->mac);
+	if (!err)
+		err = rtnl_link_up(nl, lo.index);
+	if (!err)
+		err = rtnl_link_up(nl, eth0.index);
+	if (!err && start->gateway.has4)
+		err = add_family(nl, eth0.index, start->guest4, start->gateway.v4, start->gateway_mac);
+	if (!err && start->gateway.has6)
+		err = add_family(nl, eth0.index, start->guest6, start->gateway.v6, start->gateway_mac);
+	return err ? err : rtnl_link_wait(nl, eth0.index, LINK_PATIENCE_MS);
+}
+
+int none_set_up_network(const struct vmm_start *start)
+{
+	if (setns(start->guest_netns, CLONE_NEWNET)) {
+		log_error("cannot enter the guest's network namespace: %s", strerror(errno));
+		return -errno;
+	}
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+	int err = nl ? configure_links(nl, start) : -errno;
+	if (err)
+		log_error("cannot configure " LOWER_GUEST_LINK ": %s", strerror(-err));
+	return err;
+}
+
+int none_drop_capabilities(bool keep_net_admin)
+{
+	static const unsigned dropped[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE };
+	const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET;
+
+	capng_get_caps_process();
+	for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
+		capng_update(CAPNG_DROP, sets, dropped[i]);
+	if (!keep_net_admin)
+		capng_update(CAPNG_DROP, sets, CAP_NET_ADMIN);
+	if (capng_apply(CAPNG_SELECT_BOTH) == 0)
+		return 0;
+	log_error("cannot drop capabilities");
+	return -EPERM;
+}
+
+static _Noreturn void run_command(const struct vmm_start *start)
+{
+	static char *shell[] = { "/bin/sh", NULL };
+	char **argv = start->config->command ? start->config->command : shell;
+
+	/* A group of its own: the terminal's signals reach COMMAND once, not by us again */
+	setpgid(0, 0);
+	if (start->foreground)
+		tcsetpgrp(STDIN_FILENO, getpid());
+	process_reset_signals();
+	execvp(argv[0], argv);
+	log_error("cannot run `%s`: %s", argv[0], strerror(errno));
+	_exit(errno == ENOENT ? NOT_FOUND : CANNOT_RUN);
+}
+
+static pid_t fork_command(const struct vmm_start *start)
+{
+	process_close_others(NULL, 0);
+	pid_t command = fork();
+	if (command == 0)
+		run_command(start);
+	return command;
+}
+
+/* Reaps whatever ends; COMMAND's wait status once it is COMMAND. A stopped COMMAND goes on: nobody is there to continue it. */
+static bool reap(pid_t command, int *status)
+{
+	pid_t pid;
+
+	while ((pid = waitpid(-1, status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != command)
+			continue;
+		if (!WIFSTOPPED(*status))
+			return true;
+		kill(pid, SIGCONT);
+	}
+	return false;
+}
+
+static int attend(pid_t command)
+{
+	sigset_t all;
+	int status;
+
+	sigfillset(&all);
+	for (;;) {
+		int signo = sigwaitinfo(&all, NULL);
+		if (signo == SIGCHLD && reap(command, &status))
+			return process_exit_status(status);
+		if (signo > 0 && signo != SIGCHLD && signo < SIGRTMIN)
+			kill(command, signo);
+	}
+}
+
+/* pid 1 of the guest's pid namespace. The channel gets 0 or an errno, once nothing can fail but COMMAND itself, and then says
+ * when to start that. */
+static _Noreturn void guest_init(const struct vmm_start *start, int channel)
+{
+	char go;
+
+	prctl(PR_SET_NAME, "msb-init");
+	int err = none_set_up_network(start);
+
+	if (!err)
+		err = none_set_up_mounts(start);
+	if (!err)
+		err = none_drop_capabilities(start->config->cap_net_admin);
+	if (write(channel, &err, sizeof err) != sizeof err || err)
+		_exit(FRONT_FAILED);
+	ssize_t len = read(channel, &go, 1);
+	if (len == 0) /* the supervisor's to explain */
+		_exit(FRONT_FAILED);
+	pid_t command = len == 1 ? fork_command(start) : -1;
+	if (command > 0)
+		_exit(attend(command));
+	log_error("cannot start the command: %s", strerror(errno));
+	_exit(FRONT_FAILED);
+}
+
+/* The guest's end is up: now the VM's end and the bridge get their carrier. */
+static int wait_for_links(void)
+{
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+	static const char *const names[] = { LOWER_TAP, LOWER_BRIDGE };
+	int err = nl ? 0 : -errno;
+
+	for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
+		struct rtnl_link link = { 0 };
+		err = rtnl_link_by_name(nl, names[i], &link);
+		if (!err)
+			err = rtnl_link_wait(nl, link.index, LINK_PATIENCE_MS);
+	}
+	if (err)
+		log_error("the guest's link does not come up: %s", strerror(-err));
+	return err;
+}
+
+/* The init's own report, then ours that it may start COMMAND */
+static int handshake(int channel)
+{
+	int err;
+
+	if (read(channel, &err, sizeof err) == sizeof err) {
+		if (!err)
+			err = wait_for_links();
+		if (err || write(channel, "", 1) == 1)
+			return err;
+	}
+	log_error("the guest's init ended before the command could start");
+	return -ECHILD;
+}
+
+int vmm_none_start(const struct vmm_start *start, struct vmm *out)
+{
+	int channel[2], pidfd;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel)) {
+		int err = -errno;
+		log_error("cannot make the guest's channel: %s", strerror(-err));
+		return err;
+	}
+	CLEANUP_FD int ours = channel[0], inits = channel[1];
+	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, &pidfd);
+	if (pid == 0) {
+		close(ours);
+		guest_init(start, inits);
+	}
+	if (pid < 0) {
+		log_error("cannot make the guest's namespaces: %s", strerror(-pid));
+		return pid;
+	}
+	close(TAKE_FD(inits));
+	int err = handshake(ours);
+	if (!err) {
+		*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
+		return 0;
+	}
+	close(TAKE_FD(ours)); /* an init that waits for us sees the end */
+	process_wait(pidfd);
+	close(pidfd);
+	return err;
+}
