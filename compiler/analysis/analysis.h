@@ -95,8 +95,8 @@ bool region_bindable(const struct region *, uint32_t atom);
  * address that `wanted` accepts, that gets this verdict. */
 struct region_query {
 	enum policy_direction direction;
-	unsigned protos;                  /* PROTO_ bits */
-	const struct policy_ports *ports; /* none: any */
+	unsigned protos;                       /* PROTO_ bits */
+	const struct policy_port_range *ports; /* none: any */
 	size_t port_count;
 	bool (*wanted)(const struct region *, uint32_t atom, const void *context);
 	const void *context;

@@ -55,17 +55,6 @@ static void add_prefix(struct axis *axis, struct addr_prefix prefix)
 	item->range = addr_prefix_range(prefix);
 }
 
-/* Where the addresses of an IPv4 prefix are carried in IPv6: 6to4, NAT64, SIIT, IPv4-compatible */
-static void carrying_prefixes(struct addr_prefix v4, struct addr_prefix out[static 4])
-{
-	u128 value = addr_prefix_range(v4).lo;
-
-	out[0] = (struct addr_prefix){ { ADDR_V6, (u128)0x2002 << 112 | value << 80 }, (uint8_t)(16 + v4.len) };
-	out[1] = (struct addr_prefix){ { ADDR_V6, (u128)0x0064ff9b << 96 | value }, (uint8_t)(96 + v4.len) };
-	out[2] = (struct addr_prefix){ { ADDR_V6, (u128)0xffff << 48 | value }, (uint8_t)(96 + v4.len) };
-	out[3] = (struct addr_prefix){ { ADDR_V6, value }, (uint8_t)(96 + v4.len) };
-}
-
 static bool takes_carried(enum policy_action action, const struct policy_target *target)
 {
 	return action == POLICY_DENY && target->prefix.addr.family == ADDR_V4;
@@ -73,15 +62,16 @@ static bool takes_carried(enum policy_action action, const struct policy_target 
 
 static void add_target(struct axis *axis, enum policy_action action, const struct policy_target *target)
 {
-	struct addr_prefix carrying[4];
+	struct addr_prefix carrying[ADDR_EMBEDDINGS_MAX];
+	size_t count;
 
 	if (target->kind != TARGET_CIDR)
 		return;
 	add_prefix(axis, target->prefix);
 	if (!takes_carried(action, target))
 		return;
-	carrying_prefixes(target->prefix, carrying);
-	for (size_t i = 0; i < 4; i++)
+	count = addr_embedding_prefixes(target->prefix, &axis->gateway.nat64, carrying);
+	for (size_t i = 0; i < count; i++)
 		add_prefix(axis, carrying[i]);
 }
 
@@ -454,12 +444,13 @@ static size_t merge_spans(struct axis_span *spans, size_t count)
 static size_t cidr_spans(const struct axis *axis, enum policy_action action, const struct policy_target *target,
 			 struct axis_span *out)
 {
-	struct addr_prefix carrying[4];
+	struct addr_prefix carrying[ADDR_EMBEDDINGS_MAX];
 	size_t count = prefix_spans(axis, target->prefix, false, out, 0);
 
 	if (takes_carried(action, target)) {
-		carrying_prefixes(target->prefix, carrying);
-		for (size_t i = 0; i < 4; i++)
+		size_t ways = addr_embedding_prefixes(target->prefix, &axis->gateway.nat64, carrying);
+
+		for (size_t i = 0; i < ways; i++)
 			count = prefix_spans(axis, carrying[i], true, out, count);
 	}
 	return merge_spans(out, count);

@@ -175,8 +175,8 @@ static void look_at_queries(struct region *region, uint32_t index)
 			if (!eval_rule_matches_query(rule, flow.name, flow.transport))
 				continue;
 			verdict = eval_dns(&context, flow.name, flow.transport);
-			if (verdict.by == EVAL_RULE)
-				note_taker(region, index, (uint32_t)verdict.rule, &flow);
+			if (verdict.by.kind == DECIDER_RULE)
+				note_taker(region, index, (uint32_t)verdict.by.rule, &flow);
 		}
 	}
 }

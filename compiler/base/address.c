@@ -181,27 +181,6 @@ struct addr addr_unmap(struct addr addr)
 	return (struct addr){ ADDR_V4, (uint32_t)addr.value };
 }
 
-enum { NAT64_TOP = 0x0064ff9b };
-
-bool addr_embedded_v4(struct addr addr, struct addr *out)
-{
-	uint32_t v4 = (uint32_t)addr.value;
-	u128 top = addr.value >> 32; /* the leading 96 bits */
-
-	if (addr.family != ADDR_V6)
-		return false;
-	if (addr.value >> 112 == 0x2002) /* 6to4, RFC 3056 */
-		v4 = (uint32_t)(addr.value >> 80);
-	else if (top == 0 && addr.value <= 1) /* :: and ::1 */
-		return false;
-	else if (top != 0 && top != 0xffff &&  /* IPv4-compatible and mapped, RFC 4291 */
-		 top != (u128)0xffff << 16 &&  /* SIIT, RFC 2765 */
-		 top != (u128)NAT64_TOP << 64) /* NAT64, RFC 6052 */
-		return false;
-	*out = (struct addr){ ADDR_V4, v4 };
-	return true;
-}
-
 bool addr_prefix_contains(struct addr_prefix prefix, struct addr addr)
 {
 	struct addr_range range = addr_prefix_range(prefix);

@@ -34,11 +34,22 @@ struct addr_set {
 	size_t count, cap;
 };
 
-/* The sandbox's gateway: its addresses are class host. Each family may be absent (has4, has6 false). */
+/* NAT64 prefixes of a network's own (RFC 6052), beside the well-known 64:ff9b::/96. Each is a /96. */
+#define ADDR_NAT64_MAX 8
+struct addr_nat64 {
+	struct addr_prefix items[ADDR_NAT64_MAX];
+	size_t count;
+};
+
+/* The sandbox's gateway: its addresses are class host. Each family may be absent (has4, has6 false). The network
+ * behind it may translate IPv6 to IPv4. */
 struct addr_gateway {
 	bool has4, has6;
 	struct addr v4, v6;
+	struct addr_nat64 nat64;
 };
+/* Whether the address is one of the gateway's; gateway may be NULL */
+bool addr_gateway_has(const struct addr_gateway *, struct addr);
 
 /* Disjoint: an address has the first class of semantics that fits, or none (the unspecified ones). */
 enum addr_class {
@@ -72,9 +83,15 @@ bool addr_is_unspecified(struct addr);
 /* ::ffff:a.b.c.d becomes a.b.c.d; all else stays */
 struct addr addr_unmap(struct addr);
 bool addr_is_mapped(struct addr);
-/* The IPv4 address an IPv6 address carries (NAT64 64:ff9b::/96, 6to4 2002::/16, SIIT ::ffff:0:0:0/96,
- * IPv4-compatible ::/96 without :: and ::1; mapped too). false where it carries none. */
-bool addr_embedded_v4(struct addr, struct addr *out);
+
+/* Where IPv6 carries IPv4: NAT64 64:ff9b::/96 and the network's own, 6to4 2002::/16 (RFC 3056), SIIT
+ * ::ffff:0:0:0/96 (RFC 2765), IPv4-compatible ::/96 without :: and ::1 (RFC 4291). nat64 may be NULL: none of its own.
+ * The IPv4 address carried, from mapped ones (::ffff:0:0/96) too; false, *out unchanged, where there is none. */
+bool addr_embedded_v4(struct addr, const struct addr_nat64 *, struct addr *out);
+/* The prefixes that carry an IPv4 prefix, mapped aside; returns how many */
+#define ADDR_EMBEDDINGS_MAX (4 + ADDR_NAT64_MAX)
+size_t addr_embedding_prefixes(struct addr_prefix v4, const struct addr_nat64 *,
+			       struct addr_prefix out[static ADDR_EMBEDDINGS_MAX]);
 
 enum addr_class addr_classify(struct addr, const struct addr_gateway *); /* gateway may be NULL */
 /* RFC 6890 and kin: what rebind protection holds back, embedded IPv4 by the IPv4 list; meta and host too */
@@ -107,7 +124,7 @@ bool addr_set_equal(const struct addr_set *, const struct addr_set *);
  * addresses here: ::ffff:0:0/96 is in no class's IPv6 set). gateway may be NULL. */
 struct addr_set addr_class_set(struct arena *, enum addr_class, enum addr_family, const struct addr_gateway *);
 /* The IPv6 addresses that carry an IPv4 address of `v4` (mapped aside): what a deny on it takes in too. */
-struct addr_set addr_embedding_set(struct arena *, const struct addr_set *v4);
+struct addr_set addr_embedding_set(struct arena *, const struct addr_set *v4, const struct addr_nat64 *);
 /* Every address of `family` that addr_is_reserved() holds back; mapped ones aside. gateway may be NULL. */
 struct addr_set addr_reserved_set(struct arena *, enum addr_family, const struct addr_gateway *);
 /* A range as the fewest prefixes, in order; out has room for 254. Returns how many. */

@@ -46,8 +46,11 @@ static const char *const reserved_v6[] = {
 	"::",       "::1",      "fc00::/7",       "fe80::/10",     "fec0::/10",
 	"ff00::/8", "100::/64", "64:ff9b:1::/48", "2001:db8::/32", "3fff::/20",
 };
-/* Where IPv4 addresses lie in IPv6, mapped ones aside */
-static const char *const embedding_v6[] = { "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "2002::/16" };
+/* Where IPv4 addresses lie in IPv6, mapped ones aside: the prefix, and how many bits follow the IPv4 address */
+static const struct {
+	const char *prefix;
+	unsigned shift;
+} embeddings[] = { { "::/96", 0 }, { "::ffff:0:0:0/96", 0 }, { "64:ff9b::/96", 0 }, { "2002::/16", 80 } };
 #define MAPPED_V6 "::ffff:0:0/96"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -61,8 +64,14 @@ struct ranges {
 	size_t count;
 };
 
+struct embedding {
+	struct addr_range range;
+	unsigned shift;
+};
+
 struct tables {
-	struct ranges class4, class6, reserved4, reserved6, embedding6;
+	struct ranges class4, class6, reserved4, reserved6;
+	struct embedding embeddings[COUNT(embeddings)];
 	struct addr_range mapped6;
 };
 
@@ -102,7 +111,8 @@ static const struct tables *tables(void)
 	fill_classes(&filled.class6, class_table_v6, COUNT(class_table_v6));
 	fill(&filled.reserved4, reserved_v4, COUNT(reserved_v4));
 	fill(&filled.reserved6, reserved_v6, COUNT(reserved_v6));
-	fill(&filled.embedding6, embedding_v6, COUNT(embedding_v6));
+	for (size_t i = 0; i < COUNT(embeddings); i++)
+		filled.embeddings[i] = (struct embedding){ range_of(embeddings[i].prefix), embeddings[i].shift };
 	filled.mapped6 = range_of(MAPPED_V6);
 	ready = true;
 	return &filled;
@@ -118,7 +128,66 @@ static size_t find(const struct ranges *ranges, u128 value)
 	return i;
 }
 
-static bool is_gateway(struct addr addr, const struct addr_gateway *gateway)
+/* ---- IPv4 within IPv6 ---- */
+
+static size_t embedding_count(const struct addr_nat64 *nat64)
+{
+	_Static_assert(COUNT(embeddings) + ADDR_NAT64_MAX == ADDR_EMBEDDINGS_MAX, "room for all");
+	return COUNT(embeddings) + (nat64 ? nat64->count : 0);
+}
+
+static struct embedding embedding_at(const struct addr_nat64 *nat64, size_t i)
+{
+	if (i < COUNT(embeddings))
+		return tables()->embeddings[i];
+	return (struct embedding){ addr_prefix_range(nat64->items[i - COUNT(embeddings)]), 0 };
+}
+
+static const struct addr_nat64 *nat64_of(const struct addr_gateway *gateway)
+{
+	return gateway ? &gateway->nat64 : NULL;
+}
+
+static bool carries_none(struct addr addr)
+{
+	return addr.value <= 1; /* :: and ::1 are addresses of their own */
+}
+
+bool addr_embedded_v4(struct addr addr, const struct addr_nat64 *nat64, struct addr *out)
+{
+	if (addr.family != ADDR_V6 || carries_none(addr))
+		return false;
+	if (addr_is_mapped(addr)) {
+		*out = addr_unmap(addr);
+		return true;
+	}
+	for (size_t i = 0; i < embedding_count(nat64); i++) {
+		struct embedding at = embedding_at(nat64, i);
+		if (at.range.lo <= addr.value && addr.value <= at.range.hi) {
+			*out = (struct addr){ ADDR_V4, (uint32_t)(addr.value >> at.shift) };
+			return true;
+		}
+	}
+	return false;
+}
+
+size_t addr_embedding_prefixes(struct addr_prefix v4, const struct addr_nat64 *nat64,
+			       struct addr_prefix out[static ADDR_EMBEDDINGS_MAX])
+{
+	u128 value = addr_prefix_range(v4).lo;
+	size_t count = embedding_count(nat64);
+
+	for (size_t i = 0; i < count; i++) {
+		struct embedding at = embedding_at(nat64, i);
+		out[i] = (struct addr_prefix){ { ADDR_V6, at.range.lo | value << at.shift },
+					       (uint8_t)(96 - at.shift + v4.len) };
+	}
+	return count;
+}
+
+/* ---- classes ---- */
+
+bool addr_gateway_has(const struct addr_gateway *gateway, struct addr addr)
 {
 	return gateway &&
 	       ((gateway->has4 && addr_equal(addr, gateway->v4)) || (gateway->has6 && addr_equal(addr, gateway->v6)));
@@ -129,10 +198,10 @@ enum addr_class addr_classify(struct addr addr, const struct addr_gateway *gatew
 	addr = addr_unmap(addr);
 	if (addr_is_unspecified(addr))
 		return ADDR_CLASS_NONE;
-	if (is_gateway(addr, gateway))
+	if (addr_gateway_has(gateway, addr))
 		return ADDR_CLASS_HOST;
 	struct addr carried;
-	if (addr_embedded_v4(addr, &carried))
+	if (addr_embedded_v4(addr, nat64_of(gateway), &carried))
 		return addr_classify(carried, gateway);
 	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
 	size_t i = find(table, addr.value);
@@ -148,7 +217,7 @@ bool addr_is_reserved(struct addr addr, const struct addr_gateway *gateway)
 	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
 	struct addr carried;
 	return find(table, addr.value) < table->count ||
-	       (addr_embedded_v4(addr, &carried) && addr_is_reserved(carried, gateway));
+	       (addr_embedded_v4(addr, nat64_of(gateway), &carried) && addr_is_reserved(carried, gateway));
 }
 
 /* ---- the same as sets ---- */
@@ -184,13 +253,13 @@ static struct addr_set gateway_set(struct arena *arena, enum addr_family family,
 }
 
 /* The part of IPv6 that is neither mapped nor carries an IPv4 address */
-static struct addr_set native_v6(struct arena *arena)
+static struct addr_set native_v6(struct arena *arena, const struct addr_nat64 *nat64)
 {
 	struct addr_set all = addr_set_all(arena, ADDR_V6), taken = addr_set_empty(ADDR_V6);
 
 	addr_set_add(arena, &taken, tables()->mapped6);
-	for (size_t i = 0; i < tables()->embedding6.count; i++)
-		addr_set_add(arena, &taken, tables()->embedding6.items[i]);
+	for (size_t i = 0; i < embedding_count(nat64); i++)
+		addr_set_add(arena, &taken, embedding_at(nat64, i).range);
 	struct addr_set native = addr_set_subtract(arena, &all, &taken);
 	addr_set_add(arena, &native, (struct addr_range){ 0, 1 }); /* :: and ::1 carry none */
 	return native;
@@ -203,9 +272,9 @@ struct addr_set addr_class_set(struct arena *arena, enum addr_class class, enum 
 	struct addr_set set = class == ADDR_CLASS_HOST ? host : own_set(arena, class, family);
 
 	if (family == ADDR_V6) {
-		struct addr_set native = native_v6(arena);
+		struct addr_set native = native_v6(arena, nat64_of(gateway));
 		struct addr_set v4 = addr_class_set(arena, class, ADDR_V4, gateway);
-		struct addr_set carried = addr_embedding_set(arena, &v4);
+		struct addr_set carried = addr_embedding_set(arena, &v4, nat64_of(gateway));
 		if (class != ADDR_CLASS_HOST)
 			set = addr_set_intersect(arena, &set, &native);
 		set = addr_set_union(arena, &set, &carried);
@@ -213,22 +282,23 @@ struct addr_set addr_class_set(struct arena *arena, enum addr_class class, enum 
 	return class == ADDR_CLASS_HOST ? set : addr_set_subtract(arena, &set, &host);
 }
 
-struct addr_set addr_embedding_set(struct arena *arena, const struct addr_set *v4)
+struct addr_set addr_embedding_set(struct arena *arena, const struct addr_set *v4, const struct addr_nat64 *nat64)
 {
-	struct addr_set set = addr_set_empty(ADDR_V6);
-	struct addr_range *ranges = arena_alloc(arena, (v4->count * 4 + 1) * sizeof *ranges);
-	size_t count = 0;
+	size_t ways = embedding_count(nat64), count = 0;
+	struct addr_range *ranges = arena_alloc(arena, (v4->count * ways + 1) * sizeof *ranges);
 
-	for (size_t i = 0; i < v4->count; i++) {
-		u128 lo = v4->items[i].lo, hi = v4->items[i].hi, six = (u128)0x2002 << 112, rest = ((u128)1 << 80) - 1;
-		u128 siit = (u128)0xffff << 48, nat64 = (u128)0x0064ff9b << 96;
-		if (hi > 1) /* :: and ::1 are addresses of their own */
-			ranges[count++] = (struct addr_range){ lo > 1 ? lo : 2, hi };
-		ranges[count++] = (struct addr_range){ siit | lo, siit | hi };
-		ranges[count++] = (struct addr_range){ nat64 | lo, nat64 | hi };
-		ranges[count++] = (struct addr_range){ six | lo << 80, six | hi << 80 | rest };
-	}
-	return count ? addr_set_from_ranges(arena, ADDR_V6, ranges, count) : set;
+	for (size_t i = 0; i < v4->count; i++)
+		for (size_t j = 0; j < ways; j++) {
+			struct embedding at = embedding_at(nat64, j);
+			u128 below = ((u128)1 << at.shift) - 1;
+			struct addr_range range = { at.range.lo | v4->items[i].lo << at.shift,
+						    at.range.lo | v4->items[i].hi << at.shift | below };
+			if (range.hi <= 1) /* :: and ::1 */
+				continue;
+			range.lo = range.lo > 1 ? range.lo : 2;
+			ranges[count++] = range;
+		}
+	return count ? addr_set_from_ranges(arena, ADDR_V6, ranges, count) : addr_set_empty(ADDR_V6);
 }
 
 struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
@@ -242,7 +312,8 @@ struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, 
 	set = addr_set_union(arena, &set, &host);
 	if (family == ADDR_V6) {
 		struct addr_set v4 = addr_reserved_set(arena, ADDR_V4, gateway);
-		struct addr_set carried = addr_embedding_set(arena, &v4), mapped = addr_set_empty(ADDR_V6);
+		struct addr_set carried = addr_embedding_set(arena, &v4, nat64_of(gateway)),
+				mapped = addr_set_empty(ADDR_V6);
 		addr_set_add(arena, &mapped, tables()->mapped6);
 		set = addr_set_union(arena, &set, &carried);
 		set = addr_set_subtract(arena, &set, &mapped);

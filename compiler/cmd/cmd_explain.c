@@ -71,7 +71,7 @@ static void print_step(const struct view *view, const struct explanation *explan
 					escape_text(view->arena, step->what));
 	struct cmd_decision decision = cmd_decision(view->arena, view->policy, step->verdict, step->direction);
 	const char *verdict =
-		step->verdict.by == EVAL_REBIND ? "rebind protection" : cmd_decider(view->arena, &decision);
+		step->verdict.by.kind == DECIDER_REBIND ? "rebind protection" : cmd_decider(view->arena, &decision);
 	bool last = step == &explanation->steps.items[explanation->steps.count - 1];
 
 	if (explanation->steps.count == 1)
@@ -90,11 +90,11 @@ static void print_not_reached(const struct view *view, const struct explanation 
 {
 	const struct explain_step *step = &explanation->steps.items[0];
 	const struct policy *policy = view->policy;
-	size_t first = explanation->result.verdict.rule + 2, last = policy->rules.count;
+	size_t first = explanation->result.verdict.by.rule + 2, last = policy->rules.count;
 	enum policy_action fallback = (step->direction == POLICY_EGRESS ? &policy->egress : &policy->ingress)->action;
 	const char *rules = "";
 
-	if (explanation->steps.count != 1 || step->kind == EXPLAIN_ANSWER || step->verdict.by != EVAL_RULE)
+	if (explanation->steps.count != 1 || step->kind == EXPLAIN_ANSWER || step->verdict.by.kind != DECIDER_RULE)
 		return;
 	if (first == last)
 		rules = arena_printf(view->arena, "rule %zu, and ", first);

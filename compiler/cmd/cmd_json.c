@@ -25,9 +25,9 @@ void cmd_verdict_json(json_t *object, struct arena *arena, const struct policy *
 		      enum policy_direction direction)
 {
 	add_decision(object, arena, verdict.action, cmd_decision(arena, policy, verdict, direction),
-		     verdict.by == EVAL_RULE, verdict.rule);
-	if (verdict.by == EVAL_RULE && policy->rules.items[verdict.rule].because)
-		json_object_set_new(object, "because", json_text(arena, policy->rules.items[verdict.rule].because));
+		     verdict.by.kind == DECIDER_RULE, verdict.by.rule);
+	if (verdict.by.kind == DECIDER_RULE && policy->rules.items[verdict.by.rule].because)
+		json_object_set_new(object, "because", json_text(arena, policy->rules.items[verdict.by.rule].because));
 }
 
 void cmd_decision_json(json_t *object, struct arena *arena, const struct policy *policy, const struct flow *flow,
@@ -43,7 +43,7 @@ void cmd_decision_json(json_t *object, struct arena *arena, const struct policy 
 		cmd_verdict_json(object, arena, policy, result->verdict, POLICY_EGRESS);
 	} else {
 		add_decision(object, arena, result->verdict.action, cmd_flow_decision(arena, policy, flow, result),
-			     result->answer == EVAL_ANSWER_EXCEPTED, result->verdict.rule);
+			     result->answer == EVAL_ANSWER_EXCEPTED, result->verdict.by.rule);
 		if (flow->kind == FLOW_ANSWER)
 			json_object_set_new(object, "answer", json_string(answers[result->answer]));
 	}

@@ -121,17 +121,17 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 	const struct policy_rule *rule;
 	const struct policy_default *fallback;
 
-	switch (verdict.by) {
-	case EVAL_RULE:
-		rule = &policy->rules.items[verdict.rule];
-		return (struct cmd_decision){ arena_printf(arena, "%zu", verdict.rule + 1),
+	switch (verdict.by.kind) {
+	case DECIDER_RULE:
+		rule = &policy->rules.items[verdict.by.rule];
+		return (struct cmd_decision){ arena_printf(arena, "%zu", verdict.by.rule + 1),
 					      span_format(arena, policy->sources, rule->span),
 					      escape_text(arena, rule->text) };
-	case EVAL_FLOOR:
+	case DECIDER_FLOOR:
 		return (struct cmd_decision){ "floor", "-", "multi-tenant: the default policy must allow it too" };
-	case EVAL_REFUSED:
+	case DECIDER_REFUSED:
 		return (struct cmd_decision){ "refused", "-", "refused whatever the rules say" };
-	case EVAL_REBIND:
+	case DECIDER_REBIND:
 		return (struct cmd_decision){ "reserved", "-", "rebind protection" };
 	default:
 		fallback = direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
@@ -159,7 +159,7 @@ struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *
 		return cmd_decision(arena, policy, verdict,
 				    flow->kind == FLOW_CONNECTION ? flow->direction : POLICY_EGRESS);
 	if (result->answer == EVAL_ANSWER_EXCEPTED) {
-		verdict.by = EVAL_RULE;
+		verdict.by = decided_by(DECIDER_RULE);
 		decision = cmd_decision(arena, policy, verdict, POLICY_EGRESS);
 		decision.number = "excepted";
 		return decision;

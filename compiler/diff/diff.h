@@ -20,11 +20,11 @@ struct diff_region {
 	unsigned protos;     /* PROTO_ bits; of queries: transports, as 1 << FLOW_DNS_… */
 	bool by_server_name; /* only a server name shows it */
 	enum policy_action was, now;
-	size_t decider[2];                  /* before, after */
-	LIST_OF(uint32_t) atoms;            /* all but DIFF_NAMES and DIFF_QUERIES */
-	LIST_OF(uint32_t) classes;          /* DIFF_NAMES, DIFF_QUERIES */
-	LIST_OF(struct policy_ports) ports; /* none: any */
-	struct addr where;                  /* DIFF_NAMES: an address at which it shows */
+	size_t decider[2];                       /* before, after */
+	LIST_OF(uint32_t) atoms;                 /* all but DIFF_NAMES and DIFF_QUERIES */
+	LIST_OF(uint32_t) classes;               /* DIFF_NAMES, DIFF_QUERIES */
+	LIST_OF(struct policy_port_range) ports; /* none: any */
+	struct addr where;                       /* DIFF_NAMES: an address at which it shows */
 	const char *together; /* DIFF_NAMES: only while this name is bound to the address as well, or is sent; NULL */
 	const char *words;    /* "egress@public:tcp:80" */
 	const char *except;   /* "1.2.3.0/24", what of it does not change; NULL: nothing */

@@ -83,7 +83,7 @@ static struct prefixes prefixes_of(const struct words *words, enum addr_class cl
 {
 	struct arena *arena = words->diff->arena;
 	struct addr_set v4 = set_of(words, class, ADDR_V4, in), v6 = set_of(words, class, ADDR_V6, in);
-	struct addr_set carrying = addr_embedding_set(arena, &v4);
+	struct addr_set carrying = addr_embedding_set(arena, &v4, &words->diff->contexts[0].gateway.nat64);
 	struct prefixes prefixes = { NULL, 0, 0 };
 
 	v6 = addr_set_subtract(arena, &v6, &carrying);

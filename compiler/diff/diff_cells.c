@@ -15,7 +15,7 @@ void cells_init(struct cells *cells, struct arena *arena, uint32_t items)
 
 void cells_add_column(struct cells *cells, uint16_t lo, uint16_t hi)
 {
-	*arena_push(cells->arena, &cells->columns) = (struct policy_ports){ .lo = lo, .hi = hi };
+	*arena_push(cells->arena, &cells->columns) = (struct policy_port_range){ .lo = lo, .hi = hi };
 }
 
 void cells_set(struct cells *cells, struct region_fuel *fuel, uint32_t item, uint32_t key)
@@ -108,7 +108,7 @@ static void add_parts(struct cells *cells, struct parts *parts, uint32_t item, s
 /* Columns as runs of ports; ports between two columns of a run that were not visited belong to it. */
 static void ports_of(struct cells *cells, const struct part *part, struct cell_group *group)
 {
-	LIST_OF(struct policy_ports) ports = { NULL, 0, 0 };
+	LIST_OF(struct policy_port_range) ports = { NULL, 0, 0 };
 	size_t next = 0, all = cells->columns.count;
 	bool joined = false;
 

@@ -14,14 +14,14 @@ struct cells {
 	uint32_t *base;  /* by item */
 	uint32_t *stamp; /* by item: column + 1 in which it was last set */
 	LIST_OF(struct cell_exception) exceptions;
-	LIST_OF(struct policy_ports) columns; /* in order */
+	LIST_OF(struct policy_port_range) columns; /* in order */
 };
 
 struct cell_group {
 	uint32_t key;
 	const uint32_t *items;
 	size_t count;
-	const struct policy_ports *ports; /* none: all columns */
+	const struct policy_port_range *ports; /* none: all columns */
 	size_t port_count;
 };
 

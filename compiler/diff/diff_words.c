@@ -16,7 +16,7 @@ static const char *ports_words(struct arena *arena, const struct diff_region *re
 
 	text_add(&text, region->ports.count > 1 ? ":{" : region->ports.count ? ":" : "");
 	for (size_t i = 0; i < region->ports.count; i++) {
-		struct policy_ports ports = region->ports.items[i];
+		struct policy_port_range ports = region->ports.items[i];
 
 		text_addf(&text, ports.lo == ports.hi ? "%s%u" : "%s%u-%u", i ? "," : "", ports.lo, ports.hi);
 	}
@@ -250,9 +250,9 @@ static size_t decider_of(const struct diff *diff, int side, const struct region_
 {
 	struct eval_verdict verdict = region_flow_eval(&diff->contexts[side], flow);
 
-	if (verdict.by == EVAL_RULE)
-		return verdict.rule;
-	return diff->policies[side]->rules.count + (verdict.by == EVAL_FLOOR ? DIFF_BY_FLOOR : DIFF_BY_DEFAULT);
+	if (verdict.by.kind == DECIDER_RULE)
+		return verdict.by.rule;
+	return diff->policies[side]->rules.count + (verdict.by.kind == DECIDER_FLOOR ? DIFF_BY_FLOOR : DIFF_BY_DEFAULT);
 }
 
 static void find_deciders(const struct diff *diff, struct diff_region *region)

@@ -205,7 +205,7 @@ static void cut_prefix(struct emitter *e, struct cuts *cuts, enum addr_family fa
 	if (prefix.addr.family != family) {
 		if (family == ADDR_V4)
 			return;
-		set = addr_embedding_set(e->arena, &set);
+		set = addr_embedding_set(e->arena, &set, &e->gateway->nat64);
 	}
 	cut(e, cuts, &set);
 }

@@ -1,6 +1,8 @@
 /* The reference evaluator: walks the rules in order as semantics are written down, and nothing cleverer.
  * Given a policy, a gateway, bindings and a flow; hands on the verdict and who decided it. */
 #include "eval/eval.h"
+#include "eval/builtin.h"
+#include "policy/policy_facts.h"
 
 #include <string.h>
 #include <strings.h>
@@ -38,7 +40,8 @@ bool eval_target_takes_addr(const struct eval_context *context, enum policy_acti
 			return addr_prefix_contains(target->prefix, addr);
 		/* A deny on IPv4 takes in the IPv6 addresses that carry its addresses */
 		return action == POLICY_DENY && target->prefix.addr.family == ADDR_V4 &&
-		       addr_embedded_v4(addr, &carried) && addr_prefix_contains(target->prefix, carried);
+		       addr_embedded_v4(addr, &context->gateway.nat64, &carried) &&
+		       addr_prefix_contains(target->prefix, carried);
 	default:
 		return false;
 	}
@@ -48,14 +51,6 @@ static bool rule_takes_name(const struct policy_rule *rule, const char *name)
 {
 	for (size_t i = 0; i < rule->targets.count; i++)
 		if (eval_target_takes_name(&rule->targets.items[i], name))
-			return true;
-	return false;
-}
-
-static bool rule_has_name(const struct policy_rule *rule)
-{
-	for (size_t i = 0; i < rule->targets.count; i++)
-		if (rule->targets.items[i].kind == TARGET_DOMAIN || rule->targets.items[i].kind == TARGET_SUFFIX)
 			return true;
 	return false;
 }
@@ -122,13 +117,12 @@ static bool rule_may_match(const struct policy_rule *rule, const struct eval_con
 
 static struct eval_verdict by_rule(const struct policy *policy, size_t index)
 {
-	return (struct eval_verdict){ policy->rules.items[index].action, EVAL_RULE, index };
+	return (struct eval_verdict){ policy->rules.items[index].action, decided_by_rule(index) };
 }
 
 static struct eval_verdict by_default(const struct policy *policy, enum policy_direction direction)
 {
-	return (struct eval_verdict){ (direction == POLICY_EGRESS ? policy->egress : policy->ingress).action,
-				      EVAL_DEFAULT, 0 };
+	return (struct eval_verdict){ policy_default_of(policy, direction)->action, decided_by(DECIDER_DEFAULT) };
 }
 
 /* ---- connections ---- */
@@ -146,31 +140,16 @@ static struct eval_verdict walk(const struct eval_context *context, const struct
 
 bool eval_port_refused(const struct eval_connection *connection)
 {
-	if (connection->direction != POLICY_EGRESS || !connection->has_port)
-		return false;
-	switch (connection->port) {
-	case 853: /* DNS over TLS, DNS over QUIC */
-		return connection->proto == PROTO_TCP || connection->proto == PROTO_UDP;
-	case 137:  /* NetBIOS */
-	case 5353: /* mDNS */
-	case 5355: /* LLMNR */
-		return connection->proto == PROTO_UDP;
-	default:
-		return false;
-	}
+	return connection->has_port && eval_refused_port(connection->direction, connection->proto, connection->port);
 }
 
-/* The multi-tenant floor is the default policy: allow@dns, allow@public, deny the rest of egress. */
 static bool floor_passes(const struct eval_context *context, const struct eval_connection *connection)
 {
-	enum addr_class class;
+	uint16_t port = connection->has_port ? connection->port : 0;
 
-	if (!context->policy->multi_tenant || connection->direction != POLICY_EGRESS)
-		return true;
-	class = addr_classify(addr_unmap(connection->addr), &context->gateway);
-	if (class == ADDR_CLASS_HOST)
-		return (connection->proto & (PROTO_TCP | PROTO_UDP)) && connection->has_port && connection->port == 53;
-	return class == ADDR_CLASS_PUBLIC;
+	return eval_floor_passes(context->policy, connection->direction,
+				 addr_classify(addr_unmap(connection->addr), &context->gateway), connection->proto,
+				 port, port);
 }
 
 static struct eval_verdict above_floor(const struct eval_context *context, const struct eval_connection *connection)
@@ -178,14 +157,14 @@ static struct eval_verdict above_floor(const struct eval_context *context, const
 	struct eval_verdict verdict = walk(context, connection);
 
 	if (verdict.action == POLICY_ALLOW && !floor_passes(context, connection))
-		return (struct eval_verdict){ POLICY_DENY, EVAL_FLOOR, 0 };
+		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_FLOOR) };
 	return verdict;
 }
 
 struct eval_verdict eval_connection(const struct eval_context *context, const struct eval_connection *connection)
 {
 	if (eval_port_refused(connection))
-		return (struct eval_verdict){ POLICY_DENY, EVAL_REFUSED, 0 };
+		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
 	return above_floor(context, connection);
 }
 
@@ -211,7 +190,7 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 			end = rule->action;
 			break;
 		}
-		if (rule_has_name(rule) && (rule->action == POLICY_DENY || rule_is_bound(context, rule, addr)))
+		if (policy_rule_has_names(rule) && (rule->action == POLICY_DENY || rule_is_bound(context, rule, addr)))
 			may[rule->action] = true;
 	}
 	if (may[!end])
@@ -220,16 +199,6 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 }
 
 /* ---- DNS ---- */
-
-static enum policy_proto transport_proto(enum flow_transport transport)
-{
-	return transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP;
-}
-
-static uint16_t transport_port(enum flow_transport transport)
-{
-	return transport == FLOW_DNS_DOT ? 853 : 53;
-}
 
 /* Name targets look at the name alone, `any` and group host at the transport, other targets at nothing. */
 bool eval_rule_matches_query(const struct policy_rule *rule, const char *name, enum flow_transport transport)
@@ -241,10 +210,9 @@ bool eval_rule_matches_query(const struct policy_rule *rule, const char *name, e
 
 		if (name && eval_target_takes_name(target, name))
 			return true;
-		if ((target->kind == TARGET_ANY ||
-		     (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_HOST)) &&
-		    eval_rule_matches_proto(rule, transport_proto(transport)) &&
-		    eval_rule_matches_port(rule, true, transport_port(transport)))
+		if (eval_target_judges_queries(target) &&
+		    eval_rule_matches_proto(rule, flow_transport_proto(transport)) &&
+		    eval_rule_matches_port(rule, true, flow_transport_port(transport)))
 			return true;
 	}
 	return false;
@@ -264,32 +232,26 @@ enum eval_route eval_dns_route(const struct eval_context *context, struct addr r
 {
 	struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
-		.proto = transport_proto(transport),
+		.proto = flow_transport_proto(transport),
 		.addr = resolver,
 		.has_port = true,
-		.port = transport_port(transport),
+		.port = flow_transport_port(transport),
 	};
 
-	if ((context->gateway.has4 && addr_equal(resolver, context->gateway.v4)) ||
-	    (context->gateway.has6 && addr_equal(resolver, context->gateway.v6)))
+	if (addr_gateway_has(&context->gateway, resolver))
 		return EVAL_ROUTE_CONFIGURED;
 	return above_floor(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
 }
 
 /* ---- rebind protection ---- */
 
-/* Whether the rule says something about this very address: `any`, names and an allow on all that is
- * public do not. */
-static bool rule_names_addr(const struct eval_context *context, const struct policy_rule *rule, struct addr addr)
+/* Whether rebind protection heeds the rule for this address */
+static bool rule_excepts(const struct eval_context *context, const struct policy_rule *rule, struct addr addr)
 {
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
 
-		if (target->kind == TARGET_ANY)
-			continue;
-		if (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_PUBLIC && rule->action == POLICY_ALLOW)
-			continue;
-		if (eval_target_takes_addr(context, rule->action, target, addr))
+		if (eval_rule_excepts(rule, target) && eval_target_takes_addr(context, rule->action, target, addr))
 			return true;
 	}
 	return false;
@@ -302,8 +264,7 @@ static bool excepted_for(const struct eval_context *context, struct addr addr, e
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 
-		if (!(rule->directions & POLICY_EGRESS) || rule->ports.count || !eval_rule_matches_proto(rule, proto) ||
-		    !rule_names_addr(context, rule, addr))
+		if (!eval_rule_matches_proto(rule, proto) || !rule_excepts(context, rule, addr))
 			continue;
 		*out = i;
 		return rule->action == POLICY_ALLOW;
@@ -316,8 +277,7 @@ bool eval_answer_exception(const struct eval_context *context, struct addr answe
 	struct addr addr = addr_unmap(answer);
 	size_t found;
 
-	/* The floor has no port-free rule but allow@public */
-	if (context->policy->multi_tenant && addr_classify(addr, &context->gateway) != ADDR_CLASS_PUBLIC)
+	if (!eval_floor_excepts(context->policy, addr_classify(addr, &context->gateway)))
 		return false;
 	if (!excepted_for(context, addr, PROTO_TCP, &found) && !excepted_for(context, addr, PROTO_UDP, &found))
 		return false;

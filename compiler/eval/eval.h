@@ -1,15 +1,12 @@
 /* The reference meaning of a policy: policy × flow × bindings → verdict. Small, plain, without a clock;
  * everything else (kernel, optimiser, DNS proxy, explain, diff) is tested against it. */
 #pragma once
+#include "eval/decider.h"
 #include "policy/policy.h"
-
-/* EVAL_REBIND: rebind protection held the answer of a lookup back (eval_flow() only) */
-enum eval_decider { EVAL_RULE, EVAL_DEFAULT, EVAL_FLOOR, EVAL_REFUSED, EVAL_REBIND };
 
 struct eval_verdict {
 	enum policy_action action;
-	enum eval_decider by;
-	size_t rule; /* index from 0, EVAL_RULE only */
+	struct decider by; /* DECIDER_REBIND from eval_flow() only */
 };
 
 /* What the sandbox has resolved, in whatever form the caller keeps it. */

@@ -1,6 +1,7 @@
 /* The meaning of a flow expression: what a client does. A name is looked up and what the lookup gave is
  * connected to; the evaluator judges each step. */
 #include "eval/eval.h"
+#include "eval/builtin.h"
 #include "base/name.h"
 
 #include <string.h>
@@ -46,7 +47,7 @@ static bool policy_names(const struct policy *policy, struct addr addr)
 			if (target->kind != TARGET_CIDR)
 				continue;
 			if (addr_prefix_contains(target->prefix, addr) ||
-			    (addr_embedded_v4(addr, &carried) && addr_prefix_contains(target->prefix, carried)))
+			    (addr_embedded_v4(addr, NULL, &carried) && addr_prefix_contains(target->prefix, carried)))
 				return true;
 		}
 	return false;
@@ -97,14 +98,6 @@ static const struct flow_binding *binding_of(const struct flow *flow, const char
 	return NULL;
 }
 
-/* A family without a gateway is inactive; without any gateway nothing is known about families. */
-static bool family_active(const struct addr_gateway *gateway, enum addr_family family)
-{
-	if (!gateway->has4 && !gateway->has6)
-		return true;
-	return family == ADDR_V4 ? gateway->has4 : gateway->has6;
-}
-
 struct lookup {
 	struct addr addrs[64]; /* as many as an answer binds */
 	size_t count;
@@ -114,7 +107,7 @@ struct lookup {
 
 static void lookup_add(struct lookup *lookup, const struct addr_gateway *gateway, struct addr addr)
 {
-	if (family_active(gateway, addr.family) && lookup->count < sizeof lookup->addrs / sizeof *lookup->addrs)
+	if (eval_family_active(gateway, addr.family) && lookup->count < sizeof lookup->addrs / sizeof *lookup->addrs)
 		lookup->addrs[lookup->count++] = addr;
 }
 
@@ -135,7 +128,7 @@ static void lookup_answers(const struct eval_context *context, const struct flow
 		lookup_add(lookup, gateway, addr_unmap(binding->addrs.items[i]));
 	if (binding)
 		return;
-	wants6 = flow->proto == PROTO_ICMPV6 || !family_active(gateway, ADDR_V4);
+	wants6 = flow->proto == PROTO_ICMPV6 || !eval_family_active(gateway, ADDR_V4);
 	lookup->made_up = true;
 	lookup_add(lookup, gateway, eval_unnamed_public(context->policy, wants6 ? ADDR_V6 : ADDR_V4));
 }
@@ -246,7 +239,7 @@ static struct eval_result to_name(const struct eval_context *context, const stru
 		connect_each(context, flow, &lookup, true, &result);
 		return result;
 	}
-	result.verdict = (struct eval_verdict){ POLICY_DENY, EVAL_REBIND, 0 };
+	result.verdict = (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REBIND) };
 	result.no_address = !result.answer_blocked;
 	result.has_addr = result.answer_blocked;
 	if (result.answer_blocked)
@@ -291,9 +284,9 @@ static struct eval_result answer(const struct eval_context *context, const struc
 	result.answer = eval_answer(context, flow->addr);
 	result.answer_blocked = !eval_answer_passes(context, flow->addr);
 	result.verdict.action = result.answer_blocked ? POLICY_DENY : POLICY_ALLOW;
-	result.verdict.by = EVAL_REBIND;
+	result.verdict.by = decided_by(DECIDER_REBIND);
 	if (result.answer == EVAL_ANSWER_EXCEPTED)
-		eval_answer_exception(context, flow->addr, &result.verdict.rule);
+		eval_answer_exception(context, flow->addr, &result.verdict.by.rule);
 	return result;
 }
 

@@ -74,7 +74,7 @@ const char *coverage_item_name(struct arena *arena, const struct coverage *cover
 {
 	const struct policy *policy = coverage->context->policy;
 	const struct policy_rule *rule = item_rule(coverage->context, item);
-	const struct policy_ports *ports;
+	const struct policy_port_range *ports;
 
 	switch (item->kind) {
 	case COVER_TARGET:
@@ -154,9 +154,9 @@ static bool query_decides(const struct eval_context *context, const struct cover
 /* The rule (or default) behind a verdict; false where neither decided */
 static bool decider(struct eval_verdict verdict, enum policy_direction direction, size_t *rule)
 {
-	if (verdict.by == EVAL_RULE)
-		*rule = verdict.rule;
-	else if (verdict.by == EVAL_DEFAULT)
+	if (verdict.by.kind == DECIDER_RULE)
+		*rule = verdict.by.rule;
+	else if (verdict.by.kind == DECIDER_DEFAULT)
 		*rule = direction == POLICY_EGRESS ? COVERAGE_EGRESS_DEFAULT : COVERAGE_INGRESS_DEFAULT;
 	else
 		return false;
@@ -168,7 +168,7 @@ struct decided {
 	size_t lookup_rule, connection_rule;
 };
 
-static struct decided decided_by(const struct flow *flow, const struct eval_result *result)
+static struct decided deciders_of(const struct flow *flow, const struct eval_result *result)
 {
 	struct decided decided = { false, false, 0, 0 };
 
@@ -178,7 +178,7 @@ static struct decided decided_by(const struct flow *flow, const struct eval_resu
 	}
 	if (flow->kind == FLOW_ANSWER) {
 		decided.connection = result->answer == EVAL_ANSWER_EXCEPTED;
-		decided.connection_rule = result->verdict.rule;
+		decided.connection_rule = result->verdict.by.rule;
 		return decided;
 	}
 	if (result->has_lookup)
@@ -227,7 +227,7 @@ static void mark_rule(struct coverage *coverage, size_t rule, const struct decid
 
 void coverage_mark(struct coverage *coverage, const struct flow *flow, const struct eval_result *result)
 {
-	struct decided decided = decided_by(flow, result);
+	struct decided decided = deciders_of(flow, result);
 
 	if (decided.lookup)
 		mark_rule(coverage, decided.lookup_rule, &decided, flow, result);
@@ -248,7 +248,7 @@ bool coverage_decides(struct coverage *coverage, const struct coverage_item *ite
 		return false;
 	coverage->fuel -= cost;
 	result = eval_flow(coverage->context, flow);
-	decided = decided_by(flow, &result);
+	decided = deciders_of(flow, &result);
 	*action = result.verdict.action;
 	return item_decides(coverage->context, item, &decided, flow, &result);
 }

@@ -60,7 +60,7 @@ static bool try_connection(struct attempt *attempt, struct flow *flow, enum poli
 }
 
 static bool try_range(struct attempt *attempt, struct flow *flow, enum policy_proto proto,
-		      const struct policy_ports *ports)
+		      const struct policy_port_range *ports)
 {
 	if (try_connection(attempt, flow, proto, ports->lo) || try_connection(attempt, flow, proto, ports->hi))
 		return true;

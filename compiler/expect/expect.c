@@ -69,31 +69,34 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 	struct span span = SPAN_NONE;
 	const char *by = NULL;
 
-	switch (verdict.by) {
-	case EVAL_RULE:
-		span = policy->rules.items[verdict.rule].span;
-		by = arena_printf(diags->arena, "rule %zu", verdict.rule + 1);
+	switch (verdict.by.kind) {
+	case DECIDER_RULE:
+		span = policy->rules.items[verdict.by.rule].span;
+		by = arena_printf(diags->arena, "rule %zu", verdict.by.rule + 1);
 		break;
-	case EVAL_DEFAULT:
+	case DECIDER_DEFAULT:
 		span = fallback->span;
 		by = "this default";
 		break;
-	case EVAL_FLOOR:
+	case DECIDER_FLOOR:
 		diag->label = "denied by the multi-tenant floor";
 		return;
-	case EVAL_REFUSED:
+	case DECIDER_REFUSED:
 		diag->label = "this port is refused whatever the rules say";
 		return;
-	case EVAL_REBIND:
+	case DECIDER_REBIND:
 		diag->label = "rebind protection holds the answer back";
+		return;
+	case DECIDER_NONE:
+	case DECIDER_SEVERAL: /* of no single flow */
 		return;
 	}
 	if (span.source != SPAN_NO_SOURCE)
 		diag_relate(diags, diag, span, "%s%s by %s", what, did, by);
 	else
-		diag->label =
-			arena_printf(diags->arena, "%s%s by %s", what, did,
-				     verdict.by == EVAL_RULE ? policy->rules.items[verdict.rule].text : fallback->text);
+		diag->label = arena_printf(diags->arena, "%s%s by %s", what, did,
+					   verdict.by.kind == DECIDER_RULE ? policy->rules.items[verdict.by.rule].text :
+									     fallback->text);
 }
 
 static void explain_failure(const struct expect_outcome *outcome, const struct policy *policy, struct diags *diags)
@@ -114,7 +117,7 @@ static void explain_failure(const struct expect_outcome *outcome, const struct p
 		return;
 	}
 	if (expect->flow.kind == FLOW_ANSWER && result->answer == EVAL_ANSWER_EXCEPTED)
-		verdict.by = EVAL_RULE;
+		verdict.by = decided_by(DECIDER_RULE);
 	else if (expect->flow.kind == FLOW_ANSWER && !result->answer_blocked) {
 		diag->label = policy->rebind_protection ? "not a reserved address" : "rebind protection is off";
 		return;

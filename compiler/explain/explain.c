@@ -99,7 +99,7 @@ static void explain_answer(struct explainer *explainer, struct addr addr)
 	enum eval_answer answer = eval_answer(context, addr);
 	size_t rule = 0;
 
-	step->verdict.by = EVAL_REBIND;
+	step->verdict.by = decided_by(DECIDER_REBIND);
 	step->verdict.action = eval_answer_passes(context, addr) ? POLICY_ALLOW : POLICY_DENY;
 	if (answer == EVAL_ANSWER_NOT_RESERVED) {
 		step->note = "no reserved address: rebind protection has nothing to say";
@@ -157,7 +157,7 @@ static const char *refusal(struct explainer *explainer, const struct explain_con
 		{ 137, "NetBIOS names would go past the DNS allowlist" },
 	};
 
-	if (verdict.by == EVAL_FLOOR)
+	if (verdict.by.kind == DECIDER_FLOOR)
 		return arena_printf(explainer->arena,
 				    "denied by the multi-tenant floor: the default policy must allow it "
 				    "too, and it denies class %s",
@@ -209,12 +209,12 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 	step->direction = asked->direction;
 	step->verdict = verdict;
 	step->note = note;
-	if (verdict.by == EVAL_REFUSED) {
+	if (verdict.by.kind == DECIDER_REFUSED) {
 		step->note = refusal(explainer, &connection, verdict);
 		return;
 	}
 	explain_rules(explainer, step, &connection);
-	if (verdict.by == EVAL_FLOOR)
+	if (verdict.by.kind == DECIDER_FLOOR)
 		step->note = refusal(explainer, &connection, verdict);
 }
 
@@ -255,10 +255,10 @@ static const char *sni_advice(struct explainer *explainer)
 	const struct explanation *to = explainer->to;
 	const struct policy_rule *rule;
 
-	if (!to->result.has_syn || to->result.verdict.by != EVAL_RULE || to->flow->sni ||
+	if (!to->result.has_syn || to->result.verdict.by.kind != DECIDER_RULE || to->flow->sni ||
 	    to->flow->proto != PROTO_TCP || to->flow->direction != POLICY_EGRESS)
 		return NULL;
-	rule = &explainer->context->policy->rules.items[to->result.verdict.rule];
+	rule = &explainer->context->policy->rules.items[to->result.verdict.by.rule];
 	for (size_t i = 0; i < rule->targets.count; i++)
 		if (eval_target_takes_addr(explainer->context, rule->action, &rule->targets.items[i], to->result.addr))
 			return NULL;
@@ -266,7 +266,7 @@ static const char *sni_advice(struct explainer *explainer)
 		return "If TLS sends a server name, that decides instead of the binding: try --sni NAME.";
 	return arena_printf(explainer->arena,
 			    "If TLS sends a server name, it must match rule %zu as well: try --sni NAME.",
-			    to->result.verdict.rule + 1);
+			    to->result.verdict.by.rule + 1);
 }
 
 static void explain_to_name(struct explainer *explainer)

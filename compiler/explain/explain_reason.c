@@ -28,7 +28,7 @@ static const char *ports_text(struct arena *arena, const struct policy_rule *rul
 	const char *text = "";
 
 	for (size_t i = 0; i < shown; i++) {
-		const struct policy_ports *ports = &rule->ports.items[i];
+		const struct policy_port_range *ports = &rule->ports.items[i];
 		const char *joint = !i ? "" : i + 1 == count ? " or " : ", ";
 
 		text = ports->lo == ports->hi ? arena_printf(arena, "%s%s%u", text, joint, ports->lo) :

@@ -22,9 +22,9 @@ static size_t next_decider(const struct policy *policy, const struct policy *res
 	struct eval_context context = { .policy = rest, .gateway = *gateway };
 	struct eval_verdict verdict = region_flow_eval(&context, flow);
 
-	if (verdict.by != EVAL_RULE)
+	if (verdict.by.kind != DECIDER_RULE)
 		return policy->rules.count;
-	return verdict.rule + (verdict.rule >= rule);
+	return verdict.by.rule + (verdict.by.rule >= rule);
 }
 
 struct rule_explanation *explain_rule(struct arena *arena, const struct policy *policy, size_t rule,

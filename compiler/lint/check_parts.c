@@ -41,10 +41,10 @@ static void show_taker(struct lint *lint, struct diag *diag, size_t index, const
 {
 	struct eval_verdict verdict = region_flow_eval(&lint->context, flow);
 
-	if (verdict.by != EVAL_RULE || verdict.rule >= index)
+	if (verdict.by.kind != DECIDER_RULE || verdict.by.rule >= index)
 		return;
 	lint_example(lint, diag, flow);
-	lint_relate(lint, diag, verdict.rule, flow->direction, "by this rule");
+	lint_relate(lint, diag, verdict.by.rule, flow->direction, "by this rule");
 }
 
 static void report(struct lint *lint, size_t index, struct span span, const char *text, const struct region_flow *flow)
@@ -77,7 +77,7 @@ static void check_ports(struct lint *lint, size_t index, const struct region_rul
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
 
 	for (size_t i = 0; facts->ports && i < rule->ports.count; i++) {
-		struct policy_ports ports = rule->ports.items[i];
+		struct policy_port_range ports = rule->ports.items[i];
 		struct region_flow flow;
 
 		if (facts->ports[i])

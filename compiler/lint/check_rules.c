@@ -110,13 +110,14 @@ static void name_unresolvable(struct lint *lint, size_t index)
 	if (!query.name)
 		query.name = rule->targets.items[0].name;
 	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
-	by = verdict.by == EVAL_RULE ? verdict.rule : lint->policy->rules.count;
+	by = verdict.by.kind == DECIDER_RULE ? verdict.by.rule : lint->policy->rules.count;
 	diag = lint_warn(lint, "name-unresolvable", lint_place(lint, rule->span),
 			 "never decides: no lookup of %s is allowed",
 			 rule->targets.count == 1 ? "its name" : "its names");
 	lint_example(lint, diag, &query);
-	lint_relate(lint, diag, by, POLICY_EGRESS, verdict.by == EVAL_RULE ? "by this rule" : "by this default");
-	forbids = verdict.by == EVAL_RULE ? rule_at(lint, by) : NULL;
+	lint_relate(lint, diag, by, POLICY_EGRESS,
+		    verdict.by.kind == DECIDER_RULE ? "by this rule" : "by this default");
+	forbids = verdict.by.kind == DECIDER_RULE ? rule_at(lint, by) : NULL;
 	if (!forbids)
 		diag->help = "allow the lookup: an egress rule on the name, or `allow@dns`";
 	else if (by < index && in_one_file(rule, forbids))

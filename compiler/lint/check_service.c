@@ -46,16 +46,16 @@ static void no_dns(struct lint *lint)
 		return;
 	query.name = names_class(region_names(lint->region), 0)->member;
 	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
-	by_rule = verdict.by == EVAL_RULE;
+	by_rule = verdict.by.kind == DECIDER_RULE;
 	diag = lint_warn(lint, "no-dns",
-			 lint_place(lint, by_rule ? policy->rules.items[verdict.rule].span : policy->egress.span),
+			 lint_place(lint, by_rule ? policy->rules.items[verdict.by.rule].span : policy->egress.span),
 			 "no name resolves: public addresses are allowed, DNS is not");
 	lint_example(lint, diag, &query);
 	if (diag->example)
 		diag->example_verdict = by_rule ? "is denied by this rule" : "is denied by this default";
 	lint_relate(lint, diag, by, POLICY_EGRESS, "allowed here, by address");
 	diag->help = by_rule ? arena_printf(lint->arena, "put `allow@dns` above %s",
-					    lint_where(lint, &policy->rules.items[verdict.rule])) :
+					    lint_where(lint, &policy->rules.items[verdict.by.rule])) :
 			       "add a line `allow@dns`";
 }
 
@@ -93,7 +93,7 @@ static bool named_peer(const struct lint *lint, const struct policy_publish *pub
 
 static void check_publish(struct lint *lint, const struct policy_publish *publish)
 {
-	const struct policy_ports port = { .lo = publish->guest_port, .hi = publish->guest_port };
+	const struct policy_port_range port = { .lo = publish->guest_port, .hi = publish->guest_port };
 	struct region_query query = {
 		.direction = POLICY_INGRESS,
 		.protos = publish->proto,

@@ -78,7 +78,7 @@ static void add_target(struct lowering *lowering, const struct policy_rule *rule
 		if (own.family == family)
 			set = own;
 		else if (own.family == ADDR_V4 && rule->action == POLICY_DENY)
-			set = addr_embedding_set(arena, &own);
+			set = addr_embedding_set(arena, &own, &lowering->gateway.nat64);
 	}
 	*out = out->count ? addr_set_union(arena, out, &set) : set;
 }
@@ -104,13 +104,13 @@ static struct destinations rule_destinations(struct lowering *lowering, const st
 
 /* Ports as ranges that neither touch nor overlap, in order: what an anonymous set wants */
 struct port_ranges {
-	struct policy_ports *items;
+	struct policy_port_range *items;
 	size_t count, cap;
 };
 
 static int compare_ports(const void *a, const void *b)
 {
-	const struct policy_ports *x = a, *y = b;
+	const struct policy_port_range *x = a, *y = b;
 
 	return (x->lo > y->lo) - (x->lo < y->lo);
 }
@@ -119,13 +119,13 @@ static struct port_ranges merge_ports(struct arena *arena, const struct policy_r
 {
 	struct port_ranges out = { 0 };
 	size_t count = rule->ports.count;
-	struct policy_ports *sorted = arena_alloc(arena, (count ? count : 1) * sizeof *sorted);
+	struct policy_port_range *sorted = arena_alloc(arena, (count ? count : 1) * sizeof *sorted);
 
 	if (count)
 		memcpy(sorted, rule->ports.items, count * sizeof *sorted);
 	qsort(sorted, count, sizeof *sorted, compare_ports);
 	for (size_t i = 0; i < count; i++) {
-		struct policy_ports *last = out.count ? &out.items[out.count - 1] : NULL;
+		struct policy_port_range *last = out.count ? &out.items[out.count - 1] : NULL;
 		if (!last || sorted[i].lo > (uint32_t)last->hi + 1)
 			*arena_push(arena, &out) = sorted[i];
 		else if (sorted[i].hi > last->hi)

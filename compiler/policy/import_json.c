@@ -189,7 +189,8 @@ static bool read_ports(struct importer *im, const json_t *object, struct policy_
 			      (uintmax_t)hi);
 			return false;
 		}
-		*arena_push(im->r->arena, &out->ports) = (struct policy_ports){ (uint16_t)lo, (uint16_t)hi, im->here };
+		*arena_push(im->r->arena, &out->ports) =
+			(struct policy_port_range){ (uint16_t)lo, (uint16_t)hi, im->here };
 	}
 	return true;
 }

@@ -114,7 +114,7 @@ static void add_protos(struct text *text, unsigned set, const char *between)
 static void add_ports(struct text *text, const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->ports.count; i++) {
-		struct policy_ports ports = rule->ports.items[i];
+		struct policy_port_range ports = rule->ports.items[i];
 		text_addf(text, ports.lo == ports.hi ? "%s%u" : "%s%u-%u", i ? "," : "", ports.lo, ports.hi);
 	}
 }

@@ -30,7 +30,7 @@ struct policy_target {
 	struct span span;          /* the item as written: in the rule, or in the group's definition */
 };
 
-struct policy_ports {
+struct policy_port_range {
 	uint16_t lo, hi; /* inclusive */
 	struct span span;
 };
@@ -48,11 +48,11 @@ struct policy_date {
 
 struct policy_rule {
 	enum policy_action action;
-	unsigned directions;                   /* POLICY_EGRESS | POLICY_INGRESS */
-	LIST_OF(struct policy_target) targets; /* at least one; any of them fits */
-	unsigned protos;                       /* PROTO_ bits; 0: no constraint */
-	LIST_OF(struct policy_ports) ports;    /* none: no constraint */
-	const char *because;                   /* NULL: none */
+	unsigned directions;                     /* POLICY_EGRESS | POLICY_INGRESS */
+	LIST_OF(struct policy_target) targets;   /* at least one; any of them fits */
+	unsigned protos;                         /* PROTO_ bits; 0: no constraint */
+	LIST_OF(struct policy_port_range) ports; /* none: no constraint */
+	const char *because;                     /* NULL: none */
 	struct policy_date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
 	bool log;

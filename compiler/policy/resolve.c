@@ -97,7 +97,7 @@ static void add_group_rule(struct resolver *r, enum addr_class group, bool dns, 
 		(struct policy_target){ .kind = TARGET_GROUP, .group = group, .span = span };
 	if (dns) {
 		rule.protos = PROTO_UDP | PROTO_TCP;
-		*arena_push(r->arena, &rule.ports) = (struct policy_ports){ 53, 53, span };
+		*arena_push(r->arena, &rule.ports) = (struct policy_port_range){ 53, 53, span };
 	}
 	*arena_push(r->arena, &r->policy->rules) = rule;
 }

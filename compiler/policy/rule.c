@@ -237,7 +237,8 @@ static bool port_error(const struct rule_scope *scope, struct span span, const c
 	return false;
 }
 
-static bool resolve_port_item(const struct rule_scope *scope, const struct ast_word *word, struct policy_ports *out)
+static bool resolve_port_item(const struct rule_scope *scope, const struct ast_word *word,
+			      struct policy_port_range *out)
 {
 	const char *text = word->text ? word->text : "";
 	size_t len = strcspn(text, "-");
@@ -267,7 +268,7 @@ static bool resolve_ports(const struct rule_scope *scope, struct policy_rule *ou
 	    !strcmp(words->items[0].text, "any"))
 		return true;
 	for (size_t i = 0; i < words->count; i++) {
-		struct policy_ports ports;
+		struct policy_port_range ports;
 		if (!resolve_port_item(scope, &words->items[i], &ports))
 			return false;
 		*arena_push(scope->arena, &out->ports) = ports;
@@ -333,7 +334,7 @@ static bool resolve_dns(const struct rule_scope *scope, struct policy_rule *out)
 	*arena_push(scope->arena, &out->targets) =
 		(struct policy_target){ .kind = TARGET_GROUP, .group = ADDR_CLASS_HOST, .span = rule->target.span };
 	struct span port = rule->ports.present ? rule->ports.span : rule->target.span;
-	*arena_push(scope->arena, &out->ports) = (struct policy_ports){ 53, 53, port };
+	*arena_push(scope->arena, &out->ports) = (struct policy_port_range){ 53, 53, port };
 	return true;
 }
 

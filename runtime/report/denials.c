@@ -233,7 +233,7 @@ void denials_answer(struct denials *denials, const char *name, struct addr addr)
 	struct event event = {
 		.kind = "rebind",
 		.flow = arena_printf(arena, "answer@%s", addr_format_bracketed(addr, text)),
-		.verdict = { POLICY_DENY, EVAL_REBIND, 0 },
+		.verdict = { POLICY_DENY, { DECIDER_REBIND, 0 } },
 		.reason = &rebind,
 		.name = name,
 	};

@@ -49,17 +49,20 @@ static json_t *time_now(void)
 /* As `eval` writes it: a number from 1, or what else decided */
 static json_t *decider(struct eval_verdict verdict)
 {
-	switch (verdict.by) {
-	case EVAL_RULE:
-		return json_integer((json_int_t)verdict.rule + 1);
-	case EVAL_DEFAULT:
+	switch (verdict.by.kind) {
+	case DECIDER_RULE:
+		return json_integer((json_int_t)verdict.by.rule + 1);
+	case DECIDER_DEFAULT:
 		return json_string("default");
-	case EVAL_FLOOR:
+	case DECIDER_FLOOR:
 		return json_string("floor");
-	case EVAL_REFUSED:
+	case DECIDER_REFUSED:
 		return json_string("refused");
-	case EVAL_REBIND:
+	case DECIDER_REBIND:
 		return json_string("rebind");
+	case DECIDER_NONE:
+	case DECIDER_SEVERAL: /* of no single flow */
+		break;
 	}
 	return json_null();
 }

@@ -42,15 +42,17 @@ struct reasons *reasons_new(struct arena *arena, const struct policy *policy)
 const struct reason *reason_of(const struct reasons *reasons, struct eval_verdict verdict,
 			       enum policy_direction direction)
 {
-	switch (verdict.by) {
-	case EVAL_RULE:
-		return &reasons->rules[verdict.rule];
-	case EVAL_FLOOR:
+	switch (verdict.by.kind) {
+	case DECIDER_RULE:
+		return &reasons->rules[verdict.by.rule];
+	case DECIDER_FLOOR:
 		return &reasons->floor;
-	case EVAL_REFUSED:
+	case DECIDER_REFUSED:
 		return &reasons->refused;
-	case EVAL_REBIND: /* of whole flow expressions, which nothing here evaluates */
-	case EVAL_DEFAULT:
+	case DECIDER_REBIND: /* of whole flow expressions, which nothing here evaluates */
+	case DECIDER_NONE:
+	case DECIDER_SEVERAL:
+	case DECIDER_DEFAULT:
 		break;
 	}
 	return direction == POLICY_INGRESS ? &reasons->ingress : &reasons->egress;

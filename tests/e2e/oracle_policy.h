@@ -196,7 +196,7 @@ static uint16_t random_port(const struct policy *policy)
 	if (policy->rules.count && one_in(2)) {
 		const struct policy_rule *rule = &policy->rules.items[random_below((unsigned)policy->rules.count)];
 		if (rule->ports.count) {
-			const struct policy_ports *ports =
+			const struct policy_port_range *ports =
 				&rule->ports.items[random_below((unsigned)rule->ports.count)];
 			uint16_t near[] = { ports->lo, ports->hi, (uint16_t)(ports->lo - 1),
 					    (uint16_t)(ports->hi + 1) };

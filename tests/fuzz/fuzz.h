@@ -45,7 +45,7 @@ static inline void fuzz_explain(struct arena *arena, const struct eval_context *
 	struct explanation *explanation = explain_flow(arena, context, flow);
 	const struct explain_step *step = &explanation->steps.items[explanation->steps.count - 1];
 	size_t shown = step->rows.count ? step->rows.items[step->rows.count - 1].rule : 0;
-	if (step->verdict.by == EVAL_RULE && shown != step->verdict.rule + 1)
+	if (step->verdict.by.kind == DECIDER_RULE && shown != step->verdict.by.rule + 1)
 		abort();
 }
 

@@ -41,16 +41,16 @@ static void expect_rule(struct test_policy *test, const char *text, enum policy_
 	struct eval_result result = flow_of(test, text);
 
 	cr_expect_eq(result.verdict.action, action, "%s", text);
-	cr_expect_eq(result.verdict.by, EVAL_RULE, "%s", text);
-	cr_expect_eq(result.verdict.rule, rule, "%s", text);
+	cr_expect_eq(result.verdict.by.kind, DECIDER_RULE, "%s", text);
+	cr_expect_eq(result.verdict.by.rule, rule, "%s", text);
 }
 
-static void expect_by(struct test_policy *test, const char *text, enum policy_action action, enum eval_decider by)
+static void expect_by(struct test_policy *test, const char *text, enum policy_action action, enum decider_kind by)
 {
 	struct eval_result result = flow_of(test, text);
 
 	cr_expect_eq(result.verdict.action, action, "%s", text);
-	cr_expect_eq(result.verdict.by, by, "%s", text);
+	cr_expect_eq(result.verdict.by.kind, by, "%s", text);
 }
 
 Test(eval, a_name_is_looked_up_then_connected)
@@ -62,7 +62,7 @@ Test(eval, a_name_is_looked_up_then_connected)
 	cr_expect_eq(result.lookup.action, POLICY_ALLOW);
 	cr_expect(addr_equal(result.addr, test_addr("93.184.216.34")));
 	expect_rule(&test, "egress@github.com:tcp:443", POLICY_ALLOW, 0);
-	expect_by(&test, "egress@github.com:tcp:80", POLICY_DENY, EVAL_DEFAULT);
+	expect_by(&test, "egress@github.com:tcp:80", POLICY_DENY, DECIDER_DEFAULT);
 	result = flow_of(&test, "egress@example.com:tcp:443");
 	cr_expect(result.has_lookup && !result.has_addr && result.lookup.action == POLICY_DENY);
 	arena_free(test.arena);
@@ -72,9 +72,9 @@ Test(eval, a_held_back_answer_ends_the_flow)
 {
 	struct test_policy test = test_policy_of("deny", "allow", "allow@github.com", false);
 
-	expect_by(&test, "egress@github.com:tcp:443 resolve=github.com=10.0.0.5", POLICY_DENY, EVAL_REBIND);
+	expect_by(&test, "egress@github.com:tcp:443 resolve=github.com=10.0.0.5", POLICY_DENY, DECIDER_REBIND);
 	/* One bad address takes its whole family along, the other family stands */
-	expect_by(&test, "egress@github.com:tcp:443 resolve=github.com=1.2.3.4,10.0.0.5", POLICY_DENY, EVAL_REBIND);
+	expect_by(&test, "egress@github.com:tcp:443 resolve=github.com=1.2.3.4,10.0.0.5", POLICY_DENY, DECIDER_REBIND);
 	expect_rule(&test, "egress@github.com:tcp:443 resolve=github.com=10.0.0.5,2606:4700::1", POLICY_ALLOW, 0);
 	cr_expect(flow_of(&test, "egress@github.com:tcp:443 resolve=github.com=10.0.0.5").answer_blocked);
 	arena_free(test.arena);
@@ -99,7 +99,7 @@ Test(eval, the_host_alias_is_the_gateway)
 	result = flow_of(&test, "egress@host.microsandbox.internal:tcp:5432");
 	cr_expect_eq(result.verdict.action, POLICY_ALLOW);
 	cr_expect(addr_equal(result.addr, test_addr("172.16.0.1")));
-	expect_by(&test, "egress@172.16.0.1:tcp:5432", POLICY_DENY, EVAL_DEFAULT);
+	expect_by(&test, "egress@172.16.0.1:tcp:5432", POLICY_DENY, DECIDER_DEFAULT);
 	arena_free(test.arena);
 }
 
@@ -127,18 +127,18 @@ Test(eval, server_names)
 
 	cr_assert(flow_add_resolve(test.arena, &flow, "a.good.com=93.184.216.34", &why));
 	test.context.bindings = eval_flow_bindings(&flow);
-	cr_expect_eq(eval_connection(&test.context, &connection).rule, 1);
+	cr_expect_eq(eval_connection(&test.context, &connection).by.rule, 1);
 	connection.sni = "B.GOOD.com.";
 	cr_expect_eq(eval_connection(&test.context, &connection).action, POLICY_ALLOW);
 	connection.sni = "other.example";
-	cr_expect_eq(eval_connection(&test.context, &connection).by, EVAL_DEFAULT);
+	cr_expect_eq(eval_connection(&test.context, &connection).by.kind, DECIDER_DEFAULT);
 	connection.sni = "Evil.Com";
-	cr_expect_eq(eval_connection(&test.context, &connection).rule, 0);
+	cr_expect_eq(eval_connection(&test.context, &connection).by.rule, 0);
 	connection.sni = ""; /* a zero-length name is a name */
 	cr_expect_eq(eval_connection(&test.context, &connection).action, POLICY_DENY);
 	connection.sni = "Evil.Com"; /* UDP has no server name: the binding decides */
 	connection.proto = PROTO_UDP;
-	cr_expect_eq(eval_connection(&test.context, &connection).rule, 1);
+	cr_expect_eq(eval_connection(&test.context, &connection).by.rule, 1);
 	arena_free(test.arena);
 }
 
@@ -150,10 +150,10 @@ Test(eval, refused_whatever_the_rules_say)
 					       "egress@8.8.8.8:udp:137" };
 
 	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-		expect_by(&test, refused[i], POLICY_DENY, EVAL_REFUSED);
+		expect_by(&test, refused[i], POLICY_DENY, DECIDER_REFUSED);
 	expect_rule(&test, "egress@8.8.8.8:tcp:5353", POLICY_ALLOW, 0);
 	expect_rule(&test, "egress@8.8.8.8:tcp:137", POLICY_ALLOW, 0);
-	expect_by(&test, "ingress@8.8.8.8:tcp:853", POLICY_ALLOW, EVAL_DEFAULT);
+	expect_by(&test, "ingress@8.8.8.8:tcp:853", POLICY_ALLOW, DECIDER_DEFAULT);
 	arena_free(test.arena);
 }
 
@@ -192,7 +192,7 @@ Test(eval, a_deny_takes_in_the_addresses_that_carry_its_own)
 
 	expect_rule(&test, "egress@[64:ff9b::808:808]:tcp:443", POLICY_DENY, 0);
 	expect_rule(&test, "egress@[2002:808:808::1]:tcp:443", POLICY_DENY, 0);
-	expect_by(&test, "egress@[64:ff9b::101:101]:tcp:443", POLICY_ALLOW, EVAL_DEFAULT);
+	expect_by(&test, "egress@[64:ff9b::101:101]:tcp:443", POLICY_ALLOW, DECIDER_DEFAULT);
 	arena_free(test.arena);
 }
 
@@ -206,9 +206,9 @@ Test(eval, a_list_is_one_rule)
 	expect_rule(&test, "egress@10.1.1.1:tcp:443", POLICY_ALLOW, 0);
 	expect_rule(&test, "egress@172.16.0.1:tcp:443", POLICY_ALLOW, 0);
 	expect_rule(&test, "ingress@10.1.1.1:tcp:22", POLICY_ALLOW, 0);
-	expect_by(&test, "egress@10.1.1.1:tcp:80", POLICY_DENY, EVAL_DEFAULT);
+	expect_by(&test, "egress@10.1.1.1:tcp:80", POLICY_DENY, DECIDER_DEFAULT);
 	expect_rule(&test, "dns@github.com:tcp", POLICY_ALLOW, 0);
-	expect_by(&test, "dns@example.com", POLICY_DENY, EVAL_DEFAULT); /* host, but not port 53 */
+	expect_by(&test, "dns@example.com", POLICY_DENY, DECIDER_DEFAULT); /* host, but not port 53 */
 	arena_free(test.arena);
 }
 
@@ -219,7 +219,7 @@ Test(eval, a_peer_connects_whether_or_not_it_was_looked_up)
 	expect_rule(&test, "ingress@example.com:tcp:80", POLICY_ALLOW, 0);
 	arena_free(test.arena);
 	test = test_policy_of("deny", "deny", "deny@dns,allow:ingress@example.com", false);
-	expect_by(&test, "ingress@example.com:tcp:80", POLICY_DENY, EVAL_DEFAULT);
+	expect_by(&test, "ingress@example.com:tcp:80", POLICY_DENY, DECIDER_DEFAULT);
 	arena_free(test.arena);
 }
 

@@ -15,7 +15,7 @@ Test(events, a_flood_is_bounded_and_counted)
 	struct reason reason = { .text = "default egress deny", .place = "-" };
 	struct event event = { .kind = "deny",
 			       .flow = "dns@a.example:udp",
-			       .verdict = { POLICY_DENY, EVAL_DEFAULT, 0 },
+			       .verdict = { POLICY_DENY, { DECIDER_DEFAULT, 0 } },
 			       .reason = &reason };
 	unsigned long written = 0, lost = 0;
 

@@ -46,9 +46,9 @@ static void flow_row(char **field)
 	explanation = explain_flow(test.arena, &test.context, &flow);
 	cr_assert_eq(explanation->steps.count, 1);
 	verdict = explanation->steps.items[0].verdict;
-	if (verdict.by == EVAL_RULE)
-		cr_expect_eq(shown_decider(&explanation->steps.items[0]), verdict.rule + 1, "%s", field[0]);
-	else if (verdict.by == EVAL_DEFAULT)
+	if (verdict.by.kind == DECIDER_RULE)
+		cr_expect_eq(shown_decider(&explanation->steps.items[0]), verdict.by.rule + 1, "%s", field[0]);
+	else if (verdict.by.kind == DECIDER_DEFAULT)
 		cr_expect_eq(shown_decider(&explanation->steps.items[0]), 0, "%s", field[0]);
 	else
 		cr_expect_not_null(explanation->steps.items[0].note, "%s", field[0]);
@@ -71,8 +71,8 @@ static void query_row(char **field)
 	explanation = explain_flow(test.arena, &test.context, &flow);
 	cr_assert_eq(explanation->steps.count, 1);
 	cr_expect_eq(shown_decider(&explanation->steps.items[0]),
-		     explanation->result.verdict.by == EVAL_RULE ? explanation->result.verdict.rule + 1 : 0, "%s",
-		     field[0]);
+		     explanation->result.verdict.by.kind == DECIDER_RULE ? explanation->result.verdict.by.rule + 1 : 0,
+		     "%s", field[0]);
 	arena_free(test.arena);
 }
 

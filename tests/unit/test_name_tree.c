@@ -36,7 +36,7 @@ static const char *random_rules(struct arena *arena)
 static void expect_verdict(const struct test_policy *test, const struct name_tree *tree, const char *name, size_t rule)
 {
 	struct eval_verdict verdict = eval_dns(&test->context, name, FLOW_DNS_UDP);
-	size_t decided = verdict.by == EVAL_RULE ? verdict.rule : NAME_TREE_NONE;
+	size_t decided = verdict.by.kind == DECIDER_RULE ? verdict.by.rule : NAME_TREE_NONE;
 	cr_expect_eq(rule, decided, "%s: the tree says rule %zd, eval %zd", name, (ssize_t)rule, (ssize_t)decided);
 	cr_expect_eq(name_tree_action(tree, rule), verdict.action);
 }

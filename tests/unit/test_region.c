@@ -94,7 +94,7 @@ static void check_example(const struct test_policy *made, const struct region_ru
 
 	cr_assert(random_flow_is_possible(&made->context, &facts->example), "rule %zu: %s cannot be\n%s", rule + 1,
 		  shown(made, &facts->example), policy_format(made->arena, made->policy));
-	cr_assert((verdict.by == EVAL_RULE && verdict.rule == rule) || verdict.by == EVAL_FLOOR,
+	cr_assert((verdict.by.kind == DECIDER_RULE && verdict.by.rule == rule) || verdict.by.kind == DECIDER_FLOOR,
 		  "rule %zu (%s) decides, yet not %s\n%s", rule + 1, made->policy->rules.items[rule].text,
 		  shown(made, &facts->example), policy_format(made->arena, made->policy));
 }
@@ -106,7 +106,8 @@ static void check_taker(const struct test_policy *made, const struct region_rule
 	if (facts->taker == made->policy->rules.count)
 		return;
 	verdict = region_flow_eval(&made->context, &facts->taken);
-	cr_assert((verdict.by == EVAL_RULE && verdict.rule == facts->taker) || verdict.by == EVAL_FLOOR,
+	cr_assert((verdict.by.kind == DECIDER_RULE && verdict.by.rule == facts->taker) ||
+			  verdict.by.kind == DECIDER_FLOOR,
 		  "rule %zu: %s is not taken by rule %zu\n%s", rule + 1, shown(made, &facts->taken), facts->taker + 1,
 		  policy_format(made->arena, made->policy));
 }
@@ -138,7 +139,7 @@ static void check_rule(const struct test_policy *made, const struct sample *samp
 	if (facts->decides)
 		check_example(made, facts, rule);
 	for (size_t i = 0; !facts->decides && i < sample->count; i++)
-		cr_assert(sample->verdicts[i].by != EVAL_RULE || sample->verdicts[i].rule != rule ||
+		cr_assert(sample->verdicts[i].by.kind != DECIDER_RULE || sample->verdicts[i].by.rule != rule ||
 				  sample->flows[i].kind == FLOW_ANSWER,
 			  "rule %zu decides nothing, yet %s\n%s", rule + 1, shown(made, &sample->flows[i]),
 			  policy_format(made->arena, made->policy));

@@ -1,0 +1,39 @@
+/* Who decided: what an answer about a flow, a query or a whole class of them is attributed to. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+enum decider_kind {
+	DECIDER_NONE,    /* nobody, or not known */
+	DECIDER_RULE,    /* a rule of the policy */
+	DECIDER_DEFAULT, /* the direction's default, where no rule matched */
+	DECIDER_FLOOR,   /* the multi-tenant floor, whatever the rules say */
+	DECIDER_REFUSED, /* a port that is refused whatever the rules say */
+	DECIDER_REBIND,  /* rebind protection, which held the answer of a lookup back */
+	DECIDER_SEVERAL, /* not one: within a class of flows the deciders differ */
+};
+
+struct decider {
+	enum decider_kind kind;
+	size_t rule; /* its index from 0; 0 unless DECIDER_RULE, so that deciders compare by their members */
+};
+
+static inline struct decider decided_by(enum decider_kind kind)
+{
+	return (struct decider){ kind, 0 };
+}
+
+static inline struct decider decided_by_rule(size_t rule)
+{
+	return (struct decider){ DECIDER_RULE, rule };
+}
+
+static inline bool decider_is_rule(struct decider decider, size_t rule)
+{
+	return decider.kind == DECIDER_RULE && decider.rule == rule;
+}
+
+static inline bool decider_equal(struct decider a, struct decider b)
+{
+	return a.kind == b.kind && a.rule == b.rule;
+}

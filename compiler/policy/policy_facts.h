@@ -1,0 +1,24 @@
+/* Small facts about a policy's parts that several stages ask. */
+#pragma once
+#include "policy/policy.h"
+
+/* Protocols, each with its name, in the order in which they are listed to users; those that a rule can name are
+ * the first POLICY_RULE_PROTOS of them. */
+#define POLICY_PROTOS 5
+#define POLICY_RULE_PROTOS 4
+extern const enum policy_proto policy_protos[POLICY_PROTOS];
+bool policy_proto_has_ports(enum policy_proto);
+
+/* A domain or a suffix: what takes a DNS answer, or a server name, to match an address */
+bool policy_target_is_name(const struct policy_target *);
+bool policy_rule_has_names(const struct policy_rule *);
+/* Whether the rule takes part in judging flows of this direction and protocol: those with ports or without */
+bool policy_rule_fits(const struct policy_rule *, enum policy_direction, enum policy_proto);
+const struct policy_default *policy_default_of(const struct policy *, enum policy_direction);
+
+/* What a query over the transport is to the rules: a flow by this protocol to this port of the gateway */
+#define FLOW_DNS_PORT 53
+#define FLOW_DOT_PORT 853
+#define FLOW_TRANSPORTS 3
+enum policy_proto flow_transport_proto(enum flow_transport);
+uint16_t flow_transport_port(enum flow_transport);
