@@ -8,7 +8,7 @@ static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, 
 
 static bool is_refused(enum policy_direction direction, enum policy_proto proto, uint32_t port)
 {
-	const uint16_t *refused = region_refused_ports(direction, proto);
+	const uint16_t *refused = analysis_refused_ports(direction, proto);
 
 	while (*refused && *refused != port)
 		refused++;
@@ -17,7 +17,7 @@ static bool is_refused(enum policy_direction direction, enum policy_proto proto,
 
 static bool ports_match(const struct policy_rule *rule, enum policy_direction direction, enum policy_proto proto)
 {
-	if (!region_rule_fits(rule, direction, proto))
+	if (!policy_rule_fits(rule, direction, proto))
 		return false;
 	for (size_t i = 0; i < rule->ports.count; i++)
 		for (uint32_t port = rule->ports.items[i].lo; port <= rule->ports.items[i].hi; port++)
@@ -27,29 +27,29 @@ static bool ports_match(const struct policy_rule *rule, enum policy_direction di
 }
 
 /* Bit 0: some IPv4 address that can be spoken to, bit 1: some IPv6 one */
-static unsigned families_of(const struct region *region, const struct region_piece *piece)
+static unsigned families_of(const struct analysis *analysis, const struct piece *piece)
 {
 	unsigned found = 0;
 
 	for (uint32_t i = 0; i < piece->span_count && found != 3; i++) {
-		struct axis_span span = region->spans.items[piece->spans + i];
+		struct run span = analysis->spans.items[piece->spans + i];
 
 		for (uint32_t atom = span.lo; atom < span.hi && found != 3; atom++)
-			if (axis_atom(region->axis, atom)->class != ADDR_CLASS_NONE)
-				found |= axis_atom(region->axis, atom)->family == ADDR_V4 ? 1 : 2;
+			if (atoms_at(analysis->atoms, atom)->class != ADDR_CLASS_NONE)
+				found |= atoms_at(analysis->atoms, atom)->family == ADDR_V4 ? 1 : 2;
 	}
 	return found;
 }
 
-static bool piece_matches(const struct region *region, const struct region_piece *piece)
+static bool piece_matches(const struct analysis *analysis, const struct piece *piece)
 {
-	const struct policy_rule *rule = &region->policy->rules.items[piece->rule];
+	const struct policy_rule *rule = &analysis->policy->rules.items[piece->rule];
 	unsigned families;
 
-	if (piece->target == WALK_NONE) /* a query, or a connection bound to the name */
+	if (piece->target == ANALYSIS_NONE) /* a query, or a connection bound to the name */
 		return (rule->directions & POLICY_EGRESS) || ports_match(rule, POLICY_INGRESS, PROTO_TCP) ||
 		       ports_match(rule, POLICY_INGRESS, PROTO_UDP);
-	families = families_of(region, piece);
+	families = families_of(analysis, piece);
 	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
 		for (size_t i = 0; i < PROTOS; i++)
 			if (ports_match(rule, (enum policy_direction)direction, protos[i]) &&
@@ -68,119 +68,120 @@ static bool judges_some_query(const struct policy_rule *rule)
 	return false;
 }
 
-static void find_matching(struct region *region)
+static void find_matching(struct analysis *analysis)
 {
-	for (uint32_t i = 0; i < region->piece_count; i++) {
-		struct region_rule *rule = &region->rules[region->rule_of[i]];
+	for (uint32_t i = 0; i < analysis->piece_count; i++) {
+		struct rule_facts *rule = &analysis->rules[analysis->rule_of[i]];
 
 		if (!rule->matches)
-			rule->matches = piece_matches(region, &region->pieces[i]);
+			rule->matches = piece_matches(analysis, &analysis->pieces[i]);
 	}
-	for (size_t i = 0; i < region->policy->rules.count; i++)
-		if (!region->rules[i].matches)
-			region->rules[i].matches = judges_some_query(&region->policy->rules.items[i]);
+	for (size_t i = 0; i < analysis->policy->rules.count; i++)
+		if (!analysis->rules[i].matches)
+			analysis->rules[i].matches = judges_some_query(&analysis->policy->rules.items[i]);
 }
 
 /* ---- the whole ---- */
 
-static void make_rules(struct region *region)
+static void make_rules(struct analysis *analysis)
 {
-	size_t count = region->policy->rules.count;
+	size_t count = analysis->policy->rules.count;
 
-	region->rules = arena_alloc(region->arena, (count + 1) * sizeof *region->rules);
+	analysis->rules = arena_alloc(analysis->arena, (count + 1) * sizeof *analysis->rules);
 	for (size_t i = 0; i < count; i++) {
-		const struct policy_rule *rule = &region->policy->rules.items[i];
+		const struct policy_rule *rule = &analysis->policy->rules.items[i];
 
-		region->rules[i].taker = count;
+		analysis->rules[i].taker = count;
 		if (rule->targets.count > 1)
-			region->rules[i].targets = arena_alloc(region->arena, rule->targets.count);
+			analysis->rules[i].targets = arena_alloc(analysis->arena, rule->targets.count);
 		if (rule->ports.count > 1)
-			region->rules[i].ports = arena_alloc(region->arena, rule->ports.count);
+			analysis->rules[i].ports = arena_alloc(analysis->arena, rule->ports.count);
 	}
-	region->rules[count].effect = true;
+	analysis->rules[count].effect = true;
 }
 
-static void run_passes(struct region *region)
+static void run_passes(struct analysis *analysis)
 {
-	find_matching(region);
-	region_find_resolvable(region);
-	region_find_answers(region);
+	find_matching(analysis);
+	analysis_find_resolvable(analysis);
+	analysis_find_answers(analysis);
 	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
-		for (size_t i = 0; i < PROTOS && !region->fuel->out; i++)
-			region_pass_run(region, (enum policy_direction)direction, protos[i]);
-	region_find_queries(region);
-	region_find_pairs(region);
-	region_find_takers(region);
+		for (size_t i = 0; i < PROTOS && !analysis->fuel->out; i++)
+			analysis_pass_run(analysis, (enum policy_direction)direction, protos[i]);
+	analysis_find_queries(analysis);
+	analysis_find_pairs(analysis);
+	analysis_find_takers(analysis);
 }
 
-struct region *region_new(struct arena *arena, const struct policy *policy, const struct addr_gateway *gateway,
-			  struct region_fuel *fuel)
+struct analysis *analysis_new(struct arena *arena, const struct policy *policy, const struct addr_gateway *gateway,
+			      struct fuel *fuel)
 {
-	struct region *region = arena_alloc(arena, sizeof *region);
+	struct analysis *analysis = arena_alloc(arena, sizeof *analysis);
 
-	region->arena = arena;
-	region->policy = policy;
-	region->gateway = *gateway;
-	region->fuel = fuel;
-	region->axis = axis_new(arena, gateway, &policy, 1);
-	region->names = names_new(arena, &policy, 1);
-	region->atoms = axis_count(region->axis);
-	region->classes = names_count(region->names);
-	region->bindable = arena_alloc(arena, region->atoms + 1);
-	region->resolvable = arena_alloc(arena, region->classes + 1);
-	make_rules(region);
-	region_cut(region);
+	analysis->arena = arena;
+	analysis->policy = policy;
+	analysis->gateway = *gateway;
+	analysis->fuel = fuel;
+	analysis->atoms = atoms_new(arena, gateway, &policy, 1);
+	analysis->names = name_classes_new(arena, &policy, 1);
+	analysis->atom_count = atoms_count(analysis->atoms);
+	analysis->class_count = name_classes_count(analysis->names);
+	analysis->bindable = arena_alloc(arena, analysis->atom_count + 1);
+	analysis->resolvable = arena_alloc(arena, analysis->class_count + 1);
+	make_rules(analysis);
+	analysis_cut(analysis);
 	if (!fuel->out)
-		run_passes(region);
-	return region;
+		run_passes(analysis);
+	return analysis;
 }
 
-const struct region_rule *region_rule(const struct region *region, size_t rule)
+const struct rule_facts *analysis_rule_facts(const struct analysis *analysis, size_t rule)
 {
-	return &region->rules[rule];
+	return &analysis->rules[rule];
 }
 
-const struct names *region_names(const struct region *region)
+const struct name_classes *analysis_names(const struct analysis *analysis)
 {
-	return region->names;
+	return analysis->names;
 }
 
-const struct axis *region_axis(const struct region *region)
+const struct atoms *analysis_atoms(const struct analysis *analysis)
 {
-	return region->axis;
+	return analysis->atoms;
 }
 
-bool region_resolvable(const struct region *region, uint32_t class)
+bool analysis_resolvable(const struct analysis *analysis, uint32_t class)
 {
-	return region->resolvable[class];
+	return analysis->resolvable[class];
 }
 
-bool region_bindable(const struct region *region, uint32_t atom)
+bool analysis_bindable(const struct analysis *analysis, uint32_t atom)
 {
-	return region->bindable[atom];
+	return analysis->bindable[atom];
 }
 
-bool region_decides_class(const struct region *region, enum policy_direction direction, size_t rule, size_t target,
-			  enum addr_class class, struct region_flow *out)
+bool analysis_decides_class(const struct analysis *analysis, enum policy_direction direction, size_t rule,
+			    size_t target, enum addr_class class, struct witness *out)
 {
 	bool ingress = direction == POLICY_INGRESS;
-	uint32_t end = rule < region->policy->rules.count ? region->first_piece[rule + 1] : region->piece_count + 1;
+	uint32_t end =
+		rule < analysis->policy->rules.count ? analysis->first_piece[rule + 1] : analysis->piece_count + 1;
 
-	for (uint32_t i = region->first_piece[rule]; i < end; i++) {
-		const struct region_piece *piece = &region->pieces[i];
-		const struct region_seen *seen;
+	for (uint32_t i = analysis->first_piece[rule]; i < end; i++) {
+		const struct piece *piece = &analysis->pieces[i];
+		const struct noted_names *seen;
 
-		if (i < region->piece_count && piece->target != target)
+		if (i < analysis->piece_count && piece->target != target)
 			continue;
 		if (!(piece->seen[ingress] >> class & 1))
 			continue;
 		seen = &piece->where[ADDR_CLASS_COUNT * ingress + class];
-		*out = (struct region_flow){
+		*out = (struct witness){
 			.kind = FLOW_CONNECTION,
 			.direction = direction,
 			.proto = (enum policy_proto)seen->proto,
-			.addr = axis_member(region->axis, seen->atom),
-			.has_port = region_proto_has_ports((enum policy_proto)seen->proto),
+			.addr = atoms_member(analysis->atoms, seen->atom),
+			.has_port = policy_proto_has_ports((enum policy_proto)seen->proto),
 			.port = seen->port,
 		};
 		return true;

@@ -8,8 +8,8 @@
  * that the evaluator agrees with, or by having looked everywhere.
  *
  * Why looking everywhere is finite and small:
- *  - Addresses: two that no rule tells apart are one atom (region_axis.h). Ports: two that no rule tells apart
- *    are one column (region_walk.h). Names: likewise one class (region_names.h).
+ *  - Addresses: two that no rule tells apart are one atom (analysis_atoms.h). Ports: two that no rule tells apart
+ *    are one column (analysis_walk.h). Names: likewise one class (analysis_names.h).
  *  - Bound names only ever make more rules match, and a class matches no fewer rules than the class above it.
  *    Without a server name the rule that decides is min(k, min over N of f), where k is the first rule by
  *    address and f(c) the first by name of class c. So one class is enough to show that a rule decides, and
@@ -35,10 +35,10 @@
 #include "analysis/port_tree.h"
 
 /* Fuel for a check or a diff: a few seconds at most */
-#define REGION_FUEL UINT64_C(700000000)
+#define ANALYSIS_FUEL UINT64_C(700000000)
 
 /* A member of a set of flows */
-struct region_flow {
+struct witness {
 	enum flow_kind kind;
 	enum policy_direction direction;
 	enum policy_proto proto;
@@ -51,11 +51,11 @@ struct region_flow {
 	enum flow_transport transport;
 };
 /* As eval, explain and expect read it; to a name where that says the same. policy NULL: by address always */
-const char *region_flow_format(struct arena *, const struct policy *, const struct region_flow *);
-struct eval_verdict region_flow_eval(const struct eval_context *, const struct region_flow *);
+const char *witness_format(struct arena *, const struct policy *, const struct witness *);
+struct eval_verdict witness_eval(const struct eval_context *, const struct witness *);
 
 /* What one rule (or a default) does. Items are numbered as in the rule. */
-struct region_rule {
+struct rule_facts {
 	bool matches;          /* some flow that is possible, if it stood alone */
 	bool decides;          /* some possible flow: example */
 	bool effect;           /* some flow that it decides would fare otherwise without it, or an answer */
@@ -63,44 +63,44 @@ struct region_rule {
 	bool answers;          /* rebind protection lets an answer through, or not, because of it */
 	unsigned protos;       /* those of connections, and transports of queries, that it decides */
 	bool *targets, *ports; /* items that decide something; NULL where there is one at most */
-	struct region_flow example;
+	struct witness example;
 	/* unless it decides, but matches: the rule that takes (some of) its flows, one of the other action if
 	 * there is one; rules.count: none was found, for nothing it names can be looked up */
 	size_t taker;
 	bool taker_opposes, taken_alike; /* taken_alike: one of its own action was found to take some, too */
-	struct region_flow taken;        /* a flow that both match */
+	struct witness taken;            /* a flow that both match */
 	/* a deny on a name: a connection it does not see, to an address that a name may be bound to, is allowed */
 	bool bypass;
 	size_t bypass_rule; /* by this rule; rules.count: the default */
-	struct region_flow bypass_flow;
+	struct witness bypass_flow;
 };
 
-struct region;
+struct analysis;
 /* Looks at everything. With fuel->out set afterwards, nothing of the result may be used. */
-struct region *region_new(struct arena *, const struct policy *, const struct addr_gateway *, struct region_fuel *);
-const struct region_rule *region_rule(const struct region *, size_t rule);
-const struct names *region_names(const struct region *);
-const struct axis *region_axis(const struct region *);
+struct analysis *analysis_new(struct arena *, const struct policy *, const struct addr_gateway *, struct fuel *);
+const struct rule_facts *analysis_rule_facts(const struct analysis *, size_t rule);
+const struct name_classes *analysis_names(const struct analysis *);
+const struct atoms *analysis_atoms(const struct analysis *);
 
 /* A connection in `direction` from or to an address of `class`, bound to nothing, that target `target` of the
  * rule decides (rule == rules.count: that the default decides). false: there is none. */
-bool region_decides_class(const struct region *, enum policy_direction, size_t rule, size_t target, enum addr_class,
-			  struct region_flow *out);
+bool analysis_decides_class(const struct analysis *, enum policy_direction, size_t rule, size_t target, enum addr_class,
+			    struct witness *out);
 /* Whether a query for a name of the class is allowed over UDP or TCP */
-bool region_resolvable(const struct region *, uint32_t class);
+bool analysis_resolvable(const struct analysis *, uint32_t class);
 /* Whether an answer can bind an address of the atom */
-bool region_bindable(const struct region *, uint32_t atom);
+bool analysis_bindable(const struct analysis *, uint32_t atom);
 
 /* A search among connections bound to nothing: the first one, if any, of these protocols and ports, with an
  * address that `wanted` accepts, that gets this verdict. */
-struct region_query {
+struct analysis_query {
 	enum policy_direction direction;
 	unsigned protos;                       /* PROTO_ bits */
 	const struct policy_port_range *ports; /* none: any */
 	size_t port_count;
-	bool (*wanted)(const struct region *, uint32_t atom, const void *context);
+	bool (*wanted)(const struct analysis *, uint32_t atom, const void *context);
 	const void *context;
 	enum policy_action action;
 };
 /* *decider: the rule, or rules.count for the default */
-bool region_find(struct region *, const struct region_query *, struct region_flow *out, size_t *decider);
+bool analysis_find(struct analysis *, const struct analysis_query *, struct witness *out, size_t *decider);

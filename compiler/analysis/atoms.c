@@ -27,13 +27,13 @@ struct base {
 
 #define GROUPS ((uint32_t)ADDR_CLASS_COUNT * 4)
 
-struct axis {
+struct atoms {
 	struct arena *arena;
 	struct addr_gateway gateway;
 	LIST_OF(struct prefix) prefixes;
 	LIST_OF(struct cell) cells; /* in the order of atoms, then addresses */
 	LIST_OF(struct cell) map;   /* in the order of families, then addresses */
-	LIST_OF(struct axis_atom) atoms;
+	LIST_OF(struct atom) list;
 	uint32_t *inner; /* by atom: its cells' innermost prefix */
 	struct addr_range *ranges;
 	uint32_t group_start[GROUPS + 1];
@@ -46,9 +46,9 @@ static uint32_t group_of(enum addr_class class, bool reserved, enum addr_family 
 
 /* ---- prefixes ---- */
 
-static void add_prefix(struct axis *axis, struct addr_prefix prefix)
+static void add_prefix(struct atoms *atoms, struct addr_prefix prefix)
 {
-	struct prefix *item = arena_push(axis->arena, &axis->prefixes);
+	struct prefix *item = arena_push(atoms->arena, &atoms->prefixes);
 
 	item->family = prefix.addr.family;
 	item->len = prefix.len;
@@ -60,19 +60,19 @@ static bool takes_carried(enum policy_action action, const struct policy_target 
 	return action == POLICY_DENY && target->prefix.addr.family == ADDR_V4;
 }
 
-static void add_target(struct axis *axis, enum policy_action action, const struct policy_target *target)
+static void add_target(struct atoms *atoms, enum policy_action action, const struct policy_target *target)
 {
 	struct addr_prefix carrying[ADDR_EMBEDDINGS_MAX];
 	size_t count;
 
 	if (target->kind != TARGET_CIDR)
 		return;
-	add_prefix(axis, target->prefix);
+	add_prefix(atoms, target->prefix);
 	if (!takes_carried(action, target))
 		return;
-	count = addr_embedding_prefixes(target->prefix, &axis->gateway.nat64, carrying);
+	count = addr_embedding_prefixes(target->prefix, &atoms->gateway.nat64, carrying);
 	for (size_t i = 0; i < count; i++)
-		add_prefix(axis, carrying[i]);
+		add_prefix(atoms, carrying[i]);
 }
 
 /* Outer before inner, in the order of addresses */
@@ -87,18 +87,18 @@ static int compare_prefixes(const void *a, const void *b)
 	return x->len < y->len ? -1 : x->len > y->len;
 }
 
-static void nest_prefixes(struct axis *axis)
+static void nest_prefixes(struct atoms *atoms)
 {
-	struct prefix *items = axis->prefixes.items;
+	struct prefix *items = atoms->prefixes.items;
 	size_t count = 0, depth = 0;
 	uint32_t open[2 * 129];
 
-	if (axis->prefixes.count)
-		qsort(items, axis->prefixes.count, sizeof *items, compare_prefixes);
-	for (size_t i = 0; i < axis->prefixes.count; i++)
+	if (atoms->prefixes.count)
+		qsort(items, atoms->prefixes.count, sizeof *items, compare_prefixes);
+	for (size_t i = 0; i < atoms->prefixes.count; i++)
 		if (!count || compare_prefixes(&items[count - 1], &items[i]))
 			items[count++] = items[i];
-	axis->prefixes.count = count;
+	atoms->prefixes.count = count;
 	for (uint32_t i = 0; i < count; i++) {
 		while (depth && (items[open[depth - 1]].family != items[i].family ||
 				 items[open[depth - 1]].range.hi < items[i].range.lo))
@@ -131,14 +131,14 @@ static void add_bases(struct arena *arena, struct bases *bases, const struct add
 }
 
 /* A family's addresses by class and standing, in order */
-static struct bases base_partition(struct axis *axis, enum addr_family family)
+static struct bases base_partition(struct atoms *atoms, enum addr_family family)
 {
-	struct arena *arena = axis->arena;
-	struct addr_set reserved = addr_reserved_set(arena, family, &axis->gateway);
+	struct arena *arena = atoms->arena;
+	struct addr_set reserved = addr_reserved_set(arena, family, &atoms->gateway);
 	struct bases bases = { NULL, 0, 0 };
 
 	for (int class = ADDR_CLASS_NONE; class < ADDR_CLASS_COUNT; class ++) {
-		struct addr_set all = addr_class_set(arena, (enum addr_class) class, family, &axis->gateway);
+		struct addr_set all = addr_class_set(arena, (enum addr_class) class, family, &atoms->gateway);
 		struct addr_set held = addr_set_intersect(arena, &all, &reserved);
 		struct addr_set free = addr_set_subtract(arena, &all, &reserved);
 
@@ -174,13 +174,13 @@ static u128 nesting_move(struct nesting *nesting, u128 at)
 	return last;
 }
 
-static void cut_base(struct axis *axis, struct nesting *nesting, enum addr_family family, const struct base *base)
+static void cut_base(struct atoms *atoms, struct nesting *nesting, enum addr_family family, const struct base *base)
 {
 	u128 at = base->range.lo;
 
 	for (;;) {
 		u128 last = nesting_move(nesting, at);
-		struct cell *cell = arena_push(axis->arena, &axis->map);
+		struct cell *cell = arena_push(atoms->arena, &atoms->map);
 
 		if (last > base->range.hi)
 			last = base->range.hi;
@@ -194,18 +194,18 @@ static void cut_base(struct axis *axis, struct nesting *nesting, enum addr_famil
 	}
 }
 
-static void cut_family(struct axis *axis, enum addr_family family)
+static void cut_family(struct atoms *atoms, enum addr_family family)
 {
-	struct bases bases = base_partition(axis, family);
-	struct nesting nesting = { .prefixes = axis->prefixes.items };
+	struct bases bases = base_partition(atoms, family);
+	struct nesting nesting = { .prefixes = atoms->prefixes.items };
 
-	while (nesting.next < axis->prefixes.count && axis->prefixes.items[nesting.next].family < family)
+	while (nesting.next < atoms->prefixes.count && atoms->prefixes.items[nesting.next].family < family)
 		nesting.next++;
 	nesting.end = nesting.next;
-	while (nesting.end < axis->prefixes.count && axis->prefixes.items[nesting.end].family == family)
+	while (nesting.end < atoms->prefixes.count && atoms->prefixes.items[nesting.end].family == family)
 		nesting.end++;
 	for (size_t i = 0; i < bases.count; i++)
-		cut_base(axis, &nesting, family, &bases.items[i]);
+		cut_base(atoms, &nesting, family, &bases.items[i]);
 }
 
 /* ---- atoms ---- */
@@ -226,88 +226,88 @@ static bool same_atom(const struct cell *a, const struct cell *b)
 	return a->group == b->group && a->inner == b->inner;
 }
 
-static void make_atoms(struct axis *axis)
+static void make_atoms(struct atoms *atoms)
 {
-	size_t count = axis->map.count;
+	size_t count = atoms->map.count;
 	uint32_t group = 0;
-	struct cell *cells = arena_alloc(axis->arena, (count + 1) * sizeof *cells);
+	struct cell *cells = arena_alloc(atoms->arena, (count + 1) * sizeof *cells);
 
 	for (size_t i = 0; i < count; i++) {
-		cells[i] = axis->map.items[i];
+		cells[i] = atoms->map.items[i];
 		cells[i].atom = (uint32_t)i; /* for now: where it came from */
 	}
 	qsort(cells, count, sizeof *cells, compare_cells);
-	axis->ranges = arena_alloc(axis->arena, (count + 1) * sizeof *axis->ranges);
-	axis->inner = arena_alloc(axis->arena, (count + 1) * sizeof *axis->inner);
+	atoms->ranges = arena_alloc(atoms->arena, (count + 1) * sizeof *atoms->ranges);
+	atoms->inner = arena_alloc(atoms->arena, (count + 1) * sizeof *atoms->inner);
 	for (size_t i = 0; i < count; i++) {
-		struct axis_atom *atom;
+		struct atom *atom;
 
 		if (!i || !same_atom(&cells[i - 1], &cells[i])) {
 			while (group <= cells[i].group)
-				axis->group_start[group++] = (uint32_t)axis->atoms.count;
-			axis->inner[axis->atoms.count] = cells[i].inner;
-			atom = arena_push(axis->arena, &axis->atoms);
+				atoms->group_start[group++] = (uint32_t)atoms->list.count;
+			atoms->inner[atoms->list.count] = cells[i].inner;
+			atom = arena_push(atoms->arena, &atoms->list);
 			atom->family = cells[i].family;
 			atom->class = (enum addr_class)(cells[i].group / 4);
 			atom->reserved = cells[i].group & 2;
 			atom->ranges = (uint32_t)i;
 		}
-		atom = &axis->atoms.items[axis->atoms.count - 1];
+		atom = &atoms->list.items[atoms->list.count - 1];
 		atom->range_count++;
-		axis->ranges[i] = cells[i].range;
-		axis->map.items[cells[i].atom].atom = (uint32_t)(axis->atoms.count - 1);
+		atoms->ranges[i] = cells[i].range;
+		atoms->map.items[cells[i].atom].atom = (uint32_t)(atoms->list.count - 1);
 	}
 	while (group <= GROUPS)
-		axis->group_start[group++] = (uint32_t)axis->atoms.count;
+		atoms->group_start[group++] = (uint32_t)atoms->list.count;
 }
 
-struct axis *axis_new(struct arena *arena, const struct addr_gateway *gateway, const struct policy *const *policies,
-		      size_t count)
+struct atoms *atoms_new(struct arena *arena, const struct addr_gateway *gateway, const struct policy *const *policies,
+			size_t count)
 {
-	struct axis *axis = arena_alloc(arena, sizeof *axis);
+	struct atoms *atoms = arena_alloc(arena, sizeof *atoms);
 	/* :: and ::1 carry no IPv4 address, though they lie among those that do */
 	const struct addr_prefix uncarrying[] = { { { ADDR_V6, 0 }, 128 }, { { ADDR_V6, 1 }, 128 } };
 
-	axis->arena = arena;
-	axis->gateway = *gateway;
+	atoms->arena = arena;
+	atoms->gateway = *gateway;
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < policies[i]->rules.count; j++) {
 			const struct policy_rule *rule = &policies[i]->rules.items[j];
 
 			for (size_t k = 0; k < rule->targets.count; k++)
-				add_target(axis, rule->action, &rule->targets.items[k]);
+				add_target(atoms, rule->action, &rule->targets.items[k]);
 		}
-	add_prefix(axis, uncarrying[0]);
-	add_prefix(axis, uncarrying[1]);
-	nest_prefixes(axis);
-	cut_family(axis, ADDR_V4);
-	cut_family(axis, ADDR_V6);
-	make_atoms(axis);
-	return axis;
+	add_prefix(atoms, uncarrying[0]);
+	add_prefix(atoms, uncarrying[1]);
+	nest_prefixes(atoms);
+	cut_family(atoms, ADDR_V4);
+	cut_family(atoms, ADDR_V6);
+	make_atoms(atoms);
+	return atoms;
 }
 
-uint32_t axis_count(const struct axis *axis)
+uint32_t atoms_count(const struct atoms *atoms)
 {
-	return (uint32_t)axis->atoms.count;
+	return (uint32_t)atoms->list.count;
 }
 
-const struct axis_atom *axis_atom(const struct axis *axis, uint32_t atom)
+const struct atom *atoms_at(const struct atoms *atoms, uint32_t atom)
 {
-	return &axis->atoms.items[atom];
+	return &atoms->list.items[atom];
 }
 
-const struct addr_range *axis_ranges(const struct axis *axis, uint32_t atom)
+const struct addr_range *atoms_ranges(const struct atoms *atoms, uint32_t atom)
 {
-	return &axis->ranges[axis->atoms.items[atom].ranges];
+	return &atoms->ranges[atoms->list.items[atom].ranges];
 }
 
-bool axis_is_unnamed(const struct axis *axis, uint32_t atom)
+bool atoms_is_unnamed(const struct atoms *atoms, uint32_t atom)
 {
-	return axis->inner[atom] == 0;
+	return atoms->inner[atom] == 0;
 }
 
 /* An example should be an address that readers know, where the atom holds one. */
-static bool well_known(const struct axis *axis, uint32_t atom, struct addr *out)
+static bool well_known(const struct atoms *atoms, uint32_t atom, struct addr *out)
 {
 	static const char *const known[] = {
 		"93.184.216.34",   "2606:2800:220:1:248:1893:25c8:1946",
@@ -317,50 +317,50 @@ static bool well_known(const struct axis *axis, uint32_t atom, struct addr *out)
 	};
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (addr_parse(known[i], out) && axis_find(axis, *out) == atom)
+		if (addr_parse(known[i], out) && atoms_find(atoms, *out) == atom)
 			return true;
 	return false;
 }
 
-struct addr axis_member(const struct axis *axis, uint32_t atom)
+struct addr atoms_member(const struct atoms *atoms, uint32_t atom)
 {
-	const struct axis_atom *item = &axis->atoms.items[atom];
+	const struct atom *item = &atoms->list.items[atom];
 	struct addr known;
 
-	if (axis->gateway.has4 && axis_find(axis, axis->gateway.v4) == atom)
-		return axis->gateway.v4;
-	if (axis->gateway.has6 && axis_find(axis, axis->gateway.v6) == atom)
-		return axis->gateway.v6;
-	if (axis_is_unnamed(axis, atom) && well_known(axis, atom, &known))
+	if (atoms->gateway.has4 && atoms_find(atoms, atoms->gateway.v4) == atom)
+		return atoms->gateway.v4;
+	if (atoms->gateway.has6 && atoms_find(atoms, atoms->gateway.v6) == atom)
+		return atoms->gateway.v6;
+	if (atoms_is_unnamed(atoms, atom) && well_known(atoms, atom, &known))
 		return known;
-	return (struct addr){ item->family, axis->ranges[item->ranges].lo };
+	return (struct addr){ item->family, atoms->ranges[item->ranges].lo };
 }
 
-uint32_t axis_find(const struct axis *axis, struct addr addr)
+uint32_t atoms_find(const struct atoms *atoms, struct addr addr)
 {
-	size_t lo = 0, hi = axis->map.count;
+	size_t lo = 0, hi = atoms->map.count;
 
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
-		const struct cell *cell = &axis->map.items[mid];
+		const struct cell *cell = &atoms->map.items[mid];
 
 		if (cell->family < addr.family || (cell->family == addr.family && cell->range.lo <= addr.value))
 			lo = mid;
 		else
 			hi = mid;
 	}
-	return axis->map.items[lo].atom;
+	return atoms->map.items[lo].atom;
 }
 
 /* ---- targets ---- */
 
 /* First atom in [lo, hi) whose innermost prefix is not before `inner` */
-static uint32_t lower_bound(const struct axis *axis, uint32_t lo, uint32_t hi, uint32_t inner)
+static uint32_t lower_bound(const struct atoms *atoms, uint32_t lo, uint32_t hi, uint32_t inner)
 {
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (axis->inner[mid] < inner)
+		if (atoms->inner[mid] < inner)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -368,28 +368,28 @@ static uint32_t lower_bound(const struct axis *axis, uint32_t lo, uint32_t hi, u
 	return lo;
 }
 
-static size_t find_prefix(const struct axis *axis, struct addr_prefix prefix)
+static size_t find_prefix(const struct atoms *atoms, struct addr_prefix prefix)
 {
 	struct prefix key = { .family = prefix.addr.family, .len = prefix.len, .range = addr_prefix_range(prefix) };
 	const struct prefix *found =
-		bsearch(&key, axis->prefixes.items, axis->prefixes.count, sizeof key, compare_prefixes);
+		bsearch(&key, atoms->prefixes.items, atoms->prefixes.count, sizeof key, compare_prefixes);
 
-	return (size_t)(found - axis->prefixes.items);
+	return (size_t)(found - atoms->prefixes.items);
 }
 
-static size_t append(struct axis_span *out, size_t count, uint32_t lo, uint32_t hi)
+static size_t append(struct run *out, size_t count, uint32_t lo, uint32_t hi)
 {
 	if (lo >= hi)
 		return count;
-	out[count] = (struct axis_span){ lo, hi };
+	out[count] = (struct run){ lo, hi };
 	return count + 1;
 }
 
 /* Without the atoms of :: and ::1, which a prefix of carried addresses must not take in */
-static size_t append_carrying(const struct axis *axis, struct axis_span *out, size_t count, uint32_t lo, uint32_t hi)
+static size_t append_carrying(const struct atoms *atoms, struct run *out, size_t count, uint32_t lo, uint32_t hi)
 {
 	for (u128 value = 0; value < 2; value++) {
-		uint32_t atom = axis_find(axis, (struct addr){ ADDR_V6, value });
+		uint32_t atom = atoms_find(atoms, (struct addr){ ADDR_V6, value });
 
 		if (lo <= atom && atom < hi) {
 			count = append(out, count, lo, atom);
@@ -399,33 +399,33 @@ static size_t append_carrying(const struct axis *axis, struct axis_span *out, si
 	return append(out, count, lo, hi);
 }
 
-static size_t prefix_spans(const struct axis *axis, struct addr_prefix prefix, bool carrying, struct axis_span *out,
+static size_t prefix_spans(const struct atoms *atoms, struct addr_prefix prefix, bool carrying, struct run *out,
 			   size_t count)
 {
-	size_t index = find_prefix(axis, prefix);
-	uint32_t first = (uint32_t)index + 1, last = axis->prefixes.items[index].last + 1;
+	size_t index = find_prefix(atoms, prefix);
+	uint32_t first = (uint32_t)index + 1, last = atoms->prefixes.items[index].last + 1;
 
 	for (uint32_t group = prefix.addr.family == ADDR_V6; group < GROUPS; group += 2) {
-		uint32_t start = axis->group_start[group], end = axis->group_start[group + 1], lo, hi;
+		uint32_t start = atoms->group_start[group], end = atoms->group_start[group + 1], lo, hi;
 
-		if (start == end || axis->inner[end - 1] < first)
+		if (start == end || atoms->inner[end - 1] < first)
 			continue;
-		lo = lower_bound(axis, start, end, first);
-		hi = lower_bound(axis, lo, end, last + 1);
+		lo = lower_bound(atoms, start, end, first);
+		hi = lower_bound(atoms, lo, end, last + 1);
 		if (lo < hi)
-			count = carrying ? append_carrying(axis, out, count, lo, hi) : append(out, count, lo, hi);
+			count = carrying ? append_carrying(atoms, out, count, lo, hi) : append(out, count, lo, hi);
 	}
 	return count;
 }
 
 static int compare_spans(const void *a, const void *b)
 {
-	const struct axis_span *x = a, *y = b;
+	const struct run *x = a, *y = b;
 
 	return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
-static size_t merge_spans(struct axis_span *spans, size_t count)
+static size_t merge_spans(struct run *spans, size_t count)
 {
 	size_t kept = 0;
 
@@ -441,31 +441,31 @@ static size_t merge_spans(struct axis_span *spans, size_t count)
 	return kept;
 }
 
-static size_t cidr_spans(const struct axis *axis, enum policy_action action, const struct policy_target *target,
-			 struct axis_span *out)
+static size_t cidr_spans(const struct atoms *atoms, enum policy_action action, const struct policy_target *target,
+			 struct run *out)
 {
 	struct addr_prefix carrying[ADDR_EMBEDDINGS_MAX];
-	size_t count = prefix_spans(axis, target->prefix, false, out, 0);
+	size_t count = prefix_spans(atoms, target->prefix, false, out, 0);
 
 	if (takes_carried(action, target)) {
-		size_t ways = addr_embedding_prefixes(target->prefix, &axis->gateway.nat64, carrying);
+		size_t ways = addr_embedding_prefixes(target->prefix, &atoms->gateway.nat64, carrying);
 
 		for (size_t i = 0; i < ways; i++)
-			count = prefix_spans(axis, carrying[i], true, out, count);
+			count = prefix_spans(atoms, carrying[i], true, out, count);
 	}
 	return merge_spans(out, count);
 }
 
-size_t axis_target_spans(const struct axis *axis, enum policy_action action, const struct policy_target *target,
-			 struct axis_span out[static AXIS_SPANS_MAX])
+size_t atoms_target_runs(const struct atoms *atoms, enum policy_action action, const struct policy_target *target,
+			 struct run out[static ATOMS_RUNS_MAX])
 {
 	switch (target->kind) {
 	case TARGET_ANY:
-		return append(out, 0, 0, axis_count(axis));
+		return append(out, 0, 0, atoms_count(atoms));
 	case TARGET_GROUP:
-		return append(out, 0, axis->group_start[target->group * 4], axis->group_start[target->group * 4 + 4]);
+		return append(out, 0, atoms->group_start[target->group * 4], atoms->group_start[target->group * 4 + 4]);
 	case TARGET_CIDR:
-		return cidr_spans(axis, action, target, out);
+		return cidr_spans(atoms, action, target, out);
 	default:
 		return 0;
 	}

@@ -10,32 +10,34 @@
 #pragma once
 #include "policy/policy.h"
 
-struct axis_atom {
+struct atom {
 	enum addr_family family;
 	enum addr_class class;
 	bool reserved;                /* held back by rebind protection unless a rule names it */
-	uint32_t ranges, range_count; /* into axis->ranges */
+	uint32_t ranges, range_count; /* into atoms->ranges */
 };
 
 /* Half-open */
-struct axis_span {
+struct run {
 	uint32_t lo, hi;
 };
-#define AXIS_SPANS_MAX 96 /* runs a single target can have */
+/* Runs that a single target can have: in each group of its family, for itself and for each way to carry it */
+#define ATOMS_RUNS_MAX (16 * (1 + ADDR_EMBEDDINGS_MAX))
 
-struct axis;
+struct atoms;
 /* policies: one or two. The axis belongs to the arena. */
-struct axis *axis_new(struct arena *, const struct addr_gateway *, const struct policy *const *policies, size_t count);
-uint32_t axis_count(const struct axis *);
-const struct axis_atom *axis_atom(const struct axis *, uint32_t atom);
-const struct addr_range *axis_ranges(const struct axis *, uint32_t atom);
+struct atoms *atoms_new(struct arena *, const struct addr_gateway *, const struct policy *const *policies,
+			size_t count);
+uint32_t atoms_count(const struct atoms *);
+const struct atom *atoms_at(const struct atoms *, uint32_t atom);
+const struct addr_range *atoms_ranges(const struct atoms *, uint32_t atom);
 /* An address of the atom: the gateway or a well-known one where it holds one, else the lowest */
-struct addr axis_member(const struct axis *, uint32_t atom);
+struct addr atoms_member(const struct atoms *, uint32_t atom);
 /* The atom that holds an address (unmapped) */
-uint32_t axis_find(const struct axis *, struct addr);
+uint32_t atoms_find(const struct atoms *, struct addr);
 /* The runs of atoms that an address target of a rule with `action` takes in, ascending and disjoint; a name
  * takes in none. The target must be one of the policies' own. Returns how many. */
-size_t axis_target_spans(const struct axis *, enum policy_action, const struct policy_target *,
-			 struct axis_span out[static AXIS_SPANS_MAX]);
+size_t atoms_target_runs(const struct atoms *, enum policy_action, const struct policy_target *,
+			 struct run out[static ATOMS_RUNS_MAX]);
 /* Whether the atom's addresses are all of its family, class and standing that no CIDR names */
-bool axis_is_unnamed(const struct axis *, uint32_t atom);
+bool atoms_is_unnamed(const struct atoms *, uint32_t atom);

@@ -12,10 +12,10 @@ struct node {
 	struct name_pattern pattern;
 	uint32_t parent, class;
 	uint32_t hash_next;
-	LIST_OF(uint32_t) rules[NAMES_POLICIES];
+	LIST_OF(uint32_t) rules[ANALYSIS_POLICIES];
 };
 
-struct names {
+struct name_classes {
 	struct arena *arena;
 	LIST_OF(struct node) nodes; /* 0 is the root */
 	uint32_t *buckets;
@@ -23,9 +23,9 @@ struct names {
 	struct name_class *classes;
 	uint32_t class_count;
 	struct rule_spans {
-		struct axis_span *items;
+		struct run *items;
 		size_t count, cap;
-	} * spans[NAMES_POLICIES];
+	} * spans[ANALYSIS_POLICIES];
 	size_t policy_count;
 };
 
@@ -38,7 +38,7 @@ static size_t hash_text(const char *text, size_t hash)
 	return hash;
 }
 
-static uint32_t find_node(const struct names *names, bool suffix, const char *name)
+static uint32_t find_node(const struct name_classes *names, bool suffix, const char *name)
 {
 	uint32_t index = names->buckets[hash_text(name, suffix) & (names->bucket_count - 1)];
 
@@ -48,7 +48,7 @@ static uint32_t find_node(const struct names *names, bool suffix, const char *na
 	return index;
 }
 
-static uint32_t add_node(struct names *names, bool suffix, const char *name)
+static uint32_t add_node(struct name_classes *names, bool suffix, const char *name)
 {
 	uint32_t index = find_node(names, suffix, name), *bucket;
 	struct node *node;
@@ -64,7 +64,7 @@ static uint32_t add_node(struct names *names, bool suffix, const char *name)
 	return index;
 }
 
-static void add_rule(struct names *names, size_t policy, uint32_t rule, const struct policy_target *target)
+static void add_rule(struct name_classes *names, size_t policy, uint32_t rule, const struct policy_target *target)
 {
 	struct node *node;
 	uint32_t index;
@@ -87,7 +87,7 @@ static size_t count_targets(const struct policy *const *policies, size_t count)
 	return targets;
 }
 
-static void add_patterns(struct names *names, const struct policy *const *policies, size_t count)
+static void add_patterns(struct name_classes *names, const struct policy *const *policies, size_t count)
 {
 	uint32_t alias;
 
@@ -107,7 +107,7 @@ static void add_patterns(struct names *names, const struct policy *const *polici
 }
 
 /* The narrowest suffix pattern that takes in all of `name`, from its own text on or below it; the root */
-static uint32_t covering_node(const struct names *names, const char *name, bool own)
+static uint32_t covering_node(const struct name_classes *names, const char *name, bool own)
 {
 	const char *rest = own ? name : strchr(name, '.');
 
@@ -131,7 +131,7 @@ struct class_key {
 
 static bool same_rules(const struct node *a, const struct node *b)
 {
-	for (size_t i = 0; i < NAMES_POLICIES; i++)
+	for (size_t i = 0; i < ANALYSIS_POLICIES; i++)
 		if (a->rules[i].count != b->rules[i].count ||
 		    (a->rules[i].count &&
 		     memcmp(a->rules[i].items, b->rules[i].items, a->rules[i].count * sizeof *a->rules[i].items) != 0))
@@ -143,7 +143,7 @@ static size_t hash_rules(const struct node *node, uint32_t parent)
 {
 	size_t hash = parent;
 
-	for (size_t i = 0; i < NAMES_POLICIES; i++)
+	for (size_t i = 0; i < ANALYSIS_POLICIES; i++)
 		for (size_t j = 0; j < node->rules[i].count; j++)
 			hash = (hash ^ (node->rules[i].items[j] * 2 + i)) * 0x9e3779b97f4a7c15u;
 	return hash ^ hash >> 29;
@@ -160,7 +160,7 @@ struct class_list {
 	size_t count, cap;
 };
 
-static uint32_t class_of_node(struct names *names, struct class_list *list, uint32_t *buckets, size_t mask,
+static uint32_t class_of_node(struct name_classes *names, struct class_list *list, uint32_t *buckets, size_t mask,
 			      uint32_t index)
 {
 	struct node *node = &names->nodes.items[index];
@@ -195,7 +195,7 @@ static unsigned labels(const char *name)
 }
 
 /* Every node gets a class, parents first: a parent's pattern is shorter, or the suffix of the same text. */
-static void find_classes(struct names *names, struct class_list *list)
+static void find_classes(struct name_classes *names, struct class_list *list)
 {
 	size_t count = names->nodes.count, mask = names->bucket_count - 1;
 	uint32_t *order = arena_alloc(names->arena, 2 * count * sizeof *order);
@@ -218,7 +218,7 @@ static void find_classes(struct names *names, struct class_list *list)
 
 /* From the order of finding to preorder: a child's number is its parent's, plus one, plus the sizes of the
  * siblings before it. */
-static uint32_t *preorder(struct names *names, const struct class_list *list)
+static uint32_t *preorder(struct name_classes *names, const struct class_list *list)
 {
 	size_t count = list->count;
 	uint32_t *size = arena_alloc(names->arena, count * sizeof *size);
@@ -239,7 +239,7 @@ static uint32_t *preorder(struct names *names, const struct class_list *list)
 	return number;
 }
 
-static void fill_classes(struct names *names, const struct class_list *list, const uint32_t *number)
+static void fill_classes(struct name_classes *names, const struct class_list *list, const uint32_t *number)
 {
 	for (size_t i = 0; i < list->count; i++) {
 		const struct node *node = &names->nodes.items[list->items[i].node];
@@ -247,7 +247,7 @@ static void fill_classes(struct names *names, const struct class_list *list, con
 
 		class->parent = number[list->items[i].parent];
 		class->alias = i && is_alias(node);
-		for (size_t j = 0; j < NAMES_POLICIES; j++) {
+		for (size_t j = 0; j < ANALYSIS_POLICIES; j++) {
 			class->rules[j] = node->rules[j].items;
 			class->rule_count[j] = (uint32_t)node->rules[j].count;
 		}
@@ -262,13 +262,13 @@ static void fill_classes(struct names *names, const struct class_list *list, con
 
 /* ---- a name of each class ---- */
 
-static bool taken(const struct names *names, const char *name)
+static bool taken(const struct name_classes *names, const char *name)
 {
 	return find_node(names, false, name) != NO_NODE || find_node(names, true, name) != NO_NODE;
 }
 
 /* A name that `pattern` takes and no pattern below it does */
-static const char *member_of(const struct names *names, const struct name_pattern *pattern)
+static const char *member_of(const struct name_classes *names, const struct name_pattern *pattern)
 {
 	static const char *const likely[] = { "www.", "anybody.", "a.", "b.", "c.", "d.", "e.", "f.", "g." };
 	const char *name;
@@ -287,7 +287,7 @@ static const char *member_of(const struct names *names, const struct name_patter
 	return NULL;
 }
 
-static const char *unnamed_member(const struct names *names)
+static const char *unnamed_member(const struct name_classes *names)
 {
 	const char *name = "example.com";
 
@@ -296,7 +296,7 @@ static const char *unnamed_member(const struct names *names)
 	return name;
 }
 
-static void find_members(struct names *names)
+static void find_members(struct name_classes *names)
 {
 	names->classes[0].member = unnamed_member(names);
 	for (uint32_t i = 1; i < names->class_count; i++) {
@@ -319,20 +319,20 @@ static void note_lookup(uint32_t first[2], uint32_t rule)
 	}
 }
 
-static void find_lookups(struct names *names, const struct policy *policy, size_t which)
+static void find_lookups(struct name_classes *names, const struct policy *policy, size_t which)
 {
 	for (uint32_t i = 0; i < names->class_count; i++) {
 		struct name_class *class = &names->classes[i];
 
-		class->lookup[which][0] = i ? names->classes[class->parent].lookup[which][0] : NAMES_NO_RULE;
-		class->lookup[which][1] = i ? names->classes[class->parent].lookup[which][1] : NAMES_NO_RULE;
+		class->lookup[which][0] = i ? names->classes[class->parent].lookup[which][0] : NAME_CLASSES_NO_RULE;
+		class->lookup[which][1] = i ? names->classes[class->parent].lookup[which][1] : NAME_CLASSES_NO_RULE;
 		for (uint32_t j = 0; j < class->rule_count[which]; j++)
 			if (policy->rules.items[class->rules[which][j]].directions & POLICY_EGRESS)
 				note_lookup(class->lookup[which], class->rules[which][j]);
 	}
 }
 
-static void find_spans(struct names *names, const struct policy *policy, size_t which)
+static void find_spans(struct name_classes *names, const struct policy *policy, size_t which)
 {
 	names->spans[which] = arena_alloc(names->arena, (policy->rules.count + 1) * sizeof *names->spans[which]);
 	for (uint32_t i = 1; i < names->class_count; i++) {
@@ -346,14 +346,14 @@ static void find_spans(struct names *names, const struct policy *policy, size_t 
 			if (spans->count && spans->items[spans->count - 1].hi == i)
 				spans->items[spans->count - 1].hi = class->end;
 			else
-				*arena_push(names->arena, spans) = (struct axis_span){ i, class->end };
+				*arena_push(names->arena, spans) = (struct run){ i, class->end };
 		}
 	}
 }
 
-struct names *names_new(struct arena *arena, const struct policy *const *policies, size_t count)
+struct name_classes *name_classes_new(struct arena *arena, const struct policy *const *policies, size_t count)
 {
-	struct names *names = arena_alloc(arena, sizeof *names);
+	struct name_classes *names = arena_alloc(arena, sizeof *names);
 	struct class_list list = { NULL, 0, 0 };
 
 	names->arena = arena;
@@ -371,23 +371,23 @@ struct names *names_new(struct arena *arena, const struct policy *const *policie
 	return names;
 }
 
-uint32_t names_count(const struct names *names)
+uint32_t name_classes_count(const struct name_classes *names)
 {
 	return names->class_count;
 }
 
-const struct name_class *names_class(const struct names *names, uint32_t index)
+const struct name_class *name_classes_at(const struct name_classes *names, uint32_t index)
 {
 	return &names->classes[index];
 }
 
-const struct axis_span *names_rule_spans(const struct names *names, size_t policy, size_t rule, size_t *count)
+const struct run *name_classes_rule_runs(const struct name_classes *names, size_t policy, size_t rule, size_t *count)
 {
 	*count = names->spans[policy][rule].count;
 	return names->spans[policy][rule].items;
 }
 
-bool names_rule_takes(const struct names *names, size_t policy, size_t rule, uint32_t class)
+bool name_classes_rule_takes(const struct name_classes *names, size_t policy, size_t rule, uint32_t class)
 {
 	const struct rule_spans *spans = &names->spans[policy][rule];
 	size_t lo = 0, hi = spans->count;
@@ -403,14 +403,14 @@ bool names_rule_takes(const struct names *names, size_t policy, size_t rule, uin
 	return lo < spans->count && spans->items[lo].lo <= class;
 }
 
-uint32_t names_class_of(const struct names *names, bool suffix, const char *name)
+uint32_t name_classes_of_pattern(const struct name_classes *names, bool suffix, const char *name)
 {
 	uint32_t node = find_node(names, suffix, name);
 
 	return node == NO_NODE ? 0 : names->nodes.items[node].class;
 }
 
-uint32_t names_find(const struct names *names, const char *name)
+uint32_t name_classes_find(const struct name_classes *names, const char *name)
 {
 	uint32_t node = find_node(names, false, name);
 

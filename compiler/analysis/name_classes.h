@@ -12,8 +12,8 @@
 #pragma once
 #include "analysis/atoms.h"
 
-#define NAMES_POLICIES 2
-#define NAMES_NO_RULE UINT32_MAX
+#define ANALYSIS_POLICIES 2
+#define NAME_CLASSES_NO_RULE UINT32_MAX
 
 struct name_pattern {
 	const char *name;
@@ -25,21 +25,21 @@ struct name_class {
 	const char *member;   /* a name of the class; NULL where names are too long for there to be one */
 	uint32_t parent, end; /* its subtree is [own index, end) */
 	bool alias;
-	const uint32_t *rules[NAMES_POLICIES]; /* rules with a pattern of this class, ascending, each once */
-	uint32_t rule_count[NAMES_POLICIES];
+	const uint32_t *rules[ANALYSIS_POLICIES]; /* rules with a pattern of this class, ascending, each once */
+	uint32_t rule_count[ANALYSIS_POLICIES];
 	/* the first two egress rules that take its names, by the class or one above it */
-	uint32_t lookup[NAMES_POLICIES][2];
+	uint32_t lookup[ANALYSIS_POLICIES][2];
 	LIST_OF(struct name_pattern) patterns;
 };
 
-struct names;
-struct names *names_new(struct arena *, const struct policy *const *policies, size_t count);
-uint32_t names_count(const struct names *);
-const struct name_class *names_class(const struct names *, uint32_t index);
+struct name_classes;
+struct name_classes *name_classes_new(struct arena *, const struct policy *const *policies, size_t count);
+uint32_t name_classes_count(const struct name_classes *);
+const struct name_class *name_classes_at(const struct name_classes *, uint32_t index);
 /* The runs of classes that a rule's name targets take in, ascending, disjoint */
-const struct axis_span *names_rule_spans(const struct names *, size_t policy, size_t rule, size_t *count);
-bool names_rule_takes(const struct names *, size_t policy, size_t rule, uint32_t class);
+const struct run *name_classes_rule_runs(const struct name_classes *, size_t policy, size_t rule, size_t *count);
+bool name_classes_rule_takes(const struct name_classes *, size_t policy, size_t rule, uint32_t class);
 /* The class of a pattern of the policies' rules */
-uint32_t names_class_of(const struct names *, bool suffix, const char *name);
+uint32_t name_classes_of_pattern(const struct name_classes *, bool suffix, const char *name);
 /* The class of any name (canonical) */
-uint32_t names_find(const struct names *, const char *name);
+uint32_t name_classes_find(const struct name_classes *, const char *name);

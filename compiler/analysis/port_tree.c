@@ -9,17 +9,17 @@ struct undo {
 	uint32_t plane, atom, first, second;
 };
 
-struct walk_state {
+struct port_tree_state {
 	uint32_t *starts; /* first port of each column; one past the last column: 65536 */
 	uint32_t columns;
 	bool *plain;    /* columns in which nothing but what is laid down at the root lies */
-	uint32_t model; /* the plain column that is visited whole; WALK_NONE: all are */
+	uint32_t model; /* the plain column that is visited whole; ANALYSIS_NONE: all are */
 	LIST_OF(struct undo) undo;
-	LIST_OF(struct axis_span) touched;
+	LIST_OF(struct run) touched;
 	LIST_OF(uint32_t) todo; /* items still to be laid down, a stack of lists */
 };
 
-bool region_fuel_use(struct region_fuel *fuel, uint64_t steps)
+bool fuel_use(struct fuel *fuel, uint64_t steps)
 {
 	if (fuel->out || steps > fuel->left) {
 		fuel->out = true;
@@ -38,9 +38,9 @@ static int compare_ports(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-static void find_columns(struct walk *walk)
+static void find_columns(struct port_tree *walk)
 {
-	struct walk_state *state = walk->state;
+	struct port_tree_state *state = walk->state;
 	size_t most = 2 * walk->items.count + walk->cuts.count + 2 * REFUSED_MAX + 4, count = 0;
 	uint32_t *starts = arena_alloc(walk->arena, most * sizeof *starts), kept = 0;
 
@@ -68,7 +68,7 @@ static void find_columns(struct walk *walk)
 	state->columns = kept - 1;
 }
 
-static uint32_t column_of(const struct walk_state *state, uint32_t port)
+static uint32_t column_of(const struct port_tree_state *state, uint32_t port)
 {
 	uint32_t lo = 0, hi = state->columns;
 
@@ -83,12 +83,12 @@ static uint32_t column_of(const struct walk_state *state, uint32_t port)
 	return lo;
 }
 
-static bool covers_all(const struct walk_item *item)
+static bool covers_all(const struct port_tree_rect *item)
 {
 	return item->lo == 0 && item->hi == UINT16_MAX;
 }
 
-static bool skipped(const struct walk *walk, uint32_t column)
+static bool skipped(const struct port_tree *walk, uint32_t column)
 {
 	const uint16_t *port = walk->refused;
 
@@ -99,13 +99,13 @@ static bool skipped(const struct walk *walk, uint32_t column)
 	return *port;
 }
 
-static void find_plain(struct walk *walk)
+static void find_plain(struct port_tree *walk)
 {
-	struct walk_state *state = walk->state;
+	struct port_tree_state *state = walk->state;
 	int32_t *change = arena_alloc(walk->arena, (state->columns + 1u) * sizeof *change), depth = 0;
 
 	for (size_t i = 0; i < walk->items.count; i++) {
-		const struct walk_item *item = &walk->items.items[i];
+		const struct port_tree_rect *item = &walk->items.items[i];
 
 		if (covers_all(item))
 			continue;
@@ -113,11 +113,11 @@ static void find_plain(struct walk *walk)
 		change[column_of(state, item->hi + 1u)]--;
 	}
 	state->plain = arena_alloc(walk->arena, state->columns * sizeof *state->plain);
-	state->model = WALK_NONE;
+	state->model = ANALYSIS_NONE;
 	for (uint32_t i = 0; i < state->columns; i++) {
 		depth += change[i];
 		state->plain[i] = depth == 0;
-		if (state->plain[i] && state->model == WALK_NONE && !skipped(walk, i) &&
+		if (state->plain[i] && state->model == ANALYSIS_NONE && !skipped(walk, i) &&
 		    !(walk->apart && state->starts[i] == walk->apart))
 			state->model = i;
 	}
@@ -125,22 +125,22 @@ static void find_plain(struct walk *walk)
 
 /* ---- laying down ---- */
 
-static void remember(struct walk *walk, uint32_t plane, uint32_t atom)
+static void remember(struct port_tree *walk, uint32_t plane, uint32_t atom)
 {
-	const struct walk_plane *into = &walk->planes[plane];
+	const struct port_tree_plane *into = &walk->planes[plane];
 
 	*arena_push(walk->arena, &walk->state->undo) =
 		(struct undo){ plane, atom, into->first[atom], into->second[atom] };
 }
 
-static void lay(struct walk *walk, const struct walk_item *item, struct axis_span span, bool root)
+static void lay(struct port_tree *walk, const struct port_tree_rect *item, struct run span, bool root)
 {
-	struct walk_plane *plane = &walk->planes[item->plane];
+	struct port_tree_plane *plane = &walk->planes[item->plane];
 	uint32_t piece = item->piece, rule = plane->rule_of[piece];
 
 	for (uint32_t atom = span.lo; atom < span.hi; atom++) {
 		uint32_t first = plane->first[atom];
-		bool same = first != WALK_NONE && plane->rule_of[first] == rule;
+		bool same = first != ANALYSIS_NONE && plane->rule_of[first] == rule;
 
 		if (piece < first) {
 			if (!root)
@@ -156,34 +156,34 @@ static void lay(struct walk *walk, const struct walk_item *item, struct axis_spa
 	}
 }
 
-static bool lay_item(struct walk *walk, uint32_t index, bool root)
+static bool lay_item(struct port_tree *walk, uint32_t index, bool root)
 {
-	const struct walk_item *item = &walk->items.items[index];
-	const struct walk_plane *plane = &walk->planes[item->plane];
+	const struct port_tree_rect *item = &walk->items.items[index];
+	const struct port_tree_plane *plane = &walk->planes[item->plane];
 
 	walk->fuel->policy = item->plane;
 	walk->fuel->rule = plane->rule_of[item->piece];
 	for (uint32_t i = 0; i < item->span_count; i++) {
-		struct axis_span span = walk->spans.items[item->spans + i];
+		struct run span = walk->spans.items[item->spans + i];
 
-		if (!region_fuel_use(walk->fuel, span.hi - span.lo))
+		if (!fuel_use(walk->fuel, span.hi - span.lo))
 			return false;
 		lay(walk, item, span, root);
 		if (!root)
 			*arena_push(walk->arena, &walk->state->touched) = span;
 	}
-	if (item->port_item != WALK_NONE)
+	if (item->port_item != ANALYSIS_NONE)
 		plane->port_item[plane->rule_of[item->piece]] = item->port_item;
 	return true;
 }
 
-static void take_away(struct walk *walk, size_t undo, size_t touched)
+static void take_away(struct port_tree *walk, size_t undo, size_t touched)
 {
-	struct walk_state *state = walk->state;
+	struct port_tree_state *state = walk->state;
 
 	while (state->undo.count > undo) {
 		const struct undo *last = &state->undo.items[--state->undo.count];
-		struct walk_plane *plane = &walk->planes[last->plane];
+		struct port_tree_plane *plane = &walk->planes[last->plane];
 
 		plane->first[last->atom] = last->first;
 		plane->second[last->atom] = last->second;
@@ -193,13 +193,13 @@ static void take_away(struct walk *walk, size_t undo, size_t touched)
 
 /* ---- the tree ---- */
 
-static void visit_column(struct walk *walk, uint32_t index)
+static void visit_column(struct port_tree *walk, uint32_t index)
 {
-	const struct walk_state *state = walk->state;
-	struct walk_column column = {
+	const struct port_tree_state *state = walk->state;
+	struct port_interval column = {
 		.lo = (uint16_t)state->starts[index],
 		.hi = (uint16_t)(state->starts[index + 1] - 1),
-		.whole = state->model == WALK_NONE || state->model == index ||
+		.whole = state->model == ANALYSIS_NONE || state->model == index ||
 			 (walk->apart && state->starts[index] == walk->apart),
 		.touched = state->touched.items,
 		.touched_count = state->touched.count,
@@ -209,35 +209,35 @@ static void visit_column(struct walk *walk, uint32_t index)
 		walk->visit(walk, &column);
 }
 
-static void descend(struct walk *walk, uint32_t lo, uint32_t hi, size_t from, size_t to);
+static void descend(struct port_tree *walk, uint32_t lo, uint32_t hi, size_t from, size_t to);
 
 /* The part of the list [from, to) that meets columns [lo, hi), as a list of its own, on the stack */
-static void descend_half(struct walk *walk, uint32_t lo, uint32_t hi, size_t from, size_t to)
+static void descend_half(struct port_tree *walk, uint32_t lo, uint32_t hi, size_t from, size_t to)
 {
-	struct walk_state *state = walk->state;
+	struct port_tree_state *state = walk->state;
 	size_t start = state->todo.count;
 
 	for (size_t i = from; i < to; i++) {
 		uint32_t index = state->todo.items[i];
-		const struct walk_item *item = &walk->items.items[index];
+		const struct port_tree_rect *item = &walk->items.items[index];
 
 		if (item->lo < state->starts[hi] && item->hi >= state->starts[lo])
 			*arena_push(walk->arena, &state->todo) = index;
 	}
-	if (region_fuel_use(walk->fuel, to - from + 1))
+	if (fuel_use(walk->fuel, to - from + 1))
 		descend(walk, lo, hi, start, state->todo.count);
 	state->todo.count = start;
 }
 
-static void descend(struct walk *walk, uint32_t lo, uint32_t hi, size_t from, size_t to)
+static void descend(struct port_tree *walk, uint32_t lo, uint32_t hi, size_t from, size_t to)
 {
-	struct walk_state *state = walk->state;
+	struct port_tree_state *state = walk->state;
 	bool root = lo == 0 && hi == state->columns;
 	size_t undo = state->undo.count, touched = state->touched.count, start = state->todo.count;
 
 	for (size_t i = from; i < to && !walk->fuel->out; i++) {
 		uint32_t index = state->todo.items[i];
-		const struct walk_item *item = &walk->items.items[index];
+		const struct port_tree_rect *item = &walk->items.items[index];
 
 		if (item->lo <= state->starts[lo] && item->hi + 1u >= state->starts[hi]) {
 			if (!lay_item(walk, index, root))
@@ -262,9 +262,9 @@ static void descend(struct walk *walk, uint32_t lo, uint32_t hi, size_t from, si
 	take_away(walk, undo, touched);
 }
 
-void walk_run(struct walk *walk)
+void port_tree_visit(struct port_tree *walk)
 {
-	struct walk_state state = { .columns = 0 };
+	struct port_tree_state state = { .columns = 0 };
 
 	walk->state = &state;
 	find_columns(walk);

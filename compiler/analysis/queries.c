@@ -48,16 +48,17 @@ static struct by_transport find_by_transport(const struct policy *policy)
 		for (size_t t = 0; t < TRANSPORTS; t++) {
 			uint32_t *rules = found.rules[t];
 
-			if (rules[1] != NAMES_NO_RULE || !takes_transport(&policy->rules.items[i], transports[t]))
+			if (rules[1] != NAME_CLASSES_NO_RULE ||
+			    !takes_transport(&policy->rules.items[i], transports[t]))
 				continue;
-			rules[rules[0] != NAMES_NO_RULE] = i;
+			rules[rules[0] != NAME_CLASSES_NO_RULE] = i;
 		}
 	return found;
 }
 
 static enum policy_action action_of(const struct policy *policy, uint32_t rule)
 {
-	return rule == NAMES_NO_RULE ? policy->egress.action : policy->rules.items[rule].action;
+	return rule == NAME_CLASSES_NO_RULE ? policy->egress.action : policy->rules.items[rule].action;
 }
 
 /* The first two of four, each pair ascending; a rule that is in both counts once */
@@ -70,27 +71,27 @@ static void merge(const uint32_t a[2], const uint32_t b[2], uint32_t out[2])
 	out[1] = next_a < next_b ? next_a : next_b;
 }
 
-void region_find_resolvable(struct region *region)
+void analysis_find_resolvable(struct analysis *analysis)
 {
-	struct by_transport by = find_by_transport(region->policy);
+	struct by_transport by = find_by_transport(analysis->policy);
 
-	for (uint32_t i = 0; i < region->classes; i++) {
-		const struct name_class *class = names_class(region->names, i);
+	for (uint32_t i = 0; i < analysis->class_count; i++) {
+		const struct name_class *class = name_classes_at(analysis->names, i);
 
 		for (size_t t = 0; t < TRANSPORTS && class->member; t++) {
 			uint32_t two[2];
 
 			merge(class->lookup[0], by.rules[t], two);
-			if (transports[t] != FLOW_DNS_DOT && action_of(region->policy, two[0]) == POLICY_ALLOW)
-				region->resolvable[i] = region->any_resolvable = true;
+			if (transports[t] != FLOW_DNS_DOT && action_of(analysis->policy, two[0]) == POLICY_ALLOW)
+				analysis->resolvable[i] = analysis->any_resolvable = true;
 		}
 	}
 }
 
-static void note_by_transport(struct region *region, uint32_t index, enum flow_transport transport)
+static void note_by_transport(struct analysis *analysis, uint32_t index, enum flow_transport transport)
 {
-	const struct policy_rule *rule = &region->policy->rules.items[index];
-	struct region_rule *facts = &region->rules[index];
+	const struct policy_rule *rule = &analysis->policy->rules.items[index];
+	struct rule_facts *facts = &analysis->rules[index];
 	uint16_t port = transport == FLOW_DNS_DOT ? 853 : 53;
 
 	facts->protos |= transport_proto(transport);
@@ -103,33 +104,33 @@ static void note_by_transport(struct region *region, uint32_t index, enum flow_t
 		}
 }
 
-static void look_at_query(struct region *region, uint32_t class, size_t t, const struct by_transport *by)
+static void look_at_query(struct analysis *analysis, uint32_t class, size_t t, const struct by_transport *by)
 {
-	const struct name_class *name = names_class(region->names, class);
-	struct region_flow flow = { .kind = FLOW_DNS, .name = name->member, .transport = transports[t] };
-	struct region_rule *rule;
+	const struct name_class *name = name_classes_at(analysis->names, class);
+	struct witness flow = { .kind = FLOW_DNS, .name = name->member, .transport = transports[t] };
+	struct rule_facts *rule;
 	uint32_t two[2];
 
 	merge(name->lookup[0], by->rules[t], two);
-	if (two[0] == NAMES_NO_RULE)
+	if (two[0] == NAME_CLASSES_NO_RULE)
 		return;
-	rule = &region->rules[two[0]];
-	region_mark(rule, &flow);
+	rule = &analysis->rules[two[0]];
+	rule_facts_mark(rule, &flow);
 	if (two[0] == name->lookup[0][0])
-		region_note_names(region, two[0], class);
+		rule_facts_note_names(analysis, two[0], class);
 	if (two[0] == by->rules[t][0])
-		note_by_transport(region, two[0], transports[t]);
-	if (action_of(region->policy, two[1]) != action_of(region->policy, two[0]))
+		note_by_transport(analysis, two[0], transports[t]);
+	if (action_of(analysis->policy, two[1]) != action_of(analysis->policy, two[0]))
 		rule->effect = true;
 }
 
-void region_find_queries(struct region *region)
+void analysis_find_queries(struct analysis *analysis)
 {
-	struct by_transport by = find_by_transport(region->policy);
+	struct by_transport by = find_by_transport(analysis->policy);
 
-	for (uint32_t i = 0; i < region->classes; i++)
-		for (size_t t = 0; t < TRANSPORTS && names_class(region->names, i)->member; t++)
-			look_at_query(region, i, t, &by);
+	for (uint32_t i = 0; i < analysis->class_count; i++)
+		for (size_t t = 0; t < TRANSPORTS && name_classes_at(analysis->names, i)->member; t++)
+			look_at_query(analysis, i, t, &by);
 }
 
 /* ---- which of a rule's names a class stands for ---- */
@@ -144,25 +145,25 @@ static uint64_t *noted_slot(uint64_t *items, size_t cap, uint64_t key)
 }
 
 /* false: it was there */
-static bool note_once(struct region *region, size_t rule, uint32_t class)
+static bool note_once(struct analysis *analysis, size_t rule, uint32_t class)
 {
 	uint64_t key = ((uint64_t)rule << 32 | class) + 1, *slot;
 
-	if (region->noted_used * 2 >= region->noted.cap) {
-		size_t cap = region->noted.cap ? region->noted.cap * 2 : 256;
-		uint64_t *items = arena_alloc(region->arena, cap * sizeof *items);
+	if (analysis->noted_used * 2 >= analysis->noted.cap) {
+		size_t cap = analysis->noted.cap ? analysis->noted.cap * 2 : 256;
+		uint64_t *items = arena_alloc(analysis->arena, cap * sizeof *items);
 
-		for (size_t i = 0; i < region->noted.cap; i++)
-			if (region->noted.items[i])
-				*noted_slot(items, cap, region->noted.items[i]) = region->noted.items[i];
-		region->noted.items = items;
-		region->noted.cap = cap;
+		for (size_t i = 0; i < analysis->noted.cap; i++)
+			if (analysis->noted.items[i])
+				*noted_slot(items, cap, analysis->noted.items[i]) = analysis->noted.items[i];
+		analysis->noted.items = items;
+		analysis->noted.cap = cap;
 	}
-	slot = noted_slot(region->noted.items, region->noted.cap, key);
+	slot = noted_slot(analysis->noted.items, analysis->noted.cap, key);
 	if (*slot)
 		return false;
 	*slot = key;
-	region->noted_used++;
+	analysis->noted_used++;
 	return true;
 }
 
@@ -175,17 +176,17 @@ static bool target_takes(const struct policy_target *target, const struct name_p
 
 /* The rule decides something of this class: so do those of its names that are first to take one of the
  * class's patterns. */
-void region_note_names(struct region *region, size_t index, uint32_t class)
+void rule_facts_note_names(struct analysis *analysis, size_t index, uint32_t class)
 {
-	const struct policy_rule *rule = &region->policy->rules.items[index];
-	const struct name_class *item = names_class(region->names, class);
-	bool *targets = region->rules[index].targets;
+	const struct policy_rule *rule = &analysis->policy->rules.items[index];
+	const struct name_class *item = name_classes_at(analysis->names, class);
+	bool *targets = analysis->rules[index].targets;
 
-	if (!targets || !note_once(region, index, class))
+	if (!targets || !note_once(analysis, index, class))
 		return;
 	for (size_t i = 0; i < item->patterns.count; i++)
 		for (size_t j = 0; j < rule->targets.count; j++) {
-			if (!region_fuel_use(region->fuel, 1))
+			if (!fuel_use(analysis->fuel, 1))
 				return;
 			if (target_takes(&rule->targets.items[j], &item->patterns.items[i])) {
 				targets[j] = true;

@@ -49,16 +49,16 @@ static struct port_cuts port_boundaries(struct arena *arena, const struct policy
 }
 
 /* Each item gets the ports that no item before it has: painted once, found by a union of what is painted. */
-static void split_ports(struct region *region, size_t index)
+static void split_ports(struct analysis *analysis, size_t index)
 {
-	const struct policy_rule *rule = &region->policy->rules.items[index];
-	struct port_cuts cuts = port_boundaries(region->arena, rule);
-	uint32_t *next = arena_alloc(region->arena, (cuts.count + 1) * sizeof *next);
-	uint32_t *owner = arena_alloc(region->arena, (cuts.count + 1) * sizeof *owner);
+	const struct policy_rule *rule = &analysis->policy->rules.items[index];
+	struct port_cuts cuts = port_boundaries(analysis->arena, rule);
+	uint32_t *next = arena_alloc(analysis->arena, (cuts.count + 1) * sizeof *next);
+	uint32_t *owner = arena_alloc(analysis->arena, (cuts.count + 1) * sizeof *owner);
 
 	for (uint32_t i = 0; i <= cuts.count; i++) {
 		next[i] = i;
-		owner[i] = WALK_NONE;
+		owner[i] = ANALYSIS_NONE;
 	}
 	for (uint32_t i = 0; i < rule->ports.count; i++) {
 		uint32_t end = cut_index(&cuts, rule->ports.items[i].hi + 1u);
@@ -70,30 +70,19 @@ static void split_ports(struct region *region, size_t index)
 		}
 	}
 	for (uint32_t i = 0; i + 1 < cuts.count; i++)
-		if (owner[i] != WALK_NONE)
-			*arena_push(region->arena, &region->ports[index]) =
-				(struct region_ports){ (uint16_t)cuts.items[i], (uint16_t)(cuts.items[i + 1] - 1),
-						       owner[i] };
+		if (owner[i] != ANALYSIS_NONE)
+			*arena_push(analysis->arena, &analysis->ports[index]) =
+				(struct rule_ports){ (uint16_t)cuts.items[i], (uint16_t)(cuts.items[i + 1] - 1),
+						     owner[i] };
 }
 
-bool region_proto_has_ports(enum policy_proto proto)
-{
-	return proto == PROTO_TCP || proto == PROTO_UDP;
-}
-
-const uint16_t *region_refused_ports(enum policy_direction direction, enum policy_proto proto)
+const uint16_t *analysis_refused_ports(enum policy_direction direction, enum policy_proto proto)
 {
 	static const uint16_t none[] = { 0 }, tcp[] = { 853, 0 }, udp[] = { 137, 853, 5353, 5355, 0 };
 
 	if (direction != POLICY_EGRESS)
 		return none;
 	return proto == PROTO_TCP ? tcp : proto == PROTO_UDP ? udp : none;
-}
-
-bool region_rule_fits(const struct policy_rule *rule, enum policy_direction direction, enum policy_proto proto)
-{
-	return (rule->directions & direction) && (!rule->protos || (rule->protos & proto)) &&
-	       (!rule->ports.count || region_proto_has_ports(proto));
 }
 
 /* ---- pieces ---- */
@@ -103,125 +92,126 @@ static bool is_name(const struct policy_target *target)
 	return target->kind == TARGET_DOMAIN || target->kind == TARGET_SUFFIX;
 }
 
-static struct region_piece *add_piece(struct region *region, size_t rule, uint32_t target)
+static struct piece *add_piece(struct analysis *analysis, size_t rule, uint32_t target)
 {
-	struct region_piece *piece = &region->pieces[region->piece_count];
+	struct piece *piece = &analysis->pieces[analysis->piece_count];
 
 	piece->rule = (uint32_t)rule;
 	piece->target = target;
-	region->rule_of[region->piece_count++] = (uint32_t)rule;
+	analysis->rule_of[analysis->piece_count++] = (uint32_t)rule;
 	return piece;
 }
 
-static void cut_rule(struct region *region, size_t index)
+static void cut_rule(struct analysis *analysis, size_t index)
 {
-	const struct policy_rule *rule = &region->policy->rules.items[index];
-	struct axis_span spans[AXIS_SPANS_MAX];
+	const struct policy_rule *rule = &analysis->policy->rules.items[index];
+	struct run spans[ATOMS_RUNS_MAX];
 	bool names = false;
 
-	region->first_piece[index] = region->piece_count;
+	analysis->first_piece[index] = analysis->piece_count;
 	for (size_t i = 0; i < rule->targets.count; i++) {
-		struct region_piece *piece;
+		struct piece *piece;
 
 		if (is_name(&rule->targets.items[i])) {
 			names = true;
 			continue;
 		}
-		piece = add_piece(region, index, (uint32_t)i);
-		piece->spans = (uint32_t)region->spans.count;
+		piece = add_piece(analysis, index, (uint32_t)i);
+		piece->spans = (uint32_t)analysis->spans.count;
 		piece->span_count =
-			(uint32_t)axis_target_spans(region->axis, rule->action, &rule->targets.items[i], spans);
+			(uint32_t)atoms_target_runs(analysis->atoms, rule->action, &rule->targets.items[i], spans);
 		for (size_t j = 0; j < piece->span_count; j++)
-			*arena_push(region->arena, &region->spans) = spans[j];
+			*arena_push(analysis->arena, &analysis->spans) = spans[j];
 	}
 	if (names)
-		add_piece(region, index, WALK_NONE);
+		add_piece(analysis, index, ANALYSIS_NONE);
 	if (rule->ports.count == 1)
-		*arena_push(region->arena, &region->ports[index]) =
-			(struct region_ports){ rule->ports.items[0].lo, rule->ports.items[0].hi, 0 };
+		*arena_push(analysis->arena, &analysis->ports[index]) =
+			(struct rule_ports){ rule->ports.items[0].lo, rule->ports.items[0].hi, 0 };
 	else if (rule->ports.count)
-		split_ports(region, index);
+		split_ports(analysis, index);
 }
 
-void region_cut(struct region *region)
+void analysis_cut(struct analysis *analysis)
 {
-	const struct policy *policy = region->policy;
+	const struct policy *policy = analysis->policy;
 	size_t most = 1, rules = policy->rules.count;
 
 	for (size_t i = 0; i < rules; i++)
 		most += policy->rules.items[i].targets.count + 1;
-	region->pieces = arena_alloc(region->arena, most * sizeof *region->pieces);
-	region->rule_of = arena_alloc(region->arena, most * sizeof *region->rule_of);
-	region->first_piece = arena_alloc(region->arena, (rules + 1) * sizeof *region->first_piece);
-	region->ports = arena_alloc(region->arena, (rules + 1) * sizeof *region->ports);
-	for (size_t i = 0; i < rules && region_fuel_use(region->fuel, 1000); i++)
-		cut_rule(region, i);
-	region->first_piece[rules] = region->piece_count;
-	region->pieces[region->piece_count].rule = region->rule_of[region->piece_count] = (uint32_t)rules;
+	analysis->pieces = arena_alloc(analysis->arena, most * sizeof *analysis->pieces);
+	analysis->rule_of = arena_alloc(analysis->arena, most * sizeof *analysis->rule_of);
+	analysis->first_piece = arena_alloc(analysis->arena, (rules + 1) * sizeof *analysis->first_piece);
+	analysis->ports = arena_alloc(analysis->arena, (rules + 1) * sizeof *analysis->ports);
+	for (size_t i = 0; i < rules && fuel_use(analysis->fuel, 1000); i++)
+		cut_rule(analysis, i);
+	analysis->first_piece[rules] = analysis->piece_count;
+	analysis->pieces[analysis->piece_count].rule = analysis->rule_of[analysis->piece_count] = (uint32_t)rules;
 }
 
-uint32_t region_names_piece(const struct region *region, size_t rule)
+uint32_t analysis_names_piece(const struct analysis *analysis, size_t rule)
 {
-	uint32_t last = region->first_piece[rule + 1];
+	uint32_t last = analysis->first_piece[rule + 1];
 
-	if (last > region->first_piece[rule] && region->pieces[last - 1].target == WALK_NONE)
+	if (last > analysis->first_piece[rule] && analysis->pieces[last - 1].target == ANALYSIS_NONE)
 		return last - 1;
-	return WALK_NONE;
+	return ANALYSIS_NONE;
 }
 
 /* ---- walks ---- */
 
-void region_add_rects(struct region *region, struct walk *walk, uint32_t piece, const struct axis_span *spans,
-		      size_t count, uint32_t offset)
+void analysis_add_rects(struct analysis *analysis, struct port_tree *walk, uint32_t piece, const struct run *spans,
+			size_t count, uint32_t offset)
 {
-	size_t rule = region->rule_of[piece], ports = region->ports[rule].count, start = walk->spans.count;
+	size_t rule = analysis->rule_of[piece], ports = analysis->ports[rule].count, start = walk->spans.count;
 
-	if (!region_fuel_use(region->fuel, count + 64 * (ports ? ports : 1)))
+	if (!fuel_use(analysis->fuel, count + 64 * (ports ? ports : 1)))
 		return;
-	region->fuel->rule = rule;
+	analysis->fuel->rule = rule;
 	for (size_t i = 0; i < count; i++)
-		*arena_push(walk->arena, &walk->spans) =
-			(struct axis_span){ spans[i].lo + offset, spans[i].hi + offset };
+		*arena_push(walk->arena, &walk->spans) = (struct run){ spans[i].lo + offset, spans[i].hi + offset };
 	for (size_t i = 0; i < (ports ? ports : 1); i++) {
-		struct walk_item *item = arena_push(walk->arena, &walk->items);
+		struct port_tree_rect *item = arena_push(walk->arena, &walk->items);
 
 		item->piece = piece;
 		item->spans = (uint32_t)start;
 		item->span_count = (uint32_t)count;
-		item->lo = ports ? region->ports[rule].items[i].lo : 0;
-		item->hi = ports ? region->ports[rule].items[i].hi : UINT16_MAX;
-		item->port_item = ports > 1 ? region->ports[rule].items[i].item : WALK_NONE;
+		item->lo = ports ? analysis->ports[rule].items[i].lo : 0;
+		item->hi = ports ? analysis->ports[rule].items[i].hi : UINT16_MAX;
+		item->port_item = ports > 1 ? analysis->ports[rule].items[i].item : ANALYSIS_NONE;
 	}
 }
 
-struct walk *region_walk_new(struct region *region, struct arena *arena, enum policy_direction direction,
-			     enum policy_proto proto, uint32_t situations)
+struct port_tree *analysis_walk_new(struct analysis *analysis, struct arena *arena, enum policy_direction direction,
+				    enum policy_proto proto, uint32_t situations)
 {
-	struct walk *walk = arena_alloc(arena, sizeof *walk);
-	struct walk_plane *plane = &walk->planes[0];
-	uint32_t line = region->atoms + situations;
+	struct port_tree *walk = arena_alloc(arena, sizeof *walk);
+	struct port_tree_plane *plane = &walk->planes[0];
+	uint32_t line = analysis->atom_count + situations;
 
 	walk->arena = arena;
-	walk->fuel = region->fuel;
+	walk->fuel = analysis->fuel;
 	walk->plane_count = 1;
-	walk->has_ports = region_proto_has_ports(proto);
-	plane->pieces = region->piece_count;
-	plane->rule_of = region->rule_of;
+	walk->has_ports = policy_proto_has_ports(proto);
+	plane->pieces = analysis->piece_count;
+	plane->rule_of = analysis->rule_of;
 	plane->first = arena_alloc(arena, (line + 1) * sizeof *plane->first);
 	plane->second = arena_alloc(arena, (line + 1) * sizeof *plane->second);
-	plane->port_item = arena_alloc(arena, (region->policy->rules.count + 1) * sizeof *plane->port_item);
+	plane->port_item = arena_alloc(arena, (analysis->policy->rules.count + 1) * sizeof *plane->port_item);
 	for (uint32_t i = 0; i < line; i++) {
-		plane->first[i] = i < region->atoms ? region->piece_count : WALK_NONE;
-		plane->second[i] = WALK_NONE;
+		plane->first[i] = i < analysis->atom_count ? analysis->piece_count : ANALYSIS_NONE;
+		plane->second[i] = ANALYSIS_NONE;
 	}
-	if (region->policy->multi_tenant && direction == POLICY_EGRESS)
+	if (analysis->policy->multi_tenant && direction == POLICY_EGRESS)
 		walk->apart = 53; /* the floor lets the gateway's DNS through */
-	walk->refused = region_refused_ports(direction, proto);
-	for (uint32_t i = 0; i < region->piece_count; i++) {
-		const struct region_piece *piece = &region->pieces[i];
+	walk->refused = analysis_refused_ports(direction, proto);
+	for (uint32_t i = 0; i < analysis->piece_count; i++) {
+		const struct piece *piece = &analysis->pieces[i];
 
-		if (piece->span_count && region_rule_fits(&region->policy->rules.items[piece->rule], direction, proto))
-			region_add_rects(region, walk, i, region->spans.items + piece->spans, piece->span_count, 0);
+		if (piece->span_count &&
+		    policy_rule_fits(&analysis->policy->rules.items[piece->rule], direction, proto))
+			analysis_add_rects(analysis, walk, i, analysis->spans.items + piece->spans, piece->span_count,
+					   0);
 	}
 	return walk;
 }

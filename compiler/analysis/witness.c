@@ -11,7 +11,7 @@ static void bind_name(struct arena *arena, struct flow *flow, const char *name, 
 	*arena_push(arena, &binding->addrs) = addr;
 }
 
-static struct flow as_flow(struct arena *arena, const struct region_flow *member)
+static struct flow as_flow(struct arena *arena, const struct witness *member)
 {
 	struct flow flow = {
 		.kind = member->kind,
@@ -31,7 +31,7 @@ static struct flow as_flow(struct arena *arena, const struct region_flow *member
 	return flow;
 }
 
-struct eval_verdict region_flow_eval(const struct eval_context *context, const struct region_flow *member)
+struct eval_verdict witness_eval(const struct eval_context *context, const struct witness *member)
 {
 	struct arena *arena = arena_new();
 	struct flow flow = as_flow(arena, member);
@@ -42,7 +42,7 @@ struct eval_verdict region_flow_eval(const struct eval_context *context, const s
 }
 
 /* A name's own address, where a flow to the name says the same as one to an address bound to it */
-static bool is_usual_address(const struct policy *policy, const struct region_flow *member)
+static bool is_usual_address(const struct policy *policy, const struct witness *member)
 {
 	if (!policy || member->direction != POLICY_EGRESS || !member->bound[0] || member->bound[1] || member->sni)
 		return false;
@@ -51,12 +51,12 @@ static bool is_usual_address(const struct policy *policy, const struct region_fl
 	return addr_equal(member->addr, eval_unnamed_public(policy, member->proto == PROTO_ICMPV6 ? ADDR_V6 : ADDR_V4));
 }
 
-static const char *ports_text(struct arena *arena, const struct region_flow *member)
+static const char *ports_text(struct arena *arena, const struct witness *member)
 {
 	return member->has_port ? arena_printf(arena, ":%u", member->port) : "";
 }
 
-static const char *query_format(struct arena *arena, const struct region_flow *member)
+static const char *query_format(struct arena *arena, const struct witness *member)
 {
 	static const char *const transports[] = {
 		[FLOW_DNS_UDP] = "", [FLOW_DNS_TCP] = ":tcp", [FLOW_DNS_DOT] = ":dot"
@@ -65,7 +65,7 @@ static const char *query_format(struct arena *arena, const struct region_flow *m
 	return arena_printf(arena, "dns@%s%s", member->name, transports[member->transport]);
 }
 
-const char *region_flow_format(struct arena *arena, const struct policy *policy, const struct region_flow *member)
+const char *witness_format(struct arena *arena, const struct policy *policy, const struct witness *member)
 {
 	char buf[ADDR_TEXT_MAX];
 	const char *addr = addr_format_bracketed(member->addr, buf), *text;
@@ -89,15 +89,15 @@ const char *region_flow_format(struct arena *arena, const struct policy *policy,
 /* ---- a search ---- */
 
 struct search {
-	struct region *region;
-	const struct region_query *query;
-	struct region_pass pass;
-	struct region_flow *out;
+	struct analysis *analysis;
+	const struct analysis_query *query;
+	struct analysis_pass pass;
+	struct witness *out;
 	size_t *decider;
 	bool found;
 };
 
-static bool wants_port(const struct region_query *query, uint16_t port)
+static bool wants_port(const struct analysis_query *query, uint16_t port)
 {
 	for (size_t i = 0; i < query->port_count; i++)
 		if (query->ports[i].lo <= port && port <= query->ports[i].hi)
@@ -105,34 +105,34 @@ static bool wants_port(const struct region_query *query, uint16_t port)
 	return !query->port_count;
 }
 
-static void visit(struct walk *walk, const struct walk_column *column)
+static void visit(struct port_tree *walk, const struct port_interval *column)
 {
 	struct search *search = walk->self;
 	const uint32_t *first = walk->planes[0].first;
-	const struct region_query *query = search->query;
+	const struct analysis_query *query = search->query;
 
 	if (search->found || !wants_port(query, column->lo))
 		return;
-	region_pass_start_column(&search->pass, column);
+	analysis_pass_start_column(&search->pass, column);
 	if (!wants_port(query, search->pass.port))
 		search->pass.port = column->lo;
-	if (!region_fuel_use(walk->fuel, search->region->atoms))
+	if (!fuel_use(walk->fuel, search->analysis->atom_count))
 		return;
-	for (uint32_t atom = 0; atom < search->region->atoms && !search->found; atom++) {
-		enum policy_action action = region_piece_action(&search->pass, first[atom]);
+	for (uint32_t atom = 0; atom < search->analysis->atom_count && !search->found; atom++) {
+		enum policy_action action = analysis_piece_action(&search->pass, first[atom]);
 
-		if (region_pass_floored(&search->pass, atom))
+		if (analysis_pass_floored(&search->pass, atom))
 			action = POLICY_DENY;
 		if (!search->pass.active[atom] || action != query->action ||
-		    !query->wanted(search->region, atom, query->context))
+		    !query->wanted(search->analysis, atom, query->context))
 			continue;
 		search->found = true;
-		*search->out = region_pass_flow(&search->pass, atom);
-		*search->decider = search->region->rule_of[first[atom]];
+		*search->out = analysis_pass_flow(&search->pass, atom);
+		*search->decider = search->analysis->rule_of[first[atom]];
 	}
 }
 
-static void cut_wanted(struct walk *walk, const struct region_query *query)
+static void cut_wanted(struct port_tree *walk, const struct analysis_query *query)
 {
 	for (size_t i = 0; i < query->port_count; i++) {
 		*arena_push(walk->arena, &walk->cuts) = query->ports[i].lo;
@@ -143,24 +143,24 @@ static void cut_wanted(struct walk *walk, const struct region_query *query)
 static void search_proto(struct search *search, enum policy_proto proto)
 {
 	struct arena *arena = arena_new();
-	struct walk *walk;
+	struct port_tree *walk;
 
-	region_pass_init(&search->pass, search->region, arena, search->query->direction, proto);
-	search->pass.walk = walk = region_walk_new(search->region, arena, search->query->direction, proto, 0);
+	analysis_pass_init(&search->pass, search->analysis, arena, search->query->direction, proto);
+	search->pass.walk = walk = analysis_walk_new(search->analysis, arena, search->query->direction, proto, 0);
 	cut_wanted(walk, search->query);
 	walk->visit = visit;
 	walk->self = search;
-	walk_run(walk);
+	port_tree_visit(walk);
 	arena_free(arena);
 }
 
-bool region_find(struct region *region, const struct region_query *query, struct region_flow *out, size_t *decider)
+bool analysis_find(struct analysis *analysis, const struct analysis_query *query, struct witness *out, size_t *decider)
 {
 	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
-	struct search search = { .region = region, .query = query, .out = out, .decider = decider };
+	struct search search = { .analysis = analysis, .query = query, .out = out, .decider = decider };
 
-	for (size_t i = 0; i < sizeof protos / sizeof *protos && !search.found && !region->fuel->out; i++)
-		if ((query->protos & protos[i]) && (!query->port_count || region_proto_has_ports(protos[i])))
+	for (size_t i = 0; i < sizeof protos / sizeof *protos && !search.found && !analysis->fuel->out; i++)
+		if ((query->protos & protos[i]) && (!query->port_count || policy_proto_has_ports(protos[i])))
 			search_proto(&search, protos[i]);
 	return search.found;
 }

@@ -21,7 +21,7 @@ static int load(struct cmd_line *line, struct cmd_policy *loaded, const char *fi
 	return cmd_policy_require(loaded, line, file);
 }
 
-static int too_complex(const struct cmd_line *line, struct sides *sides, const struct region_fuel *fuel)
+static int too_complex(const struct cmd_line *line, struct sides *sides, const struct fuel *fuel)
 {
 	struct cmd_policy *loaded = &sides->loaded[fuel->policy];
 	size_t rule = fuel->rule;
@@ -128,7 +128,7 @@ static void print(const struct cmd_line *line, const struct sides *sides, const 
 int cmd_diff(struct cmd_line *line)
 {
 	struct sides sides;
-	struct region_fuel fuel = { .left = REGION_FUEL };
+	struct fuel fuel = { .left = ANALYSIS_FUEL };
 	const char **files = line->policy.files.items;
 	struct diff *diff;
 	int before, after;

@@ -58,7 +58,7 @@ static void print_region(const struct rule_explanation *explanation, const struc
 
 static void print_nothing(const struct rule_explanation *explanation)
 {
-	const struct region_rule *facts = explanation->facts;
+	const struct rule_facts *facts = explanation->facts;
 	const char *action = policy_action_name(subject(explanation)->action);
 
 	if (facts->unknown)
@@ -140,7 +140,7 @@ static void print_json(const struct rule_explanation *explanation)
 int cmd_explain_rule(struct cmd_line *line, struct cmd_policy *loaded)
 {
 	const struct policy *policy = loaded->policy;
-	struct region_fuel fuel = { .left = REGION_FUEL };
+	struct fuel fuel = { .left = ANALYSIS_FUEL };
 	struct rule_explanation *explanation;
 
 	if ((size_t)line->rule > policy->rules.count)

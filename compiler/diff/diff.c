@@ -38,14 +38,14 @@ static size_t copies(const struct policy *policy, size_t count, const struct pol
 	return found;
 }
 
-static void compare_publishes(struct diff *diff, int side, struct region_fuel *fuel)
+static void compare_publishes(struct diff *diff, int side, struct fuel *fuel)
 {
 	const struct policy *policy = diff->policies[side], *other = diff->policies[!side];
 
 	for (size_t i = 0; i < policy->publishes.count; i++) {
 		const struct policy_publish *publish = &policy->publishes.items[i];
 
-		if (!region_fuel_use(fuel, i + other->publishes.count))
+		if (!fuel_use(fuel, i + other->publishes.count))
 			return;
 		if (copies(policy, i, publish) < copies(other, other->publishes.count, publish))
 			continue;
@@ -69,7 +69,7 @@ static void count_regions(struct diff *diff)
 }
 
 struct diff *diff_policies(struct arena *arena, const struct policy *before, const struct policy *after,
-			   const struct addr_gateway *gateway, struct region_fuel *fuel)
+			   const struct addr_gateway *gateway, struct fuel *fuel)
 {
 	struct diff *diff = arena_alloc(arena, sizeof *diff);
 	struct diff_state state = { .match = { NULL } };
@@ -79,8 +79,8 @@ struct diff *diff_policies(struct arena *arena, const struct policy *before, con
 	diff->policies[1] = after;
 	for (int side = 0; side < 2; side++)
 		diff->contexts[side] = (struct eval_context){ .policy = diff->policies[side], .gateway = *gateway };
-	diff->axis = axis_new(arena, gateway, diff->policies, 2);
-	diff->names = names_new(arena, diff->policies, 2);
+	diff->atoms = atoms_new(arena, gateway, diff->policies, 2);
+	diff->names = name_classes_new(arena, diff->policies, 2);
 	diff_match(diff, &state);
 	diff_queries(diff, &state);
 	diff_answers(diff, &state, fuel);
@@ -97,7 +97,7 @@ struct diff *diff_policies(struct arena *arena, const struct policy *before, con
 
 /* ---- membership ---- */
 
-static bool has_port(const struct diff_region *region, const struct region_flow *flow)
+static bool has_port(const struct diff_region *region, const struct witness *flow)
 {
 	for (size_t i = 0; i < region->ports.count; i++)
 		if (region->ports.items[i].lo <= flow->port && flow->port <= region->ports.items[i].hi)
@@ -107,7 +107,7 @@ static bool has_port(const struct diff_region *region, const struct region_flow 
 
 static bool has_class(const struct diff *diff, const struct diff_region *region, const char *name)
 {
-	uint32_t class = name ? names_find(diff->names, name) : 0;
+	uint32_t class = name ? name_classes_find(diff->names, name) : 0;
 
 	for (size_t i = 0; name && i < region->classes.count; i++)
 		if (region->classes.items[i] == class)
@@ -117,7 +117,7 @@ static bool has_class(const struct diff *diff, const struct diff_region *region,
 
 static bool has_atom(const struct diff *diff, const struct diff_region *region, struct addr addr)
 {
-	uint32_t atom = axis_find(diff->axis, addr_unmap(addr));
+	uint32_t atom = atoms_find(diff->atoms, addr_unmap(addr));
 
 	for (size_t i = 0; i < region->atoms.count; i++)
 		if (region->atoms.items[i] == atom)
@@ -125,7 +125,7 @@ static bool has_atom(const struct diff *diff, const struct diff_region *region, 
 	return false;
 }
 
-static bool region_has(const struct diff *diff, const struct diff_region *region, const struct region_flow *flow)
+static bool region_has(const struct diff *diff, const struct diff_region *region, const struct witness *flow)
 {
 	bool names = has_class(diff, region, flow->bound[0]) || has_class(diff, region, flow->bound[1]);
 
@@ -146,7 +146,7 @@ static bool region_has(const struct diff *diff, const struct diff_region *region
 	}
 }
 
-bool diff_contains(const struct diff *diff, const struct region_flow *flow)
+bool diff_contains(const struct diff *diff, const struct witness *flow)
 {
 	for (size_t i = 0; i < diff->regions.count; i++)
 		if (region_has(diff, &diff->regions.items[i], flow))

@@ -28,7 +28,7 @@ struct diff_region {
 	const char *together; /* DIFF_NAMES: only while this name is bound to the address as well, or is sent; NULL */
 	const char *words;    /* "egress@public:tcp:80" */
 	const char *except;   /* "1.2.3.0/24", what of it does not change; NULL: nothing */
-	struct region_flow example;
+	struct witness example;
 	const char *example_text;
 	double width;
 };
@@ -42,8 +42,8 @@ struct diff {
 	struct arena *arena;
 	const struct policy *policies[2];
 	struct eval_context contexts[2];
-	struct axis *axis;
-	struct names *names;
+	struct atoms *atoms;
+	struct name_classes *names;
 	/* what opens first, then what closes, each from the widest on */
 	LIST_OF(struct diff_region) regions;
 	LIST_OF(struct diff_publish) publishes;
@@ -52,9 +52,9 @@ struct diff {
 
 /* With fuel->out set afterwards the result may not be used: fuel->policy and fuel->rule say where. */
 struct diff *diff_policies(struct arena *, const struct policy *before, const struct policy *after,
-			   const struct addr_gateway *, struct region_fuel *);
+			   const struct addr_gateway *, struct fuel *);
 /* Whether the diff says that this flow changes, or may: some region has it */
-bool diff_contains(const struct diff *, const struct region_flow *);
+bool diff_contains(const struct diff *, const struct witness *);
 
 /* Printers. `name` is what the policy is called; texts belong to the arena. */
 const char *diff_text(struct arena *, const struct diff *);

@@ -20,14 +20,14 @@ struct words {
 bool diff_has_family(const struct diff *diff, const struct diff_region *region, enum addr_family family)
 {
 	for (size_t i = 0; i < region->atoms.count; i++)
-		if (axis_atom(diff->axis, region->atoms.items[i])->family == family)
+		if (atoms_at(diff->atoms, region->atoms.items[i])->family == family)
 			return true;
 	return false;
 }
 
 static bool counts(const struct words *words, uint32_t atom)
 {
-	enum addr_family family = axis_atom(words->diff->axis, atom)->family;
+	enum addr_family family = atoms_at(words->diff->atoms, atom)->family;
 
 	return (words->protos != PROTO_ICMPV4 || family == ADDR_V4) &&
 	       (words->protos != PROTO_ICMPV6 || family == ADDR_V6);
@@ -35,15 +35,15 @@ static bool counts(const struct words *words, uint32_t atom)
 
 static void add_ranges(const struct words *words, uint32_t index, struct addr_set *ranges)
 {
-	const struct axis_atom *atom = axis_atom(words->diff->axis, index);
+	const struct atom *atom = atoms_at(words->diff->atoms, index);
 
 	for (uint32_t i = 0; i < atom->range_count; i++)
-		*arena_push(words->diff->arena, ranges) = axis_ranges(words->diff->axis, index)[i];
+		*arena_push(words->diff->arena, ranges) = atoms_ranges(words->diff->atoms, index)[i];
 }
 
 static bool fits(const struct words *words, uint32_t index, enum addr_class class, enum addr_family family)
 {
-	const struct axis_atom *atom = axis_atom(words->diff->axis, index);
+	const struct atom *atom = atoms_at(words->diff->atoms, index);
 
 	return atom->class == class && atom->family == family && counts(words, index);
 }
@@ -55,7 +55,7 @@ static struct addr_set set_of(const struct words *words, enum addr_class class, 
 	for (size_t i = 0; in && i < words->region->atoms.count; i++)
 		if (fits(words, words->region->atoms.items[i], class, family))
 			add_ranges(words, words->region->atoms.items[i], &ranges);
-	for (uint32_t i = 0; !in && i < axis_count(words->diff->axis); i++)
+	for (uint32_t i = 0; !in && i < atoms_count(words->diff->atoms); i++)
 		if (!words->in[i] && fits(words, i, class, family))
 			add_ranges(words, i, &ranges);
 	return addr_set_from_ranges(words->diff->arena, family, ranges.items, ranges.count);
@@ -134,12 +134,12 @@ const char *diff_address_words(struct diff *diff, const struct diff_region *regi
 	struct arena *arena = diff->arena;
 	struct words words = { .diff = diff, .region = region, .protos = region->protos, .whole = true };
 
-	words.in = arena_alloc(arena, axis_count(diff->axis) + 1);
+	words.in = arena_alloc(arena, atoms_count(diff->atoms) + 1);
 	for (size_t i = 0; i < region->atoms.count; i++)
 		words.in[region->atoms.items[i]] = true;
-	for (uint32_t i = 0; i < axis_count(diff->axis); i++) {
-		words.count[axis_atom(diff->axis, i)->class] += words.in[i] && counts(&words, i);
-		words.all[axis_atom(diff->axis, i)->class] += counts(&words, i);
+	for (uint32_t i = 0; i < atoms_count(diff->atoms); i++) {
+		words.count[atoms_at(diff->atoms, i)->class] += words.in[i] && counts(&words, i);
+		words.all[atoms_at(diff->atoms, i)->class] += counts(&words, i);
 	}
 	for (int class = ADDR_CLASS_PUBLIC; class < ADDR_CLASS_COUNT; class ++)
 		add_class(&words, (enum addr_class) class);
@@ -156,11 +156,11 @@ double diff_address_width(const struct diff *diff, const struct diff_region *reg
 	double width = 0;
 
 	for (size_t i = 0; i < region->atoms.count; i++) {
-		const struct axis_atom *atom = axis_atom(diff->axis, region->atoms.items[i]);
+		const struct atom *atom = atoms_at(diff->atoms, region->atoms.items[i]);
 		double scale = atom->family == ADDR_V4 ? 1 : 79228162514264337593543950336.0; /* 2^96 */
 
 		for (uint32_t j = 0; j < atom->range_count; j++) {
-			struct addr_range range = axis_ranges(diff->axis, region->atoms.items[i])[j];
+			struct addr_range range = atoms_ranges(diff->atoms, region->atoms.items[i])[j];
 
 			width += ((double)(range.hi - range.lo) + 1) / scale;
 		}

@@ -18,11 +18,11 @@ void cells_add_column(struct cells *cells, uint16_t lo, uint16_t hi)
 	*arena_push(cells->arena, &cells->columns) = (struct policy_port_range){ .lo = lo, .hi = hi };
 }
 
-void cells_set(struct cells *cells, struct region_fuel *fuel, uint32_t item, uint32_t key)
+void cells_set(struct cells *cells, struct fuel *fuel, uint32_t item, uint32_t key)
 {
 	uint32_t column = (uint32_t)cells->columns.count - 1;
 
-	if (key == cells->base[item] || cells->stamp[item] == column + 1 || !region_fuel_use(fuel, STEPS_PER_EXCEPTION))
+	if (key == cells->base[item] || cells->stamp[item] == column + 1 || !fuel_use(fuel, STEPS_PER_EXCEPTION))
 		return;
 	cells->stamp[item] = column + 1;
 	*arena_push(cells->arena, &cells->exceptions) = (struct cell_exception){ item, column, key };

@@ -60,7 +60,7 @@ static void keep_order(struct arena *arena, struct diff_state *state, const uint
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t lo = 0, hi = length;
 
-		if (partner[i] == WALK_NONE)
+		if (partner[i] == ANALYSIS_NONE)
 			continue;
 		while (lo < hi) {
 			uint32_t mid = lo + (hi - lo) / 2;
@@ -70,12 +70,12 @@ static void keep_order(struct arena *arena, struct diff_state *state, const uint
 			else
 				hi = mid;
 		}
-		previous[i] = lo ? tails[lo - 1] : WALK_NONE;
+		previous[i] = lo ? tails[lo - 1] : ANALYSIS_NONE;
 		tails[lo] = i;
 		if (lo == length)
 			length++;
 	}
-	for (at = length ? tails[length - 1] : WALK_NONE; at != WALK_NONE; at = previous[at]) {
+	for (at = length ? tails[length - 1] : ANALYSIS_NONE; at != ANALYSIS_NONE; at = previous[at]) {
 		state->match[0][at] = partner[at];
 		state->match[1][partner[at]] = at;
 	}
@@ -105,7 +105,7 @@ bool diff_corresponds(const struct diff_pass *pass, uint32_t a, uint32_t b)
 {
 	const struct policy *const *policies = pass->diff->policies;
 
-	if (a == WALK_NONE || b == WALK_NONE)
+	if (a == ANALYSIS_NONE || b == ANALYSIS_NONE)
 		return a == b;
 	if (a == policies[0]->rules.count || b == policies[1]->rules.count)
 		return a == policies[0]->rules.count && b == policies[1]->rules.count &&

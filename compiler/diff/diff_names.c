@@ -38,14 +38,14 @@ struct diff_combos {
 
 static uint32_t unnamed_public(const struct diff_pass *pass, enum addr_family family)
 {
-	for (uint32_t i = 0; i < pass->atoms; i++) {
-		const struct axis_atom *atom = axis_atom(pass->diff->axis, i);
+	for (uint32_t i = 0; i < pass->atom_count; i++) {
+		const struct atom *atom = atoms_at(pass->diff->atoms, i);
 
 		if (atom->class == ADDR_CLASS_PUBLIC && atom->family == family && !atom->reserved &&
-		    axis_is_unnamed(pass->diff->axis, i))
+		    atoms_is_unnamed(pass->diff->atoms, i))
 			return i;
 	}
-	return WALK_NONE;
+	return ANALYSIS_NONE;
 }
 
 static struct diff_combos *combos_of(struct diff_pass *pass)
@@ -60,7 +60,7 @@ static struct diff_combos *combos_of(struct diff_pass *pass)
 	arena_push(pass->arena, &combos->all);
 	arena_push(pass->arena, &combos->stamp);
 	arena_push(pass->arena, &combos->memo);
-	combos->places = arena_alloc(pass->arena, (pass->classes + 1) * sizeof *combos->places);
+	combos->places = arena_alloc(pass->arena, (pass->class_count + 1) * sizeof *combos->places);
 	combos->plain[0] = unnamed_public(pass, ADDR_V4);
 	combos->plain[1] = unnamed_public(pass, ADDR_V6);
 	return combos;
@@ -103,10 +103,10 @@ static void find_combos(struct diff_pass *pass)
 
 	combos->column++;
 	combos->here.count = combos->unlike.count = 0;
-	if (!region_fuel_use(pass->fuel, 4u * pass->atoms))
+	if (!fuel_use(pass->fuel, 4u * pass->atom_count))
 		return;
-	for (uint32_t atom = 0; atom < pass->atoms; atom++)
-		if (pass->active[atom] && axis_atom(pass->diff->axis, atom)->class != ADDR_CLASS_NONE)
+	for (uint32_t atom = 0; atom < pass->atom_count; atom++)
+		if (pass->active[atom] && atoms_at(pass->diff->atoms, atom)->class != ADDR_CLASS_NONE)
 			add_combo(pass, atom);
 }
 
@@ -213,7 +213,7 @@ static void look_at_alias(const struct diff_pass *pass, const struct diff_view *
 
 		if (!(v6 ? gateway->has6 : gateway->has4))
 			continue;
-		atom = axis_find(pass->diff->axis, v6 ? gateway->v6 : gateway->v4);
+		atom = atoms_find(pass->diff->atoms, v6 ? gateway->v6 : gateway->v4);
 		if (pass->active[atom])
 			compare(pass, view, atom, bound, true, findings);
 	}
@@ -226,7 +226,7 @@ void diff_look_at_combos(struct diff_pass *pass, const struct diff_view *view, s
 	const uint32_t *keys = view->same ? combos->unlike.items : combos->here.items;
 	size_t count = view->same ? combos->unlike.count : combos->here.count;
 
-	if (!region_fuel_use(pass->fuel, count * STEPS_PER_COMBO))
+	if (!fuel_use(pass->fuel, count * STEPS_PER_COMBO))
 		return;
 	for (size_t i = 0; i < count; i++) {
 		const struct combo *combo = &combos->all.items[keys[i]];
@@ -238,8 +238,8 @@ void diff_look_at_combos(struct diff_pass *pass, const struct diff_view *view, s
 
 struct diff_view diff_view_class(const struct diff_pass *pass, uint32_t class, bool sent)
 {
-	struct diff_view view = { .class = class, .sent = sent, .partner = WALK_NONE };
-	uint32_t at = pass->atoms + class + (sent ? pass->classes : 0);
+	struct diff_view view = { .class = class, .sent = sent, .partner = ANALYSIS_NONE };
+	uint32_t at = pass->atom_count + class + (sent ? pass->class_count : 0);
 
 	for (int side = 0; side < 2; side++) {
 		view.first[side] = pass->walk->planes[side].first[at];
@@ -288,7 +288,7 @@ static uint32_t class_key(struct diff_pass *pass, const struct diff_view *bound,
 {
 	struct diff_findings findings = { .count = 0 }, by_sent = { .count = 0 };
 
-	if (names_class(pass->diff->names, bound->class)->alias)
+	if (name_classes_at(pass->diff->names, bound->class)->alias)
 		look_at_alias(pass, bound, &findings);
 	else if (bound->possible[0] || bound->possible[1])
 		diff_look_at_combos(pass, bound, &findings);
@@ -312,7 +312,7 @@ static uint32_t memo_place(struct diff_pass *pass, uint32_t class)
 	words[1] = (uint64_t)sent.first[0] << 32 | sent.first[1];
 	words[2] = (uint64_t)bound.lookup[0] << 32 | bound.lookup[1];
 	words[3] = (uint64_t)bound.possible[0] << 1 | bound.possible[1];
-	words[4] = names_class(pass->diff->names, class)->alias;
+	words[4] = name_classes_at(pass->diff->names, class)->alias;
 	key = keys_intern(&combos->memo_keys, words, 5);
 	if (key == combos->memo.count)
 		arena_push(pass->arena, &combos->memo);
@@ -333,8 +333,8 @@ static void find_keys(struct diff_pass *pass, uint32_t *places)
 	struct diff_combos *combos = pass->combos;
 
 	combos->fresh.count = combos->memos.count = 0;
-	for (uint32_t i = 0; i < pass->classes && !pass->fuel->out; i++)
-		places[i] = names_class(pass->diff->names, i)->member ? memo_place(pass, i) : 0;
+	for (uint32_t i = 0; i < pass->class_count && !pass->fuel->out; i++)
+		places[i] = name_classes_at(pass->diff->names, i)->member ? memo_place(pass, i) : 0;
 	for (size_t i = 0; i < combos->fresh.count; i++)
 		*arena_push(pass->arena, &combos->memos) =
 			(struct diff_memo){ combos->memo.items[combos->fresh.items[i]].class,
@@ -361,8 +361,8 @@ static bool atom_differs(const struct diff_pass *pass, uint32_t at)
 
 static bool class_differs(const struct diff_pass *pass, uint32_t class)
 {
-	return atom_differs(pass, pass->atoms + class) ||
-	       (pass->server_names && atom_differs(pass, pass->atoms + pass->classes + class));
+	return atom_differs(pass, pass->atom_count + class) ||
+	       (pass->server_names && atom_differs(pass, pass->atom_count + pass->class_count + class));
 }
 
 static void evaluate_all(struct diff_pass *pass)
@@ -376,22 +376,22 @@ void diff_names_root(struct diff_pass *pass)
 	struct diff_base *base = pass->base = arena_alloc(pass->arena, sizeof *base);
 
 	combos_of(pass);
-	base->atoms = arena_alloc(pass->arena, pass->atoms + 1);
-	base->stamp = arena_alloc(pass->arena, (pass->atoms + 1) * sizeof *base->stamp);
-	if (pass->classes < 2 || !region_fuel_use(pass->fuel, pass->atoms + 2u * pass->classes))
+	base->atoms = arena_alloc(pass->arena, pass->atom_count + 1);
+	base->stamp = arena_alloc(pass->arena, (pass->atom_count + 1) * sizeof *base->stamp);
+	if (pass->class_count < 2 || !fuel_use(pass->fuel, pass->atom_count + 2u * pass->class_count))
 		return;
-	for (uint32_t i = 0; i < pass->atoms; i++) {
+	for (uint32_t i = 0; i < pass->atom_count; i++) {
 		base->atoms[i] = pass->active[i] && atom_differs(pass, i);
 		if (base->atoms[i])
 			*arena_push(pass->arena, &base->odd) = i;
 	}
-	for (uint32_t i = 0; i < pass->classes; i++)
-		if (names_class(pass->diff->names, i)->member && class_differs(pass, i))
+	for (uint32_t i = 0; i < pass->class_count; i++)
+		if (name_classes_at(pass->diff->names, i)->member && class_differs(pass, i))
 			*arena_push(pass->arena, &base->classes) = i;
 	if (!base->odd.count && !base->classes.count)
 		return;
 	evaluate_all(pass);
-	for (uint32_t i = 0; i < pass->classes && !pass->fuel->out; i++)
+	for (uint32_t i = 0; i < pass->class_count && !pass->fuel->out; i++)
 		pass->named.base[i] = pass->combos->memo.items[pass->combos->places[i]].value;
 	diff_pairs_column(pass, true);
 }
@@ -403,10 +403,10 @@ static bool stays_silent(struct diff_pass *pass, uint32_t class)
 	const struct diff_base *base = pass->base;
 	struct diff_findings here = { .count = 0 };
 
-	if (!names_class(pass->diff->names, class)->member)
+	if (!name_classes_at(pass->diff->names, class)->member)
 		return true;
 	if (pass->named.base[class] || class_differs(pass, class) ||
-	    !region_fuel_use(pass->fuel, base->odd.count * STEPS_PER_COMBO))
+	    !fuel_use(pass->fuel, base->odd.count * STEPS_PER_COMBO))
 		return false;
 	for (int sent = 0; sent < (pass->server_names ? 2 : 1); sent++) {
 		struct diff_view view = diff_view_class(pass, class, sent);
@@ -426,7 +426,7 @@ static bool may_pair(const struct diff_pass *pass, uint32_t class)
 {
 	struct diff_view touched = diff_view_class(pass, class, false);
 
-	for (size_t i = 0; i < pass->base->classes.count && region_fuel_use(pass->fuel, 1); i++) {
+	for (size_t i = 0; i < pass->base->classes.count && fuel_use(pass->fuel, 1); i++) {
 		uint32_t other = pass->base->classes.items[i];
 
 		if (!pass->named.base[other]) {
@@ -443,31 +443,31 @@ static bool may_pair(const struct diff_pass *pass, uint32_t class)
 static bool is_silent(struct diff_pass *pass, uint32_t at)
 {
 	const struct diff_base *base = pass->base;
-	uint32_t names = at - pass->atoms;
+	uint32_t names = at - pass->atom_count;
 
-	if (at < pass->atoms)
+	if (at < pass->atom_count)
 		return !pass->active[at] || (!base->atoms[at] && !atom_differs(pass, at));
-	if (names >= 2u * pass->classes)
+	if (names >= 2u * pass->class_count)
 		return !base->odd.count && !atom_differs(pass, at);
-	return stays_silent(pass, names % pass->classes) && !may_pair(pass, names % pass->classes);
+	return stays_silent(pass, names % pass->class_count) && !may_pair(pass, names % pass->class_count);
 }
 
-static bool touches_silently(struct diff_pass *pass, struct axis_span span, uint32_t stamp)
+static bool touches_silently(struct diff_pass *pass, struct run span, uint32_t stamp)
 {
 	for (uint32_t at = span.lo; at < span.hi; at++) {
 		if (!is_silent(pass, at))
 			return false;
-		if (at < pass->atoms)
+		if (at < pass->atom_count)
 			pass->base->stamp[at] = stamp;
 	}
 	return true;
 }
 
 /* Marks the addresses that the column touches. false: every class has to be looked at */
-static bool mark_touched(struct diff_pass *pass, const struct walk_column *column)
+static bool mark_touched(struct diff_pass *pass, const struct port_interval *column)
 {
 	for (size_t i = 0; i < column->touched_count; i++)
-		if (!region_fuel_use(pass->fuel, column->touched[i].hi - column->touched[i].lo) ||
+		if (!fuel_use(pass->fuel, column->touched[i].hi - column->touched[i].lo) ||
 		    !touches_silently(pass, column->touched[i], (uint32_t)pass->named.columns.count))
 			return false;
 	return true;
@@ -490,7 +490,7 @@ static bool are_known(const struct key *key, const struct diff_findings *finding
 }
 
 /* Whether a class that shows `key` in all columns shows the same here, where only addresses are touched */
-static bool shows_the_same(struct diff_pass *pass, const struct walk_column *column, uint32_t class, uint32_t key)
+static bool shows_the_same(struct diff_pass *pass, const struct port_interval *column, uint32_t class, uint32_t key)
 {
 	const struct key *found = keys_get(&pass->keys, key);
 	uint32_t stamp = (uint32_t)pass->named.columns.count;
@@ -503,11 +503,11 @@ static bool shows_the_same(struct diff_pass *pass, const struct walk_column *col
 		struct diff_view view = diff_view_class(pass, class, sent);
 
 		for (size_t i = 0; i < column->touched_count && !view.same; i++)
-			for (uint32_t at = column->touched[i].lo; at < column->touched[i].hi && at < pass->atoms;
+			for (uint32_t at = column->touched[i].lo; at < column->touched[i].hi && at < pass->atom_count;
 			     at++) {
 				const bool bindable[2] = { pass->state->bindable[0][at], pass->state->bindable[1][at] };
 
-				if (!region_fuel_use(pass->fuel, STEPS_PER_COMBO))
+				if (!fuel_use(pass->fuel, STEPS_PER_COMBO))
 					return true;
 				if (pass->active[at] && (sent || bindable[0] || bindable[1]))
 					compare(pass, &view, at, bindable, false, &here);
@@ -516,7 +516,7 @@ static bool shows_the_same(struct diff_pass *pass, const struct walk_column *col
 	return are_known(found, &here);
 }
 
-static bool all_show_the_same(struct diff_pass *pass, const struct walk_column *column)
+static bool all_show_the_same(struct diff_pass *pass, const struct port_interval *column)
 {
 	const struct diff_base *base = pass->base;
 
@@ -531,15 +531,15 @@ static bool all_show_the_same(struct diff_pass *pass, const struct walk_column *
 	return true;
 }
 
-void diff_names_column(struct diff_pass *pass, const struct walk_column *column)
+void diff_names_column(struct diff_pass *pass, const struct port_interval *column)
 {
 	bool like_root = column->whole ? !column->touched_count && pass->walk->apart != column->lo :
 					 all_show_the_same(pass, column);
 
-	if (pass->classes < 2 || like_root || !region_fuel_use(pass->fuel, 4u * pass->classes))
+	if (pass->class_count < 2 || like_root || !fuel_use(pass->fuel, 4u * pass->class_count))
 		return;
 	evaluate_all(pass);
-	for (uint32_t i = 0; i < pass->classes && !pass->fuel->out; i++)
+	for (uint32_t i = 0; i < pass->class_count && !pass->fuel->out; i++)
 		cells_set(&pass->named, pass->fuel, i, pass->combos->memo.items[pass->combos->places[i]].value);
 	diff_pairs_column(pass, false);
 }
@@ -561,9 +561,9 @@ static void add_region(struct diff_pass *pass, const struct cell_group *group, c
 
 	region->protos = pass->proto;
 	region->by_server_name = words[0] & 2;
-	region->where = axis_member(diff->axis, (uint32_t)words[2]);
-	if (words[3] != WALK_NONE)
-		region->together = names_class(diff->names, (uint32_t)words[3])->member;
+	region->where = atoms_member(diff->atoms, (uint32_t)words[2]);
+	if (words[3] != ANALYSIS_NONE)
+		region->together = name_classes_at(diff->names, (uint32_t)words[3])->member;
 	for (size_t i = 0; i < group->count; i++)
 		*arena_push(diff->arena, &region->classes) = classes[i];
 	for (size_t i = 0; i < group->port_count; i++)

@@ -59,18 +59,18 @@ static void pair_bounds(struct diff_pass *pass, struct bound *bounds, size_t cou
 {
 	const struct diff_view *best[KINDS] = { NULL };
 
-	for (size_t i = 0; i < count && region_fuel_use(pass->fuel, KINDS); i++) {
+	for (size_t i = 0; i < count && fuel_use(pass->fuel, KINDS); i++) {
 		const struct diff_view *view = &bounds[i].view;
 		struct diff_findings findings = { .count = 0 };
 		struct diff_view both;
 		unsigned kind;
 
-		for (int j = 0; j < KINDS && view->first[0] != WALK_NONE; j++)
+		for (int j = 0; j < KINDS && view->first[0] != ANALYSIS_NONE; j++)
 			if (best[j] && may_show(pass, view, best[j], &both))
 				diff_look_at_combos(pass, &both, &findings);
 		if (findings.count)
 			*bounds[i].value = diff_findings_key(pass, &findings);
-		if (view->first[1] == WALK_NONE)
+		if (view->first[1] == ANALYSIS_NONE)
 			continue;
 		kind = view->possible[0] | (unsigned)view->possible[1] << 1 |
 		       (unsigned)diff_action(pass->diff, 1, pass->direction, view->first[1]) << 2;
@@ -85,10 +85,10 @@ void diff_bound_pairs(struct diff_pass *pass, const struct diff_memo *memos, siz
 	struct bound *bounds = arena_alloc(arena, (count + 1) * sizeof *bounds);
 	size_t open = 0;
 
-	for (size_t i = 0; i < count && region_fuel_use(pass->fuel, 4); i++) {
+	for (size_t i = 0; i < count && fuel_use(pass->fuel, 4); i++) {
 		struct diff_view view = diff_view_class(pass, memos[i].class, false);
 
-		if (!*memos[i].value && !names_class(pass->diff->names, memos[i].class)->alias &&
+		if (!*memos[i].value && !name_classes_at(pass->diff->names, memos[i].class)->alias &&
 		    (view.possible[0] || view.possible[1]))
 			bounds[open++] = (struct bound){ view, memos[i].value };
 	}
@@ -101,9 +101,9 @@ void diff_bound_pairs(struct diff_pass *pass, const struct diff_memo *memos, siz
 
 static bool add_pair(struct diff_pass *pass, uint32_t sent, uint32_t bound)
 {
-	const struct names *names = pass->diff->names;
+	const struct name_classes *names = pass->diff->names;
 
-	if (sent == bound || !names_class(names, sent)->member || names_class(names, bound)->alias ||
+	if (sent == bound || !name_classes_at(names, sent)->member || name_classes_at(names, bound)->alias ||
 	    (!pass->state->resolvable[0][bound] && !pass->state->resolvable[1][bound]))
 		return true;
 	if (pass->pairs.count == PAIRS_MAX) {
@@ -117,7 +117,7 @@ static bool add_pair(struct diff_pass *pass, uint32_t sent, uint32_t bound)
 static bool pair_with(struct diff_pass *pass, uint32_t sent, uint32_t side, uint32_t rule)
 {
 	size_t count;
-	const struct axis_span *spans = names_rule_spans(pass->diff->names, side, rule, &count);
+	const struct run *spans = name_classes_rule_runs(pass->diff->names, side, rule, &count);
 
 	for (size_t i = 0; i < count; i++)
 		for (uint32_t class = spans[i].lo; class < spans[i].hi; class ++)
@@ -129,9 +129,9 @@ static bool pair_with(struct diff_pass *pass, uint32_t sent, uint32_t side, uint
 /* With every class that shares an allow rule, of either policy, with the name sent */
 static void pair_sharing(struct diff_pass *pass, uint32_t sent)
 {
-	for (uint32_t class = sent; class; class = names_class(pass->diff->names, class)->parent)
+	for (uint32_t class = sent; class; class = name_classes_at(pass->diff->names, class)->parent)
 		for (uint32_t side = 0; side < 2; side++) {
-			const struct name_class *item = names_class(pass->diff->names, class);
+			const struct name_class *item = name_classes_at(pass->diff->names, class);
 
 			for (uint32_t i = 0; i < item->rule_count[side]; i++)
 				if (pass->diff->policies[side]->rules.items[item->rules[side][i]].action ==
@@ -144,7 +144,7 @@ static void pair_sharing(struct diff_pass *pass, uint32_t sent)
 static void pair_rule(struct diff_pass *pass, uint32_t side, uint32_t index)
 {
 	size_t count;
-	const struct axis_span *spans = names_rule_spans(pass->diff->names, side, index, &count);
+	const struct run *spans = name_classes_rule_runs(pass->diff->names, side, index, &count);
 
 	pass->fuel->policy = side;
 	pass->fuel->rule = index;
@@ -171,8 +171,8 @@ void diff_find_pairs(struct diff_pass *pass)
 
 	for (uint32_t side = 0; side < 2; side++)
 		for (uint32_t i = 0; i < pass->diff->policies[side]->rules.count && !pass->fuel->out; i++)
-			if (pass->state->match[side][i] == WALK_NONE &&
-			    region_rule_fits(&pass->diff->policies[side]->rules.items[i], pass->direction, pass->proto))
+			if (pass->state->match[side][i] == ANALYSIS_NONE &&
+			    policy_rule_fits(&pass->diff->policies[side]->rules.items[i], pass->direction, pass->proto))
 				pair_rule(pass, side, i);
 	if (pass->pairs.count)
 		qsort(pass->pairs.items, pass->pairs.count, sizeof *pass->pairs.items, compare_pairs);
@@ -206,18 +206,17 @@ struct uses {
 static void add_uses(struct diff_pass *pass, struct uses *uses, uint32_t index)
 {
 	const struct diff_pair pair = pass->pairs.items[index];
-	const struct names *names = pass->diff->names;
+	const struct name_classes *names = pass->diff->names;
 
-	for (uint32_t class = pair.sent; class; class = names_class(names, class)->parent)
+	for (uint32_t class = pair.sent; class; class = name_classes_at(names, class)->parent)
 		for (uint32_t side = 0; side < 2; side++) {
-			const struct name_class *item = names_class(names, class);
+			const struct name_class *item = name_classes_at(names, class);
 
-			for (uint32_t i = 0; i < item->rule_count[side] && region_fuel_use(pass->fuel, STEPS_PER_USE);
-			     i++) {
+			for (uint32_t i = 0; i < item->rule_count[side] && fuel_use(pass->fuel, STEPS_PER_USE); i++) {
 				uint32_t rule = item->rules[side][i];
 
 				if (pass->diff->policies[side]->rules.items[rule].action == POLICY_DENY ||
-				    names_rule_takes(names, side, rule, pair.bound))
+				    name_classes_rule_takes(names, side, rule, pair.bound))
 					*arena_push(pass->arena, uses) = (struct use){ side, rule, index };
 			}
 		}
@@ -225,7 +224,7 @@ static void add_uses(struct diff_pass *pass, struct uses *uses, uint32_t index)
 
 void diff_add_pairs(struct diff_pass *pass)
 {
-	uint32_t offset = pass->atoms + 2 * pass->classes;
+	uint32_t offset = pass->atom_count + 2 * pass->class_count;
 	struct uses uses = { NULL, 0, 0 };
 
 	for (uint32_t i = 0; i < pass->pairs.count && !pass->fuel->out; i++)
@@ -240,8 +239,8 @@ void diff_add_pairs(struct diff_pass *pass)
 		for (end = i;
 		     end < uses.count && uses.items[end].side == use->side && uses.items[end].rule == use->rule; end++)
 			*arena_push(pass->walk->arena, &pass->walk->spans) =
-				(struct axis_span){ offset + uses.items[end].pair, offset + uses.items[end].pair + 1 };
-		if (region_rule_fits(rule, pass->direction, pass->proto))
+				(struct run){ offset + uses.items[end].pair, offset + uses.items[end].pair + 1 };
+		if (policy_rule_fits(rule, pass->direction, pass->proto))
 			diff_add_rects(pass->walk, use->side, use->rule, rule, start);
 		else
 			pass->walk->spans.count = start;
@@ -253,7 +252,7 @@ static uint32_t pair_key(struct diff_pass *pass, uint32_t index)
 	const struct diff_pair pair = pass->pairs.items[index];
 	struct diff_view view = diff_view_class(pass, pair.bound, false);
 	struct diff_findings findings = { .count = 0 };
-	uint32_t at = pass->atoms + 2 * pass->classes + index;
+	uint32_t at = pass->atom_count + 2 * pass->class_count + index;
 
 	if (diff_class_shows(pass, pair.bound) || diff_class_shows(pass, pair.sent))
 		return 0;
@@ -269,7 +268,7 @@ static uint32_t pair_key(struct diff_pass *pass, uint32_t index)
 
 void diff_pairs_column(struct diff_pass *pass, bool base)
 {
-	for (uint32_t i = 0; i < pass->pairs.count && region_fuel_use(pass->fuel, 4); i++) {
+	for (uint32_t i = 0; i < pass->pairs.count && fuel_use(pass->fuel, 4); i++) {
 		uint32_t key = pair_key(pass, i);
 
 		if (base)

@@ -28,7 +28,7 @@ struct cell_group {
 void cells_init(struct cells *, struct arena *, uint32_t items);
 void cells_add_column(struct cells *, uint16_t lo, uint16_t hi);
 /* In the column added last; the same again changes nothing */
-void cells_set(struct cells *, struct region_fuel *, uint32_t item, uint32_t key);
+void cells_set(struct cells *, struct fuel *, uint32_t item, uint32_t key);
 /* Items with the same key in the same columns make one group */
 void cells_group(struct cells *, bool has_ports, void (*each)(void *self, const struct cell_group *), void *self);
 
@@ -54,12 +54,12 @@ struct diff_pair {
 
 struct diff_pass {
 	struct diff *diff;
-	struct region_fuel *fuel;
+	struct fuel *fuel;
 	struct arena *arena; /* of the pass */
-	struct walk *walk;
+	struct port_tree *walk;
 	enum policy_direction direction;
 	enum policy_proto proto;
-	uint32_t atoms, classes;
+	uint32_t atom_count, class_count;
 	bool *active;
 	bool server_names;
 	struct cells addresses, named;
@@ -74,7 +74,8 @@ struct diff_pass {
 
 /* What holds for all passes */
 struct diff_state {
-	uint32_t *match[2];  /* by rule: the rule of the other policy that is the same, in the same order; WALK_NONE */
+	uint32_t *
+		match[2]; /* by rule: the rule of the other policy that is the same, in the same order; ANALYSIS_NONE */
 	bool *bindable[2];   /* by atom */
 	bool *resolvable[2]; /* by class */
 	uint32_t *lookup[2]; /* by class: who decides its lookup over UDP: a rule, or rules.count */
@@ -89,23 +90,22 @@ void diff_match(struct diff *, struct diff_state *);
 bool diff_corresponds(const struct diff_pass *, uint32_t a, uint32_t b);
 
 /* diff_line.c: the rules of both policies on one line */
-struct walk *diff_walk_new(struct diff *, struct arena *, struct region_fuel *, enum policy_direction,
-			   enum policy_proto, uint32_t situations, bool exceptions_only);
-void diff_add_names(struct diff *, struct walk *, enum policy_direction, enum policy_proto, uint32_t offset,
+struct port_tree *diff_walk_new(struct diff *, struct arena *, struct fuel *, enum policy_direction, enum policy_proto,
+				uint32_t situations, bool exceptions_only);
+void diff_add_names(struct diff *, struct port_tree *, enum policy_direction, enum policy_proto, uint32_t offset,
 		    bool denies_only);
 /* The walk's spans from `spans` on, in all of the rule's ports */
-void diff_add_rects(struct walk *, uint32_t side, uint32_t index, const struct policy_rule *, size_t spans);
+void diff_add_rects(struct port_tree *, uint32_t side, uint32_t index, const struct policy_rule *, size_t spans);
 void diff_find_cause(const struct diff_pass *, uint64_t decider[2]);
 enum policy_action diff_action(const struct diff *, int side, enum policy_direction, uint32_t piece);
 bool diff_floored(const struct diff_pass *, int side, uint32_t atom);
 /* The verdict at an atom whose first rule is `piece`, and who gave it */
 enum policy_action diff_verdict(const struct diff_pass *, int side, uint32_t atom, uint32_t piece, size_t *decider);
-void diff_pass_run(struct diff *, const struct diff_state *, struct region_fuel *, enum policy_direction,
-		   enum policy_proto);
+void diff_pass_run(struct diff *, const struct diff_state *, struct fuel *, enum policy_direction, enum policy_proto);
 
 /* diff_names.c */
 void diff_names_root(struct diff_pass *);
-void diff_names_column(struct diff_pass *, const struct walk_column *);
+void diff_names_column(struct diff_pass *, const struct port_interval *);
 void diff_names_regions(struct diff_pass *);
 
 /* What a change is, wherever it was found */
@@ -115,7 +115,7 @@ struct diff_finding {
 	bool sent;
 	uint32_t atom;    /* where it shows */
 	bool plain;       /* that is an address that no rule names */
-	uint32_t partner; /* a class that is bound as well, or bound while another is sent; WALK_NONE */
+	uint32_t partner; /* a class that is bound as well, or bound while another is sent; ANALYSIS_NONE */
 };
 
 /* A class may show its change beside many rules on addresses: a few of them tell enough. For each direction
@@ -159,7 +159,7 @@ void diff_pairs_regions(struct diff_pass *);
 
 /* diff_queries.c */
 void diff_queries(struct diff *, struct diff_state *);
-void diff_answers(struct diff *, struct diff_state *, struct region_fuel *);
+void diff_answers(struct diff *, struct diff_state *, struct fuel *);
 
 /* diff_addresses.c: a set of atoms as targets of a rule, "public", "{10.0.0.0/8,host}"; *except what of these is
  * not in it, or NULL. Atoms of which the protocol knows nothing do not count. */

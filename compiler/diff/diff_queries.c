@@ -31,7 +31,7 @@ static struct by_transport find_by_transport(const struct policy *policy)
 
 static uint32_t decider(const struct diff *diff, int side, const struct by_transport *by, uint32_t class, size_t t)
 {
-	uint32_t named = names_class(diff->names, class)->lookup[side][0];
+	uint32_t named = name_classes_at(diff->names, class)->lookup[side][0];
 
 	return named < by->rule[t] ? named : by->rule[t];
 }
@@ -83,7 +83,7 @@ static void add_query(struct diff *diff, struct keys *keys, uint32_t **regions, 
 
 static void find_lookups(struct diff *diff, struct diff_state *state, const struct by_transport by[2], int side)
 {
-	uint32_t count = names_count(diff->names);
+	uint32_t count = name_classes_count(diff->names);
 
 	state->resolvable[side] = arena_alloc(diff->arena, count + 1);
 	state->lookup[side] = arena_alloc(diff->arena, (count + 1) * sizeof *state->lookup[side]);
@@ -91,7 +91,7 @@ static void find_lookups(struct diff *diff, struct diff_state *state, const stru
 		uint32_t udp = decider(diff, side, &by[side], i, 0), tcp = decider(diff, side, &by[side], i, 1);
 
 		state->lookup[side][i] = udp;
-		state->resolvable[side][i] = names_class(diff->names, i)->member &&
+		state->resolvable[side][i] = name_classes_at(diff->names, i)->member &&
 					     (diff_action(diff, side, POLICY_EGRESS, udp) == POLICY_ALLOW ||
 					      diff_action(diff, side, POLICY_EGRESS, tcp) == POLICY_ALLOW);
 	}
@@ -100,7 +100,7 @@ static void find_lookups(struct diff *diff, struct diff_state *state, const stru
 void diff_queries(struct diff *diff, struct diff_state *state)
 {
 	struct by_transport by[2] = { find_by_transport(diff->policies[0]), find_by_transport(diff->policies[1]) };
-	uint32_t count = names_count(diff->names);
+	uint32_t count = name_classes_count(diff->names);
 	uint32_t *regions = arena_alloc(diff->arena, ((size_t)count * TRANSPORTS + 2) * sizeof *regions);
 	struct keys keys;
 
@@ -109,7 +109,7 @@ void diff_queries(struct diff *diff, struct diff_state *state)
 		find_lookups(diff, state, by, side);
 	for (uint32_t i = 0; i < count; i++) {
 		struct change changes[TRANSPORTS];
-		size_t found = names_class(diff->names, i)->member ? find_changes(diff, by, i, changes) : 0;
+		size_t found = name_classes_at(diff->names, i)->member ? find_changes(diff, by, i, changes) : 0;
 
 		for (size_t j = 0; j < found; j++)
 			add_query(diff, &keys, &regions, i, &changes[j]);
@@ -118,9 +118,9 @@ void diff_queries(struct diff *diff, struct diff_state *state)
 
 /* ---- answers ---- */
 
-static void keep(struct walk *walk, const struct walk_column *column)
+static void keep(struct port_tree *walk, const struct port_interval *column)
 {
-	struct walk_plane *planes = walk->self;
+	struct port_tree_plane *planes = walk->self;
 
 	(void)column;
 	planes[0] = walk->planes[0];
@@ -135,11 +135,11 @@ static bool allows(const struct diff *diff, int side, uint32_t rule)
 }
 
 /* Whether an answer with an address of the atom passes, and the rule that says so, if one does */
-static bool passes(const struct diff *diff, int side, uint32_t index, const struct walk_plane *tcp,
-		   const struct walk_plane *udp, size_t *by)
+static bool passes(const struct diff *diff, int side, uint32_t index, const struct port_tree_plane *tcp,
+		   const struct port_tree_plane *udp, size_t *by)
 {
 	const struct policy *policy = diff->policies[side];
-	const struct axis_atom *atom = axis_atom(diff->axis, index);
+	const struct atom *atom = atoms_at(diff->atoms, index);
 
 	*by = policy->rules.count + DIFF_BY_REBIND;
 	if (!atom->reserved || !policy->rebind_protection)
@@ -180,22 +180,22 @@ static bool active_family(const struct diff *diff, enum addr_family family)
 	return (!gateway->has4 && !gateway->has6) || (family == ADDR_V4 ? gateway->has4 : gateway->has6);
 }
 
-void diff_answers(struct diff *diff, struct diff_state *state, struct region_fuel *fuel)
+void diff_answers(struct diff *diff, struct diff_state *state, struct fuel *fuel)
 {
 	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP };
 	struct arena *arena = arena_new();
-	struct walk_plane planes[2][2]; /* by protocol, by side */
-	uint32_t count = axis_count(diff->axis);
+	struct port_tree_plane planes[2][2]; /* by protocol, by side */
+	uint32_t count = atoms_count(diff->atoms);
 	uint32_t *regions = arena_alloc(arena, (count + 2u) * sizeof *regions);
 	struct keys keys;
 
 	keys_init(&keys, arena);
 	for (int i = 0; i < 2 && !fuel->out; i++) {
-		struct walk *walk = diff_walk_new(diff, arena, fuel, POLICY_EGRESS, protos[i], 0, true);
+		struct port_tree *walk = diff_walk_new(diff, arena, fuel, POLICY_EGRESS, protos[i], 0, true);
 
 		walk->visit = keep;
 		walk->self = planes[i];
-		walk_run(walk);
+		port_tree_visit(walk);
 	}
 	for (int side = 0; side < 2; side++)
 		state->bindable[side] = arena_alloc(diff->arena, count + 1);
@@ -203,7 +203,7 @@ void diff_answers(struct diff *diff, struct diff_state *state, struct region_fue
 		size_t by[2];
 		bool before = passes(diff, 0, atom, planes[0], planes[1], &by[0]);
 		bool after = passes(diff, 1, atom, planes[0], planes[1], &by[1]);
-		bool active = active_family(diff, axis_atom(diff->axis, atom)->family);
+		bool active = active_family(diff, atoms_at(diff->atoms, atom)->family);
 
 		state->bindable[0][atom] = before && active;
 		state->bindable[1][atom] = after && active;

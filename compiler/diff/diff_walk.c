@@ -15,23 +15,24 @@ static bool is_exception(const struct policy_rule *rule, const struct policy_tar
 	return target->kind == TARGET_CIDR;
 }
 
-static void add_item(struct walk *walk, uint32_t plane, uint32_t rule, size_t spans, uint16_t lo, uint16_t hi)
+static void add_item(struct port_tree *walk, uint32_t plane, uint32_t rule, size_t spans, uint16_t lo, uint16_t hi)
 {
-	*arena_push(walk->arena, &walk->items) = (struct walk_item){
+	*arena_push(walk->arena, &walk->items) = (struct port_tree_rect){
 		.plane = plane,
 		.piece = rule,
 		.spans = (uint32_t)spans,
 		.span_count = (uint32_t)(walk->spans.count - spans),
 		.lo = lo,
 		.hi = hi,
-		.port_item = WALK_NONE,
+		.port_item = ANALYSIS_NONE,
 	};
 }
 
 /* The spans from `spans` on, in all of the rule's ports */
-void diff_add_rects(struct walk *walk, uint32_t plane, uint32_t index, const struct policy_rule *rule, size_t spans)
+void diff_add_rects(struct port_tree *walk, uint32_t plane, uint32_t index, const struct policy_rule *rule,
+		    size_t spans)
 {
-	if (walk->spans.count == spans || !region_fuel_use(walk->fuel, 64 * (rule->ports.count + 1)))
+	if (walk->spans.count == spans || !fuel_use(walk->fuel, 64 * (rule->ports.count + 1)))
 		return;
 	walk->fuel->policy = plane;
 	walk->fuel->rule = index;
@@ -41,10 +42,11 @@ void diff_add_rects(struct walk *walk, uint32_t plane, uint32_t index, const str
 		add_item(walk, plane, index, spans, rule->ports.items[i].lo, rule->ports.items[i].hi);
 }
 
-static void add_addresses(struct diff *diff, struct walk *walk, uint32_t plane, uint32_t index, bool exceptions_only)
+static void add_addresses(struct diff *diff, struct port_tree *walk, uint32_t plane, uint32_t index,
+			  bool exceptions_only)
 {
 	const struct policy_rule *rule = &diff->policies[plane]->rules.items[index];
-	struct axis_span spans[AXIS_SPANS_MAX];
+	struct run spans[ATOMS_RUNS_MAX];
 	size_t start = walk->spans.count;
 
 	for (size_t i = 0; i < rule->targets.count; i++) {
@@ -52,17 +54,17 @@ static void add_addresses(struct diff *diff, struct walk *walk, uint32_t plane, 
 
 		if (exceptions_only && !is_exception(rule, &rule->targets.items[i]))
 			continue;
-		count = axis_target_spans(diff->axis, rule->action, &rule->targets.items[i], spans);
+		count = atoms_target_runs(diff->atoms, rule->action, &rule->targets.items[i], spans);
 		for (size_t j = 0; j < count; j++)
 			*arena_push(walk->arena, &walk->spans) = spans[j];
 	}
 	diff_add_rects(walk, plane, index, rule, start);
 }
 
-static void init_plane(struct diff *diff, struct walk *walk, uint32_t side, uint32_t situations)
+static void init_plane(struct diff *diff, struct port_tree *walk, uint32_t side, uint32_t situations)
 {
-	struct walk_plane *plane = &walk->planes[side];
-	uint32_t atoms = axis_count(diff->axis), line = atoms + situations;
+	struct port_tree_plane *plane = &walk->planes[side];
+	uint32_t atoms = atoms_count(diff->atoms), line = atoms + situations;
 	uint32_t rules = (uint32_t)diff->policies[side]->rules.count;
 	uint32_t *identity = arena_alloc(walk->arena, (rules + 1) * sizeof *identity);
 
@@ -73,22 +75,22 @@ static void init_plane(struct diff *diff, struct walk *walk, uint32_t side, uint
 	plane->first = arena_alloc(walk->arena, (line + 1) * sizeof *plane->first);
 	plane->second = arena_alloc(walk->arena, (line + 1) * sizeof *plane->second);
 	for (uint32_t i = 0; i < line; i++) {
-		plane->first[i] = i < atoms ? rules : WALK_NONE;
-		plane->second[i] = WALK_NONE;
+		plane->first[i] = i < atoms ? rules : ANALYSIS_NONE;
+		plane->second[i] = ANALYSIS_NONE;
 	}
 }
 
-struct walk *diff_walk_new(struct diff *diff, struct arena *arena, struct region_fuel *fuel,
-			   enum policy_direction direction, enum policy_proto proto, uint32_t situations,
-			   bool exceptions_only)
+struct port_tree *diff_walk_new(struct diff *diff, struct arena *arena, struct fuel *fuel,
+				enum policy_direction direction, enum policy_proto proto, uint32_t situations,
+				bool exceptions_only)
 {
-	struct walk *walk = arena_alloc(arena, sizeof *walk);
+	struct port_tree *walk = arena_alloc(arena, sizeof *walk);
 
 	walk->arena = arena;
 	walk->fuel = fuel;
 	walk->plane_count = 2;
-	walk->has_ports = region_proto_has_ports(proto) && !exceptions_only;
-	walk->refused = region_refused_ports(direction, proto);
+	walk->has_ports = policy_proto_has_ports(proto) && !exceptions_only;
+	walk->refused = analysis_refused_ports(direction, proto);
 	if (direction == POLICY_EGRESS && (diff->policies[0]->multi_tenant || diff->policies[1]->multi_tenant))
 		walk->apart = 53;
 	for (uint32_t side = 0; side < 2; side++) {
@@ -96,27 +98,27 @@ struct walk *diff_walk_new(struct diff *diff, struct arena *arena, struct region
 		for (uint32_t i = 0; i < diff->policies[side]->rules.count && !fuel->out; i++) {
 			const struct policy_rule *rule = &diff->policies[side]->rules.items[i];
 
-			if (region_rule_fits(rule, direction, proto) && !(exceptions_only && rule->ports.count))
+			if (policy_rule_fits(rule, direction, proto) && !(exceptions_only && rule->ports.count))
 				add_addresses(diff, walk, side, i, exceptions_only);
 		}
 	}
 	return walk;
 }
 
-void diff_add_names(struct diff *diff, struct walk *walk, enum policy_direction direction, enum policy_proto proto,
+void diff_add_names(struct diff *diff, struct port_tree *walk, enum policy_direction direction, enum policy_proto proto,
 		    uint32_t offset, bool denies_only)
 {
 	for (uint32_t side = 0; side < 2; side++)
 		for (uint32_t i = 0; i < diff->policies[side]->rules.count && !walk->fuel->out; i++) {
 			const struct policy_rule *rule = &diff->policies[side]->rules.items[i];
 			size_t count, start = walk->spans.count;
-			const struct axis_span *spans = names_rule_spans(diff->names, side, i, &count);
+			const struct run *spans = name_classes_rule_runs(diff->names, side, i, &count);
 
-			if (!region_rule_fits(rule, direction, proto) || (denies_only && rule->action != POLICY_DENY))
+			if (!policy_rule_fits(rule, direction, proto) || (denies_only && rule->action != POLICY_DENY))
 				continue;
 			for (size_t j = 0; j < count; j++)
 				*arena_push(walk->arena, &walk->spans) =
-					(struct axis_span){ spans[j].lo + offset, spans[j].hi + offset };
+					(struct run){ spans[j].lo + offset, spans[j].hi + offset };
 			diff_add_rects(walk, side, i, rule, start);
 		}
 }
@@ -138,9 +140,9 @@ bool diff_floored(const struct diff_pass *pass, int side, uint32_t atom)
 
 	if (!pass->diff->policies[side]->multi_tenant || pass->direction != POLICY_EGRESS)
 		return false;
-	class = axis_atom(pass->diff->axis, atom)->class;
+	class = atoms_at(pass->diff->atoms, atom)->class;
 	if (class == ADDR_CLASS_HOST)
-		return !region_proto_has_ports(pass->proto) || pass->port != 53;
+		return !policy_proto_has_ports(pass->proto) || pass->port != 53;
 	return class != ADDR_CLASS_PUBLIC;
 }
 
@@ -166,7 +168,7 @@ void diff_find_cause(const struct diff_pass *pass, uint64_t decider[2])
 
 	for (int side = 0; side < 2; side++)
 		changed[side] = decider[side] < pass->diff->policies[side]->rules.count &&
-				pass->state->match[side][decider[side]] == WALK_NONE;
+				pass->state->match[side][decider[side]] == ANALYSIS_NONE;
 	if (changed[0] != changed[1])
 		decider[changed[0]] = DIFF_ANYBODY;
 }
@@ -190,23 +192,23 @@ static uint32_t key_at(struct diff_pass *pass, uint32_t atom)
 	return keys_intern(&pass->keys, words, 2);
 }
 
-static void root(struct walk *walk)
+static void root(struct port_tree *walk)
 {
 	struct diff_pass *pass = walk->self;
 
 	pass->port = 0; /* in no case the one port that the floor lets through */
-	if (!region_fuel_use(walk->fuel, pass->atoms))
+	if (!fuel_use(walk->fuel, pass->atom_count))
 		return;
-	for (uint32_t atom = 0; atom < pass->atoms; atom++)
+	for (uint32_t atom = 0; atom < pass->atom_count; atom++)
 		pass->addresses.base[atom] = key_at(pass, atom);
 	diff_names_root(pass);
 }
 
-static void visit(struct walk *walk, const struct walk_column *column)
+static void visit(struct port_tree *walk, const struct port_interval *column)
 {
 	struct diff_pass *pass = walk->self;
-	const struct axis_span all = { 0, pass->atoms };
-	const struct axis_span *spans = column->whole ? &all : column->touched;
+	const struct run all = { 0, pass->atom_count };
+	const struct run *spans = column->whole ? &all : column->touched;
 	size_t count = column->whole ? 1 : column->touched_count;
 
 	pass->port = column->lo;
@@ -214,9 +216,9 @@ static void visit(struct walk *walk, const struct walk_column *column)
 	cells_add_column(&pass->named, column->lo, column->hi);
 	cells_add_column(&pass->paired, column->lo, column->hi);
 	for (size_t i = 0; i < count; i++) {
-		if (spans[i].lo >= pass->atoms)
+		if (spans[i].lo >= pass->atom_count)
 			continue;
-		if (!region_fuel_use(walk->fuel, spans[i].hi - spans[i].lo))
+		if (!fuel_use(walk->fuel, spans[i].hi - spans[i].lo))
 			return;
 		for (uint32_t atom = spans[i].lo; atom < spans[i].hi; atom++)
 			cells_set(&pass->addresses, walk->fuel, atom, key_at(pass, atom));
@@ -241,16 +243,16 @@ static void address_region(void *self, const struct cell_group *group)
 
 static void find_active(struct diff_pass *pass)
 {
-	pass->active = arena_alloc(pass->arena, pass->atoms + 1);
-	for (uint32_t i = 0; i < pass->atoms; i++) {
-		enum addr_family family = axis_atom(pass->diff->axis, i)->family;
+	pass->active = arena_alloc(pass->arena, pass->atom_count + 1);
+	for (uint32_t i = 0; i < pass->atom_count; i++) {
+		enum addr_family family = atoms_at(pass->diff->atoms, i)->family;
 
 		pass->active[i] = (pass->proto != PROTO_ICMPV4 || family == ADDR_V4) &&
 				  (pass->proto != PROTO_ICMPV6 || family == ADDR_V6);
 	}
 }
 
-void diff_pass_run(struct diff *diff, const struct diff_state *state, struct region_fuel *fuel,
+void diff_pass_run(struct diff *diff, const struct diff_state *state, struct fuel *fuel,
 		   enum policy_direction direction, enum policy_proto proto)
 {
 	struct diff_pass pass = {
@@ -259,31 +261,31 @@ void diff_pass_run(struct diff *diff, const struct diff_state *state, struct reg
 		.arena = arena_new(),
 		.direction = direction,
 		.proto = proto,
-		.atoms = axis_count(diff->axis),
-		.classes = names_count(diff->names),
+		.atom_count = atoms_count(diff->atoms),
+		.class_count = name_classes_count(diff->names),
 		.server_names = direction == POLICY_EGRESS && proto == PROTO_TCP,
 		.state = state,
 	};
 
 	find_active(&pass);
 	keys_init(&pass.keys, pass.arena);
-	cells_init(&pass.addresses, pass.arena, pass.atoms);
-	cells_init(&pass.named, pass.arena, pass.classes);
+	cells_init(&pass.addresses, pass.arena, pass.atom_count);
+	cells_init(&pass.named, pass.arena, pass.class_count);
 	if (pass.server_names)
 		diff_find_pairs(&pass);
 	cells_init(&pass.paired, pass.arena, (uint32_t)pass.pairs.count);
 	pass.walk = diff_walk_new(diff, pass.arena, fuel, direction, proto,
-				  2 * pass.classes + (uint32_t)pass.pairs.count, false);
-	diff_add_names(diff, pass.walk, direction, proto, pass.atoms, false);
+				  2 * pass.class_count + (uint32_t)pass.pairs.count, false);
+	diff_add_names(diff, pass.walk, direction, proto, pass.atom_count, false);
 	if (pass.server_names)
-		diff_add_names(diff, pass.walk, direction, proto, pass.atoms + pass.classes, true);
+		diff_add_names(diff, pass.walk, direction, proto, pass.atom_count + pass.class_count, true);
 	diff_add_pairs(&pass);
 	pass.walk->root = root;
 	pass.walk->visit = visit;
 	pass.walk->self = &pass;
-	walk_run(pass.walk);
+	port_tree_visit(pass.walk);
 	if (!fuel->out) {
-		cells_group(&pass.addresses, region_proto_has_ports(proto), address_region, &pass);
+		cells_group(&pass.addresses, policy_proto_has_ports(proto), address_region, &pass);
 		diff_names_regions(&pass);
 		diff_pairs_regions(&pass);
 	}

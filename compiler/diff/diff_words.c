@@ -101,12 +101,12 @@ const char *diff_join(struct arena *arena, const char *const *items, size_t coun
 static const char *name_list(struct diff *diff, const struct diff_region *region, const char **except)
 {
 	struct name_words words = { .arena = diff->arena };
-	bool *in = arena_alloc(diff->arena, names_count(diff->names) + 1);
+	bool *in = arena_alloc(diff->arena, name_classes_count(diff->names) + 1);
 
 	for (size_t i = 0; i < region->classes.count; i++)
 		in[region->classes.items[i]] = true;
-	for (uint32_t i = 0; i < names_count(diff->names); i++) {
-		const struct name_class *class = names_class(diff->names, i);
+	for (uint32_t i = 0; i < name_classes_count(diff->names); i++) {
+		const struct name_class *class = name_classes_at(diff->names, i);
 		bool above = i && in[class->parent];
 
 		if (!i && in[0])
@@ -200,13 +200,13 @@ static uint16_t example_port(const struct diff_region *region)
 	return region->ports.items[0].lo;
 }
 
-static struct region_flow connection(const struct diff_region *region, enum policy_proto proto)
+static struct witness connection(const struct diff_region *region, enum policy_proto proto)
 {
-	struct region_flow flow = {
+	struct witness flow = {
 		.kind = FLOW_CONNECTION,
 		.direction = region->direction,
 		.proto = proto,
-		.has_port = region_proto_has_ports(proto),
+		.has_port = policy_proto_has_ports(proto),
 	};
 
 	flow.port = flow.has_port ? example_port(region) : 0;
@@ -231,8 +231,8 @@ static uint32_t example_atom(const struct diff *diff, const struct diff_region *
 
 	for (size_t i = 0; i < region->atoms.count; i++) {
 		uint32_t atom = region->atoms.items[i];
-		const struct axis_atom *item = axis_atom(diff->axis, atom);
-		int rank = (item->class != ADDR_CLASS_NONE ? 8 : 0) + (axis_is_unnamed(diff->axis, atom) ? 4 : 0) +
+		const struct atom *item = atoms_at(diff->atoms, atom);
+		int rank = (item->class != ADDR_CLASS_NONE ? 8 : 0) + (atoms_is_unnamed(diff->atoms, atom) ? 4 : 0) +
 			   (item->family == ADDR_V4 ? 2 : 0) + (item->class == ADDR_CLASS_PUBLIC ? 1 : 0);
 
 		if ((proto == PROTO_ICMPV4 && item->family != ADDR_V4) ||
@@ -246,9 +246,9 @@ static uint32_t example_atom(const struct diff *diff, const struct diff_region *
 	return best;
 }
 
-static size_t decider_of(const struct diff *diff, int side, const struct region_flow *flow)
+static size_t decider_of(const struct diff *diff, int side, const struct witness *flow)
 {
-	struct eval_verdict verdict = region_flow_eval(&diff->contexts[side], flow);
+	struct eval_verdict verdict = witness_eval(&diff->contexts[side], flow);
 
 	if (verdict.by.kind == DECIDER_RULE)
 		return verdict.by.rule;
@@ -267,12 +267,12 @@ static void address_example(struct diff *diff, struct diff_region *region)
 	enum policy_proto proto = example_proto(region->protos);
 
 	region->example = connection(region, proto);
-	region->example.addr = axis_member(diff->axis, example_atom(diff, region, proto));
-	region->example_text = region_flow_format(diff->arena, NULL, &region->example);
+	region->example.addr = atoms_member(diff->atoms, example_atom(diff, region, proto));
+	region->example_text = witness_format(diff->arena, NULL, &region->example);
 	find_deciders(diff, region);
 }
 
-static const char *to_name(struct diff *diff, const struct region_flow *flow)
+static const char *to_name(struct diff *diff, const struct witness *flow)
 {
 	return arena_printf(diff->arena, flow->has_port ? "%s@%s:%s:%u" : "%s@%s:%s",
 			    policy_direction_name(flow->direction), flow->bound[0], policy_proto_name(flow->proto),
@@ -280,7 +280,7 @@ static const char *to_name(struct diff *diff, const struct region_flow *flow)
 }
 
 /* A flow to the name says it where both policies take the name for the same address, one that no rule names. */
-static bool is_plain(const struct diff *diff, const struct diff_region *region, const struct region_flow *flow)
+static bool is_plain(const struct diff *diff, const struct diff_region *region, const struct witness *flow)
 {
 	struct flow plain = {
 		.kind = FLOW_CONNECTION,
@@ -299,7 +299,7 @@ static bool is_plain(const struct diff *diff, const struct diff_region *region, 
 
 static void name_example(struct diff *diff, struct diff_region *region)
 {
-	const char *member = names_class(diff->names, region->classes.items[0])->member;
+	const char *member = name_classes_at(diff->names, region->classes.items[0])->member;
 
 	region->example = connection(region, example_proto(region->protos));
 	region->example.addr = region->where;
@@ -312,18 +312,18 @@ static void name_example(struct diff *diff, struct diff_region *region)
 	}
 	region->example_text = !region->by_server_name && is_plain(diff, region, &region->example) ?
 				       to_name(diff, &region->example) :
-				       region_flow_format(diff->arena, NULL, &region->example);
+				       witness_format(diff->arena, NULL, &region->example);
 	find_deciders(diff, region);
 }
 
 static void query_example(struct diff *diff, struct diff_region *region)
 {
-	region->example = (struct region_flow){
+	region->example = (struct witness){
 		.kind = FLOW_DNS,
-		.name = names_class(diff->names, region->classes.items[0])->member,
+		.name = name_classes_at(diff->names, region->classes.items[0])->member,
 		.transport = (enum flow_transport)__builtin_ctz(region->protos),
 	};
-	region->example_text = region_flow_format(diff->arena, NULL, &region->example);
+	region->example_text = witness_format(diff->arena, NULL, &region->example);
 }
 
 static void find_example(struct diff *diff, struct diff_region *region)
@@ -336,9 +336,9 @@ static void find_example(struct diff *diff, struct diff_region *region)
 		query_example(diff, region);
 		break;
 	case DIFF_ANSWERS:
-		region->example = (struct region_flow){ .kind = FLOW_ANSWER };
-		region->example.addr = axis_member(diff->axis, example_atom(diff, region, PROTO_TCP));
-		region->example_text = region_flow_format(diff->arena, NULL, &region->example);
+		region->example = (struct witness){ .kind = FLOW_ANSWER };
+		region->example.addr = atoms_member(diff->atoms, example_atom(diff, region, PROTO_TCP));
+		region->example_text = witness_format(diff->arena, NULL, &region->example);
 		break;
 	default:
 		address_example(diff, region);
@@ -380,7 +380,7 @@ static double find_width(const struct diff *diff, const struct diff_region *regi
 		return diff_address_width(diff, region) / 65536;
 	for (size_t i = 0; i < region->classes.count; i++)
 		names += region->classes.items[i] ?
-				 (double)names_class(diff->names, region->classes.items[i])->patterns.count :
+				 (double)name_classes_at(diff->names, region->classes.items[i])->patterns.count :
 				 1e9;
 	return region->kind == DIFF_NAMES ? names * ports_width(region) / 65536 : names / 65536;
 }

@@ -17,10 +17,10 @@ static struct policy *without(struct arena *arena, const struct policy *policy, 
 
 /* Who decides the flow once the rule is gone, numbered as if it were still there */
 static size_t next_decider(const struct policy *policy, const struct policy *rest, size_t rule,
-			   const struct addr_gateway *gateway, const struct region_flow *flow)
+			   const struct addr_gateway *gateway, const struct witness *flow)
 {
 	struct eval_context context = { .policy = rest, .gateway = *gateway };
-	struct eval_verdict verdict = region_flow_eval(&context, flow);
+	struct eval_verdict verdict = witness_eval(&context, flow);
 
 	if (verdict.by.kind != DECIDER_RULE)
 		return policy->rules.count;
@@ -28,27 +28,27 @@ static size_t next_decider(const struct policy *policy, const struct policy *res
 }
 
 struct rule_explanation *explain_rule(struct arena *arena, const struct policy *policy, size_t rule,
-				      const struct addr_gateway *gateway, struct region_fuel *fuel)
+				      const struct addr_gateway *gateway, struct fuel *fuel)
 {
 	struct rule_explanation *explanation = arena_alloc(arena, sizeof *explanation);
 	struct policy *rest = without(arena, policy, rule);
-	struct region *region;
+	struct analysis *analysis;
 
 	explanation->policy = policy;
 	explanation->rule = rule;
 	explanation->only = diff_policies(arena, policy, rest, gateway, fuel);
 	if (fuel->out || explanation->only->regions.count)
 		return fuel->out ? NULL : explanation;
-	region = region_new(arena, policy, gateway, fuel);
+	analysis = analysis_new(arena, policy, gateway, fuel);
 	if (fuel->out)
 		return NULL;
-	explanation->facts = region_rule(region, rule);
+	explanation->facts = analysis_rule_facts(analysis, rule);
 	explanation->taker = explanation->facts->taker;
 	if (explanation->facts->decides) {
-		explanation->example = region_flow_format(arena, policy, &explanation->facts->example);
+		explanation->example = witness_format(arena, policy, &explanation->facts->example);
 		explanation->taker = next_decider(policy, rest, rule, gateway, &explanation->facts->example);
 	} else if (explanation->facts->matches && explanation->taker < policy->rules.count) {
-		explanation->example = region_flow_format(arena, policy, &explanation->facts->taken);
+		explanation->example = witness_format(arena, policy, &explanation->facts->taken);
 	}
 	return explanation;
 }

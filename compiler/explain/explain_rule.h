@@ -8,11 +8,11 @@ struct rule_explanation {
 	/* The policy against itself without the rule: every region is one that only this rule decides so */
 	struct diff *only;
 	/* Without any: whether it decides a flow at all, which another would decide alike, or none */
-	const struct region_rule *facts;
+	const struct rule_facts *facts;
 	const char *example; /* a flow it decides, or one that it would take if `taker` did not; NULL */
 	size_t taker;        /* the rule that decides the example instead, or would; rules.count: the default */
 };
 
 /* NULL where the policy is too complex: fuel says at which rule. */
 struct rule_explanation *explain_rule(struct arena *, const struct policy *, size_t rule, const struct addr_gateway *,
-				      struct region_fuel *);
+				      struct fuel *);

@@ -16,11 +16,11 @@ static enum policy_proto a_proto(const struct policy_rule *rule)
 }
 
 /* An address that the target takes, and whether it is a name's */
-static struct region_flow flow_of(struct lint *lint, const struct policy_rule *rule, const struct policy_target *target)
+static struct witness flow_of(struct lint *lint, const struct policy_rule *rule, const struct policy_target *target)
 {
-	const struct axis *axis = region_axis(lint->region);
-	struct axis_span spans[AXIS_SPANS_MAX];
-	struct region_flow flow = {
+	const struct atoms *atoms = analysis_atoms(lint->analysis);
+	struct run spans[ATOMS_RUNS_MAX];
+	struct witness flow = {
 		.kind = FLOW_CONNECTION,
 		.direction = a_direction(rule),
 		.proto = a_proto(rule),
@@ -31,15 +31,15 @@ static struct region_flow flow_of(struct lint *lint, const struct policy_rule *r
 	flow.port = rule->ports.count ? rule->ports.items[0].lo : 443;
 	if (lint_is_name(target))
 		flow.bound[0] = target->name;
-	else if (axis_target_spans(axis, rule->action, target, spans))
-		flow.addr = axis_member(axis, spans[0].lo);
+	else if (atoms_target_runs(atoms, rule->action, target, spans))
+		flow.addr = atoms_member(atoms, spans[0].lo);
 	return flow;
 }
 
 /* The earlier rule that takes such a flow, if one does */
-static void show_taker(struct lint *lint, struct diag *diag, size_t index, const struct region_flow *flow)
+static void show_taker(struct lint *lint, struct diag *diag, size_t index, const struct witness *flow)
 {
-	struct eval_verdict verdict = region_flow_eval(&lint->context, flow);
+	struct eval_verdict verdict = witness_eval(&lint->context, flow);
 
 	if (verdict.by.kind != DECIDER_RULE || verdict.by.rule >= index)
 		return;
@@ -47,7 +47,7 @@ static void show_taker(struct lint *lint, struct diag *diag, size_t index, const
 	lint_relate(lint, diag, verdict.by.rule, flow->direction, "by this rule");
 }
 
-static void report(struct lint *lint, size_t index, struct span span, const char *text, const struct region_flow *flow)
+static void report(struct lint *lint, size_t index, struct span span, const char *text, const struct witness *flow)
 {
 	struct diag *diag =
 		lint_warn(lint, "unreachable-part", lint_place(lint, span), "`%s` decides nothing here", text);
@@ -57,13 +57,13 @@ static void report(struct lint *lint, size_t index, struct span span, const char
 	diag->help = arena_printf(lint->arena, "remove `%s` from the list", text);
 }
 
-static void check_targets(struct lint *lint, size_t index, const struct region_rule *facts)
+static void check_targets(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
 
 	for (size_t i = 0; facts->targets && i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
-		struct region_flow flow;
+		struct witness flow;
 
 		if (facts->targets[i] || !lint_is_literal(rule, target->span))
 			continue;
@@ -72,13 +72,13 @@ static void check_targets(struct lint *lint, size_t index, const struct region_r
 	}
 }
 
-static void check_ports(struct lint *lint, size_t index, const struct region_rule *facts)
+static void check_ports(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
 
 	for (size_t i = 0; facts->ports && i < rule->ports.count; i++) {
 		struct policy_port_range ports = rule->ports.items[i];
-		struct region_flow flow;
+		struct witness flow;
 
 		if (facts->ports[i])
 			continue;
@@ -110,7 +110,7 @@ static struct span proto_span(const struct lint *lint, const struct policy_rule 
 	return (struct span){ rule->span.source, from, from + (uint32_t)strlen(word) };
 }
 
-static void check_protos(struct lint *lint, size_t index, const struct region_rule *facts)
+static void check_protos(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6 };
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
@@ -119,7 +119,7 @@ static void check_protos(struct lint *lint, size_t index, const struct region_ru
 		return;
 	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++) {
 		const char *word = policy_proto_name(protos[i]);
-		struct region_flow flow;
+		struct witness flow;
 		struct span span;
 
 		if (!(rule->protos & protos[i]) || (facts->protos & protos[i]))
@@ -136,7 +136,7 @@ static void check_protos(struct lint *lint, size_t index, const struct region_ru
 
 void lint_parts(struct lint *lint, size_t index)
 {
-	const struct region_rule *facts = region_rule(lint->region, index);
+	const struct rule_facts *facts = analysis_rule_facts(lint->analysis, index);
 
 	if (facts->answers || facts->unknown)
 		return;

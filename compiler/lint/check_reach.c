@@ -50,11 +50,11 @@ static struct span cause(const struct lint *lint, size_t index, struct span item
 /* false: the rule, or the default, allows no metadata address, or the floor does not */
 static bool report_metadata(struct lint *lint, size_t index, size_t target, struct span span)
 {
-	struct region_flow flow;
+	struct witness flow;
 	struct diag *diag;
 
-	if (!region_decides_class(lint->region, POLICY_EGRESS, index, target, ADDR_CLASS_META, &flow) ||
-	    region_flow_eval(&lint->context, &flow).action != POLICY_ALLOW)
+	if (!analysis_decides_class(lint->analysis, POLICY_EGRESS, index, target, ADDR_CLASS_META, &flow) ||
+	    witness_eval(&lint->context, &flow).action != POLICY_ALLOW)
 		return false;
 	diag = lint_warn(lint, "metadata-reachable", cause(lint, index, span),
 			 "instance metadata, with its credentials, is reachable");
@@ -65,13 +65,13 @@ static bool report_metadata(struct lint *lint, size_t index, size_t target, stru
 
 static bool report_inside(struct lint *lint, size_t index, size_t target, struct span span)
 {
-	struct region_flow flow, example = { .kind = FLOW_DNS };
+	struct witness flow, example = { .kind = FLOW_DNS };
 	const char *list = "";
 	struct diag *diag;
 
 	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
-		if (!region_decides_class(lint->region, POLICY_EGRESS, index, target, inside[i], &flow) ||
-		    region_flow_eval(&lint->context, &flow).action != POLICY_ALLOW)
+		if (!analysis_decides_class(lint->analysis, POLICY_EGRESS, index, target, inside[i], &flow) ||
+		    witness_eval(&lint->context, &flow).action != POLICY_ALLOW)
 			continue;
 		if (!list[0])
 			example = flow;
@@ -118,9 +118,9 @@ static bool denies_family(struct lint *lint, const struct policy_rule *rule, enu
 	return addr_set_equal(&denied, &all);
 }
 
-static bool is_public_of(const struct region *region, uint32_t atom, const void *family)
+static bool is_public_of(const struct analysis *analysis, uint32_t atom, const void *family)
 {
-	const struct axis_atom *item = axis_atom(region_axis(region), atom);
+	const struct atom *item = atoms_at(analysis_atoms(analysis), atom);
 
 	return item->class == ADDR_CLASS_PUBLIC && item->family == *(const enum addr_family *)family;
 }
@@ -140,7 +140,7 @@ static void check_families(struct lint *lint, size_t index, enum policy_directio
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
 	bool v4 = denies_family(lint, rule, ADDR_V4), v6 = denies_family(lint, rule, ADDR_V6);
 	enum addr_family other = v4 ? ADDR_V6 : ADDR_V4;
-	const struct region_query query = {
+	const struct analysis_query query = {
 		.direction = direction,
 		.protos = protos_of(rule),
 		.ports = rule->ports.items,
@@ -149,11 +149,11 @@ static void check_families(struct lint *lint, size_t index, enum policy_directio
 		.context = &other,
 		.action = POLICY_ALLOW,
 	};
-	struct region_flow flow;
+	struct witness flow;
 	struct diag *diag;
 	size_t decider;
 
-	if (v4 == v6 || !region_find(lint->region, &query, &flow, &decider))
+	if (v4 == v6 || !analysis_find(lint->analysis, &query, &flow, &decider))
 		return;
 	diag = lint_warn(lint, "other-family-open", lint_place(lint, rule->span),
 			 "denies IPv%d alone: IPv%d stays open", v4 ? 4 : 6, v4 ? 6 : 4);
@@ -179,7 +179,7 @@ static bool has_whole_family(const struct policy_rule *rule)
 static void check_deny(struct lint *lint, size_t index)
 {
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
-	const struct region_rule *facts = region_rule(lint->region, index);
+	const struct rule_facts *facts = analysis_rule_facts(lint->analysis, index);
 	struct diag *diag;
 
 	if (!lint_is_own(rule) || rule->action != POLICY_DENY)

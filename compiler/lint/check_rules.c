@@ -80,11 +80,11 @@ static void never_matches(struct lint *lint, size_t index)
 static bool resolvable(const struct lint *lint, size_t index)
 {
 	size_t count;
-	const struct axis_span *spans = names_rule_spans(region_names(lint->region), 0, index, &count);
+	const struct run *spans = name_classes_rule_runs(analysis_names(lint->analysis), 0, index, &count);
 
 	for (size_t i = 0; i < count; i++)
 		for (uint32_t class = spans[i].lo; class < spans[i].hi; class ++)
-			if (region_resolvable(lint->region, class))
+			if (analysis_resolvable(lint->analysis, class))
 				return true;
 	return false;
 }
@@ -100,13 +100,13 @@ static bool can_act(const struct lint *lint, size_t index)
 static void name_unresolvable(struct lint *lint, size_t index)
 {
 	const struct policy_rule *rule = rule_at(lint, index), *forbids;
-	struct region_flow query = { .kind = FLOW_DNS };
+	struct witness query = { .kind = FLOW_DNS };
 	size_t count, by;
-	const struct axis_span *spans = names_rule_spans(region_names(lint->region), 0, index, &count);
+	const struct run *spans = name_classes_rule_runs(analysis_names(lint->analysis), 0, index, &count);
 	struct eval_verdict verdict;
 	struct diag *diag;
 
-	query.name = names_class(region_names(lint->region), spans[0].lo)->member;
+	query.name = name_classes_at(analysis_names(lint->analysis), spans[0].lo)->member;
 	if (!query.name)
 		query.name = rule->targets.items[0].name;
 	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
@@ -129,7 +129,7 @@ static void name_unresolvable(struct lint *lint, size_t index)
 
 /* ---- shadowed-rule, redundant-rule ---- */
 
-static void shadowed(struct lint *lint, size_t index, const struct region_rule *facts)
+static void shadowed(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	const struct policy_rule *rule = rule_at(lint, index), *taker = rule_at(lint, facts->taker);
 	bool allows = rule->action == POLICY_ALLOW;
@@ -147,7 +147,7 @@ static void shadowed(struct lint *lint, size_t index, const struct region_rule *
 		diag->help = arena_printf(lint->arena, "put it before %s, or remove it", lint_where(lint, taker));
 }
 
-static void redundant(struct lint *lint, size_t index, const struct region_rule *facts)
+static void redundant(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	const struct policy_rule *rule = rule_at(lint, index);
 	bool allows = rule->action == POLICY_ALLOW, taken = facts->taker < lint->policy->rules.count;
@@ -164,7 +164,7 @@ static void redundant(struct lint *lint, size_t index, const struct region_rule 
 }
 
 /* A rule that decides nothing may still be what lets an answer through. */
-static void undeciding(struct lint *lint, size_t index, const struct region_rule *facts)
+static void undeciding(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	const struct policy_rule *rule = rule_at(lint, index);
 
@@ -205,7 +205,7 @@ static size_t implicit_default(const struct lint *lint)
 	return i;
 }
 
-static void no_effect(struct lint *lint, size_t index, const struct region_rule *facts)
+static void no_effect(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	const struct policy_rule *rule = rule_at(lint, index);
 	struct diag *diag;
@@ -230,7 +230,7 @@ void lint_rules(struct lint *lint)
 			  "`allow@dns, allow@public` stand behind this file: it has no default")
 			->help = "add a line `default egress deny`, or say it: `profile public`";
 	for (size_t i = 0; i < lint->policy->rules.count && !lint->fuel.out; i++) {
-		const struct region_rule *facts = region_rule(lint->region, i);
+		const struct rule_facts *facts = analysis_rule_facts(lint->analysis, i);
 
 		if (!lint_is_own(rule_at(lint, i)))
 			continue;

@@ -5,14 +5,14 @@
 
 static bool any_resolvable(const struct lint *lint)
 {
-	for (uint32_t i = 0; i < names_count(region_names(lint->region)); i++)
-		if (region_resolvable(lint->region, i))
+	for (uint32_t i = 0; i < name_classes_count(analysis_names(lint->analysis)); i++)
+		if (analysis_resolvable(lint->analysis, i))
 			return true;
 	return false;
 }
 
 /* An egress allow of public addresses, a CIDR of one address aside: the rule, or rules.count for the default */
-static bool public_by_address(struct lint *lint, size_t *index, struct region_flow *flow)
+static bool public_by_address(struct lint *lint, size_t *index, struct witness *flow)
 {
 	const struct policy *policy = lint->policy;
 
@@ -24,19 +24,19 @@ static bool public_by_address(struct lint *lint, size_t *index, struct region_fl
 
 			*index = i;
 			if (!(target->kind == TARGET_CIDR && lint_is_single(target->prefix)) &&
-			    region_decides_class(lint->region, POLICY_EGRESS, i, j, ADDR_CLASS_PUBLIC, flow))
+			    analysis_decides_class(lint->analysis, POLICY_EGRESS, i, j, ADDR_CLASS_PUBLIC, flow))
 				return true;
 		}
 	}
 	*index = policy->rules.count;
 	return policy->egress.action == POLICY_ALLOW &&
-	       region_decides_class(lint->region, POLICY_EGRESS, *index, 0, ADDR_CLASS_PUBLIC, flow);
+	       analysis_decides_class(lint->analysis, POLICY_EGRESS, *index, 0, ADDR_CLASS_PUBLIC, flow);
 }
 
 static void no_dns(struct lint *lint)
 {
 	const struct policy *policy = lint->policy;
-	struct region_flow flow, query = { .kind = FLOW_DNS };
+	struct witness flow, query = { .kind = FLOW_DNS };
 	struct eval_verdict verdict;
 	struct diag *diag;
 	size_t by;
@@ -44,7 +44,7 @@ static void no_dns(struct lint *lint)
 
 	if (any_resolvable(lint) || !public_by_address(lint, &by, &flow))
 		return;
-	query.name = names_class(region_names(lint->region), 0)->member;
+	query.name = name_classes_at(analysis_names(lint->analysis), 0)->member;
 	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
 	by_rule = verdict.by.kind == DECIDER_RULE;
 	diag = lint_warn(lint, "no-dns",
@@ -61,10 +61,10 @@ static void no_dns(struct lint *lint)
 
 /* ---- port-not-reachable ---- */
 
-static bool is_peer(const struct region *region, uint32_t atom, const void *context)
+static bool is_peer(const struct analysis *analysis, uint32_t atom, const void *context)
 {
 	const struct policy_publish *publish = context;
-	const struct axis_atom *item = axis_atom(region_axis(region), atom);
+	const struct atom *item = atoms_at(analysis_atoms(analysis), atom);
 	struct addr bind = publish->bind;
 
 	if (addr_classify(bind, NULL) == ADDR_CLASS_LOOPBACK)
@@ -81,9 +81,9 @@ static bool named_peer(const struct lint *lint, const struct policy_publish *pub
 		const struct policy_rule *rule = &lint->policy->rules.items[i];
 		size_t count;
 
-		names_rule_spans(region_names(lint->region), 0, i, &count);
+		name_classes_rule_runs(analysis_names(lint->analysis), 0, i, &count);
 		if (count && rule->action == POLICY_ALLOW && (rule->directions & POLICY_INGRESS) &&
-		    region_rule(lint->region, i)->decides && eval_rule_matches_proto(rule, publish->proto) &&
+		    analysis_rule_facts(lint->analysis, i)->decides && eval_rule_matches_proto(rule, publish->proto) &&
 		    eval_rule_matches_port(rule, true, publish->guest_port) &&
 		    addr_classify(publish->bind, NULL) != ADDR_CLASS_LOOPBACK)
 			return true;
@@ -94,7 +94,7 @@ static bool named_peer(const struct lint *lint, const struct policy_publish *pub
 static void check_publish(struct lint *lint, const struct policy_publish *publish)
 {
 	const struct policy_port_range port = { .lo = publish->guest_port, .hi = publish->guest_port };
-	struct region_query query = {
+	struct analysis_query query = {
 		.direction = POLICY_INGRESS,
 		.protos = publish->proto,
 		.ports = &port,
@@ -103,18 +103,18 @@ static void check_publish(struct lint *lint, const struct policy_publish *publis
 		.context = publish,
 		.action = POLICY_ALLOW,
 	};
-	struct region_flow flow;
+	struct witness flow;
 	struct diag *diag;
 	size_t by;
 	bool local = addr_classify(publish->bind, NULL) == ADDR_CLASS_LOOPBACK;
 
-	if (region_find(lint->region, &query, &flow, &by) || lint->fuel.out || named_peer(lint, publish))
+	if (analysis_find(lint->analysis, &query, &flow, &by) || lint->fuel.out || named_peer(lint, publish))
 		return;
 	query.action = POLICY_DENY;
 	diag = lint_warn(lint, "port-not-reachable", lint_place(lint, publish->span),
 			 local ? "no peer may connect: the port listens on loopback alone, and that is denied" :
 				 "no peer may connect");
-	if (region_find(lint->region, &query, &flow, &by)) {
+	if (analysis_find(lint->analysis, &query, &flow, &by)) {
 		lint_example(lint, diag, &flow);
 		lint_relate(lint, diag, by, POLICY_INGRESS,
 			    by < lint->policy->rules.count ? "by this rule" : "by this default");
@@ -167,6 +167,6 @@ void lint_reach(struct lint *lint)
 	for (size_t i = 0; i < lint->policy->publishes.count && !lint->fuel.out; i++)
 		check_publish(lint, &lint->policy->publishes.items[i]);
 	for (size_t i = 0; lint->policy->publishes.count && i < lint->policy->rules.count && !lint->fuel.out; i++)
-		if (region_fuel_use(&lint->fuel, lint->policy->publishes.count))
+		if (fuel_use(&lint->fuel, lint->policy->publishes.count))
 			check_ingress_port(lint, &lint->policy->rules.items[i]);
 }

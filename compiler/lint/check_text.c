@@ -73,10 +73,10 @@ static void show_anybody(struct lint *lint, struct diag *diag, const struct poli
 {
 	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4 };
 	const char *name = arena_printf(lint->arena, "anybody.%s", suffix);
-	struct region_flow query = { .kind = FLOW_DNS, .name = name };
+	struct witness query = { .kind = FLOW_DNS, .name = name };
 
 	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++) {
-		struct region_flow flow = {
+		struct witness flow = {
 			.kind = FLOW_CONNECTION,
 			.direction = POLICY_EGRESS,
 			.proto = protos[i],
@@ -87,13 +87,13 @@ static void show_anybody(struct lint *lint, struct diag *diag, const struct poli
 		};
 
 		if ((rule->protos && !(rule->protos & protos[i])) ||
-		    region_flow_eval(&lint->context, &query).action != POLICY_ALLOW ||
-		    region_flow_eval(&lint->context, &flow).action != POLICY_ALLOW)
+		    witness_eval(&lint->context, &query).action != POLICY_ALLOW ||
+		    witness_eval(&lint->context, &flow).action != POLICY_ALLOW)
 			continue;
 		lint_example(lint, diag, &flow);
 		return;
 	}
-	if (region_flow_eval(&lint->context, &query).action == POLICY_ALLOW)
+	if (witness_eval(&lint->context, &query).action == POLICY_ALLOW)
 		lint_example(lint, diag, &query);
 }
 

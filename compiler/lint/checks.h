@@ -8,8 +8,8 @@ struct lint {
 	const struct lint_options *options;
 	struct diags *diags;
 	struct arena *arena;
-	struct region_fuel fuel;
-	struct region *region;
+	struct fuel fuel;
+	struct analysis *analysis;
 	struct eval_context context;
 	struct diag spare; /* takes details of what is silenced */
 };
@@ -20,7 +20,7 @@ struct diag *lint_add(struct lint *, enum diag_level, const char *id, struct spa
 #define lint_warn(lint, id, span, ...) lint_add(lint, DIAG_WARNING, id, span, __VA_ARGS__)
 #define lint_note(lint, id, span, ...) lint_add(lint, DIAG_NOTE, id, span, __VA_ARGS__)
 /* Sets the example and its verdict, "is allowed" and so on, by the evaluator */
-void lint_example(struct lint *, struct diag *, const struct region_flow *);
+void lint_example(struct lint *, struct diag *, const struct witness *);
 /* Whether a person wrote the rule, in a file or on the command line */
 bool lint_is_own(const struct policy_rule *);
 /* Where findings about a default or the whole stand: its own place, else line 1 */

@@ -26,14 +26,14 @@ struct diag *lint_add(struct lint *lint, enum diag_level level, const char *id, 
 	return diag_add(lint->diags, level, id, span, "%s", message);
 }
 
-void lint_example(struct lint *lint, struct diag *diag, const struct region_flow *flow)
+void lint_example(struct lint *lint, struct diag *diag, const struct witness *flow)
 {
 	struct eval_verdict verdict;
 
 	if (diag == &lint->spare || diag == &lint->diags->spare) /* silenced, or past the limit */
 		return;
-	verdict = region_flow_eval(&lint->context, flow);
-	diag->example = region_flow_format(lint->arena, lint->policy, flow);
+	verdict = witness_eval(&lint->context, flow);
+	diag->example = witness_format(lint->arena, lint->policy, flow);
 	diag->example_verdict = verdict.action == POLICY_ALLOW ? "is allowed" : "is denied";
 }
 
@@ -98,15 +98,15 @@ bool lint_is_single(struct addr_prefix prefix)
 
 bool lint_takes_class(struct lint *lint, const struct policy_target *target, enum addr_class class)
 {
-	struct axis_span spans[AXIS_SPANS_MAX];
-	const struct axis *axis = region_axis(lint->region);
-	size_t count = axis_target_spans(axis, POLICY_ALLOW, target, spans);
+	struct run spans[ATOMS_RUNS_MAX];
+	const struct atoms *atoms = analysis_atoms(lint->analysis);
+	size_t count = atoms_target_runs(atoms, POLICY_ALLOW, target, spans);
 
 	/* atoms of one class stand together, so the ends of a run tell its classes but those in between */
 	for (size_t i = 0; i < count; i++)
-		if (axis_atom(axis, spans[i].lo)->class <= class && class <= axis_atom(axis, spans[i].hi - 1)->class)
+		if (atoms_at(atoms, spans[i].lo)->class <= class && class <= atoms_at(atoms, spans[i].hi - 1)->class)
 			for (uint32_t atom = spans[i].lo; atom < spans[i].hi; atom++)
-				if (axis_atom(axis, atom)->class == class)
+				if (atoms_at(atoms, atom)->class == class)
 					return true;
 	return false;
 }
@@ -128,13 +128,13 @@ void lint_policy(const struct policy *policy, const struct lint_options *options
 		.options = options,
 		.diags = diags,
 		.arena = diags->arena,
-		.fuel = { .left = REGION_FUEL },
+		.fuel = { .left = ANALYSIS_FUEL },
 		.context = { .policy = policy, .gateway = options->gateway },
 	};
 	struct arena *arena = arena_new();
 
 	lint_texts(&lint);
-	lint.region = region_new(arena, policy, &options->gateway, &lint.fuel);
+	lint.analysis = analysis_new(arena, policy, &options->gateway, &lint.fuel);
 	if (!lint.fuel.out) {
 		lint_rules(&lint);
 		lint_open(&lint);

@@ -1,5 +1,5 @@
 /* What `check` finds in a policy that compiles: rules that do not do what they seem to say, and what people
- * rarely mean to open. Exact where it speaks of flows (region.h). */
+ * rarely mean to open. Exact where it speaks of flows (analysis.h). */
 #pragma once
 #include "diag/diag.h"
 #include "policy/policy.h"

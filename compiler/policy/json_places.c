@@ -3,19 +3,19 @@
 
 #include <string.h>
 
-struct walk {
+struct port_tree {
 	struct arena *arena;
 	const char *text;
 	uint32_t source, at, len;
 };
 
-static void skip_blanks(struct walk *walk)
+static void skip_blanks(struct port_tree *walk)
 {
 	while (walk->at < walk->len && strchr(" \t\r\n,:", walk->text[walk->at]))
 		walk->at++;
 }
 
-static void skip_string(struct walk *walk)
+static void skip_string(struct port_tree *walk)
 {
 	for (walk->at++; walk->at < walk->len && walk->text[walk->at] != '"'; walk->at++)
 		walk->at += walk->text[walk->at] == '\\';
@@ -23,7 +23,7 @@ static void skip_string(struct walk *walk)
 }
 
 /* Over one value, whatever is inside; its span */
-static struct span skip_value(struct walk *walk)
+static struct span skip_value(struct port_tree *walk)
 {
 	struct span span = { walk->source, walk->at, walk->at };
 	size_t depth = 0;
@@ -48,7 +48,7 @@ static struct span skip_value(struct walk *walk)
 }
 
 /* The elements of the array that starts at `walk` */
-static void find_rules(struct walk walk, struct json_places *places)
+static void find_rules(struct port_tree walk, struct json_places *places)
 {
 	walk.at++;
 	for (skip_blanks(&walk); walk.at < walk.len && walk.text[walk.at] != ']'; skip_blanks(&walk))
@@ -59,7 +59,7 @@ struct json_places *json_places_find(struct arena *arena, const struct sources *
 {
 	const struct source *text = sources_get(sources, source);
 	struct json_places *places = arena_alloc(arena, sizeof *places);
-	struct walk walk = { arena, text->text, source, 0, (uint32_t)text->len };
+	struct port_tree walk = { arena, text->text, source, 0, (uint32_t)text->len };
 
 	skip_blanks(&walk);
 	places->whole = (struct span){ source, walk.at, walk.at + (walk.at < walk.len) };

@@ -189,9 +189,9 @@ static const uint16_t port_numbers[] = { 0,  22, 52,  53,  54,  79,  80,  81,   
 static const enum policy_proto proto_numbers[] = { PROTO_TCP,    PROTO_TCP,    PROTO_TCP,  PROTO_UDP,
 						   PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
 
-struct region_flow random_flow(struct random *random)
+struct witness random_flow(struct random *random)
 {
-	struct region_flow flow = { .kind = FLOW_CONNECTION, .addr = test_addr(PICK(random, addresses)) };
+	struct witness flow = { .kind = FLOW_CONNECTION, .addr = test_addr(PICK(random, addresses)) };
 	uint32_t kind = random_below(random, 12);
 
 	if (kind == 0) {
@@ -226,7 +226,7 @@ static bool can_be_looked_up(const struct eval_context *context, const char *nam
 	       eval_dns(context, name, FLOW_DNS_TCP).action == POLICY_ALLOW;
 }
 
-bool random_flow_is_possible(const struct eval_context *context, const struct region_flow *flow)
+bool random_flow_is_possible(const struct eval_context *context, const struct witness *flow)
 {
 	bool any = false;
 

@@ -14,6 +14,6 @@ const char *random_rules(struct arena *, struct random *, size_t count);
 struct test_policy random_policy(struct random *, size_t most);
 /* A flow near the boundaries of those targets: connection, query or answer. Names may be bound to it that
  * could not be. */
-struct region_flow random_flow(struct random *);
+struct witness random_flow(struct random *);
 /* Whether what it says is bound could have been bound */
-bool random_flow_is_possible(const struct eval_context *, const struct region_flow *);
+bool random_flow_is_possible(const struct eval_context *, const struct witness *);

@@ -26,11 +26,11 @@ struct two {
 };
 
 /* The verdict of a client that has to be given the names it uses */
-static enum policy_action whole_verdict(const struct eval_context *context, const struct region_flow *flow)
+static enum policy_action whole_verdict(const struct eval_context *context, const struct witness *flow)
 {
 	if (flow->kind == FLOW_CONNECTION && !random_flow_is_possible(context, flow))
 		return POLICY_DENY;
-	return region_flow_eval(context, flow).action;
+	return witness_eval(context, flow).action;
 }
 
 static void check_examples(const struct two *two)
@@ -54,13 +54,13 @@ static size_t check_flows(struct random *random, const struct two *two)
 	size_t changed = 0;
 
 	for (size_t i = 0; i < FLOWS; i++) {
-		struct region_flow flow = random_flow(random);
+		struct witness flow = random_flow(random);
 
 		if (whole_verdict(&two->sides[0].context, &flow) == whole_verdict(&two->sides[1].context, &flow))
 			continue;
 		changed++;
 		cr_assert(diff_contains(two->diff, &flow), "%s changes outside all regions\n%s\n%s",
-			  region_flow_format(two->sides[0].arena, NULL, &flow), two->shown,
+			  witness_format(two->sides[0].arena, NULL, &flow), two->shown,
 			  diff_text(two->sides[0].arena, two->diff));
 	}
 	return changed;
@@ -93,7 +93,7 @@ static struct two two_policies(struct random *random)
 {
 	struct two two;
 	struct random again = *random;
-	struct region_fuel fuel = { .left = REGION_FUEL };
+	struct fuel fuel = { .left = ANALYSIS_FUEL };
 
 	two.sides[0] = random_policy(random, 7);
 	if (random_below(random, 3)) {

@@ -1,4 +1,4 @@
-/* The region algebra against the evaluator: thousands of random policies, each rule's facts by flows. */
+/* The analysis algebra against the evaluator: thousands of random policies, each rule's facts by flows. */
 #include "random_policy.h"
 
 #include <criterion/criterion.h>
@@ -17,7 +17,7 @@ static uint64_t seed(void)
 }
 
 struct sample {
-	struct region_flow flows[FLOWS];
+	struct witness flows[FLOWS];
 	struct eval_verdict verdicts[FLOWS];
 	size_t count;
 };
@@ -26,18 +26,18 @@ static void take_sample(struct random *random, const struct eval_context *contex
 {
 	sample->count = 0;
 	for (size_t i = 0; i < FLOWS; i++) {
-		struct region_flow flow = random_flow(random);
+		struct witness flow = random_flow(random);
 
 		if (!random_flow_is_possible(context, &flow))
 			continue;
 		sample->flows[sample->count] = flow;
-		sample->verdicts[sample->count++] = region_flow_eval(context, &flow);
+		sample->verdicts[sample->count++] = witness_eval(context, &flow);
 	}
 }
 
-static const char *shown(const struct test_policy *made, const struct region_flow *flow)
+static const char *shown(const struct test_policy *made, const struct witness *flow)
 {
-	return region_flow_format(made->arena, made->policy, flow);
+	return witness_format(made->arena, made->policy, flow);
 }
 
 static struct policy without_rule(struct arena *arena, const struct policy *policy, size_t rule)
@@ -80,7 +80,7 @@ static void check_same(const struct test_policy *made, const struct sample *samp
 
 	context.policy = changed;
 	for (size_t i = 0; i < sample->count; i++) {
-		struct eval_verdict now = region_flow_eval(&context, &sample->flows[i]);
+		struct eval_verdict now = witness_eval(&context, &sample->flows[i]);
 
 		cr_assert_eq(now.action, sample->verdicts[i].action, "rule %zu (%s) %s, yet without it %s changes:\n%s",
 			     rule + 1, made->policy->rules.items[rule].text, what, shown(made, &sample->flows[i]),
@@ -88,9 +88,9 @@ static void check_same(const struct test_policy *made, const struct sample *samp
 	}
 }
 
-static void check_example(const struct test_policy *made, const struct region_rule *facts, size_t rule)
+static void check_example(const struct test_policy *made, const struct rule_facts *facts, size_t rule)
 {
-	struct eval_verdict verdict = region_flow_eval(&made->context, &facts->example);
+	struct eval_verdict verdict = witness_eval(&made->context, &facts->example);
 
 	cr_assert(random_flow_is_possible(&made->context, &facts->example), "rule %zu: %s cannot be\n%s", rule + 1,
 		  shown(made, &facts->example), policy_format(made->arena, made->policy));
@@ -99,20 +99,20 @@ static void check_example(const struct test_policy *made, const struct region_ru
 		  shown(made, &facts->example), policy_format(made->arena, made->policy));
 }
 
-static void check_taker(const struct test_policy *made, const struct region_rule *facts, size_t rule)
+static void check_taker(const struct test_policy *made, const struct rule_facts *facts, size_t rule)
 {
 	struct eval_verdict verdict;
 
 	if (facts->taker == made->policy->rules.count)
 		return;
-	verdict = region_flow_eval(&made->context, &facts->taken);
+	verdict = witness_eval(&made->context, &facts->taken);
 	cr_assert((verdict.by.kind == DECIDER_RULE && verdict.by.rule == facts->taker) ||
 			  verdict.by.kind == DECIDER_FLOOR,
 		  "rule %zu: %s is not taken by rule %zu\n%s", rule + 1, shown(made, &facts->taken), facts->taker + 1,
 		  policy_format(made->arena, made->policy));
 }
 
-static void check_items(const struct test_policy *made, const struct sample *sample, const struct region_rule *facts,
+static void check_items(const struct test_policy *made, const struct sample *sample, const struct rule_facts *facts,
 			size_t rule)
 {
 	const struct policy_rule *token = &made->policy->rules.items[rule];
@@ -131,7 +131,7 @@ static void check_items(const struct test_policy *made, const struct sample *sam
 		}
 }
 
-static void check_rule(const struct test_policy *made, const struct sample *sample, const struct region_rule *facts,
+static void check_rule(const struct test_policy *made, const struct sample *sample, const struct rule_facts *facts,
 		       size_t rule)
 {
 	struct policy changed = without_rule(made->arena, made->policy, rule);
@@ -151,7 +151,7 @@ static void check_rule(const struct test_policy *made, const struct sample *samp
 		check_items(made, sample, facts, rule);
 }
 
-Test(region, facts_agree_with_the_evaluator)
+Test(analysis, facts_agree_with_the_evaluator)
 {
 	struct random random = { seed() };
 	static struct sample sample;
@@ -159,13 +159,13 @@ Test(region, facts_agree_with_the_evaluator)
 
 	for (size_t i = 0; i < POLICIES; i++) {
 		struct test_policy made = random_policy(&random, 9);
-		struct region_fuel fuel = { .left = REGION_FUEL };
-		struct region *region = region_new(made.arena, made.policy, &made.context.gateway, &fuel);
+		struct fuel fuel = { .left = ANALYSIS_FUEL };
+		struct analysis *analysis = analysis_new(made.arena, made.policy, &made.context.gateway, &fuel);
 
 		cr_assert_not(fuel.out);
 		take_sample(&random, &made.context, &sample);
 		for (size_t j = 0; j < made.policy->rules.count; j++) {
-			const struct region_rule *facts = region_rule(region, j);
+			const struct rule_facts *facts = analysis_rule_facts(analysis, j);
 
 			check_rule(&made, &sample, facts, j);
 			rules++;
