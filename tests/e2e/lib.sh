@@ -205,8 +205,12 @@ internet_web() {
 
 # Echo on 7 (TCP and UDP, standing for every other port), discard on 9, endless bytes on 19
 internet_echo() {
+	local address
 	on_internet "$BUILD/e2e/echo" &
-	wait_for 5 on_internet "$BUILD/e2e/probe" tcp "$INTERNET4" 7 || echo "lib.sh: the echo server does not answer" >&2
+	# from the host, both families: what a test sends next is not lost to neighbour discovery
+	for address in "$INTERNET4" "$INTERNET6"; do
+		wait_for 5 "$BUILD/e2e/probe" tcp "$address" 7 || echo "lib.sh: the echo server does not answer at $address" >&2
+	done
 }
 
 # The names of the Internet: one root zone, so chains of CNAMEs are followed. One `NAME TTL TYPE DATA` a line.
