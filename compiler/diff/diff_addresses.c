@@ -1,19 +1,22 @@
-/* Sets of atoms in the words of rules: any, groups, CIDRs; or a group and what of it is left out. */
+/* Sets of atoms in the words of rules: any, groups, CIDRs; or a group and what of it is left out; of answers also
+ * all that is reserved and what of it is left out. */
 #include "diff/diff_pass.h"
 #include "base/text.h"
+#include "eval/builtin.h"
 
-#define WORDS_MAX 24 /* of more, the number is said */
+#define WORDS_MAX 24 /* of more, only the number is printed */
 
 #define FEW 4 /* prefixes that are listed without asking whether what is left out were shorter */
 
 struct words {
 	struct diff *diff;
-	const struct diff_region *region;
-	bool *in; /* by atom */
+	const uint32_t *atoms; /* the set */
+	size_t atom_count;
+	bool *in; /* the same, by atom */
 	unsigned protos;
 	size_t count[ADDR_CLASS_COUNT], all[ADDR_CLASS_COUNT]; /* atoms of each class: in it, and that there are */
 	LIST_OF(const char *) taken, except;
-	size_t more_taken, more_except;
+	size_t more_taken;
 	bool whole; /* every class is taken, but for what is in `except` */
 };
 
@@ -52,9 +55,9 @@ static struct addr_set set_of(const struct words *words, enum addr_class class, 
 {
 	struct addr_set ranges = addr_set_empty(family);
 
-	for (size_t i = 0; in && i < words->region->atoms.count; i++)
-		if (fits(words, words->region->atoms.items[i], class, family))
-			add_ranges(words, words->region->atoms.items[i], &ranges);
+	for (size_t i = 0; in && i < words->atom_count; i++)
+		if (fits(words, words->atoms[i], class, family))
+			add_ranges(words, words->atoms[i], &ranges);
 	for (uint32_t i = 0; !in && i < atoms_count(words->diff->atoms); i++)
 		if (!words->in[i] && fits(words, i, class, family))
 			add_ranges(words, i, &ranges);
@@ -129,14 +132,13 @@ static void add_class(struct words *words, enum addr_class class)
 			words->more_taken++;
 }
 
-const char *diff_address_words(struct diff *diff, const struct diff_region *region, const char **except)
+static struct words words_for(struct diff *diff, const uint32_t *atoms, size_t count, unsigned protos)
 {
-	struct arena *arena = diff->arena;
-	struct words words = { .diff = diff, .region = region, .protos = region->protos, .whole = true };
+	struct words words = { .diff = diff, .atoms = atoms, .atom_count = count, .protos = protos, .whole = true };
 
-	words.in = arena_alloc(arena, atoms_count(diff->atoms) + 1);
-	for (size_t i = 0; i < region->atoms.count; i++)
-		words.in[region->atoms.items[i]] = true;
+	words.in = arena_alloc(diff->arena, atoms_count(diff->atoms) + 1);
+	for (size_t i = 0; i < count; i++)
+		words.in[atoms[i]] = true;
 	for (uint32_t i = 0; i < atoms_count(diff->atoms); i++) {
 		words.count[atoms_at(diff->atoms, i)->class] += words.in[i] && counts(&words, i);
 		words.all[atoms_at(diff->atoms, i)->class] += counts(&words, i);
@@ -147,8 +149,69 @@ const char *diff_address_words(struct diff *diff, const struct diff_region *regi
 		words.whole = false;
 		add_class(&words, ADDR_CLASS_NONE);
 	}
+	return words;
+}
+
+static size_t length(const struct words *words)
+{
+	return words->taken.count + words->more_taken + words->except.count;
+}
+
+static bool is_group(const char *word)
+{
+	enum addr_class class;
+
+	return addr_class_parse(word, &class);
+}
+
+/* Where some are not printed, those that are begin with the groups, which a reader knows */
+static const char *taken_text(const struct words *words)
+{
+	struct arena *arena = words->diff->arena;
+	LIST_OF(const char *) first = { NULL, 0, 0 };
+
+	if (words->whole)
+		return "any";
+	if (!words->more_taken)
+		return diff_join(arena, words->taken.items, words->taken.count, 0);
+	for (int groups = 1; groups >= 0; groups--)
+		for (size_t i = 0; i < words->taken.count && first.count < WORDS_MAX; i++)
+			if (is_group(words->taken.items[i]) == groups)
+				*arena_push(arena, &first) = words->taken.items[i];
+	return diff_join(arena, first.items, first.count, words->taken.count + words->more_taken - first.count);
+}
+
+/* What is left out of all reserved addresses, which are what rebind protection is about */
+static struct words reserved_rest(const struct words *words)
+{
+	struct diff *diff = words->diff;
+	LIST_OF(uint32_t) rest = { NULL, 0, 0 };
+
+	for (uint32_t i = 0; i < atoms_count(diff->atoms); i++) {
+		const struct atom *atom = atoms_at(diff->atoms, i);
+
+		if (atom->reserved && !words->in[i] && atom->class != ADDR_CLASS_NONE &&
+		    eval_family_active(&diff->contexts[0].gateway, atom->family))
+			*arena_push(diff->arena, &rest) = i;
+	}
+	return words_for(diff, rest.items, rest.count, words->protos);
+}
+
+const char *diff_address_words(struct diff *diff, const struct diff_region *region, const char **except)
+{
+	struct arena *arena = diff->arena;
+	struct words words = words_for(diff, region->atoms.items, region->atoms.count, region->protos);
+
+	if (region->kind == DIFF_ANSWERS) {
+		struct words rest = reserved_rest(&words);
+
+		if (!rest.except.count && !rest.more_taken && length(&rest) + 1 < length(&words)) {
+			*except = rest.taken.count ? diff_join(arena, rest.taken.items, rest.taken.count, 0) : NULL;
+			return "any reserved address";
+		}
+	}
 	*except = words.except.count ? diff_join(arena, words.except.items, words.except.count, 0) : NULL;
-	return words.whole ? "any" : diff_join(arena, words.taken.items, words.taken.count, words.more_taken);
+	return taken_text(&words);
 }
 
 double diff_address_width(const struct diff *diff, const struct diff_region *region)

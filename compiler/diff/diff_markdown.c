@@ -13,15 +13,32 @@ static const char *code(struct arena *arena, const char *text)
 	return escape_markdown_code(arena, text);
 }
 
+/* "line 3" of the file that is compared; what an include or the command line says is told from it */
+static const char *where(struct arena *arena, const struct policy *policy, struct span span)
+{
+	struct place place = span_place(policy->sources, span);
+
+	if (!place.file)
+		return NULL;
+	if (sources_get(policy->sources, span.source)->kind != SOURCE_FILE)
+		return code(arena, span_format_line(arena, policy->sources, span));
+	if (!strcmp(place.file, policy->name))
+		return arena_printf(arena, "line %u", place.line);
+	return arena_printf(arena, "%s line %u", code(arena, place.file), place.line);
+}
+
 static const char *decider_cell(struct arena *arena, const struct diff *diff, const struct diff_region *region,
 				int side)
 {
-	const char *place = diff_decider_place(arena, diff, region, side), *line = strrchr(place, ':');
+	const struct policy *policy = diff->policies[side];
 	const char *because = side ? diff_decider_because(diff, region, side) : NULL;
 	const char *cell = code(arena, diff_decider_text(arena, diff, region, side));
 
-	if (line && region->decider[side] < diff->policies[side]->rules.count)
-		cell = arena_printf(arena, "line %s %s", line + 1, cell);
+	if (region->decider[side] < policy->rules.count) {
+		const char *place = where(arena, policy, policy->rules.items[region->decider[side]].span);
+
+		cell = place ? arena_printf(arena, "%s %s", place, cell) : cell;
+	}
 	return because ? arena_printf(arena, "%s “%s”", cell, escape_markdown_text(arena, because)) : cell;
 }
 
@@ -42,13 +59,12 @@ static const char *region_row(struct arena *arena, const struct diff *diff, cons
 
 static const char *publish_row(struct arena *arena, const struct diff *diff, const struct diff_publish *change)
 {
-	const char *place = span_format_line(arena, diff->policies[change->added]->sources, change->publish->span);
-	const char *line = strrchr(place, ':');
-	const char *where = line ? arena_printf(arena, " line %s", line + 1) : "";
+	const char *place = where(arena, diff->policies[change->added], change->publish->span);
+	const char *cell = place ? arena_printf(arena, " %s", place) : "";
 
 	return arena_printf(arena, "| %s | %s | |%s |%s |\n", change->added ? "**opens**" : "closes",
-			    diff_publish_text(arena, change, true), change->added ? "" : where,
-			    change->added ? where : "");
+			    diff_publish_text(arena, change, true), change->added ? "" : cell,
+			    change->added ? cell : "");
 }
 
 struct table {
