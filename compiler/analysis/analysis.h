@@ -1,43 +1,52 @@
-/* Regions of flows: which rule decides what, exactly.
+/* Policy analysis: which rule decides which flows, exactly; for one policy, or for two beside each other.
  *
- * The space. A flow is a query (name, transport), an answer (address), or a connection: direction, protocol,
- * port, address, the set N of names that the address is bound to, and for TCP out of the sandbox perhaps a
- * server name s. The reference evaluator is a decision list over it: the first rule to match decides. What is
- * asked here are questions about sets of flows: is there one that a rule decides, is there one that would fare
- * otherwise without the rule, where do two policies differ. They are answered by finding a member, a witness
- * that the evaluator agrees with, or by having looked everywhere.
+ * The question. A firewall decides a flow by its first rule that matches. Here questions about all flows are answered:
+ * is there one that this rule decides, is there one that would fare otherwise without it, is there one that two policies
+ * decide differently. The answer is a witness, a flow with which the reference evaluator agrees, or that everything was
+ * looked at. "Everything" is made finite by putting flows that no rule can tell apart into one equivalence class.
  *
- * Why looking everywhere is finite and small:
- *  - Addresses: two that no rule tells apart are one atom (analysis_atoms.h). Ports: two that no rule tells apart
- *    are one column (analysis_walk.h). Names: likewise one class (analysis_names.h).
- *  - Bound names only ever make more rules match, and a class matches no fewer rules than the class above it.
- *    Without a server name the rule that decides is min(k, min over N of f), where k is the first rule by
- *    address and f(c) the first by name of class c. So one class is enough to show that a rule decides, and
- *    two to show that it matters (the one by which it decides, the one by which another would) or that two
- *    policies differ (the one that decides in each).
- *  - No name need be bound and no server name sent: name rules never hide rules on addresses.
- *  - With server name s, a deny matches if it takes s, an allow if it takes s and some bound name. So the
- *    situations are (s, nothing bound) and (s, c), c a class that shares an allow rule with s; the rules that
- *    match in one are again a fixed subset of the rules.
- * A name situation (c bound; s sent, nothing bound; s sent and c bound) is therefore just another atom on the
- * line that the walk lays rules on; what is left to say is which addresses it may be combined with: for c
- * bound, those that an answer can bind it to.
+ * A flow is a lookup (a name, a transport), an answer (an address), or a connection: direction, protocol, port,
+ * address, the names that the address is bound to, and for TCP out of the sandbox perhaps a TLS server name.
+ *  - Addresses that the same rules take in are one atom (atoms.h); ports likewise are one interval (port_tree.h), names
+ *    one class (name_classes.h).
+ *  - Names. Bound names only ever make more rules match. Let k be the first rule that matches by address, and f(c) the
+ *    first that matches by a name of class c. A connection bound to classes c1, c2, … is decided by the least of k,
+ *    f(c1), f(c2), …: so one bound class is enough to show that a rule decides, and two to show that it matters (one by
+ *    which it decides, one by which another rule would) or that two policies differ (one that decides in each).
+ *  - Server names. With server name s, a deny matches if it takes s, an allow if it takes s and a bound name. So beside
+ *    "nothing bound" the scenarios are: c bound; s sent; s sent while c is bound, where an allow takes both.
+ *    The rules that match in a scenario are a fixed list, as they are in an atom: a scenario is one more place.
+ *  - For one direction and protocol the tree of ports visits each interval with the first two rules that match in
+ *    every place: the decision regions of that interval. By address the first is what decides. By name it is the first
+ *    of a scenario's and an atom's, for each atom to which an answer can bind the name; which atoms these are,
+ *    rebind protection says; which names, the rules on lookups.
  *
- * Possible flows: a name can be bound if its lookup is allowed over UDP or TCP, to an address that passes
- * rebind protection; the host's alias to the gateway alone. The unspecified addresses are nobody's. Ports
- * that are refused whatever the rules say are decided by no rule.
+ * An example, the default being deny:
+ *      1  deny@10.1.0.0/16
+ *      2  allow@10.0.0.0/8:tcp:443
+ *      3  allow@a.org:tcp
+ * Atoms: 10.1/16, the rest of 10/8, the rest of private, public, … Name classes: a.org, all other names. TCP has the
+ * intervals 0-442, 443, 444-65535. At 443 the first rules by address are 1 in 10.1/16, 2 in the rest of 10/8, the default
+ * elsewhere; with a.org bound the first by name is 3. Rule 3 decides wherever its number is less than the address's own:
+ * not in 10/8 at 443, but at a public address: witness egress@a.org:tcp:443. In 10.1/16 rule 2 is second, behind rule 1 of
+ * the other action: so rule 1 matters. A second policy without rule 1 has rule 2 first there: the verdict changes
+ * for 10.1.0.0/16:tcp:443, and for nothing else.
  *
- * The cost is that of the walk (see there) plus, for each column in which a name rule takes part, one look at
- * all atoms and classes. Fuel bounds both. */
+ * Cost: near-linear in the rules (see port_tree.h), plus for each interval that touches rules on names one look at all
+ * atoms and classes. Fuel bounds it: where it runs out, the answer is "too complex", never a guess.
+ *
+ * What is possible: a name can be bound if its lookup is allowed over UDP or TCP, to an address that passes rebind
+ * protection; the host's alias to the gateway alone. The unspecified addresses are nobody's. Ports that are refused
+ * whatever the rules say are decided by no rule.
+ *
+ * Everything belongs to the arena it is made with. */
 #pragma once
-#include "eval/eval.h"
 #include "analysis/name_classes.h"
 #include "analysis/port_tree.h"
+#include "eval/eval.h"
 
-/* Fuel for a check or a diff: a few seconds at most */
-#define ANALYSIS_FUEL UINT64_C(700000000)
+/* ---- a member of a class of flows ---- */
 
-/* A member of a set of flows */
 struct witness {
 	enum flow_kind kind;
 	enum policy_direction direction;
@@ -54,45 +63,25 @@ struct witness {
 const char *witness_format(struct arena *, const struct policy *, const struct witness *);
 struct eval_verdict witness_eval(const struct eval_context *, const struct witness *);
 
-/* What one rule (or a default) does. Items are numbered as in the rule. */
-struct rule_facts {
-	bool matches;          /* some flow that is possible, if it stood alone */
-	bool decides;          /* some possible flow: example */
-	bool effect;           /* some flow that it decides would fare otherwise without it, or an answer */
-	bool unknown;          /* too many names to tell: it may decide or have an effect all the same */
-	bool answers;          /* rebind protection lets an answer through, or not, because of it */
-	unsigned protos;       /* those of connections, and transports of queries, that it decides */
-	bool *targets, *ports; /* items that decide something; NULL where there is one at most */
-	struct witness example;
-	/* unless it decides, but matches: the rule that takes (some of) its flows, one of the other action if
-	 * there is one; rules.count: none was found, for nothing it names can be looked up */
-	size_t taker;
-	bool taker_opposes, taken_alike; /* taken_alike: one of its own action was found to take some, too */
-	struct witness taken;            /* a flow that both match */
-	/* a deny on a name: a connection it does not see, to an address that a name may be bound to, is allowed */
-	bool bypass;
-	size_t bypass_rule; /* by this rule; rules.count: the default */
-	struct witness bypass_flow;
-};
+/* ---- an analysis ---- */
+
+/* What first and second rules are told of: whole rules, or each target of a rule by itself */
+enum analysis_grain { ANALYSIS_BY_RULE, ANALYSIS_BY_TARGET };
 
 struct analysis;
-/* Looks at everything. With fuel->out set afterwards, nothing of the result may be used. */
-struct analysis *analysis_new(struct arena *, const struct policy *, const struct addr_gateway *, struct fuel *);
-const struct rule_facts *analysis_rule_facts(const struct analysis *, size_t rule);
+/* The classes of flows of one or two policies. With fuel->out set, here or after any later call, nothing of it may be
+ * used: fuel->policy and fuel->rule say where. The policies and fuel must outlive it. */
+struct analysis *analysis_new(struct arena *, const struct policy *const *policies, size_t count, enum analysis_grain,
+			      const struct addr_gateway *, struct fuel *);
 const struct name_classes *analysis_names(const struct analysis *);
 const struct atoms *analysis_atoms(const struct analysis *);
-
-/* A connection in `direction` from or to an address of `class`, bound to nothing, that target `target` of the
- * rule decides (rule == rules.count: that the default decides). false: there is none. */
-bool analysis_decides_class(const struct analysis *, enum policy_direction, size_t rule, size_t target, enum addr_class,
-			    struct witness *out);
-/* Whether a query for a name of the class is allowed over UDP or TCP */
+/* Whether the first policy allows a query for a name of the class over UDP or TCP */
 bool analysis_resolvable(const struct analysis *, uint32_t class);
-/* Whether an answer can bind an address of the atom */
-bool analysis_bindable(const struct analysis *, uint32_t atom);
 
-/* A search among connections bound to nothing: the first one, if any, of these protocols and ports, with an
- * address that `wanted` accepts, that gets this verdict. */
+/* ---- a search (search.c) ---- */
+
+/* Among the first policy's connections bound to nothing: one of these protocols and ports, with an address that
+ * `wanted` accepts, that gets this verdict. */
 struct analysis_query {
 	enum policy_direction direction;
 	unsigned protos;                       /* PROTO_ bits */
@@ -102,5 +91,5 @@ struct analysis_query {
 	const void *context;
 	enum policy_action action;
 };
-/* *decider: the rule, or rules.count for the default */
-bool analysis_find(struct analysis *, const struct analysis_query *, struct witness *out, size_t *decider);
+/* false: there is none. *by: the rule or the default */
+bool analysis_find(struct analysis *, const struct analysis_query *, struct witness *out, struct decider *by);

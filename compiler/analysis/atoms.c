@@ -354,20 +354,6 @@ uint32_t atoms_find(const struct atoms *atoms, struct addr addr)
 
 /* ---- targets ---- */
 
-/* First atom in [lo, hi) whose innermost prefix is not before `inner` */
-static uint32_t lower_bound(const struct atoms *atoms, uint32_t lo, uint32_t hi, uint32_t inner)
-{
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (atoms->inner[mid] < inner)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static size_t find_prefix(const struct atoms *atoms, struct addr_prefix prefix)
 {
 	struct prefix key = { .family = prefix.addr.family, .len = prefix.len, .range = addr_prefix_range(prefix) };
@@ -399,8 +385,8 @@ static size_t append_carrying(const struct atoms *atoms, struct run *out, size_t
 	return append(out, count, lo, hi);
 }
 
-static size_t prefix_spans(const struct atoms *atoms, struct addr_prefix prefix, bool carrying, struct run *out,
-			   size_t count)
+static size_t prefix_runs(const struct atoms *atoms, struct addr_prefix prefix, bool carrying, struct run *out,
+			  size_t count)
 {
 	size_t index = find_prefix(atoms, prefix);
 	uint32_t first = (uint32_t)index + 1, last = atoms->prefixes.items[index].last + 1;
@@ -410,50 +396,51 @@ static size_t prefix_spans(const struct atoms *atoms, struct addr_prefix prefix,
 
 		if (start == end || atoms->inner[end - 1] < first)
 			continue;
-		lo = lower_bound(atoms, start, end, first);
-		hi = lower_bound(atoms, lo, end, last + 1);
+		/* atoms are in the order of their innermost prefixes */
+		lo = lower_bound(atoms->inner, start, end, first);
+		hi = lower_bound(atoms->inner, lo, end, last + 1);
 		if (lo < hi)
 			count = carrying ? append_carrying(atoms, out, count, lo, hi) : append(out, count, lo, hi);
 	}
 	return count;
 }
 
-static int compare_spans(const void *a, const void *b)
+static int compare_runs(const void *a, const void *b)
 {
 	const struct run *x = a, *y = b;
 
 	return x->lo < y->lo ? -1 : x->lo > y->lo;
 }
 
-static size_t merge_spans(struct run *spans, size_t count)
+static size_t merge_runs(struct run *runs, size_t count)
 {
 	size_t kept = 0;
 
-	qsort(spans, count, sizeof *spans, compare_spans);
+	qsort(runs, count, sizeof *runs, compare_runs);
 	for (size_t i = 0; i < count; i++) {
-		if (kept && spans[kept - 1].hi >= spans[i].lo) {
-			if (spans[kept - 1].hi < spans[i].hi)
-				spans[kept - 1].hi = spans[i].hi;
+		if (kept && runs[kept - 1].hi >= runs[i].lo) {
+			if (runs[kept - 1].hi < runs[i].hi)
+				runs[kept - 1].hi = runs[i].hi;
 		} else {
-			spans[kept++] = spans[i];
+			runs[kept++] = runs[i];
 		}
 	}
 	return kept;
 }
 
-static size_t cidr_spans(const struct atoms *atoms, enum policy_action action, const struct policy_target *target,
-			 struct run *out)
+static size_t cidr_runs(const struct atoms *atoms, enum policy_action action, const struct policy_target *target,
+			struct run *out)
 {
 	struct addr_prefix carrying[ADDR_EMBEDDINGS_MAX];
-	size_t count = prefix_spans(atoms, target->prefix, false, out, 0);
+	size_t count = prefix_runs(atoms, target->prefix, false, out, 0);
 
 	if (takes_carried(action, target)) {
 		size_t ways = addr_embedding_prefixes(target->prefix, &atoms->gateway.nat64, carrying);
 
 		for (size_t i = 0; i < ways; i++)
-			count = prefix_spans(atoms, carrying[i], true, out, count);
+			count = prefix_runs(atoms, carrying[i], true, out, count);
 	}
-	return merge_spans(out, count);
+	return merge_runs(out, count);
 }
 
 size_t atoms_target_runs(const struct atoms *atoms, enum policy_action action, const struct policy_target *target,
@@ -465,7 +452,7 @@ size_t atoms_target_runs(const struct atoms *atoms, enum policy_action action, c
 	case TARGET_GROUP:
 		return append(out, 0, atoms->group_start[target->group * 4], atoms->group_start[target->group * 4 + 4]);
 	case TARGET_CIDR:
-		return cidr_spans(atoms, action, target, out);
+		return cidr_runs(atoms, action, target, out);
 	default:
 		return 0;
 	}

@@ -10,6 +10,11 @@
 #pragma once
 #include "policy/policy.h"
 
+/* How many policies are looked at together, at most */
+#define ANALYSIS_POLICIES 2
+/* No place, rule, piece or class */
+#define ANALYSIS_NONE UINT32_MAX
+
 struct atom {
 	enum addr_family family;
 	enum addr_class class;

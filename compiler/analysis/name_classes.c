@@ -324,8 +324,8 @@ static void find_lookups(struct name_classes *names, const struct policy *policy
 	for (uint32_t i = 0; i < names->class_count; i++) {
 		struct name_class *class = &names->classes[i];
 
-		class->lookup[which][0] = i ? names->classes[class->parent].lookup[which][0] : NAME_CLASSES_NO_RULE;
-		class->lookup[which][1] = i ? names->classes[class->parent].lookup[which][1] : NAME_CLASSES_NO_RULE;
+		class->lookup[which][0] = i ? names->classes[class->parent].lookup[which][0] : ANALYSIS_NONE;
+		class->lookup[which][1] = i ? names->classes[class->parent].lookup[which][1] : ANALYSIS_NONE;
 		for (uint32_t j = 0; j < class->rule_count[which]; j++)
 			if (policy->rules.items[class->rules[which][j]].directions & POLICY_EGRESS)
 				note_lookup(class->lookup[which], class->rules[which][j]);

@@ -12,9 +12,6 @@
 #pragma once
 #include "analysis/atoms.h"
 
-#define ANALYSIS_POLICIES 2
-#define NAME_CLASSES_NO_RULE UINT32_MAX
-
 struct name_pattern {
 	const char *name;
 	bool suffix;
@@ -27,7 +24,7 @@ struct name_class {
 	bool alias;
 	const uint32_t *rules[ANALYSIS_POLICIES]; /* rules with a pattern of this class, ascending, each once */
 	uint32_t rule_count[ANALYSIS_POLICIES];
-	/* the first two egress rules that take its names, by the class or one above it */
+	/* the first two egress rules that take its names, by the class or one above it; ANALYSIS_NONE */
 	uint32_t lookup[ANALYSIS_POLICIES][2];
 	LIST_OF(struct name_pattern) patterns;
 };

@@ -1,6 +1,8 @@
-/* Inside analysis/: what one policy's analysis holds, and one pass of it over a direction and protocol. */
+/* What the users of an analysis build on: its parts, and a pass over the connections of one direction and protocol.
+ * Rule facts, searches and the diff are each a visitor of such passes. */
 #pragma once
 #include "analysis/analysis.h"
+#include "eval/builtin.h"
 #include "policy/policy_facts.h"
 
 struct rule_ports {
@@ -8,111 +10,136 @@ struct rule_ports {
 	uint32_t item; /* of the rule's ports */
 };
 
-/* Where a class of addresses was first seen decided by a piece */
-struct noted_names {
-	uint32_t atom;
-	uint16_t port;
-	uint8_t proto;
+/* A rule, or the part of it that one target is, or all its names are */
+struct piece {
+	uint32_t target;          /* by target: which; ANALYSIS_NONE: all of the rule's names, or the whole rule */
+	uint32_t runs, run_count; /* of atoms, into the plane's runs */
 };
 
-struct piece {
-	uint32_t rule, target; /* target ANALYSIS_NONE: all of the rule's names */
-	uint32_t spans, span_count;
-	uint16_t seen[2];          /* by direction: classes as bits */
-	struct noted_names *where; /* ADDR_CLASS_COUNT for each direction */
+/* One policy, cut up (planes.c), and what follows from it alone (lookups.c, answers.c). Pieces are numbered in the
+ * order of rules; the one behind the last is the default. */
+struct analysis_plane {
+	const struct policy *policy;
+	struct piece *pieces;
+	uint32_t piece_count;
+	uint32_t *rule_of;     /* by piece, the default's included: rules.count */
+	uint8_t *actions;      /* by piece: enum policy_action */
+	uint32_t *first_piece; /* by rule; the default's is that behind the last */
+	LIST_OF(struct run) runs;
+	LIST_OF(struct rule_ports) * ports;        /* by rule, disjoint, in order; none: no ports */
+	uint32_t by_transport[FLOW_TRANSPORTS][2]; /* the first two rules that take every query; ANALYSIS_NONE */
+	bool *resolvable;                          /* by class: a lookup over UDP or TCP is allowed */
+	struct port_tree_plane excepts_tcp,
+		excepts_udp; /* the first two pieces that rebind protection heeds, by atom */
+	bool *bindable;      /* by atom: an answer may hold its addresses */
 };
 
 struct analysis {
 	struct arena *arena;
-	const struct policy *policy;
-	struct addr_gateway gateway;
 	struct fuel *fuel;
+	struct addr_gateway gateway;
+	enum analysis_grain grain;
+	struct analysis_plane planes[ANALYSIS_POLICIES];
+	uint32_t plane_count;
 	struct atoms *atoms;
 	struct name_classes *names;
 	uint32_t atom_count, class_count;
-	struct piece *pieces; /* piece_count + 1: the last is the default */
-	uint32_t piece_count;
-	uint32_t *rule_of;     /* the same as pieces[].rule */
-	uint32_t *first_piece; /* by rule; rules.count + 1 */
-	LIST_OF(struct run) spans;
-	LIST_OF(struct rule_ports) * ports; /* by rule, disjoint, in order; none: no ports */
-	struct rule_facts *rules;           /* rules.count + 1 */
-	bool *bindable, *resolvable;
-	bool any_resolvable;
-	LIST_OF(uint64_t) noted; /* (rule, class) whose name items were marked: a hash set */
-	size_t noted_used;
 };
 
-/* ---- rectangles (rects.c) ---- */
-void analysis_cut(struct analysis *);
-/* Ports of egress that are refused whatever the rules say: ends with 0 */
-const uint16_t *analysis_refused_ports(enum policy_direction, enum policy_proto);
-/* A walk with room for `situations` atoms behind the addresses and every address piece that fits laid out */
-struct port_tree *analysis_walk_new(struct analysis *, struct arena *, enum policy_direction, enum policy_proto,
-				    uint32_t situations);
-/* Adds a piece's rectangles over these spans, `offset` added; a rule with several ports makes several */
-void analysis_add_rects(struct analysis *, struct port_tree *, uint32_t piece, const struct run *, size_t count,
-			uint32_t offset);
-uint32_t analysis_names_piece(const struct analysis *, size_t rule); /* ANALYSIS_NONE: the rule has no names */
+/* ---- a policy in pieces (planes.c) ---- */
 
-/* ---- a pass (analysis_pass.c) ---- */
+void analysis_cut(struct analysis *, uint32_t plane);
+/* The piece of the rule's names; ANALYSIS_NONE: it has none */
+uint32_t analysis_names_piece(const struct analysis_plane *, size_t rule);
+/* A tree without rectangles, with room for `scenarios` places behind the atoms: there nothing matches, in an atom the
+ * default does */
+struct port_tree *analysis_tree_new(struct analysis *, struct arena *, enum policy_direction, enum policy_proto,
+				    uint32_t scenarios);
+/* Adds a piece's rectangles over these runs, `offset` added; a rule with several ports makes several */
+void analysis_add_rects(struct analysis *, struct port_tree *, uint32_t plane, uint32_t piece, const struct run *,
+			size_t count, uint32_t offset);
 
-/* A set of pieces, as bits */
-struct piece_set {
-	uint64_t *words;
-	size_t count;
-};
-/* The least member that is not below `from`; ANALYSIS_NONE */
-uint32_t piece_set_next(const struct piece_set *, uint32_t from);
+/* ---- lookups (lookups.c) ---- */
 
+void analysis_find_lookups(struct analysis *, uint32_t plane);
+/* The first two rules that take a query for a name of the class; ANALYSIS_NONE: the default */
+void analysis_lookup(const struct analysis *, uint32_t plane, uint32_t class, enum flow_transport,
+		     uint32_t two[static 2]);
+/* The action of a rule on queries; ANALYSIS_NONE: of the default */
+enum policy_action analysis_query_action(const struct analysis_plane *, uint32_t rule);
+
+/* ---- answers (answers.c) ---- */
+
+/* Finds the rules that rebind protection heeds, and from them which atoms answers can bind */
+void analysis_find_answers(struct analysis *);
+/* Whether an answer with an address of the atom passes, and who decided that */
+bool analysis_answer_passes(const struct analysis *, uint32_t plane, uint32_t atom, struct decider *);
+
+/* ---- a pass (pass.c) ---- */
+
+/* The places of its tree: atoms; classes that are bound to the address; classes that are sent as the server name,
+ * nothing bound (TCP out); pairs of classes, one bound while the other is sent. */
 struct analysis_pass {
 	struct analysis *analysis;
-	struct port_tree *walk;
+	struct port_tree *tree;
 	enum policy_direction direction;
 	enum policy_proto proto;
-	bool server_names; /* TCP out */
-	bool named;        /* some rule on a name takes part */
-	const struct port_interval *column;
-	uint16_t port; /* of the column, for examples */
-	bool *active;  /* by atom: the protocol's family, and not the unspecified addresses */
-	/* of the column: first rules by address, by their action: among bindable addresses, and among all */
-	struct piece_set bindable[2], all[2];
-	uint32_t bindable_max, all_max;
-	bool have_tops;
-	/* of the column: first rules by name, by their action, of classes that can be bound; denies by server name */
-	struct piece_set firsts[2], sent;
-	bool have_firsts;
-	size_t pending; /* situations whose rule may still show more than it has */
+	bool server_names; /* TCP out: a TLS client may send one */
+	bool named;        /* rules on names take part */
+	bool *speaks;      /* by atom: its family has the protocol */
+	uint16_t lo, hi;   /* the interval's ports */
+	enum policy_action defaults[ANALYSIS_POLICIES];
+	bool has_floor[ANALYSIS_POLICIES];
 	void *self;
 };
 
+/* Inserts every rule on addresses that fits */
 void analysis_pass_init(struct analysis_pass *, struct analysis *, struct arena *, enum policy_direction,
-			enum policy_proto);
-/* Name situations behind the addresses: classes that are bound, then (TCP out) classes that are sent */
+			enum policy_proto, uint32_t pairs);
+/* ... and every rule on names: an allow by a bound name, a deny by a name that is bound or sent */
 void analysis_pass_add_names(struct analysis_pass *);
-void analysis_pass_start_column(struct analysis_pass *, const struct port_interval *);
-void analysis_pass_find_tops(struct analysis_pass *);
-bool analysis_pass_floored(const struct analysis_pass *, uint32_t atom);
-enum policy_action analysis_piece_action(const struct analysis_pass *, uint32_t piece);
-struct witness analysis_pass_flow(const struct analysis_pass *, uint32_t atom);
-/* First atom, of those that can be bound or of all, whose first rule is behind `piece`; ANALYSIS_NONE */
-uint32_t analysis_pass_find_atom(const struct analysis_pass *, bool bindable, uint32_t piece);
+uint32_t analysis_pass_bound(const struct analysis_pass *, uint32_t class);
+uint32_t analysis_pass_sent(const struct analysis_pass *, uint32_t class);
+uint32_t analysis_pass_pair(const struct analysis_pass *, uint32_t pair);
 
-/* What a name situation shows about its first rule. */
-struct name_scenario {
-	uint32_t bound, sent; /* classes; ANALYSIS_NONE */
-	uint32_t first, second;
-	bool pairs; /* another name may be bound beside it */
+/* Both are asked of every atom in every interval */
+static inline enum policy_action analysis_pass_action(const struct analysis_pass *pass, uint32_t plane, uint32_t piece)
+{
+	const struct analysis_plane *of = &pass->analysis->planes[plane];
+
+	return piece < of->piece_count ? (enum policy_action)of->actions[piece] : pass->defaults[plane];
+}
+
+/* Whether the multi-tenant floor denies the atom's flows in this interval anyway */
+static inline bool analysis_pass_floored(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
+{
+	return pass->has_floor[plane] &&
+	       !eval_floor_passes(pass->analysis->planes[plane].policy, pass->direction,
+				  atoms_at(pass->analysis->atoms, atom)->class, pass->proto, pass->lo, pass->hi);
+}
+
+/* An address that flows can have: not the unspecified one */
+bool analysis_is_address(const struct analysis *, uint32_t atom);
+/* Of these ports, one that readers know, where there is one */
+uint16_t analysis_usual_port(const struct policy_port_range *, size_t count);
+
+/* ---- pairs of names (pairs.c) ---- */
+
+struct name_pair {
+	uint32_t sent, bound; /* classes */
 };
-void analysis_pass_situation(struct analysis_pass *, const struct name_scenario *);
-/* All of one direction and protocol: decides, effect, items, examples */
-void analysis_pass_run(struct analysis *, enum policy_direction, enum policy_proto);
-void rule_facts_note_names(struct analysis *, size_t rule, uint32_t class);
 
-/* ---- the other parts ---- */
-void analysis_find_answers(struct analysis *);    /* answers.c: bindable; effect on answers */
-void analysis_find_resolvable(struct analysis *); /* analysis_lookup.c */
-void analysis_find_queries(struct analysis *);    /* analysis_lookup.c: decides and effect by queries */
-void analysis_find_pairs(struct analysis *);      /* server_names.c: server names beside bound ones */
-void analysis_find_takers(struct analysis *);     /* shadowing.c */
-void rule_facts_mark(struct rule_facts *, const struct witness *);
+struct name_pairs {
+	struct analysis *analysis;
+	struct arena *arena;
+	size_t max, max_of_rule;
+	bool (*may_bind)(const struct analysis *, uint32_t class);
+	LIST_OF(struct name_pair) list;
+};
+
+/* The pairs that it may take to show something of the rule: a name it takes is sent while another is bound that an
+ * allow takes too: the rule itself, or for a deny any from rule `allow_from` on, of any policy. false: too many; some
+ * are in the list. */
+bool name_pairs_add_rule(struct name_pairs *, uint32_t plane, uint32_t rule, uint32_t allow_from);
+/* Inserts in the pass's tree the rules that match in each pair's scenario */
+void name_pairs_insert(struct name_pairs *, struct analysis_pass *);

@@ -1,199 +1,214 @@
-/* Who takes the flows of rules that decide nothing: a rule of the other action, if there is one. */
-#include "analysis/pass.h"
+/* What shadows the rules that decide nothing: which rule decides the flows they match, one of the other action if there
+ * is one. */
+#include "analysis/facts_state.h"
 
-struct dead {
-	struct analysis *analysis;
+#include <stdlib.h>
+
+struct shadowed {
 	LIST_OF(uint32_t) rules;
 };
 
-static void note_taker(struct analysis *analysis, uint32_t index, uint32_t taker, const struct witness *flow)
+static bool is_found(const struct facts *facts, uint32_t index)
 {
-	struct rule_facts *rule = &analysis->rules[index];
-	const struct policy *policy = analysis->policy;
-	bool opposes = policy->rules.items[taker].action != policy->rules.items[index].action;
+	return facts->rules[index].shadowing.kind == DECIDER_RULE;
+}
 
-	if (taker < index && !opposes)
-		rule->taken_alike = true;
-	if (taker >= index || rule->taker_opposes || (rule->taker < policy->rules.count && !opposes))
+static void note(struct facts *facts, uint32_t index, uint32_t by, const struct witness *flow)
+{
+	struct rule_facts *rule = &facts->rules[index];
+	const struct policy *policy = facts->plane->policy;
+	bool opposes = policy->rules.items[by].action != policy->rules.items[index].action;
+
+	if (by < index && !opposes)
+		rule->shadowed_alike = true;
+	if (by >= index || rule->shadowing_opposes || (is_found(facts, index) && !opposes))
 		return;
-	rule->taker = taker;
-	rule->taker_opposes = opposes;
-	rule->taken = *flow;
+	rule->shadowing = decided_by_rule(by);
+	rule->shadowing_opposes = opposes;
+	rule->shadowed = *flow;
 }
 
-static bool has_port(const struct analysis *analysis, uint32_t rule, const struct port_interval *column)
+static int compare_port(const void *key, const void *item)
 {
-	size_t lo = 0, hi = analysis->ports[rule].count;
+	const uint16_t *port = key;
+	const struct rule_ports *ports = item;
 
-	if (!hi)
-		return true;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (analysis->ports[rule].items[mid].hi < column->lo)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < analysis->ports[rule].count && analysis->ports[rule].items[lo].lo <= column->lo;
+	return *port < ports->lo ? -1 : *port > ports->hi;
 }
 
-static void look_at_addresses(struct analysis_pass *pass, uint32_t index)
+static bool has_port(const struct analysis_plane *plane, uint32_t rule, uint16_t port)
 {
-	struct analysis *analysis = pass->analysis;
-	const uint32_t *first = pass->walk->planes[0].first;
+	return !plane->ports[rule].count || bsearch(&port, plane->ports[rule].items, plane->ports[rule].count,
+						    sizeof *plane->ports[rule].items, compare_port);
+}
 
-	for (uint32_t i = analysis->first_piece[index]; i < analysis->first_piece[index + 1]; i++)
-		for (uint32_t j = 0; j < analysis->pieces[i].span_count; j++) {
-			struct run span = analysis->spans.items[analysis->pieces[i].spans + j];
+/* ---- connections ---- */
 
-			if (!fuel_use(analysis->fuel, span.hi - span.lo))
+static void look_at_addresses(struct facts_pass *pass, uint32_t index)
+{
+	struct facts *facts = pass->facts;
+	const struct analysis_plane *plane = facts->plane;
+	enum policy_action own = plane->policy->rules.items[index].action;
+
+	for (uint32_t i = plane->first_piece[index]; i < plane->first_piece[index + 1]; i++)
+		for (uint32_t j = 0; j < plane->pieces[i].run_count; j++) {
+			struct run run = plane->runs.items[plane->pieces[i].runs + j];
+
+			if (!fuel_use(facts->analysis->fuel, run.hi - run.lo))
 				return;
-			for (uint32_t atom = span.lo; atom < span.hi; atom++) {
+			for (uint32_t atom = run.lo; atom < run.hi; atom++) {
+				uint32_t first = pass->first[atom];
 				struct witness flow;
 
-				if (!pass->active[atom] || first[atom] >= analysis->piece_count)
+				if (!pass->active[atom] || first >= plane->piece_count)
 					continue;
-				if (analysis->rules[index].taker < analysis->policy->rules.count &&
-				    analysis_piece_action(pass, first[atom]) ==
-					    analysis->policy->rules.items[index].action)
+				if (is_found(facts, index) && analysis_pass_action(&pass->base, 0, first) == own)
 					continue;
-				flow = analysis_pass_flow(pass, atom);
-				note_taker(analysis, index, analysis->rule_of[first[atom]], &flow);
-				if (analysis->rules[index].taker_opposes)
+				flow = facts_pass_witness(pass, atom);
+				note(facts, index, plane->rule_of[first], &flow);
+				if (facts->rules[index].shadowing_opposes)
 					return;
 			}
 		}
 }
 
-/* An atom that can be bound whose first rule is exactly this piece */
-static uint32_t atom_of(const struct analysis_pass *pass, uint32_t piece)
+/* An atom that can be bound whose first match is exactly this piece */
+static uint32_t atom_of(const struct facts_pass *pass, uint32_t piece)
 {
 	uint32_t atom = 0;
 
-	while (pass->walk->planes[0].first[atom] != piece || !pass->active[atom] || !pass->analysis->bindable[atom])
+	while (pass->first[atom] != piece || !pass->active[atom] || !pass->facts->plane->bindable[atom])
 		atom++;
 	return atom;
 }
 
-/* Flows bound to a class of the rule: the first rule by that name, or the first by address before it */
-static void look_at_class(struct analysis_pass *pass, uint32_t index, uint32_t class)
+static void note_bound(struct facts_pass *pass, uint32_t index, uint32_t class, uint32_t atom, uint32_t piece)
 {
-	struct analysis *analysis = pass->analysis;
-	uint32_t first = pass->walk->planes[0].first[analysis->atom_count + class], atom, top;
-	struct witness flow;
+	struct witness flow = facts_pass_witness(pass, atom);
 
-	if (!analysis->resolvable[class] || first == ANALYSIS_NONE)
-		return;
-	analysis_pass_find_tops(pass);
-	for (int action = 0; pass->have_tops && action < 2; action++) {
-		top = piece_set_next(&pass->bindable[action], 0);
-		if (top >= first || top >= analysis->piece_count)
-			continue;
-		flow = analysis_pass_flow(pass, atom_of(pass, top));
-		flow.bound[0] = name_classes_at(analysis->names, class)->member;
-		note_taker(analysis, index, analysis->rule_of[top], &flow);
-	}
-	if (pass->bindable_max > first && analysis->rule_of[first] != index) {
-		atom = analysis_pass_find_atom(pass, true, first);
-		flow = analysis_pass_flow(pass, atom);
-		flow.bound[0] = name_classes_at(analysis->names, class)->member;
-		note_taker(analysis, index, analysis->rule_of[first], &flow);
-	}
+	flow.bound[0] = name_classes_at(pass->facts->analysis->names, class)->member;
+	note(pass->facts, index, pass->facts->plane->rule_of[piece], &flow);
 }
 
-static void look_at_names(struct analysis_pass *pass, uint32_t index)
+/* Flows bound to a class of the rule: the first rule by that name, or the first by address before it */
+static void look_at_class(struct facts_pass *pass, uint32_t index, uint32_t class)
 {
-	struct analysis *analysis = pass->analysis;
+	const struct analysis_plane *plane = pass->facts->plane;
+	uint32_t first = pass->first[analysis_pass_bound(&pass->base, class)];
+
+	if (!plane->resolvable[class] || first == ANALYSIS_NONE)
+		return;
+	if (facts_pass_find_matches(pass))
+		for (int action = 0; action < 2; action++) {
+			uint32_t top = piece_set_next(&pass->bindable.by_action[action], 0);
+
+			if (top < first && top < plane->piece_count)
+				note_bound(pass, index, class, atom_of(pass, top), top);
+		}
+	if (pass->bindable.max > first && plane->rule_of[first] != index)
+		note_bound(pass, index, class, facts_pass_find_atom(pass, true, first), first);
+}
+
+static void look_at_names(struct facts_pass *pass, uint32_t index)
+{
+	struct facts *facts = pass->facts;
 	size_t count;
-	const struct run *spans = name_classes_rule_runs(analysis->names, 0, index, &count);
+	const struct run *runs = name_classes_rule_runs(facts->analysis->names, 0, index, &count);
 
 	for (size_t i = 0; i < count; i++)
-		for (uint32_t class = spans[i].lo; class < spans[i].hi; class ++)
-			if (!fuel_use(analysis->fuel, 1) || analysis->rules[index].taker_opposes)
+		for (uint32_t class = runs[i].lo; class < runs[i].hi; class ++)
+			if (!fuel_use(facts->analysis->fuel, 1) || facts->rules[index].shadowing_opposes)
 				return;
 			else
 				look_at_class(pass, index, class);
 }
 
-static void visit(struct port_tree *walk, const struct port_interval *column)
+static void visit(struct port_tree *tree, const struct port_interval *interval)
 {
-	struct analysis_pass *pass = walk->self;
-	const struct dead *dead = pass->self;
+	struct facts_pass *pass = tree->self;
+	const struct shadowed *shadowed = pass->base.self;
+	const struct analysis_plane *plane = pass->facts->plane;
 
-	analysis_pass_start_column(pass, column);
-	for (size_t i = 0; i < dead->rules.count && fuel_use(walk->fuel, 1); i++) {
-		uint32_t index = dead->rules.items[i];
+	facts_pass_start(pass, interval);
+	for (size_t i = 0; i < shadowed->rules.count && fuel_use(tree->fuel, 1); i++) {
+		uint32_t index = shadowed->rules.items[i];
 
-		if (pass->analysis->rules[index].taker_opposes ||
-		    !policy_rule_fits(&pass->analysis->policy->rules.items[index], pass->direction, pass->proto) ||
-		    !has_port(pass->analysis, index, column))
+		if (pass->facts->rules[index].shadowing_opposes ||
+		    !policy_rule_fits(&plane->policy->rules.items[index], pass->base.direction, pass->base.proto) ||
+		    !has_port(plane, index, interval->lo))
 			continue;
 		look_at_addresses(pass, index);
 		look_at_names(pass, index);
 	}
 }
 
-static void run_pass(struct dead *dead, enum policy_direction direction, enum policy_proto proto)
+static void look_at_connections(struct facts *facts, struct shadowed *shadowed, enum policy_direction direction,
+				enum policy_proto proto)
 {
 	struct arena *arena = arena_new();
-	struct analysis_pass pass;
+	struct facts_pass pass;
 
-	analysis_pass_init(&pass, dead->analysis, arena, direction, proto);
-	pass.walk = analysis_walk_new(dead->analysis, arena, direction, proto, 2 * dead->analysis->class_count);
-	analysis_pass_add_names(&pass);
-	pass.walk->visit = visit;
-	pass.walk->self = &pass;
-	pass.self = dead;
-	port_tree_visit(pass.walk);
+	facts_pass_init(&pass, facts, arena, direction, proto, 0);
+	analysis_pass_add_names(&pass.base);
+	pass.base.tree->visit = visit;
+	pass.base.self = shadowed;
+	port_tree_visit(pass.base.tree);
 	arena_free(arena);
 }
 
-/* Queries that the rule would judge, were it not for an earlier one */
-static void look_at_queries(struct analysis *analysis, uint32_t index)
+/* ---- queries ---- */
+
+static void look_at_query(struct facts *facts, uint32_t index, const char *name)
 {
-	const struct eval_context context = { .policy = analysis->policy, .gateway = analysis->gateway };
-	const struct policy_rule *rule = &analysis->policy->rules.items[index];
+	const struct eval_context context = { .policy = facts->plane->policy, .gateway = facts->analysis->gateway };
+	const struct policy_rule *rule = &facts->plane->policy->rules.items[index];
 
-	if (!(rule->directions & POLICY_EGRESS))
-		return;
-	for (size_t i = 0; i <= rule->targets.count; i++) {
-		bool named = i < rule->targets.count && (rule->targets.items[i].kind == TARGET_DOMAIN ||
-							 rule->targets.items[i].kind == TARGET_SUFFIX);
-		uint32_t class =
-			named ? name_classes_of_pattern(analysis->names, rule->targets.items[i].kind == TARGET_SUFFIX,
-							rule->targets.items[i].name) :
-				0;
-		struct witness flow = { .kind = FLOW_DNS, .name = name_classes_at(analysis->names, class)->member };
+	for (int t = FLOW_DNS_UDP; name && t <= FLOW_DNS_DOT; t++) {
+		struct witness flow = { .kind = FLOW_DNS, .name = name, .transport = (enum flow_transport)t };
+		struct eval_verdict verdict;
 
-		if (!flow.name || (i < rule->targets.count && !named))
+		if (!fuel_use(facts->analysis->fuel, index))
+			return;
+		if (!eval_rule_matches_query(rule, name, flow.transport))
 			continue;
-		for (int t = FLOW_DNS_UDP; t <= FLOW_DNS_DOT; t++) {
-			struct eval_verdict verdict;
-
-			if (!fuel_use(analysis->fuel, index))
-				return;
-			flow.transport = (enum flow_transport)t;
-			if (!eval_rule_matches_query(rule, flow.name, flow.transport))
-				continue;
-			verdict = eval_dns(&context, flow.name, flow.transport);
-			if (verdict.by.kind == DECIDER_RULE)
-				note_taker(analysis, index, (uint32_t)verdict.by.rule, &flow);
-		}
+		verdict = eval_dns(&context, name, flow.transport);
+		if (verdict.by.kind == DECIDER_RULE)
+			note(facts, index, (uint32_t)verdict.by.rule, &flow);
 	}
 }
 
-void analysis_find_takers(struct analysis *analysis)
+/* Queries that the rule would judge, were it not for an earlier one: for its names, and for any name */
+static void look_at_queries(struct facts *facts, uint32_t index)
 {
-	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
-	struct dead dead = { .analysis = analysis };
+	const struct policy_rule *rule = &facts->plane->policy->rules.items[index];
+	const struct name_classes *names = facts->analysis->names;
 
-	for (uint32_t i = 0; i < analysis->policy->rules.count; i++)
-		if (!analysis->rules[i].decides && analysis->rules[i].matches)
-			*arena_push(analysis->arena, &dead.rules) = i;
-	for (int direction = POLICY_EGRESS; dead.rules.count && direction <= POLICY_INGRESS; direction++)
-		for (size_t i = 0; i < sizeof protos / sizeof *protos && !analysis->fuel->out; i++)
-			run_pass(&dead, (enum policy_direction)direction, protos[i]);
-	for (size_t i = 0; i < dead.rules.count && !analysis->fuel->out; i++)
-		look_at_queries(analysis, dead.rules.items[i]);
+	if (!(rule->directions & POLICY_EGRESS))
+		return;
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+
+		if (policy_target_is_name(target))
+			look_at_query(
+				facts, index,
+				name_classes_at(names, name_classes_of_pattern(names, target->kind == TARGET_SUFFIX,
+									       target->name))
+					->member);
+	}
+	look_at_query(facts, index, name_classes_at(names, 0)->member);
+}
+
+void facts_find_shadowing(struct facts *facts)
+{
+	struct analysis *analysis = facts->analysis;
+	struct shadowed shadowed = { .rules = { NULL, 0, 0 } };
+
+	for (uint32_t i = 0; i < facts->plane->policy->rules.count; i++)
+		if (!facts->rules[i].decides && facts->rules[i].matches)
+			*arena_push(analysis->arena, &shadowed.rules) = i;
+	for (int direction = POLICY_EGRESS; shadowed.rules.count && direction <= POLICY_INGRESS; direction++)
+		for (size_t i = 0; i < POLICY_PROTOS && !analysis->fuel->out; i++)
+			look_at_connections(facts, &shadowed, (enum policy_direction)direction, policy_protos[i]);
+	for (size_t i = 0; i < shadowed.rules.count && !analysis->fuel->out; i++)
+		look_at_queries(facts, shadowed.rules.items[i]);
 }

@@ -1,7 +1,7 @@
-/* Members of regions as flow expressions, and their verdicts; and a search for one. */
-#include "policy/flow.h"
+/* Witnesses as flow expressions, and their verdicts. */
+#include "analysis/analysis.h"
 #include "base/name.h"
-#include "analysis/pass.h"
+#include "policy/flow.h"
 
 static void bind_name(struct arena *arena, struct flow *flow, const char *name, struct addr addr)
 {
@@ -84,83 +84,4 @@ const char *witness_format(struct arena *arena, const struct policy *policy, con
 	if (member->bound[1])
 		text = arena_printf(arena, "%s;%s=%s", text, member->bound[1], addr);
 	return member->sni ? arena_printf(arena, "%s sni=%s", text, member->sni) : text;
-}
-
-/* ---- a search ---- */
-
-struct search {
-	struct analysis *analysis;
-	const struct analysis_query *query;
-	struct analysis_pass pass;
-	struct witness *out;
-	size_t *decider;
-	bool found;
-};
-
-static bool wants_port(const struct analysis_query *query, uint16_t port)
-{
-	for (size_t i = 0; i < query->port_count; i++)
-		if (query->ports[i].lo <= port && port <= query->ports[i].hi)
-			return true;
-	return !query->port_count;
-}
-
-static void visit(struct port_tree *walk, const struct port_interval *column)
-{
-	struct search *search = walk->self;
-	const uint32_t *first = walk->planes[0].first;
-	const struct analysis_query *query = search->query;
-
-	if (search->found || !wants_port(query, column->lo))
-		return;
-	analysis_pass_start_column(&search->pass, column);
-	if (!wants_port(query, search->pass.port))
-		search->pass.port = column->lo;
-	if (!fuel_use(walk->fuel, search->analysis->atom_count))
-		return;
-	for (uint32_t atom = 0; atom < search->analysis->atom_count && !search->found; atom++) {
-		enum policy_action action = analysis_piece_action(&search->pass, first[atom]);
-
-		if (analysis_pass_floored(&search->pass, atom))
-			action = POLICY_DENY;
-		if (!search->pass.active[atom] || action != query->action ||
-		    !query->wanted(search->analysis, atom, query->context))
-			continue;
-		search->found = true;
-		*search->out = analysis_pass_flow(&search->pass, atom);
-		*search->decider = search->analysis->rule_of[first[atom]];
-	}
-}
-
-static void cut_wanted(struct port_tree *walk, const struct analysis_query *query)
-{
-	for (size_t i = 0; i < query->port_count; i++) {
-		*arena_push(walk->arena, &walk->cuts) = query->ports[i].lo;
-		*arena_push(walk->arena, &walk->cuts) = (uint16_t)(query->ports[i].hi + 1);
-	}
-}
-
-static void search_proto(struct search *search, enum policy_proto proto)
-{
-	struct arena *arena = arena_new();
-	struct port_tree *walk;
-
-	analysis_pass_init(&search->pass, search->analysis, arena, search->query->direction, proto);
-	search->pass.walk = walk = analysis_walk_new(search->analysis, arena, search->query->direction, proto, 0);
-	cut_wanted(walk, search->query);
-	walk->visit = visit;
-	walk->self = search;
-	port_tree_visit(walk);
-	arena_free(arena);
-}
-
-bool analysis_find(struct analysis *analysis, const struct analysis_query *query, struct witness *out, size_t *decider)
-{
-	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
-	struct search search = { .analysis = analysis, .query = query, .out = out, .decider = decider };
-
-	for (size_t i = 0; i < sizeof protos / sizeof *protos && !search.found && !analysis->fuel->out; i++)
-		if ((query->protos & protos[i]) && (!query->port_count || policy_proto_has_ports(protos[i])))
-			search_proto(&search, protos[i]);
-	return search.found;
 }

@@ -49,7 +49,7 @@ static void append(struct arena *arena, struct addr_set *set, struct addr_range 
 }
 
 /* Index of the first range that ends at or after `value` */
-static size_t lower_bound(const struct addr_set *set, u128 value)
+static size_t first_not_below(const struct addr_set *set, u128 value)
 {
 	size_t lo = 0, hi = set->count;
 
@@ -65,14 +65,14 @@ static size_t lower_bound(const struct addr_set *set, u128 value)
 
 bool addr_set_contains(const struct addr_set *set, u128 value)
 {
-	size_t i = lower_bound(set, value);
+	size_t i = first_not_below(set, value);
 
 	return i < set->count && set->items[i].lo <= value;
 }
 
 void addr_set_add(struct arena *arena, struct addr_set *set, struct addr_range range)
 {
-	size_t first = lower_bound(set, range.lo ? range.lo - 1 : 0), end = first;
+	size_t first = first_not_below(set, range.lo ? range.lo - 1 : 0), end = first;
 
 	/* [first, end) are the ranges that the new one overlaps or touches: they become one */
 	while (end < set->count && (set->items[end].lo <= range.hi || joins(range, set->items[end].lo))) {

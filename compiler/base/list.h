@@ -3,9 +3,24 @@
  * to functions is a named struct with the same three members instead. */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 #define LIST_OF(type)              \
 	struct {                   \
 		type *items;       \
 		size_t count, cap; \
 	}
+
+/* The first index in [lo, hi) of an ascending array whose item is not below `value`; hi where all are */
+static inline uint32_t lower_bound(const uint32_t *items, uint32_t lo, uint32_t hi, uint32_t value)
+{
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (items[mid] < value)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}

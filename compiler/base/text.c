@@ -48,3 +48,16 @@ const char *text_get(struct text *text)
 	reserve(text, 0)[0] = 0;
 	return text->items;
 }
+
+const char *text_list(struct arena *arena, const char *const *items, size_t count, size_t more)
+{
+	struct text text = { .arena = arena };
+
+	text_add(&text, count + more > 1 ? "{" : "");
+	for (size_t i = 0; i < count; i++)
+		text_addf(&text, "%s%s", i ? "," : "", items[i]);
+	if (more)
+		text_addf(&text, ",… %zu more", more);
+	text_add(&text, count + more > 1 ? "}" : "");
+	return text_get(&text);
+}

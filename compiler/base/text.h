@@ -12,3 +12,6 @@ void text_add(struct text *, const char *bytes);
 void text_addf(struct text *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The text so far, NUL-terminated; holds until the next addition. Never NULL */
 const char *text_get(struct text *);
+
+/* "a", or "{a,b,… 3 more}": the items and how many were left out; belongs to the arena */
+const char *text_list(struct arena *, const char *const *items, size_t count, size_t more);

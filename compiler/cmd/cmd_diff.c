@@ -85,7 +85,8 @@ static struct diff_notes notes(const struct cmd_line *line, const struct sides *
 static int status_of(const struct cmd_line *line, const struct diff *diff)
 {
 	const char *fail_on = line->fail_on ? line->fail_on : "any";
-	bool opened = diff->opened || diff->published, closed = diff->closed || diff->unpublished;
+	bool opened = diff_count_regions(diff, POLICY_ALLOW) || diff_count_publishes(diff, true);
+	bool closed = diff_count_regions(diff, POLICY_DENY) || diff_count_publishes(diff, false);
 
 	if (!strcmp(fail_on, "none"))
 		return CMD_FINE;

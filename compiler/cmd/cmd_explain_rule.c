@@ -17,16 +17,16 @@ static const struct policy_rule *subject(const struct rule_explanation *explanat
 }
 
 /* "rule 3 (agent.msb:8 allow@pypi:tcp:443)", "the default" */
-static const char *rule_text(const struct rule_explanation *explanation, size_t rule)
+static const char *decider_text(const struct rule_explanation *explanation, struct decider by)
 {
 	const struct policy *policy = explanation->policy;
 	struct arena *arena = explanation->only->arena;
 
-	if (rule >= policy->rules.count)
+	if (by.kind != DECIDER_RULE)
 		return "the default";
-	return arena_printf(arena, "rule %zu (%s %s)", rule + 1,
-			    span_format_line(arena, policy->sources, policy->rules.items[rule].span),
-			    policy->rules.items[rule].text);
+	return arena_printf(arena, "rule %zu (%s %s)", by.rule + 1,
+			    span_format_line(arena, policy->sources, policy->rules.items[by.rule].span),
+			    policy->rules.items[by.rule].text);
 }
 
 /* ---- text ---- */
@@ -46,7 +46,8 @@ static void print_head(const struct rule_explanation *explanation)
 static void print_region(const struct rule_explanation *explanation, const struct diff_region *region)
 {
 	const struct diff *only = explanation->only;
-	const char *place = diff_decider_place(only->arena, only, region, 1);
+	const char *place =
+		span_format_line(only->arena, only->policies[1]->sources, diff_decider_span(only, region, 1));
 
 	printf("  %s", shown(explanation, region->words));
 	if (region->except)
@@ -66,12 +67,12 @@ static void print_nothing(const struct rule_explanation *explanation)
 	else if (facts->decides)
 		printf("Nothing would fare otherwise without it: %s, which it decides, %s would %s as well.\n",
 		       shown(explanation, explanation->example),
-		       shown(explanation, rule_text(explanation, explanation->taker)), action);
+		       shown(explanation, decider_text(explanation, explanation->instead)), action);
 	else if (!facts->matches)
 		puts("It matches no flow that is possible.");
 	else if (explanation->example)
 		printf("It decides nothing: %s is before it, and takes %s, for example.\n",
-		       shown(explanation, rule_text(explanation, explanation->taker)),
+		       shown(explanation, decider_text(explanation, explanation->instead)),
 		       shown(explanation, explanation->example));
 	else
 		puts("It decides nothing: no lookup of what it names is allowed.");
@@ -97,14 +98,15 @@ static json_t *region_json(const struct rule_explanation *explanation, const str
 {
 	const struct diff *only = explanation->only;
 	json_t *object = json_object(), *after = json_object();
-	const char *place = diff_decider_place(only->arena, only, region, 1);
+	const char *place =
+		span_format_line(only->arena, only->policies[1]->sources, diff_decider_span(only, region, 1));
 
 	json_object_set_new(object, "verdict", json_string(policy_action_name(region->was)));
 	json_object_set_new(object, "region", json_text(only->arena, region->words));
 	if (region->except)
 		json_object_set_new(object, "except", json_text(only->arena, region->except));
 	json_object_set_new(object, "example", json_text(only->arena, region->example_text));
-	json_object_set_new(after, "verdict", json_string(policy_action_name(region->now)));
+	json_object_set_new(after, "verdict", json_string(policy_action_name(diff_now(region))));
 	json_object_set_new(after, "place", strcmp(place, "-") ? json_text(only->arena, place) : json_null());
 	json_object_set_new(after, "text", json_text(only->arena, diff_decider_text(only->arena, only, region, 1)));
 	json_object_set_new(object, "without", after);

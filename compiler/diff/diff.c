@@ -1,24 +1,6 @@
-/* The comparison as a whole: axes, passes, publishing, and whether a flow is among what was found. */
-#include "diff/diff_pass.h"
-#include "base/name.h"
-#include "analysis/pass.h"
-
-static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
-#define PROTOS (sizeof protos / sizeof *protos)
-
-struct diff_region *diff_add(struct diff *diff, enum diff_kind kind, enum policy_direction direction,
-			     enum policy_action was, size_t before, size_t after)
-{
-	struct diff_region *region = arena_push(diff->arena, &diff->regions);
-
-	region->kind = kind;
-	region->direction = direction;
-	region->was = was;
-	region->now = was == POLICY_ALLOW ? POLICY_DENY : POLICY_ALLOW;
-	region->decider[0] = before;
-	region->decider[1] = after;
-	return region;
-}
+/* The comparison as a whole: passes, publishing, and whether a flow is among what was found. */
+#include "diff/diff.h"
+#include "diff/diff_state.h"
 
 /* ---- publishing ---- */
 
@@ -50,48 +32,36 @@ static void compare_publishes(struct diff *diff, int side, struct fuel *fuel)
 		if (copies(policy, i, publish) < copies(other, other->publishes.count, publish))
 			continue;
 		*arena_push(diff->arena, &diff->publishes) = (struct diff_publish){ side == 1, publish };
-		if (side)
-			diff->published++;
-		else
-			diff->unpublished++;
 	}
 }
 
 /* ---- the whole ---- */
 
-static void count_regions(struct diff *diff)
-{
-	for (size_t i = 0; i < diff->regions.count; i++)
-		if (diff->regions.items[i].now == POLICY_ALLOW)
-			diff->opened++;
-		else
-			diff->closed++;
-}
-
 struct diff *diff_policies(struct arena *arena, const struct policy *before, const struct policy *after,
 			   const struct addr_gateway *gateway, struct fuel *fuel)
 {
 	struct diff *diff = arena_alloc(arena, sizeof *diff);
-	struct diff_state state = { .match = { NULL } };
 
 	diff->arena = arena;
 	diff->policies[0] = before;
 	diff->policies[1] = after;
 	for (int side = 0; side < 2; side++)
 		diff->contexts[side] = (struct eval_context){ .policy = diff->policies[side], .gateway = *gateway };
-	diff->atoms = atoms_new(arena, gateway, diff->policies, 2);
-	diff->names = name_classes_new(arena, diff->policies, 2);
-	diff_match(diff, &state);
-	diff_queries(diff, &state);
-	diff_answers(diff, &state, fuel);
+	diff->analysis = analysis_new(arena, diff->policies, 2, ANALYSIS_BY_RULE, gateway, fuel);
+	diff->atoms = diff->analysis->atoms;
+	diff->names = diff->analysis->names;
+	diff_match(diff);
+	if (!fuel->out) {
+		diff_queries(diff);
+		diff_answers(diff);
+	}
 	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
-		for (size_t i = 0; i < PROTOS && !fuel->out; i++)
-			diff_pass_run(diff, &state, fuel, (enum policy_direction)direction, protos[i]);
+		for (size_t i = 0; i < POLICY_PROTOS && !fuel->out; i++)
+			diff_connections(diff, (enum policy_direction)direction, policy_protos[i]);
 	compare_publishes(diff, 1, fuel);
 	compare_publishes(diff, 0, fuel);
 	if (!fuel->out)
 		diff_put_in_words(diff);
-	count_regions(diff);
 	return diff;
 }
 

@@ -1,6 +1,8 @@
-/* Which flows change verdict between two policies: exactly those, as regions in the rule grammar's words,
- * each with a flow that shows it. Built on the same axes and walk as region.h; the rules of both policies lie
- * on one line, and what is compared is the first rule of each. */
+/* Which flows change verdict between two policies: exactly those, as regions in the rule grammar's words, each with a flow
+ * that shows it. Built on an analysis of both policies beside each other (analysis/analysis.h): in every class of flows
+ * the first matches of the two are compared.
+ *
+ * A diff belongs to the arena it is made with, and so do the texts of its printers to theirs. */
 #pragma once
 #include "analysis/analysis.h"
 
@@ -11,16 +13,13 @@ enum diff_kind {
 	DIFF_ANSWERS, /* of a lookup, by rebind protection */
 };
 
-/* Who decided: a rule's index, or one of these above rules.count */
-enum diff_decider { DIFF_BY_DEFAULT, DIFF_BY_FLOOR, DIFF_BY_REBIND };
-
 struct diff_region {
 	enum diff_kind kind;
 	enum policy_direction direction;
 	unsigned protos;     /* PROTO_ bits; of queries: transports, as 1 << FLOW_DNS_… */
 	bool by_server_name; /* only a server name shows it */
-	enum policy_action was, now;
-	size_t decider[2];                       /* before, after */
+	enum policy_action was;
+	struct decider by[2];                    /* before, after */
 	LIST_OF(uint32_t) atoms;                 /* all but DIFF_NAMES and DIFF_QUERIES */
 	LIST_OF(uint32_t) classes;               /* DIFF_NAMES, DIFF_QUERIES */
 	LIST_OF(struct policy_port_range) ports; /* none: any */
@@ -32,6 +31,8 @@ struct diff_region {
 	const char *example_text;
 	double width;
 };
+/* The verdict afterwards: the other one */
+enum policy_action diff_now(const struct diff_region *);
 
 struct diff_publish {
 	bool added;
@@ -42,21 +43,26 @@ struct diff {
 	struct arena *arena;
 	const struct policy *policies[2];
 	struct eval_context contexts[2];
-	struct atoms *atoms;
-	struct name_classes *names;
+	struct analysis *analysis;
+	const struct atoms *atoms;
+	const struct name_classes *names;
+	/* by rule: the rule of the other policy that is the same, in the same order; ANALYSIS_NONE */
+	uint32_t *match[2];
 	/* what opens first, then what closes, each from the widest on */
 	LIST_OF(struct diff_region) regions;
 	LIST_OF(struct diff_publish) publishes;
-	size_t opened, closed, published, unpublished;
 };
 
 /* With fuel->out set afterwards the result may not be used: fuel->policy and fuel->rule say where. */
 struct diff *diff_policies(struct arena *, const struct policy *before, const struct policy *after,
 			   const struct addr_gateway *, struct fuel *);
-/* Whether the diff says that this flow changes, or may: some region has it */
+/* How many regions, how many published ports open (or close) */
+size_t diff_count_regions(const struct diff *, enum policy_action now);
+size_t diff_count_publishes(const struct diff *, bool added);
+/* Whether the diff says that this flow changes, or may: some region has it. For tests */
 bool diff_contains(const struct diff *, const struct witness *);
 
-/* Printers. `name` is what the policy is called; texts belong to the arena. */
+/* Printers. `name` is what the policy is called. */
 const char *diff_text(struct arena *, const struct diff *);
 const char *diff_json(struct arena *, const struct diff *);
 struct diff_notes {
@@ -64,11 +70,10 @@ struct diff_notes {
 	size_t findings;         /* that the old policy did not have */
 };
 const char *diff_markdown(struct arena *, const struct diff *, const char *name, const struct diff_notes *);
-/* "default egress deny", "allow@vcs:tcp:22", as written */
+/* Who decided: its text as written, "default egress deny", "allow@vcs:tcp:22"; its place, SPAN_NONE where it has none; the
+ * reason given for it, or NULL */
 const char *diff_decider_text(struct arena *, const struct diff *, const struct diff_region *, int side);
-/* "agent.msb:7"; "-" where it has no place */
-const char *diff_decider_place(struct arena *, const struct diff *, const struct diff_region *, int side);
-/* The reason given for it, or NULL */
+struct span diff_decider_span(const struct diff *, const struct diff_region *, int side);
 const char *diff_decider_because(const struct diff *, const struct diff_region *, int side);
 /* "publish 127.0.0.1:8080 to the guest's tcp:80, reachable from this host only" */
 const char *diff_publish_text(struct arena *, const struct diff_publish *, bool markdown);

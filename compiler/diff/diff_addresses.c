@@ -1,8 +1,7 @@
 /* Sets of atoms in the words of rules: any, groups, CIDRs; or a group and what of it is left out; of answers also
  * all that is reserved and what of it is left out. */
-#include "diff/diff_pass.h"
 #include "base/text.h"
-#include "eval/builtin.h"
+#include "diff/diff_state.h"
 
 #define WORDS_MAX 24 /* of more, only the number is printed */
 
@@ -173,12 +172,12 @@ static const char *taken_text(const struct words *words)
 	if (words->whole)
 		return "any";
 	if (!words->more_taken)
-		return diff_join(arena, words->taken.items, words->taken.count, 0);
+		return text_list(arena, words->taken.items, words->taken.count, 0);
 	for (int groups = 1; groups >= 0; groups--)
 		for (size_t i = 0; i < words->taken.count && first.count < WORDS_MAX; i++)
 			if (is_group(words->taken.items[i]) == groups)
 				*arena_push(arena, &first) = words->taken.items[i];
-	return diff_join(arena, first.items, first.count, words->taken.count + words->more_taken - first.count);
+	return text_list(arena, first.items, first.count, words->taken.count + words->more_taken - first.count);
 }
 
 /* What is left out of all reserved addresses, which are what rebind protection is about */
@@ -206,11 +205,11 @@ const char *diff_address_words(struct diff *diff, const struct diff_region *regi
 		struct words rest = reserved_rest(&words);
 
 		if (!rest.except.count && !rest.more_taken && length(&rest) + 1 < length(&words)) {
-			*except = rest.taken.count ? diff_join(arena, rest.taken.items, rest.taken.count, 0) : NULL;
+			*except = rest.taken.count ? text_list(arena, rest.taken.items, rest.taken.count, 0) : NULL;
 			return "any reserved address";
 		}
 	}
-	*except = words.except.count ? diff_join(arena, words.except.items, words.except.count, 0) : NULL;
+	*except = words.except.count ? text_list(arena, words.except.items, words.except.count, 0) : NULL;
 	return taken_text(&words);
 }
 

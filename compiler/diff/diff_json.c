@@ -15,10 +15,11 @@ static json_t *decider_json(struct arena *arena, const struct diff *diff, const 
 {
 	json_t *object = json_object();
 
-	if (region->decider[side] < diff->policies[side]->rules.count)
-		json_object_set_new(object, "rule", json_integer((json_int_t)region->decider[side] + 1));
+	if (region->by[side].kind == DECIDER_RULE)
+		json_object_set_new(object, "rule", json_integer((json_int_t)region->by[side].rule + 1));
 	set_text(arena, object, "text", diff_decider_text(arena, diff, region, side));
-	set_text(arena, object, "place", diff_decider_place(arena, diff, region, side));
+	set_text(arena, object, "place",
+		 span_format_line(arena, diff->policies[side]->sources, diff_decider_span(diff, region, side)));
 	set_text(arena, object, "because", diff_decider_because(diff, region, side));
 	return object;
 }
@@ -28,7 +29,7 @@ static json_t *region_json(struct arena *arena, const struct diff *diff, const s
 	json_t *object = json_object();
 
 	set_text(arena, object, "was", policy_action_name(region->was));
-	set_text(arena, object, "now", policy_action_name(region->now));
+	set_text(arena, object, "now", policy_action_name(diff_now(region)));
 	set_text(arena, object, "region", region->words);
 	set_text(arena, object, "except", region->except);
 	if (region->by_server_name)
@@ -56,6 +57,12 @@ static json_t *publish_json(struct arena *arena, const struct diff *diff, const 
 	return object;
 }
 
+static json_t *count_json(const struct diff *diff, bool opens)
+{
+	return json_integer((json_int_t)(diff_count_regions(diff, opens ? POLICY_ALLOW : POLICY_DENY) +
+					 diff_count_publishes(diff, opens)));
+}
+
 const char *diff_json(struct arena *arena, const struct diff *diff)
 {
 	json_t *document = json_object(), *changes = json_array(), *published = json_array();
@@ -69,8 +76,8 @@ const char *diff_json(struct arena *arena, const struct diff *diff)
 	json_object_set_new(document, "version", json_integer(1));
 	json_object_set_new(document, "changes", changes);
 	json_object_set_new(document, "published", published);
-	json_object_set_new(document, "opened", json_integer((json_int_t)(diff->opened + diff->published)));
-	json_object_set_new(document, "closed", json_integer((json_int_t)(diff->closed + diff->unpublished)));
+	json_object_set_new(document, "opened", count_json(diff, true));
+	json_object_set_new(document, "closed", count_json(diff, false));
 	dumped = json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	text = arena_printf(arena, "%s\n", dumped);
 	free(dumped);

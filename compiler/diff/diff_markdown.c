@@ -34,8 +34,8 @@ static const char *decider_cell(struct arena *arena, const struct diff *diff, co
 	const char *because = side ? diff_decider_because(diff, region, side) : NULL;
 	const char *cell = code(arena, diff_decider_text(arena, diff, region, side));
 
-	if (region->decider[side] < policy->rules.count) {
-		const char *place = where(arena, policy, policy->rules.items[region->decider[side]].span);
+	if (region->by[side].kind == DECIDER_RULE) {
+		const char *place = where(arena, policy, diff_decider_span(diff, region, side));
 
 		cell = place ? arena_printf(arena, "%s %s", place, cell) : cell;
 	}
@@ -52,8 +52,9 @@ static const char *region_row(struct arena *arena, const struct diff *diff, cons
 		what = arena_printf(arena, "%s by server name", what);
 	if (region->together)
 		what = arena_printf(arena, "%s, bound to %s too", what, code(arena, region->together));
-	return arena_printf(arena, "| %s | %s | %s | %s | %s |\n", region->now == POLICY_ALLOW ? "**opens**" : "closes",
-			    what, code(arena, region->example_text), decider_cell(arena, diff, region, 0),
+	return arena_printf(arena, "| %s | %s | %s | %s | %s |\n",
+			    diff_now(region) == POLICY_ALLOW ? "**opens**" : "closes", what,
+			    code(arena, region->example_text), decider_cell(arena, diff, region, 0),
 			    decider_cell(arena, diff, region, 1));
 }
 
@@ -84,7 +85,7 @@ static void add_row(struct table *table, const char *row)
 static void add_rows(struct table *table, const struct diff *diff, enum policy_action now)
 {
 	for (size_t i = 0; i < diff->regions.count; i++)
-		if (diff->regions.items[i].now == now)
+		if (diff_now(&diff->regions.items[i]) == now)
 			add_row(table, region_row(table->arena, diff, &diff->regions.items[i]));
 	for (size_t i = 0; i < diff->publishes.count; i++)
 		if (diff->publishes.items[i].added == (now == POLICY_ALLOW))
@@ -119,7 +120,8 @@ const char *diff_markdown(struct arena *arena, const struct diff *diff, const ch
 			  const struct diff_notes *notes)
 {
 	struct table table = { .arena = arena, .text = { .arena = arena } };
-	size_t opens = diff->opened + diff->published, closes = diff->closed + diff->unpublished;
+	size_t opens = diff_count_regions(diff, POLICY_ALLOW) + diff_count_publishes(diff, true);
+	size_t closes = diff_count_regions(diff, POLICY_DENY) + diff_count_publishes(diff, false);
 
 	text_addf(&table.text, "<!-- msb-policyc diff %s -->\n### Network policy %s: ", comment_name(arena, name),
 		  code(arena, name));

@@ -1,6 +1,6 @@
 /* Which rules of the two policies correspond: the same meaning, in the same order. Where the first rules by
  * everything that matches a flow correspond, the flow fares alike; so only what other rules touch is looked at. */
-#include "diff/diff_pass.h"
+#include "diff/diff_state.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -52,10 +52,11 @@ static void pair_by_meaning(struct entry *entries, size_t count, uint32_t *partn
 }
 
 /* Of the pairs, the most that keep the order: a longest increasing subsequence. The rest correspond to nothing. */
-static void keep_order(struct arena *arena, struct diff_state *state, const uint32_t *partner, size_t count)
+static void keep_order(struct diff *diff, const uint32_t *partner, size_t count)
 {
-	uint32_t *tails = arena_alloc(arena, (count + 1) * sizeof *tails); /* by length - 1: the rule that ends it */
-	uint32_t *previous = arena_alloc(arena, (count + 1) * sizeof *previous), length = 0, at;
+	uint32_t *tails =
+		arena_alloc(diff->arena, (count + 1) * sizeof *tails); /* by length - 1: the rule that ends it */
+	uint32_t *previous = arena_alloc(diff->arena, (count + 1) * sizeof *previous), length = 0, at;
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t lo = 0, hi = length;
@@ -76,20 +77,20 @@ static void keep_order(struct arena *arena, struct diff_state *state, const uint
 			length++;
 	}
 	for (at = length ? tails[length - 1] : ANALYSIS_NONE; at != ANALYSIS_NONE; at = previous[at]) {
-		state->match[0][at] = partner[at];
-		state->match[1][partner[at]] = at;
+		diff->match[0][at] = partner[at];
+		diff->match[1][partner[at]] = at;
 	}
 }
 
-void diff_match(struct diff *diff, struct diff_state *state)
+void diff_match(struct diff *diff)
 {
 	size_t counts[2] = { diff->policies[0]->rules.count, diff->policies[1]->rules.count }, count = 0;
 	struct entry *entries = arena_alloc(diff->arena, (counts[0] + counts[1] + 1) * sizeof *entries);
 	uint32_t *partner = arena_alloc(diff->arena, (counts[0] + 1) * sizeof *partner);
 
 	for (uint32_t side = 0; side < 2; side++) {
-		state->match[side] = arena_alloc(diff->arena, (counts[side] + 1) * sizeof *state->match[side]);
-		memset(state->match[side], 0xff, (counts[side] + 1) * sizeof *state->match[side]);
+		diff->match[side] = arena_alloc(diff->arena, (counts[side] + 1) * sizeof *diff->match[side]);
+		memset(diff->match[side], 0xff, (counts[side] + 1) * sizeof *diff->match[side]);
 		for (uint32_t i = 0; i < counts[side]; i++)
 			entries[count++] =
 				(struct entry){ meaning_of(diff->arena, &diff->policies[side]->rules.items[i]), side,
@@ -98,19 +99,5 @@ void diff_match(struct diff *diff, struct diff_state *state)
 	memset(partner, 0xff, (counts[0] + 1) * sizeof *partner);
 	qsort(entries, count, sizeof *entries, compare_entries);
 	pair_by_meaning(entries, count, partner);
-	keep_order(diff->arena, state, partner, counts[0]);
-}
-
-bool diff_corresponds(const struct diff_pass *pass, uint32_t a, uint32_t b)
-{
-	const struct policy *const *policies = pass->diff->policies;
-
-	if (a == ANALYSIS_NONE || b == ANALYSIS_NONE)
-		return a == b;
-	if (a == policies[0]->rules.count || b == policies[1]->rules.count)
-		return a == policies[0]->rules.count && b == policies[1]->rules.count &&
-		       diff_action(pass->diff, 0, pass->direction, a) ==
-			       diff_action(pass->diff, 1, pass->direction, b) &&
-		       policies[0]->multi_tenant == policies[1]->multi_tenant;
-	return pass->state->match[0][a] == b && policies[0]->multi_tenant == policies[1]->multi_tenant;
+	keep_order(diff, partner, counts[0]);
 }

@@ -1,589 +1,339 @@
-/* Connections bound to names, and server names: classes of names beside what is first by address.
- *
- * In a column, atoms with the same first rules in both policies, alike to bind, are one combination; a class
- * is looked at beside each. Where the class's first rules correspond, combinations whose rules correspond
- * show nothing and are passed over: equal policies cost next to nothing. */
-#include "diff/diff_pass.h"
+/* Connections bound to a name, or with its server name, in each interval of ports. Classes of names with the same first
+ * matches and lookups are of one kind, which is compared once. Most intervals touch little: where nothing is touched that
+ * could change what a class shows, it shows what it shows for all ports. */
+#include "diff/diff_state.h"
 
-#define STEPS_PER_COMBO 20 /* what comparing one costs */
+/* ---- kinds of classes ---- */
 
-struct combo {
-	uint32_t first[2];
-	bool bindable[2];
-	bool same;     /* the first rules correspond */
-	uint32_t atom; /* an unnamed public one if there is one */
-	bool plain;    /* it is */
+struct class_kind {
+	/* what makes it one */
+	struct diff_scenario bound, sent; /* of one of its classes */
+	bool alias;
+	/* in this interval */
+	uint32_t interval; /* the one it was last seen in */
+	uint32_t class;
+	uint32_t findings;
 };
 
-struct combo_memo {
-	uint32_t stamp, value, class;
+struct diff_names {
+	struct records kinds;
+	uint32_t *kind_of;                  /* by class: a key; 0: a class without a member */
+	LIST_OF(uint32_t) seen;             /* keys of those in this interval */
+	LIST_OF(struct diff_class) classes; /* one of each of these */
+	uint32_t interval;
+	/* For all ports: what does not correspond */
+	LIST_OF(uint32_t) changed_classes, changed_atoms;
+	bool *atom_changed;
+	uint32_t *stamp; /* by atom: the interval it was last touched in */
 };
 
-struct diff_combos {
-	struct keys keys;
-	LIST_OF(struct combo) all; /* by key; 0 is none */
-	LIST_OF(uint32_t) stamp;   /* by key: the column it was last seen in */
-	LIST_OF(uint32_t) here;    /* keys of this column */
-	LIST_OF(uint32_t) unlike;  /* those of them whose first rules do not correspond */
-	struct keys memo_keys;
-	LIST_OF(struct combo_memo) memo;
-	LIST_OF(uint32_t) fresh;         /* of memo: this column's */
-	LIST_OF(struct diff_memo) memos; /* the same, for what looks at pairs */
-	uint32_t *places;                /* by class */
-	uint32_t column;
-	uint32_t plain[2]; /* the unnamed public atom of each family */
-};
-
-/* ---- combinations ---- */
-
-static uint32_t unnamed_public(const struct diff_pass *pass, enum addr_family family)
+static uint64_t hash_scenario(uint64_t hash, const struct diff_scenario *scenario)
 {
-	for (uint32_t i = 0; i < pass->atom_count; i++) {
-		const struct atom *atom = atoms_at(pass->diff->atoms, i);
-
-		if (atom->class == ADDR_CLASS_PUBLIC && atom->family == family && !atom->reserved &&
-		    atoms_is_unnamed(pass->diff->atoms, i))
-			return i;
-	}
-	return ANALYSIS_NONE;
+	hash = records_mix(hash, (uint64_t)scenario->first[0] << 32 | scenario->first[1]);
+	return records_mix(hash, (uint64_t)scenario->lookup[0] << 32 | scenario->lookup[1]);
 }
 
-static struct diff_combos *combos_of(struct diff_pass *pass)
+static uint64_t hash_kind(const void *record)
 {
-	struct diff_combos *combos = pass->combos;
+	const struct class_kind *kind = record;
 
-	if (combos)
-		return combos;
-	combos = pass->combos = arena_alloc(pass->arena, sizeof *combos);
-	keys_init(&combos->keys, pass->arena);
-	keys_init(&combos->memo_keys, pass->arena);
-	arena_push(pass->arena, &combos->all);
-	arena_push(pass->arena, &combos->stamp);
-	arena_push(pass->arena, &combos->memo);
-	combos->places = arena_alloc(pass->arena, (pass->class_count + 1) * sizeof *combos->places);
-	combos->plain[0] = unnamed_public(pass, ADDR_V4);
-	combos->plain[1] = unnamed_public(pass, ADDR_V6);
-	return combos;
+	return hash_scenario(hash_scenario(kind->alias, &kind->bound), &kind->sent);
 }
 
-static void add_combo(struct diff_pass *pass, uint32_t atom)
+static bool same_scenario(const struct diff_scenario *a, const struct diff_scenario *b)
 {
-	struct diff_combos *combos = pass->combos;
-	uint32_t first[2] = { pass->walk->planes[0].first[atom], pass->walk->planes[1].first[atom] }, key;
-	bool bindable[2] = { pass->state->bindable[0][atom], pass->state->bindable[1][atom] };
-	bool floored[2] = { diff_floored(pass, 0, atom), diff_floored(pass, 1, atom) };
-	uint64_t words[2] = { (uint64_t)first[0] << 32 | first[1],
-			      (uint64_t)(bindable[0] | bindable[1] << 1 | floored[0] << 2 | floored[1] << 3) };
-
-	key = keys_intern(&combos->keys, words, 2);
-	if (key == combos->all.count) {
-		struct combo *combo = arena_push(pass->arena, &combos->all);
-
-		*combo = (struct combo){ .first = { first[0], first[1] }, .bindable = { bindable[0], bindable[1] } };
-		combo->same = diff_corresponds(pass, first[0], first[1]);
-		arena_push(pass->arena, &combos->stamp);
-	}
-	if (combos->stamp.items[key] != combos->column) {
-		combos->stamp.items[key] = combos->column;
-		*arena_push(pass->arena, &combos->here) = key;
-		if (!combos->all.items[key].same)
-			*arena_push(pass->arena, &combos->unlike) = key;
-		combos->all.items[key].atom = atom;
-		combos->all.items[key].plain = false;
-	}
-	if (atom == combos->plain[0] || (atom == combos->plain[1] && !combos->all.items[key].plain)) {
-		combos->all.items[key].atom = atom;
-		combos->all.items[key].plain = true;
-	}
+	for (int side = 0; side < 2; side++)
+		if (a->first[side] != b->first[side] || a->lookup[side] != b->lookup[side] ||
+		    a->possible[side] != b->possible[side])
+			return false;
+	return true;
 }
 
-static void find_combos(struct diff_pass *pass)
+static bool same_kind(const void *a, const void *b)
 {
-	struct diff_combos *combos = combos_of(pass);
+	const struct class_kind *x = a, *y = b;
 
-	combos->column++;
-	combos->here.count = combos->unlike.count = 0;
-	if (!fuel_use(pass->fuel, 4u * pass->atom_count))
-		return;
-	for (uint32_t atom = 0; atom < pass->atom_count; atom++)
-		if (pass->active[atom] && atoms_at(pass->diff->atoms, atom)->class != ADDR_CLASS_NONE)
-			add_combo(pass, atom);
+	return x->alias == y->alias && same_scenario(&x->bound, &y->bound) && same_scenario(&x->sent, &y->sent);
 }
 
-/* ---- a class beside a combination ---- */
-
-/* Where there is no more room: one that is worth less than `finding`, or NULL */
-static struct diff_finding *replaceable(struct diff_findings *findings, const struct diff_finding *finding)
+static uint32_t compare_kind(struct diff_pass *pass, const struct class_kind *kind)
 {
-	struct diff_finding *worse = NULL;
-	size_t same = 0;
+	struct diff_findings findings = { .count = 0 }, by_server_name = { .count = 0 };
 
-	for (size_t i = 0; i < findings->count; i++) {
-		struct diff_finding *have = &findings->items[i];
-
-		if (have->was != finding->was)
-			continue;
-		same++;
-		if (have->plain)
-			return NULL;
-		worse = have;
-	}
-	if (!same)
-		return &findings->items[findings->count - 1];
-	return finding->plain ? worse : NULL;
-}
-
-static void add_finding(struct diff_findings *findings, const struct diff_finding *finding)
-{
-	struct diff_finding *into = NULL;
-
-	for (size_t i = 0; i < findings->count; i++) {
-		struct diff_finding *have = &findings->items[i];
-
-		if (have->before != finding->before || have->after != finding->after || have->sent != finding->sent ||
-		    have->partner != finding->partner)
-			continue;
-		if (finding->plain && !have->plain)
-			*have = *finding;
-		return;
-	}
-	if (findings->count < sizeof findings->items / sizeof *findings->items)
-		into = &findings->items[findings->count++];
-	else
-		into = replaceable(findings, finding);
-	if (into)
-		*into = *finding;
-}
-
-/* Verdict of a flow to the name: lookup, answer, connection; and who gave it */
-static enum policy_action whole_verdict(const struct diff_pass *pass, const struct diff_view *view, int side,
-					bool bindable, enum policy_action connection, size_t *decider)
-{
-	if (view->sent)
-		return connection;
-	if (!view->possible[side]) {
-		*decider = view->lookup[side];
-		return POLICY_DENY;
-	}
-	if (!bindable) {
-		*decider = pass->diff->policies[side]->rules.count + DIFF_BY_REBIND;
-		return POLICY_DENY;
-	}
-	return connection;
-}
-
-/* A change counts where the connection itself fares otherwise, and not at the address alone already: a lookup
- * or an answer that changes is a region of its own. */
-static void compare(const struct diff_pass *pass, const struct diff_view *view, uint32_t atom, const bool bindable[2],
-		    bool plain, struct diff_findings *findings)
-{
-	struct diff_finding finding = { .sent = view->sent, .atom = atom, .plain = plain, .partner = view->partner };
-	size_t decider[2], unused;
-	uint64_t cause[2];
-	enum policy_action connection[2], verdict[2], alone[2];
-
-	for (int side = 0; side < 2; side++) {
-		uint32_t top = pass->walk->planes[side].first[atom];
-		uint32_t first = view->first[side] < top ? view->first[side] : top;
-
-		connection[side] = diff_verdict(pass, side, atom, first, &decider[side]);
-		alone[side] = diff_verdict(pass, side, atom, top, &unused);
-		verdict[side] = whole_verdict(pass, view, side, bindable[side], connection[side], &decider[side]);
-	}
-	if (verdict[0] == verdict[1] || connection[0] == connection[1])
-		return;
-	if (alone[0] != alone[1] && alone[0] == verdict[0])
-		return;
-	finding.was = verdict[0];
-	cause[0] = decider[0];
-	cause[1] = decider[1];
-	diff_find_cause(pass, cause);
-	finding.before = cause[0];
-	finding.after = cause[1];
-	add_finding(findings, &finding);
-}
-
-static void look_at_alias(const struct diff_pass *pass, const struct diff_view *view, struct diff_findings *findings)
-{
-	const struct addr_gateway *gateway = &pass->diff->contexts[0].gateway;
-	const bool bound[2] = { true, true };
-
-	for (int v6 = 0; v6 < 2; v6++) {
-		uint32_t atom;
-
-		if (!(v6 ? gateway->has6 : gateway->has4))
-			continue;
-		atom = atoms_find(pass->diff->atoms, v6 ? gateway->v6 : gateway->v4);
-		if (pass->active[atom])
-			compare(pass, view, atom, bound, true, findings);
-	}
-}
-
-void diff_look_at_combos(struct diff_pass *pass, const struct diff_view *view, struct diff_findings *findings)
-{
-	const struct diff_combos *combos = pass->combos;
-
-	const uint32_t *keys = view->same ? combos->unlike.items : combos->here.items;
-	size_t count = view->same ? combos->unlike.count : combos->here.count;
-
-	if (!fuel_use(pass->fuel, count * STEPS_PER_COMBO))
-		return;
-	for (size_t i = 0; i < count; i++) {
-		const struct combo *combo = &combos->all.items[keys[i]];
-
-		if (view->sent || combo->bindable[0] || combo->bindable[1])
-			compare(pass, view, combo->atom, combo->bindable, combo->plain, findings);
-	}
-}
-
-struct diff_view diff_view_class(const struct diff_pass *pass, uint32_t class, bool sent)
-{
-	struct diff_view view = { .class = class, .sent = sent, .partner = ANALYSIS_NONE };
-	uint32_t at = pass->atom_count + class + (sent ? pass->class_count : 0);
-
-	for (int side = 0; side < 2; side++) {
-		view.first[side] = pass->walk->planes[side].first[at];
-		view.possible[side] = pass->state->resolvable[side][class];
-		view.lookup[side] = pass->state->lookup[side][class];
-	}
-	view.same = diff_corresponds(pass, view.first[0], view.first[1]);
-	return view;
-}
-
-static bool has_change(const struct diff_findings *findings, enum policy_action was)
-{
-	for (size_t i = 0; i < findings->count; i++)
-		if (findings->items[i].was == was)
-			return true;
-	return false;
-}
-
-/* What a server name alone shows, where the name bound does not show as much */
-static void add_sent(struct diff_findings *findings, const struct diff_findings *sent)
-{
-	struct diff_findings bound = *findings;
-
-	for (size_t i = 0; i < sent->count; i++)
-		if (!has_change(&bound, sent->items[i].was))
-			add_finding(findings, &sent->items[i]);
-}
-
-uint32_t diff_findings_key(struct diff_pass *pass, const struct diff_findings *findings)
-{
-	uint64_t words[4 * sizeof findings->items / sizeof *findings->items];
-
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct diff_finding *finding = &findings->items[i];
-
-		words[4 * i] = finding->before << 3 | (uint64_t)finding->plain << 2 | (uint64_t)finding->sent << 1 |
-			       (finding->was == POLICY_ALLOW);
-		words[4 * i + 1] = finding->after;
-		words[4 * i + 2] = finding->atom;
-		words[4 * i + 3] = finding->partner;
-	}
-	return keys_intern(&pass->keys, words, 4 * findings->count);
-}
-
-static uint32_t class_key(struct diff_pass *pass, const struct diff_view *bound, const struct diff_view *sent)
-{
-	struct diff_findings findings = { .count = 0 }, by_sent = { .count = 0 };
-
-	if (name_classes_at(pass->diff->names, bound->class)->alias)
-		look_at_alias(pass, bound, &findings);
-	else if (bound->possible[0] || bound->possible[1])
-		diff_look_at_combos(pass, bound, &findings);
-	if (pass->server_names)
-		diff_look_at_combos(pass, sent, &by_sent);
-	add_sent(&findings, &by_sent);
+	if (kind->alias)
+		diff_compare_alias(pass, &kind->bound, &findings);
+	else if (kind->bound.possible[0] || kind->bound.possible[1])
+		diff_compare(pass, &kind->bound, &findings);
+	if (pass->base.server_names)
+		diff_compare(pass, &kind->sent, &by_server_name);
+	diff_add_by_server_name(&findings, &by_server_name);
 	return diff_findings_key(pass, &findings);
 }
 
-/* The same for all classes with the same first rules and lookups */
-static uint32_t memo_place(struct diff_pass *pass, uint32_t class)
+static uint32_t find_kind(struct diff_pass *pass, uint32_t class)
 {
-	struct diff_combos *combos = pass->combos;
-	struct diff_view bound = diff_view_class(pass, class, false), sent = bound;
-	uint64_t words[5];
+	struct diff_names *names = pass->name_state;
+	struct class_kind new = { .alias = name_classes_at(pass->diff->names, class)->alias }, *kind;
 	uint32_t key;
 
-	if (pass->server_names)
-		sent = diff_view_class(pass, class, true);
-	words[0] = (uint64_t)bound.first[0] << 32 | bound.first[1];
-	words[1] = (uint64_t)sent.first[0] << 32 | sent.first[1];
-	words[2] = (uint64_t)bound.lookup[0] << 32 | bound.lookup[1];
-	words[3] = (uint64_t)bound.possible[0] << 1 | bound.possible[1];
-	words[4] = name_classes_at(pass->diff->names, class)->alias;
-	key = keys_intern(&combos->memo_keys, words, 5);
-	if (key == combos->memo.count)
-		arena_push(pass->arena, &combos->memo);
-	if (combos->memo.items[key].stamp != combos->column) {
-		uint32_t value = class_key(pass, &bound, &sent);
-
-		combos->memo.items[key].stamp = combos->column;
-		combos->memo.items[key].value = value;
-		combos->memo.items[key].class = class;
-		*arena_push(pass->arena, &combos->fresh) = key;
+	new.bound = new.sent = diff_scenario_of(pass, class, false);
+	if (pass->base.server_names)
+		new.sent = diff_scenario_of(pass, class, true);
+	key = records_intern(&names->kinds, &new);
+	kind = records_get(&names->kinds, key);
+	if (kind->interval != names->interval) {
+		*kind = new;
+		kind->interval = names->interval;
+		kind->class = class;
+		kind->findings = compare_kind(pass, &new);
+		*arena_push(pass->arena, &names->seen) = key;
 	}
 	return key;
 }
 
-/* Of each class, its place in the memo; values found first alone, then with others */
-static void find_keys(struct diff_pass *pass, uint32_t *places)
+static uint32_t findings_of(const struct diff_names *names, uint32_t class)
 {
-	struct diff_combos *combos = pass->combos;
+	const struct class_kind *kind =
+		names->kind_of[class] ? records_get(&names->kinds, names->kind_of[class]) : NULL;
 
-	combos->fresh.count = combos->memos.count = 0;
-	for (uint32_t i = 0; i < pass->class_count && !pass->fuel->out; i++)
-		places[i] = name_classes_at(pass->diff->names, i)->member ? memo_place(pass, i) : 0;
-	for (size_t i = 0; i < combos->fresh.count; i++)
-		*arena_push(pass->arena, &combos->memos) =
-			(struct diff_memo){ combos->memo.items[combos->fresh.items[i]].class,
-					    &combos->memo.items[combos->fresh.items[i]].value };
-	if (!pass->fuel->out)
-		diff_bound_pairs(pass, combos->memos.items, combos->memos.count);
+	return kind ? kind->findings : 0;
 }
 
-/* ---- columns ---- */
-
-/* What lies in all columns, and what of it does not correspond: where a column touches none of that, classes
- * that it does not touch show what they show in all columns. */
-struct diff_base {
-	LIST_OF(uint32_t) classes; /* that do not correspond */
-	bool *atoms;               /* by atom: does not correspond */
-	LIST_OF(uint32_t) odd;     /* the same as a list */
-	uint32_t *stamp;           /* by atom: the column it was last touched in */
-};
-
-static bool atom_differs(const struct diff_pass *pass, uint32_t at)
+/* What each class shows in this interval: first alone, then with others */
+static void compare_classes(struct diff_pass *pass)
 {
-	return !diff_corresponds(pass, pass->walk->planes[0].first[at], pass->walk->planes[1].first[at]);
+	const struct analysis *analysis = pass->base.analysis;
+	struct diff_names *names = pass->name_state;
+
+	diff_find_addresses(pass);
+	names->interval++;
+	names->seen.count = names->classes.count = 0;
+	for (uint32_t i = 0; i < analysis->class_count && !analysis->fuel->out; i++)
+		names->kind_of[i] = name_classes_at(analysis->names, i)->member ? find_kind(pass, i) : 0;
+	for (size_t i = 0; i < names->seen.count; i++) {
+		struct class_kind *kind = records_get(&names->kinds, names->seen.items[i]);
+
+		*arena_push(pass->arena, &names->classes) = (struct diff_class){ kind->class, &kind->findings };
+	}
+	if (!analysis->fuel->out)
+		diff_bound_pairs(pass, names->classes.items, names->classes.count);
 }
 
-static bool class_differs(const struct diff_pass *pass, uint32_t class)
+/* Where neither name shows anything by itself */
+static uint32_t compare_pair(struct diff_pass *pass, uint32_t index)
 {
-	return atom_differs(pass, pass->atom_count + class) ||
-	       (pass->server_names && atom_differs(pass, pass->atom_count + pass->class_count + class));
+	const struct name_pair pair = pass->name_pairs.list.items[index];
+
+	if (findings_of(pass->name_state, pair.bound) || findings_of(pass->name_state, pair.sent))
+		return 0;
+	return diff_compare_pair(pass, index);
 }
 
-static void evaluate_all(struct diff_pass *pass)
+/* ---- for all ports ---- */
+
+static bool class_corresponds(const struct diff_pass *pass, uint32_t class)
 {
-	find_combos(pass);
-	find_keys(pass, pass->combos->places);
+	return diff_place_corresponds(pass, analysis_pass_bound(&pass->base, class)) &&
+	       (!pass->base.server_names || diff_place_corresponds(pass, analysis_pass_sent(&pass->base, class)));
+}
+
+static void find_changed(struct diff_pass *pass)
+{
+	const struct analysis *analysis = pass->base.analysis;
+	struct diff_names *names = pass->name_state;
+
+	for (uint32_t i = 0; i < analysis->atom_count; i++) {
+		names->atom_changed[i] = pass->base.speaks[i] && !diff_place_corresponds(pass, i);
+		if (names->atom_changed[i])
+			*arena_push(pass->arena, &names->changed_atoms) = i;
+	}
+	for (uint32_t i = 0; i < analysis->class_count; i++)
+		if (name_classes_at(analysis->names, i)->member && !class_corresponds(pass, i))
+			*arena_push(pass->arena, &names->changed_classes) = i;
+}
+
+static void init(struct diff_pass *pass)
+{
+	const struct analysis *analysis = pass->base.analysis;
+	struct diff_names *names = pass->name_state = arena_alloc(pass->arena, sizeof *names);
+
+	records_init(&names->kinds, pass->arena, sizeof(struct class_kind), hash_kind, same_kind);
+	names->kind_of = arena_alloc(pass->arena, (analysis->class_count + 1) * sizeof *names->kind_of);
+	names->atom_changed = arena_alloc(pass->arena, analysis->atom_count + 1);
+	names->stamp = arena_alloc(pass->arena, (analysis->atom_count + 1) * sizeof *names->stamp);
 }
 
 void diff_names_root(struct diff_pass *pass)
 {
-	struct diff_base *base = pass->base = arena_alloc(pass->arena, sizeof *base);
+	const struct analysis *analysis = pass->base.analysis;
+	struct diff_names *names;
 
-	combos_of(pass);
-	base->atoms = arena_alloc(pass->arena, pass->atom_count + 1);
-	base->stamp = arena_alloc(pass->arena, (pass->atom_count + 1) * sizeof *base->stamp);
-	if (pass->class_count < 2 || !fuel_use(pass->fuel, pass->atom_count + 2u * pass->class_count))
+	init(pass);
+	names = pass->name_state;
+	if (analysis->class_count < 2 || !fuel_use(analysis->fuel, analysis->atom_count + 2u * analysis->class_count))
 		return;
-	for (uint32_t i = 0; i < pass->atom_count; i++) {
-		base->atoms[i] = pass->active[i] && atom_differs(pass, i);
-		if (base->atoms[i])
-			*arena_push(pass->arena, &base->odd) = i;
-	}
-	for (uint32_t i = 0; i < pass->class_count; i++)
-		if (name_classes_at(pass->diff->names, i)->member && class_differs(pass, i))
-			*arena_push(pass->arena, &base->classes) = i;
-	if (!base->odd.count && !base->classes.count)
+	find_changed(pass);
+	if (!names->changed_atoms.count && !names->changed_classes.count)
 		return;
-	evaluate_all(pass);
-	for (uint32_t i = 0; i < pass->class_count && !pass->fuel->out; i++)
-		pass->named.base[i] = pass->combos->memo.items[pass->combos->places[i]].value;
-	diff_pairs_column(pass, true);
+	compare_classes(pass);
+	for (uint32_t i = 0; i < analysis->class_count && !analysis->fuel->out; i++)
+		pass->names.base[i] = findings_of(names, i);
+	for (uint32_t i = 0; i < pass->name_pairs.list.count && fuel_use(analysis->fuel, 4); i++)
+		pass->pairs.base[i] = compare_pair(pass, i);
 }
 
-/* Whether a class that the column touches, and whose rules correspond in it, shows nothing here as elsewhere: it
+/* ---- in one interval ---- */
+
+/* Whether a class that the interval touches, and whose rules correspond in it, shows nothing here as elsewhere: it
  * can show something only beside an address whose rules do not correspond. */
 static bool stays_silent(struct diff_pass *pass, uint32_t class)
 {
-	const struct diff_base *base = pass->base;
+	const struct diff_names *names = pass->name_state;
 	struct diff_findings here = { .count = 0 };
 
 	if (!name_classes_at(pass->diff->names, class)->member)
 		return true;
-	if (pass->named.base[class] || class_differs(pass, class) ||
-	    !fuel_use(pass->fuel, base->odd.count * STEPS_PER_COMBO))
+	if (pass->names.base[class] || !class_corresponds(pass, class) ||
+	    !fuel_use(pass->base.analysis->fuel, names->changed_atoms.count * DIFF_STEPS_PER_COMPARISON))
 		return false;
-	for (int sent = 0; sent < (pass->server_names ? 2 : 1); sent++) {
-		struct diff_view view = diff_view_class(pass, class, sent);
+	for (int sent = 0; sent < (pass->base.server_names ? 2 : 1); sent++) {
+		struct diff_scenario scenario = diff_scenario_of(pass, class, sent);
 
-		for (size_t i = 0; i < base->odd.count; i++) {
-			uint32_t atom = base->odd.items[i];
-			const bool bindable[2] = { pass->state->bindable[0][atom], pass->state->bindable[1][atom] };
-
-			compare(pass, &view, atom, bindable, false, &here);
-		}
+		for (size_t i = 0; i < names->changed_atoms.count; i++)
+			diff_compare_at(pass, &scenario, names->changed_atoms.items[i], &here);
 	}
 	return !here.count;
 }
 
-/* An unlike class that shows nothing alone might show something with this one, whose first rules are others here */
+/* Whether a changed class that shows nothing alone might show something with this one, whose first matches are others
+ * here */
 static bool may_pair(const struct diff_pass *pass, uint32_t class)
 {
-	struct diff_view touched = diff_view_class(pass, class, false);
+	const struct diff_names *names = pass->name_state;
+	struct diff_scenario touched = diff_scenario_of(pass, class, false);
 
-	for (size_t i = 0; i < pass->base->classes.count && fuel_use(pass->fuel, 1); i++) {
-		uint32_t other = pass->base->classes.items[i];
+	for (size_t i = 0; i < names->changed_classes.count && fuel_use(pass->base.analysis->fuel, 1); i++) {
+		uint32_t other = names->changed_classes.items[i];
 
-		if (!pass->named.base[other]) {
-			struct diff_view view = diff_view_class(pass, other, false);
+		if (!pass->names.base[other]) {
+			struct diff_scenario scenario = diff_scenario_of(pass, other, false);
 
-			if (diff_may_show(pass, &touched, &view) || diff_may_show(pass, &view, &touched))
+			if (diff_may_show(pass, &touched, &scenario) || diff_may_show(pass, &scenario, &touched))
 				return true;
 		}
 	}
 	return false;
 }
 
-/* Whether at this place of the line nothing is shown that is not shown in all columns */
-static bool is_silent(struct diff_pass *pass, uint32_t at)
+/* Whether at this place nothing is shown that is not shown for all ports */
+static bool is_silent(struct diff_pass *pass, uint32_t place)
 {
-	const struct diff_base *base = pass->base;
-	uint32_t names = at - pass->atom_count;
+	const struct diff_names *names = pass->name_state;
+	uint32_t atoms = pass->base.analysis->atom_count, classes = pass->base.analysis->class_count, class;
 
-	if (at < pass->atom_count)
-		return !pass->active[at] || (!base->atoms[at] && !atom_differs(pass, at));
-	if (names >= 2u * pass->class_count)
-		return !base->odd.count && !atom_differs(pass, at);
-	return stays_silent(pass, names % pass->class_count) && !may_pair(pass, names % pass->class_count);
+	if (place < atoms)
+		return !pass->base.speaks[place] ||
+		       (!names->atom_changed[place] && diff_place_corresponds(pass, place));
+	if (place >= analysis_pass_pair(&pass->base, 0))
+		return !names->changed_atoms.count && diff_place_corresponds(pass, place);
+	class = (place - atoms) % classes;
+	return stays_silent(pass, class) && !may_pair(pass, class);
 }
 
-static bool touches_silently(struct diff_pass *pass, struct run span, uint32_t stamp)
+static bool touches_silently(struct diff_pass *pass, struct run run, uint32_t stamp)
 {
-	for (uint32_t at = span.lo; at < span.hi; at++) {
-		if (!is_silent(pass, at))
+	for (uint32_t place = run.lo; place < run.hi; place++) {
+		if (!is_silent(pass, place))
 			return false;
-		if (at < pass->atom_count)
-			pass->base->stamp[at] = stamp;
+		if (place < pass->base.analysis->atom_count)
+			pass->name_state->stamp[place] = stamp;
 	}
 	return true;
 }
 
-/* Marks the addresses that the column touches. false: every class has to be looked at */
-static bool mark_touched(struct diff_pass *pass, const struct port_interval *column)
+/* Marks the addresses that the interval touches. false: every class has to be looked at */
+static bool mark_touched(struct diff_pass *pass, const struct port_interval *interval)
 {
-	for (size_t i = 0; i < column->touched_count; i++)
-		if (!fuel_use(pass->fuel, column->touched[i].hi - column->touched[i].lo) ||
-		    !touches_silently(pass, column->touched[i], (uint32_t)pass->named.columns.count))
+	for (size_t i = 0; i < interval->touched_count; i++)
+		if (!fuel_use(pass->base.analysis->fuel, interval->touched[i].hi - interval->touched[i].lo) ||
+		    !touches_silently(pass, interval->touched[i], (uint32_t)pass->names.intervals.count))
 			return false;
 	return true;
 }
 
-/* Whether the findings are among those of a key, as they are packed there */
-static bool are_known(const struct key *key, const struct diff_findings *findings)
+/* Whether all of `here` is among `known`, as far as a reader of the diff can tell */
+static bool are_known(const struct diff_findings *known, const struct diff_findings *here)
 {
-	for (size_t i = 0; i < findings->count; i++) {
-		const struct diff_finding *finding = &findings->items[i];
-		bool known = false;
+	for (size_t i = 0; i < here->count; i++) {
+		const struct diff_finding *finding = &here->items[i];
+		bool found = false;
 
-		for (size_t j = 0; j < key->count && !known; j += 4)
-			known = key->words[j] >> 3 == finding->before && key->words[j + 1] == finding->after &&
-				(key->words[j] & 1) == (finding->was == POLICY_ALLOW);
-		if (!known)
+		for (size_t j = 0; j < known->count && !found; j++)
+			found = known->items[j].was == finding->was &&
+				decider_equal(known->items[j].by[0], finding->by[0]) &&
+				decider_equal(known->items[j].by[1], finding->by[1]);
+		if (!found)
 			return false;
 	}
 	return true;
 }
 
-/* Whether a class that shows `key` in all columns shows the same here, where only addresses are touched */
-static bool shows_the_same(struct diff_pass *pass, const struct port_interval *column, uint32_t class, uint32_t key)
+/* Whether a class that shows `key` for all ports shows the same here, where only addresses are touched */
+static bool shows_the_same(struct diff_pass *pass, const struct port_interval *interval, uint32_t class, uint32_t key)
 {
-	const struct key *found = keys_get(&pass->keys, key);
-	uint32_t stamp = (uint32_t)pass->named.columns.count;
+	const struct analysis *analysis = pass->base.analysis;
+	const struct diff_findings *known = diff_findings_of(pass, key);
 	struct diff_findings here = { .count = 0 };
 
-	for (size_t i = 2; i < found->count; i += 4)
-		if (pass->base->stamp[found->words[i]] == stamp)
+	for (size_t i = 0; i < known->count; i++)
+		if (pass->name_state->stamp[known->items[i].atom] == (uint32_t)pass->names.intervals.count)
 			return false;
-	for (int sent = 0; sent < (pass->server_names ? 2 : 1); sent++) {
-		struct diff_view view = diff_view_class(pass, class, sent);
+	for (int sent = 0; sent < (pass->base.server_names ? 2 : 1); sent++) {
+		struct diff_scenario scenario = diff_scenario_of(pass, class, sent);
 
-		for (size_t i = 0; i < column->touched_count && !view.same; i++)
-			for (uint32_t at = column->touched[i].lo; at < column->touched[i].hi && at < pass->atom_count;
-			     at++) {
-				const bool bindable[2] = { pass->state->bindable[0][at], pass->state->bindable[1][at] };
-
-				if (!fuel_use(pass->fuel, STEPS_PER_COMBO))
+		for (size_t i = 0; i < interval->touched_count && !scenario.corresponds; i++)
+			for (uint32_t at = interval->touched[i].lo;
+			     at < interval->touched[i].hi && at < analysis->atom_count; at++) {
+				if (!fuel_use(analysis->fuel, DIFF_STEPS_PER_COMPARISON))
 					return true;
-				if (pass->active[at] && (sent || bindable[0] || bindable[1]))
-					compare(pass, &view, at, bindable, false, &here);
+				if (pass->base.speaks[at] &&
+				    (sent || analysis->planes[0].bindable[at] || analysis->planes[1].bindable[at]))
+					diff_compare_at(pass, &scenario, at, &here);
 			}
 	}
-	return are_known(found, &here);
+	return are_known(known, &here);
 }
 
-static bool all_show_the_same(struct diff_pass *pass, const struct port_interval *column)
+static bool all_show_the_same(struct diff_pass *pass, const struct port_interval *interval)
 {
-	const struct diff_base *base = pass->base;
+	const struct diff_names *names = pass->name_state;
 
-	if (!mark_touched(pass, column))
+	if (!mark_touched(pass, interval))
 		return false;
-	for (size_t i = 0; i < base->classes.count; i++)
-		if (!shows_the_same(pass, column, base->classes.items[i], pass->named.base[base->classes.items[i]]))
+	for (size_t i = 0; i < names->changed_classes.count; i++) {
+		uint32_t class = names->changed_classes.items[i];
+
+		if (!shows_the_same(pass, interval, class, pass->names.base[class]))
 			return false;
-	for (uint32_t i = 0; i < pass->pairs.count; i++)
-		if (pass->paired.base[i])
+	}
+	for (uint32_t i = 0; i < pass->name_pairs.list.count; i++)
+		if (pass->pairs.base[i])
 			return false;
 	return true;
 }
 
-void diff_names_column(struct diff_pass *pass, const struct port_interval *column)
+void diff_names_interval(struct diff_pass *pass, const struct port_interval *interval)
 {
-	bool like_root = column->whole ? !column->touched_count && pass->walk->apart != column->lo :
-					 all_show_the_same(pass, column);
+	struct fuel *fuel = pass->base.analysis->fuel;
+	uint32_t classes = pass->base.analysis->class_count;
+	bool as_for_all = interval->whole ? !interval->touched_count && pass->base.tree->apart != interval->lo :
+					    all_show_the_same(pass, interval);
 
-	if (pass->class_count < 2 || like_root || !fuel_use(pass->fuel, 4u * pass->class_count))
+	if (classes < 2 || as_for_all || !fuel_use(fuel, 4u * classes))
 		return;
-	evaluate_all(pass);
-	for (uint32_t i = 0; i < pass->class_count && !pass->fuel->out; i++)
-		cells_set(&pass->named, pass->fuel, i, pass->combos->memo.items[pass->combos->places[i]].value);
-	diff_pairs_column(pass, false);
-}
-
-/* Whether the class shows something in this column */
-bool diff_class_shows(const struct diff_pass *pass, uint32_t class)
-{
-	return pass->combos->memo.items[pass->combos->places[class]].value != 0;
-}
-
-/* ---- regions ---- */
-
-static void add_region(struct diff_pass *pass, const struct cell_group *group, const uint32_t *classes,
-		       const uint64_t words[4])
-{
-	struct diff *diff = pass->diff;
-	struct diff_region *region = diff_add(diff, DIFF_NAMES, pass->direction,
-					      words[0] & 1 ? POLICY_ALLOW : POLICY_DENY, words[0] >> 3, words[1]);
-
-	region->protos = pass->proto;
-	region->by_server_name = words[0] & 2;
-	region->where = atoms_member(diff->atoms, (uint32_t)words[2]);
-	if (words[3] != ANALYSIS_NONE)
-		region->together = name_classes_at(diff->names, (uint32_t)words[3])->member;
-	for (size_t i = 0; i < group->count; i++)
-		*arena_push(diff->arena, &region->classes) = classes[i];
-	for (size_t i = 0; i < group->port_count; i++)
-		*arena_push(diff->arena, &region->ports) = group->ports[i];
-}
-
-void diff_add_findings(struct diff_pass *pass, const struct cell_group *group, const uint32_t *classes)
-{
-	const struct key *key = keys_get(&pass->keys, group->key);
-
-	for (size_t i = 0; i < key->count; i += 4)
-		add_region(pass, group, classes, key->words + i);
-}
-
-static void name_regions(void *self, const struct cell_group *group)
-{
-	diff_add_findings(self, group, group->items);
-}
-
-void diff_names_regions(struct diff_pass *pass)
-{
-	cells_group(&pass->named, pass->walk->has_ports, name_regions, pass);
+	compare_classes(pass);
+	for (uint32_t i = 0; i < classes && !fuel->out; i++)
+		cells_set(&pass->names, fuel, i, findings_of(pass->name_state, i));
+	for (uint32_t i = 0; i < pass->name_pairs.list.count && fuel_use(fuel, 4); i++)
+		cells_set(&pass->pairs, fuel, i, compare_pair(pass, i));
 }

@@ -1,214 +1,141 @@
 /* Lookups and answers that change. */
-#include "diff/diff_pass.h"
-
-#include <string.h>
-
-#define TRANSPORTS 3
-
-static const enum flow_transport transports[TRANSPORTS] = { FLOW_DNS_UDP, FLOW_DNS_TCP, FLOW_DNS_DOT };
+#include "diff/diff_state.h"
 
 /* ---- lookups ---- */
 
-/* The first rule that takes every query of each transport, whatever the name */
-struct by_transport {
-	uint32_t rule[TRANSPORTS];
+/* Classes whose lookup changes between the same two rules (ANALYSIS_NONE: the default), over the same transports */
+struct query_change {
+	uint32_t rules[2];
+	unsigned transports; /* as bits */
+	size_t region;
 };
 
-static struct by_transport find_by_transport(const struct policy *policy)
+static uint64_t hash_query(const void *record)
 {
-	struct by_transport found;
+	const struct query_change *change = record;
 
-	for (size_t t = 0; t < TRANSPORTS; t++) {
-		uint32_t i = 0;
-
-		while (i < policy->rules.count &&
-		       !eval_rule_matches_query(&policy->rules.items[i], NULL, transports[t]))
-			i++;
-		found.rule[t] = i;
-	}
-	return found;
+	return records_mix(records_mix(0, (uint64_t)change->rules[0] << 32 | change->rules[1]), change->transports);
 }
 
-static uint32_t decider(const struct diff *diff, int side, const struct by_transport *by, uint32_t class, size_t t)
+static bool same_rules(const struct query_change *a, const struct query_change *b)
 {
-	uint32_t named = name_classes_at(diff->names, class)->lookup[side][0];
-
-	return named < by->rule[t] ? named : by->rule[t];
+	return a->rules[0] == b->rules[0] && a->rules[1] == b->rules[1];
 }
 
-/* The transports over which the class's lookup changes between the same two rules, as bits */
-struct change {
-	uint32_t deciders[2];
-	unsigned transports;
-};
+static bool same_query(const void *a, const void *b)
+{
+	const struct query_change *x = a, *y = b;
 
-static size_t find_changes(const struct diff *diff, const struct by_transport by[2], uint32_t class,
-			   struct change out[TRANSPORTS])
+	return same_rules(x, y) && x->transports == y->transports;
+}
+
+static size_t find_changes(const struct analysis *analysis, uint32_t class, struct query_change out[FLOW_TRANSPORTS])
 {
 	size_t count = 0;
 
-	for (size_t t = 0; t < TRANSPORTS; t++) {
-		uint32_t before = decider(diff, 0, &by[0], class, t), after = decider(diff, 1, &by[1], class, t);
+	for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_DOT; transport++) {
+		struct query_change change = { .transports = 1u << transport };
 		size_t i = 0;
 
-		if (diff_action(diff, 0, POLICY_EGRESS, before) == diff_action(diff, 1, POLICY_EGRESS, after))
+		for (uint32_t side = 0; side < 2; side++) {
+			uint32_t two[2];
+
+			analysis_lookup(analysis, side, class, (enum flow_transport)transport, two);
+			change.rules[side] = two[0];
+		}
+		if (analysis_query_action(&analysis->planes[0], change.rules[0]) ==
+		    analysis_query_action(&analysis->planes[1], change.rules[1]))
 			continue;
-		while (i < count && (out[i].deciders[0] != before || out[i].deciders[1] != after))
+		while (i < count && !same_rules(&out[i], &change))
 			i++;
 		if (i == count)
-			out[count++] = (struct change){ { before, after }, 0 };
-		out[i].transports |= 1u << transports[t];
+			out[count++] = change;
+		out[i].transports |= change.transports;
 	}
 	return count;
 }
 
-static void add_query(struct diff *diff, struct keys *keys, uint32_t **regions, uint32_t class,
-		      const struct change *change)
+static void add_query(struct diff *diff, struct records *changes, uint32_t class, const struct query_change *found)
 {
-	uint64_t words[2] = { (uint64_t)change->deciders[0] << 32 | change->deciders[1], change->transports };
-	size_t known = keys->list.count;
-	uint32_t key = keys_intern(keys, words, 2);
-	struct diff_region *region;
+	size_t known = records_count(changes);
+	struct query_change *change = records_get(changes, records_intern(changes, found));
 
-	if (key == known) {
-		region = diff_add(diff, DIFF_QUERIES, POLICY_EGRESS,
-				  diff_action(diff, 0, POLICY_EGRESS, change->deciders[0]), change->deciders[0],
-				  change->deciders[1]);
-		region->protos = change->transports;
-		(*regions)[key] = (uint32_t)(diff->regions.count - 1);
+	if (records_count(changes) > known) {
+		struct decider by[2];
+
+		for (int side = 0; side < 2; side++)
+			by[side] = change->rules[side] == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) :
+									  decided_by_rule(change->rules[side]);
+		change->region = diff->regions.count;
+		diff_add(diff, DIFF_QUERIES, POLICY_EGRESS,
+			 analysis_query_action(&diff->analysis->planes[0], change->rules[0]), by)
+			->protos = change->transports;
 	}
-	region = &diff->regions.items[(*regions)[key]];
-	*arena_push(diff->arena, &region->classes) = class;
+	*arena_push(diff->arena, &diff->regions.items[change->region].classes) = class;
 }
 
-static void find_lookups(struct diff *diff, struct diff_state *state, const struct by_transport by[2], int side)
+void diff_queries(struct diff *diff)
 {
-	uint32_t count = name_classes_count(diff->names);
+	struct records changes;
 
-	state->resolvable[side] = arena_alloc(diff->arena, count + 1);
-	state->lookup[side] = arena_alloc(diff->arena, (count + 1) * sizeof *state->lookup[side]);
-	for (uint32_t i = 0; i < count; i++) {
-		uint32_t udp = decider(diff, side, &by[side], i, 0), tcp = decider(diff, side, &by[side], i, 1);
+	records_init(&changes, diff->arena, sizeof(struct query_change), hash_query, same_query);
+	for (uint32_t i = 0; i < diff->analysis->class_count; i++) {
+		struct query_change found[FLOW_TRANSPORTS];
+		size_t count = name_classes_at(diff->names, i)->member ? find_changes(diff->analysis, i, found) : 0;
 
-		state->lookup[side][i] = udp;
-		state->resolvable[side][i] = name_classes_at(diff->names, i)->member &&
-					     (diff_action(diff, side, POLICY_EGRESS, udp) == POLICY_ALLOW ||
-					      diff_action(diff, side, POLICY_EGRESS, tcp) == POLICY_ALLOW);
-	}
-}
-
-void diff_queries(struct diff *diff, struct diff_state *state)
-{
-	struct by_transport by[2] = { find_by_transport(diff->policies[0]), find_by_transport(diff->policies[1]) };
-	uint32_t count = name_classes_count(diff->names);
-	uint32_t *regions = arena_alloc(diff->arena, ((size_t)count * TRANSPORTS + 2) * sizeof *regions);
-	struct keys keys;
-
-	keys_init(&keys, diff->arena);
-	for (int side = 0; side < 2; side++)
-		find_lookups(diff, state, by, side);
-	for (uint32_t i = 0; i < count; i++) {
-		struct change changes[TRANSPORTS];
-		size_t found = name_classes_at(diff->names, i)->member ? find_changes(diff, by, i, changes) : 0;
-
-		for (size_t j = 0; j < found; j++)
-			add_query(diff, &keys, &regions, i, &changes[j]);
+		for (size_t j = 0; j < count; j++)
+			add_query(diff, &changes, i, &found[j]);
 	}
 }
 
 /* ---- answers ---- */
 
-static void keep(struct port_tree *walk, const struct port_interval *column)
+/* Atoms whose answers change, decided by the same */
+struct answer_change {
+	bool passed; /* before */
+	struct decider by[2];
+	size_t region;
+};
+
+static uint64_t hash_answer(const void *record)
 {
-	struct port_tree_plane *planes = walk->self;
+	const struct answer_change *change = record;
+	uint64_t hash = change->passed;
 
-	(void)column;
-	planes[0] = walk->planes[0];
-	planes[1] = walk->planes[1];
-}
-
-static bool allows(const struct diff *diff, int side, uint32_t rule)
-{
-	const struct policy *policy = diff->policies[side];
-
-	return rule < policy->rules.count && policy->rules.items[rule].action == POLICY_ALLOW;
-}
-
-/* Whether an answer with an address of the atom passes, and the rule that says so, if one does */
-static bool passes(const struct diff *diff, int side, uint32_t index, const struct port_tree_plane *tcp,
-		   const struct port_tree_plane *udp, size_t *by)
-{
-	const struct policy *policy = diff->policies[side];
-	const struct atom *atom = atoms_at(diff->atoms, index);
-
-	*by = policy->rules.count + DIFF_BY_REBIND;
-	if (!atom->reserved || !policy->rebind_protection)
-		return true;
-	if (policy->multi_tenant && atom->class != ADDR_CLASS_PUBLIC) {
-		*by = policy->rules.count + DIFF_BY_FLOOR;
-		return false;
-	}
-	for (int i = 0; i < 2; i++) {
-		uint32_t rule = (i ? udp : tcp)[side].first[index];
-
-		if (rule < policy->rules.count)
-			*by = rule;
-		if (allows(diff, side, rule))
-			return true;
-	}
-	return false;
-}
-
-static void add_answer(struct diff *diff, struct keys *keys, uint32_t *regions, uint32_t atom, bool before,
-		       const size_t by[2])
-{
-	uint64_t words[2] = { (uint64_t)by[0] << 1 | before, by[1] };
-	size_t known = keys->list.count;
-	uint32_t key = keys_intern(keys, words, 2);
-
-	if (key == known) {
-		diff_add(diff, DIFF_ANSWERS, POLICY_EGRESS, before ? POLICY_ALLOW : POLICY_DENY, by[0], by[1]);
-		regions[key] = (uint32_t)(diff->regions.count - 1);
-	}
-	*arena_push(diff->arena, &diff->regions.items[regions[key]].atoms) = atom;
-}
-
-static bool active_family(const struct diff *diff, enum addr_family family)
-{
-	const struct addr_gateway *gateway = &diff->contexts[0].gateway;
-
-	return (!gateway->has4 && !gateway->has6) || (family == ADDR_V4 ? gateway->has4 : gateway->has6);
-}
-
-void diff_answers(struct diff *diff, struct diff_state *state, struct fuel *fuel)
-{
-	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP };
-	struct arena *arena = arena_new();
-	struct port_tree_plane planes[2][2]; /* by protocol, by side */
-	uint32_t count = atoms_count(diff->atoms);
-	uint32_t *regions = arena_alloc(arena, (count + 2u) * sizeof *regions);
-	struct keys keys;
-
-	keys_init(&keys, arena);
-	for (int i = 0; i < 2 && !fuel->out; i++) {
-		struct port_tree *walk = diff_walk_new(diff, arena, fuel, POLICY_EGRESS, protos[i], 0, true);
-
-		walk->visit = keep;
-		walk->self = planes[i];
-		port_tree_visit(walk);
-	}
 	for (int side = 0; side < 2; side++)
-		state->bindable[side] = arena_alloc(diff->arena, count + 1);
-	for (uint32_t atom = 0; atom < count && !fuel->out; atom++) {
-		size_t by[2];
-		bool before = passes(diff, 0, atom, planes[0], planes[1], &by[0]);
-		bool after = passes(diff, 1, atom, planes[0], planes[1], &by[1]);
-		bool active = active_family(diff, atoms_at(diff->atoms, atom)->family);
+		hash = records_mix(records_mix(hash, change->by[side].kind), change->by[side].rule);
+	return hash;
+}
 
-		state->bindable[0][atom] = before && active;
-		state->bindable[1][atom] = after && active;
-		if (before != after)
-			add_answer(diff, &keys, regions, atom, before, by);
+static bool same_answer(const void *a, const void *b)
+{
+	const struct answer_change *x = a, *y = b;
+
+	return x->passed == y->passed && decider_equal(x->by[0], y->by[0]) && decider_equal(x->by[1], y->by[1]);
+}
+
+static void add_answer(struct diff *diff, struct records *changes, uint32_t atom, const struct answer_change *found)
+{
+	size_t known = records_count(changes);
+	struct answer_change *change = records_get(changes, records_intern(changes, found));
+
+	if (records_count(changes) > known) {
+		change->region = diff->regions.count;
+		diff_add(diff, DIFF_ANSWERS, POLICY_EGRESS, change->passed ? POLICY_ALLOW : POLICY_DENY, change->by);
 	}
-	arena_free(arena);
+	*arena_push(diff->arena, &diff->regions.items[change->region].atoms) = atom;
+}
+
+void diff_answers(struct diff *diff)
+{
+	struct records changes;
+
+	records_init(&changes, diff->arena, sizeof(struct answer_change), hash_answer, same_answer);
+	for (uint32_t atom = 0; atom < diff->analysis->atom_count; atom++) {
+		struct answer_change change = { .region = 0 };
+
+		change.passed = analysis_answer_passes(diff->analysis, 0, atom, &change.by[0]);
+		if (change.passed != analysis_answer_passes(diff->analysis, 1, atom, &change.by[1]))
+			add_answer(diff, &changes, atom, &change);
+	}
 }

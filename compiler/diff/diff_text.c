@@ -2,21 +2,19 @@
 #include "diff/diff.h"
 #include "base/escape.h"
 #include "base/text.h"
+#include "policy/policy_facts.h"
 
 #include <string.h>
 
 #define DECIDER_MAX 60 /* a longer rule does not push the places of all others aside */
 
-static const struct policy_default *default_of(const struct policy *policy, enum policy_direction direction)
-{
-	return direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
-}
+/* ---- who decided ---- */
 
 static const struct policy_rule *rule_of(const struct diff *diff, const struct diff_region *region, int side)
 {
-	const struct policy *policy = diff->policies[side];
+	struct decider by = region->by[side];
 
-	return region->decider[side] < policy->rules.count ? &policy->rules.items[region->decider[side]] : NULL;
+	return by.kind == DECIDER_RULE ? &diff->policies[side]->rules.items[by.rule] : NULL;
 }
 
 const char *diff_decider_text(struct arena *arena, const struct diff *diff, const struct diff_region *region, int side)
@@ -26,26 +24,25 @@ const char *diff_decider_text(struct arena *arena, const struct diff *diff, cons
 
 	if (rule)
 		return escape_text(arena, rule->text);
-	switch (region->decider[side] - policy->rules.count) {
-	case DIFF_BY_FLOOR:
+	switch (region->by[side].kind) {
+	case DECIDER_FLOOR:
 		return "multi-tenant floor";
-	case DIFF_BY_REBIND:
+	case DECIDER_REBIND:
 		return policy->rebind_protection ? "rebind protection" : "rebind protection off";
 	default:
-		return escape_text(arena, default_of(policy, region->direction)->text);
+		return escape_text(arena, policy_default_of(policy, region->direction)->text);
 	}
 }
 
-const char *diff_decider_place(struct arena *arena, const struct diff *diff, const struct diff_region *region, int side)
+struct span diff_decider_span(const struct diff *diff, const struct diff_region *region, int side)
 {
-	const struct policy *policy = diff->policies[side];
 	const struct policy_rule *rule = rule_of(diff, region, side);
 
 	if (rule)
-		return span_format_line(arena, policy->sources, rule->span);
-	if (region->decider[side] > policy->rules.count)
-		return "-";
-	return span_format_line(arena, policy->sources, default_of(policy, region->direction)->span);
+		return rule->span;
+	if (region->by[side].kind != DECIDER_DEFAULT)
+		return SPAN_NONE;
+	return policy_default_of(diff->policies[side], region->direction)->span;
 }
 
 const char *diff_decider_because(const struct diff *diff, const struct diff_region *region, int side)
@@ -54,6 +51,8 @@ const char *diff_decider_because(const struct diff *diff, const struct diff_regi
 
 	return rule ? rule->because : NULL;
 }
+
+/* ---- the text ---- */
 
 static const char *reach(const struct policy_publish *publish)
 {
@@ -76,19 +75,27 @@ const char *diff_publish_text(struct arena *arena, const struct diff_publish *ch
 			    markdown ? "" : reach(publish));
 }
 
-static void add_decider(struct arena *arena, struct text *text, const struct diff *diff,
-			const struct diff_region *region, int side, size_t width)
-{
-	const char *because = side ? diff_decider_because(diff, region, side) : NULL;
+struct printer {
+	struct arena *arena;
+	const struct diff *diff;
+	struct text text;
+	int width; /* of deciders, so that their places stand in one column */
+};
 
-	text_addf(text, "    %s  %-*s %s", side ? "now" : "was", (int)width,
-		  diff_decider_text(arena, diff, region, side), diff_decider_place(arena, diff, region, side));
+static void add_decider(struct printer *to, const struct diff_region *region, int side)
+{
+	const char *because = side ? diff_decider_because(to->diff, region, side) : NULL;
+
+	text_addf(&to->text, "    %s  %-*s %s", side ? "now" : "was", to->width,
+		  diff_decider_text(to->arena, to->diff, region, side),
+		  span_format_line(to->arena, to->diff->policies[side]->sources,
+				   diff_decider_span(to->diff, region, side)));
 	if (because)
-		text_addf(text, "   because \"%s\"", escape_text(arena, because));
-	text_add(text, "\n");
+		text_addf(&to->text, "   because \"%s\"", escape_text(to->arena, because));
+	text_add(&to->text, "\n");
 }
 
-static size_t decider_width(struct arena *arena, const struct diff *diff)
+static int decider_width(struct arena *arena, const struct diff *diff)
 {
 	size_t width = 0;
 
@@ -98,23 +105,22 @@ static size_t decider_width(struct arena *arena, const struct diff *diff)
 		if (len > width && len <= DECIDER_MAX)
 			width = len;
 	}
-	return width;
+	return (int)width;
 }
 
-static void add_region(struct arena *arena, struct text *text, const struct diff *diff,
-		       const struct diff_region *region, size_t width)
+static void add_region(struct printer *to, const struct diff_region *region)
 {
-	text_addf(text, "%s %s", region->now == POLICY_ALLOW ? "+ allow" : "- deny ",
-		  escape_text(arena, region->words));
+	text_addf(&to->text, "%s %s", diff_now(region) == POLICY_ALLOW ? "+ allow" : "- deny ",
+		  escape_text(to->arena, region->words));
 	if (region->except)
-		text_addf(text, " except %s", escape_text(arena, region->except));
+		text_addf(&to->text, " except %s", escape_text(to->arena, region->except));
 	if (region->by_server_name)
-		text_add(text, ", by server name");
+		text_add(&to->text, ", by server name");
 	if (region->together)
-		text_addf(text, ", bound to %s too", escape_text(arena, region->together));
-	text_addf(text, "   e.g. %s\n", escape_text(arena, region->example_text));
-	add_decider(arena, text, diff, region, 0, width);
-	add_decider(arena, text, diff, region, 1, width);
+		text_addf(&to->text, ", bound to %s too", escape_text(to->arena, region->together));
+	text_addf(&to->text, "   e.g. %s\n", escape_text(to->arena, region->example_text));
+	add_decider(to, region, 0);
+	add_decider(to, region, 1);
 }
 
 static const char *counted(struct arena *arena, size_t count, const char *word)
@@ -132,33 +138,39 @@ static const char *both(struct arena *arena, size_t regions, size_t ports)
 }
 
 /* "opens 2 regions and 1 port, closes 1 region" */
-static void add_counts(struct arena *arena, struct text *text, const struct diff *diff)
+static void add_counts(struct printer *to)
 {
-	bool opens = diff->opened || diff->published, closes = diff->closed || diff->unpublished;
+	const char *before = "";
 
-	if (opens)
-		text_addf(text, "opens %s", both(arena, diff->opened, diff->published));
-	if (closes)
-		text_addf(text, "%scloses %s", opens ? ", " : "", both(arena, diff->closed, diff->unpublished));
-	text_add(text, "\n");
+	for (int opens = 1; opens >= 0; opens--) {
+		size_t regions = diff_count_regions(to->diff, opens ? POLICY_ALLOW : POLICY_DENY);
+		size_t ports = diff_count_publishes(to->diff, opens);
+
+		if (!regions && !ports)
+			continue;
+		text_addf(&to->text, "%s%s %s", before, opens ? "opens" : "closes", both(to->arena, regions, ports));
+		before = ", ";
+	}
+	text_add(&to->text, "\n");
 }
 
 const char *diff_text(struct arena *arena, const struct diff *diff)
 {
-	struct text text = { .arena = arena };
-	size_t width = decider_width(arena, diff);
+	struct printer to = {
+		.arena = arena, .diff = diff, .text = { .arena = arena }, .width = decider_width(arena, diff)
+	};
 
 	for (size_t i = 0; i < diff->regions.count; i++)
-		add_region(arena, &text, diff, &diff->regions.items[i], width);
+		add_region(&to, &diff->regions.items[i]);
 	for (size_t i = 0; i < diff->publishes.count; i++) {
 		const struct diff_publish *change = &diff->publishes.items[i];
 
-		text_addf(&text, "%s %s   %s\n", change->added ? "+" : "-", diff_publish_text(arena, change, false),
+		text_addf(&to.text, "%s %s   %s\n", change->added ? "+" : "-", diff_publish_text(arena, change, false),
 			  span_format_line(arena, diff->policies[change->added]->sources, change->publish->span));
 	}
 	if (!diff->regions.count && !diff->publishes.count)
 		return "no change: both decide every flow alike\n";
-	text_add(&text, "\n");
-	add_counts(arena, &text, diff);
-	return text_get(&text);
+	text_add(&to.text, "\n");
+	add_counts(&to);
+	return text_get(&to.text);
 }

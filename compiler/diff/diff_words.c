@@ -1,7 +1,6 @@
 /* Regions in the words of rules, each with a flow that shows it; the same of several protocols is one. */
-#include "diff/diff_pass.h"
-#include "analysis/pass.h"
 #include "base/text.h"
+#include "diff/diff_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,16 +37,15 @@ static bool all_protos(const struct diff *diff, const struct diff_region *region
 
 static const char *protos_words(struct arena *arena, const struct diff *diff, const struct diff_region *region)
 {
-	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
 	struct text text = { .arena = arena };
 	bool list = __builtin_popcount(region->protos) > 1;
 	const char *before = list ? ":{" : ":";
 
 	if (all_protos(diff, region))
 		return "";
-	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
-		if (region->protos & protos[i]) {
-			text_addf(&text, "%s%s", before, policy_proto_name(protos[i]));
+	for (size_t i = 0; i < POLICY_PROTOS; i++)
+		if (region->protos & policy_protos[i]) {
+			text_addf(&text, "%s%s", before, policy_proto_name(policy_protos[i]));
 			before = ",";
 		}
 	text_add(&text, list ? "}" : "");
@@ -84,19 +82,6 @@ static void add_class(struct name_words *words, const struct name_class *class, 
 	}
 }
 
-const char *diff_join(struct arena *arena, const char *const *items, size_t count, size_t more)
-{
-	struct text text = { .arena = arena };
-
-	text_add(&text, count + more > 1 ? "{" : "");
-	for (size_t i = 0; i < count; i++)
-		text_addf(&text, "%s%s", i ? "," : "", items[i]);
-	if (more)
-		text_addf(&text, ",… %zu more", more);
-	text_add(&text, count + more > 1 ? "}" : "");
-	return text_get(&text);
-}
-
 /* Classes as names: one below another that is listed goes without saying, one that is missing below is said. */
 static const char *name_list(struct diff *diff, const struct diff_region *region, const char **except)
 {
@@ -116,8 +101,8 @@ static const char *name_list(struct diff *diff, const struct diff_region *region
 		else if (!in[i] && above && class->member && !(class->alias && class->patterns.items[0].anonymous))
 			add_class(&words, class, true);
 	}
-	*except = words.except.count ? diff_join(diff->arena, words.except.items, words.except.count, 0) : NULL;
-	return diff_join(diff->arena, words.taken.items, words.taken.count, words.more);
+	*except = words.except.count ? text_list(diff->arena, words.except.items, words.except.count, 0) : NULL;
+	return text_list(diff->arena, words.taken.items, words.taken.count, words.more);
 }
 
 /* ---- the same of several protocols ---- */
@@ -156,10 +141,11 @@ static void merge_protos(struct diff *diff)
 
 		find_target(diff, region);
 		mergers[i].region = region;
-		mergers[i].key = arena_printf(diff->arena, "%d %d %d %zu %zu %d %s %s %s", region->kind,
-					      region->direction, region->was, region->decider[0], region->decider[1],
-					      region->by_server_name, region->words,
-					      region->except ? region->except : "-", ports_words(diff->arena, region));
+		mergers[i].key =
+			arena_printf(diff->arena, "%d %d %d %d/%zu %d/%zu %d %s %s %s", region->kind, region->direction,
+				     region->was, region->by[0].kind, region->by[0].rule, region->by[1].kind,
+				     region->by[1].rule, region->by_server_name, region->words,
+				     region->except ? region->except : "-", ports_words(diff->arena, region));
 	}
 	qsort(mergers, count, sizeof *mergers, compare_mergers);
 	for (size_t i = 0, first = 0; i < count; i++) {
@@ -186,22 +172,9 @@ static void merge_protos(struct diff *diff)
 
 /* ---- examples ---- */
 
-static uint16_t example_port(const struct diff_region *region)
-{
-	static const uint16_t usual[] = { 443, 80, 22, 1024 };
-
-	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
-		if (!region->ports.count)
-			return usual[i];
-		for (size_t j = 0; j < region->ports.count; j++)
-			if (region->ports.items[j].lo <= usual[i] && usual[i] <= region->ports.items[j].hi)
-				return usual[i];
-	}
-	return region->ports.items[0].lo;
-}
-
 static struct witness connection(const struct diff_region *region, enum policy_proto proto)
 {
+	static const struct policy_port_range all = { .lo = 0, .hi = UINT16_MAX };
 	struct witness flow = {
 		.kind = FLOW_CONNECTION,
 		.direction = region->direction,
@@ -209,18 +182,19 @@ static struct witness connection(const struct diff_region *region, enum policy_p
 		.has_port = policy_proto_has_ports(proto),
 	};
 
-	flow.port = flow.has_port ? example_port(region) : 0;
+	if (flow.has_port)
+		flow.port = region->ports.count ? analysis_usual_port(region->ports.items, region->ports.count) :
+						  analysis_usual_port(&all, 1);
 	return flow;
 }
 
 static enum policy_proto example_proto(unsigned protos)
 {
-	static const enum policy_proto order[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
 	size_t i = 0;
 
-	while (!(protos & order[i]))
+	while (!(protos & policy_protos[i]))
 		i++;
-	return order[i];
+	return policy_protos[i];
 }
 
 /* Rather an address that can be spoken to, and one that no rule names */
@@ -246,20 +220,12 @@ static uint32_t example_atom(const struct diff *diff, const struct diff_region *
 	return best;
 }
 
-static size_t decider_of(const struct diff *diff, int side, const struct witness *flow)
-{
-	struct eval_verdict verdict = witness_eval(&diff->contexts[side], flow);
-
-	if (verdict.by.kind == DECIDER_RULE)
-		return verdict.by.rule;
-	return diff->policies[side]->rules.count + (verdict.by.kind == DECIDER_FLOOR ? DIFF_BY_FLOOR : DIFF_BY_DEFAULT);
-}
-
+/* Where deciders differ within the region, those of the example are shown */
 static void find_deciders(const struct diff *diff, struct diff_region *region)
 {
 	for (int side = 0; side < 2; side++)
-		if (region->decider[side] == DIFF_ANYBODY)
-			region->decider[side] = decider_of(diff, side, &region->example);
+		if (region->by[side].kind == DECIDER_SEVERAL)
+			region->by[side] = witness_eval(&diff->contexts[side], &region->example).by;
 }
 
 static void address_example(struct diff *diff, struct diff_region *region)
@@ -294,7 +260,7 @@ static bool is_plain(const struct diff *diff, const struct diff_region *region, 
 
 	return flow->direction == POLICY_EGRESS && !flow->bound[1] && !flow->sni &&
 	       eval_flow(&diff->contexts[0], &plain).verdict.action == region->was &&
-	       eval_flow(&diff->contexts[1], &plain).verdict.action == region->now;
+	       eval_flow(&diff->contexts[1], &plain).verdict.action == diff_now(region);
 }
 
 static void name_example(struct diff *diff, struct diff_region *region)
@@ -389,8 +355,8 @@ static int compare_regions(const void *a, const void *b)
 {
 	const struct diff_region *x = a, *y = b;
 
-	if (x->now != y->now)
-		return x->now == POLICY_ALLOW ? -1 : 1;
+	if (x->was != y->was)
+		return x->was == POLICY_DENY ? -1 : 1;
 	if (x->width != y->width)
 		return x->width > y->width ? -1 : 1;
 	return strcmp(x->words, y->words);

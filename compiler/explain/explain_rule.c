@@ -16,15 +16,15 @@ static struct policy *without(struct arena *arena, const struct policy *policy, 
 }
 
 /* Who decides the flow once the rule is gone, numbered as if it were still there */
-static size_t next_decider(const struct policy *policy, const struct policy *rest, size_t rule,
-			   const struct addr_gateway *gateway, const struct witness *flow)
+static struct decider next_decider(const struct policy *rest, size_t rule, const struct addr_gateway *gateway,
+				   const struct witness *flow)
 {
 	struct eval_context context = { .policy = rest, .gateway = *gateway };
 	struct eval_verdict verdict = witness_eval(&context, flow);
 
 	if (verdict.by.kind != DECIDER_RULE)
-		return policy->rules.count;
-	return verdict.by.rule + (verdict.by.rule >= rule);
+		return decided_by(DECIDER_DEFAULT);
+	return decided_by_rule(verdict.by.rule + (verdict.by.rule >= rule));
 }
 
 struct rule_explanation *explain_rule(struct arena *arena, const struct policy *policy, size_t rule,
@@ -32,23 +32,23 @@ struct rule_explanation *explain_rule(struct arena *arena, const struct policy *
 {
 	struct rule_explanation *explanation = arena_alloc(arena, sizeof *explanation);
 	struct policy *rest = without(arena, policy, rule);
-	struct analysis *analysis;
+	struct facts *facts;
 
 	explanation->policy = policy;
 	explanation->rule = rule;
 	explanation->only = diff_policies(arena, policy, rest, gateway, fuel);
 	if (fuel->out || explanation->only->regions.count)
 		return fuel->out ? NULL : explanation;
-	analysis = analysis_new(arena, policy, gateway, fuel);
+	facts = facts_find(analysis_new(arena, &policy, 1, ANALYSIS_BY_TARGET, gateway, fuel));
 	if (fuel->out)
 		return NULL;
-	explanation->facts = analysis_rule_facts(analysis, rule);
-	explanation->taker = explanation->facts->taker;
+	explanation->facts = facts_of_rule(facts, rule);
+	explanation->instead = explanation->facts->shadowing;
 	if (explanation->facts->decides) {
 		explanation->example = witness_format(arena, policy, &explanation->facts->example);
-		explanation->taker = next_decider(policy, rest, rule, gateway, &explanation->facts->example);
-	} else if (explanation->facts->matches && explanation->taker < policy->rules.count) {
-		explanation->example = witness_format(arena, policy, &explanation->facts->taken);
+		explanation->instead = next_decider(rest, rule, gateway, &explanation->facts->example);
+	} else if (explanation->facts->matches && explanation->instead.kind == DECIDER_RULE) {
+		explanation->example = witness_format(arena, policy, &explanation->facts->shadowed);
 	}
 	return explanation;
 }

@@ -1,5 +1,6 @@
 /* What one rule is there for: the flows that would fare otherwise without it. */
 #pragma once
+#include "analysis/facts.h"
 #include "diff/diff.h"
 
 struct rule_explanation {
@@ -9,8 +10,8 @@ struct rule_explanation {
 	struct diff *only;
 	/* Without any: whether it decides a flow at all, which another would decide alike, or none */
 	const struct rule_facts *facts;
-	const char *example; /* a flow it decides, or one that it would take if `taker` did not; NULL */
-	size_t taker;        /* the rule that decides the example instead, or would; rules.count: the default */
+	const char *example;    /* a flow it decides, or one that it would decide if `instead` did not; NULL */
+	struct decider instead; /* the rule or default that decides the example instead, or would */
 };
 
 /* NULL where the policy is too complex: fuel says at which rule. */

@@ -29,22 +29,22 @@ static struct witness flow_of(struct lint *lint, const struct policy_rule *rule,
 
 	flow.has_port = flow.proto == PROTO_TCP || flow.proto == PROTO_UDP;
 	flow.port = rule->ports.count ? rule->ports.items[0].lo : 443;
-	if (lint_is_name(target))
+	if (policy_target_is_name(target))
 		flow.bound[0] = target->name;
 	else if (atoms_target_runs(atoms, rule->action, target, spans))
 		flow.addr = atoms_member(atoms, spans[0].lo);
 	return flow;
 }
 
-/* The earlier rule that takes such a flow, if one does */
-static void show_taker(struct lint *lint, struct diag *diag, size_t index, const struct witness *flow)
+/* The earlier rule that decides such a flow, if one does */
+static void show_earlier(struct lint *lint, struct diag *diag, size_t index, const struct witness *flow)
 {
 	struct eval_verdict verdict = witness_eval(&lint->context, flow);
 
 	if (verdict.by.kind != DECIDER_RULE || verdict.by.rule >= index)
 		return;
 	lint_example(lint, diag, flow);
-	lint_relate(lint, diag, verdict.by.rule, flow->direction, "by this rule");
+	lint_relate(lint, diag, verdict.by, flow->direction, "by this rule");
 }
 
 static void report(struct lint *lint, size_t index, struct span span, const char *text, const struct witness *flow)
@@ -53,7 +53,7 @@ static void report(struct lint *lint, size_t index, struct span span, const char
 		lint_warn(lint, "unreachable-part", lint_place(lint, span), "`%s` decides nothing here", text);
 
 	if (flow)
-		show_taker(lint, diag, index, flow);
+		show_earlier(lint, diag, index, flow);
 	diag->help = arena_printf(lint->arena, "remove `%s` from the list", text);
 }
 
@@ -134,9 +134,9 @@ static void check_protos(struct lint *lint, size_t index, const struct rule_fact
 	}
 }
 
-void lint_parts(struct lint *lint, size_t index)
+void check_parts(struct lint *lint, size_t index)
 {
-	const struct rule_facts *facts = analysis_rule_facts(lint->analysis, index);
+	const struct rule_facts *facts = facts_of_rule(lint->facts, index);
 
 	if (facts->answers || facts->unknown)
 		return;

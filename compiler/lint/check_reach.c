@@ -53,7 +53,7 @@ static bool report_metadata(struct lint *lint, size_t index, size_t target, stru
 	struct witness flow;
 	struct diag *diag;
 
-	if (!analysis_decides_class(lint->analysis, POLICY_EGRESS, index, target, ADDR_CLASS_META, &flow) ||
+	if (!facts_decides_class(lint->facts, POLICY_EGRESS, index, target, ADDR_CLASS_META, &flow) ||
 	    witness_eval(&lint->context, &flow).action != POLICY_ALLOW)
 		return false;
 	diag = lint_warn(lint, "metadata-reachable", cause(lint, index, span),
@@ -70,7 +70,7 @@ static bool report_inside(struct lint *lint, size_t index, size_t target, struct
 	struct diag *diag;
 
 	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
-		if (!analysis_decides_class(lint->analysis, POLICY_EGRESS, index, target, inside[i], &flow) ||
+		if (!facts_decides_class(lint->facts, POLICY_EGRESS, index, target, inside[i], &flow) ||
 		    witness_eval(&lint->context, &flow).action != POLICY_ALLOW)
 			continue;
 		if (!list[0])
@@ -151,15 +151,14 @@ static void check_families(struct lint *lint, size_t index, enum policy_directio
 	};
 	struct witness flow;
 	struct diag *diag;
-	size_t decider;
+	struct decider by;
 
-	if (v4 == v6 || !analysis_find(lint->analysis, &query, &flow, &decider))
+	if (v4 == v6 || !analysis_find(lint->analysis, &query, &flow, &by))
 		return;
 	diag = lint_warn(lint, "other-family-open", lint_place(lint, rule->span),
 			 "denies IPv%d alone: IPv%d stays open", v4 ? 4 : 6, v4 ? 6 : 4);
 	lint_example(lint, diag, &flow);
-	lint_relate(lint, diag, decider, direction,
-		    decider < lint->policy->rules.count ? "by this rule" : "by this default");
+	lint_relate(lint, diag, by, direction, by.kind == DECIDER_RULE ? "by this rule" : "by this default");
 	diag->help = rule->targets.count == 1 ?
 			     lint_mend(lint, rule, rule->targets.items[0].span, "{0.0.0.0/0,[::/0]}") :
 			     NULL;
@@ -179,7 +178,7 @@ static bool has_whole_family(const struct policy_rule *rule)
 static void check_deny(struct lint *lint, size_t index)
 {
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
-	const struct rule_facts *facts = analysis_rule_facts(lint->analysis, index);
+	const struct rule_facts *facts = facts_of_rule(lint->facts, index);
 	struct diag *diag;
 
 	if (!lint_is_own(rule) || rule->action != POLICY_DENY)
@@ -195,12 +194,11 @@ static void check_deny(struct lint *lint, size_t index)
 	diag = lint_note(lint, "name-bypass", lint_place(lint, rule->span),
 			 "a client that brings the address gets there without the name");
 	lint_example(lint, diag, &facts->bypass_flow);
-	lint_relate(lint, diag, facts->bypass_rule, POLICY_EGRESS,
-		    facts->bypass_rule < lint->policy->rules.count ? "allowed by address here" :
-								     "allowed by this default");
+	lint_relate(lint, diag, facts->bypass_by, POLICY_EGRESS,
+		    facts->bypass_by.kind == DECIDER_RULE ? "allowed by address here" : "allowed by this default");
 }
 
-void lint_open(struct lint *lint)
+void check_reach(struct lint *lint)
 {
 	size_t count = lint->policy->rules.count;
 

@@ -11,7 +11,7 @@ static const struct policy_rule *rule_at(const struct lint *lint, size_t index)
 static bool all_names(const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->targets.count; i++)
-		if (!lint_is_name(&rule->targets.items[i]))
+		if (!policy_target_is_name(&rule->targets.items[i]))
 			return false;
 	return true;
 }
@@ -101,7 +101,7 @@ static void name_unresolvable(struct lint *lint, size_t index)
 {
 	const struct policy_rule *rule = rule_at(lint, index), *forbids;
 	struct witness query = { .kind = FLOW_DNS };
-	size_t count, by;
+	size_t count;
 	const struct run *spans = name_classes_rule_runs(analysis_names(lint->analysis), 0, index, &count);
 	struct eval_verdict verdict;
 	struct diag *diag;
@@ -110,17 +110,16 @@ static void name_unresolvable(struct lint *lint, size_t index)
 	if (!query.name)
 		query.name = rule->targets.items[0].name;
 	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
-	by = verdict.by.kind == DECIDER_RULE ? verdict.by.rule : lint->policy->rules.count;
 	diag = lint_warn(lint, "name-unresolvable", lint_place(lint, rule->span),
 			 "never decides: no lookup of %s is allowed",
 			 rule->targets.count == 1 ? "its name" : "its names");
 	lint_example(lint, diag, &query);
-	lint_relate(lint, diag, by, POLICY_EGRESS,
+	lint_relate(lint, diag, verdict.by, POLICY_EGRESS,
 		    verdict.by.kind == DECIDER_RULE ? "by this rule" : "by this default");
-	forbids = verdict.by.kind == DECIDER_RULE ? rule_at(lint, by) : NULL;
+	forbids = verdict.by.kind == DECIDER_RULE ? rule_at(lint, verdict.by.rule) : NULL;
 	if (!forbids)
 		diag->help = "allow the lookup: an egress rule on the name, or `allow@dns`";
-	else if (by < index && in_one_file(rule, forbids))
+	else if (verdict.by.rule < index && in_one_file(rule, forbids))
 		diag->help = arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule),
 					  lint_where(lint, forbids));
 	else
@@ -131,34 +130,34 @@ static void name_unresolvable(struct lint *lint, size_t index)
 
 static void shadowed(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
-	const struct policy_rule *rule = rule_at(lint, index), *taker = rule_at(lint, facts->taker);
+	const struct policy_rule *rule = rule_at(lint, index), *by = rule_at(lint, facts->shadowing.rule);
 	bool allows = rule->action == POLICY_ALLOW;
 	struct diag *diag =
 		lint_warn(lint, "shadowed-rule", lint_place(lint, rule->span), "never decides: %s it %s is %s before",
-			  facts->taken_alike ? "part of what" : "all", allows ? "allows" : "denies",
+			  facts->shadowed_alike ? "part of what" : "all", allows ? "allows" : "denies",
 			  allows ? "denied" : "allowed");
 
-	lint_example(lint, diag, &facts->taken);
-	lint_relate(lint, diag, facts->taker, POLICY_EGRESS, "by this rule");
-	if (in_one_file(rule, taker))
+	lint_example(lint, diag, &facts->shadowed);
+	lint_relate(lint, diag, facts->shadowing, POLICY_EGRESS, "by this rule");
+	if (in_one_file(rule, by))
 		diag->help =
-			arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule), lint_where(lint, taker));
+			arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule), lint_where(lint, by));
 	else
-		diag->help = arena_printf(lint->arena, "put it before %s, or remove it", lint_where(lint, taker));
+		diag->help = arena_printf(lint->arena, "put it before %s, or remove it", lint_where(lint, by));
 }
 
 static void redundant(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	const struct policy_rule *rule = rule_at(lint, index);
-	bool allows = rule->action == POLICY_ALLOW, taken = facts->taker < lint->policy->rules.count;
+	bool allows = rule->action == POLICY_ALLOW, taken = facts->shadowing.kind == DECIDER_RULE;
 	struct diag *diag = lint_warn(lint, "redundant-rule", lint_place(lint, rule->span), "never decides: %s",
 				      !taken ? "no lookup binds its names" :
 				      allows ? "all it allows is allowed before" :
 					       "all it denies is denied before");
 
 	if (taken) {
-		lint_example(lint, diag, &facts->taken);
-		lint_relate(lint, diag, facts->taker, POLICY_EGRESS, "by this rule");
+		lint_example(lint, diag, &facts->shadowed);
+		lint_relate(lint, diag, facts->shadowing, POLICY_EGRESS, "by this rule");
 	}
 	diag->help = arena_printf(lint->arena, "remove %s", lint_where(lint, rule));
 }
@@ -175,7 +174,7 @@ static void undeciding(struct lint *lint, size_t index, const struct rule_facts 
 			  "too complex here: too many names to tell whether the rule decides anything");
 		return;
 	}
-	if (facts->taker_opposes)
+	if (facts->shadowing_opposes)
 		shadowed(lint, index, facts);
 	else
 		redundant(lint, index, facts);
@@ -221,7 +220,7 @@ static void no_effect(struct lint *lint, size_t index, const struct rule_facts *
 		arena_printf(lint->arena, "remove %s, or say what it is for: because \"…\"", lint_where(lint, rule));
 }
 
-void lint_rules(struct lint *lint)
+void check_rules(struct lint *lint)
 {
 	size_t implicit = implicit_default(lint);
 
@@ -230,7 +229,7 @@ void lint_rules(struct lint *lint)
 			  "`allow@dns, allow@public` stand behind this file: it has no default")
 			->help = "add a line `default egress deny`, or say it: `profile public`";
 	for (size_t i = 0; i < lint->policy->rules.count && !lint->fuel.out; i++) {
-		const struct rule_facts *facts = analysis_rule_facts(lint->analysis, i);
+		const struct rule_facts *facts = facts_of_rule(lint->facts, i);
 
 		if (!lint_is_own(rule_at(lint, i)))
 			continue;
@@ -241,8 +240,8 @@ void lint_rules(struct lint *lint)
 		} else if (!facts->decides) {
 			undeciding(lint, i, facts);
 		} else {
-			lint_parts(lint, i);
-			if (!facts->effect &&
+			check_parts(lint, i);
+			if (!facts->changes_verdict &&
 			    !(implicit < lint->policy->rules.count && is_file_allow(rule_at(lint, i))))
 				no_effect(lint, i, facts);
 		}

@@ -11,8 +11,8 @@ static bool any_resolvable(const struct lint *lint)
 	return false;
 }
 
-/* An egress allow of public addresses, a CIDR of one address aside: the rule, or rules.count for the default */
-static bool public_by_address(struct lint *lint, size_t *index, struct witness *flow)
+/* An egress allow of public addresses, a CIDR of one address aside: a rule or the default */
+static bool allows_public(struct lint *lint, struct decider *by, struct witness *flow)
 {
 	const struct policy *policy = lint->policy;
 
@@ -22,15 +22,15 @@ static bool public_by_address(struct lint *lint, size_t *index, struct witness *
 		for (size_t j = 0; rule->action == POLICY_ALLOW && j < rule->targets.count; j++) {
 			const struct policy_target *target = &rule->targets.items[j];
 
-			*index = i;
+			*by = decided_by_rule(i);
 			if (!(target->kind == TARGET_CIDR && lint_is_single(target->prefix)) &&
-			    analysis_decides_class(lint->analysis, POLICY_EGRESS, i, j, ADDR_CLASS_PUBLIC, flow))
+			    facts_decides_class(lint->facts, POLICY_EGRESS, i, j, ADDR_CLASS_PUBLIC, flow))
 				return true;
 		}
 	}
-	*index = policy->rules.count;
+	*by = decided_by(DECIDER_DEFAULT);
 	return policy->egress.action == POLICY_ALLOW &&
-	       analysis_decides_class(lint->analysis, POLICY_EGRESS, *index, 0, ADDR_CLASS_PUBLIC, flow);
+	       facts_decides_class(lint->facts, POLICY_EGRESS, policy->rules.count, 0, ADDR_CLASS_PUBLIC, flow);
 }
 
 static void no_dns(struct lint *lint)
@@ -39,10 +39,10 @@ static void no_dns(struct lint *lint)
 	struct witness flow, query = { .kind = FLOW_DNS };
 	struct eval_verdict verdict;
 	struct diag *diag;
-	size_t by;
+	struct decider by;
 	bool by_rule;
 
-	if (any_resolvable(lint) || !public_by_address(lint, &by, &flow))
+	if (any_resolvable(lint) || !allows_public(lint, &by, &flow))
 		return;
 	query.name = name_classes_at(analysis_names(lint->analysis), 0)->member;
 	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
@@ -83,7 +83,7 @@ static bool named_peer(const struct lint *lint, const struct policy_publish *pub
 
 		name_classes_rule_runs(analysis_names(lint->analysis), 0, i, &count);
 		if (count && rule->action == POLICY_ALLOW && (rule->directions & POLICY_INGRESS) &&
-		    analysis_rule_facts(lint->analysis, i)->decides && eval_rule_matches_proto(rule, publish->proto) &&
+		    facts_of_rule(lint->facts, i)->decides && eval_rule_matches_proto(rule, publish->proto) &&
 		    eval_rule_matches_port(rule, true, publish->guest_port) &&
 		    addr_classify(publish->bind, NULL) != ADDR_CLASS_LOOPBACK)
 			return true;
@@ -105,7 +105,7 @@ static void check_publish(struct lint *lint, const struct policy_publish *publis
 	};
 	struct witness flow;
 	struct diag *diag;
-	size_t by;
+	struct decider by;
 	bool local = addr_classify(publish->bind, NULL) == ADDR_CLASS_LOOPBACK;
 
 	if (analysis_find(lint->analysis, &query, &flow, &by) || lint->fuel.out || named_peer(lint, publish))
@@ -117,7 +117,7 @@ static void check_publish(struct lint *lint, const struct policy_publish *publis
 	if (analysis_find(lint->analysis, &query, &flow, &by)) {
 		lint_example(lint, diag, &flow);
 		lint_relate(lint, diag, by, POLICY_INGRESS,
-			    by < lint->policy->rules.count ? "by this rule" : "by this default");
+			    by.kind == DECIDER_RULE ? "by this rule" : "by this default");
 	}
 	diag->help = arena_printf(lint->arena, "allow:ingress@%s:%s:%u", local ? "loopback" : "private",
 				  policy_proto_name(publish->proto), publish->guest_port);
@@ -161,7 +161,7 @@ static void check_ingress_port(struct lint *lint, const struct policy_rule *rule
 		diag->help = guest;
 }
 
-void lint_reach(struct lint *lint)
+void check_service(struct lint *lint)
 {
 	no_dns(lint);
 	for (size_t i = 0; i < lint->policy->publishes.count && !lint->fuel.out; i++)

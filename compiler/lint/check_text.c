@@ -171,7 +171,7 @@ static void ingress_hosts(struct lint *lint)
 	}
 }
 
-void lint_texts(struct lint *lint)
+void check_text(struct lint *lint)
 {
 	masked_cidrs(lint);
 	public_suffixes(lint);

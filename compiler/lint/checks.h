@@ -1,7 +1,8 @@
-/* Inside lint*.c: one run of all checks. */
+/* Within lint/: one run of all checks, and what they share (services.c). */
 #pragma once
 #include "lint/lint.h"
-#include "analysis/analysis.h"
+#include "analysis/facts.h"
+#include "policy/policy_facts.h"
 
 struct lint {
 	const struct policy *policy;
@@ -10,6 +11,7 @@ struct lint {
 	struct arena *arena;
 	struct fuel fuel;
 	struct analysis *analysis;
+	const struct facts *facts;
 	struct eval_context context;
 	struct diag spare; /* takes details of what is silenced */
 };
@@ -25,20 +27,20 @@ void lint_example(struct lint *, struct diag *, const struct witness *);
 bool lint_is_own(const struct policy_rule *);
 /* Where findings about a default or the whole stand: its own place, else line 1 */
 struct span lint_place(const struct lint *, struct span);
-/* The rule as a second place, or the default of the direction where `rule` is rules.count */
-void lint_relate(struct lint *, struct diag *, size_t rule, enum policy_direction, const char *message);
+/* The rule, or the default of the direction, as a second place */
+void lint_relate(struct lint *, struct diag *, struct decider, enum policy_direction, const char *message);
 /* "line 4", or the rule's token where it stands in no file */
 const char *lint_where(struct lint *, const struct policy_rule *);
 /* The rule's token with the bytes of `part`, which lies in it, replaced; NULL where it does not */
 const char *lint_mend(struct lint *, const struct policy_rule *, struct span part, const char *replacement);
 bool lint_is_literal(const struct policy_rule *, struct span part);
-bool lint_is_name(const struct policy_target *);
 bool lint_is_single(struct addr_prefix); /* one address */
 /* Whether the CIDR takes in some address of the class */
 bool lint_takes_class(struct lint *, const struct policy_target *, enum addr_class);
 
-void lint_texts(struct lint *);              /* what needs no flows: masked-cidr, expires-soon, unused-group … */
-void lint_rules(struct lint *);              /* rules that decide nothing, or nothing that matters */
-void lint_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */
-void lint_open(struct lint *);               /* what is opened without being named */
-void lint_reach(struct lint *);              /* DNS, published ports */
+/* The checks, each in a file of its own */
+void check_text(struct lint *);               /* what needs no flows: masked-cidr, expires-soon, unused-group … */
+void check_rules(struct lint *);              /* rules that decide nothing, or nothing that matters */
+void check_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */
+void check_reach(struct lint *);              /* what is opened without being named */
+void check_service(struct lint *);            /* DNS, published ports */

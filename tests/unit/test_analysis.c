@@ -1,4 +1,5 @@
 /* The analysis algebra against the evaluator: thousands of random policies, each rule's facts by flows. */
+#include "analysis/facts.h"
 #include "random_policy.h"
 
 #include <criterion/criterion.h>
@@ -99,17 +100,17 @@ static void check_example(const struct test_policy *made, const struct rule_fact
 		  shown(made, &facts->example), policy_format(made->arena, made->policy));
 }
 
-static void check_taker(const struct test_policy *made, const struct rule_facts *facts, size_t rule)
+static void check_shadowing(const struct test_policy *made, const struct rule_facts *facts, size_t rule)
 {
 	struct eval_verdict verdict;
 
-	if (facts->taker == made->policy->rules.count)
+	if (facts->shadowing.kind == DECIDER_NONE)
 		return;
-	verdict = witness_eval(&made->context, &facts->taken);
-	cr_assert((verdict.by.kind == DECIDER_RULE && verdict.by.rule == facts->taker) ||
+	verdict = witness_eval(&made->context, &facts->shadowed);
+	cr_assert((verdict.by.kind == DECIDER_RULE && verdict.by.rule == facts->shadowing.rule) ||
 			  verdict.by.kind == DECIDER_FLOOR,
-		  "rule %zu: %s is not taken by rule %zu\n%s", rule + 1, shown(made, &facts->taken), facts->taker + 1,
-		  policy_format(made->arena, made->policy));
+		  "rule %zu: %s is not taken by rule %zu\n%s", rule + 1, shown(made, &facts->shadowed),
+		  facts->shadowing.rule + 1, policy_format(made->arena, made->policy));
 }
 
 static void check_items(const struct test_policy *made, const struct sample *sample, const struct rule_facts *facts,
@@ -143,10 +144,10 @@ static void check_rule(const struct test_policy *made, const struct sample *samp
 				  sample->flows[i].kind == FLOW_ANSWER,
 			  "rule %zu decides nothing, yet %s\n%s", rule + 1, shown(made, &sample->flows[i]),
 			  policy_format(made->arena, made->policy));
-	if (!facts->effect)
+	if (!facts->changes_verdict)
 		check_same(made, sample, &changed, facts->decides ? "has no effect" : "decides nothing", rule);
 	if (!facts->decides && facts->matches)
-		check_taker(made, facts, rule);
+		check_shadowing(made, facts, rule);
 	if (facts->decides && !facts->answers)
 		check_items(made, sample, facts, rule);
 }
@@ -160,17 +161,19 @@ Test(analysis, facts_agree_with_the_evaluator)
 	for (size_t i = 0; i < POLICIES; i++) {
 		struct test_policy made = random_policy(&random, 9);
 		struct fuel fuel = { .left = ANALYSIS_FUEL };
-		struct analysis *analysis = analysis_new(made.arena, made.policy, &made.context.gateway, &fuel);
+		const struct policy *policy = made.policy;
+		const struct facts *facts = facts_find(
+			analysis_new(made.arena, &policy, 1, ANALYSIS_BY_TARGET, &made.context.gateway, &fuel));
 
 		cr_assert_not(fuel.out);
 		take_sample(&random, &made.context, &sample);
 		for (size_t j = 0; j < made.policy->rules.count; j++) {
-			const struct rule_facts *facts = analysis_rule_facts(analysis, j);
+			const struct rule_facts *of = facts_of_rule(facts, j);
 
-			check_rule(&made, &sample, facts, j);
+			check_rule(&made, &sample, of, j);
 			rules++;
-			dead += !facts->decides;
-			idle += facts->decides && !facts->effect;
+			dead += !of->decides;
+			idle += of->decides && !of->changes_verdict;
 		}
 		arena_free(made.arena);
 	}

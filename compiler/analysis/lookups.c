@@ -1,0 +1,55 @@
+/* Lookups: which rules are first to take a query, by its name or by its transport, and whether it is allowed. */
+#include "analysis/pass.h"
+
+enum policy_action analysis_query_action(const struct analysis_plane *plane, uint32_t rule)
+{
+	return rule == ANALYSIS_NONE ? plane->policy->egress.action : plane->policy->rules.items[rule].action;
+}
+
+/* The first two of four, each pair ascending; a rule that is in both counts once */
+static void merge(const uint32_t a[static 2], const uint32_t b[static 2], uint32_t out[static 2])
+{
+	uint32_t first = a[0] < b[0] ? a[0] : b[0];
+	uint32_t next_a = a[0] == first ? a[1] : a[0], next_b = b[0] == first ? b[1] : b[0];
+
+	out[0] = first;
+	out[1] = next_a < next_b ? next_a : next_b;
+}
+
+void analysis_lookup(const struct analysis *analysis, uint32_t plane, uint32_t class, enum flow_transport transport,
+		     uint32_t two[static 2])
+{
+	merge(name_classes_at(analysis->names, class)->lookup[plane], analysis->planes[plane].by_transport[transport],
+	      two);
+}
+
+static void find_by_transport(struct analysis_plane *plane)
+{
+	const struct policy *policy = plane->policy;
+
+	for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_DOT; transport++) {
+		uint32_t *two = plane->by_transport[transport];
+
+		two[0] = two[1] = ANALYSIS_NONE;
+		for (uint32_t i = 0; i < policy->rules.count && two[1] == ANALYSIS_NONE; i++)
+			if (eval_rule_matches_query(&policy->rules.items[i], NULL, (enum flow_transport)transport))
+				two[two[0] != ANALYSIS_NONE] = i;
+	}
+}
+
+void analysis_find_lookups(struct analysis *analysis, uint32_t index)
+{
+	struct analysis_plane *plane = &analysis->planes[index];
+
+	find_by_transport(plane);
+	plane->resolvable = arena_alloc(analysis->arena, analysis->class_count + 1);
+	for (uint32_t i = 0; i < analysis->class_count; i++)
+		for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_TCP; transport++) {
+			uint32_t two[2];
+
+			analysis_lookup(analysis, index, i, (enum flow_transport)transport, two);
+			if (name_classes_at(analysis->names, i)->member &&
+			    analysis_query_action(plane, two[0]) == POLICY_ALLOW)
+				plane->resolvable[i] = true;
+		}
+}

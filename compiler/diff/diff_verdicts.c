@@ -1,0 +1,48 @@
+/* What a first match says in each policy, and whether two of them come to the same. */
+#include "diff/diff_state.h"
+
+enum policy_action diff_verdict(const struct diff_pass *pass, int side, uint32_t atom, uint32_t rule,
+				struct decider *by)
+{
+	enum policy_action action = analysis_pass_action(&pass->base, (uint32_t)side, rule);
+
+	*by = rule < pass->diff->policies[side]->rules.count ? decided_by_rule(rule) : decided_by(DECIDER_DEFAULT);
+	if (action == POLICY_ALLOW && analysis_pass_floored(&pass->base, (uint32_t)side, atom)) {
+		*by = decided_by(DECIDER_FLOOR);
+		return POLICY_DENY;
+	}
+	return action;
+}
+
+bool diff_corresponds(const struct diff_pass *pass, uint32_t a, uint32_t b)
+{
+	const struct policy *const *policies = pass->diff->policies;
+	bool default_a, default_b;
+
+	if (a == ANALYSIS_NONE || b == ANALYSIS_NONE)
+		return a == b;
+	default_a = a == policies[0]->rules.count;
+	default_b = b == policies[1]->rules.count;
+	if (policies[0]->multi_tenant != policies[1]->multi_tenant)
+		return false;
+	if (default_a || default_b)
+		return default_a && default_b &&
+		       analysis_pass_action(&pass->base, 0, a) == analysis_pass_action(&pass->base, 1, b);
+	return pass->diff->match[0][a] == b;
+}
+
+bool diff_place_corresponds(const struct diff_pass *pass, uint32_t place)
+{
+	return diff_corresponds(pass, pass->first[0][place], pass->first[1][place]);
+}
+
+void diff_find_cause(const struct diff_pass *pass, struct decider by[static 2])
+{
+	bool changed[2];
+
+	for (int side = 0; side < 2; side++)
+		changed[side] =
+			by[side].kind == DECIDER_RULE && pass->diff->match[side][by[side].rule] == ANALYSIS_NONE;
+	if (changed[0] != changed[1])
+		by[changed[0]] = decided_by(DECIDER_SEVERAL);
+}
