@@ -51,7 +51,7 @@ struct facts_pass {
 	size_t pending; /* scenarios whose rule may still show more than it has */
 };
 
-/* ---- facts.c ---- */
+/* ---- facts_marks.c ---- */
 void facts_decided(struct rule_facts *, const struct witness *);
 /* The rule decides something of this class of names: marks those of its targets that are first to take them */
 void facts_mark_names(struct facts *, size_t rule, uint32_t class);
