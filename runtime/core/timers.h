@@ -1,5 +1,6 @@
 /* Timers for loops where every wait is one of a few fixed lengths: each length is a queue in order of its ends. */
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 struct timer {
@@ -13,6 +14,8 @@ struct timers {
 void timers_init(struct timers *, uint64_t length_ms);
 void timer_start(struct timers *, struct timer *, uint64_t now_ms); /* anew, where it runs already */
 void timer_stop(struct timer *);
+/* What the timer is a member of */
+#define timer_of(timer, type, member) ((type *)((char *)(timer)-offsetof(type, member)))
 /* The first that has ended, stopped; NULL: none has */
 struct timer *timers_ended(struct timers *, uint64_t now_ms);
 /* Milliseconds until the first ends, at most `most` */

@@ -4,16 +4,10 @@
 #pragma once
 #include "dns/bindings.h"
 #include "core/config.h"
+#include "core/nameserver.h"
 #include "netlink/nft_install.h"
 
 #include <sys/types.h>
-
-struct dns_server {
-	struct addr addr;
-	uint16_t port;
-	bool on_host; /* an address of the host's own, loopback mostly: reached by sockets opened in the host's namespace */
-};
-#define DNS_MAX_SERVERS 8
 
 struct dns_start {
 	const struct policy *policy;
@@ -28,12 +22,12 @@ struct dns; /* the supervisor's handle */
 
 /* In the host's namespaces, before the sandbox's are made: the policy's nameservers with names resolved once, else the
  * host's resolv.conf. Returns how many (0: the host has none, which is said), or -errno with a line on standard error. */
-int dns_servers(const struct policy *, struct dns_server out[static DNS_MAX_SERVERS]);
+int dns_servers(const struct policy *, struct nameserver out[static NAMESERVERS_MAX]);
 
 /* In the VM's network namespace, privileged, with the ruleset in place (table msb holds the sets upstream_v4 and
  * upstream_v6) and links up: opens listeners and upstream sockets, forks the worker, which drops everything it
  * may do. NULL and errno on failure. `nft` stays the caller's and must outlive it. */
-struct dns *dns_open(const struct dns_start *, const struct dns_server *, size_t count, struct nft *nft);
+struct dns *dns_open(const struct dns_start *, const struct nameserver *, size_t count, struct nft *nft);
 int dns_control_fd(const struct dns *);   /* for the supervisor's epoll loop */
 int dns_worker_pidfd(const struct dns *); /* readable: the worker died, which ends the sandbox */
 

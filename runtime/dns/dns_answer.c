@@ -207,7 +207,7 @@ static bool addresses_have(const struct dns_addresses *addresses, struct addr ad
 	return false;
 }
 
-/* In place: what stays moves to the front */
+/* In place: what stays moves to the launcher */
 static void keep_bound(ldns_rr_list *answer, const struct dns_addresses *addresses)
 {
 	size_t kept = 0, count = ldns_rr_list_rr_count(answer);

@@ -25,6 +25,31 @@ struct cache {
 	struct cached *buckets[CACHE_BUCKETS];
 };
 
+/* ---- keys ---- */
+
+static bool same_question(const struct dns_question *a, const struct dns_question *b)
+{
+	return a->type == b->type && a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
+}
+
+bool lookup_key_equal(const struct lookup_key *a, const struct lookup_key *b)
+{
+	if (!same_question(&a->question, &b->question) || a->direct != b->direct)
+		return false;
+	return !a->direct || (a->transport == b->transport && addr_equal(a->resolver, b->resolver));
+}
+
+uint64_t lookup_key_hash(const struct lookup_key *key, uint64_t seed)
+{
+	uint64_t hash = seed ^ key->question.type;
+	for (size_t i = 0; i < key->question.name_len; i++)
+		hash = (hash ^ key->question.name[i]) * 0x100000001b3ull;
+	hash ^= hash >> 32;
+	return hash * 0x9e3779b97f4a7c15ull >> 17;
+}
+
+/* ---- the cache ---- */
+
 struct cache *cache_new(uint64_t seed)
 {
 	struct cache *cache = calloc(1, sizeof *cache);

@@ -160,7 +160,7 @@ static struct client *client_take(struct proxy *proxy)
 			return &proxy->clients[i];
 	/* the one that has been idle longest makes room */
 	struct timer *timer = proxy->idle_clients.head.next;
-	struct client *client = (struct client *)((char *)timer - offsetof(struct client, idle));
+	struct client *client = timer_of(timer, struct client, idle);
 	client_close(proxy, client, false);
 	return client;
 }
@@ -194,7 +194,8 @@ static bool may_read(const struct client *client)
 static void watch(struct proxy *proxy, struct client *client)
 {
 	uint32_t events = (may_read(client) ? EPOLLIN : 0) | (client->out_len ? EPOLLOUT : 0);
-	struct epoll_event event = { .events = events, .data.u64 = EVENT(EVENT_CLIENT, 0, slot_of(proxy, client)) };
+	struct epoll_event event = { .events = events,
+				     .data.u64 = proxy_event(EVENT_CLIENT, 0, slot_of(proxy, client)) };
 	if (client->watched && events == client->events)
 		return;
 	epoll_ctl(proxy->epoll, client->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, client->fd, &event);
@@ -343,7 +344,7 @@ void clients_flush(struct proxy *proxy)
 void clients_expire(struct proxy *proxy)
 {
 	for (struct timer *timer; (timer = timers_ended(&proxy->idle_clients, proxy->now_ms));) {
-		struct client *client = (struct client *)((char *)timer - offsetof(struct client, idle));
+		struct client *client = timer_of(timer, struct client, idle);
 		if (client->unanswered > 0 && client->out_len == 0)
 			timer_start(&proxy->idle_clients, &client->idle, proxy->now_ms);
 		else

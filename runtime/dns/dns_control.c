@@ -6,36 +6,26 @@
 #include "dns/dns_protocol.h"
 #include "dns/dns_sockets.h"
 #include "dns/dns_worker.h"
-#include "core/fd.h"
+#include "core/clock.h"
 #include "core/log.h"
+#include "isolation/worker.h"
 #include "lower/lower.h"
+#include "policy/policy_facts.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #define ASKS_A_TURN 64
+#define DESCRIPTORS_MAX 4096
 
 struct dns {
 	struct eval_context context;
 	struct bindings *bindings;
 	struct nft *nft;
-	int control, pidfd;
-	pid_t pid;
+	struct worker worker;
 };
-
-static uint64_t clock_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* ---- start ---- */
 
@@ -45,9 +35,9 @@ static const char *upstream_set(struct addr addr)
 }
 
 /* The output chain lets upstream sockets reach these and no other */
-static int admit_servers(struct nft *nft, const struct dns_server *servers, size_t count)
+static int admit_servers(struct nft *nft, const struct nameserver *servers, size_t count)
 {
-	struct nft_element elements[DNS_MAX_SERVERS];
+	struct nft_element elements[NAMESERVERS_MAX];
 	size_t used = 0;
 	for (size_t i = 0; i < count; i++)
 		if (!servers[i].on_host)
@@ -58,61 +48,48 @@ static int admit_servers(struct nft *nft, const struct dns_server *servers, size
 	return used ? nft_elements(nft, elements, used) : 0;
 }
 
-static struct rlimit raise_descriptors(void)
+struct start {
+	const struct dns_start *given;
+	struct proxy_config config;
+	struct proxy_sockets sockets;
+};
+
+static void run_worker(int control, void *context)
 {
-	struct rlimit before, more;
-	getrlimit(RLIMIT_NOFILE, &before);
-	more = before;
-	more.rlim_cur = before.rlim_max < 4096 ? before.rlim_max : 4096;
-	if (more.rlim_cur > before.rlim_cur)
-		setrlimit(RLIMIT_NOFILE, &more);
-	return before;
+	struct start *start = context;
+	start->sockets.control = control;
+	dns_worker(&start->config, &start->sockets, start->given->uid);
 }
 
-static int start_worker(struct dns *dns, const struct dns_start *start, const struct dns_server *servers, size_t count)
+static int start_worker(struct dns *dns, const struct dns_start *given, const struct nameserver *servers, size_t count)
 {
-	struct proxy_config config = { .policy = start->policy, .gateway = start->gateway, .server_count = count };
-	struct proxy_sockets sockets;
-	memcpy(config.servers, servers, count * sizeof *servers);
-	int error = dns_sockets_open(&sockets, start, servers, count);
-	if (error < 0)
-		return error;
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
-		error = -errno;
-		dns_sockets_close(&sockets);
-		return error;
-	}
-	dns->control = pair[0];
-	sockets.control = pair[1];
-	int room = 1 << 20;
-	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
-	dns->pid = fork();
-	if (dns->pid == 0)
-		dns_worker(&config, &sockets, start->uid);
-	error = dns->pid < 0 ? -errno : 0;
-	dns_sockets_close(&sockets);
+	struct start start = {
+		.given = given,
+		.config = { .policy = given->policy, .gateway = given->gateway, .server_count = count },
+	};
+	memcpy(start.config.servers, servers, count * sizeof *servers);
+	struct rlimit before = worker_raise_descriptors(DESCRIPTORS_MAX);
+	int error = dns_sockets_open(&start.sockets, given, servers, count);
 	if (error == 0) {
-		dns->pidfd = (int)syscall(SYS_pidfd_open, dns->pid, 0);
-		error = dns->pidfd < 0 ? -errno : 0;
+		error = worker_start(&dns->worker, run_worker, &start);
+		dns_sockets_close(&start.sockets);
 	}
+	worker_restore_descriptors(before);
 	return error;
 }
 
-struct dns *dns_open(const struct dns_start *start, const struct dns_server *servers, size_t count, struct nft *nft)
+struct dns *dns_open(const struct dns_start *start, const struct nameserver *servers, size_t count, struct nft *nft)
 {
 	struct dns *dns = calloc(1, sizeof *dns);
 	if (!dns)
 		return NULL;
-	dns->control = dns->pidfd = -1;
+	dns->worker = WORKER_NONE;
 	dns->nft = nft;
 	dns->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
 	dns->bindings = bindings_new(start->policy);
-	struct rlimit before = raise_descriptors();
 	int error = dns->bindings ? admit_servers(nft, servers, count) : -ENOMEM;
 	if (error == 0)
 		error = start_worker(dns, start, servers, count);
-	setrlimit(RLIMIT_NOFILE, &before);
 	if (error == 0)
 		return dns;
 	dns_close(dns);
@@ -122,12 +99,12 @@ struct dns *dns_open(const struct dns_start *start, const struct dns_server *ser
 
 int dns_control_fd(const struct dns *dns)
 {
-	return dns->control;
+	return dns->worker.control;
 }
 
 int dns_worker_pidfd(const struct dns *dns)
 {
-	return dns->pidfd;
+	return dns->worker.pidfd;
 }
 
 struct bindings *dns_bindings(struct dns *dns)
@@ -139,12 +116,7 @@ void dns_close(struct dns *dns)
 {
 	if (!dns)
 		return;
-	if (dns->pid > 0) {
-		kill(dns->pid, SIGKILL);
-		waitpid(dns->pid, NULL, 0);
-	}
-	fd_closep(&dns->control);
-	fd_closep(&dns->pidfd);
+	worker_end(&dns->worker);
 	bindings_free(dns->bindings);
 	free(dns);
 }
@@ -188,10 +160,8 @@ static bool lookup_allowed(const struct dns *dns, const char *name)
 /* The alias is the gateway's and nothing else's; any other name's address must pass rebind protection. */
 static bool address_allowed(const struct dns *dns, const char *name, struct addr addr)
 {
-	const struct addr_gateway *gateway = &dns->context.gateway;
 	if (name_equal(name, NAME_HOST_ALIAS))
-		return (gateway->has4 && addr_equal(addr, gateway->v4)) ||
-		       (gateway->has6 && addr_equal(addr, gateway->v6));
+		return addr_gateway_has(&dns->context.gateway, addr);
 	return eval_answer_passes(&dns->context, addr);
 }
 
@@ -275,7 +245,7 @@ static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, s
 		return 0;
 	struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
-		.proto = transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP,
+		.proto = flow_transport_proto(transport),
 		.addr = addr,
 		.has_port = true,
 		.port = DNS_PORT,
@@ -313,7 +283,7 @@ static int reply(struct dns *dns, uint32_t serial, uint32_t kind)
 {
 	struct dns_verdict verdict = { serial, kind };
 	/* the worker has at most DNS_ASKS_MAX asks open: where their answers do not fit, it does not keep to that */
-	if (send(dns->control, &verdict, sizeof verdict, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof verdict)
+	if (send(dns->worker.control, &verdict, sizeof verdict, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof verdict)
 		return 0;
 	return errno == EAGAIN ? -EPROTO : -errno;
 }
@@ -343,7 +313,7 @@ int dns_control(struct dns *dns, struct denials *denials)
 {
 	static union message message;
 	for (int i = 0; i < ASKS_A_TURN; i++) {
-		ssize_t len = recv(dns->control, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t len = recv(dns->worker.control, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
 		if (len < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		if (len == 0)

@@ -17,29 +17,6 @@ static const struct dns_note too_many = { 0, "this sandbox has too many names bo
 static const struct dns_note overload = { 0, "too many queries are under way" };
 static const struct dns_note malformed = { 23, "the nameserver's answer does not parse" };
 
-/* ---- keys ---- */
-
-static bool same_question(const struct dns_question *a, const struct dns_question *b)
-{
-	return a->type == b->type && a->name_len == b->name_len && memcmp(a->name, b->name, a->name_len) == 0;
-}
-
-bool lookup_key_equal(const struct lookup_key *a, const struct lookup_key *b)
-{
-	if (!same_question(&a->question, &b->question) || a->direct != b->direct)
-		return false;
-	return !a->direct || (a->transport == b->transport && addr_equal(a->resolver, b->resolver));
-}
-
-uint64_t lookup_key_hash(const struct lookup_key *key, uint64_t seed)
-{
-	uint64_t hash = seed ^ key->question.type;
-	for (size_t i = 0; i < key->question.name_len; i++)
-		hash = (hash ^ key->question.name[i]) * 0x100000001b3ull;
-	hash ^= hash >> 32;
-	return hash * 0x9e3779b97f4a7c15ull >> 17;
-}
-
 static void fold(struct dns_question *question)
 {
 	for (size_t i = 0; i < question->name_len; i++)
@@ -177,20 +154,20 @@ static bool send_resolver(struct proxy *proxy, struct lookup *lookup)
 
 void lookup_ask_queued(struct proxy *proxy)
 {
-	while (proxy->bind_head && proxy->asks < DNS_ASKS_MAX) {
-		struct lookup *lookup = proxy->bind_head;
+	while (proxy->ask_head && proxy->asks < DNS_ASKS_MAX) {
+		struct lookup *lookup = proxy->ask_head;
 		while (proxy->asked[proxy->serial % DNS_ASKS_MAX])
 			proxy->serial++;
 		lookup->serial = proxy->serial;
 		if (!(lookup->state == LOOKUP_RESOLVER ? send_resolver : send_bind)(proxy, lookup))
 			return; /* the socket is full: again with the next verdict, or the next turn of the loop */
-		if (lookup->state == LOOKUP_BIND_QUEUED)
+		if (lookup->state == LOOKUP_ASK_QUEUED)
 			lookup->state = LOOKUP_BIND;
 		proxy->asked[proxy->serial++ % DNS_ASKS_MAX] = lookup;
 		proxy->asks++;
-		proxy->bind_head = lookup->queued;
-		if (!proxy->bind_head)
-			proxy->bind_tail = &proxy->bind_head;
+		proxy->ask_head = lookup->queued;
+		if (!proxy->ask_head)
+			proxy->ask_tail = &proxy->ask_head;
 	}
 }
 
@@ -198,8 +175,8 @@ static void ask_supervisor(struct proxy *proxy, struct lookup *lookup, enum look
 {
 	lookup->state = state;
 	lookup->queued = NULL;
-	*proxy->bind_tail = lookup;
-	proxy->bind_tail = &lookup->queued;
+	*proxy->ask_tail = lookup;
+	proxy->ask_tail = &lookup->queued;
 	lookup_ask_queued(proxy);
 }
 
@@ -250,7 +227,7 @@ void lookup_failed(struct proxy *proxy, struct lookup *lookup)
 void lookup_expire(struct proxy *proxy)
 {
 	for (struct timer *timer; (timer = timers_ended(&proxy->half_timeouts, proxy->now_ms));) {
-		struct lookup *lookup = (struct lookup *)((char *)timer - offsetof(struct lookup, timer));
+		struct lookup *lookup = timer_of(timer, struct lookup, timer);
 		if (lookup->resent) {
 			lookup_failed(proxy, lookup);
 			continue;
@@ -311,7 +288,7 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 	lookup->ttl_ms = (left_ms + 999) / 1000 * 1000;
 	lookup->result = RESULT_ANSWER;
 	if (is_address_type(question->type))
-		ask_supervisor(proxy, lookup, LOOKUP_BIND_QUEUED);
+		ask_supervisor(proxy, lookup, LOOKUP_ASK_QUEUED);
 	else
 		finish(proxy, lookup);
 }
@@ -433,5 +410,5 @@ void lookup_bind(struct proxy *proxy, enum lookup_result result, struct addr ali
 		lookup->addresses = (struct dns_addresses){ { alias }, 1, DNS_ALIAS_TTL };
 	}
 	lookup->ttl_ms = DNS_ALIAS_TTL * 1000ull;
-	ask_supervisor(proxy, lookup, LOOKUP_BIND_QUEUED);
+	ask_supervisor(proxy, lookup, LOOKUP_ASK_QUEUED);
 }

@@ -19,7 +19,7 @@ static void put16(uint8_t *at, unsigned value)
 }
 
 /* RFC 6895 3.1: 128..255 are questions and meta types, and so are 0 and OPT */
-bool dns_type_is_meta(uint16_t type)
+static bool type_is_meta(uint16_t type)
 {
 	return type == 0 || type == LDNS_RR_TYPE_OPT || (type >= 128 && type <= 255);
 }
@@ -84,7 +84,7 @@ enum dns_parse dns_query_parse(const uint8_t *message, size_t len, struct dns_qu
 	if (version != 0)
 		*rcode = DNS_BADVERS;
 	else if (out->class != LDNS_RR_CLASS_IN ||
-		 (dns_type_is_meta(out->question.type) && out->question.type != LDNS_RR_TYPE_ANY))
+		 (type_is_meta(out->question.type) && out->question.type != LDNS_RR_TYPE_ANY))
 		*rcode = LDNS_RCODE_REFUSED;
 	else
 		return DNS_PARSE_OK;

@@ -39,9 +39,6 @@ enum dns_parse {
 #define DNS_BADVERS 16
 enum dns_parse dns_query_parse(const uint8_t *message, size_t len, struct dns_query *out, unsigned *rcode);
 
-/* Types that go upstream have data of their own: no ANY, no zone transfers, no signatures of messages */
-bool dns_type_is_meta(uint16_t type);
-
 /* A query of our own for that question: its letters' case drawn from `case_bits`, our EDNS. `asked` gets the question as
  * sent. Returns the length. */
 size_t dns_upstream_query(const struct dns_question *, uint16_t id, const uint8_t case_bits[static 32],

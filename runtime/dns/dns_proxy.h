@@ -7,7 +7,10 @@
  *
  * forwards only. It skips RESOLVER unless the guest chose the server, TCP unless the answer was truncated, folded the
  * case of letters, or the guest's own resolver was asked over TCP; BIND unless the question is A or AAAA. It never goes
- * from BIND back to a server, and no answer to a client is written before BIND is over. */
+ * from BIND back to a server, and no answer to a client is written before BIND is over.
+ *
+ * The parts call each other back, since one event goes all the way: clients hand a message to the query, that to the
+ * lookup, that to upstream; what upstream hears goes to the lookup and from there to the clients. The loop calls them all. */
 #pragma once
 #include "dns/dns.h"
 #include "dns/dns_protocol.h"
@@ -40,7 +43,7 @@ struct proxy_sockets {
 struct proxy_config {
 	const struct policy *policy;
 	struct addr_gateway gateway;
-	struct dns_server servers[DNS_MAX_SERVERS];
+	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
 };
 
@@ -65,7 +68,7 @@ struct server_ref {
 	enum upstream_place place;
 };
 
-enum lookup_state { LOOKUP_RESOLVER, LOOKUP_UDP, LOOKUP_TCP_QUEUED, LOOKUP_TCP, LOOKUP_BIND_QUEUED, LOOKUP_BIND };
+enum lookup_state { LOOKUP_RESOLVER, LOOKUP_UDP, LOOKUP_TCP_QUEUED, LOOKUP_TCP, LOOKUP_ASK_QUEUED, LOOKUP_BIND };
 /* What answers the waiters after BIND */
 enum lookup_result { RESULT_ANSWER, RESULT_EMPTY, RESULT_ALIAS };
 
@@ -133,8 +136,8 @@ struct proxy {
 	struct lookup *buckets[PROXY_MAX_LOOKUPS];
 	uint64_t seed;
 	size_t lookups, waiters;
-	struct lookup *bind_head, **bind_tail; /* wait to ask the supervisor */
-	size_t asks;                           /* of it, unanswered */
+	struct lookup *ask_head, **ask_tail; /* wait to ask the supervisor */
+	size_t asks;                         /* of it, unanswered */
 	uint32_t serial;
 	struct lookup *asked[DNS_ASKS_MAX];
 	struct udp_slot *udp_slots[PLACE_COUNT], *udp_free[PLACE_COUNT];
@@ -154,11 +157,24 @@ struct proxy *proxy_new(const struct proxy_config *, const struct proxy_sockets 
 void proxy_free(struct proxy *);
 /* One turn: waits for events at most `most_ms` (-1: as long as it takes) and handles them. 0, or -errno when the control socket is gone. */
 int proxy_turn(struct proxy *, int most_ms);
+
+/* dns_random.c */
 void proxy_random(struct proxy *, void *out, size_t len);
-/* A guest's message, from a client; replies, or starts or joins a lookup. false: it is dropped, no answer will come. */
+
+/* dns_query.c: a guest's message, from a client; replies, or starts or joins a lookup. false: it is dropped, no answer
+ * will come. */
 bool proxy_query(struct proxy *, const uint8_t *message, size_t len, const struct client_ref *);
 
-enum event_kind {
+/* What the loop's epoll instance tells of: 64 bits with the kind, and where it applies the place and an index */
+union proxy_event {
+	uint64_t u64;
+	struct {
+		uint32_t index; /* of a slot; of a listener 4 or 6 */
+		uint16_t place; /* enum upstream_place */
+		uint16_t kind;
+	};
+};
+enum proxy_event_kind {
 	EVENT_CONTROL,
 	EVENT_UDP_CLIENTS,
 	EVENT_TCP_LISTENER,
@@ -166,7 +182,12 @@ enum event_kind {
 	EVENT_UPSTREAM_UDP,
 	EVENT_UPSTREAM_TCP
 };
-#define EVENT(kind, place, index) ((uint64_t)(kind) << 48 | (uint64_t)(place) << 32 | (uint32_t)(index))
+static inline uint64_t proxy_event(enum proxy_event_kind kind, enum upstream_place place, size_t index)
+{
+	union proxy_event event = { .index = (uint32_t)index, .place = (uint16_t)place, .kind = (uint16_t)kind };
+
+	return event.u64;
+}
 
 /* dns_clients.c: the guest's side */
 bool clients_init(struct proxy *);
@@ -200,7 +221,6 @@ void lookup_ask_queued(struct proxy *);
 /* dns_upstream.c: sockets towards servers */
 bool upstream_init(struct proxy *, const struct proxy_sockets *);
 void upstream_free(struct proxy *);
-struct server_ref upstream_server(const struct proxy *, const struct lookup *);
 /* Sends the question; 0 or -errno where the server cannot be reached or no socket is left */
 int upstream_udp(struct proxy *, struct lookup *);
 void upstream_udp_resend(struct proxy *, struct lookup *);
@@ -217,7 +237,5 @@ void cache_free(struct cache *);
 void cache_put(struct cache *, const struct lookup_key *, const ldns_pkt *, uint32_t lifetime, uint64_t now_ms);
 /* NULL: not there. *age in seconds; *left_ms what is left of its life */
 ldns_pkt *cache_get(struct cache *, const struct lookup_key *, uint64_t now_ms, uint32_t *age, uint64_t *left_ms);
-
-/* dns_lookup.c too */
 bool lookup_key_equal(const struct lookup_key *, const struct lookup_key *);
 uint64_t lookup_key_hash(const struct lookup_key *, uint64_t seed);

@@ -20,17 +20,17 @@ static bool is_on_host(struct addr addr)
 	return fd >= 0 && bind(fd, (struct sockaddr *)&at, len) == 0;
 }
 
-static void add(struct dns_server *out, size_t *count, struct addr addr, uint16_t port)
+static void add(struct nameserver *out, size_t *count, struct addr addr, uint16_t port)
 {
 	addr = addr_unmap(addr);
 	for (size_t i = 0; i < *count; i++)
 		if (addr_equal(out[i].addr, addr) && out[i].port == port)
 			return;
-	if (*count < DNS_MAX_SERVERS)
-		out[(*count)++] = (struct dns_server){ addr, port, is_on_host(addr) };
+	if (*count < NAMESERVERS_MAX)
+		out[(*count)++] = (struct nameserver){ addr, port, is_on_host(addr) };
 }
 
-static int add_name(const struct policy_nameserver *server, struct dns_server *out, size_t *count)
+static int add_name(const struct policy_nameserver *server, struct nameserver *out, size_t *count)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG }, *found = NULL;
 	int status = getaddrinfo(server->name, NULL, &hints, &found);
@@ -45,7 +45,7 @@ static int add_name(const struct policy_nameserver *server, struct dns_server *o
 	return 0;
 }
 
-static int read_resolv_conf(struct dns_server *out, size_t *count)
+static int read_resolv_conf(struct nameserver *out, size_t *count)
 {
 	FILE *file = fopen(RESOLV_CONF, "re");
 	char line[512], word[ADDR_TEXT_MAX];
@@ -61,7 +61,7 @@ static int read_resolv_conf(struct dns_server *out, size_t *count)
 	return 0;
 }
 
-int dns_servers(const struct policy *policy, struct dns_server out[static DNS_MAX_SERVERS])
+int dns_servers(const struct policy *policy, struct nameserver out[static NAMESERVERS_MAX])
 {
 	size_t count = 0;
 	for (size_t i = 0; i < policy->nameservers.count; i++) {

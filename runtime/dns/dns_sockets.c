@@ -106,7 +106,7 @@ static int listeners_open(struct proxy_sockets *sockets, const struct addr_gatew
 	return error;
 }
 
-static bool wants(const struct dns_server *servers, size_t count, bool on_host, enum addr_family family)
+static bool wants(const struct nameserver *servers, size_t count, bool on_host, enum addr_family family)
 {
 	for (size_t i = 0; i < count; i++)
 		if (servers[i].on_host == on_host && servers[i].addr.family == family)
@@ -115,7 +115,7 @@ static bool wants(const struct dns_server *servers, size_t count, bool on_host, 
 }
 
 static int host_places_open(struct proxy_sockets *sockets, const struct dns_start *start,
-			    const struct dns_server *servers, size_t count)
+			    const struct nameserver *servers, size_t count)
 {
 	bool v4 = wants(servers, count, true, ADDR_V4), v6 = wants(servers, count, true, ADDR_V6);
 	if (!v4 && !v6)
@@ -131,7 +131,7 @@ static int host_places_open(struct proxy_sockets *sockets, const struct dns_star
 	return error;
 }
 
-int dns_sockets_open(struct proxy_sockets *sockets, const struct dns_start *start, const struct dns_server *servers,
+int dns_sockets_open(struct proxy_sockets *sockets, const struct dns_start *start, const struct nameserver *servers,
 		     size_t count)
 {
 	*sockets = (struct proxy_sockets){ .control = -1, .udp4 = -1, .udp6 = -1, .tcp4 = -1, .tcp6 = -1 };

@@ -32,7 +32,7 @@ static bool place_init(struct proxy *proxy, const struct proxy_sockets *sockets,
 					   .place = place,
 					   .next_free = proxy->udp_free[place] };
 		proxy->udp_free[place] = slot;
-		if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, EVENT(EVENT_UPSTREAM_UDP, place, i)))
+		if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_UDP, place, i)))
 			return false;
 	}
 	for (size_t i = sockets->tcp_count[place]; i-- > 0;) {
@@ -67,12 +67,12 @@ void upstream_free(struct proxy *proxy)
 	}
 }
 
-struct server_ref upstream_server(const struct proxy *proxy, const struct lookup *lookup)
+static struct server_ref upstream_server(const struct proxy *proxy, const struct lookup *lookup)
 {
 	bool host = false;
 	struct server_ref ref = { .addr = lookup->key.resolver, .port = DNS_PORT };
 	if (!lookup->key.direct) {
-		const struct dns_server *server = &proxy->config.servers[lookup->server];
+		const struct nameserver *server = &proxy->config.servers[lookup->server];
 		ref.addr = server->addr;
 		ref.port = server->port;
 		host = server->on_host;
@@ -242,7 +242,7 @@ static int tcp_start(struct proxy *proxy, struct lookup *lookup, const struct se
 	}
 	size_t index = (size_t)(slot - proxy->tcp_slots[server->place]);
 	if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN | EPOLLOUT,
-		   EVENT(EVENT_UPSTREAM_TCP, server->place, index))) {
+		   proxy_event(EVENT_UPSTREAM_TCP, server->place, index))) {
 		error = -errno;
 		disconnect(slot->fd);
 		return error;
@@ -356,7 +356,7 @@ void upstream_tcp_event(struct proxy *proxy, enum upstream_place place, uint32_t
 		return; /* of an event that was fetched before the socket was let go */
 	int done = tcp_write(slot);
 	if (done > 0 && events & EPOLLOUT)
-		watch(proxy, EPOLL_CTL_MOD, slot->fd, EPOLLIN, EVENT(EVENT_UPSTREAM_TCP, place, index));
+		watch(proxy, EPOLL_CTL_MOD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_TCP, place, index));
 	if (done > 0)
 		done = tcp_read(slot);
 	if (done == 0 && !(events & (EPOLLERR | EPOLLHUP)))

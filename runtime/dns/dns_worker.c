@@ -10,7 +10,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-static const struct jail_call calls[] = {
+static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(epoll_wait), JAIL_ANY, "the loop" },
 	{ SCMP_SYS(epoll_pwait), JAIL_ANY, "the loop, where the C library has no other" },
 	{ SCMP_SYS(epoll_ctl), JAIL_ANY, "connections come and go" },
@@ -52,11 +52,11 @@ static size_t listed(const struct proxy_sockets *sockets, int *out)
 _Noreturn void dns_worker(const struct proxy_config *config, const struct proxy_sockets *sockets, uid_t uid)
 {
 	int *keep = calloc(5 + PLACE_COUNT * (UPSTREAM_UDP_SOCKETS + UPSTREAM_TCP_SOCKETS), sizeof *keep);
-	int error = keep ? jail_keep_only(keep, listed(sockets, keep)) : -ENOMEM;
+	int error = keep ? worker_jail_keep_only(keep, listed(sockets, keep)) : -ENOMEM;
 	free(keep);
 	prctl(PR_SET_NAME, "msb-dns");
 	struct proxy *proxy = error == 0 ? proxy_new(config, sockets) : NULL;
-	if (!proxy || jail_enter(uid, calls, sizeof calls / sizeof *calls) < 0)
+	if (!proxy || worker_jail_enter(uid, calls, sizeof calls / sizeof *calls) < 0)
 		_exit(1);
 	while (error == 0)
 		error = proxy_turn(proxy, -1);

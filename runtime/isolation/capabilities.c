@@ -1,4 +1,4 @@
-/* See confine.h. */
+/* See capabilities_keep.h. */
 #include "isolation/capabilities.h"
 #include "core/process.h"
 
@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/prctl.h>
 
-int confine(const unsigned *capabilities, size_t count)
+int capabilities_keep(const unsigned *capabilities, size_t count)
 {
 	process_forget_environment();
 	capng_clear(CAPNG_SELECT_ALL);

@@ -1,4 +1,4 @@
-/* See isolate.h. Stages, in this order: namespaces that need root; the root directory; the user; the user
+/* See exec_jail_enter.h. Stages, in this order: namespaces that need root; the root directory; the user; the user
  * namespace, which needs no privilege; the promises that survive exec. */
 #include "isolation/exec_jail.h"
 #include "core/fd.h"
@@ -24,10 +24,10 @@
 
 static int fail(const char *what)
 {
-	int err = errno;
+	int error = errno;
 
-	log_error("cannot isolate a process: %s: %s", what, strerror(err));
-	return -err;
+	log_error("cannot isolate a process: %s: %s", what, strerror(error));
+	return -error;
 }
 
 /* Read only, no devices, no setuid: a directory of the host's, or the same symbolic link (/lib on a merged
@@ -74,24 +74,24 @@ static int write_all(int to, const char *data, size_t size)
 }
 
 /* A copy: it cannot change while it is used, and more can follow */
-static int add_file(const struct isolate_file *file)
+static int add_file(const struct exec_jail_file *file)
 {
 	static const char zeros[4];
 	char path[64];
-	int err = 0;
+	int error = 0;
 
 	snprintf(path, sizeof path, NEW_ROOT "%s", file->path);
 	CLEANUP_FD int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (to < 0)
 		return fail(file->path);
 	if (file->from >= 0)
-		err = copy_all(file->from, to);
-	if (!err && file->more)
-		err = write_all(to, zeros, (size_t)(-lseek(to, 0, SEEK_CUR) & 3));
-	if (!err && file->more)
-		err = write_all(to, file->more, file->more_size);
-	errno = -err;
-	return err ? fail(file->path) : 0;
+		error = copy_all(file->from, to);
+	if (!error && file->more)
+		error = write_all(to, zeros, (size_t)(-lseek(to, 0, SEEK_CUR) & 3));
+	if (!error && file->more)
+		error = write_all(to, file->more, file->more_size);
+	errno = -error;
+	return error ? fail(file->path) : 0;
 }
 
 static int add_device(const char *name, uid_t uid)
@@ -106,29 +106,29 @@ static int add_device(const char *name, uid_t uid)
 	return 0;
 }
 
-static int fill_root(const struct isolate *wanted)
+static int fill_root(const struct exec_jail *wanted)
 {
 	static const char *const directories[] = { "/usr", "/bin", "/lib", "/lib64" };
-	int err = mkdir(NEW_ROOT "/dev", 0755) ? fail("/dev") : 0;
+	int error = mkdir(NEW_ROOT "/dev", 0755) ? fail("/dev") : 0;
 
-	for (size_t i = 0; !err && i < wanted->device_count; i++)
-		err = add_device(wanted->devices[i], wanted->uid);
-	for (size_t i = 0; !err && i < sizeof directories / sizeof *directories; i++)
-		err = add_directory(directories[i]);
-	for (size_t i = 0; !err && i < wanted->file_count; i++)
-		err = add_file(&wanted->files[i]);
-	return err;
+	for (size_t i = 0; !error && i < wanted->device_count; i++)
+		error = add_device(wanted->devices[i], wanted->uid);
+	for (size_t i = 0; !error && i < sizeof directories / sizeof *directories; i++)
+		error = add_directory(directories[i]);
+	for (size_t i = 0; !error && i < wanted->file_count; i++)
+		error = add_file(&wanted->files[i]);
+	return error;
 }
 
 /* Our root directory becomes a file system in memory that nobody else sees, read only. */
-static int change_root(const struct isolate *wanted)
+static int change_root(const struct exec_jail *wanted)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("root", NEW_ROOT, "tmpfs", MS_NOSUID, "mode=755"))
 		return fail("mount");
-	int err = fill_root(wanted);
-	if (err)
-		return err;
+	int error = fill_root(wanted);
+	if (error)
+		return error;
 	if (chdir(NEW_ROOT) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
 		return fail("pivot_root");
 	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NOEXEC, NULL))
@@ -157,7 +157,7 @@ static int keep_capabilities(unsigned set)
 	return 0;
 }
 
-int isolate(const struct isolate *wanted)
+int exec_jail_enter(const struct exec_jail *wanted)
 {
 	static const struct rlimit no_core;
 
@@ -165,11 +165,11 @@ int isolate(const struct isolate *wanted)
 	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
 		    (wanted->own_network ? CLONE_NEWNET : 0)))
 		return fail("unshare");
-	int err = change_root(wanted);
-	if (!err)
-		err = become(wanted->uid);
-	if (err)
-		return err;
+	int error = change_root(wanted);
+	if (!error)
+		error = become(wanted->uid);
+	if (error)
+		return error;
 	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost
 	 */
 	if (unshare(CLONE_NEWUSER) && (wanted->capabilities || (errno != ENOSPC && errno != EPERM)))

@@ -5,16 +5,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct isolate_file {
+struct exec_jail_file {
 	const char *path; /* in the new root: "/kernel" */
 	int from;         /* an open file to copy, or -1 */
 	const char *more; /* bytes that follow it, on a multiple of four, or NULL */
 	size_t more_size;
 };
 
-struct isolate {
+struct exec_jail {
 	uid_t uid; /* also its gid; it has no other group */
-	const struct isolate_file *files;
+	const struct exec_jail_file *files;
 	size_t file_count;
 	const char *const *devices; /* of /dev, to be there for this user alone */
 	size_t device_count;
@@ -25,4 +25,4 @@ struct isolate {
 
 /* In the child, as root, before exec. 0, or -errno with a line on standard error. Descriptors are left as they
  * are. */
-int isolate(const struct isolate *);
+int exec_jail_enter(const struct exec_jail *);

@@ -81,7 +81,7 @@ static int allow_terminal(scmp_filter_ctx filter, int number)
 	return error;
 }
 
-static int allow(scmp_filter_ctx filter, const struct jail_call *call)
+static int allow(scmp_filter_ctx filter, const struct worker_jail_call *call)
 {
 	switch (call->limit) {
 	case JAIL_LINGER_ONLY:
@@ -98,7 +98,7 @@ static int allow(scmp_filter_ctx filter, const struct jail_call *call)
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 0);
 }
 
-static int stage_calls(const struct jail_call *calls, size_t count)
+static int stage_calls(const struct worker_jail_call *calls, size_t count)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!filter)
@@ -113,7 +113,7 @@ static int stage_calls(const struct jail_call *calls, size_t count)
 	return error;
 }
 
-int jail_enter(uid_t uid, const struct jail_call *calls, size_t count)
+int worker_jail_enter(uid_t uid, const struct worker_jail_call *calls, size_t count)
 {
 	process_forget_environment();
 	int error = stage_root();
@@ -129,7 +129,7 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-int jail_keep_only(const int *fds, size_t count)
+int worker_jail_keep_only(const int *fds, size_t count)
 {
 	int *sorted = calloc(count + 1, sizeof *sorted);
 	if (!sorted)

@@ -4,22 +4,22 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum jail_limit {
+enum worker_jail_limit {
 	JAIL_ANY,
 	JAIL_LINGER_ONLY, /* setsockopt: SOL_SOCKET, SO_LINGER */
 	JAIL_NO_EXEC,     /* mmap: never executable */
 	JAIL_TERMINAL,    /* ioctl: a terminal's mode and size, none that puts words into it (TIOCSTI) */
 };
 
-struct jail_call {
+struct worker_jail_call {
 	int number;
-	enum jail_limit limit;
+	enum worker_jail_limit limit;
 	const char *why; /* what the worker needs it for */
 };
 
 /* In the worker, as root, single-threaded, with every descriptor it is to have open. In stages: an empty read-only root,
  * then the uid and the capabilities, then no_new_privs, no core dumps and not dumpable, at last seccomp: any other
  * call kills. 0, or -errno of the stage that failed, after which the caller must exit. */
-int jail_enter(uid_t uid, const struct jail_call *calls, size_t count);
+int worker_jail_enter(uid_t uid, const struct worker_jail_call *calls, size_t count);
 /* Closes every descriptor but those listed (negative ones are passed over); 0, 1 and 2 become /dev/null. */
-int jail_keep_only(const int *fds, size_t count);
+int worker_jail_keep_only(const int *fds, size_t count);

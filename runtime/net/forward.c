@@ -1,13 +1,13 @@
 /* See forward.h. IPv4 has a switch for each link; IPv6 one since Linux 6.17 (force_forwarding), before that `all` is the only one.
  *
- * Theory of operation. A note is a list of words: what a sandbox does (n needs, b borrowed and needs, e borrowed and is ending),
+ * Theory of operation. A note is a list of words: what a sandbox does (n needs, b restore and needs, e restore and is ending),
  * the family, the link: "msb-run forwards: b4:eth0 n6:eth0". There is no lock, hundreds may start and end at once; instead:
- *   one that starts notes its need first, then looks at the switch and at the others' notes; off, or borrowed by another
- *   (ending or not): borrowed by it, too; it switches on later;
+ *   one that starts notes its need first, then looks at the switch and at the others' notes; off, or restore by another
+ *   (ending or not): restore by it, too; it switches on later;
  *   one that ends notes that, then looks; where nobody else needs the switch it puts it back, and looks again: where somebody has
  *   come to need it meanwhile, it switches on again.
  * Either the one that starts sees the switch off, or the one that ends sees the need, so a needed switch ends up on; and
- * who starts beside one that ends knows the switch for borrowed. Only root can write notes. */
+ * who starts beside one that ends knows the switch for restore. Only root can write notes. */
 #include "net/forward.h"
 #include "core/log.h"
 #include "net/sysctl.h"
@@ -18,7 +18,7 @@
 #include <string.h>
 
 #define LINK_PREFIX "msb"
-#define NOTE_PREFIX "msb-run forwards:"
+#define CLAIMS_PREFIX "msb-run forwards:"
 
 static const char *const switches[FORWARD_FAMILIES] = {
 	[FORWARD_V4] = "ipv4/conf/%s/forwarding",
@@ -31,9 +31,9 @@ static int read_switch(int family, const char *link, bool *on)
 	char path[96], now[8];
 
 	snprintf(path, sizeof path, switches[family], link);
-	int err = sysctl_read(path, now, sizeof now);
-	*on = !err && strcmp(now, "0") != 0;
-	return err;
+	int error = sysctl_read(path, now, sizeof now);
+	*on = !error && strcmp(now, "0") != 0;
+	return error;
 }
 
 static int write_switch(int family, const char *link, const char *value)
@@ -52,42 +52,43 @@ static bool is_sandbox_link(const char *name)
 /* ---- notes ---- */
 
 /* Every link of the plan, or as many as fit: the others are taken out of it, since nobody would know that they are needed. */
-static int write_note(struct nl *host, uint32_t own, struct forward_plan *plan, bool ending)
+static int write_claims(struct nl *host, uint32_t own, struct forward_plan *plan, bool ending)
 {
-	size_t len = (size_t)snprintf(plan->note, sizeof plan->note, NOTE_PREFIX);
+	size_t len = (size_t)snprintf(plan->claims, sizeof plan->claims, CLAIMS_PREFIX);
 
 	for (size_t i = 0; i < plan->count; i++) {
 		struct forward_link *link = &plan->links[i];
 		for (int family = 0; family < FORWARD_FAMILIES; family++) {
 			if (!link->family[family].needed)
 				continue;
-			char state = !link->family[family].borrowed ? 'n' : ending ? 'e' : 'b';
+			char state = !link->family[family].switched ? 'n' : ending ? 'e' : 'b';
 			size_t word = strlen(link->name) + 4;
-			link->family[family].needed = len + word < sizeof plan->note;
+			link->family[family].needed = len + word < sizeof plan->claims;
 			if (link->family[family].needed)
-				len += (size_t)snprintf(plan->note + len, sizeof plan->note - len, " %c%c:%s", state,
-							digits[family], link->name);
+				len += (size_t)snprintf(plan->claims + len, sizeof plan->claims - len, " %c%c:%s",
+							state, digits[family], link->name);
 		}
 	}
-	return rtnl_link_set_alias(host, own, plan->note);
+	return rtnl_link_set_alias(host, own, plan->claims);
 }
 
 /* Calls `each` for every word of a note. */
-static void read_words(const char *note, void (*each)(char state, int family, const char *link, void *), void *context)
+static void read_claims(const char *claims, void (*each)(char state, int family, const char *link, void *),
+			void *context)
 {
-	size_t prefix = strlen(NOTE_PREFIX);
-	char words[FORWARD_NOTE_MAX], *rest = words, *word;
+	size_t prefix = strlen(CLAIMS_PREFIX);
+	char words[FORWARD_CLAIMS_MAX], *rest = words, *word;
 
-	if (strncmp(note, NOTE_PREFIX, prefix))
+	if (strncmp(claims, CLAIMS_PREFIX, prefix))
 		return;
-	snprintf(words, sizeof words, "%s", note + prefix);
+	snprintf(words, sizeof words, "%s", claims + prefix);
 	while ((word = strsep(&rest, " ")))
 		if (strlen(word) > 3 && strlen(word) < 3 + IFNAMSIZ && word[2] == ':' &&
 		    (word[1] == '4' || word[1] == '6'))
 			each(word[0], word[1] == '4' ? FORWARD_V4 : FORWARD_V6, word + 3, context);
 }
 
-static void heed_word(char state, int family, const char *name, void *context)
+static void apply_claim(char state, int family, const char *name, void *context)
 {
 	struct forward_plan *plan = context;
 
@@ -96,7 +97,7 @@ static void heed_word(char state, int family, const char *name, void *context)
 		if (strcmp(link->name, name))
 			continue;
 		link->family[family].others_need |= state != 'e';
-		link->family[family].others_borrow |= state != 'n';
+		link->family[family].others_switched |= state != 'n';
 	}
 }
 
@@ -105,21 +106,21 @@ struct search {
 	struct forward_plan *plan;
 };
 
-static int heed_link(const struct rtnl_link *link, void *context)
+static int apply_claims_of(const struct rtnl_link *link, void *context)
 {
 	const struct search *search = context;
 
 	if (link->index != search->own && is_sandbox_link(link->name))
-		read_words(link->alias, heed_word, search->plan);
+		read_claims(link->alias, apply_claim, search->plan);
 	return 0;
 }
 
 /* What the other sandboxes say about the plan's links */
-static int read_notes(struct nl *host, uint32_t own, struct forward_plan *plan)
+static int read_others(struct nl *host, uint32_t own, struct forward_plan *plan)
 {
 	struct search search = { own, plan };
 
-	return rtnl_links(host, heed_link, &search);
+	return rtnl_links(host, apply_claims_of, &search);
 }
 
 /* ---- starting ---- */
@@ -156,9 +157,9 @@ static int need(int family, const char *link, bool *needed)
 {
 	bool on;
 
-	int err = read_switch(family, link, &on);
-	*needed = !err;
-	return err == -ENOENT ? 0 : err;
+	int error = read_switch(family, link, &on);
+	*needed = !error;
+	return error == -ENOENT ? 0 : error;
 }
 
 /* Other sandboxes' links forward already, and loopback never needs to. */
@@ -166,40 +167,40 @@ static int plan_link(struct nl *host, struct forward_plan *plan, uint32_t index)
 {
 	struct rtnl_link link = { 0 };
 
-	int err = rtnl_link_by_index(host, index, &link);
-	if (err || link.flags & IFF_LOOPBACK || is_sandbox_link(link.name))
-		return err == -ENODEV ? 0 : err; /* gone meanwhile */
+	int error = rtnl_link_by_index(host, index, &link);
+	if (error || link.flags & IFF_LOOPBACK || is_sandbox_link(link.name))
+		return error == -ENODEV ? 0 : error; /* gone meanwhile */
 	struct forward_link *planned = &plan->links[plan->count++];
 	strcpy(planned->name, link.name);
-	err = need(FORWARD_V4, link.name, &planned->family[FORWARD_V4].needed);
-	if (!err && plan->ipv6 && !ipv6_forwards_everywhere())
-		err = need(FORWARD_V6, link.name, &planned->family[FORWARD_V6].needed);
-	return err;
+	error = need(FORWARD_V4, link.name, &planned->family[FORWARD_V4].needed);
+	if (!error && plan->ipv6 && !ipv6_forwards_everywhere())
+		error = need(FORWARD_V6, link.name, &planned->family[FORWARD_V6].needed);
+	return error;
 }
 
 static int plan_links(struct nl *host, uint32_t host_link, struct forward_plan *plan)
 {
 	struct links links = { .own = host_link };
 
-	int err = rtnl_routes(host, ADDR_V4, add_link, &links);
-	if (!err && plan->ipv6)
-		err = rtnl_routes(host, ADDR_V6, add_link, &links);
-	for (size_t i = 0; !err && i < links.count; i++)
-		err = plan_link(host, plan, links.items[i]);
-	return err;
+	int error = rtnl_routes(host, ADDR_V4, add_link, &links);
+	if (!error && plan->ipv6)
+		error = rtnl_routes(host, ADDR_V6, add_link, &links);
+	for (size_t i = 0; !error && i < links.count; i++)
+		error = plan_link(host, plan, links.items[i]);
+	return error;
 }
 
-static int borrow(struct forward_plan *plan)
+static int find_switched(struct forward_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct forward_link *link = &plan->links[i];
 		for (int family = 0; family < FORWARD_FAMILIES; family++) {
 			bool on = true;
-			int err = link->family[family].needed ? read_switch(family, link->name, &on) : 0;
-			if (err)
-				return err;
-			link->family[family].borrowed =
-				link->family[family].needed && (!on || link->family[family].others_borrow);
+			int error = link->family[family].needed ? read_switch(family, link->name, &on) : 0;
+			if (error)
+				return error;
+			link->family[family].switched =
+				link->family[family].needed && (!on || link->family[family].others_switched);
 		}
 	}
 	return 0;
@@ -211,18 +212,18 @@ int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *
 					       sysctl_exists("ipv6/conf/default/force_forwarding") };
 	if (!plan->ipv6)
 		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
-	int err = plan_links(host, host_link, plan);
-	if (!err)
-		err = write_note(host, host_link, plan, false);
-	if (!err)
-		err = read_notes(host, host_link, plan);
-	if (!err)
-		err = borrow(plan);
-	if (!err)
-		err = write_note(host, host_link, plan, false);
-	if (err)
-		log_error("cannot plan what the host forwards: %s", strerror(-err));
-	return err;
+	int error = plan_links(host, host_link, plan);
+	if (!error)
+		error = write_claims(host, host_link, plan, false);
+	if (!error)
+		error = read_others(host, host_link, plan);
+	if (!error)
+		error = find_switched(plan);
+	if (!error)
+		error = write_claims(host, host_link, plan, false);
+	if (error)
+		log_error("cannot plan what the host forwards: %s", strerror(-error));
+	return error;
 }
 
 int forward_switch_on(const struct forward_plan *plan)
@@ -230,10 +231,10 @@ int forward_switch_on(const struct forward_plan *plan)
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct forward_link *link = &plan->links[i];
 		for (int family = 0; family < FORWARD_FAMILIES; family++) {
-			int err = link->family[family].borrowed ? write_switch(family, link->name, "1") : 0;
-			if (err && err != -ENOENT) { /* a link may have gone */
-				log_error("cannot switch forwarding on for %s: %s", link->name, strerror(-err));
-				return err;
+			int error = link->family[family].switched ? write_switch(family, link->name, "1") : 0;
+			if (error && error != -ENOENT) { /* a link may have gone */
+				log_error("cannot switch forwarding on for %s: %s", link->name, strerror(-error));
+				return error;
 			}
 		}
 	}
@@ -243,7 +244,7 @@ int forward_switch_on(const struct forward_plan *plan)
 /* ---- ending ---- */
 
 /* A word of the sandbox's own note: the plan again */
-static void recall_word(char state, int family, const char *name, void *context)
+static void recall_claim(char state, int family, const char *name, void *context)
 {
 	struct forward_plan *plan = context;
 	size_t i = 0;
@@ -256,30 +257,30 @@ static void recall_word(char state, int family, const char *name, void *context)
 		plan->count++;
 	strcpy(plan->links[i].name, name);
 	plan->links[i].family[family].needed = true;
-	plan->links[i].family[family].borrowed = state != 'n';
+	plan->links[i].family[family].switched = state != 'n';
 }
 
 /* To "0" what no other sandbox needs; to "1" what one needs */
-static void write_borrowed(const struct forward_plan *plan, bool needed, const char *value)
+static void write_switches(const struct forward_plan *plan, bool needed, const char *value)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		for (int family = 0; family < FORWARD_FAMILIES; family++)
-			if (plan->links[i].family[family].borrowed &&
+			if (plan->links[i].family[family].switched &&
 			    plan->links[i].family[family].others_need == needed)
 				write_switch(family, plan->links[i].name, value);
 }
 
 /* Where the others' notes cannot be read, what is on stays on. */
-void forward_end(struct nl *host, uint32_t host_link, const char *note)
+void forward_end(struct nl *host, uint32_t host_link, const char *claims)
 {
 	struct forward_plan plan = { 0 };
 
-	read_words(note, recall_word, &plan);
-	write_note(host, host_link, &plan, true);
-	if (!read_notes(host, host_link, &plan)) {
-		write_borrowed(&plan, false, "0");
-		if (!read_notes(host, host_link, &plan))
-			write_borrowed(&plan, true, "1");
+	read_claims(claims, recall_claim, &plan);
+	write_claims(host, host_link, &plan, true);
+	if (!read_others(host, host_link, &plan)) {
+		write_switches(&plan, false, "0");
+		if (!read_others(host, host_link, &plan))
+			write_switches(&plan, true, "1");
 	}
 	rtnl_link_delete(host, host_link);
 }

@@ -122,9 +122,9 @@ static void add_forward(struct builder *builder)
 	const struct forward_plan *plan = builder->wanted->forward;
 
 	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->links[i].family[FORWARD_V4].borrowed)
+		if (plan->links[i].family[FORWARD_V4].switched)
 			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV4);
-		if (plan->links[i].family[FORWARD_V6].borrowed)
+		if (plan->links[i].family[FORWARD_V6].switched)
 			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV6);
 	}
 	add_answers_only(builder, chain);
@@ -138,7 +138,7 @@ static struct rs_rule *marked_rule(struct builder *builder, struct rs_chain *cha
 	return rule;
 }
 
-static void add_nameserver(struct builder *builder, struct rs_chain *chain, const struct dns_server *server)
+static void add_nameserver(struct builder *builder, struct rs_chain *chain, const struct nameserver *server)
 {
 	struct rs_rule *rule = marked_rule(builder, chain, "a nameserver on the host");
 
@@ -194,13 +194,13 @@ int host_table_install(struct nft *nft, const struct host_table *wanted)
 	const struct ruleset *rules = host_table_rules(arena, wanted);
 	char why[256] = "";
 
-	int err = nft_install(nft, rules, why, sizeof why);
-	for (int waited_ms = 0; err == -EPERM && waited_ms < PREDECESSOR_MS; waited_ms += 10) {
+	int error = nft_install(nft, rules, why, sizeof why);
+	for (int waited_ms = 0; error == -EPERM && waited_ms < PREDECESSOR_MS; waited_ms += 10) {
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-		err = nft_install(nft, rules, why, sizeof why);
+		error = nft_install(nft, rules, why, sizeof why);
 	}
-	if (err)
-		log_error("cannot install the host's table %s: %s: %s", wanted->link, why, strerror(-err));
+	if (error)
+		log_error("cannot install the host's table %s: %s: %s", wanted->link, why, strerror(-error));
 	arena_free(arena);
-	return err;
+	return error;
 }

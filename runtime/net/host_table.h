@@ -1,13 +1,14 @@
 /* The sandbox's table in the host's namespace: masquerading, and what must not pass between host and sandbox whatever
  * the policy, the host's own rules or Docker's say. It has the host link's name, and an owner: it goes with the socket. */
 #pragma once
-#include "dns/dns.h"
+#include "core/nameserver.h"
 #include "net/forward.h"
+#include "netlink/nft_install.h"
 
 struct host_table {
 	const char *link; /* the host link's name */
 	struct addr_gateway gateway;
-	const struct dns_server *servers; /* those with on_host are let through for sockets with `mark` */
+	const struct nameserver *servers; /* those with on_host are let through for sockets with `mark` */
 	size_t server_count;
 	uint32_t mark;
 	const struct forward_plan *forward; /* what it switches on forwards for sandboxes only */

@@ -73,11 +73,11 @@ static int claim_first(struct nl *host, const struct addr_set *taken, struct add
 		struct rtnl_route route = { .destination = { { pool.addr.family, base }, len },
 					    .via = &hop,
 					    .link = link };
-		int err = rtnl_route_add(host, &route);
-		if (!err)
+		int error = rtnl_route_add(host, &route);
+		if (!error)
 			*gateway = (struct addr){ pool.addr.family, base + 1 };
-		if (err != -EEXIST)
-			return err;
+		if (error != -EEXIST)
+			return error;
 	}
 	return -EADDRNOTAVAIL;
 }
@@ -90,18 +90,18 @@ int pool_claim(struct nl *host, const struct policy *policy, enum addr_family fa
 	struct routed routed = { .arena = arena_new() };
 	char text[ADDR_TEXT_MAX];
 
-	int err = rtnl_routes(host, family, add_routed, &routed);
-	if (!err) {
+	int error = rtnl_routes(host, family, add_routed, &routed);
+	if (!error) {
 		struct addr_set taken =
 			addr_set_from_ranges(routed.arena, family, routed.ranges.items, routed.ranges.count);
-		err = claim_first(host, &taken, pool, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6, link, gateway);
+		error = claim_first(host, &taken, pool, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6, link, gateway);
 	}
 	arena_free(routed.arena);
-	if (err == -EADDRNOTAVAIL) {
+	if (error == -EADDRNOTAVAIL) {
 		log_error("no free subnet in %s/%u: the host routes all of it", addr_format(pool.addr, text), pool.len);
 		log_help("another pool by --net-ipv%d-pool", family);
-	} else if (err) {
-		log_error("cannot claim a subnet: %s", strerror(-err));
+	} else if (error) {
+		log_error("cannot claim a subnet: %s", strerror(-error));
 	}
-	return err;
+	return error;
 }

@@ -54,10 +54,10 @@ int shape_start(struct nl *nl, uint32_t link, const struct policy_limit *limit, 
 	out->size = limit->size;
 	out->rate = (uint64_t)((u128)limit->size * 1000 / limit->refill_ms);
 	out->burst_left = limit->burst;
-	int err = put_bucket(nl, out);
-	if (err)
-		log_error("cannot limit the bandwidth: %s", strerror(-err));
-	return err;
+	int error = put_bucket(nl, out);
+	if (error)
+		log_error("cannot limit the bandwidth: %s", strerror(-error));
+	return error;
 }
 
 struct passed {

@@ -183,11 +183,11 @@ static int apply(const struct setting *settings, size_t count, const char *link)
 		if (!ipv6 && !strncmp(setting->path, "ipv6/", 5))
 			continue;
 		snprintf(path, sizeof path, setting->path, link);
-		int err = set(path, setting->value);
-		if (!err || (err == -ENOENT && setting->optional))
+		int error = set(path, setting->value);
+		if (!error || (error == -ENOENT && setting->optional))
 			continue;
-		log_error("cannot set net/%s to %s: %s", path, setting->value, strerror(-err));
-		return err;
+		log_error("cannot set net/%s to %s: %s", path, setting->value, strerror(-error));
+		return error;
 	}
 	return 0;
 }
@@ -195,18 +195,18 @@ static int apply(const struct setting *settings, size_t count, const char *link)
 
 int sysctl_set_sandbox(void)
 {
-	int err = apply(forwarding, COUNT(forwarding), "");
-	if (!err)
-		err = apply(link_settings, COUNT(link_settings), "all");
-	if (!err)
-		err = apply(link_settings, COUNT(link_settings), "default");
-	if (!err)
-		err = apply(sandbox_settings, COUNT(sandbox_settings), "");
-	return err;
+	int error = apply(forwarding, COUNT(forwarding), "");
+	if (!error)
+		error = apply(link_settings, COUNT(link_settings), "all");
+	if (!error)
+		error = apply(link_settings, COUNT(link_settings), "default");
+	if (!error)
+		error = apply(sandbox_settings, COUNT(sandbox_settings), "");
+	return error;
 }
 
 int sysctl_set_host_link(const char *link)
 {
-	int err = apply(link_settings, COUNT(link_settings), link);
-	return err ? err : apply(host_link_settings, COUNT(host_link_settings), link);
+	int error = apply(link_settings, COUNT(link_settings), link);
+	return error ? error : apply(host_link_settings, COUNT(host_link_settings), link);
 }

@@ -72,7 +72,7 @@ const char *nl_error_text(const struct nl *nl)
 	return nl->error_text;
 }
 
-static int nl_send_bytes(struct nl *nl, const void *bytes, size_t len)
+static int send_bytes(struct nl *nl, const void *bytes, size_t len)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	ssize_t sent;
@@ -83,10 +83,10 @@ static int nl_send_bytes(struct nl *nl, const void *bytes, size_t len)
 	return sent < 0 ? -errno : 0;
 }
 
-int nl_send(struct nl *nl, struct nlmsghdr *message)
+static int send_message(struct nl *nl, struct nlmsghdr *message)
 {
 	message->nlmsg_seq = ++nl->sequence;
-	return nl_send_bytes(nl, message, message->nlmsg_len);
+	return send_bytes(nl, message, message->nlmsg_len);
 }
 
 static int nl_fill(struct nl *nl, int flags)
@@ -153,7 +153,7 @@ int nl_do(struct nl *nl, struct nlmsghdr *message)
 	const struct nlmsghdr *reply;
 
 	message->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	int error = nl_send(nl, message);
+	int error = send_message(nl, message);
 	while (!error) {
 		error = nl_next(nl, 0, &reply);
 		if (!error && reply->nlmsg_seq == nl->sequence && reply->nlmsg_type == NLMSG_ERROR)
@@ -169,7 +169,7 @@ int nl_query(struct nl *nl, struct nlmsghdr *message, int (*each)(const struct n
 
 	/* A single object's reply is followed by the acknowledgement, a dump's by NLMSG_DONE */
 	message->nlmsg_flags |= NLM_F_REQUEST | (dump ? 0 : NLM_F_ACK);
-	int error = nl_send(nl, message), result = 0;
+	int error = send_message(nl, message), result = 0;
 	while (!error) {
 		error = nl_next(nl, 0, &reply);
 		if (error || reply->nlmsg_seq != nl->sequence)
@@ -249,11 +249,6 @@ void nl_batch_add(struct nl_batch *batch, const struct nlmsghdr *message)
 	batch->count++;
 }
 
-size_t nl_batch_count(const struct nl_batch *batch)
-{
-	return batch->count;
-}
-
 /* The whole transaction is one datagram, which must fit the send buffer: EMSGSIZE otherwise. */
 static void nl_batch_widen(const struct nl_batch *batch)
 {
@@ -307,6 +302,6 @@ int nl_batch_send(struct nl_batch *batch, size_t *failed)
 	nl_batch_mark(batch, NFNL_MSG_BATCH_END, NLM_F_ACK);
 	uint32_t end = batch->nl->sequence;
 	nl_batch_widen(batch);
-	int error = nl_send_bytes(batch->nl, batch->data, batch->len);
+	int error = send_bytes(batch->nl, batch->data, batch->len);
 	return error ? error : nl_batch_result(batch, end, failed);
 }

@@ -22,8 +22,6 @@ static inline void nl_closep(struct nl **nl)
 #define CLEANUP_NL __attribute__((cleanup(nl_closep)))
 int nl_fd(const struct nl *);
 
-/* Sends one message, complete but for its sequence number, which is drawn here. */
-int nl_send(struct nl *, struct nlmsghdr *);
 /* The next message of the kernel's, valid until the next call. MSG_DONTWAIT in flags: -EAGAIN where there is none.
  * -ENOBUFS: the kernel dropped some. */
 int nl_next(struct nl *, int flags, const struct nlmsghdr **out);
@@ -50,7 +48,6 @@ static inline void nl_batch_freep(struct nl_batch **batch)
 void *nl_batch_room(struct nl_batch *, size_t size, uint32_t *sequence);
 /* The message built in that room is complete. */
 void nl_batch_add(struct nl_batch *, const struct nlmsghdr *);
-size_t nl_batch_count(const struct nl_batch *); /* messages so far */
 /* Sends it. On failure *failed (may be NULL) is the index of the first message the kernel refused, or
  * NL_BATCH_NONE where it blames none of them. */
 #define NL_BATCH_NONE SIZE_MAX

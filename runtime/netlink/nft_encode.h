@@ -1,5 +1,5 @@
-/* One rule, set or element of the IR as nf_tables' messages, put into a batch. Between nft_install.c, which knows
- * the order of things, and libnftnl. */
+/* One rule, set or element of the IR as nf_tables' messages (nft_encode_*.c), put into a batch (nft_build.c). Between
+ * nft_install.c, which knows the order of things, and libnftnl. */
 #pragma once
 #include "netlink/netlink.h"
 #include "ruleset/ruleset.h"

@@ -18,8 +18,6 @@
 /* Linux 6.3; deletes without asking that it be there. Debian 12's headers are older. */
 #define MSG_DESTROYSETELEM 30
 #define TABLE_OWNER 2 /* NFT_TABLE_F_OWNER */
-/* More than the largest message: 128 elements with comments */
-#define MESSAGE_ROOM (96u << 10)
 
 struct nft {
 	struct nl *nl;
@@ -46,34 +44,6 @@ void nft_close(struct nft *nft)
 int nft_fd(const struct nft *nft)
 {
 	return nl_fd(nft->nl);
-}
-
-uint32_t nft_family(enum rs_family family)
-{
-	return family == RS_INET ? NFPROTO_INET : NFPROTO_NETDEV;
-}
-
-void nft_build_free(struct nft_build *build)
-{
-	nl_batch_free(build->batch);
-	free(build->labels);
-}
-
-void nft_build_message(struct nft_build *build, uint16_t type, uint16_t flags, struct nft_label label,
-		       void (*fill)(struct nlmsghdr *, const void *), const void *object)
-{
-	uint32_t sequence;
-	void *room = nl_batch_room(build->batch, MESSAGE_ROOM, &sequence);
-	struct nlmsghdr *message =
-		nftnl_nlmsg_build_hdr(room, type, (uint16_t)nft_family(build->table->family), flags, sequence);
-
-	fill(message, object);
-	nl_batch_add(build->batch, message);
-	if (build->label_count == build->label_cap) {
-		build->label_cap = build->label_cap ? build->label_cap * 2 : 256;
-		build->labels = arena_must(realloc(build->labels, build->label_cap * sizeof *build->labels));
-	}
-	build->labels[build->label_count++] = label;
 }
 
 static void fill_table(struct nlmsghdr *message, const void *table)

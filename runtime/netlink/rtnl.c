@@ -15,6 +15,8 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
+#define LINK_TIMEOUT_MS 10000 /* until a link that is up passes packets */
+
 void *rtnl_message(struct rtnl_message *message, uint16_t type, uint16_t flags, size_t header_size)
 {
 	memset(message, 0, sizeof *message);
@@ -223,16 +225,16 @@ int rtnl_link_delete(struct nl *nl, uint32_t index)
 
 /* The kernel attaches a queue to a link some time after its carrier comes, and drops packets until then;
  * asking for the link makes it do that now, and operstate says that it has. */
-int rtnl_link_wait(struct nl *nl, uint32_t index, unsigned timeout_ms)
+int rtnl_link_wait(struct nl *nl, uint32_t index)
 {
 	for (unsigned waited = 0;; waited++) {
 		struct rtnl_link link = { 0 };
-		int err = rtnl_link_by_index(nl, index, &link);
-		if (err)
-			return err;
+		int error = rtnl_link_by_index(nl, index, &link);
+		if (error)
+			return error;
 		if (link.operstate == IF_OPER_UP)
 			return 0;
-		if (waited >= timeout_ms)
+		if (waited == LINK_TIMEOUT_MS)
 			return -ETIMEDOUT;
 		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 	}

@@ -38,8 +38,8 @@ int rtnl_link_set_mac(struct nl *, uint32_t index, const uint8_t mac[static 6]);
 int rtnl_link_set_alias(struct nl *, uint32_t index, const char *alias);
 int rtnl_link_set_master(struct nl *, uint32_t index, uint32_t master);
 int rtnl_link_delete(struct nl *, uint32_t index);
-/* Until packets can pass both ways over it, at most `timeout_ms`; -ETIMEDOUT */
-int rtnl_link_wait(struct nl *, uint32_t index, unsigned timeout_ms);
+/* Until packets can pass both ways over it; -ETIMEDOUT where the kernel takes too long */
+int rtnl_link_wait(struct nl *, uint32_t index);
 
 /* Without duplicate address detection: who else could have it is decided by us. */
 int rtnl_address_add(struct nl *, uint32_t index, struct addr_prefix);

@@ -21,7 +21,7 @@ struct relay; /* the supervisor's handle */
 struct relay *relay_open(const struct relay_start *);
 int relay_fd(const struct relay *); /* for the supervisor's epoll loop: readable when there is something to do */
 int relay_worker_pidfd(const struct relay *); /* readable: the worker died, which ends the sandbox */
-/* New connections and what the worker asks. bindings and denials may be NULL. 0, or -errno where the worker misbehaved
+/* New connections and what the worker asks. denials may be NULL. 0, or -errno where the worker misbehaved
  * or is gone: the caller ends the sandbox. */
-int relay_serve(struct relay *, struct bindings *, struct denials *);
+int relay_serve(struct relay *, struct eval_bindings, struct denials *);
 void relay_close(struct relay *); /* NULL is fine */

@@ -4,23 +4,20 @@
 
 #include "core/fd.h"
 #include "core/log.h"
+#include "isolation/worker.h"
 #include "lower/lower.h"
 #include "relay/relay_protocol.h"
 #include "relay/relay_sockets.h"
 #include "relay/relay_worker.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #define ACCEPTS_A_TURN 32
+#define DESCRIPTORS_MAX 16384                   /* a pair of connections has two sockets and two pipes */
 #define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
 #define CONTROL UINT32_MAX                      /* in place of a listener's index */
 
@@ -37,8 +34,8 @@ struct relay {
 	struct eval_context context;
 	struct listener listeners[RELAY_LISTENERS_MAX];
 	size_t count;
-	int epoll, control, pidfd;
-	pid_t pid;
+	int epoll;
+	struct worker worker;
 };
 
 /* ---- start ---- */
@@ -109,46 +106,28 @@ static int open_gateway(struct relay *relay, bool active, enum addr_family famil
 	return 0;
 }
 
-static struct rlimit raise_descriptors(void)
-{
-	struct rlimit before, more;
-	getrlimit(RLIMIT_NOFILE, &before);
-	more = before;
-	/* a pair of connections has two sockets and two pipes */
-	more.rlim_cur = before.rlim_max < 16384 ? before.rlim_max : 16384;
-	setrlimit(RLIMIT_NOFILE, &more);
-	return before;
-}
+struct start {
+	struct relay_worker_config config;
+	uid_t uid;
+};
 
-static int fork_worker(struct relay *relay, const struct relay_worker_config *config)
+static void run_worker(int control, void *context)
 {
-	struct rlimit before = raise_descriptors();
-	relay->pid = fork();
-	if (relay->pid == 0)
-		relay_worker(config, relay->start.uid);
-	int error = relay->pid < 0 ? -errno : 0;
-	setrlimit(RLIMIT_NOFILE, &before);
-	if (error == 0)
-		relay->pidfd = (int)syscall(SYS_pidfd_open, relay->pid, 0);
-	return error == 0 && relay->pidfd < 0 ? -errno : error;
+	struct start *start = context;
+	start->config.control = control;
+	relay_worker(&start->config, start->uid);
 }
 
 static int start_worker(struct relay *relay)
 {
-	static struct relay_worker_config config;
-	int pair[2], room = 1 << 20;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
-		return -errno;
-	relay->control = pair[0];
-	config = (struct relay_worker_config){ .control = pair[1] };
-	for (int end = 0; end < 2; end++)
-		setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+	struct start start = { .uid = relay->start.uid };
 	for (size_t i = 0; i < relay->count; i++)
 		if (!relay->listeners[i].tcp)
-			config.listeners[config.listener_count++] =
+			start.config.listeners[start.config.listener_count++] =
 				(struct relay_listener){ relay->listeners[i].fd, relay->listeners[i].to_host };
-	int error = fork_worker(relay, &config);
-	close(pair[1]);
+	struct rlimit before = worker_raise_descriptors(DESCRIPTORS_MAX);
+	int error = worker_start(&relay->worker, run_worker, &start);
+	worker_restore_descriptors(before);
 	return error;
 }
 
@@ -157,7 +136,7 @@ static int watch_all(struct relay *relay)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = CONTROL };
 	relay->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (relay->epoll < 0 || epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->control, &event) < 0)
+	if (relay->epoll < 0 || epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->worker.control, &event) < 0)
 		return -errno;
 	for (size_t i = 0; i < relay->count; i++) {
 		event.data.u32 = (uint32_t)i;
@@ -187,7 +166,8 @@ struct relay *relay_open(const struct relay_start *start)
 	struct relay *relay = arena_must(calloc(1, sizeof *relay));
 	relay->start = *start;
 	relay->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
-	relay->epoll = relay->control = relay->pidfd = -1;
+	relay->epoll = -1;
+	relay->worker = WORKER_NONE;
 	int error = open_published(relay);
 	if (error == 0 && (error = open_rest(relay)) < 0)
 		log_error("cannot start the relay: %s", strerror(-error));
@@ -205,22 +185,17 @@ int relay_fd(const struct relay *relay)
 
 int relay_worker_pidfd(const struct relay *relay)
 {
-	return relay->pidfd;
+	return relay->worker.pidfd;
 }
 
 void relay_close(struct relay *relay)
 {
 	if (!relay)
 		return;
-	if (relay->pid > 0) {
-		kill(relay->pid, SIGKILL);
-		waitpid(relay->pid, NULL, 0);
-	}
+	worker_end(&relay->worker);
 	for (size_t i = 0; i < relay->count; i++)
 		fd_closep(&relay->listeners[i].fd);
 	fd_closep(&relay->epoll);
-	fd_closep(&relay->control);
-	fd_closep(&relay->pidfd);
 	free(relay);
 }
 
@@ -285,7 +260,7 @@ static int hand_on(struct relay *relay, const struct relay_message *message, con
 		c->cmsg_len = CMSG_LEN(count * sizeof(int));
 		memcpy(CMSG_DATA(c), fds, count * sizeof(int));
 	}
-	return sendmsg(relay->control, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return sendmsg(relay->worker.control, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* The far end of a connection that was accepted; -errno: there is none for it */
@@ -396,7 +371,7 @@ static int control_readable(struct relay *relay, struct denials *denials)
 {
 	for (int i = 0; i < RELAY_ASKS_MAX; i++) {
 		struct relay_message ask;
-		ssize_t len = recv(relay->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_TRUNC);
+		ssize_t len = recv(relay->worker.control, &ask, sizeof ask, MSG_DONTWAIT | MSG_TRUNC);
 		if (len < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		if (len != sizeof ask)
@@ -408,16 +383,11 @@ static int control_readable(struct relay *relay, struct denials *denials)
 	return 0;
 }
 
-int relay_serve(struct relay *relay, struct bindings *bindings, struct denials *denials)
+int relay_serve(struct relay *relay, struct eval_bindings bindings, struct denials *denials)
 {
 	struct epoll_event events[16];
 	int count = epoll_wait(relay->epoll, events, 16, 0), error = 0;
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	relay->context.bindings = EVAL_NO_BINDINGS;
-	if (bindings)
-		relay->context.bindings =
-			bindings_view(bindings, (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+	relay->context.bindings = bindings;
 	for (int i = 0; i < count && error == 0; i++)
 		error = events[i].data.u32 == CONTROL ?
 				control_readable(relay, denials) :

@@ -26,10 +26,10 @@ struct pair {
 	struct pair *next_ready;
 };
 
-bool pairs_init(struct worker *worker)
+bool pairs_init(struct relay_loop *loop)
 {
-	worker->pairs = calloc(RELAY_PAIRS_MAX, sizeof *worker->pairs);
-	return worker->pairs != NULL;
+	loop->pairs = calloc(RELAY_PAIRS_MAX, sizeof *loop->pairs);
+	return loop->pairs != NULL;
 }
 
 static void close_all(const struct pair *pair)
@@ -44,47 +44,47 @@ static void close_all(const struct pair *pair)
 }
 
 /* `orderly`: both ends have said and heard the last word; else each gets a reset */
-static void pair_end(struct worker *worker, struct pair *pair, bool orderly)
+static void pair_end(struct relay_loop *loop, struct pair *pair, bool orderly)
 {
 	const struct linger none = { 0, 0 };
 	for (int i = 0; orderly && i < 2; i++)
 		setsockopt(pair->halves[i].from, SOL_SOCKET, SO_LINGER, &none, sizeof none);
 	close_all(pair);
 	pair->used = false;
-	worker->pair_count--;
+	loop->pair_count--;
 }
 
-static bool pair_watch(struct worker *worker, const struct pair *pair)
+static bool pair_watch(struct relay_loop *loop, const struct pair *pair)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				     .data.u64 = WORKER_EVENT(WORKER_PAIR, pair - worker->pairs) };
+				     .data.u64 = WORKER_EVENT(WORKER_PAIR, pair - loop->pairs) };
 	for (int i = 0; i < 2; i++)
-		if (epoll_ctl(worker->epoll, EPOLL_CTL_ADD, pair->halves[i].from, &event) < 0)
+		if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, pair->halves[i].from, &event) < 0)
 			return false;
 	return true;
 }
 
-void pair_start(struct worker *worker, int a, int b)
+void pair_start(struct relay_loop *loop, int a, int b)
 {
 	size_t free_slot = 0;
-	while (free_slot < RELAY_PAIRS_MAX && worker->pairs[free_slot].used)
+	while (free_slot < RELAY_PAIRS_MAX && loop->pairs[free_slot].used)
 		free_slot++;
 	if (free_slot == RELAY_PAIRS_MAX) {
 		close(a);
 		close(b);
 		return;
 	}
-	struct pair *pair = &worker->pairs[free_slot];
+	struct pair *pair = &loop->pairs[free_slot];
 	bool queued = pair->queued;
 	struct pair *next = pair->next_ready;
 	*pair = (struct pair){ .used = true,
 			       .queued = queued,
 			       .next_ready = next,
 			       .halves = { { a, b, { -1, -1 } }, { b, a, { -1, -1 } } } };
-	worker->pair_count++;
+	loop->pair_count++;
 	if (pipe2(pair->halves[0].pipe, O_NONBLOCK | O_CLOEXEC) < 0 ||
-	    pipe2(pair->halves[1].pipe, O_NONBLOCK | O_CLOEXEC) < 0 || !pair_watch(worker, pair))
-		pair_end(worker, pair, false);
+	    pipe2(pair->halves[1].pipe, O_NONBLOCK | O_CLOEXEC) < 0 || !pair_watch(loop, pair))
+		pair_end(loop, pair, false);
 }
 
 /* From the socket into the pipe. 1: something moved, 0: nothing could, -1: the connection is broken */
@@ -126,45 +126,45 @@ static int move(struct half *half)
 	return 1;
 }
 
-static void pair_move(struct worker *worker, struct pair *pair)
+static void pair_move(struct relay_loop *loop, struct pair *pair)
 {
 	int first = move(&pair->halves[0]), second = first < 0 ? -1 : move(&pair->halves[1]);
 	if (first < 0 || second < 0) {
-		pair_end(worker, pair, false);
+		pair_end(loop, pair, false);
 		return;
 	}
 	if (pair->halves[0].passed && pair->halves[1].passed) {
-		pair_end(worker, pair, true);
+		pair_end(loop, pair, true);
 		return;
 	}
 	if ((first || second) && !pair->queued) {
 		pair->queued = true;
-		pair->next_ready = worker->ready;
-		worker->ready = pair;
+		pair->next_ready = loop->ready;
+		loop->ready = pair;
 	}
 }
 
-void pair_event(struct worker *worker, uint32_t index, uint32_t events)
+void pair_event(struct relay_loop *loop, uint32_t index, uint32_t events)
 {
-	struct pair *pair = &worker->pairs[index];
+	struct pair *pair = &loop->pairs[index];
 	if (!pair->used)
 		return; /* of an event that was fetched before the pair ended */
 	if (events & EPOLLERR)
-		pair_end(worker, pair, false);
+		pair_end(loop, pair, false);
 	else
-		pair_move(worker, pair);
+		pair_move(loop, pair);
 }
 
-bool pairs_ready(struct worker *worker)
+bool pairs_ready(struct relay_loop *loop)
 {
-	struct pair *pair = worker->ready;
-	worker->ready = NULL;
+	struct pair *pair = loop->ready;
+	loop->ready = NULL;
 	while (pair) {
 		struct pair *next = pair->next_ready;
 		pair->queued = false;
 		if (pair->used)
-			pair_move(worker, pair);
+			pair_move(loop, pair);
 		pair = next;
 	}
-	return worker->ready != NULL;
+	return loop->ready != NULL;
 }

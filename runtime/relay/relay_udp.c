@@ -14,7 +14,7 @@
 #define WAITING_MAX 4 /* datagrams of a flow, while it is judged */
 #define BATCH 64
 
-enum flow_state { FLOW_FREE, FLOW_ASKED, FLOW_OPEN, FLOW_REFUSED };
+enum flow_state { RELAY_FLOW_FREE, RELAY_FLOW_ASKED, RELAY_FLOW_OPEN, FLOW_REFUSED };
 
 struct datagram {
 	uint8_t *bytes;
@@ -34,13 +34,13 @@ struct flow_udp {
 
 static uint8_t packet[DATAGRAM_MAX];
 
-bool flows_init(struct worker *worker)
+bool flows_init(struct relay_loop *loop)
 {
-	worker->flows = calloc(RELAY_FLOWS_MAX, sizeof *worker->flows);
-	timers_init(&worker->idle_flows, RELAY_UDP_IDLE_MS);
-	for (size_t i = 0; worker->flows && i < RELAY_FLOWS_MAX; i++)
-		worker->flows[i].far = worker->flows[i].near = -1;
-	return worker->flows != NULL;
+	loop->flows = calloc(RELAY_FLOWS_MAX, sizeof *loop->flows);
+	timers_init(&loop->idle_flows, RELAY_UDP_IDLE_MS);
+	for (size_t i = 0; loop->flows && i < RELAY_FLOWS_MAX; i++)
+		loop->flows[i].far = loop->flows[i].near = -1;
+	return loop->flows != NULL;
 }
 
 static socklen_t length_of(const struct sockaddr_in6 *address)
@@ -58,7 +58,7 @@ static bool same_address(const struct sockaddr_in6 *a, const struct sockaddr_in6
 	return IN6_ARE_ADDR_EQUAL(&a->sin6_addr, &b->sin6_addr);
 }
 
-static void flow_end(struct worker *worker, struct flow_udp *flow)
+static void flow_end(struct relay_loop *loop, struct flow_udp *flow)
 {
 	for (size_t i = 0; i < flow->waiting_count; i++)
 		free(flow->waiting[i].bytes);
@@ -67,25 +67,25 @@ static void flow_end(struct worker *worker, struct flow_udp *flow)
 	if (flow->near >= 0)
 		close(flow->near);
 	timer_stop(&flow->idle);
-	worker->asks -= flow->state == FLOW_ASKED;
-	worker->flow_count--;
+	loop->asks -= flow->state == RELAY_FLOW_ASKED;
+	loop->flow_count--;
 	*flow = (struct flow_udp){ .far = -1, .near = -1, .serial = flow->serial };
 }
 
-void flows_expire(struct worker *worker)
+void flows_expire(struct relay_loop *loop)
 {
-	for (struct timer *timer; (timer = timers_ended(&worker->idle_flows, worker->now_ms));)
-		flow_end(worker, (struct flow_udp *)((char *)timer - offsetof(struct flow_udp, idle)));
+	for (struct timer *timer; (timer = timers_ended(&loop->idle_flows, loop->now_ms));)
+		flow_end(loop, timer_of(timer, struct flow_udp, idle));
 }
 
-static struct flow_udp *flow_find(struct worker *worker, uint32_t listener, const struct sockaddr_in6 *peer,
+static struct flow_udp *flow_find(struct relay_loop *loop, uint32_t listener, const struct sockaddr_in6 *peer,
 				  const struct sockaddr_in6 *asked)
 {
-	/* slots are taken from the front, so the walk is as long as there are flows */
-	for (size_t i = 0, seen = 0; i < RELAY_FLOWS_MAX && seen < worker->flow_count; i++) {
-		struct flow_udp *flow = &worker->flows[i];
-		seen += flow->state != FLOW_FREE;
-		if (flow->state != FLOW_FREE && flow->listener == listener && same_address(&flow->peer, peer) &&
+	/* slots are taken from the launcher, so the walk is as long as there are flows */
+	for (size_t i = 0, seen = 0; i < RELAY_FLOWS_MAX && seen < loop->flow_count; i++) {
+		struct flow_udp *flow = &loop->flows[i];
+		seen += flow->state != RELAY_FLOW_FREE;
+		if (flow->state != RELAY_FLOW_FREE && flow->listener == listener && same_address(&flow->peer, peer) &&
 		    same_address(&flow->asked, asked))
 			return flow;
 	}
@@ -93,49 +93,49 @@ static struct flow_udp *flow_find(struct worker *worker, uint32_t listener, cons
 }
 
 /* A free one, else the one that has been idle longest makes room */
-static struct flow_udp *flow_take(struct worker *worker)
+static struct flow_udp *flow_take(struct relay_loop *loop)
 {
-	if (worker->flow_count == RELAY_FLOWS_MAX) {
-		struct timer *oldest = worker->idle_flows.head.next;
-		flow_end(worker, (struct flow_udp *)((char *)oldest - offsetof(struct flow_udp, idle)));
+	if (loop->flow_count == RELAY_FLOWS_MAX) {
+		struct timer *oldest = loop->idle_flows.head.next;
+		flow_end(loop, timer_of(oldest, struct flow_udp, idle));
 	}
-	struct flow_udp *flow = worker->flows;
-	while (flow->state != FLOW_FREE)
+	struct flow_udp *flow = loop->flows;
+	while (flow->state != RELAY_FLOW_FREE)
 		flow++;
-	worker->flow_count++;
+	loop->flow_count++;
 	return flow;
 }
 
-static struct flow_udp *flow_ask(struct worker *worker, uint32_t listener, const struct sockaddr_in6 *peer,
+static struct flow_udp *flow_ask(struct relay_loop *loop, uint32_t listener, const struct sockaddr_in6 *peer,
 				 const struct sockaddr_in6 *asked)
 {
-	if (worker->asks >= RELAY_ASKS_MAX)
+	if (loop->asks >= RELAY_ASKS_MAX)
 		return NULL; /* a datagram lost on the way: the peer sends again */
-	struct flow_udp *flow = flow_take(worker);
-	uint32_t index = (uint32_t)(flow - worker->flows);
+	struct flow_udp *flow = flow_take(loop);
+	uint32_t index = (uint32_t)(flow - loop->flows);
 	/* the slot's index and how often it was used: an answer that comes late finds nobody */
 	uint32_t serial = (flow->serial / RELAY_FLOWS_MAX + 1) * RELAY_FLOWS_MAX + index;
-	*flow = (struct flow_udp){ .state = FLOW_ASKED,
+	*flow = (struct flow_udp){ .state = RELAY_FLOW_ASKED,
 				   .listener = listener,
 				   .serial = serial,
 				   .peer = *peer,
 				   .asked = *asked,
 				   .far = -1,
 				   .near = -1 };
-	timer_start(&worker->idle_flows, &flow->idle, worker->now_ms);
-	worker->asks++;
+	timer_start(&loop->idle_flows, &flow->idle, loop->now_ms);
+	loop->asks++;
 	struct relay_message ask = {
 		.kind = RELAY_ASK_UDP, .serial = serial, .listener = listener, .peer = *peer, .asked = *asked
 	};
-	if (send(worker->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof ask)
+	if (send(loop->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof ask)
 		return flow;
-	flow_end(worker, flow);
+	flow_end(loop, flow);
 	return NULL;
 }
 
-static void flow_send(struct worker *worker, struct flow_udp *flow, const uint8_t *bytes, size_t len)
+static void flow_send(struct relay_loop *loop, struct flow_udp *flow, const uint8_t *bytes, size_t len)
 {
-	timer_start(&worker->idle_flows, &flow->idle, worker->now_ms);
+	timer_start(&loop->idle_flows, &flow->idle, loop->now_ms);
 	/* refused or without room: the datagram is lost, as on any way */
 	send(flow->far, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -165,9 +165,9 @@ static bool asked_address(struct msghdr *message, struct sockaddr_in6 *out)
 	return false;
 }
 
-void flows_readable(struct worker *worker, uint32_t listener)
+void flows_readable(struct relay_loop *loop, uint32_t listener)
 {
-	const struct relay_listener *from = &worker->config->listeners[listener];
+	const struct relay_listener *from = &loop->config->listeners[listener];
 	char control[256];
 	for (int i = 0; i < BATCH; i++) {
 		struct sockaddr_in6 peer = { 0 }, asked = { 0 };
@@ -183,47 +183,47 @@ void flows_readable(struct worker *worker, uint32_t listener)
 			return;
 		if (!asked_address(&message, &asked))
 			continue;
-		struct flow_udp *flow = flow_find(worker, listener, &peer, &asked);
+		struct flow_udp *flow = flow_find(loop, listener, &peer, &asked);
 		if (!flow)
-			flow = flow_ask(worker, listener, &peer, &asked);
-		if (flow && flow->state == FLOW_OPEN)
-			flow_send(worker, flow, packet, (size_t)len);
-		else if (flow && flow->state == FLOW_ASKED)
+			flow = flow_ask(loop, listener, &peer, &asked);
+		if (flow && flow->state == RELAY_FLOW_OPEN)
+			flow_send(loop, flow, packet, (size_t)len);
+		else if (flow && flow->state == RELAY_FLOW_ASKED)
 			flow_wait(flow, packet, (size_t)len);
 	}
 }
 
-static bool flow_watch(struct worker *worker, const struct flow_udp *flow)
+static bool flow_watch(struct relay_loop *loop, const struct flow_udp *flow)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = WORKER_EVENT(WORKER_FLOW, flow - worker->flows) };
-	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, flow->far, &event) == 0 &&
-	       (flow->near < 0 || epoll_ctl(worker->epoll, EPOLL_CTL_ADD, flow->near, &event) == 0);
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = WORKER_EVENT(WORKER_FLOW, flow - loop->flows) };
+	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->far, &event) == 0 &&
+	       (flow->near < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->near, &event) == 0);
 }
 
 /* Takes what it uses of fds, by setting it to -1 */
-void flow_answer(struct worker *worker, const struct relay_message *message, int *fds, size_t fd_count)
+void flow_answer(struct relay_loop *loop, const struct relay_message *message, int *fds, size_t fd_count)
 {
-	struct flow_udp *flow = &worker->flows[message->serial % RELAY_FLOWS_MAX];
-	if (flow->state != FLOW_ASKED || flow->serial != message->serial)
+	struct flow_udp *flow = &loop->flows[message->serial % RELAY_FLOWS_MAX];
+	if (flow->state != RELAY_FLOW_ASKED || flow->serial != message->serial)
 		return;
-	worker->asks--;
-	bool to_host = worker->config->listeners[flow->listener].to_host;
+	loop->asks--;
+	bool to_host = loop->config->listeners[flow->listener].to_host;
 	flow->state = FLOW_REFUSED;
 	if (!message->allowed || fd_count != (to_host ? 2u : 1u))
 		return;
-	flow->state = FLOW_OPEN;
+	flow->state = RELAY_FLOW_OPEN;
 	flow->far = fds[0];
 	fds[0] = -1;
 	if (to_host) {
 		flow->near = fds[1];
 		fds[1] = -1;
 	}
-	if (!flow_watch(worker, flow)) {
-		flow_end(worker, flow);
+	if (!flow_watch(loop, flow)) {
+		flow_end(loop, flow);
 		return;
 	}
 	for (size_t i = 0; i < flow->waiting_count; i++) {
-		flow_send(worker, flow, flow->waiting[i].bytes, flow->waiting[i].len);
+		flow_send(loop, flow, flow->waiting[i].bytes, flow->waiting[i].len);
 		free(flow->waiting[i].bytes);
 	}
 	flow->waiting_count = 0;
@@ -246,7 +246,7 @@ static socklen_t from_asked(const struct sockaddr_in6 *asked, struct cmsghdr *ou
 	return CMSG_SPACE(len);
 }
 
-static void reply_by_listener(const struct worker *worker, struct flow_udp *flow, size_t len)
+static void reply_by_listener(const struct relay_loop *loop, struct flow_udp *flow, size_t len)
 {
 	union {
 		struct cmsghdr header;
@@ -261,32 +261,32 @@ static void reply_by_listener(const struct worker *worker, struct flow_udp *flow
 	message.msg_controllen = from_asked(&flow->asked, &control.header);
 	if (!message.msg_controllen)
 		message.msg_control = NULL;
-	sendmsg(worker->config->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	sendmsg(loop->config->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* An answer for the peer: by the socket that is its alone, or by the listener it sent to */
-static void reply(struct worker *worker, struct flow_udp *flow, size_t len)
+static void reply(struct relay_loop *loop, struct flow_udp *flow, size_t len)
 {
-	timer_start(&worker->idle_flows, &flow->idle, worker->now_ms);
+	timer_start(&loop->idle_flows, &flow->idle, loop->now_ms);
 	if (flow->near >= 0)
 		send(flow->near, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	else
-		reply_by_listener(worker, flow, len);
+		reply_by_listener(loop, flow, len);
 }
 
-void flow_event(struct worker *worker, uint32_t index)
+void flow_event(struct relay_loop *loop, uint32_t index)
 {
-	struct flow_udp *flow = &worker->flows[index];
-	for (int i = 0; i < BATCH && flow->state == FLOW_OPEN; i++) {
+	struct flow_udp *flow = &loop->flows[index];
+	for (int i = 0; i < BATCH && flow->state == RELAY_FLOW_OPEN; i++) {
 		ssize_t len = recv(flow->far, packet, sizeof packet, MSG_DONTWAIT);
 		if (len < 0)
 			break;
-		reply(worker, flow, (size_t)len);
+		reply(loop, flow, (size_t)len);
 	}
-	for (int i = 0; i < BATCH && flow->state == FLOW_OPEN && flow->near >= 0; i++) {
+	for (int i = 0; i < BATCH && flow->state == RELAY_FLOW_OPEN && flow->near >= 0; i++) {
 		ssize_t len = recv(flow->near, packet, sizeof packet, MSG_DONTWAIT);
 		if (len < 0)
 			break;
-		flow_send(worker, flow, packet, (size_t)len);
+		flow_send(loop, flow, packet, (size_t)len);
 	}
 }

@@ -1,6 +1,7 @@
 /* The relay's loop and its privileges: sockets it was given, pipes, memory, and the calls below. It cannot make, bind or
  * connect a socket. */
 #include "relay/relay_worker.h"
+#include "core/clock.h"
 
 #include "isolation/worker_jail.h"
 
@@ -11,10 +12,9 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-static const struct jail_call calls[] = {
+static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(epoll_wait), JAIL_ANY, "the loop" },
 	{ SCMP_SYS(epoll_pwait), JAIL_ANY, "the loop, where the C library has no other" },
 	{ SCMP_SYS(epoll_ctl), JAIL_ANY, "flows come and go" },
@@ -37,29 +37,22 @@ static const struct jail_call calls[] = {
 	{ SCMP_SYS(exit_group), JAIL_ANY, "the end" },
 };
 
-static uint64_t clock_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static bool watch(const struct worker *worker, int fd, uint64_t data)
+static bool watch(const struct relay_loop *loop, int fd, uint64_t data)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = data };
-	return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static bool worker_init(struct worker *worker, const struct relay_worker_config *config)
+static bool worker_init(struct relay_loop *loop, const struct relay_worker_config *config)
 {
-	*worker = (struct worker){ .config = config, .control = config->control };
-	worker->epoll = epoll_create1(EPOLL_CLOEXEC);
-	worker->now_ms = clock_ms();
-	if (worker->epoll < 0 || !pairs_init(worker) || !flows_init(worker) ||
-	    !watch(worker, worker->control, WORKER_EVENT(WORKER_CONTROL, 0)))
+	*loop = (struct relay_loop){ .config = config, .control = config->control };
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	loop->now_ms = clock_ms();
+	if (loop->epoll < 0 || !pairs_init(loop) || !flows_init(loop) ||
+	    !watch(loop, loop->control, WORKER_EVENT(WORKER_CONTROL, 0)))
 		return false;
 	for (uint32_t i = 0; i < config->listener_count; i++)
-		if (!watch(worker, config->listeners[i].fd, WORKER_EVENT(WORKER_LISTENER, i)))
+		if (!watch(loop, config->listeners[i].fd, WORKER_EVENT(WORKER_LISTENER, i)))
 			return false;
 	return true;
 }
@@ -76,7 +69,7 @@ static size_t take_descriptors(struct msghdr *message, int fds[static 2])
 }
 
 /* false: the supervisor is gone */
-static bool control_readable(struct worker *worker)
+static bool control_readable(struct relay_loop *loop)
 {
 	for (;;) {
 		struct relay_message message;
@@ -86,72 +79,72 @@ static bool control_readable(struct worker *worker)
 		struct msghdr header = {
 			.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
 		};
-		ssize_t len = recvmsg(worker->control, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		ssize_t len = recvmsg(loop->control, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		if (len < 0)
 			return errno == EAGAIN || errno == EINTR;
 		size_t count = take_descriptors(&header, fds);
 		if (len != sizeof message)
 			return false;
 		if (message.kind == RELAY_PAIR && count == 2) {
-			pair_start(worker, fds[0], fds[1]);
+			pair_start(loop, fds[0], fds[1]);
 			continue;
 		}
 		if (message.kind == RELAY_FLOW)
-			flow_answer(worker, &message, fds, count);
+			flow_answer(loop, &message, fds, count);
 		for (int i = 0; i < 2; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
 	}
 }
 
-static bool dispatch(struct worker *worker, const struct epoll_event *event)
+static bool dispatch(struct relay_loop *loop, const struct epoll_event *event)
 {
 	uint32_t index = (uint32_t)event->data.u64;
 	switch ((enum worker_event)(event->data.u64 >> 32)) {
 	case WORKER_CONTROL:
-		return control_readable(worker);
+		return control_readable(loop);
 	case WORKER_LISTENER:
-		flows_readable(worker, index);
+		flows_readable(loop, index);
 		break;
 	case WORKER_PAIR:
-		pair_event(worker, index, event->events);
+		pair_event(loop, index, event->events);
 		break;
 	case WORKER_FLOW:
-		flow_event(worker, index);
+		flow_event(loop, index);
 		break;
 	}
 	return true;
 }
 
-static bool turn(struct worker *worker)
+static bool turn(struct relay_loop *loop)
 {
 	struct epoll_event events[64];
-	int wait = worker->ready ? 0 : timers_wait(&worker->idle_flows, worker->now_ms, -1);
-	int count = epoll_wait(worker->epoll, events, 64, wait);
+	int wait = loop->ready ? 0 : timers_wait(&loop->idle_flows, loop->now_ms, -1);
+	int count = epoll_wait(loop->epoll, events, 64, wait);
 	if (count < 0 && errno != EINTR)
 		return false;
-	worker->now_ms = clock_ms();
+	loop->now_ms = clock_ms();
 	for (int i = 0; i < count; i++)
-		if (!dispatch(worker, &events[i]))
+		if (!dispatch(loop, &events[i]))
 			return false;
-	pairs_ready(worker);
-	flows_expire(worker);
+	pairs_ready(loop);
+	flows_expire(loop);
 	return true;
 }
 
 _Noreturn void relay_worker(const struct relay_worker_config *config, uid_t uid)
 {
-	static struct worker worker;
+	static struct relay_loop loop;
 	int keep[1 + RELAY_LISTENERS_MAX];
 	size_t count = 0;
 	keep[count++] = config->control;
 	for (uint32_t i = 0; i < config->listener_count; i++)
 		keep[count++] = config->listeners[i].fd;
 	prctl(PR_SET_NAME, "msb-relay");
-	if (jail_keep_only(keep, count) < 0 || !worker_init(&worker, config) ||
-	    jail_enter(uid, calls, sizeof calls / sizeof *calls) < 0)
+	if (worker_jail_keep_only(keep, count) < 0 || !worker_init(&loop, config) ||
+	    worker_jail_enter(uid, calls, sizeof calls / sizeof *calls) < 0)
 		_exit(1);
-	while (turn(&worker))
+	while (turn(&loop))
 		;
 	_exit(0); /* the supervisor is gone */
 }

@@ -8,7 +8,7 @@
 struct pair; /* relay_tcp.c */
 struct flow_udp;
 
-struct worker {
+struct relay_loop {
 	const struct relay_worker_config *config;
 	int epoll, control;
 	uint64_t now_ms;
@@ -26,15 +26,15 @@ enum worker_event { WORKER_CONTROL, WORKER_LISTENER, WORKER_PAIR, WORKER_FLOW };
 _Noreturn void relay_worker(const struct relay_worker_config *, uid_t uid);
 
 /* relay_tcp.c. Each takes the descriptors, whatever comes of it. */
-bool pairs_init(struct worker *);
-void pair_start(struct worker *, int a, int b);
-void pair_event(struct worker *, uint32_t index, uint32_t events);
+bool pairs_init(struct relay_loop *);
+void pair_start(struct relay_loop *, int a, int b);
+void pair_event(struct relay_loop *, uint32_t index, uint32_t events);
 /* Pairs that were stopped for fairness go on; whether some still are */
-bool pairs_ready(struct worker *);
+bool pairs_ready(struct relay_loop *);
 
 /* relay_udp.c */
-bool flows_init(struct worker *);
-void flows_readable(struct worker *, uint32_t listener);
-void flow_event(struct worker *, uint32_t index);
-void flow_answer(struct worker *, const struct relay_message *, int *fds, size_t fd_count);
-void flows_expire(struct worker *);
+bool flows_init(struct relay_loop *);
+void flows_readable(struct relay_loop *, uint32_t listener);
+void flow_event(struct relay_loop *, uint32_t index);
+void flow_answer(struct relay_loop *, const struct relay_message *, int *fds, size_t fd_count);
+void flows_expire(struct relay_loop *);

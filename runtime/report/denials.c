@@ -1,5 +1,6 @@
 /* What was refused, put to the evaluator for the rule, and said once. */
 #include "report/denials.h"
+#include "core/clock.h"
 
 #include "report/events.h"
 #include "policy/flow.h"
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define LINES_MAX 10
@@ -28,7 +28,7 @@ struct denials {
 	char *lines[LINES_MAX];
 	size_t line_count;
 	size_t total, different;
-	struct timespec started;
+	uint64_t started_ms;
 	uint64_t known[KNOWN_MAX]; /* hashes of what was said; 0: free */
 };
 
@@ -42,7 +42,7 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials->arena = arena_new();
 	denials->reasons = reasons_new(denials->arena, config->policy);
 	denials->waits = isatty(STDIN_FILENO);
-	clock_gettime(CLOCK_MONOTONIC, &denials->started);
+	denials->started_ms = clock_ms();
 	denials->nflog = nflog_open();
 	bool opened = denials->nflog != NULL;
 	if (opened && config->events) {
@@ -179,12 +179,12 @@ static void report_packet(struct denials *denials, struct arena *arena, const st
 	report(denials, arena, &event);
 }
 
-void denials_read(struct denials *denials, struct bindings *bindings, uint64_t now_ms)
+void denials_read(struct denials *denials, struct eval_bindings bindings)
 {
 	struct arena *arena = arena_new();
 	struct nflog_packet packet;
 	int error;
-	denials->context.bindings = bindings ? bindings_view(bindings, now_ms) : EVAL_NO_BINDINGS;
+	denials->context.bindings = bindings;
 	/* bounded: the rest comes with the next turn of the caller's loop */
 	for (int i = 0; i < 256; i++) {
 		error = nflog_next(denials->nflog, &packet);
@@ -257,16 +257,13 @@ void denials_ingress(struct denials *denials, struct addr peer, enum policy_prot
 
 void denials_finish(struct denials *denials)
 {
-	struct timespec now;
 	const struct policy *policy = denials->config->policy;
 	for (size_t i = 0; denials->waits && i < denials->line_count; i++)
 		if (denials->lines[i])
 			log_line("%s", denials->lines[i]);
 	if (denials->total == 0 || denials->config->quiet)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	double seconds =
-		(double)(now.tv_sec - denials->started.tv_sec) + (double)(now.tv_nsec - denials->started.tv_nsec) / 1e9;
+	double seconds = (double)(clock_ms() - denials->started_ms) / 1000;
 	bool file = strcmp(policy->name, "command line") != 0;
 	log_line("%s: %zu denial%s, %zu different, in %.1f s; why: msb-policyc explain %s FLOW", denials->config->name,
 		 denials->total, denials->total == 1 ? "" : "s", denials->different, seconds,

@@ -2,16 +2,16 @@
  * most, then only counted; all of them go to the events file. Refused packets come from the kernel by nflog
  * and are put to the evaluator, which names the rule. */
 #pragma once
-#include "dns/bindings.h"
 #include "core/config.h"
+#include "eval/eval.h"
 
 struct denials;
 /* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
  * NULL and errno on failure, with a line on standard error where it is the file. */
 struct denials *denials_open(const struct run_config *, const struct addr_gateway *);
 int denials_fd(const struct denials *); /* for the supervisor's epoll loop */
-/* Reads what the kernel logged; bindings say which name a refused address was bound to, and may be NULL. */
-void denials_read(struct denials *, struct bindings *, uint64_t now_ms);
+/* Reads what the kernel logged; bindings tell which name a refused address is bound to. */
+void denials_read(struct denials *, struct eval_bindings);
 /* A query for `name` (canonical) */
 void denials_dns(struct denials *, const char *name, enum flow_transport, struct eval_verdict);
 /* A resolver of the guest's own choice, port 53 */

@@ -1,5 +1,6 @@
 /* Events as JSON lines. */
 #include "report/events.h"
+#include "core/clock.h"
 
 #include "core/fd.h"
 #include "core/log.h"
@@ -107,9 +108,7 @@ static char *lost_line(size_t lost, size_t *len)
 
 static bool take_room(struct events *events)
 {
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	uint64_t now_ms = clock_ms();
 	events->room += (now_ms - events->filled_ms) * EVENTS_A_SECOND;
 	if (events->room > EVENTS_BURST * 1000 || !events->filled_ms)
 		events->room = EVENTS_BURST * 1000;

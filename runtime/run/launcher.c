@@ -1,7 +1,8 @@
-/* See front.h. Order: the supervisor is made first, since the latch needs its pidfd, and waits for the latch's word before it
+/* See launcher.h. Order: the supervisor is made first, since the table owner needs its pidfd, and waits for the table owner's word before it
  * does anything. Whoever dies meanwhile, the others see the end of a channel and end too. */
 #include "run/launcher.h"
 #include "isolation/capabilities.h"
+#include "core/exit_status.h"
 #include "core/fd.h"
 #include "sandbox/table_owner.h"
 #include "core/log.h"
@@ -19,15 +20,15 @@
 #include <termios.h>
 #include <sys/wait.h>
 
-/* The latch ends when the last process of the sandbox has; it is not waited for without end. */
-#define LATCH_PATIENCE_MS 2000
+/* The table owner ends when the last process of the sandbox has; it is not waited for without end. */
+#define TABLE_OWNER_TIMEOUT_MS 2000
 
-struct front {
+struct launcher {
 	const struct run_config *config;
-	struct dns_server servers[DNS_MAX_SERVERS];
+	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
 	struct nft *table;
-	int supervisor, latch; /* pidfds */
+	int supervisor, owner; /* pidfds */
 	int channel, signals;
 	bool foreground; /* we own the terminal that standard input is */
 };
@@ -40,26 +41,26 @@ static int fail(const char *what)
 	return -errno;
 }
 
-static _Noreturn void run_supervisor(struct front *front, int channel, int latch)
+static _Noreturn void run_supervisor(struct launcher *launcher, int channel, int owner)
 {
 	struct supervisor_start start = {
-		.config = front->config,
-		.servers = front->servers,
-		.server_count = front->server_count,
-		.front = channel,
-		.latch = latch,
-		.table = front->table,
-		.foreground = front->foreground,
+		.config = launcher->config,
+		.servers = launcher->servers,
+		.server_count = launcher->server_count,
+		.launcher = channel,
+		.owner = owner,
+		.table = launcher->table,
+		.foreground = launcher->foreground,
 	};
-	const int keep[] = { channel, latch, nft_fd(front->table) };
+	const int keep[] = { channel, owner, nft_fd(launcher->table) };
 
 	process_close_others(keep, 3);
 	supervisor_main(&start);
 }
 
-static int start_processes(struct front *front)
+static int start_processes(struct launcher *launcher)
 {
-	CLEANUP_FD int ours = -1, supervisors = -1, latchs = -1, to_latch = -1;
+	CLEANUP_FD int ours = -1, supervisors = -1, owners = -1, to_owner = -1;
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -67,74 +68,74 @@ static int start_processes(struct front *front)
 	ours = pair[0], supervisors = pair[1];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail("socketpair");
-	latchs = pair[0], to_latch = pair[1];
-	pid_t pid = process_fork(CLONE_NEWPID, &front->supervisor);
+	owners = pair[0], to_owner = pair[1];
+	pid_t pid = process_fork(CLONE_NEWPID, &launcher->supervisor);
 	if (pid == 0)
-		run_supervisor(front, supervisors, to_latch);
+		run_supervisor(launcher, supervisors, to_owner);
 	if (pid < 0) {
 		errno = -pid;
 		return fail("cannot make a pid namespace");
 	}
-	struct latch_start latch = { front->supervisor, nft_fd(front->table), latchs };
-	pid = latch_fork(&latch, &front->latch);
+	struct table_owner_start owner = { launcher->supervisor, nft_fd(launcher->table), owners };
+	pid = table_owner_fork(&owner, &launcher->owner);
 	if (pid < 0) {
 		errno = -pid;
 		return fail("cannot start the latch");
 	}
-	front->channel = TAKE_FD(ours);
+	launcher->channel = TAKE_FD(ours);
 	return 0;
 }
 
-static void forward_signal(const struct front *front)
+static void forward_signal(const struct launcher *launcher)
 {
 	struct signalfd_siginfo info;
 
-	if (read(front->signals, &info, sizeof info) != sizeof info || info.ssi_signo == SIGCHLD)
+	if (read(launcher->signals, &info, sizeof info) != sizeof info || info.ssi_signo == SIGCHLD)
 		return;
 	uint8_t number = (uint8_t)info.ssi_signo;
-	send(front->channel, &number, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	send(launcher->channel, &number, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* Its exit status is the command's, or our failure's; killed, it has none. */
-static int supervisor_status(const struct front *front)
+static int supervisor_status(const struct launcher *launcher)
 {
 	siginfo_t info = { 0 };
 
-	while (waitid(P_PIDFD, (id_t)front->supervisor, &info, WEXITED) < 0 && errno == EINTR)
+	while (waitid(P_PIDFD, (id_t)launcher->supervisor, &info, WEXITED) < 0 && errno == EINTR)
 		;
 	if (info.si_code == CLD_EXITED)
 		return info.si_status;
 	log_error("the supervisor was killed: the sandbox is closed");
-	return FRONT_FAILED;
+	return EXIT_STATUS_FAILED;
 }
 
-static int wait_for_supervisor(const struct front *front)
+static int wait_for_supervisor(const struct launcher *launcher)
 {
 	struct pollfd watched[] = {
-		{ .fd = front->supervisor, .events = POLLIN },
-		{ .fd = front->signals, .events = POLLIN },
+		{ .fd = launcher->supervisor, .events = POLLIN },
+		{ .fd = launcher->signals, .events = POLLIN },
 	};
 
 	for (;;) {
 		if (poll(watched, 2, -1) < 0)
 			continue;
 		if (watched[1].revents)
-			forward_signal(front);
+			forward_signal(launcher);
 		if (watched[0].revents)
-			return supervisor_status(front);
+			return supervisor_status(launcher);
 	}
 }
 
-/* Nothing is left once msb-run is back: the latch, and the table with it, ends first. */
-static void wait_for_latch(const struct front *front)
+/* Nothing is left once msb-run is back: the table owner, and the table with it, ends first. */
+static void wait_for_table_owner(const struct launcher *launcher)
 {
-	struct pollfd watched = { .fd = front->latch, .events = POLLIN };
+	struct pollfd watched = { .fd = launcher->owner, .events = POLLIN };
 
-	if (front->latch < 0)
+	if (launcher->owner < 0)
 		return;
-	if (poll(&watched, 1, LATCH_PATIENCE_MS) == 0)
-		syscall(SYS_pidfd_send_signal, front->latch, SIGKILL, NULL, 0);
-	process_wait(front->latch);
+	if (poll(&watched, 1, TABLE_OWNER_TIMEOUT_MS) == 0)
+		syscall(SYS_pidfd_send_signal, launcher->owner, SIGKILL, NULL, 0);
+	process_wait(launcher->owner);
 }
 
 static int open_signals(void)
@@ -153,48 +154,48 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int run(struct front *front)
+static int run(struct launcher *launcher)
 {
-	int count = dns_servers(front->config->policy, front->servers);
+	int count = dns_servers(launcher->config->policy, launcher->servers);
 
 	if (count < 0)
-		return FRONT_FAILED;
-	front->server_count = (size_t)count;
-	front->table = nft_open();
-	if (!front->table) {
+		return EXIT_STATUS_FAILED;
+	launcher->server_count = (size_t)count;
+	launcher->table = nft_open();
+	if (!launcher->table) {
 		fail("cannot open nfnetlink");
-		return FRONT_FAILED;
+		return EXIT_STATUS_FAILED;
 	}
-	front->signals = open_signals();
-	int err = start_processes(front);
-	nft_close(front->table);
-	if (front->supervisor < 0)
-		return FRONT_FAILED;
-	if (err)
-		syscall(SYS_pidfd_send_signal, front->supervisor, SIGKILL, NULL, 0);
+	launcher->signals = open_signals();
+	int error = start_processes(launcher);
+	nft_close(launcher->table);
+	if (launcher->supervisor < 0)
+		return EXIT_STATUS_FAILED;
+	if (error)
+		syscall(SYS_pidfd_send_signal, launcher->supervisor, SIGKILL, NULL, 0);
 	/* What is left to do, signals to our own uid, takes no capability. Failing that, nothing is less safe than before. */
-	if (!err && confine(NULL, 0))
+	if (!error && capabilities_keep(NULL, 0))
 		log_line("the front process keeps its capabilities: %s", strerror(errno));
-	int status = wait_for_supervisor(front);
-	wait_for_latch(front);
-	return err ? FRONT_FAILED : status;
+	int status = wait_for_supervisor(launcher);
+	wait_for_table_owner(launcher);
+	return error ? EXIT_STATUS_FAILED : status;
 }
 
-int front_run(const struct run_config *config)
+int launcher_run(const struct run_config *config)
 {
-	struct front front = { .config = config, .supervisor = -1, .latch = -1, .channel = -1, .signals = -1 };
+	struct launcher launcher = { .config = config, .supervisor = -1, .owner = -1, .channel = -1, .signals = -1 };
 	pid_t group = tcgetpgrp(STDIN_FILENO);
 	struct termios terminal;
 
-	front.foreground = group > 0 && group == getpgrp();
-	bool known = front.foreground && !tcgetattr(STDIN_FILENO, &terminal);
-	int status = run(&front);
-	if (front.foreground)
+	launcher.foreground = group > 0 && group == getpgrp();
+	bool known = launcher.foreground && !tcgetattr(STDIN_FILENO, &terminal);
+	int status = run(&launcher);
+	if (launcher.foreground)
 		tcsetpgrp(STDIN_FILENO, group);
 	/* Whoever had made it raw may have been killed */
 	if (known)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
-	close(front.channel);
-	close(front.signals);
+	close(launcher.channel);
+	close(launcher.signals);
 	return status;
 }

@@ -1,4 +1,5 @@
 /* msb-run: from argv to a policy to a sandbox to its exit status. */
+#include "core/exit_status.h"
 #include "core/config.h"
 #include "run/launcher.h"
 #include "core/log.h"
@@ -19,10 +20,10 @@ static int fill_standard_streams(void)
 
 int main(int argc, char **argv)
 {
-	arena_on_exhaustion(FRONT_FAILED);
+	arena_on_exhaustion(EXIT_STATUS_FAILED);
 	struct arena *arena = arena_new();
 	struct run_config config;
-	int status = FRONT_FAILED;
+	int status = EXIT_STATUS_FAILED;
 
 	if (fill_standard_streams())
 		return status;
@@ -34,7 +35,7 @@ int main(int argc, char **argv)
 		break;
 	case CONFIG_RUN:
 		if (geteuid() == 0)
-			status = front_run(&config);
+			status = launcher_run(&config);
 		else
 			log_error("needs root to make a network namespace; try: sudo msb-run ...");
 		break;

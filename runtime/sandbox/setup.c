@@ -15,17 +15,14 @@
 #include <signal.h>
 #include <string.h>
 
-/* How long the kernel may take until a link that is up passes packets */
-#define LINK_PATIENCE_MS 10000
-
 /* The uplink's ends: fixed, since nobody else is on that link. Locally administered, unicast. */
 static const uint8_t host_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x01 };
 static const uint8_t uplink_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x02 };
 
-static int fail(const char *what, int err)
+static int fail(const char *what, int error)
 {
-	log_error("cannot %s: %s", what, strerror(-err));
-	return err;
+	log_error("cannot %s: %s", what, strerror(-error));
+	return error;
 }
 
 static int open_netns(void)
@@ -85,61 +82,61 @@ static int make_links(struct sandbox *sandbox)
 {
 	struct nl *vm = sandbox->vm;
 
-	int err = rtnl_veth_add(vm, (struct rtnl_end){ LOWER_UPLINK, uplink_mac },
-				(struct rtnl_end){ "msb%d", host_mac }, sandbox->host_netns);
-	if (!err)
-		err = rtnl_bridge_add(vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
-	if (err)
-		return fail("make the sandbox's links", err);
-	if ((err = make_tap(sandbox)))
-		return fail("make " LOWER_TAP, err);
-	err = rtnl_link_by_name(vm, LOWER_UPLINK, &sandbox->uplink);
-	if (!err)
-		err = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
-	if (!err)
-		err = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
-	if (!err)
-		err = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
-	if (!err)
-		err = rtnl_link_by_index(sandbox->host, sandbox->uplink.peer, &sandbox->host_link);
-	return err ? fail("find the sandbox's links", err) : 0;
+	int error = rtnl_veth_add(vm, (struct rtnl_end){ LOWER_UPLINK, uplink_mac },
+				  (struct rtnl_end){ "msb%d", host_mac }, sandbox->host_netns);
+	if (!error)
+		error = rtnl_bridge_add(vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
+	if (error)
+		return fail("make the sandbox's links", error);
+	if ((error = make_tap(sandbox)))
+		return fail("make " LOWER_TAP, error);
+	error = rtnl_link_by_name(vm, LOWER_UPLINK, &sandbox->uplink);
+	if (!error)
+		error = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
+	if (!error)
+		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
+	if (!error)
+		error = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
+	if (!error)
+		error = rtnl_link_by_index(sandbox->host, sandbox->uplink.peer, &sandbox->host_link);
+	return error ? fail("find the sandbox's links", error) : 0;
 }
 
-/* From here on the host link, and what the host forwards for it, ends with the latch, which outlives the sandbox. */
-static int tell_latch(struct sandbox *sandbox)
+/* From here on the host link, and what the host forwards for it, ends with the table owner, which outlives the sandbox. */
+static int tell_table_owner(struct sandbox *sandbox)
 {
-	struct latch_message message = { .link = sandbox->host_link.index };
+	struct table_owner_message message = { .link = sandbox->host_link.index };
 
-	memcpy(message.note, sandbox->forward.note, sizeof message.note);
-	int err = latch_tell(sandbox->start->latch, &message, sandbox->vm_netns);
-	return err ? fail("reach the latch", err) : 0;
+	memcpy(message.claims, sandbox->forward.claims, sizeof message.claims);
+	int error = table_owner_tell(sandbox->start->owner, &message, sandbox->vm_netns);
+	return error ? fail("reach the latch", error) : 0;
 }
 
 /* In the host's namespace: who forwards there, and what the host link may do. */
 static int set_up_host(struct sandbox *sandbox)
 {
-	int err = enter(sandbox->host_netns);
+	int error = enter(sandbox->host_netns);
 
-	if (err)
-		return fail("enter the host's network namespace", err);
+	if (error)
+		return fail("enter the host's network namespace", error);
 	sandbox->gateway.has4 = true;
-	err = sysctl_set_host_link(sandbox->host_link.name);
-	if (!err)
-		err = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
+	error = sysctl_set_host_link(sandbox->host_link.name);
+	if (!error)
+		error = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
 	sandbox->gateway.has6 = sandbox->forward.ipv6;
 	int back = enter(sandbox->vm_netns);
-	return back ? fail("enter the VM's network namespace", back) : err;
+	return back ? fail("enter the VM's network namespace", back) : error;
 }
 
 static int switch_forwarding_on(struct sandbox *sandbox)
 {
-	int err = enter(sandbox->host_netns);
+	int error = enter(sandbox->host_netns);
 
-	if (err)
-		return fail("enter the host's network namespace", err);
-	err = forward_switch_on(&sandbox->forward);
+	if (error)
+		return fail("enter the host's network namespace", error);
+	error = forward_switch_on(&sandbox->forward);
 	int back = enter(sandbox->vm_netns);
-	return back ? fail("enter the VM's network namespace", back) : err;
+	return back ? fail("enter the VM's network namespace", back) : error;
 }
 
 static int claim_subnets(struct sandbox *sandbox)
@@ -147,13 +144,13 @@ static int claim_subnets(struct sandbox *sandbox)
 	uint32_t link = sandbox->host_link.index;
 	struct addr_gateway *gateway = &sandbox->gateway;
 
-	int err = rtnl_link_up(sandbox->host, link);
-	if (err)
-		return fail("bring the host's link up", err);
-	err = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V4, link, &gateway->v4);
-	if (!err && gateway->has6)
-		err = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V6, link, &gateway->v6);
-	return err;
+	int error = rtnl_link_up(sandbox->host, link);
+	if (error)
+		return fail("bring the host's link up", error);
+	error = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V4, link, &gateway->v4);
+	if (!error && gateway->has6)
+		error = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V6, link, &gateway->v6);
+	return error;
 }
 
 static int install_firewall(struct sandbox *sandbox)
@@ -162,12 +159,12 @@ static int install_firewall(struct sandbox *sandbox)
 	struct lower_options options = { .gateway = sandbox->gateway, .silent = sandbox->start->config->silent_deny };
 	char why[256] = "";
 
-	int err = nft_install(sandbox->firewall, lower_policy(arena, sandbox->start->config->policy, &options), why,
-			      sizeof why);
+	int error = nft_install(sandbox->firewall, lower_policy(arena, sandbox->start->config->policy, &options), why,
+				sizeof why);
 	arena_free(arena);
-	if (err)
-		log_error("cannot install the policy: %s: %s", why, strerror(-err));
-	return err;
+	if (error)
+		log_error("cannot install the policy: %s: %s", why, strerror(-error));
+	return error;
 }
 
 static int install_host_table(struct sandbox *sandbox)
@@ -198,20 +195,21 @@ static int configure_family(struct sandbox *sandbox, struct addr gateway)
 	uint8_t guest_mac[6];
 
 	lower_guest_mac(&sandbox->gateway, guest_mac);
-	int err = rtnl_address_add(sandbox->vm, sandbox->bridge.index, own);
-	if (!err)
-		err = rtnl_neighbour_add(sandbox->vm, sandbox->bridge.index, guest, guest_mac);
-	if (!err)
-		err = rtnl_neighbour_add(sandbox->vm, sandbox->uplink.index, host, host_mac);
-	if (!err)
-		err = rtnl_neighbour_add(sandbox->host, sandbox->host_link.index, pool_sandbox_hop(family), uplink_mac);
-	if (!err)
-		err = rtnl_route_add(sandbox->vm, &to_host);
-	if (!err)
-		err = rtnl_rule_add(sandbox->vm, family, LOWER_DNS_MARK, LOWER_DNS_ROUTE_TABLE);
-	if (!err)
-		err = rtnl_route_add(sandbox->vm, &to_proxy);
-	return err;
+	int error = rtnl_address_add(sandbox->vm, sandbox->bridge.index, own);
+	if (!error)
+		error = rtnl_neighbour_add(sandbox->vm, sandbox->bridge.index, guest, guest_mac);
+	if (!error)
+		error = rtnl_neighbour_add(sandbox->vm, sandbox->uplink.index, host, host_mac);
+	if (!error)
+		error = rtnl_neighbour_add(sandbox->host, sandbox->host_link.index, pool_sandbox_hop(family),
+					   uplink_mac);
+	if (!error)
+		error = rtnl_route_add(sandbox->vm, &to_host);
+	if (!error)
+		error = rtnl_rule_add(sandbox->vm, family, LOWER_DNS_MARK, LOWER_DNS_ROUTE_TABLE);
+	if (!error)
+		error = rtnl_route_add(sandbox->vm, &to_proxy);
+	return error;
 }
 
 /* The gateway's MAC derives from its address as the guest's does from the guest's. */
@@ -230,24 +228,24 @@ static int open_links(struct sandbox *sandbox)
 	uint8_t mac[6];
 
 	gateway_mac(&sandbox->gateway, mac);
-	int err = sysctl_write("ipv6/conf/" LOWER_UPLINK "/addr_gen_mode", "1");
-	if (err == -ENOENT && !sandbox->gateway.has6)
-		err = 0;
-	if (!err)
-		err = rtnl_link_set_mac(vm, sandbox->bridge.index, mac);
+	int error = sysctl_write("ipv6/conf/" LOWER_UPLINK "/addr_gen_mode", "1");
+	if (error == -ENOENT && !sandbox->gateway.has6)
+		error = 0;
+	if (!error)
+		error = rtnl_link_set_mac(vm, sandbox->bridge.index, mac);
 	const uint32_t links[] = { if_nametoindex("lo"), sandbox->bridge.index, sandbox->tap_link.index,
 				   sandbox->uplink.index };
-	for (size_t i = 0; !err && i < sizeof links / sizeof *links; i++)
-		err = rtnl_link_up(vm, links[i]);
-	if (!err)
-		err = configure_family(sandbox, sandbox->gateway.v4);
-	if (!err && sandbox->gateway.has6)
-		err = configure_family(sandbox, sandbox->gateway.v6);
-	if (!err)
-		err = rtnl_link_wait(vm, sandbox->uplink.index, LINK_PATIENCE_MS);
-	if (!err)
-		err = rtnl_link_wait(sandbox->host, sandbox->host_link.index, LINK_PATIENCE_MS);
-	return err ? fail("configure the sandbox's links", err) : 0;
+	for (size_t i = 0; !error && i < sizeof links / sizeof *links; i++)
+		error = rtnl_link_up(vm, links[i]);
+	if (!error)
+		error = configure_family(sandbox, sandbox->gateway.v4);
+	if (!error && sandbox->gateway.has6)
+		error = configure_family(sandbox, sandbox->gateway.v6);
+	if (!error)
+		error = rtnl_link_wait(vm, sandbox->uplink.index);
+	if (!error)
+		error = rtnl_link_wait(sandbox->host, sandbox->host_link.index);
+	return error ? fail("configure the sandbox's links", error) : 0;
 }
 
 /* A uid for each sandbox and role, out of a range nobody else uses: a subnet of the pool is a sandbox, and has four
@@ -265,9 +263,9 @@ static int limit_bandwidth(struct sandbox *sandbox)
 {
 	const struct policy *policy = sandbox->start->config->policy;
 
-	int err = shape_start(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
-	return err ? err :
-		     shape_start(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth, &sandbox->ingress);
+	int error = shape_start(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
+	return error ? error :
+		       shape_start(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth, &sandbox->ingress);
 }
 
 static int start_dns(struct sandbox *sandbox)
@@ -331,9 +329,9 @@ static int start_guest(struct sandbox *sandbox)
 		.tap_fd = sandbox->tap,
 		.guest_netns = sandbox->guest_netns,
 		.foreground = sandbox->start->foreground,
-		.front_stdin = STDIN_FILENO,
-		.front_stdout = STDOUT_FILENO,
-		.front_stderr = STDERR_FILENO,
+		.host_stdin = STDIN_FILENO,
+		.host_stdout = STDOUT_FILENO,
+		.host_stderr = STDERR_FILENO,
 		.uid = role_uid(sandbox, ROLE_VMM),
 	};
 
@@ -347,8 +345,8 @@ static int start_guest(struct sandbox *sandbox)
 
 /* The steps, in order. */
 static int (*const steps[])(struct sandbox *) = {
-	make_namespaces,  set_sysctls,        make_links,           set_up_host, tell_latch,      claim_subnets,
-	install_firewall, install_host_table, switch_forwarding_on, open_links,  limit_bandwidth, open_log,
+	make_namespaces,  set_sysctls,        make_links,           set_up_host, tell_table_owner, claim_subnets,
+	install_firewall, install_host_table, switch_forwarding_on, open_links,  limit_bandwidth,  open_log,
 	start_dns,        start_relay,        start_dhcp,           start_guest,
 };
 
@@ -358,9 +356,9 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 		.start = start, .host_netns = -1, .vm_netns = -1, .guest_netns = -1, .tap = -1, .vmm.pidfd = -1
 	};
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		int err = steps[i](sandbox);
-		if (err)
-			return err;
+		int error = steps[i](sandbox);
+		if (error)
+			return error;
 	}
 	return 0;
 }
@@ -370,7 +368,7 @@ void sandbox_close(struct sandbox *sandbox)
 	if (sandbox->vmm.pid > 0)
 		kill(sandbox->vmm.pid, SIGKILL);
 	if (sandbox->host_link.index && !enter(sandbox->host_netns))
-		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.note);
+		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.claims);
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	denials_close(sandbox->denials);

@@ -6,11 +6,11 @@
 
 struct supervisor_start {
 	const struct run_config *config;
-	const struct dns_server *servers;
+	const struct nameserver *servers;
 	size_t server_count;
-	int front;         /* from the front: a signal number a message; its end is the front's death */
-	int latch;         /* to the latch, see latch.h */
-	struct nft *table; /* of the host's namespace, shared with the latch */
+	int launcher;      /* from the launcher: a signal number a message; its end is the launcher's death */
+	int owner;         /* to the table owner, see table_owner.h */
+	struct nft *table; /* of the host's namespace, shared with the table owner */
 	bool foreground;   /* the guest's command gets the terminal */
 };
 

@@ -1,4 +1,4 @@
-/* See latch.h. */
+/* See table_owner.h. */
 #include "sandbox/table_owner.h"
 #include "isolation/capabilities.h"
 #include "core/fd.h"
@@ -14,7 +14,7 @@
 
 /* One message and one descriptor */
 struct envelope {
-	struct latch_message message;
+	struct table_owner_message message;
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
 	struct iovec data;
 	struct msghdr header;
@@ -30,7 +30,7 @@ static void prepare(struct envelope *envelope)
 					    .msg_controllen = sizeof envelope->control };
 }
 
-int latch_tell(int channel, const struct latch_message *message, int vm_netns)
+int table_owner_tell(int channel, const struct table_owner_message *message, int vm_netns)
 {
 	struct envelope envelope;
 
@@ -45,13 +45,13 @@ int latch_tell(int channel, const struct latch_message *message, int vm_netns)
 }
 
 /* The descriptor, installed by the kernel on arrival, is held by being open. */
-static void read_channel(struct pollfd *channel, struct latch_message *told)
+static void read_channel(struct pollfd *channel, struct table_owner_message *told)
 {
 	struct envelope envelope;
 
 	prepare(&envelope);
 	ssize_t len = recvmsg(channel->fd, &envelope.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct latch_message message = envelope.message;
+	struct table_owner_message message = envelope.message;
 	if (len == sizeof message)
 		*told = message;
 	else if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
@@ -59,13 +59,13 @@ static void read_channel(struct pollfd *channel, struct latch_message *told)
 }
 
 /* The link goes first: it still belongs to a namespace that the kernel takes its time to dismantle. */
-static _Noreturn void guard(const struct latch_start *start, struct nl *nl)
+static _Noreturn void guard(const struct table_owner_start *start, struct nl *nl)
 {
 	struct pollfd watched[] = {
 		{ .fd = start->supervisor, .events = POLLIN },
 		{ .fd = start->channel, .events = POLLIN },
 	};
-	struct latch_message told = { 0 };
+	struct table_owner_message told = { 0 };
 
 	for (;;) {
 		if (poll(watched, 2, -1) < 0)
@@ -75,34 +75,35 @@ static _Noreturn void guard(const struct latch_start *start, struct nl *nl)
 		else if (watched[0].revents)
 			break;
 	}
-	told.note[FORWARD_NOTE_MAX - 1] = '\0';
+	told.claims[FORWARD_CLAIMS_MAX - 1] = '\0';
 	if (told.link)
-		forward_end(nl, told.link, told.note);
+		forward_end(nl, told.link, told.claims);
 	_exit(0);
 }
 
-static _Noreturn void latch_main(const struct latch_start *start)
+static _Noreturn void table_owner_main(const struct table_owner_start *start)
 {
 	const int keep[] = { start->supervisor, start->table, start->channel };
 
 	process_block_signals();
 	process_close_others(keep, 3);
 	setsid();
-	prctl(PR_SET_NAME, "msb-latch");
+	prctl(PR_SET_NAME, "msb-owner");
 	struct nl *nl = nl_open(NETLINK_ROUTE);
 	/* Links and their sysctls in the host's namespace */
-	if (!nl || confine((const unsigned[]){ CAP_NET_ADMIN }, 1) || send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
+	if (!nl || capabilities_keep((const unsigned[]){ CAP_NET_ADMIN }, 1) ||
+	    send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
 		log_error("the latch cannot start: %s", strerror(errno));
 		_exit(1);
 	}
 	guard(start, nl);
 }
 
-pid_t latch_fork(const struct latch_start *start, int *pidfd)
+pid_t table_owner_fork(const struct table_owner_start *start, int *pidfd)
 {
 	pid_t pid = process_fork(0, pidfd);
 
 	if (pid == 0)
-		latch_main(start);
+		table_owner_main(start);
 	return pid;
 }

@@ -1,9 +1,9 @@
-/* The latch: a small process outside the sandbox's pid namespace, in a session of its own, that keeps the sandbox's
+/* The table owner: a small process outside the sandbox's pid namespace, in a session of its own, that keeps the sandbox's
  * table in the host's namespace (a table with an owner lives as long as its netlink socket is open) until the kernel says,
  * by pid 1's pidfd, that everything in the pid namespace is dead. Files of a killed process close before its children die:
- * without the latch the guest would send past a vanished table for some milliseconds.
+ * without the table owner the guest would send past a vanished table for some milliseconds.
  *
- * The supervisor has the same socket, so the death of the latch does not open the table either; the supervisor sees it
+ * The supervisor has the same socket, so the death of the table owner does not open the table either; the supervisor sees it
  * by the end of its channel, deletes the uplink and ends the sandbox. */
 #pragma once
 #include "net/forward.h"
@@ -11,19 +11,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct latch_start {
+struct table_owner_start {
 	int supervisor; /* pidfd of pid 1 */
 	int table;      /* the nfnetlink socket that owns the table */
 	int channel;    /* to the supervisor: a byte when ready, then its messages; ends with either */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
  * so that its note does not vanish with the namespace before. */
-struct latch_message {
-	uint32_t link;               /* index of the host link, to be deleted at the end */
-	char note[FORWARD_NOTE_MAX]; /* what to put back then */
+struct table_owner_message {
+	uint32_t link;                   /* index of the host link, to be deleted at the end */
+	char claims[FORWARD_CLAIMS_MAX]; /* what to put back then */
 };
 
 /* By the supervisor; 0 or -errno. */
-int latch_tell(int channel, const struct latch_message *, int vm_netns);
-/* Forks the latch; its pid and, in *pidfd, its pidfd; or -errno. The descriptors stay the caller's. */
-pid_t latch_fork(const struct latch_start *, int *pidfd);
+int table_owner_tell(int channel, const struct table_owner_message *, int vm_netns);
+/* Forks the table owner; its pid and, in *pidfd, its pidfd; or -errno. The descriptors stay the caller's. */
+pid_t table_owner_fork(const struct table_owner_start *, int *pidfd);

@@ -4,6 +4,7 @@
  * raw socket for router advertisements by lending. */
 #include "vmm/dhcp.h"
 #include "base/arena.h"
+#include "core/exit_status.h"
 #include "core/fd.h"
 #include "isolation/exec_jail.h"
 #include "isolation/lend_socket.h"
@@ -23,7 +24,6 @@
 #define LEASE "1h"
 #define PATIENCE_MS 5000
 #define FIRST_PORT "67" /* DHCPv4's; DHCPv6's is 547 */
-#define EXIT_FAILED 125
 
 struct words {
 	char *items[32];
@@ -107,8 +107,8 @@ static _Noreturn void become_dnsmasq(const struct dhcp_start *start, const struc
 {
 	static char *environment[] = { "PATH=/usr/sbin:/usr/bin", "LC_ALL=C", NULL };
 	static const char *const devices[] = { "urandom", "null" };
-	const struct isolate_file empty = { EMPTY, -1, NULL, 0 };
-	const struct isolate wanted = {
+	const struct exec_jail_file empty = { EMPTY, -1, NULL, 0 };
+	const struct exec_jail wanted = {
 		.uid = start->uid,
 		.files = &empty,
 		.file_count = 1,
@@ -120,20 +120,20 @@ static _Noreturn void become_dnsmasq(const struct dhcp_start *start, const struc
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), listener = -1;
 
 	process_reset_signals();
-	if (isolate(&wanted))
-		_exit(EXIT_FAILED);
+	if (exec_jail_enter(&wanted))
+		_exit(EXIT_STATUS_FAILED);
 	listener = lend_socket_listen();
 	close(channel->go[1]);
 	if (write(channel->number[1], &listener, sizeof listener) != sizeof listener ||
 	    read(channel->go[0], &byte, 1) != 0)
-		_exit(EXIT_FAILED);
+		_exit(EXIT_STATUS_FAILED);
 	dup2(null, STDIN_FILENO);
 	dup2(channel->messages[1], STDOUT_FILENO);
 	dup2(channel->messages[1], STDERR_FILENO);
 	process_close_others(NULL, 0);
 	execve(PROGRAM, argv, environment);
 	fprintf(stderr, "%s: %s\n", PROGRAM, strerror(errno));
-	_exit(EXIT_FAILED);
+	_exit(EXIT_STATUS_FAILED);
 }
 
 static void let_go(void *go)
@@ -155,14 +155,14 @@ static int lend_raw_socket(struct channel *channel, int pidfd)
 }
 
 /* What dnsmasq said before it gave up: its first line */
-static void report(const struct channel *channel, int err)
+static void report(const struct channel *channel, int error)
 {
 	char text[256];
 	ssize_t length = read(channel->messages[0], text, sizeof text - 1);
 
 	text[length > 0 ? length : 0] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	log_error("cannot start dnsmasq, which gives the guest its address: %s", *text ? text : strerror(-err));
+	log_error("cannot start dnsmasq, which gives the guest its address: %s", *text ? text : strerror(-error));
 	log_help("apt-get install dnsmasq-base");
 }
 
@@ -184,10 +184,10 @@ static void close_ends(int *ends[], size_t count)
 
 static int start_dnsmasq(const struct dhcp_start *start, struct channel *channel, int *pidfd)
 {
-	int err = open_channel(channel);
+	int error = open_channel(channel);
 
-	if (err)
-		return err;
+	if (error)
+		return error;
 	pid_t pid = process_fork(0, pidfd);
 	if (pid == 0)
 		become_dnsmasq(start, channel);
@@ -203,13 +203,13 @@ int dhcp_open(const struct dhcp_start *start)
 	struct channel channel = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	CLEANUP_FD int pidfd = -1;
 
-	int err = access(PROGRAM, X_OK) ? -errno : sysctl_write("ipv4/ip_unprivileged_port_start", FIRST_PORT);
-	if (!err)
-		err = start_dnsmasq(start, &channel, &pidfd);
-	if (err)
-		report(&channel, err);
+	int error = access(PROGRAM, X_OK) ? -errno : sysctl_write("ipv4/ip_unprivileged_port_start", FIRST_PORT);
+	if (!error)
+		error = start_dnsmasq(start, &channel, &pidfd);
+	if (error)
+		report(&channel, error);
 	int *all[] = { &channel.number[0], &channel.number[1],   &channel.go[0],
 		       &channel.go[1],     &channel.messages[0], &channel.messages[1] };
 	close_ends(all, 6);
-	return err;
+	return error;
 }

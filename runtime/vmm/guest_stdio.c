@@ -3,10 +3,10 @@
  * the streams run on until all bytes it counted are out; then QEMU is killed. Where QEMU ends first, what is
  * left in the sockets still goes out. */
 #include "vmm/guest_stdio.h"
-#include "run/launcher.h"
 #include "guest/agent.h"
 #include "guest/stream.h"
 #include "isolation/worker_jail.h"
+#include "core/exit_status.h"
 #include "core/log.h"
 #include "core/process.h"
 
@@ -54,7 +54,7 @@ struct relay {
 /* ---- privileges ---- */
 
 /* Bytes of a guest pass through here: nothing is at hand should they ever do more than pass. */
-static const struct jail_call calls[] = {
+static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(poll), JAIL_ANY, "the loop" },
 	{ SCMP_SYS(ppoll), JAIL_ANY, "the loop, in other C libraries" },
 	{ SCMP_SYS(restart_syscall), JAIL_ANY, "the loop, after a stop and SIGCONT" },
@@ -113,17 +113,17 @@ static void terminal_raw(struct relay *relay)
 {
 	struct termios raw;
 
-	if (!relay->stdio->terminal || relay->raw || tcgetattr(relay->stdio->front_stdin, &relay->cooked))
+	if (!relay->stdio->terminal || relay->raw || tcgetattr(relay->stdio->host_stdin, &relay->cooked))
 		return;
 	raw = relay->cooked;
 	cfmakeraw(&raw);
-	relay->raw = !tcsetattr(relay->stdio->front_stdin, TCSANOW, &raw);
+	relay->raw = !tcsetattr(relay->stdio->host_stdin, TCSANOW, &raw);
 }
 
 static void terminal_restore(struct relay *relay)
 {
 	if (relay->raw)
-		tcsetattr(relay->stdio->front_stdin, TCSADRAIN, &relay->cooked);
+		tcsetattr(relay->stdio->host_stdin, TCSADRAIN, &relay->cooked);
 	relay->raw = false;
 }
 
@@ -142,7 +142,7 @@ static void say_size(struct relay *relay)
 {
 	struct winsize size;
 
-	if (relay->stdio->terminal && !ioctl(relay->stdio->front_stdin, TIOCGWINSZ, &size))
+	if (relay->stdio->terminal && !ioctl(relay->stdio->host_stdin, TIOCGWINSZ, &size))
 		say(relay, "size %u %u\n", size.ws_row, size.ws_col);
 }
 
@@ -210,20 +210,22 @@ static int copy(int fd)
 }
 
 /* The socket of standard input is held twice: closed whole, QEMU would drop what it has not yet read. The
- * front's streams too: the terminal and our own messages outlive them. Without an agent the console is both
+ * launcher's streams too: the terminal and our own messages outlive them. Without an agent the console is both
  * input and output. */
 static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 {
 	bool agent = stdio->control >= 0;
 
-	*relay = (struct relay){ .stdio = stdio, .signals = open_signals(), .ready = !agent, .status = FRONT_FAILED };
-	relay->in.from = copy(stdio->front_stdin);
+	*relay = (struct relay){
+		.stdio = stdio, .signals = open_signals(), .ready = !agent, .status = EXIT_STATUS_FAILED
+	};
+	relay->in.from = copy(stdio->host_stdin);
 	relay->in.to = copy(agent ? stdio->in : stdio->console);
 	relay->in.half_close = agent;
 	relay->out.from = agent ? stdio->out : stdio->console;
-	relay->out.to = copy(stdio->front_stdout);
+	relay->out.to = copy(stdio->host_stdout);
 	relay->err.from = agent ? stdio->err : -1;
-	relay->err.to = agent ? copy(stdio->front_stderr) : -1;
+	relay->err.to = agent ? copy(stdio->host_stderr) : -1;
 	relay->out.write_max = relay->err.write_max = PIPE_BUF;
 	const int sockets[] = { stdio->in, stdio->out, stdio->err, stdio->control, stdio->console, stdio->errors };
 	for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
@@ -296,7 +298,7 @@ static int ended_silently(struct relay *relay, bool agent, int qemu_status)
 		log_error("QEMU ended with status %d", qemu_status);
 	for (unsigned i = first; i < relay->console_lines; i++)
 		log_line("guest console: %s", relay->console_tail[i % CONSOLE_LINES_MAX]);
-	return FRONT_FAILED;
+	return EXIT_STATUS_FAILED;
 }
 
 static void relay_run(struct relay *relay)
@@ -317,9 +319,9 @@ int guest_stdio_run(struct guest_stdio *stdio)
 
 	prctl(PR_SET_NAME, "msb-stdio");
 	relay_init(&relay, stdio);
-	int err = jail_enter(stdio->uid, calls, sizeof calls / sizeof *calls);
-	if (err) {
-		log_error("cannot give up privileges: %s", strerror(-err));
+	int error = worker_jail_enter(stdio->uid, calls, sizeof calls / sizeof *calls);
+	if (error) {
+		log_error("cannot give up privileges: %s", strerror(-error));
 	} else {
 		if (!agent)
 			terminal_raw(&relay);
@@ -327,7 +329,7 @@ int guest_stdio_run(struct guest_stdio *stdio)
 	}
 	syscall(SYS_pidfd_send_signal, stdio->qemu_pidfd, SIGKILL, NULL, 0);
 	int qemu_status = process_wait(stdio->qemu_pidfd);
-	if (err)
-		return FRONT_FAILED;
+	if (error)
+		return EXIT_STATUS_FAILED;
 	return relay.exited ? relay.status : ended_silently(&relay, agent, qemu_status);
 }

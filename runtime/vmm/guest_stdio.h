@@ -11,8 +11,8 @@ struct guest_stdio {
 	 * agent. */
 	int in, out, err, control, console;
 	int errors; /* what QEMU itself says on its standard error */
-	int front_stdin, front_stdout, front_stderr;
-	bool terminal; /* the guest's command has a terminal, and front_stdin is one */
+	int host_stdin, host_stdout, host_stderr;
+	bool terminal; /* the guest's command has a terminal, and host_stdin is one */
 	pid_t qemu;
 	int qemu_pidfd;
 	uid_t uid; /* to become */

@@ -102,16 +102,16 @@ static void write_terminal(FILE *out, const struct initrd_run *run)
 
 static int write_archive(FILE *out, const struct initrd_run *run)
 {
-	int err = file(out, INIT_VARIABLES, write_variables, run);
+	int error = file(out, INIT_VARIABLES, write_variables, run);
 
-	if (!err)
-		err = file(out, AGENT_ARGV + 1, write_argv, run);
-	if (!err)
-		err = file(out, AGENT_ENVIRON + 1, write_environ, run);
-	if (!err && run->terminal)
-		err = file(out, AGENT_TERMINAL + 1, write_terminal, run);
+	if (!error)
+		error = file(out, AGENT_ARGV + 1, write_argv, run);
+	if (!error)
+		error = file(out, AGENT_ENVIRON + 1, write_environ, run);
+	if (!error && run->terminal)
+		error = file(out, AGENT_TERMINAL + 1, write_terminal, run);
 	member(out, "TRAILER!!!", 0, "", 0);
-	return err;
+	return error;
 }
 
 int initrd_make(const struct initrd_run *run, char **out, size_t *size)
@@ -120,12 +120,12 @@ int initrd_make(const struct initrd_run *run, char **out, size_t *size)
 
 	if (!archive)
 		return -errno;
-	int err = write_archive(archive, run);
-	if (fclose(archive) && !err)
-		err = -ENOMEM;
-	if (err) {
+	int error = write_archive(archive, run);
+	if (fclose(archive) && !error)
+		error = -ENOMEM;
+	if (error) {
 		free(*out);
 		*out = NULL;
 	}
-	return err;
+	return error;
 }

@@ -105,20 +105,16 @@ static void add_network(struct words *words, const struct qemu_config *config)
  * header to its disk gains nothing. */
 static void add_disk(struct words *words, const struct qemu_config *config)
 {
-	const char *read_only = config->disk_read_only ? "true" : "false";
-
 	if (!config->disk_format)
 		return;
 	option(words, "-add-fd", format(words, "fd=%d,set=1", config->disk));
 	option(words, "-blockdev",
-	       format(words,
-		      "{\"node-name\":\"file0\",\"driver\":\"file\",\"filename\":\"/dev/fdset/"
-		      "1\",\"locking\":\"off\","
-		      "\"read-only\":%s}",
-		      read_only));
+	       format(words, "{\"node-name\":\"file0\",\"driver\":\"file\",\"filename\":\"/dev/fdset/"
+			     "1\",\"locking\":\"off\","
+			     "\"read-only\":false}"));
 	option(words, "-blockdev",
-	       format(words, "{\"node-name\":\"disk0\",\"driver\":\"%s\",\"file\":\"file0\",\"read-only\":%s%s}",
-		      config->disk_format == QEMU_DISK_QCOW2 ? "qcow2" : "raw", read_only,
+	       format(words, "{\"node-name\":\"disk0\",\"driver\":\"%s\",\"file\":\"file0\",\"read-only\":false%s}",
+		      config->disk_format == QEMU_DISK_QCOW2 ? "qcow2" : "raw",
 		      config->disk_format == QEMU_DISK_QCOW2 ? ",\"backing\":null" : ""));
 	option(words, "-device", format(words, "virtio-blk-device,drive=disk0"));
 }

@@ -19,7 +19,6 @@ struct qemu_config {
 	int in, out, err, control; /* stream sockets for the agent's ports; -1, all of them: a guest without it */
 	enum qemu_disk_format disk_format;
 	int disk;
-	bool disk_read_only;
 };
 
 /* NULL-terminated, in the arena. */

@@ -47,10 +47,10 @@ static bool ends_with(const char *text, const char *end)
 	return length > end_length && !strcmp(text + length - end_length, end);
 }
 
-static int refuse(const char *path, const char *why, int err)
+static int refuse(const char *path, const char *why, int error)
 {
 	log_error("--rootfs %s: %s", path, why);
-	return err;
+	return error;
 }
 
 /* Whether what it says about itself fits what its name says */
@@ -85,10 +85,10 @@ static int open_image(const char *path, int *out, enum qemu_disk_format *format)
 	if (flock(image, LOCK_EX | LOCK_NB))
 		return refuse(path, "another guest uses it", -EBUSY);
 	*format = ends_with(path, ".qcow2") ? QEMU_DISK_QCOW2 : QEMU_DISK_RAW;
-	int err = check_format(path, image, *format);
-	if (!err)
+	int error = check_format(path, image, *format);
+	if (!error)
 		*out = TAKE_FD(image);
-	return err;
+	return error;
 }
 
 int rootfs_open(const char *path, int *out, enum qemu_disk_format *format)

@@ -2,6 +2,7 @@
  * device opens and nothing is written: whoever changes the directory meanwhile cannot lead it to a file
  * outside. */
 #include "vmm/rootfs_pack.h"
+#include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/process.h"
@@ -23,7 +24,6 @@
 #define VIEW "/tmp" /* what the directory covers, in a mount namespace of the packer's own */
 #define IMAGE_DIRECTORY "/var/tmp"
 #define BLOCK 4096
-#define EXIT_FAILED 125
 /* Room for the guest beside what is in it; the image is sparse, so what is not used costs nothing */
 #define ROOM (1024ull * 1024 * 1024)
 #define SPARE_INODES 65536
@@ -46,10 +46,10 @@ static int count_entry(const char *path, const struct stat *st, int kind, struct
 
 static int fail(const char *what)
 {
-	int err = errno;
+	int error = errno;
 
-	log_error("--rootfs: cannot pack the directory: %s: %s", what, strerror(err));
-	return -err;
+	log_error("--rootfs: cannot pack the directory: %s: %s", what, strerror(error));
+	return -error;
 }
 
 /* The mount is made before the namespace it goes to: from there the directory could no longer be reached. */
@@ -85,7 +85,7 @@ static _Noreturn void become_mke2fs(int directory, int image)
 	char path[64], size[32], inodes[32];
 
 	if (make_view(directory) || drop_privileges() || fcntl(image, F_SETFD, 0))
-		_exit(EXIT_FAILED);
+		_exit(EXIT_STATUS_FAILED);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", image);
 	snprintf(size, sizeof size, "%lluk", (unsigned long long)(usage.bytes + usage.bytes / 8 + ROOM) / 1024);
 	snprintf(inodes, sizeof inodes, "%llu", (unsigned long long)usage.inodes + SPARE_INODES);
@@ -114,7 +114,7 @@ static _Noreturn void become_mke2fs(int directory, int image)
 	execvpe("mke2fs", argv, environment);
 	log_error("cannot run mke2fs: %s", strerror(errno));
 	log_help("apt-get install e2fsprogs, or give --rootfs an image");
-	_exit(EXIT_FAILED);
+	_exit(EXIT_STATUS_FAILED);
 }
 
 int rootfs_pack(int directory)
@@ -134,7 +134,7 @@ int rootfs_pack(int directory)
 	int status = process_wait(pidfd);
 	if (status == 0)
 		return TAKE_FD(image);
-	if (status != EXIT_FAILED)
+	if (status != EXIT_STATUS_FAILED)
 		log_error("--rootfs: mke2fs ended with status %d", status);
 	return -EIO;
 }

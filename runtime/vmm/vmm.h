@@ -12,11 +12,11 @@ struct vmm_start {
 	struct addr guest4, guest6; /* meaningful where the gateway has the family */
 	uint8_t mac[6];             /* the guest's */
 	uint8_t gateway_mac[6];
-	int tap_fd;                                  /* VMM_QEMU: the tap, opened without IFF_VNET_HDR; else -1 */
-	int guest_netns;                             /* VMM_NONE: the namespace that holds eth0, still down; else -1 */
-	bool foreground;                             /* standard input is a terminal, and msb-run owns it */
-	int front_stdin, front_stdout, front_stderr; /* what msb-run was given */
-	uid_t uid; /* of QEMU and the process that moves its streams; also their gid */
+	int tap_fd;                               /* VMM_QEMU: the tap, opened without IFF_VNET_HDR; else -1 */
+	int guest_netns;                          /* VMM_NONE: the namespace that holds eth0, still down; else -1 */
+	bool foreground;                          /* standard input is a terminal, and msb-run owns it */
+	int host_stdin, host_stdout, host_stderr; /* what msb-run was given */
+	uid_t uid;                                /* of QEMU and the process that moves its streams; also their gid */
 };
 
 struct vmm {

@@ -1,8 +1,8 @@
 /* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC and network namespaces of its own, behind the link that
  * stands where the VM's tap would. A small init is pid 1 there: it prepares all that, starts COMMAND, hands signals on,
  * and ends with COMMAND's status; with it, the kernel ends what COMMAND left behind. */
+#include "core/exit_status.h"
 #include "core/fd.h"
-#include "run/launcher.h"
 #include "core/log.h"
 #include "lower/lower.h"
 #include "net/pool.h"
@@ -22,7 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LINK_PATIENCE_MS 10000
 /* As shells say it: found but cannot be run, not found */
 #define CANNOT_RUN 126
 #define NOT_FOUND 127
@@ -33,46 +32,46 @@ static int add_family(struct nl *nl, uint32_t link, struct addr guest, struct ad
 	bool v4 = gateway.family == ADDR_V4;
 	struct rtnl_route route = { .destination.addr.family = gateway.family, .via = &gateway, .link = link };
 
-	int err = rtnl_address_add(nl, link, (struct addr_prefix){ guest, v4 ? POOL_LEN4 : POOL_LEN6 });
-	if (!err)
-		err = rtnl_neighbour_add(nl, link, gateway, mac);
-	return err ? err : rtnl_route_add(nl, &route);
+	int error = rtnl_address_add(nl, link, (struct addr_prefix){ guest, v4 ? POOL_LEN4 : POOL_LEN6 });
+	if (!error)
+		error = rtnl_neighbour_add(nl, link, gateway, mac);
+	return error ? error : rtnl_route_add(nl, &route);
 }
 
 static int configure_links(struct nl *nl, const struct vmm_start *start)
 {
 	struct rtnl_link eth0 = { 0 }, lo = { 0 };
 
-	int err = rtnl_link_by_name(nl, LOWER_GUEST_LINK, &eth0);
-	if (!err)
-		err = rtnl_link_by_name(nl, "lo", &lo);
-	if (!err)
-		err = rtnl_link_set_mac(nl, eth0.index, start->mac);
-	if (!err)
-		err = rtnl_link_up(nl, lo.index);
-	if (!err)
-		err = rtnl_link_up(nl, eth0.index);
-	if (!err && start->gateway.has4)
-		err = add_family(nl, eth0.index, start->guest4, start->gateway.v4, start->gateway_mac);
-	if (!err && start->gateway.has6)
-		err = add_family(nl, eth0.index, start->guest6, start->gateway.v6, start->gateway_mac);
-	return err ? err : rtnl_link_wait(nl, eth0.index, LINK_PATIENCE_MS);
+	int error = rtnl_link_by_name(nl, LOWER_GUEST_LINK, &eth0);
+	if (!error)
+		error = rtnl_link_by_name(nl, "lo", &lo);
+	if (!error)
+		error = rtnl_link_set_mac(nl, eth0.index, start->mac);
+	if (!error)
+		error = rtnl_link_up(nl, lo.index);
+	if (!error)
+		error = rtnl_link_up(nl, eth0.index);
+	if (!error && start->gateway.has4)
+		error = add_family(nl, eth0.index, start->guest4, start->gateway.v4, start->gateway_mac);
+	if (!error && start->gateway.has6)
+		error = add_family(nl, eth0.index, start->guest6, start->gateway.v6, start->gateway_mac);
+	return error ? error : rtnl_link_wait(nl, eth0.index);
 }
 
-int none_set_up_network(const struct vmm_start *start)
+static int set_up_network(const struct vmm_start *start)
 {
 	if (setns(start->guest_netns, CLONE_NEWNET)) {
 		log_error("cannot enter the guest's network namespace: %s", strerror(errno));
 		return -errno;
 	}
 	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
-	int err = nl ? configure_links(nl, start) : -errno;
-	if (err)
-		log_error("cannot configure " LOWER_GUEST_LINK ": %s", strerror(-err));
-	return err;
+	int error = nl ? configure_links(nl, start) : -errno;
+	if (error)
+		log_error("cannot configure " LOWER_GUEST_LINK ": %s", strerror(-error));
+	return error;
 }
 
-int none_drop_capabilities(bool keep_net_admin)
+static int drop_capabilities(bool keep_net_admin)
 {
 	static const unsigned dropped[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE };
 	const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET;
@@ -149,22 +148,22 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 	char go;
 
 	prctl(PR_SET_NAME, "msb-init");
-	int err = none_set_up_network(start);
+	int error = set_up_network(start);
 
-	if (!err)
-		err = none_set_up_mounts(start);
-	if (!err)
-		err = none_drop_capabilities(start->config->cap_net_admin);
-	if (write(channel, &err, sizeof err) != sizeof err || err)
-		_exit(FRONT_FAILED);
+	if (!error)
+		error = vmm_none_set_up_mounts(start);
+	if (!error)
+		error = drop_capabilities(start->config->cap_net_admin);
+	if (write(channel, &error, sizeof error) != sizeof error || error)
+		_exit(EXIT_STATUS_FAILED);
 	ssize_t len = read(channel, &go, 1);
 	if (len == 0) /* the supervisor's to explain */
-		_exit(FRONT_FAILED);
+		_exit(EXIT_STATUS_FAILED);
 	pid_t command = len == 1 ? fork_command(start) : -1;
 	if (command > 0)
 		_exit(attend(command));
 	log_error("cannot start the command: %s", strerror(errno));
-	_exit(FRONT_FAILED);
+	_exit(EXIT_STATUS_FAILED);
 }
 
 /* The guest's end is up: now the VM's end and the bridge get their carrier. */
@@ -172,29 +171,29 @@ static int wait_for_links(void)
 {
 	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
 	static const char *const names[] = { LOWER_TAP, LOWER_BRIDGE };
-	int err = nl ? 0 : -errno;
+	int error = nl ? 0 : -errno;
 
-	for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
+	for (size_t i = 0; !error && i < sizeof names / sizeof *names; i++) {
 		struct rtnl_link link = { 0 };
-		err = rtnl_link_by_name(nl, names[i], &link);
-		if (!err)
-			err = rtnl_link_wait(nl, link.index, LINK_PATIENCE_MS);
+		error = rtnl_link_by_name(nl, names[i], &link);
+		if (!error)
+			error = rtnl_link_wait(nl, link.index);
 	}
-	if (err)
-		log_error("the guest's link does not come up: %s", strerror(-err));
-	return err;
+	if (error)
+		log_error("the guest's link does not come up: %s", strerror(-error));
+	return error;
 }
 
 /* The init's own report, then ours that it may start COMMAND */
 static int handshake(int channel)
 {
-	int err;
+	int error;
 
-	if (read(channel, &err, sizeof err) == sizeof err) {
-		if (!err)
-			err = wait_for_links();
-		if (err || write(channel, "", 1) == 1)
-			return err;
+	if (read(channel, &error, sizeof error) == sizeof error) {
+		if (!error)
+			error = wait_for_links();
+		if (error || write(channel, "", 1) == 1)
+			return error;
 	}
 	log_error("the guest's init ended before the command could start");
 	return -ECHILD;
@@ -205,9 +204,9 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 	int channel[2], pidfd;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel)) {
-		int err = -errno;
-		log_error("cannot make the guest's channel: %s", strerror(-err));
-		return err;
+		int error = -errno;
+		log_error("cannot make the guest's channel: %s", strerror(-error));
+		return error;
 	}
 	CLEANUP_FD int ours = channel[0], inits = channel[1];
 	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, &pidfd);
@@ -220,13 +219,13 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 		return pid;
 	}
 	close(TAKE_FD(inits));
-	int err = handshake(ours);
-	if (!err) {
+	int error = handshake(ours);
+	if (!error) {
 		*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
 		return 0;
 	}
 	close(TAKE_FD(ours)); /* an init that waits for us sees the end */
 	process_wait(pidfd);
 	close(pidfd);
-	return err;
+	return error;
 }

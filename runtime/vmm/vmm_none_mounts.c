@@ -50,14 +50,14 @@ static int set_resolv_conf(const struct addr_gateway *gateway)
 {
 	if (mount("msb", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755"))
 		return fail("mount a tmpfs");
-	int err = write_resolv_conf("/proc/resolv.conf", gateway);
-	if (!err)
-		err = cover_resolv_conf("/proc/resolv.conf");
+	int error = write_resolv_conf("/proc/resolv.conf", gateway);
+	if (!error)
+		error = cover_resolv_conf("/proc/resolv.conf");
 	umount2("/proc", MNT_DETACH);
-	errno = -err;
-	if (err == -ENOENT)
+	errno = -error;
+	if (error == -ENOENT)
 		log_error("the host has no " RESOLV_CONF " to put the sandbox's own over; an empty file is enough");
-	return err && err != -ENOENT ? fail("put a resolv.conf in place") : err;
+	return error && error != -ENOENT ? fail("put a resolv.conf in place") : error;
 }
 
 static int hide_sockets(void)
@@ -88,12 +88,12 @@ static int mount_kernel_files(void)
 	return 0;
 }
 
-int none_set_up_mounts(const struct vmm_start *start)
+int vmm_none_set_up_mounts(const struct vmm_start *start)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return fail("make the mounts private");
-	int err = set_resolv_conf(&start->gateway);
-	if (!err)
-		err = hide_sockets();
-	return err ? err : mount_kernel_files();
+	int error = set_resolv_conf(&start->gateway);
+	if (!error)
+		error = hide_sockets();
+	return error ? error : mount_kernel_files();
 }

@@ -1,6 +1,7 @@
 /* The QEMU guest: a process that moves its standard streams, whose exit status is the command's, and QEMU as
  * its child. */
 #include "vmm/accel.h"
+#include "core/exit_status.h"
 #include "core/fd.h"
 #include "vmm/guest_files.h"
 #include "vmm/guest_stdio.h"
@@ -17,8 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define DEFAULT_MEMORY_MIB 256
-#define EXIT_FAILED 125
 #define KERNEL "/kernel" /* in QEMU's root */
 #define INITRD "/initrd"
 
@@ -57,9 +56,9 @@ static int make_streams(struct qemu_start *qemu)
 		if (!qemu->files.agent && i < STREAM_CONSOLE)
 			continue;
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair)) {
-			int err = errno;
-			log_error("cannot make the guest's streams: %s", strerror(err));
-			return -err;
+			int error = errno;
+			log_error("cannot make the guest's streams: %s", strerror(error));
+			return -error;
 		}
 		qemu->ours[i] = pair[0];
 		qemu->qemus[i] = pair[1];
@@ -74,23 +73,23 @@ static int make_initrd_run(struct qemu_start *qemu)
 
 	if (!qemu->files.agent)
 		return 0;
-	if (qemu->terminal && !ioctl(qemu->start->front_stdin, TIOCGWINSZ, &size)) {
+	if (qemu->terminal && !ioctl(qemu->start->host_stdin, TIOCGWINSZ, &size)) {
 		run.terminal = &size;
 		run.term = getenv("TERM");
 	}
-	int err = initrd_make(&run, &qemu->initrd_run, &qemu->initrd_run_size);
-	if (err)
-		log_error("cannot make the guest's initrd: %s", strerror(-err));
-	return err;
+	int error = initrd_make(&run, &qemu->initrd_run, &qemu->initrd_run_size);
+	if (error)
+		log_error("cannot make the guest's initrd: %s", strerror(-error));
+	return error;
 }
 
 static int open_files(struct qemu_start *qemu)
 {
 	const struct run_config *config = qemu->start->config;
 
-	int err = guest_files_open(config, &qemu->files);
-	if (err)
-		return err;
+	int error = guest_files_open(config, &qemu->files);
+	if (error)
+		return error;
 	if (!qemu->files.agent && config->command) {
 		log_error("a guest with a kernel or initrd of its own starts what it likes, not a COMMAND");
 		return -EINVAL;
@@ -106,16 +105,16 @@ static int prepare(struct qemu_start *qemu)
 	qemu->program = find_program();
 	if (!qemu->program)
 		return -ENOENT;
-	qemu->terminal = isatty(start->front_stdin) && isatty(start->front_stdout);
-	int err = open_files(qemu);
-	if (err)
-		return err;
+	qemu->terminal = isatty(start->host_stdin) && isatty(start->host_stdout);
+	int error = open_files(qemu);
+	if (error)
+		return error;
 	int accel = accel_choose(start->config->accel);
 	if (accel < 0)
 		return -ENOENT;
 	qemu->accel = (enum accel_kind)accel;
-	err = make_streams(qemu);
-	return err ? err : make_initrd_run(qemu);
+	error = make_streams(qemu);
+	return error ? error : make_initrd_run(qemu);
 }
 
 static void close_all(int *fds, size_t count)
@@ -141,7 +140,7 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 		.program = qemu->program,
 		.accel = qemu->accel,
 		.tsc_khz = accel_tsc_khz(),
-		.memory_mib = config->memory_mib ? config->memory_mib : DEFAULT_MEMORY_MIB,
+		.memory_mib = config->memory_mib,
 		.cpus = config->cpus ? config->cpus : 1,
 		.kernel = KERNEL,
 		.initrd = qemu->files.initrd >= 0 ? INITRD : NULL,
@@ -184,11 +183,11 @@ static _Noreturn void become_qemu(const struct qemu_start *qemu)
 {
 	static char *environment[] = { "PATH=/usr/bin", "LC_ALL=C", NULL };
 	static const char *const kvm = "kvm";
-	const struct isolate_file files[] = {
+	const struct exec_jail_file files[] = {
 		{ KERNEL, qemu->files.kernel, NULL, 0 },
 		{ INITRD, qemu->files.initrd, qemu->initrd_run, qemu->initrd_run_size },
 	};
-	const struct isolate wanted = {
+	const struct exec_jail wanted = {
 		.uid = qemu->start->uid,
 		.files = files,
 		.file_count = qemu->files.initrd >= 0 ? 2 : 1,
@@ -201,12 +200,12 @@ static _Noreturn void become_qemu(const struct qemu_start *qemu)
 
 	setsid();
 	process_reset_signals();
-	if (isolate(&wanted))
-		_exit(EXIT_FAILED);
+	if (exec_jail_enter(&wanted))
+		_exit(EXIT_STATUS_FAILED);
 	if (!keep_descriptors(qemu, null))
 		execve(qemu->program, argv, environment);
 	log_error("cannot run %s: %s", qemu->program, strerror(errno));
-	_exit(EXIT_FAILED);
+	_exit(EXIT_STATUS_FAILED);
 }
 
 /* The stdio process: it starts QEMU while it still can, then holds nothing but its ends of the streams. */
@@ -220,9 +219,9 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		.control = qemu->ours[STREAM_CONTROL],
 		.console = qemu->ours[STREAM_CONSOLE],
 		.errors = qemu->ours[STREAM_ERRORS],
-		.front_stdin = start->front_stdin,
-		.front_stdout = start->front_stdout,
-		.front_stderr = start->front_stderr,
+		.host_stdin = start->host_stdin,
+		.host_stdout = start->host_stdout,
+		.host_stderr = start->host_stderr,
 		.terminal = qemu->terminal,
 		.uid = start->uid,
 	};
@@ -232,12 +231,10 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		become_qemu(qemu);
 	if (stdio.qemu < 0) {
 		log_error("cannot start QEMU: %s", strerror(-stdio.qemu));
-		_exit(EXIT_FAILED);
+		_exit(EXIT_STATUS_FAILED);
 	}
-	const int keep[] = {
-		stdio.in,     stdio.out,        stdio.err,         stdio.control,      stdio.console,
-		stdio.errors, stdio.qemu_pidfd, stdio.front_stdin, stdio.front_stdout, stdio.front_stderr
-	};
+	const int keep[] = { stdio.in,     stdio.out,        stdio.err,        stdio.control,     stdio.console,
+			     stdio.errors, stdio.qemu_pidfd, stdio.host_stdin, stdio.host_stdout, stdio.host_stderr };
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	_exit(guest_stdio_run(&stdio));
 }
@@ -249,13 +246,13 @@ int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 
 	memset(qemu.ours, -1, sizeof qemu.ours);
 	memset(qemu.qemus, -1, sizeof qemu.qemus);
-	int err = prepare(&qemu);
-	pid_t pid = err ? err : process_fork(0, &pidfd);
+	int error = prepare(&qemu);
+	pid_t pid = error ? error : process_fork(0, &pidfd);
 	if (pid == 0)
 		become_stdio(&qemu);
 	release(&qemu);
-	if (err)
-		return err;
+	if (error)
+		return error;
 	if (pid < 0) {
 		log_error("cannot start QEMU: %s", strerror(-pid));
 		return pid;

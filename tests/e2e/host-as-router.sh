@@ -68,7 +68,7 @@ for who in front supervisor; do
 	[ $who = front ] || victim=$(pgrep -ox msb-supervisor)
 	kill -KILL "$victim"
 	wait "$sandbox_pid" 2>/dev/null
-	if wait_for "$(patience 2)" sh -c "! ip -br link | grep -q ^msb && ! pgrep -x msb-latch"; then ok "$who killed: gone"; else not_ok "$who killed: gone"; fi
+	if wait_for "$(patience 2)" sh -c "! ip -br link | grep -q ^msb && ! pgrep -x msb-owner"; then ok "$who killed: gone"; else not_ok "$who killed: gone"; fi
 	same "$who killed: the switches are back" $off "$(switches)"
 done
 

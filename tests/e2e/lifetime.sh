@@ -60,7 +60,7 @@ if [ "${total:-0}" -gt 100 ]; then ok "set-up has $total system calls"; else not
 killed_during_set_up kill
 killed_during_set_up kill-caller
 
-for who in front msb-supervisor msb-latch; do
+for who in front msb-supervisor msb-owner; do
 	failed=0
 	for moment in 1 2 3 4 5 6 7 8 9 10; do
 		killed_while_running "$who" "$moment" || failed=$((failed + 1))

@@ -21,7 +21,7 @@ holds() {
 }
 # NET_ADMIN is bit 12, SYS_ADMIN 21, KILL 5, NET_BIND_SERVICE 10
 holds "the front" "$(pgrep -ox msb-run)" ""
-holds "the latch" "$(pgrep -ox msb-latch)" 1000
+holds "the table owner" "$(pgrep -ox msb-owner)" 1000
 holds "the supervisor" "$(pgrep -ox msb-supervisor)" 201420
 
 # jailed NAME PID: a worker that reads what strangers send

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Threat table-before-guest: on SIGKILL of pid 1 its files close before its children die, and a table that vanishes with
-# them would let the guest past it. The guest floods the host's own address and a public one while pid 1, the latch or
+# them would let the guest past it. The guest floods the host's own address and a public one while pid 1, the table owner or
 # the front is killed; nothing may reach the host, and nothing may leave it under the guest's own address.
 . "$(dirname "$0")/lib.sh"
 world_up
@@ -27,7 +27,7 @@ flood() { while :; do echo x >/dev/udp/\$1/\$2; done 2>/dev/null; }
 flood $HOST4 7777 & flood 93.184.216.34 7777 & flood 93.184.216.35 7778 & wait
 END
 
-for who in msb-supervisor msb-latch front; do
+for who in msb-supervisor msb-owner front; do
 	passed=$(seen 93.184.216.34)
 	for _ in 1 2 3 4 5 6 7 8; do
 		start_sandbox flood --quiet --net-default allow -- bash "$WORK/flood.sh"
@@ -39,7 +39,7 @@ for who in msb-supervisor msb-latch front; do
 		esac
 		kill -KILL "$victim"
 		wait "$sandbox_pid" 2>/dev/null
-		wait_for "$(patience 2)" sh -c '! pgrep -x msb-supervisor && ! pgrep -x msb-latch && ! ip -br link | grep -q ^msb'
+		wait_for "$(patience 2)" sh -c '! pgrep -x msb-supervisor && ! pgrep -x msb-owner && ! ip -br link | grep -q ^msb'
 	done
 	if [ "$(($(seen 93.184.216.34) - passed))" -gt 100 ]; then ok "$who: the guest was sending"; else not_ok "$who: the guest was sending"; fi
 	same "$who killed: nothing reached the host" 0 "$(count reached_host)"

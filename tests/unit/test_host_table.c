@@ -5,10 +5,10 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static const char *rules(struct arena *arena, bool has6, const struct dns_server *servers, size_t count)
+static const char *rules(struct arena *arena, bool has6, const struct nameserver *servers, size_t count)
 {
 	static const struct forward_plan plan = {
-		.count = 1, .links = { { .name = "eth0", .family[FORWARD_V4] = { .needed = true, .borrowed = true } } }
+		.count = 1, .links = { { .name = "eth0", .family[FORWARD_V4] = { .needed = true, .switched = true } } }
 	};
 	struct host_table wanted = {
 		.link = "msb7",
@@ -58,7 +58,7 @@ Test(host_table, what_it_says)
 Test(host_table, only_nameservers_on_the_host_are_let_through)
 {
 	struct arena *arena = arena_new();
-	struct dns_server servers[] = { { .port = 53, .on_host = true }, { .port = 53 } };
+	struct nameserver servers[] = { { .port = 53, .on_host = true }, { .port = 53 } };
 
 	addr_parse("127.0.0.53", &servers[0].addr);
 	addr_parse("9.9.9.9", &servers[1].addr);

@@ -13,8 +13,8 @@
 
 bool __real_proxy_query(struct proxy *, const uint8_t *, size_t, const struct client_ref *);
 bool __wrap_proxy_query(struct proxy *, const uint8_t *, size_t, const struct client_ref *);
-void __real_flows_readable(struct worker *, uint32_t);
-void __wrap_flows_readable(struct worker *, uint32_t);
+void __real_flows_readable(struct relay_loop *, uint32_t);
+void __wrap_flows_readable(struct relay_loop *, uint32_t);
 
 static void try_execve(int control)
 {
@@ -118,11 +118,11 @@ bool __wrap_proxy_query(struct proxy *proxy, const uint8_t *message, size_t len,
 	return __real_proxy_query(proxy, message, len, client);
 }
 
-void __wrap_flows_readable(struct worker *worker, uint32_t listener)
+void __wrap_flows_readable(struct relay_loop *loop, uint32_t listener)
 {
 	uint8_t text[32];
-	ssize_t len = recv(worker->config->listeners[listener].fd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t len = recv(loop->config->listeners[listener].fd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
 	if (len > 0)
-		act(text, (size_t)len, worker->control);
-	__real_flows_readable(worker, listener);
+		act(text, (size_t)len, loop->control);
+	__real_flows_readable(loop, listener);
 }

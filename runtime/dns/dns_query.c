@@ -1,0 +1,85 @@
+/* What becomes of one query: the verdict on its name, then what answers it. */
+#include "dns/dns_proxy.h"
+#include "report/reason.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+static uint8_t reply[4096];
+
+static void answer_rcode(struct proxy *proxy, const struct dns_query *query, unsigned rcode, struct dns_note note,
+			 const struct client_ref *client)
+{
+	clients_reply(proxy, client, reply, dns_reply_rcode(query, rcode, note, reply, sizeof reply));
+}
+
+static void answer_any(struct proxy *proxy, const struct dns_query *query, const struct client_ref *client)
+{
+	clients_reply(proxy, client, reply, dns_reply_any(query, reply, sizeof reply));
+}
+
+/* The supervisor reports it; one that has no room for the report just now loses it, never the answer */
+static void tell_denied(struct proxy *proxy, const char *name, enum flow_transport transport)
+{
+	struct dns_tell tell = { .kind = DNS_TELL_QUERY, .transport = (uint8_t)transport };
+	memcpy(tell.name, name, strlen(name) + 1);
+	send(proxy->control, &tell, sizeof tell, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void deny_name(struct proxy *proxy, const struct dns_query *query, const char *name,
+		      enum flow_transport transport, struct eval_verdict verdict, const struct client_ref *client)
+{
+	const struct reason *reason = reason_of(proxy->reasons, verdict, POLICY_EGRESS);
+	tell_denied(proxy, name, transport);
+	answer_rcode(proxy, query, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, reason->note }, client);
+}
+
+/* What a name's own kind answers, without any server; false: it is a server's to answer */
+static bool answer_locally(struct proxy *proxy, const struct dns_query *query, const char *name,
+			   const struct client_ref *client)
+{
+	const struct addr_gateway *gateway = &proxy->context.gateway;
+	uint16_t type = query->question.type;
+	bool address = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA;
+	if (address && !(type == LDNS_RR_TYPE_A ? gateway->has4 : gateway->has6))
+		lookup_bind(proxy, RESULT_EMPTY, gateway->v4, query, client);
+	else if (address && name_equal(name, NAME_HOST_ALIAS))
+		lookup_bind(proxy, RESULT_ALIAS, type == LDNS_RR_TYPE_A ? gateway->v4 : gateway->v6, query, client);
+	else if (type == LDNS_RR_TYPE_ANY)
+		answer_any(proxy, query, client);
+	else if (name_equal(name, NAME_HOST_ALIAS))
+		answer_rcode(proxy, query, LDNS_RCODE_NOERROR, DNS_NO_NOTE, client);
+	else
+		return false;
+	return true;
+}
+
+bool proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const struct client_ref *client)
+{
+	struct dns_query query;
+	char name[NAME_TEXT_MAX];
+	unsigned rcode;
+	enum flow_transport transport = client->tcp ? FLOW_DNS_TCP : FLOW_DNS_UDP;
+	enum dns_parse parse = dns_query_parse(message, len, &query, &rcode);
+	if (parse == DNS_PARSE_REPLY)
+		answer_rcode(proxy, &query, rcode, DNS_NO_NOTE, client);
+	if (parse != DNS_PARSE_OK)
+		return parse == DNS_PARSE_REPLY;
+	if (!name_from_wire(query.question.name, query.question.name_len, name))
+		return false;
+	struct eval_verdict verdict = eval_dns(&proxy->context, name, transport);
+	if (verdict.action != POLICY_ALLOW) {
+		deny_name(proxy, &query, name, transport, verdict, client);
+		return true;
+	}
+	if (answer_locally(proxy, &query, name, client))
+		return true;
+	struct lookup_key key = {
+		.question = query.question,
+		.direct = eval_dns_route(&proxy->context, client->asked, transport) != EVAL_ROUTE_CONFIGURED,
+		.transport = transport,
+		.resolver = client->asked,
+	};
+	lookup_ask(proxy, &key, &query, client);
+	return true;
+}

@@ -1,0 +1,59 @@
+/* Starting and ending worker processes. */
+#include "isolation/worker.h"
+#include "core/fd.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define CHANNEL_ROOM (1 << 20) /* bytes, either way: answers are never waited for by the supervisor */
+
+struct rlimit worker_raise_descriptors(rlim_t most)
+{
+	struct rlimit before, more;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	more = before;
+	more.rlim_cur = before.rlim_max < most ? before.rlim_max : most;
+	if (more.rlim_cur > before.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &more);
+	return before;
+}
+
+void worker_restore_descriptors(struct rlimit before)
+{
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
+int worker_start(struct worker *worker, void (*run)(int control, void *context), void *context)
+{
+	int pair[2], room = CHANNEL_ROOM;
+
+	*worker = WORKER_NONE;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	worker->control = pair[0];
+	CLEANUP_FD int theirs = pair[1];
+	for (int end = 0; end < 2; end++)
+		setsockopt(pair[end], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+	worker->pid = fork();
+	if (worker->pid == 0)
+		run(theirs, context);
+	if (worker->pid < 0)
+		return -errno;
+	worker->pidfd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
+	return worker->pidfd < 0 ? -errno : 0;
+}
+
+void worker_end(struct worker *worker)
+{
+	if (worker->pid > 0) {
+		kill(worker->pid, SIGKILL);
+		waitpid(worker->pid, NULL, 0);
+	}
+	fd_closep(&worker->control);
+	fd_closep(&worker->pidfd);
+	*worker = WORKER_NONE;
+}
