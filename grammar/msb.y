@@ -60,7 +60,7 @@ input:
 	START_FILE file
 |	START_LIST rules EOL
 |	START_TOKEN rule EOL		{ parser->rule = $2; }
-|	START_TOKEN EOL			{ parser->rule = parse_nothing(parser, @1); }
+|	START_TOKEN EOL			{ parser->rule = parse_empty_rule(parser, @1); }
 |	START_FLOW flow_line EOL	{ parser->flow = $2; }
 ;
 

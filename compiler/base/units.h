@@ -1,13 +1,13 @@
-/* Numbers with units, and dates, as policies write them. Every parser takes the whole text or nothing;
+/* Numbers with units as policies write them. Every parser takes the whole text or nothing;
  * *out is unchanged on failure. */
 #pragma once
-#include "policy/policy.h"
+#include "base/arena.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 bool units_number(const char *text, uint64_t *out);      /* plain decimal: no sign, no leading zero */
 bool units_size(const char *text, uint64_t *out);        /* "512", "512K", "1M", "2G": powers of 1024 */
 bool units_duration_ms(const char *text, uint64_t *out); /* "500ms", "3s", "1m" */
 /* "1M/1s" or "1M": size over an interval, a second where it is left out; neither may be 0 */
 bool units_rate(struct arena *, const char *text, uint64_t *size, uint64_t *interval_ms);
-
-bool date_parse(const char *text, struct policy_date *out); /* YYYY-MM-DD, a day that exists, from 1970 on */
-long date_days(struct policy_date);                         /* since 1970-01-01 */

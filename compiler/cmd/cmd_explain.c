@@ -2,6 +2,7 @@
 #include "cmd/cmd_json.h"
 #include "base/escape.h"
 #include "explain/explain.h"
+#include "policy/policy_facts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -91,7 +92,7 @@ static void print_not_reached(const struct view *view, const struct explanation 
 	const struct explain_step *step = &explanation->steps.items[0];
 	const struct policy *policy = view->policy;
 	size_t first = explanation->result.verdict.by.rule + 2, last = policy->rules.count;
-	enum policy_action fallback = (step->direction == POLICY_EGRESS ? &policy->egress : &policy->ingress)->action;
+	enum policy_action fallback = policy_default_of(policy, step->direction)->action;
 	const char *rules = "";
 
 	if (explanation->steps.count != 1 || step->kind == EXPLAIN_ANSWER || step->verdict.by.kind != DECIDER_RULE)

@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 #include "base/escape.h"
 #include "policy/flow.h"
+#include "policy/policy_facts.h"
 
 #include <string.h>
 
@@ -134,7 +135,7 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 	case DECIDER_REBIND:
 		return (struct cmd_decision){ "reserved", "-", "rebind protection" };
 	default:
-		fallback = direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
+		fallback = policy_default_of(policy, direction);
 		return (struct cmd_decision){ "default", span_format(arena, policy->sources, fallback->span),
 					      escape_text(arena, fallback->text) };
 	}

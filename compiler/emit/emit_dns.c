@@ -3,6 +3,8 @@
 #include "emit/emit.h"
 #include "base/escape.h"
 #include "base/text.h"
+#include "eval/builtin.h"
+#include "eval/eval.h"
 
 #include <string.h>
 
@@ -22,11 +24,8 @@ enum { OVER_UDP = PROTO_UDP, OVER_TCP = PROTO_TCP, OVER_BOTH = PROTO_UDP | PROTO
 static unsigned query_transports(const struct policy_rule *rule)
 {
 	unsigned transports = rule->protos ? rule->protos & OVER_BOTH : OVER_BOTH;
-	bool has_port = rule->ports.count == 0;
 
-	for (size_t i = 0; i < rule->ports.count; i++)
-		has_port |= rule->ports.items[i].lo <= LOWER_DNS_PORT && LOWER_DNS_PORT <= rule->ports.items[i].hi;
-	return has_port ? transports : 0;
+	return eval_rule_matches_port(rule, true, FLOW_DNS_PORT) ? transports : 0;
 }
 
 static const char *every_name(unsigned transports, bool first)
@@ -52,17 +51,16 @@ static void add_line(struct arena *arena, struct lines *lines, enum policy_actio
 static unsigned add_rule(struct arena *arena, const struct policy *policy, const struct policy_rule *rule,
 			 unsigned open, struct lines *lines)
 {
-	const char *origin = lower_origin(arena, policy, rule->span);
+	const char *origin = policy_origin(arena, policy, rule->span);
 	unsigned closed = 0;
 
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
-		if (target->kind == TARGET_DOMAIN || target->kind == TARGET_SUFFIX) {
+		if (policy_target_is_name(target)) {
 			const char *name = target->kind == TARGET_SUFFIX ? arena_printf(arena, "*.%s", target->name) :
 									   target->name;
 			add_line(arena, lines, rule->action, name, origin, rule->text);
-		} else if (target->kind == TARGET_ANY ||
-			   (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_HOST)) {
+		} else if (eval_target_judges_queries(target)) {
 			closed = query_transports(rule) & open;
 		}
 	}
@@ -83,7 +81,7 @@ static struct lines allowlist(struct arena *arena, const struct policy *policy)
 	}
 	if (open)
 		add_line(arena, &lines, policy->egress.action, every_name(OVER_BOTH, !lines.count),
-			 lower_origin(arena, policy, policy->egress.span), policy->egress.text);
+			 policy_origin(arena, policy, policy->egress.span), policy->egress.text);
 	return lines;
 }
 
@@ -106,14 +104,11 @@ static void print_lines(struct text *out, const struct lines *lines)
 /* Whether a rule may let reserved addresses through rebind protection: an allow that names them, without ports */
 static bool is_exception(const struct policy_rule *rule)
 {
-	if (rule->action != POLICY_ALLOW || !(rule->directions & POLICY_EGRESS) || rule->ports.count ||
-	    (rule->protos && !(rule->protos & OVER_BOTH)))
+	if (rule->action != POLICY_ALLOW || (rule->protos && !(rule->protos & OVER_BOTH)))
 		return false;
-	for (size_t i = 0; i < rule->targets.count; i++) {
-		const struct policy_target *target = &rule->targets.items[i];
-		if (target->kind == TARGET_CIDR || (target->kind == TARGET_GROUP && target->group != ADDR_CLASS_PUBLIC))
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (eval_rule_excepts(rule, &rule->targets.items[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -129,14 +124,14 @@ static void print_rebind(struct text *out, const struct policy *policy)
 		const struct policy_rule *rule = &policy->rules.items[i];
 		if (is_exception(rule))
 			text_addf(out, "#   but for what this rule allows: %s  %s\n",
-				  lower_origin(out->arena, policy, rule->span), escape_text(out->arena, rule->text));
+				  policy_origin(out->arena, policy, rule->span), escape_text(out->arena, rule->text));
 	}
 }
 
 static const char *nameserver_text(struct arena *arena, const struct policy_nameserver *server)
 {
 	char buf[ADDR_TEXT_MAX];
-	bool port = server->port != LOWER_DNS_PORT;
+	bool port = server->port != FLOW_DNS_PORT;
 
 	if (server->is_name)
 		return escape_text(arena,

@@ -3,6 +3,7 @@
  * rules, `bogus-nxdomain=` for rebind protection. In dnsmasq a domain is itself and all below it, with `*.` in
  * front only what is below, and the longest match decides; `nftset` knows the first form alone. */
 #include "emit/emit.h"
+#include "lower/sandbox_net.h"
 #include "base/escape.h"
 #include "eval/eval.h"
 #include "base/name.h"

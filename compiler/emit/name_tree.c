@@ -190,5 +190,5 @@ const char *name_tree_reason(struct arena *arena, const struct name_tree *tree, 
 	struct span span = rule == NAME_TREE_NONE ? policy->egress.span : policy->rules.items[rule].span;
 	const char *text = rule == NAME_TREE_NONE ? policy->egress.text : policy->rules.items[rule].text;
 
-	return escape_nft_comment(arena, arena_printf(arena, "%s %s", lower_origin(arena, policy, span), text));
+	return escape_nft_comment(arena, arena_printf(arena, "%s %s", policy_origin(arena, policy, span), text));
 }

@@ -1,5 +1,6 @@
 /* Expectations: reads them from a file of their own, judges them, and says what failed and why. */
 #include "expect/expect.h"
+#include "policy/policy_facts.h"
 
 #include "policy/flow.h"
 #include "syntax/parse.h"
@@ -65,7 +66,7 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 			   struct eval_verdict verdict, enum policy_direction direction, const char *what)
 {
 	const char *did = verdict.action == POLICY_ALLOW ? "allowed" : "denied";
-	const struct policy_default *fallback = direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
+	const struct policy_default *fallback = policy_default_of(policy, direction);
 	struct span span = SPAN_NONE;
 	const char *by = NULL;
 

@@ -1,6 +1,7 @@
 /* Explain: takes a flow through its steps (lookup, answer, connection) as the evaluator does and writes down
  * what each rule did. Reasons are put into words in explain_reason.c. */
 #include "explain/explain.h"
+#include "policy/policy_facts.h"
 
 #include "explain/explain_reason.h"
 #include "base/name.h"
@@ -49,7 +50,7 @@ static void add_row(struct explainer *explainer, struct explain_step *step, size
 static void add_default(struct explainer *explainer, struct explain_step *step)
 {
 	const struct policy *policy = explainer->context->policy;
-	const struct policy_default *fallback = step->direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
+	const struct policy_default *fallback = policy_default_of(policy, step->direction);
 	struct explain_row *row = arena_push(explainer->arena, &step->rows);
 
 	row->place = span_format_line(explainer->arena, policy->sources, fallback->span);

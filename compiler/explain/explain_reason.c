@@ -1,24 +1,15 @@
 /* Reasons: the first thing that keeps a rule from matching, in the order in which the evaluator looks
  * (direction, protocol, port, target), or what made it match. */
 #include "explain/explain_reason.h"
+#include "eval/builtin.h"
 
 #include <string.h>
 
 #define SHOWN 3 /* of a list; more are counted */
 
-static bool is_name(const struct policy_target *target)
-{
-	return target->kind == TARGET_DOMAIN || target->kind == TARGET_SUFFIX;
-}
-
 static const char *transport_name(enum flow_transport transport)
 {
 	return transport == FLOW_DNS_UDP ? "udp" : "tcp";
-}
-
-static uint16_t transport_port(enum flow_transport transport)
-{
-	return transport == FLOW_DNS_DOT ? 853 : 53;
 }
 
 /* "22 or 443", "22, 80, 443 or 3 more" */
@@ -86,9 +77,9 @@ static const char *names_text(struct arena *arena, const struct policy_rule *rul
 	const char *text = "";
 
 	for (size_t i = 0; i < rule->targets.count; i++)
-		count += is_name(&rule->targets.items[i]);
+		count += policy_target_is_name(&rule->targets.items[i]);
 	for (size_t i = 0; i < rule->targets.count && (shown < SHOWN || count <= SHOWN + 1); i++) {
-		if (!is_name(&rule->targets.items[i]))
+		if (!policy_target_is_name(&rule->targets.items[i]))
 			continue;
 		text = arena_printf(arena, "%s%s%s", text,
 				    !shown             ? "" :
@@ -145,7 +136,7 @@ static const char *wrong_target(struct arena *arena, const struct eval_context *
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
 
-		if (is_name(target)) {
+		if (policy_target_is_name(target)) {
 			names = true;
 			continue;
 		}
@@ -230,16 +221,7 @@ const char *explain_match_connection(struct arena *arena, const struct eval_cont
 static bool judges_by_transport(const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->targets.count; i++)
-		if (rule->targets.items[i].kind == TARGET_ANY ||
-		    (rule->targets.items[i].kind == TARGET_GROUP && rule->targets.items[i].group == ADDR_CLASS_HOST))
-			return true;
-	return false;
-}
-
-static bool has_names(const struct policy_rule *rule)
-{
-	for (size_t i = 0; i < rule->targets.count; i++)
-		if (is_name(&rule->targets.items[i]))
+		if (eval_target_judges_queries(&rule->targets.items[i]))
 			return true;
 	return false;
 }
@@ -253,9 +235,9 @@ const char *explain_no_query(struct arena *arena, const struct policy_rule *rule
 		if (!eval_rule_matches_proto(rule, transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP))
 			return arena_printf(arena, "asked by %s, not %s", transport_name(transport),
 					    protos_text(arena, rule->protos));
-		return wrong_port(arena, rule, true, transport_port(transport));
+		return wrong_port(arena, rule, true, flow_transport_port(transport));
 	}
-	if (has_names(rule))
+	if (policy_rule_has_names(rule))
 		return arena_printf(arena, "%s is not %s", name[0] ? name : ".", names_text(arena, rule));
 	return rule->targets.items[0].kind == TARGET_CIDR ? "addresses judge no lookups" :
 							    "only group host judges lookups";
@@ -275,5 +257,5 @@ const char *explain_match_query(struct arena *arena, const struct policy_rule *r
 		return arena_printf(arena, "name %s%s", name, rest);
 	}
 	return arena_printf(arena, "every name, asked by %s, port %u", transport_name(transport),
-			    transport_port(transport));
+			    flow_transport_port(transport));
 }

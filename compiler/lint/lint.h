@@ -6,7 +6,7 @@
 
 struct lint_options {
 	struct addr_gateway gateway;
-	struct policy_date today;    /* year 0: dates are not judged */
+	struct date today;           /* year 0: dates are not judged */
 	const char *const *disabled; /* ids not to report */
 	size_t disabled_count;
 };

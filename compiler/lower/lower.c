@@ -1,8 +1,5 @@
 /* From policy to ruleset IR: sequences the parts, and the names and addresses the runtime shares. */
 #include "lower/lower_state.h"
-#include "base/escape.h"
-
-#include <string.h>
 
 struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, const struct lower_options *options)
 {
@@ -19,17 +16,10 @@ struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, c
 	lower_guest_mac(&options->gateway, lowering.guest_mac);
 	lowering.table = rs_table_add(lowering.ruleset, RS_INET, LOWER_TABLE);
 	lower_rules(&lowering);
-	lower_inet_frame(&lowering);
+	lower_chains(&lowering);
 	lowering.table = rs_table_add(lowering.ruleset, RS_NETDEV, LOWER_TABLE);
 	lower_link(&lowering);
 	return lowering.ruleset;
-}
-
-const char *lower_origin(struct arena *arena, const struct policy *policy, struct span span)
-{
-	if (span.source == SPAN_NO_SOURCE)
-		return "default policy";
-	return policy_relative(arena, policy, span_format_line(arena, policy->sources, span));
 }
 
 struct addr lower_guest_addr(struct addr gateway)

@@ -3,7 +3,9 @@
  *
  * Links: `tap0`, where the guest's frames enter; `br0`, the gateway; `uplink`, to the host.
  * Domain rules become timeout sets "rule<N>_v4" and "rule<N>_v6" (N from 1) that the runtime fills. A family
- * without a gateway is dropped whole, and has no rules and no sets. */
+ * without a gateway is dropped whole in chain prerouting, and has no rules and no sets.
+ *
+ * What is made belongs to the arena. */
 #pragma once
 #include "policy/policy.h"
 #include "ruleset/ruleset.h"
@@ -19,31 +21,3 @@ struct ruleset *lower_policy(struct arena *, const struct policy *, const struct
 /* The set of rule `rule` (index from 0) for a family; NULL where that rule has no name among its targets, or
  * can match nothing of that family. */
 const char *lower_binding_set(struct arena *, const struct policy *, size_t rule, enum addr_family);
-/* Where a rule or default stands, for comments: "agent.msb:7", file names relative to the policy's own directory so
- * that the output does not depend on where it lies; "default policy" without a place. */
-const char *lower_origin(struct arena *, const struct policy *, struct span);
-
-/* What the runtime must agree on with the ruleset. */
-#define LOWER_TABLE "msb"
-#define LOWER_TAP "tap0"
-#define LOWER_BRIDGE "br0"
-#define LOWER_UPLINK "uplink"
-#define LOWER_GUEST_LINK "eth0"
-#define LOWER_DNS_PORT 53
-/* TCP and UDP to the gateway, where the policy allows it, reach transparent listeners (IP_TRANSPARENT, one a family and
- * protocol) on this port of the namespace; the port that was asked for is the accepted socket's own (getsockname), or in
- * UDP's ORIGDSTADDR. Without a listener the kernel answers for itself: reset, port unreachable. */
-#define LOWER_HOST_PORT 1
-#define LOWER_DNS_MARK 0x6d736201u      /* set by the TPROXY rules; routed to lo by table LOWER_DNS_ROUTE_TABLE */
-#define LOWER_UPSTREAM_MARK 0x6d736202u /* on the DNS worker's upstream sockets */
-#define LOWER_DNS_ROUTE_TABLE 100
-#define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
-#define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */
-#define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */
-#define LOWER_UPSTREAM_SET4 "upstream_v4" /* address . port of the nameservers, filled at start */
-#define LOWER_UPSTREAM_SET6 "upstream_v6"
-#define LOWER_BINDING_SET_SIZE 65536
-/* The guest's address is the one after the gateway's; its MAC derives from its IPv4 address (or, without
- * one, from the low 32 bits of the IPv6 address): 02:6d: and the four octets. */
-struct addr lower_guest_addr(struct addr gateway);
-void lower_guest_mac(const struct addr_gateway *, uint8_t mac[static 6]);

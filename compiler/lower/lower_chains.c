@@ -9,87 +9,12 @@
  *   new_flows   behind forward and input: how many of the flows that the policy allows
  *   output      what the gateway, the proxy and the relay may send */
 #include "lower/lower_state.h"
+#include "base/text.h"
+#include "eval/builtin.h"
 
 enum { FILTER_PRIORITY = 0 };
-enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8 };
-enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 136 };
 #define REPORT_RATE 100 /* refused packets a second that are reported */
 #define REPORT_BURST 200
-
-struct rs_chain *lower_chain(struct lowering *lowering, const char *name, const char *note)
-{
-	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, name);
-
-	chain->note = note;
-	return chain;
-}
-
-struct rs_chain *lower_hook_chain(struct lowering *lowering, const char *name, enum rs_hook hook, int priority,
-				  enum rs_verdict_kind policy, const char *note)
-{
-	struct rs_chain *chain =
-		rs_base_chain_add(lowering->ruleset, lowering->table, name, RS_FILTER, hook, priority, policy);
-
-	chain->note = note;
-	return chain;
-}
-
-void lower_match(struct lowering *lowering, struct rs_rule *rule, enum rs_field field, u128 number)
-{
-	rs_match(lowering->ruleset, rule, field, rs_number(number));
-}
-
-struct rs_rule *lower_rule_from(struct lowering *lowering, struct rs_chain *chain, const char *link,
-				const char *comment)
-{
-	struct rs_rule *rule = lower_rule(lowering, chain, comment);
-
-	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(link));
-	return rule;
-}
-
-/* Neighbour discovery; only a neighbour's packets still have hop limit 255 (RFC 4861) */
-void lower_match_neighbours(struct lowering *lowering, struct rs_rule *rule)
-{
-	lower_match(lowering, rule, RS_IP6_HOPLIMIT, 255);
-	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT);
-}
-
-void lower_match_dns_ports(struct lowering *lowering, struct rs_rule *rule)
-{
-	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
-	lower_match(lowering, rule, RS_TH_DPORT, LOWER_DNS_PORT);
-}
-
-void lower_match_dhcp(struct lowering *lowering, struct rs_rule *rule, unsigned client, unsigned server)
-{
-	lower_match(lowering, rule, RS_UDP_SPORT, client);
-	lower_match(lowering, rule, RS_UDP_DPORT, server);
-}
-
-void lower_match_ct(struct lowering *lowering, struct rs_rule *rule, unsigned state)
-{
-	lower_match(lowering, rule, RS_CT_STATE, state);
-}
-
-void lower_known_flows(struct lowering *lowering, struct rs_chain *chain)
-{
-	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
-
-	lower_match_ct(lowering, rule, CT_ESTABLISHED);
-	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
-	rule = lower_rule(lowering, chain, NULL);
-	lower_match_ct(lowering, rule, CT_RELATED);
-	rs_verdict(lowering->ruleset, rule, RS_GOTO, "related");
-}
-
-void lower_drop_invalid(struct lowering *lowering, struct rs_chain *chain)
-{
-	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
-
-	lower_match_ct(lowering, rule, CT_INVALID);
-	lower_verdict(lowering, rule, RS_DROP, NULL);
-}
 
 static void refusal_chains(struct lowering *lowering)
 {
@@ -144,6 +69,26 @@ static void drop_lone_errors(struct lowering *lowering, struct rs_chain *chain)
 	lower_verdict(lowering, rule, RS_DROP, NULL);
 }
 
+/* One rule for a protocol's ports, with the services' names in its comment */
+static void refuse_ports(struct lowering *lowering, struct rs_chain *chain, enum policy_proto proto,
+			 enum rs_field field, const char *target)
+{
+	struct text comment = { .arena = lowering->arena };
+	unsigned ports[EVAL_REFUSED_PORTS];
+	size_t count = 0;
+
+	text_add(&comment, "refused whatever the rules say:");
+	for (size_t i = 0; i < EVAL_REFUSED_PORTS; i++) {
+		if (eval_refused_ports[i].proto != proto)
+			continue;
+		text_addf(&comment, "%s %s", count ? "," : "", eval_refused_ports[i].service);
+		ports[count++] = eval_refused_ports[i].port;
+	}
+	struct rs_rule *rule = lower_rule(lowering, chain, text_get(&comment));
+	lower_match_any(lowering, rule, field, ports, count);
+	lower_verdict(lowering, rule, RS_JUMP, target);
+}
+
 static void outbound_chain(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
@@ -151,13 +96,9 @@ static void outbound_chain(struct lowering *lowering)
 		lower_chain(lowering, "outbound", "a new flow of the guest's: what no rule can allow, then the rules");
 
 	drop_lone_errors(lowering, chain);
-	struct rs_rule *rule = lower_rule(lowering, chain, "refused whatever the rules say: NetBIOS, DoQ, mDNS, LLMNR");
-	LOWER_MATCH_ANY(lowering, rule, RS_UDP_DPORT, 137, 853, 5353, 5355);
-	lower_verdict(lowering, rule, RS_JUMP, "silence");
-	rule = lower_rule(lowering, chain, "refused whatever the rules say: DoT");
-	lower_match(lowering, rule, RS_TCP_DPORT, 853);
-	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
-	rule = lower_rule(lowering, chain, "DNS goes to the proxy or nowhere");
+	refuse_ports(lowering, chain, PROTO_UDP, RS_UDP_DPORT, "silence");
+	refuse_ports(lowering, chain, PROTO_TCP, RS_TCP_DPORT, LOWER_CHAIN_REFUSE);
+	struct rs_rule *rule = lower_rule(lowering, chain, "DNS goes to the proxy or nowhere");
 	lower_match_dns_ports(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
 	if (lowering->policy->multi_tenant)
@@ -199,11 +140,11 @@ static void new_flows_chain(struct lowering *lowering, const char *name, enum rs
 						  "what the policy has allowed, within bounds");
 	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
 
-	lower_match_ct(lowering, rule, CT_NEW);
+	lower_match_new(lowering, rule);
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_ADMIT);
 }
 
-void lower_inet_frame(struct lowering *lowering)
+void lower_chains(struct lowering *lowering)
 {
 	outbound_chain(lowering);
 	refusal_chains(lowering);

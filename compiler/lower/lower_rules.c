@@ -2,6 +2,7 @@
  * names both addresses and names. Groups become named interval sets, names become sets the runtime fills.
  * Ingress rules are judged where published ports are relayed, not here. */
 #include "lower/lower_state.h"
+#include "policy/policy_facts.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -39,11 +40,6 @@ static const char *group_set_name(struct arena *arena, enum addr_class group, en
 	for (char *c = name; *c; c++)
 		*c = *c == '-' ? '_' : *c;
 	return name;
-}
-
-static bool is_name(const struct policy_target *target)
-{
-	return target->kind == TARGET_DOMAIN || target->kind == TARGET_SUFFIX;
 }
 
 /* What a rule's targets come to in one family */
@@ -92,7 +88,7 @@ static struct destinations rule_destinations(struct lowering *lowering, const st
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
 		to.any |= target->kind == TARGET_ANY;
-		to.names |= is_name(target);
+		to.names |= policy_target_is_name(target);
 		sources += target->kind == TARGET_GROUP || target->kind == TARGET_CIDR;
 		to.group = target->kind == TARGET_GROUP ? target->group : to.group;
 		add_target(lowering, rule, target, family, &to.networks);
@@ -171,7 +167,7 @@ const char *lower_binding_set(struct arena *arena, const struct policy *policy, 
 	if (!(rule->directions & POLICY_EGRESS) || !rule_protos(rule, family))
 		return NULL;
 	for (size_t i = 0; i < rule->targets.count; i++) {
-		if (is_name(&rule->targets.items[i]))
+		if (policy_target_is_name(&rule->targets.items[i]))
 			return arena_printf(arena, "rule%zu_v%d", index + 1, (int)family);
 	}
 	return NULL;
@@ -239,7 +235,7 @@ static const char *add_network_set(struct lowering *lowering, const char *name, 
 	return name;
 }
 
-const char *lower_group_set(struct lowering *lowering, enum addr_class group, enum addr_family family)
+static const char *group_set(struct lowering *lowering, enum addr_class group, enum addr_family family)
 {
 	struct lowered_group *cached = &lowering->groups[group][family == ADDR_V6];
 
@@ -264,7 +260,7 @@ static void match_networks(struct lowering *lowering, struct rs_rule *out, size_
 	enum rs_field field = daddr_field(family);
 
 	if (to->group != ADDR_CLASS_NONE) {
-		rs_lookup(rs, out, lower_group_set(lowering, to->group, family), field);
+		rs_lookup(rs, out, group_set(lowering, to->group, family), field);
 	} else if (covers_family(&to->networks)) {
 		match_family(lowering, out, family);
 	} else if (to->networks.count <= INLINE_NETWORKS) {
@@ -288,7 +284,7 @@ static const char *add_binding_set(struct lowering *lowering, size_t index, enum
 	struct text names = { .arena = lowering->arena };
 
 	for (size_t i = 0; i < rule->targets.count && names.count <= NFT_COMMENT_MAX; i++) {
-		if (is_name(&rule->targets.items[i]))
+		if (policy_target_is_name(&rule->targets.items[i]))
 			text_addf(&names, "%s%s", names.count ? ", " : "",
 				  policy_target_format(lowering->arena, &rule->targets.items[i]));
 	}
@@ -339,7 +335,7 @@ static void lower_policy_rule(struct lowering *lowering, struct rs_chain *chain,
 {
 	const struct policy_rule *rule = &lowering->policy->rules.items[index];
 	const char *comment = arena_printf(lowering->arena, "%s %s",
-					   lower_origin(lowering->arena, lowering->policy, rule->span), rule->text);
+					   policy_origin(lowering->arena, lowering->policy, rule->span), rule->text);
 	struct service service = rule_service(lowering, rule, ADDR_V4);
 
 	if (takes_any(rule) && !service.by_family) {
@@ -357,7 +353,7 @@ static void lower_policy_rule(struct lowering *lowering, struct rs_chain *chain,
 static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 {
 	const struct policy_default *by = &lowering->policy->egress;
-	const char *place = lower_origin(lowering->arena, lowering->policy, by->span);
+	const char *place = policy_origin(lowering->arena, lowering->policy, by->span);
 	const char *comment =
 		by->span.source == SPAN_NO_SOURCE ? by->text : arena_printf(lowering->arena, "%s %s", place, by->text);
 	struct rs_rule *rule = lower_rule(lowering, chain, comment);
@@ -380,12 +376,12 @@ static void lower_floor(struct lowering *lowering)
 		if (!has_family(lowering, family))
 			continue;
 		struct rs_rule *rule = lower_rule(lowering, chain, dns);
-		rs_lookup(rs, rule, lower_group_set(lowering, ADDR_CLASS_HOST, family), daddr_field(family));
+		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_HOST, family), daddr_field(family));
 		match_protos(lowering, rule, PROTO_TCP | PROTO_UDP);
 		rs_match(rs, rule, RS_TH_DPORT, rs_number(LOWER_DNS_PORT));
 		lower_verdict(lowering, rule, RS_RETURN, NULL);
 		rule = lower_rule(lowering, chain, public);
-		rs_lookup(rs, rule, lower_group_set(lowering, ADDR_CLASS_PUBLIC, family), daddr_field(family));
+		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_PUBLIC, family), daddr_field(family));
 		lower_verdict(lowering, rule, RS_RETURN, NULL);
 	}
 	lower_verdict(lowering, lower_rule(lowering, chain, "multi-tenant: default egress deny"), RS_JUMP,

@@ -1,6 +1,7 @@
 /* What the files of lowering share: one call of lower_policy(). */
 #pragma once
 #include "lower/lower.h"
+#include "lower/sandbox_net.h"
 
 /* A group's addresses in one family, and the set that holds them once a rule has asked for it */
 struct lowered_group {
@@ -24,11 +25,9 @@ struct lowering {
 
 /* lower_rules.c: sets of groups and names, chains egress and, for multi-tenant, floor */
 void lower_rules(struct lowering *);
-/* The named set of a group's addresses, added to the table when first asked for */
-const char *lower_group_set(struct lowering *, enum addr_class, enum addr_family);
-/* lower_frame.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
+/* lower_chains.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
  * the guest sends; lower_gateway.c: those of the namespace's own sockets */
-void lower_inet_frame(struct lowering *);
+void lower_chains(struct lowering *);
 void lower_guest_chains(struct lowering *);
 void lower_gateway_chains(struct lowering *);
 /* lower_limits.c: chain admit, which bounds new flows; and a chain that drops what is over a policy's packet rate:
@@ -44,7 +43,7 @@ void lower_link(struct lowering *);
 #define LOWER_CHAIN_LOGGED "logged"
 #define LOWER_CHAIN_ADMIT "admit"
 
-/* Words that the frame's files share (lower_frame.c). Notes stand above a chain in the text. */
+/* lower_build.c: what the files share. A note is printed above its chain. */
 struct rs_chain *lower_chain(struct lowering *, const char *name, const char *note);
 struct rs_chain *lower_hook_chain(struct lowering *, const char *name, enum rs_hook, int priority,
 				  enum rs_verdict_kind policy, const char *note);
@@ -53,12 +52,12 @@ void lower_match(struct lowering *, struct rs_rule *, enum rs_field, u128 number
 void lower_match_neighbours(struct lowering *, struct rs_rule *);
 void lower_match_dns_ports(struct lowering *, struct rs_rule *);
 void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);
-void lower_match_ct(struct lowering *, struct rs_rule *, unsigned state);
+void lower_match_new(struct lowering *, struct rs_rule *);
 /* Established flows pass, and the errors about them that chain `related` knows */
 void lower_known_flows(struct lowering *, struct rs_chain *);
 void lower_drop_invalid(struct lowering *, struct rs_chain *);
 
-/* Small words of the lowering's own */
+/* Helpers */
 static inline struct rs_rule *lower_rule(struct lowering *lowering, struct rs_chain *chain, const char *comment)
 {
 	return rs_rule_add(lowering->ruleset, chain, comment);

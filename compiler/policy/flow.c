@@ -50,7 +50,7 @@ static bool parse_proto(const char *text, enum policy_proto *out)
 
 /* ---- what was meant ---- */
 
-const char *flow_suggest(struct arena *arena, const char *text)
+static const char *suggest(struct arena *arena, const char *text)
 {
 	const char *rest = strstr(text, "://"), *port = "443", *proto = "tcp", *host, *colon;
 	size_t len;
@@ -100,8 +100,7 @@ static bool fail(struct diags *diags, struct span span, const char *message, con
 
 static bool no_flow(struct diags *diags, struct span span, const char *text)
 {
-	diag_error(diags, BAD_FLOW, span, "no flow: write %s",
-		   escape_text(diags->arena, flow_suggest(diags->arena, text)));
+	diag_error(diags, BAD_FLOW, span, "no flow: write %s", escape_text(diags->arena, suggest(diags->arena, text)));
 	return false;
 }
 

@@ -10,8 +10,6 @@ bool flow_resolve(struct arena *, const struct ast_flow *, struct diags *, struc
 bool flow_parse(struct arena *, struct sources *, const char *text, struct diags *, struct flow *out);
 /* "--resolve NAME=ADDR,…" added to a flow's bindings; false and *why where it does not parse */
 bool flow_add_resolve(struct arena *, struct flow *, const char *text, const char **why);
-/* What somebody who wrote `github.com:443` or `https://github.com/x` may have meant: a flow to paste */
-const char *flow_suggest(struct arena *, const char *text);
 /* Canonical text of a connection: for diagnostics, events, witnesses */
 const char *flow_format_connection(struct arena *, enum policy_direction, struct addr, enum policy_proto, bool has_port,
 				   uint16_t port);

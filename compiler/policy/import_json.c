@@ -1,7 +1,6 @@
 /* microsandbox's JSON policy, and the keys that emit_json.c adds to it. What a document leaves out has
  * microsandbox's default: a direction that says nothing denies. Unknown keys are errors: a misspelt one
  * would otherwise open what it meant to close. */
-#include "policy/import.h"
 #include "policy/flow.h"
 #include "policy/json_places.h"
 #include "policy/json_words.h"
@@ -467,12 +466,4 @@ bool resolver_import_json(struct resolver *r, uint32_t source)
 	read_document(&im, root);
 	json_decref(root);
 	return r->diags->errors == errors;
-}
-
-bool import_json(struct policy *policy, uint32_t source, struct diags *diags)
-{
-	struct resolve_input input = { .file = NULL };
-	struct resolver r = { .arena = diags->arena, .diags = diags, .input = &input, .policy = policy };
-
-	return resolver_import_json(&r, source);
 }

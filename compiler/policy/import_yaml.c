@@ -2,7 +2,6 @@
  * by themselves or under `network:` of a whole sandbox configuration, whose other fields say nothing about
  * the network. Entries of `deny` come first, then those of `allow`, then what the policy brings; an allow
  * list that is not empty stands for all of it, behind it everything is denied. */
-#include "policy/import.h"
 #include "syntax/parse.h"
 #include "policy/resolve_state.h"
 #include "base/units.h"
@@ -215,12 +214,4 @@ bool resolver_import_yaml(struct resolver *r, uint32_t source)
 				   "secrets are known and not yet supported");
 	}
 	return r->diags->errors == errors;
-}
-
-bool import_yaml(struct policy *policy, uint32_t source, struct diags *diags)
-{
-	struct resolve_input input = { .file = NULL };
-	struct resolver r = { .arena = diags->arena, .diags = diags, .input = &input, .policy = policy };
-
-	return resolver_import_yaml(&r, source);
 }

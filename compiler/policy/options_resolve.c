@@ -52,7 +52,7 @@ static void check_conflicts(struct resolver *r, const struct policy_options *opt
 static void check_values(struct resolver *r, const struct policy_options *options)
 {
 	uint64_t number;
-	struct policy_date date;
+	struct date date;
 
 	for (size_t i = 0; i < options->repeated.count; i++)
 		diag_error(r->diags, "repeated-flag", flag(r, options->repeated.items[i], ""), "%s may be given once",

@@ -204,6 +204,13 @@ const char *policy_relative(struct arena *arena, const struct policy *policy, co
 	return place[0] == '/' ? strrchr(place, '/') + 1 : place;
 }
 
+const char *policy_origin(struct arena *arena, const struct policy *policy, struct span span)
+{
+	if (span.source == SPAN_NO_SOURCE)
+		return "default policy";
+	return policy_relative(arena, policy, span_format_line(arena, policy->sources, span));
+}
+
 static const char *place(struct text *text, const struct policy *policy, struct span span)
 {
 	return policy_relative(text->arena, policy, span_format(text->arena, policy->sources, span));

@@ -2,6 +2,7 @@
  * sandbox's network needs to know. What resolving makes, and all that every later stage sees. */
 #pragma once
 #include "base/address.h"
+#include "base/date.h"
 #include "diag/diag.h"
 
 enum policy_action { POLICY_DENY, POLICY_ALLOW };
@@ -42,10 +43,6 @@ enum policy_origin {
 	ORIGIN_BUILTIN, /* the default policy, where nothing replaced it */
 };
 
-struct policy_date {
-	int year, month, day; /* year 0: none */
-};
-
 struct policy_rule {
 	enum policy_action action;
 	unsigned directions;                     /* POLICY_EGRESS | POLICY_INGRESS */
@@ -53,7 +50,7 @@ struct policy_rule {
 	unsigned protos;                         /* PROTO_ bits; 0: no constraint */
 	LIST_OF(struct policy_port_range) ports; /* none: no constraint */
 	const char *because;                     /* NULL: none */
-	struct policy_date until;
+	struct date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
 	bool log;
 	enum policy_origin origin;
@@ -158,5 +155,7 @@ const char *policy_target_format(struct arena *, const struct policy_target *);
 /* A place as span_format() writes it, told from the directory of the policy's own file: what is compiled does
  * not say where on a machine the policy lay. An absolute path from elsewhere keeps its last part only. */
 const char *policy_relative(struct arena *, const struct policy *, const char *place);
+/* Where a rule or default is, for comments: "agent.msb:7", told likewise; "default policy" without a place */
+const char *policy_origin(struct arena *, const struct policy *, struct span);
 /* `--emit policy`: the whole policy, every rule in its final order with its place */
 const char *policy_format(struct arena *, const struct policy *);

@@ -9,7 +9,7 @@ struct resolve_input {
 	const char *file; /* policy file as named; .json and .yaml go to the importers */
 	const char *stdin_name;
 	const char *include_root; /* NULL: the top file's directory */
-	struct policy_date today; /* year 0: dates are not judged */
+	struct date today;        /* year 0: dates are not judged */
 };
 
 /* One rule's meaning: the error classes of the token vectors, in their order of precedence. `groups` may be

@@ -138,7 +138,7 @@ static void splice(struct splicer *s, const struct level *level, uint32_t source
 	}
 }
 
-void resolver_splice(struct resolver *r, uint32_t source)
+static void splice_file(struct resolver *r, uint32_t source)
 {
 	const char *name = sources_get(r->diags->sources, source)->name;
 	const char *dir = directory(r->arena, name);
@@ -174,6 +174,6 @@ bool resolver_load(struct resolver *r)
 		return resolver_import_json(r, source);
 	if (has_suffix(r->policy->name, ".yaml") || has_suffix(r->policy->name, ".yml"))
 		return resolver_import_yaml(r, source);
-	resolver_splice(r, source);
+	splice_file(r, source);
 	return true;
 }

@@ -8,7 +8,7 @@
 
 enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64, CONNECTIONS_MAX = 4096 };
 
-bool resolver_say(struct resolver *r, enum setting setting, struct span span, const char *what, const char *value)
+static bool set_once(struct resolver *r, enum setting setting, struct span span, const char *what, const char *value)
 {
 	if (!r->said[setting].value) {
 		r->said[setting].value = value;
@@ -37,7 +37,7 @@ void resolver_default(struct resolver *r, enum policy_direction direction, enum 
 	bool egress = direction == POLICY_EGRESS;
 	const char *what = egress ? "`default egress`" : "`default ingress`";
 
-	if (!resolver_say(r, egress ? SETTING_EGRESS : SETTING_INGRESS, span, what, policy_action_name(action)))
+	if (!set_once(r, egress ? SETTING_EGRESS : SETTING_INGRESS, span, what, policy_action_name(action)))
 		return;
 	struct policy_default *target = egress ? &r->policy->egress : &r->policy->ingress;
 	if (target->text)
@@ -129,13 +129,13 @@ void resolver_profile(struct resolver *r, struct span span, const char *name)
 
 void resolver_timeout(struct resolver *r, struct span span, uint64_t ms)
 {
-	if (resolver_say(r, SETTING_TIMEOUT, span, "the DNS timeout", arena_printf(r->arena, "%" PRIu64, ms)))
+	if (set_once(r, SETTING_TIMEOUT, span, "the DNS timeout", arena_printf(r->arena, "%" PRIu64, ms)))
 		r->policy->dns_timeout_ms = ms;
 }
 
 void resolver_rebind(struct resolver *r, struct span span, bool on)
 {
-	if (resolver_say(r, SETTING_REBIND, span, "rebind protection", on ? "on" : "off"))
+	if (set_once(r, SETTING_REBIND, span, "rebind protection", on ? "on" : "off"))
 		r->policy->rebind_protection = on;
 }
 
@@ -218,7 +218,7 @@ void resolver_limit(struct resolver *r, enum setting setting, struct span span, 
 	}
 	const char *value =
 		arena_printf(r->arena, "%" PRIu64 "/%" PRIu64 "+%" PRIu64, limit.size, limit.refill_ms, limit.burst);
-	if (resolver_say(r, setting, span, "this limit", value))
+	if (set_once(r, setting, span, "this limit", value))
 		*limit_of(r->policy, setting) = limit;
 }
 

@@ -40,12 +40,10 @@ struct resolver {
 
 /* false, with the conflict reported, where `setting` was said before with another value. `what` is how the
  * message calls it. */
-bool resolver_say(struct resolver *, enum setting, struct span, const char *what, const char *value);
 
 /* The file's statements, includes spliced; or an import. false: nothing was loaded. */
 bool resolver_load(struct resolver *);
 /* Parses that file and splices what it includes, into r->statements */
-void resolver_splice(struct resolver *, uint32_t source);
 void resolver_groups(struct resolver *);   /* group statements */
 void resolver_settings(struct resolver *); /* default, profile, dns, limit, publish */
 void resolver_rules(struct resolver *);    /* rule statements, with what follows them */

@@ -97,7 +97,7 @@ struct ast_rule *parse_rule(struct parser *parser, struct span span, struct ast_
 	return rule;
 }
 
-struct ast_rule *parse_nothing(struct parser *parser, struct span span)
+struct ast_rule *parse_empty_rule(struct parser *parser, struct span span)
 {
 	struct ast_rule head = { .action = parse_word(parser, span) };
 	return parse_rule(parser, span, head, NULL, NULL, NULL, span);
@@ -114,8 +114,8 @@ void parse_add_attribute(struct parser *parser, struct ast_rule *rule, struct as
 	for (size_t i = 0; i < rule->attributes.count; i++) {
 		if (rule->attributes.items[i].kind != attribute.kind)
 			continue;
-		struct diag *diag =
-			diag_error(parser->diags, "syntax", attribute.span, "`%s` stands twice", names[attribute.kind]);
+		struct diag *diag = diag_error(parser->diags, "repeated-attribute", attribute.span, "`%s` stands twice",
+					       names[attribute.kind]);
 		diag_relate(parser->diags, diag, rule->attributes.items[i].span, "here first");
 		return;
 	}

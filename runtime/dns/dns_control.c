@@ -9,7 +9,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "isolation/worker.h"
-#include "lower/lower.h"
+#include "lower/sandbox_net.h"
 #include "policy/policy_facts.h"
 
 #include <errno.h>

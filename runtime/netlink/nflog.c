@@ -1,7 +1,7 @@
 /* nfnetlink_log: the kernel copies the first bytes of a packet, which are the guest's. */
 #include "netlink/nflog.h"
 
-#include "lower/lower.h"
+#include "lower/sandbox_net.h"
 #include "netlink/netlink.h"
 
 #include <arpa/inet.h>

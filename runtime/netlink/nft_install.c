@@ -2,6 +2,7 @@
  * them: tables, chains, sets, elements (a verdict map's name chains), rules. */
 #include "netlink/nft_install.h"
 #include "netlink/nft_encode.h"
+#include "lower/sandbox_net.h"
 
 #include <errno.h>
 #include <libnftnl/chain.h>

@@ -1,6 +1,5 @@
 /* The netlink backend of the ruleset IR: one batch, one transaction, by libnftnl over libmnl. */
 #pragma once
-#include "lower/lower.h"
 #include "ruleset/ruleset.h"
 
 struct nft; /* one nfnetlink socket, of the network namespace it was opened in */

@@ -5,7 +5,6 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "isolation/worker.h"
-#include "lower/lower.h"
 #include "relay/relay_protocol.h"
 #include "relay/relay_sockets.h"
 #include "relay/relay_worker.h"

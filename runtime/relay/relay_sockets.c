@@ -3,7 +3,7 @@
 
 #include "core/fd.h"
 #include "core/log.h"
-#include "lower/lower.h"
+#include "lower/sandbox_net.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -5,7 +5,7 @@
 #include "report/events.h"
 #include "policy/flow.h"
 #include "core/log.h"
-#include "lower/lower.h"
+#include "lower/sandbox_net.h"
 #include "netlink/nflog.h"
 #include "report/reason.h"
 

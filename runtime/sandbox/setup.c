@@ -7,6 +7,7 @@
 #include "sandbox/table_owner.h"
 #include "core/log.h"
 #include "lower/lower.h"
+#include "lower/sandbox_net.h"
 #include "net/pool.h"
 #include "net/sysctl.h"
 

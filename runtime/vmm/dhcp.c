@@ -9,7 +9,7 @@
 #include "isolation/exec_jail.h"
 #include "isolation/lend_socket.h"
 #include "core/log.h"
-#include "lower/lower.h"
+#include "lower/sandbox_net.h"
 #include "net/pool.h"
 #include "core/process.h"
 #include "net/sysctl.h"

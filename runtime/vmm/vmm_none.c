@@ -4,7 +4,7 @@
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
-#include "lower/lower.h"
+#include "lower/sandbox_net.h"
 #include "net/pool.h"
 #include "core/process.h"
 #include "netlink/rtnl.h"

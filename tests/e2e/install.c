@@ -1,5 +1,6 @@
 /* Installs the firewall of a policy in the network namespace it is started in, by netlink as msb-run does.
  * usage: install [--replace] [--gateway V4,V6] [policy options] [FILE] */
+#include "lower/lower.h"
 #include "netlink/nft_install.h"
 #include "policy/options.h"
 

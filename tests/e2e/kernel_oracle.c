@@ -15,6 +15,8 @@
 #include "oracle_net.h"
 #include "oracle_packet.h"
 #include "oracle_policy.h"
+#include "lower/lower.h"
+#include "lower/sandbox_net.h"
 
 #include <err.h>
 #include <poll.h>

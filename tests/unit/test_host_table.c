@@ -1,6 +1,6 @@
 /* The table in the host's namespace, as rules: what each sandbox adds there, and nothing about other links than its own. */
 #include "net/host_table.h"
-#include "lower/lower.h"
+#include "lower/sandbox_net.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * layouts a reviewer reads. */
 #include "emit/emit.h"
 #include "policy/options.h"
+#include "lower/sandbox_net.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* Sizes, durations and dates. */
+#include "base/date.h"
 #include "base/units.h"
 
 #include <criterion/criterion.h>
@@ -31,14 +32,13 @@ Test(units, durations)
 
 Test(units, dates)
 {
-	struct policy_date date;
+	struct date date;
 	cr_expect(date_parse("2024-02-29", &date));
 	cr_expect_not(date_parse("2026-02-29", &date));
 	cr_expect_not(date_parse("2026-13-01", &date));
 	cr_expect_not(date_parse("2026-1-1", &date));
 	cr_expect_not(date_parse("20260101xx", &date));
-	cr_expect_eq(date_days((struct policy_date){ 1970, 1, 1 }), 0);
-	cr_expect_eq(date_days((struct policy_date){ 2000, 3, 1 }), 11017);
-	cr_expect_eq(date_days((struct policy_date){ 2026, 11, 24 }) - date_days((struct policy_date){ 2026, 6, 30 }),
-		     147);
+	cr_expect_eq(date_days((struct date){ 1970, 1, 1 }), 0);
+	cr_expect_eq(date_days((struct date){ 2000, 3, 1 }), 11017);
+	cr_expect_eq(date_days((struct date){ 2026, 11, 24 }) - date_days((struct date){ 2026, 6, 30 }), 147);
 }

@@ -1,0 +1,85 @@
+/* Chains, matches and rules that the files of lowering share. */
+#include "lower/lower_state.h"
+
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8 };
+enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 136 };
+
+struct rs_chain *lower_chain(struct lowering *lowering, const char *name, const char *note)
+{
+	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, name);
+
+	chain->note = note;
+	return chain;
+}
+
+struct rs_chain *lower_hook_chain(struct lowering *lowering, const char *name, enum rs_hook hook, int priority,
+				  enum rs_verdict_kind policy, const char *note)
+{
+	struct rs_chain *chain =
+		rs_base_chain_add(lowering->ruleset, lowering->table, name, RS_FILTER, hook, priority, policy);
+
+	chain->note = note;
+	return chain;
+}
+
+void lower_match(struct lowering *lowering, struct rs_rule *rule, enum rs_field field, u128 number)
+{
+	rs_match(lowering->ruleset, rule, field, rs_number(number));
+}
+
+struct rs_rule *lower_rule_from(struct lowering *lowering, struct rs_chain *chain, const char *link,
+				const char *comment)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, comment);
+
+	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(link));
+	return rule;
+}
+
+/* Neighbour discovery; only a neighbour's packets still have hop limit 255 (RFC 4861) */
+void lower_match_neighbours(struct lowering *lowering, struct rs_rule *rule)
+{
+	lower_match(lowering, rule, RS_IP6_HOPLIMIT, 255);
+	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT);
+}
+
+void lower_match_dns_ports(struct lowering *lowering, struct rs_rule *rule)
+{
+	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
+	lower_match(lowering, rule, RS_TH_DPORT, LOWER_DNS_PORT);
+}
+
+void lower_match_dhcp(struct lowering *lowering, struct rs_rule *rule, unsigned client, unsigned server)
+{
+	lower_match(lowering, rule, RS_UDP_SPORT, client);
+	lower_match(lowering, rule, RS_UDP_DPORT, server);
+}
+
+static void match_ct(struct lowering *lowering, struct rs_rule *rule, unsigned state)
+{
+	lower_match(lowering, rule, RS_CT_STATE, state);
+}
+
+void lower_match_new(struct lowering *lowering, struct rs_rule *rule)
+{
+	match_ct(lowering, rule, CT_NEW);
+}
+
+void lower_known_flows(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	match_ct(lowering, rule, CT_ESTABLISHED);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	rule = lower_rule(lowering, chain, NULL);
+	match_ct(lowering, rule, CT_RELATED);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, "related");
+}
+
+void lower_drop_invalid(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	match_ct(lowering, rule, CT_INVALID);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+}

@@ -1,0 +1,27 @@
+/* What the ruleset and the runtime must agree on: names of links, chains and sets, marks, ports, the guest's addresses. */
+#pragma once
+#include "policy/policy_facts.h"
+
+#define LOWER_TABLE "msb"
+#define LOWER_TAP "tap0"
+#define LOWER_BRIDGE "br0"
+#define LOWER_UPLINK "uplink"
+#define LOWER_GUEST_LINK "eth0"
+#define LOWER_DNS_PORT FLOW_DNS_PORT
+/* TCP and UDP to the gateway, where the policy allows it, reach transparent listeners (IP_TRANSPARENT, one a family and
+ * protocol) on this port of the namespace; the port that was asked for is the accepted socket's own (getsockname), or in
+ * UDP's ORIGDSTADDR. Without a listener the kernel answers for itself: reset, port unreachable. */
+#define LOWER_HOST_PORT 1
+#define LOWER_DNS_MARK 0x6d736201u      /* set by the TPROXY rules; routed to lo by table LOWER_DNS_ROUTE_TABLE */
+#define LOWER_UPSTREAM_MARK 0x6d736202u /* on the DNS worker's upstream sockets */
+#define LOWER_DNS_ROUTE_TABLE 100
+#define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
+#define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */
+#define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */
+#define LOWER_UPSTREAM_SET4 "upstream_v4" /* address . port of the nameservers, filled at start */
+#define LOWER_UPSTREAM_SET6 "upstream_v6"
+#define LOWER_BINDING_SET_SIZE 65536
+/* The guest's address is the one after the gateway's; its MAC derives from its IPv4 address (or, without
+ * one, from the low 32 bits of the IPv6 address): 02:6d: and the four octets. */
+struct addr lower_guest_addr(struct addr gateway);
+void lower_guest_mac(const struct addr_gateway *, uint8_t mac[static 6]);
