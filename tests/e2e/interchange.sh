@@ -38,4 +38,4 @@ refuses "$1" dnsmasq 'default egress deny\ndns nameserver dns.example\nallow@x.e
 refuses "$1" dnsmasq 'allow@x.example:tcp:22\n' 'sets that would be filled from below'
 refuses "$1" rpz 'default egress deny\nallow@x.rpz-ip\n' 'a label that is a trigger'
 
-python3 "$here/interchange.py" "$1/msb-policyc" "$work"
+python3 "$here/tools/interchange.py" "$1/msb-policyc" "$work"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every row of ports.tsv through msb-policyc: what a published port means, or the class of its error.
-# usage: tests/vectors/ports.sh BUILD
+# usage: tests/cli/ports.sh BUILD
 set -u
 policyc=$1/msb-policyc
 here=$(cd "$(dirname "$0")" && pwd)

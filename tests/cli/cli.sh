@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every row of cli.tsv through msb-policyc: the policy that flags make, or the class of the first error.
-# usage: tests/vectors/cli.sh BUILD
+# usage: tests/cli/cli.sh BUILD
 set -u
 policyc=$1/msb-policyc
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every finding of the linter: the policies of tests/lint/ID/badN.msb must raise it, the near misses goodN.msb must
+# Every finding of the linter: the policies of tests/cli/lint/ID/badN.msb must raise it, the near misses goodN.msb must
 # not; silencing works; the library of policies raises nothing. usage: lint.sh BUILD
 set -u
 policyc=${1:?usage: lint.sh BUILD}/msb-policyc
@@ -13,7 +13,7 @@ ids() { # the findings of a policy, sorted, on one line
 has() { [[ " $1 " == *" $2 "* ]]; }
 
 kinds=0
-for dir in tests/lint/*/; do
+for dir in tests/cli/lint/*/; do
 	id=$(basename "$dir")
 	kinds=$((kinds + 1))
 	bad=0 good=0
@@ -56,15 +56,15 @@ printf 'default egress deny\ndeny@meta # lint: ignore no-effect\nallow@github.co
 has "$(ids "$work/none.msb")" no-effect; say $? "an ignore comment without a reason" "it was silent"
 
 # levels and exit statuses
-"$policyc" check tests/lint/no-dns/bad1.msb >/dev/null; say $? "warnings leave the status at 0" "status $?"
-"$policyc" check --werror tests/lint/no-dns/bad1.msb >/dev/null; [ $? = 1 ]; say $? "--werror makes warnings count" "it did not"
-"$policyc" check --werror tests/lint/no-effect/bad1.msb >/dev/null; say $? "--werror leaves notes alone" "status $?"
+"$policyc" check tests/cli/lint/no-dns/bad1.msb >/dev/null; say $? "warnings leave the status at 0" "status $?"
+"$policyc" check --werror tests/cli/lint/no-dns/bad1.msb >/dev/null; [ $? = 1 ]; say $? "--werror makes warnings count" "it did not"
+"$policyc" check --werror tests/cli/lint/no-effect/bad1.msb >/dev/null; say $? "--werror leaves notes alone" "status $?"
 
 # every example fares as the finding says
 while IFS=$'\t' read -r file example; do
 	out=$("$policyc" eval "$file" --batch <<<"$example" | cut -f1)
 	[ "$out" = allow ] || [ "$out" = deny ]
 	say $? "an example is a flow: $example" "eval says: $out"
-done < <(for file in tests/lint/*/bad*.msb; do
+done < <(for file in tests/cli/lint/*/bad*.msb; do
 	"$policyc" check --today $today --format json "$file" | jq -r --arg f "$file" '.findings[] | select(.example) | [$f, .example] | @tsv'
 done)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every row of tokens.tsv that a command line can express, through msb-policyc: what an accepted token means, and
 # the class and suggestion of the error otherwise. Commas and outer blanks, which the command line splits and
-# trims, are tried in the unit tests. usage: tests/vectors/tokens.sh BUILD
+# trims, are tried in the unit tests. usage: tests/cli/tokens.sh BUILD
 set -u
 policyc=$1/msb-policyc
 here=$(cd "$(dirname "$0")" && pwd)

@@ -3,4 +3,4 @@
 set -u
 build=$(realpath "${1:?usage: run.sh BUILD}")
 cd "$(dirname "$0")/../.." || exit 3
-exec python3 tests/policy/formats.py "$build/msb-policyc"
+exec python3 tests/cli/formats.py "$build/msb-policyc"
