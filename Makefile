@@ -26,7 +26,7 @@ COMPILER_SRC := $(filter-out compiler/cmd/%,$(wildcard compiler/*/*.c))
 POLICYC_SRC  := $(wildcard compiler/cmd/*.c)
 RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
 UNIT_SRC     := $(wildcard tests/unit/*.c)
-E2E_TOOLS    := $(patsubst tests/e2e/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/*.c))
+E2E_TOOLS    := $(patsubst tests/e2e/tools/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/tools/*.c))
 # these use the standard library alone and are static, so that they run in the guest too
 STATIC_TOOLS := $(addprefix $(BUILD)/e2e/,echo probe vnet_header)
 FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -67,14 +67,14 @@ $(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS) -lcriterion
-$(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/%.o $(LIBRUNTIME) $(LIBPOLICY)
+$(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/tools/%.o $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 # workers that misbehave on demand, inside their jail
-$(BUILD)/e2e/msb-run-misbehave: $(call obj,runtime/run/main.c tests/e2e/misbehave/misbehave.c) $(LIBRUNTIME) $(LIBPOLICY)
+$(BUILD)/e2e/msb-run-misbehave: $(call obj,runtime/run/main.c tests/e2e/tools/misbehave/misbehave.c) $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=proxy_query,--wrap=flows_readable -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
-$(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/%.c
+$(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<
 

@@ -3,7 +3,7 @@
 # the ratios hold where the figures do not; and how long compiling and installing take. usage: tests/bench/run.sh BUILD
 set -eu
 build=$(realpath "${1:?usage: tests/bench/run.sh BUILD}")
-. "$(dirname "$0")/../e2e/_links.sh"
+. "$(dirname "$0")/../e2e/links.sh"
 work=$(mktemp -d /tmp/msb-bench.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 

@@ -40,7 +40,7 @@ same "UDP flows count too" 20 "$(seen 93.184.216.36 udp)"
 # A flood: 30,000 flows as fast as they go, then 30,000 questions to the DNS proxy, each from a port of its own
 seen_reset
 before=$(cat /proc/sys/net/netfilter/nf_conntrack_count)
-start_sandbox flood --quiet --net-default allow --max-connections 4096 -- bash -c "python3 $TESTS/e2e/frames.py flood; sleep 60"
+start_sandbox flood --quiet --net-default allow --max-connections 4096 -- bash -c "python3 $TESTS/e2e/tools/frames.py flood; sleep 60"
 wait_for 60 grep -q '^sent' "$WORK/flood.out"
 read -r _ flows took <<<"$(grep '^sent' "$WORK/flood.out")"
 arrived=$(seen 93.184.216.37 udp)

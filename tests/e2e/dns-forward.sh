@@ -4,9 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 kill "$NSD_PID" && wait "$NSD_PID" 2>/dev/null
-on_internet python3 "$TESTS/e2e/dns_peer.py" "$WORK/peer.log" &
+on_internet python3 "$TESTS/e2e/tools/dns_peer.py" "$WORK/peer.log" &
 wait_for 20 dig +short +tries=1 +time=1 "@$RESOLVER" example.com
-CLIENT=$TESTS/e2e/dns_client.py
+CLIENT=$TESTS/e2e/tools/dns_client.py
 RULES=(--net-default deny --net-rule 'allow@*.example.com' --dns-query-timeout-ms 800)
 NAME=076578616d706c6503636f6d00 # example.com
 

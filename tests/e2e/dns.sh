@@ -3,7 +3,7 @@
 # belongs to a resolver: both transports, sizes, servers that fail, resolvers of the guest's choice, a cache.
 . "$(dirname "$0")/lib.sh"
 world_up "$(echo '*.flood.example.com. 60 IN A 93.184.217.1'; echo 'brief.example.com. 6 IN A 93.184.216.42')"
-CLIENT=$TESTS/e2e/dns_client.py
+CLIENT=$TESTS/e2e/tools/dns_client.py
 RULES=(--net-default deny --net-rule 'allow@*.example.com:tcp:443')
 
 # inside NAME EXPECTED POLICY-ARG… -- SCRIPT: what the script prints, on one line

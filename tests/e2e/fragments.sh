@@ -13,11 +13,11 @@ judge() {
 		esac
 	done <<<"$out"
 }
-run_sandbox --quiet --net-default deny --net-rule allow@any:udp:7777 -- python3 "$TESTS/e2e/frames.py" fragments
+run_sandbox --quiet --net-default deny --net-rule allow@any:udp:7777 -- python3 "$TESTS/e2e/tools/frames.py" fragments
 same "packets were sent" "0 25" "$status $(wc -l <<<"$out")"
 sleep 0.2
 judge
-run_sandbox --quiet --net-default allow --net-rule deny@10.0.0.0/8,deny@meta -- python3 "$TESTS/e2e/frames.py" disguised
+run_sandbox --quiet --net-default allow --net-rule deny@10.0.0.0/8,deny@meta -- python3 "$TESTS/e2e/tools/frames.py" disguised
 same "disguised packets were sent" "0 9" "$status $(wc -l <<<"$out")"
 sleep 0.2
 judge

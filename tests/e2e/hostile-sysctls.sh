@@ -45,10 +45,10 @@ done
 kill "$sandbox_pid"
 wait "$sandbox_pid" 2>/dev/null
 
-run_sandbox --quiet -- python3 "$TESTS/e2e/forge.py" dns 172.16.0.2 172.16.0.1 example.com
+run_sandbox --quiet -- python3 "$TESTS/e2e/tools/forge.py" dns 172.16.0.2 172.16.0.1 example.com
 same "a hand-made query to the gateway is answered" answered "$out"
 for address in 127.0.0.53 127.0.0.1 255.255.255.255 224.0.0.251 172.16.0.3 0.0.0.0; do
-	run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/forge.py" dns 172.16.0.2 "$address" example.com
+	run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/tools/forge.py" dns 172.16.0.2 "$address" example.com
 	same "a query to $address reaches no proxy" silence "$out"
 done
 finish

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 
-run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/frames.py" icmp
+run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/tools/frames.py" icmp
 same "packets were sent" 0 "$status"
 sleep 0.2
 while read -r kind to; do
@@ -16,12 +16,12 @@ done <<<"$out"
 same "as many as were made" 22 "$(wc -l <<<"$out")"
 
 # Errors and redirects about a flow that is there: the errors reach the guest, nothing else does
-on_internet python3 "$TESTS/e2e/icmp_peer.py" answer wan0 >"$WORK/peer" &
+on_internet python3 "$TESTS/e2e/tools/icmp_peer.py" answer wan0 >"$WORK/peer" &
 peer=$!
 wait_for 20 grep -q ready "$WORK/peer"
-run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/icmp_peer.py" listen 93.184.216.50
+run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/tools/icmp_peer.py" listen 93.184.216.50
 same "of all ICMP types about its flow the guest is told these" "3 11 12" "$out"
-run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/icmp_peer.py" listen 2606:2800:220:1::50
+run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/tools/icmp_peer.py" listen 2606:2800:220:1::50
 same "of all ICMPv6 types about its flow the guest is told these" "1 2 3 4" "$out"
 kill "$peer"
 

@@ -3,7 +3,7 @@
 # KERNEL_POLICIES, KERNEL_PACKETS, KERNEL_SEED change how many and which. usage: tests/e2e/kernel.sh BUILD
 set -eu
 build=$(realpath "${1:?usage: tests/e2e/kernel.sh BUILD}")
-. "$(dirname "$0")/_links.sh"
+. "$(dirname "$0")/links.sh"
 # Lone fragments that wait for the rest of their packet take room from others'
 sysctl -qw net.ipv4.ipfrag_time=2 net.netfilter.nf_conntrack_frag6_timeout=2
 exec "$build/e2e/kernel_oracle" /run/netns/guest /run/netns/sink "$(mac link show br0)" "$(mac link show uplink)" \

@@ -17,55 +17,11 @@
 set -u
 BUILD=$(realpath "${1:?usage: $0 BUILD}")
 TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-TEST_NAME=$(basename "$0" .sh)
+. "$TESTS/tap.sh"
+TAP_PREFIX="$(basename "$0" .sh): "
 HOST4=203.0.113.2 HOST6=2001:db8:1::2
 INTERNET4=203.0.113.1 INTERNET6=2001:db8:1::1
 RESOLVER=9.9.9.9 # what the host's resolv.conf names
-
-# --- results -------------------------------------------------------------------------------------------------
-
-failures=0
-
-# ok NAME: one thing holds
-ok() { echo "ok $TEST_NAME: $1"; }
-
-# not_ok NAME WHY: one thing does not; the test goes on and its exit status will be 1
-not_ok() {
-	echo "not ok $TEST_NAME: $1 - ${2:-failed}"
-	failures=$((failures + 1))
-}
-
-# skip NAME REASON: could not be tried here
-skip() { echo "ok $TEST_NAME: $1 # SKIP $2"; }
-
-# try NAME COMMAND…: the command succeeds; what it printed is shown where it does not
-try() {
-	local name=$1 said
-	shift
-	if said=$("$@" 2>&1); then
-		ok "$name"
-	else
-		not_ok "$name" "status $?: $(tail -n 3 <<<"$said" | tr '\n' ' ')"
-	fi
-}
-
-# same NAME EXPECTED GOT: two strings are equal
-same() {
-	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "expected '$2', got '$3'"; fi
-}
-
-# contains NAME TEXT PATTERN: TEXT has the extended regular expression somewhere
-contains() {
-	if grep -Eq -- "$3" <<<"$2"; then ok "$1"; else not_ok "$1" "no /$3/ in '$(head -c 400 <<<"$2" | tr '\n' ' ')'"; fi
-}
-
-# lacks NAME TEXT PATTERN: TEXT has it nowhere
-lacks() {
-	if grep -Eq -- "$3" <<<"$2"; then not_ok "$1" "/$3/ in '$(head -c 400 <<<"$2" | tr '\n' ' ')'"; else ok "$1"; fi
-}
-
-# finish: the last line of a test
-finish() { exit $((failures > 0)); }
 
 # --- a host of one's own -------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 
-start_sandbox crowd --quiet --net-default allow -- bash -c "until [ -e $WORK/go ]; do sleep 0.1; done; python3 $TESTS/e2e/frames.py neighbours; sleep 60"
+start_sandbox crowd --quiet --net-default allow -- bash -c "until [ -e $WORK/go ]; do sleep 0.1; done; python3 $TESTS/e2e/tools/frames.py neighbours; sleep 60"
 wait_for 20 pgrep -x sleep
 supervisor=$(pgrep -ox msb-supervisor)
 in_vm() { nsenter --net="/proc/$supervisor/ns/net" -- "$@"; }

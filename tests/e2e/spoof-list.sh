@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 
-run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/frames.py" spoof
+run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/tools/frames.py" spoof
 same "frames were sent" 0 "$status"
 sleep 0.2
 while read -r kind to; do
@@ -18,7 +18,7 @@ done <<<"$out"
 same "as many as were made" 34 "$(wc -l <<<"$out")"
 
 # What the gateway believes about its neighbours, before and after the guest lies about them
-start_sandbox liar --quiet --net-default allow -- bash -c "until [ -e $WORK/go ]; do sleep 0.1; done; python3 $TESTS/e2e/frames.py claim; sleep 60"
+start_sandbox liar --quiet --net-default allow -- bash -c "until [ -e $WORK/go ]; do sleep 0.1; done; python3 $TESTS/e2e/tools/frames.py claim; sleep 60"
 wait_for 20 pgrep -x msb-supervisor
 supervisor=$(pgrep -ox msb-supervisor)
 in_vm() { nsenter --net="/proc/$supervisor/ns/net" -- "$@"; }

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 
-out=$(TERM=vt100 python3 "$TESTS/e2e/terminal.py" "$BUILD/msb-run" --quiet --net-default deny -- \
+out=$(TERM=vt100 python3 "$TESTS/e2e/tools/terminal.py" "$BUILD/msb-run" --quiet --net-default deny -- \
 	'~ # ' 'stty size; tty; echo term=$TERM\r' \
 	'term=vt100' 'echo sum=$((40 + 2))\r' \
 	'sum=42' 'echo sl""eeps; sleep 1000\r' \

@@ -16,7 +16,7 @@ world_up "$(
 	echo '*.flood.example.com. 600 IN A 93.184.217.1'
 	for i in $(seq 0 255); do for j in 1 2 3 4; do echo "host.thousand.example.com. 60 IN A 93.185.$j.$i"; done; done
 )"
-CLIENT=$TESTS/e2e/dns_client.py
+CLIENT=$TESTS/e2e/tools/dns_client.py
 RULES=(--net-default deny --net-rule 'allow@*.example.com')
 # bound: the elements of the rule's sets, as the VM's namespace has them
 bound() { nsenter --net="/proc/$(pgrep -nx msb-dns)/ns/net" nft -j list set inet msb "$1" | jq -r '.nftables[].set.elem // [] | .[] | .elem.val // .'; }

@@ -10,22 +10,15 @@ update=
 [ "${1-}" = --update ] && { update=1; shift; }
 build=$(realpath "${1:?usage: run.sh [--update] BUILD}")
 cd "$(dirname "$0")" || exit 3
+. ../tap.sh
 policyc=$build/msb-policyc
 gateway=172.16.0.1,fd42:6d73:62::1
 today=2026-11-24
 work=$(mktemp -d /tmp/msb-golden.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-failed=0
 
-report() { # NAME STATUS: one TAP line; what is in $work/why explains a failure
-	if [ "$2" -eq 0 ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - see below"
-		sed 's/^/    /' "$work/why" | head -40
-		failed=1
-	fi
-}
+# report NAME STATUS: what is in $work/why explains a failure
+report() { check "$1" "$2" "see below"$'\n'"$(head -40 "$work/why")"; }
 
 run_stage() { # STAGE: prints what the stage prints, standard error included, and a status other than 0
 	local stage=$1 status
@@ -108,4 +101,4 @@ for file in *.msb; do
 	report "policies/$file/fmt" $?
 	check_fixpoints "policies/$file"
 done
-exit $failed
+finish

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # The editors' syntax files know every word of the grammar, and load. usage: editors.sh BUILD
 set -u
-root=$(cd "$(dirname "$0")/../.." && pwd)
-. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/lib.sh"
 
 words=$(sed -n '/^static const struct keyword keywords/,/^};/s/^\t{ "\([a-z]*\)".*/\1/p' "$root/grammar/msb.l")
 words="$words allow deny because until log resolve sni egress ingress any public private loopback link-local meta
@@ -12,10 +11,10 @@ for file in msb.vim msb.tmLanguage.json; do
 	for word in $words; do
 		grep -q -- "$word" "$root/editors/$file" || missing="$missing $word"
 	done
-	if [ -z "$missing" ]; then pass "editors/$file-words"; else fail "editors/$file-words" "missing:$missing"; fi
+	same "editors/$file-words" "" "$missing"
 done
 
-if python3 - "$root/editors/msb.tmLanguage.json" <<-'END' 2>why; then pass editors/textmate-patterns; else fail editors/textmate-patterns "$(tail -1 why)"; fi
+python3 - "$root/editors/msb.tmLanguage.json" <<-'END' 2>why
 	import json, re, sys
 	grammar = json.load(open(sys.argv[1], encoding="utf-8"))
 	names = set(grammar["repository"])
@@ -29,6 +28,7 @@ if python3 - "$root/editors/msb.tmLanguage.json" <<-'END' 2>why; then pass edito
 	            walk(value)
 	walk(grammar)
 END
+check editors/textmate-patterns $? "$(tail -1 why)"
 
 if vim --version 2>/dev/null | grep -q '+syntax'; then
 	cat >show.vim <<-END
@@ -45,12 +45,9 @@ if vim --version 2>/dev/null | grep -q '+syntax'; then
 	END
 	echo 'allow@public:tcp:443  because "x" # c' >line.msb
 	vim -u NONE -es -S show.vim line.msb </dev/null
-	if [ "$(uniq names | grep . | tr '\n' ' ')" = "msbAllow msbClass msbProtocol msbPorts msbAttribute msbString msbComment " ]; then
-		pass editors/vim-colours-a-rule
-	else
-		fail editors/vim-colours-a-rule "$(uniq names | tr '\n' ' ')"
-	fi
+	same editors/vim-colours-a-rule "msbAllow msbClass msbProtocol msbPorts msbAttribute msbString msbComment " \
+		"$(uniq names | grep . | tr '\n' ' ')"
 else
-	echo "ok editors/vim-colours-a-rule # SKIP no vim with syntax support"
+	skip editors/vim-colours-a-rule "no vim with syntax support"
 fi
-exit $failed
+finish

@@ -1,12 +1,8 @@
 #!/usr/bin/env bash
 # diff by the command line: wording, order, statuses, formats; examples answer as they say. usage: diff.sh BUILD
 set -u
-policyc=$(realpath "${1:?usage: diff.sh BUILD}")/msb-policyc
-work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 3
-say() { # STATUS NAME
-	if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2 - $(head -c 300 out | tr '\n' '~')"; fi
-}
+. "$(dirname "$0")/lib.sh"
+say() { check "$2" "$1" "$(head -c 300 out)"; } # STATUS NAME: a failure shows what was printed
 cat >old.msb <<'P'
 # A coding agent: clone, install Python packages, nothing else.
 default egress deny
@@ -75,5 +71,6 @@ say $? "publishing in JSON"
 [ "$(sed -n 2p out)" = '### Network policy `agent.msb`: opens 3, closes 1' ]; say $? "Markdown counts"
 grep -qF '| **opens** | `publish 127.0.0.1:8080` to guest `tcp:80` | | | line 10 |' out; say $? "Markdown has the published port"
 python3 -c 'import json, sys, jsonschema
-jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))' json "$OLDPWD/docs/diff.schema.json" >out 2>&1
+jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))' json "$root/docs/diff.schema.json" >out 2>&1
 say $? "the JSON fits its schema"
+finish

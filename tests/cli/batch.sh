@@ -1,6 +1,8 @@
 # Rows of a table through `msb-policyc eval --batch`: rows of one policy share one run.
 # A script calls batch_row for each row, then batch_run with the name of a function that gets
-# ID WANTED "ANSWER LINE" and prints the row's TAP line.
+# ID WANTED "ANSWER LINE" and reports the row.
+# shellcheck shell=bash
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 declare -A batch_ids batch_wanted batch_flows
 batch_keys=()
 
@@ -41,12 +43,8 @@ bracket() { # sets $target: an address as a flow writes it
 	[[ $1 != *:* ]] || target="[$1]"
 }
 
-same() { # ID WANTED ANSWER: verdict and who decided
+decided() { # ID WANTED ANSWER: verdict and who decided
 	local verdict number
 	IFS=$'\t' read -r verdict number _ <<<"$3"
-	if [ "$verdict $number" = "$2" ]; then
-		echo "ok $1"
-	else
-		echo "not ok $1 - wanted '$2', got '$3'"
-	fi
+	same "$1" "$2" "$verdict $number"
 }

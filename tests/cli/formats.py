@@ -27,7 +27,7 @@ def load(path):
 
 
 FINDINGS = load("docs/findings.schema.json")
-SARIF = load("tests/policy/sarif-2.1.0-rtm.5.json")
+SARIF = load("tests/cli/sarif-2.1.0-rtm.5.json")
 
 
 def check(directory, arguments, form):

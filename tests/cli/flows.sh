@@ -1,16 +1,11 @@
 #!/usr/bin/env bash
 # Every row of flows.tsv through the command line: the verdict and who decided, then the decision at SYN time.
-export BUILD=${1:?usage: flows.sh BUILD}
-here=$(dirname "$0")
-. "$here/batch.bash"
+. "$(dirname "$0")/batch.sh"
 
 syn() { # ID WANTED JSON
 	[ "$2" = - ] && return
-	if [[ $3 == *"\"syn\":\"$2\""* ]]; then
-		echo "ok $1-syn"
-	else
-		echo "not ok $1-syn - wanted $2, got $3"
-	fi
+	[[ $3 == *"\"syn\":\"$2\""* ]]
+	check "$1-syn" $? "expected $2, got $3"
 }
 
 table() { # text | json
@@ -28,10 +23,11 @@ table() { # text | json
 		else
 			batch_row "$id" "$syn" "$flow" "${options[@]}" --format json
 		fi
-	done < <(grep -v '^#' "$here/flows.tsv")
+	done < <(grep -v '^#' "$vectors/flows.tsv")
 }
 
 table text
-batch_run same
+batch_run decided
 table json
 batch_run syn
+finish

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Files made to hurt: each ends in a clear error or an answer, in bounded time and memory. usage: hostile-files.sh BUILD
 set -u
-. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/lib.sh"
 
 repeat() { # TEXT COUNT
 	python3 -c 'import sys; sys.stdout.write(sys.argv[1].encode().decode("unicode_escape") * int(sys.argv[2]))' "$1" "$2"
@@ -13,15 +13,15 @@ refused() { # NAME FILE [COMMAND…]
 	[ $# -gt 0 ] || set -- check
 	bounded 120 "$policyc" "$@" "$file"
 	if [ "$status" -ne 1 ] && [ "$status" -ne 3 ]; then
-		fail "$name" "status $status: $(head -c 200 "$work/.out")"
+		not_ok "$name" "status $status: $(head -c 200 "$work/.out")"
 	elif ! grep -q 'error' "$work/.out"; then
-		fail "$name" "no error"
+		not_ok "$name" "no error"
 	elif [ "$(stat -c %s "$work/.out")" -gt 200000 ]; then
-		fail "$name" "$(stat -c %s "$work/.out") bytes of output"
+		not_ok "$name" "$(stat -c %s "$work/.out") bytes of output"
 	elif has_raw_control "$work/.out"; then
-		fail "$name" "control characters in the output"
+		not_ok "$name" "control characters in the output"
 	else
-		pass "$name"
+		ok "$name"
 	fi
 }
 
@@ -47,7 +47,7 @@ refused hostile-files/larger-than-any large.msb
 refused hostile-files/a-circle-of-3000-groups cycle.msb
 (for i in $(seq 1 30); do echo "group g$i = g$((i + 1)), g$((i + 1)), g$((i + 1)), g$((i + 1))"; done; echo 'group g31 = a.example'; echo 'allow@g1') >tree.msb
 bounded 120 "$policyc" check tree.msb
-if [ "$status" -le 1 ]; then pass hostile-files/groups-that-double; else fail hostile-files/groups-that-double "status $status"; fi
+[ "$status" -le 1 ]; check hostile-files/groups-that-double $? "status $status"
 
 repeat '[' 1000000 >deep.json
 refused hostile-files/json-a-million-deep deep.json
@@ -59,4 +59,4 @@ refused hostile-files/yaml-a-million-deep deep.yaml
 refused hostile-files/yaml-a-billion-laughs laughs.yaml
 refused hostile-files/fmt-of-a-word word.msb fmt --check
 refused hostile-files/fmt-of-braces brace-lines.msb fmt --check
-exit $failed
+finish

@@ -1,20 +1,15 @@
 #!/usr/bin/env bash
 # Every row of tokens.tsv that a command line can express, through msb-policyc: what an accepted token means, and
 # the class and suggestion of the error otherwise. Commas and outer blanks, which the command line splits and
-# trims, are tried in the unit tests. usage: tests/vectors/tokens.sh BUILD
+# trims, are tried in the unit tests. usage: tests/cli/tokens.sh BUILD
 set -u
-policyc=$1/msb-policyc
-here=$(cd "$(dirname "$0")" && pwd)
-
-report() { # NAME GOT WANTED
-	if [ "$2" = "$3" ]; then echo "ok $1"; else echo "not ok $1 - got '$2', expected '$3'"; fi
-}
+. "$(dirname "$0")/lib.sh"
 
 accepted() { # TOKEN WANTED
 	local got=none
 	[[ $("$policyc" compile --emit policy --net-default deny --net-rule "$1" 2>&1) =~ rule\ 1$'\t'([^$'\t']*)$'\t' ]] &&
 		got=${BASH_REMATCH[1]}
-	report "tokens '$1'" "$got" "$2"
+	same "tokens '$1'" "$2" "$got"
 }
 
 refused() { # TOKEN CLASS SUGGESTION: the class of the first finding, what it suggests, and status 1
@@ -28,7 +23,7 @@ refused() { # TOKEN CLASS SUGGESTION: the class of the first finding, what it su
 	else
 		[[ $out =~ 'did you mean `'([^\`]*)'`?' ]] && suggestion=${BASH_REMATCH[1]}
 	fi
-	report "tokens '$1'" "$class $suggestion ($status)" "$2 $3 (1)"
+	same "tokens '$1'" "$2 $3 (1)" "$class $suggestion ($status)"
 }
 
 while IFS=$'\t' read -r token result action direction kind value protocols ports class suggestion _; do
@@ -43,4 +38,5 @@ while IFS=$'\t' read -r token result action direction kind value protocols ports
 	else
 		refused "$token" "$class" "$suggestion"
 	fi
-done <"$here/tokens.tsv"
+done <"$vectors/tokens.tsv"
+finish

@@ -4,10 +4,9 @@
 # usage: transcripts.sh [--update] BUILD
 update=
 [ "${1-}" = --update ] && { update=1; shift; }
-build=$(realpath "${1:?usage: transcripts.sh [--update] BUILD}")
-here=$(cd "$(dirname "$0")/transcripts" && pwd)
-cd "$here/files" || exit 3
-export PATH="$build:$PATH" LC_ALL=C.UTF-8
+. "$(dirname "$0")/lib.sh"
+cd "$vectors/transcripts/files" || exit 3
+export PATH="$BUILD:$PATH" LC_ALL=C.UTF-8
 unset NO_COLOR
 
 perform() { # COMMAND
@@ -19,16 +18,15 @@ perform() { # COMMAND
 	[ $status -eq 0 ] || echo "[status $status]"
 }
 
-for script in "$here"/*.txt; do
+for script in "$vectors"/transcripts/*.txt; do
 	name=$(basename "$script" .txt)
 	wanted=$(<"$script")
 	got=$(grep '^\$ ' "$script" | while IFS= read -r line; do perform "${line#\$ }"; done)
 	if [ -n "$update" ]; then
 		printf '%s\n' "$got" >"$script"
-	elif [ "$got" = "$wanted" ]; then
-		echo "ok $name"
-	else
-		echo "not ok $name - differs from $script"
-		diff <(echo "$wanted") <(echo "$got")
+		continue
 	fi
+	changes=$(diff <(echo "$wanted") <(echo "$got"))
+	check "$name" $? "differs from $script"$'\n'"$changes"
 done
+finish

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Every row of cli.tsv through msb-policyc: the policy that flags make, or the class of the first error.
-# usage: tests/vectors/cli.sh BUILD
+# usage: tests/cli/cli.sh BUILD
 set -u
-policyc=$1/msb-policyc
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/lib.sh"
 
 # The policy that --emit policy printed, in the columns of cli.tsv
 columns() {
@@ -50,5 +49,6 @@ while IFS=$'\t' read -r id args status egress ingress rules extra error _; do
 	else
 		got=$(class <<<"$out") wanted=$error
 	fi
-	if [ "$got" = "$wanted" ]; then echo "ok cli $id"; else echo "not ok cli $id - $args: got '$got', expected '$wanted'"; fi
-done <"$here/cli.tsv"
+	same "cli $id" "$wanted" "$got"
+done <"$vectors/cli.tsv"
+finish

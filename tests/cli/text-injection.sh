@@ -2,7 +2,7 @@
 # text-injection: what a policy's author puts into names, reasons, comments and file names reaches no terminal,
 # ruleset, SARIF file or workflow command as more than text. usage: text-injection.sh BUILD
 set -u
-. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/lib.sh"
 
 esc=$'\033' rlo=$'\xe2\x80\xae'
 
@@ -11,13 +11,13 @@ no_control() { # NAME COMMAND…: whatever it prints
 	shift
 	bounded 60 "$@"
 	if [ "$status" -gt 3 ]; then
-		fail "$name" "status $status: $(head -1 "$work/.out")"
+		not_ok "$name" "status $status: $(head -1 "$work/.out")"
 	elif [ ! -s "$work/.out" ] && [[ $name != *github ]]; then # no finding, no annotation
-		fail "$name" "it printed nothing"
+		not_ok "$name" "it printed nothing"
 	elif has_raw_control "$work/.out"; then
-		fail "$name" "control characters in the output"
+		not_ok "$name" "control characters in the output"
 	else
-		pass "$name"
+		ok "$name"
 	fi
 }
 
@@ -50,21 +50,17 @@ no_control text-injection/diff-markdown "$policyc" diff --format markdown "$name
 # Workflow commands come from us alone
 printf 'allow@x.example because "x" y\nallow@%s\n' '::error::oops%0A::stop-commands::x' >commands.msb
 "$policyc" check --format github commands.msb >github 2>&1
-if grep -v '^::\(error\|warning\|notice\) file=commands.msb,line=[0-9]*,' github | grep -q .; then
-	fail text-injection/workflow-commands "$(cat github)"
-else
-	pass text-injection/workflow-commands
-fi
+same text-injection/workflow-commands "" "$(grep -v '^::\(error\|warning\|notice\) file=commands.msb,line=[0-9]*,' github)"
 
 # A comment in the ruleset ends where we end it
 printf 'default egress deny\nallow@public:tcp:443 because "x"\nallow@dns\n' >'q" ; flush ruleset ; ".msb'
 "$policyc" compile --emit nft 'q" ; flush ruleset ; ".msb' >ruleset
 if grep -v '^#' ruleset | grep flush | grep -vq 'comment "[^"\\]*"$'; then
-	fail text-injection/nft-comment "$(grep -v '^#' ruleset | grep flush | head -1)"
+	not_ok text-injection/nft-comment "$(grep -v '^#' ruleset | grep flush | head -1)"
 elif ! grep -v '^#' ruleset | grep -q 'flush ruleset'; then
-	fail text-injection/nft-comment "the name is in no comment"
+	not_ok text-injection/nft-comment "the name is in no comment"
 else
-	pass text-injection/nft-comment
+	ok text-injection/nft-comment
 fi
 
 # Control characters in the text itself: refused, and shown escaped
@@ -73,11 +69,11 @@ for bytes in "$esc[2J" $'\a' $'\b' $'\r' $'\x7f' $'\xc2\x9b31m' "$rlo" $'\xe2\x8
 	i=$((i + 1))
 	printf "default egress deny\nallow@a.example because \"x$bytes y\"\n" >bytes.msb
 	no_control "text-injection/bytes-$i" "$policyc" check bytes.msb
-	[ "$status" -eq 1 ] || fail "text-injection/bytes-$i-refused" "status $status"
+	[ "$status" -eq 1 ] || not_ok "text-injection/bytes-$i-refused" "status $status"
 	printf "# $bytes x\nallow@a.example\n" >comment.msb
 	no_control "text-injection/comment-bytes-$i" "$policyc" check comment.msb
-	[ "$status" -eq 1 ] || fail "text-injection/comment-bytes-$i-refused" "status $status"
+	[ "$status" -eq 1 ] || not_ok "text-injection/comment-bytes-$i-refused" "status $status"
 	no_control "text-injection/flow-bytes-$i" "$policyc" eval --net-default deny "egress@x$bytes.example:tcp:1"
 	no_control "text-injection/rule-bytes-$i" "$policyc" check --net-rule "allow@x$bytes.example,$bytes@y"
 done
-exit $failed
+finish

@@ -1,12 +1,9 @@
 #!/usr/bin/env bash
 # Every id explains itself truly: the file that `check --explain ID` shows as bad raises the id; the mended one has
 # no error, and where the id is a warning or a note it raises nothing at all. The manual holds the same texts.
-build=$(realpath "${1:?usage: findings.sh BUILD}")
-root=$(cd "$(dirname "$0")/../.." && pwd)
-export PATH="$build:$PATH"
-dir=$(mktemp -d /tmp/msb-findings.XXXXXX)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 3
+# usage: findings.sh BUILD
+. "$(dirname "$0")/lib.sh"
+export PATH="$BUILD:$PATH"
 
 section() { # ID "raises it"|mended: the lines under that heading
 	awk -v id="$1 (" -v head="    $2:" 'index($0, id) == 1 { mine = 1; next } /^[a-z]/ { mine = 0 }
@@ -23,18 +20,17 @@ findings() { # of what a section holds: a command, or a file
 
 msb-policyc check --explain all >all
 out=$(msb-policyc check --explain no-dns)
-if [[ $(<all) == *"$out"* ]]; then echo "ok one-id"; else echo "not ok one-id - $out"; fi
+[[ $(<all) == *"$out"* ]]; check one-id $? "$out"
 for id in $(sed -n 's/^\([a-z][a-z0-9-]*\) (\(error\|warning\|note\))$/\1/p' all); do
 	bad=$(section "$id" "raises it")
 	[ -n "$bad" ] || continue
 	out=$(findings "$bad")
-	if [[ $out == *"[$id]"* ]]; then echo "ok $id"; else printf 'not ok %s - not raised\n%s\n' "$id" "$out"; fi
+	[[ $out == *"[$id]"* ]]; check "$id" $? "not raised"$'\n'"$out"
 	out=$(findings "$(section "$id" mended)")
-	if [[ $out == *": no findings ("* ]] || { [[ $out != *" error: "* ]] && grep -q "^$id (error)" all; }; then
-		echo "ok $id-mended"
-	else
-		printf 'not ok %s-mended - not silent\n%s\n' "$id" "$out"
-	fi
+	[[ $out == *": no findings ("* ]] || { [[ $out != *" error: "* ]] && grep -q "^$id (error)" all; }
+	check "$id-mended" $? "not silent"$'\n'"$out"
 done
 
-if out=$("$root/docs/findings.sh" --check "$build"); then echo "ok manual"; else printf 'not ok manual\n%s\n' "$out"; fi
+out=$("$root/docs/findings.sh" --check "$BUILD")
+check manual $? "$out"
+finish

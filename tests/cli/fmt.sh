@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # fmt as a command: what it writes, what it leaves alone, and its statuses. usage: fmt.sh BUILD
 set -u
-. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/lib.sh"
 
 messy='allow@a.example   log\ndefault egress deny\n'
 neat='default egress deny\n\nallow@a.example  log\n'
@@ -12,15 +12,16 @@ expect() { # NAME STATUS OUTPUT COMMAND…: standard output as given, every byte
 	"$@" >.out 2>.err
 	local got=$?
 	if [ $got -ne "$want" ]; then
-		fail "$name" "status $got, not $want: $(head -1 .err)"
+		not_ok "$name" "status $got, not $want: $(head -1 .err)"
 	elif ! printf "$output" | cmp -s - .out; then
-		fail "$name" "printed: $(head -3 .out)"
+		not_ok "$name" "printed: $(head -3 .out)"
 	else
-		pass "$name"
+		ok "$name"
 	fi
 }
 holds() { # NAME FILE TEXT
-	if printf "$3" | cmp -s - "$2"; then pass "$1"; else fail "$1" "$(head -3 "$2")"; fi
+	printf "$3" | cmp -s - "$2"
+	check "$1" $? "$(head -3 "$2")"
 }
 
 printf "$messy" >a.msb
@@ -30,14 +31,15 @@ expect fmt/check-names-the-file 1 'a.msb: not in canonical layout\n' "$policyc" 
 holds fmt/check-changes-nothing a.msb "$messy"
 "$policyc" fmt --diff a.msb >change.diff
 cp a.msb patched.msb
-if patch -s patched.msb change.diff 2>/dev/null; then
+if command -v patch >/dev/null; then
+	patch -s patched.msb change.diff
 	holds fmt/diff-is-a-patch patched.msb "$neat"
 else
-	command -v patch >/dev/null && fail fmt/diff-is-a-patch "patch refuses it" || echo "ok fmt/diff-is-a-patch # SKIP no patch program"
+	skip fmt/diff-is-a-patch "no patch program"
 fi
 expect fmt/rewrites 0 'link.msb: rewritten\n' "$policyc" fmt link.msb
 holds fmt/through-a-link a.msb "$neat"
-if [ -L link.msb ] && [ "$(stat -c %a a.msb)" = 640 ]; then pass fmt/link-and-mode-stay; else fail fmt/link-and-mode-stay "$(ls -l)"; fi
+[ -L link.msb ] && [ "$(stat -c %a a.msb)" = 640 ]; check fmt/link-and-mode-stay $? "$(ls -l)"
 expect fmt/says-nothing-of-a-neat-file 0 '' "$policyc" fmt a.msb
 expect fmt/check-of-a-neat-file 0 '' "$policyc" fmt --check a.msb
 expect fmt/diff-of-a-neat-file 0 '' "$policyc" fmt --diff a.msb
@@ -47,12 +49,12 @@ expect fmt/check-of-standard-input 1 'x.msb: not in canonical layout\n' "$policy
 printf 'allow@{a\n' >broken.msb
 expect fmt/broken 1 '' "$policyc" fmt broken.msb
 holds fmt/broken-is-left broken.msb 'allow@{a\n'
-grep -q '^broken.msb:1:7: error: ' .err && pass fmt/broken-says-where || fail fmt/broken-says-where "$(cat .err)"
+contains fmt/broken-says-where "$(cat .err)" '^broken.msb:1:7: error: '
 printf "$messy" >b.msb
 expect fmt/the-worst-status-of-several 1 'b.msb: rewritten\n' "$policyc" fmt broken.msb b.msb
 expect fmt/missing-file 3 '' "$policyc" fmt missing.msb
 echo '{}' >policy.json
 expect fmt/json-has-no-layout 2 '' "$policyc" fmt policy.json
 expect fmt/no-file 2 '' "$policyc" fmt </dev/null
-[ -z "$(find . -name '*.msb.*')" ] && pass fmt/nothing-left-behind || fail fmt/nothing-left-behind "$(ls)"
-exit $failed
+same fmt/nothing-left-behind "" "$(find . -name '*.msb.*')"
+finish

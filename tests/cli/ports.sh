@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Every row of ports.tsv through msb-policyc: what a published port means, or the class of its error.
-# usage: tests/vectors/ports.sh BUILD
+# usage: tests/cli/ports.sh BUILD
 set -u
-policyc=$1/msb-policyc
-here=$(cd "$(dirname "$0")" && pwd)
+. "$(dirname "$0")/lib.sh"
 
 while IFS= read -r line; do
 	[[ $line != '# '* ]] || continue
@@ -18,5 +17,6 @@ while IFS= read -r line; do
 	else
 		got=$(sed -n '1s/^-p: error: .*\[\([a-z-]*\)\]$/\1/p' <<<"$out") wanted=${column[6]}
 	fi
-	if [ "$got" = "$wanted" ]; then echo "ok ports '${column[0]}'"; else echo "not ok ports '${column[0]}' - got '$got', expected '$wanted'"; fi
-done <"$here/ports.tsv"
+	same "ports '${column[0]}'" "$wanted" "$got"
+done <"$vectors/ports.tsv"
+finish

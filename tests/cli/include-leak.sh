@@ -2,7 +2,7 @@
 # include-leak: a policy that includes what is not its business is refused, at once, and shows nothing of it.
 # usage: include-leak.sh BUILD
 set -u
-. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/lib.sh"
 
 mkdir outside tree tree/sub
 echo 'allow@the-secret-of-the-host' >outside/secret
@@ -21,20 +21,20 @@ refused() { # NAME INCLUDED
 	printf 'default egress deny\ninclude "%s"\n' "$2" >tree/top.msb
 	bounded 60 "$policyc" check tree/top.msb
 	if grep -q the-secret "$work/.out"; then
-		fail "$1" "the secret was quoted"
+		not_ok "$1" "the secret was quoted"
 	elif [ "$status" -ne 1 ]; then
-		fail "$1" "status $status"
+		not_ok "$1" "status $status"
 	elif ! grep -q '^tree/top.msb:2:9: error: ' "$work/.out"; then
-		fail "$1" "no error at the include: $(head -1 "$work/.out")"
+		not_ok "$1" "no error at the include: $(head -1 "$work/.out")"
 	else
-		pass "$1"
+		ok "$1"
 	fi
 }
 allowed() { # NAME COMMAND…
 	local name=$1
 	shift
 	bounded 60 "$@"
-	if [ "$status" -eq 0 ]; then pass "$name"; else fail "$name" "$(head -1 "$work/.out")"; fi
+	check "$name" "$status" "$(head -1 "$work/.out")"
 }
 
 refused include-leak/environ /proc/self/environ
@@ -61,20 +61,17 @@ allowed include-leak/a-wider-root "$policyc" check --include-root tree tree/sub/
 for i in $(seq 1 20); do echo "include \"deep$((i + 1)).msb\"" >tree/deep$i.msb; done
 echo 'allow@a.example' >tree/deep21.msb
 bounded 60 "$policyc" check tree/deep1.msb
-if [ "$status" -eq 1 ] && grep -q 'error' "$work/.out"; then pass include-leak/depth; else fail include-leak/depth "status $status"; fi
+[ "$status" -eq 1 ] && grep -q 'error' "$work/.out"; check include-leak/depth $? "status $status"
 
 # Each file includes the next ten times: 10^15 without a bound on all of them
 for i in $(seq 1 15); do for _ in $(seq 1 10); do echo "include \"wide$((i + 1)).msb\""; done >tree/wide$i.msb; done
 echo 'allow@a.example' >tree/wide16.msb
 bounded 60 "$policyc" check tree/wide1.msb
-if [ "$status" -eq 1 ]; then pass include-leak/width; else fail include-leak/width "status $status: $(tail -1 "$work/.out")"; fi
+[ "$status" -eq 1 ]; check include-leak/width $? "status $status: $(tail -1 "$work/.out")"
 
 # the policy itself may be a link out of a stranger's tree: read, as asked, but not shown
 printf 'nonsense the-secret-of-the-host\n' >outside/secret
 bounded 60 "$policyc" check tree/link.msb
-if [ "$status" -eq 1 ] && ! grep -q the-secret "$work/.out"; then
-	pass include-leak/the-policy-is-a-link
-else
-	fail include-leak/the-policy-is-a-link "$(head -2 "$work/.out" | tail -1)"
-fi
-exit $failed
+[ "$status" -eq 1 ] && ! grep -q the-secret "$work/.out"
+check include-leak/the-policy-is-a-link $? "$(head -2 "$work/.out" | tail -1)"
+finish

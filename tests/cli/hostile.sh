@@ -1,38 +1,28 @@
 #!/usr/bin/env bash
-# Policies from strangers: whatever they hold, check and diff end soon, in little memory, with a clear word, and
+# Policies from strangers: whatever they hold, check and diff end soon, in little memory, with a clear message, and
 # print no control character of theirs. usage: hostile.sh BUILD
 set -u
-policyc=$(realpath "${1:?usage: hostile.sh BUILD}")/msb-policyc
-work=$(mktemp -d /tmp/msb-hostile.XXXXXX) && trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 3
-seconds=${HOSTILE_SECONDS:-120} # generous: the machine may be busy
-kbytes=3000000
+. "$(dirname "$0")/lib.sh"
+memory_kb=3000000
 
 tame() { # NAME COMMAND…: ends in time, by itself, with status 0 to 3, and prints neither controls nor nothing
-	local name=$1 status
+	local name=$1
 	shift
-	(
-		[ -n "${ASAN-}" ] || ulimit -v $kbytes
-		timeout "$seconds" "$@"
-	) >out 2>&1 </dev/null
-	status=$?
-	if [ $status -gt 3 ]; then
-		echo "not ok $name - status $status: $(tail -c 200 out | tr -c '[:print:]' '?')"
-	elif LC_ALL=C grep -q '[^[:print:][:space:]]' <(LC_ALL=C tr -d '\200-\377' <out) || LC_ALL=C grep -q $'[\r\v\f]' out; then
-		echo "not ok $name - raw control characters"
-	elif [ ! -s out ]; then
-		echo "not ok $name - not a word"
+	bounded "${HOSTILE_SECONDS:-120}" "$@"
+	if [ "$status" -gt 3 ]; then
+		not_ok "$name" "status $status: $(tail -c 200 .out | tr -c '[:print:]' '?')"
+	elif has_raw_control .out; then
+		not_ok "$name" "raw control characters"
+	elif [ ! -s .out ]; then
+		not_ok "$name" "it printed nothing"
 	else
-		echo "ok $name"
+		ok "$name"
 	fi
 }
 refused() { # NAME FILE: an error, in words
 	tame "$1" "$policyc" check "$2"
-	if grep -q 'error' out; then echo "ok $1: an error"; else echo "not ok $1: an error - $(head -c 200 out)"; fi
+	grep -q 'error' .out; check "$1: an error" $? "$(head -c 200 .out)"
 }
-# sanitizers reserve address space of their own, and are slow
-grep -aq __asan_init "$policyc" && ASAN=1 seconds=$((seconds * 5))
-
 python3 - <<'P'
 def put(name, text, mode="w"):
     with open(name, mode) as out:
@@ -88,6 +78,8 @@ for format in json sarif github; do
 	tame "controls in $format" "$policyc" check --format $format comment.msb $'name\e[31m\n::error::.msb'
 done
 tame "controls in Markdown" "$policyc" diff --format markdown plain.msb $'name\e[31m\n::error::.msb'
-if [ "$(wc -l <out)" -gt 0 ] && ! grep -q '^::error' out; then echo "ok no workflow command by a name"; else echo "not ok no workflow command by a name - $(head -c 300 out)"; fi
+lacks "no workflow command by a name" "$(cat .out)" '^::error'
 "$policyc" diff --format markdown plain.msb overlap.msb >markdown 2>/dev/null </dev/null
-if [ "$(wc -m <markdown)" -le 60000 ]; then echo "ok a comment fits a pull request"; else echo "not ok a comment fits a pull request - $(wc -m <markdown) characters"; fi
+length=$(wc -m <markdown)
+[ "$length" -le 60000 ]; check "a comment fits a pull request" $? "$length characters"
+finish
