@@ -27,33 +27,19 @@ struct diff_names {
 	uint32_t *stamp; /* by atom: the interval it was last touched in */
 };
 
-static uint64_t hash_scenario(uint64_t hash, const struct diff_scenario *scenario)
-{
-	hash = records_mix(hash, (uint64_t)scenario->first[0] << 32 | scenario->first[1]);
-	return records_mix(hash, (uint64_t)scenario->lookup[0] << 32 | scenario->lookup[1]);
-}
-
-static uint64_t hash_kind(const void *record)
+static size_t kind_fields(const void *record, uint64_t out[static RECORDS_FIELDS_MAX])
 {
 	const struct class_kind *kind = record;
+	size_t count = 0;
 
-	return hash_scenario(hash_scenario(kind->alias, &kind->bound), &kind->sent);
-}
-
-static bool same_scenario(const struct diff_scenario *a, const struct diff_scenario *b)
-{
-	for (int side = 0; side < 2; side++)
-		if (a->first[side] != b->first[side] || a->lookup[side] != b->lookup[side] ||
-		    a->possible[side] != b->possible[side])
-			return false;
-	return true;
-}
-
-static bool same_kind(const void *a, const void *b)
-{
-	const struct class_kind *x = a, *y = b;
-
-	return x->alias == y->alias && same_scenario(&x->bound, &y->bound) && same_scenario(&x->sent, &y->sent);
+	out[count++] = kind->alias;
+	for (int side = 0; side < 2; side++) {
+		out[count++] = kind->bound.first[side];
+		out[count++] = kind->sent.first[side];
+		out[count++] = kind->bound.lookup[side];
+		out[count++] = kind->bound.possible[side];
+	}
+	return count;
 }
 
 static uint32_t compare_kind(struct diff_pass *pass, const struct class_kind *kind)
@@ -157,7 +143,7 @@ static void init(struct diff_pass *pass)
 	const struct analysis *analysis = pass->base.analysis;
 	struct diff_names *names = pass->name_state = arena_alloc(pass->arena, sizeof *names);
 
-	records_init(&names->kinds, pass->arena, sizeof(struct class_kind), hash_kind, same_kind);
+	records_init(&names->kinds, pass->arena, sizeof(struct class_kind), kind_fields);
 	names->kind_of = arena_alloc(pass->arena, (analysis->class_count + 1) * sizeof *names->kind_of);
 	names->atom_changed = arena_alloc(pass->arena, analysis->atom_count + 1);
 	names->stamp = arena_alloc(pass->arena, (analysis->atom_count + 1) * sizeof *names->stamp);

@@ -10,23 +10,19 @@ struct query_change {
 	size_t region;
 };
 
-static uint64_t hash_query(const void *record)
+static size_t query_fields(const void *record, uint64_t out[static RECORDS_FIELDS_MAX])
 {
 	const struct query_change *change = record;
 
-	return records_mix(records_mix(0, (uint64_t)change->rules[0] << 32 | change->rules[1]), change->transports);
+	out[0] = change->rules[0];
+	out[1] = change->rules[1];
+	out[2] = change->transports;
+	return 3;
 }
 
 static bool same_rules(const struct query_change *a, const struct query_change *b)
 {
 	return a->rules[0] == b->rules[0] && a->rules[1] == b->rules[1];
-}
-
-static bool same_query(const void *a, const void *b)
-{
-	const struct query_change *x = a, *y = b;
-
-	return same_rules(x, y) && x->transports == y->transports;
 }
 
 static size_t find_changes(const struct analysis *analysis, uint32_t class, struct query_change out[FLOW_TRANSPORTS])
@@ -78,7 +74,7 @@ void diff_queries(struct diff *diff)
 {
 	struct records changes;
 
-	records_init(&changes, diff->arena, sizeof(struct query_change), hash_query, same_query);
+	records_init(&changes, diff->arena, sizeof(struct query_change), query_fields);
 	for (uint32_t i = 0; i < diff->analysis->class_count; i++) {
 		struct query_change found[FLOW_TRANSPORTS];
 		size_t count = name_classes_at(diff->names, i)->member ? find_changes(diff->analysis, i, found) : 0;
@@ -97,21 +93,16 @@ struct answer_change {
 	size_t region;
 };
 
-static uint64_t hash_answer(const void *record)
+static size_t answer_fields(const void *record, uint64_t out[static RECORDS_FIELDS_MAX])
 {
 	const struct answer_change *change = record;
-	uint64_t hash = change->passed;
 
-	for (int side = 0; side < 2; side++)
-		hash = records_mix(records_mix(hash, change->by[side].kind), change->by[side].rule);
-	return hash;
-}
-
-static bool same_answer(const void *a, const void *b)
-{
-	const struct answer_change *x = a, *y = b;
-
-	return x->passed == y->passed && decider_equal(x->by[0], y->by[0]) && decider_equal(x->by[1], y->by[1]);
+	out[0] = change->passed;
+	for (int side = 0; side < 2; side++) {
+		out[1 + 2 * side] = change->by[side].kind;
+		out[2 + 2 * side] = change->by[side].rule;
+	}
+	return 5;
 }
 
 static void add_answer(struct diff *diff, struct records *changes, uint32_t atom, const struct answer_change *found)
@@ -130,7 +121,7 @@ void diff_answers(struct diff *diff)
 {
 	struct records changes;
 
-	records_init(&changes, diff->arena, sizeof(struct answer_change), hash_answer, same_answer);
+	records_init(&changes, diff->arena, sizeof(struct answer_change), answer_fields);
 	for (uint32_t atom = 0; atom < diff->analysis->atom_count; atom++) {
 		struct answer_change change = { .region = 0 };
 

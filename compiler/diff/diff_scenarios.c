@@ -23,25 +23,17 @@ struct diff_addresses {
 	uint32_t unnamed[2]; /* the unnamed public atom of each family */
 };
 
-static uint64_t hash_kind(const void *record)
+static size_t kind_fields(const void *record, uint64_t out[static RECORDS_FIELDS_MAX])
 {
 	const struct address_kind *kind = record;
-	uint64_t hash = records_mix(0, (uint64_t)kind->first[0] << 32 | kind->first[1]);
+	size_t count = 0;
 
-	for (int side = 0; side < 2; side++)
-		hash = records_mix(hash, kind->bindable[side] * 2u + kind->floored[side]);
-	return hash;
-}
-
-static bool same_kind(const void *a, const void *b)
-{
-	const struct address_kind *x = a, *y = b;
-
-	for (int side = 0; side < 2; side++)
-		if (x->first[side] != y->first[side] || x->bindable[side] != y->bindable[side] ||
-		    x->floored[side] != y->floored[side])
-			return false;
-	return true;
+	for (int side = 0; side < 2; side++) {
+		out[count++] = kind->first[side];
+		out[count++] = kind->bindable[side];
+		out[count++] = kind->floored[side];
+	}
+	return count;
 }
 
 static uint32_t unnamed_public(const struct diff_pass *pass, enum addr_family family)
@@ -98,38 +90,25 @@ void diff_find_addresses(struct diff_pass *pass)
 
 /* ---- findings ---- */
 
-static uint64_t hash_findings(const void *record)
+static size_t findings_fields(const void *record, uint64_t out[static RECORDS_FIELDS_MAX])
 {
 	const struct diff_findings *findings = record;
-	uint64_t hash = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct diff_finding *finding = &findings->items[i];
 
-		for (int side = 0; side < 2; side++)
-			hash = records_mix(records_mix(hash, finding->by[side].kind), finding->by[side].rule);
-		hash = records_mix(hash, (uint64_t)finding->atom << 32 | finding->partner);
+		for (int side = 0; side < 2; side++) {
+			out[count++] = finding->by[side].kind;
+			out[count++] = finding->by[side].rule;
+		}
+		out[count++] = finding->was;
+		out[count++] = finding->by_server_name;
+		out[count++] = finding->unnamed;
+		out[count++] = finding->atom;
+		out[count++] = finding->partner;
 	}
-	return hash;
-}
-
-static bool same_finding(const struct diff_finding *a, const struct diff_finding *b)
-{
-	return a->was == b->was && decider_equal(a->by[0], b->by[0]) && decider_equal(a->by[1], b->by[1]) &&
-	       a->by_server_name == b->by_server_name && a->atom == b->atom && a->unnamed == b->unnamed &&
-	       a->partner == b->partner;
-}
-
-static bool same_findings(const void *a, const void *b)
-{
-	const struct diff_findings *x = a, *y = b;
-
-	if (x->count != y->count)
-		return false;
-	for (size_t i = 0; i < x->count; i++)
-		if (!same_finding(&x->items[i], &y->items[i]))
-			return false;
-	return true;
+	return count;
 }
 
 uint32_t diff_findings_key(struct diff_pass *pass, const struct diff_findings *findings)
@@ -209,8 +188,8 @@ void diff_add_by_server_name(struct diff_findings *findings, const struct diff_f
 void diff_init_scenarios(struct diff_pass *pass)
 {
 	pass->kinds = arena_alloc(pass->arena, sizeof *pass->kinds);
-	records_init(&pass->kinds->kinds, pass->arena, sizeof(struct address_kind), hash_kind, same_kind);
-	records_init(&pass->findings, pass->arena, sizeof(struct diff_findings), hash_findings, same_findings);
+	records_init(&pass->kinds->kinds, pass->arena, sizeof(struct address_kind), kind_fields);
+	records_init(&pass->findings, pass->arena, sizeof(struct diff_findings), findings_fields);
 	pass->kinds->unnamed[0] = unnamed_public(pass, ADDR_V4);
 	pass->kinds->unnamed[1] = unnamed_public(pass, ADDR_V6);
 }

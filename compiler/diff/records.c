@@ -5,12 +5,10 @@
 
 #define BUCKETS_FIRST 1024
 
-void records_init(struct records *records, struct arena *arena, size_t size, uint64_t (*hash)(const void *),
-		  bool (*same)(const void *, const void *))
+void records_init(struct records *records, struct arena *arena, size_t size,
+		  size_t (*fields)(const void *, uint64_t out[static RECORDS_FIELDS_MAX]))
 {
-	*records = (struct records){
-		.arena = arena, .size = size, .hash = hash, .same = same, .bucket_count = BUCKETS_FIRST
-	};
+	*records = (struct records){ .arena = arena, .size = size, .fields = fields, .bucket_count = BUCKETS_FIRST };
 	records->buckets = arena_alloc(arena, records->bucket_count * sizeof *records->buckets);
 	arena_push(arena, &records->list); /* 0: no record */
 }
@@ -18,11 +16,19 @@ void records_init(struct records *records, struct arena *arena, size_t size, uin
 /* The bucket of an equal record, or a free one */
 static uint32_t *find_bucket(const struct records *records, const void *record)
 {
-	size_t at = records->hash(record) & (records->bucket_count - 1);
+	uint64_t own[RECORDS_FIELDS_MAX], other[RECORDS_FIELDS_MAX], hash = 0;
+	size_t count = records->fields(record, own);
+	uint32_t *bucket;
 
-	while (records->buckets[at] && !records->same(records->list.items[records->buckets[at]], record))
-		at = (at + 1) & (records->bucket_count - 1);
-	return &records->buckets[at];
+	for (size_t i = 0; i < count; i++) {
+		hash = (hash ^ own[i]) * 0x9e3779b97f4a7c15u;
+		hash ^= hash >> 31;
+	}
+	while (*(bucket = &records->buckets[hash & (records->bucket_count - 1)]) &&
+	       (records->fields(records->list.items[*bucket], other) != count ||
+		memcmp(own, other, count * sizeof *own) != 0))
+		hash++;
+	return bucket;
 }
 
 static void grow(struct records *records)

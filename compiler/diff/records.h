@@ -3,28 +3,21 @@
 #pragma once
 #include "base/arena.h"
 
-#include <stdbool.h>
+#define RECORDS_FIELDS_MAX 64
 
 struct records {
 	struct arena *arena;
 	size_t size; /* of a record */
-	uint64_t (*hash)(const void *record);
-	bool (*same)(const void *a, const void *b);
+	/* The fields by which records are equal, one after the other; returns how many */
+	size_t (*fields)(const void *record, uint64_t out[static RECORDS_FIELDS_MAX]);
 	LIST_OF(void *) list; /* by key */
 	uint32_t *buckets;
 	size_t bucket_count; /* a power of two */
 };
 
-void records_init(struct records *, struct arena *, size_t size, uint64_t (*hash)(const void *),
-		  bool (*same)(const void *, const void *));
+void records_init(struct records *, struct arena *, size_t size,
+		  size_t (*fields)(const void *, uint64_t out[static RECORDS_FIELDS_MAX]));
 /* A new one is a copy of `record` */
 uint32_t records_intern(struct records *, const void *record);
 void *records_get(const struct records *, uint32_t key);
 size_t records_count(const struct records *); /* as many keys, from 1 on */
-
-/* Adds a value to a hash, which starts as 0 */
-static inline uint64_t records_mix(uint64_t hash, uint64_t value)
-{
-	hash = (hash ^ value) * 0x9e3779b97f4a7c15u;
-	return hash ^ hash >> 31;
-}
