@@ -262,7 +262,7 @@ const char *span_format(struct arena *arena, const struct sources *sources, stru
 {
 	const struct source *source = sources_get(sources, span.source);
 	if (!source)
-		return "-";
+		return NULL;
 	struct place place = span_place(sources, span);
 	const char *name = escape_text(arena, source->name);
 	switch (source->kind) {
@@ -280,7 +280,7 @@ const char *span_format_line(struct arena *arena, const struct sources *sources,
 {
 	const struct source *source = sources_get(sources, span.source);
 	if (!source)
-		return "-";
+		return NULL;
 	const char *name = escape_text(arena, source->name);
 	if (source->kind != SOURCE_FILE)
 		return name;

@@ -56,10 +56,15 @@ struct place {
 	uint32_t end_line, end_column; /* one past the last character */
 };
 struct place span_place(const struct sources *, struct span);
-/* "agent.msb:7:1", "arg:1:18", "--net"; "-" without a place. The name escaped, here and in the next. */
+/* "agent.msb:7:1", "arg:1:18", "--net"; NULL without a place. The name escaped, here and in the next. */
 const char *span_format(struct arena *, const struct sources *, struct span);
-/* "agent.msb:7", "arg:1", "--net": what a comment in a ruleset holds; "-" without a place */
+/* "agent.msb:7", "arg:1", "--net": what a comment in a ruleset holds; NULL without a place */
 const char *span_format_line(struct arena *, const struct sources *, struct span);
+/* What is printed where a place may be missing */
+static inline const char *place_or_dash(const char *place)
+{
+	return place ? place : "-";
+}
 /* the bytes of a span, copied */
 const char *span_text(struct arena *, const struct sources *, struct span);
 /* all of the line on which a span starts, without its end */

@@ -101,7 +101,8 @@ void cmd_flow_error(struct arena *, const struct diags *);
 
 /* Who decided, as eval prints it: "1", "default", "floor", "refused"; the place; the rule's text. */
 struct cmd_decision {
-	const char *number, *place, *text;
+	const char *number, *place, *text; /* place NULL: it has none */
+	bool is_rule;
 };
 struct cmd_decision cmd_decision(struct arena *, const struct policy *, struct eval_verdict, enum policy_direction);
 /* As a sentence calls it: "rule 1", "default" */

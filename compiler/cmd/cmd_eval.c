@@ -43,8 +43,8 @@ static void print_line(const struct answer *answer)
 		return;
 	}
 	decision = cmd_flow_decision(answer->arena, answer->policy, &answer->flow, &answer->result);
-	printf("%s\t%s\t%s\t%s\n", policy_action_name(answer->result.verdict.action), decision.number, decision.place,
-	       decision.text);
+	printf("%s\t%s\t%s\t%s\n", policy_action_name(answer->result.verdict.action), decision.number,
+	       place_or_dash(decision.place), decision.text);
 }
 
 /* ---- JSON ---- */

@@ -45,10 +45,11 @@ static struct widths policy_widths(const struct view *view)
 	struct widths widths = { 0, 0 };
 
 	for (size_t i = 0; i < policy->rules.count; i++) {
-		widen(&widths.place, span_format_line(view->arena, policy->sources, policy->rules.items[i].span));
+		widen(&widths.place,
+		      place_or_dash(span_format_line(view->arena, policy->sources, policy->rules.items[i].span)));
 		widen(&widths.text, escape_text(view->arena, policy->rules.items[i].text));
 	}
-	widen(&widths.place, span_format_line(view->arena, policy->sources, policy->egress.span));
+	widen(&widths.place, place_or_dash(span_format_line(view->arena, policy->sources, policy->egress.span)));
 	widen(&widths.text, policy->egress.text);
 	if (widths.text > TEXT_WIDTH_MAX)
 		widths.text = TEXT_WIDTH_MAX;
@@ -57,9 +58,9 @@ static struct widths policy_widths(const struct view *view)
 
 static void print_row(const struct view *view, const struct explain_row *row, struct widths widths, bool last)
 {
-	const char *number = row->rule ? arena_printf(view->arena, "%zu", row->rule) : "-";
+	const char *number = row->by.kind == DECIDER_RULE ? arena_printf(view->arena, "%zu", row->by.rule + 1) : "-";
 
-	printf("%5s  %-*s  %-*s   %-5s  %s\n", number, widths.place, row->place, widths.text,
+	printf("%5s  %-*s  %-*s   %-5s  %s\n", number, widths.place, place_or_dash(row->place), widths.text,
 	       escape_text(view->arena, row->text), row->match ? "MATCH" : "no", escape_text(view->arena, row->why));
 	if (row->because && last)
 		printf("%*s  because \"%s\"\n", 7 + widths.place, "", escape_text(view->arena, row->because));
@@ -117,7 +118,7 @@ static void print_text(const struct view *view, const struct explanation *explan
 
 	printf("%s   %s   ", escape_text(view->arena, flow->text),
 	       painted(view, action, action == POLICY_ALLOW ? "ALLOW" : "DENY"));
-	if (strcmp(decision.place, "-"))
+	if (decision.place)
 		printf("%s   %s   %s\n\n", decider, decision.place, decision.text);
 	else
 		printf("%s   %s\n\n", decider, decision.text);
@@ -134,9 +135,10 @@ static json_t *row_json(const struct view *view, const struct explain_row *row)
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "rule", row->rule ? json_integer((json_int_t)row->rule) : json_string("default"));
-	json_object_set_new(object, "place",
-			    strcmp(row->place, "-") ? json_text(view->arena, row->place) : json_null());
+	json_object_set_new(object, "rule",
+			    row->by.kind == DECIDER_RULE ? json_integer((json_int_t)row->by.rule + 1) :
+							   json_string("default"));
+	json_object_set_new(object, "place", json_text(view->arena, row->place));
 	json_object_set_new(object, "text", json_text(view->arena, row->text));
 	json_object_set_new(object, "match", json_boolean(row->match));
 	json_object_set_new(object, "why", json_text(view->arena, row->why));

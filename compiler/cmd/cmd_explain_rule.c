@@ -25,7 +25,7 @@ static const char *decider_text(const struct rule_explanation *explanation, stru
 	if (by.kind != DECIDER_RULE)
 		return "the default";
 	return arena_printf(arena, "rule %zu (%s %s)", by.rule + 1,
-			    span_format_line(arena, policy->sources, policy->rules.items[by.rule].span),
+			    place_or_dash(span_format_line(arena, policy->sources, policy->rules.items[by.rule].span)),
 			    policy->rules.items[by.rule].text);
 }
 
@@ -37,7 +37,8 @@ static void print_head(const struct rule_explanation *explanation)
 	struct arena *arena = explanation->only->arena;
 
 	printf("rule %zu   %s   %s\n", explanation->rule + 1,
-	       span_format(arena, explanation->policy->sources, rule->span), shown(explanation, rule->text));
+	       place_or_dash(span_format(arena, explanation->policy->sources, rule->span)),
+	       shown(explanation, rule->text));
 	if (rule->because)
 		printf("         because \"%s\"\n", shown(explanation, rule->because));
 	putchar('\n');
@@ -54,7 +55,7 @@ static void print_region(const struct rule_explanation *explanation, const struc
 		printf(" but %s", shown(explanation, region->except));
 	printf("   e.g. %s\n", shown(explanation, region->example_text));
 	printf("      without it: %s%s%s\n", shown(explanation, diff_decider_text(only->arena, only, region, 1)),
-	       strcmp(place, "-") ? "   " : "", strcmp(place, "-") ? place : "");
+	       place ? "   " : "", place ? place : "");
 }
 
 static void print_nothing(const struct rule_explanation *explanation)
@@ -107,7 +108,7 @@ static json_t *region_json(const struct rule_explanation *explanation, const str
 		json_object_set_new(object, "except", json_text(only->arena, region->except));
 	json_object_set_new(object, "example", json_text(only->arena, region->example_text));
 	json_object_set_new(after, "verdict", json_string(policy_action_name(diff_now(region))));
-	json_object_set_new(after, "place", strcmp(place, "-") ? json_text(only->arena, place) : json_null());
+	json_object_set_new(after, "place", json_text(only->arena, place));
 	json_object_set_new(after, "text", json_text(only->arena, diff_decider_text(only->arena, only, region, 1)));
 	json_object_set_new(object, "without", after);
 	return object;
@@ -124,7 +125,7 @@ static void print_json(const struct rule_explanation *explanation)
 		json_array_append_new(only, region_json(explanation, &explanation->only->regions.items[i]));
 	json_object_set_new(object, "version", json_integer(1));
 	json_object_set_new(object, "rule", json_integer((json_int_t)explanation->rule + 1));
-	json_object_set_new(object, "place", strcmp(place, "-") ? json_text(arena, place) : json_null());
+	json_object_set_new(object, "place", json_text(arena, place));
 	json_object_set_new(object, "text", json_text(arena, rule->text));
 	if (rule->because)
 		json_object_set_new(object, "because", json_text(arena, rule->because));

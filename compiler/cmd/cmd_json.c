@@ -3,11 +3,9 @@
 
 #include "base/escape.h"
 
-#include <string.h>
-
 json_t *json_text(struct arena *arena, const char *text)
 {
-	return json_string(escape_json(arena, text));
+	return text ? json_string(escape_json(arena, text)) : json_null();
 }
 
 static void add_decision(json_t *object, struct arena *arena, enum policy_action action, struct cmd_decision decision,
@@ -16,8 +14,7 @@ static void add_decision(json_t *object, struct arena *arena, enum policy_action
 	json_object_set_new(object, "verdict", json_string(policy_action_name(action)));
 	json_object_set_new(object, "rule",
 			    is_rule ? json_integer((json_int_t)rule + 1) : json_string(decision.number));
-	json_object_set_new(object, "place",
-			    strcmp(decision.place, "-") ? json_text(arena, decision.place) : json_null());
+	json_object_set_new(object, "place", json_text(arena, decision.place));
 	json_object_set_new(object, "text", json_text(arena, decision.text));
 }
 

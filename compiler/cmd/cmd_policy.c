@@ -127,13 +127,13 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 		rule = &policy->rules.items[verdict.by.rule];
 		return (struct cmd_decision){ arena_printf(arena, "%zu", verdict.by.rule + 1),
 					      span_format(arena, policy->sources, rule->span),
-					      escape_text(arena, rule->text) };
+					      escape_text(arena, rule->text), true };
 	case DECIDER_FLOOR:
-		return (struct cmd_decision){ "floor", "-", "multi-tenant: the default policy must allow it too" };
+		return (struct cmd_decision){ "floor", NULL, "multi-tenant: the default policy must allow it too" };
 	case DECIDER_REFUSED:
-		return (struct cmd_decision){ "refused", "-", "refused whatever the rules say" };
+		return (struct cmd_decision){ "refused", NULL, "refused whatever the rules say" };
 	case DECIDER_REBIND:
-		return (struct cmd_decision){ "reserved", "-", "rebind protection" };
+		return (struct cmd_decision){ "reserved", NULL, "rebind protection" };
 	default:
 		fallback = policy_default_of(policy, direction);
 		return (struct cmd_decision){ "default", span_format(arena, policy->sources, fallback->span),
@@ -143,9 +143,7 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 
 const char *cmd_decider(struct arena *arena, const struct cmd_decision *decision)
 {
-	bool number = strspn(decision->number, "0123456789") == strlen(decision->number);
-
-	return number ? arena_printf(arena, "rule %s", decision->number) : decision->number;
+	return decision->is_rule ? arena_printf(arena, "rule %s", decision->number) : decision->number;
 }
 
 struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *policy, const struct flow *flow,
@@ -155,7 +153,7 @@ struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *
 	struct eval_verdict verdict = result->verdict;
 
 	if (result->no_address)
-		return (struct cmd_decision){ "reserved", "-", "no address: the family has no gateway" };
+		return (struct cmd_decision){ "reserved", NULL, "no address: the family has no gateway" };
 	if (flow->kind != FLOW_ANSWER)
 		return cmd_decision(arena, policy, verdict,
 				    flow->kind == FLOW_CONNECTION ? flow->direction : POLICY_EGRESS);
@@ -163,8 +161,9 @@ struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *
 		verdict.by = decided_by(DECIDER_RULE);
 		decision = cmd_decision(arena, policy, verdict, POLICY_EGRESS);
 		decision.number = "excepted";
+		decision.is_rule = false;
 		return decision;
 	}
-	return (struct cmd_decision){ result->answer == EVAL_ANSWER_RESERVED ? "reserved" : "not-reserved", "-",
+	return (struct cmd_decision){ result->answer == EVAL_ANSWER_RESERVED ? "reserved" : "not-reserved", NULL,
 				      policy->rebind_protection ? "rebind protection" : "rebind protection is off" };
 }

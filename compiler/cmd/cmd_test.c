@@ -2,6 +2,7 @@
 #include "cmd/cmd_json.h"
 #include "base/escape.h"
 #include "expect/expect.h"
+#include "policy/policy_facts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,7 @@ struct test {
 static const char *short_place(const struct test *test, struct span span)
 {
 	struct arena *arena = test->loaded->arena;
-	const char *place = span_format_line(arena, test->loaded->sources, span);
+	const char *place = place_or_dash(span_format_line(arena, test->loaded->sources, span));
 	size_t len = strlen(test->loaded->name);
 
 	if (!strncmp(place, test->loaded->name, len) && place[len] == ':')
@@ -74,11 +75,8 @@ static struct gap_row gap_row(const struct test *test, struct gap gap)
 	struct gap_row row = { .what = coverage_item_name(arena, coverage, gap.item) };
 
 	if (gap.item->kind == COVER_DEFAULT) {
-		const struct policy_default *fallback =
-			rule == COVERAGE_EGRESS_DEFAULT ? &policy->egress : &policy->ingress;
-
 		row.rule = "default";
-		row.place = short_place(test, fallback->span);
+		row.place = short_place(test, policy_default_of(policy, gap.item->direction)->span);
 	} else {
 		row.rule = arena_printf(arena, "rule %zu", rule + 1);
 		row.place = short_place(test, policy->rules.items[rule].span);
@@ -209,8 +207,7 @@ static const char *failure_message(const struct test *test, const struct expect_
 
 	return arena_printf(arena, "expected %s, got %s by %s%s: %s", policy_action_name(outcome->expect->action),
 			    policy_action_name(outcome->result.verdict.action), cmd_decider(arena, &decision),
-			    strcmp(decision.place, "-") ? arena_printf(arena, " at %s", decision.place) : "",
-			    decision.text);
+			    decision.place ? arena_printf(arena, " at %s", decision.place) : "", decision.text);
 }
 
 static void print_tap(const struct test *test)
@@ -219,7 +216,7 @@ static void print_tap(const struct test *test)
 
 	for (size_t i = 0; i < test->report->outcomes.count; i++) {
 		const struct expect_outcome *outcome = &test->report->outcomes.items[i];
-		const char *at = span_format(arena, test->loaded->sources, outcome->expect->span);
+		const char *at = place_or_dash(span_format(arena, test->loaded->sources, outcome->expect->span));
 
 		printf("%s %zu - %s %s\n", outcome->holds ? "ok" : "not ok", ++test->run->tests, escape_tap(arena, at),
 		       escape_tap(arena, expect_text(arena, outcome->expect)));

@@ -19,7 +19,8 @@ static json_t *decider_json(struct arena *arena, const struct diff *diff, const 
 		json_object_set_new(object, "rule", json_integer((json_int_t)region->by[side].rule + 1));
 	set_text(arena, object, "text", diff_decider_text(arena, diff, region, side));
 	set_text(arena, object, "place",
-		 span_format_line(arena, diff->policies[side]->sources, diff_decider_span(diff, region, side)));
+		 place_or_dash(span_format_line(arena, diff->policies[side]->sources,
+						diff_decider_span(diff, region, side))));
 	set_text(arena, object, "because", diff_decider_because(diff, region, side));
 	return object;
 }
@@ -53,7 +54,7 @@ static json_t *publish_json(struct arena *arena, const struct diff *diff, const 
 	json_object_set_new(object, "guestPort", json_integer(publish->guest_port));
 	set_text(arena, object, "protocol", policy_proto_name(publish->proto));
 	set_text(arena, object, "place",
-		 span_format_line(arena, diff->policies[change->added]->sources, publish->span));
+		 place_or_dash(span_format_line(arena, diff->policies[change->added]->sources, publish->span)));
 	return object;
 }
 

@@ -88,8 +88,8 @@ static void add_decider(struct printer *to, const struct diff_region *region, in
 
 	text_addf(&to->text, "    %s  %-*s %s", side ? "now" : "was", to->width,
 		  diff_decider_text(to->arena, to->diff, region, side),
-		  span_format_line(to->arena, to->diff->policies[side]->sources,
-				   diff_decider_span(to->diff, region, side)));
+		  place_or_dash(span_format_line(to->arena, to->diff->policies[side]->sources,
+						 diff_decider_span(to->diff, region, side))));
 	if (because)
 		text_addf(&to->text, "   because \"%s\"", escape_text(to->arena, because));
 	text_add(&to->text, "\n");
@@ -166,7 +166,8 @@ const char *diff_text(struct arena *arena, const struct diff *diff)
 		const struct diff_publish *change = &diff->publishes.items[i];
 
 		text_addf(&to.text, "%s %s   %s\n", change->added ? "+" : "-", diff_publish_text(arena, change, false),
-			  span_format_line(arena, diff->policies[change->added]->sources, change->publish->span));
+			  place_or_dash(span_format_line(arena, diff->policies[change->added]->sources,
+							 change->publish->span)));
 	}
 	if (!diff->regions.count && !diff->publishes.count)
 		return "no change: both decide every flow alike\n";

@@ -1,10 +1,10 @@
 /* Coverage: the items of a policy, which of them a flow decides, and the counts. Given a policy and the
  * flows of its expectations; hands on what is left to expect. */
 #include "expect/coverage.h"
+#include "eval/builtin.h"
+#include "policy/policy_facts.h"
 
 #define FUEL 20000000u
-
-static const enum policy_proto proto_bits[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6 };
 
 /* ---- items ---- */
 
@@ -20,12 +20,18 @@ static void add_item(struct coverage *coverage, enum coverage_kind kind, size_t 
 		(struct coverage_item){ .kind = kind, .rule = rule, .index = index };
 }
 
+static void add_default(struct coverage *coverage, enum policy_direction direction)
+{
+	*arena_push(coverage->arena, &coverage->items) =
+		(struct coverage_item){ .kind = COVER_DEFAULT, .direction = direction };
+}
+
 /* `dns` is one word for a group, two protocols and a port: one item. */
 static bool is_dns_shorthand(const struct policy_rule *rule)
 {
 	return rule->targets.count == 1 && rule->targets.items[0].kind == TARGET_GROUP &&
 	       rule->targets.items[0].group == ADDR_CLASS_HOST && rule->ports.count == 1 &&
-	       rule->ports.items[0].lo == 53 && rule->ports.items[0].hi == 53 &&
+	       rule->ports.items[0].lo == FLOW_DNS_PORT && rule->ports.items[0].hi == FLOW_DNS_PORT &&
 	       rule->ports.items[0].span.start == rule->targets.items[0].span.start;
 }
 
@@ -39,9 +45,9 @@ static void add_rule(struct coverage *coverage, size_t index)
 	if (is_dns_shorthand(rule))
 		return;
 	if (rule->protos & (rule->protos - 1)) /* more than one: a list */
-		for (size_t i = 0; i < sizeof proto_bits / sizeof *proto_bits; i++)
-			if (rule->protos & proto_bits[i])
-				add_item(coverage, COVER_PROTO, index, proto_bits[i]);
+		for (size_t i = 0; i < POLICY_RULE_PROTOS; i++)
+			if (rule->protos & policy_protos[i])
+				add_item(coverage, COVER_PROTO, index, policy_protos[i]);
 	for (size_t i = 0; i < rule->ports.count; i++)
 		add_item(coverage, COVER_PORT, index, i);
 }
@@ -62,9 +68,9 @@ struct coverage *coverage_new(struct arena *arena, const struct eval_context *co
 	for (size_t i = 0; i < policy->rules.count; i++)
 		add_rule(coverage, i);
 	coverage->first[policy->rules.count] = coverage->items.count;
-	add_item(coverage, COVER_DEFAULT, COVERAGE_EGRESS_DEFAULT, 0);
+	add_default(coverage, POLICY_EGRESS);
 	if (policy->ingress.span.source != SPAN_NO_SOURCE) {
-		add_item(coverage, COVER_DEFAULT, COVERAGE_INGRESS_DEFAULT, 0);
+		add_default(coverage, POLICY_INGRESS);
 		coverage->rules++;
 	}
 	return coverage;
@@ -72,7 +78,6 @@ struct coverage *coverage_new(struct arena *arena, const struct eval_context *co
 
 const char *coverage_item_name(struct arena *arena, const struct coverage *coverage, const struct coverage_item *item)
 {
-	const struct policy *policy = coverage->context->policy;
 	const struct policy_rule *rule = item_rule(coverage->context, item);
 	const struct policy_port_range *ports;
 
@@ -86,7 +91,7 @@ const char *coverage_item_name(struct arena *arena, const struct coverage *cover
 		return ports->lo == ports->hi ? arena_printf(arena, "port %u", ports->lo) :
 						arena_printf(arena, "ports %u-%u", ports->lo, ports->hi);
 	default:
-		return item->rule == COVERAGE_EGRESS_DEFAULT ? policy->egress.text : policy->ingress.text;
+		return policy_default_of(coverage->context->policy, item->direction)->text;
 	}
 }
 
@@ -132,7 +137,7 @@ static bool query_decides(const struct eval_context *context, const struct cover
 {
 	const struct policy_rule *rule = item_rule(context, item);
 	const struct policy_target *target;
-	uint16_t port = transport == FLOW_DNS_DOT ? 853 : 53;
+	uint16_t port = flow_transport_port(transport);
 	bool by_name = false;
 
 	if (item->kind == COVER_DEFAULT)
@@ -141,82 +146,68 @@ static bool query_decides(const struct eval_context *context, const struct cover
 	for (size_t i = 0; i < rule->targets.count; i++)
 		by_name = by_name || eval_target_takes_name(&rule->targets.items[i], name);
 	if (item->kind == COVER_TARGET)
-		return by_name ? eval_target_takes_name(target, name) :
-				 target->kind == TARGET_ANY ||
-					 (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_HOST);
+		return by_name ? eval_target_takes_name(target, name) : eval_target_judges_queries(target);
 	if (by_name)
 		return false;
 	if (item->kind == COVER_PROTO)
-		return item->index == (transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP);
+		return item->index == flow_transport_proto(transport);
 	return rule->ports.items[item->index].lo <= port && port <= rule->ports.items[item->index].hi;
 }
 
-/* The rule (or default) behind a verdict; false where neither decided */
-static bool decider(struct eval_verdict verdict, enum policy_direction direction, size_t *rule)
-{
-	if (verdict.by.kind == DECIDER_RULE)
-		*rule = verdict.by.rule;
-	else if (verdict.by.kind == DECIDER_DEFAULT)
-		*rule = direction == POLICY_EGRESS ? COVERAGE_EGRESS_DEFAULT : COVERAGE_INGRESS_DEFAULT;
-	else
-		return false;
-	return true;
-}
-
+/* The rules (or defaults) behind a flow's verdicts; others that decide, or none: not these */
 struct decided {
-	bool lookup, connection;
-	size_t lookup_rule, connection_rule;
+	struct decider lookup, connection;
 };
 
 static struct decided deciders_of(const struct flow *flow, const struct eval_result *result)
 {
-	struct decided decided = { false, false, 0, 0 };
+	struct decided decided = { decided_by(DECIDER_NONE), decided_by(DECIDER_NONE) };
 
-	if (flow->kind == FLOW_DNS) {
-		decided.lookup = decider(result->verdict, POLICY_EGRESS, &decided.lookup_rule);
-		return decided;
-	}
-	if (flow->kind == FLOW_ANSWER) {
-		decided.connection = result->answer == EVAL_ANSWER_EXCEPTED;
-		decided.connection_rule = result->verdict.by.rule;
-		return decided;
-	}
-	if (result->has_lookup)
-		decided.lookup = decider(result->lookup, POLICY_EGRESS, &decided.lookup_rule);
-	if (result->has_syn)
-		decided.connection = decider(result->verdict, flow->direction, &decided.connection_rule);
+	if (flow->kind == FLOW_DNS)
+		decided.lookup = result->verdict.by;
+	else if (flow->kind == FLOW_ANSWER && result->answer == EVAL_ANSWER_EXCEPTED)
+		decided.connection = decided_by_rule(result->verdict.by.rule);
+	else if (flow->kind == FLOW_CONNECTION && result->has_lookup)
+		decided.lookup = result->lookup.by;
+	if (flow->kind == FLOW_CONNECTION && result->has_syn)
+		decided.connection = result->verdict.by;
 	return decided;
+}
+
+static bool is_of(const struct coverage_item *item, struct decider by, enum policy_direction direction)
+{
+	if (item->kind == COVER_DEFAULT)
+		return by.kind == DECIDER_DEFAULT && item->direction == direction;
+	return decider_is_rule(by, item->rule);
 }
 
 static bool item_decides(const struct eval_context *context, const struct coverage_item *item,
 			 const struct decided *decided, const struct flow *flow, const struct eval_result *result)
 {
-	if (decided->lookup && decided->lookup_rule == item->rule &&
+	if (is_of(item, decided->lookup, POLICY_EGRESS) &&
 	    query_decides(context, item, flow->name, flow->kind == FLOW_DNS ? flow->transport : FLOW_DNS_UDP))
 		return true;
-	return decided->connection && decided->connection_rule == item->rule &&
+	return is_of(item, decided->connection, flow->direction) &&
 	       connection_decides(context, item, flow, result->addr);
 }
 
 /* ---- marking ---- */
 
-static void mark_rule(struct coverage *coverage, size_t rule, const struct decided *decided, const struct flow *flow,
-		      const struct eval_result *result)
+static void mark(struct coverage *coverage, struct decider by, const struct decided *decided, const struct flow *flow,
+		 const struct eval_result *result)
 {
-	size_t rules = coverage->context->policy->rules.count;
-	bool is_rule = rule < rules;
-	size_t from = coverage->first[is_rule ? rule : rules];
-	size_t to = is_rule ? coverage->first[rule + 1] : coverage->items.count;
+	bool is_rule = by.kind == DECIDER_RULE;
+	size_t from = coverage->first[is_rule ? by.rule : coverage->context->policy->rules.count];
+	size_t to = is_rule ? coverage->first[by.rule + 1] : coverage->items.count;
 
-	if (is_rule && !coverage->rule_decided[rule]) {
-		coverage->rule_decided[rule] = true;
+	if (is_rule && !coverage->rule_decided[by.rule]) {
+		coverage->rule_decided[by.rule] = true;
 		coverage->rules_decided++;
 	}
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = from; i < to && (is_rule || by.kind == DECIDER_DEFAULT); i++) {
 		struct coverage_item *item = &coverage->items.items[i];
 
-		if (item->rule != rule || item->decided ||
-		    !item_decides(coverage->context, item, decided, flow, result))
+		if (item->decided || !item_decides(coverage->context, item, decided, flow, result))
 			continue;
 		item->decided = true;
 		coverage->items_decided++;
@@ -229,10 +220,9 @@ void coverage_mark(struct coverage *coverage, const struct flow *flow, const str
 {
 	struct decided decided = deciders_of(flow, result);
 
-	if (decided.lookup)
-		mark_rule(coverage, decided.lookup_rule, &decided, flow, result);
-	if (decided.connection && !(decided.lookup && decided.lookup_rule == decided.connection_rule))
-		mark_rule(coverage, decided.connection_rule, &decided, flow, result);
+	mark(coverage, decided.lookup, &decided, flow, result);
+	if (!decider_equal(decided.lookup, decided.connection) || flow->direction != POLICY_EGRESS)
+		mark(coverage, decided.connection, &decided, flow, result);
 }
 
 /* ---- suggestions ---- */

@@ -4,15 +4,13 @@
 #pragma once
 #include "eval/eval.h"
 
-#define COVERAGE_EGRESS_DEFAULT SIZE_MAX
-#define COVERAGE_INGRESS_DEFAULT (SIZE_MAX - 1)
-
 enum coverage_kind { COVER_DEFAULT, COVER_TARGET, COVER_PROTO, COVER_PORT };
 
 struct coverage_item {
 	enum coverage_kind kind;
-	size_t rule;  /* index, or one of the defaults */
-	size_t index; /* in the rule's targets or ports; a protocol's bit */
+	enum policy_direction direction; /* COVER_DEFAULT: which default */
+	size_t rule;                     /* all others: its index */
+	size_t index;                    /* in the rule's targets or ports; a protocol's bit */
 	bool decided;
 };
 
@@ -32,7 +30,7 @@ void coverage_mark(struct coverage *, const struct flow *, const struct eval_res
 const char *coverage_item_name(struct arena *, const struct coverage *, const struct coverage_item *);
 /* "expect allow egress@pypi.org:tcp:443", a line that this item decides; NULL where none was found */
 const char *coverage_suggest(struct coverage *, const struct coverage_item *);
-/* The same for any item of a rule (or default) */
+/* The same for any item of a rule */
 const char *coverage_suggest_rule(struct coverage *, size_t rule);
 /* Whether the item decides this flow, and the flow's verdict; false too when the fuel is spent */
 bool coverage_decides(struct coverage *, const struct coverage_item *, const struct flow *, enum policy_action *);

@@ -1,8 +1,9 @@
 /* Flows to expect: candidates for an item of a policy, tried against the evaluator until one is decided by
  * it. A candidate is only ever printed when the evaluator says that the item decides it. */
+#include "base/text.h"
 #include "expect/coverage.h"
-
 #include "policy/flow.h"
+#include "policy/policy_facts.h"
 
 #include <string.h>
 
@@ -34,28 +35,26 @@ static bool try_query(struct attempt *attempt, const char *name, enum flow_trans
 
 /* ---- connections: protocols and ports that the rule (or nothing) asks for ---- */
 
-static const enum policy_proto all_protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6 };
 static const uint16_t usual_ports[] = { 443, 80, 22, 8080, 53, 1, 65535 };
 
 static bool try_connection(struct attempt *attempt, struct flow *flow, enum policy_proto proto, uint16_t port)
 {
-	struct arena *arena = attempt->coverage->arena;
-	char text[ADDR_TEXT_MAX];
-	const char *target = flow->to_name ? flow->name : addr_format_bracketed(flow->addr, text);
-	const char *more = flow->sni ? arena_printf(arena, " sni=%s", flow->sni) : "";
+	struct text text = { .arena = attempt->coverage->arena };
+	char buf[ADDR_TEXT_MAX];
 
 	flow->proto = proto;
-	flow->has_port = proto == PROTO_TCP || proto == PROTO_UDP;
+	flow->has_port = policy_proto_has_ports(proto);
 	flow->port = port;
-	flow->text = arena_printf(arena, "%s@%s:%s", policy_direction_name(flow->direction), target,
-				  policy_proto_name(proto));
+	text_addf(&text, "%s@%s:%s", policy_direction_name(flow->direction),
+		  flow->to_name ? flow->name : addr_format_bracketed(flow->addr, buf), policy_proto_name(proto));
 	if (flow->has_port)
-		flow->text = arena_printf(arena, "%s:%u", flow->text, port);
-	for (size_t i = 0; i < flow->resolve.count; i++) {
-		addr_format(flow->resolve.items[i].addrs.items[0], text);
-		flow->text = arena_printf(arena, "%s resolve=%s=%s", flow->text, flow->resolve.items[i].name, text);
-	}
-	flow->text = arena_printf(arena, "%s%s", flow->text, more);
+		text_addf(&text, ":%u", flow->port);
+	for (size_t i = 0; i < flow->resolve.count; i++)
+		text_addf(&text, " resolve=%s=%s", flow->resolve.items[i].name,
+			  addr_format(flow->resolve.items[i].addrs.items[0], buf));
+	if (flow->sni)
+		text_addf(&text, " sni=%s", flow->sni);
+	flow->text = text_get(&text);
 	return try_flow(attempt, flow);
 }
 
@@ -76,7 +75,7 @@ static bool try_ports(struct attempt *attempt, struct flow *flow, const struct p
 {
 	const struct coverage_item *item = attempt->item;
 
-	if (proto != PROTO_TCP && proto != PROTO_UDP)
+	if (!policy_proto_has_ports(proto))
 		return try_connection(attempt, flow, proto, 0);
 	if (!rule || !rule->ports.count) {
 		for (size_t i = 0; i < sizeof usual_ports / sizeof *usual_ports; i++)
@@ -102,10 +101,10 @@ static bool family_fits(const struct flow *flow, enum policy_proto proto)
 
 static bool try_protos(struct attempt *attempt, struct flow *flow, const struct policy_rule *rule)
 {
-	for (size_t i = 0; i < sizeof all_protos / sizeof *all_protos; i++) {
-		if (rule && rule->protos && !(rule->protos & all_protos[i]))
+	for (size_t i = 0; i < POLICY_RULE_PROTOS; i++) {
+		if (rule && rule->protos && !(rule->protos & policy_protos[i]))
 			continue;
-		if (family_fits(flow, all_protos[i]) && try_ports(attempt, flow, rule, all_protos[i]))
+		if (family_fits(flow, policy_protos[i]) && try_ports(attempt, flow, rule, policy_protos[i]))
 			return true;
 	}
 	return false;
@@ -216,7 +215,8 @@ static bool try_name(struct attempt *attempt, const struct policy_target *target
 
 static bool try_target(struct attempt *attempt, const struct policy_rule *rule, const struct policy_target *target)
 {
-	bool asks = (rule->directions & POLICY_EGRESS) && rule->ports.count == 1 && rule->ports.items[0].lo == 53;
+	bool asks = (rule->directions & POLICY_EGRESS) && rule->ports.count == 1 &&
+		    rule->ports.items[0].lo == FLOW_DNS_PORT;
 
 	switch (target->kind) {
 	case TARGET_CIDR:
@@ -240,7 +240,7 @@ static bool try_target(struct attempt *attempt, const struct policy_rule *rule, 
 
 static bool try_default(struct attempt *attempt)
 {
-	if (attempt->item->rule == COVERAGE_INGRESS_DEFAULT)
+	if (attempt->item->direction == POLICY_INGRESS)
 		return try_every_class(attempt, NULL, POLICY_INGRESS);
 	return try_query(attempt, "example.com", FLOW_DNS_UDP) || try_every_class(attempt, NULL, POLICY_EGRESS);
 }

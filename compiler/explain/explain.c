@@ -39,7 +39,7 @@ static void add_row(struct explainer *explainer, struct explain_step *step, size
 	const struct policy_rule *subject = &policy->rules.items[rule];
 	struct explain_row *row = arena_push(explainer->arena, &step->rows);
 
-	row->rule = rule + 1;
+	row->by = decided_by_rule(rule);
 	row->place = span_format_line(explainer->arena, policy->sources, subject->span);
 	row->text = subject->text;
 	row->match = match;
@@ -53,6 +53,7 @@ static void add_default(struct explainer *explainer, struct explain_step *step)
 	const struct policy_default *fallback = policy_default_of(policy, step->direction);
 	struct explain_row *row = arena_push(explainer->arena, &step->rows);
 
+	row->by = decided_by(DECIDER_DEFAULT);
 	row->place = span_format_line(explainer->arena, policy->sources, fallback->span);
 	row->text = fallback->text;
 	row->match = true;

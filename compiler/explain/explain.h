@@ -4,8 +4,8 @@
 #include "eval/eval.h"
 
 struct explain_row {
-	size_t rule;                      /* from 1; 0: the direction's default */
-	const char *place;                /* "agent.msb:6", "-" */
+	struct decider by;                /* a rule, or the direction's default */
+	const char *place;                /* "agent.msb:6"; NULL: it has none */
 	const char *text, *why, *because; /* because: NULL unless it matched and has one */
 	bool match;
 };

@@ -213,7 +213,9 @@ const char *policy_origin(struct arena *arena, const struct policy *policy, stru
 
 static const char *place(struct text *text, const struct policy *policy, struct span span)
 {
-	return policy_relative(text->arena, policy, span_format(text->arena, policy->sources, span));
+	const char *shown = span_format(text->arena, policy->sources, span);
+
+	return shown ? policy_relative(text->arena, policy, shown) : "-";
 }
 
 static void add_rule(struct text *text, const struct policy *policy, size_t index)

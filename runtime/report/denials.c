@@ -89,7 +89,9 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 /* Whether this is the first of its kind; where there are more kinds than can be told apart, none is the first any more. */
 static bool is_new(struct denials *denials, const char *flow, const struct reason *reason)
 {
-	uint64_t hash = hash_text(hash_text(hash_text(0xcbf29ce484222325ull, flow), reason->place), reason->text) | 1;
+	uint64_t hash = hash_text(hash_text(hash_text(0xcbf29ce484222325ull, flow), place_or_dash(reason->place)),
+				  reason->text) |
+			1;
 	for (size_t i = 0; i < KNOWN_MAX / 2; i++) {
 		uint64_t *known = &denials->known[(hash / 2 + i) % KNOWN_MAX];
 		if (*known == hash)
@@ -108,7 +110,7 @@ static bool is_new(struct denials *denials, const char *flow, const struct reaso
 static const char *line_of(struct arena *arena, const char *what, const struct event *event)
 {
 	const struct reason *reason = event->reason;
-	bool placed = strcmp(reason->place, "-") != 0;
+	bool placed = reason->place;
 	const char *because = reason->because ? arena_printf(arena, " \"%s\"", reason->because) : "";
 	const char *name = event->name ? arena_printf(arena, "  %s", event->name) : "";
 	return arena_printf(arena, "%s %-29s   %s%s%s%s%s%s", what, event->flow, reason->text, placed ? " (" : "",
@@ -149,7 +151,7 @@ static bool take_name(const char *name, void *context)
 	return true;
 }
 
-static const struct reason by_filter = { .text = "refused by the packet filter", .place = "-", .note = "" };
+static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };
 
 static void report_packet(struct denials *denials, struct arena *arena, const struct nflog_packet *packet)
 {
@@ -227,7 +229,7 @@ void denials_resolver(struct denials *denials, struct addr addr, enum flow_trans
 
 void denials_answer(struct denials *denials, const char *name, struct addr addr)
 {
-	static const struct reason rebind = { .text = "rebind protection", .place = "-", .note = "" };
+	static const struct reason rebind = { .text = "rebind protection", .note = "" };
 	struct arena *arena = arena_new();
 	char text[ADDR_TEXT_MAX];
 	struct event event = {

@@ -86,7 +86,7 @@ static char *event_line(const struct event *event, size_t *len)
 	json_object_set_new(object, "kind", json_string(event->kind));
 	json_object_set_new(object, "flow", json_string(event->flow));
 	json_object_set_new(object, "rule", decider(event->verdict));
-	json_object_set_new(object, "place", json_string(event->reason->place));
+	json_object_set_new(object, "place", json_string(place_or_dash(event->reason->place)));
 	json_object_set_new(object, "text", json_string(event->reason->text));
 	if (event->reason->because)
 		json_object_set_new(object, "because", json_string(event->reason->because));

@@ -16,11 +16,10 @@ static struct reason make(struct arena *arena, const struct policy *policy, cons
 	const char *place = span_format_line(arena, policy->sources, span);
 	struct reason reason = {
 		.text = escape_terminal(arena, text, strlen(text)),
-		.place = escape_terminal(arena, place, strlen(place)),
+		.place = place ? escape_terminal(arena, place, strlen(place)) : NULL,
 		.because = because ? escape_terminal(arena, because, strlen(because)) : NULL,
 	};
-	bool placed = strcmp(reason.place, "-") != 0;
-	reason.note = placed ? arena_printf(arena, "%s %s", reason.place, reason.text) : reason.text;
+	reason.note = reason.place ? arena_printf(arena, "%s %s", reason.place, reason.text) : reason.text;
 	return reason;
 }
 

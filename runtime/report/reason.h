@@ -5,7 +5,7 @@
 
 struct reason {
 	const char *text;    /* "deny@meta", "default egress deny" */
-	const char *place;   /* "agent.msb:6", "arg:1", "--net-default"; "-" where there is none */
+	const char *place;   /* "agent.msb:6", "arg:1", "--net-default"; NULL where there is none */
 	const char *because; /* or NULL */
 	const char *note;    /* "agent.msb:6 deny@meta", for an Extended DNS Error */
 };

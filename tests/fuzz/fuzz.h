@@ -44,8 +44,8 @@ static inline void fuzz_explain(struct arena *arena, const struct eval_context *
 {
 	struct explanation *explanation = explain_flow(arena, context, flow);
 	const struct explain_step *step = &explanation->steps.items[explanation->steps.count - 1];
-	size_t shown = step->rows.count ? step->rows.items[step->rows.count - 1].rule : 0;
-	if (step->verdict.by.kind == DECIDER_RULE && shown != step->verdict.by.rule + 1)
+	struct decider shown = step->rows.count ? step->rows.items[step->rows.count - 1].by : decided_by(DECIDER_NONE);
+	if (step->verdict.by.kind == DECIDER_RULE && !decider_equal(shown, step->verdict.by))
 		abort();
 }
 

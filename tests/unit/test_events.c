@@ -12,7 +12,7 @@
 Test(events, a_flood_is_bounded_and_counted)
 {
 	char path[] = "/tmp/msb-events.XXXXXX", line[1024];
-	struct reason reason = { .text = "default egress deny", .place = "-" };
+	struct reason reason = { .text = "default egress deny" };
 	struct event event = { .kind = "deny",
 			       .flow = "dns@a.example:udp",
 			       .verdict = { POLICY_DENY, { DECIDER_DEFAULT, 0 } },

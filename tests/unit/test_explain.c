@@ -7,17 +7,17 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static size_t shown_decider(const struct explain_step *step)
+static struct decider shown_decider(const struct explain_step *step)
 {
 	for (size_t i = 0; i < step->rows.count; i++) {
 		cr_expect(step->rows.items[i].why && step->rows.items[i].why[0]);
 		if (step->rows.items[i].match) {
 			cr_expect_eq(i + 1, step->rows.count, "nothing follows a match");
-			return step->rows.items[i].rule;
+			return step->rows.items[i].by;
 		}
-		cr_expect_eq(step->rows.items[i].rule, i + 1);
+		cr_expect(decider_is_rule(step->rows.items[i].by, i));
 	}
-	return SIZE_MAX;
+	return decided_by(DECIDER_NONE);
 }
 
 static const char *row_flow(struct arena *arena, char **field)
@@ -46,10 +46,8 @@ static void flow_row(char **field)
 	explanation = explain_flow(test.arena, &test.context, &flow);
 	cr_assert_eq(explanation->steps.count, 1);
 	verdict = explanation->steps.items[0].verdict;
-	if (verdict.by.kind == DECIDER_RULE)
-		cr_expect_eq(shown_decider(&explanation->steps.items[0]), verdict.by.rule + 1, "%s", field[0]);
-	else if (verdict.by.kind == DECIDER_DEFAULT)
-		cr_expect_eq(shown_decider(&explanation->steps.items[0]), 0, "%s", field[0]);
+	if (verdict.by.kind == DECIDER_RULE || verdict.by.kind == DECIDER_DEFAULT)
+		cr_expect(decider_equal(shown_decider(&explanation->steps.items[0]), verdict.by), "%s", field[0]);
 	else
 		cr_expect_not_null(explanation->steps.items[0].note, "%s", field[0]);
 	arena_free(test.arena);
@@ -70,9 +68,8 @@ static void query_row(char **field)
 	cr_assert(flow_parse(test.arena, test.sources, text, test.diags, &flow), "%s", text);
 	explanation = explain_flow(test.arena, &test.context, &flow);
 	cr_assert_eq(explanation->steps.count, 1);
-	cr_expect_eq(shown_decider(&explanation->steps.items[0]),
-		     explanation->result.verdict.by.kind == DECIDER_RULE ? explanation->result.verdict.by.rule + 1 : 0,
-		     "%s", field[0]);
+	cr_expect(decider_equal(shown_decider(&explanation->steps.items[0]), explanation->result.verdict.by), "%s",
+		  field[0]);
 	arena_free(test.arena);
 }
 
