@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Policies from strangers: whatever they hold, check and diff end soon, in little memory, with a clear message, and
 # print no control character of theirs. usage: hostile.sh BUILD
+# long
 set -u
 . "$(dirname "$0")/lib.sh"
 memory_kb=3000000
@@ -48,6 +49,7 @@ put("alias.yaml", "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\npolicy: *c\n")
 evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u2066"
 put("controls.msb", f'allow@{evil}.example\n# {evil}\nallow@a.example because "{evil}"\ngroup {evil} = a\n', "w")
 put("comment.msb", f'# {evil}\ndefault egress deny\nallow@dns\nallow@public:tcp:443 because "{evil}::error::x `code` <b> | [x](y)"\ndeny@198.51.100.0/24:tcp:443 because "{evil}"\n')
+put("changes.msb", "default egress deny\n" + "".join(f"allow@10.{i >> 8}.{i & 255}.0/24:tcp:{i}\n" for i in range(1, 3000)))
 put("plain.msb", "default egress deny\nallow@dns\n")
 put("bytes.msb", bytes(range(256)) * 40, "wb")
 P
@@ -79,7 +81,7 @@ for format in json sarif github; do
 done
 tame "controls in Markdown" "$policyc" diff --format markdown plain.msb $'name\e[31m\n::error::.msb'
 lacks "no workflow command by a name" "$(cat .out)" '^::error'
-"$policyc" diff --format markdown plain.msb overlap.msb >markdown 2>/dev/null </dev/null
+"$policyc" diff --format markdown plain.msb changes.msb >markdown 2>/dev/null </dev/null
 length=$(wc -m <markdown)
 [ "$length" -le 60000 ]; check "a comment fits a pull request" $? "$length characters"
 finish

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # DNS as a guest sees it: names resolve by policy and connect by their answers, for their TTL; and everything that
 # belongs to a resolver: both transports, sizes, servers that fail, resolvers of the guest's choice, a cache.
+# long
 . "$(dirname "$0")/lib.sh"
 world_up "$(echo '*.flood.example.com. 60 IN A 93.184.217.1'; echo 'brief.example.com. 6 IN A 93.184.216.42')"
 CLIENT=$TESTS/e2e/tools/dns_client.py

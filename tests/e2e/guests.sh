@@ -2,6 +2,7 @@
 # Guests people have: a directory or an image as root file system, a kernel and initrd with an init of their own. Threats
 # image-probe, rootfs-pack and dnsmasq-privilege.
 # shellcheck disable=SC2016,SC2154 # scripts for the guest; $out, $err, $status are lib.sh's
+# long
 . "$(dirname "$0")/lib.sh"
 world_up
 leftovers_mark

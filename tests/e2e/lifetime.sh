@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Whoever of msb-run is killed, whenever: within two seconds no process, link, table or mount is left. During set-up the
 # kill comes before a system call, in steps through all of them (inject.c); later at ten moments of running.
+# long
 . "$(dirname "$0")/lib.sh"
 world_up
 leftovers_mark

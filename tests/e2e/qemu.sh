@@ -2,6 +2,7 @@
 # The microVM: the same policies fare in a QEMU guest as they do without one; its standard streams and exit status are exact;
 # a killed one leaves nothing behind; the threat vnet-header.
 # shellcheck disable=SC2016,SC2154 # scripts for the guest; $out, $err, $status, $sandbox_pid are lib.sh's
+# long
 . "$(dirname "$0")/lib.sh"
 world_up
 PUBLIC=93.184.216.34 PUBLIC6=2606:2800:220:1::34
