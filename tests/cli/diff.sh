@@ -70,6 +70,23 @@ say $? "publishing in JSON"
 [ "$(head -1 out)" = "<!-- msb-policyc diff agent.msb -->" ]; say $? "Markdown begins with its mark"
 [ "$(sed -n 2p out)" = '### Network policy `agent.msb`: opens 3, closes 1' ]; say $? "Markdown counts"
 grep -qF '| **opens** | `publish 127.0.0.1:8080` to guest `tcp:80` | | | line 10 |' out; say $? "Markdown has the published port"
+printf 'allow@b.org:tcp:443\n' >inc.msb
+printf 'default egress deny\ninclude "inc.msb"\nallow@a.org\n' >including.msb
+printf 'default egress deny\n' >closed.msb
+"$policyc" diff --format markdown closed.msb including.msb >out
+grep -qF '| `dns@b.org` | `default egress deny` | `inc.msb` line 1 `allow@b.org:tcp:443` |' out; say $? "Markdown names the include that a rule is in"
+grep -qF '| `default egress deny` | line 3 `allow@a.org` |' out; say $? "Markdown has the line of the compared file's own"
+printf 'default egress deny\ndns rebind-protection off\n' >unprotected.msb
+"$policyc" diff --format markdown closed.msb unprotected.msb --net-rule deny@10.0.0.0/8 >out
+grep -qF '| `arg:1` `deny@10.0.0.0/8` |' out; say $? "Markdown names the option that a rule is in"
+grep -qF '| `answer@any reserved address` except `10.0.0.0/8` |' out; say $? "rebind protection switched off opens any reserved address, but for"
+[ "$("$policyc" diff closed.msb unprotected.msb | head -1)" = "+ allow answer@any reserved address   e.g. answer@0.0.0.1" ]
+say $? "rebind protection switched off opens any reserved address"
+for i in $(seq 0 2 80); do echo "allow@10.$i.0.0/16"; done >many.msb
+echo "allow@{meta,link-local}" >>many.msb
+{ echo "default egress deny"; echo "allow@{$(sed -n 's/allow@\(10.*\)/\1/p' many.msb | paste -sd,),meta}"; } >many2.msb
+"$policyc" diff closed.msb many2.msb >out
+grep -q '^+ allow egress@{meta,10\.0\.0\.0/16,.*… 18 more}' out; say $? "of more than are shown, groups come first"
 python3 -c 'import json, sys, jsonschema
 jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))' json "$root/docs/diff.schema.json" >out 2>&1
 say $? "the JSON fits its schema"
