@@ -6,11 +6,12 @@
 
 static inline void fd_closep(int *fd)
 {
-	if (*fd >= 0) {
-		int saved = errno;
+	int saved = errno;
+
+	if (*fd >= 0)
 		close(*fd);
-		errno = saved;
-	}
+	*fd = -1;
+	errno = saved;
 }
 static inline void freep(void *memory)
 {

@@ -28,22 +28,20 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-void process_close_others(const int *keep, size_t count)
+int process_close_others(int *keep, size_t count)
 {
-	int sorted[16];
 	unsigned from = STDERR_FILENO + 1;
-	size_t kept = 0;
 
-	for (size_t i = 0; i < count && kept < 16; i++)
-		if (keep[i] > STDERR_FILENO)
-			sorted[kept++] = keep[i];
-	qsort(sorted, kept, sizeof *sorted, by_number);
-	for (size_t i = 0; i < kept; i++) {
-		if ((unsigned)sorted[i] > from)
-			close_range(from, (unsigned)sorted[i] - 1, 0);
-		from = (unsigned)sorted[i] + 1;
+	if (count)
+		qsort(keep, count, sizeof *keep, by_number);
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] < (int)from)
+			continue;
+		if (keep[i] > (int)from && close_range(from, (unsigned)keep[i] - 1, 0) < 0)
+			return -errno;
+		from = (unsigned)keep[i] + 1;
 	}
-	close_range(from, ~0u, 0);
+	return close_range(from, ~0u, 0) < 0 ? -errno : 0;
 }
 
 void process_forget_environment(void)

@@ -6,8 +6,8 @@
 /* fork() with CLONE_NEW… flags and a pidfd: 0 in the child, the child's pid, or -errno. *pidfd is close-on-exec and
  * set in the parent only. */
 pid_t process_fork(uint64_t flags, int *pidfd);
-/* Closes every descriptor above standard error but those in `keep` (ascending not needed; negative ones are none). */
-void process_close_others(const int *keep, size_t count);
+/* Closes every descriptor above standard error but those in `keep`, which gets sorted; negative ones are none. 0 or -errno */
+int process_close_others(int *keep, size_t count);
 /* Forgets the environment, overwriting it: what reads strangers' bytes has none of the user's secrets in its memory. */
 void process_forget_environment(void);
 /* All signals blocked, as the loops here read them from signalfd or wait for them; and undone before exec. */

@@ -1,6 +1,7 @@
 /* The guest's side: datagrams and connections that TPROXY handed over, whatever address they were sent to, and the
  * answers, which come from that address. A connection may hold many queries at once; one that does not read its
  * answers, or asks faster than they come, is not read from. */
+#include "core/socket.h"
 #include "dns/dns_proxy.h"
 
 #include <errno.h>
@@ -46,28 +47,13 @@ bool clients_init(struct proxy *proxy)
 
 /* ---- UDP ---- */
 
-/* The address a datagram was sent to, before TPROXY turned it to us */
-static bool asked_address(struct msghdr *message, struct addr *out)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_ORIGDSTADDR;
-		bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR;
-		struct sockaddr_storage address = { 0 };
-		if (!v4 && !v6)
-			continue;
-		memcpy(&address, CMSG_DATA(c), v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
-		*out = addr_from_sockaddr((struct sockaddr *)&address);
-		return true;
-	}
-	return false;
-}
-
 void clients_udp_readable(struct proxy *proxy, int listener)
 {
 	uint8_t packet[DNS_QUERY_MAX + 1];
 	char control[256];
 	for (int i = 0; i < UDP_BATCH; i++) {
 		struct client_ref client = { .tcp = false };
+		struct sockaddr_in6 asked;
 		struct iovec data = { packet, sizeof packet };
 		struct msghdr message = { .msg_name = &client.peer,
 					  .msg_namelen = sizeof client.peer,
@@ -78,38 +64,16 @@ void clients_udp_readable(struct proxy *proxy, int listener)
 		ssize_t len = recvmsg(listener, &message, MSG_DONTWAIT);
 		if (len < 0)
 			return;
-		if (asked_address(&message, &client.asked))
-			proxy_query(proxy, packet, (size_t)len, &client);
-	}
-}
-
-static void set_source(struct msghdr *message, struct addr from)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(message);
-	if (from.family == ADDR_V4) {
-		struct in_pktinfo info = { 0 };
-		uint8_t bytes[16];
-		addr_to_bytes(from, bytes);
-		memcpy(&info.ipi_spec_dst, bytes, 4);
-		c->cmsg_level = SOL_IP;
-		c->cmsg_type = IP_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof info);
-		memcpy(CMSG_DATA(c), &info, sizeof info);
-		message->msg_controllen = CMSG_SPACE(sizeof info);
-	} else {
-		struct in6_pktinfo info = { 0 };
-		addr_to_bytes(from, info.ipi6_addr.s6_addr);
-		c->cmsg_level = SOL_IPV6;
-		c->cmsg_type = IPV6_PKTINFO;
-		c->cmsg_len = CMSG_LEN(sizeof info);
-		memcpy(CMSG_DATA(c), &info, sizeof info);
-		message->msg_controllen = CMSG_SPACE(sizeof info);
+		if (!socket_asked(&message, &asked))
+			continue;
+		client.asked = addr_from_sockaddr((struct sockaddr *)&asked);
+		proxy_query(proxy, packet, (size_t)len, &client);
 	}
 }
 
 static void udp_reply(struct proxy *proxy, const struct client_ref *client, const uint8_t *data, size_t len)
 {
-	char control[64] __attribute__((aligned(8))) = { 0 };
+	char control[SOCKET_SOURCE_ROOM] __attribute__((aligned(8))) = { 0 };
 	bool v4 = client->peer.sin6_family == AF_INET;
 	struct iovec iov = { (void *)data, len };
 	struct msghdr message = { .msg_name = (void *)&client->peer,
@@ -118,7 +82,7 @@ static void udp_reply(struct proxy *proxy, const struct client_ref *client, cons
 				  .msg_iovlen = 1,
 				  .msg_control = control,
 				  .msg_controllen = sizeof control };
-	set_source(&message, client->asked);
+	socket_set_source(&message, client->asked);
 	/* an answer that does not go out is one lost on the way: the guest asks again */
 	sendmsg(v4 ? proxy->udp4 : proxy->udp6, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -134,7 +98,7 @@ static uint32_t slot_of(const struct proxy *proxy, const struct client *client)
 static void client_close(struct proxy *proxy, struct client *client, bool orderly)
 {
 	if (orderly)
-		setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 0, 0 }, sizeof(struct linger));
+		socket_set_reset(client->fd, false);
 	timer_stop(&client->idle);
 	epoll_ctl(proxy->epoll, EPOLL_CTL_DEL, client->fd, NULL);
 	close(client->fd);

@@ -165,14 +165,14 @@ void proxy_random(struct proxy *, void *out, size_t len);
  * will come. */
 bool proxy_query(struct proxy *, const uint8_t *message, size_t len, const struct client_ref *);
 
-/* What the loop's epoll instance tells of: 64 bits with the kind, and where it applies the place and an index */
+/* What an event of the loop is about, in epoll's 64 bits */
 union proxy_event {
-	uint64_t u64;
 	struct {
 		uint32_t index; /* of a slot; of a listener 4 or 6 */
-		uint16_t place; /* enum upstream_place */
+		uint16_t place; /* enum upstream_place, of upstream's slots */
 		uint16_t kind;
 	};
+	uint64_t u64;
 };
 enum proxy_event_kind {
 	EVENT_CONTROL,
@@ -184,9 +184,7 @@ enum proxy_event_kind {
 };
 static inline uint64_t proxy_event(enum proxy_event_kind kind, enum upstream_place place, size_t index)
 {
-	union proxy_event event = { .index = (uint32_t)index, .place = (uint16_t)place, .kind = (uint16_t)kind };
-
-	return event.u64;
+	return (union proxy_event){ { (uint32_t)index, (uint16_t)place, (uint16_t)kind } }.u64;
 }
 
 /* dns_clients.c: the guest's side */

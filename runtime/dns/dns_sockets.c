@@ -4,6 +4,7 @@
 #include "lower/sandbox_net.h"
 
 #include "core/fd.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,32 +14,20 @@
 
 #define SOCKET_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
 
-static int set(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
-}
-
-static int set_linger_none(int fd)
-{
-	/* a worker that dies leaves no connection behind that would keep the namespace alive */
-	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
-	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
-}
-
 static int listener_options(int fd, int family, int type)
 {
-	int error = set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	int error = socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (error == 0 && family == AF_INET6)
-		error = set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+		error = socket_set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
 	if (error == 0)
-		error = family == AF_INET ? set(fd, SOL_IP, IP_TRANSPARENT, 1) : set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+		error = family == AF_INET ? socket_set(fd, SOL_IP, IP_TRANSPARENT, 1) :
+					    socket_set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
 	if (error == 0 && type == SOCK_DGRAM)
-		error = family == AF_INET ? set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
-					    set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
+		error = socket_want_asked(fd, family);
 	if (error == 0 && type == SOCK_DGRAM)
-		set(fd, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20); /* a burst waits; smaller is fine too */
+		socket_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20); /* a burst waits; smaller is fine too */
 	if (error == 0 && type == SOCK_STREAM)
-		error = set_linger_none(fd);
+		error = socket_set_reset(fd, true);
 	return error;
 }
 
@@ -66,12 +55,12 @@ static int upstream_socket(int *out, int family, int type, uint32_t mark)
 	CLEANUP_FD int fd = socket(family, type | SOCKET_FLAGS, 0);
 	if (fd < 0)
 		return -errno;
-	int error = set(fd, SOL_SOCKET, SO_MARK, (int)mark);
+	int error = socket_set(fd, SOL_SOCKET, SO_MARK, (int)mark);
 	if (error == 0 && type == SOCK_STREAM)
-		error = set_linger_none(fd);
+		error = socket_set_reset(fd, true);
 	if (error == 0 && type == SOCK_DGRAM) /* never split, never from the path's fragments (RFC 9715) */
-		error = family == AF_INET ? set(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT) :
-					    set(fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+		error = family == AF_INET ? socket_set(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT) :
+					    socket_set(fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
 	if (error == 0)
 		*out = TAKE_FD(fd);
 	return error;
@@ -149,22 +138,15 @@ int dns_sockets_open(struct proxy_sockets *sockets, const struct dns_start *star
 	return error;
 }
 
-static void close_one(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 void dns_sockets_close(struct proxy_sockets *sockets)
 {
 	int *few[] = { &sockets->control, &sockets->udp4, &sockets->udp6, &sockets->tcp4, &sockets->tcp6 };
 	for (size_t i = 0; i < sizeof few / sizeof *few; i++)
-		close_one(few[i]);
+		fd_closep(few[i]);
 	for (int place = 0; place < PLACE_COUNT; place++) {
 		while (sockets->udp_count[place] > 0)
-			close_one(&sockets->udp[place][--sockets->udp_count[place]]);
+			fd_closep(&sockets->udp[place][--sockets->udp_count[place]]);
 		while (sockets->tcp_count[place] > 0)
-			close_one(&sockets->tcp[place][--sockets->tcp_count[place]]);
+			fd_closep(&sockets->tcp[place][--sockets->tcp_count[place]]);
 	}
 }

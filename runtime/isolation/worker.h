@@ -1,8 +1,33 @@
 /* Worker processes: children of the supervisor that read what strangers send. A worker gets its channel and what was
  * opened for it, and enters its jail (worker_jail.h) before it reads anything. */
 #pragma once
+#include "isolation/worker_jail.h"
+
+#include <seccomp.h>
 #include <sys/resource.h>
 #include <sys/types.h>
+
+/* Rows of a jail's list: what the loop of every worker calls */
+/* clang-format off */
+#define WORKER_LOOP_CALLS                                                                        \
+	{ SCMP_SYS(epoll_wait), JAIL_ANY, "the loop" },                                          \
+	{ SCMP_SYS(epoll_pwait), JAIL_ANY, "the loop, where the C library has no other" },       \
+	{ SCMP_SYS(epoll_ctl), JAIL_ANY, "flows come and go" },                                  \
+	{ SCMP_SYS(recvfrom), JAIL_ANY, "bytes of known flows, the supervisor's verdicts" },     \
+	{ SCMP_SYS(recvmsg), JAIL_ANY, "datagrams with the address they were sent to; descriptors" }, \
+	{ SCMP_SYS(sendto), JAIL_ANY, "bytes of known flows, asks to the supervisor" },          \
+	{ SCMP_SYS(sendmsg), JAIL_ANY, "datagrams from the address that was asked" },            \
+	{ SCMP_SYS(setsockopt), JAIL_LINGER_ONLY, "the orderly close of a connection" },         \
+	{ SCMP_SYS(close), JAIL_ANY, "flows that are over" },                                    \
+	{ SCMP_SYS(clock_gettime), JAIL_ANY, "timeouts, where the vDSO cannot" },                \
+	{ SCMP_SYS(brk), JAIL_ANY, "malloc" },                                                   \
+	{ SCMP_SYS(mmap), JAIL_NO_EXEC, "malloc" },                                              \
+	{ SCMP_SYS(munmap), JAIL_ANY, "free" },                                                  \
+	{ SCMP_SYS(mremap), JAIL_ANY, "realloc" },                                               \
+	{ SCMP_SYS(restart_syscall), JAIL_ANY, "SIGSTOP and SIGCONT while it waits" },           \
+	{ SCMP_SYS(rt_sigreturn), JAIL_ANY, "the same" },                                        \
+	{ SCMP_SYS(exit_group), JAIL_ANY, "the end" }
+/* clang-format on */
 
 struct worker {
 	pid_t pid;   /* 0: none */

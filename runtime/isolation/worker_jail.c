@@ -8,7 +8,6 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -124,31 +123,9 @@ int worker_jail_enter(uid_t uid, const struct worker_jail_call *calls, size_t co
 	return error == 0 ? stage_calls(calls, count) : error;
 }
 
-static int by_number(const void *a, const void *b)
+int worker_jail_keep_only(int *fds, size_t count)
 {
-	return *(const int *)a - *(const int *)b;
-}
-
-int worker_jail_keep_only(const int *fds, size_t count)
-{
-	int *sorted = calloc(count + 1, sizeof *sorted);
-	if (!sorted)
-		return -ENOMEM;
-	size_t kept = 0;
-	for (size_t i = 0; i < count; i++)
-		if (fds[i] > STDERR_FILENO)
-			sorted[kept++] = fds[i];
-	qsort(sorted, kept, sizeof *sorted, by_number);
-	unsigned from = STDERR_FILENO + 1;
-	int error = 0;
-	for (size_t i = 0; i < kept && error == 0; i++) {
-		if ((unsigned)sorted[i] > from && close_range(from, (unsigned)sorted[i] - 1, 0) < 0)
-			error = -errno;
-		from = (unsigned)sorted[i] + 1;
-	}
-	if (error == 0 && close_range(from, ~0u, 0) < 0)
-		error = -errno;
-	free(sorted);
+	int error = process_close_others(fds, count);
 	int null = open("/dev/null", O_RDWR);
 	for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
 		if (dup2(null, fd) < 0)

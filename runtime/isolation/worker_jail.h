@@ -21,5 +21,5 @@ struct worker_jail_call {
  * then the uid and the capabilities, then no_new_privs, no core dumps and not dumpable, at last seccomp: any other
  * call kills. 0, or -errno of the stage that failed, after which the caller must exit. */
 int worker_jail_enter(uid_t uid, const struct worker_jail_call *calls, size_t count);
-/* Closes every descriptor but those listed (negative ones are passed over); 0, 1 and 2 become /dev/null. */
-int worker_jail_keep_only(const int *fds, size_t count);
+/* Closes every descriptor but those listed, which get sorted (negative ones are none); 0, 1 and 2 become /dev/null. */
+int worker_jail_keep_only(int *fds, size_t count);

@@ -143,8 +143,6 @@ static int watch_all(struct relay *relay)
 			fd_closep(&relay->listeners[i].fd);
 		else if (epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->listeners[i].fd, &event) < 0)
 			return -errno;
-		if (!relay->listeners[i].tcp)
-			relay->listeners[i].fd = -1;
 	}
 	return 0;
 }
@@ -284,14 +282,6 @@ static int far_end(struct relay *relay, const struct listener *listener, int nea
 	return relay_socket_to_host(&relay->start, SOCK_STREAM, listener->family, port);
 }
 
-static void set_up_near(int near)
-{
-	const struct linger none_left = { 1, 0 };
-	const int on = 1;
-	setsockopt(near, SOL_SOCKET, SO_LINGER, &none_left, sizeof none_left);
-	setsockopt(near, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-}
-
 static int accept_all(struct relay *relay, const struct listener *listener, struct denials *denials)
 {
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
@@ -301,7 +291,7 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 			accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (near < 0)
 			return 0;
-		set_up_near(near);
+		relay_socket_own(near);
 		struct addr peer = addr_from_sockaddr((struct sockaddr *)&from);
 		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
 		if (far < 0)

@@ -3,6 +3,7 @@
 
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/socket.h"
 #include "lower/sandbox_net.h"
 
 #include <errno.h>
@@ -11,22 +12,19 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static int set(int fd, int level, int option, int value)
+void relay_socket_own(int fd)
 {
-	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+	socket_set_reset(fd, true);
+	socket_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
-/* Non-blocking, and of TCP: gone at once when its process dies, noticed when its peer is gone */
 static int new_socket(int family, int type)
 {
 	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	const struct linger none_left = { 1, 0 };
-	if (type == SOCK_STREAM) {
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none_left, sizeof none_left);
-		set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	}
+	if (type == SOCK_STREAM)
+		relay_socket_own(fd);
 	return fd;
 }
 
@@ -67,11 +65,9 @@ static void back_to_vm(const struct relay_start *start)
 /* Each datagram tells the address it was sent to */
 static int publish_options(int fd, int family, int type)
 {
-	int error = type == SOCK_STREAM ? set(fd, SOL_SOCKET, SO_REUSEADDR, 1) :
-		    family == AF_INET   ? set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
-					  set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
+	int error = type == SOCK_STREAM ? socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) : socket_want_asked(fd, family);
 	if (error == 0 && family == AF_INET6)
-		error = set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+		error = socket_set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
 	return error;
 }
 
@@ -107,7 +103,8 @@ int relay_socket_gateway(int family, int type)
 	CLEANUP_FD int fd = new_socket(family, type);
 	int error = fd < 0 ? fd : publish_options(fd, family, type);
 	if (error == 0)
-		error = family == AF_INET ? set(fd, SOL_IP, IP_TRANSPARENT, 1) : set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+		error = family == AF_INET ? socket_set(fd, SOL_IP, IP_TRANSPARENT, 1) :
+					    socket_set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
 	if (error == 0)
 		error = bind_to(fd, any, LOWER_HOST_PORT);
 	if (error == 0 && type == SOCK_STREAM && listen(fd, 256) < 0)
@@ -154,7 +151,7 @@ int relay_socket_to_host(const struct relay_start *start, int type, enum addr_fa
 int relay_socket_as_gateway(struct addr gateway, uint16_t port, struct addr guest, uint16_t guest_port)
 {
 	CLEANUP_FD int fd = new_socket(family_of(gateway), SOCK_DGRAM);
-	int error = fd < 0 ? fd : set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	int error = fd < 0 ? fd : socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (error == 0)
 		error = bind_to(fd, gateway, port);
 	if (error == 0)

@@ -2,6 +2,7 @@
  * us. A direction reads no further while its pipe is full, so a peer that does not read stops the other and nobody else.
  * The end of one direction is passed on as the end of that direction. */
 #include "relay/relay_worker.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,9 +47,8 @@ static void close_all(const struct pair *pair)
 /* `orderly`: both ends have said and heard the last word; else each gets a reset */
 static void pair_end(struct relay_loop *loop, struct pair *pair, bool orderly)
 {
-	const struct linger none = { 0, 0 };
 	for (int i = 0; orderly && i < 2; i++)
-		setsockopt(pair->halves[i].from, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+		socket_set_reset(pair->halves[i].from, false);
 	close_all(pair);
 	pair->used = false;
 	loop->pair_count--;
@@ -57,7 +57,7 @@ static void pair_end(struct relay_loop *loop, struct pair *pair, bool orderly)
 static bool pair_watch(struct relay_loop *loop, const struct pair *pair)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				     .data.u64 = WORKER_EVENT(WORKER_PAIR, pair - loop->pairs) };
+				     .data.u64 = relay_event(RELAY_EVENT_PAIR, (size_t)(pair - loop->pairs)) };
 	for (int i = 0; i < 2; i++)
 		if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, pair->halves[i].from, &event) < 0)
 			return false;

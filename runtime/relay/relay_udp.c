@@ -1,6 +1,8 @@
 /* UDP: a flow is a peer of one listener and the address it asked, which is the one that answers. Its first datagrams wait
  * while the supervisor judges the peer; a peer that was refused is asked about again after a while, and until then ignored. */
 #include "relay/relay_worker.h"
+#include "core/fd.h"
+#include "core/socket.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -14,7 +16,7 @@
 #define WAITING_MAX 4 /* datagrams of a flow, while it is judged */
 #define BATCH 64
 
-enum flow_state { RELAY_FLOW_FREE, RELAY_FLOW_ASKED, RELAY_FLOW_OPEN, FLOW_REFUSED };
+enum flow_state { RELAY_FLOW_FREE, RELAY_FLOW_ASKED, RELAY_FLOW_OPEN, RELAY_FLOW_REFUSED };
 
 struct datagram {
 	uint8_t *bytes;
@@ -62,10 +64,8 @@ static void flow_end(struct relay_loop *loop, struct flow_udp *flow)
 {
 	for (size_t i = 0; i < flow->waiting_count; i++)
 		free(flow->waiting[i].bytes);
-	if (flow->far >= 0)
-		close(flow->far);
-	if (flow->near >= 0)
-		close(flow->near);
+	fd_closep(&flow->far);
+	fd_closep(&flow->near);
 	timer_stop(&flow->idle);
 	loop->asks -= flow->state == RELAY_FLOW_ASKED;
 	loop->flow_count--;
@@ -81,7 +81,7 @@ void flows_expire(struct relay_loop *loop)
 static struct flow_udp *flow_find(struct relay_loop *loop, uint32_t listener, const struct sockaddr_in6 *peer,
 				  const struct sockaddr_in6 *asked)
 {
-	/* slots are taken from the launcher, so the walk is as long as there are flows */
+	/* slots are taken from the start of the list, so the walk is as long as there are flows */
 	for (size_t i = 0, seen = 0; i < RELAY_FLOWS_MAX && seen < loop->flow_count; i++) {
 		struct flow_udp *flow = &loop->flows[i];
 		seen += flow->state != RELAY_FLOW_FREE;
@@ -151,26 +151,12 @@ static void flow_wait(struct flow_udp *flow, const uint8_t *bytes, size_t len)
 	flow->waiting[flow->waiting_count++] = (struct datagram){ copy, len };
 }
 
-/* Where the datagram was sent to: of TPROXY's any address, of a published port one of the host's */
-static bool asked_address(struct msghdr *message, struct sockaddr_in6 *out)
-{
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_ORIGDSTADDR;
-		bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR;
-		if (v4 || v6)
-			memcpy(out, CMSG_DATA(c), v4 ? sizeof(struct sockaddr_in) : sizeof *out);
-		if (v4 || v6)
-			return true;
-	}
-	return false;
-}
-
 void flows_readable(struct relay_loop *loop, uint32_t listener)
 {
 	const struct relay_listener *from = &loop->config->listeners[listener];
 	char control[256];
 	for (int i = 0; i < BATCH; i++) {
-		struct sockaddr_in6 peer = { 0 }, asked = { 0 };
+		struct sockaddr_in6 peer = { 0 }, asked;
 		struct iovec data = { packet, sizeof packet };
 		struct msghdr message = { .msg_name = &peer,
 					  .msg_namelen = sizeof peer,
@@ -181,7 +167,7 @@ void flows_readable(struct relay_loop *loop, uint32_t listener)
 		ssize_t len = recvmsg(from->fd, &message, MSG_DONTWAIT);
 		if (len < 0)
 			return;
-		if (!asked_address(&message, &asked))
+		if (!socket_asked(&message, &asked))
 			continue;
 		struct flow_udp *flow = flow_find(loop, listener, &peer, &asked);
 		if (!flow)
@@ -195,7 +181,8 @@ void flows_readable(struct relay_loop *loop, uint32_t listener)
 
 static bool flow_watch(struct relay_loop *loop, const struct flow_udp *flow)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = WORKER_EVENT(WORKER_FLOW, flow - loop->flows) };
+	struct epoll_event event = { .events = EPOLLIN,
+				     .data.u64 = relay_event(RELAY_EVENT_FLOW, (size_t)(flow - loop->flows)) };
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->far, &event) == 0 &&
 	       (flow->near < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->near, &event) == 0);
 }
@@ -208,16 +195,13 @@ void flow_answer(struct relay_loop *loop, const struct relay_message *message, i
 		return;
 	loop->asks--;
 	bool to_host = loop->config->listeners[flow->listener].to_host;
-	flow->state = FLOW_REFUSED;
+	flow->state = RELAY_FLOW_REFUSED;
 	if (!message->allowed || fd_count != (to_host ? 2u : 1u))
 		return;
 	flow->state = RELAY_FLOW_OPEN;
-	flow->far = fds[0];
-	fds[0] = -1;
-	if (to_host) {
-		flow->near = fds[1];
-		fds[1] = -1;
-	}
+	flow->far = TAKE_FD(fds[0]);
+	if (to_host)
+		flow->near = TAKE_FD(fds[1]);
 	if (!flow_watch(loop, flow)) {
 		flow_end(loop, flow);
 		return;
@@ -229,38 +213,20 @@ void flow_answer(struct relay_loop *loop, const struct relay_message *message, i
 	flow->waiting_count = 0;
 }
 
-/* From the address the peer asked, which a listener on all of the host's addresses cannot know by itself (ip(7),
- * ipv6(7)). A link-local address is the kernel's to choose: it means nothing without its link. */
-static socklen_t from_asked(const struct sockaddr_in6 *asked, struct cmsghdr *out)
-{
-	struct in_pktinfo v4 = { .ipi_spec_dst = ((const struct sockaddr_in *)asked)->sin_addr };
-	struct in6_pktinfo v6 = { .ipi6_addr = asked->sin6_addr };
-	bool is_v4 = asked->sin6_family == AF_INET;
-	size_t len = is_v4 ? sizeof v4 : sizeof v6;
-	if (!is_v4 && IN6_IS_ADDR_LINKLOCAL(&v6.ipi6_addr))
-		return 0;
-	out->cmsg_level = is_v4 ? SOL_IP : SOL_IPV6;
-	out->cmsg_type = is_v4 ? IP_PKTINFO : IPV6_PKTINFO;
-	out->cmsg_len = CMSG_LEN(len);
-	memcpy(CMSG_DATA(out), is_v4 ? (const void *)&v4 : (const void *)&v6, len);
-	return CMSG_SPACE(len);
-}
-
+/* From the address the peer asked, which a listener on all of the host's addresses cannot know by itself. A link-local
+ * address is the kernel's to choose: it means nothing without its link. */
 static void reply_by_listener(const struct relay_loop *loop, struct flow_udp *flow, size_t len)
 {
-	union {
-		struct cmsghdr header;
-		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
-	} control = { 0 };
+	char control[SOCKET_SOURCE_ROOM] __attribute__((aligned(8))) = { 0 };
 	struct iovec data = { packet, len };
-	struct msghdr message = { .msg_name = &flow->peer,
-				  .msg_namelen = length_of(&flow->peer),
-				  .msg_iov = &data,
-				  .msg_iovlen = 1,
-				  .msg_control = &control };
-	message.msg_controllen = from_asked(&flow->asked, &control.header);
-	if (!message.msg_controllen)
-		message.msg_control = NULL;
+	struct msghdr message = {
+		.msg_name = &flow->peer, .msg_namelen = length_of(&flow->peer), .msg_iov = &data, .msg_iovlen = 1
+	};
+	if (flow->asked.sin6_family == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&flow->asked.sin6_addr)) {
+		message.msg_control = control;
+		message.msg_controllen = sizeof control;
+		socket_set_source(&message, addr_from_sockaddr((struct sockaddr *)&flow->asked));
+	}
 	sendmsg(loop->config->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

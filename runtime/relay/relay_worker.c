@@ -3,10 +3,9 @@
 #include "relay/relay_worker.h"
 #include "core/clock.h"
 
-#include "isolation/worker_jail.h"
+#include "isolation/worker.h"
 
 #include <errno.h>
-#include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,26 +14,10 @@
 #include <unistd.h>
 
 static const struct worker_jail_call calls[] = {
-	{ SCMP_SYS(epoll_wait), JAIL_ANY, "the loop" },
-	{ SCMP_SYS(epoll_pwait), JAIL_ANY, "the loop, where the C library has no other" },
-	{ SCMP_SYS(epoll_ctl), JAIL_ANY, "flows come and go" },
+	WORKER_LOOP_CALLS,
 	{ SCMP_SYS(splice), JAIL_ANY, "TCP, without copying" },
 	{ SCMP_SYS(pipe2), JAIL_ANY, "what splice needs between two sockets" },
-	{ SCMP_SYS(recvmsg), JAIL_ANY, "the supervisor's descriptors; datagrams with the address they were sent to" },
-	{ SCMP_SYS(recvfrom), JAIL_ANY, "datagrams of known flows" },
-	{ SCMP_SYS(sendto), JAIL_ANY, "datagrams of known flows, asks to the supervisor" },
-	{ SCMP_SYS(sendmsg), JAIL_ANY, "datagrams with the address they answer for" },
 	{ SCMP_SYS(shutdown), JAIL_ANY, "the end of one direction is passed on" },
-	{ SCMP_SYS(setsockopt), JAIL_LINGER_ONLY, "the orderly close of a connection" },
-	{ SCMP_SYS(close), JAIL_ANY, "flows that are over" },
-	{ SCMP_SYS(clock_gettime), JAIL_ANY, "idle times, where the vDSO cannot" },
-	{ SCMP_SYS(brk), JAIL_ANY, "malloc" },
-	{ SCMP_SYS(mmap), JAIL_NO_EXEC, "malloc" },
-	{ SCMP_SYS(munmap), JAIL_ANY, "free" },
-	{ SCMP_SYS(mremap), JAIL_ANY, "realloc" },
-	{ SCMP_SYS(restart_syscall), JAIL_ANY, "SIGSTOP and SIGCONT while it waits" },
-	{ SCMP_SYS(rt_sigreturn), JAIL_ANY, "the same" },
-	{ SCMP_SYS(exit_group), JAIL_ANY, "the end" },
 };
 
 static bool watch(const struct relay_loop *loop, int fd, uint64_t data)
@@ -49,10 +32,10 @@ static bool worker_init(struct relay_loop *loop, const struct relay_worker_confi
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->now_ms = clock_ms();
 	if (loop->epoll < 0 || !pairs_init(loop) || !flows_init(loop) ||
-	    !watch(loop, loop->control, WORKER_EVENT(WORKER_CONTROL, 0)))
+	    !watch(loop, loop->control, relay_event(RELAY_EVENT_CONTROL, 0)))
 		return false;
 	for (uint32_t i = 0; i < config->listener_count; i++)
-		if (!watch(loop, config->listeners[i].fd, WORKER_EVENT(WORKER_LISTENER, i)))
+		if (!watch(loop, config->listeners[i].fd, relay_event(RELAY_EVENT_LISTENER, i)))
 			return false;
 	return true;
 }
@@ -99,18 +82,18 @@ static bool control_readable(struct relay_loop *loop)
 
 static bool dispatch(struct relay_loop *loop, const struct epoll_event *event)
 {
-	uint32_t index = (uint32_t)event->data.u64;
-	switch ((enum worker_event)(event->data.u64 >> 32)) {
-	case WORKER_CONTROL:
+	union relay_event data = { .u64 = event->data.u64 };
+	switch ((enum relay_event_kind)data.kind) {
+	case RELAY_EVENT_CONTROL:
 		return control_readable(loop);
-	case WORKER_LISTENER:
-		flows_readable(loop, index);
+	case RELAY_EVENT_LISTENER:
+		flows_readable(loop, data.index);
 		break;
-	case WORKER_PAIR:
-		pair_event(loop, index, event->events);
+	case RELAY_EVENT_PAIR:
+		pair_event(loop, data.index, event->events);
 		break;
-	case WORKER_FLOW:
-		flow_event(loop, index);
+	case RELAY_EVENT_FLOW:
+		flow_event(loop, data.index);
 		break;
 	}
 	return true;

@@ -19,8 +19,18 @@ struct relay_loop {
 	struct timers idle_flows;
 };
 
-enum worker_event { WORKER_CONTROL, WORKER_LISTENER, WORKER_PAIR, WORKER_FLOW };
-#define WORKER_EVENT(kind, index) ((uint64_t)(kind) << 32 | (uint32_t)(index))
+/* What an event of the loop is about, in epoll's 64 bits */
+enum relay_event_kind { RELAY_EVENT_CONTROL, RELAY_EVENT_LISTENER, RELAY_EVENT_PAIR, RELAY_EVENT_FLOW };
+union relay_event {
+	struct {
+		uint32_t index, kind;
+	};
+	uint64_t u64;
+};
+static inline uint64_t relay_event(enum relay_event_kind kind, size_t index)
+{
+	return (union relay_event){ { (uint32_t)index, kind } }.u64;
+}
 
 /* In the child, after fork, still privileged: keeps its sockets and nothing else, and serves until the supervisor is gone. */
 _Noreturn void relay_worker(const struct relay_worker_config *, uid_t uid);

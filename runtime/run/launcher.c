@@ -52,7 +52,7 @@ static _Noreturn void run_supervisor(struct launcher *launcher, int channel, int
 		.table = launcher->table,
 		.foreground = launcher->foreground,
 	};
-	const int keep[] = { channel, owner, nft_fd(launcher->table) };
+	int keep[] = { channel, owner, nft_fd(launcher->table) };
 
 	process_close_others(keep, 3);
 	supervisor_main(&start);

@@ -58,8 +58,8 @@ static void read_channel(struct pollfd *channel, struct table_owner_message *tol
 		channel->fd = -1; /* the supervisor is gone, its namespace soon */
 }
 
-/* The link goes first: it still belongs to a namespace that the kernel takes its time to dismantle. */
-static _Noreturn void guard(const struct table_owner_start *start, struct nl *nl)
+/* Until pid 1 is dead. The link goes first: it still belongs to a namespace that the kernel takes its time to dismantle. */
+static _Noreturn void serve(const struct table_owner_start *start, struct nl *nl)
 {
 	struct pollfd watched[] = {
 		{ .fd = start->supervisor, .events = POLLIN },
@@ -83,7 +83,7 @@ static _Noreturn void guard(const struct table_owner_start *start, struct nl *nl
 
 static _Noreturn void table_owner_main(const struct table_owner_start *start)
 {
-	const int keep[] = { start->supervisor, start->table, start->channel };
+	int keep[] = { start->supervisor, start->table, start->channel };
 
 	process_block_signals();
 	process_close_others(keep, 3);
@@ -96,7 +96,7 @@ static _Noreturn void table_owner_main(const struct table_owner_start *start)
 		log_error("the latch cannot start: %s", strerror(errno));
 		_exit(1);
 	}
-	guard(start, nl);
+	serve(start, nl);
 }
 
 pid_t table_owner_fork(const struct table_owner_start *start, int *pidfd)

@@ -21,8 +21,8 @@
 
 #define PROGRAM "/usr/sbin/dnsmasq"
 #define EMPTY "/empty"
-#define LEASE "1h"
-#define PATIENCE_MS 5000
+#define LEASE "1h" /* DHCP's */
+#define TIMEOUT_MS 5000
 #define FIRST_PORT "67" /* DHCPv4's; DHCPv6's is 547 */
 
 struct words {
@@ -138,8 +138,7 @@ static _Noreturn void become_dnsmasq(const struct dhcp_start *start, const struc
 
 static void let_go(void *go)
 {
-	close(*(int *)go);
-	*(int *)go = -1;
+	fd_closep(go);
 }
 
 static int lend_raw_socket(struct channel *channel, int pidfd)
@@ -151,7 +150,7 @@ static int lend_raw_socket(struct channel *channel, int pidfd)
 		return -errno;
 	if (read(channel->number[0], &number, sizeof number) != sizeof number)
 		return -ECHILD;
-	return number < 0 ? number : lend_socket(pidfd, number, raw, PATIENCE_MS, let_go, &channel->go[1]);
+	return number < 0 ? number : lend_socket(pidfd, number, raw, TIMEOUT_MS, let_go, &channel->go[1]);
 }
 
 /* What dnsmasq said before it gave up: its first line */
@@ -174,14 +173,6 @@ static int open_channel(struct channel *channel)
 	return 0;
 }
 
-static void close_ends(int *ends[], size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		fd_closep(ends[i]);
-		*ends[i] = -1;
-	}
-}
-
 static int start_dnsmasq(const struct dhcp_start *start, struct channel *channel, int *pidfd)
 {
 	int error = open_channel(channel);
@@ -193,8 +184,9 @@ static int start_dnsmasq(const struct dhcp_start *start, struct channel *channel
 		become_dnsmasq(start, channel);
 	if (pid < 0)
 		return pid;
-	int *childs[] = { &channel->number[1], &channel->go[0], &channel->messages[1] };
-	close_ends(childs, 3);
+	fd_closep(&channel->number[1]);
+	fd_closep(&channel->go[0]);
+	fd_closep(&channel->messages[1]);
 	return start->gateway.has6 ? lend_raw_socket(channel, *pidfd) : 0;
 }
 
@@ -208,8 +200,10 @@ int dhcp_open(const struct dhcp_start *start)
 		error = start_dnsmasq(start, &channel, &pidfd);
 	if (error)
 		report(&channel, error);
-	int *all[] = { &channel.number[0], &channel.number[1],   &channel.go[0],
-		       &channel.go[1],     &channel.messages[0], &channel.messages[1] };
-	close_ends(all, 6);
+	for (int end = 0; end < 2; end++) {
+		fd_closep(&channel.number[end]);
+		fd_closep(&channel.go[end]);
+		fd_closep(&channel.messages[end]);
+	}
 	return error;
 }

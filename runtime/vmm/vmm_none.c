@@ -218,13 +218,13 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 		log_error("cannot make the guest's namespaces: %s", strerror(-pid));
 		return pid;
 	}
-	close(TAKE_FD(inits));
+	fd_closep(&inits);
 	int error = handshake(ours);
 	if (!error) {
 		*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
 		return 0;
 	}
-	close(TAKE_FD(ours)); /* an init that waits for us sees the end */
+	fd_closep(&ours); /* an init that waits for us sees the end */
 	process_wait(pidfd);
 	close(pidfd);
 	return error;

@@ -141,7 +141,7 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 		.accel = qemu->accel,
 		.tsc_khz = accel_tsc_khz(),
 		.memory_mib = config->memory_mib,
-		.cpus = config->cpus ? config->cpus : 1,
+		.cpus = config->cpus,
 		.kernel = KERNEL,
 		.initrd = qemu->files.initrd >= 0 ? INITRD : NULL,
 		.tap = qemu->start->tap_fd,
@@ -233,8 +233,8 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		log_error("cannot start QEMU: %s", strerror(-stdio.qemu));
 		_exit(EXIT_STATUS_FAILED);
 	}
-	const int keep[] = { stdio.in,     stdio.out,        stdio.err,        stdio.control,     stdio.console,
-			     stdio.errors, stdio.qemu_pidfd, stdio.host_stdin, stdio.host_stdout, stdio.host_stderr };
+	int keep[] = { stdio.in,     stdio.out,        stdio.err,        stdio.control,     stdio.console,
+		       stdio.errors, stdio.qemu_pidfd, stdio.host_stdin, stdio.host_stdout, stdio.host_stderr };
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	_exit(guest_stdio_run(&stdio));
 }

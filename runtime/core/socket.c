@@ -1,0 +1,55 @@
+/* Options and control messages of sockets. */
+#include "core/socket.h"
+
+#include <errno.h>
+#include <string.h>
+
+int socket_set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+int socket_set_reset(int fd, bool on)
+{
+	struct linger linger = { .l_onoff = on };
+
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
+}
+
+int socket_want_asked(int fd, int family)
+{
+	return family == AF_INET ? socket_set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :
+				   socket_set(fd, SOL_IPV6, IPV6_RECVORIGDSTADDR, 1);
+}
+
+bool socket_asked(struct msghdr *message, struct sockaddr_in6 *out)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		bool v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_ORIGDSTADDR;
+		bool v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR;
+
+		if (!v4 && !v6)
+			continue;
+		*out = (struct sockaddr_in6){ 0 };
+		memcpy(out, CMSG_DATA(c), v4 ? sizeof(struct sockaddr_in) : sizeof *out);
+		return true;
+	}
+	return false;
+}
+
+void socket_set_source(struct msghdr *message, struct addr from)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(message);
+	bool v4 = from.family == ADDR_V4;
+	struct in_pktinfo info4 = { 0 };
+	struct in6_pktinfo info6 = { 0 };
+	size_t len = v4 ? sizeof info4 : sizeof info6;
+
+	addr_to_bytes(from, info6.ipi6_addr.s6_addr);
+	memcpy(&info4.ipi_spec_dst, &info6.ipi6_addr, sizeof info4.ipi_spec_dst);
+	c->cmsg_level = v4 ? SOL_IP : SOL_IPV6;
+	c->cmsg_type = v4 ? IP_PKTINFO : IPV6_PKTINFO;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), v4 ? (void *)&info4 : (void *)&info6, len);
+	message->msg_controllen = CMSG_SPACE(len);
+}

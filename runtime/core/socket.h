@@ -1,0 +1,21 @@
+/* What the DNS proxy and the relay do with sockets alike. */
+#pragma once
+#include "base/address.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* setsockopt() of an int; 0 or -errno */
+int socket_set(int fd, int level, int option, int value);
+/* How TCP ends when it is closed. On: at once, with a reset, also when its process dies, so that no connection keeps the
+ * namespace alive. Off: in order, what is still to be sent goes out. 0 or -errno */
+int socket_set_reset(int fd, bool on);
+/* Datagrams shall come with the address they were sent to, which by TPROXY may be any. 0 or -errno */
+int socket_want_asked(int fd, int family);
+/* That address, a sockaddr_in where its family says so; false where the message has none */
+bool socket_asked(struct msghdr *, struct sockaddr_in6 *out);
+/* Puts the address that a datagram is to be sent from into the message's control buffer, which has room for
+ * SOCKET_SOURCE_ROOM bytes, zeroed; ip(7), ipv6(7) */
+#define SOCKET_SOURCE_ROOM 64
+void socket_set_source(struct msghdr *, struct addr from);
