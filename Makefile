@@ -85,9 +85,11 @@ guest: deps
 demo: deps
 	$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all guest $(STATIC_TOOLS)
 	$(Q)tests/demo.sh $(BUILD)
+# JOBS tests at a time
+JOBS ?= 2
 check: deps
 	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
-	$(Q)tests/run $(BUILD)
+	$(Q)tests/run -j $(JOBS) $(BUILD)
 golden-update: all
 	$(Q)tests/golden/run.sh --update $(BUILD)
 
@@ -95,9 +97,9 @@ golden-update: all
 SAN_FLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all
 san: deps
 	$(Q)$(MAKE) --no-print-directory BUILD=build/san SAN="$(SAN_FLAGS)" HARDEN=-O1 HARDEN_LD= all build/san/unit
-	$(Q)tests/run --pure build/san
-# libFuzzer; FUZZ_SECONDS for each fuzzer
-FUZZ_SECONDS ?= 60
+	$(Q)tests/run -j $(JOBS) --pure build/san
+# libFuzzer; FUZZ_SECONDS for each fuzzer, a minute at the usual effort (see tests/run --help)
+FUZZ_SECONDS ?= $(shell expr 60 '*' $(or $(MSB_TEST_EFFORT),100) / 100)
 fuzz: deps
 	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzzing CC=clang SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
 		HARDEN=-O1 HARDEN_LD= fuzzers

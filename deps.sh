@@ -6,7 +6,7 @@ libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev libidn
 qemu-system-x86 qemu-utils e2fsprogs busybox-static cpio kmod
 libcriterion-dev nftables iproute2 util-linux procps
 nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema
-clang libclang-rt-14-dev libc6-dbg"
+clang libclang-rt-14-dev clang-format libc6-dbg"
 missing=
 for package in $packages; do
 	case "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" in

@@ -6,7 +6,7 @@ world_up
 leftovers_mark
 
 INJECT=$BUILD/e2e/inject
-STEP=${MSB_TEST_STEP:-23}
+STEP=${MSB_TEST_STEP:-$(effort_step 23)}
 FIRST=${MSB_TEST_FIRST:-$((RANDOM % STEP + 1))}
 ERRORS=(12 1 11 28) # ENOMEM EPERM EAGAIN ENOSPC
 echo "# from system call $FIRST on, every ${STEP}th"

@@ -8,4 +8,4 @@ internet_links # any address is the other namespace's own, so any address can be
 NEIGHBOUR6=fe80::1
 on_internet ip address add "$NEIGHBOUR6/64" dev wan0 nodad
 export BUILD HOST4 HOST6 INTERNET4 INTERNET6 NEIGHBOUR6 WORK
-exec python3 -B "$TESTS/e2e/tools/ingress.py" "${INGRESS_POLICIES:-120}" "${MSB_SEED:-20261124}"
+exec python3 -B "$TESTS/e2e/tools/ingress.py" "${INGRESS_POLICIES:-$(effort 120)}" "${MSB_SEED:-20261124}"

@@ -280,9 +280,9 @@ PROBE=$BUILD/e2e/probe
 # leftovers: what the host holds that was not there when world_up ended: processes, links, tables, mounts,
 # namespaces, routes. Nothing printed means nothing is left.
 leftovers_now() {
-	local own=$BASHPID # not counted: this shell and the tools it runs right here
-	ps -e -o pid=,ppid=,comm= | awk -v own="$own" '
-		$1 != 1 && $1 != own && !($2 == own && $3 ~ /^(ps|awk|sort)$/) { print "process " $1 " " $3 }' | sort
+	local own=$BASHPID # this shell is not counted, nor is ps, which writes a file: a pipe to awk would be forks of this shell
+	ps -e -o pid=,ppid=,comm= >"$WORK/processes"
+	awk -v own="$own" '$1 != 1 && $1 != own && !($2 == own && $3 == "ps") { print "process " $1 " " $3 }' "$WORK/processes" | sort
 	ip -br link | awk '{ print "link " $1 }' | sort
 	ip route show table all | grep -Ev ' dev lo| fe80:' | sed 's/^/route /' | sort
 	nft list tables | sort

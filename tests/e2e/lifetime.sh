@@ -8,7 +8,7 @@ leftovers_mark
 
 INJECT=$BUILD/e2e/inject
 POLICY=(--net-default allow)
-STEP=${MSB_TEST_STEP:-23} # of the system calls of set-up, every so many, from a different one each time
+STEP=${MSB_TEST_STEP:-$(effort_step 23)} # of the system calls of set-up, every so many, from a different one each time
 FIRST=$((RANDOM % STEP + 1))
 echo "# from system call $FIRST on, every ${STEP}th"
 

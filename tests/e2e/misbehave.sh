@@ -16,7 +16,7 @@ misbehave() {
 	wait_for 20 pgrep -x "$worker" && sleep 0.3
 	strace -f -o "$WORK/trace" -p "$(pgrep -ox "$worker")" 2>/dev/null &
 	wait_for 20 grep -q epoll "$WORK/trace"
-	timeout 2 bash -c "echo go >$WORK/go"
+	timeout 20 bash -c "echo go >$WORK/go"
 	wait "$sandbox"
 	status=$? err=$(cat "$WORK/err") out=$(cat "$WORK/out") trace=$(cat "$WORK/trace")
 	rm -f "$WORK/go" "$WORK/trace"

@@ -26,7 +26,7 @@ mkfifo "$WORK/next"
 step() {
 	: >"$WORK/said"
 	printf '%s\n' "$1" >"$WORK/step"
-	timeout 2 bash -c "echo >$WORK/next"
+	timeout 20 bash -c "echo >$WORK/next"
 	wait_for 30 test -e "$WORK/over"
 	said=$(tr '\n' ' ' <"$WORK/said" | sed 's/ *$//')
 	rm -f "$WORK/over"

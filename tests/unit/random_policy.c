@@ -1,12 +1,21 @@
 #include "random_policy.h"
 #include "base/name.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 uint32_t random_below(struct random *random, uint32_t bound)
 {
 	random->state = random->state * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)((random->state >> 33) % bound);
+}
+
+size_t random_effort(size_t count)
+{
+	const char *percent = getenv("MSB_TEST_EFFORT");
+	size_t share = count * (percent ? strtoul(percent, NULL, 10) : 100) / 100;
+
+	return share ? share : 1;
 }
 
 #define PICK(random, list) ((list)[random_below(random, sizeof(list) / sizeof *(list))])

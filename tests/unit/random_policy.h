@@ -7,6 +7,8 @@ struct random {
 	uint64_t state;
 };
 uint32_t random_below(struct random *, uint32_t bound);
+/* How many to try where there is no end: MSB_TEST_EFFORT percent of `count`, at least one */
+size_t random_effort(size_t count);
 
 /* Rule tokens, comma-joined, drawn from few targets, names and ports so that they overlap a lot */
 const char *random_rules(struct arena *, struct random *, size_t count);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLICIES 3000
+#define POLICIES random_effort(3000)
 #define FLOWS 400
 
 static uint64_t seed(void)
@@ -177,7 +177,7 @@ Test(analysis, facts_agree_with_the_evaluator)
 		}
 		arena_free(made.arena);
 	}
-	fprintf(stderr, "seed %llu: %d policies, %zu rules, %zu decide nothing, %zu have no effect\n",
+	fprintf(stderr, "seed %llu: %zu policies, %zu rules, %zu decide nothing, %zu have no effect\n",
 		(unsigned long long)seed(), POLICIES, rules, dead, idle);
 	cr_assert(dead > rules / 20 && idle > rules / 50, "the policies are too tame to show anything");
 }

@@ -73,9 +73,9 @@ static void take_at_its_word(struct test_policy *test, struct coverage *coverage
 Test(coverage, suggestions_are_decided_by_what_they_are_for)
 {
 	struct random random = { .state = SEED };
-	size_t found = 0;
+	size_t rounds = random_effort(300), found = 0;
 
-	for (size_t round = 0; round < 300; round++) {
+	for (size_t round = 0; round < rounds; round++) {
 		struct test_policy test = random_policy(&random, 12);
 		struct coverage *coverage = coverage_new(test.arena, &test.context);
 
@@ -88,5 +88,5 @@ Test(coverage, suggestions_are_decided_by_what_they_are_for)
 		}
 		arena_free(test.arena);
 	}
-	cr_expect_gt(found, 300, "seed %d: only %zu suggestions", SEED, found);
+	cr_expect_gt(found, rounds, "seed %d: only %zu suggestions", SEED, found);
 }

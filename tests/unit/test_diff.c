@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAIRS 2000
+#define PAIRS random_effort(2000)
 #define FLOWS 400
 
 static uint64_t seed(void)
@@ -128,7 +128,7 @@ Test(diff, regions_agree_with_the_evaluator)
 		arena_free(two.sides[0].arena);
 		arena_free(two.sides[1].arena);
 	}
-	fprintf(stderr, "seed %llu: %d pairs, %zu regions, %zu flows changed, %zu pairs alike\n",
+	fprintf(stderr, "seed %llu: %zu pairs, %zu regions, %zu flows changed, %zu pairs alike\n",
 		(unsigned long long)seed(), PAIRS, regions, changed, same);
 	cr_assert(changed > PAIRS && same > PAIRS / 50, "the pairs are too tame to show anything");
 }

@@ -10,7 +10,7 @@ import time
 
 POLICYC, WORK = sys.argv[1:3]
 SEED = 20261124
-ROUNDS = 24
+ROUNDS = max(1, 24 * int(os.environ.get("MSB_TEST_EFFORT", "100")) // 100)
 NXDOMAIN, NOERROR = 3, 0
 FIXED = {
     "agent": "default egress deny\ngroup vcs = github.com, raw.githubusercontent.com\ndeny@meta\n"
