@@ -3,12 +3,14 @@
 #include "eval/eval.h"
 #include "policy/options.h"
 
+#include <stdio.h>
+
 /* Exit statuses; of several files the greatest counts */
 enum cmd_status {
-	CMD_FINE = 0,
-	CMD_NO = 1, /* errors in the policy, an expectation failed, nothing to test, a difference */
-	CMD_USAGE = 2,
-	CMD_SYSTEM = 3, /* a file or the system failed */
+	STATUS_FINE = 0,
+	STATUS_NO = 1, /* errors in the policy, an expectation failed, nothing to test, a difference */
+	STATUS_USAGE = 2,
+	STATUS_SYSTEM = 3, /* a file or the system failed */
 };
 
 enum cmd_id {
@@ -49,7 +51,7 @@ struct cmd_line {
 	bool help;
 	struct addr_gateway gateway; /* the first of the default pools without --gateway */
 	struct cmd_words resolves, expects, disabled;
-	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *allow_include;
+	const char *sni, *emit, *out_dir, *explain_id, *fail_on;
 	int optimise;
 	bool batch, werror, verbose, check_only, show_diff;
 	long min_coverage; /* percent */
@@ -58,7 +60,7 @@ struct cmd_line {
 
 struct cmd {
 	enum cmd_id id;
-	const char *name;
+	const char *name, *arguments, *what; /* for the list of commands */
 	int (*run)(struct cmd_line *);
 	unsigned formats; /* FORMAT_ bits */
 	bool takes_flows;
@@ -67,10 +69,12 @@ struct cmd {
 
 /* argv[0] is the command's name. Reports what is wrong to standard error; false: status 2. */
 bool cmd_line_parse(struct cmd_line *, const struct cmd *, int argc, char **argv);
-/* "msb-policyc: error: …" to standard error; returns CMD_USAGE */
+/* "msb-policyc: error: …" to standard error; returns the status, of the first STATUS_USAGE */
 int cmd_usage_error(const struct cmd_line *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-const char *cmd_help_text(enum cmd_id);
-extern const char cmd_help_main[];
+int cmd_system_error(const struct cmd_line *, const char *path, int error);
+/* What --help prints: the first screen, which lists the commands, and a page for each */
+void cmd_help_main(FILE *, const struct cmd *, size_t count);
+const char *cmd_help_page(enum cmd_id);
 
 /* A policy as one command sees it. */
 struct cmd_policy {
@@ -83,9 +87,9 @@ struct cmd_policy {
 
 /* Resolves FILE (NULL: the command line alone) with the line's options; findings stay in diags. */
 void cmd_policy_load(struct cmd_policy *, const struct cmd_line *, const char *file);
-/* CMD_FINE, or why diags make the policy useless: CMD_NO, CMD_USAGE, CMD_SYSTEM */
+/* STATUS_FINE, or why diags make the policy useless: STATUS_NO, STATUS_USAGE, STATUS_SYSTEM */
 int cmd_policy_status(const struct cmd_policy *);
-/* Loads; findings of errors go to standard error. CMD_FINE: the policy can be used. */
+/* Loads; findings of errors go to standard error. STATUS_FINE: the policy can be used. */
 int cmd_policy_require(struct cmd_policy *, const struct cmd_line *, const char *file);
 struct eval_context cmd_context(const struct cmd_line *, const struct policy *);
 /* Runs `each` for every FILE, or once with NULL where there is none, in an arena of its own */

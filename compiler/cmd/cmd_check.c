@@ -14,8 +14,8 @@ static int status_of(const struct cmd_line *line, const struct cmd_policy *loade
 {
 	int status = cmd_policy_status(loaded);
 
-	if (status == CMD_FINE && line->werror && loaded->diags->warnings)
-		return CMD_NO;
+	if (status == STATUS_FINE && line->werror && loaded->diags->warnings)
+		return STATUS_NO;
 	return status;
 }
 
@@ -92,7 +92,7 @@ static int explain_id(const struct cmd_line *line)
 
 	if (text) {
 		finding_text_print(text, stdout);
-		return CMD_FINE;
+		return STATUS_FINE;
 	}
 	if (!strcmp(line->explain_id, "all")) {
 		for (text = finding_texts; text->id; text++) {
@@ -100,7 +100,7 @@ static int explain_id(const struct cmd_line *line)
 				putchar('\n');
 			finding_text_print(text, stdout);
 		}
-		return CMD_FINE;
+		return STATUS_FINE;
 	}
 	while (finding_texts[count].id)
 		count++;

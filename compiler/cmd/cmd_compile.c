@@ -1,6 +1,7 @@
 /* msb-policyc compile: a policy as nftables text, or as any other stage of it. All output is made in memory
  * first: with an error anywhere nothing is printed and no file is touched. */
 #include "cmd/cmd.h"
+#include "base/text.h"
 #include "emit/emit.h"
 #include "syntax/parse.h"
 
@@ -67,7 +68,7 @@ static const char *emit_ast_text(const struct stage *stage)
 {
 	struct sources *sources = stage->loaded->sources;
 	size_t count = sources->count;
-	const char *text = "";
+	struct text text = { .arena = stage->loaded->arena };
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct source *source = sources_get(sources, i);
@@ -76,10 +77,9 @@ static const char *emit_ast_text(const struct stage *stage)
 								      NULL;
 
 		if (file)
-			text = arena_printf(stage->loaded->arena, "%s%s", text,
-					    ast_format(stage->loaded->arena, sources, file));
+			text_add(&text, ast_format(stage->loaded->arena, sources, file));
 	}
-	return text;
+	return text_get(&text);
 }
 
 static const struct emitter {
@@ -152,16 +152,15 @@ static int write_outputs(const struct cmd_line *line, struct output *outputs, si
 		if (outputs[i].written)
 			unlink(outputs[i].temporary);
 	if (!err)
-		return CMD_FINE;
-	cmd_usage_error(line, "%s: %s", failed, strerror(-err));
-	return CMD_SYSTEM;
+		return STATUS_FINE;
+	return cmd_system_error(line, failed, err);
 }
 
 static int cannot_say(const struct stage *stage)
 {
 	diags_print_text(stage->loaded->diags, stderr, color_wanted(stage->line->color, stderr));
 	fprintf(stderr, "%s: %s\n", stage->loaded->name, diags_counts(stage->loaded->diags));
-	return CMD_NO;
+	return STATUS_NO;
 }
 
 static int compile_to_directory(struct stage *stage, const struct emitter *only)
@@ -189,7 +188,7 @@ static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char 
 	int status = cmd_policy_require(loaded, line, file);
 
 	(void)unused;
-	if (status != CMD_FINE)
+	if (status != STATUS_FINE)
 		return status;
 	if (line->out_dir)
 		return compile_to_directory(&stage, line->emit ? find_emitter(line->emit) : NULL);
@@ -197,13 +196,22 @@ static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char 
 	if (!text)
 		return cannot_say(&stage);
 	fputs(text, stdout);
-	return CMD_FINE;
+	return STATUS_FINE;
+}
+
+/* "nft, dns, … or dnsmasq" */
+static const char *emitter_names(struct arena *arena)
+{
+	struct text text = { .arena = arena };
+
+	for (size_t i = 0; i < EMITTER_COUNT; i++)
+		text_addf(&text, "%s%s", !i ? "" : i + 1 < EMITTER_COUNT ? ", " : " or ", emitters[i].name);
+	return text_get(&text);
 }
 
 int cmd_compile(struct cmd_line *line)
 {
 	if (line->emit && !find_emitter(line->emit))
-		return cmd_usage_error(line, "--emit: `%s`: nft, dns, json, ast, policy, ir, rpz or dnsmasq",
-				       line->emit);
+		return cmd_usage_error(line, "--emit: `%s`: %s", line->emit, emitter_names(line->arena));
 	return cmd_each_file(line, compile, NULL);
 }

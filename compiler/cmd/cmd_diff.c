@@ -31,7 +31,7 @@ static int too_complex(const struct cmd_line *line, struct sides *sides, const s
 
 	diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
 	diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
-	return CMD_NO;
+	return STATUS_NO;
 }
 
 /* ---- what a comment says besides ---- */
@@ -89,8 +89,8 @@ static int status_of(const struct cmd_line *line, const struct diff *diff)
 	bool closed = diff_count_regions(diff, POLICY_DENY) || diff_count_publishes(diff, false);
 
 	if (!strcmp(fail_on, "none"))
-		return CMD_FINE;
-	return opened || (closed && strcmp(fail_on, "opened") != 0) ? CMD_NO : CMD_FINE;
+		return STATUS_FINE;
+	return opened || (closed && strcmp(fail_on, "opened") != 0) ? STATUS_NO : STATUS_FINE;
 }
 
 static void paint(const struct cmd_line *line, const char *text)
@@ -140,7 +140,7 @@ int cmd_diff(struct cmd_line *line)
 		return cmd_usage_error(line, "standard input can be one of the two files only");
 	before = load(line, &sides.loaded[0], files[0]);
 	after = load(line, &sides.loaded[1], files[1]);
-	if (before != CMD_FINE || after != CMD_FINE)
+	if (before != STATUS_FINE || after != STATUS_FINE)
 		return before > after ? before : after;
 	diff = diff_policies(line->arena, sides.loaded[0].policy, sides.loaded[1].policy, &line->gateway, &fuel);
 	if (fuel.out)

@@ -154,16 +154,16 @@ static int print_batch(struct printer *printer)
 	bool too_long;
 
 	if (!line)
-		return CMD_SYSTEM;
+		return STATUS_SYSTEM;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	while (read_line(stdin, line, &too_long))
 		print_answer(printer, too_long ? "" : line, too_long ? "a line of more than 64 KiB" : NULL);
 	free(line);
 	if (ferror(stdin)) {
 		fprintf(stderr, "msb-policyc: error: standard input: %s\n", strerror(errno));
-		return CMD_SYSTEM;
+		return STATUS_SYSTEM;
 	}
-	return CMD_FINE;
+	return STATUS_FINE;
 }
 
 static int eval_policy(struct cmd_line *line, struct cmd_policy *loaded, const char *file, void *unused)
@@ -172,7 +172,7 @@ static int eval_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 	int status = cmd_policy_require(loaded, line, file);
 
 	(void)unused;
-	if (status != CMD_FINE)
+	if (status != STATUS_FINE)
 		return status;
 	printer.policy = loaded->policy;
 	printer.list = line->batch || line->flows.count > 1;
@@ -182,7 +182,7 @@ static int eval_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 		status = print_batch(&printer);
 	if (printer.list && line->format == FORMAT_JSON)
 		puts(printer.count ? "\n]" : "[]");
-	return printer.failed ? CMD_USAGE : status;
+	return printer.failed ? STATUS_USAGE : status;
 }
 
 int cmd_eval(struct cmd_line *line)

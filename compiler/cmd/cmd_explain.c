@@ -212,13 +212,13 @@ static int explain_policy(struct cmd_line *line, struct cmd_policy *loaded, cons
 	json_t *list;
 
 	(void)unused;
-	if (status != CMD_FINE)
+	if (status != STATUS_FINE)
 		return status;
 	if (line->rule)
 		return cmd_explain_rule(line, loaded);
 	flows = parse_flows(line, loaded);
 	if (!flows)
-		return CMD_USAGE;
+		return STATUS_USAGE;
 	list = json_array();
 	for (size_t i = 0; i < line->flows.count; i++) {
 		struct explanation *explanation = explain_flow(loaded->arena, &context, &flows[i]);
@@ -234,7 +234,7 @@ static int explain_policy(struct cmd_line *line, struct cmd_policy *loaded, cons
 	if (line->format == FORMAT_JSON)
 		print_json(list);
 	json_decref(list);
-	return CMD_FINE;
+	return STATUS_FINE;
 }
 
 int cmd_explain(struct cmd_line *line)

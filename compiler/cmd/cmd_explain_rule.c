@@ -153,11 +153,11 @@ int cmd_explain_rule(struct cmd_line *line, struct cmd_policy *loaded)
 	if (!explanation) {
 		fprintf(stderr, "%s: error: too complex here: what rule %zu decides was not looked at\n", loaded->name,
 			fuel.rule + 1);
-		return CMD_NO;
+		return STATUS_NO;
 	}
 	if (line->format == FORMAT_JSON)
 		print_json(explanation);
 	else
 		print_text(explanation);
-	return CMD_FINE;
+	return STATUS_FINE;
 }

@@ -16,7 +16,7 @@
 static int fail(const char *shown, int err)
 {
 	fprintf(stderr, "msb-policyc: error: %s: %s\n", shown, strerror(-err));
-	return CMD_SYSTEM;
+	return STATUS_SYSTEM;
 }
 
 static int write_all(int fd, const char *text)
@@ -74,18 +74,18 @@ static int deliver(struct cmd_line *line, struct cmd_policy *loaded, const char 
 	if (line->check_only && differs && !line->show_diff)
 		printf("%s: not in canonical layout\n", shown);
 	if (line->check_only || line->show_diff)
-		return differs ? CMD_NO : CMD_FINE;
+		return differs ? STATUS_NO : STATUS_FINE;
 	if (strcmp(file, "-") == 0) {
 		fputs(after, stdout);
-		return CMD_FINE;
+		return STATUS_FINE;
 	}
 	if (!differs)
-		return CMD_FINE;
+		return STATUS_FINE;
 	int err = replace_file(loaded->arena, file, after);
 	if (err)
 		return fail(shown, err);
 	printf("%s: rewritten\n", shown);
-	return CMD_FINE;
+	return STATUS_FINE;
 }
 
 static int format_file(struct cmd_line *line, struct cmd_policy *loaded, const char *file, void *unused)
@@ -103,7 +103,7 @@ static int format_file(struct cmd_line *line, struct cmd_policy *loaded, const c
 	const char *text = fmt_policy(loaded->diags, source);
 	if (!text) {
 		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
-		return CMD_NO;
+		return STATUS_NO;
 	}
 	return deliver(line, loaded, file, sources_get(loaded->sources, source)->text, text);
 }

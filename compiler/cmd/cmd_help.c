@@ -1,16 +1,9 @@
 /* What --help prints: the first screen, and a page for each command. */
 #include "cmd/cmd.h"
 
-const char cmd_help_main[] =
-	"msb-policyc: check, explain, test, compare and compile network policies of microVM sandboxes\n"
-	"\n"
-	"  msb-policyc check    FILE...           what is wrong or risky\n"
-	"  msb-policyc explain  FILE FLOW...      would this pass, and by which rule\n"
-	"  msb-policyc test     FILE...           run the policy's `expect` lines\n"
-	"  msb-policyc diff     OLD NEW           which flows change verdict\n"
-	"  msb-policyc fmt      FILE...           canonical layout (--check, --diff)\n"
-	"  msb-policyc compile  FILE              nftables text, or --emit dns|json|ast|policy|ir\n"
-	"  msb-policyc eval     FILE FLOW...      verdicts only, tab-separated, for programs (--batch)\n"
+static const char main_head[] =
+	"msb-policyc: check, explain, test, compare and compile network policies of microVM sandboxes\n\n";
+static const char main_tail[] =
 	"\n"
 	"A rule     allow@public:tcp:443  deny@10.0.0.0/8  allow:ingress@private:tcp:80  'allow@*.x.org'\n"
 	"A flow     egress@github.com:tcp:443  ingress@192.168.1.7:tcp:80  dns@x.org  answer@10.0.0.5\n"
@@ -26,6 +19,14 @@ const char cmd_help_main[] =
 	"Status: 0 fine; 1 errors, a failed expectation, a difference; 2 usage; 3 file or system failure.\n"
 	"More: msb-policyc COMMAND --help. What an id means: msb-policyc check --explain shadowed-rule\n";
 
+void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
+{
+	fputs(main_head, out);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "  msb-policyc %-8s %-17s %s\n", cmds[i].name, cmds[i].arguments, cmds[i].what);
+	fputs(main_tail, out);
+}
+
 #define POLICY_OPTIONS                                                                                             \
 	"\nThe policy, besides FILE (the same for every command and for msb-run):\n"                               \
 	"  --policy FILE           the same as a plain FILE\n"                                                     \
@@ -40,6 +41,17 @@ const char cmd_help_main[] =
 	"  --include-root DIR      where includes may lie (also --allow-include); else the file's own directory\n" \
 	"  --stdin-name NAME       what standard input is called in places, and where its includes start\n"        \
 	"  --today YYYY-MM-DD      judge `until` as of this day\n"
+
+/* Of the commands that judge flows */
+#define FLOW_OPTIONS                                                                             \
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n" \
+	"  --resolve NAME=ADDR,…   what the guest was answered for NAME (repeatable)\n"        \
+	"  --sni NAME              the server name in the TLS client's first message\n"
+#define FLOWS                                                                                                          \
+	"Flows:  egress@github.com:tcp:443   egress@[2606:4700::1111]:udp:53   ingress@192.168.1.7:tcp:80\n"           \
+	"        egress@10.0.0.1:icmpv4      dns@example.com[:udp|tcp|dot]     answer@10.0.0.5\n" POLICY_OPTIONS       \
+	"\nStatus: 0 whatever the verdict; 1 errors in the policy; 2 usage, a flow that is none; 3 a file could not\n" \
+	"be read.\n"
 
 static const char check_help[] =
 	"msb-policyc check [FILE...] [policy options]: what is wrong or risky\n"
@@ -77,16 +89,9 @@ static const char eval_help[] =
 	"`refused`; its place; its text. An answer's second field is not-reserved, excepted or reserved.\n"
 	"\n"
 	"  --batch                 flows from standard input, one a line: FLOW [resolve=NAME=ADDR,…;NAME2=…] [sni=NAME]\n"
-	"                          a line that is no flow is answered `error`, a tab, and why\n"
-	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n"
-	"  --resolve NAME=ADDR,…   what the guest was answered for NAME (repeatable)\n"
-	"  --sni NAME              the server name in the TLS client's first message\n"
+	"                          a line that is no flow is answered `error`, a tab, and why\n" FLOW_OPTIONS
 	"  --format text|json      json says more: the class of the address, the verdict at SYN time\n"
-	"\n"
-	"Flows:  egress@github.com:tcp:443   egress@[2606:4700::1111]:udp:53   ingress@192.168.1.7:tcp:80\n"
-	"        egress@10.0.0.1:icmpv4      dns@example.com[:udp|tcp|dot]     answer@10.0.0.5\n" POLICY_OPTIONS
-	"\nStatus: 0 whatever the verdict; 1 errors in the policy; 2 usage, a flow that is none; 3 a file could not\n"
-	"be read.\n";
+	"\n" FLOWS;
 
 static const char test_help[] =
 	"msb-policyc test [FILE...] [policy options]: run the policy's `expect` lines\n"
@@ -107,16 +112,9 @@ static const char explain_help[] =
 	"\n"
 	"Every rule considered, and why it did or did not match: for a name first the lookup, then the connection.\n"
 	"\n"
-	"  --rule N                instead of a flow: what rule N alone decides, with an example\n"
-	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n"
-	"  --resolve NAME=ADDR,…   what the guest was answered for NAME (repeatable)\n"
-	"  --sni NAME              the server name in the TLS client's first message\n"
+	"  --rule N                instead of a flow: what rule N alone decides, with an example\n" FLOW_OPTIONS
 	"  --format text|json\n"
-	"\n"
-	"Flows:  egress@github.com:tcp:443   egress@[2606:4700::1111]:udp:53   ingress@192.168.1.7:tcp:80\n"
-	"        egress@10.0.0.1:icmpv4      dns@example.com[:udp|tcp|dot]     answer@10.0.0.5\n" POLICY_OPTIONS
-	"\nStatus: 0 whatever the verdict; 1 errors in the policy; 2 usage, a flow that is none; 3 a file could not\n"
-	"be read.\n";
+	"\n" FLOWS;
 
 static const char diff_help[] =
 	"msb-policyc diff OLD NEW [policy options]: which flows change verdict, each with an example\n"
@@ -134,7 +132,7 @@ static const char fmt_help[] =
 	"  --diff                  change nothing; show what would change\n"
 	"\nStatus: 0 fine; 1 a file would change or has errors; 2 usage; 3 a file could not be read or written.\n";
 
-const char *cmd_help_text(enum cmd_id id)
+const char *cmd_help_page(enum cmd_id id)
 {
 	switch (id) {
 	case CMD_CHECK:
@@ -152,5 +150,5 @@ const char *cmd_help_text(enum cmd_id id)
 	case CMD_FMT:
 		return fmt_help;
 	}
-	return cmd_help_main;
+	return main_tail;
 }

@@ -14,16 +14,25 @@
 #define OWN_FIRST 0x2000
 #define DEFAULT_GATEWAY "172.16.0.1,fd42:6d73:62::1"
 
+static void print_error(const struct cmd_line *line, const char *text)
+{
+	fprintf(stderr, "msb-policyc: error: %s\n", escape_text(line->arena, text));
+}
+
 int cmd_usage_error(const struct cmd_line *line, const char *fmt, ...)
 {
 	va_list args;
-	const char *text;
 
 	va_start(args, fmt);
-	text = arena_vprintf(line->arena, fmt, args);
+	print_error(line, arena_vprintf(line->arena, fmt, args));
 	va_end(args);
-	fprintf(stderr, "msb-policyc: error: %s\n", escape_text(line->arena, text));
-	return CMD_USAGE;
+	return STATUS_USAGE;
+}
+
+int cmd_system_error(const struct cmd_line *line, const char *path, int error)
+{
+	print_error(line, arena_printf(line->arena, "%s: %s", path, strerror(-error)));
+	return STATUS_SYSTEM;
 }
 
 /* ---- values: each reader returns NULL, or why it refuses ---- */

@@ -15,14 +15,14 @@ void cmd_policy_load(struct cmd_policy *loaded, const struct cmd_line *line, con
 
 int cmd_policy_status(const struct cmd_policy *loaded)
 {
-	int status = CMD_FINE;
+	int status = STATUS_FINE;
 
 	for (size_t i = 0; i < loaded->diags->list.count; i++) {
 		const struct diag *diag = &loaded->diags->list.items[i];
 		const struct source *source = sources_get(loaded->sources, diag->span.source);
-		int of_this = !strcmp(diag->id, OPTIONS_UNREADABLE) ? CMD_SYSTEM :
-			      source && source->kind == SOURCE_FLAG ? CMD_USAGE :
-								      CMD_NO;
+		int of_this = !strcmp(diag->id, OPTIONS_UNREADABLE) ? STATUS_SYSTEM :
+			      source && source->kind == SOURCE_FLAG ? STATUS_USAGE :
+								      STATUS_NO;
 
 		if (diag->level == DIAG_ERROR && of_this > status)
 			status = of_this;
@@ -47,11 +47,11 @@ int cmd_policy_require(struct cmd_policy *loaded, const struct cmd_line *line, c
 
 	cmd_policy_load(loaded, line, file);
 	status = cmd_policy_status(loaded);
-	if (status != CMD_FINE) {
+	if (status != STATUS_FINE) {
 		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
 		fprintf(stderr, "%s: %s\n", loaded->name, diags_counts(loaded->diags));
 	}
-	return merely_expired(loaded, line) ? CMD_FINE : status;
+	return merely_expired(loaded, line) ? STATUS_FINE : status;
 }
 
 struct eval_context cmd_context(const struct cmd_line *line, const struct policy *policy)
@@ -73,7 +73,7 @@ static int one_file(struct cmd_line *line, cmd_each *each, void *context, const 
 
 int cmd_each_file(struct cmd_line *line, cmd_each *each, void *context)
 {
-	int worst = CMD_FINE;
+	int worst = STATUS_FINE;
 
 	if (!line->policy.files.count)
 		return one_file(line, each, context, NULL);

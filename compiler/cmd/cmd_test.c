@@ -253,18 +253,18 @@ static int load(struct cmd_line *line, struct cmd_policy *loaded, const char *fi
 {
 	int status = cmd_policy_require(loaded, line, file);
 
-	for (size_t i = 0; i < line->expects.count && status == CMD_FINE; i++) {
+	for (size_t i = 0; i < line->expects.count && status == STATUS_FINE; i++) {
 		const char *path = line->expects.items[i];
 		int err = expect_load(loaded->policy, loaded->diags, path, line->policy.stdin_name);
 
 		if (err) {
 			cmd_usage_error(line, "%s: %s", path, strerror(-err));
-			return CMD_SYSTEM;
+			return STATUS_SYSTEM;
 		}
 		if (!loaded->diags->errors)
 			continue;
 		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
-		status = CMD_NO;
+		status = STATUS_NO;
 	}
 	return status;
 }
@@ -323,7 +323,7 @@ static int test_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 	struct test test = { .run = run, .line = line, .loaded = loaded };
 	int status = load(line, loaded, file);
 
-	if (status != CMD_FINE) {
+	if (status != STATUS_FINE) {
 		print_unusable(&test);
 		return status;
 	}
@@ -334,8 +334,8 @@ static int test_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 	print(&test);
 	if (!test.report->outcomes.count || test.report->held < test.report->outcomes.count ||
 	    percent(test.report->coverage) < line->min_coverage)
-		return CMD_NO;
-	return CMD_FINE;
+		return STATUS_NO;
+	return STATUS_FINE;
 }
 
 int cmd_test(struct cmd_line *line)

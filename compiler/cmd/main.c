@@ -5,13 +5,19 @@
 #include <string.h>
 
 static const struct cmd cmds[] = {
-	{ CMD_CHECK, "check", cmd_check, FORMAT_TEXT | FORMAT_JSON | FORMAT_SARIF | FORMAT_GITHUB, false, 0 },
-	{ CMD_EXPLAIN, "explain", cmd_explain, FORMAT_TEXT | FORMAT_JSON, true, 1 },
-	{ CMD_TEST, "test", cmd_test, FORMAT_TEXT | FORMAT_JSON | FORMAT_TAP | FORMAT_JUNIT, false, 0 },
-	{ CMD_DIFF, "diff", cmd_diff, FORMAT_TEXT | FORMAT_JSON | FORMAT_MARKDOWN, false, 2 },
-	{ CMD_FMT, "fmt", cmd_fmt, FORMAT_TEXT, false, 0 },
-	{ CMD_COMPILE, "compile", cmd_compile, FORMAT_TEXT, false, 1 },
-	{ CMD_EVAL, "eval", cmd_eval, FORMAT_TEXT | FORMAT_JSON, true, 1 },
+	{ CMD_CHECK, "check", "FILE...", "what is wrong or risky", cmd_check,
+	  FORMAT_TEXT | FORMAT_JSON | FORMAT_SARIF | FORMAT_GITHUB, false, 0 },
+	{ CMD_EXPLAIN, "explain", "FILE FLOW...", "would this pass, and by which rule", cmd_explain,
+	  FORMAT_TEXT | FORMAT_JSON, true, 1 },
+	{ CMD_TEST, "test", "FILE...", "run the policy's `expect` lines", cmd_test,
+	  FORMAT_TEXT | FORMAT_JSON | FORMAT_TAP | FORMAT_JUNIT, false, 0 },
+	{ CMD_DIFF, "diff", "OLD NEW", "which flows change verdict", cmd_diff,
+	  FORMAT_TEXT | FORMAT_JSON | FORMAT_MARKDOWN, false, 2 },
+	{ CMD_FMT, "fmt", "FILE...", "canonical layout (--check, --diff)", cmd_fmt, FORMAT_TEXT, false, 0 },
+	{ CMD_COMPILE, "compile", "FILE", "nftables text, or --emit dns|json|ast|policy|ir", cmd_compile, FORMAT_TEXT,
+	  false, 1 },
+	{ CMD_EVAL, "eval", "FILE FLOW...", "verdicts only, tab-separated, for programs (--batch)", cmd_eval,
+	  FORMAT_TEXT | FORMAT_JSON, true, 1 },
 };
 #define CMD_COUNT (sizeof cmds / sizeof *cmds)
 
@@ -41,26 +47,29 @@ static int run(struct cmd_line *line, int argc, char **argv)
 	const struct cmd *cmd;
 
 	if (!word) {
-		fputs(cmd_help_main, stderr);
-		return CMD_USAGE;
+		cmd_help_main(stderr, cmds, CMD_COUNT);
+		return STATUS_USAGE;
 	}
 	if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "help")) {
 		cmd = argc > 2 ? find_command(argv[2]) : NULL;
-		fputs(cmd ? cmd_help_text(cmd->id) : cmd_help_main, stdout);
-		return CMD_FINE;
+		if (cmd)
+			fputs(cmd_help_page(cmd->id), stdout);
+		else
+			cmd_help_main(stdout, cmds, CMD_COUNT);
+		return STATUS_FINE;
 	}
 	if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
 		puts("msb-policyc " MSB_VERSION);
-		return CMD_FINE;
+		return STATUS_FINE;
 	}
 	cmd = find_command(word);
 	if (!cmd)
 		return no_command(line, word);
 	if (!cmd_line_parse(line, cmd, argc - 1, argv + 1))
-		return CMD_USAGE;
+		return STATUS_USAGE;
 	if (line->help) {
-		fputs(cmd_help_text(cmd->id), stdout);
-		return CMD_FINE;
+		fputs(cmd_help_page(cmd->id), stdout);
+		return STATUS_FINE;
 	}
 	return cmd->run(line);
 }
@@ -73,7 +82,7 @@ int main(int argc, char **argv)
 	arena_free(line.arena);
 	if (fflush(stdout) || ferror(stdout)) {
 		fputs("msb-policyc: error: cannot write to standard output\n", stderr);
-		return CMD_SYSTEM;
+		return STATUS_SYSTEM;
 	}
 	return status;
 }

@@ -93,18 +93,17 @@ static void emit_rule(struct text *out, const struct rs_rule *rule)
 
 static const char *element_text(struct arena *arena, const struct rs_set *set, const struct rs_element *element)
 {
-	const char *text = "";
+	struct text text = { .arena = arena };
 
 	for (int i = 0; i < RS_KEY_PARTS && set->type[i]; i++)
-		text = arena_printf(arena, "%s%s%s", text, i ? " . " : "",
-				    rs_value_format(arena, set->type[i], &element->key[i]));
+		text_addf(&text, "%s%s", i ? " . " : "", rs_value_format(arena, set->type[i], &element->key[i]));
 	if (element->timeout_ms)
-		text = arena_printf(arena, "%s timeout %llums", text, (unsigned long long)element->timeout_ms);
+		text_addf(&text, " timeout %llums", (unsigned long long)element->timeout_ms);
 	if (element->comment)
-		text = arena_printf(arena, "%s comment \"%s\"", text, element->comment);
+		text_addf(&text, " comment \"%s\"", element->comment);
 	if (set->map)
-		text = arena_printf(arena, "%s : %s", text, rs_verdict_format(arena, &element->verdict));
-	return text;
+		text_addf(&text, " : %s", rs_verdict_format(arena, &element->verdict));
+	return text_get(&text);
 }
 
 static void emit_elements(struct text *out, const struct rs_set *set)

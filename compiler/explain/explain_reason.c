@@ -1,6 +1,7 @@
 /* Reasons: the first thing that keeps a rule from matching, in the order in which the evaluator looks
  * (direction, protocol, port, target), or what made it match. */
 #include "explain/explain_reason.h"
+#include "base/text.h"
 #include "eval/builtin.h"
 
 #include <string.h>
@@ -12,20 +13,28 @@ static const char *transport_name(enum flow_transport transport)
 	return transport == FLOW_DNS_UDP ? "udp" : "tcp";
 }
 
+/* What goes before item `i` of a list of so many */
+static const char *joint(size_t i, size_t count)
+{
+	return !i ? "" : i + 1 == count ? " or " : ", ";
+}
+
 /* "22 or 443", "22, 80, 443 or 3 more" */
 static const char *ports_text(struct arena *arena, const struct policy_rule *rule)
 {
 	size_t count = rule->ports.count, shown = count > SHOWN + 1 ? SHOWN : count;
-	const char *text = "";
+	struct text text = { .arena = arena };
 
 	for (size_t i = 0; i < shown; i++) {
 		const struct policy_port_range *ports = &rule->ports.items[i];
-		const char *joint = !i ? "" : i + 1 == count ? " or " : ", ";
 
-		text = ports->lo == ports->hi ? arena_printf(arena, "%s%s%u", text, joint, ports->lo) :
-						arena_printf(arena, "%s%s%u-%u", text, joint, ports->lo, ports->hi);
+		text_addf(&text, "%s%u", joint(i, count), ports->lo);
+		if (ports->lo != ports->hi)
+			text_addf(&text, "-%u", ports->hi);
 	}
-	return shown < count ? arena_printf(arena, "%s or %zu more", text, count - shown) : text;
+	if (shown < count)
+		text_addf(&text, " or %zu more", count - shown);
+	return text_get(&text);
 }
 
 /* "tcp", "tcp or udp" */
@@ -74,21 +83,18 @@ const char *explain_bound_name(const struct flow *flow, struct addr addr, const 
 static const char *names_text(struct arena *arena, const struct policy_rule *rule)
 {
 	size_t count = 0, shown = 0;
-	const char *text = "";
+	struct text text = { .arena = arena };
 
 	for (size_t i = 0; i < rule->targets.count; i++)
 		count += policy_target_is_name(&rule->targets.items[i]);
 	for (size_t i = 0; i < rule->targets.count && (shown < SHOWN || count <= SHOWN + 1); i++) {
 		if (!policy_target_is_name(&rule->targets.items[i]))
 			continue;
-		text = arena_printf(arena, "%s%s%s", text,
-				    !shown             ? "" :
-				    shown + 1 == count ? " or " :
-							 ", ",
-				    policy_target_format(arena, &rule->targets.items[i]));
-		shown++;
+		text_addf(&text, "%s%s", joint(shown++, count), policy_target_format(arena, &rule->targets.items[i]));
 	}
-	return shown < count ? arena_printf(arena, "%s or %zu more", text, count - shown) : text;
+	if (shown < count)
+		text_addf(&text, " or %zu more", count - shown);
+	return text_get(&text);
 }
 
 static const char *not_by_name(struct arena *arena, const struct policy_rule *rule,
@@ -128,7 +134,7 @@ static const char *wrong_target(struct arena *arena, const struct eval_context *
 {
 	struct addr addr = addr_unmap(flow->connection.addr);
 	char shown[ADDR_TEXT_MAX];
-	const char *text = NULL;
+	struct text text = { .arena = arena };
 	size_t told = 0;
 	bool names = false;
 
@@ -142,14 +148,13 @@ static const char *wrong_target(struct arena *arena, const struct eval_context *
 		}
 		if (++told > SHOWN)
 			continue;
-		text = arena_printf(arena, "%s%s%s", text ? text : "", text ? "; " : "",
-				    not_by_target(arena, context, target, addr, shown));
+		text_addf(&text, "%s%s", text.count ? "; " : "", not_by_target(arena, context, target, addr, shown));
 	}
 	if (told > SHOWN)
-		text = arena_printf(arena, "%s; nor %zu more", text, told - SHOWN);
-	if (!names)
-		return text;
-	return arena_printf(arena, "%s%s%s", text ? text : "", text ? "; " : "", not_by_name(arena, rule, flow, shown));
+		text_addf(&text, "; nor %zu more", told - SHOWN);
+	if (names)
+		text_addf(&text, "%s%s", text.count ? "; " : "", not_by_name(arena, rule, flow, shown));
+	return text_get(&text);
 }
 
 const char *explain_no_connection(struct arena *arena, const struct eval_context *context,

@@ -51,13 +51,12 @@ static const struct {
 
 static const char *bits_format(struct arena *arena, enum rs_type type, unsigned bits)
 {
-	const char *text = "";
+	struct text text = { .arena = arena };
 
-	for (size_t i = 0; i < sizeof bit_names / sizeof *bit_names; i++) {
+	for (size_t i = 0; i < sizeof bit_names / sizeof *bit_names; i++)
 		if (bit_names[i].type == type && bits & bit_names[i].bit)
-			text = arena_printf(arena, "%s%s%s", text, *text ? "," : "", bit_names[i].name);
-	}
-	return text;
+			text_addf(&text, "%s%s", text.count ? "," : "", bit_names[i].name);
+	return text_get(&text);
 }
 
 static const char *number_format(struct arena *arena, enum rs_type type, u128 number)
