@@ -19,3 +19,21 @@ int capabilities_keep(const unsigned *capabilities, size_t count)
 		return -errno;
 	return 0;
 }
+
+int capabilities_keep_through_exec(const unsigned *capabilities, size_t count)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (size_t i = 0; i < count; i++)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, capabilities[i]);
+	return capng_apply(CAPNG_SELECT_BOTH) ? -EPERM : 0;
+}
+
+int capabilities_drop(const unsigned *capabilities, size_t count)
+{
+	const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET;
+
+	capng_get_caps_process();
+	for (size_t i = 0; i < count; i++)
+		capng_update(CAPNG_DROP, sets, capabilities[i]);
+	return capng_apply(CAPNG_SELECT_BOTH) ? -EPERM : 0;
+}

@@ -1,5 +1,5 @@
 /* A process that is about to become somebody else's program (QEMU, dnsmasq): its own namespaces, a root
- * directory with nothing but what it needs, an unprivileged user. */
+ * directory with nothing but what it needs, an unprivileged user (isolation.h, level 3). */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,10 +19,9 @@ struct exec_jail {
 	const char *const *devices; /* of /dev, to be there for this user alone */
 	size_t device_count;
 	bool own_network; /* a network namespace without links; else it stays where it is */
-	/* A set (1 << CAP_…) to hold in its own user namespace, so over nothing that is there already */
+	/* A set of 1 << CAP_… to hold in its own user namespace, so over nothing that is there already */
 	unsigned capabilities;
 };
 
-/* In the child, as root, before exec. 0, or -errno with a line on standard error. Descriptors are left as they
- * are. */
+/* In the child, as root, before exec. 0, or -errno with a line on standard error. Descriptors stay as they are. */
 int exec_jail_enter(const struct exec_jail *);

@@ -1,5 +1,5 @@
 /* What a worker process keeps when it starts to read what strangers send: its own uid, no capability, no file system, no
- * way to gain either, and the system calls of a list. */
+ * way to gain either, and the system calls of a list (isolation.h, level 2). */
 #pragma once
 #include <stddef.h>
 #include <sys/types.h>
@@ -8,7 +8,7 @@ enum worker_jail_limit {
 	JAIL_ANY,
 	JAIL_LINGER_ONLY, /* setsockopt: SOL_SOCKET, SO_LINGER */
 	JAIL_NO_EXEC,     /* mmap: never executable */
-	JAIL_TERMINAL,    /* ioctl: a terminal's mode and size, none that puts words into it (TIOCSTI) */
+	JAIL_TERMINAL,    /* ioctl: a terminal's mode and size, never input that nobody typed (TIOCSTI) */
 };
 
 struct worker_jail_call {
@@ -17,9 +17,8 @@ struct worker_jail_call {
 	const char *why; /* what the worker needs it for */
 };
 
-/* In the worker, as root, single-threaded, with every descriptor it is to have open. In stages: an empty read-only root,
- * then the uid and the capabilities, then no_new_privs, no core dumps and not dumpable, at last seccomp: any other
- * call kills. 0, or -errno of the stage that failed, after which the caller must exit. */
+/* In the worker, as root, single-threaded, with every descriptor it is to have open. 0, or -errno of the stage that failed,
+ * after which the caller must exit. */
 int worker_jail_enter(uid_t uid, const struct worker_jail_call *calls, size_t count);
 /* Closes every descriptor but those listed, which get sorted (negative ones are none); 0, 1 and 2 become /dev/null. */
 int worker_jail_keep_only(int *fds, size_t count);

@@ -6,10 +6,11 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "isolation/capabilities.h"
 
-#include <cap-ng.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,13 +71,12 @@ static int make_view(int directory)
 }
 
 /* Reading whatever is in the directory is all it may do. */
-static int drop_privileges(void)
+static int keep_reading(void)
 {
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_DAC_READ_SEARCH) ||
-	    capng_apply(CAPNG_SELECT_BOTH))
-		return fail("capabilities");
-	return 0;
+	static const unsigned kept[] = { CAP_DAC_READ_SEARCH };
+
+	errno = -capabilities_keep_through_exec(kept, 1);
+	return errno ? fail("capabilities") : 0;
 }
 
 static _Noreturn void become_mke2fs(int directory, int image)
@@ -84,7 +84,7 @@ static _Noreturn void become_mke2fs(int directory, int image)
 	static char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
 	char path[64], size[32], inodes[32];
 
-	if (make_view(directory) || drop_privileges() || fcntl(image, F_SETFD, 0))
+	if (make_view(directory) || keep_reading() || fcntl(image, F_SETFD, 0))
 		_exit(EXIT_STATUS_FAILED);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", image);
 	snprintf(size, sizeof size, "%lluk", (unsigned long long)(usage.bytes + usage.bytes / 8 + ROOM) / 1024);

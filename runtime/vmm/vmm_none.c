@@ -7,11 +7,12 @@
 #include "lower/sandbox_net.h"
 #include "net/pool.h"
 #include "core/process.h"
+#include "isolation/capabilities.h"
 #include "netlink/rtnl.h"
 #include "vmm/vmm_none.h"
 
-#include <cap-ng.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -73,18 +74,12 @@ static int set_up_network(const struct vmm_start *start)
 
 static int drop_capabilities(bool keep_net_admin)
 {
-	static const unsigned dropped[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE };
-	const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET;
+	static const unsigned dropped[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE, CAP_NET_ADMIN };
+	int error = capabilities_drop(dropped, keep_net_admin ? 3 : 4);
 
-	capng_get_caps_process();
-	for (size_t i = 0; i < sizeof dropped / sizeof *dropped; i++)
-		capng_update(CAPNG_DROP, sets, dropped[i]);
-	if (!keep_net_admin)
-		capng_update(CAPNG_DROP, sets, CAP_NET_ADMIN);
-	if (capng_apply(CAPNG_SELECT_BOTH) == 0)
-		return 0;
-	log_error("cannot drop capabilities");
-	return -EPERM;
+	if (error)
+		log_error("cannot drop capabilities");
+	return error;
 }
 
 static _Noreturn void run_command(const struct vmm_start *start)
