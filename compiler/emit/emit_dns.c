@@ -3,8 +3,8 @@
 #include "emit/emit.h"
 #include "base/escape.h"
 #include "base/text.h"
-#include "eval/builtin.h"
 #include "eval/eval.h"
+#include "eval/builtin.h"
 
 #include <string.h>
 
@@ -20,12 +20,11 @@ struct lines {
 
 enum { OVER_UDP = PROTO_UDP, OVER_TCP = PROTO_TCP, OVER_BOTH = PROTO_UDP | PROTO_TCP };
 
-/* The transports whose queries a rule on `any` or group host takes in: those it has port 53 for */
+/* The transports over which a rule takes in every query, whatever the name */
 static unsigned query_transports(const struct policy_rule *rule)
 {
-	unsigned transports = rule->protos ? rule->protos & OVER_BOTH : OVER_BOTH;
-
-	return eval_rule_matches_port(rule, true, FLOW_DNS_PORT) ? transports : 0;
+	return (eval_rule_matches_query(rule, NULL, FLOW_DNS_UDP) ? OVER_UDP : 0) |
+	       (eval_rule_matches_query(rule, NULL, FLOW_DNS_TCP) ? OVER_TCP : 0);
 }
 
 static const char *every_name(unsigned transports, bool first)
@@ -52,17 +51,14 @@ static unsigned add_rule(struct arena *arena, const struct policy *policy, const
 			 unsigned open, struct lines *lines)
 {
 	const char *origin = policy_origin(arena, policy, rule->span);
-	unsigned closed = 0;
+	unsigned closed = query_transports(rule) & open;
 
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
-		if (policy_target_is_name(target)) {
-			const char *name = target->kind == TARGET_SUFFIX ? arena_printf(arena, "*.%s", target->name) :
-									   target->name;
-			add_line(arena, lines, rule->action, name, origin, rule->text);
-		} else if (eval_target_judges_queries(target)) {
-			closed = query_transports(rule) & open;
-		}
+		const char *pattern = target->kind == TARGET_SUFFIX ? "*.%s" : "%s";
+		if (policy_target_is_name(target))
+			add_line(arena, lines, rule->action, arena_printf(arena, pattern, target->name), origin,
+				 rule->text);
 	}
 	if (closed)
 		add_line(arena, lines, rule->action, every_name(open == closed ? OVER_BOTH : closed, !lines->count),
@@ -101,7 +97,7 @@ static void print_lines(struct text *out, const struct lines *lines)
 	}
 }
 
-/* Whether a rule may let reserved addresses through rebind protection: an allow that names them, without ports */
+/* Whether a rule may let reserved addresses through rebind protection. A connection to them is by TCP or UDP. */
 static bool is_exception(const struct policy_rule *rule)
 {
 	if (rule->action != POLICY_ALLOW || (rule->protos && !(rule->protos & OVER_BOTH)))

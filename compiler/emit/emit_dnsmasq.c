@@ -27,10 +27,9 @@ struct emitter {
 	size_t spent;                 /* rules in all those lists */
 };
 
-static bool refuse(struct emitter *e, size_t rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static bool refuse(struct emitter *e, size_t rule, const char *fmt, ...)
+static bool refuse(struct emitter *e, struct span span, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static bool refuse(struct emitter *e, struct span span, const char *fmt, ...)
 {
-	struct span span = rule == NAME_TREE_NONE ? e->policy->egress.span : e->policy->rules.items[rule].span;
 	va_list args;
 
 	va_start(args, fmt);
@@ -39,21 +38,16 @@ static bool refuse(struct emitter *e, size_t rule, const char *fmt, ...)
 	return false;
 }
 
-static size_t a_rule_of(const struct name_node *node)
-{
-	return node->exact.count ? node->exact.items[0] : node->suffix.count ? node->suffix.items[0] : NAME_TREE_NONE;
-}
-
 /* ---- server= and local= ---- */
 
 /* `pattern` goes to the nameservers, or to none */
-static void add_names(struct emitter *e, const char *pattern, size_t rule)
+static void add_names(struct emitter *e, const char *pattern, struct decider by)
 {
 	char buf[ADDR_TEXT_MAX];
-	const char *reason = name_tree_reason(e->arena, e->tree, rule);
+	const char *reason = name_tree_reason(e->arena, e->tree, by);
 
 	text_addf(&e->text, "# %s\n", reason);
-	if (name_tree_action(e->tree, rule) == POLICY_DENY) {
+	if (name_tree_action(e->tree, by) == POLICY_DENY) {
 		text_addf(&e->text, "local=/%s/\n", pattern);
 	} else if (name_tree_action(e->tree, e->tree->other) == POLICY_ALLOW) {
 		text_addf(&e->text, "server=/%s/#\n", pattern);
@@ -84,7 +78,7 @@ static void add_other_names(struct emitter *e)
 
 static void add_node(struct emitter *e, const struct name_node *node)
 {
-	size_t above = node->parent == NAME_TREE_NONE ? e->tree->other : e->tree->items[node->parent].below;
+	struct decider above = node->parent == NAME_TREE_NONE ? e->tree->other : e->tree->items[node->parent].below;
 	enum policy_action outside = name_tree_action(e->tree, above), self = name_tree_action(e->tree, node->self),
 			   below = name_tree_action(e->tree, node->below);
 
@@ -149,7 +143,7 @@ static bool add_sets(struct emitter *e, size_t index)
 	self = *below;
 	join_rules(e, &self, &node->exact);
 	if (e->spent > SETS_MAX) {
-		diag_error(e->diags, "too-complex", e->policy->rules.items[a_rule_of(node)].span,
+		diag_error(e->diags, "too-complex", name_tree_span(e->tree, node),
 			   "too many sets for the names that several rules name");
 		return false;
 	}
@@ -159,14 +153,14 @@ static bool add_sets(struct emitter *e, size_t index)
 	const char *self_sets = set_list(e, &self), *below_sets = set_list(e, below);
 	e->below_sets[index] = below_sets;
 	if (self_resolves && below_resolves && !same_text(self_sets, below_sets))
-		return refuse(e, a_rule_of(node),
+		return refuse(e, name_tree_span(e->tree, node),
 			      "rules on `%s` alone: dnsmasq would fill their sets with the addresses of what "
 			      "is below it too",
 			      node->name);
 	const char *sets = self_resolves ? self_sets : below_resolves ? below_sets : NULL;
 	if (!sets && outside && (self_resolves || below_resolves))
-		return refuse(e, a_rule_of(node), "`%s` is in no set: dnsmasq would fill those of the name above it",
-			      node->name);
+		return refuse(e, name_tree_span(e->tree, node),
+			      "`%s` is in no set: dnsmasq would fill those of the name above it", node->name);
 	if (sets && !same_text(sets, outside))
 		text_addf(&e->text, "nftset=/%s/%s\n", node->name, sets);
 	if (self_resolves && !below_resolves)
@@ -225,7 +219,8 @@ static bool all_cuts(struct emitter *e, enum addr_family family, struct cuts *cu
 			if (rule->targets.items[k].kind != TARGET_CIDR)
 				continue;
 			if (cidrs++ == CIDRS_MAX)
-				return refuse(e, i, "more than %d networks that may be exceptions of rebind protection",
+				return refuse(e, rule->span,
+					      "more than %d networks that may be exceptions of rebind protection",
 					      CIDRS_MAX);
 			cut_prefix(e, cuts, family, rule->targets.items[k].prefix);
 		}
@@ -287,10 +282,11 @@ static bool can_say(struct emitter *e)
 		if (!node->mentioned)
 			continue;
 		if (node->name[0] == '*' || strstr(node->name, ".*"))
-			ok = refuse(e, a_rule_of(node),
+			ok = refuse(e, name_tree_span(e->tree, node),
 				    "`%s`: its `*` is a label of its own, to dnsmasq it is a pattern", node->name);
 		else if (!strcmp(node->name, NAME_HOST_ALIAS) && name_tree_action(e->tree, node->self) == POLICY_ALLOW)
-			ok = refuse(e, a_rule_of(node), "`%s`: only a sandbox's own DNS knows it", node->name);
+			ok = refuse(e, name_tree_span(e->tree, node), "`%s`: only a sandbox's own DNS knows it",
+				    node->name);
 	}
 	for (size_t i = 0; i < policy->nameservers.count; i++)
 		if (policy->nameservers.items[i].is_name) {
@@ -299,7 +295,7 @@ static bool can_say(struct emitter *e)
 			ok = false;
 		}
 	if (!policy->nameservers.count && name_tree_action(e->tree, e->tree->other) == POLICY_DENY && e->tree->count) {
-		refuse(e, NAME_TREE_NONE, "where other names are denied dnsmasq wants to be told whom to ask");
+		refuse(e, policy->egress.span, "where other names are denied dnsmasq wants to be told whom to ask");
 		e->diags->list.items[e->diags->list.count - 1].help = "name the servers: dns nameserver 192.0.2.53";
 		ok = false;
 	}

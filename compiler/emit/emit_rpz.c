@@ -14,10 +14,8 @@ enum { LENGTH_MAX = 200 }; /* octets, so that the zone's own name fits behind it
 
 static bool refuse(struct diags *diags, const struct name_tree *tree, const struct name_node *node, const char *why)
 {
-	size_t rule = node->exact.count ? node->exact.items[0] : node->suffix.items[0];
-
-	diag_error(diags, "cannot-say", tree->policy->rules.items[rule].span,
-		   "`%s` cannot stand in a response-policy zone: %s", node->name, why);
+	diag_error(diags, "cannot-say", name_tree_span(tree, node), "`%s` cannot stand in a response-policy zone: %s",
+		   node->name, why);
 	return false;
 }
 
@@ -54,12 +52,12 @@ static bool can_say(struct diags *diags, const struct name_tree *tree)
 	return ok;
 }
 
-static void record(struct text *text, const struct name_tree *tree, const char *owner, size_t rule)
+static void record(struct text *text, const struct name_tree *tree, const char *owner, struct decider by)
 {
-	bool allow = name_tree_action(tree, rule) == POLICY_ALLOW;
+	bool allow = name_tree_action(tree, by) == POLICY_ALLOW;
 
 	text_addf(text, "%-40s CNAME %s ; %s\n", owner, allow ? "rpz-passthru." : ".            ",
-		  name_tree_reason(text->arena, tree, rule));
+		  name_tree_reason(text->arena, tree, by));
 }
 
 const char *emit_rpz(struct arena *arena, const struct policy *policy, struct diags *diags)

@@ -2,12 +2,13 @@
  * one walk with the parents at hand finds every deciding rule. */
 #include "emit/name_tree.h"
 #include "base/escape.h"
-#include "lower/lower.h"
+#include "eval/eval.h"
+#include "policy/policy_facts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENTRIES_MAX = 1000000, DNS_PORT = 53 };
+enum { ENTRIES_MAX = 1000000 };
 
 struct entry {
 	const char *key; /* labels from the right, each ended by \1, which sorts before any octet of a label */
@@ -60,7 +61,7 @@ static bool collect(struct arena *arena, const struct policy *policy, struct dia
 		const struct policy_rule *rule = &policy->rules.items[i];
 		for (size_t k = 0; (rule->directions & POLICY_EGRESS) && k < rule->targets.count; k++) {
 			const struct policy_target *target = &rule->targets.items[k];
-			if (target->kind != TARGET_DOMAIN && target->kind != TARGET_SUFFIX)
+			if (!policy_target_is_name(target))
 				continue;
 			if (entries->count > ENTRIES_MAX) {
 				diag_error(diags, "too-complex", rule->span, "too many names for a list of them");
@@ -72,29 +73,12 @@ static bool collect(struct arena *arena, const struct policy *policy, struct dia
 	return true;
 }
 
-/* The first egress rule on any or group host that takes a query over `transport` in */
-static size_t general_rule(const struct policy *policy, enum policy_proto transport)
+/* Rules are tried in order, and the default last */
+static struct decider first_of(struct decider a, struct decider b)
 {
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const struct policy_rule *rule = &policy->rules.items[i];
-		bool port = !rule->ports.count, target = false;
-		if (!(rule->directions & POLICY_EGRESS) || (rule->protos && !(rule->protos & transport)))
-			continue;
-		for (size_t k = 0; k < rule->ports.count; k++)
-			port |= rule->ports.items[k].lo <= DNS_PORT && DNS_PORT <= rule->ports.items[k].hi;
-		for (size_t k = 0; k < rule->targets.count; k++)
-			target |= rule->targets.items[k].kind == TARGET_ANY ||
-				  (rule->targets.items[k].kind == TARGET_GROUP &&
-				   rule->targets.items[k].group == ADDR_CLASS_HOST);
-		if (port && target)
-			return i;
-	}
-	return NAME_TREE_NONE;
-}
-
-static size_t least(size_t a, size_t b)
-{
-	return a < b ? a : b;
+	if (a.kind != DECIDER_RULE || b.kind != DECIDER_RULE)
+		return a.kind == DECIDER_RULE ? a : b;
+	return decided_by_rule(a.rule < b.rule ? a.rule : b.rule);
 }
 
 static void put(struct arena *arena, struct name_rules *rules, size_t rule)
@@ -138,27 +122,29 @@ static void inherit(struct name_tree *tree)
 		while (parent != NAME_TREE_NONE && !is_below(node->name, tree->items[parent].name))
 			parent = tree->items[parent].parent;
 		node->parent = parent;
-		node->below = parent == NAME_TREE_NONE ? NAME_TREE_NONE : tree->items[parent].below;
+		node->below = parent == NAME_TREE_NONE ? decided_by(DECIDER_DEFAULT) : tree->items[parent].below;
 		if (node->suffix.count)
-			node->below = least(node->below, node->suffix.items[0]);
-		node->self = node->exact.count ? least(node->below, node->exact.items[0]) : node->below;
+			node->below = first_of(node->below, decided_by_rule(node->suffix.items[0]));
+		node->self =
+			node->exact.count ? first_of(node->below, decided_by_rule(node->exact.items[0])) : node->below;
 	}
 }
 
-/* Puts the general rules in; false where a transport would be answered otherwise than the other */
-static bool decide(struct name_tree *tree, size_t udp, size_t tcp, size_t *rule)
+/* Puts in who decides queries whatever the name, by UDP and by TCP; false where the transports get different answers */
+static bool decide(struct name_tree *tree, struct decider udp, struct decider tcp, struct decider *by)
 {
-	size_t named = *rule;
+	struct decider named = *by;
 
-	*rule = least(named, udp);
-	return name_tree_action(tree, *rule) == name_tree_action(tree, least(named, tcp));
+	*by = first_of(named, udp);
+	return name_tree_action(tree, *by) == name_tree_action(tree, first_of(named, tcp));
 }
 
 struct name_tree *name_tree_build(struct arena *arena, const struct policy *policy, struct diags *diags)
 {
 	struct name_tree *tree = arena_alloc(arena, sizeof *tree);
 	struct entries entries = { 0 };
-	size_t udp = general_rule(policy, PROTO_UDP), tcp = general_rule(policy, PROTO_TCP);
+	struct eval_context context = { .policy = policy };
+	struct decider udp = eval_dns(&context, NULL, FLOW_DNS_UDP).by, tcp = eval_dns(&context, NULL, FLOW_DNS_TCP).by;
 
 	tree->policy = policy;
 	if (!collect(arena, policy, diags, &entries))
@@ -167,28 +153,36 @@ struct name_tree *name_tree_build(struct arena *arena, const struct policy *poli
 		qsort(entries.items, entries.count, sizeof *entries.items, by_key);
 	merge(arena, &entries, tree);
 	inherit(tree);
-	tree->other = NAME_TREE_NONE;
+	tree->other = decided_by(DECIDER_DEFAULT);
 	bool same = decide(tree, udp, tcp, &tree->other);
 	for (size_t i = 0; i < tree->count; i++)
 		same = decide(tree, udp, tcp, &tree->items[i].self) && decide(tree, udp, tcp, &tree->items[i].below) &&
 		       same;
 	if (same)
 		return tree;
-	diag_error(diags, "cannot-say", policy->rules.items[least(udp, tcp)].span,
+	diag_error(diags, "cannot-say", policy->rules.items[first_of(udp, tcp).rule].span,
 		   "this rule answers lookups by UDP and by TCP differently, which cannot be said there");
 	return NULL;
 }
 
-enum policy_action name_tree_action(const struct name_tree *tree, size_t rule)
+enum policy_action name_tree_action(const struct name_tree *tree, struct decider by)
 {
-	return rule == NAME_TREE_NONE ? tree->policy->egress.action : tree->policy->rules.items[rule].action;
+	return by.kind == DECIDER_RULE ? tree->policy->rules.items[by.rule].action : tree->policy->egress.action;
 }
 
-const char *name_tree_reason(struct arena *arena, const struct name_tree *tree, size_t rule)
+const char *name_tree_reason(struct arena *arena, const struct name_tree *tree, struct decider by)
 {
 	const struct policy *policy = tree->policy;
-	struct span span = rule == NAME_TREE_NONE ? policy->egress.span : policy->rules.items[rule].span;
-	const char *text = rule == NAME_TREE_NONE ? policy->egress.text : policy->rules.items[rule].text;
+	bool rule = by.kind == DECIDER_RULE;
+	struct span span = rule ? policy->rules.items[by.rule].span : policy->egress.span;
+	const char *text = rule ? policy->rules.items[by.rule].text : policy->egress.text;
 
 	return escape_nft_comment(arena, arena_printf(arena, "%s %s", policy_origin(arena, policy, span), text));
+}
+
+struct span name_tree_span(const struct name_tree *tree, const struct name_node *node)
+{
+	const struct name_rules *rules = node->exact.count ? &node->exact : &node->suffix;
+
+	return rules->count ? tree->policy->rules.items[rules->items[0]].span : tree->policy->egress.span;
 }

@@ -33,12 +33,13 @@ static const char *random_rules(struct arena *arena)
 	return rules;
 }
 
-static void expect_verdict(const struct test_policy *test, const struct name_tree *tree, const char *name, size_t rule)
+static void expect_verdict(const struct test_policy *test, const struct name_tree *tree, const char *name,
+			   struct decider by)
 {
 	struct eval_verdict verdict = eval_dns(&test->context, name, FLOW_DNS_UDP);
-	size_t decided = verdict.by.kind == DECIDER_RULE ? verdict.by.rule : NAME_TREE_NONE;
-	cr_expect_eq(rule, decided, "%s: the tree says rule %zd, eval %zd", name, (ssize_t)rule, (ssize_t)decided);
-	cr_expect_eq(name_tree_action(tree, rule), verdict.action);
+	cr_expect(decider_equal(by, verdict.by), "%s: the tree says rule %zu (kind %d), eval %zu (kind %d)", name,
+		  by.rule, by.kind, verdict.by.rule, verdict.by.kind);
+	cr_expect_eq(name_tree_action(tree, by), verdict.action);
 }
 
 Test(name_tree, agrees_with_eval)
