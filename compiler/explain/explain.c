@@ -2,6 +2,7 @@
  * what each rule did. Reasons are put into words in explain_reason.c. */
 #include "explain/explain.h"
 #include "policy/policy_facts.h"
+#include "eval/builtin.h"
 
 #include "explain/explain_reason.h"
 #include "base/name.h"
@@ -149,26 +150,18 @@ static const char *refusal(struct explainer *explainer, const struct explain_con
 			   struct eval_verdict verdict)
 {
 	enum addr_class class = addr_classify(flow->connection.addr, &explainer->context->gateway);
-	static const struct {
-		uint16_t port;
-		const char *why;
-	} ports[] = {
-		{ 853, "encrypted DNS would go past the DNS allowlist" },
-		{ 5353, "multicast DNS would go past the DNS allowlist" },
-		{ 5355, "LLMNR would go past the DNS allowlist" },
-		{ 137, "NetBIOS names would go past the DNS allowlist" },
-	};
+	const struct eval_connection *connection = &flow->connection;
+	const struct eval_refused_port *refused =
+		eval_refused_port(connection->direction, connection->proto, connection->port);
 
 	if (verdict.by.kind == DECIDER_FLOOR)
 		return arena_printf(explainer->arena,
 				    "denied by the multi-tenant floor: the default policy must allow it "
 				    "too, and it denies class %s",
 				    addr_class_name(class));
-	for (size_t i = 0; i < sizeof ports / sizeof *ports; i++)
-		if (ports[i].port == flow->connection.port)
-			return arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s",
-					    ports[i].port, ports[i].why);
-	return NULL;
+	return refused ? arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s", refused->port,
+				      refused->why) :
+			 NULL;
 }
 
 static void explain_rules(struct explainer *explainer, struct explain_step *step, const struct explain_connection *flow)

@@ -1,4 +1,4 @@
-/* Within lint/: one run of all checks, and what they share (services.c). */
+/* Within lint/: one run of all checks, and what they share (lint_report.c). */
 #pragma once
 #include "lint/lint.h"
 #include "analysis/facts.h"
