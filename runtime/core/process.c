@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -49,6 +48,15 @@ void process_forget_environment(void)
 	for (char **variable = environ; variable && *variable; variable++)
 		explicit_bzero(*variable, strlen(*variable));
 	clearenv();
+}
+
+void process_forwarded_signals(sigset_t *set)
+{
+	static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT };
+
+	sigemptyset(set);
+	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
+		sigaddset(set, forwarded[i]);
 }
 
 void process_block_signals(void)

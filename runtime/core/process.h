@@ -1,5 +1,6 @@
 /* Child processes and what they inherit. */
 #pragma once
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -10,6 +11,8 @@ pid_t process_fork(uint64_t flags, int *pidfd);
 int process_close_others(int *keep, size_t count);
 /* Forgets the environment, overwriting it: what reads strangers' bytes has none of the user's secrets in its memory. */
 void process_forget_environment(void);
+/* Those that the command gets: of a terminal, of a user, of a service manager */
+void process_forwarded_signals(sigset_t *);
 /* All signals blocked, as the loops here read them from signalfd or wait for them; and undone before exec. */
 void process_block_signals(void);
 void process_reset_signals(void);

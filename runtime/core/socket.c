@@ -53,3 +53,41 @@ void socket_set_source(struct msghdr *message, struct addr from)
 	memcpy(CMSG_DATA(c), v4 ? (void *)&info4 : (void *)&info6, len);
 	message->msg_controllen = CMSG_SPACE(len);
 }
+
+union fds_control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(SOCKET_FDS_MAX * sizeof(int))];
+};
+
+int socket_send_fds(int fd, const void *message, size_t len, const int *fds, size_t count, int flags)
+{
+	union fds_control control = { 0 };
+	struct iovec data = { (void *)message, len };
+	struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
+
+	if (count > 0) {
+		header.msg_control = &control;
+		header.msg_controllen = CMSG_SPACE(count * sizeof *fds);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(count * sizeof *fds);
+		memcpy(CMSG_DATA(&control.header), fds, count * sizeof *fds);
+	}
+	return sendmsg(fd, &header, flags | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+ssize_t socket_receive_fds(int fd, void *message, size_t len, int fds[static SOCKET_FDS_MAX])
+{
+	union fds_control control;
+	struct iovec data = { message, len };
+	struct msghdr header = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
+	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = got < 0 ? NULL : CMSG_FIRSTHDR(&header);
+
+	memset(fds, -1, SOCKET_FDS_MAX * sizeof *fds);
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	return got < 0 ? -errno : got;
+}

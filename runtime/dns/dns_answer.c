@@ -18,8 +18,7 @@ ldns_pkt *dns_answer_parse(const uint8_t *message, size_t len)
 	return NULL;
 }
 
-/* An ldns name holds the same uncompressed labels as ours. */
-static bool name_is(const ldns_rdf *name, const uint8_t *labels, size_t len)
+bool dns_name_is(const ldns_rdf *name, const uint8_t *labels, size_t len)
 {
 	if (!name || ldns_rdf_size(name) != len)
 		return false;
@@ -68,7 +67,7 @@ static bool take_addresses(const ldns_rr_list *answer, const uint8_t *name, size
 		const ldns_rr *rr = ldns_rr_list_rr(answer, i);
 		struct addr addr;
 		if (ldns_rr_get_type(rr) != (ldns_rr_type)type || ldns_rr_get_class(rr) != LDNS_RR_CLASS_IN ||
-		    !name_is(ldns_rr_owner(rr), name, len) || !rr_address(rr, &addr))
+		    !dns_name_is(ldns_rr_owner(rr), name, len) || !rr_address(rr, &addr))
 			continue;
 		found = true;
 		if (bounded_ttl(rr) < out->ttl)
@@ -84,7 +83,7 @@ static const ldns_rr *find_alias(const ldns_rr_list *answer, const uint8_t *name
 	for (size_t i = 0; i < ldns_rr_list_rr_count(answer); i++) {
 		const ldns_rr *rr = ldns_rr_list_rr(answer, i);
 		if (ldns_rr_get_type(rr) == LDNS_RR_TYPE_CNAME && ldns_rr_get_class(rr) == LDNS_RR_CLASS_IN &&
-		    ldns_rr_rd_count(rr) == 1 && name_is(ldns_rr_owner(rr), name, len))
+		    ldns_rr_rd_count(rr) == 1 && dns_name_is(ldns_rr_owner(rr), name, len))
 			return rr;
 	}
 	return NULL;

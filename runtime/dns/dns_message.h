@@ -53,6 +53,8 @@ enum dns_match dns_answer_match(const uint8_t *message, size_t len, uint16_t id,
 /* The TC bit of a message that matched */
 bool dns_answer_truncated(const uint8_t *message);
 
+/* Whether they are the same but for case: ldns holds uncompressed labels, as we do. */
+bool dns_name_is(const ldns_rdf *, const uint8_t *labels, size_t len);
 /* An upstream answer. NULL where it does not parse or asks something else. ldns_pkt_free() ends it. */
 ldns_pkt *dns_answer_parse(const uint8_t *message, size_t len);
 

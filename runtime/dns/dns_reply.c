@@ -134,17 +134,6 @@ size_t dns_reply_any(const struct dns_query *query, uint8_t *out, size_t size)
 	return reply_finish(pkt, out, size);
 }
 
-static bool same_name(const ldns_rdf *name, const struct dns_question *question)
-{
-	if (ldns_rdf_size(name) != question->name_len)
-		return false;
-	const uint8_t *bytes = ldns_rdf_data(name);
-	for (size_t i = 0; i < question->name_len; i++)
-		if (LDNS_DNAME_NORMALIZE((int)bytes[i]) != LDNS_DNAME_NORMALIZE((int)question->name[i]))
-			return false;
-	return true;
-}
-
 /* A copy of the section: TTLs aged, and the name that was asked spelt as the guest spelt it */
 static bool push_section(ldns_pkt *pkt, ldns_pkt_section section, const ldns_rr_list *records,
 			 const struct dns_query *query, uint32_t age)
@@ -155,7 +144,7 @@ static bool push_section(ldns_pkt *pkt, ldns_pkt_section section, const ldns_rr_
 			return false;
 		uint32_t ttl = ldns_rr_ttl(rr);
 		ldns_rr_set_ttl(rr, ttl > age ? ttl - age : 0);
-		if (same_name(ldns_rr_owner(rr), &query->question))
+		if (dns_name_is(ldns_rr_owner(rr), query->question.name, query->question.name_len))
 			memcpy(ldns_rdf_data(ldns_rr_owner(rr)), query->question.name, query->question.name_len);
 		if (!ldns_pkt_push_rr(pkt, section, rr)) {
 			ldns_rr_free(rr);

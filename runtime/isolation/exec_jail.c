@@ -1,5 +1,5 @@
-/* See exec_jail_enter.h. Stages, in this order: namespaces that need root; the root directory; the user; the user
- * namespace, which needs no privilege; the promises that survive exec. */
+/* Stages, in this order: namespaces that need root; the root directory; the user; the user namespace, which needs no
+ * privilege; the promises that survive exec. */
 #include "isolation/exec_jail.h"
 #include "core/fd.h"
 #include "core/log.h"
@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-/* A directory that is surely there to be covered, in a mount namespace of our own */
+/* A directory that every host has; covered in a mount namespace of our own */
 #define NEW_ROOT "/tmp"
 
 static int fail(const char *what)
@@ -170,11 +170,10 @@ int exec_jail_enter(const struct exec_jail *wanted)
 		error = become(wanted->uid);
 	if (error)
 		return error;
-	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost
-	 */
+	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost */
 	if (unshare(CLONE_NEWUSER) && (wanted->capabilities || (errno != ENOSPC && errno != EPERM)))
 		return fail("unshare user");
-	/* After setresuid(), which clears it; who started us dies with the sandbox */
+	/* After setresuid(), which clears PDEATHSIG; whoever started us dies with the sandbox */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    setrlimit(RLIMIT_CORE, &no_core))
 		return fail("prctl");

@@ -40,7 +40,7 @@
  *    QEMU          a network namespace without links, too. Holds the tap, the disk, its ends of the sockets; /dev/kvm where
  *                  it is used; copies of kernel and initrd. Its own seccomp filter (-sandbox) comes on top.
  *    dnsmasq       (guests with an init of their own) stays in the VM's network namespace. CAP_NET_ADMIN, NET_RAW and
- *                  NET_BIND_SERVICE in its own user namespace, which means over nothing that exists. Its one raw socket
+ *                  NET_BIND_SERVICE in its own user namespace, valid over nothing that exists. Its one raw socket
  *                  is lent to it (lend_socket.h).
  *
  * Two processes are root with less than the rest of the system expects of root, and no jail:

@@ -159,18 +159,9 @@ bool sysctl_exists(const char *path)
 static int set(const char *path, const char *value)
 {
 	char now[32];
-	CLEANUP_FD int fd = open_sysctl(path, O_RDWR);
+	int error = sysctl_read(path, now, sizeof now);
 
-	if (fd == -EACCES)
-		fd = open_sysctl(path, O_RDONLY);
-	if (fd < 0)
-		return fd;
-	ssize_t len = read(fd, now, sizeof now - 1);
-	if (len < 0)
-		return -errno;
-	now[len] = '\0';
-	now[strcspn(now, "\n")] = '\0';
-	return !strcmp(now, value) || pwrite(fd, value, strlen(value), 0) >= 0 ? 0 : -errno;
+	return error || !strcmp(now, value) ? error : sysctl_write(path, value);
 }
 
 /* A kernel without IPv6 has none of its sysctls and needs none. */

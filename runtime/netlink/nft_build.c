@@ -36,3 +36,13 @@ void nft_build_message(struct nft_build *build, uint16_t type, uint16_t flags, s
 	}
 	build->labels[build->label_count++] = label;
 }
+
+uint32_t nft_verdict_code(const struct rs_verdict *verdict)
+{
+	static const int codes[] = {
+		[RS_ACCEPT] = NF_ACCEPT, [RS_DROP] = NF_DROP,      [RS_JUMP] = NFT_JUMP,
+		[RS_GOTO] = NFT_GOTO,    [RS_RETURN] = NFT_RETURN,
+	};
+
+	return (uint32_t)codes[verdict->kind];
+}

@@ -288,15 +288,10 @@ static void immediate(struct encoding *to, const void *data, unsigned size)
 
 static void encode_verdict(struct encoding *to, const struct rs_verdict *verdict)
 {
-	static const int codes[] = { [RS_ACCEPT] = NF_ACCEPT,
-				     [RS_DROP] = NF_DROP,
-				     [RS_JUMP] = NFT_JUMP,
-				     [RS_GOTO] = NFT_GOTO,
-				     [RS_RETURN] = NFT_RETURN };
 	struct nftnl_expr *expr = add(to, "immediate");
 
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_VERDICT, (uint32_t)codes[verdict->kind]);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_IMM_VERDICT, nft_verdict_code(verdict));
 	if (verdict->chain)
 		nftnl_expr_set_str(expr, NFTNL_EXPR_IMM_CHAIN, verdict->chain);
 }

@@ -151,13 +151,7 @@ static void element_comment(struct nftnl_set_elem *element, const char *comment)
 
 static void element_verdict(struct nftnl_set_elem *element, const struct rs_verdict *verdict)
 {
-	static const int codes[] = { [RS_ACCEPT] = NF_ACCEPT,
-				     [RS_DROP] = NF_DROP,
-				     [RS_JUMP] = NFT_JUMP,
-				     [RS_GOTO] = NFT_GOTO,
-				     [RS_RETURN] = NFT_RETURN };
-
-	nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_VERDICT, (uint32_t)codes[verdict->kind]);
+	nftnl_set_elem_set_u32(element, NFTNL_SET_ELEM_VERDICT, nft_verdict_code(verdict));
 	if (verdict->chain)
 		nftnl_set_elem_set_str(element, NFTNL_SET_ELEM_CHAIN, verdict->chain);
 }

@@ -34,13 +34,20 @@ void rtnl_put_addr(struct nlmsghdr *header, uint16_t type, struct addr addr)
 	mnl_attr_put(header, type, addr.family == ADDR_V4 ? 4 : 16, bytes);
 }
 
-static int add_link(struct rtnl_message *message, struct rtnl_end end)
+static struct ifinfomsg *link_request(struct rtnl_message *message, uint16_t type, uint32_t index)
+{
+	struct ifinfomsg *info = rtnl_message(message, type, 0, sizeof *info);
+
+	info->ifi_index = (int)index;
+	return info;
+}
+
+static void add_link(struct rtnl_message *message, struct rtnl_end end)
 {
 	rtnl_message(message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(message->header, IFLA_IFNAME, end.name);
 	if (end.mac)
 		mnl_attr_put(message->header, IFLA_ADDRESS, 6, end.mac);
-	return 0;
 }
 
 int rtnl_veth_add(struct nl *nl, struct rtnl_end near, struct rtnl_end far, int far_netns)
@@ -130,9 +137,8 @@ static int read_link(const struct nlmsghdr *header, void *context)
 static int get_link(struct nl *nl, uint32_t index, const char *name, struct rtnl_link *out)
 {
 	struct rtnl_message message;
-	struct ifinfomsg *info = rtnl_message(&message, RTM_GETLINK, 0, sizeof *info);
 
-	info->ifi_index = (int)index;
+	link_request(&message, RTM_GETLINK, index);
 	if (name)
 		mnl_attr_put_strz(message.header, IFLA_IFNAME, name);
 	return nl_query(nl, message.header, read_link, out);
@@ -177,9 +183,8 @@ int rtnl_links(struct nl *nl, int (*each)(const struct rtnl_link *, void *), voi
 int rtnl_link_up(struct nl *nl, uint32_t index)
 {
 	struct rtnl_message message;
-	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
+	struct ifinfomsg *info = link_request(&message, RTM_NEWLINK, index);
 
-	info->ifi_index = (int)index;
 	info->ifi_flags = info->ifi_change = IFF_UP;
 	return nl_do(nl, message.header);
 }
@@ -187,9 +192,8 @@ int rtnl_link_up(struct nl *nl, uint32_t index)
 int rtnl_link_set_mac(struct nl *nl, uint32_t index, const uint8_t mac[static 6])
 {
 	struct rtnl_message message;
-	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
 
-	info->ifi_index = (int)index;
+	link_request(&message, RTM_NEWLINK, index);
 	mnl_attr_put(message.header, IFLA_ADDRESS, 6, mac);
 	return nl_do(nl, message.header);
 }
@@ -197,9 +201,8 @@ int rtnl_link_set_mac(struct nl *nl, uint32_t index, const uint8_t mac[static 6]
 int rtnl_link_set_alias(struct nl *nl, uint32_t index, const char *alias)
 {
 	struct rtnl_message message;
-	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
 
-	info->ifi_index = (int)index;
+	link_request(&message, RTM_NEWLINK, index);
 	mnl_attr_put(message.header, IFLA_IFALIAS, strlen(alias), alias);
 	return nl_do(nl, message.header);
 }
@@ -207,9 +210,8 @@ int rtnl_link_set_alias(struct nl *nl, uint32_t index, const char *alias)
 int rtnl_link_set_master(struct nl *nl, uint32_t index, uint32_t master)
 {
 	struct rtnl_message message;
-	struct ifinfomsg *info = rtnl_message(&message, RTM_NEWLINK, 0, sizeof *info);
 
-	info->ifi_index = (int)index;
+	link_request(&message, RTM_NEWLINK, index);
 	mnl_attr_put_u32(message.header, IFLA_MASTER, master);
 	return nl_do(nl, message.header);
 }
@@ -217,9 +219,8 @@ int rtnl_link_set_master(struct nl *nl, uint32_t index, uint32_t master)
 int rtnl_link_delete(struct nl *nl, uint32_t index)
 {
 	struct rtnl_message message;
-	struct ifinfomsg *info = rtnl_message(&message, RTM_DELLINK, 0, sizeof *info);
 
-	info->ifi_index = (int)index;
+	link_request(&message, RTM_DELLINK, index);
 	return nl_do(nl, message.header);
 }
 

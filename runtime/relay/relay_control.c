@@ -4,6 +4,7 @@
 
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/socket.h"
 #include "isolation/worker.h"
 #include "relay/relay_protocol.h"
 #include "relay/relay_sockets.h"
@@ -245,19 +246,7 @@ static struct addr gateway_of(const struct relay *relay, enum addr_family family
 /* 0, -EAGAIN where the worker does not keep up: what was to be handed on is dropped; or -errno */
 static int hand_on(struct relay *relay, const struct relay_message *message, const int *fds, size_t count)
 {
-	char control[CMSG_SPACE(2 * sizeof(int))] __attribute__((aligned(8))) = { 0 };
-	struct iovec data = { (void *)message, sizeof *message };
-	struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
-	if (count > 0) {
-		header.msg_control = control;
-		header.msg_controllen = CMSG_SPACE(count * sizeof(int));
-		struct cmsghdr *c = CMSG_FIRSTHDR(&header);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(count * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, count * sizeof(int));
-	}
-	return sendmsg(relay->worker.control, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return socket_send_fds(relay->worker.control, message, sizeof *message, fds, count, MSG_DONTWAIT);
 }
 
 /* The far end of a connection that was accepted; -errno: there is none for it */

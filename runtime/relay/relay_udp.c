@@ -187,8 +187,7 @@ static bool flow_watch(struct relay_loop *loop, const struct flow_udp *flow)
 	       (flow->near < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->near, &event) == 0);
 }
 
-/* Takes what it uses of fds, by setting it to -1 */
-void flow_answer(struct relay_loop *loop, const struct relay_message *message, int *fds, size_t fd_count)
+void flow_answer(struct relay_loop *loop, const struct relay_message *message, int fds[static 2])
 {
 	struct flow_udp *flow = &loop->flows[message->serial % RELAY_FLOWS_MAX];
 	if (flow->state != RELAY_FLOW_ASKED || flow->serial != message->serial)
@@ -196,7 +195,7 @@ void flow_answer(struct relay_loop *loop, const struct relay_message *message, i
 	loop->asks--;
 	bool to_host = loop->config->listeners[flow->listener].to_host;
 	flow->state = RELAY_FLOW_REFUSED;
-	if (!message->allowed || fd_count != (to_host ? 2u : 1u))
+	if (!message->allowed || fds[0] < 0 || (fds[1] >= 0) != to_host)
 		return;
 	flow->state = RELAY_FLOW_OPEN;
 	flow->far = TAKE_FD(fds[0]);

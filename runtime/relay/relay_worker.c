@@ -2,7 +2,8 @@
  * connect a socket. */
 #include "relay/relay_worker.h"
 #include "core/clock.h"
-
+#include "core/fd.h"
+#include "core/socket.h"
 #include "isolation/worker.h"
 
 #include <errno.h>
@@ -40,43 +41,25 @@ static bool worker_init(struct relay_loop *loop, const struct relay_worker_confi
 	return true;
 }
 
-/* The descriptors that came with a message, at most two */
-static size_t take_descriptors(struct msghdr *message, int fds[static 2])
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(message);
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return 0;
-	size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-	memcpy(fds, CMSG_DATA(c), (count < 2 ? count : 2) * sizeof(int));
-	return count < 2 ? count : 2;
-}
-
 /* false: the supervisor is gone */
 static bool control_readable(struct relay_loop *loop)
 {
 	for (;;) {
 		struct relay_message message;
-		char control[CMSG_SPACE(2 * sizeof(int))] __attribute__((aligned(8)));
-		int fds[2] = { -1, -1 };
-		struct iovec data = { &message, sizeof message };
-		struct msghdr header = {
-			.msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
-		};
-		ssize_t len = recvmsg(loop->control, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		int fds[SOCKET_FDS_MAX];
+		ssize_t len = socket_receive_fds(loop->control, &message, sizeof message, fds);
 		if (len < 0)
-			return errno == EAGAIN || errno == EINTR;
-		size_t count = take_descriptors(&header, fds);
+			return len == -EAGAIN || len == -EINTR;
 		if (len != sizeof message)
 			return false;
-		if (message.kind == RELAY_PAIR && count == 2) {
+		if (message.kind == RELAY_PAIR && fds[1] >= 0) {
 			pair_start(loop, fds[0], fds[1]);
 			continue;
 		}
 		if (message.kind == RELAY_FLOW)
-			flow_answer(loop, &message, fds, count);
-		for (int i = 0; i < 2; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
+			flow_answer(loop, &message, fds);
+		fd_closep(&fds[0]);
+		fd_closep(&fds[1]);
 	}
 }
 

@@ -46,5 +46,6 @@ bool pairs_ready(struct relay_loop *);
 bool flows_init(struct relay_loop *);
 void flows_readable(struct relay_loop *, uint32_t listener);
 void flow_event(struct relay_loop *, uint32_t index);
-void flow_answer(struct relay_loop *, const struct relay_message *, int *fds, size_t fd_count);
+/* Takes what it uses of `fds`, -1 where there is none */
+void flow_answer(struct relay_loop *, const struct relay_message *, int fds[static 2]);
 void flows_expire(struct relay_loop *);

@@ -4,6 +4,7 @@
 
 #include "report/events.h"
 #include "policy/flow.h"
+#include "policy/policy_facts.h"
 #include "core/log.h"
 #include "lower/sandbox_net.h"
 #include "netlink/nflog.h"
@@ -117,7 +118,7 @@ static const char *line_of(struct arena *arena, const char *what, const struct e
 			    placed ? reason->place : "", placed ? ")" : "", because, name);
 }
 
-static void say(struct denials *denials, const char *line)
+static void print(struct denials *denials, const char *line)
 {
 	if (denials->config->quiet || denials->line_count >= LINES_MAX)
 		return;
@@ -126,6 +127,7 @@ static void say(struct denials *denials, const char *line)
 		log_line("%s", line);
 }
 
+/* Frees the arena, which has the event's texts. */
 static void report(struct denials *denials, struct arena *arena, const struct event *event)
 {
 	bool first = is_new(denials, event->flow, event->reason);
@@ -134,7 +136,20 @@ static void report(struct denials *denials, struct arena *arena, const struct ev
 	denials->different += denied && first;
 	events_write(denials->events, event);
 	if (first)
-		say(denials, line_of(arena, denied ? "denied" : "allowed", event));
+		print(denials, line_of(arena, denied ? "denied" : "allowed", event));
+	arena_free(arena);
+}
+
+static void deny(struct denials *denials, struct arena *arena, const char *flow, struct eval_verdict verdict,
+		 enum policy_direction direction)
+{
+	struct event event = {
+		.kind = "deny",
+		.flow = flow,
+		.verdict = verdict,
+		.reason = reason_of(denials->reasons, verdict, direction),
+	};
+	report(denials, arena, &event);
 }
 
 /* ---- where it comes from ---- */
@@ -153,8 +168,9 @@ static bool take_name(const char *name, void *context)
 
 static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };
 
-static void report_packet(struct denials *denials, struct arena *arena, const struct nflog_packet *packet)
+static void report_packet(struct denials *denials, const struct nflog_packet *packet)
 {
+	struct arena *arena = arena_new();
 	struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
 		.proto = packet->proto,
@@ -183,7 +199,6 @@ static void report_packet(struct denials *denials, struct arena *arena, const st
 
 void denials_read(struct denials *denials, struct eval_bindings bindings)
 {
-	struct arena *arena = arena_new();
 	struct nflog_packet packet;
 	int error;
 	denials->context.bindings = bindings;
@@ -191,40 +206,27 @@ void denials_read(struct denials *denials, struct eval_bindings bindings)
 	for (int i = 0; i < 256; i++) {
 		error = nflog_next(denials->nflog, &packet);
 		if (error == 0)
-			report_packet(denials, arena, &packet);
+			report_packet(denials, &packet);
 		else if (error != -ENOBUFS)
 			break;
 	}
 	denials->context.bindings = EVAL_NO_BINDINGS;
-	arena_free(arena);
 }
 
 void denials_dns(struct denials *denials, const char *name, enum flow_transport transport, struct eval_verdict verdict)
 {
 	struct arena *arena = arena_new();
-	struct event event = {
-		.kind = "deny",
-		.flow = arena_printf(arena, "dns@%s:%s", name, transport == FLOW_DNS_UDP ? "udp" : "tcp"),
-		.verdict = verdict,
-		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
-	};
-	report(denials, arena, &event);
-	arena_free(arena);
+	const char *flow = arena_printf(arena, "dns@%s:%s", name, transport == FLOW_DNS_UDP ? "udp" : "tcp");
+	deny(denials, arena, flow, verdict, POLICY_EGRESS);
 }
 
 void denials_resolver(struct denials *denials, struct addr addr, enum flow_transport transport,
 		      struct eval_verdict verdict)
 {
 	struct arena *arena = arena_new();
-	enum policy_proto proto = transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP;
-	struct event event = {
-		.kind = "deny",
-		.flow = flow_format_connection(arena, POLICY_EGRESS, addr, proto, true, LOWER_DNS_PORT),
-		.verdict = verdict,
-		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
-	};
-	report(denials, arena, &event);
-	arena_free(arena);
+	const char *flow = flow_format_connection(arena, POLICY_EGRESS, addr, flow_transport_proto(transport), true,
+						  LOWER_DNS_PORT);
+	deny(denials, arena, flow, verdict, POLICY_EGRESS);
 }
 
 void denials_answer(struct denials *denials, const char *name, struct addr addr)
@@ -240,21 +242,14 @@ void denials_answer(struct denials *denials, const char *name, struct addr addr)
 		.name = name,
 	};
 	report(denials, arena, &event);
-	arena_free(arena);
 }
 
 void denials_ingress(struct denials *denials, struct addr peer, enum policy_proto proto, uint16_t guest_port,
 		     struct eval_verdict verdict)
 {
 	struct arena *arena = arena_new();
-	struct event event = {
-		.kind = "deny",
-		.flow = flow_format_connection(arena, POLICY_INGRESS, peer, proto, true, guest_port),
-		.verdict = verdict,
-		.reason = reason_of(denials->reasons, verdict, POLICY_INGRESS),
-	};
-	report(denials, arena, &event);
-	arena_free(arena);
+	const char *flow = flow_format_connection(arena, POLICY_INGRESS, peer, proto, true, guest_port);
+	deny(denials, arena, flow, verdict, POLICY_INGRESS);
 }
 
 void denials_finish(struct denials *denials)

@@ -68,6 +68,15 @@ static json_t *decider(struct eval_verdict verdict)
 	return json_null();
 }
 
+static json_t *start_line(const char *kind)
+{
+	json_t *object = json_object();
+	json_object_set_new(object, "version", json_integer(1));
+	json_object_set_new(object, "time", time_now());
+	json_object_set_new(object, "kind", json_string(kind));
+	return object;
+}
+
 static char *finish_line(json_t *object, size_t *len)
 {
 	char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
@@ -80,10 +89,7 @@ static char *finish_line(json_t *object, size_t *len)
 
 static char *event_line(const struct event *event, size_t *len)
 {
-	json_t *object = json_object();
-	json_object_set_new(object, "version", json_integer(1));
-	json_object_set_new(object, "time", time_now());
-	json_object_set_new(object, "kind", json_string(event->kind));
+	json_t *object = start_line(event->kind);
 	json_object_set_new(object, "flow", json_string(event->flow));
 	json_object_set_new(object, "rule", decider(event->verdict));
 	json_object_set_new(object, "place", json_string(place_or_dash(event->reason->place)));
@@ -98,10 +104,7 @@ static char *event_line(const struct event *event, size_t *len)
 /* What was left out is said before the next line that is not */
 static char *lost_line(size_t lost, size_t *len)
 {
-	json_t *object = json_object();
-	json_object_set_new(object, "version", json_integer(1));
-	json_object_set_new(object, "time", time_now());
-	json_object_set_new(object, "kind", json_string("lost"));
+	json_t *object = start_line("lost");
 	json_object_set_new(object, "count", json_integer((json_int_t)lost));
 	return finish_line(object, len);
 }

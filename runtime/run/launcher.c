@@ -140,12 +140,9 @@ static void wait_for_table_owner(const struct launcher *launcher)
 
 static int open_signals(void)
 {
-	static const int forwarded[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT };
 	sigset_t set;
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof forwarded / sizeof *forwarded; i++)
-		sigaddset(&set, forwarded[i]);
+	process_forwarded_signals(&set);
 	/* Taking the terminal back from the background must not stop us */
 	sigset_t blocked = set;
 	sigaddset(&blocked, SIGTTOU);

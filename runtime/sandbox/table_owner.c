@@ -1,60 +1,33 @@
 /* See table_owner.h. */
 #include "sandbox/table_owner.h"
 #include "isolation/capabilities.h"
-#include "core/fd.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "core/socket.h"
 #include "netlink/rtnl.h"
 
+#include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-
-/* One message and one descriptor */
-struct envelope {
-	struct table_owner_message message;
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-	struct iovec data;
-	struct msghdr header;
-};
-
-static void prepare(struct envelope *envelope)
-{
-	memset(envelope, 0, sizeof *envelope);
-	envelope->data = (struct iovec){ &envelope->message, sizeof envelope->message };
-	envelope->header = (struct msghdr){ .msg_iov = &envelope->data,
-					    .msg_iovlen = 1,
-					    .msg_control = envelope->control,
-					    .msg_controllen = sizeof envelope->control };
-}
+#include <unistd.h>
 
 int table_owner_tell(int channel, const struct table_owner_message *message, int vm_netns)
 {
-	struct envelope envelope;
-
-	prepare(&envelope);
-	envelope.message = *message;
-	struct cmsghdr *control = CMSG_FIRSTHDR(&envelope.header);
-	*control = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
-				     .cmsg_type = SCM_RIGHTS,
-				     .cmsg_len = CMSG_LEN(sizeof vm_netns) };
-	memcpy(CMSG_DATA(control), &vm_netns, sizeof vm_netns);
-	return sendmsg(channel, &envelope.header, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return socket_send_fds(channel, message, sizeof *message, &vm_netns, 1, 0);
 }
 
-/* The descriptor, installed by the kernel on arrival, is held by being open. */
+/* The namespace that comes with a message is held by its descriptor's being open. */
 static void read_channel(struct pollfd *channel, struct table_owner_message *told)
 {
-	struct envelope envelope;
+	struct table_owner_message message;
+	int fds[SOCKET_FDS_MAX];
+	ssize_t len = socket_receive_fds(channel->fd, &message, sizeof message, fds);
 
-	prepare(&envelope);
-	ssize_t len = recvmsg(channel->fd, &envelope.header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct table_owner_message message = envelope.message;
 	if (len == sizeof message)
 		*told = message;
-	else if (len == 0 || (len < 0 && errno != EAGAIN && errno != EINTR))
+	else if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR))
 		channel->fd = -1; /* the supervisor is gone, its namespace soon */
 }
 

@@ -17,10 +17,7 @@
 
 struct words {
 	struct arena *arena;
-	struct {
-		char **items;
-		size_t count, cap;
-	} list;
+	LIST_OF(char *) list;
 };
 
 static void add(struct words *words, char *word)
