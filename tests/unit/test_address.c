@@ -17,6 +17,14 @@ static struct addr_gateway gateway(void)
 	return (struct addr_gateway){ true, true, parse("172.16.0.1"), parse("fd42:6d73:62::1") };
 }
 
+/* On a network that translates IPv6 to IPv4 by a prefix of its own (RFC 6052) */
+static struct addr_gateway nat64_gateway(void)
+{
+	struct addr_gateway host = gateway();
+	cr_assert(addr_prefix_parse("2001:db8:64::/96", &host.nat64.items[host.nat64.count++]));
+	return host;
+}
+
 static void expect_class(const char *text, enum addr_class class)
 {
 	struct addr_gateway host = gateway();
@@ -151,12 +159,12 @@ static void check_sets(enum addr_family family, const struct addr_gateway *host)
 	srandom(20261124);
 	for (int i = 0; i < 20000; i++) {
 		static const char *const tops[] = { "::",     "::ffff:0:0", "::ffff:0:0:0", "64:ff9b::",
-						    "2002::", "fd00::",     "fe80::" };
+						    "2002::", "fd00::",     "fe80::",       "2001:db8:64::" };
 		struct addr addr = { family, (uint32_t)random() << 1 ^ (uint32_t)random() };
 		if (family == ADDR_V6) {
-			struct addr top = parse(tops[i % 7]);
+			struct addr top = parse(tops[i % 8]);
 			addr.value =
-				i % 7 == 4 ? top.value | addr.value << 80 | (uint32_t)random() : top.value | addr.value;
+				i % 8 == 4 ? top.value | addr.value << 80 | (uint32_t)random() : top.value | addr.value;
 		}
 		check_value(addr, sets, host);
 	}
@@ -166,6 +174,7 @@ static void check_sets(enum addr_family family, const struct addr_gateway *host)
 Test(address, class_sets_agree_with_classify)
 {
 	struct addr_gateway host = gateway();
+	struct addr_gateway nat64 = nat64_gateway();
 	struct addr_gateway odd = { true, true, parse("8.8.8.8"), parse("2002:7f00:1::1") };
 	check_sets(ADDR_V4, &host);
 	check_sets(ADDR_V6, &host);
@@ -173,6 +182,35 @@ Test(address, class_sets_agree_with_classify)
 	check_sets(ADDR_V6, NULL);
 	check_sets(ADDR_V4, &odd);
 	check_sets(ADDR_V6, &odd);
+	check_sets(ADDR_V4, &nat64);
+	check_sets(ADDR_V6, &nat64);
+}
+
+Test(address, a_networks_own_nat64_prefix_carries_ipv4)
+{
+	static const struct {
+		const char *text, *carried;
+		enum addr_class class; /* without the prefix all of them are public */
+	} cases[] = {
+		{ "2001:db8:64::10.0.0.1", "10.0.0.1", ADDR_CLASS_PRIVATE },
+		{ "2001:db8:64::169.254.169.254", "169.254.169.254", ADDR_CLASS_META },
+		{ "2001:db8:64::172.16.0.1", "172.16.0.1", ADDR_CLASS_HOST },
+		{ "2001:db8:64::127.0.0.1", "127.0.0.1", ADDR_CLASS_LOOPBACK },
+		{ "2001:db8:64::8.8.8.8", "8.8.8.8", ADDR_CLASS_PUBLIC },
+		{ "2001:db8:64::", "0.0.0.0", ADDR_CLASS_NONE },
+		{ "2001:db8:64::1:0:0", NULL, ADDR_CLASS_PUBLIC }, /* behind the last of the prefix */
+	};
+	struct addr_gateway host = nat64_gateway(), plain = gateway();
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct addr addr = parse(cases[i].text), carried = { ADDR_V4, 0 };
+		cr_expect_eq(addr_embedded_v4(addr, &host.nat64, &carried), cases[i].carried != NULL, "%s",
+			     cases[i].text);
+		cr_expect(!cases[i].carried || addr_equal(carried, parse(cases[i].carried)), "%s", cases[i].text);
+		cr_expect_not(addr_embedded_v4(addr, NULL, &carried), "%s", cases[i].text);
+		cr_expect_eq(addr_classify(addr, &host), cases[i].class, "%s", cases[i].text);
+		cr_expect_eq(addr_classify(addr, &plain), ADDR_CLASS_PUBLIC, "%s", cases[i].text);
+	}
 }
 
 /* Set operations against the plain meaning, on a world of 64 values at the top of IPv4 */
