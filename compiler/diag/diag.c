@@ -1,6 +1,7 @@
 /* The queue of findings: adding, counting, ordering, and "did you mean". Printers are in diag_text.c,
  * diag_json.c, diag_sarif.c and diag_github.c. */
 #include "diag/diag.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -102,12 +103,12 @@ const char *diags_counts(const struct diags *diags)
 		size_t count;
 		const char *what;
 	} parts[] = { { diags->errors, "error" }, { diags->warnings, "warning" }, { diags->notes, "note" } };
-	const char *text = NULL;
+	struct text text = { .arena = diags->arena };
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (parts[i].count)
-			text = arena_printf(diags->arena, "%s%s%zu %s%s", text ? text : "", text ? ", " : "",
-					    parts[i].count, parts[i].what, parts[i].count == 1 ? "" : "s");
-	return text ? text : "no findings";
+			text_addf(&text, "%s%zu %s%s", text.count ? ", " : "", parts[i].count, parts[i].what,
+				  parts[i].count == 1 ? "" : "s");
+	return text.count ? text_get(&text) : "no findings";
 }
 
 static int compare_u32(uint32_t a, uint32_t b)

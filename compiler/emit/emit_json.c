@@ -2,6 +2,7 @@
  * has no word for. import_json.c reads all of it back. */
 #include "emit/emit.h"
 #include "base/escape.h"
+#include "base/text.h"
 #include "policy/json_words.h"
 
 #include <jansson.h>
@@ -166,20 +167,21 @@ static void set_pool(struct arena *arena, json_t *root, const char *key, const s
 /* The expression with what a test adds to it: "egress@x.org:tcp:443 resolve=x.org=10.0.0.5 sni=x.org" */
 static const char *flow_text(struct arena *arena, const struct flow *flow)
 {
-	const char *text = flow->text, *before = " resolve=";
+	struct text text = { .arena = arena };
 	char buf[ADDR_TEXT_MAX];
 
-	if (strstr(text, " resolve=") || strstr(text, " sni="))
-		return text;
+	text_add(&text, flow->text);
+	if (strstr(flow->text, " resolve=") || strstr(flow->text, " sni="))
+		return flow->text;
 	for (size_t i = 0; i < flow->resolve.count; i++) {
 		const struct flow_binding *binding = &flow->resolve.items[i];
-		text = arena_printf(arena, "%s%s%s", text, before, binding->name);
+		text_addf(&text, "%s%s", i ? ";" : " resolve=", binding->name);
 		for (size_t k = 0; k < binding->addrs.count; k++)
-			text = arena_printf(arena, "%s%s%s", text, k ? "," : "=",
-					    addr_format(binding->addrs.items[k], buf));
-		before = ";";
+			text_addf(&text, "%s%s", k ? "," : "=", addr_format(binding->addrs.items[k], buf));
 	}
-	return flow->sni ? arena_printf(arena, "%s sni=%s", text, flow->sni) : text;
+	if (flow->sni)
+		text_addf(&text, " sni=%s", flow->sni);
+	return text_get(&text);
 }
 
 static void set_expects(struct arena *arena, json_t *root, const struct policy *policy)

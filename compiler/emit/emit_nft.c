@@ -130,8 +130,6 @@ static void emit_elements(struct text *out, const struct rs_set *set)
 
 static void emit_set(struct text *out, const struct rs_set *set)
 {
-	const char *comma = "";
-
 	text_addf(out, "\t%s %s {", set->map ? "map" : "set", set->name);
 	text_addf(out, set->note ? "\t\t# %s\n" : "\n", set->note);
 	text_add(out, "\t\ttype");
@@ -140,14 +138,9 @@ static void emit_set(struct text *out, const struct rs_set *set)
 	text_add(out, set->map ? " : verdict\n" : "\n");
 	if (set->size)
 		text_addf(out, "\t\tsize %u\n", set->size);
-	if (set->interval || set->timeout) {
-		text_add(out, "\t\tflags ");
-		if (set->interval) {
-			text_add(out, "interval");
-			comma = ",";
-		}
-		text_addf(out, "%s\n", set->timeout ? arena_printf(out->arena, "%stimeout", comma) : "");
-	}
+	if (set->interval || set->timeout)
+		text_addf(out, "\t\tflags %s%s%s\n", set->interval ? "interval" : "",
+			  set->interval && set->timeout ? "," : "", set->timeout ? "timeout" : "");
 	if (set->comment)
 		text_addf(out, "\t\tcomment \"%s\"\n", set->comment);
 	emit_elements(out, set);

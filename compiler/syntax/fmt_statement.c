@@ -102,31 +102,27 @@ static void write_field(struct writer *writer, const struct ast_words *field, co
 	}
 }
 
-static const char *attribute_text(const struct writer *writer, const struct ast_attribute *attribute)
+static void add_attribute(struct text *text, const struct ast_attribute *attribute)
 {
-	struct arena *arena = writer->lines->arena;
-	switch (attribute->kind) {
-	case AST_BECAUSE:
-		return arena_printf(arena, "because \"%s\"", attribute->value.text);
-	case AST_UNTIL:
-		return arena_printf(arena, "until %s", attribute->value.text);
-	case AST_LOG:
-		break;
-	}
-	return "log";
+	text_add(text, text->count ? "  " : "");
+	if (attribute->kind == AST_BECAUSE)
+		text_addf(text, "because \"%s\"", attribute->value.text);
+	else if (attribute->kind == AST_UNTIL)
+		text_addf(text, "until %s", attribute->value.text);
+	else
+		text_add(text, "log");
 }
 
 /* The reason first, then how long, then log; NULL without any */
 static const char *attributes_text(const struct writer *writer, const struct ast_rule *rule)
 {
 	static const enum ast_attribute_kind order[] = { AST_BECAUSE, AST_UNTIL, AST_LOG };
-	const char *text = NULL;
+	struct text text = { .arena = writer->lines->arena };
 	for (size_t kind = 0; kind < sizeof order / sizeof *order; kind++)
 		for (size_t i = 0; i < rule->attributes.count; i++)
 			if (rule->attributes.items[i].kind == order[kind])
-				text = arena_printf(writer->lines->arena, "%s%s%s", text ? text : "", text ? "  " : "",
-						    attribute_text(writer, &rule->attributes.items[i]));
-	return text;
+				add_attribute(&text, &rule->attributes.items[i]);
+	return text.count ? text_get(&text) : NULL;
 }
 
 static void write_rule(struct writer *writer, const struct ast_rule *rule)

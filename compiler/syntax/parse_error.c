@@ -1,6 +1,7 @@
 /* Syntax errors in words: what the grammar found where it wanted something else, said for the case at hand
  * where one of the usual mistakes can be told. */
 #include "syntax/parse_state.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -32,14 +33,12 @@ static const char *quoted(const struct parser *parser, const char *name)
 
 static const char *alternatives(const struct parser *parser, const char *const *names, size_t count)
 {
-	const char *text = "";
-	for (size_t i = 0; i < count; i++)
-		text = arena_printf(parser->arena, "%s%s%s", text,
-				    i == 0         ? "" :
-				    i + 1 == count ? " or " :
-						     ", ",
-				    quoted(parser, names[i]));
-	return text;
+	struct text text = { .arena = parser->arena };
+	for (size_t i = 0; i < count; i++) {
+		const char *before = i + 1 == count ? " or " : ", ";
+		text_addf(&text, "%s%s", i ? before : "", quoted(parser, names[i]));
+	}
+	return text_get(&text);
 }
 
 /* The text found, where it can be shown in a line. */
