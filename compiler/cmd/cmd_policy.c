@@ -158,7 +158,6 @@ struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *
 		return cmd_decision(arena, policy, verdict,
 				    flow->kind == FLOW_CONNECTION ? flow->direction : POLICY_EGRESS);
 	if (result->answer == EVAL_ANSWER_EXCEPTED) {
-		verdict.by = decided_by(DECIDER_RULE);
 		decision = cmd_decision(arena, policy, verdict, POLICY_EGRESS);
 		decision.number = "excepted";
 		decision.is_rule = false;

@@ -6,7 +6,7 @@
 
 struct eval_verdict {
 	enum policy_action action;
-	struct decider by; /* DECIDER_REBIND from eval_flow() only */
+	struct decider by; /* DECIDER_REBIND from eval_flow() only; of an answer that a rule excepts, that rule */
 };
 
 /* What the sandbox has resolved, in whatever form the caller keeps it. */

@@ -279,15 +279,20 @@ static struct eval_result to_address(const struct eval_context *context, const s
 
 static struct eval_result answer(const struct eval_context *context, const struct flow *flow)
 {
-	struct eval_result result = { .has_addr = true, .addr = flow->addr };
+	bool blocked = !eval_answer_passes(context, flow->addr);
+	enum eval_answer answer = eval_answer(context, flow->addr);
+	struct decider by = decided_by(DECIDER_REBIND);
+	size_t rule;
 
-	result.answer = eval_answer(context, flow->addr);
-	result.answer_blocked = !eval_answer_passes(context, flow->addr);
-	result.verdict.action = result.answer_blocked ? POLICY_DENY : POLICY_ALLOW;
-	result.verdict.by = decided_by(DECIDER_REBIND);
-	if (result.answer == EVAL_ANSWER_EXCEPTED)
-		eval_answer_exception(context, flow->addr, &result.verdict.by.rule);
-	return result;
+	if (answer == EVAL_ANSWER_EXCEPTED && eval_answer_exception(context, flow->addr, &rule))
+		by = decided_by_rule(rule);
+	return (struct eval_result){
+		.verdict = { blocked ? POLICY_DENY : POLICY_ALLOW, by },
+		.answer = answer,
+		.answer_blocked = blocked,
+		.has_addr = true,
+		.addr = flow->addr,
+	};
 }
 
 struct eval_result eval_flow(const struct eval_context *context, const struct flow *flow)

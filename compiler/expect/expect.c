@@ -117,9 +117,7 @@ static void explain_failure(const struct expect_outcome *outcome, const struct p
 		relate_verdict(diags, diag, policy, result->lookup, POLICY_EGRESS, "lookup ");
 		return;
 	}
-	if (expect->flow.kind == FLOW_ANSWER && result->answer == EVAL_ANSWER_EXCEPTED)
-		verdict.by = decided_by(DECIDER_RULE);
-	else if (expect->flow.kind == FLOW_ANSWER && !result->answer_blocked) {
+	if (expect->flow.kind == FLOW_ANSWER && result->answer != EVAL_ANSWER_EXCEPTED && !result->answer_blocked) {
 		diag->label = policy->rebind_protection ? "not a reserved address" : "rebind protection is off";
 		return;
 	}

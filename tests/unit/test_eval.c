@@ -90,6 +90,15 @@ Test(eval, an_excepted_answer_connects)
 	arena_free(test.arena);
 }
 
+Test(eval, an_excepted_answer_is_decided_by_its_rule)
+{
+	struct test_policy test = test_policy_of("deny", "allow", "allow@public,allow@10.0.0.0/8", false);
+
+	expect_rule(&test, "answer@10.0.0.5", POLICY_ALLOW, 1);
+	expect_by(&test, "answer@192.168.0.1", POLICY_DENY, DECIDER_REBIND);
+	arena_free(test.arena);
+}
+
 Test(eval, the_host_alias_is_the_gateway)
 {
 	struct test_policy test = test_policy_of("deny", "allow", "allow@host.microsandbox.internal:tcp:5432", false);
