@@ -1,4 +1,5 @@
-/* What the commands of msb-policyc share: the parsed command line, loading a policy, exit statuses. */
+/* What the commands of msb-policyc share: the parsed command line, loading a policy, exit statuses.
+ * Texts belong to the arena given, else to that of the line. */
 #pragma once
 #include "eval/eval.h"
 #include "policy/options.h"

@@ -34,7 +34,7 @@ static int too_complex(const struct cmd_line *line, struct sides *sides, const s
 	return STATUS_NO;
 }
 
-/* ---- what a comment says besides ---- */
+/* ---- what a comment on a pull request adds ---- */
 
 static struct diags *findings(const struct cmd_line *line, const struct cmd_policy *loaded)
 {
@@ -69,14 +69,14 @@ static size_t new_findings(const struct cmd_line *line, const struct sides *side
 	return count;
 }
 
-static struct diff_notes notes(const struct cmd_line *line, const struct sides *sides)
+static struct diff_notes count_notes(const struct cmd_line *line, const struct sides *sides)
 {
 	const struct policy *policy = sides->loaded[1].policy;
 	struct eval_context context = cmd_context(line, policy);
 	struct diff_notes made = { .expects = policy->expects.count, .findings = new_findings(line, sides) };
 
 	if (policy->expects.count)
-		made.holding = expect_run(line->arena, &context)->held;
+		made.holding = expect_count_held(expect_run(line->arena, &context));
 	return made;
 }
 
@@ -118,7 +118,7 @@ static void print(const struct cmd_line *line, const struct sides *sides, const 
 		fputs(diff_json(line->arena, diff), stdout);
 		break;
 	case FORMAT_MARKDOWN:
-		made = notes(line, sides);
+		made = count_notes(line, sides);
 		fputs(diff_markdown(line->arena, diff, sides->loaded[1].policy->name, &made), stdout);
 		break;
 	default:

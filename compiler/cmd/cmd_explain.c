@@ -17,7 +17,7 @@ struct view {
 	bool color;
 };
 
-/* Green and red only repeat what the word says. */
+/* Colour adds nothing to the word, so that output without it loses nothing. */
 static const char *painted(const struct view *view, enum policy_action action, const char *word)
 {
 	if (!view->color)

@@ -1,4 +1,4 @@
-/* msb-policyc fmt: rewrites policy files in their canonical layout, or with --check and --diff only says what
+/* msb-policyc fmt: rewrites policy files in their canonical layout, or with --check and --diff only reports what
  * it would do. A file is replaced whole, by rename, or not at all. */
 #include "cmd/cmd.h"
 #include "base/escape.h"

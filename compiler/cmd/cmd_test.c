@@ -131,10 +131,11 @@ static void print_text(const struct test *test)
 {
 	const struct expect_report *report = test->report;
 	const struct coverage *coverage = report->coverage;
-	bool failed = report->held < report->outcomes.count;
+	size_t held = expect_count_held(report);
+	bool failed = held < report->outcomes.count;
 
 	diags_print_text(test->failures, stdout, color_wanted(test->line->color, stdout));
-	printf("%s: %zu of %zu expectation%s hold%s\n", test->loaded->name, report->held, report->outcomes.count,
+	printf("%s: %zu of %zu expectation%s hold%s\n", test->loaded->name, held, report->outcomes.count,
 	       report->outcomes.count == 1 ? "" : "s", report->outcomes.count == 1 ? "s" : "");
 	printf("%s: decided by an expectation: %zu of %zu rules%s, %zu of %zu items\n", test->loaded->name,
 	       coverage->rules_decided, coverage->rules, failed ? "" : " (the default counts as one)",
@@ -193,7 +194,7 @@ static json_t *test_json(const struct test *test)
 	json_object_set_new(covered, "itemsDecided", json_integer((json_int_t)coverage->items_decided));
 	json_object_set_new(covered, "gaps", list);
 	json_object_set_new(object, "file", json_text(test->loaded->arena, test->loaded->name));
-	json_object_set_new(object, "held", json_integer((json_int_t)test->report->held));
+	json_object_set_new(object, "held", json_integer((json_int_t)expect_count_held(test->report)));
 	json_object_set_new(object, "expectations", outcomes);
 	json_object_set_new(object, "coverage", covered);
 	return object;
@@ -232,7 +233,7 @@ static void print_junit_suite(const struct test *test)
 	size_t count = test->report->outcomes.count;
 
 	printf("  <testsuite name=\"%s\" tests=\"%zu\" failures=\"%zu\" errors=\"0\" skipped=\"0\">\n", name, count,
-	       count - test->report->held);
+	       count - expect_count_held(test->report));
 	for (size_t i = 0; i < count; i++) {
 		const struct expect_outcome *outcome = &test->report->outcomes.items[i];
 		const char *text = escape_xml(arena, expect_text(arena, outcome->expect));
@@ -332,7 +333,7 @@ static int test_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 	test.failures = diags_new(loaded->arena, loaded->sources);
 	expect_explain(test.report, loaded->policy, test.failures);
 	print(&test);
-	if (!test.report->outcomes.count || test.report->held < test.report->outcomes.count ||
+	if (!test.report->outcomes.count || expect_count_held(test.report) < test.report->outcomes.count ||
 	    percent(test.report->coverage) < line->min_coverage)
 		return STATUS_NO;
 	return STATUS_FINE;

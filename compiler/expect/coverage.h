@@ -1,6 +1,6 @@
 /* Which parts of a policy its expectations exercise. A rule is decided by an expectation when it is the one
  * that matched, in a lookup or in a connection; an item (a target, a port, a protocol of a list) when it is
- * what made it match. */
+ * what made it match. Coverage and its texts belong to the arena given. */
 #pragma once
 #include "eval/eval.h"
 

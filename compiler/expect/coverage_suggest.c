@@ -174,7 +174,7 @@ static bool try_prefix(struct attempt *attempt, struct addr_prefix prefix, const
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++)
 		if (try_addr(attempt, (struct addr){ prefix.addr.family, values[i] }, rule, rule->directions))
 			return true;
-	/* A deny takes in the IPv6 addresses that carry its own: 64:ff9b::/96 */
+	/* A deny on IPv4 matches the IPv6 addresses with one of its own embedded: 64:ff9b::/96 */
 	return rule->action == POLICY_DENY && prefix.addr.family == ADDR_V4 &&
 	       try_addr(attempt, (struct addr){ ADDR_V6, ((u128)0x64ff9b << 96) + range.lo }, rule, rule->directions);
 }

@@ -1,4 +1,4 @@
-/* Expectations: reads them from a file of their own, judges them, and says what failed and why. */
+/* Expectations: reads them from a file of their own, judges them, and reports what failed and why. */
 #include "expect/expect.h"
 #include "policy/policy_facts.h"
 
@@ -54,10 +54,18 @@ struct expect_report *expect_run(struct arena *arena, const struct eval_context 
 		outcome->expect = expect;
 		outcome->result = eval_flow(context, &expect->flow);
 		outcome->holds = outcome->result.verdict.action == expect->action;
-		report->held += outcome->holds;
 		coverage_mark(report->coverage, &expect->flow, &outcome->result);
 	}
 	return report;
+}
+
+size_t expect_count_held(const struct expect_report *report)
+{
+	size_t held = 0;
+
+	for (size_t i = 0; i < report->outcomes.count; i++)
+		held += report->outcomes.items[i].holds;
+	return held;
 }
 
 /* ---- why it failed ---- */

@@ -1,4 +1,4 @@
-/* Running the expectations of a policy. */
+/* Running the expectations of a policy. Reports belong to the arena given, and point into the policy. */
 #pragma once
 #include "expect/coverage.h"
 
@@ -10,7 +10,6 @@ struct expect_outcome {
 
 struct expect_report {
 	LIST_OF(struct expect_outcome) outcomes;
-	size_t held;
 	struct coverage *coverage;
 };
 
@@ -18,6 +17,7 @@ struct expect_report {
  * 0, or -errno where the file could not be read. */
 int expect_load(struct policy *, struct diags *, const char *path, const char *stdin_name);
 struct expect_report *expect_run(struct arena *, const struct eval_context *);
+size_t expect_count_held(const struct expect_report *);
 /* What failed as findings (id "expectation"), each with the rule that decided */
 void expect_explain(const struct expect_report *, const struct policy *, struct diags *);
 /* "expect deny  egress@169.254.169.254:tcp:80" */

@@ -6,6 +6,7 @@
 
 #include "explain/explain_reason.h"
 #include "base/name.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -128,22 +129,24 @@ static const char *bound_text(struct explainer *explainer, const struct explain_
 	return name ? arena_printf(explainer->arena, "bound to %s", name) : "bound to no name";
 }
 
-/* "93.184.216.34 tcp 443, bound to github.com"; of an address that was given the class is told too */
+/* "93.184.216.34 tcp 443, bound to github.com"; with the class of an address that the flow itself gives */
 static const char *connection_text(struct explainer *explainer, const struct explain_connection *flow)
 {
 	const struct eval_connection *connection = &flow->connection;
 	enum addr_class class = addr_classify(connection->addr, &explainer->context->gateway);
 	char text[ADDR_TEXT_MAX];
-	const char *what = arena_printf(explainer->arena, "%s %s", addr_format(connection->addr, text),
-					policy_proto_name(connection->proto));
+	struct text what = { .arena = explainer->arena };
 
+	text_addf(&what, "%s %s", addr_format(connection->addr, text), policy_proto_name(connection->proto));
 	if (connection->has_port)
-		what = arena_printf(explainer->arena, "%s %u", what, connection->port);
+		text_addf(&what, " %u", connection->port);
 	if (!explainer->to->flow->to_name)
-		what = arena_printf(explainer->arena, "%s, class %s%s", what, addr_class_name(class),
-				    class == ADDR_CLASS_META ? " (instance metadata)" : "");
-	what = arena_printf(explainer->arena, "%s, %s", what, bound_text(explainer, flow));
-	return connection->sni ? arena_printf(explainer->arena, "%s, server name %s", what, connection->sni) : what;
+		text_addf(&what, ", class %s%s", addr_class_name(class),
+			  class == ADDR_CLASS_META ? " (instance metadata)" : "");
+	text_addf(&what, ", %s", bound_text(explainer, flow));
+	if (connection->sni)
+		text_addf(&what, ", server name %s", connection->sni);
+	return text_get(&what);
 }
 
 static const char *refusal(struct explainer *explainer, const struct explain_connection *flow,
@@ -273,7 +276,7 @@ static void explain_to_name(struct explainer *explainer)
 	explain_lookup(explainer, flow->name, FLOW_DNS_UDP);
 	if (result->has_lookup && result->lookup.action == POLICY_DENY)
 		return;
-	/* A peer comes whatever its lookup said: only the binding hangs on it */
+	/* An ingress connection does not depend on its lookup: only the binding does */
 	if (result->answer_blocked && !result->has_syn) {
 		explain_answer(explainer, result->addr);
 		return;

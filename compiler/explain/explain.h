@@ -1,5 +1,6 @@
 /* Why a flow fares as it does: every rule considered in each of its steps, and what made it match or not.
- * Says what the evaluator did; decides nothing. Texts are raw: printers escape them. */
+ * Reports what the evaluator did; decides nothing. An explanation belongs to the arena given and points into the policy
+ * and the flow. Texts are raw: printers escape them. */
 #pragma once
 #include "eval/eval.h"
 

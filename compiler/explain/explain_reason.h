@@ -1,8 +1,8 @@
-/* One rule and one query or connection: why it matches or not, in a few words. */
+/* One rule and one query or connection: why it matches or not, in a few words. Texts belong to the arena given. */
 #pragma once
 #include "eval/eval.h"
 
-/* A connection as explain sees it: what it is bound to is told by name. */
+/* A connection, and the flow whose bindings give the names its address is bound to */
 struct explain_connection {
 	struct eval_connection connection;
 	const struct flow *flow; /* its resolve= are the bindings */

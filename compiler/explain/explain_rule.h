@@ -14,6 +14,6 @@ struct rule_explanation {
 	struct decider instead; /* the rule or default that decides the example instead, or would */
 };
 
-/* NULL where the policy is too complex: fuel says at which rule. */
+/* NULL where the policy is too complex: fuel->rule is where. */
 struct rule_explanation *explain_rule(struct arena *, const struct policy *, size_t rule, const struct addr_gateway *,
 				      struct fuel *);

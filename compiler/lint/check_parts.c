@@ -3,27 +3,27 @@
 
 #include <string.h>
 
-static enum policy_direction a_direction(const struct policy_rule *rule)
+static enum policy_direction first_direction(const struct policy_rule *rule)
 {
 	return rule->directions & POLICY_EGRESS ? POLICY_EGRESS : POLICY_INGRESS;
 }
 
-static enum policy_proto a_proto(const struct policy_rule *rule)
+static enum policy_proto first_proto(const struct policy_rule *rule)
 {
 	if (!rule->protos || (rule->protos & PROTO_TCP))
 		return PROTO_TCP;
 	return (enum policy_proto)(rule->protos & -rule->protos);
 }
 
-/* An address that the target takes, and whether it is a name's */
+/* A connection to an address that the target matches, or to one that is bound to its name */
 static struct witness flow_of(struct lint *lint, const struct policy_rule *rule, const struct policy_target *target)
 {
 	const struct atoms *atoms = analysis_atoms(lint->analysis);
 	struct run spans[ATOMS_RUNS_MAX];
 	struct witness flow = {
 		.kind = FLOW_CONNECTION,
-		.direction = a_direction(rule),
-		.proto = a_proto(rule),
+		.direction = first_direction(rule),
+		.proto = first_proto(rule),
 		.addr = eval_unnamed_public(lint->policy, ADDR_V4),
 	};
 
@@ -89,7 +89,7 @@ static void check_ports(struct lint *lint, size_t index, const struct rule_facts
 	}
 }
 
-/* Where a protocol's word stands in the rule's token: protocols have no spans of their own. */
+/* The place of a protocol in the rule's text, searched for behind its targets: protocols have no spans of their own. */
 static struct span proto_span(const struct lint *lint, const struct policy_rule *rule, const char *word)
 {
 	const struct source *source = sources_get(lint->policy->sources, rule->span.source);

@@ -1,6 +1,7 @@
 /* What a policy opens without naming it: instance metadata, addresses inside, the other family; and denies on
  * names that a client gets around. */
 #include "lint/checks.h"
+#include "base/text.h"
 
 #include <string.h>
 
@@ -15,7 +16,7 @@ static bool names_metadata(const struct policy_target *target)
 	       (target->kind == TARGET_CIDR && lint_is_single(target->prefix));
 }
 
-/* `any`, or a CIDR that takes in public addresses too */
+/* `any`, or a CIDR with public addresses in it */
 static bool is_wide(struct lint *lint, const struct policy_target *target)
 {
 	return target->kind == TARGET_ANY ||
@@ -66,23 +67,24 @@ static bool report_metadata(struct lint *lint, size_t index, size_t target, stru
 static bool report_inside(struct lint *lint, size_t index, size_t target, struct span span)
 {
 	struct witness flow, example = { .kind = FLOW_DNS };
-	const char *list = "";
+	struct text list = { .arena = lint->arena };
 	struct diag *diag;
 
 	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
 		if (!facts_decides_class(lint->facts, POLICY_EGRESS, index, target, inside[i], &flow) ||
 		    witness_eval(&lint->context, &flow).action != POLICY_ALLOW)
 			continue;
-		if (!list[0])
+		if (!list.count)
 			example = flow;
-		list = arena_printf(lint->arena, "%s%s%s", list, list[0] ? "," : "", addr_class_name(inside[i]));
+		text_addf(&list, "%s%s", list.count ? "," : "", addr_class_name(inside[i]));
 	}
-	if (!list[0])
+	if (!list.count)
 		return false;
 	diag = lint_warn(lint, "inside-reachable", cause(lint, index, span), "addresses inside are reachable: %s",
-			 list);
+			 text_get(&list));
 	lint_example(lint, diag, &example);
-	suggest_deny(lint, diag, index, arena_printf(lint->arena, strchr(list, ',') ? "deny@{%s}" : "deny@%s", list));
+	suggest_deny(lint, diag, index,
+		     arena_printf(lint->arena, strchr(list.items, ',') ? "deny@{%s}" : "deny@%s", list.items));
 	return true;
 }
 

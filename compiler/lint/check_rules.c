@@ -192,7 +192,7 @@ static bool is_file_allow(const struct policy_rule *rule)
 	return rule->origin == ORIGIN_FILE && rule->action == POLICY_ALLOW && (rule->directions & POLICY_EGRESS);
 }
 
-/* The place of implicit-default: the first allow rule of a file that says nothing else about egress */
+/* The place of implicit-default: the first allow rule of a file without a default for egress */
 static size_t implicit_default(const struct lint *lint)
 {
 	size_t i = 0;

@@ -119,7 +119,7 @@ static void public_suffixes(struct lint *lint)
 	}
 }
 
-/* ---- dates, groups, what a file leaves unsaid ---- */
+/* ---- dates, groups, peers that are never class host ---- */
 
 static void expiring_rules(struct lint *lint)
 {

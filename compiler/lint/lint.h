@@ -1,5 +1,6 @@
 /* What `check` finds in a policy that compiles: rules that do not do what they seem to say, and what people
- * rarely mean to open. Exact where it speaks of flows (analysis.h). */
+ * rarely mean to open. Findings about flows are exact (analysis.h).
+ * Findings and their texts belong to the arena of diags, which outlives the call. */
 #pragma once
 #include "diag/diag.h"
 #include "policy/policy.h"
