@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static bool number(const char *text, size_t len, uint64_t *out)
+static bool parse_number(const char *text, size_t len, uint64_t *out)
 {
 	uint64_t value = 0;
 
@@ -19,18 +19,19 @@ static bool number(const char *text, size_t len, uint64_t *out)
 
 bool units_number(const char *text, uint64_t *out)
 {
-	return number(text, strlen(text), out);
+	return parse_number(text, strlen(text), out);
 }
 
 /* A number, then exactly one of `units` */
-static bool scaled(const char *text, const char *const *units, const uint64_t *factors, size_t count, uint64_t *out)
+static bool parse_scaled(const char *text, const char *const *units, const uint64_t *factors, size_t count,
+			 uint64_t *out)
 {
 	size_t digits = strspn(text, "0123456789");
 	uint64_t value;
 
 	for (size_t i = 0; i < count; i++)
 		if (!strcmp(text + digits, units[i])) {
-			if (!number(text, digits, &value) || __builtin_mul_overflow(value, factors[i], &value))
+			if (!parse_number(text, digits, &value) || __builtin_mul_overflow(value, factors[i], &value))
 				return false;
 			*out = value;
 			return true;
@@ -43,7 +44,7 @@ bool units_size(const char *text, uint64_t *out)
 	static const char *const units[] = { "", "K", "M", "G" };
 	static const uint64_t factors[] = { 1, 1u << 10, 1u << 20, 1u << 30 };
 
-	return scaled(text, units, factors, 4, out);
+	return parse_scaled(text, units, factors, 4, out);
 }
 
 bool units_duration_ms(const char *text, uint64_t *out)
@@ -51,7 +52,7 @@ bool units_duration_ms(const char *text, uint64_t *out)
 	static const char *const units[] = { "ms", "s", "m" };
 	static const uint64_t factors[] = { 1, 1000, 60 * 1000 };
 
-	return scaled(text, units, factors, 3, out);
+	return parse_scaled(text, units, factors, 3, out);
 }
 
 bool units_rate(struct arena *arena, const char *text, uint64_t *size, uint64_t *interval_ms)

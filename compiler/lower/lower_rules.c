@@ -98,12 +98,6 @@ static struct destinations rule_destinations(struct lowering *lowering, const st
 	return to;
 }
 
-/* Ports as ranges that neither touch nor overlap, in order: what an anonymous set wants */
-struct port_ranges {
-	struct policy_port_range *items;
-	size_t count, cap;
-};
-
 static int compare_ports(const void *a, const void *b)
 {
 	const struct policy_port_range *x = a, *y = b;
@@ -111,9 +105,10 @@ static int compare_ports(const void *a, const void *b)
 	return (x->lo > y->lo) - (x->lo < y->lo);
 }
 
-static struct port_ranges merge_ports(struct arena *arena, const struct policy_rule *rule)
+/* A rule's ports as ranges that neither touch nor overlap, in order: what an anonymous set wants */
+static struct policy_port_list merge_ports(struct arena *arena, const struct policy_rule *rule)
 {
-	struct port_ranges out = { 0 };
+	struct policy_port_list out = { 0 };
 	size_t count = rule->ports.count;
 	struct policy_port_range *sorted = arena_alloc(arena, (count ? count : 1) * sizeof *sorted);
 
@@ -135,7 +130,7 @@ struct service {
 	bool never;      /* nothing of this family can match */
 	bool by_family;  /* differs between the families */
 	unsigned protos; /* 0: no constraint */
-	struct port_ranges ports;
+	struct policy_port_list ports;
 };
 
 /* The protocols a rule can match in one family; 0: none of them */
@@ -202,7 +197,7 @@ static void match_service(struct lowering *lowering, struct rs_rule *rule, const
 	enum rs_field field = service->protos == PROTO_TCP ? RS_TCP_DPORT :
 			      service->protos == PROTO_UDP ? RS_UDP_DPORT :
 							     RS_TH_DPORT;
-	const struct port_ranges *ports = &service->ports;
+	const struct policy_port_list *ports = &service->ports;
 	bool every = ports->count == 1 && ports->items[0].lo == 0 && ports->items[0].hi == UINT16_MAX;
 
 	if (!ports->count || every || field == RS_TH_DPORT)

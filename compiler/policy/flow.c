@@ -1,7 +1,7 @@
 /* Flow expressions: from raw words to a flow with its meaning, and back to text. Given an AST flow, or
  * text; hands on a struct flow, or one error that says what to write instead. */
 #include "policy/flow.h"
-
+#include "policy/policy_facts.h"
 #include "base/escape.h"
 #include "base/name.h"
 #include "syntax/parse.h"
@@ -13,14 +13,6 @@
 
 #define BAD_FLOW "bad-flow"
 #define RESOLVE_MAX 256 /* addresses that one flow may bind */
-
-static const struct {
-	const char *word;
-	enum policy_proto proto;
-} protos[] = {
-	{ "tcp", PROTO_TCP },    { "udp", PROTO_UDP },   { "icmpv4", PROTO_ICMPV4 }, { "icmpv6", PROTO_ICMPV6 },
-	{ "sctp", PROTO_OTHER }, { "gre", PROTO_OTHER }, { "esp", PROTO_OTHER },     { "other", PROTO_OTHER },
-};
 
 /* ---- numbers and words ---- */
 
@@ -40,9 +32,11 @@ static bool parse_port(const char *text, uint16_t *out)
 
 static bool parse_proto(const char *text, enum policy_proto *out)
 {
-	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
-		if (!strcasecmp(text, protos[i].word)) {
-			*out = protos[i].proto;
+	bool other = !strcasecmp(text, "sctp") || !strcasecmp(text, "gre") || !strcasecmp(text, "esp");
+
+	for (size_t i = 0; i < POLICY_PROTOS; i++)
+		if (other ? policy_protos[i] == PROTO_OTHER : !strcasecmp(text, policy_proto_name(policy_protos[i]))) {
+			*out = policy_protos[i];
 			return true;
 		}
 	return false;
@@ -50,7 +44,8 @@ static bool parse_proto(const char *text, enum policy_proto *out)
 
 /* ---- what was meant ---- */
 
-static const char *suggest(struct arena *arena, const char *text)
+/* What somebody who wrote `github.com:443` or `https://github.com/x` may have meant: a flow to paste */
+static const char *suggest_flow(struct arena *arena, const char *text)
 {
 	const char *rest = strstr(text, "://"), *port = "443", *proto = "tcp", *host, *colon;
 	size_t len;
@@ -100,7 +95,8 @@ static bool fail(struct diags *diags, struct span span, const char *message, con
 
 static bool no_flow(struct diags *diags, struct span span, const char *text)
 {
-	diag_error(diags, BAD_FLOW, span, "no flow: write %s", escape_text(diags->arena, suggest(diags->arena, text)));
+	diag_error(diags, BAD_FLOW, span, "no flow: write %s",
+		   escape_text(diags->arena, suggest_flow(diags->arena, text)));
 	return false;
 }
 
@@ -243,7 +239,7 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 							     span_text(diags->arena, diags->sources, ast->target.span)),
 						 shown) :
 				    NULL);
-	out->has_port = out->proto == PROTO_TCP || out->proto == PROTO_UDP;
+	out->has_port = policy_proto_has_ports(out->proto);
 	if (!out->has_port && port->text)
 		return fail(diags, port->span, arena_printf(diags->arena, "%s has no ports", shown), NULL);
 	if (out->has_port && !port->text)

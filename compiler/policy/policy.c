@@ -1,5 +1,6 @@
 /* A policy in words: the names of its enumerations, canonical rule tokens, and `--emit policy`. */
 #include "policy/policy.h"
+#include "policy/policy_facts.h"
 #include "base/escape.h"
 #include "base/text.h"
 
@@ -124,8 +125,8 @@ static bool is_dns_macro(const struct policy_rule *rule)
 {
 	return rule->directions == POLICY_EGRESS && !rule->group_name && rule->targets.count == 1 &&
 	       rule->targets.items[0].kind == TARGET_GROUP && rule->targets.items[0].group == ADDR_CLASS_HOST &&
-	       rule->protos == (PROTO_UDP | PROTO_TCP) && rule->ports.count == 1 && rule->ports.items[0].lo == 53 &&
-	       rule->ports.items[0].hi == 53;
+	       rule->protos == (PROTO_UDP | PROTO_TCP) && rule->ports.count == 1 &&
+	       rule->ports.items[0].lo == FLOW_DNS_PORT && rule->ports.items[0].hi == FLOW_DNS_PORT;
 }
 
 const char *policy_rule_format(struct arena *arena, const struct policy_rule *rule)

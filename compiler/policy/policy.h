@@ -31,9 +31,19 @@ struct policy_target {
 	struct span span;          /* the item as written: in the rule, or in the group's definition */
 };
 
+struct policy_targets {
+	struct policy_target *items;
+	size_t count, cap;
+};
+
 struct policy_port_range {
 	uint16_t lo, hi; /* inclusive */
 	struct span span;
+};
+
+struct policy_port_list {
+	struct policy_port_range *items;
+	size_t count, cap;
 };
 
 enum policy_origin {
@@ -45,11 +55,11 @@ enum policy_origin {
 
 struct policy_rule {
 	enum policy_action action;
-	unsigned directions;                     /* POLICY_EGRESS | POLICY_INGRESS */
-	LIST_OF(struct policy_target) targets;   /* at least one; any of them fits */
-	unsigned protos;                         /* PROTO_ bits; 0: no constraint */
-	LIST_OF(struct policy_port_range) ports; /* none: no constraint */
-	const char *because;                     /* NULL: none */
+	unsigned directions;           /* POLICY_EGRESS | POLICY_INGRESS */
+	struct policy_targets targets; /* at least one; any of them fits */
+	unsigned protos;               /* PROTO_ bits; 0: no constraint */
+	struct policy_port_list ports; /* none: no constraint */
+	const char *because;           /* NULL: none */
 	struct date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
 	bool log;
@@ -120,7 +130,7 @@ struct policy_expect {
 
 struct policy_group {
 	const char *name;
-	LIST_OF(struct policy_target) members;
+	struct policy_targets members;
 	struct span span; /* the name */
 	bool used;
 };

@@ -2,6 +2,7 @@
  * the rules that profiles bring, and what a multi-tenant host forbids. */
 #include "policy/resolve_state.h"
 #include "policy/flow.h"
+#include "policy/policy_facts.h"
 #include "base/units.h"
 
 #include <string.h>
@@ -97,7 +98,7 @@ static void add_group_rule(struct resolver *r, enum addr_class group, bool dns, 
 		(struct policy_target){ .kind = TARGET_GROUP, .group = group, .span = span };
 	if (dns) {
 		rule.protos = PROTO_UDP | PROTO_TCP;
-		*arena_push(r->arena, &rule.ports) = (struct policy_port_range){ 53, 53, span };
+		*arena_push(r->arena, &rule.ports) = (struct policy_port_range){ FLOW_DNS_PORT, FLOW_DNS_PORT, span };
 	}
 	*arena_push(r->arena, &r->policy->rules) = rule;
 }

@@ -58,8 +58,8 @@ static bool same_members(const struct ast_statement *a, const struct ast_stateme
 static void define(struct definer *, size_t index, unsigned depth);
 
 /* A member that is a group itself: defined first, then its members are put in */
-static void put_in(struct definer *d, const struct ast_word *word, struct policy_group *group, struct target_list *out,
-		   unsigned depth)
+static void put_in(struct definer *d, const struct ast_word *word, struct policy_group *group,
+		   struct policy_targets *out, unsigned depth)
 {
 	size_t index = (size_t)(group - d->r->policy->groups.items);
 
@@ -75,13 +75,13 @@ static void put_in(struct definer *d, const struct ast_word *word, struct policy
 	}
 	define(d, index, depth + 1);
 	group->used = true;
-	rule_append(&d->scope, word->span, group->members.items, group->members.count, out);
+	rule_append(&d->scope, word->span, &group->members, out);
 }
 
 static void define(struct definer *d, size_t index, unsigned depth)
 {
 	struct definition *definition = &d->definitions[index];
-	struct target_list members = { 0 };
+	struct policy_targets members = { 0 };
 
 	if (definition->state != UNSEEN)
 		return;
@@ -94,10 +94,7 @@ static void define(struct definer *d, size_t index, unsigned depth)
 		else
 			rule_target(&d->scope, word, true, &members);
 	}
-	struct policy_group *group = &d->r->policy->groups.items[index];
-	group->members.items = members.items;
-	group->members.count = members.count;
-	group->members.cap = members.cap;
+	d->r->policy->groups.items[index].members = members;
 	definition->state = DONE;
 }
 

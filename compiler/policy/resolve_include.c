@@ -92,7 +92,7 @@ static bool in_cycle(struct splicer *s, const struct level *level, const char *p
 	return true;
 }
 
-static void include(struct splicer *s, const struct level *level, const struct ast_word *word)
+static void include_file(struct splicer *s, const struct level *level, const struct ast_word *word)
 {
 	struct resolver *r = s->r;
 	const char *path = normalise(r->arena, join(r->arena, directory(r->arena, level->path), word->text));
@@ -132,13 +132,14 @@ static void splice(struct splicer *s, const struct level *level, uint32_t source
 	for (size_t i = 0; i < file->statements.count; i++) {
 		const struct ast_statement *statement = &file->statements.items[i];
 		if (statement->kind == AST_INCLUDE)
-			include(s, level, &statement->words.items[0]);
+			include_file(s, level, &statement->words.items[0]);
 		else
 			*arena_push(s->r->arena, &s->r->statements) = statement;
 	}
 }
 
-static void splice_file(struct resolver *r, uint32_t source)
+/* Parses the top file and splices what it includes, into r->statements */
+static void splice_top(struct resolver *r, uint32_t source)
 {
 	const char *name = sources_get(r->diags->sources, source)->name;
 	const char *dir = directory(r->arena, name);
@@ -174,6 +175,6 @@ bool resolver_load(struct resolver *r)
 		return resolver_import_json(r, source);
 	if (has_suffix(r->policy->name, ".yaml") || has_suffix(r->policy->name, ".yml"))
 		return resolver_import_yaml(r, source);
-	splice_file(r, source);
+	splice_top(r, source);
 	return true;
 }

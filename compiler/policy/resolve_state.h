@@ -38,12 +38,8 @@ struct resolver {
 	size_t budget; /* of targets that lists of groups copy */
 };
 
-/* false, with the conflict reported, where `setting` was said before with another value. `what` is how the
- * message calls it. */
-
 /* The file's statements, includes spliced; or an import. false: nothing was loaded. */
 bool resolver_load(struct resolver *);
-/* Parses that file and splices what it includes, into r->statements */
 void resolver_groups(struct resolver *);   /* group statements */
 void resolver_settings(struct resolver *); /* default, profile, dns, limit, publish */
 void resolver_rules(struct resolver *);    /* rule statements, with what follows them */

@@ -2,6 +2,7 @@
  * precedence that the token vectors show, and the first that fails decides the error's class:
  * the "@", action, direction, then target (or the dns macro), protocol, ports, and what goes together. */
 #include "policy/rule.h"
+#include "policy/policy_facts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,11 +33,9 @@ bool rule_is_keyword(const char *word)
 
 bool rule_proto(const char *word, enum policy_proto *out)
 {
-	static const enum policy_proto all[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6 };
-
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (!strcmp(word, policy_proto_name(all[i]))) {
-			*out = all[i];
+	for (size_t i = 0; i < POLICY_RULE_PROTOS; i++)
+		if (!strcmp(word, policy_proto_name(policy_protos[i]))) {
+			*out = policy_protos[i];
 			return true;
 		}
 	return false;
@@ -334,7 +333,7 @@ static bool resolve_dns(const struct rule_scope *scope, struct policy_rule *out)
 	*arena_push(scope->arena, &out->targets) =
 		(struct policy_target){ .kind = TARGET_GROUP, .group = ADDR_CLASS_HOST, .span = rule->target.span };
 	struct span port = rule->ports.present ? rule->ports.span : rule->target.span;
-	*arena_push(scope->arena, &out->ports) = (struct policy_port_range){ 53, 53, port };
+	*arena_push(scope->arena, &out->ports) = (struct policy_port_range){ FLOW_DNS_PORT, FLOW_DNS_PORT, port };
 	return true;
 }
 
@@ -375,7 +374,6 @@ static bool port_in_proto_slot(const struct rule_scope *scope)
 static bool resolve_targets(const struct rule_scope *scope, struct policy_rule *out)
 {
 	const struct ast_words *words = &scope->rule->target;
-	struct target_list list = { 0 };
 	bool ok = !empty_list(scope, words, "bad-target");
 
 	if (words->count == 1 && !words->braced && !words->items[0].bracketed && words->items[0].text) {
@@ -386,10 +384,7 @@ static bool resolve_targets(const struct rule_scope *scope, struct policy_rule *
 		}
 	}
 	for (size_t i = 0; i < words->count; i++)
-		ok = rule_target(scope, &words->items[i], words->braced, &list) && ok;
-	out->targets.items = list.items;
-	out->targets.count = list.count;
-	out->targets.cap = list.cap;
+		ok = rule_target(scope, &words->items[i], words->braced, &out->targets) && ok;
 	return ok;
 }
 

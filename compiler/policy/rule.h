@@ -11,15 +11,10 @@ struct rule_scope {
 	const struct ast_rule *rule; /* for help that mends the token; NULL outside of one */
 };
 
-struct target_list {
-	struct policy_target *items;
-	size_t count, cap;
-};
-
 /* The rule of `scope->rule`; resolve_rule() is this with the scope made up. */
 bool rule_resolve(const struct rule_scope *, struct policy_rule *out);
 /* One target word. `in_list`: any and dns are errors. Appends to *out; false where an error was reported. */
-bool rule_target(const struct rule_scope *, const struct ast_word *, bool in_list, struct target_list *out);
+bool rule_target(const struct rule_scope *, const struct ast_word *, bool in_list, struct policy_targets *out);
 /* The parts of it, for importers that know what a word is */
 bool rule_target_cidr(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
 bool rule_target_domain(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
@@ -33,8 +28,8 @@ bool rule_proto(const char *word, enum policy_proto *out); /* tcp udp icmpv4 icm
 /* Reports what stands behind the ports; false where nothing does */
 bool rule_trailing(const struct rule_scope *);
 /* Copies `members` behind *out, within the scope's budget */
-bool rule_append(const struct rule_scope *, struct span, const struct policy_target *members, size_t count,
-		 struct target_list *out);
+bool rule_append(const struct rule_scope *, struct span, const struct policy_targets *members,
+		 struct policy_targets *out);
 
 /* A whole target that is a group: the rule shares the members, no copy a rule. The budget counts them all the
  * same, since every later stage looks at the targets of every rule. */

@@ -64,18 +64,17 @@ static bool spend(const struct rule_scope *scope, struct span span, size_t count
 bool rule_share(const struct rule_scope *scope, struct span span, struct policy_group *group, struct policy_rule *out)
 {
 	group->used = true;
-	out->targets.items = group->members.items;
-	out->targets.count = out->targets.cap = group->members.count;
+	out->targets = group->members;
 	return spend(scope, span, group->members.count);
 }
 
-bool rule_append(const struct rule_scope *scope, struct span span, const struct policy_target *members, size_t count,
-		 struct target_list *out)
+bool rule_append(const struct rule_scope *scope, struct span span, const struct policy_targets *members,
+		 struct policy_targets *out)
 {
-	if (!spend(scope, span, count))
+	if (!spend(scope, span, members->count))
 		return false;
-	for (size_t i = 0; i < count; i++)
-		*arena_push(scope->arena, out) = members[i];
+	for (size_t i = 0; i < members->count; i++)
+		*arena_push(scope->arena, out) = members->items[i];
 	return true;
 }
 
@@ -284,10 +283,10 @@ static bool empty_error(const struct rule_scope *scope, const struct ast_word *w
 }
 
 static bool group_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_group *group,
-			 struct target_list *out)
+			 struct policy_targets *out)
 {
 	group->used = true;
-	return rule_append(scope, word->span, group->members.items, group->members.count, out);
+	return rule_append(scope, word->span, &group->members, out);
 }
 
 /* What needs no look at the file's groups; true: it was decided, with *ok saying how */
@@ -320,7 +319,7 @@ static bool plain_target(const struct rule_scope *scope, const struct ast_word *
 	return true;
 }
 
-bool rule_target(const struct rule_scope *scope, const struct ast_word *word, bool in_list, struct target_list *out)
+bool rule_target(const struct rule_scope *scope, const struct ast_word *word, bool in_list, struct policy_targets *out)
 {
 	struct policy_target target = { .kind = TARGET_ANY };
 	bool ok;

@@ -65,7 +65,7 @@ enum ast_kind {
 struct ast_statement {
 	enum ast_kind kind;
 	struct span span;
-	LIST_OF(struct ast_word) words;
+	struct ast_words words; /* items and count only */
 	struct ast_rule rule;
 	struct ast_flow flow;
 };

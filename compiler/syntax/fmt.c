@@ -1,5 +1,5 @@
 /* From a policy file to its canonical layout: statements, with the comments that belong to them, in order. */
-#include "syntax/fmt.h"
+#include "syntax/fmt_state.h"
 #include "syntax/parse.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Lines in columns: within a run of lines of one kind the tails line up, within a run of lines with comments
  * the comments do. Very long lines take no part, or one of them would push all others to the right. */
-#include "syntax/fmt.h"
+#include "syntax/fmt_state.h"
 #include "base/text.h"
 #include "base/utf8.h"
 

@@ -1,6 +1,6 @@
 /* A statement in its canonical words. Words are the source's own, so that nothing changes its meaning; only
  * blanks, line breaks inside braces and the order of attributes are ours. */
-#include "syntax/fmt.h"
+#include "syntax/fmt_state.h"
 #include "base/text.h"
 
 #include <string.h>

@@ -168,11 +168,7 @@ void parse_add_rule(struct parser *parser, struct ast_rule *rule)
 
 void parse_add_statement(struct parser *parser, enum ast_kind kind, struct span span, struct ast_words words)
 {
-	struct ast_statement statement = { .kind = kind, .span = span };
-	statement.words.items = words.items;
-	statement.words.count = words.count;
-	statement.words.cap = words.cap;
-	add_statement(parser, statement);
+	add_statement(parser, (struct ast_statement){ .kind = kind, .span = span, .words = words });
 }
 
 void parse_add_expect(struct parser *parser, struct span span, struct ast_word action, struct ast_flow *flow)
