@@ -119,7 +119,7 @@ static const struct tables *tables(void)
 }
 
 /* Index of the first range that holds `value`, or count */
-static size_t find(const struct ranges *ranges, u128 value)
+static size_t find_range(const struct ranges *ranges, u128 value)
 {
 	size_t i = 0;
 
@@ -204,7 +204,7 @@ enum addr_class addr_classify(struct addr addr, const struct addr_gateway *gatew
 	if (addr_embedded_v4(addr, nat64_of(gateway), &carried))
 		return addr_classify(carried, gateway);
 	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
-	size_t i = find(table, addr.value);
+	size_t i = find_range(table, addr.value);
 	return i < table->count ? table->classes[i] : ADDR_CLASS_PUBLIC;
 }
 
@@ -216,7 +216,7 @@ bool addr_is_reserved(struct addr addr, const struct addr_gateway *gateway)
 		return true;
 	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
 	struct addr carried;
-	return find(table, addr.value) < table->count ||
+	return find_range(table, addr.value) < table->count ||
 	       (addr_embedded_v4(addr, nat64_of(gateway), &carried) && addr_is_reserved(carried, gateway));
 }
 

@@ -35,7 +35,7 @@ static struct lines split(struct arena *arena, const char *text)
 	return lines;
 }
 
-static bool same(const struct lines *a, size_t i, const struct lines *b, size_t j)
+static bool is_same(const struct lines *a, size_t i, const struct lines *b, size_t j)
 {
 	return a->lengths[i] == b->lengths[j] && memcmp(a->items[i], b->items[j], a->lengths[i]) == 0;
 }
@@ -62,13 +62,13 @@ static void diff_middle(struct arena *arena, struct script *script, const struct
 	for (size_t i = rows; table && i-- > 0;)
 		for (size_t j = columns; j-- > 0;) {
 			uint32_t down = COMMON(i + 1, j), right = COMMON(i, j + 1);
-			COMMON(i, j) = same(old, from + i, new, from + j) ? COMMON(i + 1, j + 1) + 1 :
-				       down >= right                      ? down :
-									    right;
+			COMMON(i, j) = is_same(old, from + i, new, from + j) ? COMMON(i + 1, j + 1) + 1 :
+				       down >= right                         ? down :
+									       right;
 		}
 	size_t i = 0, j = 0;
 	while (i < rows || j < columns) {
-		if (table && i < rows && j < columns && same(old, from + i, new, from + j)) {
+		if (table && i < rows && j < columns && is_same(old, from + i, new, from + j)) {
 			put(arena, script, ' ');
 			i++, j++;
 		} else if (i < rows && (j == columns || !table || COMMON(i + 1, j) >= COMMON(i, j + 1))) {
@@ -86,9 +86,9 @@ static struct script make_script(struct arena *arena, const struct lines *old, c
 {
 	struct script script = { 0 };
 	size_t shorter = old->count < new->count ? old->count : new->count, head = 0, tail = 0;
-	while (head < shorter && same(old, head, new, head))
+	while (head < shorter && is_same(old, head, new, head))
 		head++;
-	while (tail < shorter - head && same(old, old->count - 1 - tail, new, new->count - 1 - tail))
+	while (tail < shorter - head && is_same(old, old->count - 1 - tail, new, new->count - 1 - tail))
 		tail++;
 	for (size_t i = 0; i < head; i++)
 		put(arena, &script, ' ');

@@ -28,7 +28,7 @@ struct span span_comment(const struct sources *sources, struct span span)
 }
 
 /* The next blank-separated word of [*at, end), which is then passed; its length, 0 at the end. */
-static size_t next_word(const char **at, const char *end, const char **word)
+static size_t take_word(const char **at, const char *end, const char **word)
 {
 	while (*at < end && (**at == ' ' || **at == '\t'))
 		++*at;
@@ -38,10 +38,10 @@ static size_t next_word(const char **at, const char *end, const char **word)
 	return (size_t)(*at - *word);
 }
 
-static bool next_is(const char **at, const char *end, const char *wanted)
+static bool take_if(const char **at, const char *end, const char *wanted)
 {
 	const char *word;
-	size_t len = next_word(at, end, &word);
+	size_t len = take_word(at, end, &word);
 	return len == strlen(wanted) && memcmp(word, wanted, len) == 0;
 }
 
@@ -52,15 +52,15 @@ static bool comment_ignores(const struct source *source, struct span comment, co
 	if (at == end)
 		return false;
 	at++;
-	return next_is(&at, end, "lint:") && next_is(&at, end, "ignore") && next_is(&at, end, id) &&
-	       next_word(&at, end, &reason) > 0;
+	return take_if(&at, end, "lint:") && take_if(&at, end, "ignore") && take_if(&at, end, id) &&
+	       take_word(&at, end, &reason) > 0;
 }
 
 /* Nothing but blanks before the comment */
 static bool stands_alone(const struct source *source, struct span line, struct span comment)
 {
 	const char *at = source->text + line.start, *word;
-	return next_word(&at, source->text + comment.start, &word) == 0;
+	return take_word(&at, source->text + comment.start, &word) == 0;
 }
 
 bool source_lint_ignored(const struct sources *sources, struct span span, const char *id)

@@ -22,6 +22,18 @@ bool units_number(const char *text, uint64_t *out)
 	return parse_number(text, strlen(text), out);
 }
 
+bool units_port(const char *text, size_t len, bool lax, uint16_t *out)
+{
+	uint64_t value;
+
+	for (; lax && len > 1 && *text == '0'; text++)
+		len--;
+	if (!parse_number(text, len, &value) || value > UINT16_MAX)
+		return false;
+	*out = (uint16_t)value;
+	return true;
+}
+
 /* A number, then exactly one of `units` */
 static bool parse_scaled(const char *text, const char *const *units, const uint64_t *factors, size_t count,
 			 uint64_t *out)

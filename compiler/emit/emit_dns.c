@@ -66,7 +66,7 @@ static unsigned add_rule(struct arena *arena, const struct policy *policy, const
 	return closed;
 }
 
-static struct lines allowlist(struct arena *arena, const struct policy *policy)
+static struct lines list_names(struct arena *arena, const struct policy *policy)
 {
 	struct lines lines = { 0 };
 	unsigned open = OVER_BOTH;
@@ -151,7 +151,7 @@ static void print_nameservers(struct text *out, const struct policy *policy)
 const char *emit_dns(struct arena *arena, const struct policy *policy)
 {
 	struct text out = { .arena = arena };
-	struct lines lines = allowlist(arena, policy);
+	struct lines lines = list_names(arena, policy);
 	const char *name = escape_text(arena, policy->name), *slash = strrchr(name, '/');
 
 	text_addf(&out, "# Names that %s lets the guest look up: read downwards, the first line that fits answers.\n",

@@ -126,7 +126,7 @@ static const char *set_list(struct emitter *e, const struct name_rules *rules)
 	return text.count ? text_get(&text) : NULL;
 }
 
-static bool same_text(const char *a, const char *b)
+static bool is_same_text(const char *a, const char *b)
 {
 	return a == b || (a && b && !strcmp(a, b));
 }
@@ -152,7 +152,7 @@ static bool add_sets(struct emitter *e, size_t index)
 	const char *outside = top ? NULL : e->below_sets[node->parent];
 	const char *self_sets = set_list(e, &self), *below_sets = set_list(e, below);
 	e->below_sets[index] = below_sets;
-	if (self_resolves && below_resolves && !same_text(self_sets, below_sets))
+	if (self_resolves && below_resolves && !is_same_text(self_sets, below_sets))
 		return refuse(e, name_tree_span(e->tree, node),
 			      "rules on `%s` alone: dnsmasq would fill their sets with the addresses of what "
 			      "is below it too",
@@ -161,7 +161,7 @@ static bool add_sets(struct emitter *e, size_t index)
 	if (!sets && outside && (self_resolves || below_resolves))
 		return refuse(e, name_tree_span(e->tree, node),
 			      "`%s` is in no set: dnsmasq would fill those of the name above it", node->name);
-	if (sets && !same_text(sets, outside))
+	if (sets && !is_same_text(sets, outside))
 		text_addf(&e->text, "nftset=/%s/%s\n", node->name, sets);
 	if (self_resolves && !below_resolves)
 		e->below_sets[index] = self_sets; /* what dnsmasq would do below, where a name may be allowed again */
@@ -183,7 +183,7 @@ struct cuts {
 };
 
 /* Where a range begins and where what follows it does: there a verdict may change */
-static void cut(struct emitter *e, struct cuts *cuts, const struct addr_set *set)
+static void add_cuts(struct emitter *e, struct cuts *cuts, const struct addr_set *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
 		*arena_push(e->arena, cuts) = set->items[i].lo;
@@ -192,7 +192,7 @@ static void cut(struct emitter *e, struct cuts *cuts, const struct addr_set *set
 	}
 }
 
-static void cut_prefix(struct emitter *e, struct cuts *cuts, enum addr_family family, struct addr_prefix prefix)
+static void add_prefix_cuts(struct emitter *e, struct cuts *cuts, enum addr_family family, struct addr_prefix prefix)
 {
 	struct addr_range range = addr_prefix_range(prefix);
 	struct addr_set set = addr_set_from_ranges(e->arena, prefix.addr.family, &range, 1);
@@ -202,16 +202,16 @@ static void cut_prefix(struct emitter *e, struct cuts *cuts, enum addr_family fa
 			return;
 		set = addr_embedding_set(e->arena, &set, &e->gateway->nat64);
 	}
-	cut(e, cuts, &set);
+	add_cuts(e, cuts, &set);
 }
 
-static bool all_cuts(struct emitter *e, enum addr_family family, struct cuts *cuts)
+static bool find_cuts(struct emitter *e, enum addr_family family, struct cuts *cuts)
 {
 	size_t cidrs = 0;
 
 	for (int class = 0; class < ADDR_CLASS_COUNT; class ++) {
 		struct addr_set set = addr_class_set(e->arena, (enum addr_class) class, family, e->gateway);
-		cut(e, cuts, &set);
+		add_cuts(e, cuts, &set);
 	}
 	for (size_t i = 0; i < e->policy->rules.count; i++) {
 		const struct policy_rule *rule = &e->policy->rules.items[i];
@@ -222,7 +222,7 @@ static bool all_cuts(struct emitter *e, enum addr_family family, struct cuts *cu
 				return refuse(e, rule->span,
 					      "more than %d networks that may be exceptions of rebind protection",
 					      CIDRS_MAX);
-			cut_prefix(e, cuts, family, rule->targets.items[k].prefix);
+			add_prefix_cuts(e, cuts, family, rule->targets.items[k].prefix);
 		}
 	}
 	if (cuts->count)
@@ -251,7 +251,7 @@ static bool add_rebind(struct emitter *e, enum addr_family family)
 	struct addr_set reserved = addr_reserved_set(e->arena, family, e->gateway), held = addr_set_empty(family);
 	struct cuts cuts = { 0 };
 
-	if (!all_cuts(e, family, &cuts))
+	if (!find_cuts(e, family, &cuts))
 		return false;
 	for (size_t i = 0, c = 0; i < reserved.count; i++)
 		for (u128 lo = reserved.items[i].lo, hi;; lo = hi + 1) {

@@ -22,7 +22,7 @@ static void set_number(json_t *object, const char *key, uint64_t number)
 
 /* ---- rules ---- */
 
-static json_t *destination(struct arena *arena, const struct policy_target *target)
+static json_t *destination_json(struct arena *arena, const struct policy_target *target)
 {
 	char buf[ADDR_TEXT_MAX];
 
@@ -42,7 +42,7 @@ static json_t *destination(struct arena *arena, const struct policy_target *targ
 	return json_string("any");
 }
 
-static json_t *protocols(const struct policy_rule *rule)
+static json_t *protocols_json(const struct policy_rule *rule)
 {
 	static const enum policy_proto order[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMPV4, PROTO_ICMPV6 };
 	json_t *list = json_array();
@@ -53,7 +53,7 @@ static json_t *protocols(const struct policy_rule *rule)
 	return list;
 }
 
-static json_t *ports(const struct policy_rule *rule)
+static json_t *ports_json(const struct policy_rule *rule)
 {
 	json_t *list = json_array();
 
@@ -69,9 +69,9 @@ static void add_rule(struct arena *arena, json_t *rules, const struct policy_rul
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		json_t *object = json_object();
 		set_text(arena, object, "direction", policy_direction_name((enum policy_direction)rule->directions));
-		json_object_set_new(object, "destination", destination(arena, &rule->targets.items[i]));
-		json_object_set_new(object, "protocols", protocols(rule));
-		json_object_set_new(object, "ports", ports(rule));
+		json_object_set_new(object, "destination", destination_json(arena, &rule->targets.items[i]));
+		json_object_set_new(object, "protocols", protocols_json(rule));
+		json_object_set_new(object, "ports", ports_json(rule));
 		set_text(arena, object, "action", policy_action_name(rule->action));
 		if (rule->targets.count > 1)
 			set_number(object, "rule", number);

@@ -52,7 +52,7 @@ static bool can_say(struct diags *diags, const struct name_tree *tree)
 	return ok;
 }
 
-static void record(struct text *text, const struct name_tree *tree, const char *owner, struct decider by)
+static void add_record(struct text *text, const struct name_tree *tree, const char *owner, struct decider by)
 {
 	bool allow = name_tree_action(tree, by) == POLICY_ALLOW;
 
@@ -78,9 +78,9 @@ const char *emit_rpz(struct arena *arena, const struct policy *policy, struct di
 			"@ NS localhost.\n");
 	for (size_t i = 0; i < tree->count; i++) {
 		const struct name_node *node = &tree->items[i];
-		record(&text, tree, node->name, node->self);
-		record(&text, tree, arena_printf(arena, "*.%s", node->name), node->below);
+		add_record(&text, tree, node->name, node->self);
+		add_record(&text, tree, arena_printf(arena, "*.%s", node->name), node->below);
 	}
-	record(&text, tree, "*", tree->other);
+	add_record(&text, tree, "*", tree->other);
 	return text_get(&text);
 }

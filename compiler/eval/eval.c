@@ -127,7 +127,7 @@ static struct eval_verdict by_default(const struct policy *policy, enum policy_d
 
 /* ---- connections ---- */
 
-static struct eval_verdict walk(const struct eval_context *context, const struct eval_connection *connection)
+static struct eval_verdict judge_by_rules(const struct eval_context *context, const struct eval_connection *connection)
 {
 	const struct policy *policy = context->policy;
 
@@ -143,7 +143,7 @@ bool eval_port_refused(const struct eval_connection *connection)
 	return connection->has_port && eval_refused_port(connection->direction, connection->proto, connection->port);
 }
 
-static bool floor_passes(const struct eval_context *context, const struct eval_connection *connection)
+static bool passes_floor(const struct eval_context *context, const struct eval_connection *connection)
 {
 	uint16_t port = connection->has_port ? connection->port : 0;
 
@@ -152,11 +152,12 @@ static bool floor_passes(const struct eval_context *context, const struct eval_c
 				 port, port);
 }
 
-static struct eval_verdict above_floor(const struct eval_context *context, const struct eval_connection *connection)
+static struct eval_verdict judge_above_floor(const struct eval_context *context,
+					     const struct eval_connection *connection)
 {
-	struct eval_verdict verdict = walk(context, connection);
+	struct eval_verdict verdict = judge_by_rules(context, connection);
 
-	if (verdict.action == POLICY_ALLOW && !floor_passes(context, connection))
+	if (verdict.action == POLICY_ALLOW && !passes_floor(context, connection))
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_FLOOR) };
 	return verdict;
 }
@@ -165,7 +166,7 @@ struct eval_verdict eval_connection(const struct eval_context *context, const st
 {
 	if (eval_port_refused(connection))
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
-	return above_floor(context, connection);
+	return judge_above_floor(context, connection);
 }
 
 /* At SYN time no server name has been seen. A deny on a name could still come true by it, an allow on a
@@ -179,7 +180,7 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 
 	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
 		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
-	if (eval_port_refused(connection) || !floor_passes(context, connection))
+	if (eval_port_refused(connection) || !passes_floor(context, connection))
 		return EVAL_SYN_DENY;
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
@@ -240,7 +241,7 @@ enum eval_route eval_dns_route(const struct eval_context *context, struct addr r
 
 	if (addr_gateway_has(&context->gateway, resolver))
 		return EVAL_ROUTE_CONFIGURED;
-	return above_floor(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
+	return judge_above_floor(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
 }
 
 /* ---- rebind protection ---- */
@@ -257,7 +258,7 @@ static bool rule_excepts(const struct eval_context *context, const struct policy
 	return false;
 }
 
-static bool excepted_for(const struct eval_context *context, struct addr addr, enum policy_proto proto, size_t *out)
+static bool find_exception(const struct eval_context *context, struct addr addr, enum policy_proto proto, size_t *out)
 {
 	const struct policy *policy = context->policy;
 
@@ -279,7 +280,7 @@ bool eval_answer_exception(const struct eval_context *context, struct addr answe
 
 	if (!eval_floor_excepts(context->policy, addr_classify(addr, &context->gateway)))
 		return false;
-	if (!excepted_for(context, addr, PROTO_TCP, &found) && !excepted_for(context, addr, PROTO_UDP, &found))
+	if (!find_exception(context, addr, PROTO_TCP, &found) && !find_exception(context, addr, PROTO_UDP, &found))
 		return false;
 	*rule = found;
 	return true;

@@ -28,7 +28,7 @@ struct eval_bindings eval_flow_bindings(const struct flow *flow)
 
 /* ---- a public address that no rule names ---- */
 
-static struct addr usual_public(enum addr_family family)
+static struct addr get_usual_public(enum addr_family family)
 {
 	struct addr addr;
 
@@ -36,7 +36,7 @@ static struct addr usual_public(enum addr_family family)
 	return addr;
 }
 
-static bool policy_names(const struct policy *policy, struct addr addr)
+static bool is_named(const struct policy *policy, struct addr addr)
 {
 	struct addr carried;
 
@@ -53,7 +53,7 @@ static bool policy_names(const struct policy *policy, struct addr addr)
 	return false;
 }
 
-static struct addr_set named_by_cidr(struct arena *arena, const struct policy *policy, enum addr_family family)
+static struct addr_set collect_named(struct arena *arena, const struct policy *policy, enum addr_family family)
 {
 	LIST_OF(struct addr_range) ranges = { NULL, 0, 0 };
 
@@ -69,15 +69,15 @@ static struct addr_set named_by_cidr(struct arena *arena, const struct policy *p
 
 struct addr eval_unnamed_public(const struct policy *policy, enum addr_family family)
 {
-	struct addr usual = usual_public(family);
+	struct addr usual = get_usual_public(family);
 	struct arena *arena;
 	struct addr_set public, named, free_set;
 
-	if (!policy_names(policy, usual))
+	if (!is_named(policy, usual))
 		return usual;
 	arena = arena_new();
 	public = addr_class_set(arena, ADDR_CLASS_PUBLIC, family, NULL);
-	named = named_by_cidr(arena, policy, family);
+	named = collect_named(arena, policy, family);
 	free_set = addr_set_subtract(arena, &public, &named);
 	for (size_t i = 0; i < free_set.count; i++)
 		if (free_set.items[i].lo > usual.value || i + 1 == free_set.count) {
@@ -105,13 +105,13 @@ struct lookup {
 	struct flow_binding binding; /* when made up: binds the address while the connection is judged */
 };
 
-static void lookup_add(struct lookup *lookup, const struct addr_gateway *gateway, struct addr addr)
+static void add_address(struct lookup *lookup, const struct addr_gateway *gateway, struct addr addr)
 {
 	if (eval_family_active(gateway, addr.family) && lookup->count < sizeof lookup->addrs / sizeof *lookup->addrs)
 		lookup->addrs[lookup->count++] = addr;
 }
 
-static void lookup_answers(const struct eval_context *context, const struct flow *flow, struct lookup *lookup)
+static void resolve_addresses(const struct eval_context *context, const struct flow *flow, struct lookup *lookup)
 {
 	const struct flow_binding *binding = binding_of(flow, flow->name);
 	const struct addr_gateway *gateway = &context->gateway;
@@ -119,23 +119,23 @@ static void lookup_answers(const struct eval_context *context, const struct flow
 
 	if (name_equal(flow->name, NAME_HOST_ALIAS)) {
 		if (gateway->has4)
-			lookup_add(lookup, gateway, gateway->v4);
+			add_address(lookup, gateway, gateway->v4);
 		if (gateway->has6)
-			lookup_add(lookup, gateway, gateway->v6);
+			add_address(lookup, gateway, gateway->v6);
 		return;
 	}
 	for (size_t i = 0; binding && i < binding->addrs.count; i++)
-		lookup_add(lookup, gateway, addr_unmap(binding->addrs.items[i]));
+		add_address(lookup, gateway, addr_unmap(binding->addrs.items[i]));
 	if (binding)
 		return;
 	wants6 = flow->proto == PROTO_ICMPV6 || !eval_family_active(gateway, ADDR_V4);
 	lookup->made_up = true;
-	lookup_add(lookup, gateway, eval_unnamed_public(context->policy, wants6 ? ADDR_V6 : ADDR_V4));
+	add_address(lookup, gateway, eval_unnamed_public(context->policy, wants6 ? ADDR_V6 : ADDR_V4));
 }
 
 /* One held-back address turns the whole answer, all of its family, into NXDOMAIN. Those are taken out;
  * *blocked is the first of them. */
-static bool lookup_rebind_check(const struct eval_context *context, struct lookup *lookup, struct addr *blocked)
+static bool drop_held_back(const struct eval_context *context, struct lookup *lookup, struct addr *blocked)
 {
 	bool bad4 = false, bad6 = false;
 	size_t kept = 0;
@@ -191,8 +191,8 @@ static struct eval_connection connection_of(const struct flow *flow, struct addr
 	};
 }
 
-static void judge(const struct eval_context *context, const struct eval_connection *connection,
-		  struct eval_result *result)
+static void judge_connection(const struct eval_context *context, const struct eval_connection *connection,
+			     struct eval_result *result)
 {
 	result->verdict = eval_connection(context, connection);
 	result->syn = eval_syn(context, connection);
@@ -215,13 +215,13 @@ static void connect_each(const struct eval_context *context, const struct flow *
 
 		if (i && eval_connection(&with, &connection).action != POLICY_ALLOW)
 			continue;
-		judge(&with, &connection, result);
+		judge_connection(&with, &connection, result);
 		if (result->verdict.action == POLICY_ALLOW)
 			return;
 	}
 }
 
-static struct eval_result to_name(const struct eval_context *context, const struct flow *flow)
+static struct eval_result judge_to_name(const struct eval_context *context, const struct flow *flow)
 {
 	struct eval_result result = { .has_lookup = true };
 	struct lookup lookup = { .count = 0 };
@@ -230,11 +230,11 @@ static struct eval_result to_name(const struct eval_context *context, const stru
 	result.lookup = result.verdict = eval_dns(context, flow->name, FLOW_DNS_UDP);
 	if (result.lookup.action == POLICY_DENY)
 		return result;
-	lookup_answers(context, flow, &lookup);
+	resolve_addresses(context, flow, &lookup);
 	result.made_up = lookup.made_up;
 	/* The proxy answers the host alias itself: no upstream, no rebind check */
 	if (!name_equal(flow->name, NAME_HOST_ALIAS))
-		result.answer_blocked = lookup_rebind_check(context, &lookup, &blocked);
+		result.answer_blocked = drop_held_back(context, &lookup, &blocked);
 	if (lookup.count) {
 		connect_each(context, flow, &lookup, true, &result);
 		return result;
@@ -248,13 +248,13 @@ static struct eval_result to_name(const struct eval_context *context, const stru
 }
 
 /* A peer connects whether or not the guest ever looked its name up; only a lookup that passes binds it. */
-static struct eval_result from_name(const struct eval_context *context, const struct flow *flow)
+static struct eval_result judge_from_name(const struct eval_context *context, const struct flow *flow)
 {
 	struct eval_result result = { .has_lookup = false };
 	struct lookup lookup = { .count = 0 };
 	bool bound = eval_dns(context, flow->name, FLOW_DNS_UDP).action == POLICY_ALLOW;
 
-	lookup_answers(context, flow, &lookup);
+	resolve_addresses(context, flow, &lookup);
 	result.made_up = lookup.made_up;
 	if (bound && !name_equal(flow->name, NAME_HOST_ALIAS))
 		for (size_t i = 0; i < lookup.count; i++)
@@ -265,7 +265,7 @@ static struct eval_result from_name(const struct eval_context *context, const st
 	return result;
 }
 
-static struct eval_result to_address(const struct eval_context *context, const struct flow *flow)
+static struct eval_result judge_to_address(const struct eval_context *context, const struct flow *flow)
 {
 	struct eval_context with = *context;
 	struct eval_connection connection = connection_of(flow, flow->addr);
@@ -273,11 +273,11 @@ static struct eval_result to_address(const struct eval_context *context, const s
 
 	if (flow->resolve.count)
 		with.bindings = eval_flow_bindings(flow);
-	judge(&with, &connection, &result);
+	judge_connection(&with, &connection, &result);
 	return result;
 }
 
-static struct eval_result answer(const struct eval_context *context, const struct flow *flow)
+static struct eval_result judge_answer(const struct eval_context *context, const struct flow *flow)
 {
 	bool blocked = !eval_answer_passes(context, flow->addr);
 	enum eval_answer answer = eval_answer(context, flow->addr);
@@ -301,10 +301,10 @@ struct eval_result eval_flow(const struct eval_context *context, const struct fl
 	case FLOW_DNS:
 		return (struct eval_result){ .verdict = eval_dns(context, flow->name, flow->transport) };
 	case FLOW_ANSWER:
-		return answer(context, flow);
+		return judge_answer(context, flow);
 	default:
 		if (!flow->to_name)
-			return to_address(context, flow);
-		return flow->direction == POLICY_EGRESS ? to_name(context, flow) : from_name(context, flow);
+			return judge_to_address(context, flow);
+		return flow->direction == POLICY_EGRESS ? judge_to_name(context, flow) : judge_from_name(context, flow);
 	}
 }

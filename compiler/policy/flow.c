@@ -4,6 +4,7 @@
 #include "policy/policy_facts.h"
 #include "base/escape.h"
 #include "base/name.h"
+#include "base/units.h"
 #include "syntax/parse.h"
 
 #include <ctype.h>
@@ -18,16 +19,7 @@
 
 static bool parse_port(const char *text, uint16_t *out)
 {
-	char *end;
-	unsigned long value;
-
-	if (!isdigit((unsigned char)text[0]) || (text[0] == '0' && text[1]) || strlen(text) > 5)
-		return false;
-	value = strtoul(text, &end, 10);
-	if (*end || value > 65535)
-		return false;
-	*out = (uint16_t)value;
-	return true;
+	return units_port(text, strlen(text), false, out);
 }
 
 static bool parse_proto(const char *text, enum policy_proto *out)
@@ -83,7 +75,7 @@ static const char *suggest_flow(struct arena *arena, const char *text)
 	return arena_printf(arena, "egress@%s:%s:%s", host, proto, port);
 }
 
-static bool fail(struct diags *diags, struct span span, const char *message, const char *help)
+static bool report(struct diags *diags, struct span span, const char *message, const char *help)
 {
 	struct diag *diag = diag_error(diags, BAD_FLOW, span, "%s", message);
 
@@ -93,7 +85,7 @@ static bool fail(struct diags *diags, struct span span, const char *message, con
 
 /* ---- the parts of a flow ---- */
 
-static bool no_flow(struct diags *diags, struct span span, const char *text)
+static bool report_no_flow(struct diags *diags, struct span span, const char *text)
 {
 	diag_error(diags, BAD_FLOW, span, "no flow: write %s",
 		   escape_text(diags->arena, suggest_flow(diags->arena, text)));
@@ -114,7 +106,7 @@ static bool resolve_kind(const struct ast_flow *ast, struct diags *diags, struct
 	} else if (!strcasecmp(word, "answer")) {
 		out->kind = FLOW_ANSWER;
 	} else if (!strchr(out->text, '@')) {
-		return no_flow(diags, ast->span, out->text);
+		return report_no_flow(diags, ast->span, out->text);
 	} else {
 		diag = diag_error(diags, BAD_FLOW, ast->kind.text ? ast->kind.span : ast->span,
 				  "`%s` starts no flow: egress@, ingress@, dns@ or answer@ does",
@@ -149,16 +141,16 @@ static bool resolve_address(const struct ast_word *word, struct addr *out)
 static bool resolve_name(struct arena *arena, const struct ast_word *word, struct diags *diags, struct flow *out)
 {
 	if (word->bracketed || word->unclosed)
-		return fail(diags, word->span, "no IPv6 address in the brackets", NULL);
+		return report(diags, word->span, "no IPv6 address in the brackets", NULL);
 	if (name_looks_like_address(word->text))
-		return fail(
+		return report(
 			diags, word->span,
 			arena_printf(arena, "`%s` is no address and no name", escape_text(diags->arena, word->text)),
 			NULL);
 	out->name = word->text[0] ? name_from_query(arena, word->text) : NULL;
 	if (!out->name)
-		return fail(diags, word->span,
-			    arena_printf(arena, "`%s` is no name", escape_text(diags->arena, word->text)), NULL);
+		return report(diags, word->span,
+			      arena_printf(arena, "`%s` is no name", escape_text(diags->arena, word->text)), NULL);
 	return true;
 }
 
@@ -177,21 +169,21 @@ static bool resolve_target(struct arena *arena, const struct ast_flow *ast, stru
 	const struct ast_word *word = &ast->target;
 
 	if (looks_like_bare_v6(ast))
-		return fail(diags, word->span, "an IPv6 address stands in brackets",
-			    "egress@[2606:4700::1111]:tcp:443");
+		return report(diags, word->span, "an IPv6 address stands in brackets",
+			      "egress@[2606:4700::1111]:tcp:443");
 	if (!word->text)
-		return fail(diags, ast->span, "no flow: an address or a name follows `@`", NULL);
+		return report(diags, ast->span, "no flow: an address or a name follows `@`", NULL);
 	if (word->after.end > word->after.start)
-		return fail(diags, word->after, "nothing stands between `]` and `:`", NULL);
+		return report(diags, word->after, "nothing stands between `]` and `:`", NULL);
 	if (out->kind != FLOW_DNS && resolve_address(word, &out->addr))
 		return true;
 	if (out->kind == FLOW_ANSWER)
-		return fail(diags, word->span, "an answer is an address: answer@10.0.0.5, answer@[fd00::5]", NULL);
+		return report(diags, word->span, "an answer is an address: answer@10.0.0.5, answer@[fd00::5]", NULL);
 	if (out->kind == FLOW_CONNECTION) {
 		if (!word->bracketed && is_group(word->text))
-			return fail(diags, word->span,
-				    arena_printf(arena, "`%s` is many addresses, a flow has one", word->text),
-				    "egress@93.184.216.34:tcp:443");
+			return report(diags, word->span,
+				      arena_printf(arena, "`%s` is many addresses, a flow has one", word->text),
+				      "egress@93.184.216.34:tcp:443");
 		out->to_name = true;
 	}
 	return resolve_name(arena, word, diags, out);
@@ -208,12 +200,12 @@ static bool resolve_transport(const struct ast_flow *ast, struct diags *diags, s
 	else if (!strcasecmp(word, "dot"))
 		out->transport = FLOW_DNS_DOT;
 	else
-		return fail(diags, ast->proto.span,
-			    arena_printf(diags->arena, "`%s` carries no query: udp, tcp or dot does",
-					 escape_text(diags->arena, word)),
-			    NULL);
+		return report(diags, ast->proto.span,
+			      arena_printf(diags->arena, "`%s` carries no query: udp, tcp or dot does",
+					   escape_text(diags->arena, word)),
+			      NULL);
 	if (ast->port.text)
-		return fail(diags, ast->port.span, "a query has no port", NULL);
+		return report(diags, ast->port.span, "a query has no port", NULL);
 	return true;
 }
 
@@ -224,37 +216,37 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 	uint16_t number;
 
 	if (!proto->text)
-		return fail(diags, ast->span, "no flow: the protocol is missing",
-			    arena_printf(diags->arena, "%s:tcp:443",
-					 span_text(diags->arena, diags->sources, ast->target.span)));
+		return report(diags, ast->span, "no flow: the protocol is missing",
+			      arena_printf(diags->arena, "%s:tcp:443",
+					   span_text(diags->arena, diags->sources, ast->target.span)));
 	if (!parse_proto(proto->text, &out->proto))
-		return fail(diags, proto->span,
-			    parse_port(proto->text, &number) ?
-				    arena_printf(diags->arena, "`%s` stands where the protocol goes", shown) :
-				    arena_printf(diags->arena, "`%s` is no protocol: tcp, udp, icmpv4, icmpv6", shown),
-			    parse_port(proto->text, &number) ?
-				    arena_printf(diags->arena, "%s@%s:tcp:%s",
-						 escape_text(diags->arena, ast->kind.text),
-						 escape_text(diags->arena,
-							     span_text(diags->arena, diags->sources, ast->target.span)),
-						 shown) :
-				    NULL);
+		return report(
+			diags, proto->span,
+			parse_port(proto->text, &number) ?
+				arena_printf(diags->arena, "`%s` stands where the protocol goes", shown) :
+				arena_printf(diags->arena, "`%s` is no protocol: tcp, udp, icmpv4, icmpv6", shown),
+			parse_port(proto->text, &number) ?
+				arena_printf(diags->arena, "%s@%s:tcp:%s", escape_text(diags->arena, ast->kind.text),
+					     escape_text(diags->arena,
+							 span_text(diags->arena, diags->sources, ast->target.span)),
+					     shown) :
+				NULL);
 	out->has_port = policy_proto_has_ports(out->proto);
 	if (!out->has_port && port->text)
-		return fail(diags, port->span, arena_printf(diags->arena, "%s has no ports", shown), NULL);
+		return report(diags, port->span, arena_printf(diags->arena, "%s has no ports", shown), NULL);
 	if (out->has_port && !port->text)
-		return fail(diags, proto->span, "the port is missing", NULL);
+		return report(diags, proto->span, "the port is missing", NULL);
 	if (out->has_port && !parse_port(port->text, &out->port))
-		return fail(diags, port->span,
-			    arena_printf(diags->arena, "`%s` is no port: a flow has one, 0 to 65535",
-					 escape_text(diags->arena, port->text)),
-			    NULL);
+		return report(diags, port->span,
+			      arena_printf(diags->arena, "`%s` is no port: a flow has one, 0 to 65535",
+					   escape_text(diags->arena, port->text)),
+			      NULL);
 	return true;
 }
 
 /* ---- bindings ---- */
 
-static struct flow_binding *binding_for(struct arena *arena, struct flow *flow, const char *name)
+static struct flow_binding *get_binding(struct arena *arena, struct flow *flow, const char *name)
 {
 	struct flow_binding *binding;
 
@@ -311,7 +303,7 @@ bool flow_add_resolve(struct arena *arena, struct flow *flow, const char *text, 
 			*why = "more than 256 names";
 			return false;
 		}
-		if (!add_addresses(arena, binding_for(arena, flow, name), equals + 1, why))
+		if (!add_addresses(arena, get_binding(arena, flow, name), equals + 1, why))
 			return false;
 	}
 	return true;
@@ -331,11 +323,11 @@ bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags 
 	if (flow.kind == FLOW_CONNECTION && !resolve_connection(ast, diags, &flow))
 		return false;
 	if (flow.kind == FLOW_ANSWER && ast->proto.text)
-		return fail(diags, ast->proto.span, "nothing follows the address of an answer", NULL);
+		return report(diags, ast->proto.span, "nothing follows the address of an answer", NULL);
 	if (ast->trailing.end > ast->trailing.start)
-		return fail(diags, ast->trailing, "nothing follows the port of a flow", NULL);
+		return report(diags, ast->trailing, "nothing follows the port of a flow", NULL);
 	if (ast->resolve.text && !flow_add_resolve(arena, &flow, ast->resolve.text, &why))
-		return fail(diags, ast->resolve.span, why, NULL);
+		return report(diags, ast->resolve.span, why, NULL);
 	flow.sni = ast->sni.text;
 	*out = flow;
 	return true;
@@ -348,7 +340,7 @@ bool flow_parse(struct arena *arena, struct sources *sources, const char *text, 
 	struct ast_flow *ast;
 
 	if (!strchr(text, '@'))
-		return no_flow(diags, SPAN_NONE, text);
+		return report_no_flow(diags, SPAN_NONE, text);
 	source = sources_add(sources, SOURCE_ARG, "flow", text, strlen(text));
 	ast = parse_flow(diags, source);
 	return ast && diags->errors == before && flow_resolve(arena, ast, diags, out);

@@ -17,8 +17,8 @@ struct importer {
 	size_t part_of;   /* the "rule" key of the entry before; 0: none */
 };
 
-static void fault(struct importer *im, const char *id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void fault(struct importer *im, const char *id, const char *fmt, ...)
+static void report(struct importer *im, const char *id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void report(struct importer *im, const char *id, const char *fmt, ...)
 {
 	va_list args;
 
@@ -37,7 +37,7 @@ static const char *read_string(struct importer *im, const json_t *object, const 
 		return NULL;
 	if (json_is_string(value))
 		return arena_strdup(im->r->arena, json_string_value(value));
-	fault(im, "bad-value", "`%s` is no string", key);
+	report(im, "bad-value", "`%s` is no string", key);
 	return NULL;
 }
 
@@ -52,7 +52,7 @@ static bool read_number(struct importer *im, const json_t *object, const char *k
 		*out = (uint64_t)json_integer_value(value);
 		return true;
 	}
-	fault(im, "bad-value", "`%s` is no number from 0 to %ju", key, (uintmax_t)max);
+	report(im, "bad-value", "`%s` is no number from 0 to %ju", key, (uintmax_t)max);
 	return false;
 }
 
@@ -61,7 +61,7 @@ static bool read_flag(struct importer *im, const json_t *object, const char *key
 	const json_t *value = json_object_get(object, key);
 
 	if (value && !json_is_boolean(value))
-		fault(im, "bad-value", "`%s` is neither true nor false", key);
+		report(im, "bad-value", "`%s` is neither true nor false", key);
 	if (!value || !json_is_boolean(value))
 		return false;
 	*out = json_is_true(value);
@@ -74,19 +74,19 @@ static const json_t *read_array(struct importer *im, const json_t *object, const
 	const json_t *value = json_object_get(object, key);
 
 	if (value && !json_is_array(value))
-		fault(im, "bad-value", "`%s` is no array", key);
+		report(im, "bad-value", "`%s` is no array", key);
 	return json_is_array(value) ? value : NULL;
 }
 
 /* Every key is one of `known` (NULL-terminated), and `object` is an object */
-static bool known_keys(struct importer *im, const json_t *object, const char *what, const char *const *known)
+static bool check_keys(struct importer *im, const json_t *object, const char *what, const char *const *known)
 {
 	const char *key;
 	json_t *value;
 	bool ok = true;
 
 	if (!json_is_object(object)) {
-		fault(im, "bad-value", "%s is no object", what);
+		report(im, "bad-value", "%s is no object", what);
 		return false;
 	}
 	json_object_foreach((json_t *)object, key, value)
@@ -114,7 +114,7 @@ static bool read_group(struct importer *im, const char *word, struct policy_targ
 						       .span = im->here };
 			return true;
 		}
-	fault(im, "ambiguous-bare", "no such group: `%s`", word);
+	report(im, "ambiguous-bare", "no such group: `%s`", word);
 	return false;
 }
 
@@ -130,25 +130,25 @@ static bool read_destination(struct importer *im, const json_t *value, struct po
 		return true;
 	}
 	if (!json_is_object(value) || json_object_size(value) != 1) {
-		fault(im, "bad-target", "a destination is \"any\" or one of group, cidr, domain, domain_suffix");
+		report(im, "bad-target", "a destination is \"any\" or one of group, cidr, domain, domain_suffix");
 		return false;
 	}
 	kind = json_object_iter_key(json_object_iter((json_t *)value));
 	text = json_object_get(value, kind);
 	if (!json_is_string(text)) {
-		fault(im, "bad-target", "`%s` is no string", kind);
+		report(im, "bad-target", "`%s` is no string", kind);
 		return false;
 	}
 	word.text = arena_strdup(im->r->arena, json_string_value(text));
 	if (!strcmp(kind, "group"))
 		return read_group(im, word.text, out);
 	if (!strcmp(kind, "cidr"))
-		return rule_target_cidr(&scope, &word, out);
+		return rule_parse_cidr(&scope, &word, out);
 	if (!strcmp(kind, "domain"))
-		return rule_target_domain(&scope, &word, out);
+		return rule_parse_domain(&scope, &word, out);
 	if (!strcmp(kind, "domain_suffix"))
-		return rule_target_suffix(&scope, &word, out);
-	fault(im, "bad-target", "no such destination: `%s`", kind);
+		return rule_parse_suffix(&scope, &word, out);
+	report(im, "bad-target", "no such destination: `%s`", kind);
 	return false;
 }
 
@@ -159,8 +159,8 @@ static bool read_protocols(struct importer *im, const json_t *object, unsigned *
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const char *word = json_string_value(json_array_get(list, i));
 		enum policy_proto proto;
-		if (!word || !rule_proto(word, &proto)) {
-			fault(im, "bad-proto", "no such protocol: `%s`", word ? word : "(no string)");
+		if (!word || !rule_parse_proto(word, &proto)) {
+			report(im, "bad-proto", "no such protocol: `%s`", word ? word : "(no string)");
 			return false;
 		}
 		*out |= proto;
@@ -176,16 +176,16 @@ static bool read_ports(struct importer *im, const json_t *object, struct policy_
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *range = json_array_get(list, i);
 		uint64_t lo, hi;
-		if (!known_keys(im, range, "a range of ports", known))
+		if (!check_keys(im, range, "a range of ports", known))
 			return false;
 		if (!read_number(im, range, "start", UINT16_MAX, &lo) ||
 		    !read_number(im, range, "end", UINT16_MAX, &hi)) {
-			fault(im, "bad-ports", "a range of ports has a start and an end, from 0 to 65535");
+			report(im, "bad-ports", "a range of ports has a start and an end, from 0 to 65535");
 			return false;
 		}
 		if (lo > hi) {
-			fault(im, "inverted-range", "port range runs backwards: %ju is more than %ju", (uintmax_t)lo,
-			      (uintmax_t)hi);
+			report(im, "inverted-range", "port range runs backwards: %ju is more than %ju", (uintmax_t)lo,
+			       (uintmax_t)hi);
 			return false;
 		}
 		*arena_push(im->r->arena, &out->ports) =
@@ -203,7 +203,7 @@ static bool read_direction(struct importer *im, const json_t *object, unsigned *
 			*out = set;
 			return true;
 		}
-	fault(im, "bad-direction", "a rule's direction is egress, ingress or any");
+	report(im, "bad-direction", "a rule's direction is egress, ingress or any");
 	return false;
 }
 
@@ -216,11 +216,11 @@ static bool read_attributes(struct importer *im, const json_t *object, struct po
 	if (!until)
 		return true;
 	if (!date_parse(until, &out->until)) {
-		fault(im, "bad-date", "no date: `%s`", until);
+		report(im, "bad-date", "no date: `%s`", until);
 		return false;
 	}
 	out->until_span = im->here;
-	resolver_expired(im->r, out);
+	resolver_check_until(im->r, out);
 	return true;
 }
 
@@ -244,10 +244,10 @@ static void read_rule(struct importer *im, const json_t *object)
 	struct policy_target target;
 	uint64_t part_of = 0;
 
-	if (!known_keys(im, object, "a rule", known))
+	if (!check_keys(im, object, "a rule", known))
 		return;
-	if (!resolver_action(read_string(im, object, "action"), &rule.action)) {
-		fault(im, "bad-action", "a rule's action is allow or deny");
+	if (!resolver_parse_action(read_string(im, object, "action"), &rule.action)) {
+		report(im, "bad-action", "a rule's action is allow or deny");
 		return;
 	}
 	if (!read_direction(im, object, &rule.directions) ||
@@ -256,7 +256,7 @@ static void read_rule(struct importer *im, const json_t *object)
 	    !read_attributes(im, object, &rule))
 		return;
 	if ((rule.directions & POLICY_INGRESS) && (rule.protos & (PROTO_ICMPV4 | PROTO_ICMPV6))) {
-		fault(im, "icmp-ingress", "ICMP rules are for egress only");
+		report(im, "icmp-ingress", "ICMP rules are for egress only");
 		return;
 	}
 	read_number(im, object, "rule", INT32_MAX, &part_of);
@@ -287,11 +287,11 @@ static void read_default(struct importer *im, const json_t *root, const char *ke
 	enum policy_action action = POLICY_DENY;
 
 	im->here = json_places_key(im->places, key);
-	if (json_object_get(root, key) && !resolver_action(read_string(im, root, key), &action)) {
-		fault(im, "bad-default-action", "`%s` is allow or deny", key);
+	if (json_object_get(root, key) && !resolver_parse_action(read_string(im, root, key), &action)) {
+		report(im, "bad-default-action", "`%s` is allow or deny", key);
 		return;
 	}
-	resolver_default(im->r, direction, action, im->here);
+	resolver_set_default(im->r, direction, action, im->here);
 }
 
 static void read_published(struct importer *im, const json_t *root)
@@ -302,18 +302,18 @@ static void read_published(struct importer *im, const json_t *root)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *object = json_array_get(list, i);
 		uint64_t host, guest;
-		if (!known_keys(im, object, "a published port", known))
+		if (!check_keys(im, object, "a published port", known))
 			continue;
 		const char *bind = read_string(im, object, "host_bind"), *proto = read_string(im, object, "protocol");
 		if (!read_number(im, object, "host_port", UINT16_MAX, &host) ||
 		    !read_number(im, object, "guest_port", UINT16_MAX, &guest)) {
-			fault(im, "bad-format", "a published port has a host_port and a guest_port");
+			report(im, "bad-format", "a published port has a host_port and a guest_port");
 			continue;
 		}
 		bind = bind ? bind : "127.0.0.1";
-		resolver_publish(im->r, im->here,
-				 arena_printf(im->r->arena, strchr(bind, ':') ? "[%s]:%u:%u/%s" : "%s:%u:%u/%s", bind,
-					      (unsigned)host, (unsigned)guest, proto ? proto : "tcp"));
+		resolver_add_publish(im->r, im->here,
+				     arena_printf(im->r->arena, strchr(bind, ':') ? "[%s]:%u:%u/%s" : "%s:%u:%u/%s",
+						  bind, (unsigned)host, (unsigned)guest, proto ? proto : "tcp"));
 	}
 }
 
@@ -324,16 +324,16 @@ static void read_dns(struct importer *im, const json_t *root)
 	uint64_t ms;
 	bool on;
 
-	if (!dns || !known_keys(im, dns, "`dns`", known))
+	if (!dns || !check_keys(im, dns, "`dns`", known))
 		return;
 	if (read_flag(im, dns, "rebind_protection", &on) && !on)
-		resolver_rebind(im->r, im->here, on);
+		resolver_set_rebind(im->r, im->here, on);
 	if (read_number(im, dns, "query_timeout_ms", INT64_MAX, &ms))
-		resolver_timeout(im->r, im->here, ms);
+		resolver_set_timeout(im->r, im->here, ms);
 	servers = read_array(im, dns, "nameservers");
 	for (size_t i = 0; i < json_array_size(servers); i++) {
 		const char *text = json_string_value(json_array_get(servers, i));
-		resolver_nameserver(im->r, im->here, text ? arena_strdup(im->r->arena, text) : "");
+		resolver_add_nameserver(im->r, im->here, text ? arena_strdup(im->r->arena, text) : "");
 	}
 }
 
@@ -343,17 +343,17 @@ static void read_bucket(struct importer *im, const json_t *buckets, const char *
 	const json_t *bucket = json_object_get(buckets, kind);
 	uint64_t size, interval, burst = 0;
 
-	if (!bucket || !known_keys(im, bucket, "a limit", known))
+	if (!bucket || !check_keys(im, bucket, "a limit", known))
 		return;
 	if (!read_number(im, bucket, "size", INT64_MAX, &size) ||
 	    !read_number(im, bucket, "refill_time_ms", INT64_MAX, &interval)) {
-		fault(im, "bad-limit", "a limit has a size and a refill_time_ms");
+		report(im, "bad-limit", "a limit has a size and a refill_time_ms");
 		return;
 	}
 	read_number(im, bucket, "one_time_burst", INT64_MAX, &burst);
-	resolver_limit(im->r, setting, im->here,
-		       arena_printf(im->r->arena, "%ju/%jums", (uintmax_t)size, (uintmax_t)interval),
-		       burst ? arena_printf(im->r->arena, "%ju", (uintmax_t)burst) : NULL);
+	resolver_set_limit(im->r, setting, im->here,
+			   arena_printf(im->r->arena, "%ju/%jums", (uintmax_t)size, (uintmax_t)interval),
+			   burst ? arena_printf(im->r->arena, "%ju", (uintmax_t)burst) : NULL);
 }
 
 static void read_limits(struct importer *im, const json_t *root)
@@ -364,11 +364,11 @@ static void read_limits(struct importer *im, const json_t *root)
 						     { SETTING_INGRESS_BANDWIDTH, SETTING_INGRESS_OPS } };
 	const json_t *limiter = json_object_get(root, "rate_limiter");
 
-	if (!limiter || !known_keys(im, limiter, "`rate_limiter`", directions))
+	if (!limiter || !check_keys(im, limiter, "`rate_limiter`", directions))
 		return;
 	for (size_t d = 0; d < 2; d++) {
 		const json_t *buckets = json_object_get(limiter, directions[d]);
-		if (!buckets || !known_keys(im, buckets, "a direction's limits", kinds))
+		if (!buckets || !check_keys(im, buckets, "a direction's limits", kinds))
 			continue;
 		read_bucket(im, buckets, kinds[0], settings[d][0]);
 		read_bucket(im, buckets, kinds[1], settings[d][1]);
@@ -381,17 +381,17 @@ static void read_hosting(struct importer *im, const json_t *root)
 
 	im->here = json_places_key(im->places, "max_connections");
 	if (read_number(im, root, "max_connections", UINT32_MAX, &connections))
-		resolver_connections(im->r, im->here, connections);
+		resolver_set_connections(im->r, im->here, connections);
 	im->here = json_places_key(im->places, "ipv4_pool");
-	resolver_pool(im->r, im->here, ADDR_V4, read_string(im, root, "ipv4_pool"));
+	resolver_set_pool(im->r, im->here, ADDR_V4, read_string(im, root, "ipv4_pool"));
 	im->here = json_places_key(im->places, "ipv6_pool");
-	resolver_pool(im->r, im->here, ADDR_V6, read_string(im, root, "ipv6_pool"));
+	resolver_set_pool(im->r, im->here, ADDR_V6, read_string(im, root, "ipv6_pool"));
 	im->here = json_places_key(im->places, "deployment_profile");
 	const char *profile = read_string(im, root, "deployment_profile");
 	if (profile && !strcmp(profile, "multi-tenant"))
 		im->r->policy->multi_tenant = true;
 	else if (profile && strcmp(profile, "single-tenant") != 0)
-		fault(im, "bad-value", "`deployment_profile` is single-tenant or multi-tenant");
+		report(im, "bad-value", "`deployment_profile` is single-tenant or multi-tenant");
 }
 
 static void read_expects(struct importer *im, const json_t *root)
@@ -402,11 +402,11 @@ static void read_expects(struct importer *im, const json_t *root)
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *object = json_array_get(list, i);
 		struct policy_expect expect = { .span = im->here };
-		if (!known_keys(im, object, "an expectation", known))
+		if (!check_keys(im, object, "an expectation", known))
 			continue;
 		const char *flow = read_string(im, object, "flow");
-		if (!resolver_action(read_string(im, object, "action"), &expect.action) || !flow)
-			fault(im, "bad-value", "an expectation has an action and a flow");
+		if (!resolver_parse_action(read_string(im, object, "action"), &expect.action) || !flow)
+			report(im, "bad-value", "an expectation has an action and a flow");
 		else if (flow_parse(im->r->arena, im->r->diags->sources, flow, im->r->diags, &expect.flow))
 			*arena_push(im->r->arena, &im->r->policy->expects) = expect;
 	}
@@ -430,11 +430,11 @@ static void read_document(struct importer *im, const json_t *root)
 	uint64_t version;
 
 	im->here = im->places->whole;
-	if (!known_keys(im, root, "the document", known))
+	if (!check_keys(im, root, "the document", known))
 		return;
 	im->here = json_places_key(im->places, "version");
 	if (read_number(im, root, "version", INT32_MAX, &version) && version != 1)
-		fault(im, "bad-value", "version %ju of the format is not known", (uintmax_t)version);
+		report(im, "bad-value", "version %ju of the format is not known", (uintmax_t)version);
 	read_default(im, root, "default_egress", POLICY_EGRESS);
 	read_default(im, root, "default_ingress", POLICY_INGRESS);
 	im->here = json_places_key(im->places, "rules");

@@ -20,7 +20,7 @@ static const char *const sandbox_keys[] = { "network",  "ports",      "secrets",
 					    NULL };
 static const char *const dns_keys[] = { "rebind_protection", "nameservers", "query_timeout", NULL };
 
-static bool known_keys(struct resolver *r, const struct yaml_node *map, const char *what, const char *const *known)
+static bool check_keys(struct resolver *r, const struct yaml_node *map, const char *what, const char *const *known)
 {
 	if (map->kind != YAML_MAP) {
 		diag_error(r->diags, "bad-value", map->span, "%s is no map", what);
@@ -39,8 +39,8 @@ static bool known_keys(struct resolver *r, const struct yaml_node *map, const ch
 }
 
 /* Each text of a list goes to `take` */
-static void each_text(struct resolver *r, const struct yaml_node *list, const char *what,
-		      void (*take)(struct resolver *, const struct yaml_node *))
+static void for_each_text(struct resolver *r, const struct yaml_node *list, const char *what,
+			  void (*take)(struct resolver *, const struct yaml_node *))
 {
 	if (!list)
 		return;
@@ -112,14 +112,14 @@ static void read_rules(struct resolver *r, const struct yaml_node *network)
 	const struct yaml_node *allow = yaml_get(network, "allow"), *preset = yaml_get(network, "policy");
 	const char *profile = read_preset(r, preset);
 
-	each_text(r, yaml_get(network, "deny"), "deny", add_deny);
-	each_text(r, allow, "allow", add_allow);
+	for_each_text(r, yaml_get(network, "deny"), "deny", add_deny);
+	for_each_text(r, allow, "allow", add_allow);
 	if (allow && allow->kind == YAML_LIST && allow->items.count) {
-		resolver_default(r, POLICY_EGRESS, POLICY_DENY, allow->span);
+		resolver_set_default(r, POLICY_EGRESS, POLICY_DENY, allow->span);
 		if (!strcmp(profile, "none"))
-			resolver_default(r, POLICY_INGRESS, POLICY_DENY, preset->span);
+			resolver_set_default(r, POLICY_INGRESS, POLICY_DENY, preset->span);
 	} else if (preset && *profile) {
-		resolver_profile(r, preset->span, profile);
+		resolver_add_profile(r, preset->span, profile);
 	}
 }
 
@@ -127,12 +127,12 @@ static void read_rules(struct resolver *r, const struct yaml_node *network)
 
 static void add_port(struct resolver *r, const struct yaml_node *entry)
 {
-	resolver_publish(r, entry->span, entry->text);
+	resolver_add_publish(r, entry->span, entry->text);
 }
 
 static void add_nameserver(struct resolver *r, const struct yaml_node *entry)
 {
-	resolver_nameserver(r, entry->span, entry->text);
+	resolver_add_nameserver(r, entry->span, entry->text);
 }
 
 static void read_dns(struct resolver *r, const struct yaml_node *dns)
@@ -141,14 +141,14 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 	uint64_t ms;
 	bool on;
 
-	if (!dns || !known_keys(r, dns, "`dns`", dns_keys))
+	if (!dns || !check_keys(r, dns, "`dns`", dns_keys))
 		return;
 	if (read_flag(r, yaml_get(dns, "rebind_protection"), "rebind_protection", &on))
-		resolver_rebind(r, yaml_get(dns, "rebind_protection")->span, on);
-	each_text(r, yaml_get(dns, "nameservers"), "nameservers", add_nameserver);
+		resolver_set_rebind(r, yaml_get(dns, "rebind_protection")->span, on);
+	for_each_text(r, yaml_get(dns, "nameservers"), "nameservers", add_nameserver);
 	timeout = yaml_get(dns, "query_timeout");
 	if (timeout && timeout->kind == YAML_TEXT && units_duration_ms(timeout->text, &ms))
-		resolver_timeout(r, timeout->span, ms);
+		resolver_set_timeout(r, timeout->span, ms);
 	else if (timeout)
 		diag_error(r->diags, "bad-duration", timeout->span, "no duration: `%s`",
 			   timeout->text ? timeout->text : "")
@@ -180,18 +180,18 @@ static void read_network(struct resolver *r, const struct yaml_node *network)
 	if (network->kind == YAML_TEXT) { /* `network: public` */
 		const char *profile = read_preset(r, network);
 		if (*profile)
-			resolver_profile(r, network->span, profile);
+			resolver_add_profile(r, network->span, profile);
 		return;
 	}
-	if (!known_keys(r, network, "`network`", network_keys))
+	if (!check_keys(r, network, "`network`", network_keys))
 		return;
 	read_rules(r, network);
-	each_text(r, yaml_get(network, "ports"), "ports", add_port);
+	for_each_text(r, yaml_get(network, "ports"), "ports", add_port);
 	read_dns(r, yaml_get(network, "dns"));
 	refuse_not_yet(r, network);
 	connections = yaml_get(network, "max_connections");
 	if (connections && connections->kind == YAML_TEXT && units_number(connections->text, &number))
-		resolver_connections(r, connections->span, number);
+		resolver_set_connections(r, connections->span, number);
 	else if (connections)
 		diag_error(r->diags, "bad-number", connections->span, "`max_connections` is no number");
 }
@@ -206,9 +206,9 @@ bool resolver_import_yaml(struct resolver *r, uint32_t source)
 	network = yaml_get(root, "network");
 	if (!network) {
 		read_network(r, root);
-	} else if (known_keys(r, root, "the document", sandbox_keys)) {
+	} else if (check_keys(r, root, "the document", sandbox_keys)) {
 		read_network(r, network);
-		each_text(r, yaml_get(root, "ports"), "ports", add_port);
+		for_each_text(r, yaml_get(root, "ports"), "ports", add_port);
 		if (yaml_get(root, "secrets"))
 			diag_error(r->diags, "not-yet", yaml_get(root, "secrets")->span,
 				   "secrets are known and not yet supported");

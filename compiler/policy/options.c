@@ -84,7 +84,7 @@ const struct option policy_long_options[] = {
 		{ NULL, 0, NULL, 0 },
 };
 
-static void put(struct arena *arena, struct options_list *list, const char *value)
+static void add(struct arena *arena, struct options_list *list, const char *value)
 {
 	*arena_push(arena, list) = value;
 }
@@ -92,7 +92,7 @@ static void put(struct arena *arena, struct options_list *list, const char *valu
 bool options_take(struct policy_options *options, int value, const char *argument)
 {
 	if (value == 'p') {
-		put(options->arena, &options->publishes, argument);
+		add(options->arena, &options->publishes, argument);
 		return true;
 	}
 	if (value < OPTIONS_FIRST || value >= OPTIONS_FIRST + INDEX_COUNT)
@@ -101,20 +101,20 @@ bool options_take(struct policy_options *options, int value, const char *argumen
 	void *field = (char *)options + table[index].offset;
 	switch (table[index].kind) {
 	case OPTION_LIST:
-		put(options->arena, field, argument);
+		add(options->arena, field, argument);
 		break;
 	case OPTION_ONCE:
 		if (*(const char **)field)
-			put(options->arena, &options->repeated, table[index].name);
+			add(options->arena, &options->repeated, table[index].name);
 		*(const char **)field = argument;
 		break;
 	case OPTION_SWITCH:
 		if (*(bool *)field)
-			put(options->arena, &options->repeated, table[index].name);
+			add(options->arena, &options->repeated, table[index].name);
 		*(bool *)field = true;
 		break;
 	case OPTION_NOT_YET:
-		put(options->arena, field, table[index].name);
+		add(options->arena, field, table[index].name);
 		break;
 	}
 	return true;

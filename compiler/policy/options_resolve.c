@@ -10,7 +10,7 @@
 enum { CONNECTIONS_DEFAULT = 256, TARGETS_MAX = 1000000 };
 
 /* The place of a flag: its value, or itself where it has none. Places sort by when they are made. */
-static struct span flag(struct resolver *r, const char *name, const char *value)
+static struct span add_flag(struct resolver *r, const char *name, const char *value)
 {
 	size_t len = strlen(value);
 	uint32_t source = sources_add(r->diags->sources, SOURCE_FLAG, name, value, len);
@@ -20,9 +20,9 @@ static struct span flag(struct resolver *r, const char *name, const char *value)
 
 /* ---- what the argument parser would say ---- */
 
-static void conflict(struct resolver *r, const char *a, const char *b)
+static void report_conflict(struct resolver *r, const char *a, const char *b)
 {
-	diag_error(r->diags, "conflict", flag(r, a, ""), "%s cannot stand beside %s", a, b);
+	diag_error(r->diags, "conflict", add_flag(r, a, ""), "%s cannot stand beside %s", a, b);
 }
 
 static void check_conflicts(struct resolver *r, const struct policy_options *options, const char *file)
@@ -41,11 +41,11 @@ static void check_conflicts(struct resolver *r, const struct policy_options *opt
 
 	for (size_t i = 0; i < count; i++) {
 		if (flags[i].given && file)
-			conflict(r, flags[i].name, "a policy file");
+			report_conflict(r, flags[i].name, "a policy file");
 		for (size_t j = i + 1; j < count; j++)
 			/* the two directions' defaults are the one pair that goes together */
 			if (flags[i].given && flags[j].given && !(i == 3 && j == 4))
-				conflict(r, flags[i].name, flags[j].name);
+				report_conflict(r, flags[i].name, flags[j].name);
 	}
 }
 
@@ -55,24 +55,24 @@ static void check_values(struct resolver *r, const struct policy_options *option
 	struct date date;
 
 	for (size_t i = 0; i < options->repeated.count; i++)
-		diag_error(r->diags, "repeated-flag", flag(r, options->repeated.items[i], ""), "%s may be given once",
-			   options->repeated.items[i]);
+		diag_error(r->diags, "repeated-flag", add_flag(r, options->repeated.items[i], ""),
+			   "%s may be given once", options->repeated.items[i]);
 	for (size_t i = 0; i < options->unsupported.count; i++)
-		diag_error(r->diags, "not-yet", flag(r, options->unsupported.items[i], ""),
+		diag_error(r->diags, "not-yet", add_flag(r, options->unsupported.items[i], ""),
 			   "%s is known and not yet supported", options->unsupported.items[i]);
 	if (options->query_timeout && !units_number(options->query_timeout, &number))
-		diag_error(r->diags, "bad-number", flag(r, "--dns-query-timeout-ms", options->query_timeout),
+		diag_error(r->diags, "bad-number", add_flag(r, "--dns-query-timeout-ms", options->query_timeout),
 			   "no number of milliseconds: `%s`", options->query_timeout);
 	if (options->max_connections && !units_number(options->max_connections, &number))
-		diag_error(r->diags, "bad-number", flag(r, "--max-connections", options->max_connections),
+		diag_error(r->diags, "bad-number", add_flag(r, "--max-connections", options->max_connections),
 			   "no number: `%s`", options->max_connections);
 	if (options->deployment_profile && strcmp(options->deployment_profile, "single-tenant") != 0 &&
 	    strcmp(options->deployment_profile, "multi-tenant") != 0)
-		diag_error(r->diags, "usage", flag(r, "--deployment-profile", options->deployment_profile),
+		diag_error(r->diags, "usage", add_flag(r, "--deployment-profile", options->deployment_profile),
 			   "no such deployment profile: `%s`", options->deployment_profile)
 			->label = "single-tenant or multi-tenant";
 	if (options->today && !date_parse(options->today, &date))
-		diag_error(r->diags, "usage", flag(r, "--today", options->today), "no date: `%s`", options->today)
+		diag_error(r->diags, "usage", add_flag(r, "--today", options->today), "no date: `%s`", options->today)
 			->label = "YYYY-MM-DD";
 }
 
@@ -92,7 +92,7 @@ static void check_bursts(struct resolver *r, const struct policy_options *option
 {
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		if (options->bursts[i] && !options->rates[i])
-			diag_error(r->diags, "usage", flag(r, limits[i].burst, options->bursts[i]), "%s needs %s",
+			diag_error(r->diags, "usage", add_flag(r, limits[i].burst, options->bursts[i]), "%s needs %s",
 				   limits[i].burst, limits[i].rate);
 }
 
@@ -101,15 +101,15 @@ static void check_bursts(struct resolver *r, const struct policy_options *option
 static void take_ports_and_servers(struct resolver *r, const struct policy_options *options)
 {
 	for (size_t i = 0; i < options->publishes.count; i++)
-		resolver_publish(r, flag(r, "-p", options->publishes.items[i]), options->publishes.items[i]);
+		resolver_add_publish(r, add_flag(r, "-p", options->publishes.items[i]), options->publishes.items[i]);
 	for (size_t i = 0; i < options->nameservers.count; i++)
-		resolver_nameserver(r, flag(r, "--dns-nameserver", options->nameservers.items[i]),
-				    options->nameservers.items[i]);
+		resolver_add_nameserver(r, add_flag(r, "--dns-nameserver", options->nameservers.items[i]),
+					options->nameservers.items[i]);
 	uint64_t ms;
 	if (options->query_timeout && units_number(options->query_timeout, &ms))
-		resolver_timeout(r, flag(r, "--dns-query-timeout-ms", options->query_timeout), ms);
+		resolver_set_timeout(r, add_flag(r, "--dns-query-timeout-ms", options->query_timeout), ms);
 	if (options->no_rebind_protection)
-		resolver_rebind(r, flag(r, "--no-dns-rebind-protection", ""), false);
+		resolver_set_rebind(r, add_flag(r, "--no-dns-rebind-protection", ""), false);
 }
 
 /* Parsed here, for the order of errors; their words wait for the file's groups */
@@ -130,15 +130,15 @@ static void take_profiles(struct resolver *r, const struct policy_options *optio
 {
 	for (size_t i = 0; i < options->nets.count; i++) {
 		const char *value = options->nets.items[i];
-		struct span span = flag(r, "--net", value);
+		struct span span = add_flag(r, "--net", value);
 		for (size_t at = 0, len;; at += len + 1) {
 			len = strcspn(value + at, ",");
 			size_t start = at + strspn(value + at, " \t"), end = at + len;
 			while (end > start && (value[end - 1] == ' ' || value[end - 1] == '\t'))
 				end--;
 			struct span word = { span.source, (uint32_t)start, (uint32_t)end };
-			resolver_profile(r, word,
-					 arena_strndup(r->arena, value + start, end > start ? end - start : 0));
+			resolver_add_profile(r, word,
+					     arena_strndup(r->arena, value + start, end > start ? end - start : 0));
 			if (!value[at + len])
 				break;
 		}
@@ -151,24 +151,24 @@ static void take_default(struct resolver *r, const char *name, const char *value
 
 	if (!value)
 		return;
-	struct span span = flag(r, name, value);
-	if (!resolver_action(value, &action)) {
+	struct span span = add_flag(r, name, value);
+	if (!resolver_parse_action(value, &action)) {
 		diag_error(r->diags, "bad-default-action", span, "no such action: `%s`", value)->label =
 			"`allow` or `deny`";
 		return;
 	}
 	if (egress)
-		resolver_default(r, POLICY_EGRESS, action, span);
+		resolver_set_default(r, POLICY_EGRESS, action, span);
 	if (ingress)
-		resolver_default(r, POLICY_INGRESS, action, span);
+		resolver_set_default(r, POLICY_INGRESS, action, span);
 }
 
 static void take_defaults(struct resolver *r, const struct policy_options *options)
 {
 	if (options->no_net) {
-		struct span span = flag(r, "--no-net", "");
-		resolver_default(r, POLICY_EGRESS, POLICY_DENY, span);
-		resolver_default(r, POLICY_INGRESS, POLICY_DENY, span);
+		struct span span = add_flag(r, "--no-net", "");
+		resolver_set_default(r, POLICY_EGRESS, POLICY_DENY, span);
+		resolver_set_default(r, POLICY_INGRESS, POLICY_DENY, span);
 	}
 	take_default(r, "--net-default", options->net_default, true, true);
 	take_default(r, "--net-default-egress", options->net_default_egress, true, false);
@@ -180,11 +180,11 @@ static void take_limits(struct resolver *r, const struct policy_options *options
 	uint64_t number;
 
 	if (options->max_connections && units_number(options->max_connections, &number))
-		resolver_connections(r, flag(r, "--max-connections", options->max_connections), number);
+		resolver_set_connections(r, add_flag(r, "--max-connections", options->max_connections), number);
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		if (options->rates[i])
-			resolver_limit(r, limits[i].setting, flag(r, limits[i].rate, options->rates[i]),
-				       options->rates[i], options->bursts[i]);
+			resolver_set_limit(r, limits[i].setting, add_flag(r, limits[i].rate, options->rates[i]),
+					   options->rates[i], options->bursts[i]);
 }
 
 /* ---- all of it ---- */
@@ -220,7 +220,7 @@ static void take_rules(struct resolver *r, const struct ast_file **lists, size_t
 			resolver_add_rule(r, &lists[i]->statements.items[k].rule, ORIGIN_ARG);
 	for (size_t i = 0; i < imported_count; i++)
 		*arena_push(r->arena, &r->policy->rules) = imported[i];
-	resolver_rules(r);
+	resolver_add_rules(r);
 }
 
 struct policy *options_resolve(const struct policy_options *options, const char *file, struct diags *diags)
@@ -247,16 +247,16 @@ struct policy *options_resolve(const struct policy_options *options, const char 
 	take_profiles(&r, options);
 	take_defaults(&r, options);
 	if (options->pool4)
-		resolver_pool(&r, flag(&r, "--net-ipv4-pool", options->pool4), ADDR_V4, options->pool4);
+		resolver_set_pool(&r, add_flag(&r, "--net-ipv4-pool", options->pool4), ADDR_V4, options->pool4);
 	if (options->pool6)
-		resolver_pool(&r, flag(&r, "--net-ipv6-pool", options->pool6), ADDR_V6, options->pool6);
+		resolver_set_pool(&r, add_flag(&r, "--net-ipv6-pool", options->pool6), ADDR_V6, options->pool6);
 	take_limits(&r, options);
 	if (file && !resolver_load(&r) && diags->errors == errors)
 		return r.policy;
-	resolver_groups(&r);
-	resolver_settings(&r);
+	resolver_add_groups(&r);
+	resolver_apply_settings(&r);
 	take_rules(&r, lists, options->rules.count);
-	resolver_expects(&r);
+	resolver_add_expects(&r);
 	resolver_finish(&r);
 	return r.policy;
 }

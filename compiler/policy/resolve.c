@@ -9,7 +9,7 @@
 
 /* ---- because, until, log ---- */
 
-void resolver_expired(struct resolver *r, const struct policy_rule *rule)
+void resolver_check_until(struct resolver *r, const struct policy_rule *rule)
 {
 	long days = r->input->today.year ? date_days(r->input->today) - date_days(rule->until) : 0;
 
@@ -18,7 +18,7 @@ void resolver_expired(struct resolver *r, const struct policy_rule *rule)
 			->help = "remove the rule, or give it a new date";
 }
 
-static void until(struct resolver *r, const struct ast_attribute *attribute, struct policy_rule *rule)
+static void resolve_until(struct resolver *r, const struct ast_attribute *attribute, struct policy_rule *rule)
 {
 	const char *text = attribute->value.text ? attribute->value.text : "";
 
@@ -27,17 +27,17 @@ static void until(struct resolver *r, const struct ast_attribute *attribute, str
 		return;
 	}
 	rule->until_span = attribute->span;
-	resolver_expired(r, rule);
+	resolver_check_until(r, rule);
 }
 
-static void attributes(struct resolver *r, const struct ast_rule *ast, struct policy_rule *rule)
+static void resolve_attributes(struct resolver *r, const struct ast_rule *ast, struct policy_rule *rule)
 {
 	for (size_t i = 0; i < ast->attributes.count; i++) {
 		const struct ast_attribute *attribute = &ast->attributes.items[i];
 		if (attribute->kind == AST_BECAUSE)
 			rule->because = attribute->value.text;
 		else if (attribute->kind == AST_UNTIL)
-			until(r, attribute, rule);
+			resolve_until(r, attribute, rule);
 		else
 			rule->log = true;
 	}
@@ -51,18 +51,18 @@ void resolver_add_rule(struct resolver *r, const struct ast_rule *ast, enum poli
 	if (!rule_resolve(&scope, &rule))
 		return;
 	rule.origin = origin;
-	attributes(r, ast, &rule);
+	resolve_attributes(r, ast, &rule);
 	*arena_push(r->arena, &r->policy->rules) = rule;
 }
 
-void resolver_rules(struct resolver *r)
+void resolver_add_rules(struct resolver *r)
 {
 	for (size_t i = 0; i < r->statements.count; i++)
 		if (r->statements.items[i]->kind == AST_RULE)
 			resolver_add_rule(r, &r->statements.items[i]->rule, ORIGIN_FILE);
 }
 
-void resolver_expects(struct resolver *r)
+void resolver_add_expects(struct resolver *r)
 {
 	static const char *const actions[] = { "allow", "deny", NULL };
 
@@ -72,7 +72,7 @@ void resolver_expects(struct resolver *r)
 		if (statement->kind != AST_EXPECT)
 			continue;
 		const struct ast_word *action = &statement->words.items[0];
-		if (!resolver_action(action->text, &expect.action))
+		if (!resolver_parse_action(action->text, &expect.action))
 			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
 				rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
 		else if (flow_resolve(r->arena, &statement->flow, r->diags, &expect.flow))
@@ -103,7 +103,7 @@ static void add_group_rule(struct resolver *r, enum addr_class group, bool dns, 
 	*arena_push(r->arena, &r->policy->rules) = rule;
 }
 
-static void profile_rules(struct resolver *r)
+static void add_profile_rules(struct resolver *r)
 {
 	static const enum addr_class groups[3] = { ADDR_CLASS_PUBLIC, ADDR_CLASS_PRIVATE, ADDR_CLASS_HOST };
 
@@ -137,7 +137,7 @@ static void apply_profiles(struct resolver *r)
 		return;
 	}
 	if (r->profiles.kind == PROFILES_SOME) {
-		profile_rules(r);
+		add_profile_rules(r);
 		imply(r, &policy->egress, "egress", POLICY_DENY, r->profiles.first);
 		return;
 	}

@@ -28,7 +28,7 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (x > y) - (x < y); /* any total order; places tell which was first */
 }
 
-static bool good_name(struct resolver *r, const struct ast_word *word)
+static bool check_name(struct resolver *r, const struct ast_word *word)
 {
 	const char *text = word->text ? word->text : "";
 	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
@@ -58,8 +58,8 @@ static bool same_members(const struct ast_statement *a, const struct ast_stateme
 static void define(struct definer *, size_t index, unsigned depth);
 
 /* A member that is a group itself: defined first, then its members are put in */
-static void put_in(struct definer *d, const struct ast_word *word, struct policy_group *group,
-		   struct policy_targets *out, unsigned depth)
+static void insert_members(struct definer *d, const struct ast_word *word, struct policy_group *group,
+			   struct policy_targets *out, unsigned depth)
 {
 	size_t index = (size_t)(group - d->r->policy->groups.items);
 
@@ -75,7 +75,7 @@ static void put_in(struct definer *d, const struct ast_word *word, struct policy
 	}
 	define(d, index, depth + 1);
 	group->used = true;
-	rule_append(&d->scope, word->span, &group->members, out);
+	rule_add_members(&d->scope, word->span, &group->members, out);
 }
 
 static void define(struct definer *d, size_t index, unsigned depth)
@@ -88,11 +88,12 @@ static void define(struct definer *d, size_t index, unsigned depth)
 	definition->state = OPEN;
 	for (size_t i = 1; i < definition->statement->words.count; i++) {
 		const struct ast_word *word = &definition->statement->words.items[i];
-		struct policy_group *group = word->text && !word->bracketed ? rule_group(&d->scope, word->text) : NULL;
+		struct policy_group *group =
+			word->text && !word->bracketed ? rule_find_group(&d->scope, word->text) : NULL;
 		if (group)
-			put_in(d, word, group, &members, depth);
+			insert_members(d, word, group, &members, depth);
 		else
-			rule_target(&d->scope, word, true, &members);
+			rule_add_target(&d->scope, word, true, &members);
 	}
 	d->r->policy->groups.items[index].members = members;
 	definition->state = DONE;
@@ -106,7 +107,7 @@ static void declare(struct resolver *r, const struct ast_statement **sorted, siz
 
 	for (size_t i = 0; i < count; i++) {
 		const struct ast_word *word = &sorted[i]->words.items[0];
-		if (!good_name(r, word))
+		if (!check_name(r, word))
 			continue;
 		if (last && !strcmp(last->words.items[0].text, word->text)) {
 			if (!same_members(last, sorted[i]))
@@ -123,7 +124,7 @@ static void declare(struct resolver *r, const struct ast_statement **sorted, siz
 	}
 }
 
-void resolver_groups(struct resolver *r)
+void resolver_add_groups(struct resolver *r)
 {
 	size_t count = 0;
 

@@ -22,7 +22,7 @@ static bool set_once(struct resolver *r, enum setting setting, struct span span,
 	return false;
 }
 
-bool resolver_action(const char *word, enum policy_action *out)
+bool resolver_parse_action(const char *word, enum policy_action *out)
 {
 	if (!word || (strcmp(word, "allow") != 0 && strcmp(word, "deny") != 0))
 		return false;
@@ -32,7 +32,8 @@ bool resolver_action(const char *word, enum policy_action *out)
 
 /* ---- defaults ---- */
 
-void resolver_default(struct resolver *r, enum policy_direction direction, enum policy_action action, struct span span)
+void resolver_set_default(struct resolver *r, enum policy_direction direction, enum policy_action action,
+			  struct span span)
 {
 	bool egress = direction == POLICY_EGRESS;
 	const char *what = egress ? "`default egress`" : "`default ingress`";
@@ -48,7 +49,7 @@ void resolver_default(struct resolver *r, enum policy_direction direction, enum 
 		arena_printf(r->arena, "default %s %s", policy_direction_name(direction), policy_action_name(action));
 }
 
-static void default_statement(struct resolver *r, const struct ast_statement *statement)
+static void apply_default(struct resolver *r, const struct ast_statement *statement)
 {
 	static const char *const directions[] = { "egress", "ingress", "any", NULL };
 	static const char *const actions[] = { "allow", "deny", NULL };
@@ -61,22 +62,22 @@ static void default_statement(struct resolver *r, const struct ast_statement *st
 			->label = rule_did_you_mean(r->arena, diag_nearest(direction->text, directions));
 		return;
 	}
-	if (!resolver_action(action->text, &value)) {
+	if (!resolver_parse_action(action->text, &value)) {
 		diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
 			rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
 		return;
 	}
 	if (any || direction->text[0] == 'e')
-		resolver_default(r, POLICY_EGRESS, value, statement->span);
+		resolver_set_default(r, POLICY_EGRESS, value, statement->span);
 	if (any || direction->text[0] == 'i')
-		resolver_default(r, POLICY_INGRESS, value, statement->span);
+		resolver_set_default(r, POLICY_INGRESS, value, statement->span);
 }
 
 /* ---- profiles ---- */
 
 static const char *const profile_words[] = { "public", "private", "host", "all", "none", NULL };
 
-static void terminal_profile(struct resolver *r, struct span span, bool all)
+static void set_terminal_profile(struct resolver *r, struct span span, bool all)
 {
 	struct profiles *profiles = &r->profiles;
 	int kind = all ? PROFILES_ALL : PROFILES_NOTHING;
@@ -96,7 +97,7 @@ static void terminal_profile(struct resolver *r, struct span span, bool all)
 	diag_relate(r->diags, diag, profiles->first, "the other is here");
 }
 
-void resolver_profile(struct resolver *r, struct span span, const char *name)
+void resolver_add_profile(struct resolver *r, struct span span, const char *name)
 {
 	struct profiles *profiles = &r->profiles;
 	size_t index = 0;
@@ -110,7 +111,7 @@ void resolver_profile(struct resolver *r, struct span span, const char *name)
 		diag_error(r->diags, "unknown-profile", span, "no such profile: `%s`", name)->label =
 			label ? label : "public, private, host, or all or none alone";
 	} else if (index >= 3) {
-		terminal_profile(r, span, index == 3);
+		set_terminal_profile(r, span, index == 3);
 	} else if (profiles->kind > PROFILES_SOME) {
 		diag_relate(r->diags,
 			    diag_error(r->diags, "terminal-with-profile", span, "`%s` stands beside `%s`", name,
@@ -127,19 +128,19 @@ void resolver_profile(struct resolver *r, struct span span, const char *name)
 
 /* ---- DNS ---- */
 
-void resolver_timeout(struct resolver *r, struct span span, uint64_t ms)
+void resolver_set_timeout(struct resolver *r, struct span span, uint64_t ms)
 {
 	if (set_once(r, SETTING_TIMEOUT, span, "the DNS timeout", arena_printf(r->arena, "%" PRIu64, ms)))
 		r->policy->dns_timeout_ms = ms;
 }
 
-void resolver_rebind(struct resolver *r, struct span span, bool on)
+void resolver_set_rebind(struct resolver *r, struct span span, bool on)
 {
 	if (set_once(r, SETTING_REBIND, span, "rebind protection", on ? "on" : "off"))
 		r->policy->rebind_protection = on;
 }
 
-void resolver_nameserver(struct resolver *r, struct span span, const char *spec)
+void resolver_add_nameserver(struct resolver *r, struct span span, const char *spec)
 {
 	struct policy_nameserver server;
 
@@ -152,18 +153,18 @@ void resolver_nameserver(struct resolver *r, struct span span, const char *spec)
 	*arena_push(r->arena, &r->policy->nameservers) = server;
 }
 
-static void dns_timeout(struct resolver *r, const struct ast_word *word)
+static void apply_dns_timeout(struct resolver *r, const struct ast_word *word)
 {
 	uint64_t ms;
 
 	if (units_duration_ms(word->text, &ms))
-		resolver_timeout(r, word->span, ms);
+		resolver_set_timeout(r, word->span, ms);
 	else
 		diag_error(r->diags, "bad-duration", word->span, "no duration: `%s`", word->text)->label =
 			"like 500ms, 3s or 1m";
 }
 
-static void dns_statement(struct resolver *r, const struct ast_statement *statement)
+static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 {
 	static const char *const settings[] = { "nameserver", "timeout", "rebind-protection", NULL };
 	const struct ast_word *words = statement->words.items;
@@ -171,13 +172,13 @@ static void dns_statement(struct resolver *r, const struct ast_statement *statem
 
 	if (!strcmp(words[0].text, "nameserver")) {
 		for (size_t i = 1; i < count; i++)
-			resolver_nameserver(r, words[i].span, words[i].text);
+			resolver_add_nameserver(r, words[i].span, words[i].text);
 	} else if (!strcmp(words[0].text, "timeout") && count == 2) {
-		dns_timeout(r, &words[1]);
+		apply_dns_timeout(r, &words[1]);
 	} else if (!strcmp(words[0].text, "rebind-protection") && count == 2) {
 		bool on = !strcmp(words[1].text, "on");
 		if (on || !strcmp(words[1].text, "off"))
-			resolver_rebind(r, statement->span, on);
+			resolver_set_rebind(r, statement->span, on);
 		else
 			diag_error(r->diags, "bad-setting", words[1].span, "neither on nor off: `%s`", words[1].text);
 	} else if (!strcmp(words[0].text, "timeout") || !strcmp(words[0].text, "rebind-protection")) {
@@ -204,7 +205,7 @@ static struct policy_limit *limit_of(struct policy *policy, enum setting setting
 	}
 }
 
-void resolver_limit(struct resolver *r, enum setting setting, struct span span, const char *rate, const char *burst)
+void resolver_set_limit(struct resolver *r, enum setting setting, struct span span, const char *rate, const char *burst)
 {
 	struct policy_limit limit = { .span = span };
 
@@ -222,7 +223,7 @@ void resolver_limit(struct resolver *r, enum setting setting, struct span span, 
 		*limit_of(r->policy, setting) = limit;
 }
 
-static void limit_statement(struct resolver *r, const struct ast_statement *statement)
+static void apply_limit(struct resolver *r, const struct ast_statement *statement)
 {
 	const struct ast_word *words = statement->words.items;
 	size_t count = statement->words.count;
@@ -240,13 +241,13 @@ static void limit_statement(struct resolver *r, const struct ast_statement *stat
 	} else {
 		enum setting setting = egress ? (bandwidth ? SETTING_EGRESS_BANDWIDTH : SETTING_EGRESS_OPS) :
 						(bandwidth ? SETTING_INGRESS_BANDWIDTH : SETTING_INGRESS_OPS);
-		resolver_limit(r, setting, statement->span, words[2].text, count == 5 ? words[4].text : NULL);
+		resolver_set_limit(r, setting, statement->span, words[2].text, count == 5 ? words[4].text : NULL);
 	}
 }
 
 /* ---- published ports ---- */
 
-void resolver_publish(struct resolver *r, struct span span, const char *spec)
+void resolver_add_publish(struct resolver *r, struct span span, const char *spec)
 {
 	struct policy_publish publish;
 
@@ -274,7 +275,7 @@ void resolver_publish(struct resolver *r, struct span span, const char *spec)
 /* ---- addresses and connections: options and imports only ---- */
 
 /* A pool holds at least one sandbox's subnet: a /30, a /64 */
-void resolver_pool(struct resolver *r, struct span span, enum addr_family family, const char *text)
+void resolver_set_pool(struct resolver *r, struct span span, enum addr_family family, const char *text)
 {
 	uint8_t longest = family == ADDR_V4 ? 30 : 64;
 	struct policy_pool *pool = family == ADDR_V4 ? &r->policy->pool4 : &r->policy->pool6;
@@ -292,7 +293,7 @@ void resolver_pool(struct resolver *r, struct span span, enum addr_family family
 	}
 }
 
-void resolver_connections(struct resolver *r, struct span span, uint64_t count)
+void resolver_set_connections(struct resolver *r, struct span span, uint64_t count)
 {
 	if (count >= 1 && count <= CONNECTIONS_MAX)
 		r->policy->max_connections = (uint32_t)count;
@@ -301,20 +302,20 @@ void resolver_connections(struct resolver *r, struct span span, uint64_t count)
 			   count);
 }
 
-void resolver_settings(struct resolver *r)
+void resolver_apply_settings(struct resolver *r)
 {
 	for (size_t i = 0; i < r->statements.count; i++) {
 		const struct ast_statement *statement = r->statements.items[i];
 		if (statement->kind == AST_DEFAULT)
-			default_statement(r, statement);
+			apply_default(r, statement);
 		else if (statement->kind == AST_DNS)
-			dns_statement(r, statement);
+			apply_dns(r, statement);
 		else if (statement->kind == AST_LIMIT)
-			limit_statement(r, statement);
+			apply_limit(r, statement);
 		else if (statement->kind == AST_PUBLISH)
-			resolver_publish(r, statement->words.items[0].span, statement->words.items[0].text);
+			resolver_add_publish(r, statement->words.items[0].span, statement->words.items[0].text);
 		else if (statement->kind == AST_PROFILE)
 			for (size_t k = 0; k < statement->words.count; k++)
-				resolver_profile(r, statement->words.items[k].span, statement->words.items[k].text);
+				resolver_add_profile(r, statement->words.items[k].span, statement->words.items[k].text);
 	}
 }

@@ -1,5 +1,7 @@
 /* The specifications that are one word with a form of its own: published ports and nameservers. */
 #include "policy/resolve.h"
+#include "base/units.h"
+#include "policy/policy_facts.h"
 
 #include <string.h>
 
@@ -17,25 +19,12 @@ static struct piece trim(struct piece piece)
 	return piece;
 }
 
-/* Plain decimal up to 65535; a leading zero only where `lax` */
-static bool piece_port(struct piece piece, bool lax, uint16_t *out)
+static bool parse_port(struct piece piece, bool lax, uint16_t *out)
 {
-	unsigned value = 0;
-
-	if (!piece.len || (!lax && piece.len > 1 && piece.text[0] == '0'))
-		return false;
-	for (size_t i = 0; i < piece.len; i++) {
-		if (piece.text[i] < '0' || piece.text[i] > '9')
-			return false;
-		value = value * 10 + (unsigned)(piece.text[i] - '0');
-		if (value > UINT16_MAX)
-			return false;
-	}
-	*out = (uint16_t)value;
-	return true;
+	return units_port(piece.text, piece.len, lax, out);
 }
 
-static bool piece_addr(struct piece piece, struct addr *out)
+static bool parse_addr(struct piece piece, struct addr *out)
 {
 	char text[ADDR_TEXT_MAX];
 
@@ -62,25 +51,25 @@ static size_t split(const char *text, struct piece *out, size_t max)
 
 /* ---- [BIND:]HOST:GUEST[/tcp|/udp] ---- */
 
-static bool publish_error(struct diags *diags, struct span span, const char *id, const char *fault, const char *spec)
+static bool report_publish(struct diags *diags, struct span span, const char *id, const char *fault, const char *spec)
 {
 	diag_error(diags, id, span, "%s: `%s`", fault, spec)->help =
 		"[BIND:]HOST:GUEST[/tcp|/udp], like 127.0.0.1:8080:80/tcp";
 	return false;
 }
 
-static bool publish_ports(struct diags *diags, struct span span, const char *spec, struct piece host,
-			  struct piece guest, struct policy_publish *out)
+static bool parse_ports(struct diags *diags, struct span span, const char *spec, struct piece host, struct piece guest,
+			struct policy_publish *out)
 {
 	out->proto = PROTO_TCP;
 	if (guest.len >= 4 && !memcmp(guest.text + guest.len - 4, "/udp", 4))
 		out->proto = PROTO_UDP;
 	if (out->proto == PROTO_UDP || (guest.len >= 4 && !memcmp(guest.text + guest.len - 4, "/tcp", 4)))
 		guest.len -= 4;
-	if (!piece_port(trim(host), false, &out->host_port))
-		return publish_error(diags, span, "bad-host-port", "no port of the host", spec);
-	if (!piece_port(trim(guest), false, &out->guest_port))
-		return publish_error(diags, span, "bad-guest-port", "no port of the guest", spec);
+	if (!parse_port(trim(host), false, &out->host_port))
+		return report_publish(diags, span, "bad-host-port", "no port of the host", spec);
+	if (!parse_port(trim(guest), false, &out->guest_port))
+		return report_publish(diags, span, "bad-guest-port", "no port of the guest", spec);
 	return true;
 }
 
@@ -103,10 +92,10 @@ bool resolve_publish(struct diags *diags, struct span span, const char *spec, st
 			memmove(pieces + 1, pieces, 2 * sizeof *pieces);
 	}
 	if (bracketed ? count != 3 : count != 2 && count != 3)
-		return publish_error(diags, span, "bad-format", "no published port", spec);
-	if (!piece_addr(bind, &publish.bind) || (bracketed && publish.bind.family != ADDR_V6))
-		return publish_error(diags, span, "bad-bind", "no address to listen on", spec);
-	if (!publish_ports(diags, span, spec, pieces[1], pieces[2], &publish))
+		return report_publish(diags, span, "bad-format", "no published port", spec);
+	if (!parse_addr(bind, &publish.bind) || (bracketed && publish.bind.family != ADDR_V6))
+		return report_publish(diags, span, "bad-bind", "no address to listen on", spec);
+	if (!parse_ports(diags, span, spec, pieces[1], pieces[2], &publish))
 		return false;
 	*out = publish;
 	return true;
@@ -114,13 +103,13 @@ bool resolve_publish(struct diags *diags, struct span span, const char *spec, st
 
 /* ---- IP, IP:PORT, [v6]:PORT, HOST, HOST:PORT ---- */
 
-static bool bracketed_v6(const char *spec, struct policy_nameserver *out)
+static bool parse_bracketed_v6(const char *spec, struct policy_nameserver *out)
 {
 	const char *end = strchr(spec, ']');
 	struct piece inside = { spec + 1, end ? (size_t)(end - spec - 1) : 0 };
 
-	return spec[0] == '[' && end && end[1] == ':' && piece_addr(inside, &out->addr) &&
-	       out->addr.family == ADDR_V6 && piece_port((struct piece){ end + 2, strlen(end + 2) }, true, &out->port);
+	return spec[0] == '[' && end && end[1] == ':' && parse_addr(inside, &out->addr) &&
+	       out->addr.family == ADDR_V6 && parse_port((struct piece){ end + 2, strlen(end + 2) }, true, &out->port);
 }
 
 static bool has_blank(const char *spec)
@@ -134,14 +123,14 @@ static bool has_blank(const char *spec)
 bool resolve_nameserver(struct arena *arena, struct diags *diags, struct span span, const char *spec,
 			struct policy_nameserver *out)
 {
-	struct policy_nameserver server = { .port = 53, .span = span };
+	struct policy_nameserver server = { .port = FLOW_DNS_PORT, .span = span };
 	struct piece pieces[2];
-	bool ok = addr_parse(spec, &server.addr) || bracketed_v6(spec, &server);
+	bool ok = addr_parse(spec, &server.addr) || parse_bracketed_v6(spec, &server);
 
 	if (!ok && *spec && strlen(spec) <= 255 && !has_blank(spec)) {
 		size_t count = split(spec, pieces, 2);
-		ok = count <= 2 && pieces[0].len && (count == 1 || piece_port(pieces[1], true, &server.port));
-		server.is_name = ok && !piece_addr(pieces[0], &server.addr);
+		ok = count <= 2 && pieces[0].len && (count == 1 || parse_port(pieces[1], true, &server.port));
+		server.is_name = ok && !parse_addr(pieces[0], &server.addr);
 		server.name = server.is_name ? arena_strndup(arena, pieces[0].text, pieces[0].len) : NULL;
 	}
 	if (!ok) {

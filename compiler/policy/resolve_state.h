@@ -40,28 +40,28 @@ struct resolver {
 
 /* The file's statements, includes spliced; or an import. false: nothing was loaded. */
 bool resolver_load(struct resolver *);
-void resolver_groups(struct resolver *);   /* group statements */
-void resolver_settings(struct resolver *); /* default, profile, dns, limit, publish */
-void resolver_rules(struct resolver *);    /* rule statements, with what follows them */
-void resolver_expects(struct resolver *);
+void resolver_add_groups(struct resolver *);     /* group statements */
+void resolver_apply_settings(struct resolver *); /* default, profile, dns, limit, publish */
+void resolver_add_rules(struct resolver *);      /* rule statements, with what follows them */
+void resolver_add_expects(struct resolver *);
 /* Last: profile or default rules behind all others, the defaults, and what multi-tenant forbids */
 void resolver_finish(struct resolver *);
 
 /* One AST rule, attributes and all, to the end of the policy's rules */
 void resolver_add_rule(struct resolver *, const struct ast_rule *, enum policy_origin);
-void resolver_default(struct resolver *, enum policy_direction, enum policy_action, struct span);
+void resolver_set_default(struct resolver *, enum policy_direction, enum policy_action, struct span);
 /* The words of one `profile` statement or --net option, which starts at `whole` */
-void resolver_profile(struct resolver *, struct span, const char *name);
-void resolver_limit(struct resolver *, enum setting, struct span, const char *rate, const char *burst);
-void resolver_timeout(struct resolver *, struct span, uint64_t ms);
-void resolver_rebind(struct resolver *, struct span, bool on);
-void resolver_publish(struct resolver *, struct span, const char *spec);
-void resolver_nameserver(struct resolver *, struct span, const char *spec);
-void resolver_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */
-void resolver_connections(struct resolver *, struct span, uint64_t count);
-void resolver_expired(struct resolver *, const struct policy_rule *); /* reports a rule past its `until` */
+void resolver_add_profile(struct resolver *, struct span, const char *name);
+void resolver_set_limit(struct resolver *, enum setting, struct span, const char *rate, const char *burst);
+void resolver_set_timeout(struct resolver *, struct span, uint64_t ms);
+void resolver_set_rebind(struct resolver *, struct span, bool on);
+void resolver_add_publish(struct resolver *, struct span, const char *spec);
+void resolver_add_nameserver(struct resolver *, struct span, const char *spec);
+void resolver_set_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */
+void resolver_set_connections(struct resolver *, struct span, uint64_t count);
+void resolver_check_until(struct resolver *, const struct policy_rule *); /* reports a rule past its `until` */
 /* Whole documents: false where there were errors */
 bool resolver_import_json(struct resolver *, uint32_t source);
 bool resolver_import_yaml(struct resolver *, uint32_t source);
 /* "allow" or "deny"; anything else, NULL too, is false without an error of its own */
-bool resolver_action(const char *word, enum policy_action *out);
+bool resolver_parse_action(const char *word, enum policy_action *out);

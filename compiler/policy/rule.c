@@ -2,6 +2,7 @@
  * precedence that the token vectors show, and the first that fails decides the error's class:
  * the "@", action, direction, then target (or the dns macro), protocol, ports, and what goes together. */
 #include "policy/rule.h"
+#include "base/units.h"
 #include "policy/policy_facts.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@ static const char *const proto_words[] = { "any", "tcp", "udp", "icmpv4", "icmpv
 static const char *const other_words[] = { "dns",    "default", "profile", "include", "group",  "publish", "limit",
 					   "expect", "because", "until",   "log",     "domain", "suffix",  NULL };
 
-static bool one_of(const char *word, const char *const *words)
+static bool is_one_of(const char *word, const char *const *words)
 {
 	for (; *words; words++)
 		if (!strcmp(word, *words))
@@ -27,11 +28,11 @@ bool rule_is_keyword(const char *word)
 {
 	enum addr_class class;
 
-	return one_of(word, action_words) || one_of(word, direction_words) || one_of(word, proto_words) ||
-	       one_of(word, other_words) || addr_class_parse(word, &class);
+	return is_one_of(word, action_words) || is_one_of(word, direction_words) || is_one_of(word, proto_words) ||
+	       is_one_of(word, other_words) || addr_class_parse(word, &class);
 }
 
-bool rule_proto(const char *word, enum policy_proto *out)
+bool rule_parse_proto(const char *word, enum policy_proto *out)
 {
 	for (size_t i = 0; i < POLICY_RULE_PROTOS; i++)
 		if (!strcmp(word, policy_proto_name(policy_protos[i]))) {
@@ -62,7 +63,7 @@ static bool looks_like_ports(const char *text, size_t len)
 }
 
 /* The piece before the comma in front of `*start`; false where there is none */
-static bool piece_before(const char *text, size_t *start, size_t *len)
+static bool find_piece_before(const char *text, size_t *start, size_t *len)
 {
 	size_t comma = *start;
 
@@ -79,12 +80,12 @@ static bool piece_before(const char *text, size_t *start, size_t *len)
 
 /* 'allow@public:tcp:80,443' where `443` stands at `at`: 'allow@public:tcp:{80,443}'; NULL where the pieces
  * around it are no such thing */
-static const char *braced_ports(struct arena *arena, const char *text, size_t at)
+static const char *suggest_braces(struct arena *arena, const char *text, size_t at)
 {
 	size_t start = at, end = at, len;
 
 	do
-		if (!piece_before(text, &start, &len))
+		if (!find_piece_before(text, &start, &len))
 			return NULL;
 	while (looks_like_ports(text + start, len));
 	const char *colon = memrchr(text + start, ':', len);
@@ -104,7 +105,7 @@ static const char *braced_ports(struct arena *arena, const char *text, size_t at
 			    (int)(text + end - colon - 1), colon + 1);
 }
 
-static bool missing_at(const struct rule_scope *scope)
+static bool report_missing_at(const struct rule_scope *scope)
 {
 	const struct ast_rule *rule = scope->rule;
 	const struct source *source = sources_get(scope->diags->sources, rule->span.source);
@@ -113,12 +114,12 @@ static bool missing_at(const struct rule_scope *scope)
 	if (looks_like_ports(text, strlen(text))) {
 		struct diag *diag = diag_error(scope->diags, "missing-at", rule->span,
 					       "`%s` is no rule: a comma separates rules", text);
-		diag->help = source ? braced_ports(scope->arena, source->text, rule->span.start) : NULL;
+		diag->help = source ? suggest_braces(scope->arena, source->text, rule->span.start) : NULL;
 		return false;
 	}
 	struct diag *diag = diag_error(scope->diags, "missing-at", rule->span, "`%s` is no rule: it has no `@`", text);
 	size_t word = strcspn(text, " \t");
-	if (text[word] && one_of(arena_strndup(scope->arena, text, word), action_words))
+	if (text[word] && is_one_of(arena_strndup(scope->arena, text, word), action_words))
 		diag->help = arena_printf(scope->arena, "%.*s@%s", (int)word, text,
 					  text + word + strspn(text + word, " \t"));
 	else
@@ -166,7 +167,7 @@ static bool resolve_direction(const struct rule_scope *scope, unsigned *out)
 
 /* ---- protocol and ports ---- */
 
-static bool empty_list(const struct rule_scope *scope, const struct ast_words *words, const char *id)
+static bool report_empty_list(const struct rule_scope *scope, const struct ast_words *words, const char *id)
 {
 	if (!words->braced || words->count)
 		return false;
@@ -178,13 +179,13 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 {
 	const struct ast_words *words = &scope->rule->proto;
 
-	if (empty_list(scope, words, "bad-proto"))
+	if (report_empty_list(scope, words, "bad-proto"))
 		return false;
 	for (size_t i = 0; i < words->count; i++) {
 		const struct ast_word *word = &words->items[i];
 		const char *text = word->text ? word->text : "";
 		enum policy_proto proto;
-		if (rule_proto(text, &proto)) {
+		if (rule_parse_proto(text, &proto)) {
 			*out |= proto;
 		} else if (strcmp(text, "any") != 0) {
 			struct diag *diag = *text ? diag_error(scope->diags, "bad-proto", word->span,
@@ -201,25 +202,7 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 	return true;
 }
 
-/* Plain decimal that fits; leading zeros where `lax` */
-static bool parse_port(const char *text, size_t len, bool lax, uint16_t *out)
-{
-	unsigned long value = 0;
-
-	if (!len || (!lax && len > 1 && text[0] == '0'))
-		return false;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return false;
-		value = value * 10 + (unsigned long)(text[i] - '0');
-		if (value > UINT16_MAX)
-			return false;
-	}
-	*out = (uint16_t)value;
-	return true;
-}
-
-static bool port_error(const struct rule_scope *scope, struct span span, const char *text, size_t len)
+static bool report_port(const struct rule_scope *scope, struct span span, const char *text, size_t len)
 {
 	char *port = arena_strndup(scope->arena, text, len);
 	bool digits = len && strspn(port, "0123456789") == len;
@@ -244,11 +227,11 @@ static bool resolve_port_item(const struct rule_scope *scope, const struct ast_w
 	const char *second = text[len] ? text + len + 1 : NULL;
 
 	out->span = word->span;
-	if (!parse_port(text, len, false, &out->lo))
-		return port_error(scope, word->span, text, second && !len ? strlen(text) : len);
+	if (!units_port(text, len, false, &out->lo))
+		return report_port(scope, word->span, text, second && !len ? strlen(text) : len);
 	out->hi = out->lo;
-	if (second && !parse_port(second, strlen(second), false, &out->hi))
-		return port_error(scope, word->span, second, strlen(second));
+	if (second && !units_port(second, strlen(second), false, &out->hi))
+		return report_port(scope, word->span, second, strlen(second));
 	if (out->lo <= out->hi)
 		return true;
 	diag_error(scope->diags, "inverted-range", word->span, "port range runs backwards: %u is more than %u", out->lo,
@@ -261,7 +244,7 @@ static bool resolve_ports(const struct rule_scope *scope, struct policy_rule *ou
 {
 	const struct ast_words *words = &scope->rule->ports;
 
-	if (empty_list(scope, words, "bad-ports"))
+	if (report_empty_list(scope, words, "bad-ports"))
 		return false;
 	if (words->present && !words->braced && words->count && words->items[0].text &&
 	    !strcmp(words->items[0].text, "any"))
@@ -283,7 +266,7 @@ static bool is_dns(const struct ast_words *target)
 	       !strcmp(target->items[0].text, "dns");
 }
 
-static bool dns_protos(const struct rule_scope *scope, unsigned *out)
+static bool resolve_dns_protos(const struct rule_scope *scope, unsigned *out)
 {
 	const struct ast_words *words = &scope->rule->proto;
 
@@ -304,7 +287,7 @@ static bool dns_protos(const struct rule_scope *scope, unsigned *out)
 	return true;
 }
 
-static bool dns_ports(const struct rule_scope *scope)
+static bool check_dns_ports(const struct rule_scope *scope)
 {
 	const struct ast_words *words = &scope->rule->ports;
 
@@ -327,8 +310,9 @@ static bool resolve_dns(const struct rule_scope *scope, struct policy_rule *out)
 		diag_error(scope->diags, "dns-egress-only", rule->target.span, "`dns` is for egress rules only");
 		return false;
 	}
-	if (rule_trailing(scope) || empty_list(scope, &rule->proto, "dns-proto") || !dns_protos(scope, &out->protos) ||
-	    empty_list(scope, &rule->ports, "dns-port") || !dns_ports(scope))
+	if (rule_report_trailing(scope) || report_empty_list(scope, &rule->proto, "dns-proto") ||
+	    !resolve_dns_protos(scope, &out->protos) || report_empty_list(scope, &rule->ports, "dns-port") ||
+	    !check_dns_ports(scope))
 		return false;
 	*arena_push(scope->arena, &out->targets) =
 		(struct policy_target){ .kind = TARGET_GROUP, .group = ADDR_CLASS_HOST, .span = rule->target.span };
@@ -345,11 +329,11 @@ static bool looks_like_port_slot(const char *text)
 	uint16_t port;
 	size_t len = strcspn(text, "-");
 
-	return parse_port(text, len, true, &port) &&
-	       (!text[len] || parse_port(text + len + 1, strlen(text + len + 1), true, &port));
+	return units_port(text, len, true, &port) &&
+	       (!text[len] || units_port(text + len + 1, strlen(text + len + 1), true, &port));
 }
 
-static bool port_in_proto_slot(const struct rule_scope *scope)
+static bool report_port_in_proto_slot(const struct rule_scope *scope)
 {
 	const struct ast_words *words = &scope->rule->proto, *ports = &scope->rule->ports;
 	enum policy_proto proto;
@@ -364,7 +348,7 @@ static bool port_in_proto_slot(const struct rule_scope *scope)
 				       "`%s` stands where the protocol goes", text);
 	if (!ports->present) {
 		diag->help = rule_mend(scope, words->span, arena_printf(scope->arena, "tcp:%s", text));
-	} else if (ports->count == 1 && ports->items[0].text && rule_proto(ports->items[0].text, &proto)) {
+	} else if (ports->count == 1 && ports->items[0].text && rule_parse_proto(ports->items[0].text, &proto)) {
 		struct span both = { words->span.source, words->span.start, ports->span.end };
 		diag->help = rule_mend(scope, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
 	}
@@ -374,17 +358,17 @@ static bool port_in_proto_slot(const struct rule_scope *scope)
 static bool resolve_targets(const struct rule_scope *scope, struct policy_rule *out)
 {
 	const struct ast_words *words = &scope->rule->target;
-	bool ok = !empty_list(scope, words, "bad-target");
+	bool ok = !report_empty_list(scope, words, "bad-target");
 
 	if (words->count == 1 && !words->braced && !words->items[0].bracketed && words->items[0].text) {
-		struct policy_group *group = rule_group(scope, words->items[0].text);
+		struct policy_group *group = rule_find_group(scope, words->items[0].text);
 		if (group) {
 			out->group_name = group->name;
-			return rule_share(scope, words->span, group, out);
+			return rule_share_group(scope, words->span, group, out);
 		}
 	}
 	for (size_t i = 0; i < words->count; i++)
-		ok = rule_target(scope, &words->items[i], words->braced, &out->targets) && ok;
+		ok = rule_add_target(scope, &words->items[i], words->braced, &out->targets) && ok;
 	return ok;
 }
 
@@ -394,9 +378,9 @@ static bool resolve_plain(const struct rule_scope *scope, struct policy_rule *ou
 	bool bracketed = !target->braced && target->count && target->items[0].bracketed;
 
 	if (bracketed) {
-		if (!resolve_targets(scope, out) || rule_trailing(scope))
+		if (!resolve_targets(scope, out) || rule_report_trailing(scope))
 			return false;
-	} else if (rule_trailing(scope) || port_in_proto_slot(scope) || !resolve_targets(scope, out)) {
+	} else if (rule_report_trailing(scope) || report_port_in_proto_slot(scope) || !resolve_targets(scope, out)) {
 		return false;
 	}
 	if (!resolve_protos(scope, &out->protos) || !resolve_ports(scope, out))
@@ -426,7 +410,7 @@ bool rule_resolve(const struct rule_scope *scope, struct policy_rule *out)
 	struct policy_rule result = { .span = rule->span, .until_span = SPAN_NONE };
 
 	if (!rule->has_at)
-		return missing_at(scope);
+		return report_missing_at(scope);
 	if (!resolve_action(scope, &result.action) || !resolve_direction(scope, &result.directions))
 		return false;
 	if (!(is_dns(&rule->target) ? resolve_dns(scope, &result) : resolve_plain(scope, &result)))

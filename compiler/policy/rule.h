@@ -14,26 +14,26 @@ struct rule_scope {
 /* The rule of `scope->rule`; resolve_rule() is this with the scope made up. */
 bool rule_resolve(const struct rule_scope *, struct policy_rule *out);
 /* One target word. `in_list`: any and dns are errors. Appends to *out; false where an error was reported. */
-bool rule_target(const struct rule_scope *, const struct ast_word *, bool in_list, struct policy_targets *out);
+bool rule_add_target(const struct rule_scope *, const struct ast_word *, bool in_list, struct policy_targets *out);
 /* The parts of it, for importers that know what a word is */
-bool rule_target_cidr(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
-bool rule_target_domain(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
-bool rule_target_suffix(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
+bool rule_parse_cidr(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
+bool rule_parse_domain(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
+bool rule_parse_suffix(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
 
 /* A file's group of that name, or NULL */
-struct policy_group *rule_group(const struct rule_scope *, const char *name);
+struct policy_group *rule_find_group(const struct rule_scope *, const char *name);
 /* Whether a word is a keyword of the language, so that no group may have its name */
 bool rule_is_keyword(const char *word);
-bool rule_proto(const char *word, enum policy_proto *out); /* tcp udp icmpv4 icmpv6 */
+bool rule_parse_proto(const char *word, enum policy_proto *out); /* tcp udp icmpv4 icmpv6 */
 /* Reports what stands behind the ports; false where nothing does */
-bool rule_trailing(const struct rule_scope *);
+bool rule_report_trailing(const struct rule_scope *);
 /* Copies `members` behind *out, within the scope's budget */
-bool rule_append(const struct rule_scope *, struct span, const struct policy_targets *members,
-		 struct policy_targets *out);
+bool rule_add_members(const struct rule_scope *, struct span, const struct policy_targets *members,
+		      struct policy_targets *out);
 
 /* A whole target that is a group: the rule shares the members, no copy a rule. The budget counts them all the
  * same, since every later stage looks at the targets of every rule. */
-bool rule_share(const struct rule_scope *, struct span, struct policy_group *, struct policy_rule *out);
+bool rule_share_group(const struct rule_scope *, struct span, struct policy_group *, struct policy_rule *out);
 
 /* The token with the bytes of `part` replaced: what help offers to paste */
 const char *rule_mend(const struct rule_scope *, struct span part, const char *replacement);

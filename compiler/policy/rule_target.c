@@ -42,7 +42,7 @@ static int compare_group(const void *name, const void *group)
 	return strcmp(name, ((const struct policy_group *)group)->name);
 }
 
-struct policy_group *rule_group(const struct rule_scope *scope, const char *name)
+struct policy_group *rule_find_group(const struct rule_scope *scope, const char *name)
 {
 	if (!scope->groups || !scope->groups->groups.count)
 		return NULL;
@@ -61,15 +61,16 @@ static bool spend(const struct rule_scope *scope, struct span span, size_t count
 	return true;
 }
 
-bool rule_share(const struct rule_scope *scope, struct span span, struct policy_group *group, struct policy_rule *out)
+bool rule_share_group(const struct rule_scope *scope, struct span span, struct policy_group *group,
+		      struct policy_rule *out)
 {
 	group->used = true;
 	out->targets = group->members;
 	return spend(scope, span, group->members.count);
 }
 
-bool rule_append(const struct rule_scope *scope, struct span span, const struct policy_targets *members,
-		 struct policy_targets *out)
+bool rule_add_members(const struct rule_scope *scope, struct span span, const struct policy_targets *members,
+		      struct policy_targets *out)
 {
 	if (!spend(scope, span, members->count))
 		return false;
@@ -91,7 +92,7 @@ static int netmask_len(const char *text)
 	return host & (host + 1) ? -1 : 32 - __builtin_popcount(host);
 }
 
-static bool cidr_error(const struct rule_scope *scope, const struct ast_word *word)
+static bool report_cidr(const struct rule_scope *scope, const struct ast_word *word)
 {
 	const char *slash = strchr(word->text, '/');
 	const char *len = slash + 1;
@@ -114,7 +115,7 @@ static bool cidr_error(const struct rule_scope *scope, const struct ast_word *wo
 	return false;
 }
 
-bool rule_target_cidr(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+bool rule_parse_cidr(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
 {
 	struct addr_prefix prefix;
 
@@ -123,18 +124,18 @@ bool rule_target_cidr(const struct rule_scope *scope, const struct ast_word *wor
 		return true;
 	}
 	if (strchr(word->text, '/'))
-		return cidr_error(scope, word);
+		return report_cidr(scope, word);
 	diag_error(scope->diags, "bad-ip", word->span, "no address: `%s`", word->text);
 	return false;
 }
 
-static bool bracketed_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+static bool parse_bracketed(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
 {
 	if (word->unclosed) {
 		diag_error(scope->diags, "unclosed-bracket", word->span, "`[` without `]`");
 		return false;
 	}
-	if (!rule_target_cidr(scope, word, out))
+	if (!rule_parse_cidr(scope, word, out))
 		return false;
 	if (out->prefix.addr.family == ADDR_V6)
 		return true;
@@ -145,8 +146,8 @@ static bool bracketed_target(const struct rule_scope *scope, const struct ast_wo
 
 /* ---- names ---- */
 
-static bool name_target(const struct rule_scope *scope, const struct ast_word *word, size_t skipped,
-			enum policy_target_kind kind, struct policy_target *out)
+static bool parse_name(const struct rule_scope *scope, const struct ast_word *word, size_t skipped,
+		       enum policy_target_kind kind, struct policy_target *out)
 {
 	const char *why, *text = word->text + skipped;
 	const char *name = name_from_rule(scope->arena, text, &why);
@@ -159,10 +160,10 @@ static bool name_target(const struct rule_scope *scope, const struct ast_word *w
 	return true;
 }
 
-static bool suffix_target(const struct rule_scope *scope, const struct ast_word *word, size_t skipped,
-			  struct policy_target *out)
+static bool parse_suffix(const struct rule_scope *scope, const struct ast_word *word, size_t skipped,
+			 struct policy_target *out)
 {
-	if (!name_target(scope, word, skipped, TARGET_SUFFIX, out))
+	if (!parse_name(scope, word, skipped, TARGET_SUFFIX, out))
 		return false;
 	if (strchr(out->name, '.'))
 		return true;
@@ -171,18 +172,18 @@ static bool suffix_target(const struct rule_scope *scope, const struct ast_word 
 	return false;
 }
 
-bool rule_target_domain(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+bool rule_parse_domain(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
 {
-	return name_target(scope, word, 0, TARGET_DOMAIN, out);
+	return parse_name(scope, word, 0, TARGET_DOMAIN, out);
 }
 
-bool rule_target_suffix(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+bool rule_parse_suffix(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
 {
-	return suffix_target(scope, word, 0, out);
+	return parse_suffix(scope, word, 0, out);
 }
 
 /* A bare token with a dot, which is no address */
-static bool dotted_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
+static bool parse_dotted(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out)
 {
 	const char *text = word->text;
 
@@ -197,14 +198,14 @@ static bool dotted_target(const struct rule_scope *scope, const struct ast_word 
 			text);
 		return false;
 	}
-	return name_target(scope, word, 0, TARGET_DOMAIN, out);
+	return parse_name(scope, word, 0, TARGET_DOMAIN, out);
 }
 
 /* ---- what is none of these ---- */
 
 /* The longest run of whole fields behind the "@" that reads as an IPv6 address; len 0 where none does.
  * Unbracketed, its colons have split it into fields. */
-static struct span unbracketed_ipv6(const struct rule_scope *scope)
+static struct span find_unbracketed_ipv6(const struct rule_scope *scope)
 {
 	if (!scope->rule || scope->rule->target.braced)
 		return SPAN_NONE;
@@ -223,9 +224,9 @@ static struct span unbracketed_ipv6(const struct rule_scope *scope)
 }
 
 /* Says so where the target is an IPv6 address without brackets, under the class the token has */
-static bool said_brackets(const struct rule_scope *scope, const char *id)
+static bool report_brackets(const struct rule_scope *scope, const char *id)
 {
-	struct span span = unbracketed_ipv6(scope);
+	struct span span = find_unbracketed_ipv6(scope);
 
 	if (span.source == SPAN_NO_SOURCE)
 		return false;
@@ -235,13 +236,13 @@ static bool said_brackets(const struct rule_scope *scope, const char *id)
 	return true;
 }
 
-bool rule_trailing(const struct rule_scope *scope)
+bool rule_report_trailing(const struct rule_scope *scope)
 {
 	struct span trailing = scope->rule->trailing;
 
 	if (trailing.start == trailing.end)
 		return false;
-	if (!said_brackets(scope, "trailing"))
+	if (!report_brackets(scope, "trailing"))
 		diag_error(scope->diags, "trailing", trailing, "nothing follows the ports of a rule");
 	return true;
 }
@@ -262,9 +263,9 @@ static const char *nearest_target(const struct rule_scope *scope, const char *te
 	return diag_nearest(text, words);
 }
 
-static bool bare_error(const struct rule_scope *scope, const struct ast_word *word)
+static bool report_bare(const struct rule_scope *scope, const struct ast_word *word)
 {
-	if (said_brackets(scope, "ambiguous-bare"))
+	if (report_brackets(scope, "ambiguous-bare"))
 		return false;
 	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
 	diag->label = rule_did_you_mean(scope->arena, nearest_target(scope, word->text));
@@ -275,23 +276,23 @@ static bool bare_error(const struct rule_scope *scope, const struct ast_word *wo
 	return false;
 }
 
-static bool empty_error(const struct rule_scope *scope, const struct ast_word *word)
+static bool report_empty(const struct rule_scope *scope, const struct ast_word *word)
 {
-	if (!said_brackets(scope, "bad-target"))
+	if (!report_brackets(scope, "bad-target"))
 		diag_error(scope->diags, "bad-target", word->span, "no target behind the `@`");
 	return false;
 }
 
-static bool group_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_group *group,
-			 struct policy_targets *out)
+static bool add_group(const struct rule_scope *scope, const struct ast_word *word, struct policy_group *group,
+		      struct policy_targets *out)
 {
 	group->used = true;
-	return rule_append(scope, word->span, &group->members, out);
+	return rule_add_members(scope, word->span, &group->members, out);
 }
 
 /* What needs no look at the file's groups; true: it was decided, with *ok saying how */
-static bool plain_target(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out,
-			 bool *ok)
+static bool parse_plain(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out,
+			bool *ok)
 {
 	const char *text = word->text;
 	struct addr addr;
@@ -304,28 +305,29 @@ static bool plain_target(const struct rule_scope *scope, const struct ast_word *
 		out->kind = TARGET_GROUP;
 		*ok = true;
 	} else if (has_prefix(text, "suffix=")) {
-		*ok = suffix_target(scope, word, strlen("suffix="), out);
+		*ok = parse_suffix(scope, word, strlen("suffix="), out);
 	} else if (has_prefix(text, "domain=")) {
-		*ok = name_target(scope, word, strlen("domain="), TARGET_DOMAIN, out);
+		*ok = parse_name(scope, word, strlen("domain="), TARGET_DOMAIN, out);
 	} else if (has_prefix(text, "*.")) {
-		*ok = suffix_target(scope, word, strlen("*."), out);
+		*ok = parse_suffix(scope, word, strlen("*."), out);
 	} else if (strchr(text, '/') || addr_parse(text, &addr)) {
-		*ok = rule_target_cidr(scope, word, out);
+		*ok = rule_parse_cidr(scope, word, out);
 	} else if (strchr(text, '.')) {
-		*ok = dotted_target(scope, word, out);
+		*ok = parse_dotted(scope, word, out);
 	} else {
 		return false;
 	}
 	return true;
 }
 
-bool rule_target(const struct rule_scope *scope, const struct ast_word *word, bool in_list, struct policy_targets *out)
+bool rule_add_target(const struct rule_scope *scope, const struct ast_word *word, bool in_list,
+		     struct policy_targets *out)
 {
 	struct policy_target target = { .kind = TARGET_ANY };
 	bool ok;
 
 	if (word->bracketed) {
-		if (!bracketed_target(scope, word, &target))
+		if (!parse_bracketed(scope, word, &target))
 			return false;
 		if (word->after.start != word->after.end) {
 			const char *text = span_text(scope->arena, scope->diags->sources, word->after);
@@ -334,13 +336,13 @@ bool rule_target(const struct rule_scope *scope, const struct ast_word *word, bo
 			return false;
 		}
 	} else if (!word->text || !*word->text) {
-		return empty_error(scope, word);
+		return report_empty(scope, word);
 	} else if (in_list && (!strcmp(word->text, "any") || !strcmp(word->text, "dns"))) {
 		diag_error(scope->diags, "bad-target", word->span, "`%s` does not stand in a list", word->text);
 		return false;
-	} else if (!plain_target(scope, word, &target, &ok)) {
-		struct policy_group *group = rule_group(scope, word->text);
-		return group ? group_target(scope, word, group, out) : bare_error(scope, word);
+	} else if (!parse_plain(scope, word, &target, &ok)) {
+		struct policy_group *group = rule_find_group(scope, word->text);
+		return group ? add_group(scope, word, group, out) : report_bare(scope, word);
 	} else if (!ok) {
 		return false;
 	}

@@ -37,7 +37,7 @@ static struct span event_span(struct builder *b, const yaml_event_t *event)
 	return (struct span){ b->index, start, byte_at(b, event->end_mark) };
 }
 
-static bool next(struct builder *b, yaml_event_t *event)
+static bool read_event(struct builder *b, yaml_event_t *event)
 {
 	if (yaml_parser_parse(&b->parser, event))
 		return true;
@@ -47,9 +47,9 @@ static bool next(struct builder *b, yaml_event_t *event)
 	return false;
 }
 
-static struct yaml_node *node(struct builder *b, yaml_event_t *event, unsigned depth);
+static struct yaml_node *read_node(struct builder *b, yaml_event_t *event, unsigned depth);
 
-static bool refused(struct builder *b, const yaml_event_t *event, struct span span)
+static bool report_refused(struct builder *b, const yaml_event_t *event, struct span span)
 {
 	const yaml_char_t *anchor = NULL, *tag = NULL;
 
@@ -90,18 +90,18 @@ static bool key_is_new(struct builder *b, const struct yaml_node *map, const str
 }
 
 /* The items up to the end event; false where there was an error */
-static bool fill(struct builder *b, struct yaml_node *parent, yaml_event_type_t end, unsigned depth)
+static bool read_items(struct builder *b, struct yaml_node *parent, yaml_event_type_t end, unsigned depth)
 {
 	for (;;) {
 		yaml_event_t event;
-		if (!next(b, &event))
+		if (!read_event(b, &event))
 			return false;
 		if (event.type == end) {
 			parent->span.end = byte_at(b, event.end_mark);
 			yaml_event_delete(&event);
 			return true;
 		}
-		struct yaml_node *item = node(b, &event, depth + 1);
+		struct yaml_node *item = read_node(b, &event, depth + 1);
 		bool is_key = parent->kind == YAML_MAP && parent->items.count % 2 == 0;
 		if (!item || (is_key && !key_is_new(b, parent, item)))
 			return false;
@@ -110,14 +110,14 @@ static bool fill(struct builder *b, struct yaml_node *parent, yaml_event_type_t 
 }
 
 /* The node that `event` starts; deletes the event. NULL where there was an error */
-static struct yaml_node *node(struct builder *b, yaml_event_t *event, unsigned depth)
+static struct yaml_node *read_node(struct builder *b, yaml_event_t *event, unsigned depth)
 {
 	struct yaml_node *made = arena_alloc(b->diags->arena, sizeof *made);
 	yaml_event_type_t type = event->type;
 	bool ok;
 
 	made->span = event_span(b, event);
-	ok = !refused(b, event, made->span);
+	ok = !report_refused(b, event, made->span);
 	if (ok && (depth > DEPTH_MAX || b->nodes++ > NODES_MAX)) {
 		diag_error(b->diags, "too-complex", made->span, "the document is too deep or too large");
 		ok = false;
@@ -130,20 +130,20 @@ static struct yaml_node *node(struct builder *b, yaml_event_t *event, unsigned d
 	yaml_event_delete(event);
 	made->kind = type == YAML_SCALAR_EVENT ? YAML_TEXT : type == YAML_SEQUENCE_START_EVENT ? YAML_LIST : YAML_MAP;
 	if (ok && made->kind == YAML_LIST)
-		ok = fill(b, made, YAML_SEQUENCE_END_EVENT, depth);
+		ok = read_items(b, made, YAML_SEQUENCE_END_EVENT, depth);
 	else if (ok && made->kind == YAML_MAP)
-		ok = fill(b, made, YAML_MAPPING_END_EVENT, depth);
+		ok = read_items(b, made, YAML_MAPPING_END_EVENT, depth);
 	return ok ? made : NULL;
 }
 
 /* Stream and document events around the one root */
-static const struct yaml_node *document(struct builder *b)
+static const struct yaml_node *read_document(struct builder *b)
 {
 	const struct yaml_node *root = NULL;
 
 	for (;;) {
 		yaml_event_t event;
-		if (!next(b, &event))
+		if (!read_event(b, &event))
 			return NULL;
 		switch (event.type) {
 		case YAML_STREAM_END_EVENT:
@@ -160,7 +160,7 @@ static const struct yaml_node *document(struct builder *b)
 				yaml_event_delete(&event);
 				return NULL;
 			}
-			root = node(b, &event, 0);
+			root = read_node(b, &event, 0);
 			if (!root)
 				return NULL;
 		}
@@ -177,7 +177,7 @@ const struct yaml_node *yaml_tree(struct diags *diags, uint32_t source)
 	}
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&b.parser, (const unsigned char *)b.source->text, b.source->len);
-	const struct yaml_node *root = document(&b);
+	const struct yaml_node *root = read_document(&b);
 	yaml_parser_delete(&b.parser);
 	return root;
 }

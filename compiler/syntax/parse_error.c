@@ -55,7 +55,7 @@ static const char *found_text(struct parser *parser, struct span span, const cha
 	return arena_printf(parser->arena, "`%.*s%s`", (int)shown, text, shown < len ? "…" : "");
 }
 
-static bool all_blank(const char *text, size_t len)
+static bool is_blank(const char *text, size_t len)
 {
 	while (len && strchr(" \t\r\n", text[len - 1]))
 		len--;
@@ -70,7 +70,7 @@ static bool explain_list(struct parser *parser, struct span span, const char *to
 	} else if (strcmp(token_name, END_OF_LINE) == 0) {
 		diag_error(parser->diags, "syntax", parser->brace, "`{` is never closed")->label = "no `}` follows";
 	} else if (strcmp(token_name, ",") == 0 || strcmp(token_name, "}") == 0) {
-		bool first = all_blank(parser->text + parser->brace.end, span.start - parser->brace.end);
+		bool first = is_blank(parser->text + parser->brace.end, span.start - parser->brace.end);
 		bool empty = first && *token_name == '}';
 		if (empty)
 			span.start = parser->brace.start;
