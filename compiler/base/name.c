@@ -52,7 +52,7 @@ static const char *label_fault(const char *label, size_t len)
 		if (c == '\\')
 			return "a rule's names have no escapes";
 		if (c == '*')
-			return "`*` stands only as a whole label";
+			return "`*` may only be a whole label";
 		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
 			return "a name consists of letters, digits, `-`, `_` and dots";
 	}

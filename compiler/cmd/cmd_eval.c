@@ -190,7 +190,7 @@ int cmd_eval(struct cmd_line *line)
 	if (!line->flows.count && !line->batch)
 		return cmd_usage_error(line, "no flow to judge: egress@github.com:tcp:443, or --batch");
 	if (line->flows.count && line->batch)
-		return cmd_usage_error(line, "--batch reads the flows from standard input; `%s` stands beside it",
+		return cmd_usage_error(line, "--batch reads the flows from standard input; `%s` cannot be given too",
 				       line->flows.items[0]);
 	if (line->batch && line->policy.files.count && !strcmp(line->policy.files.items[0], "-"))
 		return cmd_usage_error(line, "standard input cannot be the policy and the batch");

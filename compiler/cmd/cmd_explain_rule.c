@@ -151,7 +151,7 @@ int cmd_explain_rule(struct cmd_line *line, struct cmd_policy *loaded)
 				       policy->rules.count, policy->rules.count == 1 ? "" : "s");
 	explanation = explain_rule(loaded->arena, policy, (size_t)line->rule - 1, &line->gateway, &fuel);
 	if (!explanation) {
-		fprintf(stderr, "%s: error: too complex here: what rule %zu decides was not looked at\n", loaded->name,
+		fprintf(stderr, "%s: error: too complex here: what rule %zu decides was not analysed\n", loaded->name,
 			fuel.rule + 1);
 		return STATUS_NO;
 	}

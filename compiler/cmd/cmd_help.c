@@ -90,7 +90,7 @@ static const char eval_help[] =
 	"\n"
 	"  --batch                 flows from standard input, one a line: FLOW [resolve=NAME=ADDR,…;NAME2=…] [sni=NAME]\n"
 	"                          a line that is no flow is answered `error`, a tab, and why\n" FLOW_OPTIONS
-	"  --format text|json      json says more: the class of the address, the verdict at SYN time\n"
+	"  --format text|json      json adds the class of the address, the verdict at SYN time\n"
 	"\n" FLOWS;
 
 static const char test_help[] =

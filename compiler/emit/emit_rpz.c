@@ -14,8 +14,8 @@ enum { LENGTH_MAX = 200 }; /* octets, so that the zone's own name fits behind it
 
 static bool refuse(struct diags *diags, const struct name_tree *tree, const struct name_node *node, const char *why)
 {
-	diag_error(diags, "cannot-say", name_tree_span(tree, node), "`%s` cannot stand in a response-policy zone: %s",
-		   node->name, why);
+	diag_error(diags, "cannot-say", name_tree_span(tree, node),
+		   "`%s` cannot be written in a response-policy zone: %s", node->name, why);
 	return false;
 }
 

@@ -161,7 +161,7 @@ struct name_tree *name_tree_build(struct arena *arena, const struct policy *poli
 	if (same)
 		return tree;
 	diag_error(diags, "cannot-say", policy->rules.items[first_of(udp, tcp).rule].span,
-		   "this rule answers lookups by UDP and by TCP differently, which cannot be said there");
+		   "this rule answers lookups by UDP and by TCP differently, which cannot be expressed there");
 	return NULL;
 }
 

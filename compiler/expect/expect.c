@@ -13,7 +13,7 @@ static bool add_expect(struct policy *policy, struct diags *diags, const struct 
 	const struct ast_word *action = statement->words.count ? &statement->words.items[0] : NULL;
 
 	if (statement->kind != AST_EXPECT || !action) {
-		diag_error(diags, "not-an-expectation", statement->span, "only `expect` lines stand in such a file");
+		diag_error(diags, "not-an-expectation", statement->span, "such a file may hold `expect` lines only");
 		return false;
 	}
 	if (strcmp(action->text, "allow") && strcmp(action->text, "deny")) {

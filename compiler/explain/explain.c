@@ -106,7 +106,7 @@ static void explain_answer(struct explainer *explainer, struct addr addr)
 	step->verdict.by = decided_by(DECIDER_REBIND);
 	step->verdict.action = eval_answer_passes(context, addr) ? POLICY_ALLOW : POLICY_DENY;
 	if (answer == EVAL_ANSWER_NOT_RESERVED) {
-		step->note = "no reserved address: rebind protection has nothing to say";
+		step->note = "no reserved address: rebind protection does not apply";
 	} else if (answer == EVAL_ANSWER_EXCEPTED) {
 		eval_answer_exception(context, addr, &rule);
 		step->note = "reserved, but a rule without ports names it and allows it";

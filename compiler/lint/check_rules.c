@@ -226,7 +226,7 @@ void check_rules(struct lint *lint)
 
 	if (implicit < lint->policy->rules.count)
 		lint_warn(lint, "implicit-default", lint_place(lint, rule_at(lint, implicit)->span),
-			  "`allow@dns, allow@public` stand behind this file: it has no default")
+			  "`allow@dns, allow@public` come after this file: it has no default")
 			->help = "add a line `default egress deny`, or say it: `profile public`";
 	for (size_t i = 0; i < lint->policy->rules.count && !lint->fuel.out; i++) {
 		const struct rule_facts *facts = facts_of_rule(lint->facts, i);

@@ -6,7 +6,7 @@ static void too_complex(struct lint *lint)
 	size_t rule = lint->fuel.rule;
 	struct span span = rule < lint->policy->rules.count ? lint->policy->rules.items[rule].span : SPAN_NONE;
 	struct diag *diag = lint_warn(lint, "too-complex", lint_place(lint, span),
-				      "too complex here: what rules decide was not looked at");
+				      "too complex here: what rules decide was not analysed");
 
 	diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
 }

@@ -29,7 +29,7 @@ static void refusal_chains(struct lowering *lowering)
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
 
 	chain = lower_chain(lowering, LOWER_CHAIN_REFUSE,
-			    lowering->options->silent ? "without a word" : "at once, and said");
+			    lowering->options->silent ? "silently" : "at once, and reported");
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, "report");
 	if (lowering->options->silent) {
 		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_DROP, NULL);

@@ -169,12 +169,12 @@ static bool resolve_target(struct arena *arena, const struct ast_flow *ast, stru
 	const struct ast_word *word = &ast->target;
 
 	if (looks_like_bare_v6(ast))
-		return report(diags, word->span, "an IPv6 address stands in brackets",
+		return report(diags, word->span, "an IPv6 address is written in brackets",
 			      "egress@[2606:4700::1111]:tcp:443");
 	if (!word->text)
 		return report(diags, ast->span, "no flow: an address or a name follows `@`", NULL);
 	if (word->after.end > word->after.start)
-		return report(diags, word->after, "nothing stands between `]` and `:`", NULL);
+		return report(diags, word->after, "nothing goes between `]` and `:`", NULL);
 	if (out->kind != FLOW_DNS && resolve_address(word, &out->addr))
 		return true;
 	if (out->kind == FLOW_ANSWER)
@@ -223,7 +223,7 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 		return report(
 			diags, proto->span,
 			parse_port(proto->text, &number) ?
-				arena_printf(diags->arena, "`%s` stands where the protocol goes", shown) :
+				arena_printf(diags->arena, "`%s` is where the protocol goes", shown) :
 				arena_printf(diags->arena, "`%s` is no protocol: tcp, udp, icmpv4, icmpv6", shown),
 			parse_port(proto->text, &number) ?
 				arena_printf(diags->arena, "%s@%s:tcp:%s", escape_text(diags->arena, ast->kind.text),
@@ -296,7 +296,7 @@ bool flow_add_resolve(struct arena *arena, struct flow *flow, const char *text, 
 		*equals = '\0';
 		name = part[0] ? name_from_query(arena, part) : NULL;
 		if (!name) {
-			*why = "a name stands before `=` in NAME=ADDR,…";
+			*why = "a name goes before `=` in NAME=ADDR,…";
 			return false;
 		}
 		if (flow->resolve.count > RESOLVE_MAX) {

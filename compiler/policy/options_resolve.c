@@ -22,7 +22,7 @@ static struct span add_flag(struct resolver *r, const char *name, const char *va
 
 static void report_conflict(struct resolver *r, const char *a, const char *b)
 {
-	diag_error(r->diags, "conflict", add_flag(r, a, ""), "%s cannot stand beside %s", a, b);
+	diag_error(r->diags, "conflict", add_flag(r, a, ""), "%s cannot be combined with %s", a, b);
 }
 
 static void check_conflicts(struct resolver *r, const struct policy_options *options, const char *file)

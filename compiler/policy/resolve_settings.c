@@ -17,8 +17,8 @@ static bool set_once(struct resolver *r, enum setting setting, struct span span,
 	}
 	if (!strcmp(r->said[setting].value, value))
 		return true;
-	diag_relate(r->diags, diag_error(r->diags, "conflict", span, "%s is said twice, with two values", what),
-		    r->said[setting].span, "said here first");
+	diag_relate(r->diags, diag_error(r->diags, "conflict", span, "%s is given twice with two values", what),
+		    r->said[setting].span, "first given here");
 	return false;
 }
 
@@ -88,12 +88,12 @@ static void set_terminal_profile(struct resolver *r, struct span span, bool all)
 		return;
 	}
 	const char *word = all ? "all" : "none";
-	struct diag *diag =
-		(int)profiles->kind == kind ?
-			diag_error(r->diags, "duplicate-terminal", span, "`%s` is said twice", word) :
-		profiles->kind == PROFILES_SOME ?
-			diag_error(r->diags, "terminal-with-profile", span, "`%s` stands alone", word) :
-			diag_error(r->diags, "terminal-conflict", span, "`all` and `none` exclude each other");
+	struct diag *diag = (int)profiles->kind == kind ?
+				    diag_error(r->diags, "duplicate-terminal", span, "`%s` is given twice", word) :
+			    profiles->kind == PROFILES_SOME ? diag_error(r->diags, "terminal-with-profile", span,
+									 "`%s` cannot be combined with others", word) :
+							      diag_error(r->diags, "terminal-conflict", span,
+									 "`all` and `none` exclude each other");
 	diag_relate(r->diags, diag, profiles->first, "the other is here");
 }
 
@@ -114,9 +114,9 @@ void resolver_add_profile(struct resolver *r, struct span span, const char *name
 		set_terminal_profile(r, span, index == 3);
 	} else if (profiles->kind > PROFILES_SOME) {
 		diag_relate(r->diags,
-			    diag_error(r->diags, "terminal-with-profile", span, "`%s` stands beside `%s`", name,
+			    diag_error(r->diags, "terminal-with-profile", span, "`%s` is combined with `%s`", name,
 				       profiles->kind == PROFILES_ALL ? "all" : "none"),
-			    profiles->first, "which stands alone");
+			    profiles->first, "which cannot be combined with others");
 	} else if (!profiles->has[index]) {
 		if (profiles->kind == PROFILES_NONE)
 			profiles->first = span;

@@ -101,7 +101,7 @@ static const char *suggest_braces(struct arena *arena, const char *text, size_t 
 	end -= text[end - 1] == ',';
 	start += strspn(text + start, " \t\r\n");
 	const char *rule = text + start;
-	return arena_printf(arena, "a list of ports stands in braces: '%.*s{%.*s}'", (int)(colon + 1 - rule), rule,
+	return arena_printf(arena, "a list of ports is written in braces: '%.*s{%.*s}'", (int)(colon + 1 - rule), rule,
 			    (int)(text + end - colon - 1), colon + 1);
 }
 
@@ -195,7 +195,7 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 			diag->label = label ? label : "any, tcp, udp, icmpv4 or icmpv6";
 			return false;
 		} else if (words->braced) {
-			diag_error(scope->diags, "bad-proto", word->span, "`any` does not stand in a list");
+			diag_error(scope->diags, "bad-proto", word->span, "`any` cannot be in a list");
 			return false;
 		}
 	}
@@ -344,8 +344,8 @@ static bool report_port_in_proto_slot(const struct rule_scope *scope)
 	if (!words->count)
 		return false;
 	const char *text = span_text(scope->arena, scope->diags->sources, words->span);
-	struct diag *diag = diag_error(scope->diags, "port-in-proto-slot", words->span,
-				       "`%s` stands where the protocol goes", text);
+	struct diag *diag =
+		diag_error(scope->diags, "port-in-proto-slot", words->span, "`%s` is where the protocol goes", text);
 	if (!ports->present) {
 		diag->help = rule_mend(scope, words->span, arena_printf(scope->arena, "tcp:%s", text));
 	} else if (ports->count == 1 && ports->items[0].text && rule_parse_proto(ports->items[0].text, &proto)) {

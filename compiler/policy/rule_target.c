@@ -231,7 +231,7 @@ static bool report_brackets(const struct rule_scope *scope, const char *id)
 	if (span.source == SPAN_NO_SOURCE)
 		return false;
 	const char *text = span_text(scope->arena, scope->diags->sources, span);
-	diag_error(scope->diags, id, span, "an IPv6 address stands in brackets")->help =
+	diag_error(scope->diags, id, span, "an IPv6 address is written in brackets")->help =
 		rule_mend(scope, span, arena_printf(scope->arena, "[%s]", text));
 	return true;
 }
@@ -331,14 +331,14 @@ bool rule_add_target(const struct rule_scope *scope, const struct ast_word *word
 			return false;
 		if (word->after.start != word->after.end) {
 			const char *text = span_text(scope->arena, scope->diags->sources, word->after);
-			diag_error(scope->diags, "after-bracket", word->after, "`%s` stands behind the bracket", text)
-				->label = text[0] == '/' ? "the length stands inside the brackets" : NULL;
+			diag_error(scope->diags, "after-bracket", word->after, "`%s` follows the bracket", text)
+				->label = text[0] == '/' ? "the length goes inside the brackets" : NULL;
 			return false;
 		}
 	} else if (!word->text || !*word->text) {
 		return report_empty(scope, word);
 	} else if (in_list && (!strcmp(word->text, "any") || !strcmp(word->text, "dns"))) {
-		diag_error(scope->diags, "bad-target", word->span, "`%s` does not stand in a list", word->text);
+		diag_error(scope->diags, "bad-target", word->span, "`%s` cannot be in a list", word->text);
 		return false;
 	} else if (!parse_plain(scope, word, &target, &ok)) {
 		struct policy_group *group = rule_find_group(scope, word->text);

@@ -82,8 +82,8 @@ static bool key_is_new(struct builder *b, const struct yaml_node *map, const str
 	for (size_t i = 0; i < map->items.count; i += 2)
 		if (!strcmp(map->items.items[i]->text, key->text)) {
 			diag_relate(b->diags,
-				    diag_error(b->diags, "conflict", key->span, "`%s` is said twice", key->text),
-				    map->items.items[i]->span, "said here first");
+				    diag_error(b->diags, "conflict", key->span, "`%s` is given twice", key->text),
+				    map->items.items[i]->span, "first given here");
 			return false;
 		}
 	return true;

@@ -114,8 +114,8 @@ void parse_add_attribute(struct parser *parser, struct ast_rule *rule, struct as
 	for (size_t i = 0; i < rule->attributes.count; i++) {
 		if (rule->attributes.items[i].kind != attribute.kind)
 			continue;
-		struct diag *diag = diag_error(parser->diags, "repeated-attribute", attribute.span, "`%s` stands twice",
-					       names[attribute.kind]);
+		struct diag *diag = diag_error(parser->diags, "repeated-attribute", attribute.span,
+					       "`%s` is given twice", names[attribute.kind]);
 		diag_relate(parser->diags, diag, rule->attributes.items[i].span, "here first");
 		return;
 	}
@@ -145,7 +145,7 @@ void parse_add_option(struct parser *parser, struct ast_word *option, struct ast
 		*option = value;
 		return;
 	}
-	struct diag *diag = diag_error(parser->diags, "syntax", value.span, "`%s` stands twice", name);
+	struct diag *diag = diag_error(parser->diags, "syntax", value.span, "`%s` is given twice", name);
 	diag_relate(parser->diags, diag, option->span, "here first");
 }
 

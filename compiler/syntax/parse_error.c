@@ -66,7 +66,7 @@ static bool is_blank(const char *text, size_t len)
 static bool explain_list(struct parser *parser, struct span span, const char *token_name)
 {
 	if (strcmp(token_name, "{") == 0) {
-		diag_error(parser->diags, "syntax", span, "a list cannot stand in a list");
+		diag_error(parser->diags, "syntax", span, "a list cannot hold a list");
 	} else if (strcmp(token_name, END_OF_LINE) == 0) {
 		diag_error(parser->diags, "syntax", parser->brace, "`{` is never closed")->label = "no `}` follows";
 	} else if (strcmp(token_name, ",") == 0 || strcmp(token_name, "}") == 0) {
@@ -118,7 +118,7 @@ static void explain_expected(struct parser *parser, struct span span, const char
 		diag = diag_error(parser->diags, "syntax", span, "expected %s, found %s",
 				  alternatives(parser, expected, count), found);
 	else
-		diag = diag_error(parser->diags, "syntax", span, "%s cannot stand here", found);
+		diag = diag_error(parser->diags, "syntax", span, "%s is not expected here", found);
 	const char *nearest = nearest_expected(parser, span, expected, count);
 	if (nearest)
 		diag->label = arena_printf(parser->arena, "did you mean `%s`?", nearest);
@@ -136,7 +136,7 @@ void parse_unexpected(struct parser *parser, struct span span, const char *token
 	} else if (wants_string && span.end > span.start && parser->text[span.start] == '"') {
 		diag_error(parser->diags, "syntax", span, "the string does not end on its line");
 	} else if (strcmp(token_name, "{") == 0 && parser->depth == 1) {
-		diag_error(parser->diags, "syntax", span, "a list cannot stand here: a flow has one target");
+		diag_error(parser->diags, "syntax", span, "a list is not expected here: a flow has one target");
 	} else if (parser->depth == 0 && strcmp(token_name, "}") != 0) {
 		explain_expected(parser, span, token_name, expected, expected_count);
 	} else if (!explain_list(parser, span, token_name)) {

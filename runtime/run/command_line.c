@@ -204,7 +204,7 @@ static void print_help(void)
 	      "  --accel auto|kvm|tcg      --memory M  --cpus N\n"
 	      "  --kernel F --initrd F --rootfs IMAGE|DIR     instead of the default guest\n"
 	      "  --events FILE             every denial, one JSON object a line\n"
-	      "  --quiet                   no word about denials\n"
+	      "  --quiet                   no messages about denials\n"
 	      "  --color auto|always|never\n"
 	      "\n"
 	      "Status: the command's; 125 msb-run's own failure; 128+N the command was killed by signal N.\n"

@@ -80,7 +80,7 @@ static int start_processes(struct launcher *launcher)
 	pid = table_owner_fork(&owner, &launcher->owner);
 	if (pid < 0) {
 		errno = -pid;
-		return fail("cannot start the latch");
+		return fail("cannot start the table owner");
 	}
 	launcher->channel = TAKE_FD(ours);
 	return 0;
@@ -172,7 +172,7 @@ static int run(struct launcher *launcher)
 		syscall(SYS_pidfd_send_signal, launcher->supervisor, SIGKILL, NULL, 0);
 	/* What is left to do, signals to our own uid, takes no capability. Failing that, nothing is less safe than before. */
 	if (!error && capabilities_keep(NULL, 0))
-		log_line("the front process keeps its capabilities: %s", strerror(errno));
+		log_line("the launcher keeps its capabilities: %s", strerror(errno));
 	int status = wait_for_supervisor(launcher);
 	wait_for_table_owner(launcher);
 	return error ? EXIT_STATUS_FAILED : status;

@@ -110,7 +110,7 @@ static int tell_table_owner(struct sandbox *sandbox)
 
 	memcpy(message.claims, sandbox->forward.claims, sizeof message.claims);
 	int error = table_owner_tell(sandbox->start->owner, &message, sandbox->vm_netns);
-	return error ? fail("reach the latch", error) : 0;
+	return error ? fail("reach the table owner", error) : 0;
 }
 
 /* In the host's namespace: who forwards there, and what the host link may do. */

@@ -40,7 +40,7 @@ static bool tie_to_launcher(int launcher)
 
 	if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && poll(&channel, 1, 0) >= 0)
 		return !(channel.revents & POLLHUP);
-	log_error("cannot watch the front: %s", strerror(errno));
+	log_error("cannot watch the launcher: %s", strerror(errno));
 	return false;
 }
 
@@ -54,7 +54,7 @@ static bool wait_for_table_owner(int owner)
 		len = recv(owner, &byte, 1, 0);
 	while (len < 0 && errno == EINTR);
 	if (len < 0)
-		log_error("cannot hear from the latch: %s", strerror(errno));
+		log_error("no message from the table owner: %s", strerror(errno));
 	return len == 1;
 }
 
@@ -116,7 +116,7 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_LAUNCHER:
 		return serve_launcher(sandbox);
 	case WATCH_TABLE_OWNER:
-		return closed("the latch");
+		return closed("the table owner");
 	case WATCH_DNS:
 		return dns_control(sandbox->dns, sandbox->denials) ? closed("the DNS worker") : RUNNING;
 	case WATCH_DNS_WORKER:

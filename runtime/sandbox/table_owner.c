@@ -66,7 +66,7 @@ static _Noreturn void table_owner_main(const struct table_owner_start *start)
 	/* Links and their sysctls in the host's namespace */
 	if (!nl || capabilities_keep((const unsigned[]){ CAP_NET_ADMIN }, 1) ||
 	    send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
-		log_error("the latch cannot start: %s", strerror(errno));
+		log_error("the table owner cannot start: %s", strerror(errno));
 		_exit(1);
 	}
 	serve(start, nl);

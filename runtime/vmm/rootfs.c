@@ -69,7 +69,7 @@ static int check_format(const char *path, int image, enum qemu_disk_format forma
 	if (!problem)
 		return 0;
 	refuse(path, problem, 0);
-	log_help("qemu-img convert -O qcow2 IMAGE COPY.qcow2 makes one that stands alone");
+	log_help("qemu-img convert -O qcow2 IMAGE COPY.qcow2 makes one that needs no other file");
 	return -EINVAL;
 }
 

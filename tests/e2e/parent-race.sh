@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Threat parent-race: the front dies between making the supervisor and the supervisor's asking to die with it. The front
+# Threat parent-race: the launcher dies between making the supervisor and the supervisor's asking to die with it. The launcher
 # is killed before each of the first system calls of set-up, and the supervisor is slowed down so that it asks late.
 . "$(dirname "$0")/lib.sh"
 world_up
@@ -19,19 +19,19 @@ for ((n = 1; n <= 60; n++)); do
 		echo "# system call $n: $result $(alive)"
 	fi
 done
-same "the front killed before each of its first 60 system calls: no supervisor survives" 0 "$survivors"
+same "the launcher killed before each of its first 60 system calls: no supervisor survives" 0 "$survivors"
 
-# strace holds each process's first three prctl()s back for 300 ms, of which the supervisor's asking to die with the front is
-# one; the front is dead by then. The latch has forty more, to drop capabilities: held back, too, they would take twelve seconds.
+# strace holds each process's first three prctl()s back for 300 ms, of which the supervisor's asking to die with the launcher is
+# one; the launcher is dead by then. The table owner has forty more, to drop capabilities: held back, too, they would take twelve seconds.
 strace -f -qq -o /dev/null -e trace=prctl -e inject=prctl:delay_enter=300000:when=1..3 \
 	"$BUILD/msb-run" --vmm none -- sleep 30 </dev/null 2>/dev/null &
 tracer=$!
 wait_for 20 sh -c 'test "$(pgrep -cx msb-run)" -ge 2'
 kill -KILL "$(pgrep -P "$tracer" -x msb-run)"
 if wait_for "$(patience 2)" all_dead; then
-	ok "the front killed before the supervisor's prctl: it ends by itself"
+	ok "the launcher killed before the supervisor's prctl: it ends by itself"
 else
-	not_ok "the front killed before the supervisor's prctl: it ends by itself" "$(alive)"
+	not_ok "the launcher killed before the supervisor's prctl: it ends by itself" "$(alive)"
 fi
 kill "$tracer" 2>/dev/null
 wait "$tracer" 2>/dev/null

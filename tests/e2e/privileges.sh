@@ -17,7 +17,7 @@ holds() {
 	same "$name: no new privileges" 1 "$(field "$pid" NoNewPrivs)"
 }
 # NET_ADMIN is bit 12, SYS_ADMIN 21, KILL 5, NET_BIND_SERVICE 10
-holds "the front" "$(pgrep -ox msb-run)" ""
+holds "the launcher" "$(pgrep -ox msb-run)" ""
 holds "the table owner" "$(pgrep -ox msb-owner)" 1000
 holds "the supervisor" "$(pgrep -ox msb-supervisor)" 201420
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Threat table-before-guest: on SIGKILL of pid 1 its files close before its children die, and a table that vanishes with
 # them would let the guest past it. The guest floods the host's own address and a public one while pid 1, the table owner or
-# the front is killed; nothing may reach the host, and nothing may leave it under the guest's own address.
+# the launcher is killed; nothing may reach the host, and nothing may leave it under the guest's own address.
 . "$(dirname "$0")/lib.sh"
 world_up
 leftovers_mark
@@ -27,14 +27,14 @@ flood() { while :; do echo x >/dev/udp/\$1/\$2; done 2>/dev/null; }
 flood $HOST4 7777 & flood 93.184.216.34 7777 & flood 93.184.216.35 7778 & wait
 END
 
-for who in msb-supervisor msb-owner front; do
+for who in msb-supervisor msb-owner launcher; do
 	passed=$(seen 93.184.216.34)
 	for _ in 1 2 3 4 5 6 7 8; do
 		start_sandbox flood --quiet --net-default allow -- bash "$WORK/flood.sh"
 		wait_for 20 pgrep -x msb-supervisor
 		sleep 0.25
 		case $who in
-		front) victim=$sandbox_pid ;;
+		launcher) victim=$sandbox_pid ;;
 		*) victim=$(pgrep -ox "$who") ;;
 		esac
 		kill -KILL "$victim"

@@ -92,7 +92,7 @@ Test(flow, says_what_to_write)
 Test(flow, refuses)
 {
 	refused("allow@github.com:tcp:443", "starts no flow");
-	refused("egress@github.com:443", "`443` stands where the protocol goes");
+	refused("egress@github.com:443", "`443` is where the protocol goes");
 	refused("egress@github.com", "the protocol is missing");
 	refused("egress@github.com:tcp", "the port is missing");
 	refused("egress@github.com:tcp:65536", "no port");
@@ -101,7 +101,7 @@ Test(flow, refuses)
 	refused("egress@github.com:quic:443", "no protocol");
 	refused("egress@github.com:icmpv4:80", "has no ports");
 	refused("egress@256.1.1.1:tcp:80", "no address and no name");
-	refused("egress@2606:4700::1111:tcp:443", "an IPv6 address stands in brackets");
+	refused("egress@2606:4700::1111:tcp:443", "an IPv6 address is written in brackets");
 	refused("egress@[10.0.0.1]:tcp:80", "no IPv6 address");
 	refused("egress@public:tcp:80", "many addresses");
 	refused("egress@a..b:tcp:80", "no name");

@@ -182,7 +182,7 @@ Test(parse, a_rule_list_recovers_at_the_next_comma)
 	cr_assert_str_eq(list_ast("allow@{a,{b},c},deny@x:tcp:{},allow@y.z"),
 			 "1:31-1:40 rule action \"allow\" target \"y.z\"\n");
 	cr_assert_eq(diags->errors, 2);
-	cr_assert_str_eq(diags->list.items[0].message, "a list cannot stand in a list");
+	cr_assert_str_eq(diags->list.items[0].message, "a list cannot hold a list");
 	cr_assert_str_eq(diags->list.items[1].message, "an empty list");
 }
 
