@@ -1,4 +1,4 @@
-/* What one `msb-run` was asked to do. Filled by main from argv, read by everybody, changed by nobody. */
+/* What one `msb-run` was asked to do: run/config.c fills it from argv, nothing changes it afterwards. */
 #pragma once
 #include "policy/options.h"
 
@@ -17,6 +17,6 @@ struct run_config {
 	char **command; /* NULL-terminated; NULL: a shell */
 };
 
-enum config_result { CONFIG_RUN, CONFIG_DONE /* --help, --version: printed */, CONFIG_WRONG /* said why */ };
+enum config_result { CONFIG_RUN, CONFIG_DONE /* --help, --version: printed */, CONFIG_WRONG /* reported */ };
 /* argv stays the caller's; all else belongs to the arena. The policy is resolved, its findings printed. */
 enum config_result config_parse(struct arena *, int argc, char **argv, struct run_config *);

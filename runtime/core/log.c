@@ -1,4 +1,4 @@
-/* See log.h. */
+/* Writing lines. */
 #include "core/log.h"
 
 #include <errno.h>

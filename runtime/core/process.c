@@ -1,4 +1,4 @@
-/* See process.h. */
+/* Forking, closing, signals, waiting. */
 #include "core/process.h"
 
 #include <errno.h>

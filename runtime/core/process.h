@@ -9,14 +9,14 @@
 pid_t process_fork(uint64_t flags, int *pidfd);
 /* Closes every descriptor above standard error but those in `keep`, which gets sorted; negative ones are none. 0 or -errno */
 int process_close_others(int *keep, size_t count);
-/* Forgets the environment, overwriting it: what reads strangers' bytes has none of the user's secrets in its memory. */
+/* Forgets the environment, overwriting it: who reads strangers' bytes has no secret of the user's in memory. */
 void process_forget_environment(void);
 /* Those that the command gets: of a terminal, of a user, of a service manager */
 void process_forwarded_signals(sigset_t *);
-/* All signals blocked, as the loops here read them from signalfd or wait for them; and undone before exec. */
+/* Blocks all signals, since the loops here read them from signalfd or wait for them; undoes that before exec. */
 void process_block_signals(void);
 void process_reset_signals(void);
-/* A wait status as a shell says it: the exit status, or 128+N */
+/* A wait status as shells report it: the exit status, or 128+N for signal N */
 int process_exit_status(int wait_status);
 /* Waits for a child by its pidfd; its exit status as above, or -errno */
 int process_wait(int pidfd);

@@ -12,7 +12,7 @@ struct timers {
 	uint64_t length_ms;
 };
 void timers_init(struct timers *, uint64_t length_ms);
-void timer_start(struct timers *, struct timer *, uint64_t now_ms); /* anew, where it runs already */
+void timer_start(struct timers *, struct timer *, uint64_t now_ms); /* restarts one that runs */
 void timer_stop(struct timer *);
 /* What the timer is a member of */
 #define timer_of(timer, type, member) ((type *)((char *)(timer)-offsetof(type, member)))

@@ -1,9 +1,8 @@
 /* Names bound to addresses for their TTL, and what that means for the kernel's sets. Two hash tables over
  * the same entries: by name and family, and by address, so that "who else binds this address" is a short walk. */
 #include "dns/bindings.h"
-
-#include "lower/lower.h"
 #include "base/name.h"
+#include "lower/lower.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -277,7 +276,7 @@ static bool make_room(struct bindings *bindings)
 	return bindings->names < BINDINGS_MAX_NAMES || evict_unruled(bindings);
 }
 
-/* The entry's addresses become `binders` (taken over); what that changes goes to `changes`, which has room. */
+/* The entry's addresses become `binders`, which it owns from then on; what that changes goes to `changes`, which has room. */
 static size_t replace(struct bindings *bindings, struct entry *entry, struct binder *binders, size_t count,
 		      uint64_t expires_ms, struct bindings_change *changes)
 {

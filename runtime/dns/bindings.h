@@ -1,8 +1,8 @@
-/* What this sandbox has resolved: name and family to addresses, until a time. Pure: the caller says what
- * time it is and carries the changes into the kernel's sets. Bounded in names, addresses and time.
+/* What this sandbox has resolved: name and family to addresses, until a time. Pure: the caller gives the
+ * time and carries the changes into the kernel's sets. Bounded in names, addresses and time.
  *
- * A name that no rule has needs no binding to be enforced; it is kept so that a denial can say which name an
- * address was looked up by, and gives way first when the bound on names is reached. */
+ * A name that no rule has needs no binding to be enforced; it is kept so that a denial can name what an
+ * address was looked up by, and is evicted first when the bound on names is reached. */
 #pragma once
 #include "eval/eval.h"
 

@@ -1,10 +1,10 @@
 /* The DNS path: listeners behind TPROXY, a worker process that parses what the guest and the servers send and
  * holds no privilege, and the supervisor's side of the socket between them, which checks each binding the
- * worker asks for against the policy before it goes into the kernel's sets. The messages: dns_protocol.h. */
+ * worker asks for against the policy before it goes into the kernel's sets. Messages: dns_protocol.h. */
 #pragma once
-#include "dns/bindings.h"
 #include "core/config.h"
 #include "core/nameserver.h"
+#include "dns/bindings.h"
 #include "netlink/nft_install.h"
 
 #include <sys/types.h>
@@ -12,7 +12,7 @@
 struct dns_start {
 	const struct policy *policy;
 	struct addr_gateway gateway;
-	int host_netns; /* descriptor of the host's network namespace; borrowed; needed for servers on the host only */
+	int host_netns;     /* the host's network namespace, the caller's; needed for servers on the host only */
 	uint32_t host_mark; /* SO_MARK of the sockets opened there, this sandbox's alone: the host's table lets what
 			     * carries it reach the on_host servers and nothing else */
 	uid_t uid;          /* the worker's; also its gid */
@@ -21,12 +21,12 @@ struct dns_start {
 struct dns; /* the supervisor's handle */
 
 /* In the host's namespaces, before the sandbox's are made: the policy's nameservers with names resolved once, else the
- * host's resolv.conf. Returns how many (0: the host has none, which is said), or -errno with a line on standard error. */
+ * host's resolv.conf. Returns how many (0: the host has none, which is reported), or -errno with a line on standard error. */
 int dns_servers(const struct policy *, struct nameserver out[static NAMESERVERS_MAX]);
 
 /* In the VM's network namespace, privileged, with the ruleset in place (table msb holds the sets upstream_v4 and
- * upstream_v6) and links up: opens listeners and upstream sockets, forks the worker, which drops everything it
- * may do. NULL and errno on failure. `nft` stays the caller's and must outlive it. */
+ * upstream_v6) and links up: opens listeners and upstream sockets, forks the worker, which gives up its
+ * privileges. NULL and errno on failure. `nft` stays the caller's and must outlive it. */
 struct dns *dns_open(const struct dns_start *, const struct nameserver *, size_t count, struct nft *nft);
 int dns_control_fd(const struct dns *);   /* for the supervisor's epoll loop */
 int dns_worker_pidfd(const struct dns *); /* readable: the worker died, which ends the sandbox */

@@ -24,7 +24,7 @@ struct client {
 	uint8_t *out;
 	size_t out_len, out_cap;
 	size_t unanswered;
-	bool ended;  /* the client said it asks no more */
+	bool ended;  /* the client has sent FIN */
 	bool broken; /* it does not read: closed at the next flush */
 	bool watched;
 	uint32_t events;
@@ -154,7 +154,7 @@ static bool may_read(const struct client *client)
 	return !client->ended && client->unanswered < PROXY_CLIENT_PIPELINE && client->out_len < OUT_FULL;
 }
 
-/* Has epoll say what can be done next: reading, while the client keeps up; writing, while something is left */
+/* Waits for what can be done next: reading, while the client keeps up; writing, while something is left */
 static void watch(struct proxy *proxy, struct client *client)
 {
 	uint32_t events = (may_read(client) ? EPOLLIN : 0) | (client->out_len ? EPOLLOUT : 0);

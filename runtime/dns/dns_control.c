@@ -1,16 +1,15 @@
-/* The supervisor's side: makes the sockets, starts the worker, and does for it the little it may ask, each time as if
- * it had been taken over. What it asks beyond that ends the sandbox. */
+/* The supervisor's side: makes the sockets, starts the worker, and answers the few asks that it may make, each checked
+ * as if an attacker had sent it. Anything else that it sends ends the sandbox. */
+#include "core/clock.h"
+#include "core/log.h"
 #include "dns/dns.h"
-
-#include "report/denials.h"
 #include "dns/dns_protocol.h"
 #include "dns/dns_sockets.h"
 #include "dns/dns_worker.h"
-#include "core/clock.h"
-#include "core/log.h"
 #include "isolation/worker.h"
 #include "lower/sandbox_net.h"
 #include "policy/policy_facts.h"
+#include "report/denials.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
-/* Questions under way: which server is asked, what its answer means, that its addresses are bound before anybody
- * hears of them, and who hears. */
+/* Questions under way: which server is asked, what its answer means; its addresses are bound before any client gets the
+ * answer. */
 #include "dns/dns_proxy.h"
-
 #include "report/reason.h"
 
 #include <ctype.h>
@@ -369,7 +368,7 @@ void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const str
 	while (lookup && !lookup_key_equal(&lookup->key, &key))
 		lookup = lookup->next;
 	bool joined = lookup != NULL;
-	/* what the guest's own resolvers say is not kept: each time the policy is asked anew */
+	/* answers of the guest's own resolvers are not cached: the policy judges each anew */
 	ldns_pkt *known = joined || key.direct ? NULL : cache_get(proxy->cache, &key, proxy->now_ms, &age, &left_ms);
 	if (!joined)
 		lookup = lookup_new(proxy, &key, true);

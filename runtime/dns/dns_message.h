@@ -7,7 +7,7 @@
 #include <ldns/ldns.h>
 
 #define DNS_PORT 53
-#define DNS_UDP_MAX 4096      /* largest UDP answer to a guest, whatever its EDNS says */
+#define DNS_UDP_MAX 4096      /* largest UDP answer to a guest, whatever its EDNS asks for */
 #define DNS_UPSTREAM_UDP 1232 /* our own EDNS size towards servers (DNS flag day 2020) */
 #define DNS_QUERY_MAX 2048    /* largest message a guest may send */
 #define DNS_UPSTREAM_MAX 288  /* header, question, OPT */
@@ -92,9 +92,9 @@ size_t dns_reply_rcode(const struct dns_query *, unsigned rcode, struct dns_note
 size_t dns_reply_truncated(const struct dns_query *, unsigned rcode, uint8_t *out, size_t size);
 /* One A or AAAA of the question's name */
 size_t dns_reply_address(const struct dns_query *, struct addr, uint32_t ttl, uint8_t *out, size_t size);
-/* ANY, as RFC 8482 has it: a HINFO that says so */
+/* ANY, as RFC 8482 has it: a HINFO record that names it */
 size_t dns_reply_any(const struct dns_query *, uint8_t *out, size_t size);
-/* An upstream answer after dns_answer_prune(), `age` seconds old, under the guest's id and spelling of the name. Cut to TC=1 where
- * it is larger than `limit` (65535 over TCP). */
+/* An upstream answer after dns_answer_prune(), `age` seconds old, under the guest's id and spelling of the name; TC=1 alone
+ * where it is larger than `limit` (65535 over TCP). */
 size_t dns_reply_answer(const struct dns_query *, const ldns_pkt *, uint32_t age, size_t limit, uint8_t *out,
 			size_t size);

@@ -1,5 +1,5 @@
-/* What the DNS worker and the supervisor say to each other over one SOCK_SEQPACKET pair. A message is one of these
- * structs, whole; the supervisor checks every field, for the worker may have been taken over. */
+/* Messages between the DNS worker and the supervisor over one SOCK_SEQPACKET pair. A message is one of these structs,
+ * whole; the supervisor checks every field, since an attacker may run the worker. */
 #pragma once
 #include "base/address.h"
 #include "dns/dns_message.h"
@@ -7,7 +7,7 @@
 
 enum dns_ask_kind {
 	DNS_ASK_BIND = 1, /* answered by a dns_verdict once the kernel's sets hold the addresses */
-	DNS_ASK_RESOLVER, /* may a server of the guest's choice be asked? The bindings have a say, which only the supervisor has */
+	DNS_ASK_RESOLVER, /* may a server of the guest's choice be asked? It depends on bindings, which only the supervisor has */
 	DNS_TELL_QUERY, /* denied: a query; no answer to this and the next */
 	DNS_TELL_ANSWER,
 };
@@ -45,7 +45,7 @@ struct dns_verdict {
 	uint32_t kind;
 };
 
-/* Asks without an answer yet, at most: so the supervisor's answers always fit its socket */
+/* Unanswered asks at most: so the supervisor's answers always fit the socket */
 #define DNS_ASKS_MAX 32
 
 static inline struct dns_wire_addr dns_wire_addr(struct addr addr)

@@ -9,12 +9,12 @@
  * case of letters, or the guest's own resolver was asked over TCP; BIND unless the question is A or AAAA. It never goes
  * from BIND back to a server, and no answer to a client is written before BIND is over.
  *
- * The parts call each other back, since one event goes all the way: clients hand a message to the query, that to the
- * lookup, that to upstream; what upstream hears goes to the lookup and from there to the clients. The loop calls them all. */
+ * clients, query, lookup and upstream call each other in a circle, since one event goes all the way: a client's message
+ * becomes a query, that a lookup, that an exchange with upstream; its answer goes back to the lookup and to the clients. */
 #pragma once
+#include "core/timers.h"
 #include "dns/dns.h"
 #include "dns/dns_protocol.h"
-#include "core/timers.h"
 
 #include <netinet/in.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@
 /* Where a socket lives and what it speaks; sockets of one place are alike */
 enum upstream_place { PLACE_VM4, PLACE_VM6, PLACE_HOST4, PLACE_HOST6, PLACE_COUNT };
 
-/* Descriptors made by the supervisor while it may; -1 and 0 where there are none */
+/* Descriptors made by the supervisor; -1 and 0 where there are none */
 struct proxy_sockets {
 	int control;
 	int udp4, udp6, tcp4, tcp6; /* listeners, transparent */
@@ -154,8 +154,9 @@ struct proxy {
 
 /* dns_proxy.c: the loop. Takes the sockets over, whatever comes of it. NULL where memory or epoll is short. */
 struct proxy *proxy_new(const struct proxy_config *, const struct proxy_sockets *);
-void proxy_free(struct proxy *);
-/* One turn: waits for events at most `most_ms` (-1: as long as it takes) and handles them. 0, or -errno when the control socket is gone. */
+void proxy_free(struct proxy *); /* the worker itself just exits: for a failed start, and fuzzing */
+/* One turn: waits for events at most `most_ms` (-1: as long as it takes) and handles them. 0, or -errno when the control
+ * socket is closed. */
 int proxy_turn(struct proxy *, int most_ms);
 
 /* dns_random.c */

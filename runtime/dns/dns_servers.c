@@ -1,8 +1,7 @@
 /* Which servers a sandbox asks: the policy's, or the host's resolv.conf. Done once, on the host. */
-#include "dns/dns.h"
-
 #include "core/fd.h"
 #include "core/log.h"
+#include "dns/dns.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -1,10 +1,9 @@
 /* Listeners that may answer from any address, and upstream sockets that carry their mark: both need privilege once,
  * when they are made. */
 #include "dns/dns_sockets.h"
-#include "lower/sandbox_net.h"
-
 #include "core/fd.h"
 #include "core/socket.h"
+#include "lower/sandbox_net.h"
 
 #include <errno.h>
 #include <fcntl.h>

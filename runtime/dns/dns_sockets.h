@@ -1,4 +1,4 @@
-/* The sockets of the DNS worker, made while it may still be done. */
+/* The sockets of the DNS worker, made before it gives up the privilege that they take. */
 #pragma once
 #include "dns/dns_proxy.h"
 

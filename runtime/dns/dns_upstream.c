@@ -1,5 +1,5 @@
 /* Sockets towards servers. They come from the supervisor; here they are connected, each time from a fresh port that
- * the kernel draws, and let go again by connect(AF_UNSPEC). A connected UDP socket takes datagrams of its server's
+ * the kernel draws, and disconnected again by connect(AF_UNSPEC). A connected UDP socket takes datagrams of its server's
  * address and port alone; id, question and the case of its letters are checked on top. */
 #include "dns/dns_proxy.h"
 
@@ -89,7 +89,7 @@ static int connect_to(int fd, const struct server_ref *server)
 	return connect(fd, (struct sockaddr *)&to, len) < 0 ? -errno : 0;
 }
 
-/* Lets address and port go: the next connect draws a fresh port */
+/* Releases address and port: the next connect draws a fresh port */
 static void disconnect(int fd)
 {
 	connect(fd, &(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr));
@@ -108,7 +108,7 @@ static struct udp_slot *udp_take(struct proxy *proxy, const struct server_ref *s
 	struct udp_slot *slot = proxy->udp_free[server->place], *best = NULL;
 	if (slot) {
 		*error = connect_to(slot->fd, server);
-		if (*error)
+		if (*error < 0)
 			return NULL;
 		proxy->udp_free[server->place] = slot->next_free;
 		slot->server = *server;
@@ -236,7 +236,7 @@ static int tcp_start(struct proxy *proxy, struct lookup *lookup, const struct se
 {
 	struct tcp_slot *slot = proxy->tcp_free[server->place];
 	int error = connect_to(slot->fd, server);
-	if (error && error != -EINPROGRESS) {
+	if (error < 0 && error != -EINPROGRESS) {
 		disconnect(slot->fd);
 		return error;
 	}
@@ -353,7 +353,7 @@ void upstream_tcp_event(struct proxy *proxy, enum upstream_place place, uint32_t
 	struct tcp_slot *slot = &proxy->tcp_slots[place][index];
 	struct lookup *lookup = slot->lookup;
 	if (!lookup)
-		return; /* of an event that was fetched before the socket was let go */
+		return; /* of an event that was fetched before the socket was released */
 	int done = tcp_write(slot);
 	if (done > 0 && events & EPOLLOUT)
 		watch(proxy, EPOLL_CTL_MOD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_TCP, place, index));

@@ -1,6 +1,5 @@
 /* The worker's privileges: sockets it was given, memory, and the calls below. */
 #include "dns/dns_worker.h"
-
 #include "isolation/worker.h"
 
 #include <errno.h>

@@ -1,6 +1,5 @@
 /* The last thing that init of the default guest starts, and process 1 from then on: runs the command with
- * standard streams that are the host's, by the ports of agent.h, and tells the host how it ended. usage: agent
- * ROOT */
+ * standard streams that are the host's, by the ports of agent.h, and tells the host how it ended. Usage: agent ROOT */
 #include "agent.h"
 #include "stream.h"
 

@@ -9,9 +9,8 @@
  *	host → guest   "size ROWS COLUMNS" of the terminal
  *	               "signal N"          for the command's process group
  *
- * The host ends its standard input by closing the port. It shows that nobody reads the command's output any
- *more in the same way, and the command gets a SIGPIPE. After "exit" the guest waits: the host ends it when it
- *has all output. */
+ * The host ends standard input by closing the port. By closing an output port it tells that no one reads the output any
+ * more, and the command gets a SIGPIPE. After "exit" the guest waits: the host ends it when it has all output. */
 #pragma once
 
 #define AGENT_IN "msb.in"

@@ -44,7 +44,7 @@ static inline void stream_shut(int *fd)
 	*fd = -1;
 }
 
-/* Both sides are let go. */
+/* Closes both sides. */
 static inline void stream_over(struct stream *stream)
 {
 	if (stream->to >= 0 && stream->half_close)
@@ -83,8 +83,8 @@ static inline void stream_write(struct stream *stream, bool hangup)
 	}
 }
 
-/* One read or one write, after poll() said so. The end of `from` reaches `to` as its close; where nobody takes
- * the bytes, `from` is closed, so that who writes them learns of it. */
+/* One read or one write, after poll(). The end of `from` reaches `to` as its close; where `to` takes no more bytes, `from` is
+ * closed, so that its writer learns of it. */
 static inline void stream_move(struct stream *stream, short revents)
 {
 	if (!revents)

@@ -1,4 +1,4 @@
-/* See capabilities_keep.h. */
+/* Sets of capabilities, by libcap-ng. */
 #include "isolation/capabilities.h"
 #include "core/process.h"
 

@@ -86,12 +86,12 @@ static int add_file(const struct exec_jail_file *file)
 		return fail(file->path);
 	if (file->from >= 0)
 		error = copy_all(file->from, to);
-	if (!error && file->more)
+	if (error == 0 && file->more)
 		error = write_all(to, zeros, (size_t)(-lseek(to, 0, SEEK_CUR) & 3));
-	if (!error && file->more)
+	if (error == 0 && file->more)
 		error = write_all(to, file->more, file->more_size);
 	errno = -error;
-	return error ? fail(file->path) : 0;
+	return error < 0 ? fail(file->path) : 0;
 }
 
 static int add_device(const char *name, uid_t uid)
@@ -111,23 +111,23 @@ static int fill_root(const struct exec_jail *wanted)
 	static const char *const directories[] = { "/usr", "/bin", "/lib", "/lib64" };
 	int error = mkdir(NEW_ROOT "/dev", 0755) ? fail("/dev") : 0;
 
-	for (size_t i = 0; !error && i < wanted->device_count; i++)
+	for (size_t i = 0; error == 0 && i < wanted->device_count; i++)
 		error = add_device(wanted->devices[i], wanted->uid);
-	for (size_t i = 0; !error && i < sizeof directories / sizeof *directories; i++)
+	for (size_t i = 0; error == 0 && i < sizeof directories / sizeof *directories; i++)
 		error = add_directory(directories[i]);
-	for (size_t i = 0; !error && i < wanted->file_count; i++)
+	for (size_t i = 0; error == 0 && i < wanted->file_count; i++)
 		error = add_file(&wanted->files[i]);
 	return error;
 }
 
-/* Our root directory becomes a file system in memory that nobody else sees, read only. */
+/* Our root directory becomes a read-only file system in memory that no other process sees. */
 static int change_root(const struct exec_jail *wanted)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("root", NEW_ROOT, "tmpfs", MS_NOSUID, "mode=755"))
 		return fail("mount");
 	int error = fill_root(wanted);
-	if (error)
+	if (error < 0)
 		return error;
 	if (chdir(NEW_ROOT) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH) || chdir("/"))
 		return fail("pivot_root");
@@ -166,9 +166,9 @@ int exec_jail_enter(const struct exec_jail *wanted)
 		    (wanted->own_network ? CLONE_NEWNET : 0)))
 		return fail("unshare");
 	int error = change_root(wanted);
-	if (!error)
+	if (error == 0)
 		error = become(wanted->uid);
-	if (error)
+	if (error < 0)
 		return error;
 	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost */
 	if (unshare(CLONE_NEWUSER) && (wanted->capabilities || (errno != ENOSPC && errno != EPERM)))

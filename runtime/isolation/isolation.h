@@ -22,7 +22,7 @@
  *    away: only the listed descriptors; no environment; an empty, read-only root, in mount and IPC namespaces of its own;
  *    capabilities out of the bounding set, the uid, no capability; no core dump, no new process, not dumpable,
  *    no_new_privs; the system calls of a list, any other kills it. It stays in the pid and network namespaces of the
- *    supervisor. Should it be taken over, it can do with its descriptors what the list lets it, and ask the supervisor,
+ *    supervisor. An attacker who runs it can do with its descriptors what the list allows, and ask the supervisor,
  *    which judges each ask.
  *
  *    DNS worker    holds the listeners on port 53 and unconnected sockets towards servers, those towards servers on the

@@ -1,4 +1,4 @@
-/* See lend_socket.h. Mechanism: seccomp_unotify(2). */
+/* The mechanism is seccomp_unotify(2). */
 #include "isolation/lend_socket.h"
 #include "core/fd.h"
 

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define CHANNEL_ROOM (1 << 20) /* bytes, either way: answers are never waited for by the supervisor */
+#define CHANNEL_ROOM (1 << 20) /* bytes, either way: the supervisor never waits to send an answer */
 
 struct rlimit worker_raise_descriptors(rlim_t most)
 {

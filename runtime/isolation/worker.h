@@ -32,7 +32,7 @@
 struct worker {
 	pid_t pid;   /* 0: none */
 	int pidfd;   /* readable: it is dead, which ends the sandbox */
-	int control; /* our end of the channel, SOCK_SEQPACKET, without waiting */
+	int control; /* our end of the channel, SOCK_SEQPACKET, non-blocking */
 };
 #define WORKER_NONE ((struct worker){ 0, -1, -1 })
 

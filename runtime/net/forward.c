@@ -1,13 +1,17 @@
-/* See forward.h. IPv4 has a switch for each link; IPv6 one since Linux 6.17 (force_forwarding), before that `all` is the only one.
+/* Forwarding of single links. IPv4 has a switch for each link; IPv6 has one since Linux 6.17 (force_forwarding), before that
+ * `all` is the only one.
  *
- * Theory of operation. A note is a list of words: what a sandbox does (n needs, b restore and needs, e restore and is ending),
- * the family, the link: "msb-run forwards: b4:eth0 n6:eth0". There is no lock, hundreds may start and end at once; instead:
- *   one that starts notes its need first, then looks at the switch and at the others' notes; off, or restore by another
- *   (ending or not): restore by it, too; it switches on later;
- *   one that ends notes that, then looks; where nobody else needs the switch it puts it back, and looks again: where somebody has
- *   come to need it meanwhile, it switches on again.
- * Either the one that starts sees the switch off, or the one that ends sees the need, so a needed switch ends up on; and
- * who starts beside one that ends knows the switch for restore. Only root can write notes. */
+ * Theory of operation. An alias like "msb-run forwards: b4:eth0 n6:eth0" has a claim a word: its state, the family, the link.
+ *   n  needs the switch, which the host had on
+ *   b  needs the switch, which was off before sandboxes came
+ *   e  as b, but the sandbox is ending and needs it no more
+ * There is no lock, and hundreds may start and end at once. Instead:
+ *   A sandbox that starts claims n first, then reads the switch and the others' claims. Where the switch is off, or another
+ *   claims b or e, it changes its own claim to b, and switches on later.
+ *   A sandbox that ends changes b to e, then reads the others' claims. Where no other needs the switch it switches off, and
+ *   reads again: where another has come to need it meanwhile, it switches on again.
+ * Either the one that starts sees the switch off, or the one that ends sees the need, so a needed switch ends up on; and a
+ * switch that was off stays known as such while any sandbox claims it. Only root can write an alias. */
 #include "net/forward.h"
 #include "core/log.h"
 #include "net/sysctl.h"
@@ -32,7 +36,7 @@ static int read_switch(int family, const char *link, bool *on)
 
 	snprintf(path, sizeof path, switches[family], link);
 	int error = sysctl_read(path, now, sizeof now);
-	*on = !error && strcmp(now, "0") != 0;
+	*on = error == 0 && strcmp(now, "0") != 0;
 	return error;
 }
 
@@ -49,9 +53,10 @@ static bool is_sandbox_link(const char *name)
 	return !strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX));
 }
 
-/* ---- notes ---- */
+/* ---- claims ---- */
 
-/* Every link of the plan, or as many as fit: the others are taken out of it, since nobody would know that they are needed. */
+/* Every link of the plan, or as many as fit: the others leave the plan, since no other sandbox would know that they are
+ * needed. */
 static int write_claims(struct nl *host, uint32_t own, struct forward_plan *plan, bool ending)
 {
 	size_t len = (size_t)snprintf(plan->claims, sizeof plan->claims, CLAIMS_PREFIX);
@@ -72,7 +77,7 @@ static int write_claims(struct nl *host, uint32_t own, struct forward_plan *plan
 	return rtnl_link_set_alias(host, own, plan->claims);
 }
 
-/* Calls `each` for every word of a note. */
+/* Calls `each` for every claim of an alias. */
 static void read_claims(const char *claims, void (*each)(char state, int family, const char *link, void *),
 			void *context)
 {
@@ -115,7 +120,7 @@ static int apply_claims_of(const struct rtnl_link *link, void *context)
 	return 0;
 }
 
-/* What the other sandboxes say about the plan's links */
+/* What the other sandboxes claim of the plan's links */
 static int read_others(struct nl *host, uint32_t own, struct forward_plan *plan)
 {
 	struct search search = { own, plan };
@@ -158,7 +163,7 @@ static int need(int family, const char *link, bool *needed)
 	bool on;
 
 	int error = read_switch(family, link, &on);
-	*needed = !error;
+	*needed = error == 0;
 	return error == -ENOENT ? 0 : error;
 }
 
@@ -168,12 +173,12 @@ static int plan_link(struct nl *host, struct forward_plan *plan, uint32_t index)
 	struct rtnl_link link = { 0 };
 
 	int error = rtnl_link_by_index(host, index, &link);
-	if (error || link.flags & IFF_LOOPBACK || is_sandbox_link(link.name))
+	if (error < 0 || link.flags & IFF_LOOPBACK || is_sandbox_link(link.name))
 		return error == -ENODEV ? 0 : error; /* gone meanwhile */
 	struct forward_link *planned = &plan->links[plan->count++];
 	strcpy(planned->name, link.name);
 	error = need(FORWARD_V4, link.name, &planned->family[FORWARD_V4].needed);
-	if (!error && plan->ipv6 && !ipv6_forwards_everywhere())
+	if (error == 0 && plan->ipv6 && !ipv6_forwards_everywhere())
 		error = need(FORWARD_V6, link.name, &planned->family[FORWARD_V6].needed);
 	return error;
 }
@@ -183,9 +188,9 @@ static int plan_links(struct nl *host, uint32_t host_link, struct forward_plan *
 	struct links links = { .own = host_link };
 
 	int error = rtnl_routes(host, ADDR_V4, add_link, &links);
-	if (!error && plan->ipv6)
+	if (error == 0 && plan->ipv6)
 		error = rtnl_routes(host, ADDR_V6, add_link, &links);
-	for (size_t i = 0; !error && i < links.count; i++)
+	for (size_t i = 0; error == 0 && i < links.count; i++)
 		error = plan_link(host, plan, links.items[i]);
 	return error;
 }
@@ -197,7 +202,7 @@ static int find_switched(struct forward_plan *plan)
 		for (int family = 0; family < FORWARD_FAMILIES; family++) {
 			bool on = true;
 			int error = link->family[family].needed ? read_switch(family, link->name, &on) : 0;
-			if (error)
+			if (error < 0)
 				return error;
 			link->family[family].switched =
 				link->family[family].needed && (!on || link->family[family].others_switched);
@@ -213,15 +218,15 @@ int forward_make_plan(struct nl *host, uint32_t host_link, struct forward_plan *
 	if (!plan->ipv6)
 		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
 	int error = plan_links(host, host_link, plan);
-	if (!error)
+	if (error == 0)
 		error = write_claims(host, host_link, plan, false);
-	if (!error)
+	if (error == 0)
 		error = read_others(host, host_link, plan);
-	if (!error)
+	if (error == 0)
 		error = find_switched(plan);
-	if (!error)
+	if (error == 0)
 		error = write_claims(host, host_link, plan, false);
-	if (error)
+	if (error < 0)
 		log_error("cannot plan what the host forwards: %s", strerror(-error));
 	return error;
 }
@@ -232,7 +237,7 @@ int forward_switch_on(const struct forward_plan *plan)
 		const struct forward_link *link = &plan->links[i];
 		for (int family = 0; family < FORWARD_FAMILIES; family++) {
 			int error = link->family[family].switched ? write_switch(family, link->name, "1") : 0;
-			if (error && error != -ENOENT) { /* a link may have gone */
+			if (error < 0 && error != -ENOENT) { /* a link may have gone */
 				log_error("cannot switch forwarding on for %s: %s", link->name, strerror(-error));
 				return error;
 			}
@@ -243,7 +248,7 @@ int forward_switch_on(const struct forward_plan *plan)
 
 /* ---- ending ---- */
 
-/* A word of the sandbox's own note: the plan again */
+/* A claim of the sandbox's own becomes its plan again. */
 static void recall_claim(char state, int family, const char *name, void *context)
 {
 	struct forward_plan *plan = context;
@@ -270,7 +275,7 @@ static void write_switches(const struct forward_plan *plan, bool needed, const c
 				write_switch(family, plan->links[i].name, value);
 }
 
-/* Where the others' notes cannot be read, what is on stays on. */
+/* Where the others' claims cannot be read, what is on stays on. */
 void forward_end(struct nl *host, uint32_t host_link, const char *claims)
 {
 	struct forward_plan plan = { 0 };

@@ -1,4 +1,4 @@
-/* See host_table.h. Base chains, each first of its hook where others could rewrite or accept before it:
+/* The host's table: base chains, each first of its hook where others could rewrite or accept before it:
  *   prerouting -310  before conntrack and anybody's DNAT: from the sandbox's link only its own addresses, and to none of
  *                    the host's, loopback's, broadcast and multicast addresses
  *   input            nothing at all from that link, whatever a DNAT or TPROXY of the host's made of it
@@ -105,7 +105,7 @@ static void add_answers_only(struct builder *builder, struct rs_chain *chain)
 	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_OIFNAME, "nothing new comes in"), RS_DROP, NULL);
 }
 
-/* A link that did not forward before we came forwards what answers a sandbox, and is nobody's way through the host. */
+/* A link that did not forward before we came forwards what answers a sandbox, and takes no one else through the host. */
 static void add_stranger_rule(struct builder *builder, struct rs_chain *chain, const char *link, unsigned nfproto)
 {
 	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, "the host is no router");
@@ -186,8 +186,8 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 	return builder.ruleset;
 }
 
-/* The kernel gives a link's name away as soon as the link is gone; the table of the sandbox that had it before goes with the
- * last descriptor of that sandbox's, a moment later. Until then the name of the table is another's: EPERM. */
+/* A link's name is free as soon as the link is gone, but the table of the sandbox that had it before goes a moment later, with
+ * that sandbox's last descriptor. Until then a table of that name has another owner: EPERM. */
 int host_table_install(struct nft *nft, const struct host_table *wanted)
 {
 	struct arena *arena = arena_new();
@@ -199,7 +199,7 @@ int host_table_install(struct nft *nft, const struct host_table *wanted)
 		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
 		error = nft_install(nft, rules, why, sizeof why);
 	}
-	if (error)
+	if (error < 0)
 		log_error("cannot install the host's table %s: %s: %s", wanted->link, why, strerror(-error));
 	arena_free(arena);
 	return error;

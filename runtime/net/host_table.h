@@ -1,5 +1,5 @@
 /* The sandbox's table in the host's namespace: masquerading, and what must not pass between host and sandbox whatever
- * the policy, the host's own rules or Docker's say. It has the host link's name, and an owner: it goes with the socket. */
+ * the policy, the host's own rules or Docker's are. It has the host link's name, and an owner: it goes with the socket. */
 #pragma once
 #include "core/nameserver.h"
 #include "net/forward.h"
@@ -14,8 +14,9 @@ struct host_table {
 	const struct forward_plan *forward; /* what it switches on forwards for sandboxes only */
 };
 
-/* SO_MARK of this sandbox's sockets in the host's namespace: the host link's index, which nobody shares. */
+/* SO_MARK of this sandbox's sockets in the host's namespace, from the host link's index, which no other sandbox has. */
 uint32_t host_table_mark(uint32_t link_index);
+/* The table by itself, as unit tests read it */
 struct ruleset *host_table_rules(struct arena *, const struct host_table *);
 /* 0 or -errno with a line on standard error */
 int host_table_install(struct nft *, const struct host_table *);

@@ -1,5 +1,5 @@
 /* Which subnets are free: the pool less every range that the host has a route to, tried from the lowest. Another
- * sandbox may claim the same one in between: the kernel then says EEXIST, and the next is tried. */
+ * sandbox may claim the same one in between: then the kernel returns EEXIST, and the next is tried. */
 #include "net/pool.h"
 #include "core/log.h"
 
@@ -74,7 +74,7 @@ static int claim_first(struct nl *host, const struct addr_set *taken, struct add
 					    .via = &hop,
 					    .link = link };
 		int error = rtnl_route_add(host, &route);
-		if (!error)
+		if (error == 0)
 			*gateway = (struct addr){ pool.addr.family, base + 1 };
 		if (error != -EEXIST)
 			return error;
@@ -91,7 +91,7 @@ int pool_claim(struct nl *host, const struct policy *policy, enum addr_family fa
 	char text[ADDR_TEXT_MAX];
 
 	int error = rtnl_routes(host, family, add_routed, &routed);
-	if (!error) {
+	if (error == 0) {
 		struct addr_set taken =
 			addr_set_from_ranges(routed.arena, family, routed.ranges.items, routed.ranges.count);
 		error = claim_first(host, &taken, pool, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6, link, gateway);
@@ -100,7 +100,7 @@ int pool_claim(struct nl *host, const struct policy *policy, enum addr_family fa
 	if (error == -EADDRNOTAVAIL) {
 		log_error("no free subnet in %s/%u: the host routes all of it", addr_format(pool.addr, text), pool.len);
 		log_help("another pool by --net-ipv%d-pool", family);
-	} else if (error) {
+	} else if (error < 0) {
 		log_error("cannot claim a subnet: %s", strerror(-error));
 	}
 	return error;

@@ -1,5 +1,5 @@
-/* See shape.h. The kernel's bucket has no one-time part: it begins with both, and gets its lasting size when as many bytes have
- * passed as the one-time part holds. */
+/* Token buckets by rtnetlink. The kernel's bucket has no one-time part: it begins with the size of both, and gets its lasting
+ * size when as many bytes have passed as the one-time part holds. */
 #include "net/shape.h"
 #include "core/log.h"
 #include "netlink/rtnl_message.h"
@@ -55,7 +55,7 @@ int shape_start(struct nl *nl, uint32_t link, const struct policy_limit *limit, 
 	out->rate = (uint64_t)((u128)limit->size * 1000 / limit->refill_ms);
 	out->burst_left = limit->burst;
 	int error = put_bucket(nl, out);
-	if (error)
+	if (error < 0)
 		log_error("cannot limit the bandwidth: %s", strerror(-error));
 	return error;
 }

@@ -1,8 +1,8 @@
 /* Bandwidth limits, a token bucket each (TBF): egress where the guest's packets leave by the uplink, ingress where they leave
  * for the guest by its link. Packets a second are the firewall's business. */
 #pragma once
-#include "policy/policy.h"
 #include "netlink/rtnl.h"
+#include "policy/policy.h"
 
 /* One limited link. The bucket starts larger by the one-time burst, which ends once that much has passed. */
 struct shape {

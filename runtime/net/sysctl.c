@@ -27,7 +27,7 @@ static const struct setting link_settings[] = {
 	{ "ipv4/conf/%s/accept_local", "0" },
 	{ "ipv4/conf/%s/bc_forwarding", "0", true },
 	{ "ipv4/conf/%s/mc_forwarding", "0", true }, /* read-only, off unless a multicast router runs */
-	/* Nobody steers our routes, we steer nobody's */
+	/* No redirects, source routes or advertisements, either way */
 	{ "ipv4/conf/%s/accept_source_route", "0" },
 	{ "ipv4/conf/%s/accept_redirects", "0" },
 	{ "ipv4/conf/%s/secure_redirects", "0" },
@@ -43,7 +43,7 @@ static const struct setting link_settings[] = {
 	/* A source must be where its route points, whatever its mark */
 	{ "ipv4/conf/%s/rp_filter", "1" },
 	{ "ipv4/conf/%s/src_valid_mark", "0", true },
-	/* ARP and ND answer for the link's own addresses, to those on it, and for nobody else */
+	/* ARP and ND answer for the link's own addresses, to those on it, and for no other */
 	{ "ipv4/conf/%s/proxy_arp", "0" },
 	{ "ipv4/conf/%s/proxy_arp_pvlan", "0" },
 	{ "ipv4/conf/%s/arp_ignore", "2" },
@@ -161,7 +161,7 @@ static int set(const char *path, const char *value)
 	char now[32];
 	int error = sysctl_read(path, now, sizeof now);
 
-	return error || !strcmp(now, value) ? error : sysctl_write(path, value);
+	return error < 0 || !strcmp(now, value) ? error : sysctl_write(path, value);
 }
 
 /* A kernel without IPv6 has none of its sysctls and needs none. */
@@ -175,7 +175,7 @@ static int apply(const struct setting *settings, size_t count, const char *link)
 			continue;
 		snprintf(path, sizeof path, setting->path, link);
 		int error = set(path, setting->value);
-		if (!error || (error == -ENOENT && setting->optional))
+		if (error == 0 || (error == -ENOENT && setting->optional))
 			continue;
 		log_error("cannot set net/%s to %s: %s", path, setting->value, strerror(-error));
 		return error;
@@ -187,11 +187,11 @@ static int apply(const struct setting *settings, size_t count, const char *link)
 int sysctl_set_sandbox(void)
 {
 	int error = apply(forwarding, COUNT(forwarding), "");
-	if (!error)
+	if (error == 0)
 		error = apply(link_settings, COUNT(link_settings), "all");
-	if (!error)
+	if (error == 0)
 		error = apply(link_settings, COUNT(link_settings), "default");
-	if (!error)
+	if (error == 0)
 		error = apply(sandbox_settings, COUNT(sandbox_settings), "");
 	return error;
 }
@@ -199,5 +199,5 @@ int sysctl_set_sandbox(void)
 int sysctl_set_host_link(const char *link)
 {
 	int error = apply(link_settings, COUNT(link_settings), link);
-	return error ? error : apply(host_link_settings, COUNT(host_link_settings), link);
+	return error < 0 ? error : apply(host_link_settings, COUNT(host_link_settings), link);
 }

@@ -1,5 +1,5 @@
-/* The network sysctls that the sandbox's safety rests on, each written by us rather than hoped for: a new network
- * namespace takes the host's values over, hostile ones too. */
+/* The network sysctls that the sandbox's safety rests on, each set explicitly: a new network namespace inherits the host's
+ * values, hostile ones too. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

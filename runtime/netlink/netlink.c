@@ -1,4 +1,4 @@
-/* Netlink sockets and nf_tables transactions: what netlink.h says, on libmnl's message functions. */
+/* Netlink sockets and nf_tables transactions, on libmnl's message functions. */
 #include "netlink/netlink.h"
 #include "base/arena.h"
 
@@ -43,7 +43,7 @@ struct nl *nl_open(int protocol)
 		nl_close(nl);
 		return NULL;
 	}
-	/* Niceties: errors in words, and without a copy of the message; a long receive queue */
+	/* Optional: errors as text, and without a copy of the message; a long receive queue */
 	setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
 	setsockopt(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
 	if (setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUFFORCE, &queue, sizeof queue) < 0)
@@ -113,7 +113,7 @@ int nl_next(struct nl *nl, int flags, const struct nlmsghdr **out)
 {
 	while (!mnl_nlmsg_ok(nl->cursor, nl->rest)) {
 		int error = nl_fill(nl, flags);
-		if (error)
+		if (error < 0)
 			return error;
 	}
 	*out = nl->cursor;
@@ -130,7 +130,7 @@ static int nl_text_attribute(const struct nlattr *attribute, void *data)
 	return MNL_CB_OK;
 }
 
-/* The errno in an NLMSG_ERROR message, 0 for an acknowledgement; keeps the kernel's words. */
+/* The errno in an NLMSG_ERROR message, 0 for an acknowledgement; keeps the kernel's text. */
 static int nl_error_of(struct nl *nl, const struct nlmsghdr *message)
 {
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
@@ -154,9 +154,9 @@ int nl_do(struct nl *nl, struct nlmsghdr *message)
 
 	message->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
 	int error = send_message(nl, message);
-	while (!error) {
+	while (error == 0) {
 		error = nl_next(nl, 0, &reply);
-		if (!error && reply->nlmsg_seq == nl->sequence && reply->nlmsg_type == NLMSG_ERROR)
+		if (error == 0 && reply->nlmsg_seq == nl->sequence && reply->nlmsg_type == NLMSG_ERROR)
 			return nl_error_of(nl, reply);
 	}
 	return error;
@@ -170,15 +170,15 @@ int nl_query(struct nl *nl, struct nlmsghdr *message, int (*each)(const struct n
 	/* A single object's reply is followed by the acknowledgement, a dump's by NLMSG_DONE */
 	message->nlmsg_flags |= NLM_F_REQUEST | (dump ? 0 : NLM_F_ACK);
 	int error = send_message(nl, message), result = 0;
-	while (!error) {
+	while (error == 0) {
 		error = nl_next(nl, 0, &reply);
-		if (error || reply->nlmsg_seq != nl->sequence)
+		if (error < 0 || reply->nlmsg_seq != nl->sequence)
 			continue;
 		if (reply->nlmsg_type == NLMSG_ERROR)
 			return result ? result : nl_error_of(nl, reply);
 		if (reply->nlmsg_type == NLMSG_DONE)
 			return result;
-		if (!result) /* once ended, the rest is only read away */
+		if (!result) /* once it ended early, the rest is read and dropped */
 			result = each(reply, context);
 	}
 	return error;
@@ -258,8 +258,8 @@ static void nl_batch_widen(const struct nl_batch *batch)
 		setsockopt(batch->nl->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
-/* Reads what the kernel said. Kernels before 6.10 do not acknowledge BATCH_END: an empty queue then says the
- * same, as the transaction was over when sending it was. */
+/* Reads the kernel's errors. Kernels before 6.10 do not acknowledge BATCH_END: there an empty queue means success, as the
+ * transaction is over once it is sent. */
 static int nl_batch_result(struct nl_batch *batch, uint32_t end, size_t *failed)
 {
 	struct nl *nl = batch->nl;
@@ -271,16 +271,16 @@ static int nl_batch_result(struct nl_batch *batch, uint32_t end, size_t *failed)
 		int error = nl_next(nl, MSG_DONTWAIT, &reply);
 		if (error == -EAGAIN)
 			break;
-		if (error && !first)
+		if (error < 0 && !first)
 			first = error; /* -ENOBUFS comes at most once; what is queued is still read */
 		if (error == -ENOBUFS)
 			continue;
-		if (error)
+		if (error < 0)
 			break;
 		if (reply->nlmsg_type != NLMSG_ERROR || reply->nlmsg_seq - batch->begin > end - batch->begin)
 			continue;
 		error = nl_error_of(nl, reply);
-		if (error && (!first || first == -ENOBUFS)) {
+		if (error < 0 && (!first || first == -ENOBUFS)) {
 			first = error;
 			memcpy(text, nl->error_text, sizeof text);
 			uint32_t index = reply->nlmsg_seq - batch->begin;
@@ -303,5 +303,5 @@ int nl_batch_send(struct nl_batch *batch, size_t *failed)
 	uint32_t end = batch->nl->sequence;
 	nl_batch_widen(batch);
 	int error = send_bytes(batch->nl, batch->data, batch->len);
-	return error ? error : nl_batch_result(batch, end, failed);
+	return error < 0 ? error : nl_batch_result(batch, end, failed);
 }

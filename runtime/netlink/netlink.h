@@ -27,10 +27,10 @@ int nl_fd(const struct nl *);
 int nl_next(struct nl *, int flags, const struct nlmsghdr **out);
 /* Sends with NLM_F_ACK and waits for the answer: 0 or the kernel's -errno. */
 int nl_do(struct nl *, struct nlmsghdr *);
-/* Sends and gives every reply to `each` until the kernel says it is done; for dumps (NLM_F_DUMP) and for single
+/* Sends and gives every reply to `each` until the kernel has sent the last; for dumps (NLM_F_DUMP) and for single
  * objects. `each` ends it early with a value other than 0, which is then the result. */
 int nl_query(struct nl *, struct nlmsghdr *, int (*each)(const struct nlmsghdr *, void *), void *context);
-/* What the kernel added in words to the last error, or "" */
+/* The text that the kernel added to the last error, or "" */
 const char *nl_error_text(const struct nl *);
 
 /* A transaction of nf_tables: messages between BATCH_BEGIN and BATCH_END, sent at once, all or nothing. Only
@@ -49,6 +49,6 @@ void *nl_batch_room(struct nl_batch *, size_t size, uint32_t *sequence);
 /* The message built in that room is complete. */
 void nl_batch_add(struct nl_batch *, const struct nlmsghdr *);
 /* Sends it. On failure *failed (may be NULL) is the index of the first message the kernel refused, or
- * NL_BATCH_NONE where it blames none of them. */
+ * NL_BATCH_NONE where its error belongs to none. */
 #define NL_BATCH_NONE SIZE_MAX
 int nl_batch_send(struct nl_batch *, size_t *failed);

@@ -1,21 +1,14 @@
-/* nfnetlink_log: the kernel copies the first bytes of a packet, which are the guest's. */
+/* nfnetlink_log: the kernel copies the first bytes of a packet, whose contents the guest chose. */
 #include "netlink/nflog.h"
-
 #include "lower/sandbox_net.h"
-#include "netlink/netlink.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define EXTENSIONS_MAX 8
-
-struct nflog {
-	struct nl *nl;
-};
 
 static struct nlmsghdr *config_message(char *buffer, uint16_t group)
 {
@@ -42,37 +35,21 @@ static int bind_group(struct nl *nl, uint16_t group)
 	struct nfulnl_msg_config_mode mode = { .copy_mode = NFULNL_COPY_PACKET,
 					       .copy_range = htonl(LOWER_LOG_SNAPLEN) };
 	mnl_attr_put(message, NFULA_CFG_MODE, sizeof mode, &mode);
-	mnl_attr_put_u32(message, NFULA_CFG_QTHRESH, htonl(1)); /* said when it happens, not a second later */
+	mnl_attr_put_u32(message, NFULA_CFG_QTHRESH, htonl(1)); /* at once, not a second later */
 	return nl_do(nl, message);
 }
 
-struct nflog *nflog_open(void)
+struct nl *nflog_open(void)
 {
-	struct nflog *nflog = calloc(1, sizeof *nflog);
-	if (!nflog)
-		return NULL;
-	nflog->nl = nl_open(NETLINK_NETFILTER);
-	int error = nflog->nl ? bind_group(nflog->nl, LOWER_LOG_GROUP) : -errno;
+	struct nl *nl = nl_open(NETLINK_NETFILTER);
+	int error = nl ? bind_group(nl, LOWER_LOG_GROUP) : -errno;
 	if (error == 0)
-		error = bind_group(nflog->nl, LOWER_ALLOW_LOG_GROUP);
+		error = bind_group(nl, LOWER_ALLOW_LOG_GROUP);
 	if (error == 0)
-		return nflog;
-	nflog_close(nflog);
+		return nl;
+	nl_close(nl);
 	errno = -error;
 	return NULL;
-}
-
-void nflog_close(struct nflog *nflog)
-{
-	if (!nflog)
-		return;
-	nl_close(nflog->nl);
-	free(nflog);
-}
-
-int nflog_fd(const struct nflog *nflog)
-{
-	return nl_fd(nflog->nl);
 }
 
 /* ---- headers ---- */
@@ -162,11 +139,11 @@ static int find_payload(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-int nflog_next(struct nflog *nflog, struct nflog_packet *out)
+int nflog_next(struct nl *nl, struct nflog_packet *out)
 {
 	for (;;) {
 		const struct nlmsghdr *message;
-		int error = nl_next(nflog->nl, MSG_DONTWAIT, &message);
+		int error = nl_next(nl, MSG_DONTWAIT, &message);
 		if (error < 0)
 			return error;
 		if (message->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))

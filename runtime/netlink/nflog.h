@@ -1,12 +1,11 @@
 /* Packets that the ruleset logs, as flows. */
 #pragma once
+#include "netlink/netlink.h"
 #include "policy/policy.h"
 
-struct nflog;
-/* In the caller's network namespace: the groups of refused and of logged packets. NULL and errno on failure. */
-struct nflog *nflog_open(void);
-void nflog_close(struct nflog *); /* NULL is fine */
-int nflog_fd(const struct nflog *);
+/* A socket in the caller's network namespace, bound to the groups of refused and of logged packets. NULL and errno on
+ * failure. */
+struct nl *nflog_open(void);
 
 struct nflog_packet {
 	uint16_t group;
@@ -16,6 +15,7 @@ struct nflog_packet {
 	uint16_t port;
 };
 /* The next one, without waiting. 0, -EAGAIN where there is none, -ENOBUFS where some were lost before the next. */
-int nflog_next(struct nflog *, struct nflog_packet *out);
-/* Network and transport header of `len` bytes that a guest may have made; false where there is no whole flow in them */
+int nflog_next(struct nl *, struct nflog_packet *out);
+/* Network and transport header of `len` bytes that a guest may have made; false where they are cut short. Exported for
+ * fuzzing */
 bool nflog_parse(const uint8_t *packet, size_t len, struct nflog_packet *out);

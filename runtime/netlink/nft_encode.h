@@ -25,7 +25,7 @@ void nft_build_message(struct nft_build *, uint16_t type, uint16_t flags, struct
 uint32_t nft_family(enum rs_family);                  /* NFPROTO_… */
 uint32_t nft_verdict_code(const struct rs_verdict *); /* NF_…, NFT_… */
 
-/* Each element stands alone: key, timeout, comment, verdict. Interval sets also need the ends. */
+/* Each element with its key, timeout, comment and verdict; of interval sets also the ends */
 void nft_encode_set(struct nft_build *, const struct rs_set *);
 void nft_encode_elements(struct nft_build *, const struct rs_set *);
 /* With the anonymous sets it looks into */

@@ -11,7 +11,7 @@
 #include <net/if_arp.h>
 #include <string.h>
 
-/* A rule on its way, and what its expressions so far have said about the packet */
+/* A rule being built, and what its expressions so far imply about the packet */
 struct encoding {
 	struct nft_build *build;
 	struct nftnl_rule *rule;
@@ -154,7 +154,7 @@ static void depend(struct encoding *to, const struct rs_field_info *field)
 	}
 }
 
-/* What a match says about the packet from then on */
+/* What a match implies about the packet for the expressions after it */
 static void learn(struct encoding *to, const struct rs_expr *expr)
 {
 	u128 value = expr->values.items[0].lo;

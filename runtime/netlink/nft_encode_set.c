@@ -76,7 +76,7 @@ static void set_concat(struct nftnl_set *out, const struct rs_set *set)
 	nftnl_set_set_data(out, NFTNL_SET_DESC_CONCAT, lengths, count);
 }
 
-/* Notes for who lists the set: a comment, and that its keys are in host order, as names of links are */
+/* For whoever lists the set: a comment, and that its keys are in host order, as names of links are */
 static void set_userdata(struct nftnl_set *out, const struct rs_set *set)
 {
 	struct nftnl_udata_buf *data = arena_must(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));

@@ -1,8 +1,8 @@
 /* The netlink backend of the ruleset IR: every object of every table into one batch, in the order the kernel wants
  * them: tables, chains, sets, elements (a verdict map's name chains), rules. */
 #include "netlink/nft_install.h"
-#include "netlink/nft_encode.h"
 #include "lower/sandbox_net.h"
+#include "netlink/nft_encode.h"
 
 #include <errno.h>
 #include <libnftnl/chain.h>
@@ -122,10 +122,10 @@ static int send_build(struct nft *nft, struct nft_build *build, char *why, size_
 	int error = nl_batch_send(build->batch, &failed);
 	const char *detail = nl_error_text(nft->nl);
 
-	if (error && failed != NL_BATCH_NONE && failed < build->label_count)
+	if (error < 0 && failed != NL_BATCH_NONE && failed < build->label_count)
 		snprintf(why, why_size, "%s \"%s\": %s%s%s", build->labels[failed].kind, build->labels[failed].name,
 			 strerror(-error), *detail ? ": " : "", detail);
-	else if (error)
+	else if (error < 0)
 		snprintf(why, why_size, "the kernel refused the ruleset: %s", strerror(-error));
 	return error;
 }

@@ -9,10 +9,10 @@ struct nft *nft_open(void);
 void nft_close(struct nft *);
 int nft_fd(const struct nft *);
 
-/* Installs every table of the ruleset; all or nothing. 0 or -errno; `why` (at least 256 bytes) then says which
- * object the kernel refused, by its name or comment. */
+/* Installs every table of the ruleset; all or nothing. 0 or -errno; then `why` (at least 256 bytes) has the object
+ * that the kernel refused, by its name or comment. */
 int nft_install(struct nft *, const struct ruleset *, char *why, size_t why_size);
-/* Replaces: the tables of that name go and the new ones come in one transaction. */
+/* The same in place of tables of those names, in one transaction; for tests */
 int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size);
 
 /* Elements of sets of table inet msb, in one transaction. Adding one that is there renews its timeout;

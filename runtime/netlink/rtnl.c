@@ -225,13 +225,13 @@ int rtnl_link_delete(struct nl *nl, uint32_t index)
 }
 
 /* The kernel attaches a queue to a link some time after its carrier comes, and drops packets until then;
- * asking for the link makes it do that now, and operstate says that it has. */
+ * asking for the link makes it do that now, and operstate shows that it has. */
 int rtnl_link_wait(struct nl *nl, uint32_t index)
 {
 	for (unsigned waited = 0;; waited++) {
 		struct rtnl_link link = { 0 };
 		int error = rtnl_link_by_index(nl, index, &link);
-		if (error)
+		if (error < 0)
 			return error;
 		if (link.operstate == IF_OPER_UP)
 			return 0;

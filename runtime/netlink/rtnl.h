@@ -1,5 +1,5 @@
 /* Links, addresses, routes, rules and neighbours by rtnetlink: what `ip` would do, without `ip`.
- * Every function answers 0 (or what it says) or -errno, and acts in the network namespace its socket was opened in. */
+ * Every function returns 0 (or as described) or -errno, and acts in the network namespace its socket was opened in. */
 #pragma once
 #include "base/address.h"
 #include "netlink/netlink.h"
@@ -12,7 +12,7 @@ struct rtnl_link {
 	char name[IFNAMSIZ];
 	unsigned flags;    /* IFF_ */
 	uint8_t operstate; /* IF_OPER_ */
-	char alias[256];   /* a note for people, and between sandboxes; IFALIASZ */
+	char alias[256];   /* read by people and by other sandboxes; IFALIASZ */
 };
 
 /* One end of a veth pair. */
@@ -41,9 +41,9 @@ int rtnl_link_delete(struct nl *, uint32_t index);
 /* Until packets can pass both ways over it; -ETIMEDOUT where the kernel takes too long */
 int rtnl_link_wait(struct nl *, uint32_t index);
 
-/* Without duplicate address detection: who else could have it is decided by us. */
+/* Without duplicate address detection: we alone give out addresses there. */
 int rtnl_address_add(struct nl *, uint32_t index, struct addr_prefix);
-/* The neighbour entry never ages: nobody is asked, and nobody can answer in its place. */
+/* The entry never ages: it is never asked for, so no other can answer. */
 int rtnl_neighbour_add(struct nl *, uint32_t index, struct addr, const uint8_t mac[static 6]);
 
 struct rtnl_route {

@@ -51,9 +51,9 @@ static int list_hops(const struct listing *listing, struct rtnl_listed *listed, 
 
 	for (; RTNH_OK(hop, rest); rest -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
 		listed->link = (uint32_t)hop->rtnh_ifindex;
-		int error = listing->each(listed, listing->context);
-		if (error)
-			return error;
+		int result = listing->each(listed, listing->context);
+		if (result)
+			return result;
 	}
 	return 0;
 }

@@ -1,11 +1,10 @@
 /* The supervisor's side of the relay: listens, judges by the real peer, connects, hands the two ends on. It reads no byte of
  * what flows. */
-#include "relay/relay.h"
-
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/socket.h"
 #include "isolation/worker.h"
+#include "relay/relay.h"
 #include "relay/relay_protocol.h"
 #include "relay/relay_sockets.h"
 #include "relay/relay_worker.h"
@@ -40,7 +39,7 @@ struct relay {
 
 /* ---- start ---- */
 
-static void say_published(const struct policy_publish *publish, uint16_t port)
+static void report_published(const struct policy_publish *publish, uint16_t port)
 {
 	char text[ADDR_TEXT_MAX];
 	if (publish->host_port == 0)
@@ -48,7 +47,7 @@ static void say_published(const struct policy_publish *publish, uint16_t port)
 			 policy_proto_name(publish->proto));
 }
 
-static void say_not_published(const struct policy_publish *publish, int error)
+static void report_not_published(const struct policy_publish *publish, int error)
 {
 	char text[ADDR_TEXT_MAX];
 	addr_format_bracketed(publish->bind, text);
@@ -87,10 +86,10 @@ static int open_published(struct relay *relay)
 				     add_listener(relay, (struct listener){ fd, tcp, false, publish->bind.family,
 									    publish->guest_port });
 		if (error < 0) {
-			say_not_published(publish, error);
+			report_not_published(publish, error);
 			return error;
 		}
-		say_published(publish, port);
+		report_published(publish, port);
 	}
 	return 0;
 }
@@ -215,7 +214,7 @@ static bool peer_may_enter(struct relay *relay, const struct listener *listener,
 	return verdict.action == POLICY_ALLOW;
 }
 
-/* The packet filter has let the flow pass already; who asks here is the relay, for a flow of the guest's. */
+/* The packet filter has let the flow pass already; it is judged again where it is connected to the host. */
 static bool guest_may_leave(struct relay *relay, const struct listener *listener, struct addr gateway, uint16_t port)
 {
 	struct eval_connection connection = {
@@ -306,7 +305,7 @@ static bool sane_address(const struct sockaddr_in6 *address, enum addr_family fa
 	return address->sin6_family == (family == ADDR_V4 ? AF_INET : AF_INET6);
 }
 
-/* Descriptors of a flow that may be; how many, 0: it may not, or there is nobody to reach */
+/* Descriptors of a flow that may be; how many; 0: it may not, or nothing listens */
 static size_t flow_ends(struct relay *relay, const struct listener *listener, const struct relay_message *ask,
 			int fds[static 2], struct denials *denials)
 {

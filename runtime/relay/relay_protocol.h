@@ -1,8 +1,8 @@
-/* What supervisor and relay worker say to each other over one SOCK_SEQPACKET pair. Descriptors travel with the message.
+/* Messages between supervisor and relay worker over one SOCK_SEQPACKET pair. Descriptors travel with them.
  *
  * TCP: the supervisor accepts and connects; the worker gets both ends (RELAY_PAIR).
- * UDP: the worker reads the listeners, for datagrams may be many and nobody privileged should copy them. It asks for each peer
- * it does not know yet; the supervisor judges the peer and hands over what the flow needs (RELAY_FLOW), or nothing. */
+ * UDP: the worker reads the listeners, so that no privileged process copies datagrams. It asks for each peer it does not know
+ * yet; the supervisor judges the peer and hands over what the flow needs (RELAY_FLOW), or nothing. */
 #pragma once
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct relay_message {
 	struct sockaddr_in6 asked; /* where to, likewise */
 };
 
-/* What the worker is born with */
+/* What the worker starts with */
 struct relay_listener {
 	int fd;
 	bool to_host; /* TPROXY's: for the host's own services, not published */

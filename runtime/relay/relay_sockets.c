@@ -1,6 +1,5 @@
-/* Sockets of two namespaces. */
+/* Opening sockets in the host's and the VM's namespace. */
 #include "relay/relay_sockets.h"
-
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/socket.h"
@@ -141,7 +140,7 @@ int relay_socket_to_host(const struct relay_start *start, int type, enum addr_fa
 	if (error < 0)
 		return error;
 	int fd = connect_loopback(type, family, port);
-	/* a service of the other family's alone is reached as well; of UDP nothing says whether there is one */
+	/* a service of the other family's alone is reached as well; UDP does not tell whether there is one */
 	if (fd < 0 && type == SOCK_STREAM)
 		fd = connect_loopback(type, family == ADDR_V4 ? ADDR_V6 : ADDR_V4, port);
 	back_to_vm(start);

@@ -1,8 +1,8 @@
 /* TCP: two connected sockets, and a pipe for each direction. Bytes go from socket to pipe to socket without being copied to
- * us. A direction reads no further while its pipe is full, so a peer that does not read stops the other and nobody else.
+ * us. A direction reads no further while its pipe is full, so a peer that does not read stops the other end only.
  * The end of one direction is passed on as the end of that direction. */
-#include "relay/relay_worker.h"
 #include "core/socket.h"
+#include "relay/relay_worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 struct half {
 	int from, to, pipe[2];
 	size_t held; /* in the pipe */
-	bool ended;  /* `from` says no more */
-	bool passed; /* and `to` knows */
+	bool ended;  /* FIN came from `from` */
+	bool passed; /* and went to `to` */
 };
 
 struct pair {
@@ -44,7 +44,7 @@ static void close_all(const struct pair *pair)
 	}
 }
 
-/* `orderly`: both ends have said and heard the last word; else each gets a reset */
+/* `orderly`: both directions saw FIN; otherwise both ends get RST */
 static void pair_end(struct relay_loop *loop, struct pair *pair, bool orderly)
 {
 	for (int i = 0; orderly && i < 2; i++)

@@ -1,8 +1,8 @@
 /* UDP: a flow is a peer of one listener and the address it asked, which is the one that answers. Its first datagrams wait
  * while the supervisor judges the peer; a peer that was refused is asked about again after a while, and until then ignored. */
-#include "relay/relay_worker.h"
 #include "core/fd.h"
 #include "core/socket.h"
+#include "relay/relay_worker.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -113,7 +113,7 @@ static struct flow_udp *flow_ask(struct relay_loop *loop, uint32_t listener, con
 		return NULL; /* a datagram lost on the way: the peer sends again */
 	struct flow_udp *flow = flow_take(loop);
 	uint32_t index = (uint32_t)(flow - loop->flows);
-	/* the slot's index and how often it was used: an answer that comes late finds nobody */
+	/* the slot's index and how often it was used: a late answer matches no flow */
 	uint32_t serial = (flow->serial / RELAY_FLOWS_MAX + 1) * RELAY_FLOWS_MAX + index;
 	*flow = (struct flow_udp){ .state = RELAY_FLOW_ASKED,
 				   .listener = listener,
@@ -136,7 +136,7 @@ static struct flow_udp *flow_ask(struct relay_loop *loop, uint32_t listener, con
 static void flow_send(struct relay_loop *loop, struct flow_udp *flow, const uint8_t *bytes, size_t len)
 {
 	timer_start(&loop->idle_flows, &flow->idle, loop->now_ms);
-	/* refused or without room: the datagram is lost, as on any way */
+	/* refused or without room: the datagram is lost, as on any network */
 	send(flow->far, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 

@@ -12,7 +12,7 @@ struct relay_loop {
 	const struct relay_worker_config *config;
 	int epoll, control;
 	uint64_t now_ms;
-	struct pair *pairs, *ready; /* ready: stopped for fairness, not for want of bytes */
+	struct pair *pairs, *ready; /* ready: stopped for fairness, though there are bytes */
 	size_t pair_count;
 	struct flow_udp *flows;
 	size_t flow_count, asks;

@@ -1,13 +1,12 @@
-/* What was refused, put to the evaluator for the rule, and said once. */
+/* What was refused: the evaluator finds the rule, each kind is printed once. */
 #include "report/denials.h"
 #include "core/clock.h"
-
-#include "report/events.h"
-#include "policy/flow.h"
-#include "policy/policy_facts.h"
 #include "core/log.h"
 #include "lower/sandbox_net.h"
 #include "netlink/nflog.h"
+#include "policy/flow.h"
+#include "policy/policy_facts.h"
+#include "report/events.h"
 #include "report/reason.h"
 
 #include <errno.h>
@@ -23,14 +22,14 @@ struct denials {
 	struct eval_context context;
 	struct arena *arena;
 	struct reasons *reasons;
-	struct nflog *nflog;
+	struct nl *nflog;
 	struct events *events;
-	bool waits; /* for the end: standard input is a terminal, which may show an editor */
+	bool waits; /* lines wait for the end: standard input is a terminal, which may show an editor */
 	char *lines[LINES_MAX];
 	size_t line_count;
 	size_t total, different;
 	uint64_t started_ms;
-	uint64_t known[KNOWN_MAX]; /* hashes of what was said; 0: free */
+	uint64_t known[KNOWN_MAX]; /* hashes of what was printed; 0: free */
 };
 
 struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway)
@@ -62,7 +61,7 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 
 int denials_fd(const struct denials *denials)
 {
-	return nflog_fd(denials->nflog);
+	return nl_fd(denials->nflog);
 }
 
 void denials_close(struct denials *denials)
@@ -71,13 +70,13 @@ void denials_close(struct denials *denials)
 		return;
 	for (size_t i = 0; i < denials->line_count; i++)
 		free(denials->lines[i]);
-	nflog_close(denials->nflog);
+	nl_close(denials->nflog);
 	events_close(denials->events);
 	arena_free(denials->arena);
 	free(denials);
 }
 
-/* ---- saying it once ---- */
+/* ---- printing it once ---- */
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -87,7 +86,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 	return hash;
 }
 
-/* Whether this is the first of its kind; where there are more kinds than can be told apart, none is the first any more. */
+/* Whether this is the first of its kind. Where there are more kinds than fit, no further one counts as first. */
 static bool is_new(struct denials *denials, const char *flow, const struct reason *reason)
 {
 	uint64_t hash = hash_text(hash_text(hash_text(0xcbf29ce484222325ull, flow), place_or_dash(reason->place)),
@@ -184,7 +183,7 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 	if (denials->context.bindings.any_name)
 		denials->context.bindings.any_name(denials->context.bindings.self, packet->destination, take_name,
 						   &found);
-	/* the kernel said no where the policy says yes: a limit, or a binding that has ended since */
+	/* the kernel refused what the policy allows: a limit, or a binding that has ended since */
 	bool agree = (verdict.action == POLICY_ALLOW) == allowed;
 	struct event event = {
 		.kind = allowed ? "allow" : "deny",

@@ -1,6 +1,6 @@
-/* Denials: each different one (flow, rule, place, reason) is said once on standard error when it happens, ten at
- * most, then only counted; all of them go to the events file. Refused packets come from the kernel by nflog
- * and are put to the evaluator, which names the rule. */
+/* Denials: each different one (flow, rule, place, reason) is printed once on standard error when it happens, ten at most,
+ * then only counted; all of them go to the events file. Refused packets come from the kernel by nflog; the evaluator
+ * finds their rule. */
 #pragma once
 #include "core/config.h"
 #include "eval/eval.h"
@@ -20,6 +20,6 @@ void denials_resolver(struct denials *, struct addr, enum flow_transport, struct
 void denials_answer(struct denials *, const char *name, struct addr);
 /* A peer that an ingress rule or the default keeps from a published port */
 void denials_ingress(struct denials *, struct addr peer, enum policy_proto, uint16_t guest_port, struct eval_verdict);
-/* The count line, and what waited for the end while standard input was a terminal */
+/* Prints the count, after the lines that waited for the end while standard input was a terminal */
 void denials_finish(struct denials *);
 void denials_close(struct denials *); /* NULL is fine */

@@ -1,7 +1,6 @@
 /* Events as JSON lines. */
 #include "report/events.h"
 #include "core/clock.h"
-
 #include "core/fd.h"
 #include "core/log.h"
 
@@ -101,7 +100,7 @@ static char *event_line(const struct event *event, size_t *len)
 	return finish_line(object, len);
 }
 
-/* What was left out is said before the next line that is not */
+/* What was left out is counted before the next line that is not */
 static char *lost_line(size_t lost, size_t *len)
 {
 	json_t *object = start_line("lost");

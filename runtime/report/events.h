@@ -13,7 +13,7 @@ struct event {
 struct events;
 /* NULL and errno on failure */
 struct events *events_open(const char *path);
-/* An event that cannot be written is lost; the first time that is said. So is one over 200 a second (2,000 at once); a
- * line of kind "lost" then counts them. `events` may be NULL. */
+/* An event that cannot be written is lost, which is reported the first time. Those over 200 a second (2,000 at once) are left
+ * out, and a line of kind "lost" then counts them. `events` may be NULL. */
 void events_write(struct events *, const struct event *);
 void events_close(struct events *); /* NULL is fine */

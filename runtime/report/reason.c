@@ -1,6 +1,5 @@
 /* Texts of verdicts, made once for every rule and default. */
 #include "report/reason.h"
-
 #include "base/escape.h"
 
 #include <string.h>

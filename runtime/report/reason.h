@@ -1,5 +1,5 @@
-/* Why a flow was denied, in words: the rule or default that said so, and where it stands. All texts are made once, so
- * that nothing a guest does makes more of them; every byte is fit for a terminal. */
+/* Why a flow was denied, as text: the rule or default that did, and its place. All texts are made once, so that a guest
+ * cannot make more of them; every byte is fit for a terminal. */
 #pragma once
 #include "eval/eval.h"
 

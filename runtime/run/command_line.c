@@ -1,11 +1,11 @@
 /* The command line of msb-run: its own options by table, the policy's by options.h. Given argv; hands on a
  * struct run_config. */
-#include "core/config.h"
-#include "diag/diag.h"
 #include "base/escape.h"
+#include "core/config.h"
 #include "core/log.h"
-#include "syntax/parse.h"
+#include "diag/diag.h"
 #include "policy/resolve.h"
+#include "syntax/parse.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,13 +1,13 @@
-/* See launcher.h. Order: the supervisor is made first, since the table owner needs its pidfd, and waits for the table owner's word before it
- * does anything. Whoever dies meanwhile, the others see the end of a channel and end too. */
+/* Starting the other two processes. The supervisor comes first, since the table owner needs its pidfd, but does nothing before
+ * the table owner reports that it is ready. Whichever dies meanwhile, the others see the end of a channel and end too. */
 #include "run/launcher.h"
-#include "isolation/capabilities.h"
 #include "core/exit_status.h"
 #include "core/fd.h"
-#include "sandbox/table_owner.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "isolation/capabilities.h"
 #include "sandbox/supervisor.h"
+#include "sandbox/table_owner.h"
 
 #include <linux/sched.h>
 #include <poll.h>
@@ -168,14 +168,14 @@ static int run(struct launcher *launcher)
 	nft_close(launcher->table);
 	if (launcher->supervisor < 0)
 		return EXIT_STATUS_FAILED;
-	if (error)
+	if (error < 0)
 		syscall(SYS_pidfd_send_signal, launcher->supervisor, SIGKILL, NULL, 0);
 	/* What is left to do, signals to our own uid, takes no capability. Failing that, nothing is less safe than before. */
-	if (!error && capabilities_keep(NULL, 0))
+	if (error == 0 && capabilities_keep(NULL, 0))
 		log_line("the launcher keeps its capabilities: %s", strerror(errno));
 	int status = wait_for_supervisor(launcher);
 	wait_for_table_owner(launcher);
-	return error ? EXIT_STATUS_FAILED : status;
+	return error < 0 ? EXIT_STATUS_FAILED : status;
 }
 
 int launcher_run(const struct run_config *config)
@@ -189,7 +189,7 @@ int launcher_run(const struct run_config *config)
 	int status = run(&launcher);
 	if (launcher.foreground)
 		tcsetpgrp(STDIN_FILENO, group);
-	/* Whoever had made it raw may have been killed */
+	/* The process that made it raw may have been killed */
 	if (known)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
 	close(launcher.channel);

@@ -1,8 +1,8 @@
 /* msb-run: from argv to a policy to a sandbox to its exit status. */
-#include "core/exit_status.h"
 #include "core/config.h"
-#include "run/launcher.h"
+#include "core/exit_status.h"
 #include "core/log.h"
+#include "run/launcher.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -1,22 +1,22 @@
 /* The set-up of a sandbox, step by step. Closed before open: sysctls before links, rulesets before a link is up,
  * the guest last. */
 #include "sandbox/setup.h"
-#include "vmm/dhcp.h"
 #include "core/fd.h"
-#include "net/host_table.h"
-#include "sandbox/table_owner.h"
 #include "core/log.h"
 #include "lower/lower.h"
 #include "lower/sandbox_net.h"
+#include "net/host_table.h"
 #include "net/pool.h"
 #include "net/sysctl.h"
+#include "sandbox/table_owner.h"
+#include "vmm/dhcp.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 
-/* The uplink's ends: fixed, since nobody else is on that link. Locally administered, unicast. */
+/* The uplink's ends: fixed, since nothing else is on that link. Locally administered, unicast. */
 static const uint8_t host_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x01 };
 static const uint8_t uplink_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x02 };
 
@@ -85,22 +85,22 @@ static int make_links(struct sandbox *sandbox)
 
 	int error = rtnl_veth_add(vm, (struct rtnl_end){ LOWER_UPLINK, uplink_mac },
 				  (struct rtnl_end){ "msb%d", host_mac }, sandbox->host_netns);
-	if (!error)
+	if (error == 0)
 		error = rtnl_bridge_add(vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
-	if (error)
+	if (error < 0)
 		return fail("make the sandbox's links", error);
-	if ((error = make_tap(sandbox)))
+	if ((error = make_tap(sandbox)) < 0)
 		return fail("make " LOWER_TAP, error);
 	error = rtnl_link_by_name(vm, LOWER_UPLINK, &sandbox->uplink);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_by_index(sandbox->host, sandbox->uplink.peer, &sandbox->host_link);
-	return error ? fail("find the sandbox's links", error) : 0;
+	return error < 0 ? fail("find the sandbox's links", error) : 0;
 }
 
 /* From here on the host link, and what the host forwards for it, ends with the table owner, which outlives the sandbox. */
@@ -110,7 +110,7 @@ static int tell_table_owner(struct sandbox *sandbox)
 
 	memcpy(message.claims, sandbox->forward.claims, sizeof message.claims);
 	int error = table_owner_tell(sandbox->start->owner, &message, sandbox->vm_netns);
-	return error ? fail("reach the table owner", error) : 0;
+	return error < 0 ? fail("reach the table owner", error) : 0;
 }
 
 /* In the host's namespace: who forwards there, and what the host link may do. */
@@ -118,11 +118,11 @@ static int set_up_host(struct sandbox *sandbox)
 {
 	int error = enter(sandbox->host_netns);
 
-	if (error)
+	if (error < 0)
 		return fail("enter the host's network namespace", error);
 	sandbox->gateway.has4 = true;
 	error = sysctl_set_host_link(sandbox->host_link.name);
-	if (!error)
+	if (error == 0)
 		error = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
 	sandbox->gateway.has6 = sandbox->forward.ipv6;
 	int back = enter(sandbox->vm_netns);
@@ -133,7 +133,7 @@ static int switch_forwarding_on(struct sandbox *sandbox)
 {
 	int error = enter(sandbox->host_netns);
 
-	if (error)
+	if (error < 0)
 		return fail("enter the host's network namespace", error);
 	error = forward_switch_on(&sandbox->forward);
 	int back = enter(sandbox->vm_netns);
@@ -146,10 +146,10 @@ static int claim_subnets(struct sandbox *sandbox)
 	struct addr_gateway *gateway = &sandbox->gateway;
 
 	int error = rtnl_link_up(sandbox->host, link);
-	if (error)
+	if (error < 0)
 		return fail("bring the host's link up", error);
 	error = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V4, link, &gateway->v4);
-	if (!error && gateway->has6)
+	if (error == 0 && gateway->has6)
 		error = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V6, link, &gateway->v6);
 	return error;
 }
@@ -163,7 +163,7 @@ static int install_firewall(struct sandbox *sandbox)
 	int error = nft_install(sandbox->firewall, lower_policy(arena, sandbox->start->config->policy, &options), why,
 				sizeof why);
 	arena_free(arena);
-	if (error)
+	if (error < 0)
 		log_error("cannot install the policy: %s: %s", why, strerror(-error));
 	return error;
 }
@@ -197,18 +197,18 @@ static int configure_family(struct sandbox *sandbox, struct addr gateway)
 
 	lower_guest_mac(&sandbox->gateway, guest_mac);
 	int error = rtnl_address_add(sandbox->vm, sandbox->bridge.index, own);
-	if (!error)
+	if (error == 0)
 		error = rtnl_neighbour_add(sandbox->vm, sandbox->bridge.index, guest, guest_mac);
-	if (!error)
+	if (error == 0)
 		error = rtnl_neighbour_add(sandbox->vm, sandbox->uplink.index, host, host_mac);
-	if (!error)
+	if (error == 0)
 		error = rtnl_neighbour_add(sandbox->host, sandbox->host_link.index, pool_sandbox_hop(family),
 					   uplink_mac);
-	if (!error)
+	if (error == 0)
 		error = rtnl_route_add(sandbox->vm, &to_host);
-	if (!error)
+	if (error == 0)
 		error = rtnl_rule_add(sandbox->vm, family, LOWER_DNS_MARK, LOWER_DNS_ROUTE_TABLE);
-	if (!error)
+	if (error == 0)
 		error = rtnl_route_add(sandbox->vm, &to_proxy);
 	return error;
 }
@@ -232,24 +232,24 @@ static int open_links(struct sandbox *sandbox)
 	int error = sysctl_write("ipv6/conf/" LOWER_UPLINK "/addr_gen_mode", "1");
 	if (error == -ENOENT && !sandbox->gateway.has6)
 		error = 0;
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_set_mac(vm, sandbox->bridge.index, mac);
 	const uint32_t links[] = { if_nametoindex("lo"), sandbox->bridge.index, sandbox->tap_link.index,
 				   sandbox->uplink.index };
-	for (size_t i = 0; !error && i < sizeof links / sizeof *links; i++)
+	for (size_t i = 0; error == 0 && i < sizeof links / sizeof *links; i++)
 		error = rtnl_link_up(vm, links[i]);
-	if (!error)
+	if (error == 0)
 		error = configure_family(sandbox, sandbox->gateway.v4);
-	if (!error && sandbox->gateway.has6)
+	if (error == 0 && sandbox->gateway.has6)
 		error = configure_family(sandbox, sandbox->gateway.v6);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_wait(vm, sandbox->uplink.index);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_wait(sandbox->host, sandbox->host_link.index);
-	return error ? fail("configure the sandbox's links", error) : 0;
+	return error < 0 ? fail("configure the sandbox's links", error) : 0;
 }
 
-/* A uid for each sandbox and role, out of a range nobody else uses: a subnet of the pool is a sandbox, and has four
+/* A uid for each sandbox and role, out of a range of our own: a subnet of the pool is a sandbox, and has four
  * addresses. */
 #define UID_BASE 0x6d700000u
 #define UID_MASK 0x000ffffcu
@@ -265,7 +265,8 @@ static int limit_bandwidth(struct sandbox *sandbox)
 	const struct policy *policy = sandbox->start->config->policy;
 
 	int error = shape_start(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
-	return error ? error :
+	return error < 0 ?
+		       error :
 		       shape_start(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth, &sandbox->ingress);
 }
 
@@ -297,7 +298,7 @@ static int start_relay(struct sandbox *sandbox)
 	if (sandbox->gateway.has6)
 		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
 	sandbox->relay = relay_open(&start);
-	return sandbox->relay ? 0 : -errno; /* it has said why */
+	return sandbox->relay ? 0 : -errno; /* reported */
 }
 
 static int open_log(struct sandbox *sandbox)
@@ -358,7 +359,7 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 	};
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		int error = steps[i](sandbox);
-		if (error)
+		if (error < 0)
 			return error;
 	}
 	return 0;

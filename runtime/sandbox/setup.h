@@ -1,11 +1,11 @@
 /* Setting a sandbox up: a table of steps, each finding what the ones before it made in one struct. */
 #pragma once
-#include "report/denials.h"
 #include "dns/dns.h"
 #include "net/forward.h"
-#include "relay/relay.h"
-#include "netlink/rtnl.h"
 #include "net/shape.h"
+#include "netlink/rtnl.h"
+#include "relay/relay.h"
+#include "report/denials.h"
 #include "sandbox/supervisor.h"
 #include "vmm/vmm.h"
 

@@ -1,13 +1,13 @@
-/* See supervisor.h. Theory of operation: wait for the table owner's word; set up; then one loop over typed references. The loop
- * ends when the guest does (its status is ours), or when any of those the sandbox rests on is gone: the launcher, the table owner,
- * the DNS worker. Either way the sandbox is closed before pid 1 exits, and the kernel kills what is left. */
+/* Theory of operation: wait until the table owner is ready; set up; then one loop over typed references. The loop ends when
+ * the guest does (its status is ours), or when a process is gone without which the sandbox is not safe: the launcher, the
+ * table owner, the workers. Either way the sandbox is closed before pid 1 exits, and the kernel kills what is left. */
 #include "sandbox/supervisor.h"
-#include "isolation/capabilities.h"
+#include "core/clock.h"
 #include "core/exit_status.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "isolation/capabilities.h"
 #include "sandbox/setup.h"
-#include "core/clock.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -32,7 +32,7 @@ enum watched {
 
 #define RUNNING (-1)
 
-/* The kernel kills us when the launcher dies; it may have died before we said so, which only its channel can tell:
+/* The kernel kills us when the launcher dies; it may have died before we asked for that, which only its channel shows:
  * getppid() is 0 in a new pid namespace either way. */
 static bool tie_to_launcher(int launcher)
 {
@@ -44,7 +44,7 @@ static bool tie_to_launcher(int launcher)
 	return false;
 }
 
-/* The table owner says when it stands. Its end before that, or the launcher's, is the end of us. */
+/* The table owner sends a byte when it is ready. Where it ends before that, so do we. */
 static bool wait_for_table_owner(int owner)
 {
 	char byte;
@@ -152,7 +152,7 @@ static int serve(struct sandbox *sandbox)
 		for (int i = 0; i < count && status == RUNNING; i++)
 			status = dispatch(sandbox, events[i].data.u32);
 	}
-	/* What was refused until the end is said, too */
+	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));
 	denials_finish(sandbox->denials);
 	return status;
@@ -165,7 +165,7 @@ static int keep_little(void)
 	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL, CAP_NET_BIND_SERVICE };
 	int error = capabilities_keep(kept, sizeof kept / sizeof *kept);
 
-	if (error)
+	if (error < 0)
 		log_error("the supervisor cannot drop its capabilities: %s", strerror(-error));
 	return error;
 }

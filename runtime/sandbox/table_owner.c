@@ -1,9 +1,9 @@
-/* See table_owner.h. */
+/* The table owner's loop, and the message that the supervisor sends it. */
 #include "sandbox/table_owner.h"
-#include "isolation/capabilities.h"
 #include "core/log.h"
 #include "core/process.h"
 #include "core/socket.h"
+#include "isolation/capabilities.h"
 #include "netlink/rtnl.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* The table owner: a small process outside the sandbox's pid namespace, in a session of its own, that keeps the sandbox's
- * table in the host's namespace (a table with an owner lives as long as its netlink socket is open) until the kernel says,
- * by pid 1's pidfd, that everything in the pid namespace is dead. Files of a killed process close before its children die:
- * without the table owner the guest would send past a vanished table for some milliseconds.
+ * table in the host's namespace (a table with an owner lives as long as its netlink socket is open) until pid 1's pidfd
+ * tells that everything in the pid namespace is dead. Files of a killed process close before its children die:
+ * without the table owner the guest could send for some milliseconds after its table is gone.
  *
  * The supervisor has the same socket, so the death of the table owner does not open the table either; the supervisor sees it
  * by the end of its channel, deletes the uplink and ends the sandbox. */
@@ -17,7 +17,7 @@ struct table_owner_start {
 	int channel;    /* to the supervisor: a byte when ready, then its messages; ends with either */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
- * so that its note does not vanish with the namespace before. */
+ * so that its claims do not vanish with the namespace before. */
 struct table_owner_message {
 	uint32_t link;                   /* index of the host link, to be deleted at the end */
 	char claims[FORWARD_CLAIMS_MAX]; /* what to put back then */

@@ -1,4 +1,4 @@
-/* See accel.h. */
+/* Whether KVM can be used, and the rate of the time stamp counter. */
 #include "vmm/accel.h"
 #include "core/fd.h"
 #include "core/log.h"

@@ -1,4 +1,4 @@
-/* See dhcp.h. dnsmasq refuses to start without CAP_NET_ADMIN, which it wants for writing to the neighbour
+/* Starting dnsmasq. It refuses to start without CAP_NET_ADMIN, which it wants for writing to the neighbour
  * table, where the guest already is. It gets that in a user namespace of its own, where it means nothing: the
  * network namespace belongs to another. What it really needs is given to it: ports below 1024 by a sysctl, the
  * raw socket for router advertisements by lending. */
@@ -6,12 +6,12 @@
 #include "base/arena.h"
 #include "core/exit_status.h"
 #include "core/fd.h"
+#include "core/log.h"
+#include "core/process.h"
 #include "isolation/exec_jail.h"
 #include "isolation/lend_socket.h"
-#include "core/log.h"
 #include "lower/sandbox_net.h"
 #include "net/pool.h"
-#include "core/process.h"
 #include "net/sysctl.h"
 
 #include <fcntl.h>
@@ -54,7 +54,7 @@ static void add_v4(struct words *words, struct arena *arena, const struct dhcp_s
 	add(words, arena_printf(arena, "--dhcp-option=option:dns-server,%s", gateway));
 }
 
-/* Router advertisements then say: ask DHCPv6 for an address (M=1), do not make one up (A=0) */
+/* Router advertisements then tell to ask DHCPv6 for an address (M=1) and not to make one up (A=0). */
 static void add_v6(struct words *words, struct arena *arena, const struct dhcp_start *start)
 {
 	char guest[ADDR_TEXT_MAX], gateway[ADDR_TEXT_MAX];
@@ -99,7 +99,7 @@ char **dhcp_argv(struct arena *arena, const struct dhcp_start *start)
 /* What the two sides have between them until dnsmasq runs */
 struct channel {
 	int number[2];   /* child to parent: its listener's number */
-	int go[2];       /* parent to child, by its end: the listener is taken over */
+	int go[2];       /* parent to child, by its end: the parent has the listener */
 	int messages[2]; /* dnsmasq's standard error */
 };
 
@@ -153,7 +153,7 @@ static int lend_raw_socket(struct channel *channel, int pidfd)
 	return number < 0 ? number : lend_socket(pidfd, number, raw, TIMEOUT_MS, let_go, &channel->go[1]);
 }
 
-/* What dnsmasq said before it gave up: its first line */
+/* The first line that dnsmasq printed before it gave up */
 static void report(const struct channel *channel, int error)
 {
 	char text[256];
@@ -177,7 +177,7 @@ static int start_dnsmasq(const struct dhcp_start *start, struct channel *channel
 {
 	int error = open_channel(channel);
 
-	if (error)
+	if (error < 0)
 		return error;
 	pid_t pid = process_fork(0, pidfd);
 	if (pid == 0)
@@ -196,9 +196,9 @@ int dhcp_open(const struct dhcp_start *start)
 	CLEANUP_FD int pidfd = -1;
 
 	int error = access(PROGRAM, X_OK) ? -errno : sysctl_write("ipv4/ip_unprivileged_port_start", FIRST_PORT);
-	if (!error)
+	if (error == 0)
 		error = start_dnsmasq(start, &channel, &pidfd);
-	if (error)
+	if (error < 0)
 		report(&channel, error);
 	for (int end = 0; end < 2; end++) {
 		fd_closep(&channel.number[end]);

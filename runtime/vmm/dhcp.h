@@ -12,7 +12,7 @@ struct dhcp_start {
 	uid_t uid;                  /* dnsmasq's, also its gid */
 };
 
-/* dnsmasq's command line, NULL-terminated, in the arena. */
+/* dnsmasq's command line, NULL-terminated, in the arena; exported for tests. */
 char **dhcp_argv(struct arena *, const struct dhcp_start *);
 
 /* In the VM's network namespace, once the gateway has its addresses. dnsmasq holds no capability over that

@@ -1,4 +1,4 @@
-/* See guest_files.h. */
+/* Opening kernel and initrd. */
 #include "vmm/guest_files.h"
 #include "core/fd.h"
 #include "core/log.h"
@@ -66,8 +66,7 @@ int guest_files_open(const struct run_config *config, struct guest_files *out)
 	kernel = config->kernel ? open_given("--kernel", config->kernel) : open_default("vmlinuz");
 	if (kernel < 0)
 		return kernel;
-	/* A kernel of one's own fits the modules of our initrd by chance only: it comes with its own initrd, or
-	 * none */
+	/* A kernel of one's own fits the modules of our initrd by chance only: it comes with its own initrd, or none */
 	if (config->initrd)
 		initrd = open_given("--initrd", config->initrd);
 	else if (!config->kernel)

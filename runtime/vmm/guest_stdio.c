@@ -1,14 +1,13 @@
-/* See guest_stdio.h. Theory of operation: nothing is read from standard input before the agent says "ready",
- * since a guest that boots takes the end of input for a port that is not yet connected. Once it says "exit",
- * the streams run on until all bytes it counted are out; then QEMU is killed. Where QEMU ends first, what is
- * left in the sockets still goes out. */
+/* Theory of operation: nothing is read from standard input before the agent sends "ready", since a guest that boots takes
+ * the end of input for a port that is not yet connected. After "exit" the streams run on until all bytes that the agent
+ * counted are out; then QEMU is killed. Where QEMU ends first, what is left in the sockets still goes out. */
 #include "vmm/guest_stdio.h"
-#include "guest/agent.h"
-#include "guest/stream.h"
-#include "isolation/worker_jail.h"
 #include "core/exit_status.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "guest/agent.h"
+#include "guest/stream.h"
+#include "isolation/worker_jail.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -24,7 +23,7 @@
 #include <termios.h>
 
 #define ERROR_LINES_MAX 20  /* QEMU's own */
-#define CONSOLE_LINES_MAX 8 /* the last ones of the guest's, shown where it ended without a word */
+#define CONSOLE_LINES_MAX 8 /* the last ones of the guest's, shown where it ended without "exit" */
 #define LINE_MAX_LENGTH 200
 
 enum relay_source { SIGNALS, CONTROL, IN, OUT, ERR, CONSOLE, ERRORS, QEMU, SOURCES };
@@ -53,7 +52,7 @@ struct relay {
 
 /* ---- privileges ---- */
 
-/* Bytes of a guest pass through here: nothing is at hand should they ever do more than pass. */
+/* Bytes of a guest pass through here: should they ever do more than pass, there is little to misuse. */
 static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(poll), JAIL_ANY, "the loop" },
 	{ SCMP_SYS(ppoll), JAIL_ANY, "the loop, in other C libraries" },
@@ -130,7 +129,7 @@ static void terminal_restore(struct relay *relay)
 /* ---- control ---- */
 
 /* A line for the agent; a guest that does not read them loses some. */
-static void say(struct relay *relay, const char *fmt, unsigned a, unsigned b)
+static void send_line(struct relay *relay, const char *fmt, unsigned a, unsigned b)
 {
 	char line[AGENT_LINE_MAX];
 	int length = snprintf(line, sizeof line, fmt, a, b);
@@ -138,12 +137,12 @@ static void say(struct relay *relay, const char *fmt, unsigned a, unsigned b)
 	(void)sent;
 }
 
-static void say_size(struct relay *relay)
+static void send_size(struct relay *relay)
 {
 	struct winsize size;
 
 	if (relay->stdio->terminal && !ioctl(relay->stdio->host_stdin, TIOCGWINSZ, &size))
-		say(relay, "size %u %u\n", size.ws_row, size.ws_col);
+		send_line(relay, "size %u %u\n", size.ws_row, size.ws_col);
 }
 
 /* "exit STATUS OUT ERR" */
@@ -162,7 +161,7 @@ static void control_line(struct relay *relay, const char *text)
 	if (!strcmp(text, "ready") && !relay->ready) {
 		relay->ready = true;
 		terminal_raw(relay);
-		say_size(relay);
+		send_size(relay);
 	} else if (!strncmp(text, "exit ", 5)) {
 		command_exited(relay, text + 5);
 	}
@@ -176,9 +175,9 @@ static void serve_signals(struct relay *relay)
 	if (read(relay->signals, &info, sizeof info) != sizeof info)
 		return;
 	if (info.ssi_signo == SIGWINCH) {
-		say_size(relay);
+		send_size(relay);
 	} else if (relay->ready && relay->stdio->control >= 0) {
-		say(relay, "signal %u\n", info.ssi_signo, 0);
+		send_line(relay, "signal %u\n", info.ssi_signo, 0);
 	} else if (info.ssi_signo != SIGCONT) {
 		relay->exited = true;
 		relay->status = 128 + (int)info.ssi_signo;
@@ -282,7 +281,7 @@ static bool relay_done(const struct relay *relay)
 	       stdio->console < 0 && stdio->errors < 0;
 }
 
-/* The guest has ended without the agent's word: by itself, where it has none, else what it said last helps. */
+/* The guest has ended without "exit": in order, where it has no agent; else its last console lines help. */
 static int ended_silently(struct relay *relay, bool agent, int qemu_status)
 {
 	unsigned first = relay->console_lines > CONSOLE_LINES_MAX ? relay->console_lines - CONSOLE_LINES_MAX : 0;
@@ -317,7 +316,7 @@ int guest_stdio_run(struct guest_stdio *stdio)
 	prctl(PR_SET_NAME, "msb-stdio");
 	relay_init(&relay, stdio);
 	int error = worker_jail_enter(stdio->uid, calls, sizeof calls / sizeof *calls);
-	if (error) {
+	if (error < 0) {
 		log_error("cannot give up privileges: %s", strerror(-error));
 	} else {
 		if (!agent)
@@ -326,7 +325,7 @@ int guest_stdio_run(struct guest_stdio *stdio)
 	}
 	syscall(SYS_pidfd_send_signal, stdio->qemu_pidfd, SIGKILL, NULL, 0);
 	int qemu_status = process_wait(stdio->qemu_pidfd);
-	if (error)
+	if (error < 0)
 		return EXIT_STATUS_FAILED;
 	return relay.exited ? relay.status : ended_silently(&relay, agent, qemu_status);
 }

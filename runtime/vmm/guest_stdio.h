@@ -7,10 +7,9 @@
 #include <sys/types.h>
 
 struct guest_stdio {
-	/* Ours, taken over: stream sockets whose other ends QEMU alone has. The first four are -1 without an
-	 * agent. */
+	/* Owned: stream sockets whose other ends QEMU alone has. The first four are -1 without an agent. */
 	int in, out, err, control, console;
-	int errors; /* what QEMU itself says on its standard error */
+	int errors; /* QEMU's own standard output and error */
 	int host_stdin, host_stdout, host_stderr;
 	bool terminal; /* the guest's command has a terminal, and host_stdin is one */
 	pid_t qemu;
@@ -19,6 +18,6 @@ struct guest_stdio {
 };
 
 /* In a process of its own, all signals blocked. Returns the command's exit status, 128+N for a signal, 125
- * where the guest ended without saying; a guest without an agent: 0 once it has ended by itself. QEMU is dead
+ * where the guest ended without telling it; a guest without an agent: 0 once it has ended by itself. QEMU is dead
  * then. */
 int guest_stdio_run(struct guest_stdio *);

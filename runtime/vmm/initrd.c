@@ -1,4 +1,4 @@
-/* See initrd.h. The format:
+/* Writing the archive. The format:
  * https://www.kernel.org/doc/html/latest/driver-api/early-userspace/buffer-format.html */
 #include "vmm/initrd.h"
 #include "guest/agent.h"
@@ -104,11 +104,11 @@ static int write_archive(FILE *out, const struct initrd_run *run)
 {
 	int error = file(out, INIT_VARIABLES, write_variables, run);
 
-	if (!error)
+	if (error == 0)
 		error = file(out, AGENT_ARGV + 1, write_argv, run);
-	if (!error)
+	if (error == 0)
 		error = file(out, AGENT_ENVIRON + 1, write_environ, run);
-	if (!error && run->terminal)
+	if (error == 0 && run->terminal)
 		error = file(out, AGENT_TERMINAL + 1, write_terminal, run);
 	member(out, "TRAILER!!!", 0, "", 0);
 	return error;
@@ -121,9 +121,9 @@ int initrd_make(const struct initrd_run *run, char **out, size_t *size)
 	if (!archive)
 		return -errno;
 	int error = write_archive(archive, run);
-	if (fclose(archive) && !error)
+	if (fclose(archive) && error == 0)
 		error = -ENOMEM;
-	if (error) {
+	if (error < 0) {
 		free(*out);
 		*out = NULL;
 	}

@@ -1,11 +1,11 @@
-/* See qemu_argv.h. A microvm without firmware tables, PCI or a default device: what is on the command line is
+/* A microvm without firmware tables, PCI or a default device: what is on the command line is
  * what the guest can touch. */
 #include "vmm/qemu_argv.h"
 #include "guest/agent.h"
 
 #include <string.h>
 
-/* Processes that a taken-over QEMU could start, privileges it could regain, and the like: denied by seccomp */
+/* Starting processes, regaining privileges and the like, should a guest control QEMU: denied by seccomp */
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 /* `reboot=t`: by triple fault, which ends a microvm started with -no-reboot. */

@@ -1,4 +1,4 @@
-/* See rootfs.h. */
+/* Opening and checking the image. */
 #include "vmm/rootfs.h"
 #include "core/fd.h"
 #include "core/log.h"
@@ -53,7 +53,7 @@ static int refuse(const char *path, const char *why, int error)
 	return error;
 }
 
-/* Whether what it says about itself fits what its name says */
+/* Whether its header fits the format that its name tells */
 static int check_format(const char *path, int image, enum qemu_disk_format format)
 {
 	unsigned char header[QCOW2_HEADER_SIZE];
@@ -86,7 +86,7 @@ static int open_image(const char *path, int *out, enum qemu_disk_format *format)
 		return refuse(path, "another guest uses it", -EBUSY);
 	*format = ends_with(path, ".qcow2") ? QEMU_DISK_QCOW2 : QEMU_DISK_RAW;
 	int error = check_format(path, image, *format);
-	if (!error)
+	if (error == 0)
 		*out = TAKE_FD(image);
 	return error;
 }

@@ -8,5 +8,5 @@
  * is lost. 0 with a descriptor in *out, or -errno with a line on standard error. */
 int rootfs_open(const char *path, int *out, enum qemu_disk_format *format);
 
-/* What the first bytes of a qcow2 image say: NULL, or why it is refused. */
+/* NULL, or why an image with these first bytes is refused as qcow2; exported for tests. */
 const char *rootfs_qcow2_problem(const unsigned char *header, size_t size);

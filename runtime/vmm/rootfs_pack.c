@@ -1,4 +1,4 @@
-/* See rootfs_pack.h. mke2fs does it, under a mount of the directory in which no symbolic link is followed, no
+/* mke2fs makes the image, under a mount of the directory in which no symbolic link is followed, no
  * device opens and nothing is written: whoever changes the directory meanwhile cannot lead it to a file
  * outside. */
 #include "vmm/rootfs_pack.h"

@@ -1,15 +1,15 @@
-/* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC and network namespaces of its own, behind the link that
- * stands where the VM's tap would. A small init is pid 1 there: it prepares all that, starts COMMAND, hands signals on,
+/* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC and network namespaces of its own, behind a link in
+ * the place of the VM's tap. A small init is pid 1 there: it prepares all that, starts COMMAND, hands signals on,
  * and ends with COMMAND's status; with it, the kernel ends what COMMAND left behind. */
+#include "vmm/vmm_none.h"
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
-#include "lower/sandbox_net.h"
-#include "net/pool.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
+#include "lower/sandbox_net.h"
+#include "net/pool.h"
 #include "netlink/rtnl.h"
-#include "vmm/vmm_none.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As shells say it: found but cannot be run, not found */
+/* As shells report it: found but cannot be run, not found */
 #define CANNOT_RUN 126
 #define NOT_FOUND 127
 
@@ -34,9 +34,9 @@ static int add_family(struct nl *nl, uint32_t link, struct addr guest, struct ad
 	struct rtnl_route route = { .destination.addr.family = gateway.family, .via = &gateway, .link = link };
 
 	int error = rtnl_address_add(nl, link, (struct addr_prefix){ guest, v4 ? POOL_LEN4 : POOL_LEN6 });
-	if (!error)
+	if (error == 0)
 		error = rtnl_neighbour_add(nl, link, gateway, mac);
-	return error ? error : rtnl_route_add(nl, &route);
+	return error < 0 ? error : rtnl_route_add(nl, &route);
 }
 
 static int configure_links(struct nl *nl, const struct vmm_start *start)
@@ -44,19 +44,19 @@ static int configure_links(struct nl *nl, const struct vmm_start *start)
 	struct rtnl_link eth0 = { 0 }, lo = { 0 };
 
 	int error = rtnl_link_by_name(nl, LOWER_GUEST_LINK, &eth0);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_by_name(nl, "lo", &lo);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_set_mac(nl, eth0.index, start->mac);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_up(nl, lo.index);
-	if (!error)
+	if (error == 0)
 		error = rtnl_link_up(nl, eth0.index);
-	if (!error && start->gateway.has4)
+	if (error == 0 && start->gateway.has4)
 		error = add_family(nl, eth0.index, start->guest4, start->gateway.v4, start->gateway_mac);
-	if (!error && start->gateway.has6)
+	if (error == 0 && start->gateway.has6)
 		error = add_family(nl, eth0.index, start->guest6, start->gateway.v6, start->gateway_mac);
-	return error ? error : rtnl_link_wait(nl, eth0.index);
+	return error < 0 ? error : rtnl_link_wait(nl, eth0.index);
 }
 
 static int set_up_network(const struct vmm_start *start)
@@ -67,7 +67,7 @@ static int set_up_network(const struct vmm_start *start)
 	}
 	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
 	int error = nl ? configure_links(nl, start) : -errno;
-	if (error)
+	if (error < 0)
 		log_error("cannot configure " LOWER_GUEST_LINK ": %s", strerror(-error));
 	return error;
 }
@@ -77,7 +77,7 @@ static int drop_capabilities(bool keep_net_admin)
 	static const unsigned dropped[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE, CAP_NET_ADMIN };
 	int error = capabilities_drop(dropped, keep_net_admin ? 3 : 4);
 
-	if (error)
+	if (error < 0)
 		log_error("cannot drop capabilities");
 	return error;
 }
@@ -106,7 +106,7 @@ static pid_t fork_command(const struct vmm_start *start)
 	return command;
 }
 
-/* Reaps whatever ends; COMMAND's wait status once it is COMMAND. A stopped COMMAND goes on: nobody is there to continue it. */
+/* Reaps whatever ends; true and COMMAND's wait status once that has. A stopped COMMAND is continued, as no shell would do it. */
 static bool reap(pid_t command, int *status)
 {
 	pid_t pid;
@@ -136,8 +136,8 @@ static int attend(pid_t command)
 	}
 }
 
-/* pid 1 of the guest's pid namespace. The channel gets 0 or an errno, once nothing can fail but COMMAND itself, and then says
- * when to start that. */
+/* pid 1 of the guest's pid namespace. The channel gets 0 or an errno, once nothing can fail but COMMAND itself; a byte back
+ * tells to start that. */
 static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 {
 	char go;
@@ -145,11 +145,11 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 	prctl(PR_SET_NAME, "msb-init");
 	int error = set_up_network(start);
 
-	if (!error)
+	if (error == 0)
 		error = vmm_none_set_up_mounts(start);
-	if (!error)
+	if (error == 0)
 		error = drop_capabilities(start->config->cap_net_admin);
-	if (write(channel, &error, sizeof error) != sizeof error || error)
+	if (write(channel, &error, sizeof error) != sizeof error || error < 0)
 		_exit(EXIT_STATUS_FAILED);
 	ssize_t len = read(channel, &go, 1);
 	if (len == 0) /* the supervisor's to explain */
@@ -168,13 +168,13 @@ static int wait_for_links(void)
 	static const char *const names[] = { LOWER_TAP, LOWER_BRIDGE };
 	int error = nl ? 0 : -errno;
 
-	for (size_t i = 0; !error && i < sizeof names / sizeof *names; i++) {
+	for (size_t i = 0; error == 0 && i < sizeof names / sizeof *names; i++) {
 		struct rtnl_link link = { 0 };
 		error = rtnl_link_by_name(nl, names[i], &link);
-		if (!error)
+		if (error == 0)
 			error = rtnl_link_wait(nl, link.index);
 	}
-	if (error)
+	if (error < 0)
 		log_error("the guest's link does not come up: %s", strerror(-error));
 	return error;
 }
@@ -185,9 +185,9 @@ static int handshake(int channel)
 	int error;
 
 	if (read(channel, &error, sizeof error) == sizeof error) {
-		if (!error)
+		if (error == 0)
 			error = wait_for_links();
-		if (error || write(channel, "", 1) == 1)
+		if (error < 0 || write(channel, "", 1) == 1)
 			return error;
 	}
 	log_error("the guest's init ended before the command could start");
@@ -215,7 +215,7 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 	}
 	fd_closep(&inits);
 	int error = handshake(ours);
-	if (!error) {
+	if (error == 0) {
 		*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
 		return 0;
 	}

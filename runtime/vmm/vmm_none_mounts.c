@@ -51,13 +51,13 @@ static int set_resolv_conf(const struct addr_gateway *gateway)
 	if (mount("msb", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755"))
 		return fail("mount a tmpfs");
 	int error = write_resolv_conf("/proc/resolv.conf", gateway);
-	if (!error)
+	if (error == 0)
 		error = cover_resolv_conf("/proc/resolv.conf");
 	umount2("/proc", MNT_DETACH);
 	errno = -error;
 	if (error == -ENOENT)
 		log_error("the host has no " RESOLV_CONF " to put the sandbox's own over; an empty file is enough");
-	return error && error != -ENOENT ? fail("put a resolv.conf in place") : error;
+	return error < 0 && error != -ENOENT ? fail("put a resolv.conf in place") : error;
 }
 
 static int hide_sockets(void)
@@ -93,7 +93,7 @@ int vmm_none_set_up_mounts(const struct vmm_start *start)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return fail("make the mounts private");
 	int error = set_resolv_conf(&start->gateway);
-	if (!error)
+	if (error == 0)
 		error = hide_sockets();
-	return error ? error : mount_kernel_files();
+	return error < 0 ? error : mount_kernel_files();
 }

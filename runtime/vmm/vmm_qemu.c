@@ -1,14 +1,14 @@
 /* The QEMU guest: a process that moves its standard streams, whose exit status is the command's, and QEMU as
  * its child. */
-#include "vmm/accel.h"
 #include "core/exit_status.h"
 #include "core/fd.h"
+#include "core/log.h"
+#include "core/process.h"
+#include "isolation/exec_jail.h"
+#include "vmm/accel.h"
 #include "vmm/guest_files.h"
 #include "vmm/guest_stdio.h"
 #include "vmm/initrd.h"
-#include "isolation/exec_jail.h"
-#include "core/log.h"
-#include "core/process.h"
 #include "vmm/qemu_argv.h"
 #include "vmm/rootfs.h"
 #include "vmm/vmm.h"
@@ -78,7 +78,7 @@ static int make_initrd_run(struct qemu_start *qemu)
 		run.term = getenv("TERM");
 	}
 	int error = initrd_make(&run, &qemu->initrd_run, &qemu->initrd_run_size);
-	if (error)
+	if (error < 0)
 		log_error("cannot make the guest's initrd: %s", strerror(-error));
 	return error;
 }
@@ -88,7 +88,7 @@ static int open_files(struct qemu_start *qemu)
 	const struct run_config *config = qemu->start->config;
 
 	int error = guest_files_open(config, &qemu->files);
-	if (error)
+	if (error < 0)
 		return error;
 	if (!qemu->files.agent && config->command) {
 		log_error("a guest with a kernel or initrd of its own starts what it likes, not a COMMAND");
@@ -97,7 +97,7 @@ static int open_files(struct qemu_start *qemu)
 	return config->rootfs ? rootfs_open(config->rootfs, &qemu->disk, &qemu->disk_format) : 0;
 }
 
-/* All that can go wrong, while it can still be said in plain words */
+/* All that can go wrong, while it can still be reported plainly */
 static int prepare(struct qemu_start *qemu)
 {
 	const struct vmm_start *start = qemu->start;
@@ -107,14 +107,14 @@ static int prepare(struct qemu_start *qemu)
 		return -ENOENT;
 	qemu->terminal = isatty(start->host_stdin) && isatty(start->host_stdout);
 	int error = open_files(qemu);
-	if (error)
+	if (error < 0)
 		return error;
 	int accel = accel_choose(start->config->accel);
 	if (accel < 0)
 		return -ENOENT;
 	qemu->accel = (enum accel_kind)accel;
 	error = make_streams(qemu);
-	return error ? error : make_initrd_run(qemu);
+	return error < 0 ? error : make_initrd_run(qemu);
 }
 
 static void close_all(int *fds, size_t count)
@@ -158,9 +158,7 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 	return qemu_argv(arena, &argv);
 }
 
-/* Inherited by QEMU: the tap, the disk and its ends of the sockets; nothing else but standard streams that say
- * nothing.
- */
+/* QEMU inherits the tap, the disk and its ends of the sockets; its standard input is /dev/null, its output a socket of ours. */
 static int keep_descriptors(const struct qemu_start *qemu, int null)
 {
 	int keep[STREAMS + 2];
@@ -247,11 +245,11 @@ int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 	memset(qemu.ours, -1, sizeof qemu.ours);
 	memset(qemu.qemus, -1, sizeof qemu.qemus);
 	int error = prepare(&qemu);
-	pid_t pid = error ? error : process_fork(0, &pidfd);
+	pid_t pid = error < 0 ? error : process_fork(0, &pidfd);
 	if (pid == 0)
 		become_stdio(&qemu);
 	release(&qemu);
-	if (error)
+	if (error < 0)
 		return error;
 	if (pid < 0) {
 		log_error("cannot start QEMU: %s", strerror(-pid));
