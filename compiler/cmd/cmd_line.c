@@ -2,6 +2,7 @@
  * read. Given argv; hands on a struct cmd_line. */
 #include "cmd/cmd.h"
 #include "base/escape.h"
+#include "base/text.h"
 #include "policy/flow.h"
 
 #include <errno.h>
@@ -48,7 +49,7 @@ static const struct {
 
 static const char *read_format(struct cmd_line *line, const char *value)
 {
-	const char *known = NULL;
+	struct text known = { .arena = line->arena };
 
 	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
 		if (!(line->cmd->formats & formats[i].format))
@@ -57,9 +58,9 @@ static const char *read_format(struct cmd_line *line, const char *value)
 			line->format = formats[i].format;
 			return NULL;
 		}
-		known = known ? arena_printf(line->arena, "%s, %s", known, formats[i].name) : formats[i].name;
+		text_addf(&known, "%s%s", known.count ? ", " : "", formats[i].name);
 	}
-	return arena_printf(line->arena, "%s takes %s", line->cmd->name, known);
+	return arena_printf(line->arena, "%s takes %s", line->cmd->name, text_get(&known));
 }
 
 static const char *read_color(struct cmd_line *line, const char *value)

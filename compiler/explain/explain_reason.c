@@ -40,13 +40,12 @@ static const char *ports_text(struct arena *arena, const struct policy_rule *rul
 /* "tcp", "tcp or udp" */
 static const char *protos_text(struct arena *arena, unsigned protos)
 {
-	const char *text = NULL;
+	struct text text = { .arena = arena };
 
 	for (unsigned bit = PROTO_TCP; bit <= PROTO_ICMPV6; bit <<= 1)
 		if (protos & bit)
-			text = text ? arena_printf(arena, "%s or %s", text, policy_proto_name((enum policy_proto)bit)) :
-				      policy_proto_name((enum policy_proto)bit);
-	return text ? text : "any";
+			text_addf(&text, "%s%s", text.count ? " or " : "", policy_proto_name((enum policy_proto)bit));
+	return text.count ? text_get(&text) : "any";
 }
 
 static const char *wrong_direction(const struct policy_rule *rule)
@@ -210,15 +209,15 @@ const char *explain_match_connection(struct arena *arena, const struct eval_cont
 {
 	const struct eval_connection *connection = &flow->connection;
 	struct addr addr = addr_unmap(connection->addr);
-	const char *why = by_address(arena, context, rule, addr);
+	const char *address = by_address(arena, context, rule, addr);
+	struct text why = { .arena = arena };
 
-	if (!why)
-		why = by_name(arena, rule, flow, addr);
+	text_add(&why, address ? address : by_name(arena, rule, flow, addr));
 	if (rule->protos)
-		why = arena_printf(arena, "%s, %s", why, policy_proto_name(connection->proto));
+		text_addf(&why, ", %s", policy_proto_name(connection->proto));
 	if (rule->ports.count)
-		why = arena_printf(arena, "%s, port %u", why, connection->port);
-	return why;
+		text_addf(&why, ", port %u", connection->port);
+	return text_get(&why);
 }
 
 /* ---- queries ---- */
