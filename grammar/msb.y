@@ -17,7 +17,7 @@
 %code {
 #include "msb.lex.h"
 
-/* Of an empty right-hand side: the place behind what came before. */
+/* The place of an empty right-hand side is the end of what is before it. */
 #define YYLLOC_DEFAULT(Current, Rhs, N)                                                                  \
 	((Current) = (N) ? (struct span){ YYRHSLOC(Rhs, 1).source, YYRHSLOC(Rhs, 1).start, YYRHSLOC(Rhs, N).end } \
 			 : (struct span){ YYRHSLOC(Rhs, 0).source, YYRHSLOC(Rhs, 0).end, YYRHSLOC(Rhs, 0).end })
@@ -93,7 +93,7 @@ statement:
 |	"expect" word flow_line		{ parse_add_expect(parser, @$, $2, $3); }
 ;
 
-/* A rule's head may lack anything, its "@" too: which error that is, resolving says. */
+/* A rule's head may lack anything, its "@" too: resolving reports the error. */
 attributed:
 	rule
 |	attributed attribute		{ parse_add_attribute(parser, $1, $2); $$ = $1; }

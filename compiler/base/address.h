@@ -117,7 +117,7 @@ struct addr_set addr_set_from_ranges(struct arena *, enum addr_family, const str
 struct addr_set addr_set_union(struct arena *, const struct addr_set *, const struct addr_set *);
 struct addr_set addr_set_intersect(struct arena *, const struct addr_set *, const struct addr_set *);
 struct addr_set addr_set_subtract(struct arena *, const struct addr_set *, const struct addr_set *);
-bool addr_set_contains(const struct addr_set *, u128 value); /* binary search */
+bool addr_set_contains(const struct addr_set *, u128 value); /* binary search; exported for tests only */
 bool addr_set_equal(const struct addr_set *, const struct addr_set *);
 
 /* Every address of `family` that has this class, as addr_classify() says (mapped addresses are no IPv6

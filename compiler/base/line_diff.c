@@ -1,5 +1,5 @@
 /* A unified diff. Lines that both texts begin or end with aside, the longest common subsequence of the rest
- * says what stayed; where that table would be too large, all of the rest counts as replaced. */
+ * is what stayed; where that table would be too large, all of the rest counts as replaced. */
 #include "base/line_diff.h"
 #include "base/text.h"
 

@@ -1,4 +1,4 @@
-/* Domain names: from what a person, a flow or a DNS message says to one canonical text, and matching by
+/* Domain names: from what a person, a flow or a DNS message holds to one canonical text, and matching by
  * whole labels. Rules are strict, queries are not: whatever a guest asks for is subject to the rules. */
 #include "base/name.h"
 
@@ -222,7 +222,7 @@ bool name_has_suffix(const char *name, const char *suffix)
 
 	if (len < tail || strcmp(name + len - tail, suffix) != 0)
 		return false;
-	/* an octet that is a dot stands as \046 in canonical text, so a dot always ends a label */
+	/* an octet that is a dot is \046 in canonical text, so a dot always ends a label */
 	return len == tail || name[len - tail - 1] == '.';
 }
 

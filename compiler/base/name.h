@@ -1,6 +1,6 @@
 /* Domain names: from text to A-labels, and matching on label boundaries.
  * A canonical name is lower-case ASCII (A-labels), without a trailing dot; the root is "". Octets of a
- * query that are no printable ASCII, or that would read as a dot or backslash, stand as \DDD. */
+ * query that are no printable ASCII, or that would read as a dot or backslash, are written \DDD. */
 #pragma once
 #include "base/arena.h"
 

@@ -217,8 +217,8 @@ static uint32_t clamp_offset(const struct source *source, uint32_t offset)
 	return offset < source->len ? offset : (uint32_t)source->len;
 }
 
-/* Counting goes on where it ended the last time, so that the places of one long line (a document of JSON,
- * say) cost no more together than the line is long. */
+/* Counts on from where it ended the last time, so that finding all places of one long line (of a JSON document) takes
+ * time linear in its length. */
 static void locate(const struct source *source, uint32_t offset, uint32_t *line, uint32_t *column)
 {
 	offset = clamp_offset(source, offset);

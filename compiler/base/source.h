@@ -71,6 +71,6 @@ const char *span_text(struct arena *, const struct sources *, struct span);
 struct span span_line(const struct sources *, struct span);
 /* the comment of that line, from its "#" to the line's end; empty where there is none */
 struct span span_comment(const struct sources *, struct span);
-/* Whether "# lint: ignore ID reason" stands on the span's line, or alone on the line above. Without a reason it
+/* Whether "# lint: ignore ID reason" is on the span's line, or alone on the line above. Without a reason it
  * does not count. */
 bool source_lint_ignored(const struct sources *, struct span, const char *id);

@@ -1,4 +1,4 @@
-/* Comments of a policy file, which the grammar skips: where a line's begins, and what it tells lint. */
+/* Comments of a policy file, which the grammar skips: where a line's begins, and which findings it ignores. */
 #include "base/source.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ struct span span_comment(const struct sources *sources, struct span span)
 	return line;
 }
 
-/* The next blank-separated word of [*at, end), which is then passed; its length, 0 at the end. */
+/* The next blank-separated word of [*at, end), and moves *at behind it; its length, 0 at the end */
 static size_t take_word(const char **at, const char *end, const char **word)
 {
 	while (*at < end && (**at == ' ' || **at == '\t'))

@@ -15,7 +15,7 @@ size_t utf8_count(const char *bytes, size_t len);
 /* Offset of the first byte that is not part of a character; `len` where all is well. */
 size_t utf8_valid_prefix(const char *bytes, size_t len);
 
-/* May stand in text for people as it is: no control, no bidirectional mark, nothing invisible that could
+/* May be shown to people as it is: no control, no bidirectional mark, nothing invisible that could
  * make two texts look alike. */
 bool utf8_printable(uint32_t character);
 

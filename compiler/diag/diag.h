@@ -1,5 +1,5 @@
 /* Diagnostics: findings queue up with their place, a second place, an example and a suggestion, and are
- * printed once, in the order of their places, by one printer a format. */
+ * printed once, in the order of their places, by one printer a format. All of it belongs to the arena. */
 #pragma once
 #include "base/source.h"
 

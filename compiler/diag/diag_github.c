@@ -1,5 +1,5 @@
-/* Findings as GitHub's workflow commands: a line each, which Actions shows beside the code. Only what is
- * escaped may stand in one, or a policy's text could give the runner commands. */
+/* Findings as GitHub's workflow commands: a line each, which Actions shows beside the code. All text in them
+ * is escaped, or a policy's could give the runner commands. */
 #include "diag/diag.h"
 #include "base/escape.h"
 

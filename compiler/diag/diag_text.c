@@ -145,7 +145,7 @@ static void print_head(const struct printer *printer, struct span span, enum dia
 	fprintf(printer->out, ": %s", escape_text(printer->arena, message));
 }
 
-/* What stands behind the carets: a label, an example flow and its verdict, or both. */
+/* What is printed behind the carets: a label, an example flow and its verdict, or both. */
 static const char *caret_label(struct arena *arena, const struct diag *diag)
 {
 	if (!diag->example)

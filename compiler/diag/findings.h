@@ -1,4 +1,4 @@
-/* What every id of a finding means, as `check --explain ID` and the manual say it. */
+/* What every id of a finding means, as `check --explain ID` and the manual print it. */
 #pragma once
 #include <stdio.h>
 

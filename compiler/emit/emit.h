@@ -5,7 +5,7 @@
 const char *emit_nft(struct arena *, const struct policy *, const struct ruleset *, const struct lower_options *);
 const char *emit_dns(struct arena *, const struct policy *);
 const char *emit_json(struct arena *, const struct policy *); /* microsandbox's own policy shape */
-/* For sites that run other DNS software. NULL where it cannot say what the policy says: why is in `diags`,
- * id "cannot-say". */
+/* For sites that run other DNS software. NULL where its format cannot express the policy: the reason is in `diags`, id
+ * "cannot-say". */
 const char *emit_rpz(struct arena *, const struct policy *, struct diags *);
 const char *emit_dnsmasq(struct arena *, const struct policy *, const struct addr_gateway *, struct diags *);

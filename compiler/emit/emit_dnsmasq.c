@@ -1,4 +1,4 @@
-/* `--emit dnsmasq`: a configuration for dnsmasq that answers as the policy says and fills the ruleset's sets:
+/* `--emit dnsmasq`: a configuration for dnsmasq that answers by the policy and fills the ruleset's sets:
  * `server=` for what may be looked up, `local=` for what is NXDOMAIN, `nftset=` for the addresses of name
  * rules, `bogus-nxdomain=` for rebind protection. In dnsmasq a domain is itself and all below it, with `*.` in
  * front only what is below, and the longest match decides; `nftset` knows the first form alone. */
@@ -23,7 +23,7 @@ struct emitter {
 	const struct name_tree *tree;
 	struct text text;
 	struct name_rules *inherited; /* of each node: rules whose sets take in what is below it */
-	const char **below_sets;      /* of each node: what nftset says for what is below it; NULL nothing */
+	const char **below_sets;      /* of each node: its nftset= for what is below it; NULL: none */
 	size_t spent;                 /* rules in all those lists */
 };
 

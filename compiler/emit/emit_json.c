@@ -63,7 +63,7 @@ static json_t *ports_json(const struct policy_rule *rule)
 	return list;
 }
 
-/* A rule of several targets is as many of microsandbox's, which all say of which rule they are a part */
+/* A rule of several targets is as many of microsandbox's, each with the number of the rule it is a part of */
 static void add_rule(struct arena *arena, json_t *rules, const struct policy_rule *rule, size_t number)
 {
 	for (size_t i = 0; i < rule->targets.count; i++) {
@@ -199,7 +199,7 @@ static void set_expects(struct arena *arena, json_t *root, const struct policy *
 	json_decref(list);
 }
 
-/* jansson leaves DEL as it is; it stands in strings only */
+/* jansson leaves DEL as it is; it occurs in strings only */
 static const char *without_del(struct arena *arena, const char *text)
 {
 	size_t count = 0;

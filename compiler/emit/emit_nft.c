@@ -1,5 +1,5 @@
 /* The ruleset IR as nft's own text: what `nft -f` loads and a reviewer reads. It depends on the IR alone, but for the
- * header that says which policy it came from. */
+ * header, which names the policy it came from. */
 #include "emit/emit.h"
 #include "base/escape.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* Which rule decides the lookup of each name that a policy mentions, and of the names below it: first match
- * turned into most specific match, which is how other DNS software orders what it is told. */
+ * turned into most specific match, which is how other DNS software orders its rules. */
 #pragma once
 #include "eval/decider.h"
 #include "policy/policy.h"
@@ -26,7 +26,7 @@ struct name_tree {
 	struct decider other; /* who decides any name outside the tree */
 };
 
-/* NULL with an error in `diags` where the policy has no one answer for both transports (id "cannot-say"), or
+/* NULL with an error in `diags` where the policy has not the same answer for both transports (id "cannot-say"), or
  * too many names ("too-complex"). The tree belongs to the arena. */
 struct name_tree *name_tree_build(struct arena *, const struct policy *, struct diags *);
 enum policy_action name_tree_action(const struct name_tree *, struct decider);

@@ -31,7 +31,7 @@ bool eval_floor_excepts(const struct policy *, enum addr_class);
 bool eval_rule_excepts(const struct policy_rule *, const struct policy_target *);
 
 /* Whether a rule on this target judges queries by their transport, whatever the name: `any`, and group host, since
- * the proxy listens on the gateway. Names judge by the name, all other targets say nothing about queries. */
+ * the proxy listens on the gateway. Names judge by the name; all other targets do not apply to queries. */
 bool eval_target_judges_queries(const struct policy_target *);
 
 /* Whether the guest has addresses of the family: a family without a gateway address is inactive, but without any

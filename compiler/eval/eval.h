@@ -1,5 +1,6 @@
 /* The reference meaning of a policy: policy × flow × bindings → verdict. Small, plain, without a clock;
- * everything else (kernel, optimiser, DNS proxy, explain, diff) is tested against it. */
+ * everything else (kernel, optimiser, DNS proxy, explain, diff) is tested against it. It does not fail, and allocates
+ * nothing that outlives a call. */
 #pragma once
 #include "eval/decider.h"
 #include "policy/policy.h"
@@ -57,7 +58,7 @@ bool eval_answer_exception(const struct eval_context *, struct addr, size_t *rul
 bool eval_answer_passes(const struct eval_context *, struct addr); /* true too where protection is off */
 
 /* A whole flow expression. A flow to a name is looked up, then connected to the addresses it was given, in
- * their order, until one lets it through; without a resolve= of its own the name stands for one public
+ * their order, until one lets it through; without a resolve= of its own the name has one public
  * address that no rule names (the gateway, for the host alias). The flow's resolve= takes the place of the
  * context's bindings. */
 struct eval_result {
@@ -77,7 +78,7 @@ struct eval_result eval_flow(const struct eval_context *, const struct flow *);
 /* A public address of that family that no rule of the policy names by CIDR: 93.184.216.34 or the next free one. */
 struct addr eval_unnamed_public(const struct policy *, enum addr_family);
 
-/* The steps of the walk, for whoever tells why: a rule decides a connection when its direction fits and all
+/* The steps of judging, for explanations: a rule decides a connection when its direction fits and all
  * three of these do. */
 bool eval_rule_matches_proto(const struct policy_rule *, enum policy_proto);
 bool eval_rule_matches_port(const struct policy_rule *, bool has_port, uint16_t port);
@@ -87,5 +88,5 @@ bool eval_rule_matches_query(const struct policy_rule *, const char *name, enum 
 bool eval_target_takes_name(const struct policy_target *, const char *name);
 /* An address target (any, group, CIDR) and an address, unmapped; the action decides about carried IPv4 */
 bool eval_target_takes_addr(const struct eval_context *, enum policy_action, const struct policy_target *, struct addr);
-/* Ports that are refused whatever the rules say */
+/* Whether the connection's port is refused whatever the rules say. Exported for tests only. */
 bool eval_port_refused(const struct eval_connection *);

@@ -158,7 +158,7 @@ static bool drop_held_back(const struct eval_context *context, struct lookup *lo
 
 /* ---- flows ---- */
 
-/* The bindings of the flow, and those of the lookup it stands for */
+/* The bindings of the flow, and those of its own lookup */
 struct flow_names {
 	const struct eval_context *context;
 	const struct flow *flow;

@@ -1,4 +1,4 @@
-/* Not whether but how much: new flows a second, connections at once, and the policy's packets a second. */
+/* How much may pass: new flows a second, connections at once, and the policy's packets a second. */
 #include "lower/lower_state.h"
 
 /* New flows that a guest may start: a page or a package manager opens hundreds at once, while a flood that fills the
@@ -31,7 +31,7 @@ void lower_admit_chain(struct lowering *lowering)
 	}
 }
 
-/* `size` packets every `refill_ms` in the largest of nft's units that says it exactly, or that says anything */
+/* `size` packets every `refill_ms` in the shortest of nft's units that expresses it exactly, or within a thousandth; at least 1 */
 static void packet_rate(const struct policy_limit *limit, uint64_t *rate, enum rs_unit *unit)
 {
 	static const enum rs_unit units[] = { RS_SECOND, RS_MINUTE, RS_HOUR, RS_DAY, RS_WEEK };
@@ -66,7 +66,7 @@ const char *lower_rate_chain(struct lowering *lowering, const struct policy_limi
 	struct rs_chain *chain = rs_chain_add(rs, lowering->table, name);
 	chain->note = "the policy's packets a second";
 	if (limit->burst) {
-		/* A bucket that is as good as never refilled: what may pass once on top */
+		/* A bucket that is practically never refilled: what may pass once on top */
 		struct rs_rule *once = lower_rule(lowering, chain, "the one-time burst");
 		rs_limit(rs, once, 1, RS_WEEK, bucket(limit->burst));
 		lower_verdict(lowering, once, RS_RETURN, NULL);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A rule's own networks stand in the rule up to this many, else in a set of their own */
+/* Up to this many networks of a rule are in the rule itself, more are a set of their own */
 #define INLINE_NETWORKS 16
 #define NFT_COMMENT_MAX 127
 

@@ -1,5 +1,5 @@
 /* Flow expressions: from raw words to a flow with its meaning, and back to text. Given an AST flow, or
- * text; hands on a struct flow, or one error that says what to write instead. */
+ * text; returns a struct flow, or reports one error with what to write instead. */
 #include "policy/flow.h"
 #include "policy/policy_facts.h"
 #include "base/escape.h"

@@ -1,5 +1,5 @@
 /* microsandbox's JSON policy, and the keys that emit_json.c adds to it. What a document leaves out has
- * microsandbox's default: a direction that says nothing denies. Unknown keys are errors: a misspelt one
+ * microsandbox's default: a direction without one denies. Unknown keys are errors: a misspelt one
  * would otherwise open what it meant to close. */
 #include "policy/flow.h"
 #include "policy/json_places.h"
@@ -13,7 +13,7 @@
 struct importer {
 	struct resolver *r;
 	const struct json_places *places;
-	struct span here; /* of the part at hand: where errors stand */
+	struct span here; /* of the part being read: where errors are reported */
 	size_t part_of;   /* the "rule" key of the entry before; 0: none */
 };
 

@@ -1,7 +1,7 @@
 /* microsandbox's YAML network configuration: `policy`, `allow`, `deny`, `ports`, `dns`, `max_connections`,
- * by themselves or under `network:` of a whole sandbox configuration, whose other fields say nothing about
+ * by themselves or under `network:` of a whole sandbox configuration, whose other fields do not concern
  * the network. Entries of `deny` come first, then those of `allow`, then what the policy brings; an allow
- * list that is not empty stands for all of it, behind it everything is denied. */
+ * list that is not empty is the whole policy: everything else is denied. */
 #include "syntax/parse.h"
 #include "policy/resolve_state.h"
 #include "base/units.h"
@@ -91,7 +91,7 @@ static void add_allow(struct resolver *r, const struct yaml_node *entry)
 	add_rule(r, entry, "allow");
 }
 
-/* none, public, open as the profiles they are; "" where there is an error, public where it is not said */
+/* none, public, open as the profiles they are; "" where there is an error, public where it is left out */
 static const char *read_preset(struct resolver *r, const struct yaml_node *node)
 {
 	static const char *const presets[] = { "none", "public", "open", NULL };

@@ -1,4 +1,4 @@
-/* Where the parts of a JSON document stand: jansson says it of syntax errors only. */
+/* The places of the parts of a JSON document: jansson has those of syntax errors only. */
 #pragma once
 #include "base/source.h"
 

@@ -47,7 +47,7 @@ bool options_take(struct policy_options *, int value, const char *optarg);
 /* What --today is without the option: the day of `now`, UTC */
 void options_set_today(struct policy_options *, time_t now);
 
-/* The id of the error that says a file could not be read: the system failed, not the policy */
+/* The id of the error for a file that could not be read: the system failed, not the policy */
 #define OPTIONS_UNREADABLE "unreadable"
 /* Parses, resolves, checks. Never NULL; with errors in `diags` the policy must not be used.
  * `file` may be NULL. Findings of every kind of input end up in the same queue. */

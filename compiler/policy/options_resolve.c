@@ -1,5 +1,5 @@
-/* From options to a policy. Mistakes are found in the order in which microsandbox finds them: what the
- * argument parser would say, ports, nameservers, rules, profiles, defaults, pools, limits; then the file. */
+/* From options to a policy. Mistakes are found in the order in which microsandbox finds them: those of the
+ * argument parser, ports, nameservers, rules, profiles, defaults, pools, limits; then the file. */
 #include "policy/options.h"
 #include "syntax/parse.h"
 #include "policy/resolve_state.h"
@@ -18,7 +18,7 @@ static struct span add_flag(struct resolver *r, const char *name, const char *va
 	return (struct span){ source, 0, (uint32_t)len };
 }
 
-/* ---- what the argument parser would say ---- */
+/* ---- mistakes of the argument parser ---- */
 
 static void report_conflict(struct resolver *r, const char *a, const char *b)
 {

@@ -80,7 +80,7 @@ void resolver_add_expects(struct resolver *r)
 	}
 }
 
-/* ---- what stands behind all rules ---- */
+/* ---- what follows all rules ---- */
 
 static void add_group_rule(struct resolver *r, enum addr_class group, bool dns, enum policy_origin origin,
 			   struct span span)
@@ -113,7 +113,7 @@ static void add_profile_rules(struct resolver *r)
 			add_group_rule(r, groups[i], false, ORIGIN_PROFILE, r->profiles.spans[i]);
 }
 
-/* A default that nobody said, with the place of what stands for it */
+/* A default that is not written, with the place of what implies it */
 static void imply(struct resolver *r, struct policy_default *target, const char *direction, enum policy_action action,
 		  struct span span)
 {
@@ -163,7 +163,7 @@ static void check_tenancy(struct resolver *r)
 	if (policy->pool6.set)
 		diag_error(r->diags, id, policy->pool6.span, "a multi-tenant sandbox chooses no addresses");
 	if (!policy->rebind_protection)
-		diag_error(r->diags, id, r->said[SETTING_REBIND].span,
+		diag_error(r->diags, id, r->given[SETTING_REBIND].span,
 			   "a multi-tenant sandbox keeps rebind protection");
 }
 

@@ -1,5 +1,6 @@
 /* From AST to policy: words get their meaning, groups and includes are put in, defaults and profiles
- * applied, dates checked. All errors of a policy's meaning are found here. */
+ * applied, dates checked. All errors of a policy's meaning are found here. Results belong to the arena (of diags, where none is
+ * given); on failure an error was reported and *out is unchanged. */
 #pragma once
 #include "syntax/ast.h"
 #include "policy/policy.h"
@@ -13,7 +14,7 @@ struct resolve_input {
 };
 
 /* One rule's meaning: the error classes of the token vectors, in their order of precedence. `groups` may be
- * NULL. false where an error was reported. */
+ * NULL. */
 bool resolve_rule(struct arena *, const struct ast_rule *, const struct policy *groups, struct diags *,
 		  struct policy_rule *out);
 /* "[BIND:]HOST:GUEST[/tcp|/udp]": classes bad-format, bad-bind, bad-host-port, bad-guest-port */

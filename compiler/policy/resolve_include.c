@@ -1,5 +1,5 @@
-/* From a file name to statements: loads the top file, parses it, and splices what it includes where the
- * include stands. Included files stay beneath the top file's directory (or the directory that was allowed);
+/* From a file name to statements: loads the top file, parses it, and splices what it includes in the
+ * place of the include. Included files stay beneath the top file's directory (or the directory that was allowed);
  * cycles, depth and number are bounded. */
 #include "policy/resolve_state.h"
 #include "base/escape.h"
@@ -101,7 +101,7 @@ static void include_file(struct splicer *s, const struct level *level, const str
 
 	if (shown[0] != '/')
 		shown = normalise(r->arena, shown);
-	if (word->text[0] == '/') /* as written: the kernel says that it leads outside */
+	if (word->text[0] == '/') /* as written: the kernel refuses what leads outside */
 		path = shown = word->text;
 	if (in_cycle(s, level, path, word->span))
 		return;

@@ -1,5 +1,5 @@
 /* Everything of a policy that is no rule: defaults, profiles, nameservers, rebind protection, limits,
- * published ports. Options and imports say the same things through the same functions. */
+ * published ports. Options and imports set them through the same functions. */
 #include "policy/resolve_state.h"
 #include "base/units.h"
 
@@ -8,17 +8,19 @@
 
 enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64, CONNECTIONS_MAX = 4096 };
 
+/* false, with the conflict reported, where `setting` was given before with another value. `what` is its name in the
+ * message. */
 static bool set_once(struct resolver *r, enum setting setting, struct span span, const char *what, const char *value)
 {
-	if (!r->said[setting].value) {
-		r->said[setting].value = value;
-		r->said[setting].span = span;
+	if (!r->given[setting].value) {
+		r->given[setting].value = value;
+		r->given[setting].span = span;
 		return true;
 	}
-	if (!strcmp(r->said[setting].value, value))
+	if (!strcmp(r->given[setting].value, value))
 		return true;
 	diag_relate(r->diags, diag_error(r->diags, "conflict", span, "%s is given twice with two values", what),
-		    r->said[setting].span, "first given here");
+		    r->given[setting].span, "first given here");
 	return false;
 }
 

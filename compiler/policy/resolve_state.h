@@ -1,9 +1,10 @@
-/* The working state of one resolution, shared by the resolve_*.c files. Inside the library only. */
+/* The working state of one resolution, shared by the resolve_*.c files. Inside the library only.
+ * Results belong to the arena; errors go to diags. */
 #pragma once
 #include "policy/resolve.h"
 #include "policy/rule.h"
 
-/* Settings of one value: said twice alike is fine, said with two values is a conflict that shows both. */
+/* Settings of one value: the same value may be given twice, another is a conflict that shows both. */
 enum setting {
 	SETTING_EGRESS,
 	SETTING_INGRESS,
@@ -33,7 +34,7 @@ struct resolver {
 	struct {
 		const char *value;
 		struct span span;
-	} said[SETTING_COUNT]; /* value NULL: not said */
+	} given[SETTING_COUNT]; /* value NULL: not given */
 	struct profiles profiles;
 	size_t budget; /* of targets that lists of groups copy */
 };
@@ -44,7 +45,7 @@ void resolver_add_groups(struct resolver *);     /* group statements */
 void resolver_apply_settings(struct resolver *); /* default, profile, dns, limit, publish */
 void resolver_add_rules(struct resolver *);      /* rule statements, with what follows them */
 void resolver_add_expects(struct resolver *);
-/* Last: profile or default rules behind all others, the defaults, and what multi-tenant forbids */
+/* Last: profile or default rules after all others, the defaults, and what multi-tenant forbids */
 void resolver_finish(struct resolver *);
 
 /* One AST rule, attributes and all, to the end of the policy's rules */

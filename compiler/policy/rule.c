@@ -12,7 +12,7 @@
 static const char *const action_words[] = { "allow", "deny", NULL };
 static const char *const direction_words[] = { "egress", "ingress", "any", NULL };
 static const char *const proto_words[] = { "any", "tcp", "udp", "icmpv4", "icmpv6", NULL };
-/* What starts a statement or stands in one, beside the words above and the groups */
+/* Other keywords of statements, beside the words above and the groups */
 static const char *const other_words[] = { "dns",    "default", "profile", "include", "group",  "publish", "limit",
 					   "expect", "because", "until",   "log",     "domain", "suffix",  NULL };
 
@@ -78,8 +78,8 @@ static bool find_piece_before(const char *text, size_t *start, size_t *len)
 	return true;
 }
 
-/* 'allow@public:tcp:80,443' where `443` stands at `at`: 'allow@public:tcp:{80,443}'; NULL where the pieces
- * around it are no such thing */
+/* 'allow@public:tcp:80,443' where `443` is at `at`: 'allow@public:tcp:{80,443}'; NULL where the pieces around it are not
+ * the two parts of such a rule */
 static const char *suggest_braces(struct arena *arena, const char *text, size_t at)
 {
 	size_t start = at, end = at, len;
@@ -323,7 +323,7 @@ static bool resolve_dns(const struct rule_scope *scope, struct policy_rule *out)
 
 /* ---- all other targets ---- */
 
-/* "443" and "80-443", backwards too, as they stand where a protocol goes */
+/* "443" and "80-443", backwards too, in the place of a protocol */
 static bool looks_like_port_slot(const char *text)
 {
 	uint16_t port;
@@ -391,7 +391,7 @@ static bool resolve_plain(const struct rule_scope *scope, struct policy_rule *ou
 	return false;
 }
 
-/* The token as written, without the blanks and newlines that may stand inside braces */
+/* The token as written, without the blanks and newlines that braces allow */
 static const char *token_text(const struct rule_scope *scope)
 {
 	const char *text = span_text(scope->arena, scope->diags->sources, scope->rule->span);

@@ -1,4 +1,5 @@
-/* The parts of a rule's meaning that groups and imports share with rule tokens. Inside the library only. */
+/* The parts of a rule's meaning that groups and imports share with rule tokens. Inside the library only. Results belong to
+ * the scope's arena; on failure an error was reported and *out is unchanged, but for targets already appended. */
 #pragma once
 #include "policy/resolve.h"
 
@@ -25,9 +26,9 @@ struct policy_group *rule_find_group(const struct rule_scope *, const char *name
 /* Whether a word is a keyword of the language, so that no group may have its name */
 bool rule_is_keyword(const char *word);
 bool rule_parse_proto(const char *word, enum policy_proto *out); /* tcp udp icmpv4 icmpv6 */
-/* Reports what stands behind the ports; false where nothing does */
+/* Reports what follows the ports; false where nothing does */
 bool rule_report_trailing(const struct rule_scope *);
-/* Copies `members` behind *out, within the scope's budget */
+/* Appends copies of `members` to *out, within the scope's budget */
 bool rule_add_members(const struct rule_scope *, struct span, const struct policy_targets *members,
 		      struct policy_targets *out);
 

@@ -1,5 +1,5 @@
 /* What a target word means: a keyword, one of the file's groups, a network, a name. Errors carry the class
- * that the token vectors give them, and say what to write instead. */
+ * that the token vectors give them, and offer what to write instead. */
 #include "policy/rule.h"
 #include "base/name.h"
 
@@ -223,7 +223,7 @@ static struct span find_unbracketed_ipv6(const struct rule_scope *scope)
 	return SPAN_NONE;
 }
 
-/* Says so where the target is an IPv6 address without brackets, under the class the token has */
+/* Reports a target that is an IPv6 address without brackets, under the class the token has; false: it is none */
 static bool report_brackets(const struct rule_scope *scope, const char *id)
 {
 	struct span span = find_unbracketed_ipv6(scope);
@@ -290,7 +290,7 @@ static bool add_group(const struct rule_scope *scope, const struct ast_word *wor
 	return rule_add_members(scope, word->span, &group->members, out);
 }
 
-/* What needs no look at the file's groups; true: it was decided, with *ok saying how */
+/* A target that is none of the file's groups; false: it may be one. *ok: no error was reported */
 static bool parse_plain(const struct rule_scope *scope, const struct ast_word *word, struct policy_target *out,
 			bool *ok)
 {

@@ -1,5 +1,5 @@
 /* A YAML document as a small tree with places. Strict, as microsandbox's own loader is: one document, no
- * anchors, aliases, tags or keys said twice; depth and size are bounded. */
+ * anchors, aliases, tags or repeated keys; depth and size are bounded. Belongs to diags' arena. */
 #pragma once
 #include "diag/diag.h"
 

@@ -11,7 +11,7 @@ struct ast_word {
 	const char *text; /* NULL where the field is absent */
 	bool bracketed;
 	bool unclosed;     /* "[" without "]" */
-	struct span after; /* what stands between "]" and the next ":"; empty where nothing does */
+	struct span after; /* from "]" to the next ":"; mostly empty */
 };
 
 /* A field that may be a list: one word bare, or words in braces. */
@@ -42,7 +42,7 @@ struct ast_rule {
 /* (egress|ingress)@TARGET:proto[:port], dns@NAME[:transport], answer@ADDRESS: raw, as a rule is */
 struct ast_flow {
 	struct span span;
-	struct ast_word kind; /* "egress", "ingress", "dns", "answer", or whatever stands there */
+	struct ast_word kind; /* "egress", "ingress", "dns", "answer", or any other word */
 	struct ast_word target;
 	struct ast_word proto, port; /* text NULL: absent */
 	struct span trailing;

@@ -26,7 +26,7 @@ struct fmt_lines {
 };
 
 struct fmt_line *fmt_add_line(struct fmt_lines *, enum fmt_kind, const char *text);
-/* A statement's lines: several where a list in it stands on several. */
+/* A statement's lines: several where a list in it spans several. */
 void fmt_add_statement(struct fmt_lines *, const struct ast_statement *);
 /* The lines as text, columns aligned */
 const char *fmt_print(const struct fmt_lines *);

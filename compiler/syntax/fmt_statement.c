@@ -32,7 +32,7 @@ static void end_line(struct writer *writer, enum fmt_kind kind)
 	writer->on_several = true;
 }
 
-/* What stands between two items, or before the first: line breaks and comments. */
+/* Line breaks and comments between two items, or before the first */
 static void write_gap(struct writer *writer, const char *at, const char *end, bool *fresh)
 {
 	while (at < end) {
@@ -56,7 +56,7 @@ static void write_gap(struct writer *writer, const char *at, const char *end, bo
 	}
 }
 
-/* A list that stands on several lines: the items of a line stay on it. */
+/* A list over several lines: the items of a line stay on it. */
 static void write_long_list(struct writer *writer, const struct ast_words *list, const char *whole)
 {
 	const char *at = whole + 1, *end = whole + strlen(whole) - 1;

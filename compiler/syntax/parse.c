@@ -34,7 +34,7 @@ static void refuse_character(struct diags *diags, struct span span, uint32_t cha
 			   reorders_text(character) ? "text-reordering" : "control", character);
 }
 
-/* Reports the first character that cannot stand in a policy. */
+/* Reports the first character that is not allowed in a policy. */
 static bool is_text(struct diags *diags, uint32_t index, const struct source *source)
 {
 	for (uint32_t at = 0; at < source->len;) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Says once that the source is too large; what follows is parsed and dropped. */
+/* Reports once that the source is too large; what follows is parsed and dropped. */
 static void refuse_more(struct parser *parser, struct span span, const char *what, size_t most)
 {
 	if (!parser->too_many)

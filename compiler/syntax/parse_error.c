@@ -1,5 +1,5 @@
-/* Syntax errors in words: what the grammar found where it wanted something else, said for the case at hand
- * where one of the usual mistakes can be told. */
+/* Messages of syntax errors: what the grammar found where it expected something else, with a message of its own for each
+ * of the usual mistakes. */
 #include "syntax/parse_state.h"
 #include "base/text.h"
 

@@ -45,7 +45,7 @@ struct parser {
 	struct ast_rule *rule;
 	struct ast_flow *flow;
 	size_t words, errors;
-	bool too_many; /* said once: the rest is dropped */
+	bool too_many; /* reported once: the rest is dropped */
 };
 
 /* parse_ast.c: what the grammar's actions build with */
@@ -69,8 +69,8 @@ void parse_add_rule(struct parser *, struct ast_rule *);
 void parse_add_statement(struct parser *, enum ast_kind, struct span, struct ast_words);
 void parse_add_expect(struct parser *, struct span, struct ast_word action, struct ast_flow *);
 
-/* parse_error.c: one message for a token where the grammar has no use for it. `token_name` is its name in the
- * grammar, `expected` the names of what could stand there instead (none: too many to say). */
+/* parse_error.c: one message for a token that the grammar does not allow at its place. `token_name` is its name in the
+ * grammar, `expected` the names of what the grammar allows there (none: too many to list). */
 void parse_unexpected(struct parser *, struct span, const char *token_name, const char *const *expected,
 		      size_t expected_count);
 
