@@ -1,6 +1,7 @@
 /* Findings as SARIF 2.1.0 (OASIS): one run of one tool, its rules the ids that occur, a result a finding. */
 #include "diag/diag.h"
 #include "base/escape.h"
+#include "base/text.h"
 #include "diag/findings.h"
 
 #include <jansson.h>
@@ -63,11 +64,15 @@ static json_t *related_json(const struct diags *diags, const struct diag *diag)
 
 static const char *full_message(struct arena *arena, const struct diag *diag)
 {
-	const char *verdict = diag->example_verdict ? diag->example_verdict : "";
-	return arena_printf(arena, "%s%s%s%s%s%s%s%s%s", diag->message, diag->label ? "; " : "",
-			    diag->label ? diag->label : "", diag->example ? "; e.g. " : "",
-			    diag->example ? diag->example : "", diag->example ? " " : "", diag->example ? verdict : "",
-			    diag->help ? "; help: " : "", diag->help ? diag->help : "");
+	struct text text = { .arena = arena };
+	text_add(&text, diag->message);
+	if (diag->label)
+		text_addf(&text, "; %s", diag->label);
+	if (diag->example)
+		text_addf(&text, "; e.g. %s %s", diag->example, diag->example_verdict ? diag->example_verdict : "");
+	if (diag->help)
+		text_addf(&text, "; help: %s", diag->help);
+	return text_get(&text);
 }
 
 static json_t *result_json(const struct diags *diags, const struct diag *diag)

@@ -31,7 +31,8 @@ void lower_admit_chain(struct lowering *lowering)
 	}
 }
 
-/* `size` packets every `refill_ms` in the shortest of nft's units that expresses it exactly, or within a thousandth; at least 1 */
+/* `size` packets every `refill_ms` in the shortest of nft's units that expresses it exactly, or within a thousandth;
+ * at least 1 */
 static void packet_rate(const struct policy_limit *limit, uint64_t *rate, enum rs_unit *unit)
 {
 	static const enum rs_unit units[] = { RS_SECOND, RS_MINUTE, RS_HOUR, RS_DAY, RS_WEEK };

@@ -1,5 +1,5 @@
-/* Flow expressions: "egress@github.com:tcp:443", "dns@x.org", "answer@10.0.0.5", as `expect`, eval,
- * explain and --batch read them. Results belong to the arena; on failure an error was reported and *out is unchanged. */
+/* Flow expressions: "egress@github.com:tcp:443", "dns@x.org", "answer@10.0.0.5", as `expect`, eval, explain and
+ * --batch read them. Results belong to the arena; on failure an error was reported and *out is unchanged. */
 #pragma once
 #include "syntax/ast.h"
 #include "policy/policy.h"

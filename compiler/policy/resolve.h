@@ -1,6 +1,6 @@
 /* From AST to policy: words get their meaning, groups and includes are put in, defaults and profiles
- * applied, dates checked. All errors of a policy's meaning are found here. Results belong to the arena (of diags, where none is
- * given); on failure an error was reported and *out is unchanged. */
+ * applied, dates checked. All errors of a policy's meaning are found here. Results belong to the arena (diags' arena,
+ * where none is given); on failure an error was reported and *out is unchanged. */
 #pragma once
 #include "syntax/ast.h"
 #include "policy/policy.h"

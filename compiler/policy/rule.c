@@ -78,8 +78,8 @@ static bool find_piece_before(const char *text, size_t *start, size_t *len)
 	return true;
 }
 
-/* 'allow@public:tcp:80,443' where `443` is at `at`: 'allow@public:tcp:{80,443}'; NULL where the pieces around it are not
- * the two parts of such a rule */
+/* 'allow@public:tcp:80,443' where `443` is at `at`: 'allow@public:tcp:{80,443}'; NULL where the pieces around it
+ * are not the two parts of such a rule */
 static const char *suggest_braces(struct arena *arena, const char *text, size_t at)
 {
 	size_t start = at, end = at, len;

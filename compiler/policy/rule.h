@@ -1,5 +1,5 @@
-/* The parts of a rule's meaning that groups and imports share with rule tokens. Inside the library only. Results belong to
- * the scope's arena; on failure an error was reported and *out is unchanged, but for targets already appended. */
+/* The parts of a rule's meaning that groups and imports share with rule tokens. Inside the library only. Results
+ * belong to the scope's arena; on failure an error was reported and *out is unchanged, but for targets already appended. */
 #pragma once
 #include "policy/resolve.h"
 

@@ -1,6 +1,7 @@
 /* The ruleset IR: tables, sets, chains and rules in nftables' own terms, built once and given to two
  * backends, the text printer (emit_nft) and the netlink encoder (runtime/nft_install). What is reviewed is
- * what is enforced. Names, comments and notes belong to the ruleset's arena and fit nftables' limits. */
+ * what is enforced. Names, comments and notes belong to the ruleset's arena and fit nftables' limits;
+ * building does not fail. */
 #pragma once
 #include "base/address.h"
 
@@ -18,7 +19,7 @@ enum rs_type {
 };
 #define RS_KEY_PARTS 3
 
-/* What a rule can look at: ruleset_fields.def has each one's nft spelling, size, byte order, and where the
+/* What a rule can look at: fields.def has each one's nft spelling, size, byte order, and where the
  * kernel finds it, so that printer and encoder share one table. */
 enum rs_field {
 #define RS_FIELD(id, ...) RS_##id,
@@ -56,8 +57,8 @@ struct rs_verdict {
 };
 
 struct rs_value {
-	u128 lo,
-		hi; /* host order, inclusive; equal for a single value. Of CT_STATE, CT_STATUS: bits, any of which fits */
+	/* host order, inclusive; equal for a single value. Of CT_STATE, CT_STATUS: bits, any of which fits */
+	u128 lo, hi;
 	uint8_t prefix;   /* lo/prefix, lo masked; RS_NO_PREFIX: lo or lo-hi */
 	const char *text; /* IFNAME */
 };

@@ -1,5 +1,5 @@
-/* Messages of syntax errors: what the grammar found where it expected something else, with a message of its own for each
- * of the usual mistakes. */
+/* Messages of syntax errors: what the grammar found where it expected something else, with a message of its own
+ * for each of the usual mistakes. */
 #include "syntax/parse_state.h"
 #include "base/text.h"
 
