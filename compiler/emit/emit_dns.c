@@ -152,10 +152,9 @@ const char *emit_dns(struct arena *arena, const struct policy *policy)
 {
 	struct text out = { .arena = arena };
 	struct lines lines = list_names(arena, policy);
-	const char *name = escape_text(arena, policy->name), *slash = strrchr(name, '/');
 
 	text_addf(&out, "# Names that %s lets the guest look up: read downwards, the first line that fits answers.\n",
-		  slash ? slash + 1 : name);
+		  basename(escape_text(arena, policy->name)));
 	text_add(&out, "# `*.x` is x and every name below it. "
 		       "A denied name is answered NXDOMAIN and never leaves this host.\n");
 	print_lines(&out, &lines);

@@ -190,10 +190,9 @@ static const char *gateway_text(struct arena *arena, const struct addr_gateway *
 static void emit_header(struct text *out, const struct policy *policy, const struct lower_options *options)
 {
 	struct arena *arena = out->arena;
-	const char *name = escape_text(arena, policy->name), *slash = strrchr(name, '/');
+	const char *name = basename(escape_text(arena, policy->name)); /* wherever it lies */
 	size_t ingress_only = 0;
 
-	name = slash ? slash + 1 : name; /* wherever it lies */
 	for (size_t i = 0; i < policy->rules.count; i++)
 		ingress_only += policy->rules.items[i].directions == POLICY_INGRESS;
 	text_addf(out, "# %s at -O%d by msb-policyc %s: edit %s, not this\n", name, options->optimise, MSB_VERSION,

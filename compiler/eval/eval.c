@@ -13,7 +13,7 @@ bool eval_target_takes_name(const struct policy_target *target, const char *name
 {
 	size_t len = strlen(name), want;
 
-	if (target->kind != TARGET_DOMAIN && target->kind != TARGET_SUFFIX)
+	if (!policy_target_is_name(target))
 		return false;
 	if (len && name[len - 1] == '.')
 		len--;
