@@ -80,11 +80,7 @@ static int compare_prefixes(const void *a, const void *b)
 {
 	const struct prefix *x = a, *y = b;
 
-	if (x->family != y->family)
-		return x->family < y->family ? -1 : 1;
-	if (x->range.lo != y->range.lo)
-		return x->range.lo < y->range.lo ? -1 : 1;
-	return x->len < y->len ? -1 : x->len > y->len;
+	return COMPARE(x->family, y->family) ?: COMPARE(x->range.lo, y->range.lo) ?: COMPARE(x->len, y->len);
 }
 
 static void nest_prefixes(struct atoms *atoms)
@@ -120,7 +116,7 @@ static int compare_bases(const void *a, const void *b)
 {
 	const struct base *x = a, *y = b;
 
-	return x->range.lo < y->range.lo ? -1 : x->range.lo > y->range.lo;
+	return COMPARE(x->range.lo, y->range.lo);
 }
 
 static void add_bases(struct arena *arena, struct bases *bases, const struct addr_set *set, enum addr_class class,
@@ -214,11 +210,7 @@ static int compare_cells(const void *a, const void *b)
 {
 	const struct cell *x = a, *y = b;
 
-	if (x->group != y->group)
-		return x->group < y->group ? -1 : 1;
-	if (x->inner != y->inner)
-		return x->inner < y->inner ? -1 : 1;
-	return x->range.lo < y->range.lo ? -1 : x->range.lo > y->range.lo;
+	return COMPARE(x->group, y->group) ?: COMPARE(x->inner, y->inner) ?: COMPARE(x->range.lo, y->range.lo);
 }
 
 static bool same_atom(const struct cell *a, const struct cell *b)
@@ -409,7 +401,7 @@ static int compare_runs(const void *a, const void *b)
 {
 	const struct run *x = a, *y = b;
 
-	return x->lo < y->lo ? -1 : x->lo > y->lo;
+	return COMPARE(x->lo, y->lo);
 }
 
 static size_t merge_runs(struct run *runs, size_t count)

@@ -180,9 +180,7 @@ static int compare_depth(const void *a, const void *b)
 {
 	const uint32_t *x = a, *y = b; /* depth, node */
 
-	if (x[0] != y[0])
-		return x[0] < y[0] ? -1 : 1;
-	return x[1] < y[1] ? -1 : x[1] > y[1];
+	return COMPARE(x[0], y[0]) ?: COMPARE(x[1], y[1]);
 }
 
 static unsigned labels(const char *name)

@@ -82,11 +82,7 @@ static int compare_uses(const void *a, const void *b)
 {
 	const struct use *x = a, *y = b;
 
-	if (x->plane != y->plane)
-		return x->plane < y->plane ? -1 : 1;
-	if (x->rule != y->rule)
-		return x->rule < y->rule ? -1 : 1;
-	return x->pair < y->pair ? -1 : x->pair > y->pair;
+	return COMPARE(x->plane, y->plane) ?: COMPARE(x->rule, y->rule) ?: COMPARE(x->pair, y->pair);
 }
 
 /* With a server name sent, a deny matches that takes it, and an allow that takes the bound name too */

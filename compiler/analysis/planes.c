@@ -11,13 +11,6 @@ struct port_cuts {
 	size_t count, cap;
 };
 
-static int compare_cuts(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 static uint32_t find_free(uint32_t *next, uint32_t at)
 {
 	while (next[at] != at)
@@ -27,7 +20,7 @@ static uint32_t find_free(uint32_t *next, uint32_t at)
 
 static uint32_t cut_index(const struct port_cuts *cuts, uint32_t port)
 {
-	const uint32_t *found = bsearch(&port, cuts->items, cuts->count, sizeof port, compare_cuts);
+	const uint32_t *found = bsearch(&port, cuts->items, cuts->count, sizeof port, compare_uint32);
 
 	return (uint32_t)(found - cuts->items);
 }
@@ -41,7 +34,7 @@ static struct port_cuts port_boundaries(struct arena *arena, const struct policy
 		*arena_push(arena, &cuts) = rule->ports.items[i].lo;
 		*arena_push(arena, &cuts) = rule->ports.items[i].hi + 1u;
 	}
-	qsort(cuts.items, cuts.count, sizeof *cuts.items, compare_cuts);
+	qsort(cuts.items, cuts.count, sizeof *cuts.items, compare_uint32);
 	for (size_t i = 0; i < cuts.count; i++)
 		if (!kept || cuts.items[kept - 1] != cuts.items[i])
 			cuts.items[kept++] = cuts.items[i];

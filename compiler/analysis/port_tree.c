@@ -18,13 +18,6 @@ struct port_tree_state {
 
 /* ---- intervals ---- */
 
-static int compare_ports(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
 static void find_intervals(struct port_tree *tree)
 {
 	struct port_tree_state *state = tree->state;
@@ -47,7 +40,7 @@ static void find_intervals(struct port_tree *tree)
 		starts[count++] = tree->apart + 1u;
 	}
 	starts[count++] = UINT16_MAX + 1u;
-	qsort(starts, count, sizeof *starts, compare_ports);
+	qsort(starts, count, sizeof *starts, compare_uint32);
 	for (size_t i = 0; i < count; i++)
 		if (!kept || starts[kept - 1] != starts[i])
 			starts[kept++] = starts[i];

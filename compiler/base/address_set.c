@@ -96,7 +96,7 @@ static int by_lo(const void *a, const void *b)
 {
 	const struct addr_range *x = a, *y = b;
 
-	return x->lo < y->lo ? -1 : x->lo > y->lo;
+	return COMPARE(x->lo, y->lo);
 }
 
 struct addr_set addr_set_from_ranges(struct arena *arena, enum addr_family family, const struct addr_range *ranges,

@@ -11,6 +11,14 @@
 		size_t count, cap; \
 	}
 
+/* For qsort(): negative, 0 or positive as a is less than b, equal to it or greater; keys of less weight after `?:` */
+#define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
+
+static inline int compare_uint32(const void *a, const void *b)
+{
+	return COMPARE(*(const uint32_t *)a, *(const uint32_t *)b);
+}
+
 /* The first index in [lo, hi) of an ascending array whose item is not below `value`; hi where all are */
 static inline uint32_t lower_bound(const uint32_t *items, uint32_t lo, uint32_t hi, uint32_t value)
 {

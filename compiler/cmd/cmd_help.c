@@ -134,21 +134,11 @@ static const char fmt_help[] =
 
 const char *cmd_help_page(enum cmd_id id)
 {
-	switch (id) {
-	case CMD_CHECK:
-		return check_help;
-	case CMD_COMPILE:
-		return compile_help;
-	case CMD_EVAL:
-		return eval_help;
-	case CMD_TEST:
-		return test_help;
-	case CMD_EXPLAIN:
-		return explain_help;
-	case CMD_DIFF:
-		return diff_help;
-	case CMD_FMT:
-		return fmt_help;
-	}
-	return main_tail;
+	return id == CMD_CHECK   ? check_help :
+	       id == CMD_COMPILE ? compile_help :
+	       id == CMD_EVAL    ? eval_help :
+	       id == CMD_TEST    ? test_help :
+	       id == CMD_EXPLAIN ? explain_help :
+	       id == CMD_DIFF    ? diff_help :
+				   fmt_help;
 }

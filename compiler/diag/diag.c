@@ -111,20 +111,14 @@ const char *diags_counts(const struct diags *diags)
 	return text.count ? text_get(&text) : "no findings";
 }
 
-static int compare_u32(uint32_t a, uint32_t b)
-{
-	return (a > b) - (a < b);
-}
-
 /* By place; what has none first. Two findings at one place stay in the order in which they were found,
  * which is that of their addresses. */
 static int compare_places(const void *left, const void *right)
 {
 	const struct diag *a = *(const struct diag *const *)left, *b = *(const struct diag *const *)right;
-	int order = compare_u32(a->span.source + 1, b->span.source + 1); /* SPAN_NO_SOURCE + 1 is 0 */
-	if (!order)
-		order = compare_u32(a->span.start, b->span.start);
-	return order ? order : (a > b) - (a < b);
+	uint32_t x = a->span.source + 1, y = b->span.source + 1; /* SPAN_NO_SOURCE + 1 is 0 */
+
+	return COMPARE(x, y) ?: COMPARE(a->span.start, b->span.start) ?: COMPARE(a, b);
 }
 
 const struct diag **diags_sorted(const struct diags *diags)

@@ -43,35 +43,18 @@ static int compare_exceptions(const void *a, const void *b)
 {
 	const struct cell_exception *x = a, *y = b;
 
-	if (x->item != y->item)
-		return x->item < y->item ? -1 : 1;
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return x->interval < y->interval ? -1 : x->interval > y->interval;
-}
-
-static int compare_intervals(const void *a, const void *b)
-{
-	const uint32_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
+	return COMPARE(x->item, y->item) ?: COMPARE(x->key, y->key) ?: COMPARE(x->interval, y->interval);
 }
 
 static int compare_parts(const void *a, const void *b)
 {
 	const struct part *x = a, *y = b;
-	int order;
 
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	if (x->all_but != y->all_but)
-		return x->all_but ? -1 : 1;
-	if (x->count != y->count)
-		return x->count < y->count ? -1 : 1;
-	order = x->count ? memcmp(x->intervals, y->intervals, x->count * sizeof *x->intervals) : 0;
-	if (order)
-		return order;
-	return x->order < y->order ? -1 : x->order > y->order;
+	return COMPARE(x->key, y->key)                                                                      ?:
+		       COMPARE(y->all_but, x->all_but)                                                      ?:
+		       COMPARE(x->count, y->count)                                                          ?:
+		       (x->count ? memcmp(x->intervals, y->intervals, x->count * sizeof *x->intervals) : 0) ?:
+		       COMPARE(x->order, y->order);
 }
 
 static bool same_intervals(const struct part *a, const struct part *b)
@@ -93,7 +76,7 @@ static void add_parts(struct cells *cells, struct parts *parts, uint32_t item, s
 	all = intervals + (to - from);
 	for (size_t i = from; i < to; i++)
 		intervals[i - from] = all[i - from] = exceptions[i].interval;
-	qsort(all, to - from, sizeof *all, compare_intervals);
+	qsort(all, to - from, sizeof *all, compare_uint32);
 	if (cells->base[item])
 		*arena_push(cells->arena, parts) = (struct part){ item, cells->base[item], true, all, to - from, item };
 	for (size_t i = from, end; i < to; i = end) {

@@ -28,13 +28,8 @@ static const char *meaning_of(struct arena *arena, const struct policy_rule *rul
 static int compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
-	int order = strcmp(x->meaning, y->meaning);
 
-	if (order)
-		return order;
-	if (x->side != y->side)
-		return x->side < y->side ? -1 : 1;
-	return x->rule < y->rule ? -1 : x->rule > y->rule;
+	return strcmp(x->meaning, y->meaning) ?: COMPARE(x->side, y->side) ?: COMPARE(x->rule, y->rule);
 }
 
 /* The n-th rule of a meaning before is the n-th of that meaning after. */

@@ -43,9 +43,7 @@ static int compare_bounds(const void *a, const void *b)
 {
 	const struct diff_scenario *x = &((const struct bound *)a)->scenario, *y = &((const struct bound *)b)->scenario;
 
-	if (x->first[0] != y->first[0])
-		return x->first[0] > y->first[0] ? -1 : 1;
-	return x->class < y->class ? -1 : x->class > y->class;
+	return COMPARE(y->first[0], x->first[0]) ?: COMPARE(x->class, y->class);
 }
 
 /* Scenarios that are alike as partners: by the action after, and by which lookups are allowed */
@@ -111,9 +109,7 @@ static int compare_pairs(const void *a, const void *b)
 {
 	const struct name_pair *x = a, *y = b;
 
-	if (x->sent != y->sent)
-		return x->sent < y->sent ? -1 : 1;
-	return x->bound < y->bound ? -1 : x->bound > y->bound;
+	return COMPARE(x->sent, y->sent) ?: COMPARE(x->bound, y->bound);
 }
 
 void diff_find_pairs(struct diff_pass *pass)

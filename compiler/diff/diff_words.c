@@ -115,11 +115,8 @@ struct merger {
 static int compare_mergers(const void *a, const void *b)
 {
 	const struct merger *x = a, *y = b;
-	int order = strcmp(x->key, y->key);
 
-	if (order)
-		return order;
-	return x->region < y->region ? -1 : x->region > y->region;
+	return strcmp(x->key, y->key) ?: COMPARE(x->region, y->region);
 }
 
 static void find_target(struct diff *diff, struct diff_region *region)
@@ -355,11 +352,9 @@ static int compare_regions(const void *a, const void *b)
 {
 	const struct diff_region *x = a, *y = b;
 
-	if (x->was != y->was)
-		return x->was == POLICY_DENY ? -1 : 1;
-	if (x->width != y->width)
-		return x->width > y->width ? -1 : 1;
-	return strcmp(x->words, y->words);
+	return COMPARE(y->was == POLICY_DENY, x->was == POLICY_DENY) ?:
+		       COMPARE(y->width, x->width)                   ?:
+								       strcmp(x->words, y->words);
 }
 
 void diff_put_in_words(struct diff *diff)

@@ -172,9 +172,7 @@ static bool add_sets(struct emitter *e, size_t index)
 
 static int by_value(const void *a, const void *b)
 {
-	u128 x = *(const u128 *)a, y = *(const u128 *)b;
-
-	return (x > y) - (x < y);
+	return COMPARE(*(const u128 *)a, *(const u128 *)b);
 }
 
 struct cuts {

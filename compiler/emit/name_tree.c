@@ -42,9 +42,8 @@ static const char *key_of(struct arena *arena, const char *name)
 static int by_key(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
-	int order = strcmp(x->key, y->key);
 
-	return order ? order : (x->rule > y->rule) - (x->rule < y->rule);
+	return strcmp(x->key, y->key) ?: COMPARE(x->rule, y->rule);
 }
 
 /* A name and all its ancestors */

@@ -102,7 +102,7 @@ static int compare_ports(const void *a, const void *b)
 {
 	const struct policy_port_range *x = a, *y = b;
 
-	return (x->lo > y->lo) - (x->lo < y->lo);
+	return COMPARE(x->lo, y->lo);
 }
 
 /* A rule's ports as ranges that neither touch nor overlap, in order: what an anonymous set wants */
