@@ -1,8 +1,8 @@
 /* Theory of operation: which process gives up what, in which stages, and what it still holds.
  *
  * Everything starts as root in msb-run, and the policy is compiled there, before any other process exists. A process first
- * opens what it needs, then gives up what opening took, and only then reads what a guest or a stranger can write. Each
- * process has one of three levels; nothing outside this folder calls capset, seccomp, pivot_root or setresuid.
+ * opens what it needs, then gives up what opening took, and only then reads what a guest or a stranger can write. There are
+ * three levels, and two exceptions at the end; nothing outside this folder calls capset, seccomp, pivot_root or setresuid.
  *
  * 1. Root with few capabilities (capabilities.h): no_new_privs, not dumpable, no environment. It has the host's files.
  *    It reads messages of other processes here, netlink, and headers of packets that the kernel logs.
@@ -43,7 +43,7 @@
  *                  NET_BIND_SERVICE in its own user namespace, valid over nothing that exists. Its one raw socket
  *                  is lent to it (lend_socket.h).
  *
- * Two processes are root with less than the rest of the system expects of root, and no jail:
+ * Two processes are root with some capabilities less, and no jail:
  *
  *    mke2fs        (--rootfs DIRECTORY) packs before anything of the guest runs: mount, IPC and network namespaces of its
  *                  own, the directory mounted without symbolic links, devices or writing; CAP_DAC_READ_SEARCH.
