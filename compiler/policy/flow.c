@@ -17,11 +17,6 @@
 
 /* ---- numbers and words ---- */
 
-static bool parse_port(const char *text, uint16_t *out)
-{
-	return units_port(text, strlen(text), false, out);
-}
-
 static bool parse_proto(const char *text, enum policy_proto *out)
 {
 	bool other = !strcasecmp(text, "sctp") || !strcasecmp(text, "gre") || !strcasecmp(text, "esp");
@@ -66,7 +61,7 @@ static const char *suggest_flow(struct arena *arena, const char *text)
 	if (colon) {
 		uint16_t number;
 
-		if (parse_port(colon + 1, &number))
+		if (units_port(colon + 1, strlen(colon + 1), false, &number))
 			port = colon + 1;
 		host = arena_strndup(arena, host, (size_t)(colon - host));
 	}
@@ -215,28 +210,26 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 	const char *shown = proto->text ? escape_text(diags->arena, proto->text) : "";
 	uint16_t number;
 
+	const char *target = span_text(diags->arena, diags->sources, ast->target.span);
 	if (!proto->text)
 		return report(diags, ast->span, "no flow: the protocol is missing",
-			      arena_printf(diags->arena, "%s:tcp:443",
-					   span_text(diags->arena, diags->sources, ast->target.span)));
-	if (!parse_proto(proto->text, &out->proto))
-		return report(
-			diags, proto->span,
-			parse_port(proto->text, &number) ?
-				arena_printf(diags->arena, "`%s` is where the protocol goes", shown) :
+			      arena_printf(diags->arena, "%s:tcp:443", target));
+	if (!parse_proto(proto->text, &out->proto)) {
+		if (!units_port(proto->text, strlen(proto->text), false, &number))
+			return report(
+				diags, proto->span,
 				arena_printf(diags->arena, "`%s` is no protocol: tcp, udp, icmpv4, icmpv6", shown),
-			parse_port(proto->text, &number) ?
-				arena_printf(diags->arena, "%s@%s:tcp:%s", escape_text(diags->arena, ast->kind.text),
-					     escape_text(diags->arena,
-							 span_text(diags->arena, diags->sources, ast->target.span)),
-					     shown) :
 				NULL);
+		return report(diags, proto->span, arena_printf(diags->arena, "`%s` is where the protocol goes", shown),
+			      arena_printf(diags->arena, "%s@%s:tcp:%s", escape_text(diags->arena, ast->kind.text),
+					   escape_text(diags->arena, target), shown));
+	}
 	out->has_port = policy_proto_has_ports(out->proto);
 	if (!out->has_port && port->text)
 		return report(diags, port->span, arena_printf(diags->arena, "%s has no ports", shown), NULL);
 	if (out->has_port && !port->text)
 		return report(diags, proto->span, "the port is missing", NULL);
-	if (out->has_port && !parse_port(port->text, &out->port))
+	if (out->has_port && !units_port(port->text, strlen(port->text), false, &out->port))
 		return report(diags, port->span,
 			      arena_printf(diags->arena, "`%s` is no port: a flow has one, 0 to 65535",
 					   escape_text(diags->arena, port->text)),

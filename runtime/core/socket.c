@@ -16,6 +16,12 @@ int socket_set_reset(int fd, bool on)
 	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) < 0 ? -errno : 0;
 }
 
+int socket_set_transparent(int fd, int family)
+{
+	return family == AF_INET ? socket_set(fd, SOL_IP, IP_TRANSPARENT, 1) :
+				   socket_set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+}
+
 int socket_want_asked(int fd, int family)
 {
 	return family == AF_INET ? socket_set(fd, SOL_IP, IP_RECVORIGDSTADDR, 1) :

@@ -11,6 +11,8 @@ int socket_set(int fd, int level, int option, int value);
 /* How TCP ends when it is closed. On: at once, with a reset, also when its process dies, so that no connection keeps the
  * namespace alive. Off: in order, what is still to be sent goes out. 0 or -errno */
 int socket_set_reset(int fd, bool on);
+/* TPROXY may hand it what was sent to any address. 0 or -errno */
+int socket_set_transparent(int fd, int family);
 /* Datagrams shall come with the address they were sent to, which by TPROXY may be any. 0 or -errno */
 int socket_want_asked(int fd, int family);
 /* That address, a sockaddr_in where its family says so; false where the message has none */

@@ -19,8 +19,7 @@ static int listener_options(int fd, int family, int type)
 	if (error == 0 && family == AF_INET6)
 		error = socket_set(fd, SOL_IPV6, IPV6_V6ONLY, 1);
 	if (error == 0)
-		error = family == AF_INET ? socket_set(fd, SOL_IP, IP_TRANSPARENT, 1) :
-					    socket_set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+		error = socket_set_transparent(fd, family);
 	if (error == 0 && type == SOCK_DGRAM)
 		error = socket_want_asked(fd, family);
 	if (error == 0 && type == SOCK_DGRAM)

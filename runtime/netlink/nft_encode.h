@@ -22,8 +22,9 @@ void nft_build_free(struct nft_build *);
 /* Adds the message that `fill` writes; `type` is NFT_MSG_…, `flags` NLM_F_… */
 void nft_build_message(struct nft_build *, uint16_t type, uint16_t flags, struct nft_label,
 		       void (*fill)(struct nlmsghdr *, const void *), const void *object);
-uint32_t nft_family(enum rs_family);                  /* NFPROTO_… */
-uint32_t nft_verdict_code(const struct rs_verdict *); /* NF_…, NFT_… */
+void nft_fill_elements(struct nlmsghdr *, const void *set); /* of a set (struct nftnl_set), its elements */
+uint32_t nft_family(enum rs_family);                        /* NFPROTO_… */
+uint32_t nft_verdict_code(const struct rs_verdict *);       /* NF_…, NFT_… */
 
 /* Each element with its key, timeout, comment and verdict; of interval sets also the ends */
 void nft_encode_set(struct nft_build *, const struct rs_set *);

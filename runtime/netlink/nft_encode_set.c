@@ -105,7 +105,7 @@ static void fill_set(struct nlmsghdr *message, const void *set)
 	nftnl_set_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
 }
 
-static void fill_elements(struct nlmsghdr *message, const void *set)
+void nft_fill_elements(struct nlmsghdr *message, const void *set)
 {
 	nftnl_set_elems_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
 }
@@ -219,7 +219,7 @@ static void add_elements(struct nft_build *build, const struct rs_set *set, cons
 				put_element(out, set, &set->elements.items[i], WHOLE);
 		}
 		nft_build_message(build, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
-				  (struct nft_label){ "elements of set", name }, fill_elements, out);
+				  (struct nft_label){ "elements of set", name }, nft_fill_elements, out);
 		nftnl_set_free(out);
 	}
 }

@@ -157,11 +157,6 @@ int nft_replace(struct nft *nft, const struct ruleset *ruleset, char *why, size_
 	return install(nft, ruleset, true, why, why_size);
 }
 
-static void fill_elements(struct nlmsghdr *message, const void *set)
-{
-	nftnl_set_elems_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
-}
-
 static void element_message(struct nft_build *build, const struct nft_element *element)
 {
 	struct nftnl_set *set = arena_must(nftnl_set_alloc());
@@ -185,7 +180,7 @@ static void element_message(struct nft_build *build, const struct nft_element *e
 	nftnl_set_elem_add(set, item);
 	nft_build_message(build, element->remove ? MSG_DESTROYSETELEM : NFT_MSG_NEWSETELEM,
 			  element->remove ? 0 : NLM_F_CREATE, (struct nft_label){ "element of set", element->set },
-			  fill_elements, set);
+			  nft_fill_elements, set);
 	nftnl_set_free(set);
 }
 

@@ -102,8 +102,7 @@ int relay_socket_gateway(int family, int type)
 	CLEANUP_FD int fd = new_socket(family, type);
 	int error = fd < 0 ? fd : publish_options(fd, family, type);
 	if (error == 0)
-		error = family == AF_INET ? socket_set(fd, SOL_IP, IP_TRANSPARENT, 1) :
-					    socket_set(fd, SOL_IPV6, IPV6_TRANSPARENT, 1);
+		error = socket_set_transparent(fd, family);
 	if (error == 0)
 		error = bind_to(fd, any, LOWER_HOST_PORT);
 	if (error == 0 && type == SOCK_STREAM && listen(fd, 256) < 0)
@@ -151,6 +150,9 @@ int relay_socket_as_gateway(struct addr gateway, uint16_t port, struct addr gues
 {
 	CLEANUP_FD int fd = new_socket(family_of(gateway), SOCK_DGRAM);
 	int error = fd < 0 ? fd : socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	/* TPROXY takes it for a datagram's own socket while it is bound and not yet connected, and would hand on to none */
+	if (error == 0)
+		error = socket_set_transparent(fd, family_of(gateway));
 	if (error == 0)
 		error = bind_to(fd, gateway, port);
 	if (error == 0)

@@ -151,6 +151,19 @@ static void flow_wait(struct flow_udp *flow, const uint8_t *bytes, size_t len)
 	flow->waiting[flow->waiting_count++] = (struct datagram){ copy, len };
 }
 
+/* A datagram of `len` bytes, in `packet` */
+static void flow_arrived(struct relay_loop *loop, uint32_t listener, const struct sockaddr_in6 *peer,
+			 const struct sockaddr_in6 *asked, size_t len)
+{
+	struct flow_udp *flow = flow_find(loop, listener, peer, asked);
+	if (!flow)
+		flow = flow_ask(loop, listener, peer, asked);
+	if (flow && flow->state == RELAY_FLOW_OPEN)
+		flow_send(loop, flow, packet, len);
+	else if (flow && flow->state == RELAY_FLOW_ASKED)
+		flow_wait(flow, packet, len);
+}
+
 void flows_readable(struct relay_loop *loop, uint32_t listener)
 {
 	const struct relay_listener *from = &loop->config->listeners[listener];
@@ -167,15 +180,8 @@ void flows_readable(struct relay_loop *loop, uint32_t listener)
 		ssize_t len = recvmsg(from->fd, &message, MSG_DONTWAIT);
 		if (len < 0)
 			return;
-		if (!socket_asked(&message, &asked))
-			continue;
-		struct flow_udp *flow = flow_find(loop, listener, &peer, &asked);
-		if (!flow)
-			flow = flow_ask(loop, listener, &peer, &asked);
-		if (flow && flow->state == RELAY_FLOW_OPEN)
-			flow_send(loop, flow, packet, (size_t)len);
-		else if (flow && flow->state == RELAY_FLOW_ASKED)
-			flow_wait(flow, packet, (size_t)len);
+		if (socket_asked(&message, &asked))
+			flow_arrived(loop, listener, &peer, &asked, (size_t)len);
 	}
 }
 
@@ -249,9 +255,15 @@ void flow_event(struct relay_loop *loop, uint32_t index)
 		reply(loop, flow, (size_t)len);
 	}
 	for (int i = 0; i < BATCH && flow->state == RELAY_FLOW_OPEN && flow->near >= 0; i++) {
-		ssize_t len = recv(flow->near, packet, sizeof packet, MSG_DONTWAIT);
+		struct sockaddr_in6 peer = { 0 }, asked = flow->asked;
+		socklen_t size = sizeof peer;
+		ssize_t len =
+			recvfrom(flow->near, packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&peer, &size);
 		if (len < 0)
 			break;
-		flow_send(loop, flow, packet, (size_t)len);
+		if (same_address(&peer, &flow->peer))
+			flow_send(loop, flow, packet, (size_t)len);
+		else /* another's, from before this socket was connected */
+			flow_arrived(loop, flow->listener, &peer, &asked, (size_t)len);
 	}
 }

@@ -27,7 +27,7 @@ refused() {
 	if [ "${ms:-9999}" -lt 5000 ]; then ok "$name is refused at once"; else not_ok "$name is refused at once" "$out"; fi
 	run_sandbox "${POLICY[@]}" -- "$PROBE" "burst-$proto" "$address" "$port" 300 20000
 	contains "$name, all of a burst of 300" "$out" '^(refused|prohibited) 300$'
-	same "$name, nothing arrives" 0 "$(seen "$address")"
+	same "$name, nothing arrives" 0 "$(seen "$address" "$proto" "$port")"
 }
 
 in_sandbox "TCP 443 to a public address passes" connected tcp $PUBLIC 443
