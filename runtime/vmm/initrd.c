@@ -105,11 +105,11 @@ static int write_archive(FILE *out, const struct initrd_run *run)
 	int error = file(out, INIT_VARIABLES, write_variables, run);
 
 	if (error == 0)
-		error = file(out, AGENT_ARGV + 1, write_argv, run);
+		error = file(out, &AGENT_ARGV[1], write_argv, run);
 	if (error == 0)
-		error = file(out, AGENT_ENVIRON + 1, write_environ, run);
+		error = file(out, &AGENT_ENVIRON[1], write_environ, run);
 	if (error == 0 && run->terminal)
-		error = file(out, AGENT_TERMINAL + 1, write_terminal, run);
+		error = file(out, &AGENT_TERMINAL[1], write_terminal, run);
 	member(out, "TRAILER!!!", 0, "", 0);
 	return error;
 }
