@@ -12,7 +12,7 @@
 #include "analysis/fuel.h"
 
 /* One policy's rules. A piece is a rule, or a part of it: pieces are numbered in the order of the rules; the number
- * after the last stands for the default. */
+ * after the last is the default. */
 struct port_tree_plane {
 	const uint32_t *rule_of;  /* by piece, the default's included */
 	uint32_t *first, *second; /* by place; second is of another rule than first; ANALYSIS_NONE: nothing */

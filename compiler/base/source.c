@@ -105,16 +105,16 @@ static int load_regular(struct sources *sources, int fd, size_t max, const char 
 	const char *text;
 	size_t len;
 	struct stat status;
-	int err = fstat(fd, &status) < 0 ? -errno : 0;
-	if (!err && S_ISDIR(status.st_mode))
-		err = -EISDIR;
-	else if (!err && !S_ISREG(status.st_mode))
-		err = -ENOTSUP;
-	if (!err)
-		err = read_all(sources->arena, fd, max, &text, &len);
+	int error = fstat(fd, &status) < 0 ? -errno : 0;
+	if (!error && S_ISDIR(status.st_mode))
+		error = -EISDIR;
+	else if (!error && !S_ISREG(status.st_mode))
+		error = -ENOTSUP;
+	if (!error)
+		error = read_all(sources->arena, fd, max, &text, &len);
 	close(fd);
-	if (err)
-		return err;
+	if (error)
+		return error;
 	*out = add_owned(sources, SOURCE_FILE, name, text, len);
 	return 0;
 }
@@ -131,9 +131,9 @@ static int open_beneath(const char *dir, const char *path)
 	if (root < 0)
 		return -errno;
 	int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
-	int err = fd < 0 ? -errno : 0;
+	int error = fd < 0 ? -errno : 0;
 	close(root);
-	return err ? err : fd;
+	return error ? error : fd;
 }
 
 static char *directory_of(struct arena *arena, const char *path)
@@ -158,19 +158,19 @@ int sources_load(struct sources *sources, const char *path, const char *stdin_na
 	if (strcmp(path, "-") == 0) {
 		const char *text;
 		size_t len;
-		int err = read_all(sources->arena, STDIN_FILENO, FILE_MAX, &text, &len);
-		if (!err)
+		int error = read_all(sources->arena, STDIN_FILENO, FILE_MAX, &text, &len);
+		if (!error)
 			*out = add_owned(sources, SOURCE_FILE, stdin_name ? stdin_name : "<stdin>", text, len);
-		return err;
+		return error;
 	}
 	int fd = open(path, OPEN_FLAGS);
 	if (fd < 0)
 		return -errno;
-	int err = load_regular(sources, fd, FILE_MAX, path, out);
+	int error = load_regular(sources, fd, FILE_MAX, path, out);
 	/* A link in a stranger's tree may lead to any file of ours: it is read, as asked, but not shown. */
-	if (!err)
+	if (!error)
 		sources->items[*out]->quotable = stays_in_its_directory(sources->arena, path);
-	return err;
+	return error;
 }
 
 int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,

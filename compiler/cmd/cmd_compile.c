@@ -124,36 +124,36 @@ static int write_temporary(struct output *output)
 			break;
 		done += count > 0 ? (size_t)count : 0;
 	}
-	int err = done < len || fsync(fd) ? -errno : 0;
+	int error = done < len || fsync(fd) ? -errno : 0;
 	close(fd);
-	return err;
+	return error;
 }
 
 /* Either every file is there whole, or none of them was touched. */
 static int write_outputs(const struct cmd_line *line, struct output *outputs, size_t count)
 {
 	const char *failed = NULL;
-	int err = 0;
+	int error = 0;
 
 	if (mkdir(line->out_dir, 0777) && errno != EEXIST) {
-		err = -errno;
+		error = -errno;
 		failed = line->out_dir;
 	}
-	for (size_t i = 0; i < count && !err; i++) {
-		err = write_temporary(&outputs[i]);
+	for (size_t i = 0; i < count && !error; i++) {
+		error = write_temporary(&outputs[i]);
 		failed = outputs[i].path;
 	}
-	for (size_t i = 0; i < count && !err; i++) {
-		err = rename(outputs[i].temporary, outputs[i].path) ? -errno : 0;
-		outputs[i].written = outputs[i].written && err;
+	for (size_t i = 0; i < count && !error; i++) {
+		error = rename(outputs[i].temporary, outputs[i].path) ? -errno : 0;
+		outputs[i].written = outputs[i].written && error;
 		failed = outputs[i].path;
 	}
 	for (size_t i = 0; i < count; i++)
 		if (outputs[i].written)
 			unlink(outputs[i].temporary);
-	if (!err)
+	if (!error)
 		return STATUS_FINE;
-	return cmd_system_error(line, failed, err);
+	return cmd_system_error(line, failed, error);
 }
 
 static int cannot_say(const struct stage *stage)

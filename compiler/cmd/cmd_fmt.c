@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int fail(const char *shown, int err)
+static int fail(const char *shown, int error)
 {
-	fprintf(stderr, "msb-policyc: error: %s: %s\n", shown, strerror(-err));
+	fprintf(stderr, "msb-policyc: error: %s: %s\n", shown, strerror(-error));
 	return STATUS_SYSTEM;
 }
 
@@ -41,20 +41,20 @@ static int replace_file(struct arena *arena, const char *path, const char *text)
 	if (!target)
 		return -errno;
 	char *temporary = arena_printf(arena, "%s.XXXXXX", target);
-	int err = 0, fd = stat(target, &status) < 0 ? -1 : mkstemp(temporary);
+	int error = 0, fd = stat(target, &status) < 0 ? -1 : mkstemp(temporary);
 	if (fd < 0) {
-		err = -errno;
+		error = -errno;
 	} else {
-		err = fchmod(fd, status.st_mode & 07777) < 0 ? -errno : write_all(fd, text);
-		if (close(fd) < 0 && !err)
-			err = -errno;
-		if (!err && rename(temporary, target) < 0)
-			err = -errno;
-		if (err)
+		error = fchmod(fd, status.st_mode & 07777) < 0 ? -errno : write_all(fd, text);
+		if (close(fd) < 0 && !error)
+			error = -errno;
+		if (!error && rename(temporary, target) < 0)
+			error = -errno;
+		if (error)
 			unlink(temporary);
 	}
 	free(target);
-	return err;
+	return error;
 }
 
 static int is_policy_text(const char *path, const char *stdin_name)
@@ -81,9 +81,9 @@ static int deliver(struct cmd_line *line, struct cmd_policy *loaded, const char 
 	}
 	if (!differs)
 		return STATUS_FINE;
-	int err = replace_file(loaded->arena, file, after);
-	if (err)
-		return fail(shown, err);
+	int error = replace_file(loaded->arena, file, after);
+	if (error)
+		return fail(shown, error);
 	printf("%s: rewritten\n", shown);
 	return STATUS_FINE;
 }
@@ -97,9 +97,9 @@ static int format_file(struct cmd_line *line, struct cmd_policy *loaded, const c
 	if (!is_policy_text(file, line->policy.stdin_name))
 		return cmd_usage_error(line, "%s: only policy files (*.msb) have a canonical layout",
 				       escape_text(loaded->arena, file));
-	int err = sources_load(loaded->sources, file, line->policy.stdin_name, &source);
-	if (err)
-		return fail(escape_text(loaded->arena, file), err);
+	int error = sources_load(loaded->sources, file, line->policy.stdin_name, &source);
+	if (error)
+		return fail(escape_text(loaded->arena, file), error);
 	const char *text = fmt_policy(loaded->diags, source);
 	if (!text) {
 		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));

@@ -256,10 +256,10 @@ static int load(struct cmd_line *line, struct cmd_policy *loaded, const char *fi
 
 	for (size_t i = 0; i < line->expects.count && status == STATUS_FINE; i++) {
 		const char *path = line->expects.items[i];
-		int err = expect_load(loaded->policy, loaded->diags, path, line->policy.stdin_name);
+		int error = expect_load(loaded->policy, loaded->diags, path, line->policy.stdin_name);
 
-		if (err) {
-			cmd_usage_error(line, "%s: %s", path, strerror(-err));
+		if (error) {
+			cmd_usage_error(line, "%s: %s", path, strerror(-error));
 			return STATUS_SYSTEM;
 		}
 		if (!loaded->diags->errors)

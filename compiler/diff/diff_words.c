@@ -82,7 +82,7 @@ static void add_class(struct name_words *words, const struct name_class *class, 
 	}
 }
 
-/* Classes as names: one below another that is listed goes without saying, one that is missing below is said. */
+/* Classes as names: one below another that is listed is left out, one that is missing below is listed. */
 static const char *name_list(struct diff *diff, const struct diff_region *region, const char **except)
 {
 	struct name_words words = { .arena = diff->arena };

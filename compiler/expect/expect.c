@@ -30,11 +30,11 @@ static bool add_expect(struct policy *policy, struct diags *diags, const struct 
 int expect_load(struct policy *policy, struct diags *diags, const char *path, const char *stdin_name)
 {
 	uint32_t source;
-	int err = sources_load(policy->sources, path, stdin_name, &source);
+	int error = sources_load(policy->sources, path, stdin_name, &source);
 	struct ast_file *file;
 
-	if (err)
-		return err;
+	if (error)
+		return error;
 	file = parse_policy(diags, source);
 	for (size_t i = 0; i < file->statements.count; i++)
 		add_expect(policy, diags, &file->statements.items[i]);

@@ -29,7 +29,7 @@ bool lint_is_own(const struct policy_rule *);
 struct span lint_place(const struct lint *, struct span);
 /* The rule, or the default of the direction, as a second place */
 void lint_relate(struct lint *, struct diag *, struct decider, enum policy_direction, const char *message);
-/* "line 4", or the rule's token where it stands in no file */
+/* "line 4", or the rule's token where it is in no file */
 const char *lint_where(struct lint *, const struct policy_rule *);
 /* The rule's token with the bytes of `part`, which lies in it, replaced; NULL where it does not */
 const char *lint_mend(struct lint *, const struct policy_rule *, struct span part, const char *replacement);

@@ -64,9 +64,9 @@ static const char *normalise(struct arena *arena, const char *path)
 	return out;
 }
 
-static const char *why_unreadable(int err)
+static const char *why_unreadable(int error)
 {
-	switch (-err) {
+	switch (-error) {
 	case EXDEV:
 		return "it lies outside the directory of the policy; --include-root allows another";
 	case EFBIG:
@@ -74,7 +74,7 @@ static const char *why_unreadable(int err)
 	case ENOTSUP:
 		return "it is no regular file";
 	default:
-		return strerror(-err);
+		return strerror(-error);
 	}
 }
 
@@ -115,10 +115,10 @@ static void include_file(struct splicer *s, const struct level *level, const str
 	}
 	if (s->files > FILES_MAX)
 		return;
-	int err = sources_load_include(r->diags->sources, s->root, path, shown, &source);
-	if (err) {
-		diag_error(r->diags, err == -EXDEV ? "include-outside" : "bad-include", word->span,
-			   "cannot include `%s`: %s", word->text, why_unreadable(err));
+	int error = sources_load_include(r->diags->sources, s->root, path, shown, &source);
+	if (error) {
+		diag_error(r->diags, error == -EXDEV ? "include-outside" : "bad-include", word->span,
+			   "cannot include `%s`: %s", word->text, why_unreadable(error));
 		return;
 	}
 	struct level inner = { level, shown, path, word->span, level->depth + 1 };
@@ -164,10 +164,11 @@ bool resolver_load(struct resolver *r)
 {
 	const char *file = r->input->file;
 	uint32_t source;
-	int err = sources_load(r->diags->sources, file, r->input->stdin_name, &source);
+	int error = sources_load(r->diags->sources, file, r->input->stdin_name, &source);
 
-	if (err) {
-		diag_error(r->diags, OPTIONS_UNREADABLE, SPAN_NONE, "cannot read `%s`: %s", file, why_unreadable(err));
+	if (error) {
+		diag_error(r->diags, OPTIONS_UNREADABLE, SPAN_NONE, "cannot read `%s`: %s", file,
+			   why_unreadable(error));
 		return false;
 	}
 	r->policy->name = sources_get(r->diags->sources, source)->name;
