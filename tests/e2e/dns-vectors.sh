@@ -80,7 +80,7 @@ entry() {
 READY=$(entry ready.test A NOERROR 'ready.test 60 A 192.0.2.1')
 # bound FAMILY: "addresses seconds", the least of the lifetimes rounded up
 bound() {
-	nsenter --net="/proc/$(pgrep -nx msb-dns)/ns/net" nft -j list set inet msb "rule1_v$1" | jq -r '
+	in_dns_netns nft -j list set inet msb "rule1_v$1" | jq -r '
 		[.nftables[].set.elem // [] | .[] | .elem // empty] | sort_by(.val)
 		| if . == [] then "none -" else (map(.val) | join(",")) + " " + (map(.timeout) | min | tostring) end'
 }

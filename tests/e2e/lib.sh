@@ -61,6 +61,12 @@ wait_for() {
 # patience SECONDS: as many, times the load of a machine that has more to do than its processors can
 patience() { awk -v s="$1" -v cpus="$(nproc)" '{ f = $1 / cpus; print int(s * (f > 1 ? f : 1) + 0.5) }' /proc/loadavg; }
 
+# in_dns_netns COMMAND…: in the network namespace of the sandbox that was started last, known by its DNS worker
+in_dns_netns() {
+	wait_for 5 pgrep -nx msb-dns
+	nsenter --net="/proc/$(pgrep -nx msb-dns)/ns/net" -- "$@"
+}
+
 # --- the Internet --------------------------------------------------------------------------------------------
 
 # on_internet COMMAND…: runs it in the Internet's network namespace

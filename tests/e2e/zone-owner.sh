@@ -19,7 +19,7 @@ world_up "$(
 CLIENT=$TESTS/e2e/tools/dns_client.py
 RULES=(--net-default deny --net-rule 'allow@*.example.com')
 # bound: the elements of the rule's sets, as the VM's namespace has them
-bound() { nsenter --net="/proc/$(pgrep -nx msb-dns)/ns/net" nft -j list set inet msb "$1" | jq -r '.nftables[].set.elem // [] | .[] | .elem.val // .'; }
+bound() { in_dns_netns nft -j list set inet msb "$1" | jq -r '.nftables[].set.elem // [] | .[] | .elem.val // .'; }
 
 mkfifo "$WORK/next"
 # step SCRIPT: one step of the sandbox below; what it prints goes to $said
@@ -50,7 +50,7 @@ same "or reachable" "0 0" "$(seen 169.254.169.254) $(seen 10.0.0.5)"
 
 step "dig +tries=1 +noall +answer year.example.com | awk '{ print \$2 }'"
 same "a year is a day" 86400 "$said"
-lifetime() { nsenter --net="/proc/$(pgrep -nx msb-dns)/ns/net" nft -j list set inet msb rule1_v4 | jq ".nftables[].set.elem // [] | .[] | .elem | select(.val == \"$1\") | .timeout"; }
+lifetime() { in_dns_netns nft -j list set inet msb rule1_v4 | jq ".nftables[].set.elem // [] | .[] | .elem | select(.val == \"$1\") | .timeout"; }
 same "for the kernel as well" yes "$(awk -v got="$(lifetime 93.184.216.50)" 'BEGIN { print (got > 86000 && got <= 86400 ? "yes" : got) }')"
 # more than once, where the machine is too slow to connect within the second
 for _ in 1 2 3 4 5; do
