@@ -27,16 +27,12 @@ flood() { while :; do echo x >/dev/udp/\$1/\$2; done 2>/dev/null; }
 flood $HOST4 7777 & flood 93.184.216.34 7777 & flood 93.184.216.35 7778 & wait
 END
 
-sent() { echo $(($(seen 93.184.216.34) + $(seen 93.184.216.35))); }
-sending() { [ "$(sent)" -gt $((before + 20)) ]; }
-
 for who in msb-supervisor msb-latch front; do
-	passed=$(sent)
+	passed=$(seen 93.184.216.34)
 	for _ in 1 2 3 4 5 6 7 8; do
-		before=$(sent)
-		start_sandbox flood --quiet --net-default allow --max-connections 4096 -- bash "$WORK/flood.sh"
+		start_sandbox flood --quiet --net-default allow -- bash "$WORK/flood.sh"
 		wait_for 20 pgrep -x msb-supervisor
-		wait_for "$(patience 5)" sending
+		sleep 0.25
 		case $who in
 		front) victim=$sandbox_pid ;;
 		*) victim=$(pgrep -ox "$who") ;;
@@ -45,7 +41,7 @@ for who in msb-supervisor msb-latch front; do
 		wait "$sandbox_pid" 2>/dev/null
 		wait_for "$(patience 2)" sh -c '! pgrep -x msb-supervisor && ! pgrep -x msb-latch && ! ip -br link | grep -q ^msb'
 	done
-	if [ "$(($(sent) - passed))" -gt 100 ]; then ok "$who: the guest was sending"; else not_ok "$who: the guest was sending"; fi
+	if [ "$(($(seen 93.184.216.34) - passed))" -gt 100 ]; then ok "$who: the guest was sending"; else not_ok "$who: the guest was sending"; fi
 	same "$who killed: nothing reached the host" 0 "$(count reached_host)"
 	same "$who killed: nothing left under the guest's address" 0 "$(count_out unmasked)"
 done
