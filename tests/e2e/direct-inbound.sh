@@ -11,7 +11,7 @@ sleep 0.3
 guest=$(pgrep -nf 'busybox httpd -f -p 8080')
 nsenter --net="/proc/$guest/ns/net" nft -f - <<END
 table inet probe { counter arrived { }
-	chain prerouting { type filter hook prerouting priority -400; meta l4proto { tcp, udp, icmp } counter name arrived; }
+	chain prerouting { type filter hook prerouting priority -400; iifname != "lo" meta l4proto { tcp, udp, icmp } counter name arrived; }
 }
 END
 arrived() { nsenter --net="/proc/$guest/ns/net" nft -j list counter inet probe arrived | jq '[.nftables[].counter.packets // empty] | add'; }

@@ -3,6 +3,7 @@
 # arrive in pieces, in another order, behind other headers or in another notation, and what it allows does.
 . "$(dirname "$0")/lib.sh"
 world_up
+ipv6_up
 
 # Each kind has a destination of its own; "own…" kinds are allowed
 judge() {

@@ -16,7 +16,11 @@ ip netns exec container ip route add default via 10.88.0.1
 sysctl -q net.ipv4.conf.docker0.forwarding=1 net.ipv4.conf.wan0.forwarding=1
 ip netns exec container nft -f - <<END
 table inet probe { counter arrived { }
-	chain prerouting { type filter hook prerouting priority -400; meta l4proto { tcp, udp } counter name arrived; }
+	chain prerouting {
+		type filter hook prerouting priority -400;
+		tcp flags & (syn | ack) == syn counter name arrived # the end of the connection below comes when it likes
+		meta l4proto udp counter name arrived
+	}
 }
 END
 ip netns exec container busybox httpd -p 80 -h "$WORK/www"

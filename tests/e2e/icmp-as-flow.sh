@@ -3,6 +3,7 @@
 # ones are no flow that a rule could allow. Path MTU discovery works all the same.
 . "$(dirname "$0")/lib.sh"
 world_up
+ipv6_up
 
 run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/tools/frames.py" icmp
 same "packets were sent" 0 "$status"

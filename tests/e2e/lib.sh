@@ -102,6 +102,10 @@ internet_links() {
 	ip -6 route add default via "$INTERNET6"
 }
 
+# ipv6_up: waits for IPv6 to get to the Internet, where it is lost in the first second after the link has come up. For
+# tests that send a packet once
+ipv6_up() { wait_for 10 "$PROBE" tcp "$INTERNET6" 7 200; }
+
 # Counts every packet by where it goes, before anything else looks at it. Port 81 stays closed; what nobody
 # listens on goes to the echo server; conntrack makes each answer come from the address that was asked.
 internet_counters() {

@@ -3,6 +3,7 @@
 # Ethernet types, get nowhere, whatever the policy allows; claims of other addresses are not believed.
 . "$(dirname "$0")/lib.sh"
 world_up
+ipv6_up
 
 run_sandbox --quiet --net-default allow -- python3 "$TESTS/e2e/tools/frames.py" spoof
 same "frames were sent" 0 "$status"

@@ -22,11 +22,12 @@ RULES=(--net-default deny --net-rule 'allow@*.example.com')
 bound() { in_dns_netns nft -j list set inet msb "$1" | jq -r '.nftables[].set.elem // [] | .[] | .elem.val // .'; }
 
 mkfifo "$WORK/next"
+exec {next}<>"$WORK/next" # open all the time, or the sandbox may read the end of a step's writer instead of the next step
 # step SCRIPT: one step of the sandbox below; what it prints goes to $said
 step() {
 	: >"$WORK/said"
 	printf '%s\n' "$1" >"$WORK/step"
-	timeout 20 bash -c "echo >$WORK/next"
+	echo >&"$next"
 	wait_for 30 test -e "$WORK/over"
 	said=$(tr '\n' ' ' <"$WORK/said" | sed 's/ *$//')
 	rm -f "$WORK/over"
