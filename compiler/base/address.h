@@ -50,6 +50,7 @@ struct addr_gateway {
 };
 /* Whether the address is one of the gateway's; gateway may be NULL */
 bool addr_gateway_has(const struct addr_gateway *, struct addr);
+void addr_gateway_set(struct addr_gateway *, struct addr); /* the one of the address's family */
 
 /* Disjoint: an address has the first class of semantics that fits, or none (the unspecified ones). */
 enum addr_class {

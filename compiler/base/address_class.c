@@ -187,6 +187,12 @@ size_t addr_embedding_prefixes(struct addr_prefix v4, const struct addr_nat64 *n
 
 /* ---- classes ---- */
 
+void addr_gateway_set(struct addr_gateway *gateway, struct addr addr)
+{
+	*(addr.family == ADDR_V4 ? &gateway->has4 : &gateway->has6) = true;
+	*(addr.family == ADDR_V4 ? &gateway->v4 : &gateway->v6) = addr;
+}
+
 bool addr_gateway_has(const struct addr_gateway *gateway, struct addr addr)
 {
 	return gateway &&

@@ -89,13 +89,7 @@ static const char *read_gateway(struct cmd_line *line, const char *value)
 			return "V4,V6, one of them, or none";
 		if (addr.family == ADDR_V4 ? gateway.has4 : gateway.has6)
 			return "one address of each family";
-		if (addr.family == ADDR_V4) {
-			gateway.has4 = true;
-			gateway.v4 = addr;
-		} else {
-			gateway.has6 = true;
-			gateway.v6 = addr;
-		}
+		addr_gateway_set(&gateway, addr);
 	}
 	line->gateway = gateway;
 	return NULL;

@@ -53,8 +53,7 @@ static void accept_ipv4(struct lowering *lowering, struct rs_chain *chain)
 	rule = frame_rule(lowering, chain, TYPE_IP, "DHCP, before the guest has its address");
 	rs_match(rs, rule, RS_IP_SADDR, rs_number(0));
 	rs_match(rs, rule, RS_IP_DADDR, rs_number(UINT32_MAX));
-	rs_match(rs, rule, RS_UDP_SPORT, rs_number(68));
-	rs_match(rs, rule, RS_UDP_DPORT, rs_number(67));
+	lower_match_dhcp(lowering, rule, 68, 67);
 	rs_limit(rs, rule, ND_RATE, RS_SECOND, ND_BURST);
 	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 }

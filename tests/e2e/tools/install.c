@@ -18,15 +18,8 @@ static struct addr_gateway parse_gateway(struct arena *arena, const char *text)
 	struct addr addr;
 
 	while ((word = strsep(&rest, ","))) {
-		if (!addr_parse(word, &addr))
-			continue;
-		if (addr.family == ADDR_V4) {
-			gateway.has4 = true;
-			gateway.v4 = addr;
-		} else {
-			gateway.has6 = true;
-			gateway.v6 = addr;
-		}
+		if (addr_parse(word, &addr))
+			addr_gateway_set(&gateway, addr);
 	}
 	return gateway;
 }
