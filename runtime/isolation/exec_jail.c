@@ -3,6 +3,7 @@
 #include "isolation/exec_jail.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "isolation/exec_filter.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -177,5 +178,10 @@ int exec_jail_enter(const struct exec_jail *wanted)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    setrlimit(RLIMIT_CORE, &no_core))
 		return fail("prctl");
-	return keep_capabilities(wanted->capabilities);
+	error = keep_capabilities(wanted->capabilities);
+	if (error == 0)
+		error = exec_filter_load();
+	if (error < 0)
+		log_error("cannot isolate a process: %s", strerror(-error));
+	return error;
 }

@@ -30,12 +30,13 @@
  *    relay worker  holds UDP listeners, and the two ends of each flow as the supervisor hands them over. It cannot make,
  *                  bind or connect a socket.
  *    streams       (QEMU only) starts QEMU, then keeps its ends of QEMU's sockets, QEMU's pidfd and msb-run's standard
- *                  streams, the terminal among them. Same uid as QEMU, so that it may kill it.
+ *                  streams, the terminal among them. QEMU, its child, dies with it.
  *
  * 3. Exec jail (exec_jail.h): for programs that are not ours. The stages: mount, IPC, UTS and cgroup namespaces; a root in
  *    memory, read-only, with /usr, /bin, /lib, /lib64 and what is listed; a uid of its own; a user namespace (done without
- *    where the host forbids it and no capability is wanted); PDEATHSIG, no_new_privs, no core dump. Then descriptors
- *    are closed, and it is executed with an environment of two fixed variables.
+ *    where the host forbids it and no capability is wanted); PDEATHSIG, no_new_privs, no core dump; a filter that denies
+ *    what reaches into other processes (exec_filter.h). Then descriptors are closed, and it is executed with an
+ *    environment of two fixed variables.
  *
  *    QEMU          a network namespace without links, too. Holds the tap, the disk, its ends of the sockets; /dev/kvm where
  *                  it is used; copies of kernel and initrd. Its own seccomp filter (-sandbox) comes on top.

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
+#include "sandbox/claims.h"
 #include "sandbox/supervisor.h"
 #include "sandbox/table_owner.h"
 
@@ -28,6 +29,7 @@ struct launcher {
 	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
 	struct nft *table;
+	struct claims claims;  /* held by every process that is ours as long as any other uses what is claimed */
 	int supervisor, owner; /* pidfds */
 	int channel, signals;
 	bool foreground; /* we own the terminal that standard input is */
@@ -47,14 +49,15 @@ static _Noreturn void run_supervisor(struct launcher *launcher, int channel, int
 		.config = launcher->config,
 		.servers = launcher->servers,
 		.server_count = launcher->server_count,
+		.claims = &launcher->claims,
 		.launcher = channel,
 		.owner = owner,
 		.table = launcher->table,
 		.foreground = launcher->foreground,
 	};
-	int keep[] = { channel, owner, nft_fd(launcher->table) };
+	int keep[] = { channel, owner, nft_fd(launcher->table), launcher->claims.fd };
 
-	process_close_others(keep, 3);
+	process_close_others(keep, sizeof keep / sizeof *keep);
 	supervisor_main(&start);
 }
 
@@ -76,7 +79,7 @@ static int start_processes(struct launcher *launcher)
 		errno = -pid;
 		return fail("cannot make a pid namespace");
 	}
-	struct table_owner_start owner = { launcher->supervisor, nft_fd(launcher->table), owners };
+	struct table_owner_start owner = { launcher->supervisor, nft_fd(launcher->table), launcher->claims.fd, owners };
 	pid = table_owner_fork(&owner, &launcher->owner);
 	if (pid < 0) {
 		errno = -pid;
@@ -155,7 +158,7 @@ static int run(struct launcher *launcher)
 {
 	int count = dns_servers(launcher->config->policy, launcher->servers);
 
-	if (count < 0)
+	if (count < 0 || claims_take(launcher->config->name, &launcher->claims))
 		return EXIT_STATUS_FAILED;
 	launcher->server_count = (size_t)count;
 	launcher->table = nft_open();
@@ -180,7 +183,9 @@ static int run(struct launcher *launcher)
 
 int launcher_run(const struct run_config *config)
 {
-	struct launcher launcher = { .config = config, .supervisor = -1, .owner = -1, .channel = -1, .signals = -1 };
+	struct launcher launcher = {
+		.config = config, .claims.fd = -1, .supervisor = -1, .owner = -1, .channel = -1, .signals = -1
+	};
 	pid_t group = tcgetpgrp(STDIN_FILENO);
 	struct termios terminal;
 
@@ -192,6 +197,7 @@ int launcher_run(const struct run_config *config)
 	/* The process that made it raw may have been killed */
 	if (known)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
+	close(launcher.claims.fd);
 	close(launcher.channel);
 	close(launcher.signals);
 	return status;

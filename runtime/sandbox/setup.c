@@ -8,6 +8,7 @@
 #include "net/host_table.h"
 #include "net/pool.h"
 #include "net/sysctl.h"
+#include "sandbox/claims.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
 
@@ -249,15 +250,9 @@ static int open_links(struct sandbox *sandbox)
 	return error < 0 ? fail("configure the sandbox's links", error) : 0;
 }
 
-/* A uid for each sandbox and role, out of a range of our own: a subnet of the pool is a sandbox, and has four
- * addresses. */
-#define UID_BASE 0x6d700000u
-#define UID_MASK 0x000ffffcu
-enum role { ROLE_DNS, ROLE_VMM, ROLE_RELAY, ROLE_DHCP };
-
 static uid_t role_uid(const struct sandbox *sandbox, enum role role)
 {
-	return UID_BASE + ((uint32_t)sandbox->gateway.v4.value & UID_MASK) + role;
+	return sandbox->start->claims->uid + role;
 }
 
 static int limit_bandwidth(struct sandbox *sandbox)
@@ -335,6 +330,7 @@ static int start_guest(struct sandbox *sandbox)
 		.host_stdout = STDOUT_FILENO,
 		.host_stderr = STDERR_FILENO,
 		.uid = role_uid(sandbox, ROLE_VMM),
+		.streams_uid = role_uid(sandbox, ROLE_STREAMS),
 	};
 
 	if (sandbox->gateway.has6)

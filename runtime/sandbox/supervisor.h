@@ -4,10 +4,12 @@
 #include "core/config.h"
 #include "dns/dns.h"
 
+struct claims;
 struct supervisor_start {
 	const struct run_config *config;
 	const struct nameserver *servers;
 	size_t server_count;
+	const struct claims *claims;
 	int launcher;      /* from the launcher: a signal number a message; its end is the launcher's death */
 	int owner;         /* to the table owner, see table_owner.h */
 	struct nft *table; /* of the host's namespace, shared with the table owner */

@@ -56,10 +56,10 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *nl
 
 static _Noreturn void table_owner_main(const struct table_owner_start *start)
 {
-	int keep[] = { start->supervisor, start->table, start->channel };
+	int keep[] = { start->supervisor, start->table, start->claims, start->channel };
 
 	process_block_signals();
-	process_close_others(keep, 3);
+	process_close_others(keep, sizeof keep / sizeof *keep);
 	setsid();
 	prctl(PR_SET_NAME, "msb-owner");
 	struct nl *nl = nl_open(NETLINK_ROUTE);

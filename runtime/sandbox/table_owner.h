@@ -14,6 +14,7 @@
 struct table_owner_start {
 	int supervisor; /* pidfd of pid 1 */
 	int table;      /* the nfnetlink socket that owns the table */
+	int claims;     /* see claims.h: no other sandbox has this one's uids while any process of it lives */
 	int channel;    /* to the supervisor: a byte when ready, then its messages; ends with either */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,

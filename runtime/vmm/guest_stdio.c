@@ -1,6 +1,6 @@
 /* Theory of operation: nothing is read from standard input before the agent sends "ready", since a guest that boots takes
  * the end of input for a port that is not yet connected. After "exit" the streams run on until all bytes that the agent
- * counted are out; then QEMU is killed. Where QEMU ends first, what is left in the sockets still goes out. */
+ * counted are out; then this process ends, and the kernel kills QEMU, its child. Where QEMU ends first, what is left in the sockets still goes out. */
 #include "vmm/guest_stdio.h"
 #include "core/exit_status.h"
 #include "core/log.h"
@@ -63,7 +63,6 @@ static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(shutdown), JAIL_ANY, "the end of a stream" },
 	{ SCMP_SYS(close), JAIL_ANY, "the end of a stream" },
 	{ SCMP_SYS(ioctl), JAIL_TERMINAL, "the terminal's mode and size" },
-	{ SCMP_SYS(pidfd_send_signal), JAIL_ANY, "the end of QEMU" },
 	{ SCMP_SYS(waitid), JAIL_ANY, "the end of QEMU" },
 	{ SCMP_SYS(exit_group), JAIL_ANY, "our own end" },
 };
@@ -323,9 +322,8 @@ int guest_stdio_run(struct guest_stdio *stdio)
 			terminal_raw(&relay);
 		relay_run(&relay);
 	}
-	syscall(SYS_pidfd_send_signal, stdio->qemu_pidfd, SIGKILL, NULL, 0);
-	int qemu_status = process_wait(stdio->qemu_pidfd);
+	/* QEMU, if it still runs, is killed by the kernel when this process ends. */
 	if (error < 0)
 		return EXIT_STATUS_FAILED;
-	return relay.exited ? relay.status : ended_silently(&relay, agent, qemu_status);
+	return relay.exited ? relay.status : ended_silently(&relay, agent, process_wait(stdio->qemu_pidfd));
 }

@@ -18,6 +18,6 @@ struct guest_stdio {
 };
 
 /* In a process of its own, all signals blocked. Returns the command's exit status, 128+N for a signal, 125
- * where the guest ended without telling it; a guest without an agent: 0 once it has ended by itself. QEMU is dead
- * then. */
+ * where the guest ended without telling it; a guest without an agent: 0 once it has ended by itself. The
+ * kernel kills QEMU with the process. */
 int guest_stdio_run(struct guest_stdio *);

@@ -16,7 +16,7 @@ struct vmm_start {
 	int guest_netns;                          /* VMM_NONE: the namespace that holds eth0, still down; else -1 */
 	bool foreground;                          /* standard input is a terminal, and msb-run owns it */
 	int host_stdin, host_stdout, host_stderr; /* what msb-run was given */
-	uid_t uid;                                /* of QEMU and the process that moves its streams; also their gid */
+	uid_t uid, streams_uid; /* of QEMU and of the process that moves its streams; also their gids */
 };
 
 struct vmm {

@@ -221,7 +221,7 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		.host_stdout = start->host_stdout,
 		.host_stderr = start->host_stderr,
 		.terminal = qemu->terminal,
-		.uid = start->uid,
+		.uid = start->streams_uid,
 	};
 
 	stdio.qemu = process_fork(0, &stdio.qemu_pidfd);

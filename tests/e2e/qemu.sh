@@ -102,6 +102,8 @@ qemu=$(pgrep -x qemu-system-x86 | head -n 1)
 same "QEMU is nobody's user" yes "$([ "$(stat -c %u "/proc/$qemu")" -ge 1836056576 ] && echo yes)"
 same "it has no capability" 0000000000000000 "$(awk '/^CapPrm/ { print $2 }' "/proc/$qemu/status")"
 contains "and cannot gain any" "$(cat "/proc/$qemu/status")" '^NoNewPrivs:[[:space:]]1$'
+same "ours is a filter of its system calls, beside its own" yes "$([ "$(awk '/^Seccomp_filters/ { print $2 }' "/proc/$qemu/status")" -gt 1 ] && echo yes)"
+same "each process of the guest's, and the workers: a uid each" 4 "$(ps -eo uid= | awk '$1 > 65535' | sort -u | wc -l)"
 for space in net mnt user ipc uts; do
 	same "its own $space namespace" no "$([ "$(readlink "/proc/$qemu/ns/$space")" = "$(readlink /proc/self/ns/$space)" ] && echo yes || echo no)"
 done

@@ -1,0 +1,95 @@
+/* A claim is a locked byte of one file that has no content. The kernel drops the lock with the last copy of the descriptor,
+ * so a claim ends with the processes that hold it, however they end, and nothing needs putting back.
+ *
+ *   bytes 0 to UID_BLOCKS - 1   a block of uids each
+ *   bytes from NAME_BASE on     a name each, at its hash of 62 bits */
+#include "sandbox/claims.h"
+#include "core/fd.h"
+#include "core/log.h"
+#include "core/run_directory.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#define CLAIMS_FILE "claims"
+/* 2^20 uids that no distribution and no container engine hands out by default */
+#define UID_BASE 0x6d700000u
+#define UIDS_IN_BLOCK 8u
+#define UID_BLOCKS (0x100000u / UIDS_IN_BLOCK)
+#define NAME_BASE ((off_t)1 << 62)
+
+static int lock(int fd, off_t byte)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+	return fcntl(fd, F_OFD_SETLK, &lock) ? -errno : 0;
+}
+
+static bool is_taken(int error)
+{
+	return error == -EAGAIN || error == -EACCES;
+}
+
+/* FNV-1a, of 64 bits */
+static uint64_t hash(const char *name)
+{
+	uint64_t value = 0xcbf29ce484222325u;
+
+	for (; *name; name++)
+		value = (value ^ (unsigned char)*name) * 0x100000001b3u;
+	return value;
+}
+
+static int claim_name(int fd, const char *name)
+{
+	int error = lock(fd, NAME_BASE + (off_t)(hash(name) >> 2));
+
+	if (is_taken(error)) {
+		log_error("a sandbox called `%s` is running", name);
+		log_help("another --name, or none: then one is made up");
+	} else if (error < 0) {
+		log_error("cannot claim the name `%s`: %s", name, strerror(-error));
+	}
+	return error;
+}
+
+/* From a random block on, so that hosts in containers, which do not see each other's claims, hardly ever meet */
+static int claim_uids(int fd, uid_t *uid)
+{
+	uint32_t first = 0;
+
+	if (getrandom(&first, sizeof first, GRND_NONBLOCK) < 0)
+		first = (uint32_t)getpid();
+	int error = -EAGAIN;
+	for (uint32_t i = 0; i < UID_BLOCKS && is_taken(error); i++) {
+		uint32_t block = (first + i) % UID_BLOCKS;
+		error = lock(fd, block);
+		*uid = UID_BASE + block * UIDS_IN_BLOCK;
+	}
+	if (error < 0)
+		log_error("cannot claim uids for the sandbox: %s", strerror(-error));
+	return error;
+}
+
+int claims_take(const char *name, struct claims *out)
+{
+	CLEANUP_FD int directory = run_directory_open();
+
+	if (directory < 0)
+		return directory;
+	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int error = fd < 0 ? -errno : 0;
+	if (error < 0)
+		log_error(RUN_DIRECTORY "/" CLAIMS_FILE ": %s", strerror(-error));
+	if (error == 0)
+		error = claim_name(fd, name);
+	if (error == 0)
+		error = claim_uids(fd, &out->uid);
+	if (error == 0)
+		out->fd = TAKE_FD(fd);
+	return error;
+}

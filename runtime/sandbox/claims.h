@@ -1,0 +1,15 @@
+/* What no two sandboxes of a host may share: a name, and the uids of their processes. */
+#pragma once
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Each has a uid of its own, also its gid, and of each sandbox another */
+enum role { ROLE_DNS, ROLE_RELAY, ROLE_DHCP, ROLE_VMM, ROLE_STREAMS };
+
+struct claims {
+	int fd;    /* the claims hold until its last copy is closed */
+	uid_t uid; /* of the first role; those of the other roles follow */
+};
+
+/* 0, or -errno with a line on standard error: also where a sandbox of that name is running. */
+int claims_take(const char *name, struct claims *out);
