@@ -60,7 +60,7 @@ struct rs_value {
 	/* host order, inclusive; equal for a single value. Of CT_STATE, CT_STATUS: bits, any of which fits */
 	u128 lo, hi;
 	uint8_t prefix;   /* lo/prefix, lo masked; RS_NO_PREFIX: lo or lo-hi */
-	const char *text; /* IFNAME */
+	const char *text; /* IFNAME; a star at its end, in a single value: all that begin so */
 };
 #define RS_NO_PREFIX 0xff
 

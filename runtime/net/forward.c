@@ -14,6 +14,7 @@
  * switch that was off stays known as such while any sandbox claims it. Only root can write an alias. */
 #include "net/forward.h"
 #include "core/log.h"
+#include "net/host_link.h"
 #include "net/sysctl.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINK_PREFIX "msb"
 #define CLAIMS_PREFIX "msb-run forwards:"
 
 static const char *const switches[FORWARD_FAMILIES] = {
@@ -50,7 +50,7 @@ static int write_switch(int family, const char *link, const char *value)
 
 static bool is_sandbox_link(const char *name)
 {
-	return !strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX));
+	return !strncmp(name, HOST_LINK_PREFIX, strlen(HOST_LINK_PREFIX));
 }
 
 /* ---- claims ---- */

@@ -5,9 +5,12 @@
  *   forward          from links that forward for our sake only answers
  *   forward, output  to that link only what answers it (other sandboxes and neighbours on the LAN never reach it)
  *   output           a marked socket reaches exactly the nameservers it is for
- *   postrouting      the sandbox's addresses become the host's */
+ *   postrouting      the sandbox's addresses become the host's
+ *   entered, left    ahead of others' chains in forward, behind all in postrouting: what passage.h counts */
 #include "net/host_table.h"
 #include "core/log.h"
+#include "net/host_link.h"
+#include "net/passage.h"
 #include "net/pool.h"
 
 #include <errno.h>
@@ -19,6 +22,8 @@
 
 #define BEFORE_CONNTRACK (-310)
 #define FILTER 0
+#define BEFORE_OTHERS (-400)
+#define BEHIND_OTHERS 400
 #define SOURCE_NAT 100
 #define PREDECESSOR_MS 5000
 /* Bits of an nft ct state */
@@ -168,6 +173,21 @@ static void add_masquerade(struct builder *builder, struct rs_chain *chain, stru
 	rs_do(builder->ruleset, rule, RS_MASQUERADE);
 }
 
+/* The rules are in the order of passage.h. What goes to another sandbox is dropped by us. */
+static void add_passage(struct builder *builder, const char *name, enum rs_hook hook, int priority)
+{
+	struct rs_chain *chain = base_chain(builder, name, RS_FILTER, hook, priority);
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIFNAME, "new flows");
+
+	rs_match(builder->ruleset, rule, RS_META_OIFNAME, rs_name(HOST_LINKS_NFT))->negate = true;
+	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(NF_CT_STATE_BIT(IP_CT_NEW)));
+	rs_do(builder->ruleset, rule, RS_COUNTER);
+	rule = link_rule(builder, chain, RS_META_OIFNAME, "first answers");
+	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_ANSWERS));
+	rs_match(builder->ruleset, rule, RS_CT_STATUS, rs_number(IPS_ASSURED))->negate = true;
+	rs_do(builder->ruleset, rule, RS_COUNTER);
+}
+
 struct ruleset *host_table_rules(struct arena *arena, const struct host_table *wanted)
 {
 	struct builder builder = { .ruleset = ruleset_new(arena), .wanted = wanted };
@@ -178,6 +198,8 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 	add_input(&builder);
 	add_forward(&builder);
 	add_output(&builder);
+	add_passage(&builder, PASSAGE_ENTERED, RS_FORWARD, BEFORE_OTHERS);
+	add_passage(&builder, PASSAGE_LEFT, RS_POSTROUTING, BEHIND_OTHERS);
 	struct rs_chain *nat = base_chain(&builder, "postrouting", RS_NAT, RS_POSTROUTING, SOURCE_NAT);
 	if (wanted->gateway.has4)
 		add_masquerade(&builder, nat, wanted->gateway.v4);

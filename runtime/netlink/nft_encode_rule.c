@@ -210,6 +210,14 @@ static void match_range(struct encoding *to, const struct rs_field_info *field, 
 	compare(to, NFT_CMP_LTE, hi, field->size);
 }
 
+/* "msb*": the bytes before the star */
+static unsigned compared_size(const struct rs_field_info *field, const struct rs_value *value)
+{
+	size_t len = value->text ? strlen(value->text) : 0;
+
+	return len && value->text[len - 1] == '*' ? (unsigned)len - 1 : field->size;
+}
+
 static void match_one(struct encoding *to, const struct rs_field_info *field, const struct rs_value *value, bool negate)
 {
 	enum nft_cmp_ops op = negate ? NFT_CMP_NEQ : NFT_CMP_EQ;
@@ -228,7 +236,7 @@ static void match_one(struct encoding *to, const struct rs_field_info *field, co
 	} else {
 		nft_value_bytes(field->type, field->size, value, value->lo, data);
 		load(to, field, field->size, NFT_REG_1);
-		compare(to, op, data, field->size);
+		compare(to, op, data, compared_size(field, value));
 	}
 }
 

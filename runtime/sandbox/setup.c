@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "lower/lower.h"
 #include "lower/sandbox_net.h"
+#include "net/host_link.h"
 #include "net/host_table.h"
 #include "net/pool.h"
 #include "net/sysctl.h"
@@ -16,6 +17,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/timerfd.h>
 
 /* The uplink's ends: fixed, since nothing else is on that link. Locally administered, unicast. */
 static const uint8_t host_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x01 };
@@ -34,9 +36,14 @@ static int open_netns(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int enter(int netns)
+int sandbox_enter_host(const struct sandbox *sandbox)
 {
-	return setns(netns, CLONE_NEWNET) ? -errno : 0;
+	return setns(sandbox->host_netns, CLONE_NEWNET) ? -errno : 0;
+}
+
+int sandbox_leave_host(const struct sandbox *sandbox)
+{
+	return setns(sandbox->vm_netns, CLONE_NEWNET) ? -errno : 0;
 }
 
 /* A new network namespace becomes ours; its descriptor. */
@@ -85,7 +92,7 @@ static int make_links(struct sandbox *sandbox)
 	struct nl *vm = sandbox->vm;
 
 	int error = rtnl_veth_add(vm, (struct rtnl_end){ LOWER_UPLINK, uplink_mac },
-				  (struct rtnl_end){ "msb%d", host_mac }, sandbox->host_netns);
+				  (struct rtnl_end){ HOST_LINK_PREFIX "%d", host_mac }, sandbox->host_netns);
 	if (error == 0)
 		error = rtnl_bridge_add(vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
 	if (error < 0)
@@ -117,7 +124,7 @@ static int tell_table_owner(struct sandbox *sandbox)
 /* In the host's namespace: who forwards there, and what the host link may do. */
 static int set_up_host(struct sandbox *sandbox)
 {
-	int error = enter(sandbox->host_netns);
+	int error = sandbox_enter_host(sandbox);
 
 	if (error < 0)
 		return fail("enter the host's network namespace", error);
@@ -126,18 +133,18 @@ static int set_up_host(struct sandbox *sandbox)
 	if (error == 0)
 		error = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
 	sandbox->gateway.has6 = sandbox->forward.ipv6;
-	int back = enter(sandbox->vm_netns);
+	int back = sandbox_leave_host(sandbox);
 	return back ? fail("enter the VM's network namespace", back) : error;
 }
 
 static int switch_forwarding_on(struct sandbox *sandbox)
 {
-	int error = enter(sandbox->host_netns);
+	int error = sandbox_enter_host(sandbox);
 
 	if (error < 0)
 		return fail("enter the host's network namespace", error);
 	error = forward_switch_on(&sandbox->forward);
-	int back = enter(sandbox->vm_netns);
+	int back = sandbox_leave_host(sandbox);
 	return back ? fail("enter the VM's network namespace", back) : error;
 }
 
@@ -181,6 +188,24 @@ static int install_host_table(struct sandbox *sandbox)
 	};
 
 	return host_table_install(sandbox->start->table, &table);
+}
+
+/* Whether other firewalls let the sandbox pass is watched, not tested: what they do changes while it runs. */
+static int watch_passage(struct sandbox *sandbox)
+{
+	const struct timespec second = { .tv_sec = PASSAGE_INTERVAL_MS / 1000 };
+	const struct itimerspec interval = { second, second };
+	int error = sandbox_enter_host(sandbox);
+
+	if (error == 0)
+		error = passage_open(&sandbox->passage, sandbox->host_link.name);
+	sandbox->passage_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (error == 0 && (sandbox->passage_timer < 0 || timerfd_settime(sandbox->passage_timer, 0, &interval, NULL)))
+		error = -errno;
+	int back = sandbox_leave_host(sandbox);
+	if (error == 0)
+		error = back;
+	return error < 0 ? fail("watch the host's firewalls", error) : 0;
 }
 
 /* One family: the gateway's address, the guest and the two next hops, none of which is ever asked for by ARP or ND. */
@@ -343,9 +368,9 @@ static int start_guest(struct sandbox *sandbox)
 
 /* The steps, in order. */
 static int (*const steps[])(struct sandbox *) = {
-	make_namespaces,  set_sysctls,        make_links,           set_up_host, tell_table_owner, claim_subnets,
-	install_firewall, install_host_table, switch_forwarding_on, open_links,  limit_bandwidth,  open_log,
-	start_dns,        start_relay,        start_dhcp,           start_guest,
+	make_namespaces,  set_sysctls,        make_links,    set_up_host,          tell_table_owner, claim_subnets,
+	install_firewall, install_host_table, watch_passage, switch_forwarding_on, open_links,       limit_bandwidth,
+	open_log,         start_dns,          start_relay,   start_dhcp,           start_guest,
 };
 
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
@@ -365,7 +390,7 @@ void sandbox_close(struct sandbox *sandbox)
 {
 	if (sandbox->vmm.pid > 0)
 		kill(sandbox->vmm.pid, SIGKILL);
-	if (sandbox->host_link.index && !enter(sandbox->host_netns))
+	if (sandbox->host_link.index && !sandbox_enter_host(sandbox))
 		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.claims);
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);

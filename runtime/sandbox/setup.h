@@ -2,6 +2,7 @@
 #pragma once
 #include "dns/dns.h"
 #include "net/forward.h"
+#include "net/passage.h"
 #include "net/shape.h"
 #include "netlink/rtnl.h"
 #include "relay/relay.h"
@@ -19,6 +20,8 @@ struct sandbox {
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
 	struct shape egress, ingress; /* bandwidth */
+	struct passage passage;
+	int passage_timer; /* every PASSAGE_INTERVAL_MS */
 	struct dns *dns;
 	struct denials *denials;
 	struct relay *relay;
@@ -27,5 +30,8 @@ struct sandbox {
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */
 int sandbox_set_up(struct sandbox *, const struct supervisor_start *);
+/* The supervisor's thread is in the VM's network namespace but between these. 0 or -errno. */
+int sandbox_enter_host(const struct sandbox *);
+int sandbox_leave_host(const struct sandbox *);
 /* What an orderly stop does: the guest and the worker are killed, and the uplink goes before the host's table does. */
 void sandbox_close(struct sandbox *);

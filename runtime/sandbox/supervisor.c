@@ -27,7 +27,8 @@ enum watched {
 	WATCH_DNS_WORKER,
 	WATCH_RELAY,
 	WATCH_RELAY_WORKER,
-	WATCH_DENIALS
+	WATCH_DENIALS,
+	WATCH_PASSAGE
 };
 
 #define RUNNING (-1)
@@ -76,7 +77,8 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, dns_worker_pidfd(sandbox->dns), WATCH_DNS_WORKER) ||
 	    watch(epoll, relay_fd(sandbox->relay), WATCH_RELAY) ||
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
-	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS)) {
+	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
+	    watch(epoll, sandbox->passage_timer, WATCH_PASSAGE)) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
 	}
@@ -107,6 +109,21 @@ static struct eval_bindings bindings_now(const struct sandbox *sandbox)
 	return bindings_view(dns_bindings(sandbox->dns), clock_ms());
 }
 
+/* Fails where the way back into the VM's namespace does. */
+static int check_passage(struct sandbox *sandbox, bool at_end)
+{
+	uint64_t lost[PASSAGE_WAYS], ticks;
+	bool due = at_end || read(sandbox->passage_timer, &ticks, sizeof ticks) == sizeof ticks;
+
+	if (!due || !passage_check(&sandbox->passage, at_end, lost))
+		return 0;
+	int error = sandbox_enter_host(sandbox);
+	if (error < 0)
+		return error;
+	passage_report(&sandbox->passage, lost);
+	return sandbox_leave_host(sandbox);
+}
+
 /* What happened at one source; the exit status where it ends the sandbox. */
 static int dispatch(struct sandbox *sandbox, enum watched source)
 {
@@ -129,6 +146,8 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_DENIALS:
 		denials_read(sandbox->denials, bindings_now(sandbox));
 		return RUNNING;
+	case WATCH_PASSAGE:
+		return check_passage(sandbox, false) ? closed("the way into the host's network namespace") : RUNNING;
 	}
 	return RUNNING;
 }
@@ -155,6 +174,7 @@ static int serve(struct sandbox *sandbox)
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));
 	denials_finish(sandbox->denials);
+	check_passage(sandbox, true);
 	return status;
 }
 
