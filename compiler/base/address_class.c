@@ -34,6 +34,8 @@ static const struct listed_prefix class_table_v6[] = {
 	{ ADDR_CLASS_META, "fd20:ce::254" },  /* GCP */
 	{ ADDR_CLASS_LOOPBACK, "::1" },
 	{ ADDR_CLASS_PRIVATE, "fc00::/7" },
+	{ ADDR_CLASS_PRIVATE, "64:ff9b:1::/48" }, /* a network's own NAT64 prefixes (RFC 8215) */
+	{ ADDR_CLASS_PRIVATE, "fec0::/10" },      /* site-local, deprecated and still routed (RFC 3879) */
 	{ ADDR_CLASS_LINK_LOCAL, "fe80::/10" },
 	{ ADDR_CLASS_MULTICAST, "ff00::/8" },
 };

@@ -96,8 +96,11 @@ Test(address, classes)
 	expect_class("100.64.0.0", ADDR_CLASS_PRIVATE);
 	expect_class("224.0.0.1", ADDR_CLASS_MULTICAST);
 	expect_class("255.255.255.255", ADDR_CLASS_PUBLIC);
-	expect_class("64:ff9b:1::1", ADDR_CLASS_PUBLIC);
-	expect_class("fec0::1", ADDR_CLASS_PUBLIC);
+	expect_class("64:ff9b:1::1", ADDR_CLASS_PRIVATE);
+	expect_class("64:ff9b:1:ffff:ffff:ffff:ffff:ffff", ADDR_CLASS_PRIVATE);
+	expect_class("64:ff9b:2::", ADDR_CLASS_PUBLIC);
+	expect_class("fec0::1", ADDR_CLASS_PRIVATE);
+	expect_class("feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ADDR_CLASS_PRIVATE);
 }
 
 Test(address, bytes_round_trip)
