@@ -34,12 +34,18 @@ struct addr_set {
 	size_t count, cap;
 };
 
-/* NAT64 prefixes of a network's own (RFC 6052), beside the well-known 64:ff9b::/96. Each is a /96. */
+/* NAT64 prefixes of a network's own (RFC 6052), beside the well-known 64:ff9b::/96: disjoint, masked, of the lengths
+ * 32, 40, 48, 56, 64, 96. The last `found` of them the network's resolver told (RFC 7050), nobody vouches for them: an
+ * address in such a one is denied by what it carries, and never allowed by it. */
 #define ADDR_NAT64_MAX 8
 struct addr_nat64 {
 	struct addr_prefix items[ADDR_NAT64_MAX];
-	size_t count;
+	size_t count, found;
 };
+/* Adds a prefix that the user vouches for. NULL where it is in, or was; else why it cannot be one */
+const char *addr_nat64_add(struct addr_nat64 *, struct addr_prefix);
+/* Adds one that was found out, which must lie in what is public without it; NULL where it is in */
+const char *addr_nat64_find(struct addr_nat64 *, struct addr_prefix);
 
 /* The sandbox's gateway: its addresses are class host. Each family may be absent (has4, has6 false). The network
  * behind it may translate IPv6 to IPv4. */
@@ -86,15 +92,31 @@ struct addr addr_unmap(struct addr);
 bool addr_is_mapped(struct addr);
 
 /* Where IPv6 carries IPv4: NAT64 64:ff9b::/96 and the network's own, 6to4 2002::/16 (RFC 3056), SIIT
- * ::ffff:0:0:0/96 (RFC 2765), IPv4-compatible ::/96 without :: and ::1 (RFC 4291). nat64 may be NULL: none of its own.
- * The IPv4 address carried, from mapped ones (::ffff:0:0/96) too; false, *out unchanged, where there is none. */
+ * ::ffff:0:0:0/96 (RFC 2765), IPv4-compatible ::/96 without :: and ::1 (RFC 4291). nat64 may be NULL: none of its own. */
+struct addr_carried {
+	struct addr v4;
+	/* How many of its leading bits count: 32; less where bits 64 to 71, which RFC 6052 wants zero, are not, for then
+	 * what is behind them is no IPv4 address's */
+	uint8_t known;
+	bool found; /* by a prefix that was found out */
+};
+/* What an address carries, mapped ones (::ffff:0:0/96) too; false, *out unchanged, where that is nothing */
+bool addr_carries(struct addr, const struct addr_nat64 *, struct addr_carried *out);
+/* The same where all of an IPv4 address is known */
 bool addr_embedded_v4(struct addr, const struct addr_nat64 *, struct addr *out);
+bool addr_prefix_takes_carried(struct addr_prefix v4, const struct addr_carried *);
+/* In one of the network's own prefixes with bits 64 to 71 set: no address of RFC 6052's, though translators that do not
+ * look may take it for one. Refused whatever the rules say. */
+bool addr_is_malformed(struct addr, const struct addr_nat64 *);
 /* The prefixes that carry an IPv4 prefix, mapped aside; returns how many */
 #define ADDR_EMBEDDINGS_MAX (4 + ADDR_NAT64_MAX)
 size_t addr_embedding_prefixes(struct addr_prefix v4, const struct addr_nat64 *,
 			       struct addr_prefix out[static ADDR_EMBEDDINGS_MAX]);
 
 enum addr_class addr_classify(struct addr, const struct addr_gateway *); /* gateway may be NULL */
+/* Whether a rule on the group takes the address in: by its class; where a prefix that was found out has to do with that,
+ * an allow only what is public with the prefix and without it, a deny what is of the group either way */
+bool addr_group_takes(enum addr_class group, bool deny, struct addr, const struct addr_gateway *);
 /* RFC 6890 and kin: what rebind protection holds back, embedded IPv4 by the IPv4 list; meta and host too */
 bool addr_is_reserved(struct addr, const struct addr_gateway *);
 
@@ -124,8 +146,12 @@ bool addr_set_equal(const struct addr_set *, const struct addr_set *);
 /* Every address of `family` that has this class, as addr_classify() says (mapped addresses are no IPv6
  * addresses here: ::ffff:0:0/96 is in no class's IPv6 set). gateway may be NULL. */
 struct addr_set addr_class_set(struct arena *, enum addr_class, enum addr_family, const struct addr_gateway *);
+/* Every address of `family` that addr_group_takes() */
+struct addr_set addr_group_set(struct arena *, enum addr_class group, bool deny, enum addr_family,
+			       const struct addr_gateway *);
 /* The IPv6 addresses that carry an IPv4 address of `v4` (mapped aside): what a deny on it takes in too. */
 struct addr_set addr_embedding_set(struct arena *, const struct addr_set *v4, const struct addr_nat64 *);
+struct addr_set addr_embedding_of(struct arena *, struct addr_prefix v4, const struct addr_nat64 *);
 /* Every address of `family` that addr_is_reserved() holds back; mapped ones aside. gateway may be NULL. */
 struct addr_set addr_reserved_set(struct arena *, enum addr_family, const struct addr_gateway *);
 /* A range as the fewest prefixes, in order; out has room for 254. Returns how many. */

@@ -34,6 +34,8 @@ static const struct listed_prefix class_table_v6[] = {
 	{ ADDR_CLASS_META, "fd20:ce::254" },  /* GCP */
 	{ ADDR_CLASS_LOOPBACK, "::1" },
 	{ ADDR_CLASS_PRIVATE, "fc00::/7" },
+	{ ADDR_CLASS_PRIVATE, "64:ff9b:1::/48" }, /* a network's own NAT64 prefixes (RFC 8215) */
+	{ ADDR_CLASS_PRIVATE, "fec0::/10" },      /* site-local, deprecated and still routed (RFC 3879) */
 	{ ADDR_CLASS_LINK_LOCAL, "fe80::/10" },
 	{ ADDR_CLASS_MULTICAST, "ff00::/8" },
 };
@@ -46,12 +48,6 @@ static const char *const reserved_v6[] = {
 	"::",       "::1",      "fc00::/7",       "fe80::/10",     "fec0::/10",
 	"ff00::/8", "100::/64", "64:ff9b:1::/48", "2001:db8::/32", "3fff::/20",
 };
-/* Where IPv4 addresses lie in IPv6, mapped ones aside: the prefix, and how many bits follow the IPv4 address */
-static const struct {
-	const char *prefix;
-	unsigned shift;
-} embeddings[] = { { "::/96", 0 }, { "::ffff:0:0:0/96", 0 }, { "64:ff9b::/96", 0 }, { "2002::/16", 80 } };
-#define MAPPED_V6 "::ffff:0:0/96"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 enum { TABLE_MAX = 16 };
@@ -59,44 +55,36 @@ enum { TABLE_MAX = 16 };
 /* A table with its prefixes turned into ranges, once: classifying happens for every packet of a test and
  * every answer of the DNS proxy. */
 struct ranges {
+	struct addr_prefix prefixes[TABLE_MAX];
 	struct addr_range items[TABLE_MAX];
 	enum addr_class classes[TABLE_MAX];
 	size_t count;
 };
 
-struct embedding {
-	struct addr_range range;
-	unsigned shift;
-};
-
 struct tables {
 	struct ranges class4, class6, reserved4, reserved6;
-	struct embedding embeddings[COUNT(embeddings)];
 	struct addr_range mapped6;
 };
 
-static struct addr_range range_of(const char *text)
+static void add(struct ranges *out, const char *text, enum addr_class class)
 {
-	struct addr_prefix prefix = { { ADDR_V4, 0 }, 0 };
+	struct addr_prefix *prefix = &out->prefixes[out->count];
 
-	addr_prefix_parse(text, &prefix);
-	return addr_prefix_range(prefix);
+	addr_prefix_parse(text, prefix);
+	out->items[out->count] = addr_prefix_range(*prefix);
+	out->classes[out->count++] = class;
 }
 
 static void fill_classes(struct ranges *out, const struct listed_prefix *table, size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		out->items[i] = range_of(table[i].text);
-		out->classes[i] = table[i].class;
-	}
-	out->count = count;
+	for (size_t i = 0; i < count; i++)
+		add(out, table[i].text, table[i].class);
 }
 
 static void fill(struct ranges *out, const char *const *table, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		out->items[i] = range_of(table[i]);
-	out->count = count;
+		add(out, table[i], ADDR_CLASS_NONE);
 }
 
 static const struct tables *tables(void)
@@ -111,9 +99,7 @@ static const struct tables *tables(void)
 	fill_classes(&filled.class6, class_table_v6, COUNT(class_table_v6));
 	fill(&filled.reserved4, reserved_v4, COUNT(reserved_v4));
 	fill(&filled.reserved6, reserved_v6, COUNT(reserved_v6));
-	for (size_t i = 0; i < COUNT(embeddings); i++)
-		filled.embeddings[i] = (struct embedding){ range_of(embeddings[i].prefix), embeddings[i].shift };
-	filled.mapped6 = range_of(MAPPED_V6);
+	filled.mapped6 = (struct addr_range){ (u128)0xffff << 32, (u128)0xffff << 32 | UINT32_MAX };
 	ready = true;
 	return &filled;
 }
@@ -128,61 +114,19 @@ static size_t find_range(const struct ranges *ranges, u128 value)
 	return i;
 }
 
-/* ---- IPv4 within IPv6 ---- */
-
-static size_t embedding_count(const struct addr_nat64 *nat64)
+/* The same by what an address carries, as far as that is known */
+static size_t find_carried(const struct ranges *ranges, const struct addr_carried *carried)
 {
-	_Static_assert(COUNT(embeddings) + ADDR_NAT64_MAX == ADDR_EMBEDDINGS_MAX, "room for all");
-	return COUNT(embeddings) + (nat64 ? nat64->count : 0);
-}
+	size_t i = 0;
 
-static struct embedding embedding_at(const struct addr_nat64 *nat64, size_t i)
-{
-	if (i < COUNT(embeddings))
-		return tables()->embeddings[i];
-	return (struct embedding){ addr_prefix_range(nat64->items[i - COUNT(embeddings)]), 0 };
+	while (i < ranges->count && !addr_prefix_takes_carried(ranges->prefixes[i], carried))
+		i++;
+	return i;
 }
 
 static const struct addr_nat64 *nat64_of(const struct addr_gateway *gateway)
 {
 	return gateway ? &gateway->nat64 : NULL;
-}
-
-static bool carries_none(struct addr addr)
-{
-	return addr.value <= 1; /* :: and ::1 are addresses of their own */
-}
-
-bool addr_embedded_v4(struct addr addr, const struct addr_nat64 *nat64, struct addr *out)
-{
-	if (addr.family != ADDR_V6 || carries_none(addr))
-		return false;
-	if (addr_is_mapped(addr)) {
-		*out = addr_unmap(addr);
-		return true;
-	}
-	for (size_t i = 0; i < embedding_count(nat64); i++) {
-		struct embedding at = embedding_at(nat64, i);
-		if (at.range.lo <= addr.value && addr.value <= at.range.hi) {
-			*out = (struct addr){ ADDR_V4, (uint32_t)(addr.value >> at.shift) };
-			return true;
-		}
-	}
-	return false;
-}
-
-size_t addr_embedding_prefixes(struct addr_prefix v4, const struct addr_nat64 *nat64,
-			       struct addr_prefix out[static ADDR_EMBEDDINGS_MAX])
-{
-	u128 value = addr_prefix_range(v4).lo;
-	size_t count = embedding_count(nat64);
-
-	for (size_t i = 0; i < count; i++) {
-		struct embedding at = embedding_at(nat64, i);
-		out[i] = (struct addr_prefix){ { ADDR_V6, at.range.lo | value << at.shift },
-					       (uint8_t)(96 - at.shift + v4.len) };
-	}
-	return count;
 }
 
 /* ---- classes ---- */
@@ -206,11 +150,17 @@ enum addr_class addr_classify(struct addr addr, const struct addr_gateway *gatew
 		return ADDR_CLASS_NONE;
 	if (addr_gateway_has(gateway, addr))
 		return ADDR_CLASS_HOST;
-	struct addr carried;
-	if (addr_embedded_v4(addr, nat64_of(gateway), &carried))
-		return addr_classify(carried, gateway);
+	struct addr_carried carried;
 	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
-	size_t i = find_range(table, addr.value);
+	size_t i;
+	if (addr_carries(addr, nat64_of(gateway), &carried)) {
+		if (carried.known == 32 && addr_gateway_has(gateway, carried.v4))
+			return ADDR_CLASS_HOST;
+		table = &tables()->class4;
+		i = find_carried(table, &carried);
+	} else {
+		i = find_range(table, addr.value);
+	}
 	return i < table->count ? table->classes[i] : ADDR_CLASS_PUBLIC;
 }
 
@@ -221,90 +171,129 @@ bool addr_is_reserved(struct addr addr, const struct addr_gateway *gateway)
 	if (class == ADDR_CLASS_META || class == ADDR_CLASS_HOST)
 		return true;
 	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
-	struct addr carried;
-	return find_range(table, addr.value) < table->count ||
-	       (addr_embedded_v4(addr, nat64_of(gateway), &carried) && addr_is_reserved(carried, gateway));
+	struct addr_carried carried;
+	bool carries = addr_carries(addr, nat64_of(gateway), &carried);
+	if (carries && find_carried(&tables()->reserved4, &carried) < tables()->reserved4.count)
+		return true;
+	/* a prefix that the user vouches for has no standing but that of what it carries */
+	return (!carries || carried.found) && find_range(table, addr.value) < table->count;
+}
+
+bool addr_group_takes(enum addr_class group, bool deny, struct addr addr, const struct addr_gateway *gateway)
+{
+	enum addr_class class = addr_classify(addr, gateway);
+	struct addr_carried carried;
+
+	if (!addr_carries(addr, nat64_of(gateway), &carried) || !carried.found || addr_gateway_has(gateway, addr))
+		return class == group;
+	if (deny)
+		return class == group || group == ADDR_CLASS_PUBLIC;
+	return class == group && group == ADDR_CLASS_PUBLIC;
 }
 
 /* ---- the same as sets ---- */
 
-/* What `class` covers by the family's own table, without embedded addresses and without the gateway */
-static struct addr_set own_set(struct arena *arena, enum addr_class class, enum addr_family family)
+/* What `class` covers of `left` by a table whose entries are sets: subtracting each entry before the next makes them
+ * disjoint, the first that fits first */
+static struct addr_set walk(struct arena *arena, enum addr_class class, struct addr_set left,
+			    const struct ranges *table, const struct addr_set *entries)
 {
-	const struct ranges *table = family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
-	struct addr_set left = addr_set_all(arena, family), found = addr_set_empty(family);
+	struct addr_set found = addr_set_empty(left.family);
 
-	/* subtracting each entry before the next makes them disjoint, the first that fits first */
 	for (size_t i = 0; i < table->count; i++) {
-		struct addr_set entry = addr_set_empty(family);
-		addr_set_add(arena, &entry, table->items[i]);
 		if (table->classes[i] == class) {
-			struct addr_set fresh = addr_set_intersect(arena, &left, &entry);
+			struct addr_set fresh = addr_set_intersect(arena, &left, &entries[i]);
 			found = addr_set_union(arena, &found, &fresh);
 		}
-		left = addr_set_subtract(arena, &left, &entry);
+		left = addr_set_subtract(arena, &left, &entries[i]);
 	}
 	return class == ADDR_CLASS_PUBLIC ? left : found;
 }
 
-static struct addr_set gateway_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
+/* By the family's own table, without what is carried and without the gateway */
+static struct addr_set own_set(struct arena *arena, enum addr_class class, struct addr_set all)
+{
+	const struct ranges *table = all.family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
+	struct addr_set entries[TABLE_MAX];
+
+	for (size_t i = 0; i < table->count; i++)
+		entries[i] = addr_set_from_ranges(arena, all.family, &table->items[i], 1);
+	return walk(arena, class, all, table, entries);
+}
+
+static struct addr_set carried_set(struct arena *arena, enum addr_class class, const struct addr_set *all,
+				   const struct addr_nat64 *nat64)
+{
+	const struct ranges *table = &tables()->class4;
+	struct addr_set entries[TABLE_MAX];
+
+	for (size_t i = 0; i < table->count; i++)
+		entries[i] = addr_embedding_of(arena, table->prefixes[i], nat64);
+	return walk(arena, class, *all, table, entries);
+}
+
+static struct addr_set host_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
 {
 	struct addr_set set = addr_set_empty(family);
+	struct addr own = { ADDR_V4, 0 };
 
-	if (gateway && family == ADDR_V4 && gateway->has4)
-		addr_set_add(arena, &set, (struct addr_range){ gateway->v4.value, gateway->v4.value });
-	if (gateway && family == ADDR_V6 && gateway->has6)
-		addr_set_add(arena, &set, (struct addr_range){ gateway->v6.value, gateway->v6.value });
+	if (gateway && (family == ADDR_V4 ? gateway->has4 : gateway->has6)) {
+		own = family == ADDR_V4 ? gateway->v4 : gateway->v6;
+		addr_set_add(arena, &set, (struct addr_range){ own.value, own.value });
+	}
+	if (gateway && family == ADDR_V6 && gateway->has4) {
+		struct addr_set carried =
+			addr_embedding_of(arena, (struct addr_prefix){ gateway->v4, 32 }, &gateway->nat64);
+		set = addr_set_union(arena, &set, &carried);
+	}
 	return set;
 }
 
-/* The part of IPv6 that is neither mapped nor carries an IPv4 address */
-static struct addr_set native_v6(struct arena *arena, const struct addr_nat64 *nat64)
+/* All IPv6 addresses that carry an IPv4 one, mapped ones aside */
+static struct addr_set carrying_set(struct arena *arena, const struct addr_nat64 *nat64)
 {
-	struct addr_set all = addr_set_all(arena, ADDR_V6), taken = addr_set_empty(ADDR_V6);
-
-	addr_set_add(arena, &taken, tables()->mapped6);
-	for (size_t i = 0; i < embedding_count(nat64); i++)
-		addr_set_add(arena, &taken, embedding_at(nat64, i).range);
-	struct addr_set native = addr_set_subtract(arena, &all, &taken);
-	addr_set_add(arena, &native, (struct addr_range){ 0, 1 }); /* :: and ::1 carry none */
-	return native;
+	return addr_embedding_of(arena, (struct addr_prefix){ { ADDR_V4, 0 }, 0 }, nat64);
 }
 
 struct addr_set addr_class_set(struct arena *arena, enum addr_class class, enum addr_family family,
 			       const struct addr_gateway *gateway)
 {
-	struct addr_set host = gateway_set(arena, family, gateway);
-	struct addr_set set = class == ADDR_CLASS_HOST ? host : own_set(arena, class, family);
+	struct addr_set host = host_set(arena, family, gateway), set = addr_set_all(arena, family);
 
-	if (family == ADDR_V6) {
-		struct addr_set native = native_v6(arena, nat64_of(gateway));
-		struct addr_set v4 = addr_class_set(arena, class, ADDR_V4, gateway);
-		struct addr_set carried = addr_embedding_set(arena, &v4, nat64_of(gateway));
-		if (class != ADDR_CLASS_HOST)
-			set = addr_set_intersect(arena, &set, &native);
+	if (class == ADDR_CLASS_HOST)
+		return host;
+	if (family == ADDR_V4) {
+		set = own_set(arena, class, set);
+	} else {
+		struct addr_set carrying = carrying_set(arena, nat64_of(gateway)), mapped = addr_set_empty(ADDR_V6);
+		addr_set_add(arena, &mapped, tables()->mapped6);
+		struct addr_set carried = carried_set(arena, class, &carrying, nat64_of(gateway));
+		set = addr_set_subtract(arena, &set, &mapped);
+		set = addr_set_subtract(arena, &set, &carrying);
+		set = own_set(arena, class, set);
 		set = addr_set_union(arena, &set, &carried);
 	}
-	return class == ADDR_CLASS_HOST ? set : addr_set_subtract(arena, &set, &host);
+	return addr_set_subtract(arena, &set, &host);
 }
 
-struct addr_set addr_embedding_set(struct arena *arena, const struct addr_set *v4, const struct addr_nat64 *nat64)
+struct addr_set addr_group_set(struct arena *arena, enum addr_class group, bool deny, enum addr_family family,
+			       const struct addr_gateway *gateway)
 {
-	size_t ways = embedding_count(nat64), count = 0;
-	struct addr_range *ranges = arena_alloc(arena, (v4->count * ways + 1) * sizeof *ranges);
+	struct addr_set set = addr_class_set(arena, group, family, gateway), own = addr_set_empty(family);
+	const struct addr_nat64 *nat64 = nat64_of(gateway);
 
-	for (size_t i = 0; i < v4->count; i++)
-		for (size_t j = 0; j < ways; j++) {
-			struct embedding at = embedding_at(nat64, j);
-			u128 below = ((u128)1 << at.shift) - 1;
-			struct addr_range range = { at.range.lo | v4->items[i].lo << at.shift,
-						    at.range.lo | v4->items[i].hi << at.shift | below };
-			if (range.hi <= 1) /* :: and ::1 */
-				continue;
-			range.lo = range.lo > 1 ? range.lo : 2;
-			ranges[count++] = range;
-		}
-	return count ? addr_set_from_ranges(arena, ADDR_V6, ranges, count) : addr_set_empty(ADDR_V6);
+	if (family == ADDR_V4 || !nat64 || (group == ADDR_CLASS_PUBLIC) != deny)
+		return set;
+	if (gateway->has6)
+		addr_set_add(arena, &own, (struct addr_range){ gateway->v6.value, gateway->v6.value });
+	struct addr_set kept = addr_set_intersect(arena, &set, &own);
+	for (size_t i = nat64->count - nat64->found; i < nat64->count; i++) {
+		struct addr_range range = addr_prefix_range(nat64->items[i]);
+		struct addr_set found = addr_set_from_ranges(arena, family, &range, 1);
+		set = deny ? addr_set_union(arena, &set, &found) : addr_set_subtract(arena, &set, &found);
+	}
+	set = deny ? addr_set_subtract(arena, &set, &own) : set;
+	return addr_set_union(arena, &set, &kept);
 }
 
 struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
@@ -313,16 +302,42 @@ struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, 
 	struct addr_set set = addr_set_from_ranges(arena, family, table->items, table->count);
 	struct addr_set meta = addr_class_set(arena, ADDR_CLASS_META, family, gateway);
 	struct addr_set host = addr_class_set(arena, ADDR_CLASS_HOST, family, gateway);
+	struct addr_nat64 vouched = gateway ? gateway->nat64 : (struct addr_nat64){ .count = 0 };
 
-	set = addr_set_union(arena, &set, &meta);
-	set = addr_set_union(arena, &set, &host);
+	vouched.count -= vouched.found;
+	vouched.found = 0;
 	if (family == ADDR_V6) {
-		struct addr_set v4 = addr_reserved_set(arena, ADDR_V4, gateway);
-		struct addr_set carried = addr_embedding_set(arena, &v4, nat64_of(gateway)),
-				mapped = addr_set_empty(ADDR_V6);
+		struct addr_set carrying = carrying_set(arena, &vouched), mapped = addr_set_empty(ADDR_V6);
+		set = addr_set_subtract(arena, &set, &carrying);
+		for (size_t i = 0; i < tables()->reserved4.count; i++) {
+			struct addr_set carried =
+				addr_embedding_of(arena, tables()->reserved4.prefixes[i], nat64_of(gateway));
+			set = addr_set_union(arena, &set, &carried);
+		}
 		addr_set_add(arena, &mapped, tables()->mapped6);
-		set = addr_set_union(arena, &set, &carried);
 		set = addr_set_subtract(arena, &set, &mapped);
 	}
-	return set;
+	set = addr_set_union(arena, &set, &meta);
+	return addr_set_union(arena, &set, &host);
+}
+
+const char *addr_nat64_find(struct addr_nat64 *nat64, struct addr_prefix prefix)
+{
+	struct addr_nat64 longer = *nat64;
+	const char *why = addr_nat64_add(&longer, prefix);
+
+	if (why || longer.count == nat64->count)
+		return why;
+	struct arena *arena = arena_new();
+	struct addr_range range = addr_prefix_range(prefix);
+	struct addr_set own = addr_set_from_ranges(arena, ADDR_V6, &range, 1);
+	struct addr_set public = addr_class_set(arena, ADDR_CLASS_PUBLIC, ADDR_V6, NULL);
+	struct addr_set inside = addr_set_intersect(arena, &own, &public);
+	bool is_public = addr_set_equal(&own, &inside);
+	arena_free(arena);
+	if (!is_public)
+		return "it is no public network";
+	longer.found++;
+	*nat64 = longer;
+	return NULL;
 }

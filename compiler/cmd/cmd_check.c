@@ -4,6 +4,7 @@
 #include "diag/findings.h"
 #include "lint/lint.h"
 #include "base/units.h"
+#include "policy/policy_facts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +33,6 @@ static bool is_whole(const struct cmd_policy *loaded, size_t first)
 static void find(const struct cmd_line *line, struct cmd_policy *loaded, const char *file)
 {
 	struct lint_options options = {
-		.gateway = line->gateway,
 		.disabled = line->disabled.items,
 		.disabled_count = line->disabled.count,
 	};
@@ -42,6 +42,7 @@ static void find(const struct cmd_line *line, struct cmd_policy *loaded, const c
 	cmd_policy_load(loaded, line, file);
 	if (line->policy.today)
 		date_parse(line->policy.today, &options.today);
+	options.gateway = policy_gateway(loaded->policy, line->gateway);
 	if (is_whole(loaded, first))
 		lint_policy(loaded->policy, &options, loaded->diags);
 }

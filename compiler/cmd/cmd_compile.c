@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "emit/emit.h"
 #include "syntax/parse.h"
+#include "policy/policy_facts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,8 @@ struct stage {
 
 static struct lower_options lower_options(const struct stage *stage)
 {
-	return (struct lower_options){ .gateway = stage->line->gateway, .optimise = stage->line->optimise };
+	return (struct lower_options){ .gateway = policy_gateway(stage->loaded->policy, stage->line->gateway),
+				       .optimise = stage->line->optimise };
 }
 
 static const char *emit_nft_text(const struct stage *stage)
@@ -55,7 +57,9 @@ static const char *emit_rpz_text(const struct stage *stage)
 
 static const char *emit_dnsmasq_text(const struct stage *stage)
 {
-	return emit_dnsmasq(stage->loaded->arena, stage->loaded->policy, &stage->line->gateway, stage->loaded->diags);
+	struct addr_gateway gateway = lower_options(stage).gateway;
+
+	return emit_dnsmasq(stage->loaded->arena, stage->loaded->policy, &gateway, stage->loaded->diags);
 }
 
 static const char *emit_policy_text(const struct stage *stage)

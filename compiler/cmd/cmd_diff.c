@@ -5,6 +5,7 @@
 #include "expect/expect.h"
 #include "lint/lint.h"
 #include "base/units.h"
+#include "policy/policy_facts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +39,7 @@ static int too_complex(const struct cmd_line *line, struct sides *sides, const s
 
 static struct diags *findings(const struct cmd_line *line, const struct cmd_policy *loaded)
 {
-	struct lint_options options = { .gateway = line->gateway };
+	struct lint_options options = { .gateway = policy_gateway(loaded->policy, line->gateway) };
 	struct diags *diags = diags_new(line->arena, loaded->sources);
 
 	if (line->policy.today)
@@ -90,6 +91,8 @@ static int status_of(const struct cmd_line *line, const struct diff *diff)
 
 	if (!strcmp(fail_on, "none"))
 		return STATUS_FINE;
+	/* other classes of addresses may open flows as well as close them */
+	opened = opened || diff->networks.count > 0;
 	return opened || (closed && strcmp(fail_on, "opened") != 0) ? STATUS_NO : STATUS_FINE;
 }
 

@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 #include "base/escape.h"
 #include "cmd/cmd_json.h"
+#include "policy/policy_facts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -57,9 +58,11 @@ static json_t *connection_json(const struct answer *answer, json_t *object)
 {
 	char text[ADDR_TEXT_MAX];
 
+	struct addr_gateway gateway = policy_gateway(answer->policy, answer->line->gateway);
+	enum addr_class class = addr_classify(answer->result.addr, &gateway);
+
 	json_object_set_new(object, "address", json_string(addr_format(answer->result.addr, text)));
-	json_object_set_new(object, "class",
-			    json_string(addr_class_name(addr_classify(answer->result.addr, &answer->line->gateway))));
+	json_object_set_new(object, "class", json_string(addr_class_name(class)));
 	if (answer->result.has_syn && answer->flow.proto == PROTO_TCP && answer->flow.direction == POLICY_EGRESS)
 		json_object_set_new(object, "syn", json_string(syn_names[answer->result.syn]));
 	return object;

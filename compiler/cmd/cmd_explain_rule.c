@@ -2,6 +2,7 @@
 #include "cmd/cmd_json.h"
 #include "base/escape.h"
 #include "explain/explain_rule.h"
+#include "policy/policy_facts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -144,12 +145,13 @@ int cmd_explain_rule(struct cmd_line *line, struct cmd_policy *loaded)
 {
 	const struct policy *policy = loaded->policy;
 	struct fuel fuel = { .left = ANALYSIS_FUEL };
+	struct addr_gateway gateway = policy_gateway(policy, line->gateway);
 	struct rule_explanation *explanation;
 
 	if ((size_t)line->rule > policy->rules.count)
 		return cmd_usage_error(line, "--rule %ld: %s has %zu rule%s", line->rule, policy->name,
 				       policy->rules.count, policy->rules.count == 1 ? "" : "s");
-	explanation = explain_rule(loaded->arena, policy, (size_t)line->rule - 1, &line->gateway, &fuel);
+	explanation = explain_rule(loaded->arena, policy, (size_t)line->rule - 1, &gateway, &fuel);
 	if (!explanation) {
 		fprintf(stderr, "%s: error: too complex here: what rule %zu decides was not analysed\n", loaded->name,
 			fuel.rule + 1);

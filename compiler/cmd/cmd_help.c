@@ -37,6 +37,7 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  -p [BIND:]HOST:GUEST[/udp]   publish a port of the guest\n"                                             \
 	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                        \
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR   --max-connections N\n"                                   \
+	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"            \
 	"  --deployment-profile single-tenant|multi-tenant\n"                                                      \
 	"  --include-root DIR      where includes may lie (also --allow-include); else the file's own directory\n" \
 	"  --stdin-name NAME       what standard input is called in places, and where its includes start\n"        \

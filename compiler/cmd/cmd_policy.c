@@ -56,7 +56,9 @@ int cmd_policy_require(struct cmd_policy *loaded, const struct cmd_line *line, c
 
 struct eval_context cmd_context(const struct cmd_line *line, const struct policy *policy)
 {
-	return (struct eval_context){ .policy = policy, .gateway = line->gateway, .bindings = EVAL_NO_BINDINGS };
+	return (struct eval_context){ .policy = policy,
+				      .gateway = policy_gateway(policy, line->gateway),
+				      .bindings = EVAL_NO_BINDINGS };
 }
 
 static int one_file(struct cmd_line *line, cmd_each *each, void *context, const char *file)

@@ -35,6 +35,41 @@ static void compare_publishes(struct diff *diff, int side, struct fuel *fuel)
 	}
 }
 
+/* ---- the network ---- */
+
+/* A NAT64 prefix is a fact about a network, and the two are compared in one network: that with the prefixes of both. */
+static struct addr_gateway compare_networks(struct diff *diff, const struct addr_gateway *given)
+{
+	struct addr_gateway gateway = *given;
+
+	for (int side = 1; side >= 0; side--) {
+		const struct addr_nat64 *own = &diff->policies[side]->nat64, *other = &diff->policies[!side]->nat64;
+
+		for (size_t i = 0; i < own->count; i++) {
+			bool shared = false;
+
+			for (size_t k = 0; k < other->count; k++)
+				shared = shared || (addr_equal(own->items[i].addr, other->items[k].addr) &&
+						    own->items[i].len == other->items[k].len);
+			if (!shared)
+				*arena_push(diff->arena, &diff->networks) =
+					(struct diff_network){ side == 1, own->items[i] };
+			addr_nat64_add(&gateway.nat64, own->items[i]);
+		}
+	}
+	return gateway;
+}
+
+const char *diff_network_text(struct arena *arena, const struct diff_network *network, bool markdown)
+{
+	char text[ADDR_TEXT_MAX];
+	const char *tick = markdown ? "`" : "";
+
+	return arena_printf(arena, "%sdns nat64-prefix %s/%u%s only %s; flows are compared as if both named it", tick,
+			    addr_format(network->prefix.addr, text), network->prefix.len, tick,
+			    network->added ? "afterwards" : "before");
+}
+
 /* ---- the whole ---- */
 
 struct diff *diff_policies(struct arena *arena, const struct policy *before, const struct policy *after,
@@ -45,9 +80,10 @@ struct diff *diff_policies(struct arena *arena, const struct policy *before, con
 	diff->arena = arena;
 	diff->policies[0] = before;
 	diff->policies[1] = after;
+	struct addr_gateway both = compare_networks(diff, gateway);
 	for (int side = 0; side < 2; side++)
-		diff->contexts[side] = (struct eval_context){ .policy = diff->policies[side], .gateway = *gateway };
-	diff->analysis = analysis_new(arena, diff->policies, 2, ANALYSIS_BY_RULE, gateway, fuel);
+		diff->contexts[side] = (struct eval_context){ .policy = diff->policies[side], .gateway = both };
+	diff->analysis = analysis_new(arena, diff->policies, 2, ANALYSIS_BY_RULE, &both, fuel);
 	diff->atoms = diff->analysis->atoms;
 	diff->names = diff->analysis->names;
 	diff_match(diff);

@@ -39,6 +39,12 @@ struct diff_publish {
 	const struct policy_publish *publish;
 };
 
+/* A NAT64 prefix that one of the policies names */
+struct diff_network {
+	bool added;
+	struct addr_prefix prefix;
+};
+
 struct diff {
 	struct arena *arena;
 	const struct policy *policies[2];
@@ -51,6 +57,7 @@ struct diff {
 	/* what opens first, then what closes, each from the widest on */
 	LIST_OF(struct diff_region) regions;
 	LIST_OF(struct diff_publish) publishes;
+	LIST_OF(struct diff_network) networks;
 };
 
 /* With fuel->out set afterwards the result may not be used: fuel->policy and fuel->rule say where. */
@@ -75,5 +82,7 @@ const char *diff_markdown(struct arena *, const struct diff *, const char *name,
 const char *diff_decider_text(struct arena *, const struct diff *, const struct diff_region *, int side);
 struct span diff_decider_span(const struct diff *, const struct diff_region *, int side);
 const char *diff_decider_because(const struct diff *, const struct diff_region *, int side);
+/* "dns nat64-prefix 2001:db8:64::/96 only afterwards; flows are compared as if both named it" */
+const char *diff_network_text(struct arena *, const struct diff_network *, bool markdown);
 /* "publish 127.0.0.1:8080 to the guest's tcp:80, reachable from this host only" */
 const char *diff_publish_text(struct arena *, const struct diff_publish *, bool markdown);

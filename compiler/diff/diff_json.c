@@ -58,6 +58,17 @@ static json_t *publish_json(struct arena *arena, const struct diff *diff, const 
 	return object;
 }
 
+static json_t *network_json(struct arena *arena, const struct diff_network *network)
+{
+	char buf[ADDR_TEXT_MAX];
+	json_t *object = json_object();
+
+	set_text(arena, object, "change", network->added ? "added" : "removed");
+	set_text(arena, object, "prefix",
+		 arena_printf(arena, "%s/%u", addr_format(network->prefix.addr, buf), network->prefix.len));
+	return object;
+}
+
 static json_t *count_json(const struct diff *diff, bool opens)
 {
 	return json_integer((json_int_t)(diff_count_regions(diff, opens ? POLICY_ALLOW : POLICY_DENY) +
@@ -66,7 +77,7 @@ static json_t *count_json(const struct diff *diff, bool opens)
 
 const char *diff_json(struct arena *arena, const struct diff *diff)
 {
-	json_t *document = json_object(), *changes = json_array(), *published = json_array();
+	json_t *document = json_object(), *changes = json_array(), *published = json_array(), *networks = json_array();
 	const char *text;
 	char *dumped;
 
@@ -74,9 +85,12 @@ const char *diff_json(struct arena *arena, const struct diff *diff)
 		json_array_append_new(changes, region_json(arena, diff, &diff->regions.items[i]));
 	for (size_t i = 0; i < diff->publishes.count; i++)
 		json_array_append_new(published, publish_json(arena, diff, &diff->publishes.items[i]));
+	for (size_t i = 0; i < diff->networks.count; i++)
+		json_array_append_new(networks, network_json(arena, &diff->networks.items[i]));
 	json_object_set_new(document, "version", json_integer(1));
 	json_object_set_new(document, "changes", changes);
 	json_object_set_new(document, "published", published);
+	json_object_set_new(document, "nat64", networks);
 	json_object_set_new(document, "opened", count_json(diff, true));
 	json_object_set_new(document, "closed", count_json(diff, false));
 	dumped = json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);

@@ -136,6 +136,8 @@ const char *diff_markdown(struct arena *arena, const struct diff *diff, const ch
 		if (table.left_out)
 			text_addf(&table.text, "\nand %zu more\n", table.left_out);
 	}
+	for (size_t i = 0; i < diff->networks.count; i++)
+		text_addf(&table.text, "\n%s\n", diff_network_text(arena, &diff->networks.items[i], true));
 	add_notes(&table.text, notes);
 	return text_get(&table.text);
 }

@@ -169,8 +169,12 @@ const char *diff_text(struct arena *arena, const struct diff *diff)
 			  place_or_dash(span_format_line(arena, diff->policies[change->added]->sources,
 							 change->publish->span)));
 	}
-	if (!diff->regions.count && !diff->publishes.count)
-		return "no change: both decide every flow alike\n";
+	for (size_t i = 0; i < diff->networks.count; i++)
+		text_addf(&to.text, "! %s\n", diff_network_text(arena, &diff->networks.items[i], false));
+	if (!diff->regions.count && !diff->publishes.count) {
+		text_add(&to.text, "no change: both decide every flow alike\n");
+		return text_get(&to.text);
+	}
 	text_add(&to.text, "\n");
 	add_counts(&to);
 	return text_get(&to.text);

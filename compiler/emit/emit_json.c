@@ -108,6 +108,18 @@ static void set_ports(struct arena *arena, json_t *root, const struct policy *po
 	json_decref(list);
 }
 
+static json_t *nat64_prefixes(struct arena *arena, const struct policy *policy)
+{
+	json_t *list = json_array();
+	char buf[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < policy->nat64.count; i++)
+		json_array_append_new(
+			list, json_string(arena_printf(arena, "%s/%u", addr_format(policy->nat64.items[i].addr, buf),
+						       policy->nat64.items[i].len)));
+	return list;
+}
+
 static void set_dns(struct arena *arena, json_t *root, const struct policy *policy)
 {
 	json_t *dns = json_object(), *servers = json_array();
@@ -122,6 +134,8 @@ static void set_dns(struct arena *arena, json_t *root, const struct policy *poli
 	json_object_set_new(dns, "rebind_protection", json_boolean(policy->rebind_protection));
 	json_object_set_new(dns, "nameservers", servers);
 	set_number(dns, "query_timeout_ms", policy->dns_timeout_ms);
+	if (policy->nat64.count)
+		json_object_set_new(dns, "nat64_prefixes", nat64_prefixes(arena, policy));
 	json_object_set_new(root, "dns", dns);
 }
 

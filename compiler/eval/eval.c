@@ -28,20 +28,19 @@ bool eval_target_takes_name(const struct policy_target *target, const char *name
 bool eval_target_takes_addr(const struct eval_context *context, enum policy_action action,
 			    const struct policy_target *target, struct addr addr)
 {
-	struct addr carried;
+	struct addr_carried carried;
 
 	switch (target->kind) {
 	case TARGET_ANY:
 		return true;
 	case TARGET_GROUP:
-		return addr_classify(addr, &context->gateway) == target->group;
+		return addr_group_takes(target->group, action == POLICY_DENY, addr, &context->gateway);
 	case TARGET_CIDR:
 		if (target->prefix.addr.family == addr.family)
 			return addr_prefix_contains(target->prefix, addr);
 		/* A deny on IPv4 takes in the IPv6 addresses that carry its addresses */
-		return action == POLICY_DENY && target->prefix.addr.family == ADDR_V4 &&
-		       addr_embedded_v4(addr, &context->gateway.nat64, &carried) &&
-		       addr_prefix_contains(target->prefix, carried);
+		return action == POLICY_DENY && addr_carries(addr, &context->gateway.nat64, &carried) &&
+		       addr_prefix_takes_carried(target->prefix, &carried);
 	default:
 		return false;
 	}
@@ -143,6 +142,12 @@ bool eval_port_refused(const struct eval_connection *connection)
 	return connection->has_port && eval_refused_port(connection->direction, connection->proto, connection->port);
 }
 
+/* A translator that does not look would take it for an address that it is not (RFC 6052) */
+static bool is_malformed(const struct eval_context *context, const struct eval_connection *connection)
+{
+	return connection->direction == POLICY_EGRESS && addr_is_malformed(connection->addr, &context->gateway.nat64);
+}
+
 static bool passes_floor(const struct eval_context *context, const struct eval_connection *connection)
 {
 	uint16_t port = connection->has_port ? connection->port : 0;
@@ -164,7 +169,7 @@ static struct eval_verdict judge_above_floor(const struct eval_context *context,
 
 struct eval_verdict eval_connection(const struct eval_context *context, const struct eval_connection *connection)
 {
-	if (eval_port_refused(connection))
+	if (eval_port_refused(connection) || is_malformed(context, connection))
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
 	return judge_above_floor(context, connection);
 }
@@ -180,7 +185,7 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 
 	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
 		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
-	if (eval_port_refused(connection) || !passes_floor(context, connection))
+	if (eval_port_refused(connection) || is_malformed(context, connection) || !passes_floor(context, connection))
 		return EVAL_SYN_DENY;
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];

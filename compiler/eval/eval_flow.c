@@ -40,6 +40,9 @@ static bool is_named(const struct policy *policy, struct addr addr)
 {
 	struct addr carried;
 
+	for (size_t i = 0; i < policy->nat64.count; i++)
+		if (addr_prefix_contains(policy->nat64.items[i], addr))
+			return true;
 	for (size_t i = 0; i < policy->rules.count; i++)
 		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++) {
 			const struct policy_target *target = &policy->rules.items[i].targets.items[j];
@@ -57,6 +60,8 @@ static struct addr_set collect_named(struct arena *arena, const struct policy *p
 {
 	LIST_OF(struct addr_range) ranges = { NULL, 0, 0 };
 
+	for (size_t i = 0; family == ADDR_V6 && i < policy->nat64.count; i++)
+		*arena_push(arena, &ranges) = addr_prefix_range(policy->nat64.items[i]);
 	for (size_t i = 0; i < policy->rules.count; i++)
 		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++) {
 			const struct policy_target *target = &policy->rules.items[i].targets.items[j];

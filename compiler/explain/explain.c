@@ -162,9 +162,11 @@ static const char *refusal(struct explainer *explainer, const struct explain_con
 				    "denied by the multi-tenant floor: the default policy must allow it "
 				    "too, and it denies class %s",
 				    addr_class_name(class));
-	return refused ? arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s", refused->port,
-				      refused->why) :
-			 NULL;
+	return refused ?
+		       arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s", refused->port,
+				    refused->why) :
+		       "refused whatever the rules say: in a NAT64 prefix, and bits 64 to 71 are not zero (RFC 6052), "
+		       "so that translators differ on which IPv4 address it carries";
 }
 
 static void explain_rules(struct explainer *explainer, struct explain_step *step, const struct explain_connection *flow)

@@ -53,6 +53,21 @@ static void guest4_chains(struct lowering *lowering)
 	lower_verdict(lowering, lower_rule(lowering, chain, "forged source"), RS_DROP, NULL);
 }
 
+/* What eval refuses as malformed: a translator might take it for another address than the rules do. */
+static void drop_malformed(struct lowering *lowering, struct rs_chain *chain)
+{
+	const struct addr_nat64 *nat64 = &lowering->gateway.nat64;
+
+	for (size_t i = 0; i < nat64->count; i++) {
+		if (nat64->items[i].len >= 96)
+			continue;
+		struct rs_rule *rule = lower_rule(lowering, chain, "NAT64, malformed (RFC 6052)");
+		rs_match(lowering->ruleset, rule, RS_IP6_DADDR, rs_prefix(nat64->items[i]));
+		rs_match(lowering->ruleset, rule, RS_IP6_DADDR_U, rs_number(0))->negate = true;
+		lower_verdict(lowering, rule, RS_DROP, NULL);
+	}
+}
+
 static void guest6_chains(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
@@ -69,6 +84,7 @@ static void guest6_chains(struct lowering *lowering)
 	struct rs_expr *to = rs_match(rs, rule, RS_IP6_DADDR, PREFIX6(0, 127));
 	rs_or(rs, to, PREFIX6((u128)0xffff << 32, 96));
 	lower_verdict(lowering, rule, RS_DROP, NULL);
+	drop_malformed(lowering, chain);
 
 	rule = lower_rule(lowering, chain, "source routing");
 	lower_match(lowering, rule, RS_IP6_ROUTING, 1);

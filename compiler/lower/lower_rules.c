@@ -50,14 +50,17 @@ struct destinations {
 	struct addr_set networks; /* all its addresses */
 };
 
-static const struct addr_set *class_set(struct lowering *lowering, enum addr_class group, enum addr_family family)
+/* Rules that deny a group take in more than those that allow it, where a NAT64 prefix was found out. */
+static struct lowered_group *group_of(struct lowering *lowering, enum addr_class group, enum policy_action action,
+				      enum addr_family family)
 {
-	struct lowered_group *cached = &lowering->groups[group][family == ADDR_V6];
+	bool deny = action == POLICY_DENY && lowering->gateway.nat64.found > 0;
+	struct lowered_group *cached = &lowering->groups[group][deny][family == ADDR_V6];
 
 	if (!cached->computed)
-		cached->addrs = addr_class_set(lowering->arena, group, family, &lowering->gateway);
+		cached->addrs = addr_group_set(lowering->arena, group, deny, family, &lowering->gateway);
 	cached->computed = true;
-	return &cached->addrs;
+	return cached;
 }
 
 static void add_target(struct lowering *lowering, const struct policy_rule *rule, const struct policy_target *target,
@@ -67,7 +70,7 @@ static void add_target(struct lowering *lowering, const struct policy_rule *rule
 	struct addr_set set = addr_set_empty(family);
 
 	if (target->kind == TARGET_GROUP)
-		set = *class_set(lowering, target->group, family);
+		set = group_of(lowering, target->group, rule->action, family)->addrs;
 	if (target->kind == TARGET_CIDR) {
 		struct addr_set own = addr_set_empty(target->prefix.addr.family);
 		addr_set_add(arena, &own, addr_prefix_range(target->prefix));
@@ -230,13 +233,16 @@ static const char *add_network_set(struct lowering *lowering, const char *name, 
 	return name;
 }
 
-static const char *group_set(struct lowering *lowering, enum addr_class group, enum addr_family family)
+static const char *group_set(struct lowering *lowering, enum addr_class group, enum policy_action action,
+			     enum addr_family family)
 {
-	struct lowered_group *cached = &lowering->groups[group][family == ADDR_V6];
+	struct lowered_group *cached = group_of(lowering, group, action, family);
+	const char *name = group_set_name(lowering->arena, group, family);
 
+	if (cached == &lowering->groups[group][true][family == ADDR_V6])
+		name = arena_printf(lowering->arena, "%s_denied", name);
 	if (!cached->set)
-		cached->set = add_network_set(lowering, group_set_name(lowering->arena, group, family),
-					      class_set(lowering, group, family));
+		cached->set = add_network_set(lowering, name, &cached->addrs);
 	return cached->set;
 }
 
@@ -250,12 +256,13 @@ static bool covers_family(const struct addr_set *set)
 /* The match on a rule's addresses: its group's set, the whole family, networks in place, or a set of its own */
 static void match_networks(struct lowering *lowering, struct rs_rule *out, size_t index, const struct destinations *to)
 {
+	enum policy_action action = lowering->policy->rules.items[index].action;
 	struct ruleset *rs = lowering->ruleset;
 	enum addr_family family = to->networks.family;
 	enum rs_field field = daddr_field(family);
 
 	if (to->group != ADDR_CLASS_NONE) {
-		rs_lookup(rs, out, group_set(lowering, to->group, family), field);
+		rs_lookup(rs, out, group_set(lowering, to->group, action, family), field);
 	} else if (covers_family(&to->networks)) {
 		match_family(lowering, out, family);
 	} else if (to->networks.count <= INLINE_NETWORKS) {
@@ -371,12 +378,12 @@ static void lower_floor(struct lowering *lowering)
 		if (!has_family(lowering, family))
 			continue;
 		struct rs_rule *rule = lower_rule(lowering, chain, dns);
-		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_HOST, family), daddr_field(family));
+		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_HOST, POLICY_ALLOW, family), daddr_field(family));
 		match_protos(lowering, rule, PROTO_TCP | PROTO_UDP);
 		rs_match(rs, rule, RS_TH_DPORT, rs_number(LOWER_DNS_PORT));
 		lower_verdict(lowering, rule, RS_RETURN, NULL);
 		rule = lower_rule(lowering, chain, public);
-		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_PUBLIC, family), daddr_field(family));
+		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_PUBLIC, POLICY_ALLOW, family), daddr_field(family));
 		lower_verdict(lowering, rule, RS_RETURN, NULL);
 	}
 	lower_verdict(lowering, lower_rule(lowering, chain, "multi-tenant: default egress deny"), RS_JUMP,

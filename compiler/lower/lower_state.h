@@ -19,8 +19,8 @@ struct lowering {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* where the gateway has the family */
 	uint8_t guest_mac[6];
-	const char *egress_rate;                          /* the chain that bounds the guest's packets, or NULL */
-	struct lowered_group groups[ADDR_CLASS_COUNT][2]; /* IPv4, IPv6 */
+	const char *egress_rate;                             /* the chain that bounds the guest's packets, or NULL */
+	struct lowered_group groups[ADDR_CLASS_COUNT][2][2]; /* of rules that allow, that deny; IPv4, IPv6 */
 };
 
 /* lower_rules.c: sets of groups and names, chains egress and, for multi-tenant, floor */

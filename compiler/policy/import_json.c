@@ -319,8 +319,9 @@ static void read_published(struct importer *im, const json_t *root)
 
 static void read_dns(struct importer *im, const json_t *root)
 {
-	static const char *const known[] = { "rebind_protection", "nameservers", "query_timeout_ms", NULL };
-	const json_t *dns = json_object_get(root, "dns"), *servers;
+	static const char *const known[] = { "rebind_protection", "nameservers", "query_timeout_ms", "nat64_prefixes",
+					     NULL };
+	const json_t *dns = json_object_get(root, "dns"), *servers, *prefixes;
 	uint64_t ms;
 	bool on;
 
@@ -334,6 +335,11 @@ static void read_dns(struct importer *im, const json_t *root)
 	for (size_t i = 0; i < json_array_size(servers); i++) {
 		const char *text = json_string_value(json_array_get(servers, i));
 		resolver_add_nameserver(im->r, im->here, text ? arena_strdup(im->r->arena, text) : "");
+	}
+	prefixes = read_array(im, dns, "nat64_prefixes");
+	for (size_t i = 0; i < json_array_size(prefixes); i++) {
+		const char *text = json_string_value(json_array_get(prefixes, i));
+		resolver_add_nat64(im->r, im->here, text ? arena_strdup(im->r->arena, text) : "");
 	}
 }
 

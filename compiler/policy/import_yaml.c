@@ -18,7 +18,7 @@ static const char *const sandbox_keys[] = { "network",  "ports",      "secrets",
 					    "security", "entrypoint", "cmd",         "env",          "labels",
 					    "init",     "mounts",     "patch_files", "patches",      "scripts",
 					    NULL };
-static const char *const dns_keys[] = { "rebind_protection", "nameservers", "query_timeout", NULL };
+static const char *const dns_keys[] = { "rebind_protection", "nameservers", "query_timeout", "nat64_prefixes", NULL };
 
 static bool check_keys(struct resolver *r, const struct yaml_node *map, const char *what, const char *const *known)
 {
@@ -135,6 +135,11 @@ static void add_nameserver(struct resolver *r, const struct yaml_node *entry)
 	resolver_add_nameserver(r, entry->span, entry->text);
 }
 
+static void add_nat64(struct resolver *r, const struct yaml_node *entry)
+{
+	resolver_add_nat64(r, entry->span, entry->text);
+}
+
 static void read_dns(struct resolver *r, const struct yaml_node *dns)
 {
 	const struct yaml_node *timeout;
@@ -146,6 +151,7 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 	if (read_flag(r, yaml_get(dns, "rebind_protection"), "rebind_protection", &on))
 		resolver_set_rebind(r, yaml_get(dns, "rebind_protection")->span, on);
 	for_each_text(r, yaml_get(dns, "nameservers"), "nameservers", add_nameserver);
+	for_each_text(r, yaml_get(dns, "nat64_prefixes"), "nat64_prefixes", add_nat64);
 	timeout = yaml_get(dns, "query_timeout");
 	if (timeout && timeout->kind == YAML_TEXT && units_duration_ms(timeout->text, &ms))
 		resolver_set_timeout(r, timeout->span, ms);

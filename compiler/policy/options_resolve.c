@@ -105,6 +105,9 @@ static void take_ports_and_servers(struct resolver *r, const struct policy_optio
 	for (size_t i = 0; i < options->nameservers.count; i++)
 		resolver_add_nameserver(r, add_flag(r, "--dns-nameserver", options->nameservers.items[i]),
 					options->nameservers.items[i]);
+	for (size_t i = 0; i < options->nat64_prefixes.count; i++)
+		resolver_add_nat64(r, add_flag(r, "--net-nat64-prefix", options->nat64_prefixes.items[i]),
+				   options->nat64_prefixes.items[i]);
 	uint64_t ms;
 	if (options->query_timeout && units_number(options->query_timeout, &ms))
 		resolver_set_timeout(r, add_flag(r, "--dns-query-timeout-ms", options->query_timeout), ms);

@@ -256,6 +256,15 @@ static void add_dns(struct text *text, const struct policy *policy)
 	text_addf(text, "dns rebind-protection %s\n", policy->rebind_protection ? "on" : "off");
 }
 
+static void add_nat64(struct text *text, const struct policy *policy)
+{
+	char buf[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < policy->nat64.count; i++)
+		text_addf(text, "dns nat64-prefix %s/%u\n", addr_format(policy->nat64.items[i].addr, buf),
+			  policy->nat64.items[i].len);
+}
+
 static void add_settings(struct text *text, const struct policy *policy)
 {
 	add_limit(text, "egress bandwidth", &policy->egress_bandwidth);
@@ -289,6 +298,7 @@ const char *policy_format(struct arena *arena, const struct policy *policy)
 			  place(&text, policy, publish->span));
 	}
 	add_dns(&text, policy);
+	add_nat64(&text, policy);
 	add_settings(&text, policy);
 	for (size_t i = 0; i < policy->expects.count; i++)
 		text_addf(&text, "expect %s %s\t%s\n", policy_action_name(policy->expects.items[i].action),

@@ -157,6 +157,7 @@ struct policy {
 	uint32_t max_connections; /* 256 */
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
 	struct policy_pool pool4, pool6;
+	struct addr_nat64 nat64; /* of the network the sandbox is in */
 };
 
 /* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */

@@ -27,6 +27,12 @@ bool policy_rule_fits(const struct policy_rule *rule, enum policy_direction dire
 	       (!rule->ports.count || policy_proto_has_ports(proto));
 }
 
+struct addr_gateway policy_gateway(const struct policy *policy, struct addr_gateway gateway)
+{
+	gateway.nat64 = policy->nat64;
+	return gateway;
+}
+
 const struct policy_default *policy_default_of(const struct policy *policy, enum policy_direction direction)
 {
 	return direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;

@@ -162,6 +162,12 @@ static void check_tenancy(struct resolver *r)
 		diag_error(r->diags, id, policy->pool4.span, "a multi-tenant sandbox chooses no addresses");
 	if (policy->pool6.set)
 		diag_error(r->diags, id, policy->pool6.span, "a multi-tenant sandbox chooses no addresses");
+	for (size_t i = 0; i < policy->nat64.count; i++) {
+		struct addr_nat64 alone = { .count = 0 };
+		if (addr_nat64_find(&alone, policy->nat64.items[i]))
+			diag_error(r->diags, id, r->nat64[i],
+				   "a multi-tenant sandbox's NAT64 prefix lies in what is public without it");
+	}
 	if (!policy->rebind_protection)
 		diag_error(r->diags, id, r->given[SETTING_REBIND].span,
 			   "a multi-tenant sandbox keeps rebind protection");

@@ -155,6 +155,25 @@ void resolver_add_nameserver(struct resolver *r, struct span span, const char *s
 	*arena_push(r->arena, &r->policy->nameservers) = server;
 }
 
+void resolver_add_nat64(struct resolver *r, struct span span, const char *text)
+{
+	struct addr_nat64 *nat64 = &r->policy->nat64;
+	struct addr_prefix prefix;
+	const char *why;
+
+	if (!addr_prefix_parse(text, &prefix) || !strchr(text, '/')) {
+		diag_error(r->diags, "bad-nat64-prefix", span, "no IPv6 network: `%s`", text)->help =
+			"like 2001:db8:64::/96";
+		return;
+	}
+	size_t before = nat64->count;
+	why = addr_nat64_add(nat64, prefix);
+	if (why)
+		diag_error(r->diags, "bad-nat64-prefix", span, "no NAT64 prefix: `%s`: %s", text, why);
+	else if (nat64->count > before)
+		r->nat64[before] = span;
+}
+
 static void apply_dns_timeout(struct resolver *r, const struct ast_word *word)
 {
 	uint64_t ms;
@@ -168,13 +187,16 @@ static void apply_dns_timeout(struct resolver *r, const struct ast_word *word)
 
 static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 {
-	static const char *const settings[] = { "nameserver", "timeout", "rebind-protection", NULL };
+	static const char *const settings[] = { "nameserver", "timeout", "rebind-protection", "nat64-prefix", NULL };
 	const struct ast_word *words = statement->words.items;
 	size_t count = statement->words.count;
 
 	if (!strcmp(words[0].text, "nameserver")) {
 		for (size_t i = 1; i < count; i++)
 			resolver_add_nameserver(r, words[i].span, words[i].text);
+	} else if (!strcmp(words[0].text, "nat64-prefix")) {
+		for (size_t i = 1; i < count; i++)
+			resolver_add_nat64(r, words[i].span, words[i].text);
 	} else if (!strcmp(words[0].text, "timeout") && count == 2) {
 		apply_dns_timeout(r, &words[1]);
 	} else if (!strcmp(words[0].text, "rebind-protection") && count == 2) {

@@ -36,7 +36,8 @@ struct resolver {
 		struct span span;
 	} given[SETTING_COUNT]; /* value NULL: not given */
 	struct profiles profiles;
-	size_t budget; /* of targets that lists of groups copy */
+	struct span nat64[ADDR_NAT64_MAX]; /* of the policy's prefixes */
+	size_t budget;                     /* of targets that lists of groups copy */
 };
 
 /* The file's statements, includes spliced; or an import. false: nothing was loaded. */
@@ -58,6 +59,7 @@ void resolver_set_timeout(struct resolver *, struct span, uint64_t ms);
 void resolver_set_rebind(struct resolver *, struct span, bool on);
 void resolver_add_publish(struct resolver *, struct span, const char *spec);
 void resolver_add_nameserver(struct resolver *, struct span, const char *spec);
+void resolver_add_nat64(struct resolver *, struct span, const char *prefix);
 void resolver_set_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */
 void resolver_set_connections(struct resolver *, struct span, uint64_t count);
 void resolver_check_until(struct resolver *, const struct policy_rule *); /* reports a rule past its `until` */

@@ -57,7 +57,7 @@ enum ast_kind {
 	AST_INCLUDE, /* words: the path, without its quotes */
 	AST_GROUP,   /* words: name, then members */
 	AST_PUBLISH, /* words: the specification, raw */
-	AST_DNS,     /* words: "nameserver" and values, "timeout" and one, "rebind-protection" and one */
+	AST_DNS,     /* words: the setting and its values */
 	AST_LIMIT,   /* words: direction, "bandwidth" or "ops", rate, then perhaps "burst" and a size */
 	AST_EXPECT,  /* word: the action; flow */
 };

@@ -1,5 +1,6 @@
 /* Writing lines. */
 #include "core/log.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,6 +8,28 @@
 #include <unistd.h>
 
 #define LOG_LINE_MAX 1024
+
+/* What a terminal shows, as it is; any other byte, C1 controls and what is no UTF-8 among them, as \xNN. `to` has room for
+ * four bytes a byte. */
+static size_t escape(char *to, const char *text, size_t left)
+{
+	size_t len = 0;
+
+	while (left) {
+		uint32_t character;
+		size_t size = utf8_decode(text, left, &character);
+		if (size && utf8_printable(character)) {
+			memcpy(to + len, text, size);
+			len += size;
+		} else {
+			size = 1;
+			len += (size_t)sprintf(to + len, "\\x%02x", (unsigned char)*text);
+		}
+		text += size;
+		left -= size;
+	}
+	return len;
+}
 
 /* A line longer than the buffer is cut: it keeps its newline. */
 static void write_line(const char *prefix, const char *fmt, va_list args)
@@ -16,11 +39,7 @@ static void write_line(const char *prefix, const char *fmt, va_list args)
 	size_t len = (size_t)snprintf(line, sizeof line, "%s", prefix);
 
 	vsnprintf(text, sizeof text, fmt, args);
-	for (const unsigned char *byte = (unsigned char *)text; *byte; byte++)
-		if (*byte < 0x20 || *byte == 0x7f)
-			len += (size_t)snprintf(line + len, sizeof line - len, "\\x%02x", *byte);
-		else
-			line[len++] = (char)*byte;
+	len += escape(line + len, text, strlen(text));
 	line[len++] = '\n';
 	/* Nothing useful can be done about a standard error that is gone */
 	ssize_t written = write(STDERR_FILENO, line, len);

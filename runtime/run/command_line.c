@@ -195,6 +195,7 @@ static void print_help(void)
 	      "  --dns-nameserver ADDRESS  instead of the host's; --dns-query-timeout-ms N\n"
 	      "  --no-dns-rebind-protection  answers may hold private and other reserved addresses\n"
 	      "  --net-ipv4-pool CIDR      where subnets come from; --net-ipv6-pool\n"
+	      "  --net-nat64-prefix CIDR   the network's own, whose addresses are classed as what they carry\n"
 	      "  --max-connections N       of the guest at once; --deployment-profile single-tenant|multi-tenant\n"
 	      "  --deny-mode refuse|drop   how a denied flow fails: at once (default), or in silence\n"
 	      "\n"

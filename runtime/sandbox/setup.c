@@ -133,6 +133,7 @@ static int set_up_host(struct sandbox *sandbox)
 	if (error == 0)
 		error = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
 	sandbox->gateway.has6 = sandbox->forward.ipv6;
+	sandbox->gateway.nat64 = sandbox->start->config->policy->nat64;
 	int back = sandbox_leave_host(sandbox);
 	return back ? fail("enter the VM's network namespace", back) : error;
 }

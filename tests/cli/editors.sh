@@ -5,7 +5,7 @@ set -u
 
 words=$(sed -n '/^static const struct keyword keywords/,/^};/s/^\t{ "\([a-z]*\)".*/\1/p' "$root/grammar/msb.l")
 words="$words allow deny because until log resolve sni egress ingress any public private loopback link-local meta
-multicast host dns tcp udp icmpv4 icmpv6 domain suffix nameserver timeout rebind-protection bandwidth ops burst answer"
+multicast host dns tcp udp icmpv4 icmpv6 domain suffix nameserver timeout rebind-protection nat64-prefix bandwidth ops burst answer"
 for file in msb.vim msb.tmLanguage.json; do
 	missing=
 	for word in $words; do

@@ -30,7 +30,9 @@ bounded() {
 	status=$?
 }
 
-# has_raw_control FILE: control characters (tab and newline aside), or marks that reorder text
+# has_raw_control FILE: control characters (tab and newline aside), or marks that reorder text; C1's as single bytes too,
+# as a terminal without UTF-8 takes them: what is no UTF-8
 has_raw_control() {
+	! iconv -f UTF-8 -t UTF-8 "$1" >/dev/null 2>&1 ||
 	LC_ALL=C grep -qaP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]' "$1"
 }

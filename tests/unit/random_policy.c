@@ -1,6 +1,8 @@
 #include "random_policy.h"
 #include "base/name.h"
+#include "policy/policy_facts.h"
 
+#include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +111,14 @@ const char *random_rules(struct arena *arena, struct random *random, size_t coun
 	return rules;
 }
 
+/* A network's own NAT64 prefix, of each length; random_flow() has addresses in them all */
+static struct addr_prefix nat64_prefix(uint64_t which)
+{
+	static const uint8_t lengths[] = { 32, 40, 48, 56, 64, 96 };
+
+	return (struct addr_prefix){ test_addr("2001:db8::"), lengths[which % 6] };
+}
+
 struct test_policy random_policy(struct random *random, size_t most)
 {
 	static const char *const actions[] = { "allow", "deny", "deny" };
@@ -120,6 +130,10 @@ struct test_policy random_policy(struct random *random, size_t most)
 	if (!made.policy->multi_tenant && random_below(random, 8) == 0)
 		made.policy->rebind_protection = false;
 	made.context.gateway = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	if ((random->state >> 40) % 4 == 0) {
+		cr_assert_null(addr_nat64_add(&made.policy->nat64, nat64_prefix(random->state >> 50)));
+		made.context.gateway = policy_gateway(made.policy, made.context.gateway);
+	}
 	arena_free(arena);
 	return made;
 }
@@ -198,9 +212,23 @@ static const uint16_t port_numbers[] = { 0,  22, 52,  53,  54,  79,  80,  81,   
 static const enum policy_proto proto_numbers[] = { PROTO_TCP,    PROTO_TCP,    PROTO_TCP,  PROTO_UDP,
 						   PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
 
+/* The same IPv4 address, or its like, by a prefix of nat64_prefix() instead of the well-known one */
+static struct addr by_own_prefix(struct addr addr, uint64_t which)
+{
+	struct addr_nat64 nat64 = { .items = { nat64_prefix(which) }, .count = 1 };
+	struct addr_prefix carrying[ADDR_EMBEDDINGS_MAX];
+	struct addr v4;
+
+	if (!addr_embedded_v4(addr, NULL, &v4) || which % 2)
+		return addr;
+	size_t ways = addr_embedding_prefixes((struct addr_prefix){ v4, 32 }, &nat64, carrying);
+	return carrying[ways - 1].addr;
+}
+
 struct witness random_flow(struct random *random)
 {
 	struct witness flow = { .kind = FLOW_CONNECTION, .addr = test_addr(PICK(random, addresses)) };
+	flow.addr = by_own_prefix(flow.addr, random->state >> 20);
 	uint32_t kind = random_below(random, 12);
 
 	if (kind == 0) {
@@ -243,6 +271,8 @@ bool random_flow_is_possible(const struct eval_context *context, const struct wi
 		any = any || can_be_looked_up(context, names[i]);
 	if (flow->kind == FLOW_ANSWER)
 		return any;
+	if (flow->kind == FLOW_CONNECTION && addr_classify(flow->addr, &context->gateway) == ADDR_CLASS_NONE)
+		return false; /* one that carries 0.0.0.0: nobody has it */
 	for (int i = 0; i < 2; i++) {
 		const char *name = flow->bound[i];
 

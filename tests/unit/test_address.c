@@ -96,8 +96,11 @@ Test(address, classes)
 	expect_class("100.64.0.0", ADDR_CLASS_PRIVATE);
 	expect_class("224.0.0.1", ADDR_CLASS_MULTICAST);
 	expect_class("255.255.255.255", ADDR_CLASS_PUBLIC);
-	expect_class("64:ff9b:1::1", ADDR_CLASS_PUBLIC);
-	expect_class("fec0::1", ADDR_CLASS_PUBLIC);
+	expect_class("64:ff9b:1::1", ADDR_CLASS_PRIVATE);
+	expect_class("64:ff9b:1:ffff:ffff:ffff:ffff:ffff", ADDR_CLASS_PRIVATE);
+	expect_class("64:ff9b:2::", ADDR_CLASS_PUBLIC);
+	expect_class("fec0::1", ADDR_CLASS_PRIVATE);
+	expect_class("feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", ADDR_CLASS_PRIVATE);
 }
 
 Test(address, bytes_round_trip)
@@ -132,6 +135,8 @@ static void check_value(struct addr addr, const struct addr_set *sets, const str
 {
 	char buf[ADDR_TEXT_MAX];
 	int holders = 0;
+	cr_expect_eq(addr_set_contains(&sets[ADDR_CLASS_COUNT], addr.value),
+		     !addr_is_mapped(addr) && addr_is_reserved(addr, host), "reserved: %s", addr_format(addr, buf));
 	for (int class = 0; class < ADDR_CLASS_COUNT; class ++) {
 		bool in = addr_set_contains(&sets[class], addr.value);
 		bool is = !addr_is_mapped(addr) && addr_classify(addr, host) == (enum addr_class) class;
@@ -145,12 +150,13 @@ static void check_value(struct addr addr, const struct addr_set *sets, const str
 static void check_sets(enum addr_family family, const struct addr_gateway *host)
 {
 	struct arena *arena = arena_new();
-	struct addr_set sets[ADDR_CLASS_COUNT];
+	struct addr_set sets[ADDR_CLASS_COUNT + 1];
 	u128 max = family == ADDR_V4 ? (u128)UINT32_MAX : ~(u128)0;
 
 	for (int class = 0; class < ADDR_CLASS_COUNT; class ++)
 		sets[class] = addr_class_set(arena, (enum addr_class) class, family, host);
-	for (int class = 0; class < ADDR_CLASS_COUNT; class ++) {
+	sets[ADDR_CLASS_COUNT] = addr_reserved_set(arena, family, host);
+	for (int class = 0; class <= ADDR_CLASS_COUNT; class ++) {
 		u128 *values = arena_alloc(arena, (sets[class].count * 5 + 1) * sizeof *values);
 		size_t count = edges(&sets[class], values, max);
 		for (size_t i = 0; i < count; i++)
@@ -302,4 +308,96 @@ Test(address, reserved)
 	cr_expect(addr_is_reserved(parse("64:ff9b::808:808"), &odd));
 	cr_expect_not(addr_is_reserved(parse("64:ff9b::808:808"), NULL));
 	cr_expect_not(addr_is_reserved(parse("fe7f::1"), NULL));
+}
+
+/* ---- a network's own NAT64 prefixes (RFC 6052) ---- */
+
+static struct addr_prefix prefix_of(const char *text)
+{
+	struct addr_prefix prefix = { { ADDR_V6, 0 }, 0 };
+	cr_assert(addr_prefix_parse(text, &prefix), "%s", text);
+	return prefix;
+}
+
+/* The examples of RFC 6052, section 2.4, with 192.0.2.33 */
+Test(address, nat64_prefixes_of_all_lengths_carry_ipv4)
+{
+	static const char *const cases[][2] = {
+		{ "2001:db8::/32", "2001:db8:c000:221::" },
+		{ "2001:db8:100::/40", "2001:db8:1c0:2:21::" },
+		{ "2001:db8:122::/48", "2001:db8:122:c000:2:2100::" },
+		{ "2001:db8:122:300::/56", "2001:db8:122:3c0:0:221::" },
+		{ "2001:db8:122:344::/64", "2001:db8:122:344:c0:2:2100::" },
+		{ "2001:db8:122:344::/96", "2001:db8:122:344::192.0.2.33" },
+	};
+	struct addr_prefix v4 = { parse("192.0.2.33"), 32 }, out[ADDR_EMBEDDINGS_MAX];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct addr_gateway host = gateway();
+		struct addr carried = { ADDR_V6, 0 };
+		cr_assert_null(addr_nat64_add(&host.nat64, prefix_of(cases[i][0])), "%s", cases[i][0]);
+		cr_assert(addr_embedded_v4(parse(cases[i][1]), &host.nat64, &carried), "%s", cases[i][1]);
+		cr_expect(addr_equal(carried, v4.addr), "%s", cases[i][1]);
+		size_t ways = addr_embedding_prefixes(v4, &host.nat64, out);
+		cr_expect(addr_equal(out[ways - 1].addr, parse(cases[i][1])), "%s", cases[i][0]);
+		check_sets(ADDR_V6, &host);
+	}
+}
+
+Test(address, what_cannot_be_a_nat64_prefix)
+{
+	static const char *const refused[] = {
+		"2001:db8::/33",   "2001:db8::/0",   "2001:db8::1/64", "2001:db8:0:0:100::/96",
+		"::/96",           "::ffff:0:0/96",  "64:ff9b::/32",   "2002::/32",
+		"fe80::/64",       "ff00::/32",      "fd00:ec2::/32",  "fd00:ec2::/96",
+		"10.0.0.0/32",     "2001:db8::/128", "2000::/16",      "2002:a00:1::/48",
+		"::ffff:0:0:0/96",
+	};
+	struct addr_nat64 nat64 = { .count = 0 };
+
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+		cr_expect_not_null(addr_nat64_add(&nat64, prefix_of(refused[i])), "%s", refused[i]);
+	cr_expect_null(addr_nat64_add(&nat64, prefix_of("64:ff9b::/96"))); /* goes without saying */
+	cr_expect_eq(nat64.count, 0);
+	cr_expect_null(addr_nat64_add(&nat64, prefix_of("64:ff9b:1::/48")));
+	cr_expect_null(addr_nat64_add(&nat64, prefix_of("64:ff9b:1::/48")));
+	cr_expect_not_null(addr_nat64_add(&nat64, prefix_of("64:ff9b:1:1::/96")));
+	cr_expect_eq(nat64.count, 1);
+}
+
+/* A resolver that lies must close at most: never a private network opened as public, nor the other way round */
+Test(address, a_prefix_that_was_found_out_never_opens)
+{
+	static const char *const inside[] = { "fd00:64::/96", "64:ff9b:1::/96", "fec0::/64", "fd42:6d73:62::/96" };
+	struct addr_gateway host = gateway(), plain = gateway();
+	struct arena *arena = arena_new();
+
+	for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
+		cr_expect_not_null(addr_nat64_find(&host.nat64, prefix_of(inside[i])), "%s", inside[i]);
+	cr_assert_null(addr_nat64_find(&host.nat64, prefix_of("2001:db8:64::/96")));
+	cr_assert_null(addr_nat64_find(&host.nat64, prefix_of("2a00:64::/40")));
+	cr_assert_eq(host.nat64.found, 2);
+	srandom(8);
+	for (int i = 0; i < 20000; i++) {
+		struct addr addr = host.nat64.items[i % 2].addr;
+		uint32_t word = (uint32_t)random() << 1 ^ (uint32_t)random();
+		u128 v4 = i & 2 ? word : (u128)0x0a000000 | (word & 0xffff);
+		addr.value |= i % 2 ? (v4 >> 8) << 64 | (v4 & 0xff) << 48 : v4;
+		for (int group = 1; group < ADDR_CLASS_COUNT; group++) {
+			enum addr_class class = (enum addr_class)group;
+			bool before = addr_classify(addr, &plain) == class;
+			cr_expect(before || !addr_group_takes(class, false, addr, &host), "an allow takes in more");
+			cr_expect(!before || addr_group_takes(class, true, addr, &host), "a deny takes in less");
+			for (int deny = 0; i < 200 && deny < 2; deny++) {
+				struct addr_set set = addr_group_set(arena, class, deny, ADDR_V6, &host);
+				cr_expect_eq(addr_set_contains(&set, addr.value),
+					     addr_group_takes(class, deny, addr, &host));
+			}
+		}
+		cr_expect(addr_is_reserved(addr, &host) || !addr_is_reserved(addr, &plain));
+	}
+	cr_expect(addr_group_takes(ADDR_CLASS_PRIVATE, true, parse("2001:db8:64::10.0.0.1"), &host));
+	cr_expect_not(addr_group_takes(ADDR_CLASS_PUBLIC, false, parse("2001:db8:64::10.0.0.1"), &host));
+	cr_expect(addr_group_takes(ADDR_CLASS_PUBLIC, false, parse("2001:db8:64::8.8.8.8"), &host));
+	arena_free(arena);
 }

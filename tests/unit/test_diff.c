@@ -102,6 +102,8 @@ static struct two two_policies(struct random *random)
 	} else {
 		two.sides[1] = random_policy(random, 7);
 	}
+	two.sides[1].policy->nat64 = two.sides[0].policy->nat64; /* in one network */
+	two.sides[1].context.gateway = two.sides[0].context.gateway;
 	two.shown =
 		arena_printf(two.sides[0].arena, "%s---\n%s", policy_format(two.sides[0].arena, two.sides[0].policy),
 			     policy_format(two.sides[1].arena, two.sides[1].policy));

@@ -191,7 +191,8 @@ static void random_flow(struct oracle *oracle, struct trial *trial, struct packe
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_TCP, IPPROTO_TCP,  IPPROTO_UDP,
 					  IPPROTO_UDP, IPPROTO_UDP, IPPROTO_ICMP, PROTO_EXPERIMENTAL };
 	do
-		flow->to = random_destination(trial->policy, trial->bound, trial->bound_count);
+		flow->to = by_nat64(&trial->context.gateway.nat64,
+				    random_destination(trial->policy, trial->bound, trial->bound_count));
 	while (!routable(oracle, flow->to));
 	flow->proto = PICK(protos);
 	if (flow->proto == IPPROTO_ICMP && flow->to.family == ADDR_V6)
@@ -281,6 +282,10 @@ static void report(struct oracle *oracle, const struct trial *trial, const struc
 	       oracle->arrived[flow->id] ? "lets it through" : "does not let it through");
 	printf("#   default %s%s", policy_action_name(trial->policy->egress.action),
 	       trial->policy->multi_tenant ? ", multi-tenant" : "");
+	for (size_t i = 0; i < trial->context.gateway.nat64.count; i++)
+		printf(", NAT64 %s/%u%s", addr_format(trial->context.gateway.nat64.items[i].addr, text),
+		       trial->context.gateway.nat64.items[i].len,
+		       trial->context.gateway.nat64.found ? " found out" : "");
 	for (size_t i = 0; i < trial->policy->rules.count; i++)
 		printf(" %s", trial->policy->rules.items[i].text);
 	putchar('\n');
@@ -380,6 +385,7 @@ static void run_trial(struct oracle *oracle, size_t packets)
 	}
 	trial.policy->max_connections = 0; /* many flows at once */
 	trial.context.policy = trial.policy;
+	random_nat64(&trial.context.gateway.nat64);
 	if (one_in(8))
 		trial.context.gateway.has4 = false;
 	else if (one_in(8))

@@ -71,6 +71,29 @@ static struct addr random_addr(void)
 	return addr;
 }
 
+/* A network's own NAT64 prefix, now and then; one that is told, or one that was found out */
+static void random_nat64(struct addr_nat64 *out)
+{
+	static const uint8_t lengths[] = { 32, 40, 48, 56, 64, 96 };
+	struct addr_prefix prefix = { parse_sample("2a00:64::"), PICK(lengths) };
+
+	if (one_in(3))
+		one_in(3) ? addr_nat64_find(out, prefix) : addr_nat64_add(out, prefix);
+}
+
+/* An IPv4 address inside such a prefix, sometimes; sometimes malformed */
+static struct addr by_nat64(const struct addr_nat64 *nat64, struct addr addr)
+{
+	struct addr_prefix carrying[ADDR_EMBEDDINGS_MAX];
+
+	if (addr.family != ADDR_V4 || !nat64->count || one_in(2))
+		return addr;
+	addr = carrying[addr_embedding_prefixes((struct addr_prefix){ addr, 32 }, nat64, carrying) - 1].addr;
+	if (one_in(8))
+		addr.value |= (u128)1 << (56 + random_below(8));
+	return addr;
+}
+
 static const char *random_cidr(struct arena *arena)
 {
 	struct addr_prefix prefix = { random_addr(), 0 };
