@@ -1,6 +1,7 @@
 /* The last thing that init of the default guest starts, and process 1 from then on: runs the command with
  * standard streams that are the host's, by the ports of agent.h, and tells the host how it ended. Usage: agent ROOT */
 #include "agent.h"
+#include "root.h"
 #include "stream.h"
 
 #include <dirent.h>
@@ -318,6 +319,9 @@ int main(int argc, char **argv)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	signals = signalfd(-1, &child, SFD_CLOEXEC);
+	/* no reason to keep the command from running; whoever looks at the console learns of it */
+	if (root_complete_hosts(root) < 0)
+		fprintf(stderr, "msb-run: in the guest: /etc/hosts: %s\n", strerror(errno));
 	port_say(control, "ready\n");
 	command_start(&command, root);
 	status = command_run(&command, control, signals);

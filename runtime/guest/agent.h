@@ -22,4 +22,5 @@
 /* Files of one start, in the initrd behind the base image; both hold strings ended by NUL */
 #define AGENT_ARGV "/msb/argv"
 #define AGENT_ENVIRON "/msb/environ"
+#define AGENT_HOSTS "/msb/hosts"       /* lines "ADDRESS NAME" that /etc/hosts has to have, see hosts.h */
 #define AGENT_TERMINAL "/msb/terminal" /* exists where the command gets one */

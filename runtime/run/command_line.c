@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define DEFAULT_MEMORY_MIB 256
+#define MIN_MEMORY_MIB 32
 #define MAX_MEMORY_MIB (1u << 20)
 #define MAX_CPUS 64
 #define NAME_MAX_LENGTH 32
@@ -25,6 +26,7 @@ struct reading {
 	struct run_config *config;
 	struct policy_options policy;
 	enum color_when color;
+	const char *only[2]; /* by enum vmm_kind: an option given that means something with that alone */
 };
 
 /* ---- values: each reader returns NULL, or what it wants instead ---- */
@@ -67,7 +69,7 @@ static const char *read_memory(struct reading *reading, const char *value)
 		number *= 1024;
 	else if (*unit && strcmp(unit, "M") != 0)
 		return wanted;
-	if (number < 32 || number > MAX_MEMORY_MIB)
+	if (number < MIN_MEMORY_MIB || number > MAX_MEMORY_MIB)
 		return "32M at least, 1024G at most";
 	reading->config->memory_mib = (uint32_t)number;
 	return NULL;
@@ -147,17 +149,27 @@ static const char *read_color(struct reading *reading, const char *value)
 	return "auto, always or never";
 }
 
+/* Of which kinds of guest an option says something */
+enum option_scope { FOR_ALL, FOR_QEMU, FOR_NONE };
+
 static const struct own_option {
 	const char *name;
 	int has_arg;
 	const char *(*read)(struct reading *, const char *);
+	enum option_scope scope;
 } own_options[] = {
-	{ "name", required_argument, read_name },     { "memory", required_argument, read_memory },
-	{ "cpus", required_argument, read_cpus },     { "kernel", required_argument, read_kernel },
-	{ "initrd", required_argument, read_initrd }, { "rootfs", required_argument, read_rootfs },
-	{ "accel", required_argument, read_accel },   { "vmm", required_argument, read_vmm },
-	{ "events", required_argument, read_events }, { "deny-mode", required_argument, read_deny_mode },
-	{ "quiet", no_argument, read_quiet },         { "cap-net-admin", no_argument, read_cap_net_admin },
+	{ "name", required_argument, read_name },
+	{ "memory", required_argument, read_memory, FOR_QEMU },
+	{ "cpus", required_argument, read_cpus, FOR_QEMU },
+	{ "kernel", required_argument, read_kernel, FOR_QEMU },
+	{ "initrd", required_argument, read_initrd, FOR_QEMU },
+	{ "rootfs", required_argument, read_rootfs, FOR_QEMU },
+	{ "accel", required_argument, read_accel, FOR_QEMU },
+	{ "vmm", required_argument, read_vmm },
+	{ "events", required_argument, read_events },
+	{ "deny-mode", required_argument, read_deny_mode },
+	{ "quiet", no_argument, read_quiet },
+	{ "cap-net-admin", no_argument, read_cap_net_admin, FOR_NONE },
 	{ "color", required_argument, read_color },
 };
 #define OWN_COUNT (sizeof own_options / sizeof *own_options)
@@ -249,6 +261,8 @@ static bool take_option(struct reading *reading, int value, const char *name)
 		return true;
 	const struct own_option *option = &own_options[value - OWN_FIRST];
 	const char *wanted = option->read(reading, optarg);
+	if (option->scope != FOR_ALL)
+		reading->only[option->scope == FOR_QEMU ? VMM_QEMU : VMM_NONE] = option->name;
 	if (wanted)
 		log_error("--%s %s: %s", name, optarg, wanted);
 	return !wanted;
@@ -281,6 +295,31 @@ static enum config_result take_options(struct reading *reading, int argc, char *
 			return CONFIG_WRONG;
 	}
 	return CONFIG_RUN;
+}
+
+/* With less, the default guest's kernel ends before the command starts: measured, with some room for many processors */
+static uint32_t default_guest_memory(uint32_t cpus)
+{
+	return 96 + (cpus > 8 ? 2 * (cpus - 8) : 0);
+}
+
+/* What is wrong with options that are fine one by one. True where nothing is. */
+static bool options_agree(const struct reading *reading)
+{
+	const struct run_config *config = reading->config;
+	bool none = config->vmm == VMM_NONE;
+	const char *other = reading->only[none ? VMM_QEMU : VMM_NONE];
+
+	if (other) {
+		log_error("--%s means nothing with --vmm %s", other, none ? "none" : "qemu");
+		log_help("leave out --%s, or %s", other, none ? "--vmm none" : "add --vmm none");
+		return false;
+	}
+	if (none || config->kernel || config->initrd || config->memory_mib >= default_guest_memory(config->cpus))
+		return true;
+	log_error("--memory %uM: the default guest needs %uM at least with --cpus %u", config->memory_mib,
+		  default_guest_memory(config->cpus), config->cpus);
+	return false;
 }
 
 static const char *made_up_name(struct arena *arena)
@@ -317,6 +356,8 @@ enum config_result config_parse(struct arena *arena, int argc, char **argv, stru
 	enum config_result result = take_options(&reading, argc, argv);
 	if (result != CONFIG_RUN)
 		return result;
+	if (!options_agree(&reading))
+		return CONFIG_WRONG;
 	bool separated = optind > 1 && !strcmp(argv[optind - 1], "--");
 	if (optind < argc) {
 		config->command = argv + optind;

@@ -95,6 +95,11 @@ static void write_environ(FILE *out, const struct initrd_run *run)
 		fprintf(out, "TERM=%s%c", run->term, 0);
 }
 
+static void write_hosts(FILE *out, const struct initrd_run *run)
+{
+	vmm_hosts(out, run->start);
+}
+
 static void write_terminal(FILE *out, const struct initrd_run *run)
 {
 	fprintf(out, "%hu %hu\n", run->terminal->ws_row, run->terminal->ws_col);
@@ -108,6 +113,8 @@ static int write_archive(FILE *out, const struct initrd_run *run)
 		error = file(out, &AGENT_ARGV[1], write_argv, run);
 	if (error == 0)
 		error = file(out, &AGENT_ENVIRON[1], write_environ, run);
+	if (error == 0)
+		error = file(out, &AGENT_HOSTS[1], write_hosts, run);
 	if (error == 0 && run->terminal)
 		error = file(out, &AGENT_TERMINAL[1], write_terminal, run);
 	member(out, "TRAILER!!!", 0, "", 0);

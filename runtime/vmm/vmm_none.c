@@ -1,4 +1,4 @@
-/* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC and network namespaces of its own, behind a link in
+/* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC, UTS and network namespaces of its own, behind a link in
  * the place of the VM's tap. A small init is pid 1 there: it prepares all that, starts COMMAND, hands signals on,
  * and ends with COMMAND's status; with it, the kernel ends what COMMAND left behind. */
 #include "vmm/vmm_none.h"
@@ -204,7 +204,7 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 		return error;
 	}
 	CLEANUP_FD int ours = channel[0], inits = channel[1];
-	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, &pidfd);
+	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, &pidfd);
 	if (pid == 0) {
 		close(ours);
 		guest_init(start, inits);
