@@ -145,6 +145,7 @@ static char **strings_of(const char *path)
 static void command_exec(const char *root, const int std[3], bool terminal)
 {
 	char **argv = strings_of(AGENT_ARGV), **environment = strings_of(AGENT_ENVIRON);
+	const char *workdir = access(AGENT_WORKDIR, F_OK) == 0 ? *strings_of(AGENT_WORKDIR) : NULL;
 	sigset_t none;
 
 	setsid();
@@ -155,6 +156,10 @@ static void command_exec(const char *root, const int std[3], bool terminal)
 		dup2(std[i], i);
 	if (chroot(root) < 0 || (chdir("/root") < 0 && chdir("/") < 0))
 		fail(root);
+	if (workdir && root_workdir(workdir) < 0) {
+		fprintf(stderr, "msb-run: error: --workdir %s: %s\n", workdir, strerror(errno));
+		_exit(125);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	environ = environment;

@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -109,4 +111,22 @@ int root_complete_hosts(const char *root)
 	free(have);
 	free(wanted);
 	return failed;
+}
+
+int root_workdir(const char *path)
+{
+	char part[PATH_MAX];
+
+	if (strlen(path) >= sizeof part) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	strcpy(part, path);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(part, 0755); /* what is wrong with it, chdir() will find */
+		*slash = '/';
+	}
+	mkdir(part, 0755);
+	return chdir(path);
 }

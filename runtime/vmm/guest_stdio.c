@@ -93,6 +93,12 @@ static bool lines_read(struct relay *relay, int fd, struct line *line, void (*ea
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+static void log_column_one(void)
+{
+	ssize_t written = write(STDERR_FILENO, "\r", 1);
+	(void)written;
+}
+
 /* False at the end */
 static bool console_read(struct relay *relay, int fd)
 {
@@ -101,6 +107,9 @@ static bool console_read(struct relay *relay, int fd)
 
 	if (n > 0)
 		guest_console_add(&relay->console, buffer, (size_t)n);
+	/* A raw terminal does not go back to the first column by itself */
+	if (n > 0 && relay->console.verbose && relay->raw)
+		log_column_one();
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
@@ -219,6 +228,7 @@ static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 	*relay = (struct relay){
 		.stdio = stdio, .signals = open_signals(), .ready = !agent, .status = EXIT_STATUS_FAILED
 	};
+	relay->console.verbose = stdio->verbose;
 	relay->in.from = copy(stdio->host_stdin);
 	relay->in.to = copy(agent ? stdio->in : stdio->console);
 	relay->in.half_close = agent;
