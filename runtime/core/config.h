@@ -13,7 +13,7 @@ struct run_config {
 	enum accel_kind accel;
 	enum vmm_kind vmm;
 	const char *events; /* file, or - for standard output, or NULL */
-	bool quiet, silent_deny, cap_net_admin, verbose;
+	bool quiet, silent_deny, cap_net_admin, verbose, repack;
 	char **command; /* NULL-terminated; NULL: a shell */
 	struct options_list
 		env;         /* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */

@@ -108,6 +108,7 @@ READ_TEXT(events)
 READ_FLAG(quiet)
 READ_FLAG(cap_net_admin)
 READ_FLAG(verbose)
+READ_FLAG(repack)
 
 static const char *read_env(struct reading *reading, const char *value)
 {
@@ -190,6 +191,7 @@ static const struct own_option {
 	{ "kernel", required_argument, read_kernel, FOR_QEMU },
 	{ "initrd", required_argument, read_initrd, FOR_QEMU },
 	{ "rootfs", required_argument, read_rootfs, FOR_QEMU },
+	{ "repack", no_argument, read_repack, FOR_QEMU },
 	{ "accel", required_argument, read_accel, FOR_QEMU },
 	{ "vmm", required_argument, read_vmm },
 	{ "events", required_argument, read_events },
@@ -249,6 +251,7 @@ static void print_help(void)
 	      "  --cap-net-admin           with --vmm none: the command keeps NET_ADMIN inside\n"
 	      "  --accel auto|kvm|tcg      --memory M  --cpus N\n"
 	      "  --kernel F --initrd F --rootfs IMAGE|DIR     instead of the default guest\n"
+	      "  --repack                  pack DIR again, though nothing in it has changed\n"
 	      "  -e, --env NAME[=VALUE]    for the command; NAME alone: as it is here\n"
 	      "  -w, --workdir DIR         where the command starts; made where it is not there\n"
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"

@@ -94,7 +94,7 @@ static int open_files(struct qemu_start *qemu)
 		log_error("a guest with a kernel or initrd of its own starts what it likes, not a COMMAND");
 		return -EINVAL;
 	}
-	return config->rootfs ? rootfs_open(config->rootfs, &qemu->disk, &qemu->disk_format) : 0;
+	return config->rootfs ? rootfs_open(config, &qemu->disk, &qemu->disk_format) : 0;
 }
 
 /* All that can go wrong, while it can still be reported plainly */
