@@ -12,9 +12,12 @@ struct run_config {
 	const char *kernel, *initrd, *rootfs; /* NULL: the embedded default guest */
 	enum accel_kind accel;
 	enum vmm_kind vmm;
-	const char *events; /* file, or NULL */
-	bool quiet, silent_deny, cap_net_admin;
+	const char *events; /* file, or - for standard output, or NULL */
+	bool quiet, silent_deny, cap_net_admin, verbose, repack;
 	char **command; /* NULL-terminated; NULL: a shell */
+	struct options_list
+		env;         /* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */
+	const char *workdir; /* the command's, absolute; or NULL */
 };
 
 enum config_result { CONFIG_RUN, CONFIG_DONE /* --help, --version: printed */, CONFIG_WRONG /* reported */ };

@@ -40,7 +40,8 @@ static void write_line(const char *prefix, const char *fmt, va_list args)
 
 	vsnprintf(text, sizeof text, fmt, args);
 	len += escape(line + len, text, strlen(text));
-	line[len++] = '\n';
+	if (*prefix != '\r')
+		line[len++] = '\n';
 	/* Nothing useful can be done about a standard error that is gone */
 	ssize_t written = write(STDERR_FILENO, line, len);
 	(void)written;
@@ -58,3 +59,11 @@ static void write_line(const char *prefix, const char *fmt, va_list args)
 LOG_FUNCTION(log_line, "msb-run: ")
 LOG_FUNCTION(log_error, "msb-run: error: ")
 LOG_FUNCTION(log_help, "  help: ")
+#define CLEAR_LINE "\r\033[K"
+LOG_FUNCTION(log_progress, CLEAR_LINE "msb-run: ")
+
+void log_progress_end(void)
+{
+	ssize_t written = write(STDERR_FILENO, CLEAR_LINE, strlen(CLEAR_LINE));
+	(void)written;
+}

@@ -1,6 +1,7 @@
 /* The last thing that init of the default guest starts, and process 1 from then on: runs the command with
  * standard streams that are the host's, by the ports of agent.h, and tells the host how it ended. Usage: agent ROOT */
 #include "agent.h"
+#include "root.h"
 #include "stream.h"
 
 #include <dirent.h>
@@ -144,6 +145,7 @@ static char **strings_of(const char *path)
 static void command_exec(const char *root, const int std[3], bool terminal)
 {
 	char **argv = strings_of(AGENT_ARGV), **environment = strings_of(AGENT_ENVIRON);
+	const char *workdir = access(AGENT_WORKDIR, F_OK) == 0 ? *strings_of(AGENT_WORKDIR) : NULL;
 	sigset_t none;
 
 	setsid();
@@ -154,6 +156,10 @@ static void command_exec(const char *root, const int std[3], bool terminal)
 		dup2(std[i], i);
 	if (chroot(root) < 0 || (chdir("/root") < 0 && chdir("/") < 0))
 		fail(root);
+	if (workdir && root_workdir(workdir) < 0) {
+		fprintf(stderr, "msb-run: error: --workdir %s: %s\n", workdir, strerror(errno));
+		_exit(125);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	environ = environment;
@@ -318,6 +324,9 @@ int main(int argc, char **argv)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	signals = signalfd(-1, &child, SFD_CLOEXEC);
+	/* no reason to keep the command from running; whoever looks at the console learns of it */
+	if (root_complete_hosts(root) < 0)
+		fprintf(stderr, "msb-run: in the guest: /etc/hosts: %s\n", strerror(errno));
 	port_say(control, "ready\n");
 	command_start(&command, root);
 	status = command_run(&command, control, signals);

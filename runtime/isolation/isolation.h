@@ -48,7 +48,7 @@
  *
  *    mke2fs        (--rootfs DIRECTORY) packs before anything of the guest runs: mount, IPC and network namespaces of its
  *                  own, the directory mounted without symbolic links, devices or writing; CAP_DAC_READ_SEARCH.
- *    msb-init      (--vmm none) pid 1 of COMMAND's pid, mount, IPC and network namespaces: prepares them, gives up
+ *    msb-init      (--vmm none) pid 1 of COMMAND's pid, mount, IPC, UTS and network namespaces: prepares them, gives up
  *                  CAP_SYS_ADMIN, SYS_PTRACE, SYS_MODULE and, without --cap-net-admin, NET_ADMIN, for itself and COMMAND, and
  *                  closes all but standard streams. COMMAND has the rest of root, the user's environment and the host's
  *                  files: no boundary against root. */

@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* A guest can be refused as often as it likes; its host's disk is not to be filled by that. */
@@ -28,7 +31,8 @@ struct events *events_open(const char *path)
 	if (!events)
 		return NULL;
 	events->room = EVENTS_BURST * 1000;
-	events->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	events->fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600) :
+					 fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (events->fd >= 0)
 		return events;
 	free(events);
@@ -121,9 +125,18 @@ static bool take_room(struct events *events)
 	return true;
 }
 
-static void write_line(struct events *events, char *made, size_t len)
+/* Whoever reads our standard output, or a FIFO, may do so slowly: the sandbox does not wait. poll() promises room for
+ * PIPE_BUF bytes. */
+static bool can_write(const struct events *events, size_t len)
 {
-	CLEANUP_FREE char *line = made;
+	struct pollfd ready = { .fd = events->fd, .events = POLLOUT };
+	struct stat st;
+
+	return (poll(&ready, 1, 0) == 1 && len <= PIPE_BUF) || (!fstat(events->fd, &st) && S_ISREG(st.st_mode));
+}
+
+static void write_line(struct events *events, const char *line, size_t len)
+{
 	if ((!line || write(events->fd, line, len) != (ssize_t)len) && !events->complained) {
 		events->complained = true;
 		log_line("the events file is incomplete: %s", strerror(line ? errno : ENOMEM));
@@ -133,9 +146,9 @@ static void write_line(struct events *events, char *made, size_t len)
 static void write_lost(struct events *events)
 {
 	size_t len;
-	if (!events->lost)
+	if (!events->lost || !can_write(events, 0))
 		return;
-	char *line = lost_line(events->lost, &len);
+	CLEANUP_FREE char *line = lost_line(events->lost, &len);
 	events->lost = 0;
 	write_line(events, line, len);
 }
@@ -150,7 +163,11 @@ void events_write(struct events *events, const struct event *event)
 		return;
 	}
 	write_lost(events);
-	char *line = event_line(event, &len);
+	CLEANUP_FREE char *line = event_line(event, &len);
+	if (line && !can_write(events, len)) {
+		events->lost++;
+		return;
+	}
 	write_line(events, line, len);
 }
 

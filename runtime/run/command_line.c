@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "diag/diag.h"
 #include "policy/resolve.h"
+#include "run/guest_options.h"
 #include "syntax/parse.h"
 
 #include <ctype.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #define DEFAULT_MEMORY_MIB 256
+#define MIN_MEMORY_MIB 32
 #define MAX_MEMORY_MIB (1u << 20)
 #define MAX_CPUS 64
 #define NAME_MAX_LENGTH 32
@@ -25,6 +27,7 @@ struct reading {
 	struct run_config *config;
 	struct policy_options policy;
 	enum color_when color;
+	const char *only[2]; /* by enum vmm_kind: an option given that means something with that alone */
 };
 
 /* ---- values: each reader returns NULL, or what it wants instead ---- */
@@ -67,7 +70,7 @@ static const char *read_memory(struct reading *reading, const char *value)
 		number *= 1024;
 	else if (*unit && strcmp(unit, "M") != 0)
 		return wanted;
-	if (number < 32 || number > MAX_MEMORY_MIB)
+	if (number < MIN_MEMORY_MIB || number > MAX_MEMORY_MIB)
 		return "32M at least, 1024G at most";
 	reading->config->memory_mib = (uint32_t)number;
 	return NULL;
@@ -104,6 +107,31 @@ READ_TEXT(events)
 	}
 READ_FLAG(quiet)
 READ_FLAG(cap_net_admin)
+READ_FLAG(verbose)
+READ_FLAG(repack)
+
+static const char *read_env(struct reading *reading, const char *value)
+{
+	return guest_option_env(reading->arena, reading->config, value);
+}
+
+static const char *read_workdir(struct reading *reading, const char *value)
+{
+	return guest_option_workdir(reading->config, value);
+}
+
+/* Habits from elsewhere, which would otherwise be unknown options */
+static const char *read_terminal_habit(struct reading *reading, const char *value)
+{
+	(void)reading, (void)value;
+	return "leave it out, and -it: the command has msb-run's standard input, and a terminal where that is one";
+}
+
+static const char *read_rm_habit(struct reading *reading, const char *value)
+{
+	(void)reading, (void)value;
+	return "leave it out: nothing of a sandbox is left when it has ended";
+}
 
 static const char *read_accel(struct reading *reading, const char *value)
 {
@@ -147,20 +175,40 @@ static const char *read_color(struct reading *reading, const char *value)
 	return "auto, always or never";
 }
 
+/* Of which kinds of guest an option says something */
+enum option_scope { FOR_ALL, FOR_QEMU, FOR_NONE };
+
 static const struct own_option {
 	const char *name;
 	int has_arg;
 	const char *(*read)(struct reading *, const char *);
+	enum option_scope scope;
+	char letter;
 } own_options[] = {
-	{ "name", required_argument, read_name },     { "memory", required_argument, read_memory },
-	{ "cpus", required_argument, read_cpus },     { "kernel", required_argument, read_kernel },
-	{ "initrd", required_argument, read_initrd }, { "rootfs", required_argument, read_rootfs },
-	{ "accel", required_argument, read_accel },   { "vmm", required_argument, read_vmm },
-	{ "events", required_argument, read_events }, { "deny-mode", required_argument, read_deny_mode },
-	{ "quiet", no_argument, read_quiet },         { "cap-net-admin", no_argument, read_cap_net_admin },
+	{ "name", required_argument, read_name },
+	{ "memory", required_argument, read_memory, FOR_QEMU },
+	{ "cpus", required_argument, read_cpus, FOR_QEMU },
+	{ "kernel", required_argument, read_kernel, FOR_QEMU },
+	{ "initrd", required_argument, read_initrd, FOR_QEMU },
+	{ "rootfs", required_argument, read_rootfs, FOR_QEMU },
+	{ "repack", no_argument, read_repack, FOR_QEMU },
+	{ "accel", required_argument, read_accel, FOR_QEMU },
+	{ "vmm", required_argument, read_vmm },
+	{ "events", required_argument, read_events },
+	{ "deny-mode", required_argument, read_deny_mode },
+	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
+	{ "verbose", no_argument, read_verbose, FOR_QEMU },
+	{ "env", required_argument, read_env, FOR_ALL, 'e' },
+	{ "workdir", required_argument, read_workdir, FOR_ALL, 'w' },
+	{ "interactive", no_argument, read_terminal_habit, FOR_ALL, 'i' },
+	{ "tty", no_argument, read_terminal_habit, FOR_ALL, 't' },
+	{ "rm", no_argument, read_rm_habit },
+	{ "cap-net-admin", no_argument, read_cap_net_admin, FOR_NONE },
 	{ "color", required_argument, read_color },
 };
 #define OWN_COUNT (sizeof own_options / sizeof *own_options)
+/* -p is the policy's; those of own_options' letters */
+#define SHORT_OPTIONS "+:p:qe:w:it"
 enum { OPTION_HELP = 0x3000, OPTION_VERSION, OWN_FIRST };
 
 /* policy_long_options, ours, --help and --version, as one table for getopt_long() */
@@ -204,8 +252,12 @@ static void print_help(void)
 	      "  --cap-net-admin           with --vmm none: the command keeps NET_ADMIN inside\n"
 	      "  --accel auto|kvm|tcg      --memory M  --cpus N\n"
 	      "  --kernel F --initrd F --rootfs IMAGE|DIR     instead of the default guest\n"
-	      "  --events FILE             every denial, one JSON object a line\n"
+	      "  --repack                  pack DIR again, though nothing in it has changed\n"
+	      "  -e, --env NAME[=VALUE]    for the command; NAME alone: as it is here\n"
+	      "  -w, --workdir DIR         where the command starts; made where it is not there\n"
+	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
 	      "  --quiet                   no messages about denials\n"
+	      "  --verbose                 what the guest's kernel writes to its console\n"
 	      "  --color auto|always|never\n"
 	      "\n"
 	      "Status: the command's; 125 msb-run's own failure; 128+N the command was killed by signal N.\n"
@@ -244,24 +296,49 @@ static bool command_is_rule(struct reading *reading, char *const *words)
 	return true;
 }
 
-static bool take_option(struct reading *reading, int value, const char *name)
+/* The option behind what getopt_long() returned */
+static const struct own_option *own_option(int value)
+{
+	for (size_t i = 0; value < OWN_FIRST && i < OWN_COUNT; i++)
+		if (own_options[i].letter == value)
+			return &own_options[i];
+	return &own_options[value - OWN_FIRST];
+}
+
+static bool take_option(struct reading *reading, int value)
 {
 	if (options_take(&reading->policy, value, optarg))
 		return true;
-	const struct own_option *option = &own_options[value - OWN_FIRST];
+	const struct own_option *option = own_option(value);
 	const char *wanted = option->read(reading, optarg);
-	if (wanted)
-		log_error("--%s %s: %s", name, optarg, wanted);
+	if (option->scope != FOR_ALL)
+		reading->only[option->scope == FOR_QEMU ? VMM_QEMU : VMM_NONE] = option->name;
+	if (wanted && optarg)
+		log_error("--%s %s: %s", option->name, optarg, wanted);
+	else if (wanted)
+		log_error("--%s: %s", option->name, wanted);
 	return !wanted;
+}
+
+static enum config_result refuse_word(int value, const char *word)
+{
+	if (value == ':')
+		log_error("%s wants a value", word);
+	else if (optopt > 0 && optopt < 0x100) /* one letter of a word of several */
+		log_error("-%c: no such option", optopt);
+	else
+		log_error("%s: no such option, or not one of its forms", word);
+	log_help("msb-run --help");
+	return CONFIG_WRONG;
 }
 
 static enum config_result take_options(struct reading *reading, int argc, char **argv)
 {
 	struct option *table = option_table(reading->arena);
-	int value, index;
+	int value;
 
 	opterr = 0;
-	while ((value = getopt_long(argc, argv, "+:p:q", table, &index)) != -1) {
+	while ((value = getopt_long(argc, argv, SHORT_OPTIONS, table, NULL)) != -1) {
 		if (value == OPTION_HELP) {
 			print_help();
 			return CONFIG_DONE;
@@ -270,18 +347,42 @@ static enum config_result take_options(struct reading *reading, int argc, char *
 			puts("msb-run " MSB_VERSION);
 			return CONFIG_DONE;
 		}
-		if (value == '?' || value == ':') {
-			log_error(value == ':' ? "%s wants a value" : "%s: no such option, or not one of its forms",
-				  argv[optind - 1]);
-			log_help("msb-run --help");
-			return CONFIG_WRONG;
-		}
-		if (value == 'q')
-			reading->config->quiet = true;
-		else if (!take_option(reading, value, value < 0x100 ? "p" : table[index].name))
+		if (value == '?' || value == ':')
+			return refuse_word(value, argv[optind - 1]);
+		if (!take_option(reading, value))
 			return CONFIG_WRONG;
 	}
 	return CONFIG_RUN;
+}
+
+/* With less, the default guest's kernel ends before the command starts: measured, with some room for many processors */
+static uint32_t default_guest_memory(uint32_t cpus)
+{
+	return 96 + (cpus > 8 ? 2 * (cpus - 8) : 0);
+}
+
+/* What is wrong with options that are fine one by one. True where nothing is. */
+static bool options_agree(const struct reading *reading)
+{
+	const struct run_config *config = reading->config;
+	bool none = config->vmm == VMM_NONE;
+	const char *other = reading->only[none ? VMM_QEMU : VMM_NONE];
+
+	if (other) {
+		log_error("--%s means nothing with --vmm %s", other, none ? "none" : "qemu");
+		log_help("leave out --%s, or %s", other, none ? "--vmm none" : "add --vmm none");
+		return false;
+	}
+	if ((config->kernel || config->initrd) && (config->env.count || config->workdir)) {
+		log_error("--%s: a guest with a kernel or initrd of its own has no command of msb-run's",
+			  config->workdir ? "workdir" : "env");
+		return false;
+	}
+	if (none || config->kernel || config->initrd || config->memory_mib >= default_guest_memory(config->cpus))
+		return true;
+	log_error("--memory %uM: the default guest needs %uM at least with --cpus %u", config->memory_mib,
+		  default_guest_memory(config->cpus), config->cpus);
+	return false;
 }
 
 static const char *made_up_name(struct arena *arena)
@@ -318,6 +419,8 @@ enum config_result config_parse(struct arena *arena, int argc, char **argv, stru
 	enum config_result result = take_options(&reading, argc, argv);
 	if (result != CONFIG_RUN)
 		return result;
+	if (!options_agree(&reading))
+		return CONFIG_WRONG;
 	bool separated = optind > 1 && !strcmp(argv[optind - 1], "--");
 	if (optind < argc) {
 		config->command = argv + optind;

@@ -8,6 +8,7 @@
 #include "guest/agent.h"
 #include "guest/stream.h"
 #include "isolation/worker_jail.h"
+#include "vmm/guest_console.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -22,8 +23,7 @@
 #include <sys/syscall.h>
 #include <termios.h>
 
-#define ERROR_LINES_MAX 20  /* QEMU's own */
-#define CONSOLE_LINES_MAX 8 /* the last ones of the guest's, shown where it ended without "exit" */
+#define ERROR_LINES_MAX 20 /* QEMU's own */
 #define LINE_MAX_LENGTH 200
 
 enum relay_source { SIGNALS, CONTROL, IN, OUT, ERR, CONSOLE, ERRORS, QEMU, SOURCES };
@@ -38,9 +38,9 @@ struct relay {
 	struct guest_stdio *stdio;
 	struct stream in, out, err;
 	int signals;
-	struct line control, error, console;
-	char console_tail[CONSOLE_LINES_MAX][LINE_MAX_LENGTH];
-	unsigned console_lines, error_lines;
+	struct line control, error;
+	struct guest_console console;
+	unsigned error_lines;
 	bool ready;  /* the command runs */
 	bool exited; /* and has ended: its status and how many bytes it wrote are known */
 	bool qemu_ended;
@@ -93,10 +93,24 @@ static bool lines_read(struct relay *relay, int fd, struct line *line, void (*ea
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
-static void console_line(struct relay *relay, const char *text)
+static void log_column_one(void)
 {
-	if (*text)
-		strcpy(relay->console_tail[relay->console_lines++ % CONSOLE_LINES_MAX], text);
+	ssize_t written = write(STDERR_FILENO, "\r", 1);
+	(void)written;
+}
+
+/* False at the end */
+static bool console_read(struct relay *relay, int fd)
+{
+	char buffer[1024];
+	ssize_t n = read(fd, buffer, sizeof buffer);
+
+	if (n > 0)
+		guest_console_add(&relay->console, buffer, (size_t)n);
+	/* A raw terminal does not go back to the first column by itself */
+	if (n > 0 && relay->console.verbose && relay->raw)
+		log_column_one();
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 static void error_line(struct relay *relay, const char *text)
@@ -214,6 +228,7 @@ static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 	*relay = (struct relay){
 		.stdio = stdio, .signals = open_signals(), .ready = !agent, .status = EXIT_STATUS_FAILED
 	};
+	relay->console.verbose = stdio->verbose;
 	relay->in.from = copy(stdio->host_stdin);
 	relay->in.to = copy(agent ? stdio->in : stdio->console);
 	relay->in.half_close = agent;
@@ -255,7 +270,7 @@ static void relay_serve(struct relay *relay, const struct pollfd fds[static SOUR
 	stream_move(&relay->in, fds[IN].revents);
 	stream_move(&relay->out, fds[OUT].revents);
 	stream_move(&relay->err, fds[ERR].revents);
-	if (fds[CONSOLE].revents && !lines_read(relay, stdio->console, &relay->console, console_line))
+	if (fds[CONSOLE].revents && !console_read(relay, stdio->console))
 		stream_shut(&stdio->console);
 	if (fds[ERRORS].revents && !lines_read(relay, stdio->errors, &relay->error, error_line))
 		stream_shut(&stdio->errors);
@@ -280,19 +295,17 @@ static bool relay_done(const struct relay *relay)
 	       stdio->console < 0 && stdio->errors < 0;
 }
 
-/* The guest has ended without "exit": in order, where it has no agent; else its last console lines help. */
-static int ended_silently(struct relay *relay, bool agent, int qemu_status)
+/* The guest has ended without "exit": in order, where it has no agent; else its last words help. */
+static int ended_silently(const struct relay *relay, bool agent, int qemu_status)
 {
-	unsigned first = relay->console_lines > CONSOLE_LINES_MAX ? relay->console_lines - CONSOLE_LINES_MAX : 0;
-
 	if (!agent && qemu_status == 0)
 		return 0;
-	if (qemu_status == 0)
-		log_error("the guest ended before its command did");
-	else
+	if (qemu_status > 128)
+		log_error("QEMU was killed by signal %d", qemu_status - 128);
+	else if (qemu_status != 0)
 		log_error("QEMU ended with status %d", qemu_status);
-	for (unsigned i = first; i < relay->console_lines; i++)
-		log_line("guest console: %s", relay->console_tail[i % CONSOLE_LINES_MAX]);
+	if (agent && qemu_status == 0)
+		guest_console_last_words(&relay->console);
 	return EXIT_STATUS_FAILED;
 }
 
@@ -325,5 +338,9 @@ int guest_stdio_run(struct guest_stdio *stdio)
 	/* QEMU, if it still runs, is killed by the kernel when this process ends. */
 	if (error < 0)
 		return EXIT_STATUS_FAILED;
-	return relay.exited ? relay.status : ended_silently(&relay, agent, process_wait(stdio->qemu_pidfd));
+	if (!relay.exited)
+		return ended_silently(&relay, agent, process_wait(stdio->qemu_pidfd));
+	if (relay.status == 128 + SIGKILL)
+		guest_console_explain_kill(&relay.console);
+	return relay.status;
 }

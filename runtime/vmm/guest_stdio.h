@@ -12,6 +12,7 @@ struct guest_stdio {
 	int errors; /* QEMU's own standard output and error */
 	int host_stdin, host_stdout, host_stderr;
 	bool terminal; /* the guest's command has a terminal, and host_stdin is one */
+	bool verbose;  /* the console's lines are shown as they come */
 	pid_t qemu;
 	int qemu_pidfd;
 	uid_t uid; /* to become */

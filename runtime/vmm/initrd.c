@@ -87,12 +87,38 @@ static void write_argv(FILE *out, const struct initrd_run *run)
 		fwrite(*word, strlen(*word) + 1, 1, out);
 }
 
+static bool overridden(const struct options_list *env, const char *variable)
+{
+	size_t name = strcspn(variable, "=") + 1;
+
+	for (size_t i = 0; i < env->count; i++)
+		if (!strncmp(env->items[i], variable, name))
+			return true;
+	return false;
+}
+
 static void write_environ(FILE *out, const struct initrd_run *run)
 {
-	fwrite(DEFAULT_PATH, sizeof DEFAULT_PATH, 1, out);
-	fwrite("HOME=/root", sizeof "HOME=/root", 1, out);
-	if (run->term)
+	static const char *const defaults[] = { DEFAULT_PATH, "HOME=/root" };
+	const struct options_list *env = &run->start->config->env;
+
+	for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+		if (!overridden(env, defaults[i]))
+			fwrite(defaults[i], strlen(defaults[i]) + 1, 1, out);
+	if (run->term && !overridden(env, "TERM="))
 		fprintf(out, "TERM=%s%c", run->term, 0);
+	for (size_t i = 0; i < env->count; i++)
+		fwrite(env->items[i], strlen(env->items[i]) + 1, 1, out);
+}
+
+static void write_workdir(FILE *out, const struct initrd_run *run)
+{
+	fwrite(run->start->config->workdir, strlen(run->start->config->workdir) + 1, 1, out);
+}
+
+static void write_hosts(FILE *out, const struct initrd_run *run)
+{
+	vmm_hosts(out, run->start);
 }
 
 static void write_terminal(FILE *out, const struct initrd_run *run)
@@ -108,6 +134,10 @@ static int write_archive(FILE *out, const struct initrd_run *run)
 		error = file(out, &AGENT_ARGV[1], write_argv, run);
 	if (error == 0)
 		error = file(out, &AGENT_ENVIRON[1], write_environ, run);
+	if (error == 0)
+		error = file(out, &AGENT_HOSTS[1], write_hosts, run);
+	if (error == 0 && run->start->config->workdir)
+		error = file(out, &AGENT_WORKDIR[1], write_workdir, run);
 	if (error == 0 && run->terminal)
 		error = file(out, &AGENT_TERMINAL[1], write_terminal, run);
 	member(out, "TRAILER!!!", 0, "", 0);

@@ -9,7 +9,7 @@
 #define SANDBOX "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 /* `reboot=t`: by triple fault, which ends a microvm started with -no-reboot. */
-#define KERNEL_APPEND "console=ttyS0 quiet panic=-1 reboot=t"
+#define KERNEL_APPEND "console=ttyS0 panic=-1 reboot=t"
 /* Under TCG the calibration of the clocks hangs at random, so the kernel is told the results: its time stamp
  * counter is the host's. With any other rate the counter would be found unstable, and the guest's clock tick in
  * steps of 4 ms. */
@@ -58,7 +58,7 @@ static void add_kernel(struct words *words, const struct qemu_config *config)
 	if (config->initrd)
 		option(words, "-initrd", format(words, "%s", config->initrd));
 	const char *tcg = config->accel == ACCEL_TCG ? format(words, KERNEL_APPEND_TCG, config->tsc_khz) : "";
-	option(words, "-append", format(words, KERNEL_APPEND "%s%s", tcg, root));
+	option(words, "-append", format(words, KERNEL_APPEND "%s%s%s", config->verbose ? "" : " quiet", tcg, root));
 }
 
 /* A stream socket as a character device */

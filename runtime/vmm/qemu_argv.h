@@ -11,6 +11,7 @@ struct qemu_config {
 	enum accel_kind accel; /* ACCEL_KVM or ACCEL_TCG */
 	uint32_t tsc_khz;      /* the rate of the guest's time stamp counter under TCG, see accel_tsc_khz() */
 	uint32_t memory_mib, cpus;
+	bool verbose; /* the kernel writes more than errors to its console */
 	const char *kernel;
 	const char *initrd; /* NULL: none */
 	int tap;            /* opened without IFF_VNET_HDR */

@@ -91,15 +91,20 @@ static int open_image(const char *path, int *out, enum qemu_disk_format *format)
 	return error;
 }
 
-int rootfs_open(const char *path, int *out, enum qemu_disk_format *format)
+int rootfs_open(const struct run_config *config, int *out, enum qemu_disk_format *format)
 {
+	const char *path = config->rootfs;
 	CLEANUP_FD int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct rootfs_pack pack = {
+		.option = "--rootfs", .path = path, .directory = directory, .repack = config->repack
+	};
 
 	if (directory < 0 && errno == ENOTDIR)
-		return open_image(path, out, format);
+		return config->repack ? refuse(path, "no directory, so --repack has nothing to pack", -EINVAL) :
+					open_image(path, out, format);
 	if (directory < 0)
 		return refuse(path, strerror(errno), -errno);
 	*format = QEMU_DISK_RAW;
-	*out = rootfs_pack(directory);
+	*out = rootfs_pack(&pack);
 	return *out < 0 ? *out : 0;
 }

@@ -1,73 +1,31 @@
-/* mke2fs makes the image, under a mount of the directory in which no symbolic link is followed, no
- * device opens and nothing is written: whoever changes the directory meanwhile cannot lead it to a file
- * outside. */
+/* mke2fs makes the image, under a view of the directory that leads nowhere else (rootfs_scan.h). */
 #include "vmm/rootfs_pack.h"
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
+#include "vmm/rootfs_cache.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <linux/capability.h>
-#include <sched.h>
-#include <stdint.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
-#ifndef MOUNT_ATTR_NOSYMFOLLOW
-#define MOUNT_ATTR_NOSYMFOLLOW 0x00200000 /* Linux 5.14 */
-#endif
-
-#define VIEW "/tmp" /* what the directory covers, in a mount namespace of the packer's own */
-#define IMAGE_DIRECTORY "/var/tmp"
-#define BLOCK 4096
 /* Room for the guest beside what is in it; the image is sparse, so what is not used costs nothing */
 #define ROOM (1024ull * 1024 * 1024)
+#define ROOM_FULL (16ull * 1024 * 1024) /* for what the file system itself needs */
 #define SPARE_INODES 65536
+#define SPARE_INODES_FULL 16
+#define PROGRESS_MS 200
 
-static struct usage {
-	uint64_t bytes, inodes;
-} usage;
-
-static int count_entry(const char *path, const struct stat *st, int kind, struct FTW *place)
+static int fail(const struct rootfs_pack *pack, const char *what, int error)
 {
-	(void)path, (void)kind, (void)place;
-	/* an inode, a directory entry, and blocks of data for all but devices */
-	usage.bytes +=
-		512 +
-		(uint64_t)(S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ? (st->st_size + BLOCK - 1) / BLOCK + 1 : 1) *
-			BLOCK;
-	usage.inodes++;
-	return 0;
-}
-
-static int fail(const char *what)
-{
-	int error = errno;
-
-	log_error("--rootfs: cannot pack the directory: %s: %s", what, strerror(error));
-	return -error;
-}
-
-/* The mount is made before the namespace it goes to: from there the directory could no longer be reached. */
-static int make_view(int directory)
-{
-	struct mount_attr view = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-					       MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSYMFOLLOW };
-	CLEANUP_FD int tree = open_tree(directory, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &view, sizeof view))
-		return fail("mount");
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    move_mount(tree, "", AT_FDCWD, VIEW, MOVE_MOUNT_F_EMPTY_PATH))
-		return fail("mount");
-	if (nftw(VIEW, count_entry, 64, FTW_PHYS | FTW_MOUNT))
-		return fail("reading it");
-	return 0;
+	log_error("%s %s: cannot pack the directory: %s%s%s", pack->option, pack->path, what, *what ? ": " : "",
+		  strerror(-error));
+	return error;
 }
 
 /* Reading whatever is in the directory is all it may do. */
@@ -75,20 +33,24 @@ static int keep_reading(void)
 {
 	static const unsigned kept[] = { CAP_DAC_READ_SEARCH };
 
-	errno = -capabilities_keep_through_exec(kept, 1);
-	return errno ? fail("capabilities") : 0;
+	return capabilities_keep_through_exec(kept, 1);
 }
 
-static _Noreturn void become_mke2fs(int directory, int image)
+static _Noreturn void become_mke2fs(const struct rootfs_pack *pack, const struct rootfs_scan *scan, int image)
 {
 	static char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL };
+	uint64_t kib = (scan->bytes + scan->bytes / 8 + (pack->full ? ROOM_FULL : ROOM)) / 1024;
 	char path[64], size[32], inodes[32];
 
-	if (make_view(directory) || keep_reading() || fcntl(image, F_SETFD, 0))
+	int error = rootfs_scan_view(pack->directory);
+	if (error < 0 || (error = keep_reading()) < 0 || (error = fcntl(image, F_SETFD, 0)) < 0) {
+		fail(pack, "isolating mke2fs", error);
 		_exit(EXIT_STATUS_FAILED);
+	}
 	snprintf(path, sizeof path, "/proc/self/fd/%d", image);
-	snprintf(size, sizeof size, "%lluk", (unsigned long long)(usage.bytes + usage.bytes / 8 + ROOM) / 1024);
-	snprintf(inodes, sizeof inodes, "%llu", (unsigned long long)usage.inodes + SPARE_INODES);
+	snprintf(size, sizeof size, "%lluk", (unsigned long long)kib);
+	snprintf(inodes, sizeof inodes, "%llu",
+		 (unsigned long long)scan->inodes + (pack->full ? SPARE_INODES_FULL : SPARE_INODES));
 	char *const argv[] = { "mke2fs",
 			       "-q",
 			       "-F",
@@ -105,7 +67,7 @@ static _Noreturn void become_mke2fs(int directory, int image)
 			       "-N",
 			       inodes,
 			       "-d",
-			       VIEW,
+			       ROOTFS_VIEW,
 			       path,
 			       size,
 			       NULL };
@@ -117,24 +79,84 @@ static _Noreturn void become_mke2fs(int directory, int image)
 	_exit(EXIT_STATUS_FAILED);
 }
 
-int rootfs_pack(int directory)
+/* What is in the image so far, of what will be: a line that is written over and over */
+static void show_progress(const struct rootfs_pack *pack, uint64_t bytes, int image)
 {
-	CLEANUP_FD int image = open(IMAGE_DIRECTORY, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-	CLEANUP_FD int pidfd = -1;
+	struct stat st;
+
+	if (fstat(image, &st) || !bytes)
+		return;
+	uint64_t done = (uint64_t)st.st_blocks * 512;
+	if (done > bytes)
+		done = bytes;
+	log_progress("packing %s: %3u%% of %llu MiB", pack->path, (unsigned)(done * 100 / bytes),
+		     (unsigned long long)(bytes >> 20));
+}
+
+/* Until mke2fs has ended: its exit status */
+static int wait_showing(const struct rootfs_pack *pack, uint64_t bytes, int image, int pidfd)
+{
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+	bool terminal = isatty(STDERR_FILENO), shown = false;
+
+	while (terminal && poll(&ended, 1, PROGRESS_MS) == 0) {
+		show_progress(pack, bytes, image);
+		shown = true;
+	}
+	if (shown)
+		log_progress_end();
+	return process_wait(pidfd);
+}
+
+static int pack_anew(const struct rootfs_pack *pack, const struct rootfs_scan *scan)
+{
+	CLEANUP_FD int image = rootfs_cache_new_image(), child = -1;
 
 	if (image < 0)
-		return fail(IMAGE_DIRECTORY);
-	pid_t pid = process_fork(0, &pidfd);
+		return fail(pack, "", image);
+	pid_t pid = process_fork(0, &child);
 	if (pid == 0)
-		become_mke2fs(directory, image);
-	if (pid < 0) {
-		errno = -pid;
-		return fail("fork");
-	}
-	int status = process_wait(pidfd);
+		become_mke2fs(pack, scan, image);
+	if (pid < 0)
+		return fail(pack, "fork", pid);
+	int status = wait_showing(pack, scan->bytes, image, child);
 	if (status == 0)
 		return TAKE_FD(image);
 	if (status != EXIT_STATUS_FAILED)
-		log_error("--rootfs: mke2fs ended with status %d", status);
+		log_error("%s %s: mke2fs ended with status %d", pack->option, pack->path, status);
 	return -EIO;
+}
+
+/* Of one and the same directory there can be an image with room, and one without. */
+static int scan(const struct rootfs_pack *pack, struct rootfs_scan *out)
+{
+	int error = rootfs_scan(pack->directory, out);
+
+	out->digest[0] ^= pack->full;
+	return error;
+}
+
+/* What changed while it was packed may be in the image half: this guest gets it, no later one. */
+static void keep_if_unchanged(const struct rootfs_pack *pack, const struct rootfs_scan *before, int image)
+{
+	struct rootfs_scan after;
+
+	if (scan(pack, &after) == 0 && !memcmp(before->digest, after.digest, sizeof after.digest))
+		rootfs_cache_keep(before->digest, image);
+}
+
+int rootfs_pack(const struct rootfs_pack *pack)
+{
+	struct rootfs_scan before;
+	int error = scan(pack, &before);
+
+	if (error < 0)
+		return fail(pack, "reading it", error);
+	int image = pack->repack ? -ENOENT : rootfs_cache_find(before.digest);
+	if (image >= 0)
+		return image;
+	image = pack_anew(pack, &before);
+	if (image >= 0)
+		keep_if_unchanged(pack, &before, image);
+	return image;
 }

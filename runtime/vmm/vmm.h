@@ -4,6 +4,7 @@
 #include "base/address.h"
 #include "core/config.h"
 
+#include <stdio.h>
 #include <sys/types.h>
 
 struct vmm_start {
@@ -23,6 +24,9 @@ struct vmm {
 	pid_t pid; /* its exit status is the command's */
 	int pidfd;
 };
+
+/* The lines "ADDRESS NAME" of /etc/hosts without which a program does not find itself: localhost and the guest's own name */
+void vmm_hosts(FILE *, const struct vmm_start *);
 
 /* 0 or -errno, with a line on standard error. On failure nothing runs. */
 int vmm_qemu_start(const struct vmm_start *, struct vmm *out);

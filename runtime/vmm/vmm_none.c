@@ -1,4 +1,4 @@
-/* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC and network namespaces of its own, behind a link in
+/* --vmm none: COMMAND on the host's own kernel, in pid, mount, IPC, UTS and network namespaces of its own, behind a link in
  * the place of the VM's tap. A small init is pid 1 there: it prepares all that, starts COMMAND, hands signals on,
  * and ends with COMMAND's status; with it, the kernel ends what COMMAND left behind. */
 #include "vmm/vmm_none.h"
@@ -72,6 +72,16 @@ static int set_up_network(const struct vmm_start *start)
 	return error;
 }
 
+static int enter_workdir(const char *workdir)
+{
+	if (!workdir || !chdir(workdir))
+		return 0;
+	int error = -errno;
+	log_error("--workdir %s: %s", workdir, strerror(-error));
+	log_help("with --vmm none these are the host's directories, and none is made");
+	return error;
+}
+
 static int drop_capabilities(bool keep_net_admin)
 {
 	static const unsigned dropped[] = { CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_MODULE, CAP_NET_ADMIN };
@@ -92,6 +102,8 @@ static _Noreturn void run_command(const struct vmm_start *start)
 	if (start->foreground)
 		tcsetpgrp(STDIN_FILENO, getpid());
 	process_reset_signals();
+	for (size_t i = 0; i < start->config->env.count; i++)
+		putenv((char *)start->config->env.items[i]);
 	execvp(argv[0], argv);
 	log_error("cannot run `%s`: %s", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? NOT_FOUND : CANNOT_RUN);
@@ -147,6 +159,8 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 
 	if (error == 0)
 		error = vmm_none_set_up_mounts(start);
+	if (error == 0)
+		error = enter_workdir(start->config->workdir);
 	if (error == 0)
 		error = drop_capabilities(start->config->cap_net_admin);
 	if (write(channel, &error, sizeof error) != sizeof error || error < 0)
@@ -204,7 +218,7 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 		return error;
 	}
 	CLEANUP_FD int ours = channel[0], inits = channel[1];
-	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC, &pidfd);
+	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, &pidfd);
 	if (pid == 0) {
 		close(ours);
 		guest_init(start, inits);

@@ -94,6 +94,8 @@ int vmm_none_set_up_mounts(const struct vmm_start *start)
 		return fail("make the mounts private");
 	int error = set_resolv_conf(&start->gateway);
 	if (error == 0)
+		error = vmm_none_set_hosts(start);
+	if (error == 0)
 		error = hide_sockets();
 	return error < 0 ? error : mount_kernel_files();
 }

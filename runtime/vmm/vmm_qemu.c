@@ -94,7 +94,7 @@ static int open_files(struct qemu_start *qemu)
 		log_error("a guest with a kernel or initrd of its own starts what it likes, not a COMMAND");
 		return -EINVAL;
 	}
-	return config->rootfs ? rootfs_open(config->rootfs, &qemu->disk, &qemu->disk_format) : 0;
+	return config->rootfs ? rootfs_open(config, &qemu->disk, &qemu->disk_format) : 0;
 }
 
 /* All that can go wrong, while it can still be reported plainly */
@@ -142,6 +142,7 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 		.tsc_khz = accel_tsc_khz(),
 		.memory_mib = config->memory_mib,
 		.cpus = config->cpus,
+		.verbose = config->verbose,
 		.kernel = KERNEL,
 		.initrd = qemu->files.initrd >= 0 ? INITRD : NULL,
 		.tap = qemu->start->tap_fd,
@@ -221,6 +222,7 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		.host_stdout = start->host_stdout,
 		.host_stderr = start->host_stderr,
 		.terminal = qemu->terminal,
+		.verbose = start->config->verbose,
 		.uid = start->streams_uid,
 	};
 

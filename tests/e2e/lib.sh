@@ -40,6 +40,7 @@ host_up() {
 	mount -t proc proc /proc
 	mount -t sysfs sysfs /sys
 	mount -t tmpfs -o mode=755 tmpfs /run
+	mount -t tmpfs -o mode=755 tmpfs /var/cache # directories that were packed
 	mkdir -p "$WORK" /run/netns
 	chmod 755 "$WORK"
 	ip link set lo up

@@ -40,10 +40,10 @@ Test(config, options_and_command)
 {
 	struct run_config config;
 
-	cr_assert_eq(PARSE(&config, "--vmm", "none", "--memory", "2G", "--cpus", "3", "--name", "a-1", "--deny-mode",
+	cr_assert_eq(PARSE(&config, "--vmm", "qemu", "--memory", "2G", "--cpus", "3", "--name", "a-1", "--deny-mode",
 			   "drop", "-q", "--", "ls", "-l"),
 		     CONFIG_RUN);
-	cr_assert_eq(config.vmm, VMM_NONE);
+	cr_assert_eq(config.vmm, VMM_QEMU);
 	cr_assert_eq(config.memory_mib, 2048);
 	cr_assert_eq(config.cpus, 3);
 	cr_assert_str_eq(config.name, "a-1");
@@ -72,6 +72,41 @@ Test(config, options_of_the_command_are_its_own)
 	cr_assert_eq(PARSE(&config, "--vmm", "none", "sh", "--vmm", "qemu"), CONFIG_RUN);
 	cr_assert_eq(config.vmm, VMM_NONE);
 	cr_assert_str_eq(config.command[1], "--vmm");
+}
+
+/* Whether it is refused for all that is given here */
+static bool wrong(char **words)
+{
+	struct run_config config;
+
+	optind = 0;
+	return parse(&config, words) == CONFIG_WRONG;
+}
+#define WRONG(...) wrong((char *[]){ (char *)"msb-run", __VA_ARGS__, NULL })
+
+Test(config, what_means_nothing_without_a_vm_is_refused)
+{
+	static char *const options[][2] = {
+		{ (char *)"--memory", (char *)"1G" },   { (char *)"--cpus", (char *)"2" },
+		{ (char *)"--kernel", (char *)"k" },    { (char *)"--initrd", (char *)"i" },
+		{ (char *)"--rootfs", (char *)"/srv" }, { (char *)"--accel", (char *)"tcg" },
+	};
+
+	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+		cr_assert(WRONG((char *)"--vmm", (char *)"none", options[i][0], options[i][1]), "%s", options[i][0]);
+		cr_assert(WRONG(options[i][0], options[i][1], (char *)"--vmm=none"), "%s", options[i][0]);
+		cr_assert_not(WRONG(options[i][0], options[i][1]), "%s", options[i][0]);
+	}
+	cr_assert(WRONG((char *)"--cap-net-admin"));
+	cr_assert_not(WRONG((char *)"--cap-net-admin", (char *)"--vmm", (char *)"none"));
+}
+
+Test(config, memory_that_the_default_guest_cannot_start_with)
+{
+	cr_assert(WRONG((char *)"--memory", (char *)"95"));
+	cr_assert_not(WRONG((char *)"--memory", (char *)"96M"));
+	cr_assert(WRONG((char *)"--memory", (char *)"96M", (char *)"--cpus", (char *)"64"));
+	cr_assert_not(WRONG((char *)"--memory", (char *)"32", (char *)"--kernel", (char *)"k"));
 }
 
 Test(config, refused_values)

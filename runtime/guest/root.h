@@ -1,0 +1,9 @@
+/* What the agent makes of the command's root directory before the command starts: it may be a file system of the user's. */
+#pragma once
+
+/* Puts an /etc/hosts over that of `root`, links followed inside of it, which has the lines of AGENT_HOSTS whose names are
+ * lacking. The file system keeps its own. -1 with errno where that failed. */
+int root_complete_hosts(const char *root);
+
+/* In the command's root directory: makes `path` where it is missing, and goes there. -1 with errno where that failed. */
+int root_workdir(const char *path);
