@@ -159,7 +159,8 @@ static void watch(struct proxy *proxy, struct client *client)
 {
 	uint32_t events = (may_read(client) ? EPOLLIN : 0) | (client->out_len ? EPOLLOUT : 0);
 	struct epoll_event event = { .events = events,
-				     .data.u64 = proxy_event(EVENT_CLIENT, 0, slot_of(proxy, client)) };
+				     .data.u64 =
+					     proxy_event(EVENT_CLIENT, 0, slot_of(proxy, client), client->generation) };
 	if (client->watched && events == client->events)
 		return;
 	epoll_ctl(proxy->epoll, client->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, client->fd, &event);
@@ -235,11 +236,11 @@ static bool client_read(struct proxy *proxy, struct client *client)
 	return client_queries(proxy, client);
 }
 
-void clients_event(struct proxy *proxy, uint32_t slot, uint32_t events)
+void clients_event(struct proxy *proxy, union proxy_event event, uint32_t events)
 {
-	struct client *client = &proxy->clients[slot];
-	if (client->fd < 0)
-		return; /* of an event that was fetched before the connection was closed */
+	struct client *client = &proxy->clients[event.index];
+	if (client->fd < 0 || client->generation != event.generation)
+		return; /* fetched before the connection was closed */
 	if (events & EPOLLERR || (events & EPOLLHUP && !(events & EPOLLIN))) {
 		client_close(proxy, client, false);
 		return;

@@ -35,11 +35,11 @@ struct proxy *proxy_new(const struct proxy_config *config, const struct proxy_so
 	proxy_random(proxy, &proxy->seed, sizeof proxy->seed);
 	proxy->cache = cache_new(proxy->seed);
 	if (proxy->epoll >= 0 && proxy->cache && clients_init(proxy) && upstream_init(proxy, sockets) &&
-	    watch(proxy, proxy->control, proxy_event(EVENT_CONTROL, 0, 0)) &&
-	    watch(proxy, proxy->udp4, proxy_event(EVENT_UDP_CLIENTS, 0, 4)) &&
-	    watch(proxy, proxy->udp6, proxy_event(EVENT_UDP_CLIENTS, 0, 6)) &&
-	    watch(proxy, proxy->tcp4, proxy_event(EVENT_TCP_LISTENER, 0, 4)) &&
-	    watch(proxy, proxy->tcp6, proxy_event(EVENT_TCP_LISTENER, 0, 6)))
+	    watch(proxy, proxy->control, proxy_event(EVENT_CONTROL, 0, 0, 0)) &&
+	    watch(proxy, proxy->udp4, proxy_event(EVENT_UDP_CLIENTS, 0, 4, 0)) &&
+	    watch(proxy, proxy->udp6, proxy_event(EVENT_UDP_CLIENTS, 0, 6, 0)) &&
+	    watch(proxy, proxy->tcp4, proxy_event(EVENT_TCP_LISTENER, 0, 4, 0)) &&
+	    watch(proxy, proxy->tcp6, proxy_event(EVENT_TCP_LISTENER, 0, 6, 0)))
 		return proxy;
 	proxy_free(proxy);
 	return NULL;
@@ -99,13 +99,13 @@ static int dispatch(struct proxy *proxy, const struct epoll_event *event)
 		clients_accept(proxy, data.index == 4 ? proxy->tcp4 : proxy->tcp6);
 		break;
 	case EVENT_CLIENT:
-		clients_event(proxy, data.index, event->events);
+		clients_event(proxy, data, event->events);
 		break;
 	case EVENT_UPSTREAM_UDP:
-		upstream_udp_event(proxy, data.place, data.index);
+		upstream_udp_event(proxy, data);
 		break;
 	case EVENT_UPSTREAM_TCP:
-		upstream_tcp_event(proxy, data.place, data.index, event->events);
+		upstream_tcp_event(proxy, data, event->events);
 		break;
 	}
 	return 0;

@@ -115,6 +115,7 @@ struct tcp_slot {
 	int fd;
 	enum upstream_place place;
 	struct lookup *lookup; /* NULL: free */
+	uint32_t generation;
 	uint8_t out[2 + DNS_UPSTREAM_MAX];
 	size_t out_len, sent;
 	uint8_t length[2];
@@ -166,12 +167,14 @@ void proxy_random(struct proxy *, void *out, size_t len);
  * will come. */
 bool proxy_query(struct proxy *, const uint8_t *message, size_t len, const struct client_ref *);
 
-/* What an event of the loop is about, in epoll's 64 bits */
+/* What an event of the loop is about, in epoll's 64 bits. A slot may be freed and taken anew between an event's being
+ * fetched and its turn: the generation, which changes with each use of a slot, tells whose it was. */
 union proxy_event {
 	struct {
-		uint32_t index; /* of a slot; of a listener 4 or 6 */
-		uint16_t place; /* enum upstream_place, of upstream's slots */
-		uint16_t kind;
+		uint32_t generation; /* of a connection */
+		uint16_t index;      /* of a slot; of a listener 4 or 6 */
+		uint8_t place;       /* enum upstream_place, of upstream's slots */
+		uint8_t kind;
 	};
 	uint64_t u64;
 };
@@ -183,9 +186,10 @@ enum proxy_event_kind {
 	EVENT_UPSTREAM_UDP,
 	EVENT_UPSTREAM_TCP
 };
-static inline uint64_t proxy_event(enum proxy_event_kind kind, enum upstream_place place, size_t index)
+static inline uint64_t proxy_event(enum proxy_event_kind kind, enum upstream_place place, size_t index,
+				   uint32_t generation)
 {
-	return (union proxy_event){ { (uint32_t)index, (uint16_t)place, (uint16_t)kind } }.u64;
+	return (union proxy_event){ { generation, (uint16_t)index, (uint8_t)place, (uint8_t)kind } }.u64;
 }
 
 /* dns_clients.c: the guest's side */
@@ -193,7 +197,7 @@ bool clients_init(struct proxy *);
 void clients_free(struct proxy *);
 void clients_udp_readable(struct proxy *, int listener);
 void clients_accept(struct proxy *, int listener);
-void clients_event(struct proxy *, uint32_t slot, uint32_t events);
+void clients_event(struct proxy *, union proxy_event, uint32_t events);
 void clients_expire(struct proxy *);
 /* An answer, whole; to a client that is gone it goes nowhere. len 0: there is none, only the query is over. */
 void clients_reply(struct proxy *, const struct client_ref *, const uint8_t *message, size_t len);
@@ -227,8 +231,8 @@ void upstream_udp_resend(struct proxy *, struct lookup *);
 int upstream_tcp(struct proxy *, struct lookup *);
 /* Takes the lookup off its socket, if it has one */
 void upstream_release(struct proxy *, struct lookup *);
-void upstream_udp_event(struct proxy *, enum upstream_place, uint32_t index);
-void upstream_tcp_event(struct proxy *, enum upstream_place, uint32_t index, uint32_t events);
+void upstream_udp_event(struct proxy *, union proxy_event);
+void upstream_tcp_event(struct proxy *, union proxy_event, uint32_t events);
 
 /* dns_cache.c: answers kept for their TTL */
 struct cache *cache_new(uint64_t seed);

@@ -32,7 +32,7 @@ static bool place_init(struct proxy *proxy, const struct proxy_sockets *sockets,
 					   .place = place,
 					   .next_free = proxy->udp_free[place] };
 		proxy->udp_free[place] = slot;
-		if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_UDP, place, i)))
+		if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_UDP, place, i, 0)))
 			return false;
 	}
 	for (size_t i = sockets->tcp_count[place]; i-- > 0;) {
@@ -182,9 +182,9 @@ static void udp_failed(struct proxy *proxy, struct udp_slot *slot)
 		lookup_failed(proxy, slot->first);
 }
 
-void upstream_udp_event(struct proxy *proxy, enum upstream_place place, uint32_t index)
+void upstream_udp_event(struct proxy *proxy, union proxy_event event)
 {
-	struct udp_slot *slot = &proxy->udp_slots[place][index];
+	struct udp_slot *slot = &proxy->udp_slots[event.place][event.index];
 	for (int batch = 0; batch < 32; batch++) {
 		ssize_t len = recv(slot->fd, packet, sizeof packet, MSG_DONTWAIT);
 		if (len < 0) {
@@ -228,6 +228,7 @@ static void tcp_close(struct proxy *proxy, struct tcp_slot *slot)
 	slot->in = NULL;
 	slot->lookup->tcp = NULL;
 	slot->lookup = NULL;
+	slot->generation++;
 	slot->next_free = proxy->tcp_free[slot->place];
 	proxy->tcp_free[slot->place] = slot;
 }
@@ -242,7 +243,7 @@ static int tcp_start(struct proxy *proxy, struct lookup *lookup, const struct se
 	}
 	size_t index = (size_t)(slot - proxy->tcp_slots[server->place]);
 	if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN | EPOLLOUT,
-		   proxy_event(EVENT_UPSTREAM_TCP, server->place, index))) {
+		   proxy_event(EVENT_UPSTREAM_TCP, server->place, index, slot->generation))) {
 		error = -errno;
 		disconnect(slot->fd);
 		return error;
@@ -348,15 +349,15 @@ static int tcp_read(struct tcp_slot *slot)
 	}
 }
 
-void upstream_tcp_event(struct proxy *proxy, enum upstream_place place, uint32_t index, uint32_t events)
+void upstream_tcp_event(struct proxy *proxy, union proxy_event event, uint32_t events)
 {
-	struct tcp_slot *slot = &proxy->tcp_slots[place][index];
+	struct tcp_slot *slot = &proxy->tcp_slots[event.place][event.index];
 	struct lookup *lookup = slot->lookup;
-	if (!lookup)
-		return; /* of an event that was fetched before the socket was released */
+	if (!lookup || slot->generation != event.generation)
+		return; /* fetched before the socket was released */
 	int done = tcp_write(slot);
 	if (done > 0 && events & EPOLLOUT)
-		watch(proxy, EPOLL_CTL_MOD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_TCP, place, index));
+		watch(proxy, EPOLL_CTL_MOD, slot->fd, EPOLLIN, event.u64);
 	if (done > 0)
 		done = tcp_read(slot);
 	if (done == 0 && !(events & (EPOLLERR | EPOLLHUP)))

@@ -23,6 +23,7 @@ struct half {
 
 struct pair {
 	bool used, queued;
+	uint32_t generation;
 	struct half halves[2];
 	struct pair *next_ready;
 };
@@ -57,7 +58,8 @@ static void pair_end(struct relay_loop *loop, struct pair *pair, bool orderly)
 static bool pair_watch(struct relay_loop *loop, const struct pair *pair)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				     .data.u64 = relay_event(RELAY_EVENT_PAIR, (size_t)(pair - loop->pairs)) };
+				     .data.u64 = relay_event(RELAY_EVENT_PAIR, (size_t)(pair - loop->pairs),
+							     pair->generation) };
 	for (int i = 0; i < 2; i++)
 		if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, pair->halves[i].from, &event) < 0)
 			return false;
@@ -75,11 +77,10 @@ void pair_start(struct relay_loop *loop, int a, int b)
 		return;
 	}
 	struct pair *pair = &loop->pairs[free_slot];
-	bool queued = pair->queued;
-	struct pair *next = pair->next_ready;
 	*pair = (struct pair){ .used = true,
-			       .queued = queued,
-			       .next_ready = next,
+			       .generation = pair->generation + 1,
+			       .queued = pair->queued,
+			       .next_ready = pair->next_ready,
 			       .halves = { { a, b, { -1, -1 } }, { b, a, { -1, -1 } } } };
 	loop->pair_count++;
 	if (pipe2(pair->halves[0].pipe, O_NONBLOCK | O_CLOEXEC) < 0 ||
@@ -144,11 +145,11 @@ static void pair_move(struct relay_loop *loop, struct pair *pair)
 	}
 }
 
-void pair_event(struct relay_loop *loop, uint32_t index, uint32_t events)
+void pair_event(struct relay_loop *loop, union relay_event event, uint32_t events)
 {
-	struct pair *pair = &loop->pairs[index];
-	if (!pair->used)
-		return; /* of an event that was fetched before the pair ended */
+	struct pair *pair = &loop->pairs[event.index];
+	if (!pair->used || pair->generation != event.generation)
+		return; /* fetched before the pair ended */
 	if (events & EPOLLERR)
 		pair_end(loop, pair, false);
 	else

@@ -187,8 +187,9 @@ void flows_readable(struct relay_loop *loop, uint32_t listener)
 
 static bool flow_watch(struct relay_loop *loop, const struct flow_udp *flow)
 {
-	struct epoll_event event = { .events = EPOLLIN,
-				     .data.u64 = relay_event(RELAY_EVENT_FLOW, (size_t)(flow - loop->flows)) };
+	struct epoll_event event = {
+		.events = EPOLLIN, .data.u64 = relay_event(RELAY_EVENT_FLOW, (size_t)(flow - loop->flows), flow->serial)
+	};
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->far, &event) == 0 &&
 	       (flow->near < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->near, &event) == 0);
 }
@@ -245,9 +246,11 @@ static void reply(struct relay_loop *loop, struct flow_udp *flow, size_t len)
 		reply_by_listener(loop, flow, len);
 }
 
-void flow_event(struct relay_loop *loop, uint32_t index)
+void flow_event(struct relay_loop *loop, union relay_event event)
 {
-	struct flow_udp *flow = &loop->flows[index];
+	struct flow_udp *flow = &loop->flows[event.index];
+	if (flow->serial != event.generation)
+		return; /* fetched before that flow ended */
 	for (int i = 0; i < BATCH && flow->state == RELAY_FLOW_OPEN; i++) {
 		ssize_t len = recv(flow->far, packet, sizeof packet, MSG_DONTWAIT);
 		if (len < 0)

@@ -33,10 +33,10 @@ static bool worker_init(struct relay_loop *loop, const struct relay_worker_confi
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->now_ms = clock_ms();
 	if (loop->epoll < 0 || !pairs_init(loop) || !flows_init(loop) ||
-	    !watch(loop, loop->control, relay_event(RELAY_EVENT_CONTROL, 0)))
+	    !watch(loop, loop->control, relay_event(RELAY_EVENT_CONTROL, 0, 0)))
 		return false;
 	for (uint32_t i = 0; i < config->listener_count; i++)
-		if (!watch(loop, config->listeners[i].fd, relay_event(RELAY_EVENT_LISTENER, i)))
+		if (!watch(loop, config->listeners[i].fd, relay_event(RELAY_EVENT_LISTENER, i, 0)))
 			return false;
 	return true;
 }
@@ -73,10 +73,10 @@ static bool dispatch(struct relay_loop *loop, const struct epoll_event *event)
 		flows_readable(loop, data.index);
 		break;
 	case RELAY_EVENT_PAIR:
-		pair_event(loop, data.index, event->events);
+		pair_event(loop, data, event->events);
 		break;
 	case RELAY_EVENT_FLOW:
-		flow_event(loop, data.index);
+		flow_event(loop, data);
 		break;
 	}
 	return true;

@@ -19,17 +19,19 @@ struct relay_loop {
 	struct timers idle_flows;
 };
 
-/* What an event of the loop is about, in epoll's 64 bits */
+/* What an event of the loop is about, in epoll's 64 bits. A slot may be freed and taken anew between an event's being
+ * fetched and its turn: the generation, which changes with each use of a slot, tells whose it was. */
 enum relay_event_kind { RELAY_EVENT_CONTROL, RELAY_EVENT_LISTENER, RELAY_EVENT_PAIR, RELAY_EVENT_FLOW };
 union relay_event {
 	struct {
-		uint32_t index, kind;
+		uint32_t generation; /* of a slot's use; 0 where there is no slot */
+		uint16_t index, kind;
 	};
 	uint64_t u64;
 };
-static inline uint64_t relay_event(enum relay_event_kind kind, size_t index)
+static inline uint64_t relay_event(enum relay_event_kind kind, size_t index, uint32_t generation)
 {
-	return (union relay_event){ { (uint32_t)index, kind } }.u64;
+	return (union relay_event){ { generation, (uint16_t)index, (uint16_t)kind } }.u64;
 }
 
 /* In the child, after fork, still privileged: keeps its sockets and nothing else, and serves until the supervisor is gone. */
@@ -38,14 +40,14 @@ _Noreturn void relay_worker(const struct relay_worker_config *, uid_t uid);
 /* relay_tcp.c. Each takes the descriptors, whatever comes of it. */
 bool pairs_init(struct relay_loop *);
 void pair_start(struct relay_loop *, int a, int b);
-void pair_event(struct relay_loop *, uint32_t index, uint32_t events);
+void pair_event(struct relay_loop *, union relay_event, uint32_t events);
 /* Pairs that were stopped for fairness go on; whether some still are */
 bool pairs_ready(struct relay_loop *);
 
 /* relay_udp.c */
 bool flows_init(struct relay_loop *);
 void flows_readable(struct relay_loop *, uint32_t listener);
-void flow_event(struct relay_loop *, uint32_t index);
+void flow_event(struct relay_loop *, union relay_event);
 /* Takes what it uses of `fds`, -1 where there is none */
 void flow_answer(struct relay_loop *, const struct relay_message *, int fds[static 2]);
 void flows_expire(struct relay_loop *);
