@@ -126,15 +126,14 @@ static void print_rebind(struct text *out, const struct policy *policy)
 
 static const char *nameserver_text(struct arena *arena, const struct policy_nameserver *server)
 {
-	char buf[ADDR_TEXT_MAX];
 	bool port = server->port != FLOW_DNS_PORT;
 
 	if (server->is_name)
 		return escape_text(arena,
 				   port ? arena_printf(arena, "%s:%u", server->name, server->port) : server->name);
 	if (!port)
-		return arena_strdup(arena, addr_format(server->addr, buf));
-	return arena_printf(arena, "%s:%u", addr_format_bracketed(server->addr, buf), server->port);
+		return policy_nameserver_host(arena, server, false);
+	return arena_printf(arena, "%s:%u", policy_nameserver_host(arena, server, true), server->port);
 }
 
 static void print_nameservers(struct text *out, const struct policy *policy)

@@ -43,7 +43,6 @@ static bool refuse(struct emitter *e, struct span span, const char *fmt, ...)
 /* `pattern` goes to the nameservers, or to none */
 static void add_names(struct emitter *e, const char *pattern, struct decider by)
 {
-	char buf[ADDR_TEXT_MAX];
 	const char *reason = name_tree_reason(e->arena, e->tree, by);
 
 	text_addf(&e->text, "# %s\n", reason);
@@ -54,14 +53,13 @@ static void add_names(struct emitter *e, const char *pattern, struct decider by)
 	} else {
 		for (size_t i = 0; i < e->policy->nameservers.count; i++)
 			text_addf(&e->text, "server=/%s/%s#%u\n", pattern,
-				  addr_format(e->policy->nameservers.items[i].addr, buf),
+				  policy_nameserver_host(e->arena, &e->policy->nameservers.items[i], false),
 				  e->policy->nameservers.items[i].port);
 	}
 }
 
 static void add_other_names(struct emitter *e)
 {
-	char buf[ADDR_TEXT_MAX];
 	const struct policy *policy = e->policy;
 
 	text_addf(&e->text, "# any other name: %s\n", name_tree_reason(e->arena, e->tree, e->tree->other));
@@ -72,7 +70,8 @@ static void add_other_names(struct emitter *e)
 	if (policy->nameservers.count)
 		text_add(&e->text, "no-resolv\n");
 	for (size_t i = 0; i < policy->nameservers.count; i++)
-		text_addf(&e->text, "server=%s#%u\n", addr_format(policy->nameservers.items[i].addr, buf),
+		text_addf(&e->text, "server=%s#%u\n",
+			  policy_nameserver_host(e->arena, &policy->nameservers.items[i], false),
 			  policy->nameservers.items[i].port);
 }
 

@@ -123,11 +123,10 @@ static json_t *nat64_prefixes(struct arena *arena, const struct policy *policy)
 static void set_dns(struct arena *arena, json_t *root, const struct policy *policy)
 {
 	json_t *dns = json_object(), *servers = json_array();
-	char buf[ADDR_TEXT_MAX];
 
 	for (size_t i = 0; i < policy->nameservers.count; i++) {
 		const struct policy_nameserver *server = &policy->nameservers.items[i];
-		const char *host = server->is_name ? server->name : addr_format_bracketed(server->addr, buf);
+		const char *host = policy_nameserver_host(arena, server, true);
 		const char *text = arena_printf(arena, "%s:%u", host, server->port);
 		json_array_append_new(servers, json_string(escape_json(arena, text)));
 	}

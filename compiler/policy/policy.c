@@ -242,15 +242,25 @@ static void add_limit(struct text *text, const char *what, const struct policy_l
 	text_add(text, "\n");
 }
 
-static void add_dns(struct text *text, const struct policy *policy)
+const char *policy_nameserver_host(struct arena *arena, const struct policy_nameserver *server, bool bracketed)
 {
 	char buf[ADDR_TEXT_MAX];
 
+	if (server->is_name)
+		return server->name;
+	if (!server->zone)
+		return arena_strdup(arena, bracketed ? addr_format_bracketed(server->addr, buf) :
+						       addr_format(server->addr, buf));
+	return arena_printf(arena, bracketed ? "[%s%%%s]" : "%s%%%s", addr_format(server->addr, buf), server->zone);
+}
+
+static void add_dns(struct text *text, const struct policy *policy)
+{
 	for (size_t i = 0; i < policy->nameservers.count; i++) {
 		const struct policy_nameserver *server = &policy->nameservers.items[i];
 		text_addf(text, "dns nameserver %s:%u\t%s\n",
-			  server->is_name ? clean(text, server->name) : addr_format_bracketed(server->addr, buf),
-			  server->port, server->is_name ? "host" : "addr");
+			  clean(text, policy_nameserver_host(text->arena, server, true)), server->port,
+			  server->is_name ? "host" : "addr");
 	}
 	text_addf(text, "dns timeout %" PRIu64 "ms\n", policy->dns_timeout_ms);
 	text_addf(text, "dns rebind-protection %s\n", policy->rebind_protection ? "on" : "off");

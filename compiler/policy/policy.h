@@ -82,10 +82,12 @@ struct policy_publish {
 	struct span span;
 };
 
+#define POLICY_ZONE_MAX 15 /* IFNAMSIZ, without the zero */
 struct policy_nameserver {
 	bool is_name;
 	struct addr addr; /* unless is_name */
 	const char *name; /* as written, if is_name */
+	const char *zone; /* the host's link of a link-local address; NULL: none */
 	uint16_t port;
 	struct span span;
 };
@@ -162,6 +164,8 @@ struct policy {
 
 /* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */
 const char *policy_rule_format(struct arena *, const struct policy_rule *);
+/* "1.1.1.1", "fe80::53%eth0", "[fe80::53%eth0]", "dns.example": without the port */
+const char *policy_nameserver_host(struct arena *, const struct policy_nameserver *, bool bracketed);
 const char *policy_target_format(struct arena *, const struct policy_target *);
 /* A place as span_format() writes it, told from the directory of the policy's own file: what is compiled does
  * not say where on a machine the policy lay. An absolute path from elsewhere keeps its last part only. */

@@ -101,14 +101,40 @@ bool resolve_publish(struct diags *diags, struct span span, const char *spec, st
 	return true;
 }
 
-/* ---- IP, IP:PORT, [v6]:PORT, HOST, HOST:PORT ---- */
+/* ---- IP, IP:PORT, [v6]:PORT, HOST, HOST:PORT; a link-local v6 with %LINK ---- */
 
-static bool parse_bracketed_v6(const char *spec, struct policy_nameserver *out)
+/* The name or the number of a link */
+static bool is_zone(struct piece zone)
+{
+	for (size_t i = 0; i < zone.len; i++)
+		if (zone.text[i] <= ' ' || zone.text[i] > '~' || strchr("/:%[]", zone.text[i]))
+			return false;
+	return zone.len > 0 && zone.len <= POLICY_ZONE_MAX;
+}
+
+static bool parse_server_addr(struct arena *arena, struct piece piece, struct policy_nameserver *out)
+{
+	const char *sign = memchr(piece.text, '%', piece.len);
+	struct piece zone = { sign ? sign + 1 : "", sign ? piece.len - (size_t)(sign + 1 - piece.text) : 0 };
+	struct addr_prefix link_local = { .len = 10 };
+
+	if (!sign)
+		return parse_addr(piece, &out->addr);
+	addr_parse("fe80::", &link_local.addr);
+	piece.len = (size_t)(sign - piece.text);
+	if (!is_zone(zone) || !parse_addr(piece, &out->addr) || out->addr.family != ADDR_V6 ||
+	    !addr_prefix_contains(link_local, out->addr))
+		return false;
+	out->zone = arena_strndup(arena, zone.text, zone.len);
+	return true;
+}
+
+static bool parse_bracketed_v6(struct arena *arena, const char *spec, struct policy_nameserver *out)
 {
 	const char *end = strchr(spec, ']');
 	struct piece inside = { spec + 1, end ? (size_t)(end - spec - 1) : 0 };
 
-	return spec[0] == '[' && end && end[1] == ':' && parse_addr(inside, &out->addr) &&
+	return spec[0] == '[' && end && end[1] == ':' && parse_server_addr(arena, inside, out) &&
 	       out->addr.family == ADDR_V6 && parse_port((struct piece){ end + 2, strlen(end + 2) }, true, &out->port);
 }
 
@@ -125,9 +151,10 @@ bool resolve_nameserver(struct arena *arena, struct diags *diags, struct span sp
 {
 	struct policy_nameserver server = { .port = FLOW_DNS_PORT, .span = span };
 	struct piece pieces[2];
-	bool ok = addr_parse(spec, &server.addr) || parse_bracketed_v6(spec, &server);
+	bool ok = parse_server_addr(arena, (struct piece){ spec, strlen(spec) }, &server) ||
+		  parse_bracketed_v6(arena, spec, &server);
 
-	if (!ok && *spec && strlen(spec) <= 255 && !has_blank(spec)) {
+	if (!ok && *spec && strlen(spec) <= 255 && !has_blank(spec) && !strchr(spec, '%')) {
 		size_t count = split(spec, pieces, 2);
 		ok = count <= 2 && pieces[0].len && (count == 1 || parse_port(pieces[1], true, &server.port));
 		server.is_name = ok && !parse_addr(pieces[0], &server.addr);
@@ -135,7 +162,9 @@ bool resolve_nameserver(struct arena *arena, struct diags *diags, struct span sp
 	}
 	if (!ok) {
 		diag_error(diags, "bad-nameserver", span, "no nameserver: `%s`", spec)->help =
-			"IP, IP:PORT, [IPv6]:PORT, HOST or HOST:PORT";
+			strchr(spec, '%') ? "a link-local address with the host's link, as fe80::53%eth0 or "
+					    "[fe80::53%eth0]:5353" :
+					    "IP, IP:PORT, [IPv6]:PORT, HOST or HOST:PORT";
 		return false;
 	}
 	*out = server;

@@ -5,6 +5,10 @@
 struct nameserver {
 	struct addr addr;
 	uint16_t port;
-	bool on_host; /* an address of the host's own, loopback mostly: reached by sockets opened in the host's namespace */
+	uint32_t link;    /* of a link-local address: the host's index of that link; else 0 */
+	char zone[16];    /* its name */
+	bool on_host;     /* an address of the host's own, loopback mostly */
+	bool by_host;     /* asked by sockets opened in the host's namespace: the sandbox's own do not get there */
+	bool unreachable; /* as far as the host's routes tell */
 };
 #define NAMESERVERS_MAX 8

@@ -14,7 +14,7 @@ struct dns_start {
 	struct addr_gateway gateway;
 	int host_netns;     /* the host's network namespace, the caller's; needed for servers on the host only */
 	uint32_t host_mark; /* SO_MARK of the sockets opened there, this sandbox's alone: the host's table lets what
-			     * carries it reach the on_host servers and nothing else */
+			     * carries it reach the by_host servers and nothing else */
 	uid_t uid;          /* the worker's; also its gid */
 };
 
@@ -23,6 +23,12 @@ struct dns; /* the supervisor's handle */
 /* In the host's namespaces, before the sandbox's are made: the policy's nameservers with names resolved once, else the
  * host's resolv.conf. Returns how many (0: the host has none, which is reported), or -errno with a line on standard error. */
 int dns_servers(const struct policy *, struct nameserver out[static NAMESERVERS_MAX]);
+/* Those of resolv.conf, again. 0, or -errno where it cannot be read */
+#define DNS_RESOLV_CONF "/etc/resolv.conf"
+int dns_servers_of_host(struct nameserver out[static NAMESERVERS_MAX], size_t *count);
+/* In the host's network namespace: which of them are asked from there, as its addresses and routes are now. The gateway
+ * tells which families the sandbox's own sockets get out by. */
+void dns_servers_place(struct nameserver *, size_t count, const struct addr_gateway *);
 
 /* In the VM's network namespace, privileged, with the ruleset in place (table msb holds the sets upstream_v4 and
  * upstream_v6) and links up: opens listeners and upstream sockets, forks the worker, which gives up its

@@ -6,6 +6,9 @@
 
 #define CHAIN_MAX 16 /* aliases followed; a longer chain gives no address */
 #define NEGATIVE_MAX_TTL 300u
+/* RFC 8914 4.7 to 4.13: DNSSEC Bogus, Signature Expired, …, No Zone Key Bit Set, NSEC Missing */
+#define EDE_BOGUS_FIRST 6
+#define EDE_BOGUS_LAST 12
 
 ldns_pkt *dns_answer_parse(const uint8_t *message, size_t len)
 {
@@ -16,6 +19,59 @@ ldns_pkt *dns_answer_parse(const uint8_t *message, size_t len)
 		return pkt;
 	ldns_pkt_free(pkt);
 	return NULL;
+}
+
+/* RFC 8914: the first Extended DNS Error among the options of OPT, or -1 */
+static int extended_error(const ldns_pkt *pkt)
+{
+	const ldns_rdf *options = ldns_pkt_edns_data(pkt);
+	const uint8_t *at = options ? ldns_rdf_data(options) : NULL;
+	size_t left = options ? ldns_rdf_size(options) : 0;
+	while (left >= 4) {
+		unsigned code = (unsigned)(at[0] << 8 | at[1]);
+		size_t len = 4 + (size_t)(at[2] << 8 | at[3]);
+		if (len > left)
+			break;
+		if (code == DNS_EDE_OPTION && len >= 6)
+			return at[4] << 8 | at[5];
+		at += len;
+		left -= len;
+	}
+	return -1;
+}
+
+/* A server that is asked for a zone it neither has nor looks up: it points elsewhere, or nowhere */
+static bool is_lame(const ldns_pkt *pkt)
+{
+	const ldns_rr_list *authority = ldns_pkt_authority(pkt);
+	if (ldns_pkt_aa(pkt) || ldns_pkt_ra(pkt) || ldns_pkt_ancount(pkt) > 0)
+		return false;
+	for (size_t i = 0; i < ldns_rr_list_rr_count(authority); i++)
+		if (ldns_rr_get_type(ldns_rr_list_rr(authority, i)) == LDNS_RR_TYPE_SOA)
+			return false;
+	return true;
+}
+
+enum dns_worth dns_answer_worth(const ldns_pkt *pkt, int *ede)
+{
+	ldns_pkt_rcode rcode = ldns_pkt_get_rcode(pkt);
+	*ede = extended_error(pkt);
+	if (ldns_pkt_edns_extended_rcode(pkt) != 0)
+		return DNS_WORTH_NONE;
+	if (rcode == LDNS_RCODE_NXDOMAIN || (rcode == LDNS_RCODE_NOERROR && !is_lame(pkt)))
+		return DNS_WORTH_ALL;
+	if (rcode == LDNS_RCODE_SERVFAIL && *ede >= EDE_BOGUS_FIRST && *ede <= EDE_BOGUS_LAST)
+		return DNS_WORTH_BOGUS;
+	return DNS_WORTH_NONE;
+}
+
+bool dns_answer_dislikes_edns(const ldns_pkt *pkt)
+{
+	ldns_pkt_rcode rcode = ldns_pkt_get_rcode(pkt);
+	if (ldns_pkt_edns_extended_rcode(pkt) != 0)
+		return true; /* BADVERS */
+	return rcode == LDNS_RCODE_FORMERR ||
+	       (!ldns_pkt_edns(pkt) && (rcode == LDNS_RCODE_NOTIMPL || rcode == LDNS_RCODE_SERVFAIL));
 }
 
 bool dns_name_is(const ldns_rdf *name, const uint8_t *labels, size_t len)

@@ -18,9 +18,15 @@
 
 #define ASKS_A_TURN 64
 #define DESCRIPTORS_MAX 4096
+#define ERROR_MAX 4095 /* errno */
 
 struct dns {
 	struct eval_context context;
+	struct known_server {
+		struct nameserver at;
+		bool told; /* that it does not answer */
+	} servers[NAMESERVERS_MAX];
+	size_t server_count;
 	struct bindings *bindings;
 	struct nft *nft;
 	struct worker worker;
@@ -39,7 +45,7 @@ static int admit_servers(struct nft *nft, const struct nameserver *servers, size
 	struct nft_element elements[NAMESERVERS_MAX];
 	size_t used = 0;
 	for (size_t i = 0; i < count; i++)
-		if (!servers[i].on_host)
+		if (!servers[i].by_host)
 			elements[used++] = (struct nft_element){ .set = upstream_set(servers[i].addr),
 								 .addr = servers[i].addr,
 								 .has_port = true,
@@ -86,6 +92,9 @@ struct dns *dns_open(const struct dns_start *start, const struct nameserver *ser
 	dns->nft = nft;
 	dns->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
 	dns->bindings = bindings_new(start->policy);
+	for (size_t i = 0; i < count; i++)
+		dns->servers[i].at = servers[i];
+	dns->server_count = count;
 	int error = dns->bindings ? admit_servers(nft, servers, count) : -ENOMEM;
 	if (error == 0)
 		error = start_worker(dns, start, servers, count);
@@ -271,11 +280,37 @@ static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denia
 	return 0;
 }
 
+/* Once for each server, whatever the worker says */
+static int serve_tell_server(struct dns *dns, const struct dns_tell_server *tell)
+{
+	struct addr addr;
+	char text[ADDR_TEXT_MAX];
+	const char *so = dns->server_count > 1 ? "the others are asked first" :
+						 "names do not resolve; try --dns-nameserver ADDRESS";
+	if (!wire_addr_read(&tell->addr, &addr) || tell->error > ERROR_MAX)
+		return -EPROTO;
+	for (size_t i = 0; i < dns->server_count; i++) {
+		struct known_server *server = &dns->servers[i];
+		if (server->told || !addr_equal(server->at.addr, addr) || server->at.port != tell->port)
+			continue;
+		server->told = true;
+		addr_format(addr, text);
+		const char *sign = server->at.link ? "%" : "", *zone = server->at.zone;
+		if (tell->error == ETIMEDOUT)
+			log_line("nameserver %s%s%s does not answer: %s", text, sign, zone, so);
+		else
+			log_line("nameserver %s%s%s: %s: %s", text, sign, zone, strerror((int)tell->error), so);
+		break;
+	}
+	return 0;
+}
+
 union message {
 	uint32_t kind;
 	struct dns_ask_bind bind;
 	struct dns_ask_resolver resolver;
 	struct dns_tell tell;
+	struct dns_tell_server server;
 };
 
 static int reply(struct dns *dns, uint32_t serial, uint32_t kind)
@@ -303,6 +338,8 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 	case DNS_TELL_QUERY:
 	case DNS_TELL_ANSWER:
 		return len == sizeof message->tell ? serve_tell(dns, &message->tell, denials) : -EPROTO;
+	case DNS_TELL_SERVER:
+		return len == sizeof message->server ? serve_tell_server(dns, &message->server) : -EPROTO;
 	default:
 		return -EPROTO;
 	}

@@ -38,6 +38,8 @@ static struct lookup *lookup_new(struct proxy *proxy, const struct lookup_key *k
 	if (!lookup)
 		return NULL;
 	lookup->key = *key;
+	lookup->failed_rcode = LDNS_RCODE_SERVFAIL;
+	lookup->failed = no_server;
 	proxy->lookups++;
 	if (shared) {
 		lookup->next = *bucket(proxy, key);
@@ -58,7 +60,8 @@ static void unlink_lookup(struct proxy *proxy, struct lookup *lookup)
 void lookup_free(struct proxy *proxy, struct lookup *lookup)
 {
 	timer_stop(&lookup->timer);
-	upstream_release(proxy, lookup);
+	while (lookup->exchanges)
+		exchange_free(proxy, lookup->exchanges);
 	unlink_lookup(proxy, lookup);
 	for (struct waiter *waiter = lookup->waiters, *next; waiter; waiter = next) {
 		next = waiter->next;
@@ -181,61 +184,87 @@ static void ask_supervisor(struct proxy *proxy, struct lookup *lookup, enum look
 
 /* ---- servers ---- */
 
-static bool next_server(struct proxy *proxy, struct lookup *lookup)
+#define TRIED_OF_GUEST 31
+
+static size_t next_server(const struct proxy *proxy, const struct lookup *lookup)
 {
-	if (lookup->key.direct || lookup->server + 1 >= proxy->config.server_count)
-		return false;
-	lookup->server++;
-	return true;
+	if (lookup->probe)
+		return SERVER_NONE;
+	if (lookup->key.direct)
+		return lookup->tried ? SERVER_NONE : SERVER_OF_GUEST;
+	return health_next(proxy, lookup->tried);
 }
 
-static int start_exchange(struct proxy *proxy, struct lookup *lookup)
+/* Asks one server more, if there is one that can be asked */
+static void ask_next(struct proxy *proxy, struct lookup *lookup)
 {
-	if (!lookup->key.direct && proxy->config.server_count == 0)
-		return -ENETUNREACH;
-	lookup->state = LOOKUP_UDP;
-	lookup->resent = false;
-	bool tcp = lookup->key.direct && lookup->key.transport == FLOW_DNS_TCP;
-	int error = tcp ? upstream_tcp(proxy, lookup) : upstream_udp(proxy, lookup);
-	if (error == 0)
-		timer_start(&proxy->half_timeouts, &lookup->timer, proxy->now_ms);
-	return error;
-}
-
-static void start(struct proxy *proxy, struct lookup *lookup)
-{
-	int error;
-	while ((error = start_exchange(proxy, lookup)) < 0) {
-		if (error == -EAGAIN || !next_server(proxy, lookup)) {
-			finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, error == -EAGAIN ? overload : no_server);
-			return;
-		}
+	size_t server;
+	int error = -EAGAIN;
+	while (error < 0 && (server = next_server(proxy, lookup)) != SERVER_NONE) {
+		lookup->tried |= 1u << (server == SERVER_OF_GUEST ? TRIED_OF_GUEST : server);
+		error = exchange_start(proxy, lookup, server);
+		if (error == -EAGAIN || error == -ENOMEM)
+			lookup->failed = overload;
+		else if (error < 0)
+			health_failed(proxy, server, error);
 	}
+	timer_stop(&lookup->timer);
+	if (error == 0 && next_server(proxy, lookup) != SERVER_NONE)
+		timer_start(&proxy->hedges, &lookup->timer, proxy->now_ms);
 }
 
-void lookup_failed(struct proxy *proxy, struct lookup *lookup)
+static void go_on(struct proxy *proxy, struct lookup *lookup)
 {
-	timer_stop(&lookup->timer);
-	upstream_release(proxy, lookup);
-	if (next_server(proxy, lookup))
-		start(proxy, lookup);
-	else
-		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, no_server);
+	lookup->state = LOOKUP_SERVERS;
+	ask_next(proxy, lookup);
+	if (!lookup->exchanges)
+		finish_rcode(proxy, lookup, lookup->failed_rcode, lookup->failed);
+}
+
+void lookup_untold(struct proxy *proxy, struct lookup *lookup, unsigned rcode, struct dns_note note)
+{
+	/* silence is worth less than any answer */
+	if (note.code != no_server.code || lookup->failed.code == no_server.code) {
+		lookup->failed_rcode = rcode;
+		lookup->failed = note;
+	}
+	go_on(proxy, lookup);
+}
+
+void lookup_refuse(struct proxy *proxy, struct lookup *lookup, unsigned rcode, struct dns_note note)
+{
+	finish_rcode(proxy, lookup, rcode, note);
+}
+
+void lookup_truncated(struct proxy *proxy, struct lookup *lookup)
+{
+	finish_truncated(proxy, lookup);
 }
 
 void lookup_expire(struct proxy *proxy)
 {
-	for (struct timer *timer; (timer = timers_ended(&proxy->half_timeouts, proxy->now_ms));) {
+	for (struct timer *timer; (timer = timers_ended(&proxy->hedges, proxy->now_ms));) {
 		struct lookup *lookup = timer_of(timer, struct lookup, timer);
-		if (lookup->resent) {
-			lookup_failed(proxy, lookup);
-			continue;
+		for (struct exchange *exchange = lookup->exchanges; exchange; exchange = exchange->next) {
+			if (!exchange->overdue)
+				health_overdue(proxy, exchange->server);
+			exchange->overdue = true;
 		}
-		lookup->resent = true;
-		timer_start(&proxy->half_timeouts, &lookup->timer, proxy->now_ms);
-		if (lookup->udp)
-			upstream_udp_resend(proxy, lookup);
+		ask_next(proxy, lookup);
 	}
+}
+
+/* Whether a dead server is alive again, a lookup of its own finds out, so that nobody waits for it */
+static void probe(struct proxy *proxy, const struct lookup_key *key)
+{
+	size_t server = health_probe(proxy);
+	struct lookup *lookup = server == SERVER_NONE ? NULL : lookup_new(proxy, key, false);
+	if (!lookup)
+		return;
+	lookup->probe = true;
+	lookup->state = LOOKUP_SERVERS;
+	if (exchange_start(proxy, lookup, server) < 0)
+		lookup_free(proxy, lookup);
 }
 
 /* ---- answers ---- */
@@ -292,29 +321,16 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 		finish(proxy, lookup);
 }
 
-void lookup_answered(struct proxy *proxy, struct lookup *lookup, const uint8_t *message, size_t len, bool folded)
+void lookup_told(struct proxy *proxy, struct lookup *lookup, ldns_pkt *answer)
 {
-	bool over_udp = lookup->udp != NULL;
 	timer_stop(&lookup->timer);
-	upstream_release(proxy, lookup);
-	if (over_udp && (folded || dns_answer_truncated(message))) {
-		/* the guest's own resolver is asked over the transport the guest chose, no other */
-		if (lookup->key.direct) {
-			finish_truncated(proxy, lookup);
-			return;
-		}
-		lookup->resent = false;
-		if (upstream_tcp(proxy, lookup) < 0)
-			lookup_failed(proxy, lookup);
-		else
-			timer_start(&proxy->half_timeouts, &lookup->timer, proxy->now_ms);
-		return;
+	while (lookup->exchanges) {
+		if (lookup->exchanges->overdue)
+			health_overtaken(proxy, lookup->exchanges->server);
+		exchange_free(proxy, lookup->exchanges);
 	}
-	lookup->answer = dns_answer_parse(message, len);
-	if (lookup->answer)
-		use_answer(proxy, lookup, 0);
-	else
-		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, malformed);
+	lookup->answer = answer;
+	use_answer(proxy, lookup, 0);
 }
 
 /* The rule as far as the worker can tell, which knows no bindings */
@@ -339,7 +355,7 @@ int lookup_verdict(struct proxy *proxy, const struct dns_verdict *verdict)
 	proxy->asked[verdict->serial % DNS_ASKS_MAX] = NULL;
 	proxy->asks--;
 	if (verdict->kind == DNS_VERDICT_OK && lookup->state == LOOKUP_RESOLVER)
-		start(proxy, lookup);
+		go_on(proxy, lookup);
 	else if (verdict->kind == DNS_VERDICT_OK)
 		finish(proxy, lookup);
 	else if (verdict->kind == DNS_VERDICT_FULL)
@@ -387,8 +403,10 @@ void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const str
 		use_answer(proxy, lookup, left_ms);
 	else if (key.direct)
 		ask_supervisor(proxy, lookup, LOOKUP_RESOLVER);
-	else
-		start(proxy, lookup);
+	else {
+		probe(proxy, &key);
+		go_on(proxy, lookup);
+	}
 }
 
 void lookup_bind(struct proxy *proxy, enum lookup_result result, struct addr alias, const struct dns_query *query,

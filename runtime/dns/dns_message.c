@@ -92,11 +92,10 @@ enum dns_parse dns_query_parse(const uint8_t *message, size_t len, struct dns_qu
 }
 
 size_t dns_upstream_query(const struct dns_question *question, uint16_t id, const uint8_t case_bits[static 32],
-			  struct dns_question *asked, uint8_t out[static DNS_UPSTREAM_MAX])
+			  unsigned edns_size, struct dns_question *asked, uint8_t out[static DNS_UPSTREAM_MAX])
 {
-	static const uint8_t opt[] = {
-		0, 0, LDNS_RR_TYPE_OPT, DNS_UPSTREAM_UDP >> 8, DNS_UPSTREAM_UDP & 0xff, 0, 0, 0, 0, 0, 0
-	};
+	uint8_t opt[] = { 0, 0, LDNS_RR_TYPE_OPT, (uint8_t)(edns_size >> 8), (uint8_t)edns_size, 0, 0, 0, 0, 0, 0 };
+	size_t opt_len = edns_size ? sizeof opt : 0;
 	*asked = *question;
 	/* length octets are below 64, so no letter is taken for one */
 	for (size_t i = 0; i < asked->name_len; i++)
@@ -105,23 +104,34 @@ size_t dns_upstream_query(const struct dns_question *question, uint16_t id, cons
 				(uint8_t)((asked->name[i] & ~0x20) | (case_bits[i / 8] >> i % 8 & 1 ? 0x20 : 0));
 	memset(out, 0, HEADER);
 	put16(out, id);
-	out[2] = 1;  /* RD */
-	out[5] = 1;  /* QDCOUNT */
-	out[11] = 1; /* ARCOUNT */
+	out[2] = 1;               /* RD */
+	out[5] = 1;               /* QDCOUNT */
+	out[11] = edns_size != 0; /* ARCOUNT */
 	uint8_t *at = out + HEADER;
 	memcpy(at, asked->name, asked->name_len);
 	at += asked->name_len;
 	put16(at, asked->type);
 	put16(at + 2, LDNS_RR_CLASS_IN);
-	memcpy(at + 4, opt, sizeof opt);
-	return (size_t)(at + 4 + sizeof opt - out);
+	memcpy(at + 4, opt, opt_len);
+	return (size_t)(at + 4 - out) + opt_len;
+}
+
+/* A server that does not parse OPT may answer with a header and nothing else */
+static bool is_bare_refusal(const uint8_t *message)
+{
+	unsigned rcode = dns_answer_rcode(message);
+	return get16(message + 4) == 0 && get16(message + 6) == 0 && rcode != LDNS_RCODE_NOERROR &&
+	       rcode != LDNS_RCODE_NXDOMAIN;
 }
 
 enum dns_match dns_answer_match(const uint8_t *message, size_t len, uint16_t id, const struct dns_question *asked)
 {
 	size_t name_len = asked->name_len;
-	if (len < HEADER + name_len + 4 || get16(message) != id || (message[2] & 0xf8) != 0x80 ||
-	    get16(message + 4) != 1)
+	if (len < HEADER || get16(message) != id || (message[2] & 0xf8) != 0x80)
+		return DNS_MATCH_NO;
+	if (is_bare_refusal(message))
+		return DNS_MATCH_BARE;
+	if (len < HEADER + name_len + 4 || get16(message + 4) != 1)
 		return DNS_MATCH_NO;
 	const uint8_t *name = message + HEADER;
 	if (get16(name + name_len) != asked->type || get16(name + name_len + 2) != LDNS_RR_CLASS_IN)
@@ -137,4 +147,9 @@ enum dns_match dns_answer_match(const uint8_t *message, size_t len, uint16_t id,
 bool dns_answer_truncated(const uint8_t *message)
 {
 	return message[2] & 2;
+}
+
+unsigned dns_answer_rcode(const uint8_t *message)
+{
+	return message[3] & 15;
 }

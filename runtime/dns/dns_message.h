@@ -7,11 +7,14 @@
 #include <ldns/ldns.h>
 
 #define DNS_PORT 53
-#define DNS_UDP_MAX 4096      /* largest UDP answer to a guest, whatever its EDNS asks for */
-#define DNS_UPSTREAM_UDP 1232 /* our own EDNS size towards servers (DNS flag day 2020) */
-#define DNS_QUERY_MAX 2048    /* largest message a guest may send */
-#define DNS_UPSTREAM_MAX 288  /* header, question, OPT */
+#define DNS_UDP_MAX 4096            /* largest UDP answer to a guest, whatever its EDNS asks for */
+#define DNS_UPSTREAM_UDP 1232       /* our own EDNS size towards servers (DNS flag day 2020) */
+#define DNS_UPSTREAM_UDP_LARGE 4096 /* the same where the server takes no TCP: rather fragments than nothing */
+#define DNS_QUERY_MAX 2048          /* largest message a guest may send */
+#define DNS_UPSTREAM_MAX 288        /* header, question, OPT */
 #define DNS_MAX_TTL 86400u
+#define DNS_EDE_OPTION 15  /* RFC 8914: the EDNS option */
+#define DNS_EDE_BLOCKED 15 /* an error that it tells */
 #define DNS_ALIAS_TTL 60u
 
 /* What was asked: the name as wire labels, in the case it was written in */
@@ -39,24 +42,36 @@ enum dns_parse {
 #define DNS_BADVERS 16
 enum dns_parse dns_query_parse(const uint8_t *message, size_t len, struct dns_query *out, unsigned *rcode);
 
-/* A query of our own for that question: its letters' case drawn from `case_bits`, our EDNS. `asked` gets the question as
- * sent. Returns the length. */
+/* A query of our own for that question: its letters' case drawn from `case_bits`, our EDNS with that size (0: none).
+ * `asked` gets the question as sent. Returns the length. */
 size_t dns_upstream_query(const struct dns_question *, uint16_t id, const uint8_t case_bits[static 32],
-			  struct dns_question *asked, uint8_t out[static DNS_UPSTREAM_MAX]);
+			  unsigned edns_size, struct dns_question *asked, uint8_t out[static DNS_UPSTREAM_MAX]);
 
 enum dns_match {
 	DNS_MATCH_NO,   /* not the answer to that query */
+	DNS_MATCH_BARE, /* a header alone that says no: of servers that do not know EDNS */
 	DNS_MATCH_CASE, /* it is but for the case of letters: a server that folds, or a guess */
 	DNS_MATCH_YES,
 };
 enum dns_match dns_answer_match(const uint8_t *message, size_t len, uint16_t id, const struct dns_question *asked);
-/* The TC bit of a message that matched */
+/* The TC bit, and the RCODE, of a message that matched */
 bool dns_answer_truncated(const uint8_t *message);
+unsigned dns_answer_rcode(const uint8_t *message);
 
 /* Whether they are the same but for case: ldns holds uncompressed labels, as we do. */
 bool dns_name_is(const ldns_rdf *, const uint8_t *labels, size_t len);
 /* An upstream answer. NULL where it does not parse or asks something else. ldns_pkt_free() ends it. */
 ldns_pkt *dns_answer_parse(const uint8_t *message, size_t len);
+
+enum dns_worth {
+	DNS_WORTH_ALL,   /* NOERROR or NXDOMAIN: what the name is */
+	DNS_WORTH_BOGUS, /* SERVFAIL, since what the name is said to be fails validation: no other server knows better */
+	DNS_WORTH_NONE,  /* this server cannot tell, or does not want to */
+};
+/* *ede: the Extended DNS Error it came with, or -1 */
+enum dns_worth dns_answer_worth(const ldns_pkt *, int *ede);
+/* Whether an answer to a query with EDNS says that the server does not know EDNS */
+bool dns_answer_dislikes_edns(const ldns_pkt *);
 
 #define DNS_ANSWER_ADDRS 64
 struct dns_addresses {
@@ -86,7 +101,6 @@ struct dns_note {
 	const char *text; /* NULL: none */
 };
 #define DNS_NO_NOTE ((struct dns_note){ -1, NULL })
-#define DNS_EDE_BLOCKED 15
 size_t dns_reply_rcode(const struct dns_query *, unsigned rcode, struct dns_note, uint8_t *out, size_t size);
 /* TC=1 and empty: ask again over TCP */
 size_t dns_reply_truncated(const struct dns_query *, unsigned rcode, uint8_t *out, size_t size);

@@ -8,8 +8,9 @@
 enum dns_ask_kind {
 	DNS_ASK_BIND = 1, /* answered by a dns_verdict once the kernel's sets hold the addresses */
 	DNS_ASK_RESOLVER, /* may a server of the guest's choice be asked? It depends on bindings, which only the supervisor has */
-	DNS_TELL_QUERY, /* denied: a query; no answer to this and the next */
+	DNS_TELL_QUERY, /* denied: a query; no answer to this and the next two */
 	DNS_TELL_ANSWER,
+	DNS_TELL_SERVER, /* one that never answers */
 };
 
 struct dns_wire_addr {
@@ -37,6 +38,13 @@ struct dns_tell {
 	uint8_t transport;
 	struct dns_wire_addr addr; /* of DNS_TELL_ANSWER */
 	char name[NAME_TEXT_MAX];
+};
+
+struct dns_tell_server {
+	uint32_t kind;
+	uint32_t error; /* errno; ETIMEDOUT: silence */
+	uint16_t port;
+	struct dns_wire_addr addr;
 };
 
 enum dns_verdict_kind { DNS_VERDICT_OK, DNS_VERDICT_FULL, DNS_VERDICT_REFUSED };

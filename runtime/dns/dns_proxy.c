@@ -31,7 +31,10 @@ struct proxy *proxy_new(const struct proxy_config *config, const struct proxy_so
 	proxy->tcp6 = sockets->tcp6;
 	proxy->ask_tail = &proxy->ask_head;
 	proxy->now_ms = clock_ms();
-	timers_init(&proxy->half_timeouts, config->policy->dns_timeout_ms / 2);
+	uint64_t timeout_ms = config->policy->dns_timeout_ms;
+	timers_init(&proxy->quarter_timeouts, timeout_ms / 4);
+	timers_init(&proxy->hedges, timeout_ms / 2 < PROXY_HEDGE_MS ? timeout_ms / 2 : PROXY_HEDGE_MS);
+	health_init(proxy, config->servers, config->server_count);
 	proxy_random(proxy, &proxy->seed, sizeof proxy->seed);
 	proxy->cache = cache_new(proxy->seed);
 	if (proxy->epoll >= 0 && proxy->cache && clients_init(proxy) && upstream_init(proxy, sockets) &&
@@ -102,7 +105,7 @@ static int dispatch(struct proxy *proxy, const struct epoll_event *event)
 		clients_event(proxy, data, event->events);
 		break;
 	case EVENT_UPSTREAM_UDP:
-		upstream_udp_event(proxy, data);
+		upstream_udp_event(proxy, data, event->events);
 		break;
 	case EVENT_UPSTREAM_TCP:
 		upstream_tcp_event(proxy, data, event->events);
@@ -114,7 +117,8 @@ static int dispatch(struct proxy *proxy, const struct epoll_event *event)
 int proxy_turn(struct proxy *proxy, int most_ms)
 {
 	struct epoll_event events[64];
-	int wait = timers_wait(&proxy->half_timeouts, proxy->now_ms, most_ms);
+	int wait = timers_wait(&proxy->quarter_timeouts, proxy->now_ms, most_ms);
+	wait = timers_wait(&proxy->hedges, proxy->now_ms, wait);
 	wait = timers_wait(&proxy->idle_clients, proxy->now_ms, wait);
 	if (proxy->ask_head && proxy->asks == 0)
 		wait = 1; /* the supervisor's socket was full */
@@ -127,6 +131,7 @@ int proxy_turn(struct proxy *proxy, int most_ms)
 		if (error < 0)
 			return error;
 	}
+	exchange_expire(proxy);
 	lookup_expire(proxy);
 	clients_expire(proxy);
 	lookup_ask_queued(proxy);

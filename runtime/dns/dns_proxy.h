@@ -3,14 +3,23 @@
  * A *client* query waits on a *lookup*; equal questions share one, so that many equal queries cannot be in flight
  * at once (which would make guessing an answer's id easier) and a flood costs one exchange. A lookup moves
  *
- *   RESOLVER -> UDP -> TCP -> BIND -> done
+ *   RESOLVER -> SERVERS -> BIND -> done
  *
- * forwards only. It skips RESOLVER unless the guest chose the server, TCP unless the answer was truncated, folded the
- * case of letters, or the guest's own resolver was asked over TCP; BIND unless the question is A or AAAA. It never goes
- * from BIND back to a server, and no answer to a client is written before BIND is over.
+ * forwards only. It skips RESOLVER unless the guest chose the server, and BIND unless the question is A or AAAA. It never
+ * goes from BIND back to a server, and no answer to a client is written before BIND is over.
  *
- * clients, query, lookup and upstream call each other in a circle, since one event goes all the way: a client's message
- * becomes a query, that a lookup, that an exchange with upstream; its answer goes back to the lookup and to the clients. */
+ * While it is at SERVERS it has *exchanges*, at most one with each server: the next server is asked as soon as one fails,
+ * and when the last one asked has let PROXY_HEDGE_MS pass; all may still answer, and the first that knows decides. One
+ * exchange is asked
+ *
+ *   UDP -> TCP (the answer was truncated, or folded the case of letters) -> UDP as TCP fails, in small letters, large
+ *
+ * and without EDNS once it shows that the server does not know it. *Health* is what is known of the servers: those that do
+ * not answer are asked last, and now and then beside the others, by a lookup that nobody waits for.
+ *
+ * clients, query, lookup, exchange and upstream call each other in a circle, since one event goes all the way: a client's
+ * message becomes a query, that a lookup, that exchanges with upstream; the answer goes back to the lookup and to the
+ * clients. */
 #pragma once
 #include "core/timers.h"
 #include "dns/dns.h"
@@ -24,8 +33,9 @@
 #define PROXY_MAX_CLIENTS 128    /* TCP connections of the guest's */
 #define PROXY_CLIENT_PIPELINE 64 /* unanswered queries on one, before its next is read */
 #define PROXY_CLIENT_IDLE_MS 10000
-#define UPSTREAM_UDP_SOCKETS 192 /* a place; a lookup has one for itself while there are */
-#define UPSTREAM_UDP_SHARE 32    /* lookups on one socket, once there are no more */
+#define PROXY_HEDGE_MS 600       /* seven servers may be dead before a client's own end, 5 s */
+#define UPSTREAM_UDP_SOCKETS 192 /* a place; an exchange has one for itself while there are */
+#define UPSTREAM_UDP_SHARE 32    /* exchanges on one socket, once there are no more */
 #define UPSTREAM_TCP_SOCKETS 32  /* a place */
 
 /* Where a socket lives and what it speaks; sockets of one place are alike */
@@ -65,10 +75,46 @@ struct waiter {
 struct server_ref {
 	struct addr addr;
 	uint16_t port;
+	uint32_t link; /* of a link-local address: the host's index */
 	enum upstream_place place;
 };
 
-enum lookup_state { LOOKUP_RESOLVER, LOOKUP_UDP, LOOKUP_TCP_QUEUED, LOOKUP_TCP, LOOKUP_ASK_QUEUED, LOOKUP_BIND };
+/* What is known of one */
+struct server {
+	struct nameserver at;
+	bool answered;    /* ever */
+	unsigned overdue; /* exchanges in a row that let PROXY_HEDGE_MS pass */
+	bool dead;
+	uint64_t probe_ms; /* of a dead one: when it is asked beside the others */
+	bool edns;         /* its answers have had it: it is not to blame for a query lost */
+	bool plain;        /* it is asked without EDNS, */
+	bool lower;        /* in small letters only, */
+	bool no_tcp;       /* over UDP alone */
+	bool told;         /* the supervisor that it is dead */
+};
+
+/* One question to one server */
+#define SERVER_OF_GUEST SIZE_MAX /* the resolver that the guest chose */
+#define SERVER_NONE (SIZE_MAX - 1)
+enum exchange_state { EXCHANGE_UDP, EXCHANGE_TCP_QUEUED, EXCHANGE_TCP };
+struct exchange {
+	struct lookup *lookup;
+	struct exchange *next;    /* of the same lookup */
+	struct exchange *queued;  /* the next that waits for a TCP socket */
+	struct exchange *sharing; /* the next on the same UDP socket */
+	size_t server;            /* index, or SERVER_OF_GUEST */
+	enum exchange_state state;
+	struct timer timer;
+	unsigned quarters; /* of the timeout, that are left */
+	bool overdue;
+	bool plain, lower, no_tcp; /* as the server's */
+	uint16_t id;
+	struct dns_question asked;
+	struct udp_slot *udp;
+	struct tcp_slot *tcp;
+};
+
+enum lookup_state { LOOKUP_RESOLVER, LOOKUP_SERVERS, LOOKUP_ASK_QUEUED, LOOKUP_BIND };
 /* What answers the waiters after BIND */
 enum lookup_result { RESULT_ANSWER, RESULT_EMPTY, RESULT_ALIAS };
 
@@ -80,19 +126,17 @@ struct lookup_key {
 };
 
 struct lookup {
-	struct lookup *next;    /* in its bucket */
-	struct lookup *queued;  /* the next that waits for a TCP socket, or to ask the supervisor */
-	struct lookup *sharing; /* the next on the same UDP socket */
+	struct lookup *next;   /* in its bucket */
+	struct lookup *queued; /* the next that waits to ask the supervisor */
 	struct lookup_key key;
 	enum lookup_state state;
+	bool probe; /* whether a dead server answers again is all that it is to find out */
 	struct waiter *waiters;
-	struct timer timer;
-	bool resent;   /* half of the timeout has passed once */
-	size_t server; /* index, unless direct */
-	struct dns_question asked;
-	uint16_t id;
-	struct udp_slot *udp;
-	struct tcp_slot *tcp;
+	struct exchange *exchanges;
+	uint32_t tried;        /* servers, a bit each */
+	struct timer timer;    /* the next server is asked */
+	unsigned failed_rcode; /* of the last server that could not tell */
+	struct dns_note failed;
 	enum lookup_result result;
 	ldns_pkt *answer;  /* of RESULT_ANSWER */
 	uint32_t age;      /* seconds, of an answer from the cache */
@@ -105,16 +149,16 @@ struct lookup {
 struct udp_slot {
 	int fd;
 	enum upstream_place place;
-	struct server_ref server; /* connected to, while lookups > 0 */
-	struct lookup *first;
-	size_t lookups;
+	struct server_ref server; /* connected to, while exchanges > 0 */
+	struct exchange *first;
+	size_t exchanges;
 	struct udp_slot *next_free;
 };
 
 struct tcp_slot {
 	int fd;
 	enum upstream_place place;
-	struct lookup *lookup; /* NULL: free */
+	struct exchange *exchange; /* NULL: free */
 	uint32_t generation;
 	uint8_t out[2 + DNS_UPSTREAM_MAX];
 	size_t out_len, sent;
@@ -133,7 +177,9 @@ struct proxy {
 	struct arena *arena; /* holds texts of rules and places */
 	int epoll, control, udp4, udp6, tcp4, tcp6;
 	uint64_t now_ms;
-	struct timers half_timeouts, idle_clients;
+	struct server servers[NAMESERVERS_MAX];
+	size_t server_count;
+	struct timers quarter_timeouts, hedges, idle_clients;
 	struct lookup *buckets[PROXY_MAX_LOOKUPS];
 	uint64_t seed;
 	size_t lookups, waiters;
@@ -145,7 +191,7 @@ struct proxy {
 	size_t udp_count[PLACE_COUNT];
 	struct tcp_slot *tcp_slots[PLACE_COUNT], *tcp_free[PLACE_COUNT];
 	size_t tcp_count[PLACE_COUNT];
-	struct lookup *tcp_head[PLACE_COUNT], **tcp_tail[PLACE_COUNT]; /* wait for a socket */
+	struct exchange *tcp_head[PLACE_COUNT], **tcp_tail[PLACE_COUNT]; /* wait for a socket */
 	struct client *clients, *dirty_clients;
 	struct reasons *reasons;
 	struct cache *cache;
@@ -211,27 +257,56 @@ void lookup_ask(struct proxy *, const struct lookup_key *, const struct dns_quer
 /* One that needs no server: binds what it is given, then answers `result` */
 void lookup_bind(struct proxy *, enum lookup_result, struct addr alias, const struct dns_query *,
 		 const struct client_ref *);
-/* From upstream: a message that matched, `folded` where all but the case of letters did */
-void lookup_answered(struct proxy *, struct lookup *, const uint8_t *message, size_t len, bool folded);
-/* From upstream: the server cannot be reached, or did not answer in time */
-void lookup_failed(struct proxy *, struct lookup *);
+/* From an exchange, which is over: what the server says the name is, the lookup's from then on */
+void lookup_told(struct proxy *, struct lookup *, ldns_pkt *answer);
+/* … a truncated answer of the guest's own resolver, over UDP */
+void lookup_truncated(struct proxy *, struct lookup *);
+/* … nothing that helps: another server is asked. rcode and note are for the guest if none does better. */
+void lookup_untold(struct proxy *, struct lookup *, unsigned rcode, struct dns_note);
+/* … no other server shall be asked, this is for the guest */
+void lookup_refuse(struct proxy *, struct lookup *, unsigned rcode, struct dns_note);
+/* Asks the next server where the last has let its time pass */
 void lookup_expire(struct proxy *);
 /* From the supervisor. -EPROTO where it makes no sense. */
 int lookup_verdict(struct proxy *, const struct dns_verdict *);
 /* Asks the supervisor what waits to be asked, as far as it may */
 void lookup_ask_queued(struct proxy *);
 
+/* dns_exchange.c: a question to one server. 0, or -errno with nothing begun: -EAGAIN and -ENOMEM are ours, all else the
+ * server's */
+int exchange_start(struct proxy *, struct lookup *, size_t server);
+void exchange_free(struct proxy *, struct exchange *);
+/* From upstream: a message that matched */
+void exchange_answered(struct proxy *, struct exchange *, const uint8_t *message, size_t len, enum dns_match);
+/* From upstream: the server cannot be reached, or breaks off */
+void exchange_failed(struct proxy *, struct exchange *, int error);
+void exchange_expire(struct proxy *);
+
+/* dns_health.c: which servers answer. A server is an index or SERVER_OF_GUEST, of which nothing is kept. */
+void health_init(struct proxy *, const struct nameserver *, size_t count);
+/* The one to be asked next, of those not in `tried`; SERVER_NONE: none is left */
+size_t health_next(const struct proxy *, uint32_t tried);
+/* A dead one that it is time to ask again, SERVER_NONE: none. Not again for a while */
+size_t health_probe(struct proxy *);
+void health_answered(struct proxy *, size_t server);
+/* It let PROXY_HEDGE_MS pass */
+void health_overdue(struct proxy *, size_t server);
+/* Another one has told meanwhile what it was asked */
+void health_overtaken(struct proxy *, size_t server);
+/* It cannot be reached, or (-ETIMEDOUT) let the whole timeout pass */
+void health_failed(struct proxy *, size_t server, int error);
+
 /* dns_upstream.c: sockets towards servers */
 bool upstream_init(struct proxy *, const struct proxy_sockets *);
 void upstream_free(struct proxy *);
-/* Sends the question; 0 or -errno where the server cannot be reached or no socket is left */
-int upstream_udp(struct proxy *, struct lookup *);
-void upstream_udp_resend(struct proxy *, struct lookup *);
+/* Sends the question; 0 or -errno where the server cannot be reached or no socket is left (-EAGAIN) */
+int upstream_udp(struct proxy *, struct exchange *);
+void upstream_udp_resend(struct proxy *, struct exchange *);
 /* Sends it over TCP, now or when a socket is free */
-int upstream_tcp(struct proxy *, struct lookup *);
-/* Takes the lookup off its socket, if it has one */
-void upstream_release(struct proxy *, struct lookup *);
-void upstream_udp_event(struct proxy *, union proxy_event);
+int upstream_tcp(struct proxy *, struct exchange *);
+/* Takes the exchange off its socket, if it has one */
+void upstream_release(struct proxy *, struct exchange *);
+void upstream_udp_event(struct proxy *, union proxy_event, uint32_t events);
 void upstream_tcp_event(struct proxy *, union proxy_event, uint32_t events);
 
 /* dns_cache.c: answers kept for their TTL */

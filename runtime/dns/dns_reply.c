@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#define EDE_OPTION 15 /* RFC 8914 */
 #define EDE_TEXT_MAX 160
 
 /* The skeleton of every reply, without a question where none was read. NULL where memory is short. */
@@ -60,7 +59,7 @@ static void note_add(ldns_pkt *pkt, struct dns_note note)
 	data[1] = (uint8_t)note.code;
 	memcpy(data + 2, note.text ? note.text : "", len);
 	ldns_edns_option_list *list = ldns_edns_option_list_new();
-	ldns_edns_option *option = ldns_edns_new_from_data(EDE_OPTION, 2 + len, data);
+	ldns_edns_option *option = ldns_edns_new_from_data(DNS_EDE_OPTION, 2 + len, data);
 	if (list && option && ldns_edns_option_list_push(list, option)) {
 		ldns_pkt_set_edns_option_list(pkt, list);
 		return;

@@ -59,6 +59,9 @@ static int upstream_socket(int *out, int family, int type, uint32_t mark)
 	if (error == 0 && type == SOCK_DGRAM) /* never split, never from the path's fragments (RFC 9715) */
 		error = family == AF_INET ? socket_set(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT) :
 					    socket_set(fd, SOL_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT);
+	if (error == 0 && type == SOCK_DGRAM) /* that a host or a network is unreachable is known at once */
+		error = family == AF_INET ? socket_set(fd, SOL_IP, IP_RECVERR, 1) :
+					    socket_set(fd, SOL_IPV6, IPV6_RECVERR, 1);
 	if (error == 0)
 		*out = TAKE_FD(fd);
 	return error;
@@ -94,10 +97,10 @@ static int listeners_open(struct proxy_sockets *sockets, const struct addr_gatew
 	return error;
 }
 
-static bool wants(const struct nameserver *servers, size_t count, bool on_host, enum addr_family family)
+static bool wants(const struct nameserver *servers, size_t count, bool by_host, enum addr_family family)
 {
 	for (size_t i = 0; i < count; i++)
-		if (servers[i].on_host == on_host && servers[i].addr.family == family)
+		if (servers[i].by_host == by_host && servers[i].addr.family == family)
 			return true;
 	return false;
 }

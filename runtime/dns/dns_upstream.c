@@ -67,15 +67,14 @@ void upstream_free(struct proxy *proxy)
 	}
 }
 
-static struct server_ref upstream_server(const struct proxy *proxy, const struct lookup *lookup)
+static struct server_ref upstream_server(const struct proxy *proxy, const struct exchange *exchange)
 {
+	struct server_ref ref = { .addr = exchange->lookup->key.resolver, .port = DNS_PORT };
 	bool host = false;
-	struct server_ref ref = { .addr = lookup->key.resolver, .port = DNS_PORT };
-	if (!lookup->key.direct) {
-		const struct nameserver *server = &proxy->config.servers[lookup->server];
-		ref.addr = server->addr;
-		ref.port = server->port;
-		host = server->on_host;
+	if (exchange->server != SERVER_OF_GUEST) {
+		const struct nameserver *server = &proxy->servers[exchange->server].at;
+		ref = (struct server_ref){ .addr = server->addr, .port = server->port, .link = server->link };
+		host = server->by_host;
 	}
 	bool v4 = ref.addr.family == ADDR_V4;
 	ref.place = host ? (v4 ? PLACE_HOST4 : PLACE_HOST6) : (v4 ? PLACE_VM4 : PLACE_VM6);
@@ -86,6 +85,8 @@ static int connect_to(int fd, const struct server_ref *server)
 {
 	struct sockaddr_storage to;
 	socklen_t len = addr_to_sockaddr(server->addr, server->port, &to);
+	if (server->link)
+		((struct sockaddr_in6 *)&to)->sin6_scope_id = server->link;
 	return connect(fd, (struct sockaddr *)&to, len) < 0 ? -errno : 0;
 }
 
@@ -97,7 +98,7 @@ static void disconnect(int fd)
 
 static bool same_server(const struct server_ref *a, const struct server_ref *b)
 {
-	return a->port == b->port && addr_equal(a->addr, b->addr);
+	return a->port == b->port && a->link == b->link && addr_equal(a->addr, b->addr);
 }
 
 /* ---- UDP ---- */
@@ -117,101 +118,137 @@ static struct udp_slot *udp_take(struct proxy *proxy, const struct server_ref *s
 	*error = -EAGAIN;
 	for (size_t i = 0; i < proxy->udp_count[server->place]; i++) {
 		slot = &proxy->udp_slots[server->place][i];
-		if (slot->lookups < UPSTREAM_UDP_SHARE && same_server(&slot->server, server) &&
-		    (!best || slot->lookups < best->lookups))
+		if (slot->exchanges < UPSTREAM_UDP_SHARE && same_server(&slot->server, server) &&
+		    (!best || slot->exchanges < best->exchanges))
 			best = slot;
 	}
 	return best;
 }
 
-static struct lookup *udp_find(const struct udp_slot *slot, uint16_t id)
+static struct exchange *udp_find(const struct udp_slot *slot, uint16_t id)
 {
-	struct lookup *lookup = slot->first;
-	while (lookup && lookup->id != id)
-		lookup = lookup->sharing;
-	return lookup;
+	struct exchange *exchange = slot->first;
+	while (exchange && exchange->id != id)
+		exchange = exchange->sharing;
+	return exchange;
 }
 
-/* Draws an id that no lookup on that socket has, and the case of the letters */
-static size_t write_query(struct proxy *proxy, struct lookup *lookup, const struct udp_slot *slot,
+/* Its EDNS size; 0: it is asked without (RFC 6891 7) */
+static unsigned edns_size(const struct exchange *exchange)
+{
+	return exchange->plain ? 0 : exchange->no_tcp ? DNS_UPSTREAM_UDP_LARGE : DNS_UPSTREAM_UDP;
+}
+
+/* Draws an id that no exchange on that socket has, and the case of the letters */
+static size_t write_query(struct proxy *proxy, struct exchange *exchange, const struct udp_slot *slot,
 			  uint8_t out[static DNS_UPSTREAM_MAX])
 {
 	uint8_t case_bits[32];
 	proxy_random(proxy, case_bits, sizeof case_bits);
+	if (exchange->lower)
+		memset(case_bits, 0xff, sizeof case_bits);
 	do
-		proxy_random(proxy, &lookup->id, sizeof lookup->id);
-	while (slot && udp_find(slot, lookup->id));
-	return dns_upstream_query(&lookup->key.question, lookup->id, case_bits, &lookup->asked, out);
+		proxy_random(proxy, &exchange->id, sizeof exchange->id);
+	while (slot && udp_find(slot, exchange->id));
+	return dns_upstream_query(&exchange->lookup->key.question, exchange->id, case_bits, edns_size(exchange),
+				  &exchange->asked, out);
 }
 
-int upstream_udp(struct proxy *proxy, struct lookup *lookup)
+/* What says that nobody is there, or that no way leads there; anything else may pass */
+static bool is_final(int error)
+{
+	return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH || error == EACCES ||
+	       error == EPERM || error == EADDRNOTAVAIL || error == ENETDOWN || error == EINVAL;
+}
+
+int upstream_udp(struct proxy *proxy, struct exchange *exchange)
 {
 	uint8_t query[DNS_UPSTREAM_MAX];
-	struct server_ref server = upstream_server(proxy, lookup);
+	struct server_ref server = upstream_server(proxy, exchange);
 	int error;
 	struct udp_slot *slot = udp_take(proxy, &server, &error);
 	if (!slot)
 		return error;
-	size_t len = write_query(proxy, lookup, slot, query);
-	lookup->udp = slot;
-	lookup->sharing = slot->first;
-	slot->first = lookup;
-	slot->lookups++;
-	if (send(slot->fd, query, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno == EAGAIN || errno == ENOBUFS)
+	size_t len = write_query(proxy, exchange, slot, query);
+	exchange->state = EXCHANGE_UDP;
+	exchange->udp = slot;
+	exchange->sharing = slot->first;
+	slot->first = exchange;
+	slot->exchanges++;
+	/* the first error may be one that the socket still has from its last server */
+	for (int i = 0; i < 2; i++) {
+		if (send(slot->fd, query, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+			return 0;
+		error = errno;
+	}
+	if (!is_final(error))
 		return 0; /* a datagram the kernel had no room for is one lost on the way: it is sent again */
-	error = -errno;
-	upstream_release(proxy, lookup);
-	return error;
+	upstream_release(proxy, exchange);
+	return -error;
 }
 
-void upstream_udp_resend(struct proxy *proxy, struct lookup *lookup)
+void upstream_udp_resend(struct proxy *proxy, struct exchange *exchange)
 {
 	(void)proxy;
 	uint8_t query[DNS_UPSTREAM_MAX], as_before[32] = { 0 };
 	struct dns_question ignored;
-	for (size_t i = 0; i < lookup->asked.name_len; i++)
-		as_before[i / 8] |= (uint8_t)((lookup->asked.name[i] >> 5 & 1) << i % 8);
-	size_t len = dns_upstream_query(&lookup->asked, lookup->id, as_before, &ignored, query);
-	send(lookup->udp->fd, query, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	for (size_t i = 0; i < exchange->asked.name_len; i++)
+		as_before[i / 8] |= (uint8_t)((exchange->asked.name[i] >> 5 & 1) << i % 8);
+	size_t len =
+		dns_upstream_query(&exchange->asked, exchange->id, as_before, edns_size(exchange), &ignored, query);
+	send(exchange->udp->fd, query, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void udp_failed(struct proxy *proxy, struct udp_slot *slot)
+static void udp_failed(struct proxy *proxy, struct udp_slot *slot, int error)
 {
 	/* each one that fails may start anew on another socket, or on this one once it is free */
-	for (size_t left = slot->lookups; left > 0 && slot->first; left--)
-		lookup_failed(proxy, slot->first);
+	for (size_t left = slot->exchanges; left > 0 && slot->first; left--)
+		exchange_failed(proxy, slot->first, -error);
 }
 
-void upstream_udp_event(struct proxy *proxy, union proxy_event event)
+/* The socket's errors come with the packets that caused them (IP_RECVERR), which are to be read: the loop would turn for
+ * ever. That clears an error that was not read before. */
+static void forget_errors(int fd)
+{
+	struct msghdr nothing = { 0 };
+	for (int i = 0; i < 64 && recvmsg(fd, &nothing, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0; i++)
+		;
+}
+
+static void udp_message(struct proxy *proxy, struct udp_slot *slot, size_t len)
+{
+	struct exchange *exchange = len < 2 ? NULL : udp_find(slot, (uint16_t)(packet[0] << 8 | packet[1]));
+	enum dns_match match = DNS_MATCH_NO;
+	if (exchange)
+		match = dns_answer_match(packet, len, exchange->id, &exchange->asked);
+	if (match != DNS_MATCH_NO)
+		exchange_answered(proxy, exchange, packet, len, match);
+}
+
+void upstream_udp_event(struct proxy *proxy, union proxy_event event, uint32_t events)
 {
 	struct udp_slot *slot = &proxy->udp_slots[event.place][event.index];
-	for (int batch = 0; batch < 32; batch++) {
-		ssize_t len = recv(slot->fd, packet, sizeof packet, MSG_DONTWAIT);
-		if (len < 0) {
-			if (errno != EAGAIN && errno != EINTR)
-				udp_failed(proxy, slot);
-			return;
-		}
-		if (len < 2)
-			continue;
-		struct lookup *lookup = udp_find(slot, (uint16_t)(packet[0] << 8 | packet[1]));
-		enum dns_match match = DNS_MATCH_NO;
-		if (lookup)
-			match = dns_answer_match(packet, (size_t)len, lookup->id, &lookup->asked);
-		if (match != DNS_MATCH_NO)
-			lookup_answered(proxy, lookup, packet, (size_t)len, match == DNS_MATCH_CASE);
+	ssize_t len = 0;
+	for (int batch = 0; batch < 32 && len >= 0; batch++) {
+		len = recv(slot->fd, packet, sizeof packet, MSG_DONTWAIT);
+		if (len >= 0)
+			udp_message(proxy, slot, (size_t)len);
+		else if (is_final(errno))
+			udp_failed(proxy, slot, errno);
 	}
+	if (events & EPOLLERR)
+		forget_errors(slot->fd);
 }
 
-static void udp_release(struct proxy *proxy, struct lookup *lookup)
+static void udp_release(struct proxy *proxy, struct exchange *exchange)
 {
-	struct udp_slot *slot = lookup->udp;
-	struct lookup **at = &slot->first;
-	while (*at != lookup)
+	struct udp_slot *slot = exchange->udp;
+	struct exchange **at = &slot->first;
+	while (*at != exchange)
 		at = &(*at)->sharing;
-	*at = lookup->sharing;
-	lookup->udp = NULL;
-	if (--slot->lookups > 0)
+	*at = exchange->sharing;
+	exchange->udp = NULL;
+	if (--slot->exchanges > 0)
 		return;
 	disconnect(slot->fd);
 	slot->next_free = proxy->udp_free[slot->place];
@@ -226,14 +263,14 @@ static void tcp_close(struct proxy *proxy, struct tcp_slot *slot)
 	disconnect(slot->fd);
 	free(slot->in);
 	slot->in = NULL;
-	slot->lookup->tcp = NULL;
-	slot->lookup = NULL;
+	slot->exchange->tcp = NULL;
+	slot->exchange = NULL;
 	slot->generation++;
 	slot->next_free = proxy->tcp_free[slot->place];
 	proxy->tcp_free[slot->place] = slot;
 }
 
-static int tcp_start(struct proxy *proxy, struct lookup *lookup, const struct server_ref *server)
+static int tcp_start(struct proxy *proxy, struct exchange *exchange, const struct server_ref *server)
 {
 	struct tcp_slot *slot = proxy->tcp_free[server->place];
 	int error = connect_to(slot->fd, server);
@@ -249,65 +286,66 @@ static int tcp_start(struct proxy *proxy, struct lookup *lookup, const struct se
 		return error;
 	}
 	proxy->tcp_free[server->place] = slot->next_free;
-	size_t len = write_query(proxy, lookup, NULL, slot->out + 2);
+	size_t len = write_query(proxy, exchange, NULL, slot->out + 2);
 	slot->out[0] = (uint8_t)(len >> 8);
 	slot->out[1] = (uint8_t)len;
 	slot->out_len = 2 + len;
 	slot->sent = slot->got = slot->in_len = 0;
-	slot->lookup = lookup;
-	lookup->tcp = slot;
-	lookup->state = LOOKUP_TCP;
+	slot->exchange = exchange;
+	exchange->tcp = slot;
+	exchange->state = EXCHANGE_TCP;
 	return 0;
 }
 
-int upstream_tcp(struct proxy *proxy, struct lookup *lookup)
+int upstream_tcp(struct proxy *proxy, struct exchange *exchange)
 {
-	struct server_ref server = upstream_server(proxy, lookup);
+	struct server_ref server = upstream_server(proxy, exchange);
 	if (proxy->tcp_count[server.place] == 0)
 		return -EAFNOSUPPORT;
 	if (proxy->tcp_free[server.place])
-		return tcp_start(proxy, lookup, &server);
-	lookup->state = LOOKUP_TCP_QUEUED;
-	lookup->queued = NULL;
-	*proxy->tcp_tail[server.place] = lookup;
-	proxy->tcp_tail[server.place] = &lookup->queued;
+		return tcp_start(proxy, exchange, &server);
+	exchange->state = EXCHANGE_TCP_QUEUED;
+	exchange->queued = NULL;
+	*proxy->tcp_tail[server.place] = exchange;
+	proxy->tcp_tail[server.place] = &exchange->queued;
 	return 0;
 }
 
-static void tcp_unqueue(struct proxy *proxy, struct lookup *lookup)
+static void tcp_unqueue(struct proxy *proxy, struct exchange *exchange)
 {
-	enum upstream_place place = upstream_server(proxy, lookup).place;
-	struct lookup **at = &proxy->tcp_head[place];
-	while (*at && *at != lookup)
+	enum upstream_place place = upstream_server(proxy, exchange).place;
+	struct exchange **at = &proxy->tcp_head[place];
+	while (*at && *at != exchange)
 		at = &(*at)->queued;
 	if (!*at)
 		return;
-	*at = lookup->queued;
-	if (!lookup->queued)
+	*at = exchange->queued;
+	if (!exchange->queued)
 		proxy->tcp_tail[place] = at;
 }
 
-/* A socket is free: the lookup that waits longest has it */
+/* A socket is free: the exchange that waits longest has it */
 static void tcp_next(struct proxy *proxy, enum upstream_place place)
 {
 	while (proxy->tcp_head[place] && proxy->tcp_free[place]) {
-		struct lookup *lookup = proxy->tcp_head[place];
-		tcp_unqueue(proxy, lookup);
-		struct server_ref server = upstream_server(proxy, lookup);
-		if (tcp_start(proxy, lookup, &server) < 0)
-			lookup_failed(proxy, lookup);
+		struct exchange *exchange = proxy->tcp_head[place];
+		tcp_unqueue(proxy, exchange);
+		struct server_ref server = upstream_server(proxy, exchange);
+		int error = tcp_start(proxy, exchange, &server);
+		if (error < 0)
+			exchange_failed(proxy, exchange, error);
 	}
 }
 
-void upstream_release(struct proxy *proxy, struct lookup *lookup)
+void upstream_release(struct proxy *proxy, struct exchange *exchange)
 {
-	if (lookup->udp)
-		udp_release(proxy, lookup);
-	if (lookup->state == LOOKUP_TCP_QUEUED)
-		tcp_unqueue(proxy, lookup);
-	if (lookup->tcp) {
-		enum upstream_place place = lookup->tcp->place;
-		tcp_close(proxy, lookup->tcp);
+	if (exchange->udp)
+		udp_release(proxy, exchange);
+	if (exchange->state == EXCHANGE_TCP_QUEUED)
+		tcp_unqueue(proxy, exchange);
+	if (exchange->tcp) {
+		enum upstream_place place = exchange->tcp->place;
+		tcp_close(proxy, exchange->tcp);
 		tcp_next(proxy, place);
 	}
 }
@@ -352,8 +390,8 @@ static int tcp_read(struct tcp_slot *slot)
 void upstream_tcp_event(struct proxy *proxy, union proxy_event event, uint32_t events)
 {
 	struct tcp_slot *slot = &proxy->tcp_slots[event.place][event.index];
-	struct lookup *lookup = slot->lookup;
-	if (!lookup || slot->generation != event.generation)
+	struct exchange *exchange = slot->exchange;
+	if (!exchange || slot->generation != event.generation)
 		return; /* fetched before the socket was released */
 	int done = tcp_write(slot);
 	if (done > 0 && events & EPOLLOUT)
@@ -365,9 +403,12 @@ void upstream_tcp_event(struct proxy *proxy, union proxy_event event, uint32_t e
 	uint8_t *in = slot->in;
 	size_t len = slot->in_len;
 	slot->in = NULL;
-	if (done > 0 && dns_answer_match(in, len, lookup->id, &lookup->asked) != DNS_MATCH_NO)
-		lookup_answered(proxy, lookup, in, len, false);
+	enum dns_match match = DNS_MATCH_NO;
+	if (done > 0)
+		match = dns_answer_match(in, len, exchange->id, &exchange->asked);
+	if (match != DNS_MATCH_NO)
+		exchange_answered(proxy, exchange, in, len, match);
 	else
-		lookup_failed(proxy, lookup);
+		exchange_failed(proxy, exchange, done < 0 ? done : -EPROTO);
 	free(in);
 }

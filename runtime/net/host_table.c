@@ -147,6 +147,8 @@ static void add_nameserver(struct builder *builder, struct rs_chain *chain, cons
 {
 	struct rs_rule *rule = marked_rule(builder, chain, "a nameserver on the host");
 
+	if (server->link)
+		rs_match(builder->ruleset, rule, RS_META_OIFNAME, rs_name(server->zone));
 	rs_match(builder->ruleset, rule, server->addr.family == ADDR_V4 ? RS_IP_DADDR : RS_IP6_DADDR,
 		 rs_number(server->addr.value));
 	rs_match(builder->ruleset, rule, RS_TH_DPORT, rs_number(server->port));
@@ -158,7 +160,7 @@ static void add_output(struct builder *builder)
 	struct rs_chain *chain = base_chain(builder, "output", RS_FILTER, RS_OUTPUT, FILTER);
 
 	for (size_t i = 0; i < builder->wanted->server_count; i++)
-		if (builder->wanted->servers[i].on_host)
+		if (builder->wanted->servers[i].by_host)
 			add_nameserver(builder, chain, &builder->wanted->servers[i]);
 	rs_verdict(builder->ruleset, marked_rule(builder, chain, "the DNS worker reaches nothing else"), RS_DROP, NULL);
 	add_answers_only(builder, chain);

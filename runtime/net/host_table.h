@@ -8,7 +8,7 @@
 struct host_table {
 	const char *link; /* the host link's name */
 	struct addr_gateway gateway;
-	const struct nameserver *servers; /* those with on_host are let through for sockets with `mark` */
+	const struct nameserver *servers; /* those with by_host are let through for sockets with `mark` */
 	size_t server_count;
 	uint32_t mark;
 	const struct forward_plan *forward; /* what it switches on forwards for sandboxes only */

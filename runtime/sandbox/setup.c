@@ -138,6 +138,19 @@ static int set_up_host(struct sandbox *sandbox)
 	return back ? fail("enter the VM's network namespace", back) : error;
 }
 
+static int place_servers(struct sandbox *sandbox)
+{
+	const struct supervisor_start *start = sandbox->start;
+	int error = sandbox_enter_host(sandbox);
+
+	if (error < 0)
+		return fail("enter the host's network namespace", error);
+	memcpy(sandbox->servers, start->servers, start->server_count * sizeof *start->servers);
+	dns_servers_place(sandbox->servers, start->server_count, &sandbox->gateway);
+	int back = sandbox_leave_host(sandbox);
+	return back ? fail("enter the VM's network namespace", back) : 0;
+}
+
 static int switch_forwarding_on(struct sandbox *sandbox)
 {
 	int error = sandbox_enter_host(sandbox);
@@ -182,7 +195,7 @@ static int install_host_table(struct sandbox *sandbox)
 	struct host_table table = {
 		.link = sandbox->host_link.name,
 		.gateway = sandbox->gateway,
-		.servers = sandbox->start->servers,
+		.servers = sandbox->servers,
 		.server_count = sandbox->start->server_count,
 		.mark = host_table_mark(sandbox->host_link.index),
 		.forward = &sandbox->forward,
@@ -301,7 +314,7 @@ static int start_dns(struct sandbox *sandbox)
 		.uid = role_uid(sandbox, ROLE_DNS),
 	};
 
-	sandbox->dns = dns_open(&start, sandbox->start->servers, sandbox->start->server_count, sandbox->firewall);
+	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);
 	return sandbox->dns ? 0 : fail("start the DNS proxy", -errno);
 }
 
@@ -368,11 +381,28 @@ static int start_guest(struct sandbox *sandbox)
 }
 
 /* The steps, in order. */
+/* clang-format off */
 static int (*const steps[])(struct sandbox *) = {
-	make_namespaces,  set_sysctls,        make_links,    set_up_host,          tell_table_owner, claim_subnets,
-	install_firewall, install_host_table, watch_passage, switch_forwarding_on, open_links,       limit_bandwidth,
-	open_log,         start_dns,          start_relay,   start_dhcp,           start_guest,
+	make_namespaces,
+	set_sysctls,
+	make_links,
+	set_up_host,
+	tell_table_owner,
+	claim_subnets,
+	install_firewall,
+	place_servers,
+	install_host_table,
+	watch_passage,
+	switch_forwarding_on,
+	open_links,
+	limit_bandwidth,
+	open_log,
+	start_dns,
+	start_relay,
+	start_dhcp,
+	start_guest,
 };
+/* clang-format on */
 
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
 {

@@ -19,7 +19,8 @@ struct sandbox {
 	struct forward_plan forward;
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
-	struct shape egress, ingress; /* bandwidth */
+	struct nameserver servers[NAMESERVERS_MAX]; /* as they are placed */
+	struct shape egress, ingress;               /* bandwidth */
 	struct passage passage;
 	int passage_timer; /* every PASSAGE_INTERVAL_MS */
 	struct dns *dns;

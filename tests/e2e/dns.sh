@@ -73,12 +73,12 @@ inside "2,000 names, none lost" "0:2000" "${RULES[@]}" -- 'client 172.16.0.1 flo
 on_internet nft 'add table inet dead; add chain inet dead p { type filter hook prerouting priority -290; }
 	add rule inet dead p ip daddr { 198.51.100.1, 198.51.100.2 } drop'
 SERVERS=(--dns-query-timeout-ms 2000 --dns-nameserver 198.51.100.1)
-inside "the first server dead: the second answers after one timeout" "93.184.216.34 yes" "${RULES[@]}" "${SERVERS[@]}" \
+inside "the first server dead: the second answers, long before the timeout" "93.184.216.34 yes" "${RULES[@]}" "${SERVERS[@]}" \
 	--dns-nameserver 9.9.9.9 -- 'start=${EPOCHREALTIME/./}; dig +short example.com
-	ms=$(( (${EPOCHREALTIME/./} - start) / 1000 )); [ $ms -ge 1990 ] && [ $ms -lt 3990 ] && echo yes || echo $ms'
+	ms=$(( (${EPOCHREALTIME/./} - start) / 1000 )); [ $ms -lt 1990 ] && echo yes || echo $ms'
 inside "all dead: SERVFAIL" "SERVFAIL yes" "${RULES[@]}" "${SERVERS[@]}" --dns-nameserver 198.51.100.2 -- '
 	start=${EPOCHREALTIME/./}; status example.com
-	ms=$(( (${EPOCHREALTIME/./} - start) / 1000 )); [ $ms -ge 3990 ] && echo yes || echo $ms'
+	ms=$(( (${EPOCHREALTIME/./} - start) / 1000 )); [ $ms -ge 1990 ] && echo yes || echo $ms'
 seen_reset
 inside "a nameserver by name" "93.184.216.34" "${RULES[@]}" --dns-nameserver dns.google -- 'dig +short example.com'
 same "is asked by its address" yes "$([ "$(seen 8.8.8.8 udp 53)" -gt 0 ] && echo yes)"

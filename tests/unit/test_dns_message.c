@@ -204,7 +204,8 @@ Test(dns_message, our_question_and_its_answer)
 	struct dns_question question = question_of("example.com", "A"), asked;
 	uint8_t bits[32], out[DNS_UPSTREAM_MAX];
 	memset(bits, 0x55, sizeof bits);
-	size_t len = dns_upstream_query(&question, 0xbeef, bits, &asked, out);
+	cr_assert_eq(dns_upstream_query(&question, 0xbeef, bits, 0, &asked, out), 12 + 13 + 4, "without EDNS");
+	size_t len = dns_upstream_query(&question, 0xbeef, bits, DNS_UPSTREAM_UDP, &asked, out);
 	cr_assert_eq(len, 12 + 13 + 4 + 11);
 	cr_assert_eq(dns_answer_match(out, len, 0xbeef, &asked), DNS_MATCH_NO, "a question is no answer");
 	out[2] |= 0x80;
@@ -218,6 +219,65 @@ Test(dns_message, our_question_and_its_answer)
 	out[13] = asked.name[1];
 	out[12 + 13 + 1] = LDNS_RR_TYPE_AAAA;
 	cr_assert_eq(dns_answer_match(out, len, 0xbeef, &asked), DNS_MATCH_NO);
+}
+
+Test(dns_message, a_header_alone_says_no_and_nothing_else)
+{
+	struct dns_question asked = question_of("example.com", "A");
+	uint8_t header[12] = { 0xbe, 0xef, 0x81, 0x80 };
+	static const struct {
+		uint8_t rcode;
+		enum dns_match match;
+	} rows[] = { { LDNS_RCODE_NOERROR, DNS_MATCH_NO },
+		     { LDNS_RCODE_NXDOMAIN, DNS_MATCH_NO },
+		     { LDNS_RCODE_FORMERR, DNS_MATCH_BARE },
+		     { LDNS_RCODE_NOTIMPL, DNS_MATCH_BARE } };
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		header[3] = rows[i].rcode;
+		cr_assert_eq(dns_answer_match(header, sizeof header, 0xbeef, &asked), rows[i].match);
+		cr_assert_eq(dns_answer_match(header, sizeof header, 0xbee0, &asked), DNS_MATCH_NO);
+	}
+}
+
+/* OPT with one Extended DNS Error, behind a question and RCODE */
+static enum dns_worth worth_of(unsigned rcode, int code, int *ede)
+{
+	struct dns_question question = question_of("example.com", "A"), asked;
+	uint8_t bits[32] = { 0 }, message[DNS_UPSTREAM_MAX + 6];
+	size_t len = dns_upstream_query(&question, 1, bits, DNS_UPSTREAM_UDP, &asked, message);
+	message[2] |= 0x80;
+	message[3] = (uint8_t)(0x80 | rcode);
+	if (code >= 0) {
+		const uint8_t option[] = { 0, 15, 0, 2, 0, (uint8_t)code };
+		message[len - 1] = sizeof option;
+		memcpy(message + len, option, sizeof option);
+		len += sizeof option;
+	}
+	ldns_pkt *pkt = dns_answer_parse(message, len);
+	cr_assert_not_null(pkt);
+	enum dns_worth worth = dns_answer_worth(pkt, ede);
+	ldns_pkt_free(pkt);
+	return worth;
+}
+
+Test(dns_message, what_an_answer_is_worth)
+{
+	static const struct {
+		unsigned rcode;
+		int ede;
+		enum dns_worth worth;
+	} rows[] = {
+		{ LDNS_RCODE_NOERROR, -1, DNS_WORTH_ALL },   { LDNS_RCODE_NXDOMAIN, -1, DNS_WORTH_ALL },
+		{ LDNS_RCODE_SERVFAIL, -1, DNS_WORTH_NONE }, { LDNS_RCODE_SERVFAIL, 5, DNS_WORTH_NONE },
+		{ LDNS_RCODE_SERVFAIL, 6, DNS_WORTH_BOGUS }, { LDNS_RCODE_SERVFAIL, 12, DNS_WORTH_BOGUS },
+		{ LDNS_RCODE_SERVFAIL, 13, DNS_WORTH_NONE }, { LDNS_RCODE_REFUSED, 6, DNS_WORTH_NONE },
+		{ LDNS_RCODE_NOTIMPL, -1, DNS_WORTH_NONE },  { LDNS_RCODE_FORMERR, -1, DNS_WORTH_NONE },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int ede;
+		cr_assert_eq(worth_of(rows[i].rcode, rows[i].ede, &ede), rows[i].worth, "row %zu", i);
+		cr_assert_eq(ede, rows[i].ede);
+	}
 }
 
 /* ---- replies ---- */

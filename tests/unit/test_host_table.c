@@ -58,7 +58,7 @@ Test(host_table, what_it_says)
 Test(host_table, only_nameservers_on_the_host_are_let_through)
 {
 	struct arena *arena = arena_new();
-	struct nameserver servers[] = { { .port = 53, .on_host = true }, { .port = 53 } };
+	struct nameserver servers[] = { { .port = 53, .by_host = true }, { .port = 53 } };
 
 	addr_parse("127.0.0.53", &servers[0].addr);
 	addr_parse("9.9.9.9", &servers[1].addr);
