@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 
 /* The table owner ends when the last process of the sandbox has; it is not waited for without end. */
-#define TABLE_OWNER_TIMEOUT_MS 2000
+#define TABLE_OWNER_TIMEOUT_MS 10000
 
 struct launcher {
 	const struct run_config *config;

@@ -16,7 +16,9 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <linux/netlink.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 
 /* The uplink's ends: fixed, since nothing else is on that link. Locally administered, unicast. */
@@ -111,12 +113,31 @@ static int make_links(struct sandbox *sandbox)
 	return error < 0 ? fail("find the sandbox's links", error) : 0;
 }
 
-/* From here on the host link, and what the host forwards for it, ends with the table owner, which outlives the sandbox. */
-static int tell_table_owner(struct sandbox *sandbox)
+static void add_sources(struct table_owner_message *message, struct addr gateway)
+{
+	if (addr_is_unspecified(gateway)) /* not claimed yet, or not there */
+		return;
+	message->sources[message->source_count++] = gateway;
+	message->sources[message->source_count++] = lower_guest_addr(gateway);
+}
+
+/* What it would take the table owner to undo what has been done so far */
+static struct table_owner_message message_now(const struct sandbox *sandbox)
 {
 	struct table_owner_message message = { .link = sandbox->host_link.index };
 
 	memcpy(message.claims, sandbox->forward.claims, sizeof message.claims);
+	add_sources(&message, sandbox->gateway.v4);
+	add_sources(&message, sandbox->gateway.v6);
+	return message;
+}
+
+/* From here on the host link, and what the host forwards for it, ends with the table owner, which outlives the sandbox. Told
+ * once more when the sandbox has its addresses. */
+static int tell_table_owner(struct sandbox *sandbox)
+{
+	struct table_owner_message message = message_now(sandbox);
+
 	int error = table_owner_tell(sandbox->start->owner, &message, sandbox->vm_netns);
 	return error < 0 ? fail("reach the table owner", error) : 0;
 }
@@ -389,6 +410,7 @@ static int (*const steps[])(struct sandbox *) = {
 	set_up_host,
 	tell_table_owner,
 	claim_subnets,
+	tell_table_owner,
 	install_firewall,
 	place_servers,
 	install_host_table,
@@ -417,12 +439,28 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 	return 0;
 }
 
+/* The link at once. All else is the table owner's, when every process is dead; ours where it is dead. */
+static void end_host(struct sandbox *sandbox)
+{
+	CLEANUP_NL struct nl *conntrack = NULL;
+	char byte;
+
+	if (recv(sandbox->start->owner, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		conntrack = nl_open(NETLINK_NETFILTER);
+	if (conntrack) {
+		struct table_owner_message message = message_now(sandbox);
+		table_owner_end(sandbox->host, conntrack, &message);
+	} else {
+		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.claims);
+	}
+}
+
 void sandbox_close(struct sandbox *sandbox)
 {
 	if (sandbox->vmm.pid > 0)
 		kill(sandbox->vmm.pid, SIGKILL);
 	if (sandbox->host_link.index && !sandbox_enter_host(sandbox))
-		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.claims);
+		end_host(sandbox);
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	denials_close(sandbox->denials);

@@ -4,6 +4,7 @@
 #include "core/process.h"
 #include "core/socket.h"
 #include "isolation/capabilities.h"
+#include "netlink/conntrack.h"
 #include "netlink/rtnl.h"
 
 #include <errno.h>
@@ -31,8 +32,21 @@ static void read_channel(struct pollfd *channel, struct table_owner_message *tol
 		channel->fd = -1; /* the supervisor is gone, its namespace soon */
 }
 
-/* Until pid 1 is dead. The link goes first: it still belongs to a namespace that the kernel takes its time to dismantle. */
-static _Noreturn void serve(const struct table_owner_start *start, struct nl *nl)
+/* The link goes first: it still belongs to a namespace that the kernel takes its time to dismantle. Behind a link that is gone
+ * no packet makes an entry any more. */
+void table_owner_end(struct nl *host, struct nl *conntrack, const struct table_owner_message *told)
+{
+	size_t deleted;
+
+	if (told->link)
+		forward_end(host, told->link, told->claims);
+	int error = conntrack_forget(conntrack, told->sources, told->source_count, &deleted);
+	if (error < 0)
+		log_line("the host's conntrack keeps entries of the sandbox until they time out: %s", strerror(-error));
+}
+
+/* Until pid 1 is dead. */
+static _Noreturn void serve(const struct table_owner_start *start, struct nl *host, struct nl *conntrack)
 {
 	struct pollfd watched[] = {
 		{ .fd = start->supervisor, .events = POLLIN },
@@ -49,8 +63,9 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *nl
 			break;
 	}
 	told.claims[FORWARD_CLAIMS_MAX - 1] = '\0';
-	if (told.link)
-		forward_end(nl, told.link, told.claims);
+	if (told.source_count > TABLE_OWNER_SOURCES)
+		told.source_count = TABLE_OWNER_SOURCES;
+	table_owner_end(host, conntrack, &told);
 	_exit(0);
 }
 
@@ -62,14 +77,14 @@ static _Noreturn void table_owner_main(const struct table_owner_start *start)
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	setsid();
 	prctl(PR_SET_NAME, "msb-owner");
-	struct nl *nl = nl_open(NETLINK_ROUTE);
-	/* Links and their sysctls in the host's namespace */
-	if (!nl || capabilities_keep((const unsigned[]){ CAP_NET_ADMIN }, 1) ||
+	struct nl *host = nl_open(NETLINK_ROUTE), *conntrack = nl_open(NETLINK_NETFILTER);
+	/* Links, their sysctls and conntrack's entries in the host's namespace */
+	if (!host || !conntrack || capabilities_keep((const unsigned[]){ CAP_NET_ADMIN }, 1) ||
 	    send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
 		log_error("the table owner cannot start: %s", strerror(errno));
 		_exit(1);
 	}
-	serve(start, nl);
+	serve(start, host, conntrack);
 }
 
 pid_t table_owner_fork(const struct table_owner_start *start, int *pidfd)

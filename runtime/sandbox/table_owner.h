@@ -6,8 +6,10 @@
  * The supervisor has the same socket, so the death of the table owner does not open the table either; the supervisor sees it
  * by the end of its channel, deletes the uplink and ends the sandbox. */
 #pragma once
+#include "base/address.h"
 #include "net/forward.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,13 +20,19 @@ struct table_owner_start {
 	int channel;    /* to the supervisor: a byte when ready, then its messages; ends with either */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
- * so that its claims do not vanish with the namespace before. */
+ * so that its claims do not vanish with the namespace before. Told again when there is more to tell. */
+#define TABLE_OWNER_SOURCES 4 /* guest and gateway, IPv4 and IPv6 */
 struct table_owner_message {
 	uint32_t link;                   /* index of the host link, to be deleted at the end */
 	char claims[FORWARD_CLAIMS_MAX]; /* what to put back then */
+	/* What the sandbox sends from: the host's conntrack entries of these are deleted after the link */
+	struct addr sources[TABLE_OWNER_SOURCES];
+	size_t source_count;
 };
 
 /* By the supervisor; 0 or -errno. */
 int table_owner_tell(int channel, const struct table_owner_message *, int vm_netns);
+/* What the table owner does at the end. By the supervisor, in the host's namespace, where the table owner is dead. */
+void table_owner_end(struct nl *host, struct nl *conntrack, const struct table_owner_message *);
 /* Forks the table owner; its pid and, in *pidfd, its pidfd; or -errno. The descriptors stay the caller's. */
 pid_t table_owner_fork(const struct table_owner_start *, int *pidfd);
