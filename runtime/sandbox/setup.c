@@ -8,11 +8,10 @@
 #include "net/host_table.h"
 #include "net/pool.h"
 #include "net/sysctl.h"
+#include "sandbox/netns.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
 
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 
@@ -26,37 +25,20 @@ static int fail(const char *what, int error)
 	return error;
 }
 
-static int open_netns(void)
-{
-	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
-static int enter(int netns)
-{
-	return setns(netns, CLONE_NEWNET) ? -errno : 0;
-}
-
-/* A new network namespace becomes ours; its descriptor. */
-static int new_netns(void)
-{
-	return unshare(CLONE_NEWNET) ? -errno : open_netns();
-}
-
 /* Sockets belong to the namespace they are opened in: the host's first, then we leave it for the VM's. */
 static int make_namespaces(struct sandbox *sandbox)
 {
 	bool none = sandbox->start->config->vmm == VMM_NONE;
 
-	sandbox->host_netns = open_netns();
+	sandbox->host_netns = netns_open();
 	sandbox->host = nl_open(NETLINK_ROUTE);
-	if (sandbox->host_netns < 0 || !sandbox->host)
+	sandbox->watch = host_watch_open();
+	if (sandbox->host_netns < 0 || !sandbox->host || !sandbox->watch)
 		return fail("open the host's network namespace",
 			    sandbox->host_netns < 0 ? sandbox->host_netns : -errno);
-	if (none && (sandbox->guest_netns = new_netns()) < 0)
+	if (none && (sandbox->guest_netns = netns_new()) < 0)
 		return fail("make the guest's network namespace", sandbox->guest_netns);
-	if ((sandbox->vm_netns = new_netns()) < 0)
+	if ((sandbox->vm_netns = netns_new()) < 0)
 		return fail("make the VM's network namespace", sandbox->vm_netns);
 	sandbox->vm = nl_open(NETLINK_ROUTE);
 	sandbox->firewall = nft_open();
@@ -108,36 +90,32 @@ static int tell_table_owner(struct sandbox *sandbox)
 {
 	struct table_owner_message message = { .link = sandbox->host_link.index };
 
-	memcpy(message.claims, sandbox->forward.claims, sizeof message.claims);
 	int error = table_owner_tell(sandbox->start->owner, &message, sandbox->vm_netns);
 	return error < 0 ? fail("reach the table owner", error) : 0;
 }
 
-/* In the host's namespace: who forwards there, and what the host link may do. */
+static int prepare_host(struct sandbox *sandbox)
+{
+	sandbox->gateway.has4 = true;
+	sandbox->gateway.has6 = forward_has_ipv6();
+	if (!sandbox->gateway.has6)
+		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
+	return sysctl_set_host_link(sandbox->host_link.name);
+}
+
+/* What the host can forward, and what the host link may do */
 static int set_up_host(struct sandbox *sandbox)
 {
-	int error = enter(sandbox->host_netns);
+	int result = 0, error = netns_in_host(sandbox, prepare_host, &result);
 
-	if (error < 0)
-		return fail("enter the host's network namespace", error);
-	sandbox->gateway.has4 = true;
-	error = sysctl_set_host_link(sandbox->host_link.name);
-	if (error == 0)
-		error = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
-	sandbox->gateway.has6 = sandbox->forward.ipv6;
-	int back = enter(sandbox->vm_netns);
-	return back ? fail("enter the VM's network namespace", back) : error;
+	return error < 0 ? error : result;
 }
 
 static int switch_forwarding_on(struct sandbox *sandbox)
 {
-	int error = enter(sandbox->host_netns);
+	int result = 0, error = netns_in_host(sandbox, follow_forwarding, &result);
 
-	if (error < 0)
-		return fail("enter the host's network namespace", error);
-	error = forward_switch_on(&sandbox->forward);
-	int back = enter(sandbox->vm_netns);
-	return back ? fail("enter the VM's network namespace", back) : error;
+	return error < 0 ? error : result;
 }
 
 static int claim_subnets(struct sandbox *sandbox)
@@ -176,7 +154,6 @@ static int install_host_table(struct sandbox *sandbox)
 		.servers = sandbox->start->servers,
 		.server_count = sandbox->start->server_count,
 		.mark = host_table_mark(sandbox->host_link.index),
-		.forward = &sandbox->forward,
 	};
 
 	return host_table_install(sandbox->start->table, &table);
@@ -369,8 +346,9 @@ void sandbox_close(struct sandbox *sandbox)
 {
 	if (sandbox->vmm.pid > 0)
 		kill(sandbox->vmm.pid, SIGKILL);
-	if (sandbox->host_link.index && !enter(sandbox->host_netns))
-		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.claims);
+	if (sandbox->host_link.index && !netns_enter(sandbox->host_netns))
+		forward_end(sandbox->host, sandbox->host_link.index);
+	host_watch_close(sandbox->watch);
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	denials_close(sandbox->denials);

@@ -1,11 +1,12 @@
 /* Setting a sandbox up: a table of steps, each finding what the ones before it made in one struct. */
 #pragma once
 #include "dns/dns.h"
-#include "net/forward.h"
 #include "net/shape.h"
 #include "netlink/rtnl.h"
 #include "relay/relay.h"
 #include "report/denials.h"
+#include "sandbox/follow_forwarding.h"
+#include "sandbox/host_watch.h"
 #include "sandbox/supervisor.h"
 #include "vmm/vmm.h"
 
@@ -15,7 +16,8 @@ struct sandbox {
 	struct nft *firewall; /* nfnetlink in the VM's */
 	int host_netns, vm_netns, guest_netns;
 	int tap; /* VMM_QEMU */
-	struct forward_plan forward;
+	struct host_watch *watch;
+	struct following following; /* what the host forwards for it */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
 	struct shape egress, ingress; /* bandwidth */

@@ -27,7 +27,8 @@ enum watched {
 	WATCH_DNS_WORKER,
 	WATCH_RELAY,
 	WATCH_RELAY_WORKER,
-	WATCH_DENIALS
+	WATCH_DENIALS,
+	WATCH_HOST
 };
 
 #define RUNNING (-1)
@@ -76,7 +77,8 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, dns_worker_pidfd(sandbox->dns), WATCH_DNS_WORKER) ||
 	    watch(epoll, relay_fd(sandbox->relay), WATCH_RELAY) ||
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
-	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS)) {
+	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
+	    host_watch_enroll(sandbox, epoll, WATCH_HOST)) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
 	}
@@ -129,17 +131,21 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_DENIALS:
 		denials_read(sandbox->denials, bindings_now(sandbox));
 		return RUNNING;
+	case WATCH_HOST:
+		host_watch_wake(sandbox->watch);
+		return RUNNING;
 	}
 	return RUNNING;
 }
 
-/* The timeout of the loop: short while a one-time burst of bandwidth lasts, else none */
-static int settle_bandwidth(struct sandbox *sandbox)
+/* The timeout of the loop: short while a one-time burst of bandwidth lasts, else until something is to be done for the host */
+static int timeout(struct sandbox *sandbox)
 {
 	bool egress = shape_settle(sandbox->vm, &sandbox->egress);
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
+	int host = host_watch_wait(sandbox);
 
-	return egress || ingress ? SHAPE_INTERVAL_MS : -1;
+	return (egress || ingress) && host > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : host;
 }
 
 static int serve(struct sandbox *sandbox)
@@ -148,9 +154,11 @@ static int serve(struct sandbox *sandbox)
 
 	while (status == RUNNING) {
 		struct epoll_event events[8];
-		int count = epoll_wait(epoll, events, 8, settle_bandwidth(sandbox));
+		int count = epoll_wait(epoll, events, 8, timeout(sandbox));
 		for (int i = 0; i < count && status == RUNNING; i++)
 			status = dispatch(sandbox, events[i].data.u32);
+		if (status == RUNNING && host_watch_run(sandbox))
+			status = closed("the way to the host's network");
 	}
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));

@@ -48,9 +48,8 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *nl
 		else if (watched[0].revents)
 			break;
 	}
-	told.claims[FORWARD_CLAIMS_MAX - 1] = '\0';
 	if (told.link)
-		forward_end(nl, told.link, told.claims);
+		forward_end(nl, told.link);
 	_exit(0);
 }
 

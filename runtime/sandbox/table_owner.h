@@ -17,10 +17,9 @@ struct table_owner_start {
 	int channel;    /* to the supervisor: a byte when ready, then its messages; ends with either */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
- * so that its claims do not vanish with the namespace before. */
+ * so that it does not vanish with the namespace before the switches are put back. */
 struct table_owner_message {
-	uint32_t link;                   /* index of the host link, to be deleted at the end */
-	char claims[FORWARD_CLAIMS_MAX]; /* what to put back then */
+	uint32_t link; /* index of the host link, to be deleted at the end */
 };
 
 /* By the supervisor; 0 or -errno. */
