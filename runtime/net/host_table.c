@@ -2,7 +2,7 @@
  *   prerouting -310  before conntrack and anybody's DNAT: from the sandbox's link only its own addresses, and to none of
  *                    the host's, loopback's, broadcast and multicast addresses
  *   input            nothing at all from that link, whatever a DNAT or TPROXY of the host's made of it
- *   forward          from links that forward for our sake only answers
+ *   forward          from links that forward for our sake only answers: chain strangers, which follows the host's links
  *   forward, output  to that link only what answers it (other sandboxes and neighbours on the LAN never reach it)
  *   output           a marked socket reaches exactly the nameservers it is for
  *   postrouting      the sandbox's addresses become the host's
@@ -26,6 +26,7 @@
 #define BEHIND_OTHERS 400
 #define SOURCE_NAT 100
 #define PREDECESSOR_MS 5000
+#define STRANGERS "strangers"
 /* Bits of an nft ct state */
 #define CT_ANSWERS (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
 #define CT_NO_ANSWERS (NF_CT_STATE_BIT(IP_CT_NEW) | NF_CT_STATE_INVALID_BIT | NF_CT_STATE_UNTRACKED_BIT)
@@ -110,28 +111,49 @@ static void add_answers_only(struct builder *builder, struct rs_chain *chain)
 	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_OIFNAME, "nothing new comes in"), RS_DROP, NULL);
 }
 
-/* A link that did not forward before we came forwards what answers a sandbox, and takes no one else through the host. */
-static void add_stranger_rule(struct builder *builder, struct rs_chain *chain, const char *link, unsigned nfproto)
+/* A link that did not forward before we came forwards what answers a sandbox, and takes no one else through the host. By its index,
+ * which a new name does not change. */
+static void add_stranger_rule(struct ruleset *ruleset, struct rs_chain *chain, uint32_t link, unsigned nfproto)
 {
-	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, "the host is no router");
+	struct rs_rule *rule = rs_rule_add(ruleset, chain, "the host is no router");
 
-	rs_match(builder->ruleset, rule, RS_META_IIFNAME, rs_name(link));
-	rs_match(builder->ruleset, rule, RS_META_NFPROTO, rs_number(nfproto));
-	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_NO_ANSWERS));
-	rs_verdict(builder->ruleset, rule, RS_DROP, NULL);
+	rs_match(ruleset, rule, RS_META_IIF, rs_number(link));
+	rs_match(ruleset, rule, RS_META_NFPROTO, rs_number(nfproto));
+	rs_match(ruleset, rule, RS_CT_STATE, rs_number(CT_NO_ANSWERS));
+	rs_verdict(ruleset, rule, RS_DROP, NULL);
+}
+
+struct ruleset *host_table_strangers(struct arena *arena, const char *name, const struct forward_plan *plan)
+{
+	struct ruleset *ruleset = ruleset_new(arena);
+	struct rs_chain *chain = rs_chain_add(ruleset, rs_table_add(ruleset, RS_INET, name), STRANGERS);
+
+	for (size_t i = 0; i < plan->links.count; i++) {
+		const struct forward_link *link = &plan->links.items[i];
+		if (forward_bars(plan, link, FORWARD_V4))
+			add_stranger_rule(ruleset, chain, link->index, NFPROTO_IPV4);
+		if (forward_bars(plan, link, FORWARD_V6))
+			add_stranger_rule(ruleset, chain, link->index, NFPROTO_IPV6);
+	}
+	return ruleset;
+}
+
+int host_table_bar(struct nft *nft, const char *link, const struct forward_plan *plan)
+{
+	struct arena *arena = arena_new();
+	char why[256];
+
+	int error = nft_refill(nft, host_table_strangers(arena, link, plan), STRANGERS, why, sizeof why);
+	arena_free(arena);
+	return error;
 }
 
 static void add_forward(struct builder *builder)
 {
+	rs_chain_add(builder->ruleset, builder->table, STRANGERS);
 	struct rs_chain *chain = base_chain(builder, "forward", RS_FILTER, RS_FORWARD, FILTER);
-	const struct forward_plan *plan = builder->wanted->forward;
 
-	for (size_t i = 0; i < plan->count; i++) {
-		if (plan->links[i].family[FORWARD_V4].switched)
-			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV4);
-		if (plan->links[i].family[FORWARD_V6].switched)
-			add_stranger_rule(builder, chain, plan->links[i].name, NFPROTO_IPV6);
-	}
+	rs_verdict(builder->ruleset, rs_rule_add(builder->ruleset, chain, NULL), RS_JUMP, STRANGERS);
 	add_answers_only(builder, chain);
 }
 

@@ -11,11 +11,13 @@ struct host_table {
 	const struct nameserver *servers; /* those with by_host are let through for sockets with `mark` */
 	size_t server_count;
 	uint32_t mark;
-	const struct forward_plan *forward; /* what it switches on forwards for sandboxes only */
 };
 
 /* SO_MARK of this sandbox's sockets in the host's namespace, from the host link's index, which no other sandbox has. */
 uint32_t host_table_mark(uint32_t link_index);
+/* In the chain of that table: what of the host's links forwards for sandboxes only */
+struct ruleset *host_table_strangers(struct arena *, const char *link, const struct forward_plan *);
+int host_table_bar(struct nft *, const char *link, const struct forward_plan *);
 /* The table by itself, as unit tests read it */
 struct ruleset *host_table_rules(struct arena *, const struct host_table *);
 /* 0 or -errno with a line on standard error */

@@ -51,7 +51,7 @@ static uint64_t dropped(const uint64_t missing[static PASSAGE_PATIENCE + 1])
 }
 
 /* What enters between the two readings only makes less seem missing. */
-bool passage_check(struct passage *passage, bool at_end, uint64_t lost[static PASSAGE_WAYS])
+bool passage_check(struct passage *passage, bool at_end)
 {
 	struct counts entered, left;
 	uint64_t sum = 0;
@@ -64,14 +64,16 @@ bool passage_check(struct passage *passage, bool at_end, uint64_t lost[static PA
 		memmove(missing + 1, missing, PASSAGE_PATIENCE * sizeof *missing);
 		missing[0] = entered.packets[way] > left.packets[way] ? entered.packets[way] - left.packets[way] : 0;
 		uint64_t now = at_end ? missing[0] : dropped(missing);
-		lost[way] = now > passage->reported[way] ? now - passage->reported[way] : 0;
-		sum += lost[way];
+		passage->lost[way] = now > passage->reported[way] ? now - passage->reported[way] : 0;
+		sum += passage->lost[way];
 	}
 	return sum && !passage->silence;
 }
 
-void passage_report(struct passage *passage, const uint64_t lost[static PASSAGE_WAYS])
+void passage_report(struct passage *passage)
 {
+	const uint64_t *lost = passage->lost;
+
 	if (lost[PASSAGE_OUT])
 		log_line("another firewall on this host drops what the sandbox may send: %" PRIu64
 			 " packets of new flows so far",

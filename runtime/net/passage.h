@@ -19,15 +19,16 @@ struct passage {
 	struct nl *nl; /* nfnetlink, in the host's namespace */
 	const char *table;
 	uint64_t missing[PASSAGE_WAYS][PASSAGE_PATIENCE + 1]; /* entered less left; the newest first */
+	uint64_t lost[PASSAGE_WAYS];                          /* and not yet reported */
 	uint64_t reported[PASSAGE_WAYS];
 	unsigned silence; /* intervals in which nothing is reported */
 };
 
 /* In the host's namespace. `table`, of family inet, is the caller's. 0 or -errno. */
 int passage_open(struct passage *, const char *table);
-/* Every PASSAGE_INTERVAL_MS. True where packets were lost and not yet reported; *lost has how many, by way. At the end, when
- * there is no later look, what is missing now counts as lost. */
-bool passage_check(struct passage *, bool at_end, uint64_t lost[static PASSAGE_WAYS]);
+/* Every PASSAGE_INTERVAL_MS. True where there is something to report. At the end, when there is no later look, what is missing
+ * now counts as lost. */
+bool passage_check(struct passage *, bool at_end);
 /* What was lost, the chains that may have dropped it, and what would let it pass, on standard error. In the host's
  * namespace. */
-void passage_report(struct passage *, const uint64_t lost[static PASSAGE_WAYS]);
+void passage_report(struct passage *);

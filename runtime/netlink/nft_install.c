@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <linux/netfilter.h>
@@ -155,6 +156,62 @@ int nft_install(struct nft *nft, const struct ruleset *ruleset, char *why, size_
 int nft_replace(struct nft *nft, const struct ruleset *ruleset, char *why, size_t why_size)
 {
 	return install(nft, ruleset, true, why, why_size);
+}
+
+static void fill_rules(struct nlmsghdr *message, const void *rule)
+{
+	nftnl_rule_nlmsg_build_payload(message, (struct nftnl_rule *)(uintptr_t)rule);
+}
+
+/* Every rule of the chain: none is named. */
+static void empty_chain(struct nft_build *build, const struct rs_chain *chain)
+{
+	struct nftnl_rule *rule = arena_must(nftnl_rule_alloc());
+
+	nftnl_rule_set_u32(rule, NFTNL_RULE_FAMILY, nft_family(build->table->family));
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, build->table->name);
+	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, chain->name);
+	nft_build_message(build, NFT_MSG_DELRULE, 0, (struct nft_label){ "the rules of chain", chain->name },
+			  fill_rules, rule);
+	nftnl_rule_free(rule);
+}
+
+int nft_refill(struct nft *nft, const struct ruleset *ruleset, const char *name, char *why, size_t why_size)
+{
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &ruleset->tables.items[0] };
+
+	for (size_t i = 0; i < build.table->chains.count; i++) {
+		const struct rs_chain *chain = &build.table->chains.items[i];
+		if (strcmp(chain->name, name))
+			continue;
+		empty_chain(&build, chain);
+		for (size_t j = 0; j < chain->rules.count; j++)
+			nft_encode_rule(&build, chain, &chain->rules.items[j]);
+	}
+	int error = send_build(nft, &build, why, why_size);
+	nft_build_free(&build);
+	return error;
+}
+
+static int found(const struct nlmsghdr *message, void *context)
+{
+	(void)message;
+	*(bool *)context = true;
+	return 0;
+}
+
+int nft_has_table(struct nft *nft, const char *name)
+{
+	struct nftnl_table *table = arena_must(nftnl_table_alloc());
+	char bytes[256];
+	bool there = false;
+
+	nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
+	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(bytes, NFT_MSG_GETTABLE, NFPROTO_INET, 0, 0);
+	nftnl_table_nlmsg_build_payload(message, table);
+	nftnl_table_free(table);
+	int error = nl_query(nft->nl, message, found, &there);
+	return error == -ENOENT ? 0 : error < 0 ? error : there;
 }
 
 static void element_message(struct nft_build *build, const struct nft_element *element)

@@ -15,6 +15,11 @@ int nft_install(struct nft *, const struct ruleset *, char *why, size_t why_size
 /* The same in place of tables of those names, in one transaction; for tests */
 int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size);
 
+/* The rules of that chain of the ruleset's only table in place of those that the kernel has in it, in one transaction */
+int nft_refill(struct nft *, const struct ruleset *, const char *chain, char *why, size_t why_size);
+/* Is there an inet table of that name, whoever owns it? 1, 0 or -errno */
+int nft_has_table(struct nft *, const char *name);
+
 /* Elements of sets of table inet msb, in one transaction. Adding one that is there renews its timeout;
  * deleting one that is not there is fine. */
 struct nft_element {

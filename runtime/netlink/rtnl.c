@@ -105,6 +105,23 @@ int rtnl_tap_open(const char *name)
 	return request.ifr_flags & IFF_VNET_HDR ? -EPROTO : TAKE_FD(fd);
 }
 
+/* Those that do not fit are left out: there are never so many of ours. */
+static void read_notes(const struct nlattr *list, struct rtnl_link *link)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, list)
+	{
+		const char *name = mnl_attr_get_str(attr);
+		size_t used = strlen(link->notes), len = strlen(name);
+		if (mnl_attr_get_type(attr) == IFLA_ALT_IFNAME && !strncmp(name, RTNL_NOTE, strlen(RTNL_NOTE)) &&
+		    used + len + 1 < sizeof link->notes) {
+			memcpy(link->notes + used, name, len);
+			link->notes[used + len] = ' ';
+		}
+	}
+}
+
 static int read_link(const struct nlmsghdr *header, void *context)
 {
 	struct rtnl_link *link = context;
@@ -122,6 +139,9 @@ static int read_link(const struct nlmsghdr *header, void *context)
 			break;
 		case IFLA_IFALIAS:
 			strncpy(link->alias, mnl_attr_get_str(attr), sizeof link->alias - 1);
+			break;
+		case IFLA_PROP_LIST:
+			read_notes(attr, link);
 			break;
 		case IFLA_LINK:
 			link->peer = mnl_attr_get_u32(attr);
@@ -205,6 +225,27 @@ int rtnl_link_set_alias(struct nl *nl, uint32_t index, const char *alias)
 	link_request(&message, RTM_NEWLINK, index);
 	mnl_attr_put(message.header, IFLA_IFALIAS, strlen(alias), alias);
 	return nl_do(nl, message.header);
+}
+
+static int change_note(struct nl *nl, uint16_t type, uint32_t index, const char *note)
+{
+	struct rtnl_message message;
+
+	link_request(&message, type, index);
+	struct nlattr *list = mnl_attr_nest_start(message.header, IFLA_PROP_LIST);
+	mnl_attr_put_strz(message.header, IFLA_ALT_IFNAME, note);
+	mnl_attr_nest_end(message.header, list);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_link_note(struct nl *nl, uint32_t index, const char *note)
+{
+	return change_note(nl, RTM_NEWLINKPROP, index, note);
+}
+
+int rtnl_link_forget(struct nl *nl, uint32_t index, const char *note)
+{
+	return change_note(nl, RTM_DELLINKPROP, index, note);
 }
 
 int rtnl_link_set_master(struct nl *nl, uint32_t index, uint32_t master)

@@ -5,14 +5,21 @@
 #include "netlink/netlink.h"
 
 #include <net/if.h>
+#include <stdbool.h>
+
+/* What sandboxes note on a link of the host's: alternative names, which live exactly as long as the link and its switches,
+ * and which `ip link` shows. */
+#define RTNL_NOTE "msb-"
+#define RTNL_NOTES_MAX 256
 
 struct rtnl_link {
 	uint32_t index;
 	uint32_t peer; /* of a veth: the other end's index, in its own namespace */
 	char name[IFNAMSIZ];
-	unsigned flags;    /* IFF_ */
-	uint8_t operstate; /* IF_OPER_ */
-	char alias[256];   /* read by people and by other sandboxes; IFALIASZ */
+	unsigned flags;             /* IFF_ */
+	uint8_t operstate;          /* IF_OPER_ */
+	char alias[256];            /* read by people and by other sandboxes; IFALIASZ */
+	char notes[RTNL_NOTES_MAX]; /* alternative names that begin with RTNL_NOTE, a blank after each */
 };
 
 /* One end of a veth pair. */
@@ -36,6 +43,9 @@ int rtnl_links(struct nl *, int (*each)(const struct rtnl_link *, void *), void 
 int rtnl_link_up(struct nl *, uint32_t index);
 int rtnl_link_set_mac(struct nl *, uint32_t index, const uint8_t mac[static 6]);
 int rtnl_link_set_alias(struct nl *, uint32_t index, const char *alias);
+/* -EEXIST where any link has that name already, or a name is taken from a link that has it not */
+int rtnl_link_note(struct nl *, uint32_t index, const char *note);
+int rtnl_link_forget(struct nl *, uint32_t index, const char *note);
 int rtnl_link_set_master(struct nl *, uint32_t index, uint32_t master);
 int rtnl_link_delete(struct nl *, uint32_t index);
 /* Until packets can pass both ways over it; -ETIMEDOUT where the kernel takes too long */
@@ -61,8 +71,10 @@ int rtnl_rule_add(struct nl *, enum addr_family, uint32_t mark, uint32_t table);
 /* A route as the kernel lists it. */
 struct rtnl_listed {
 	struct addr_prefix destination;
-	uint32_t link, table;
-	uint8_t type; /* RTN_ */
+	uint32_t link, table; /* link 0: none, or that of a next hop object */
+	uint8_t type;         /* RTN_ */
 };
 /* Every route of that family, of every table; `each` ends it early with a value other than 0 */
 int rtnl_routes(struct nl *, enum addr_family, int (*each)(const struct rtnl_listed *, void *), void *context);
+/* The link of every next hop object */
+int rtnl_next_hops(struct nl *, int (*each)(uint32_t link, void *), void *context);

@@ -3,6 +3,7 @@
 #include "netlink/rtnl_message.h"
 
 #include <linux/fib_rules.h>
+#include <linux/nexthop.h>
 
 int rtnl_route_add(struct nl *nl, const struct rtnl_route *route)
 {
@@ -103,4 +104,34 @@ int rtnl_routes(struct nl *nl, enum addr_family family, int (*each)(const struct
 
 	header->rtm_family = rtnl_family(family);
 	return nl_query(nl, message.header, read_route, &listing);
+}
+
+struct hop_listing {
+	int (*each)(uint32_t link, void *);
+	void *context;
+};
+
+static int read_next_hop(const struct nlmsghdr *header, void *context)
+{
+	const struct hop_listing *listing = context;
+	const struct nlattr *attr;
+	uint32_t link = 0;
+
+	if (header->nlmsg_type != RTM_NEWNEXTHOP)
+		return 0;
+	mnl_attr_for_each(attr, header, sizeof(struct nhmsg))
+	{
+		if (mnl_attr_get_type(attr) == NHA_OIF)
+			link = mnl_attr_get_u32(attr);
+	}
+	return link ? listing->each(link, listing->context) : 0;
+}
+
+int rtnl_next_hops(struct nl *nl, int (*each)(uint32_t link, void *), void *context)
+{
+	struct hop_listing listing = { each, context };
+	struct rtnl_message message;
+
+	rtnl_message(&message, RTM_GETNEXTHOP, NLM_F_DUMP, sizeof(struct nhmsg));
+	return nl_query(nl, message.header, read_next_hop, &listing);
 }

@@ -10,11 +10,10 @@
 #include "net/pool.h"
 #include "net/sysctl.h"
 #include "sandbox/claims.h"
+#include "sandbox/netns.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
 
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <linux/netlink.h>
 #include <string.h>
@@ -31,42 +30,20 @@ static int fail(const char *what, int error)
 	return error;
 }
 
-static int open_netns(void)
-{
-	int fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
-int sandbox_enter_host(const struct sandbox *sandbox)
-{
-	return setns(sandbox->host_netns, CLONE_NEWNET) ? -errno : 0;
-}
-
-int sandbox_leave_host(const struct sandbox *sandbox)
-{
-	return setns(sandbox->vm_netns, CLONE_NEWNET) ? -errno : 0;
-}
-
-/* A new network namespace becomes ours; its descriptor. */
-static int new_netns(void)
-{
-	return unshare(CLONE_NEWNET) ? -errno : open_netns();
-}
-
 /* Sockets belong to the namespace they are opened in: the host's first, then we leave it for the VM's. */
 static int make_namespaces(struct sandbox *sandbox)
 {
 	bool none = sandbox->start->config->vmm == VMM_NONE;
 
-	sandbox->host_netns = open_netns();
+	sandbox->host_netns = netns_open();
 	sandbox->host = nl_open(NETLINK_ROUTE);
-	if (sandbox->host_netns < 0 || !sandbox->host)
+	sandbox->watch = host_watch_open();
+	if (sandbox->host_netns < 0 || !sandbox->host || !sandbox->watch)
 		return fail("open the host's network namespace",
 			    sandbox->host_netns < 0 ? sandbox->host_netns : -errno);
-	if (none && (sandbox->guest_netns = new_netns()) < 0)
+	if (none && (sandbox->guest_netns = netns_new()) < 0)
 		return fail("make the guest's network namespace", sandbox->guest_netns);
-	if ((sandbox->vm_netns = new_netns()) < 0)
+	if ((sandbox->vm_netns = netns_new()) < 0)
 		return fail("make the VM's network namespace", sandbox->vm_netns);
 	sandbox->vm = nl_open(NETLINK_ROUTE);
 	sandbox->firewall = nft_open();
@@ -126,7 +103,6 @@ static struct table_owner_message message_now(const struct sandbox *sandbox)
 {
 	struct table_owner_message message = { .link = sandbox->host_link.index };
 
-	memcpy(message.claims, sandbox->forward.claims, sizeof message.claims);
 	add_sources(&message, sandbox->gateway.v4);
 	add_sources(&message, sandbox->gateway.v6);
 	return message;
@@ -142,45 +118,46 @@ static int tell_table_owner(struct sandbox *sandbox)
 	return error < 0 ? fail("reach the table owner", error) : 0;
 }
 
-/* In the host's namespace: who forwards there, and what the host link may do. */
-static int set_up_host(struct sandbox *sandbox)
+static int prepare_host(struct sandbox *sandbox)
 {
-	int error = sandbox_enter_host(sandbox);
-
-	if (error < 0)
-		return fail("enter the host's network namespace", error);
 	sandbox->gateway.has4 = true;
-	error = sysctl_set_host_link(sandbox->host_link.name);
-	if (error == 0)
-		error = forward_make_plan(sandbox->host, sandbox->host_link.index, &sandbox->forward);
-	sandbox->gateway.has6 = sandbox->forward.ipv6;
+	sandbox->gateway.has6 = forward_has_ipv6();
+	if (!sandbox->gateway.has6)
+		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
 	sandbox->gateway.nat64 = sandbox->start->config->policy->nat64;
-	int back = sandbox_leave_host(sandbox);
-	return back ? fail("enter the VM's network namespace", back) : error;
+	return sysctl_set_host_link(sandbox->host_link.name);
 }
 
-static int place_servers(struct sandbox *sandbox)
+/* What the host can forward, and what the host link may do */
+static int set_up_host(struct sandbox *sandbox)
+{
+	int result = 0, error = netns_in_host(sandbox, prepare_host, &result);
+
+	return error < 0 ? error : result;
+}
+
+static int place_servers_here(struct sandbox *sandbox)
 {
 	const struct supervisor_start *start = sandbox->start;
-	int error = sandbox_enter_host(sandbox);
 
-	if (error < 0)
-		return fail("enter the host's network namespace", error);
 	memcpy(sandbox->servers, start->servers, start->server_count * sizeof *start->servers);
 	dns_servers_place(sandbox->servers, start->server_count, &sandbox->gateway);
-	int back = sandbox_leave_host(sandbox);
-	return back ? fail("enter the VM's network namespace", back) : 0;
+	return 0;
+}
+
+/* Which nameservers are on the host */
+static int place_servers(struct sandbox *sandbox)
+{
+	int result = 0, error = netns_in_host(sandbox, place_servers_here, &result);
+
+	return error < 0 ? error : result;
 }
 
 static int switch_forwarding_on(struct sandbox *sandbox)
 {
-	int error = sandbox_enter_host(sandbox);
+	int result = 0, error = netns_in_host(sandbox, follow_forwarding, &result);
 
-	if (error < 0)
-		return fail("enter the host's network namespace", error);
-	error = forward_switch_on(&sandbox->forward);
-	int back = sandbox_leave_host(sandbox);
-	return back ? fail("enter the VM's network namespace", back) : error;
+	return error < 0 ? error : result;
 }
 
 static int claim_subnets(struct sandbox *sandbox)
@@ -219,7 +196,6 @@ static int install_host_table(struct sandbox *sandbox)
 		.servers = sandbox->servers,
 		.server_count = sandbox->start->server_count,
 		.mark = host_table_mark(sandbox->host_link.index),
-		.forward = &sandbox->forward,
 	};
 
 	return host_table_install(sandbox->start->table, &table);
@@ -230,14 +206,14 @@ static int watch_passage(struct sandbox *sandbox)
 {
 	const struct timespec second = { .tv_sec = PASSAGE_INTERVAL_MS / 1000 };
 	const struct itimerspec interval = { second, second };
-	int error = sandbox_enter_host(sandbox);
+	int error = netns_enter(sandbox->host_netns);
 
 	if (error == 0)
 		error = passage_open(&sandbox->passage, sandbox->host_link.name);
 	sandbox->passage_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (error == 0 && (sandbox->passage_timer < 0 || timerfd_settime(sandbox->passage_timer, 0, &interval, NULL)))
 		error = -errno;
-	int back = sandbox_leave_host(sandbox);
+	int back = netns_enter(sandbox->vm_netns);
 	if (error == 0)
 		error = back;
 	return error < 0 ? fail("watch the host's firewalls", error) : 0;
@@ -451,7 +427,7 @@ static void end_host(struct sandbox *sandbox)
 		struct table_owner_message message = message_now(sandbox);
 		table_owner_end(sandbox->host, conntrack, &message);
 	} else {
-		forward_end(sandbox->host, sandbox->host_link.index, sandbox->forward.claims);
+		forward_end(sandbox->host, sandbox->host_link.index);
 	}
 }
 
@@ -459,8 +435,9 @@ void sandbox_close(struct sandbox *sandbox)
 {
 	if (sandbox->vmm.pid > 0)
 		kill(sandbox->vmm.pid, SIGKILL);
-	if (sandbox->host_link.index && !sandbox_enter_host(sandbox))
+	if (sandbox->host_link.index && !netns_enter(sandbox->host_netns))
 		end_host(sandbox);
+	host_watch_close(sandbox->watch);
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	denials_close(sandbox->denials);

@@ -1,12 +1,13 @@
 /* Setting a sandbox up: a table of steps, each finding what the ones before it made in one struct. */
 #pragma once
 #include "dns/dns.h"
-#include "net/forward.h"
 #include "net/passage.h"
 #include "net/shape.h"
 #include "netlink/rtnl.h"
 #include "relay/relay.h"
 #include "report/denials.h"
+#include "sandbox/follow_forwarding.h"
+#include "sandbox/host_watch.h"
 #include "sandbox/supervisor.h"
 #include "vmm/vmm.h"
 
@@ -16,7 +17,8 @@ struct sandbox {
 	struct nft *firewall; /* nfnetlink in the VM's */
 	int host_netns, vm_netns, guest_netns;
 	int tap; /* VMM_QEMU */
-	struct forward_plan forward;
+	struct host_watch *watch;
+	struct following following; /* what the host forwards for it */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
 	struct nameserver servers[NAMESERVERS_MAX]; /* as they are placed */
@@ -31,8 +33,5 @@ struct sandbox {
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */
 int sandbox_set_up(struct sandbox *, const struct supervisor_start *);
-/* The supervisor's thread is in the VM's network namespace but between these. 0 or -errno. */
-int sandbox_enter_host(const struct sandbox *);
-int sandbox_leave_host(const struct sandbox *);
 /* What an orderly stop does: the guest and the worker are killed, and the uplink goes before the host's table does. */
 void sandbox_close(struct sandbox *);

@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
+#include "sandbox/netns.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -28,7 +29,8 @@ enum watched {
 	WATCH_RELAY,
 	WATCH_RELAY_WORKER,
 	WATCH_DENIALS,
-	WATCH_PASSAGE
+	WATCH_PASSAGE,
+	WATCH_HOST
 };
 
 #define RUNNING (-1)
@@ -78,7 +80,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, relay_fd(sandbox->relay), WATCH_RELAY) ||
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
 	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
-	    watch(epoll, sandbox->passage_timer, WATCH_PASSAGE)) {
+	    watch(epoll, sandbox->passage_timer, WATCH_PASSAGE) || host_watch_enroll(sandbox, epoll, WATCH_HOST)) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
 	}
@@ -109,19 +111,20 @@ static struct eval_bindings bindings_now(const struct sandbox *sandbox)
 	return bindings_view(dns_bindings(sandbox->dns), clock_ms());
 }
 
-/* Fails where the way back into the VM's namespace does. */
+static int report_passage(struct sandbox *sandbox)
+{
+	passage_report(&sandbox->passage);
+	return 0;
+}
+
+/* Fails where there is no way into the host's namespace, or none back. */
 static int check_passage(struct sandbox *sandbox, bool at_end)
 {
-	uint64_t lost[PASSAGE_WAYS], ticks;
+	uint64_t ticks;
+	int result;
 	bool due = at_end || read(sandbox->passage_timer, &ticks, sizeof ticks) == sizeof ticks;
 
-	if (!due || !passage_check(&sandbox->passage, at_end, lost))
-		return 0;
-	int error = sandbox_enter_host(sandbox);
-	if (error < 0)
-		return error;
-	passage_report(&sandbox->passage, lost);
-	return sandbox_leave_host(sandbox);
+	return due && passage_check(&sandbox->passage, at_end) ? netns_in_host(sandbox, report_passage, &result) : 0;
 }
 
 /* What happened at one source; the exit status where it ends the sandbox. */
@@ -148,17 +151,21 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 		return RUNNING;
 	case WATCH_PASSAGE:
 		return check_passage(sandbox, false) ? closed("the way into the host's network namespace") : RUNNING;
+	case WATCH_HOST:
+		host_watch_wake(sandbox->watch);
+		return RUNNING;
 	}
 	return RUNNING;
 }
 
-/* The timeout of the loop: short while a one-time burst of bandwidth lasts, else none */
-static int settle_bandwidth(struct sandbox *sandbox)
+/* The timeout of the loop: short while a one-time burst of bandwidth lasts, else until something is to be done for the host */
+static int timeout(struct sandbox *sandbox)
 {
 	bool egress = shape_settle(sandbox->vm, &sandbox->egress);
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
+	int host = host_watch_wait(sandbox);
 
-	return egress || ingress ? SHAPE_INTERVAL_MS : -1;
+	return (egress || ingress) && host > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : host;
 }
 
 static int serve(struct sandbox *sandbox)
@@ -167,9 +174,11 @@ static int serve(struct sandbox *sandbox)
 
 	while (status == RUNNING) {
 		struct epoll_event events[8];
-		int count = epoll_wait(epoll, events, 8, settle_bandwidth(sandbox));
+		int count = epoll_wait(epoll, events, 8, timeout(sandbox));
 		for (int i = 0; i < count && status == RUNNING; i++)
 			status = dispatch(sandbox, events[i].data.u32);
+		if (status == RUNNING && host_watch_run(sandbox))
+			status = closed("the way to the host's network");
 	}
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));

@@ -39,7 +39,7 @@ void table_owner_end(struct nl *host, struct nl *conntrack, const struct table_o
 	size_t deleted;
 
 	if (told->link)
-		forward_end(host, told->link, told->claims);
+		forward_end(host, told->link);
 	int error = conntrack_forget(conntrack, told->sources, told->source_count, &deleted);
 	if (error < 0)
 		log_line("the host's conntrack keeps entries of the sandbox until they time out: %s", strerror(-error));
@@ -62,7 +62,6 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *ho
 		else if (watched[0].revents)
 			break;
 	}
-	told.claims[FORWARD_CLAIMS_MAX - 1] = '\0';
 	if (told.source_count > TABLE_OWNER_SOURCES)
 		told.source_count = TABLE_OWNER_SOURCES;
 	table_owner_end(host, conntrack, &told);

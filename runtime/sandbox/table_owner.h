@@ -20,11 +20,10 @@ struct table_owner_start {
 	int channel;    /* to the supervisor: a byte when ready, then its messages; ends with either */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
- * so that its claims do not vanish with the namespace before. Told again when there is more to tell. */
+ * so that it does not vanish with the namespace before the switches are put back. Told again when there is more to tell. */
 #define TABLE_OWNER_SOURCES 4 /* guest and gateway, IPv4 and IPv6 */
 struct table_owner_message {
-	uint32_t link;                   /* index of the host link, to be deleted at the end */
-	char claims[FORWARD_CLAIMS_MAX]; /* what to put back then */
+	uint32_t link; /* index of the host link, to be deleted at the end */
 	/* What the sandbox sends from: the host's conntrack entries of these are deleted after the link */
 	struct addr sources[TABLE_OWNER_SOURCES];
 	size_t source_count;

@@ -7,16 +7,12 @@
 
 static const char *rules(struct arena *arena, bool has6, const struct nameserver *servers, size_t count)
 {
-	static const struct forward_plan plan = {
-		.count = 1, .links = { { .name = "eth0", .family[FORWARD_V4] = { .needed = true, .switched = true } } }
-	};
 	struct host_table wanted = {
 		.link = "msb7",
 		.gateway = { .has4 = true, .has6 = has6 },
 		.servers = servers,
 		.server_count = count,
 		.mark = host_table_mark(7),
-		.forward = &plan,
 	};
 
 	addr_parse("172.16.0.1", &wanted.gateway.v4);
@@ -27,7 +23,7 @@ static const char *rules(struct arena *arena, bool has6, const struct nameserver
 Test(host_table, owned_and_named_for_its_link)
 {
 	struct arena *arena = arena_new();
-	struct host_table wanted = { .link = "msb7", .gateway.has4 = true, .forward = &(struct forward_plan){ 0 } };
+	struct host_table wanted = { .link = "msb7", .gateway.has4 = true };
 
 	addr_parse("172.16.0.1", &wanted.gateway.v4);
 	const struct ruleset *ruleset = host_table_rules(arena, &wanted);
@@ -44,14 +40,48 @@ Test(host_table, what_it_says)
 	struct arena *arena = arena_new();
 	const char *text = rules(arena, true, NULL, 0);
 	static const char *const wanted[] = {
-		"-310",       "fib daddr type",        "172.16.0.0/30",        "fd42:6d73:62::/64",
-		"masquerade", "the host is no router", "nothing new comes in", "nothing to the host"
+		"-310",       "fib daddr type", "172.16.0.0/30",        "fd42:6d73:62::/64",
+		"masquerade", "jump strangers", "nothing new comes in", "nothing to the host"
 	};
 
 	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
 		cr_assert(strstr(text, wanted[i]), "no `%s` in:\n%s", wanted[i], text);
 	cr_assert(!strstr(text, "inactive family"));
 	cr_assert(strstr(rules(arena, false, NULL, 0), "inactive family"));
+	arena_free(arena);
+}
+
+/* One link that sandboxes switched on, for the families they did */
+static const char *strangers(struct arena *arena, bool router6)
+{
+	struct forward_link links[] = {
+		{ .index = 2, .name = "eth0", .family = { { .switched = true }, { .switched = true } } },
+		{ .index = 3, .name = "eth1", .family = { { .needed = true, .on = true }, { .switched = true } } },
+	};
+	struct forward_plan plan = { .router6 = router6, .links = { .items = links, .count = 2 } };
+
+	return ruleset_format(arena, host_table_strangers(arena, "msb7", &plan));
+}
+
+static size_t count(const char *text, const char *what)
+{
+	size_t found = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		found++;
+	return found;
+}
+
+Test(host_table, strangers_are_barred_where_sandboxes_switched)
+{
+	struct arena *arena = arena_new();
+	const char *text = strangers(arena, false);
+
+	cr_assert_eq(count(text, "the host is no router"), 3, "%s", text);
+	cr_assert_eq(count(text, "iif == 2"), 2, "%s", text);
+	cr_assert_eq(count(text, "iif == 3"), 1, "%s", text);
+	text = strangers(arena, true);
+	cr_assert_eq(count(text, "the host is no router"), 1, "on a router for IPv6:\n%s", text);
 	arena_free(arena);
 }
 
