@@ -36,6 +36,7 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --net-default ACTION    allow or deny; and --net-default-egress, --net-default-ingress\n"               \
 	"  -p [BIND:]HOST:GUEST[/udp]   publish a port of the guest\n"                                             \
 	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                        \
+	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"      \
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR   --max-connections N\n"                                   \
 	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"            \
 	"  --deployment-profile single-tenant|multi-tenant\n"                                                      \

@@ -145,6 +145,12 @@ static void print_nameservers(struct text *out, const struct policy *policy)
 		text_addf(out, "%s%s", i ? ", " : "", nameserver_text(out->arena, &policy->nameservers.items[i]));
 	text_add(out, policy->nameservers.count ? "" : "the host's resolv.conf");
 	text_addf(out, ms % 1000 ? ". Timeout %llums.\n" : ". Timeout %llus.\n", ms % 1000 ? ms : ms / 1000);
+	ms = policy->binding_minimum_ms;
+	if (ms != POLICY_BINDING_MINIMUM_MS)
+		text_addf(out,
+			  ms ? "# An address that was answered holds for %llums at least.\n" :
+			       "# An address that was answered holds for its TTL.\n",
+			  ms);
 }
 
 const char *emit_dns(struct arena *arena, const struct policy *policy)

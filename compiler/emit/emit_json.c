@@ -135,6 +135,9 @@ static void set_dns(struct arena *arena, json_t *root, const struct policy *poli
 	set_number(dns, "query_timeout_ms", policy->dns_timeout_ms);
 	if (policy->nat64.count)
 		json_object_set_new(dns, "nat64_prefixes", nat64_prefixes(arena, policy));
+	/* ours alone: microsandbox does not know it */
+	if (policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS)
+		set_number(dns, "binding_minimum_ms", policy->binding_minimum_ms);
 	json_object_set_new(root, "dns", dns);
 }
 

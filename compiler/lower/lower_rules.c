@@ -293,7 +293,7 @@ static const char *add_binding_set(struct lowering *lowering, size_t index, enum
 	rs_set_comment(lowering->ruleset, set, text_get(&names));
 	set->timeout = set->runtime = true;
 	set->size = LOWER_BINDING_SET_SIZE;
-	set->note = "filled by the DNS proxy, an element for each answer, for its TTL";
+	set->note = "filled by the DNS proxy, an element for each address that holds";
 	return name;
 }
 

@@ -319,8 +319,8 @@ static void read_published(struct importer *im, const json_t *root)
 
 static void read_dns(struct importer *im, const json_t *root)
 {
-	static const char *const known[] = { "rebind_protection", "nameservers", "query_timeout_ms", "nat64_prefixes",
-					     NULL };
+	static const char *const known[] = { "rebind_protection",  "nameservers",    "query_timeout_ms",
+					     "binding_minimum_ms", "nat64_prefixes", NULL };
 	const json_t *dns = json_object_get(root, "dns"), *servers, *prefixes;
 	uint64_t ms;
 	bool on;
@@ -331,6 +331,8 @@ static void read_dns(struct importer *im, const json_t *root)
 		resolver_set_rebind(im->r, im->here, on);
 	if (read_number(im, dns, "query_timeout_ms", INT64_MAX, &ms))
 		resolver_set_timeout(im->r, im->here, ms);
+	if (read_number(im, dns, "binding_minimum_ms", INT64_MAX, &ms))
+		resolver_set_binding_minimum_ms(im->r, im->here, ms);
 	servers = read_array(im, dns, "nameservers");
 	for (size_t i = 0; i < json_array_size(servers); i++) {
 		const char *text = json_string_value(json_array_get(servers, i));

@@ -18,7 +18,8 @@ static const char *const sandbox_keys[] = { "network",  "ports",      "secrets",
 					    "security", "entrypoint", "cmd",         "env",          "labels",
 					    "init",     "mounts",     "patch_files", "patches",      "scripts",
 					    NULL };
-static const char *const dns_keys[] = { "rebind_protection", "nameservers", "query_timeout", "nat64_prefixes", NULL };
+static const char *const dns_keys[] = { "rebind_protection", "nameservers",    "query_timeout",
+					"binding_minimum",   "nat64_prefixes", NULL };
 
 static bool check_keys(struct resolver *r, const struct yaml_node *map, const char *what, const char *const *known)
 {
@@ -152,6 +153,9 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 		resolver_set_rebind(r, yaml_get(dns, "rebind_protection")->span, on);
 	for_each_text(r, yaml_get(dns, "nameservers"), "nameservers", add_nameserver);
 	for_each_text(r, yaml_get(dns, "nat64_prefixes"), "nat64_prefixes", add_nat64);
+	const struct yaml_node *minimum = yaml_get(dns, "binding_minimum");
+	if (minimum)
+		resolver_set_binding_minimum(r, minimum->span, minimum->kind == YAML_TEXT ? minimum->text : "");
 	timeout = yaml_get(dns, "query_timeout");
 	if (timeout && timeout->kind == YAML_TEXT && units_duration_ms(timeout->text, &ms))
 		resolver_set_timeout(r, timeout->span, ms);

@@ -111,6 +111,9 @@ static void take_ports_and_servers(struct resolver *r, const struct policy_optio
 	uint64_t ms;
 	if (options->query_timeout && units_number(options->query_timeout, &ms))
 		resolver_set_timeout(r, add_flag(r, "--dns-query-timeout-ms", options->query_timeout), ms);
+	if (options->binding_minimum)
+		resolver_set_binding_minimum(r, add_flag(r, "--dns-binding-minimum", options->binding_minimum),
+					     options->binding_minimum);
 	if (options->no_rebind_protection)
 		resolver_set_rebind(r, add_flag(r, "--no-dns-rebind-protection", ""), false);
 }
@@ -203,6 +206,7 @@ static struct policy *new_policy(struct diags *diags, const char *file, const st
 		.egress = { .span = SPAN_NONE },
 		.ingress = { .span = SPAN_NONE, .action = POLICY_ALLOW },
 		.dns_timeout_ms = 5000,
+		.binding_minimum_ms = POLICY_BINDING_MINIMUM_MS,
 		.rebind_protection = true,
 		.max_connections = CONNECTIONS_DEFAULT,
 		.multi_tenant = options->deployment_profile && !strcmp(options->deployment_profile, "multi-tenant"),

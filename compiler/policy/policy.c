@@ -263,6 +263,8 @@ static void add_dns(struct text *text, const struct policy *policy)
 			  server->is_name ? "host" : "addr");
 	}
 	text_addf(text, "dns timeout %" PRIu64 "ms\n", policy->dns_timeout_ms);
+	if (policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS)
+		text_addf(text, "dns binding-minimum %" PRIu64 "ms\n", policy->binding_minimum_ms);
 	text_addf(text, "dns rebind-protection %s\n", policy->rebind_protection ? "on" : "off");
 }
 

@@ -82,7 +82,9 @@ struct policy_publish {
 	struct span span;
 };
 
-#define POLICY_ZONE_MAX 15 /* IFNAMSIZ, without the zero */
+#define POLICY_BINDING_MINIMUM_MS 60000
+#define POLICY_BINDING_MAXIMUM_MS 86400000 /* a day, as of every binding */
+#define POLICY_ZONE_MAX 15                 /* IFNAMSIZ, without the zero */
 struct policy_nameserver {
 	bool is_name;
 	struct addr addr; /* unless is_name */
@@ -154,7 +156,9 @@ struct policy {
 	LIST_OF(struct policy_nameserver) nameservers; /* none: the host's */
 	LIST_OF(struct policy_expect) expects;
 	uint64_t dns_timeout_ms; /* 5000 */
-	bool rebind_protection;  /* true */
+	uint64_t
+		binding_minimum_ms; /* POLICY_BINDING_MINIMUM_MS: how long an address that was answered holds at least */
+	bool rebind_protection;     /* true */
 	bool multi_tenant;
 	uint32_t max_connections; /* 256 */
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;

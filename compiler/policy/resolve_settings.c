@@ -142,6 +142,27 @@ void resolver_set_rebind(struct resolver *r, struct span span, bool on)
 		r->policy->rebind_protection = on;
 }
 
+void resolver_set_binding_minimum_ms(struct resolver *r, struct span span, uint64_t ms)
+{
+	if (ms > POLICY_BINDING_MAXIMUM_MS)
+		diag_error(r->diags, "bad-duration", span, "no binding holds longer than a day")->label =
+			"like 60s; 0 is exactly the TTL";
+	else if (set_once(r, SETTING_BINDING_MINIMUM, span, "how long a binding holds",
+			  arena_printf(r->arena, "%" PRIu64, ms)))
+		r->policy->binding_minimum_ms = ms;
+}
+
+void resolver_set_binding_minimum(struct resolver *r, struct span span, const char *text)
+{
+	uint64_t ms = 0;
+
+	if (!strcmp(text, "0") || units_duration_ms(text, &ms))
+		resolver_set_binding_minimum_ms(r, span, ms);
+	else
+		diag_error(r->diags, "bad-duration", span, "no duration: `%s`", text)->label =
+			"like 60s; 0 is exactly the TTL";
+}
+
 void resolver_add_nameserver(struct resolver *r, struct span span, const char *spec)
 {
 	struct policy_nameserver server;
@@ -187,7 +208,8 @@ static void apply_dns_timeout(struct resolver *r, const struct ast_word *word)
 
 static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 {
-	static const char *const settings[] = { "nameserver", "timeout", "rebind-protection", "nat64-prefix", NULL };
+	static const char *const settings[] = { "nameserver",      "timeout",      "rebind-protection",
+						"binding-minimum", "nat64-prefix", NULL };
 	const struct ast_word *words = statement->words.items;
 	size_t count = statement->words.count;
 
@@ -199,13 +221,16 @@ static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 			resolver_add_nat64(r, words[i].span, words[i].text);
 	} else if (!strcmp(words[0].text, "timeout") && count == 2) {
 		apply_dns_timeout(r, &words[1]);
+	} else if (!strcmp(words[0].text, "binding-minimum") && count == 2) {
+		resolver_set_binding_minimum(r, words[1].span, words[1].text);
 	} else if (!strcmp(words[0].text, "rebind-protection") && count == 2) {
 		bool on = !strcmp(words[1].text, "on");
 		if (on || !strcmp(words[1].text, "off"))
 			resolver_set_rebind(r, statement->span, on);
 		else
 			diag_error(r->diags, "bad-setting", words[1].span, "neither on nor off: `%s`", words[1].text);
-	} else if (!strcmp(words[0].text, "timeout") || !strcmp(words[0].text, "rebind-protection")) {
+	} else if (!strcmp(words[0].text, "timeout") || !strcmp(words[0].text, "rebind-protection") ||
+		   !strcmp(words[0].text, "binding-minimum")) {
 		diag_error(r->diags, "bad-setting", words[2].span, "`dns %s` takes one value", words[0].text);
 	} else {
 		diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text)->label =

@@ -10,6 +10,7 @@ enum setting {
 	SETTING_INGRESS,
 	SETTING_TIMEOUT,
 	SETTING_REBIND,
+	SETTING_BINDING_MINIMUM,
 	SETTING_EGRESS_BANDWIDTH,
 	SETTING_EGRESS_OPS,
 	SETTING_INGRESS_BANDWIDTH,
@@ -58,6 +59,9 @@ void resolver_set_limit(struct resolver *, enum setting, struct span, const char
 void resolver_set_timeout(struct resolver *, struct span, uint64_t ms);
 void resolver_set_rebind(struct resolver *, struct span, bool on);
 void resolver_add_publish(struct resolver *, struct span, const char *spec);
+/* "60s", "500ms", "0"; at most a day */
+void resolver_set_binding_minimum(struct resolver *, struct span span, const char *text);
+void resolver_set_binding_minimum_ms(struct resolver *, struct span span, uint64_t ms);
 void resolver_add_nameserver(struct resolver *, struct span, const char *spec);
 void resolver_add_nat64(struct resolver *, struct span, const char *prefix);
 void resolver_set_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */

@@ -1,4 +1,4 @@
-/* Names bound to addresses for their TTL, and what that means for the kernel's sets. Two hash tables over
+/* Names bound to addresses for a time, and what that means for the kernel's sets. Two hash tables over
  * the same entries: by name and family, and by address, so that "who else binds this address" is a short walk. */
 #include "dns/bindings.h"
 #include "base/name.h"
@@ -23,13 +23,21 @@ struct binder {
 	struct binder *next; /* in the bucket of its address */
 	struct entry *entry;
 	struct addr addr;
+	uint64_t expires_ms; /* bound while now is before it */
+};
+
+/* A binding that is over */
+struct ended {
+	struct addr addr;
+	uint64_t ended_ms;
+	char name[NAME_TEXT_MAX];
 };
 
 struct entry {
 	struct entry *next; /* in the bucket of its name */
 	enum addr_family family;
-	uint64_t expires_ms; /* bound while now is before it */
-	struct binder *binders;
+	uint64_t expires_ms;    /* of the address that holds longest */
+	struct binder *binders; /* in the order in which they were answered last */
 	size_t count;
 	uint64_t *slots; /* a bit for each slot whose rule has this name; NULL: none has */
 	char name[];
@@ -41,7 +49,9 @@ struct bindings {
 	LIST_OF(struct slot) slots;
 	uint64_t seed; /* names and addresses are the guest's to choose: buckets must not be */
 	uint64_t now_ms, purged_ms;
-	size_t names;
+	size_t names, total, gave_way;
+	struct ended *ended; /* the last ones, round and round */
+	size_t ended_count;
 	struct entry *by_name[NAME_BUCKETS];
 	struct binder *by_addr[ADDR_BUCKETS];
 	struct bindings_change *changes;
@@ -76,6 +86,11 @@ struct bindings *bindings_new(const struct policy *policy)
 	if (!bindings)
 		return NULL;
 	bindings->policy = policy;
+	bindings->ended = calloc(BINDINGS_ENDED, sizeof *bindings->ended);
+	if (!bindings->ended) {
+		free(bindings);
+		return NULL;
+	}
 	bindings->arena = arena_new();
 	if (getrandom(&bindings->seed, sizeof bindings->seed, 0) != sizeof bindings->seed)
 		bindings->seed = (uintptr_t)bindings;
@@ -105,6 +120,7 @@ void bindings_free(struct bindings *bindings)
 			entry_free(entry);
 		}
 	free(bindings->changes);
+	free(bindings->ended);
 	arena_free(bindings->arena);
 	free(bindings);
 }
@@ -129,11 +145,22 @@ static void link_binders(struct bindings *bindings, struct entry *entry)
 	}
 }
 
+static void remember(struct bindings *bindings, const struct entry *entry, const struct binder *binder)
+{
+	struct ended *ended = &bindings->ended[bindings->ended_count++ % BINDINGS_ENDED];
+	ended->addr = binder->addr;
+	ended->ended_ms = binder->expires_ms < bindings->now_ms ? binder->expires_ms : bindings->now_ms;
+	strcpy(ended->name, entry->name);
+}
+
 static void entry_drop(struct bindings *bindings, struct entry **at)
 {
 	struct entry *entry = *at;
 	*at = entry->next;
+	for (size_t i = 0; i < entry->count; i++)
+		remember(bindings, entry, &entry->binders[i]);
 	unlink_binders(bindings, entry);
+	bindings->total -= entry->count;
 	entry_free(entry);
 	bindings->names--;
 }
@@ -214,9 +241,9 @@ static uint64_t bound_until(struct bindings *bindings, size_t slot, struct addr 
 {
 	uint64_t until = 0;
 	for (struct binder *binder = *addr_bucket(bindings, addr); binder; binder = binder->next)
-		if (addr_equal(binder->addr, addr) && binder->entry->expires_ms > bindings->now_ms &&
-		    binder->entry->expires_ms > until && entry_has_slot(binder->entry, slot))
-			until = binder->entry->expires_ms;
+		if (addr_equal(binder->addr, addr) && binder->expires_ms > bindings->now_ms &&
+		    binder->expires_ms > until && entry_has_slot(binder->entry, slot))
+			until = binder->expires_ms;
 	return until;
 }
 
@@ -239,12 +266,12 @@ static size_t changes_for(struct bindings *bindings, const struct entry *entry, 
 	return count;
 }
 
-static bool binders_have(const struct binder *binders, size_t count, struct addr addr)
+static const struct binder *find_binder(const struct binder *binders, size_t count, struct addr addr)
 {
 	for (size_t i = 0; i < count; i++)
 		if (addr_equal(binders[i].addr, addr))
-			return true;
-	return false;
+			return &binders[i];
+	return NULL;
 }
 
 static size_t slot_count(const struct bindings *bindings, const struct entry *entry)
@@ -255,42 +282,78 @@ static size_t slot_count(const struct bindings *bindings, const struct entry *en
 	return count;
 }
 
-/* Unique, unmapped addresses; NULL where memory is short */
-static struct binder *binders_new(const struct addr *addrs, size_t count, size_t *unique)
+/* What the entry holds after an answer: what held before and was not answered again, then the answer, each address once and
+ * unmapped, at most BINDINGS_MAX_HELD. *fresh: where the answer begins. NULL where memory is short. */
+static struct binder *binders_merge(struct bindings *bindings, const struct entry *entry, const struct addr *addrs,
+				    size_t count, uint64_t expires_ms, size_t *total, size_t *fresh)
 {
-	struct binder *binders = calloc(count ? count : 1, sizeof *binders);
-	*unique = 0;
-	for (size_t i = 0; binders && i < count; i++) {
+	struct binder *merged = calloc(entry->count + count + 1, sizeof *merged), *answer = merged + entry->count;
+	size_t kept = 0, unique = 0, over = 0;
+	if (!merged)
+		return NULL;
+	for (size_t i = 0; i < count; i++) {
 		struct addr addr = addr_unmap(addrs[i]);
-		if (!binders_have(binders, *unique, addr))
-			binders[(*unique)++].addr = addr;
+		const struct binder *before = find_binder(entry->binders, entry->count, addr);
+		if (!find_binder(answer, unique, addr))
+			answer[unique++] = (struct binder){ .addr = addr,
+							    .expires_ms = before && before->expires_ms > expires_ms ?
+										  before->expires_ms :
+										  expires_ms };
 	}
-	return binders;
+	for (size_t i = 0; count > 0 && i < entry->count; i++)
+		if (entry->binders[i].expires_ms > bindings->now_ms &&
+		    !find_binder(answer, unique, entry->binders[i].addr))
+			merged[kept++] = entry->binders[i];
+	if (kept + unique > BINDINGS_MAX_HELD)
+		over = kept + unique - BINDINGS_MAX_HELD;
+	memmove(merged, merged + over, (kept - over) * sizeof *merged);
+	memmove(merged + kept - over, answer, unique * sizeof *merged);
+	bindings->gave_way += over;
+	*fresh = kept - over;
+	*total = kept - over + unique;
+	return merged;
 }
 
-static bool make_room(struct bindings *bindings)
+static bool has_room(const struct bindings *bindings, size_t names, size_t addrs)
 {
-	if (bindings->names < BINDINGS_MAX_NAMES)
+	return bindings->names + names <= BINDINGS_MAX_NAMES && bindings->total + addrs <= BINDINGS_MAX_TOTAL;
+}
+
+/* For so many more: what has ended goes, then names that no rule has */
+static bool make_room(struct bindings *bindings, size_t names, size_t addrs)
+{
+	if (has_room(bindings, names, addrs))
 		return true;
 	purge(bindings);
-	return bindings->names < BINDINGS_MAX_NAMES || evict_unruled(bindings);
+	while (!has_room(bindings, names, addrs))
+		if (!evict_unruled(bindings))
+			return false;
+	return true;
 }
 
-/* The entry's addresses become `binders`, which it owns from then on; what that changes goes to `changes`, which has room. */
+/* The entry's addresses become `binders`, which it owns from then on; what that changes goes to `changes`, which has room.
+ * Those before `fresh` are as they were. */
 static size_t replace(struct bindings *bindings, struct entry *entry, struct binder *binders, size_t count,
-		      uint64_t expires_ms, struct bindings_change *changes)
+		      size_t fresh, struct bindings_change *changes)
 {
 	struct binder *old = entry->binders;
 	size_t old_count = entry->count, changed = 0;
 	unlink_binders(bindings, entry);
 	entry->binders = binders;
 	entry->count = count;
-	entry->expires_ms = expires_ms;
-	link_binders(bindings, entry);
-	for (size_t i = 0; i < old_count; i++)
-		if (!binders_have(binders, count, old[i].addr))
-			changed += changes_for(bindings, entry, old[i].addr, changes + changed);
+	entry->expires_ms = 0;
 	for (size_t i = 0; i < count; i++)
+		if (binders[i].expires_ms > entry->expires_ms)
+			entry->expires_ms = binders[i].expires_ms;
+	link_binders(bindings, entry);
+	bindings->total += count - old_count;
+	for (size_t i = 0; i < old_count; i++) {
+		if (find_binder(binders, count, old[i].addr))
+			continue;
+		remember(bindings, entry, &old[i]);
+		changed += changes_for(bindings, entry, old[i].addr, changes + changed);
+	}
+	for (size_t i = fresh; i < count; i++)
 		changed += changes_for(bindings, entry, binders[i].addr, changes + changed);
 	free(old);
 	return changed;
@@ -307,21 +370,19 @@ static struct bindings_change *reserve_changes(struct bindings *bindings, const 
 	return grown;
 }
 
-/* The entry of that name, or a new one that is not in the table yet (*fresh). NULL and *error where there can be none. */
-static struct entry *entry_get(struct bindings *bindings, const char *name, enum addr_family family, bool *fresh,
-			       int *error)
+/* The entry of that name, or a new one that is not in the table yet (*fresh), with room for so many addresses more. NULL and
+ * *error where there can be none. */
+static struct entry *entry_get(struct bindings *bindings, const char *name, enum addr_family family, size_t addrs,
+			       bool *fresh, int *error)
 {
+	*error = -ENOSPC;
+	if (!make_room(bindings, *entry_find(bindings, name, family) ? 0 : 1, addrs))
+		return NULL;
+	/* which may have ended by now */
 	struct entry *entry = *entry_find(bindings, name, family);
 	*fresh = entry == NULL;
-	if (entry)
-		return entry;
 	*error = -ENOMEM;
-	entry = entry_new(bindings, name, family);
-	if (!entry || make_room(bindings))
-		return entry;
-	*error = -ENOSPC;
-	entry_free(entry);
-	return NULL;
+	return entry ? entry : entry_new(bindings, name, family);
 }
 
 static void entry_link(struct bindings *bindings, struct entry *entry)
@@ -345,7 +406,7 @@ int bindings_set(struct bindings *bindings, const char *name, enum addr_family f
 {
 	bool fresh;
 	int error;
-	size_t unique;
+	size_t total = 0, answer = 0;
 	*changes = NULL;
 	*change_count = 0;
 	if (count > BINDINGS_MAX_ADDRS)
@@ -353,11 +414,13 @@ int bindings_set(struct bindings *bindings, const char *name, enum addr_family f
 	begin(bindings, now_ms);
 	if (count == 0 && !*entry_find(bindings, name, family))
 		return 0;
-	struct entry *entry = entry_get(bindings, name, family, &fresh, &error);
+	struct entry *entry = entry_get(bindings, name, family, count, &fresh, &error);
 	if (!entry)
-		return error;
-	struct binder *binders = binders_new(addrs, count, &unique);
-	struct bindings_change *made = reserve_changes(bindings, entry, entry->count, count);
+		return count == 0 ? 0 : error;
+	if (ttl_ms > BINDINGS_MAX_TTL_MS)
+		ttl_ms = BINDINGS_MAX_TTL_MS;
+	struct binder *binders = binders_merge(bindings, entry, addrs, count, now_ms + ttl_ms, &total, &answer);
+	struct bindings_change *made = reserve_changes(bindings, entry, entry->count, total);
 	if (!binders || !made) {
 		free(binders);
 		if (fresh)
@@ -366,13 +429,41 @@ int bindings_set(struct bindings *bindings, const char *name, enum addr_family f
 	}
 	if (fresh)
 		entry_link(bindings, entry);
-	if (ttl_ms > BINDINGS_MAX_TTL_MS)
-		ttl_ms = BINDINGS_MAX_TTL_MS;
-	*change_count = replace(bindings, entry, binders, unique, now_ms + ttl_ms, made);
+	*change_count = replace(bindings, entry, binders, total, answer, made);
 	*changes = made;
 	if (count == 0)
 		entry_drop(bindings, entry_find(bindings, name, family));
 	return 0;
+}
+
+size_t bindings_gave_way(const struct bindings *bindings)
+{
+	return bindings->gave_way;
+}
+
+bool bindings_ended(const struct bindings *bindings, struct addr addr, uint64_t now_ms, const char **name,
+		    uint64_t *ago_ms)
+{
+	uint64_t latest = 0;
+	addr = addr_unmap(addr);
+	*name = NULL;
+	/* not purged yet, or remembered */
+	for (const struct binder *binder = *addr_bucket((struct bindings *)bindings, addr); binder;
+	     binder = binder->next)
+		if (addr_equal(binder->addr, addr) && binder->expires_ms <= now_ms && binder->expires_ms >= latest) {
+			latest = binder->expires_ms;
+			*name = binder->entry->name;
+		}
+	size_t kept = bindings->ended_count < BINDINGS_ENDED ? bindings->ended_count : BINDINGS_ENDED;
+	for (size_t i = 0; i < kept; i++) {
+		const struct ended *ended = &bindings->ended[i];
+		if (addr_equal(ended->addr, addr) && ended->ended_ms > latest) {
+			latest = ended->ended_ms;
+			*name = ended->name;
+		}
+	}
+	*ago_ms = now_ms - latest;
+	return *name != NULL;
 }
 
 static bool any_name(const void *self, struct addr addr, bool (*each)(const char *name, void *context), void *context)
@@ -380,7 +471,7 @@ static bool any_name(const void *self, struct addr addr, bool (*each)(const char
 	struct bindings *bindings = (struct bindings *)self;
 	addr = addr_unmap(addr);
 	for (struct binder *binder = *addr_bucket(bindings, addr); binder; binder = binder->next)
-		if (addr_equal(binder->addr, addr) && binder->entry->expires_ms > bindings->now_ms &&
+		if (addr_equal(binder->addr, addr) && binder->expires_ms > bindings->now_ms &&
 		    each(binder->entry->name, context))
 			return true;
 	return false;

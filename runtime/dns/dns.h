@@ -42,5 +42,7 @@ struct denials;
  * caller ends the sandbox. denials may be NULL. */
 int dns_control(struct dns *, struct denials *);
 struct bindings *dns_bindings(struct dns *);
+/* For denials_ask_ended(), with the struct dns */
+bool dns_binding_ended(const void *dns, struct addr, const char **name, uint64_t *ago_ms);
 /* Ends the worker, if it lives. NULL is fine. */
 void dns_close(struct dns *);

@@ -120,11 +120,21 @@ struct bindings *dns_bindings(struct dns *dns)
 	return dns->bindings;
 }
 
+bool dns_binding_ended(const void *self, struct addr addr, const char **name, uint64_t *ago_ms)
+{
+	const struct dns *dns = self;
+	return bindings_ended(dns->bindings, addr, clock_ms(), name, ago_ms);
+}
+
 void dns_close(struct dns *dns)
 {
 	if (!dns)
 		return;
 	worker_end(&dns->worker);
+	size_t gave_way = dns->bindings ? bindings_gave_way(dns->bindings) : 0;
+	if (gave_way > 0)
+		log_line("%zu addresses gave way to newer ones of their name, of which %d hold at once", gave_way,
+			 BINDINGS_MAX_HELD);
 	bindings_free(dns->bindings);
 	free(dns);
 }
@@ -211,7 +221,10 @@ static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const str
 {
 	const struct bindings_change *changes;
 	size_t count;
-	uint64_t ttl_ms = ask->ttl_ms < 1 ? 1 : ask->ttl_ms;
+	/* clients keep addresses past their TTL */
+	uint64_t ttl_ms = ask->ttl_ms < 1 ? 1 : ask->ttl_ms, minimum_ms = dns->context.policy->binding_minimum_ms;
+	if (ttl_ms < minimum_ms)
+		ttl_ms = minimum_ms;
 	int error = bindings_set(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, clock_ms(), &changes,
 				 &count);
 	if (error == 0)

@@ -17,8 +17,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Linux 6.3; deletes without asking that it be there. Debian 12's headers are older. */
-#define MSG_DESTROYSETELEM 30
 #define TABLE_OWNER 2 /* NFT_TABLE_F_OWNER */
 
 struct nft {
@@ -214,7 +212,8 @@ int nft_has_table(struct nft *nft, const char *name)
 	return error == -ENOENT ? 0 : error < 0 ? error : there;
 }
 
-static void element_message(struct nft_build *build, const struct nft_element *element)
+static void element_message(struct nft_build *build, const struct nft_element *element, uint16_t type,
+			    uint64_t timeout_ms)
 {
 	struct nftnl_set *set = arena_must(nftnl_set_alloc());
 	struct nftnl_set_elem *item = arena_must(nftnl_set_elem_alloc());
@@ -232,13 +231,24 @@ static void element_message(struct nft_build *build, const struct nft_element *e
 	nftnl_set_set_str(set, NFTNL_SET_TABLE, build->table->name);
 	nftnl_set_set_str(set, NFTNL_SET_NAME, element->set);
 	nftnl_set_elem_set(item, NFTNL_SET_ELEM_KEY, key, len);
-	if (element->timeout_ms && !element->remove)
-		nftnl_set_elem_set_u64(item, NFTNL_SET_ELEM_TIMEOUT, element->timeout_ms);
+	if (timeout_ms)
+		nftnl_set_elem_set_u64(item, NFTNL_SET_ELEM_TIMEOUT, timeout_ms);
 	nftnl_set_elem_add(set, item);
-	nft_build_message(build, element->remove ? MSG_DESTROYSETELEM : NFT_MSG_NEWSETELEM,
-			  element->remove ? 0 : NLM_F_CREATE, (struct nft_label){ "element of set", element->set },
-			  nft_fill_elements, set);
+	nft_build_message(build, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
+			  (struct nft_label){ "element of set", element->set }, nft_fill_elements, set);
 	nftnl_set_free(set);
+}
+
+/* Before Linux 6.3 only what is there can be deleted: it is made first. Before 6.12 an element keeps the timeout it was
+ * made with: it is deleted and made anew, in the same transaction, so that packets always find it. */
+static void element_messages(struct nft_build *build, const struct nft_element *element)
+{
+	if (element->remove || element->timeout_ms) {
+		element_message(build, element, NFT_MSG_NEWSETELEM, 0);
+		element_message(build, element, NFT_MSG_DELSETELEM, 0);
+	}
+	if (!element->remove)
+		element_message(build, element, NFT_MSG_NEWSETELEM, element->timeout_ms);
 }
 
 int nft_elements(struct nft *nft, const struct nft_element *elements, size_t count)
@@ -248,7 +258,7 @@ int nft_elements(struct nft *nft, const struct nft_element *elements, size_t cou
 	int error = 0;
 
 	for (size_t i = 0; i < count; i++)
-		element_message(&build, &elements[i]);
+		element_messages(&build, &elements[i]);
 	if (count)
 		error = nl_batch_send(build.batch, NULL);
 	nft_build_free(&build);

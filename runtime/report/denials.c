@@ -10,6 +10,7 @@
 #include "report/reason.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,6 +25,8 @@ struct denials {
 	struct reasons *reasons;
 	struct nl *nflog;
 	struct events *events;
+	denials_ended *ended;
+	const void *ended_self;
 	bool waits; /* lines wait for the end: standard input is a terminal, which may show an editor */
 	char *lines[LINES_MAX];
 	size_t line_count;
@@ -57,6 +60,12 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials_close(denials);
 	errno = saved;
 	return NULL;
+}
+
+void denials_ask_ended(struct denials *denials, denials_ended *ended, const void *self)
+{
+	denials->ended = ended;
+	denials->ended_self = self;
 }
 
 int denials_fd(const struct denials *denials)
@@ -113,6 +122,9 @@ static const char *line_of(struct arena *arena, const char *what, const struct e
 	bool placed = reason->place;
 	const char *because = reason->because ? arena_printf(arena, " \"%s\"", reason->because) : "";
 	const char *name = event->name ? arena_printf(arena, "  %s", event->name) : "";
+	if (event->ended)
+		name = arena_printf(arena, "%s, whose binding ended %" PRIu64 " s ago", name,
+				    event->ended_ago_ms / 1000);
 	return arena_printf(arena, "%s %-29s   %s%s%s%s%s%s", what, event->flow, reason->text, placed ? " (" : "",
 			    placed ? reason->place : "", placed ? ")" : "", because, name);
 }
@@ -193,6 +205,9 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 		.reason = agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter,
 		.name = found.name,
 	};
+	if (!event.name && !allowed && denials->ended)
+		event.ended =
+			denials->ended(denials->ended_self, packet->destination, &event.name, &event.ended_ago_ms);
 	report(denials, arena, &event);
 }
 

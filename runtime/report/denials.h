@@ -9,6 +9,9 @@ struct denials;
 /* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
  * NULL and errno on failure, with a line on standard error where it is the file. */
 struct denials *denials_open(const struct run_config *, const struct addr_gateway *);
+/* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */
+typedef bool denials_ended(const void *self, struct addr, const char **name, uint64_t *ago_ms);
+void denials_ask_ended(struct denials *, denials_ended *, const void *self);
 int denials_fd(const struct denials *); /* for the supervisor's epoll loop */
 /* Reads what the kernel logged; bindings tell which name a refused address is bound to. */
 void denials_read(struct denials *, struct eval_bindings);

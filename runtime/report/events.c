@@ -39,12 +39,14 @@ struct events *events_open(const char *path)
 	return NULL;
 }
 
-static json_t *time_now(void)
+static json_t *time_before(uint64_t ms)
 {
 	struct timespec now;
 	struct tm utc;
 	char day[32];
 	clock_gettime(CLOCK_REALTIME, &now);
+	uint64_t then = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - ms;
+	now = (struct timespec){ .tv_sec = (time_t)(then / 1000), .tv_nsec = (long)(then % 1000) * 1000000 };
 	gmtime_r(&now.tv_sec, &utc);
 	strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
 	return json_sprintf("%s.%03ldZ", day, now.tv_nsec / 1000000);
@@ -75,7 +77,7 @@ static json_t *start_line(const char *kind)
 {
 	json_t *object = json_object();
 	json_object_set_new(object, "version", json_integer(1));
-	json_object_set_new(object, "time", time_now());
+	json_object_set_new(object, "time", time_before(0));
 	json_object_set_new(object, "kind", json_string(kind));
 	return object;
 }
@@ -101,6 +103,8 @@ static char *event_line(const struct event *event, size_t *len)
 		json_object_set_new(object, "because", json_string(event->reason->because));
 	if (event->name)
 		json_object_set_new(object, "name", json_string(event->name));
+	if (event->ended)
+		json_object_set_new(object, "binding_ended", time_before(event->ended_ago_ms));
 	return finish_line(object, len);
 }
 

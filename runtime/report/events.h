@@ -8,6 +8,8 @@ struct event {
 	struct eval_verdict verdict;
 	const struct reason *reason;
 	const char *name; /* what the address was looked up by, or NULL */
+	bool ended;       /* its binding did, so long ago */
+	uint64_t ended_ago_ms;
 };
 
 struct events;

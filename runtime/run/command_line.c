@@ -241,6 +241,7 @@ static void print_help(void)
 	      "                            with no file and no --net...: allow@dns, allow@public, deny the rest\n"
 	      "  -p [BIND:]HOST:GUEST      publish a guest's port (/tcp, /udp)\n"
 	      "  --dns-nameserver ADDRESS  instead of the host's; --dns-query-timeout-ms N\n"
+	      "  --dns-binding-minimum T   how long an address that was answered holds at least: 60s; 0 is its TTL\n"
 	      "  --no-dns-rebind-protection  answers may hold private and other reserved addresses\n"
 	      "  --net-ipv4-pool CIDR      where subnets come from; --net-ipv6-pool\n"
 	      "  --net-nat64-prefix CIDR   the network's own, whose addresses are classed as what they carry\n"

@@ -312,7 +312,10 @@ static int start_dns(struct sandbox *sandbox)
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);
-	return sandbox->dns ? 0 : fail("start the DNS proxy", -errno);
+	if (!sandbox->dns)
+		return fail("start the DNS proxy", -errno);
+	denials_ask_ended(sandbox->denials, dns_binding_ended, sandbox->dns);
+	return 0;
 }
 
 static int start_relay(struct sandbox *sandbox)

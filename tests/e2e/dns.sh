@@ -41,7 +41,8 @@ inside "the gateway's name" "172.16.0.1 fd42:6d73:62::1 60" --net-default deny -
 
 # --- lifetimes ---
 inside "an established connection outlives its binding, a new one needs a new lookup" \
-	"connected before after refused 93.184.216.42 connected" --net-default deny --net-rule 'allow@*.example.com' -- '
+	"connected before after refused 93.184.216.42 connected" --net-default deny --net-rule 'allow@*.example.com' \
+	--dns-binding-minimum 0 -- '
 	dig +short brief.example.com >/dev/null; probe tcp 93.184.216.42 443
 	exec 3<>/dev/tcp/93.184.216.42/7; echo before >&3; head -n 1 <&3
 	sleep 6.5

@@ -1,4 +1,4 @@
-/* Bindings against a naive model: a list of (name, family, addresses, end), and a kernel that does what it is told. */
+/* Bindings against a naive model: a list of (name, family, address, end), and a kernel that does what it is told. */
 #include "policy_of.h"
 #include "dns/bindings.h"
 
@@ -22,8 +22,7 @@ static const bool rule_has[4][NAMES] = {
 };
 
 struct model_entry {
-	bool bound[ADDRS];
-	uint64_t end;
+	uint64_t end[ADDRS];
 };
 
 struct kernel {
@@ -65,8 +64,8 @@ static uint64_t model_end(struct model_entry model[NAMES][2], int rule, int addr
 	for (int name = 0; name < NAMES; name++)
 		for (int family = 0; family < 2; family++) {
 			const struct model_entry *entry = &model[name][family];
-			if (rule_has[rule][name] && entry->bound[addr] && entry->end > now && entry->end > end)
-				end = entry->end;
+			if (rule_has[rule][name] && entry->end[addr] > now && entry->end[addr] > end)
+				end = entry->end[addr];
 		}
 	return end;
 }
@@ -94,7 +93,7 @@ static void compare(struct bindings *bindings, struct model_entry model[NAMES][2
 		view.any_name(view.self, address(addr), count_name, &seen);
 		for (int name = 0; name < NAMES; name++)
 			for (int family = 0; family < 2; family++)
-				if (model[name][family].bound[addr] && model[name][family].end > now)
+				if (model[name][family].end[addr] > now)
 					wanted |= 1u << name;
 		cr_assert_eq(seen, wanted, "names of address %d", addr);
 	}
@@ -108,12 +107,14 @@ static void step(struct bindings *bindings, struct model_entry model[NAMES][2], 
 	struct model_entry *entry = &model[name][v6];
 	size_t count = 0, change_count;
 	const struct bindings_change *changes;
-	*entry = (struct model_entry){ .end = now + ttl };
 	for (int addr = v6; addr < ADDRS; addr += 2)
 		if (rand() % 3 == 0) {
-			entry->bound[addr] = true;
+			if (entry->end[addr] < now + ttl)
+				entry->end[addr] = now + ttl;
 			addrs[count++] = address(addr);
 		}
+	if (count == 0)
+		*entry = (struct model_entry){ 0 };
 	cr_assert_eq(bindings_set(bindings, names[name], v6 ? ADDR_V6 : ADDR_V4, addrs, count, ttl, now, &changes,
 				  &change_count),
 		     0);
@@ -209,6 +210,115 @@ Test(bindings, bounds_of_one_answer)
 	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, NULL, 0, 1, 2, &changes, &changed), 0);
 	cr_assert_eq(changed, BINDINGS_MAX_ADDRS);
 	cr_assert(changes[0].remove);
+	bindings_free(bindings);
+	arena_free(made.arena);
+}
+
+/* How many of the first `count` addresses below 93.184.0.0 are bound */
+static size_t bound(struct bindings *bindings, size_t count, uint64_t now)
+{
+	struct eval_bindings view = bindings_view(bindings, now);
+	size_t found = 0;
+	for (size_t i = 0; i < count; i++) {
+		unsigned seen = 0;
+		view.any_name(view.self, (struct addr){ ADDR_V4, 0x5db80000u + i }, count_name, &seen);
+		found += seen != 0;
+	}
+	return found;
+}
+
+Test(bindings, rotating_answers_add_up_and_the_oldest_gives_way)
+{
+	struct test_policy made = test_policy_of("deny", "allow", "allow@a.example.com", false);
+	struct bindings *bindings = bindings_new(made.policy);
+	const struct bindings_change *changes;
+	size_t changed, more = 10;
+	for (size_t i = 0; i < BINDINGS_MAX_HELD + more; i++) {
+		struct addr one = { ADDR_V4, 0x5db80000u + i };
+		cr_assert_eq(
+			bindings_set(bindings, "a.example.com", ADDR_V4, &one, 1, 60000, 1000 + i, &changes, &changed),
+			0);
+		cr_assert_eq(changed, i < BINDINGS_MAX_HELD ? 1 : 2, "what gave way is removed");
+		if (i == 0)
+			continue;
+		/* the first address is answered again and again: it is never the oldest */
+		one.value = 0x5db80000u;
+		cr_assert_eq(
+			bindings_set(bindings, "a.example.com", ADDR_V4, &one, 1, 60000, 1000 + i, &changes, &changed),
+			0);
+	}
+	cr_assert_eq(bound(bindings, BINDINGS_MAX_HELD + more, 2000), BINDINGS_MAX_HELD);
+	cr_assert_eq(bound(bindings, 1, 2000), 1);
+	cr_assert_eq(bindings_gave_way(bindings), more);
+	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, NULL, 0, 0, 2000, &changes, &changed), 0);
+	cr_assert_eq(bound(bindings, BINDINGS_MAX_HELD + more, 2000), 0, "a negative answer clears them all");
+	bindings_free(bindings);
+	arena_free(made.arena);
+}
+
+Test(bindings, a_shorter_answer_ends_nothing_early)
+{
+	struct test_policy made = test_policy_of("deny", "allow", "allow@a.example.com", false);
+	struct bindings *bindings = bindings_new(made.policy);
+	size_t changed;
+	cr_assert_eq(set_one(bindings, "a.example.com", "93.184.0.0", 60000, 1000, &changed), 0);
+	cr_assert_eq(set_one(bindings, "a.example.com", "93.184.0.0", 2000, 2000, &changed), 0);
+	cr_assert_eq(set_one(bindings, "a.example.com", "93.184.0.1", 2000, 3000, &changed), 0);
+	cr_assert_eq(bound(bindings, 2, 4999), 2);
+	cr_assert_eq(bound(bindings, 2, 5000), 1, "each has its own end");
+	cr_assert_eq(bound(bindings, 2, 61000), 0);
+	bindings_free(bindings);
+	arena_free(made.arena);
+}
+
+Test(bindings, the_total_is_bounded)
+{
+	struct test_policy made = test_policy_of("deny", "allow", "allow@*.example.com", false);
+	struct bindings *bindings = bindings_new(made.policy);
+	struct addr addrs[BINDINGS_MAX_ADDRS];
+	const struct bindings_change *changes;
+	size_t changed, held = 0;
+	char name[64];
+	int error = 0;
+	for (size_t i = 0; i < BINDINGS_MAX_ADDRS; i++)
+		addrs[i] = (struct addr){ ADDR_V4, 0x5db80000u + i };
+	for (int i = 0; i < BINDINGS_MAX_NAMES && error == 0; i++) {
+		snprintf(name, sizeof name, "n%d.example.com", i);
+		error = bindings_set(bindings, name, ADDR_V4, addrs, BINDINGS_MAX_ADDRS, 60000, 1000, &changes,
+				     &changed);
+		held += error == 0 ? BINDINGS_MAX_ADDRS : 0;
+	}
+	cr_assert_eq(error, -ENOSPC);
+	cr_assert_eq(held, BINDINGS_MAX_TOTAL);
+	cr_assert_eq(bindings_set(bindings, name, ADDR_V4, addrs, 1, 60000, 61001, &changes, &changed), 0,
+		     "what has ended makes room");
+	bindings_free(bindings);
+	arena_free(made.arena);
+}
+
+Test(bindings, what_has_ended_is_remembered_for_a_while)
+{
+	struct test_policy made = test_policy_of("deny", "allow", "allow@*.example.com", false);
+	struct bindings *bindings = bindings_new(made.policy);
+	const char *name;
+	uint64_t ago;
+	size_t changed;
+	char text[64];
+	cr_assert_eq(set_one(bindings, "a.example.com", "93.184.0.0", 2000, 1000, &changed), 0);
+	cr_assert(!bindings_ended(bindings, test_addr("93.184.0.0"), 2999, &name, &ago), "it holds");
+	cr_assert(bindings_ended(bindings, test_addr("93.184.0.0"), 3500, &name, &ago));
+	cr_assert_str_eq(name, "a.example.com");
+	cr_assert_eq(ago, 500);
+	cr_assert(!bindings_ended(bindings, test_addr("93.184.0.1"), 3500, &name, &ago), "another address");
+	cr_assert_eq(set_one(bindings, "b.example.com", "93.184.0.2", 2000, 9000, &changed), 0, "which purges");
+	cr_assert(bindings_ended(bindings, test_addr("::ffff:93.184.0.0"), 9000, &name, &ago));
+	cr_assert_str_eq(name, "a.example.com");
+	cr_assert_eq(ago, 6000);
+	for (int i = 0; i < BINDINGS_ENDED + 1; i++) {
+		snprintf(text, sizeof text, "n%d.example.com", i);
+		cr_assert_eq(set_one(bindings, text, "93.184.0.9", 1, 20000 + 2000ull * (unsigned)i, &changed), 0);
+	}
+	cr_assert(!bindings_ended(bindings, test_addr("93.184.0.0"), 9000000, &name, &ago), "not for ever");
 	bindings_free(bindings);
 	arena_free(made.arena);
 }

@@ -44,6 +44,21 @@ def good(server, query, **more):
     return reply(query, answers=record(server, kind) if kind in (1, 28) else [], opt=OPT if size else b"", **more)
 
 
+asked = {}
+
+
+def rotates(query):
+    """Another address each time, TTL 1; a name that begins with "gone" is there once only"""
+    _, name, kind, size = parse(query)
+    count = asked[name.lower(), kind] = asked.get((name.lower(), kind), 0) + 1
+    soa = b"\xc0\x0c" + struct.pack("!HHIH", 6, 1, 1, 22) + b"\0\0" + struct.pack("!5I", 1, 1, 1, 1, 1)
+    if kind != 1 or (name.lower().startswith("gone") and count > 1):
+        head = struct.pack("!6H", struct.unpack("!H", query[:2])[0], 0x8180 | (3 if kind == 1 else 0), 1, 0, 1, 0)
+        return head + parse(query)[0] + soa
+    data = socket.inet_aton(f"93.184.217.{count % 250 + 1}")
+    return reply(query, answers=[b"\xc0\x0c" + struct.pack("!HHIH", 1, 1, 1, 4) + data], opt=OPT if size else b"")
+
+
 def ede(code):
     return b"\0\0\x29\x10\0" + b"\0" * 4 + struct.pack("!HHHH", 6, 15, 2, code)
 
@@ -79,6 +94,8 @@ def answer(server, how, query, tcp):
         return reply(query, flags=0x8380, answers=record(server, kind), opt=OPT if size else b"")
     if how == "truncates" and not tcp:
         return reply(query, flags=0x8380, opt=OPT if size else b"")
+    if how == "rotates":
+        return rotates(query)
     if how == "four" and kind == 28:
         return None
     return None if how == "silent" else good(server, query)
