@@ -46,6 +46,7 @@ static void input_chain(struct lowering *lowering)
 	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "handed to the DNS proxy");
 	lower_match(lowering, rule, RS_META_MARK, LOWER_DNS_MARK);
 	rs_verdict(rs, rule, RS_ACCEPT, NULL);
+	lower_relayed_input(lowering, chain);
 	lower_known_flows(lowering, chain);
 	rule = lower_rule_from(lowering, chain, LOWER_UPLINK, "neighbour discovery with the host");
 	lower_match_neighbours(lowering, rule);
@@ -124,7 +125,8 @@ static void output_chain(struct lowering *lowering)
 	lower_verdict(lowering, lower_rule(lowering, chain, "no other link"), RS_DROP, NULL);
 }
 
-/* The proxy's answers, which belong to questions that conntrack has not seen */
+/* The proxy's answers, which belong to questions that conntrack has not seen, and the relay's packets, whose answers it
+ * does not see either */
 static void answers_chain(struct lowering *lowering)
 {
 	struct rs_chain *chain = lower_hook_chain(lowering, "answers", RS_OUTPUT, RAW_PRIORITY, RS_ACCEPT,
@@ -135,6 +137,7 @@ static void answers_chain(struct lowering *lowering)
 	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
 	lower_match(lowering, rule, RS_TH_SPORT, LOWER_DNS_PORT);
 	rs_do(lowering->ruleset, rule, RS_NOTRACK);
+	lower_relayed_to_guest(lowering, chain);
 }
 
 static void to_guest_chain(struct lowering *lowering)

@@ -19,6 +19,7 @@ static void guest_passes(struct lowering *lowering, struct rs_chain *chain)
 	rule = lower_rule(lowering, chain, NULL);
 	lower_match_dns_ports(lowering, rule);
 	rs_do(lowering->ruleset, rule, RS_NOTRACK);
+	lower_relayed_from_guest(lowering, chain);
 }
 
 static void guest4_chains(struct lowering *lowering)

@@ -30,6 +30,10 @@ void lower_rules(struct lowering *);
 void lower_chains(struct lowering *);
 void lower_guest_chains(struct lowering *);
 void lower_gateway_chains(struct lowering *);
+/* lower_relay.c: what of the guest's and what to it belongs to the relay of published ports; nothing where none are */
+void lower_relayed_from_guest(struct lowering *, struct rs_chain *);
+void lower_relayed_to_guest(struct lowering *, struct rs_chain *);
+void lower_relayed_input(struct lowering *, struct rs_chain *);
 /* lower_limits.c: chain admit, which bounds new flows; and a chain that drops what is over a policy's packet rate:
  * returns its name, or NULL where there is no limit */
 void lower_admit_chain(struct lowering *);

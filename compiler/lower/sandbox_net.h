@@ -14,6 +14,8 @@
 #define LOWER_HOST_PORT 1
 #define LOWER_DNS_MARK 0x6d736201u      /* set by the TPROXY rules; routed to lo by table LOWER_DNS_ROUTE_TABLE */
 #define LOWER_UPSTREAM_MARK 0x6d736202u /* on the DNS worker's upstream sockets */
+#define LOWER_RELAY_MARK 0x6d736203u    /* on the relay's sockets to published ports of the guest's */
+#define LOWER_LOCAL_PORT_FIRST 10240    /* this namespace's own sockets take their ports from here on */
 #define LOWER_DNS_ROUTE_TABLE 100
 #define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
 #define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */

@@ -36,7 +36,7 @@ struct rs_type_info {
 };
 const struct rs_type_info *rs_type_info(enum rs_type);
 
-enum rs_source { RS_SOURCE_META, RS_SOURCE_CT, RS_SOURCE_FIB, RS_SOURCE_PAYLOAD, RS_SOURCE_EXTHDR };
+enum rs_source { RS_SOURCE_META, RS_SOURCE_CT, RS_SOURCE_FIB, RS_SOURCE_SOCKET, RS_SOURCE_PAYLOAD, RS_SOURCE_EXTHDR };
 /* The layer 3 protocol a field belongs to; RS_L3_ETHER: a link with Ethernet headers */
 enum rs_l3 { RS_L3_NONE, RS_L3_ETHER, RS_L3_IPV4, RS_L3_IPV6, RS_L3_ARP };
 struct rs_field_info {
@@ -44,7 +44,7 @@ struct rs_field_info {
 	enum rs_type type;
 	unsigned size; /* bytes */
 	enum rs_source source;
-	unsigned key;    /* NFT_META_…, NFT_CT_…, NFTA_FIB_F_…, NFT_PAYLOAD_…, NFT_EXTHDR_OP_… */
+	unsigned key; /* NFT_META_…, NFT_CT_…, NFTA_FIB_F_…, NFT_SOCKET_…, NFT_PAYLOAD_…, NFT_EXTHDR_OP_… */
 	unsigned offset; /* of RS_SOURCE_PAYLOAD; the header or option of RS_SOURCE_EXTHDR */
 	enum rs_l3 l3;
 	uint8_t l4; /* IPPROTO_…, 0: none */

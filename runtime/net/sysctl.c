@@ -3,10 +3,14 @@
 #include "net/sysctl.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "lower/sandbox_net.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+
+#define TEXT_OF(number) #number
+#define TEXT(macro) TEXT_OF(macro)
 
 struct setting {
 	const char *path; /* under /proc/sys/net; %s is "all", "default" or the host link */
@@ -77,7 +81,7 @@ static const struct setting sandbox_settings[] = {
 	{ "ipv4/ip_early_demux", "1" },
 	{ "ipv4/ip_no_pmtu_disc", "0" },
 	{ "ipv4/ip_forward_use_pmtu", "0" },
-	{ "ipv4/ip_local_port_range", "10240\t65535" },
+	{ "ipv4/ip_local_port_range", TEXT(LOWER_LOCAL_PORT_FIRST) "\t65535" },
 	{ "ipv4/fwmark_reflect", "0" },
 	{ "ipv4/tcp_fwmark_accept", "0" },
 	{ "ipv6/fwmark_reflect", "0" },

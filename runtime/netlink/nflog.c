@@ -71,6 +71,7 @@ static void transport(uint8_t protocol, const uint8_t *header, size_t len, bool 
 		if (protos[i].number == protocol)
 			out->proto = protos[i].proto;
 	out->has_port = (out->proto == PROTO_TCP || out->proto == PROTO_UDP) && first_fragment && len >= 4;
+	out->source_port = out->has_port ? (uint16_t)(header[0] << 8 | header[1]) : 0;
 	out->port = out->has_port ? (uint16_t)(header[2] << 8 | header[3]) : 0;
 }
 

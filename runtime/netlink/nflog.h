@@ -12,7 +12,7 @@ struct nflog_packet {
 	struct addr destination;
 	enum policy_proto proto;
 	bool has_port;
-	uint16_t port;
+	uint16_t source_port, port;
 };
 /* The next one, without waiting. 0, -EAGAIN where there is none, -ENOBUFS where some were lost before the next. */
 int nflog_next(struct nl *, struct nflog_packet *out);

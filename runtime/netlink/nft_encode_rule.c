@@ -78,6 +78,11 @@ static void load(struct encoding *to, const struct rs_field_info *field, unsigne
 		nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_KEY, field->key);
 		nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_DREG, reg);
 		break;
+	case RS_SOURCE_SOCKET:
+		expr = add(to, "socket");
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_SOCKET_KEY, field->key);
+		nftnl_expr_set_u32(expr, NFTNL_EXPR_SOCKET_DREG, reg);
+		break;
 	case RS_SOURCE_FIB:
 		expr = add(to, "fib");
 		nftnl_expr_set_u32(expr, NFTNL_EXPR_FIB_DREG, reg);

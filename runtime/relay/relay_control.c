@@ -279,7 +279,7 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 			accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (near < 0)
 			return 0;
-		relay_socket_own(near);
+		relay_socket_own(near, listener->to_host ? RELAY_PEER_GUEST : RELAY_PEER_OUTSIDE);
 		struct addr peer = addr_from_sockaddr((struct sockaddr *)&from);
 		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
 		if (far < 0)

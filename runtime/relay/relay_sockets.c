@@ -6,24 +6,40 @@
 #include "lower/sandbox_net.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-void relay_socket_own(int fd)
+/* Seconds without a byte, seconds between probes, and how many are lost before the peer counts as gone. A guest that is
+ * stopped or busy has five minutes. To the guest they go often, where they cost nothing: conntrack in the VM's namespace
+ * forgets the guest's own connection a minute after one end has closed its direction, unless it sees something. */
+static const struct keepalive {
+	int idle, interval, probes;
+} keepalives[] = {
+	[RELAY_PEER_GUEST] = { 20, 20, 15 },
+	[RELAY_PEER_OUTSIDE] = { 300, 30, 6 },
+};
+
+void relay_socket_own(int fd, enum relay_peer peer)
 {
+	const struct keepalive *keepalive = &keepalives[peer];
+
 	socket_set_reset(fd, true);
+	socket_set(fd, SOL_TCP, TCP_KEEPIDLE, keepalive->idle);
+	socket_set(fd, SOL_TCP, TCP_KEEPINTVL, keepalive->interval);
+	socket_set(fd, SOL_TCP, TCP_KEEPCNT, keepalive->probes);
 	socket_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
-static int new_socket(int family, int type)
+static int new_socket(int family, int type, enum relay_peer peer)
 {
 	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	if (type == SOCK_STREAM)
-		relay_socket_own(fd);
+		relay_socket_own(fd, peer);
 	return fd;
 }
 
@@ -83,7 +99,7 @@ int relay_socket_publish(const struct relay_start *start, int type, struct addr 
 	int error = enter_host(start);
 	if (error < 0)
 		return error;
-	CLEANUP_FD int fd = new_socket(family_of(at), type);
+	CLEANUP_FD int fd = new_socket(family_of(at), type, RELAY_PEER_OUTSIDE);
 	error = fd < 0 ? fd : publish_options(fd, family_of(at), type);
 	if (error == 0)
 		error = bind_to(fd, at, *port);
@@ -99,7 +115,7 @@ int relay_socket_publish(const struct relay_start *start, int type, struct addr 
 int relay_socket_gateway(int family, int type)
 {
 	struct addr any = { family == AF_INET ? ADDR_V4 : ADDR_V6, 0 };
-	CLEANUP_FD int fd = new_socket(family, type);
+	CLEANUP_FD int fd = new_socket(family, type, RELAY_PEER_GUEST);
 	int error = fd < 0 ? fd : publish_options(fd, family, type);
 	if (error == 0)
 		error = socket_set_transparent(fd, family);
@@ -112,8 +128,10 @@ int relay_socket_gateway(int family, int type)
 
 int relay_socket_to_guest(int type, struct addr guest, uint16_t port)
 {
-	CLEANUP_FD int fd = new_socket(family_of(guest), type);
-	int error = fd < 0 ? fd : connect_to(fd, guest, port);
+	CLEANUP_FD int fd = new_socket(family_of(guest), type, RELAY_PEER_GUEST);
+	int error = fd < 0 ? fd : socket_set(fd, SOL_SOCKET, SO_MARK, LOWER_RELAY_MARK);
+	if (error == 0)
+		error = connect_to(fd, guest, port);
 	return error < 0 ? error : TAKE_FD(fd);
 }
 
@@ -125,7 +143,7 @@ static struct addr loopback(enum addr_family family)
 /* On the loopback a refusal is known as soon as connect() is back. */
 static int connect_loopback(int type, enum addr_family family, uint16_t port)
 {
-	CLEANUP_FD int fd = new_socket(family == ADDR_V4 ? AF_INET : AF_INET6, type);
+	CLEANUP_FD int fd = new_socket(family == ADDR_V4 ? AF_INET : AF_INET6, type, RELAY_PEER_OUTSIDE);
 	int error = fd < 0 ? fd : connect_to(fd, loopback(family), port), refused = 0;
 	socklen_t len = sizeof refused;
 	if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &refused, &len) == 0)
@@ -148,7 +166,7 @@ int relay_socket_to_host(const struct relay_start *start, int type, enum addr_fa
 
 int relay_socket_as_gateway(struct addr gateway, uint16_t port, struct addr guest, uint16_t guest_port)
 {
-	CLEANUP_FD int fd = new_socket(family_of(gateway), SOCK_DGRAM);
+	CLEANUP_FD int fd = new_socket(family_of(gateway), SOCK_DGRAM, RELAY_PEER_GUEST);
 	int error = fd < 0 ? fd : socket_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	/* TPROXY takes it for a datagram's own socket while it is bound and not yet connected, and would hand on to none */
 	if (error == 0)

@@ -179,6 +179,20 @@ static bool take_name(const char *name, void *context)
 
 static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };
 
+/* An answer of a published UDP port's to a peer that the relay does not keep any more is no flow of the guest's own. */
+static bool is_late_answer(const struct denials *denials, const struct nflog_packet *packet)
+{
+	const struct policy *policy = denials->config->policy;
+	if (packet->group != LOWER_LOG_GROUP || packet->proto != PROTO_UDP || packet->port < LOWER_LOCAL_PORT_FIRST ||
+	    !addr_gateway_has(&denials->context.gateway, packet->destination))
+		return false;
+	for (size_t i = 0; i < policy->publishes.count; i++)
+		if (policy->publishes.items[i].proto == PROTO_UDP &&
+		    policy->publishes.items[i].guest_port == packet->source_port)
+			return true;
+	return false;
+}
+
 static void report_packet(struct denials *denials, const struct nflog_packet *packet)
 {
 	struct arena *arena = arena_new();
@@ -219,9 +233,9 @@ void denials_read(struct denials *denials, struct eval_bindings bindings)
 	/* bounded: the rest comes with the next turn of the caller's loop */
 	for (int i = 0; i < 256; i++) {
 		error = nflog_next(denials->nflog, &packet);
-		if (error == 0)
+		if (error == 0 && !is_late_answer(denials, &packet))
 			report_packet(denials, &packet);
-		else if (error != -ENOBUFS)
+		else if (error != 0 && error != -ENOBUFS)
 			break;
 	}
 	denials->context.bindings = EVAL_NO_BINDINGS;
