@@ -16,7 +16,6 @@
 #include <sys/socket.h>
 
 #define ACCEPTS_A_TURN 32
-#define DESCRIPTORS_MAX 16384                   /* a pair of connections has two sockets and two pipes */
 #define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
 #define CONTROL UINT32_MAX                      /* in place of a listener's index */
 
@@ -34,6 +33,7 @@ struct relay {
 	struct listener listeners[RELAY_LISTENERS_MAX];
 	size_t count;
 	int epoll;
+	struct nl *diag; /* in the host's namespace; NULL where the kernel does not tell whose a socket is */
 	struct worker worker;
 };
 
@@ -117,15 +117,34 @@ static void run_worker(int control, void *context)
 	relay_worker(&start->config, start->uid);
 }
 
+/* How many flows of a kind the process has descriptors for */
+static int room_for(rlim_t descriptors, size_t *room)
+{
+	if (descriptors < RELAY_DESCRIPTORS(RELAY_ROOM_LEAST)) {
+		log_error("too few descriptors for the relay: the hard limit is %llu, it needs %d",
+			  (unsigned long long)descriptors, RELAY_DESCRIPTORS(RELAY_ROOM_LEAST));
+		log_help("raise it: ulimit -Hn %d, or LimitNOFILE= of the service", RELAY_DESCRIPTORS(RELAY_ROOM_MAX));
+		return -EMFILE;
+	}
+	*room = (descriptors - RELAY_DESCRIPTORS_OTHER) / RELAY_DESCRIPTORS_OF_ROOM;
+	if (*room > RELAY_ROOM_MAX)
+		*room = RELAY_ROOM_MAX;
+	return 0;
+}
+
 static int start_worker(struct relay *relay)
 {
 	struct start start = { .uid = relay->start.uid };
+	struct rlimit now;
 	for (size_t i = 0; i < relay->count; i++)
 		if (!relay->listeners[i].tcp)
 			start.config.listeners[start.config.listener_count++] =
 				(struct relay_listener){ relay->listeners[i].fd, relay->listeners[i].to_host };
-	struct rlimit before = worker_raise_descriptors(DESCRIPTORS_MAX);
-	int error = worker_start(&relay->worker, run_worker, &start);
+	struct rlimit before = worker_raise_descriptors(RELAY_DESCRIPTORS(RELAY_ROOM_MAX));
+	getrlimit(RLIMIT_NOFILE, &now);
+	int error = room_for(now.rlim_cur, &start.config.room);
+	if (error == 0)
+		error = worker_start(&relay->worker, run_worker, &start);
 	worker_restore_descriptors(before);
 	return error;
 }
@@ -165,6 +184,7 @@ struct relay *relay_open(const struct relay_start *start)
 	relay->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
 	relay->epoll = -1;
 	relay->worker = WORKER_NONE;
+	relay->diag = relay_socket_diag(start);
 	int error = open_published(relay);
 	if (error == 0 && (error = open_rest(relay)) < 0)
 		log_error("cannot start the relay: %s", strerror(-error));
@@ -193,6 +213,7 @@ void relay_close(struct relay *relay)
 	for (size_t i = 0; i < relay->count; i++)
 		fd_closep(&relay->listeners[i].fd);
 	fd_closep(&relay->epoll);
+	nl_close(relay->diag);
 	free(relay);
 }
 
@@ -270,10 +291,22 @@ static int far_end(struct relay *relay, const struct listener *listener, int nea
 	return relay_socket_to_host(&relay->start, SOCK_STREAM, listener->family, port);
 }
 
+/* Whom a connection counts against: of a process on this host, its user */
+static struct relay_client client_of(const struct relay *relay, const struct listener *listener, int near,
+				     const struct sockaddr_in6 *peer)
+{
+	struct sockaddr_in6 asked = { 0 };
+	socklen_t len = sizeof asked;
+	uint32_t uid = RELAY_UID_UNKNOWN;
+	if (relay->diag && !listener->to_host && getsockname(near, (struct sockaddr *)&asked, &len) == 0)
+		sock_diag_owner(relay->diag, peer, &asked, &uid);
+	return relay_client_of((uint32_t)(listener - relay->listeners), uid, peer);
+}
+
 static int accept_all(struct relay *relay, const struct listener *listener, struct denials *denials)
 {
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		struct sockaddr_storage from;
+		struct sockaddr_in6 from;
 		socklen_t len = sizeof from;
 		CLEANUP_FD int near =
 			accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -284,7 +317,10 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
 		if (far < 0)
 			continue; /* closed with linger 0: a reset */
-		int error = hand_on(relay, &(struct relay_message){ .kind = RELAY_PAIR }, (int[]){ near, far }, 2);
+		struct relay_message pair = { .kind = RELAY_PAIR,
+					      .to_host = listener->to_host,
+					      .client = client_of(relay, listener, near, &from) };
+		int error = hand_on(relay, &pair, (int[]){ near, far }, 2);
 		if (error < 0 && error != -EAGAIN && error != -ETOOMANYREFS)
 			return error;
 	}

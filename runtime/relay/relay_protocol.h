@@ -4,14 +4,23 @@
  * UDP: the worker reads the listeners, so that no privileged process copies datagrams. It asks for each peer it does not know
  * yet; the supervisor judges the peer and hands over what the flow needs (RELAY_FLOW), or nothing. */
 #pragma once
-#include <netinet/in.h>
-#include <stdbool.h>
+#include "relay/relay_budget.h"
+
 #include <stdint.h>
 
-#define RELAY_PAIRS_MAX 1024
-#define RELAY_FLOWS_MAX 1024
-#define RELAY_UDP_IDLE_MS 60000
-#define RELAY_ASKS_MAX 256 /* unanswered */
+/* Published ports and the host's services, and of each TCP and UDP, have room for as many flows each; fewer where the
+ * process may not have the descriptors: a pair of connections has two sockets and two pipes, a flow one or two sockets. */
+#define RELAY_ROOM_MAX 1024
+#define RELAY_ROOM_LEAST 16
+#define RELAY_SLOTS_MAX (2 * RELAY_ROOM_MAX)
+#define RELAY_DESCRIPTORS_OTHER (RELAY_LISTENERS_MAX + 32)
+#define RELAY_DESCRIPTORS_OF_ROOM (6 + 6 + 1 + 2)
+#define RELAY_DESCRIPTORS(room) (RELAY_DESCRIPTORS_OTHER + (room)*RELAY_DESCRIPTORS_OF_ROOM)
+#define RELAY_TCP_IDLE_MS (24 * 3600000) /* as the sandbox's conntrack; RFC 5382, REQ-5 wants 2 h 4 min */
+#define RELAY_TCP_SETTLED_MS 1000
+#define RELAY_UDP_IDLE_MS (5 * 60000) /* what RFC 4787, REQ-5 recommends */
+#define RELAY_UDP_REFUSED_MS 60000    /* then a peer that was refused is judged again */
+#define RELAY_ASKS_MAX 256            /* unanswered */
 #define RELAY_LISTENERS_MAX 64
 
 enum relay_kind { RELAY_PAIR = 1, RELAY_FLOW, RELAY_ASK_UDP };
@@ -20,6 +29,8 @@ struct relay_message {
 	uint32_t kind;
 	uint32_t serial;   /* of an ask, and of its answer */
 	uint32_t listener; /* index of a UDP listener; of an ask */
+	bool to_host;      /* of RELAY_PAIR, as is the client */
+	struct relay_client client;
 	bool allowed; /* of RELAY_FLOW: descriptors come with it: the far end, connected; of a flow to the host also the near end */
 	struct sockaddr_in6 peer;  /* who sent the datagram; a sockaddr_in where its family says so */
 	struct sockaddr_in6 asked; /* where to, likewise */
@@ -35,4 +46,5 @@ struct relay_worker_config {
 	int control;
 	struct relay_listener listeners[RELAY_LISTENERS_MAX]; /* of UDP */
 	uint32_t listener_count;
+	size_t room; /* RELAY_ROOM_LEAST to RELAY_ROOM_MAX */
 };

@@ -77,6 +77,15 @@ static void back_to_vm(const struct relay_start *start)
 	errno = saved;
 }
 
+struct nl *relay_socket_diag(const struct relay_start *start)
+{
+	if (enter_host(start) < 0)
+		return NULL;
+	struct nl *diag = nl_open(NETLINK_SOCK_DIAG);
+	back_to_vm(start);
+	return diag;
+}
+
 /* Each datagram tells the address it was sent to */
 static int publish_options(int fd, int family, int type)
 {

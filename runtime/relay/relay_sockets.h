@@ -2,12 +2,15 @@
  * when they return; where they cannot get back, the process ends. Descriptors, or -errno. */
 #pragma once
 #include "base/address.h"
+#include "netlink/sock_diag.h"
 #include "relay/relay.h"
 
 /* Who is at the other end */
 enum relay_peer { RELAY_PEER_GUEST, RELAY_PEER_OUTSIDE };
 /* A TCP socket is gone at once when its process dies, and notices when its peer is gone. */
 void relay_socket_own(int fd, enum relay_peer);
+/* For asking whose a socket of the host's namespace is; NULL where the kernel does not tell */
+struct nl *relay_socket_diag(const struct relay_start *);
 /* Published: bound in the host's namespace. *port gets the system's choice where it is 0. */
 int relay_socket_publish(const struct relay_start *, int type, struct addr bind, uint16_t *port);
 /* TPROXY's listener on LOWER_HOST_PORT, in the VM's namespace */

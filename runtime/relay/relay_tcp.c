@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,20 +18,31 @@
 struct half {
 	int from, to, pipe[2];
 	size_t held; /* in the pipe */
+	bool moved;  /* bytes, since it was last asked */
 	bool ended;  /* FIN came from `from` */
 	bool passed; /* and went to `to` */
 };
 
 struct pair {
-	bool used, queued;
+	bool used, queued, to_host;
 	uint32_t generation;
 	struct half halves[2];
 	struct pair *next_ready;
+	struct budget_member member;
 };
+
+static struct pair *pair_of(struct budget_member *member)
+{
+	return (struct pair *)((char *)member - offsetof(struct pair, member));
+}
 
 bool pairs_init(struct relay_loop *loop)
 {
-	loop->pairs = calloc(RELAY_PAIRS_MAX, sizeof *loop->pairs);
+	loop->pairs = calloc(loop->slots, sizeof *loop->pairs);
+	for (int to_host = 0; to_host < 2; to_host++)
+		if (!budget_init(&loop->pair_budgets[to_host], loop->slots / 2, RELAY_TCP_IDLE_MS,
+				 RELAY_TCP_SETTLED_MS))
+			return false;
 	return loop->pairs != NULL;
 }
 
@@ -51,8 +63,8 @@ static void pair_end(struct relay_loop *loop, struct pair *pair, bool orderly)
 	for (int i = 0; orderly && i < 2; i++)
 		socket_set_reset(pair->halves[i].from, false);
 	close_all(pair);
+	budget_leave(&loop->pair_budgets[pair->to_host], &pair->member);
 	pair->used = false;
-	loop->pair_count--;
 }
 
 static bool pair_watch(struct relay_loop *loop, const struct pair *pair)
@@ -66,23 +78,37 @@ static bool pair_watch(struct relay_loop *loop, const struct pair *pair)
 	return true;
 }
 
-void pair_start(struct relay_loop *loop, int a, int b)
+/* A free slot; NULL where no pair may give way for this client's */
+static struct pair *pair_take(struct relay_loop *loop, const struct relay_message *message)
 {
-	size_t free_slot = 0;
-	while (free_slot < RELAY_PAIRS_MAX && loop->pairs[free_slot].used)
-		free_slot++;
-	if (free_slot == RELAY_PAIRS_MAX) {
+	struct budget *budget = &loop->pair_budgets[message->to_host];
+	struct pair *pair = loop->pairs;
+	if (budget->count == budget->most) {
+		struct budget_member *victim = budget_victim(budget, &message->client, loop->now_ms);
+		if (!victim)
+			return NULL;
+		pair_end(loop, pair_of(victim), false);
+	}
+	while (pair->used)
+		pair++;
+	return pair;
+}
+
+void pair_start(struct relay_loop *loop, const struct relay_message *message, int a, int b)
+{
+	struct pair *pair = pair_take(loop, message);
+	if (!pair) {
 		close(a);
 		close(b);
 		return;
 	}
-	struct pair *pair = &loop->pairs[free_slot];
 	*pair = (struct pair){ .used = true,
 			       .generation = pair->generation + 1,
 			       .queued = pair->queued,
+			       .to_host = message->to_host,
 			       .next_ready = pair->next_ready,
 			       .halves = { { a, b, { -1, -1 } }, { b, a, { -1, -1 } } } };
-	loop->pair_count++;
+	budget_join(&loop->pair_budgets[pair->to_host], &pair->member, &message->client, true, loop->now_ms);
 	if (pipe2(pair->halves[0].pipe, O_NONBLOCK | O_CLOEXEC) < 0 ||
 	    pipe2(pair->halves[1].pipe, O_NONBLOCK | O_CLOEXEC) < 0 || !pair_watch(loop, pair))
 		pair_end(loop, pair, false);
@@ -96,6 +122,7 @@ static int fill(struct half *half)
 	ssize_t got = splice(half->from, NULL, half->pipe[1], NULL, CHUNK, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	if (got > 0)
 		half->held += (size_t)got;
+	half->moved |= got > 0;
 	half->ended = got == 0;
 	return got >= 0 ? 1 : errno == EAGAIN || errno == EINTR ? 0 : -1;
 }
@@ -107,6 +134,7 @@ static int drain(struct half *half)
 	ssize_t sent = splice(half->pipe[0], NULL, half->to, NULL, half->held, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	if (sent > 0)
 		half->held -= (size_t)sent;
+	half->moved |= sent > 0;
 	return sent > 0 ? 1 : sent == 0 || errno == EAGAIN || errno == EINTR ? 0 : -1;
 }
 
@@ -138,6 +166,10 @@ static void pair_move(struct relay_loop *loop, struct pair *pair)
 		pair_end(loop, pair, true);
 		return;
 	}
+	if (pair->halves[0].moved || pair->halves[1].moved) {
+		pair->halves[0].moved = pair->halves[1].moved = false;
+		budget_touch(&loop->pair_budgets[pair->to_host], &pair->member, loop->now_ms);
+	}
 	if ((first || second) && !pair->queued) {
 		pair->queued = true;
 		pair->next_ready = loop->ready;
@@ -154,6 +186,13 @@ void pair_event(struct relay_loop *loop, union relay_event event, uint32_t event
 		pair_end(loop, pair, false);
 	else
 		pair_move(loop, pair);
+}
+
+void pairs_expire(struct relay_loop *loop)
+{
+	for (int to_host = 0; to_host < 2; to_host++)
+		for (struct timer *timer; (timer = timers_ended(&loop->pair_budgets[to_host].idle, loop->now_ms));)
+			pair_end(loop, pair_of(timer_of(timer, struct budget_member, idle)), false);
 }
 
 bool pairs_ready(struct relay_loop *loop)

@@ -31,16 +31,20 @@ struct flow_udp {
 	int near; /* of a flow to the host: bound to the address asked, connected to the guest; else -1 */
 	struct datagram waiting[WAITING_MAX];
 	size_t waiting_count;
-	struct timer idle;
+	struct budget_member member;
+	struct timer refused;
 };
 
 static uint8_t packet[DATAGRAM_MAX];
 
 bool flows_init(struct relay_loop *loop)
 {
-	loop->flows = calloc(RELAY_FLOWS_MAX, sizeof *loop->flows);
-	timers_init(&loop->idle_flows, RELAY_UDP_IDLE_MS);
-	for (size_t i = 0; loop->flows && i < RELAY_FLOWS_MAX; i++)
+	loop->flows = calloc(loop->slots, sizeof *loop->flows);
+	for (int to_host = 0; to_host < 2; to_host++)
+		if (!budget_init(&loop->flow_budgets[to_host], loop->slots / 2, RELAY_UDP_IDLE_MS, 0))
+			return false;
+	timers_init(&loop->refused_flows, RELAY_UDP_REFUSED_MS);
+	for (size_t i = 0; loop->flows && i < loop->slots; i++)
 		loop->flows[i].far = loop->flows[i].near = -1;
 	return loop->flows != NULL;
 }
@@ -60,29 +64,43 @@ static bool same_address(const struct sockaddr_in6 *a, const struct sockaddr_in6
 	return IN6_ARE_ADDR_EQUAL(&a->sin6_addr, &b->sin6_addr);
 }
 
+static struct flow_udp *flow_of(struct budget_member *member)
+{
+	return (struct flow_udp *)((char *)member - offsetof(struct flow_udp, member));
+}
+
+static struct budget *budget_of(struct relay_loop *loop, uint32_t listener)
+{
+	return &loop->flow_budgets[loop->config->listeners[listener].to_host];
+}
+
 static void flow_end(struct relay_loop *loop, struct flow_udp *flow)
 {
 	for (size_t i = 0; i < flow->waiting_count; i++)
 		free(flow->waiting[i].bytes);
 	fd_closep(&flow->far);
 	fd_closep(&flow->near);
-	timer_stop(&flow->idle);
+	budget_leave(budget_of(loop, flow->listener), &flow->member);
+	timer_stop(&flow->refused);
 	loop->asks -= flow->state == RELAY_FLOW_ASKED;
-	loop->flow_count--;
 	*flow = (struct flow_udp){ .far = -1, .near = -1, .serial = flow->serial };
 }
 
 void flows_expire(struct relay_loop *loop)
 {
-	for (struct timer *timer; (timer = timers_ended(&loop->idle_flows, loop->now_ms));)
-		flow_end(loop, timer_of(timer, struct flow_udp, idle));
+	for (int to_host = 0; to_host < 2; to_host++)
+		for (struct timer *timer; (timer = timers_ended(&loop->flow_budgets[to_host].idle, loop->now_ms));)
+			flow_end(loop, flow_of(timer_of(timer, struct budget_member, idle)));
+	for (struct timer *timer; (timer = timers_ended(&loop->refused_flows, loop->now_ms));)
+		flow_end(loop, timer_of(timer, struct flow_udp, refused));
 }
 
 static struct flow_udp *flow_find(struct relay_loop *loop, uint32_t listener, const struct sockaddr_in6 *peer,
 				  const struct sockaddr_in6 *asked)
 {
 	/* slots are taken from the start of the list, so the walk is as long as there are flows */
-	for (size_t i = 0, seen = 0; i < RELAY_FLOWS_MAX && seen < loop->flow_count; i++) {
+	size_t count = loop->flow_budgets[false].count + loop->flow_budgets[true].count;
+	for (size_t i = 0, seen = 0; i < loop->slots && seen < count; i++) {
 		struct flow_udp *flow = &loop->flows[i];
 		seen += flow->state != RELAY_FLOW_FREE;
 		if (flow->state != RELAY_FLOW_FREE && flow->listener == listener && same_address(&flow->peer, peer) &&
@@ -92,17 +110,15 @@ static struct flow_udp *flow_find(struct relay_loop *loop, uint32_t listener, co
 	return NULL;
 }
 
-/* A free one, else the one that has been idle longest makes room */
-static struct flow_udp *flow_take(struct relay_loop *loop)
+/* A free one, where need be by ending another */
+static struct flow_udp *flow_take(struct relay_loop *loop, uint32_t listener, const struct relay_client *client)
 {
-	if (loop->flow_count == RELAY_FLOWS_MAX) {
-		struct timer *oldest = loop->idle_flows.head.next;
-		flow_end(loop, timer_of(oldest, struct flow_udp, idle));
-	}
+	struct budget *budget = budget_of(loop, listener);
+	if (budget->count == budget->most) /* any may end, so one is found */
+		flow_end(loop, flow_of(budget_victim(budget, client, loop->now_ms)));
 	struct flow_udp *flow = loop->flows;
 	while (flow->state != RELAY_FLOW_FREE)
 		flow++;
-	loop->flow_count++;
 	return flow;
 }
 
@@ -111,10 +127,11 @@ static struct flow_udp *flow_ask(struct relay_loop *loop, uint32_t listener, con
 {
 	if (loop->asks >= RELAY_ASKS_MAX)
 		return NULL; /* a datagram lost on the way: the peer sends again */
-	struct flow_udp *flow = flow_take(loop);
+	struct relay_client client = relay_client_of(listener, RELAY_UID_UNKNOWN, peer);
+	struct flow_udp *flow = flow_take(loop, listener, &client);
 	uint32_t index = (uint32_t)(flow - loop->flows);
 	/* the slot's index and how often it was used: a late answer matches no flow */
-	uint32_t serial = (flow->serial / RELAY_FLOWS_MAX + 1) * RELAY_FLOWS_MAX + index;
+	uint32_t serial = (flow->serial / RELAY_SLOTS_MAX + 1) * RELAY_SLOTS_MAX + index;
 	*flow = (struct flow_udp){ .state = RELAY_FLOW_ASKED,
 				   .listener = listener,
 				   .serial = serial,
@@ -122,7 +139,7 @@ static struct flow_udp *flow_ask(struct relay_loop *loop, uint32_t listener, con
 				   .asked = *asked,
 				   .far = -1,
 				   .near = -1 };
-	timer_start(&loop->idle_flows, &flow->idle, loop->now_ms);
+	budget_join(budget_of(loop, listener), &flow->member, &client, false, loop->now_ms);
 	loop->asks++;
 	struct relay_message ask = {
 		.kind = RELAY_ASK_UDP, .serial = serial, .listener = listener, .peer = *peer, .asked = *asked
@@ -135,7 +152,7 @@ static struct flow_udp *flow_ask(struct relay_loop *loop, uint32_t listener, con
 
 static void flow_send(struct relay_loop *loop, struct flow_udp *flow, const uint8_t *bytes, size_t len)
 {
-	timer_start(&loop->idle_flows, &flow->idle, loop->now_ms);
+	budget_touch(budget_of(loop, flow->listener), &flow->member, loop->now_ms);
 	/* refused or without room: the datagram is lost, as on any network */
 	send(flow->far, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -196,14 +213,17 @@ static bool flow_watch(struct relay_loop *loop, const struct flow_udp *flow)
 
 void flow_answer(struct relay_loop *loop, const struct relay_message *message, int fds[static 2])
 {
-	struct flow_udp *flow = &loop->flows[message->serial % RELAY_FLOWS_MAX];
+	size_t index = message->serial % RELAY_SLOTS_MAX;
+	struct flow_udp *flow = &loop->flows[index < loop->slots ? index : 0];
 	if (flow->state != RELAY_FLOW_ASKED || flow->serial != message->serial)
 		return;
 	loop->asks--;
 	bool to_host = loop->config->listeners[flow->listener].to_host;
 	flow->state = RELAY_FLOW_REFUSED;
+	timer_start(&loop->refused_flows, &flow->refused, loop->now_ms);
 	if (!message->allowed || fds[0] < 0 || (fds[1] >= 0) != to_host)
 		return;
+	timer_stop(&flow->refused);
 	flow->state = RELAY_FLOW_OPEN;
 	flow->far = TAKE_FD(fds[0]);
 	if (to_host)
@@ -239,7 +259,7 @@ static void reply_by_listener(const struct relay_loop *loop, struct flow_udp *fl
 /* An answer for the peer: by the socket that is its alone, or by the listener it sent to */
 static void reply(struct relay_loop *loop, struct flow_udp *flow, size_t len)
 {
-	timer_start(&loop->idle_flows, &flow->idle, loop->now_ms);
+	budget_touch(budget_of(loop, flow->listener), &flow->member, loop->now_ms);
 	if (flow->near >= 0)
 		send(flow->near, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	else

@@ -29,7 +29,7 @@ static bool watch(const struct relay_loop *loop, int fd, uint64_t data)
 
 static bool worker_init(struct relay_loop *loop, const struct relay_worker_config *config)
 {
-	*loop = (struct relay_loop){ .config = config, .control = config->control };
+	*loop = (struct relay_loop){ .config = config, .control = config->control, .slots = 2 * config->room };
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->now_ms = clock_ms();
 	if (loop->epoll < 0 || !pairs_init(loop) || !flows_init(loop) ||
@@ -53,7 +53,7 @@ static bool control_readable(struct relay_loop *loop)
 		if (len != sizeof message)
 			return false;
 		if (message.kind == RELAY_PAIR && fds[1] >= 0) {
-			pair_start(loop, fds[0], fds[1]);
+			pair_start(loop, &message, fds[0], fds[1]);
 			continue;
 		}
 		if (message.kind == RELAY_FLOW)
@@ -82,11 +82,21 @@ static bool dispatch(struct relay_loop *loop, const struct epoll_event *event)
 	return true;
 }
 
+/* Until something ends by time */
+static int wait_ms(const struct relay_loop *loop)
+{
+	int wait = timers_wait(&loop->refused_flows, loop->now_ms, -1);
+	for (int to_host = 0; to_host < 2; to_host++) {
+		wait = timers_wait(&loop->pair_budgets[to_host].idle, loop->now_ms, wait);
+		wait = timers_wait(&loop->flow_budgets[to_host].idle, loop->now_ms, wait);
+	}
+	return wait;
+}
+
 static bool turn(struct relay_loop *loop)
 {
 	struct epoll_event events[64];
-	int wait = loop->ready ? 0 : timers_wait(&loop->idle_flows, loop->now_ms, -1);
-	int count = epoll_wait(loop->epoll, events, 64, wait);
+	int count = epoll_wait(loop->epoll, events, 64, loop->ready ? 0 : wait_ms(loop));
 	if (count < 0 && errno != EINTR)
 		return false;
 	loop->now_ms = clock_ms();
@@ -94,6 +104,7 @@ static bool turn(struct relay_loop *loop)
 		if (!dispatch(loop, &events[i]))
 			return false;
 	pairs_ready(loop);
+	pairs_expire(loop);
 	flows_expire(loop);
 	return true;
 }

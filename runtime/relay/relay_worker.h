@@ -13,10 +13,12 @@ struct relay_loop {
 	int epoll, control;
 	uint64_t now_ms;
 	struct pair *pairs, *ready; /* ready: stopped for fairness, though there are bytes */
-	size_t pair_count;
 	struct flow_udp *flows;
-	size_t flow_count, asks;
-	struct timers idle_flows;
+	size_t slots; /* of pairs, of flows */
+	size_t asks;
+	/* of published ports, and of the host's services */
+	struct budget pair_budgets[2], flow_budgets[2];
+	struct timers refused_flows;
 };
 
 /* What an event of the loop is about, in epoll's 64 bits. A slot may be freed and taken anew between an event's being
@@ -39,8 +41,9 @@ _Noreturn void relay_worker(const struct relay_worker_config *, uid_t uid);
 
 /* relay_tcp.c. Each takes the descriptors, whatever comes of it. */
 bool pairs_init(struct relay_loop *);
-void pair_start(struct relay_loop *, int a, int b);
+void pair_start(struct relay_loop *, const struct relay_message *, int a, int b);
 void pair_event(struct relay_loop *, union relay_event, uint32_t events);
+void pairs_expire(struct relay_loop *);
 /* Pairs that were stopped for fairness go on; whether some still are */
 bool pairs_ready(struct relay_loop *);
 
