@@ -41,6 +41,7 @@ struct addr_set {
 struct addr_nat64 {
 	struct addr_prefix items[ADDR_NAT64_MAX];
 	size_t count, found;
+	bool well_known; /* the user named that one, too, which changes nothing but that no others need to be found out */
 };
 /* Adds a prefix that the user vouches for. NULL where it is in, or was; else why it cannot be one */
 const char *addr_nat64_add(struct addr_nat64 *, struct addr_prefix);

@@ -206,8 +206,10 @@ const char *addr_nat64_add(struct addr_nat64 *nat64, struct addr_prefix prefix)
 
 	if (why)
 		return why;
-	if (is_same(fixed_way(WELL_KNOWN), prefix)) /* goes without saying */
+	if (is_same(fixed_way(WELL_KNOWN), prefix)) {
+		nat64->well_known = true;
 		return NULL;
+	}
 	for (size_t i = 0; i < COUNT(never); i++)
 		if (addr_prefix_parse(never[i], &other) && overlaps(prefix, other))
 			return "it overlaps addresses that have a meaning of their own";

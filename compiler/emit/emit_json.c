@@ -113,6 +113,8 @@ static json_t *nat64_prefixes(struct arena *arena, const struct policy *policy)
 	json_t *list = json_array();
 	char buf[ADDR_TEXT_MAX];
 
+	if (policy->nat64.well_known)
+		json_array_append_new(list, json_string("64:ff9b::/96"));
 	for (size_t i = 0; i < policy->nat64.count; i++)
 		json_array_append_new(
 			list, json_string(arena_printf(arena, "%s/%u", addr_format(policy->nat64.items[i].addr, buf),
@@ -133,7 +135,7 @@ static void set_dns(struct arena *arena, json_t *root, const struct policy *poli
 	json_object_set_new(dns, "rebind_protection", json_boolean(policy->rebind_protection));
 	json_object_set_new(dns, "nameservers", servers);
 	set_number(dns, "query_timeout_ms", policy->dns_timeout_ms);
-	if (policy->nat64.count)
+	if (policy->nat64.count || policy->nat64.well_known)
 		json_object_set_new(dns, "nat64_prefixes", nat64_prefixes(arena, policy));
 	/* ours alone: microsandbox does not know it */
 	if (policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS)

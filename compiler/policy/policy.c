@@ -272,6 +272,8 @@ static void add_nat64(struct text *text, const struct policy *policy)
 {
 	char buf[ADDR_TEXT_MAX];
 
+	if (policy->nat64.well_known)
+		text_add(text, "dns nat64-prefix 64:ff9b::/96\n");
 	for (size_t i = 0; i < policy->nat64.count; i++)
 		text_addf(text, "dns nat64-prefix %s/%u\n", addr_format(policy->nat64.items[i].addr, buf),
 			  policy->nat64.items[i].len);

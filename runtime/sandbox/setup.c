@@ -11,6 +11,7 @@
 #include "net/sysctl.h"
 #include "sandbox/claims.h"
 #include "sandbox/netns.h"
+#include "sandbox/setup_nat64.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
 
@@ -124,7 +125,6 @@ static int prepare_host(struct sandbox *sandbox)
 	sandbox->gateway.has6 = forward_has_ipv6();
 	if (!sandbox->gateway.has6)
 		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
-	sandbox->gateway.nat64 = sandbox->start->config->policy->nat64;
 	return sysctl_set_host_link(sandbox->host_link.name);
 }
 
@@ -383,6 +383,7 @@ static int start_guest(struct sandbox *sandbox)
 /* The steps, in order. */
 /* clang-format off */
 static int (*const steps[])(struct sandbox *) = {
+	sandbox_ask_nat64,
 	make_namespaces,
 	set_sysctls,
 	make_links,
@@ -390,6 +391,7 @@ static int (*const steps[])(struct sandbox *) = {
 	tell_table_owner,
 	claim_subnets,
 	tell_table_owner,
+	sandbox_take_nat64,
 	install_firewall,
 	place_servers,
 	install_host_table,
@@ -407,9 +409,13 @@ static int (*const steps[])(struct sandbox *) = {
 
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
 {
-	*sandbox = (struct sandbox){
-		.start = start, .host_netns = -1, .vm_netns = -1, .guest_netns = -1, .tap = -1, .vmm.pidfd = -1
-	};
+	*sandbox = (struct sandbox){ .start = start,
+				     .host_netns = -1,
+				     .vm_netns = -1,
+				     .guest_netns = -1,
+				     .tap = -1,
+				     .vmm.pidfd = -1,
+				     .nat64 = DNS_NAT64_NONE };
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		int error = steps[i](sandbox);
 		if (error < 0)
@@ -441,6 +447,7 @@ void sandbox_close(struct sandbox *sandbox)
 	if (sandbox->host_link.index && !netns_enter(sandbox->host_netns))
 		end_host(sandbox);
 	host_watch_close(sandbox->watch);
+	dns_nat64_end(&sandbox->nat64);
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	denials_close(sandbox->denials);

@@ -1,6 +1,7 @@
 /* Setting a sandbox up: a table of steps, each finding what the ones before it made in one struct. */
 #pragma once
 #include "dns/dns.h"
+#include "dns/dns_nat64.h"
 #include "net/passage.h"
 #include "net/shape.h"
 #include "netlink/rtnl.h"
@@ -21,6 +22,7 @@ struct sandbox {
 	struct following following; /* what the host forwards for it */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
+	struct dns_nat64 nat64;                     /* the question for the network's prefixes, until it is answered */
 	struct nameserver servers[NAMESERVERS_MAX]; /* as they are placed */
 	struct shape egress, ingress;               /* bandwidth */
 	struct passage passage;

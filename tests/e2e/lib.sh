@@ -120,6 +120,7 @@ internet_counters() {
 			chain prerouting {
 				type filter hook prerouting priority -300;
 				iifname != "wan0" return
+				udp dport 53 @th,168,64 & 0xdfdfdfffdfdfdfdf == 0x495056344f4e4c59 return # ipv4only.arpa, which msb-run itself asks for
 				icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, mld-listener-report, mld2-listener-report } return
 				counter name total
 				update @hosts4 { ip daddr . meta l4proto counter }

@@ -2,6 +2,7 @@
  * a server's answer, through everything that is made of it. The first byte chooses. */
 #include "fuzz.h"
 
+#include "dns/dns_nat64.h"
 #include "dns/dns_proxy.h"
 #include "netlink/nflog.h"
 
@@ -66,6 +67,8 @@ static void answer(const uint8_t *data, size_t size)
 		for (size_t i = 0; i < addresses.count; i++)
 			if (!passes(&proxy->context, addresses.addrs[i]))
 				abort(); /* bound, though held back */
+		struct addr_prefix prefixes[ADDR_NAT64_MAX];
+		dns_nat64_prefixes(addresses.addrs, addresses.count, prefixes);
 		struct lookup_key key = { .question = asked.question };
 		cache_put(proxy->cache, &key, pkt, dns_answer_lifetime(pkt), 1000);
 		uint32_t age;

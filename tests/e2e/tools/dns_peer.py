@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A nameserver for tests, on UDP and TCP port 53: writes every query to a file, one line of hex each, and answers A
+"""A nameserver for tests, on UDP and TCP port 53: writes every query to a file, one line of hex each (but those for
+ipv4only.arpa, which msb-run itself asks for while it starts), and answers A
 questions with one address. What a name's first label says changes the answer:
     wrongid wrongname wrongcase   not the answer to that query; the real one follows when the name says so ("…-then")
     garbage                       the question, then bytes that do not parse
@@ -64,7 +65,8 @@ while True:
     for ready in select.select(udp + tcp, [], [])[0]:
         if ready in udp:
             query, client = ready.recvfrom(4096)
-            log.write("udp " + str(client[1]) + " " + query.hex() + "\n")
+            if question(query)[1] != "ipv4only":
+                log.write("udp " + str(client[1]) + " " + query.hex() + "\n")
             for message in answers(query):
                 ready.sendto(message, client)
             continue
