@@ -90,7 +90,8 @@ static void make_query(struct asking *asking)
 	if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
 		return;
 	asking->id = drawn.id;
-	asking->query_len = dns_upstream_query(&question, drawn.id, drawn.case_bits, &asking->asked, asking->query);
+	asking->query_len = dns_upstream_query(&question, drawn.id, drawn.case_bits, DNS_UPSTREAM_UDP, &asking->asked,
+					       asking->query);
 }
 
 static void send_queries(const struct asking *asking)
