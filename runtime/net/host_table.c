@@ -4,7 +4,8 @@
  *   input            nothing at all from that link, whatever a DNAT or TPROXY of the host's made of it
  *   forward          from links that forward for our sake only answers: chain strangers, which follows the host's links
  *   forward, output  to that link only what answers it (other sandboxes and neighbours on the LAN never reach it)
- *   output           a marked socket reaches exactly the nameservers it is for
+ *   output -310      before conntrack and anybody's DNAT (Docker's, of 127.0.0.11 or of a resolver in a container): a marked
+ *                    socket asks exactly the nameservers it is for, wherever the host then leads that
  *   postrouting      the sandbox's addresses become the host's
  *   entered, left    ahead of others' chains in forward, behind all in postrouting: what passage.h counts */
 #include "net/host_table.h"
@@ -177,15 +178,14 @@ static void add_nameserver(struct builder *builder, struct rs_chain *chain, cons
 	rs_verdict(builder->ruleset, rule, RS_ACCEPT, NULL);
 }
 
-static void add_output(struct builder *builder)
+static void add_nameservers(struct builder *builder)
 {
-	struct rs_chain *chain = base_chain(builder, "output", RS_FILTER, RS_OUTPUT, FILTER);
+	struct rs_chain *chain = base_chain(builder, "nameservers", RS_FILTER, RS_OUTPUT, BEFORE_CONNTRACK);
 
 	for (size_t i = 0; i < builder->wanted->server_count; i++)
 		if (builder->wanted->servers[i].by_host)
 			add_nameserver(builder, chain, &builder->wanted->servers[i]);
 	rs_verdict(builder->ruleset, marked_rule(builder, chain, "the DNS worker reaches nothing else"), RS_DROP, NULL);
-	add_answers_only(builder, chain);
 }
 
 static void add_masquerade(struct builder *builder, struct rs_chain *chain, struct addr gateway)
@@ -221,7 +221,8 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 	add_prerouting(&builder);
 	add_input(&builder);
 	add_forward(&builder);
-	add_output(&builder);
+	add_nameservers(&builder);
+	add_answers_only(&builder, base_chain(&builder, "output", RS_FILTER, RS_OUTPUT, FILTER));
 	add_passage(&builder, PASSAGE_ENTERED, RS_FORWARD, BEFORE_OTHERS);
 	add_passage(&builder, PASSAGE_LEFT, RS_POSTROUTING, BEHIND_OTHERS);
 	struct rs_chain *nat = base_chain(&builder, "postrouting", RS_NAT, RS_POSTROUTING, SOURCE_NAT);

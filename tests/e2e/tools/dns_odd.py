@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Nameservers that behave oddly, for tests: each ADDRESS=BEHAVIOUR listens on port 53 of that address. A good answer is
+"""Nameservers that behave oddly, for tests: each ADDRESS[#PORT]=BEHAVIOUR listens on port 53, or that, of the address. A good answer is
 an A record 93.184.216.N, N the last octet of the server's own address (AAAA: 2606:2800:220:1::N). Every query is logged,
 "ADDRESS udp|tcp NAME TYPE edns|plain" a line.
 usage: dns_odd.py LOGFILE ADDRESS=BEHAVIOUR…"""
@@ -104,11 +104,12 @@ def answer(server, how, query, tcp):
 listeners = {}
 for word in sys.argv[2:]:
     address, behaviour = word.split("=")
+    address, _, port = address.partition("#")
     kinds = [socket.SOCK_DGRAM] + ([socket.SOCK_STREAM] if behaviour in ("good", "truncates", "folds-tcp") else [])
     for each in kinds:
         listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, each)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(socket.getaddrinfo(address, 53, type=each)[0][4])
+        listener.bind(socket.getaddrinfo(address, port or 53, type=each)[0][4])
         if each == socket.SOCK_STREAM:
             listener.listen(16)
         listeners[listener] = (address, behaviour)
