@@ -5,6 +5,13 @@
 enum vmm_kind { VMM_QEMU, VMM_NONE };
 enum accel_kind { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 
+/* A directory of the host's in the guest: -v */
+struct run_volume {
+	const char *host, *guest; /* guest: an absolute path */
+	bool read_only;
+};
+#define VOLUMES_MAX 4 /* as a microvm has room for devices */
+
 struct run_config {
 	const struct policy *policy; /* resolved, without errors */
 	const char *name;            /* [a-z0-9-]{1,32}; never NULL, made up where not given */
@@ -16,7 +23,9 @@ struct run_config {
 	bool quiet, silent_deny, cap_net_admin, verbose, repack;
 	char **command; /* NULL-terminated; NULL: a shell */
 	struct options_list
-		env;         /* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */
+		env; /* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */
+	struct run_volume volumes[VOLUMES_MAX];
+	size_t volume_count;
 	const char *workdir; /* the command's, absolute; or NULL */
 };
 

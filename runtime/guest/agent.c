@@ -327,6 +327,8 @@ int main(int argc, char **argv)
 	/* no reason to keep the command from running; whoever looks at the console learns of it */
 	if (root_complete_hosts(root) < 0)
 		fprintf(stderr, "msb-run: in the guest: /etc/hosts: %s\n", strerror(errno));
+	if (access(AGENT_VOLUMES, F_OK) == 0 && root_mount_volumes(root, strings_of(AGENT_VOLUMES)) < 0)
+		end_machine();
 	port_say(control, "ready\n");
 	command_start(&command, root);
 	status = command_run(&command, control, signals);

@@ -19,9 +19,11 @@
 #define AGENT_CONTROL "msb.control"
 #define AGENT_LINE_MAX 80
 
-/* Files of one start, in the initrd behind the base image; the first three hold strings ended by NUL */
+/* Files of one start, in the initrd behind the base image; the first four hold strings ended by NUL */
 #define AGENT_ARGV "/msb/argv"
 #define AGENT_ENVIRON "/msb/environ"
-#define AGENT_WORKDIR "/msb/workdir"   /* exists where one was asked for: one string, an absolute path */
+#define AGENT_WORKDIR "/msb/workdir" /* exists where one was asked for: one string, an absolute path */
+#define AGENT_VOLUMES \
+	"/msb/volumes" /* exists where there are any: each "virtiofs" or "ext4", tag or serial number, "ro" or "rw", path */
 #define AGENT_HOSTS "/msb/hosts"       /* lines "ADDRESS NAME" that /etc/hosts has to have, see hosts.h */
 #define AGENT_TERMINAL "/msb/terminal" /* exists where the command gets one */

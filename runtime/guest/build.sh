@@ -10,7 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?usage: build.sh OUTDIR}
 metapackage=linux-image-cloud-amd64
 modules="drivers/virtio/virtio drivers/virtio/virtio_ring net/core/failover drivers/net/net_failover
-drivers/net/virtio_net drivers/block/virtio_blk drivers/char/virtio_console drivers/virtio/virtio_mmio"
+drivers/net/virtio_net drivers/block/virtio_blk drivers/char/virtio_console drivers/virtio/virtio_mmio
+fs/fuse/fuse fs/fuse/virtiofs"
 
 fail() {
 	echo "guest: error: $1" >&2
@@ -140,15 +141,17 @@ mkdir -p "$out"
 work=$(mktemp -d "$out/.building.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
-if [ ! -d "$out/.kernel" ]; then
+kernel=$out/.kernel-$(echo "$modules" | cksum | cut -d' ' -f1)
+if [ ! -d "$kernel" ]; then
 	mkdir "$work/kernel"
 	kernel "$work/kernel"
-	mv -T "$work/kernel" "$out/.kernel"
+	rm -rf "$out"/.kernel*
+	mv -T "$work/kernel" "$kernel"
 fi
 mkdir "$work/root"
-initrd "$out/.kernel" "$work/root" "$work/initrd"
+initrd "$kernel" "$work/root" "$work/initrd"
 rm -f "$out/.recipe"
-ln -f "$out/.kernel/vmlinuz" "$out/vmlinuz"
+ln -f "$kernel/vmlinuz" "$out/vmlinuz"
 mv "$work/initrd" "$out/"
 recipe >"$work/recipe"
 mv "$work/recipe" "$out/.recipe"

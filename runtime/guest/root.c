@@ -113,7 +113,8 @@ int root_complete_hosts(const char *root)
 	return failed;
 }
 
-int root_workdir(const char *path)
+/* `path` and what is missing above it */
+static int make_directories(const char *path)
 {
 	char part[PATH_MAX];
 
@@ -124,9 +125,61 @@ int root_workdir(const char *path)
 	strcpy(part, path);
 	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		mkdir(part, 0755); /* what is wrong with it, chdir() will find */
+		mkdir(part, 0755); /* what is wrong with it, whoever uses the path will find */
 		*slash = '/';
 	}
 	mkdir(part, 0755);
-	return chdir(path);
+	return 0;
+}
+
+int root_workdir(const char *path)
+{
+	return make_directories(path) < 0 ? -1 : chdir(path);
+}
+
+/* The device of a disk by its serial number: their order is nobody's promise */
+static int disk_with_serial(const char *serial, char device[static PATH_MAX])
+{
+	for (char letter = 'a'; letter <= 'z'; letter++) {
+		char path[64], found[64] = "";
+		snprintf(path, sizeof path, "/sys/block/vd%c/serial", letter);
+		FILE *file = fopen(path, "re");
+		if (!file)
+			continue;
+		/* without a newline in some kernels */
+		bool same = fgets(found, sizeof found, file) && !strcmp(strtok(found, "\n") ?: "", serial);
+		fclose(file);
+		if (same) {
+			snprintf(device, PATH_MAX, "/dev/vd%c", letter);
+			return 0;
+		}
+	}
+	errno = ENODEV;
+	return -1;
+}
+
+static int mount_volume(char *const words[4])
+{
+	char device[PATH_MAX];
+	unsigned long flags = MS_NOSUID | MS_NODEV | (strcmp(words[2], "ro") ? 0 : MS_RDONLY);
+	bool image = strcmp(words[0], "virtiofs") != 0;
+
+	if (image && disk_with_serial(words[1], device) < 0)
+		return -1;
+	if (make_directories(words[3]) < 0)
+		return -1;
+	return mount(image ? device : words[1], words[3], words[0], flags, NULL);
+}
+
+int root_mount_volumes(const char *root, char **volumes)
+{
+	int before = enter(root), failed = before < 0;
+
+	for (char **words = volumes; !failed && *words; words += 4) {
+		failed = mount_volume(words) < 0;
+		if (failed)
+			fprintf(stderr, "msb-run: in the guest: cannot mount the volume at %s: %s\n", words[3],
+				strerror(errno));
+	}
+	return before < 0 || leave(before) < 0 || failed ? -1 : 0;
 }

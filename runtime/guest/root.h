@@ -7,3 +7,6 @@ int root_complete_hosts(const char *root);
 
 /* In the command's root directory: makes `path` where it is missing, and goes there. -1 with errno where that failed. */
 int root_workdir(const char *path);
+
+/* Mounts what AGENT_VOLUMES says, in `root`, where each directory is made if it is missing. -1 with a line on the console. */
+int root_mount_volumes(const char *root, char **volumes);

@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "isolation/exec_filter.h"
+#include "isolation/share_filter.h"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -107,6 +108,17 @@ static int add_device(const char *name, uid_t uid)
 	return 0;
 }
 
+static int add_share(const struct exec_jail_share *share)
+{
+	if (mkdir(NEW_ROOT EXEC_JAIL_SHARE, 0755) ||
+	    move_mount(share->tree, "", AT_FDCWD, NEW_ROOT EXEC_JAIL_SHARE, MOVE_MOUNT_F_EMPTY_PATH))
+		return fail(EXEC_JAIL_SHARE);
+	if (mkdir(NEW_ROOT "/proc", 0755) ||
+	    mount("proc", NEW_ROOT "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+		return fail("/proc");
+	return 0;
+}
+
 static int fill_root(const struct exec_jail *wanted)
 {
 	static const char *const directories[] = { "/usr", "/bin", "/lib", "/lib64" };
@@ -118,7 +130,7 @@ static int fill_root(const struct exec_jail *wanted)
 		error = add_directory(directories[i]);
 	for (size_t i = 0; error == 0 && i < wanted->file_count; i++)
 		error = add_file(&wanted->files[i]);
-	return error;
+	return error == 0 && wanted->share ? add_share(wanted->share) : error;
 }
 
 /* Our root directory becomes a read-only file system in memory that no other process sees. */
@@ -137,9 +149,31 @@ static int change_root(const struct exec_jail *wanted)
 	return 0;
 }
 
-static int become(uid_t uid)
+static int become(uid_t uid, gid_t gid)
 {
-	return setgroups(0, NULL) || setresgid(uid, uid, uid) || setresuid(uid, uid, uid) ? fail("setresuid") : 0;
+	return setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid) ? fail("setresuid") : 0;
+}
+
+static int write_map(const char *path, const char *text)
+{
+	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 || write(fd, text, strlen(text)) < 0 ? fail(path) : 0;
+}
+
+/* Root of a user namespace that has no other ids. The files of /proc are ours only while we can be traced. */
+static int become_root_of_own(uid_t uid, gid_t gid)
+{
+	char uids[32], gids[32];
+
+	snprintf(uids, sizeof uids, "0 %u 1", uid);
+	snprintf(gids, sizeof gids, "0 %u 1", gid);
+	if (prctl(PR_SET_DUMPABLE, 1))
+		return fail("prctl");
+	int error = write_map("/proc/self/setgroups", "deny");
+	if (error == 0)
+		error = write_map("/proc/self/gid_map", gids);
+	return error == 0 ? write_map("/proc/self/uid_map", uids) : error;
 }
 
 /* In the new user namespace we hold every capability until exec; these go on behind it. */
@@ -168,12 +202,14 @@ int exec_jail_enter(const struct exec_jail *wanted)
 		return fail("unshare");
 	int error = change_root(wanted);
 	if (error == 0)
-		error = become(wanted->uid);
+		error = become(wanted->uid, wanted->share ? wanted->share->gid : wanted->uid);
 	if (error < 0)
 		return error;
 	/* A host may forbid it (user.max_user_namespaces); without capabilities to hold there, little is lost */
-	if (unshare(CLONE_NEWUSER) && (wanted->capabilities || (errno != ENOSPC && errno != EPERM)))
+	if (unshare(CLONE_NEWUSER) && (wanted->capabilities || wanted->share || (errno != ENOSPC && errno != EPERM)))
 		return fail("unshare user");
+	if (wanted->share && (error = become_root_of_own(wanted->uid, wanted->share->gid)) < 0)
+		return error;
 	/* After setresuid(), which clears PDEATHSIG; whoever started us dies with the sandbox */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    setrlimit(RLIMIT_CORE, &no_core))
@@ -181,6 +217,8 @@ int exec_jail_enter(const struct exec_jail *wanted)
 	error = keep_capabilities(wanted->capabilities);
 	if (error == 0)
 		error = exec_filter_load();
+	if (error == 0 && wanted->share)
+		error = share_filter_load();
 	if (error < 0)
 		log_error("cannot isolate a process: %s", strerror(-error));
 	return error;

@@ -12,6 +12,15 @@ struct exec_jail_file {
 	size_t more_size;
 };
 
+/* A directory to serve, at EXEC_JAIL_SHARE: nothing above it is to be found. With it come /proc of the process's pid namespace,
+ * a gid beside the uid, a user namespace in which both are root's, with all capabilities over what is theirs and nothing
+ * else's, and a filter: no file becomes setuid or setgid. */
+#define EXEC_JAIL_SHARE "/share"
+struct exec_jail_share {
+	int tree; /* a mount that is nowhere yet, of open_tree() */
+	gid_t gid;
+};
+
 struct exec_jail {
 	uid_t uid; /* also its gid; it has no other group */
 	const struct exec_jail_file *files;
@@ -21,6 +30,7 @@ struct exec_jail {
 	bool own_network; /* a network namespace without links; else it stays where it is */
 	/* A set of 1 << CAP_… to hold in its own user namespace, so over nothing that is there already */
 	unsigned capabilities;
+	const struct exec_jail_share *share; /* or NULL */
 };
 
 /* In the child, as root, before exec. 0, or -errno with a line on standard error. Descriptors stay as they are. */

@@ -40,6 +40,10 @@
  *
  *    QEMU          a network namespace without links, too. Holds the tap, the disk, its ends of the sockets; /dev/kvm where
  *                  it is used; copies of kernel and initrd. Its own seccomp filter (-sandbox) comes on top.
+ *    virtiofsd     (-v) runs as the caller, or the directory's owner, and is root of a user namespace that has no other id: it
+ *                  has all capabilities over what that user owns in the one directory that it is left with, and none over
+ *                  anything else. A second filter keeps files from becoming setuid (share_filter.h). It is in a pid
+ *                  and a network namespace of its own, and shares the guest's memory.
  *    dnsmasq       (guests with an init of their own) stays in the VM's network namespace. CAP_NET_ADMIN, NET_RAW and
  *                  NET_BIND_SERVICE in its own user namespace, valid over nothing that exists. Its one raw socket
  *                  is lent to it (lend_socket.h).

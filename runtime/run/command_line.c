@@ -120,6 +120,11 @@ static const char *read_workdir(struct reading *reading, const char *value)
 	return guest_option_workdir(reading->config, value);
 }
 
+static const char *read_volume(struct reading *reading, const char *value)
+{
+	return guest_option_volume(reading->arena, reading->config, value);
+}
+
 /* Habits from elsewhere, which would otherwise be unknown options */
 static const char *read_terminal_habit(struct reading *reading, const char *value)
 {
@@ -200,6 +205,7 @@ static const struct own_option {
 	{ "verbose", no_argument, read_verbose, FOR_QEMU },
 	{ "env", required_argument, read_env, FOR_ALL, 'e' },
 	{ "workdir", required_argument, read_workdir, FOR_ALL, 'w' },
+	{ "volume", required_argument, read_volume, FOR_ALL, 'v' },
 	{ "interactive", no_argument, read_terminal_habit, FOR_ALL, 'i' },
 	{ "tty", no_argument, read_terminal_habit, FOR_ALL, 't' },
 	{ "rm", no_argument, read_rm_habit },
@@ -208,7 +214,7 @@ static const struct own_option {
 };
 #define OWN_COUNT (sizeof own_options / sizeof *own_options)
 /* -p is the policy's; those of own_options' letters */
-#define SHORT_OPTIONS "+:p:qe:w:it"
+#define SHORT_OPTIONS "+:p:qe:w:v:it"
 enum { OPTION_HELP = 0x3000, OPTION_VERSION, OWN_FIRST };
 
 /* policy_long_options, ours, --help and --version, as one table for getopt_long() */
@@ -256,6 +262,7 @@ static void print_help(void)
 	      "  --repack                  pack DIR again, though nothing in it has changed\n"
 	      "  -e, --env NAME[=VALUE]    for the command; NAME alone: as it is here\n"
 	      "  -w, --workdir DIR         where the command starts; made where it is not there\n"
+	      "  -v, --volume HOST:GUEST[:ro]  a directory of the host's in the guest\n"
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
 	      "  --quiet                   no messages about denials\n"
 	      "  --verbose                 what the guest's kernel writes to its console\n"
@@ -374,9 +381,11 @@ static bool options_agree(const struct reading *reading)
 		log_help("leave out --%s, or %s", other, none ? "--vmm none" : "add --vmm none");
 		return false;
 	}
-	if ((config->kernel || config->initrd) && (config->env.count || config->workdir)) {
-		log_error("--%s: a guest with a kernel or initrd of its own has no command of msb-run's",
-			  config->workdir ? "workdir" : "env");
+	if ((config->kernel || config->initrd) && (config->env.count || config->workdir || config->volume_count)) {
+		log_error("--%s: a guest with a kernel or initrd of its own prepares itself",
+			  config->workdir   ? "workdir" :
+			  config->env.count ? "env" :
+					      "volume");
 		return false;
 	}
 	if (none || config->kernel || config->initrd || config->memory_mib >= default_guest_memory(config->cpus))

@@ -6,3 +6,5 @@
 /* NAME=VALUE, or NAME: as the caller's environment has it, if it does. The last one of a name stays. */
 const char *guest_option_env(struct arena *, struct run_config *, const char *value);
 const char *guest_option_workdir(struct run_config *, const char *value);
+/* HOST:GUEST, HOST:GUEST:ro or HOST:GUEST:rw */
+const char *guest_option_volume(struct arena *, struct run_config *, const char *value);

@@ -25,8 +25,9 @@
 
 #define ERROR_LINES_MAX 20 /* QEMU's own */
 #define LINE_MAX_LENGTH 200
+#define VOLUME_PATIENCE_MS 1000
 
-enum relay_source { SIGNALS, CONTROL, IN, OUT, ERR, CONSOLE, ERRORS, QEMU, SOURCES };
+enum relay_source { SIGNALS, CONTROL, IN, OUT, ERR, CONSOLE, ERRORS, QEMU, VOLUME, SOURCES = VOLUME + VOLUMES_MAX };
 
 /* Bytes up to a newline; longer lines are cut */
 struct line {
@@ -197,6 +198,19 @@ static void serve_signals(struct relay *relay)
 	}
 }
 
+/* A volume's process ends with QEMU, perhaps a moment before it. By itself it does not: the guest would wait for it forever. */
+static void volume_gone(struct relay *relay, int *volume)
+{
+	struct pollfd qemu = { .fd = relay->stdio->qemu_pidfd, .events = POLLIN };
+
+	*volume = -1;
+	if (relay->exited || poll(&qemu, 1, VOLUME_PATIENCE_MS) == 1)
+		return;
+	log_error("virtiofsd, which serves a volume, is gone: the sandbox is closed");
+	relay->exited = true;
+	relay->status = EXIT_STATUS_FAILED;
+}
+
 /* ---- the loop ---- */
 
 static void nonblocking(int fd)
@@ -259,6 +273,8 @@ static void relay_interest(const struct relay *relay, struct pollfd fds[static S
 	fds[CONSOLE] = (struct pollfd){ stdio->console, POLLIN, 0 };
 	fds[ERRORS] = (struct pollfd){ stdio->errors, POLLIN, 0 };
 	fds[QEMU] = (struct pollfd){ relay->qemu_ended ? -1 : stdio->qemu_pidfd, POLLIN, 0 };
+	for (size_t i = 0; i < VOLUMES_MAX; i++)
+		fds[VOLUME + i] = (struct pollfd){ stdio->volumes[i], POLLIN, 0 };
 }
 
 static void relay_serve(struct relay *relay, const struct pollfd fds[static SOURCES])
@@ -278,6 +294,9 @@ static void relay_serve(struct relay *relay, const struct pollfd fds[static SOUR
 		serve_signals(relay);
 	if (fds[QEMU].revents)
 		relay->qemu_ended = true;
+	for (size_t i = 0; i < VOLUMES_MAX; i++)
+		if (fds[VOLUME + i].revents)
+			volume_gone(relay, &stdio->volumes[i]);
 }
 
 static bool stream_done(const struct stream *stream, unsigned long long total)

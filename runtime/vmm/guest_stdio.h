@@ -3,6 +3,8 @@
  * runtime/guest/agent.c, which also describes the control port; a guest without an agent has its serial console
  * instead. */
 #pragma once
+#include "core/config.h"
+
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -15,7 +17,8 @@ struct guest_stdio {
 	bool verbose;  /* the console's lines are shown as they come */
 	pid_t qemu;
 	int qemu_pidfd;
-	uid_t uid; /* to become */
+	int volumes[VOLUMES_MAX]; /* pidfds of processes without which the guest's file systems hang; -1: none */
+	uid_t uid;                /* to become */
 };
 
 /* In a process of its own, all signals blocked. Returns the command's exit status, 128+N for a signal, 125

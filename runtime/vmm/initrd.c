@@ -3,6 +3,7 @@
 #include "vmm/initrd.h"
 #include "guest/agent.h"
 #include "net/pool.h"
+#include "vmm/qemu_argv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -75,7 +76,7 @@ static void write_variables(FILE *out, const struct initrd_run *run)
 	write_family(out, "4", start->gateway.has4, start->guest4, start->gateway.v4);
 	write_family(out, "6", start->gateway.has6, start->guest6, start->gateway.v6);
 	fprintf(out, "NAME=%s\n", start->config->name);
-	fprintf(out, "ROOTFS=%s\n", run->has_rootfs ? "/dev/vda" : "");
+	fprintf(out, "ROOTFS=%s\n", run->has_rootfs ? QEMU_ROOT_NAME : "");
 }
 
 static void write_argv(FILE *out, const struct initrd_run *run)
@@ -116,6 +117,18 @@ static void write_workdir(FILE *out, const struct initrd_run *run)
 	fwrite(run->start->config->workdir, strlen(run->start->config->workdir) + 1, 1, out);
 }
 
+/* Named by number, as qemu_argv.c does */
+static void write_volumes(FILE *out, const struct initrd_run *run)
+{
+	const struct run_config *config = run->start->config;
+
+	for (size_t i = 0; i < run->volumes->count; i++) {
+		bool image = run->volumes->items[i].image >= 0;
+		fprintf(out, "%s%c" QEMU_VOLUME_NAME "%c%s%c%s%c", image ? "ext4" : "virtiofs", 0, i, 0,
+			image || config->volumes[i].read_only ? "ro" : "rw", 0, config->volumes[i].guest, 0);
+	}
+}
+
 static void write_hosts(FILE *out, const struct initrd_run *run)
 {
 	vmm_hosts(out, run->start);
@@ -138,6 +151,8 @@ static int write_archive(FILE *out, const struct initrd_run *run)
 		error = file(out, &AGENT_HOSTS[1], write_hosts, run);
 	if (error == 0 && run->start->config->workdir)
 		error = file(out, &AGENT_WORKDIR[1], write_workdir, run);
+	if (error == 0 && run->volumes && run->volumes->count)
+		error = file(out, &AGENT_VOLUMES[1], write_volumes, run);
 	if (error == 0 && run->terminal)
 		error = file(out, &AGENT_TERMINAL[1], write_terminal, run);
 	member(out, "TRAILER!!!", 0, "", 0);

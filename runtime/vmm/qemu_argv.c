@@ -35,6 +35,14 @@ static void option(struct words *words, const char *name, char *argument)
 
 #define format(words, ...) arena_printf((words)->arena, __VA_ARGS__)
 
+static bool has_sockets(const struct guest_volumes *volumes)
+{
+	for (size_t i = 0; volumes && i < volumes->count; i++)
+		if (volumes->items[i].socket >= 0)
+			return true;
+	return false;
+}
+
 static void add_machine(struct words *words, const struct qemu_config *config)
 {
 	bool kvm = config->accel == ACCEL_KVM;
@@ -44,7 +52,16 @@ static void add_machine(struct words *words, const struct qemu_config *config)
 	option(words, "-no-reboot", NULL);
 	option(words, "-display", format(words, "none"));
 	option(words, "-sandbox", format(words, SANDBOX));
-	option(words, "-M", format(words, "microvm,accel=%s", kvm ? "kvm" : "tcg"));
+	/* virtiofsd reads and writes the guest's memory */
+	bool shared = has_sockets(config->volumes);
+	if (shared) {
+		option(words, "-object",
+		       format(words, "memory-backend-memfd,id=ram,size=%uM,share=on", config->memory_mib));
+		/* it speaks virtio 1.0 only */
+		option(words, "-global", format(words, "virtio-mmio.force-legacy=false"));
+	}
+	option(words, "-M",
+	       format(words, "microvm,accel=%s%s", kvm ? "kvm" : "tcg", shared ? ",memory-backend=ram" : ""));
 	option(words, "-cpu", format(words, "%s", kvm ? "host" : "max"));
 	option(words, "-m", format(words, "%uM", config->memory_mib));
 	option(words, "-smp", format(words, "%u", config->cpus));
@@ -100,20 +117,45 @@ static void add_network(struct words *words, const struct qemu_config *config)
 
 /* The image goes by descriptor and its format is stated, never probed: a guest that writes another format's
  * header to its disk gains nothing. */
+static void add_image(struct words *words, unsigned number, int image, const char *driver, bool read_only,
+		      const char *serial)
+{
+	const char *mode = read_only ? "true" : "false";
+
+	option(words, "-add-fd", format(words, "fd=%d,set=%u", image, number + 1));
+	option(words, "-blockdev",
+	       format(words,
+		      "{\"node-name\":\"file%u\",\"driver\":\"file\",\"filename\":\"/dev/fdset/"
+		      "%u\",\"locking\":\"off\","
+		      "\"read-only\":%s}",
+		      number, number + 1, mode));
+	option(words, "-blockdev",
+	       format(words, "{\"node-name\":\"disk%u\",\"driver\":\"%s\",\"file\":\"file%u\",\"read-only\":%s%s}",
+		      number, driver, number, mode, strcmp(driver, "qcow2") ? "" : ",\"backing\":null"));
+	option(words, "-device", format(words, "virtio-blk-device,drive=disk%u,serial=%s", number, serial));
+}
+
 static void add_disk(struct words *words, const struct qemu_config *config)
 {
-	if (!config->disk_format)
-		return;
-	option(words, "-add-fd", format(words, "fd=%d,set=1", config->disk));
-	option(words, "-blockdev",
-	       format(words, "{\"node-name\":\"file0\",\"driver\":\"file\",\"filename\":\"/dev/fdset/"
-			     "1\",\"locking\":\"off\","
-			     "\"read-only\":false}"));
-	option(words, "-blockdev",
-	       format(words, "{\"node-name\":\"disk0\",\"driver\":\"%s\",\"file\":\"file0\",\"read-only\":false%s}",
-		      config->disk_format == QEMU_DISK_QCOW2 ? "qcow2" : "raw",
-		      config->disk_format == QEMU_DISK_QCOW2 ? ",\"backing\":null" : ""));
-	option(words, "-device", format(words, "virtio-blk-device,drive=disk0"));
+	if (config->disk_format)
+		add_image(words, 0, config->disk, config->disk_format == QEMU_DISK_QCOW2 ? "qcow2" : "raw", false,
+			  QEMU_ROOT_NAME);
+}
+
+static void add_volumes(struct words *words, const struct qemu_config *config)
+{
+	const struct guest_volumes *volumes = config->volumes;
+
+	for (size_t i = 0; volumes && i < volumes->count; i++) {
+		const struct guest_volume *volume = &volumes->items[i];
+		char *name = format(words, QEMU_VOLUME_NAME, i);
+		if (volume->image >= 0) {
+			add_image(words, (unsigned)i + 1, volume->image, "raw", true, name);
+			continue;
+		}
+		add_chardev(words, name, volume->socket);
+		option(words, "-device", format(words, "vhost-user-fs-device,chardev=%s,tag=%s", name, name));
+	}
 }
 
 char **qemu_argv(struct arena *arena, const struct qemu_config *config)
@@ -126,6 +168,7 @@ char **qemu_argv(struct arena *arena, const struct qemu_config *config)
 	add_streams(&words, config);
 	add_network(&words, config);
 	add_disk(&words, config);
+	add_volumes(&words, config);
 	add(&words, NULL);
 	return words.list.items;
 }

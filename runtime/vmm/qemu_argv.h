@@ -2,8 +2,13 @@
 #pragma once
 #include "base/arena.h"
 #include "core/config.h"
+#include "vmm/guest_volumes.h"
 
 enum qemu_disk_format { QEMU_DISK_NONE, QEMU_DISK_RAW, QEMU_DISK_QCOW2 };
+
+/* By which the guest tells them apart: serial numbers of disks, tags of file systems */
+#define QEMU_ROOT_NAME "msb-root"
+#define QEMU_VOLUME_NAME "msb-volume%zu"
 
 /* Paths are those that QEMU sees; descriptors are those that it inherits, -1 where there is none. */
 struct qemu_config {
@@ -20,6 +25,7 @@ struct qemu_config {
 	int in, out, err, control; /* stream sockets for the agent's ports; -1, all of them: a guest without it */
 	enum qemu_disk_format disk_format;
 	int disk;
+	const struct guest_volumes *volumes; /* or NULL */
 };
 
 /* NULL-terminated, in the arena. */

@@ -5,6 +5,8 @@
 /* In the guest's namespaces (vmm_none_mounts.c): /proc, /sys, resolv.conf, and what must not be reached. 0 or -errno with a
  * line on standard error. */
 int vmm_none_set_up_mounts(const struct vmm_start *);
+/* Before that: the directories of -v, at places that the host has. 0 or -errno with a line on standard error. */
+int vmm_none_mount_volumes(const struct vmm_start *);
 /* Also there, while /proc can still be covered (vmm_none_hosts.c): the guest's name, and an /etc/hosts that has it and localhost.
  * 0 or -errno with a line on standard error; a host without /etc/hosts is reported, and no failure. */
 int vmm_none_set_hosts(const struct vmm_start *);

@@ -92,7 +92,9 @@ int vmm_none_set_up_mounts(const struct vmm_start *start)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return fail("make the mounts private");
-	int error = set_resolv_conf(&start->gateway);
+	int error = vmm_none_mount_volumes(start);
+	if (error == 0)
+		error = set_resolv_conf(&start->gateway);
 	if (error == 0)
 		error = vmm_none_set_hosts(start);
 	if (error == 0)

@@ -8,6 +8,7 @@
 #include "vmm/accel.h"
 #include "vmm/guest_files.h"
 #include "vmm/guest_stdio.h"
+#include "vmm/guest_volumes.h"
 #include "vmm/initrd.h"
 #include "vmm/qemu_argv.h"
 #include "vmm/rootfs.h"
@@ -34,6 +35,7 @@ struct qemu_start {
 	bool terminal;
 	int disk;
 	enum qemu_disk_format disk_format;
+	struct guest_volumes volumes;
 	char *initrd_run;
 	size_t initrd_run_size;
 	int ours[STREAMS], qemus[STREAMS];
@@ -69,7 +71,7 @@ static int make_streams(struct qemu_start *qemu)
 static int make_initrd_run(struct qemu_start *qemu)
 {
 	struct winsize size;
-	struct initrd_run run = { .start = qemu->start, .has_rootfs = qemu->disk >= 0 };
+	struct initrd_run run = { .start = qemu->start, .has_rootfs = qemu->disk >= 0, .volumes = &qemu->volumes };
 
 	if (!qemu->files.agent)
 		return 0;
@@ -114,6 +116,8 @@ static int prepare(struct qemu_start *qemu)
 		return -ENOENT;
 	qemu->accel = (enum accel_kind)accel;
 	error = make_streams(qemu);
+	if (error == 0)
+		error = guest_volumes_open(start->config, qemu->qemus[STREAM_ERRORS], &qemu->volumes);
 	return error < 0 ? error : make_initrd_run(qemu);
 }
 
@@ -130,6 +134,7 @@ static void release(struct qemu_start *qemu)
 	fd_closep(&qemu->files.kernel);
 	fd_closep(&qemu->files.initrd);
 	fd_closep(&qemu->disk);
+	guest_volumes_close(&qemu->volumes);
 	free(qemu->initrd_run);
 }
 
@@ -153,6 +158,7 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 		.control = qemu->qemus[STREAM_CONTROL],
 		.disk_format = qemu->disk_format,
 		.disk = qemu->disk,
+		.volumes = &qemu->volumes,
 	};
 
 	memcpy(argv.mac, qemu->start->mac, sizeof argv.mac);
@@ -162,17 +168,22 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 /* QEMU inherits the tap, the disk and its ends of the sockets; its standard input is /dev/null, its output a socket of ours. */
 static int keep_descriptors(const struct qemu_start *qemu, int null)
 {
-	int keep[STREAMS + 2];
+	int keep[STREAMS + 2 + 2 * VOLUMES_MAX];
+	size_t count = STREAMS + 2;
 
 	memcpy(keep, qemu->qemus, sizeof qemu->qemus);
 	keep[STREAMS] = qemu->start->tap_fd;
 	keep[STREAMS + 1] = qemu->disk;
+	for (size_t i = 0; i < qemu->volumes.count; i++) {
+		keep[count++] = qemu->volumes.items[i].socket;
+		keep[count++] = qemu->volumes.items[i].image;
+	}
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(qemu->qemus[STREAM_ERRORS], STDOUT_FILENO) < 0 ||
 	    dup2(qemu->qemus[STREAM_ERRORS], STDERR_FILENO) < 0)
 		return -errno;
 	keep[STREAM_ERRORS] = -1;
-	process_close_others(keep, sizeof keep / sizeof *keep);
-	for (size_t i = 0; i < sizeof keep / sizeof *keep; i++)
+	process_close_others(keep, count);
+	for (size_t i = 0; i < count; i++)
 		if (keep[i] >= 0 && fcntl(keep[i], F_SETFD, 0))
 			return -errno;
 	return 0;
@@ -233,8 +244,11 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		log_error("cannot start QEMU: %s", strerror(-stdio.qemu));
 		_exit(EXIT_STATUS_FAILED);
 	}
-	int keep[] = { stdio.in,     stdio.out,        stdio.err,        stdio.control,     stdio.console,
-		       stdio.errors, stdio.qemu_pidfd, stdio.host_stdin, stdio.host_stdout, stdio.host_stderr };
+	int keep[10 + VOLUMES_MAX] = { stdio.in,          stdio.out,        stdio.err,        stdio.control,
+				       stdio.console,     stdio.errors,     stdio.qemu_pidfd, stdio.host_stdin,
+				       stdio.host_stdout, stdio.host_stderr };
+	for (size_t i = 0; i < VOLUMES_MAX; i++)
+		keep[10 + i] = stdio.volumes[i] = i < qemu->volumes.count ? qemu->volumes.items[i].pidfd : -1;
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	_exit(guest_stdio_run(&stdio));
 }

@@ -101,6 +101,23 @@ Test(config, what_means_nothing_without_a_vm_is_refused)
 	cr_assert_not(WRONG((char *)"--cap-net-admin", (char *)"--vmm", (char *)"none"));
 }
 
+Test(config, volumes_and_variables)
+{
+	struct run_config config;
+
+	cr_assert_eq(
+		PARSE(&config, "-v", "/a:/b", "-v", "c d:/e/:ro", "-v/f:/g:rw", "-e", "X=1", "--env=X=2", "-e", "Y="),
+		CONFIG_RUN);
+	cr_assert_eq(config.volume_count, 3);
+	cr_assert_str_eq(config.volumes[1].host, "c d");
+	cr_assert_str_eq(config.volumes[1].guest, "/e");
+	cr_assert(!config.volumes[0].read_only && config.volumes[1].read_only && !config.volumes[2].read_only);
+	cr_assert_eq(config.env.count, 2);
+	cr_assert_str_eq(config.env.items[0], "X=2");
+	cr_assert_str_eq(config.env.items[1], "Y=");
+	cr_assert(WRONG((char *)"-v/a:/1", (char *)"-v/a:/2", (char *)"-v/a:/3", (char *)"-v/a:/4", (char *)"-v/a:/5"));
+}
+
 Test(config, memory_that_the_default_guest_cannot_start_with)
 {
 	cr_assert(WRONG((char *)"--memory", (char *)"95"));

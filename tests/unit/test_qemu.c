@@ -130,6 +130,25 @@ Test(qemu, disk_by_descriptor_with_its_format)
 	cr_assert(strstr(argument(qemu_argv(arena, &config), "-blockdev", 1), "\"driver\":\"qcow2\""));
 }
 
+Test(qemu, volumes_by_socket_or_as_disks_to_read)
+{
+	struct qemu_config config = agent_guest;
+	struct guest_volumes volumes = { 2, { { 12, -1, -1 }, { -1, 13, -1 } } };
+
+	config.volumes = &volumes;
+	char **argv = qemu_argv(arena, &config);
+	cr_assert_str_eq(argument(argv, "-object", 0), "memory-backend-memfd,id=ram,size=256M,share=on");
+	cr_assert_str_eq(argument(argv, "-M", 0), "microvm,accel=tcg,memory-backend=ram");
+	cr_assert_str_eq(argument(argv, "-chardev", 5), "socket,id=msb-volume0,fd=12");
+	cr_assert_str_eq(argument(argv, "-device", 6), "vhost-user-fs-device,chardev=msb-volume0,tag=msb-volume0");
+	cr_assert_str_eq(argument(argv, "-add-fd", 0), "fd=13,set=3");
+	cr_assert(strstr(argument(argv, "-blockdev", 0), "\"read-only\":true"));
+	cr_assert(strstr(argument(argv, "-blockdev", 1), "\"read-only\":true"));
+	cr_assert_str_eq(argument(argv, "-device", 7), "virtio-blk-device,drive=disk2,serial=msb-volume1");
+	volumes.items[0] = volumes.items[1];
+	cr_assert_not(argument(qemu_argv(arena, &config), "-object", 0), "only virtiofsd shares the guest's memory");
+}
+
 /* The data of a member of a newc archive; NULL where it has none of that name */
 static const char *member(const char *archive, size_t size, const char *name, size_t *length)
 {
@@ -185,7 +204,7 @@ Test(qemu, addresses_reach_the_guest)
 	struct winsize size = { .ws_row = 24, .ws_col = 80 };
 	struct initrd_run run = { .start = &start, .terminal = &size, .term = "xterm", .has_rootfs = true };
 	static const char expected[] =
-		"ADDRESS4=172.16.0.2/30 GATEWAY4=172.16.0.1\nADDRESS6= GATEWAY6=\nNAME=agent\nROOTFS=/dev/vda\n";
+		"ADDRESS4=172.16.0.2/30 GATEWAY4=172.16.0.1\nADDRESS6= GATEWAY6=\nNAME=agent\nROOTFS=msb-root\n";
 	char *archive;
 	size_t archive_size, length;
 
