@@ -100,7 +100,8 @@ san: deps
 	$(Q)tests/run -j $(JOBS) --pure build/san
 # libFuzzer; FUZZ_SECONDS for each fuzzer, a minute at the usual effort (see tests/run --help)
 FUZZ_SECONDS ?= $(shell expr 60 '*' $(or $(MSB_TEST_EFFORT),100) / 100)
-fuzz: deps
+fuzz:
+	$(Q)./deps.sh fuzz
 	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzzing CC=clang SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
 		HARDEN=-O1 HARDEN_LD= fuzzers
 	$(Q)tests/fuzz/run.sh build/fuzzing $(FUZZ_SECONDS)

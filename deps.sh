@@ -1,27 +1,65 @@
 #!/bin/sh
 # Installs the Debian packages that building, the demo and the tests need; says and does nothing when all are there.
+# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [fuzz]
 set -eu
-packages="build-essential flex bison pkg-config
+export LC_ALL=C
+packages="build-essential flex bison pkg-config bzip2
 libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev libidn2-dev libseccomp-dev libcap-ng-dev
-qemu-system-x86 qemu-utils e2fsprogs busybox-static cpio kmod
+qemu-system-x86 qemu-utils e2fsprogs busybox-static cpio kmod virtiofsd|qemu-system-common
 libcriterion-dev nftables iproute2 util-linux procps
 nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema
-clang libclang-rt-14-dev clang-format libc6-dbg"
-missing=
-for package in $packages; do
-	case "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" in
-	installed) ;;
-	*) missing="$missing $package" ;;
-	esac
-done
+mmdebstrap clang-format libc6-dbg"
+fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
+known() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
+
+# The one of "a|b" that is to be there; nothing where apt knows none
+choice() {
+	echo "$1" | tr '|' '\n' | while read -r package; do
+		if installed "$package" || known "$package"; then
+			echo "$package"
+			break
+		fi
+	done
+}
+
+# Those that are not there, in their "a|b" form
+lacking() {
+	for names in $packages; do
+		case $names in
+		*'|'*) package=$(choice "$names") ;;
+		*) package=$names ;;
+		esac
+		[ -n "$package" ] && installed "$package" || echo "$names"
+	done
+}
+
+case ${1-} in
+'') ;;
+fuzz) packages="$packages $fuzz_packages" ;;
+*) echo "usage: deps.sh [fuzz]" >&2 && exit 2 ;;
+esac
+missing=$(lacking)
 [ -n "$missing" ] || exit 0
 sudo=
 if [ "$(id -u)" != 0 ]; then
-	command -v sudo >/dev/null || { echo "deps: needs root, or sudo, to install:$missing" >&2; exit 1; }
+	command -v sudo >/dev/null || { echo "deps: needs root, or sudo, to install: $(echo $missing)" >&2; exit 1; }
 	sudo=sudo
 fi
-echo "deps: installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq
+wanted= unknown=
+for names in $missing; do
+	package=$(choice "$names")
+	if [ -n "$package" ]; then wanted="$wanted $package"; else unknown="$unknown $names"; fi
+done
+if [ -n "$unknown" ]; then
+	echo "deps: error: apt knows no package$unknown" >&2
+	echo "  help: Debian 12 and 13 have them in their main archive; see /etc/apt/sources.list and sources.list.d" >&2
+	exit 1
+fi
+echo "deps: installing$wanted"
 # a server that a package starts by itself would take port 53: the tests start their own
-$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+# shellcheck disable=SC2086 # a word a package
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null
