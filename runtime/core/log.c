@@ -58,6 +58,7 @@ static void write_line(const char *prefix, const char *fmt, va_list args)
 	}
 LOG_FUNCTION(log_line, "msb-run: ")
 LOG_FUNCTION(log_error, "msb-run: error: ")
+LOG_FUNCTION(log_more, "  ")
 LOG_FUNCTION(log_help, "  help: ")
 #define CLEAR_LINE "\r\033[K"
 LOG_FUNCTION(log_progress, CLEAR_LINE "msb-run: ")

@@ -5,6 +5,7 @@
 
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* "msb-run: …" */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* "msb-run: error: …" */
+void log_more(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* "  …", of the line before */
 void log_help(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* "  help: …" */
 /* "msb-run: …" on a terminal, in place of the line before, without an end; log_progress_end() wipes it out. */
 void log_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

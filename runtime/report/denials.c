@@ -8,6 +8,7 @@
 #include "policy/policy_facts.h"
 #include "report/events.h"
 #include "report/reason.h"
+#include "report/suggestions.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -28,8 +29,11 @@ struct denials {
 	denials_ended *ended;
 	const void *ended_self;
 	bool waits; /* lines wait for the end: standard input is a terminal, which may show an editor */
-	char *lines[LINES_MAX];
+	struct {
+		char *denial, *hint; /* the hint may be NULL */
+	} lines[LINES_MAX];
 	size_t line_count;
+	struct suggestions *suggestions; /* NULL: not wanted */
 	size_t total, different;
 	uint64_t started_ms;
 	uint64_t known[KNOWN_MAX]; /* hashes of what was printed; 0: free */
@@ -47,7 +51,8 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials->waits = isatty(STDIN_FILENO);
 	denials->started_ms = clock_ms();
 	denials->nflog = nflog_open();
-	bool opened = denials->nflog != NULL;
+	denials->suggestions = config->suggest ? suggestions_new() : NULL;
+	bool opened = denials->nflog && (denials->suggestions || !config->suggest);
 	if (opened && config->events) {
 		denials->events = events_open(config->events);
 		opened = denials->events != NULL;
@@ -77,8 +82,11 @@ void denials_close(struct denials *denials)
 {
 	if (!denials)
 		return;
-	for (size_t i = 0; i < denials->line_count; i++)
-		free(denials->lines[i]);
+	for (size_t i = 0; i < denials->line_count; i++) {
+		free(denials->lines[i].denial);
+		free(denials->lines[i].hint);
+	}
+	suggestions_free(denials->suggestions);
 	nl_close(denials->nflog);
 	events_close(denials->events);
 	arena_free(denials->arena);
@@ -129,13 +137,24 @@ static const char *line_of(struct arena *arena, const char *what, const struct e
 			    placed ? reason->place : "", placed ? ")" : "", because, name);
 }
 
-static void print(struct denials *denials, const char *line)
+static void print_now(const char *line, const char *hint)
+{
+	log_line("%s", line);
+	if (hint)
+		log_more("to allow: %s", hint);
+}
+
+static void print(struct denials *denials, const char *line, const char *hint)
 {
 	if (denials->config->quiet || denials->line_count >= LINES_MAX)
 		return;
-	denials->lines[denials->line_count++] = denials->waits ? strdup(line) : NULL;
-	if (!denials->waits)
-		log_line("%s", line);
+	if (denials->waits) {
+		denials->lines[denials->line_count].denial = strdup(line);
+		denials->lines[denials->line_count].hint = hint ? strdup(hint) : NULL;
+	} else {
+		print_now(line, hint);
+	}
+	denials->line_count++;
 }
 
 /* Frees the arena, which has the event's texts. */
@@ -146,19 +165,32 @@ static void report(struct denials *denials, struct arena *arena, const struct ev
 	denials->total += denied;
 	denials->different += denied && first;
 	events_write(denials->events, event);
+	if (first && denied)
+		suggestions_add(denials->suggestions, event->suggest);
 	if (first)
-		print(denials, line_of(arena, denied ? "denied" : "allowed", event));
+		print(denials, line_of(arena, denied ? "denied" : "allowed", event),
+		      event->suggest ? event->suggest->rule : NULL);
 	arena_free(arena);
 }
 
+static const struct suggestion *offer_connection(const struct denials *denials, struct arena *arena,
+						 const struct eval_connection *connection, struct eval_verdict verdict,
+						 const char *name)
+{
+	struct suggestion *suggestion = arena_alloc(arena, sizeof *suggestion);
+
+	return suggest_connection(arena, &denials->context, connection, verdict, name, suggestion) ? suggestion : NULL;
+}
+
 static void deny(struct denials *denials, struct arena *arena, const char *flow, struct eval_verdict verdict,
-		 enum policy_direction direction)
+		 enum policy_direction direction, const struct suggestion *suggest)
 {
 	struct event event = {
 		.kind = "deny",
 		.flow = flow,
 		.verdict = verdict,
 		.reason = reason_of(denials->reasons, verdict, direction),
+		.suggest = suggest,
 	};
 	report(denials, arena, &event);
 }
@@ -218,6 +250,8 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 		.verdict = verdict,
 		.reason = agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter,
 		.name = found.name,
+		.suggest =
+			agree && !allowed ? offer_connection(denials, arena, &connection, verdict, found.name) : NULL,
 	};
 	if (!event.name && !allowed && denials->ended)
 		event.ended =
@@ -245,16 +279,26 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 {
 	struct arena *arena = arena_new();
 	const char *flow = arena_printf(arena, "dns@%s:%s", name, transport == FLOW_DNS_UDP ? "udp" : "tcp");
-	deny(denials, arena, flow, verdict, POLICY_EGRESS);
+	struct suggestion *suggestion = arena_alloc(arena, sizeof *suggestion);
+	if (!suggest_query(arena, &denials->context, name, transport, verdict, suggestion))
+		suggestion = NULL;
+	deny(denials, arena, flow, verdict, POLICY_EGRESS, suggestion);
 }
 
 void denials_resolver(struct denials *denials, struct addr addr, enum flow_transport transport,
 		      struct eval_verdict verdict)
 {
 	struct arena *arena = arena_new();
-	const char *flow = flow_format_connection(arena, POLICY_EGRESS, addr, flow_transport_proto(transport), true,
-						  LOWER_DNS_PORT);
-	deny(denials, arena, flow, verdict, POLICY_EGRESS);
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = flow_transport_proto(transport),
+		.addr = addr,
+		.has_port = true,
+		.port = LOWER_DNS_PORT,
+	};
+	const char *flow = flow_format_connection(arena, POLICY_EGRESS, addr, connection.proto, true, LOWER_DNS_PORT);
+	deny(denials, arena, flow, verdict, POLICY_EGRESS,
+	     offer_connection(denials, arena, &connection, verdict, NULL));
 }
 
 void denials_answer(struct denials *denials, const char *name, struct addr addr)
@@ -276,16 +320,22 @@ void denials_ingress(struct denials *denials, struct addr peer, enum policy_prot
 		     struct eval_verdict verdict)
 {
 	struct arena *arena = arena_new();
+	struct eval_connection connection = {
+		.direction = POLICY_INGRESS, .proto = proto, .addr = peer, .has_port = true, .port = guest_port
+	};
 	const char *flow = flow_format_connection(arena, POLICY_INGRESS, peer, proto, true, guest_port);
-	deny(denials, arena, flow, verdict, POLICY_INGRESS);
+	deny(denials, arena, flow, verdict, POLICY_INGRESS,
+	     offer_connection(denials, arena, &connection, verdict, NULL));
 }
 
 void denials_finish(struct denials *denials)
 {
 	const struct policy *policy = denials->config->policy;
 	for (size_t i = 0; denials->waits && i < denials->line_count; i++)
-		if (denials->lines[i])
-			log_line("%s", denials->lines[i]);
+		if (denials->lines[i].denial)
+			print_now(denials->lines[i].denial, denials->lines[i].hint);
+	if (denials->suggestions && denials->total)
+		suggestions_print(denials->suggestions);
 	if (denials->total == 0 || denials->config->quiet)
 		return;
 	double seconds = (double)(clock_ms() - denials->started_ms) / 1000;

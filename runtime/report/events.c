@@ -105,6 +105,8 @@ static char *event_line(const struct event *event, size_t *len)
 		json_object_set_new(object, "name", json_string(event->name));
 	if (event->ended)
 		json_object_set_new(object, "binding_ended", time_before(event->ended_ago_ms));
+	if (event->suggest)
+		json_object_set_new(object, "suggest", json_string(event->suggest->rule));
 	return finish_line(object, len);
 }
 

@@ -1,5 +1,6 @@
 /* The events file: one JSON object a line, whole lines only, appended. */
 #pragma once
+#include "eval/suggest.h"
 #include "report/reason.h"
 
 struct event {
@@ -10,6 +11,7 @@ struct event {
 	const char *name; /* what the address was looked up by, or NULL */
 	bool ended;       /* its binding did, so long ago */
 	uint64_t ended_ago_ms;
+	const struct suggestion *suggest; /* the rule that would let it pass, or NULL */
 };
 
 struct events;

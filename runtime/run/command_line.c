@@ -109,6 +109,7 @@ READ_FLAG(quiet)
 READ_FLAG(cap_net_admin)
 READ_FLAG(verbose)
 READ_FLAG(repack)
+READ_FLAG(suggest)
 
 static const char *read_env(struct reading *reading, const char *value)
 {
@@ -201,6 +202,7 @@ static const struct own_option {
 	{ "vmm", required_argument, read_vmm },
 	{ "events", required_argument, read_events },
 	{ "deny-mode", required_argument, read_deny_mode },
+	{ "suggest", no_argument, read_suggest },
 	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
 	{ "verbose", no_argument, read_verbose, FOR_QEMU },
 	{ "env", required_argument, read_env, FOR_ALL, 'e' },
@@ -264,6 +266,7 @@ static void print_help(void)
 	      "  -w, --workdir DIR         where the command starts; made where it is not there\n"
 	      "  -v, --volume HOST:GUEST[:ro]  a directory of the host's in the guest\n"
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
+	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
 	      "  --quiet                   no messages about denials\n"
 	      "  --verbose                 what the guest's kernel writes to its console\n"
 	      "  --color auto|always|never\n"
