@@ -173,6 +173,24 @@ int sources_load(struct sources *sources, const char *path, const char *stdin_na
 	return error;
 }
 
+void sources_allow(struct sources *sources, uint32_t index, const char *dir)
+{
+	struct source *source = sources->items[index];
+	char *target = source->quotable ? NULL : realpath(source->name, NULL);
+
+	if (target)
+		source->quotable = source_path_beneath(sources->arena, dir, directory_of(sources->arena, target));
+	free(target);
+}
+
+bool sources_quotable(const struct sources *sources)
+{
+	for (size_t i = 0; i < sources->count; i++)
+		if (!sources->items[i]->quotable)
+			return false;
+	return true;
+}
+
 int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,
 			 uint32_t *out)
 {

@@ -14,7 +14,7 @@ struct source {
 	const char *name; /* as the user wrote it: "agent.msb", "arg:1", "<stdin>", "--net" */
 	const char *text; /* NUL-terminated; may hold others, which parsing refuses */
 	size_t len;
-	bool quotable;              /* false: diagnostics show no line of it (a file outside the allowed tree) */
+	bool quotable;              /* false: nothing shows a word of it (a link out of the allowed tree led to it) */
 	uint32_t *lines, last_line; /* offset of each line's first byte; index of the last line */
 	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
 };
@@ -41,6 +41,10 @@ const struct source *sources_get(const struct sources *, uint32_t index);
 /* Reads a file for the command line: "-" is standard input under the name `stdin_name` or "<stdin>".
  * At most 16 MiB, regular files and standard input only. 0, or -errno with nothing added. */
 int sources_load(struct sources *, const char *path, const char *stdin_name, uint32_t *out);
+/* Where DIR, though the link does, does not lead out of: what lies beneath is shown. */
+void sources_allow(struct sources *, uint32_t index, const char *dir);
+/* Whether a word of any source may be shown */
+bool sources_quotable(const struct sources *);
 /* An include: `path` is relative to `root_dir` and opened under it with RESOLVE_BENEATH and
  * RESOLVE_NO_MAGICLINKS; at most 1 MiB, regular files only. -EXDEV for an escape (an absolute path too),
  * -ENOTSUP for what is no regular file, -EFBIG for too large a one. */

@@ -90,7 +90,9 @@ struct cmd_policy {
 void cmd_policy_load(struct cmd_policy *, const struct cmd_line *, const char *file);
 /* STATUS_FINE, or why diags make the policy useless: STATUS_NO, STATUS_USAGE, STATUS_SYSTEM */
 int cmd_policy_status(const struct cmd_policy *);
-/* Loads; findings of errors go to standard error. STATUS_FINE: the policy can be used. */
+/* Whether what was loaded may be shown; else an error is reported, and the status is STATUS_NO. */
+bool cmd_policy_quotable(const struct cmd_policy *);
+/* Loads; findings of errors go to standard error. STATUS_FINE: the policy can be used, and shown. */
 int cmd_policy_require(struct cmd_policy *, const struct cmd_line *, const char *file);
 struct eval_context cmd_context(const struct cmd_line *, const struct policy *);
 /* Runs `each` for every FILE, or once with NULL where there is none, in an arena of its own */

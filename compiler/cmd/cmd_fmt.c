@@ -100,6 +100,10 @@ static int format_file(struct cmd_line *line, struct cmd_policy *loaded, const c
 	int error = sources_load(loaded->sources, file, line->policy.stdin_name, &source);
 	if (error)
 		return fail(escape_text(loaded->arena, file), error);
+	if (line->policy.include_root)
+		sources_allow(loaded->sources, source, line->policy.include_root);
+	if (!cmd_policy_quotable(loaded))
+		return STATUS_NO;
 	const char *text = fmt_policy(loaded->diags, source);
 	if (!text) {
 		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));

@@ -41,6 +41,22 @@ static bool merely_expired(const struct cmd_policy *loaded, const struct cmd_lin
 	return line->cmd->id != CMD_COMPILE && expired == diags->errors;
 }
 
+bool cmd_policy_quotable(const struct cmd_policy *loaded)
+{
+	for (size_t i = 0; i < loaded->sources->count; i++) {
+		const struct source *source = loaded->sources->items[i];
+		if (source->quotable)
+			continue;
+		fprintf(stderr,
+			"msb-policyc: error: %s: a link leads to it, out of its directory, so nothing of it is shown "
+			"[include-outside]\n"
+			"  help: name the file itself, or allow where it lies by --include-root DIR\n",
+			escape_text(loaded->arena, source->name));
+		return false;
+	}
+	return true;
+}
+
 int cmd_policy_require(struct cmd_policy *loaded, const struct cmd_line *line, const char *file)
 {
 	int status;
@@ -51,7 +67,9 @@ int cmd_policy_require(struct cmd_policy *loaded, const struct cmd_line *line, c
 		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
 		fprintf(stderr, "%s: %s\n", loaded->name, diags_counts(loaded->diags));
 	}
-	return merely_expired(loaded, line) ? STATUS_FINE : status;
+	if (status == STATUS_FINE || merely_expired(loaded, line))
+		return cmd_policy_quotable(loaded) ? STATUS_FINE : STATUS_NO;
+	return status;
 }
 
 struct eval_context cmd_context(const struct cmd_line *line, const struct policy *policy)

@@ -262,8 +262,10 @@ static int load(struct cmd_line *line, struct cmd_policy *loaded, const char *fi
 			cmd_usage_error(line, "%s: %s", path, strerror(-error));
 			return STATUS_SYSTEM;
 		}
-		if (!loaded->diags->errors)
+		if (!loaded->diags->errors) {
+			status = cmd_policy_quotable(loaded) ? STATUS_FINE : STATUS_NO;
 			continue;
+		}
 		diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
 		status = STATUS_NO;
 	}

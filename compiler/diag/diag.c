@@ -121,11 +121,25 @@ static int compare_places(const void *left, const void *right)
 	return COMPARE(x, y) ?: COMPARE(a->span.start, b->span.start) ?: COMPARE(a, b);
 }
 
+/* A finding of which only place and id may be told: its words, and whatever else it was made of, may be the file's. */
+static const struct diag *without_words(struct arena *arena, const struct diag *diag)
+{
+	struct diag *hidden = arena_alloc(arena, sizeof *hidden);
+	*hidden = (struct diag){
+		.level = diag->level,
+		.id = diag->id,
+		.span = diag->span,
+		.message = "what the file says is not shown: a link leads to it, out of its directory",
+	};
+	return hidden;
+}
+
 const struct diag **diags_sorted(const struct diags *diags)
 {
 	const struct diag **sorted = arena_alloc(diags->arena, (diags->list.count + 1) * sizeof *sorted);
+	bool quotable = sources_quotable(diags->sources);
 	for (size_t i = 0; i < diags->list.count; i++)
-		sorted[i] = &diags->list.items[i];
+		sorted[i] = quotable ? &diags->list.items[i] : without_words(diags->arena, &diags->list.items[i]);
 	qsort(sorted, diags->list.count, sizeof *sorted, compare_places);
 	return sorted;
 }

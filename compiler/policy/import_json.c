@@ -15,16 +15,19 @@ struct importer {
 	const struct json_places *places;
 	struct span here; /* of the part being read: where errors are reported */
 	size_t part_of;   /* the "rule" key of the entry before; 0: none */
+	size_t last_part; /* the last one that an entry had */
 };
 
-static void report(struct importer *im, const char *id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static void report(struct importer *im, const char *id, const char *fmt, ...)
+static struct diag *report(struct importer *im, const char *id, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+static struct diag *report(struct importer *im, const char *id, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	diag_error(im->r->diags, id, im->here, "%s", arena_vprintf(im->r->arena, fmt, args));
+	struct diag *diag = diag_error(im->r->diags, id, im->here, "%s", arena_vprintf(im->r->arena, fmt, args));
 	va_end(args);
+	return diag;
 }
 
 /* ---- reading one value of a type ---- */
@@ -224,16 +227,67 @@ static bool read_attributes(struct importer *im, const json_t *object, struct po
 	return true;
 }
 
-/* An entry that is a further part of the rule before it: its target joins that rule's */
-static bool joins_last(struct importer *im, size_t part_of, const struct policy_target *target)
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool same_date(struct date a, struct date b)
+{
+	return a.year == b.year && a.month == b.month && a.day == b.day;
+}
+
+static bool same_ports(const struct policy_port_list *a, const struct policy_port_list *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = a->items[i].lo == b->items[i].lo && a->items[i].hi == b->items[i].hi;
+	return same;
+}
+
+/* The first key in which two entries differ, destinations aside; NULL: none */
+static const char *differing_key(const struct policy_rule *a, const struct policy_rule *b)
+{
+	if (a->action != b->action)
+		return "action";
+	if (a->directions != b->directions)
+		return "direction";
+	if (a->protos != b->protos)
+		return "protocols";
+	if (!same_ports(&a->ports, &b->ports))
+		return "ports";
+	if (!same_text(a->because, b->because))
+		return "because";
+	if (!same_date(a->until, b->until))
+		return "until";
+	return a->log != b->log ? "log" : NULL;
+}
+
+/* Entries of one "rule" stand together, are equal but for their destination, and make one rule of all their targets. */
+static void add_part(struct importer *im, size_t part_of, const struct policy_rule *rule,
+		     const struct policy_target *target)
 {
 	struct policy *policy = im->r->policy;
+	bool joins = part_of && part_of == im->part_of && policy->rules.count;
+	struct policy_rule *last = joins ? &policy->rules.items[policy->rules.count - 1] : NULL;
+	const char *key = joins ? differing_key(last, rule) : NULL;
 
-	if (!part_of || part_of != im->part_of || !policy->rules.count)
-		return false;
-	struct policy_rule *last = &policy->rules.items[policy->rules.count - 1];
+	if (key) {
+		diag_relate(im->r->diags,
+			    report(im, "conflict", "a part of rule %zu with another `%s` than its first", part_of, key),
+			    last->span, "the rule begins here");
+		return;
+	}
+	if (part_of && !joins && part_of <= im->last_part) {
+		report(im, "conflict", "a part of rule %zu that does not follow its other parts", part_of);
+		return;
+	}
+	if (!joins) {
+		last = arena_push(im->r->arena, &policy->rules);
+		*last = *rule;
+	}
 	*arena_push(im->r->arena, &last->targets) = *target;
-	return true;
 }
 
 static void read_rule(struct importer *im, const json_t *object)
@@ -259,12 +313,12 @@ static void read_rule(struct importer *im, const json_t *object)
 		report(im, "icmp-ingress", "ICMP rules are for egress only");
 		return;
 	}
-	read_number(im, object, "rule", INT32_MAX, &part_of);
-	if (!joins_last(im, part_of, &target)) {
-		*arena_push(im->r->arena, &rule.targets) = target;
-		*arena_push(im->r->arena, &im->r->policy->rules) = rule;
-	}
+	if (read_number(im, object, "rule", INT32_MAX, &part_of) && !part_of)
+		report(im, "bad-value", "`rule` counts from 1");
+	add_part(im, part_of, &rule, &target);
 	im->part_of = part_of;
+	if (part_of > im->last_part)
+		im->last_part = part_of;
 }
 
 static void read_rules(struct importer *im, const json_t *root)

@@ -115,6 +115,13 @@ static void include_file(struct splicer *s, const struct level *level, const str
 	}
 	if (s->files > FILES_MAX)
 		return;
+	const char *last = strrchr(word->text, '/');
+	/* Such files hold credentials and settings, and a directory's editor and version control */
+	if ((last ? last + 1 : word->text)[0] == '.') {
+		diag_error(r->diags, "bad-include", word->span, "cannot include `%s`: its name begins with a dot",
+			   word->text);
+		return;
+	}
 	int error = sources_load_include(r->diags->sources, s->root, path, shown, &source);
 	if (error) {
 		diag_error(r->diags, error == -EXDEV ? "include-outside" : "bad-include", word->span,
@@ -171,6 +178,8 @@ bool resolver_load(struct resolver *r)
 			   why_unreadable(error));
 		return false;
 	}
+	if (r->input->include_root)
+		sources_allow(r->diags->sources, source, r->input->include_root);
 	r->policy->name = sources_get(r->diags->sources, source)->name;
 	if (has_suffix(r->policy->name, ".json"))
 		return resolver_import_json(r, source);

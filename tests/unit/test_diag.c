@@ -143,8 +143,12 @@ Test(diag, characters_without_width_do_not_fill_a_line)
 Test(diag, an_unquotable_source_is_not_shown)
 {
 	diags->sources->items[source]->quotable = false;
-	diag_error(diags, "e", at(0, 7), "m");
-	cr_assert_str_eq(printed(print_plain), "a.msb:1:1: error: m [e]\n");
+	struct diag *diag = diag_error(diags, "e", at(0, 7), "secret");
+	diag->label = diag->example = diag->help = "secret";
+	diag_relate(diags, diag, at(8, 12), "secret");
+	cr_assert_str_eq(printed(print_plain),
+			 "a.msb:1:1: error: what the file says is not shown: a link leads to it, out "
+			 "of its directory [e]\n");
 }
 
 Test(diag, json_has_the_keys_of_the_schema)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What two sandboxes never share: uids, whatever their pools are, and a name. Claims end with the sandbox, however it ends, and
-# what could hold them up is reported.
+# Threat uid-collision: two sandboxes share uids. What two sandboxes never share: uids, whatever their pools are, and a name. Claims end with
+# the sandbox, however it ends, and what could hold them up is reported.
 . "$(dirname "$0")/lib.sh"
 host_up
 pids=()
