@@ -51,6 +51,9 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 	case RS_REJECT_RESET:
 		text_add(out, "reject with tcp reset");
 		break;
+	case RS_REJECT_ROUTE:
+		text_add(out, "reject with icmpx no-route");
+		break;
 	case RS_REJECT_ADMIN:
 		text_add(out, "reject with icmpx admin-prohibited");
 		break;

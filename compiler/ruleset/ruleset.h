@@ -90,6 +90,7 @@ enum rs_expr_kind {
 	RS_VERDICT,
 	RS_REJECT_RESET, /* tcp reset; after a match on tcp */
 	RS_REJECT_ADMIN, /* icmpx admin-prohibited */
+	RS_REJECT_ROUTE, /* icmpx no-route */
 	RS_LOG,          /* to an nflog group */
 	RS_LIMIT,        /* packets in a time; negate: those over it */
 	RS_TPROXY,

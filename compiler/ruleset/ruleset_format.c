@@ -147,6 +147,7 @@ static const char *const expr_names[] = {
 	[RS_VERDICT] = "verdict",
 	[RS_REJECT_RESET] = "reject-reset",
 	[RS_REJECT_ADMIN] = "reject-admin",
+	[RS_REJECT_ROUTE] = "reject-route",
 	[RS_LOG] = "log",
 	[RS_LIMIT] = "limit",
 	[RS_TPROXY] = "tproxy",

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define EXTENSIONS_MAX 8
+#define LATER_PACKETS 100
+#define LATER 1 /* hundredths of a second */
 
 static struct nlmsghdr *config_message(char *buffer, uint16_t group)
 {
@@ -22,7 +24,8 @@ static struct nlmsghdr *config_message(char *buffer, uint16_t group)
 	return message;
 }
 
-static int bind_group(struct nl *nl, uint16_t group)
+/* Packets come at once, or when there are as many as LATER_PACKETS, at the latest after LATER. */
+static int bind_group(struct nl *nl, uint16_t group, bool later)
 {
 	char buffer[256];
 	struct nlmsghdr *message = config_message(buffer, group);
@@ -35,16 +38,29 @@ static int bind_group(struct nl *nl, uint16_t group)
 	struct nfulnl_msg_config_mode mode = { .copy_mode = NFULNL_COPY_PACKET,
 					       .copy_range = htonl(LOWER_LOG_SNAPLEN) };
 	mnl_attr_put(message, NFULA_CFG_MODE, sizeof mode, &mode);
-	mnl_attr_put_u32(message, NFULA_CFG_QTHRESH, htonl(1)); /* at once, not a second later */
+	mnl_attr_put_u32(message, NFULA_CFG_QTHRESH, htonl(later ? LATER_PACKETS : 1));
+	mnl_attr_put_u32(message, NFULA_CFG_TIMEOUT, htonl(LATER));
 	return nl_do(nl, message);
 }
 
 struct nl *nflog_open(void)
 {
 	struct nl *nl = nl_open(NETLINK_NETFILTER);
-	int error = nl ? bind_group(nl, LOWER_LOG_GROUP) : -errno;
+	int error = nl ? bind_group(nl, LOWER_LOG_GROUP, false) : -errno;
 	if (error == 0)
-		error = bind_group(nl, LOWER_ALLOW_LOG_GROUP);
+		error = bind_group(nl, LOWER_ALLOW_LOG_GROUP, false);
+	if (error == 0)
+		return nl;
+	nl_close(nl);
+	errno = -error;
+	return NULL;
+}
+
+struct nl *nflog_open_later(uint16_t group)
+{
+	struct nl *nl = nl_open(NETLINK_NETFILTER);
+	int error = nl ? bind_group(nl, group, true) : -errno;
+
 	if (error == 0)
 		return nl;
 	nl_close(nl);
@@ -140,7 +156,8 @@ static int find_payload(const struct nlattr *attribute, void *context)
 	return MNL_CB_OK;
 }
 
-int nflog_next(struct nl *nl, struct nflog_packet *out)
+/* The next packet's first bytes, and the group it was logged to */
+static int next_payload(struct nl *nl, uint16_t *group, const uint8_t **bytes, size_t *len)
 {
 	for (;;) {
 		const struct nlmsghdr *message;
@@ -152,8 +169,30 @@ int nflog_next(struct nl *nl, struct nflog_packet *out)
 		const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
 		const struct nlattr *payload = NULL;
 		mnl_attr_parse(message, sizeof *header, find_payload, &payload);
-		out->group = ntohs(header->res_id);
-		if (payload && nflog_parse(mnl_attr_get_payload(payload), mnl_attr_get_payload_len(payload), out))
-			return 0;
+		if (!payload)
+			continue;
+		*group = ntohs(header->res_id);
+		*bytes = mnl_attr_get_payload(payload);
+		*len = mnl_attr_get_payload_len(payload);
+		return 0;
 	}
+}
+
+int nflog_next(struct nl *nl, struct nflog_packet *out)
+{
+	const uint8_t *bytes;
+	size_t len;
+	int error;
+
+	do
+		error = next_payload(nl, &out->group, &bytes, &len);
+	while (error == 0 && !nflog_parse(bytes, len, out));
+	return error;
+}
+
+int nflog_next_bytes(struct nl *nl, const uint8_t **bytes, size_t *len)
+{
+	uint16_t group;
+
+	return next_payload(nl, &group, bytes, len);
 }

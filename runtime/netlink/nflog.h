@@ -6,6 +6,8 @@
 /* A socket in the caller's network namespace, bound to the groups of refused and of logged packets. NULL and errno on
  * failure. */
 struct nl *nflog_open(void);
+/* The same for one other group, whose packets come some 10 ms later, several at once, and are read by nflog_next_bytes() */
+struct nl *nflog_open_later(uint16_t group);
 
 struct nflog_packet {
 	uint16_t group;
@@ -16,6 +18,8 @@ struct nflog_packet {
 };
 /* The next one, without waiting. 0, -EAGAIN where there is none, -ENOBUFS where some were lost before the next. */
 int nflog_next(struct nl *, struct nflog_packet *out);
+/* The next one's first bytes, from its IP header on, until the next call; returns as nflog_next() */
+int nflog_next_bytes(struct nl *, const uint8_t **bytes, size_t *len);
 /* Network and transport header of `len` bytes that a guest may have made; false where they are cut short. Exported for
  * fuzzing */
 bool nflog_parse(const uint8_t *packet, size_t len, struct nflog_packet *out);

@@ -309,12 +309,16 @@ static void encode_verdict(struct encoding *to, const struct rs_verdict *verdict
 		nftnl_expr_set_str(expr, NFTNL_EXPR_IMM_CHAIN, verdict->chain);
 }
 
-static void encode_reject(struct encoding *to, bool reset)
+static void encode_reject(struct encoding *to, enum rs_expr_kind kind)
 {
 	struct nftnl_expr *expr = add(to, "reject");
+	bool reset = kind == RS_REJECT_RESET;
 
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_REJECT_TYPE, reset ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMPX_UNREACH);
-	nftnl_expr_set_u8(expr, NFTNL_EXPR_REJECT_CODE, reset ? 0 : NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+	nftnl_expr_set_u8(expr, NFTNL_EXPR_REJECT_CODE,
+			  reset                   ? 0 :
+			  kind == RS_REJECT_ROUTE ? NFT_REJECT_ICMPX_NO_ROUTE :
+						    NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 }
 
 static void encode_log(struct encoding *to, const struct rs_expr *log)
@@ -380,7 +384,8 @@ static void encode_expr(struct encoding *to, const struct rs_expr *expr)
 		break;
 	case RS_REJECT_RESET:
 	case RS_REJECT_ADMIN:
-		encode_reject(to, expr->kind == RS_REJECT_RESET);
+	case RS_REJECT_ROUTE:
+		encode_reject(to, expr->kind);
 		break;
 	case RS_LOG:
 		encode_log(to, expr);

@@ -12,7 +12,7 @@ int nft_fd(const struct nft *);
 /* Installs every table of the ruleset; all or nothing. 0 or -errno; then `why` (at least 256 bytes) has the object
  * that the kernel refused, by its name or comment. */
 int nft_install(struct nft *, const struct ruleset *, char *why, size_t why_size);
-/* The same in place of tables of those names, in one transaction; for tests */
+/* The same in place of tables of those names, in one transaction */
 int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size);
 
 /* The rules of that chain of the ruleset's only table in place of those that the kernel has in it, in one transaction */

@@ -73,6 +73,7 @@ struct rtnl_listed {
 	struct addr_prefix destination;
 	uint32_t link, table; /* link 0: none, or that of a next hop object */
 	uint8_t type;         /* RTN_ */
+	bool dead;            /* its link is down: it is not used */
 };
 /* Every route of that family, of every table; `each` ends it early with a value other than 0 */
 int rtnl_routes(struct nl *, enum addr_family, int (*each)(const struct rtnl_listed *, void *), void *context);

@@ -52,6 +52,7 @@ static int list_hops(const struct listing *listing, struct rtnl_listed *listed, 
 
 	for (; RTNH_OK(hop, rest); rest -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
 		listed->link = (uint32_t)hop->rtnh_ifindex;
+		listed->dead = hop->rtnh_flags & RTNH_F_DEAD;
 		int result = listing->each(listed, listing->context);
 		if (result)
 			return result;
@@ -73,6 +74,7 @@ static int read_route(const struct nlmsghdr *header, void *context)
 		.destination.len = route->rtm_dst_len,
 		.table = route->rtm_table,
 		.type = route->rtm_type,
+		.dead = route->rtm_flags & RTNH_F_DEAD,
 	};
 	mnl_attr_for_each(attr, header, sizeof *route)
 	{

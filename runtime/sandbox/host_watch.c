@@ -19,7 +19,7 @@
 #define REST 20       /* times as long as the followers took */
 
 /* Each is called in the host's network namespace; 0, or -errno for another try. */
-static int (*const followers[])(struct sandbox *) = { follow_forwarding };
+static int (*const followers[])(struct sandbox *) = { follow_forwarding, follow_routes };
 
 struct host_watch {
 	struct nl *events;

@@ -7,6 +7,7 @@
 #include "lower/sandbox_net.h"
 #include "net/host_link.h"
 #include "net/host_table.h"
+#include "net/icmp_error.h"
 #include "net/pool.h"
 #include "net/sysctl.h"
 #include "sandbox/claims.h"
@@ -335,6 +336,18 @@ static int start_relay(struct sandbox *sandbox)
 	return sandbox->relay ? 0 : -errno; /* reported */
 }
 
+static int open_late_refusals(struct sandbox *sandbox)
+{
+	struct icmp_ends ends = { .gateway = sandbox->gateway };
+
+	if (sandbox->start->config->vmm != VMM_NONE)
+		return 0;
+	lower_guest_mac(&sandbox->gateway, ends.guest_mac);
+	gateway_mac(&sandbox->gateway, ends.gateway_mac);
+	sandbox->late_refusals = late_refusals_open(sandbox->tap_link.index, &ends);
+	return sandbox->late_refusals ? 0 : fail("tell the guest where the host has no route", -errno);
+}
+
 static int open_log(struct sandbox *sandbox)
 {
 	sandbox->denials = denials_open(sandbox->start->config, &sandbox->gateway);
@@ -396,9 +409,11 @@ static int (*const steps[])(struct sandbox *) = {
 	place_servers,
 	install_host_table,
 	watch_passage,
+	follow_routes,
 	switch_forwarding_on,
 	open_links,
 	limit_bandwidth,
+	open_late_refusals,
 	open_log,
 	start_dns,
 	start_relay,
@@ -448,6 +463,7 @@ void sandbox_close(struct sandbox *sandbox)
 		end_host(sandbox);
 	host_watch_close(sandbox->watch);
 	dns_nat64_end(&sandbox->nat64);
+	late_refusals_close(sandbox->late_refusals);
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	denials_close(sandbox->denials);

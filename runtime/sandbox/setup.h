@@ -8,7 +8,9 @@
 #include "relay/relay.h"
 #include "report/denials.h"
 #include "sandbox/follow_forwarding.h"
+#include "sandbox/follow_routes.h"
 #include "sandbox/host_watch.h"
+#include "sandbox/late_refusals.h"
 #include "sandbox/supervisor.h"
 #include "vmm/vmm.h"
 
@@ -20,13 +22,15 @@ struct sandbox {
 	int tap; /* VMM_QEMU */
 	struct host_watch *watch;
 	struct following following; /* what the host forwards for it */
+	struct routes routes;       /* what the host can reach */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
 	struct dns_nat64 nat64;                     /* the question for the network's prefixes, until it is answered */
 	struct nameserver servers[NAMESERVERS_MAX]; /* as they are placed */
 	struct shape egress, ingress;               /* bandwidth */
 	struct passage passage;
-	int passage_timer; /* every PASSAGE_INTERVAL_MS */
+	int passage_timer;                   /* every PASSAGE_INTERVAL_MS */
+	struct late_refusals *late_refusals; /* VMM_NONE */
 	struct dns *dns;
 	struct denials *denials;
 	struct relay *relay;

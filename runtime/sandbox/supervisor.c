@@ -30,7 +30,8 @@ enum watched {
 	WATCH_RELAY_WORKER,
 	WATCH_DENIALS,
 	WATCH_PASSAGE,
-	WATCH_HOST
+	WATCH_HOST,
+	WATCH_LATE_REFUSALS
 };
 
 #define RUNNING (-1)
@@ -80,7 +81,8 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, relay_fd(sandbox->relay), WATCH_RELAY) ||
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
 	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
-	    watch(epoll, sandbox->passage_timer, WATCH_PASSAGE) || host_watch_enroll(sandbox, epoll, WATCH_HOST)) {
+	    watch(epoll, sandbox->passage_timer, WATCH_PASSAGE) || host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
+	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
 	}
@@ -153,6 +155,9 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 		return check_passage(sandbox, false) ? closed("the way into the host's network namespace") : RUNNING;
 	case WATCH_HOST:
 		host_watch_wake(sandbox->watch);
+		return RUNNING;
+	case WATCH_LATE_REFUSALS:
+		late_refusals_serve(sandbox->late_refusals);
 		return RUNNING;
 	}
 	return RUNNING;

@@ -1,0 +1,42 @@
+/* Reads the host's routes; where what they leave out has changed, the table is replaced. */
+#include "sandbox/follow_routes.h"
+#include "core/log.h"
+#include "net/unrouted.h"
+#include "sandbox/setup.h"
+
+#include <string.h>
+
+static int read_routes(struct sandbox *sandbox, struct routes *now)
+{
+	now->unrouted4 = addr_set_empty(ADDR_V4);
+	now->unrouted6 = addr_set_empty(ADDR_V6);
+	int error = unrouted_read(sandbox->host, now->arena, ADDR_V4, &now->unrouted4);
+	if (error == 0 && sandbox->gateway.has6)
+		error = unrouted_read(sandbox->host, now->arena, ADDR_V6, &now->unrouted6);
+	return error;
+}
+
+int follow_routes(struct sandbox *sandbox)
+{
+	struct routes *before = &sandbox->routes, now = { .arena = arena_new() };
+	char why[256] = "";
+
+	int error = read_routes(sandbox, &now);
+	if (error < 0)
+		log_error("cannot read the host's routes: %s", strerror(-error));
+	bool same = before->arena && addr_set_equal(&before->unrouted4, &now.unrouted4) &&
+		    addr_set_equal(&before->unrouted6, &now.unrouted6);
+	if (error == 0 && !same) {
+		error = nft_replace(sandbox->firewall, unrouted_rules(now.arena, &now.unrouted4, &now.unrouted6), why,
+				    sizeof why);
+		if (error < 0)
+			log_error("cannot follow the host's routes: %s: %s", why, strerror(-error));
+	}
+	if (error < 0 || same) {
+		arena_free(now.arena);
+		return error;
+	}
+	arena_free(before->arena);
+	*before = now;
+	return 0;
+}

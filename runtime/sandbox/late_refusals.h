@@ -1,0 +1,15 @@
+/* Refusals a second time, for a guest on this very kernel (--vmm none): there "no route" comes back while connect() still holds its
+ * socket, and the kernel drops ICMP errors of a socket that is held; the client would learn it a second later, from the
+ * next SYN's. */
+#pragma once
+#include <stdint.h>
+
+struct icmp_ends;
+struct late_refusals;
+
+/* In the VM's namespace; `link` is the guest's. NULL and errno on failure. */
+struct late_refusals *late_refusals_open(uint32_t link, const struct icmp_ends *);
+void late_refusals_close(struct late_refusals *); /* NULL is fine */
+int late_refusals_fd(const struct late_refusals *);
+/* Sends those that are due. */
+void late_refusals_serve(struct late_refusals *);
