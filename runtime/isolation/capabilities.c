@@ -32,7 +32,8 @@ int capabilities_drop(const unsigned *capabilities, size_t count)
 {
 	const capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_INHERITABLE | CAPNG_BOUNDING_SET;
 
-	capng_get_caps_process();
+	if (capng_get_caps_process())
+		return -EPERM;
 	for (size_t i = 0; i < count; i++)
 		capng_update(CAPNG_DROP, sets, capabilities[i]);
 	return capng_apply(CAPNG_SELECT_BOTH) ? -EPERM : 0;
