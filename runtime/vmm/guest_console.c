@@ -98,11 +98,13 @@ void guest_console_last_words(const struct guest_console *console)
 	if (*console->panic)
 		log_error("the guest's kernel panicked before its command ended: %s", console->panic);
 	else if (console->lines || console->length)
-		log_error("the guest ended before its command did; its console's last lines:");
+		log_error("the guest stopped while its command had not ended; the last lines of its console:");
 	else
-		log_error("the guest ended before its command did, and wrote nothing to its console");
+		log_error("the guest stopped while its command had not ended, and wrote nothing to its console");
 	if (!console->verbose)
 		show_tail(console);
+	if (!console->lines && !console->length)
+		log_help("--verbose shows more of its start; too little --memory can be why");
 	if (*console->killed || strstr(console->panic, "memory"))
 		log_help("--memory SIZE gives it more memory");
 }

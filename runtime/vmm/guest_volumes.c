@@ -27,6 +27,8 @@ static const struct daemon {
 };
 
 #define ARGS_MAX 20
+#define RUST_SHARE "--shared-dir=" EXEC_JAIL_SHARE
+#define C_SHARE "source=" EXEC_JAIL_SHARE ",sandbox=chroot,no_xattr,log_level=err"
 
 static const struct daemon *find_daemon(void)
 {
@@ -39,10 +41,9 @@ static const struct daemon *find_daemon(void)
 /* Without extended attributes: among them are the capabilities of a file, which the host would honour. */
 static void arguments(const struct daemon *daemon, char *fd, char *argv[static ARGS_MAX])
 {
-	static char *const c[] = { "-f", "-o", "source=" EXEC_JAIL_SHARE ",sandbox=chroot,no_xattr,log_level=err", "-o",
-				   "cache=auto,modcaps=-mknod:-setfcap" };
-	static char *const rust[] = { "--shared-dir=" EXEC_JAIL_SHARE, "--sandbox=chroot", "--cache=auto",
-				      "--log-level=error", "--modcaps=-mknod:-setfcap" };
+	static char *const c[] = { "-f", "-o", C_SHARE, "-o", "cache=auto,modcaps=-mknod:-setfcap" };
+	static char *const rust[] = { RUST_SHARE, "--sandbox=chroot", "--cache=auto", "--log-level=error",
+				      "--modcaps=-mknod:-setfcap" };
 	size_t count = 0;
 
 	argv[count++] = (char *)daemon->program;
