@@ -44,10 +44,15 @@ static void visit(struct port_tree *tree, const struct port_interval *interval)
 		const struct name_pair *pair = &pairs->list.items[i];
 		uint32_t at = analysis_pass_pair(&pass->base, i);
 
-		if (pass->first[at] != ANALYSIS_NONE)
-			facts_pass_look_at_scenario(pass,
-						    &(struct name_scenario){ pair->bound, pair->sent, pass->first[at],
-									     pass->second[at], false });
+		const struct name_scenario scenario = { pair->bound, pair->sent, pass->first[at], pass->second[at],
+							false };
+
+		if (scenario.first == ANALYSIS_NONE)
+			continue;
+		if (name_classes_at(pass->facts->analysis->names, pair->bound)->alias)
+			facts_pass_look_at_alias(pass, &scenario);
+		else
+			facts_pass_look_at_scenario(pass, &scenario);
 	}
 }
 

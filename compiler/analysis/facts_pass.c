@@ -86,6 +86,16 @@ static void add_match(struct first_matches *matches, enum policy_action action, 
 		matches->max = piece;
 }
 
+static void add_floored(struct facts_pass *pass, uint32_t atom)
+{
+	uint32_t piece = pass->first[atom];
+
+	if (piece > pass->all_floored)
+		pass->all_floored = piece;
+	if (pass->facts->plane->bindable[atom] && piece > pass->bindable_floored)
+		pass->bindable_floored = piece;
+}
+
 bool facts_pass_find_matches(struct facts_pass *pass)
 {
 	const struct analysis *analysis = pass->facts->analysis;
@@ -95,7 +105,7 @@ bool facts_pass_find_matches(struct facts_pass *pass)
 	if (!fuel_use(analysis->fuel, analysis->atom_count))
 		return false;
 	pass->have_matches = true;
-	pass->bindable.max = pass->all.max = 0;
+	pass->bindable.max = pass->all.max = pass->bindable_floored = pass->all_floored = 0;
 	for (int i = 0; i < 2; i++) {
 		set_clear(&pass->bindable.by_action[i]);
 		set_clear(&pass->all.by_action[i]);
@@ -103,8 +113,12 @@ bool facts_pass_find_matches(struct facts_pass *pass)
 	for (uint32_t atom = 0; atom < analysis->atom_count; atom++) {
 		enum policy_action action;
 
-		if (!pass->active[atom] || is_floored(pass, atom))
+		if (!pass->active[atom])
 			continue;
+		if (is_floored(pass, atom)) {
+			add_floored(pass, atom);
+			continue;
+		}
 		action = action_of(pass, pass->first[atom]);
 		add_match(&pass->all, action, pass->first[atom]);
 		if (pass->facts->plane->bindable[atom])
@@ -123,11 +137,15 @@ static void find_names(struct facts_pass *pass)
 	set_clear(&pass->bound[0]);
 	set_clear(&pass->bound[1]);
 	set_clear(&pass->sent);
+	pass->alias = ANALYSIS_NONE;
 	for (uint32_t i = 0; i < analysis->class_count; i++) {
 		uint32_t bound = pass->first[analysis_pass_bound(&pass->base, i)];
 		uint32_t sent = pass->first[analysis_pass_sent(&pass->base, i)];
 
-		if (bound != ANALYSIS_NONE && pass->facts->plane->resolvable[i])
+		if (bound != ANALYSIS_NONE && pass->facts->plane->resolvable[i] &&
+		    name_classes_at(analysis->names, i)->alias)
+			pass->alias = i;
+		else if (bound != ANALYSIS_NONE && pass->facts->plane->resolvable[i])
 			set_add(&pass->bound[action_of(pass, bound)], bound);
 		if (pass->base.server_names && sent != ANALYSIS_NONE)
 			set_add(&pass->sent, sent);
@@ -137,12 +155,16 @@ static void find_names(struct facts_pass *pass)
 uint32_t facts_pass_find_atom(const struct facts_pass *pass, bool bindable, uint32_t piece)
 {
 	const struct analysis *analysis = pass->facts->analysis;
-	uint32_t found = ANALYSIS_NONE;
+	uint32_t found = ANALYSIS_NONE, floored = ANALYSIS_NONE;
 
 	for (uint32_t atom = 0; atom < analysis->atom_count; atom++) {
 		if (!pass->active[atom] || (bindable && !pass->facts->plane->bindable[atom]) ||
-		    pass->first[atom] <= piece || is_floored(pass, atom))
+		    pass->first[atom] <= piece)
 			continue;
+		if (is_floored(pass, atom)) {
+			floored = floored == ANALYSIS_NONE ? atom : floored;
+			continue;
+		}
 		/* one that needs no explaining, if there is one */
 		if (atoms_is_unnamed(analysis->atoms, atom) &&
 		    atoms_at(analysis->atoms, atom)->class == ADDR_CLASS_PUBLIC)
@@ -150,7 +172,7 @@ uint32_t facts_pass_find_atom(const struct facts_pass *pass, bool bindable, uint
 		if (found == ANALYSIS_NONE)
 			found = atom;
 	}
-	return found;
+	return found == ANALYSIS_NONE ? floored : found;
 }
 
 /* ---- rules on addresses ---- */
@@ -168,6 +190,44 @@ static void note_class(struct facts_pass *pass, uint32_t piece, uint32_t atom)
 		*seen = (struct seen_class){ true, atom, pass->port, pass->base.proto };
 }
 
+/* Whether flows bound to a name of the class fare otherwise, without the rule of piece `first`, by a rule that comes before
+ * `end`: the first on that name, or where that is the very rule, the second */
+static bool class_changes(const struct facts_pass *pass, uint32_t class, uint32_t first, uint32_t end)
+{
+	uint32_t at = analysis_pass_bound(&pass->base, class), next = pass->first[at];
+	const uint32_t *rules = pass->facts->plane->rule_of;
+
+	if (next != ANALYSIS_NONE && rules[next] == rules[first])
+		next = pass->second[at];
+	return next != ANALYSIS_NONE && next > first && next < end && action_of(pass, next) != action_of(pass, first);
+}
+
+/* The same of any class that the rule itself takes in, beside the addresses it takes in */
+static bool own_names_change(const struct facts_pass *pass, uint32_t first, uint32_t end)
+{
+	const struct analysis *analysis = pass->facts->analysis;
+	uint32_t rule = pass->facts->plane->rule_of[first];
+
+	if (first >= pass->facts->plane->piece_count ||
+	    analysis_names_piece(pass->facts->plane, rule) == ANALYSIS_NONE ||
+	    !fuel_use(analysis->fuel, analysis->class_count))
+		return false;
+	for (uint32_t class = 0; class < analysis->class_count; class ++)
+		if (pass->facts->plane->resolvable[class] && class != pass->alias &&
+		    class_changes(pass, class, first, end))
+			return true;
+	return false;
+}
+
+static bool is_gateway(const struct facts_pass *pass, uint32_t atom)
+{
+	const struct addr_gateway *gateway = &pass->facts->analysis->gateway;
+	const struct atoms *atoms = pass->facts->analysis->atoms;
+
+	return (gateway->has4 && atoms_find(atoms, gateway->v4) == atom) ||
+	       (gateway->has6 && atoms_find(atoms, gateway->v6) == atom);
+}
+
 /* Without its first rule the atom's flows fare by the second, or, bound to a name, by a rule on that name
  * between the two. */
 static bool atom_changes(struct facts_pass *pass, uint32_t atom)
@@ -182,7 +242,11 @@ static bool atom_changes(struct facts_pass *pass, uint32_t atom)
 	if (!pass->base.named)
 		return false;
 	find_names(pass);
-	if (pass->facts->plane->bindable[atom] && piece_set_next(&pass->bound[!action], first + 1) < second)
+	if (pass->facts->plane->bindable[atom] &&
+	    (piece_set_next(&pass->bound[!action], first + 1) < second || own_names_change(pass, first, second)))
+		return true;
+	/* no answer binds the gateway but the host's alias does */
+	if (pass->alias != ANALYSIS_NONE && is_gateway(pass, atom) && class_changes(pass, pass->alias, first, second))
 		return true;
 	return pass->base.server_names && action == POLICY_ALLOW && piece_set_next(&pass->sent, first + 1) < second;
 }
@@ -223,6 +287,24 @@ static void look_at_atoms(struct facts_pass *pass, uint32_t lo, uint32_t hi)
 
 /* ---- rules on names ---- */
 
+/* The host's alias beside another name: at the gateway, where a rule lets an answer have that */
+static bool alias_changes(const struct facts_pass *pass, uint32_t first, uint32_t end)
+{
+	const struct analysis *analysis = pass->facts->analysis;
+	const struct addr_gateway *gateway = &analysis->gateway;
+
+	for (int v6 = 0; pass->alias != ANALYSIS_NONE && v6 < 2; v6++) {
+		if (!(v6 ? gateway->has6 : gateway->has4))
+			continue;
+		uint32_t atom = atoms_find(analysis->atoms, v6 ? gateway->v6 : gateway->v4), top = pass->first[atom];
+
+		if (pass->active[atom] && pass->facts->plane->bindable[atom] && !is_floored(pass, atom) &&
+		    top > first && class_changes(pass, pass->alias, first, top < end ? top : end))
+			return true;
+	}
+	return false;
+}
+
 /* Whether what the scenario's first rule decides would fare otherwise without it: by a rule on addresses, by the second
  * rule of the same scenario, or by the first of another name bound beside. */
 static bool scenario_changes(struct facts_pass *pass, const struct name_scenario *scenario,
@@ -240,7 +322,9 @@ static bool scenario_changes(struct facts_pass *pass, const struct name_scenario
 		return false;
 	find_names(pass);
 	other = piece_set_next(&pass->bound[!action], first + 1);
-	return other != ANALYSIS_NONE && other < second && other < matches->max;
+	if (other != ANALYSIS_NONE && other < second && other < matches->max)
+		return true;
+	return alias_changes(pass, first, second);
 }
 
 static struct witness scenario_witness(const struct facts_pass *pass, const struct name_scenario *scenario)
@@ -260,10 +344,15 @@ void facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scen
 {
 	bool bound = scenario->bound != ANALYSIS_NONE;
 	const struct first_matches *matches = bound ? &pass->bindable : &pass->all;
+	const uint32_t *floored = bound ? &pass->bindable_floored : &pass->all_floored;
 	struct rule_facts *rule = rule_of(pass, scenario->first);
 	uint32_t index = pass->facts->plane->rule_of[scenario->first];
 
-	if (!facts_pass_find_matches(pass) || matches->max <= scenario->first)
+	if (!facts_pass_find_matches(pass))
+		return;
+	/* below the floor a deny decides still, though it changes nothing */
+	if (matches->max <= scenario->first &&
+	    (action_of(pass, scenario->first) == POLICY_ALLOW || *floored <= scenario->first))
 		return;
 	if (!rule->decides) {
 		struct witness flow = scenario_witness(pass, scenario);
@@ -294,20 +383,25 @@ static void look_at_gateway(struct facts_pass *pass, const struct name_scenario 
 		return;
 	flow = facts_pass_witness(pass, atom);
 	flow.bound[0] = name_classes_at(analysis->names, alias->bound)->member;
-	facts_decided(rule, &flow);
+	if (alias->sent != ANALYSIS_NONE)
+		flow.sni = name_classes_at(analysis->names, alias->sent)->member;
+	if (!rule->decides)
+		facts_decided(rule, &flow);
 	rule->protos |= pass->base.proto;
 	note_ports(pass, alias->first);
 	facts_mark_names(pass->facts, pass->facts->plane->rule_of[alias->first], alias->bound);
+	if (alias->sent != ANALYSIS_NONE)
+		facts_mark_names(pass->facts, pass->facts->plane->rule_of[alias->first], alias->sent);
 	next = top < alias->second ? top : alias->second;
-	find_names(pass);
+	if (alias->beside)
+		find_names(pass);
 	if (!is_floored(pass, atom) &&
-	    (action_of(pass, next) != action ||
-	     (pass->facts->plane->bindable[atom] && piece_set_next(&pass->bound[!action], alias->first + 1) < next)))
+	    (action_of(pass, next) != action || (alias->beside && pass->facts->plane->bindable[atom] &&
+						 piece_set_next(&pass->bound[!action], alias->first + 1) < next)))
 		rule->changes_verdict = true;
 }
 
-/* The host's alias is bound to the gateway and to nothing else. */
-static void look_at_alias(struct facts_pass *pass, const struct name_scenario *alias)
+void facts_pass_look_at_alias(struct facts_pass *pass, const struct name_scenario *alias)
 {
 	const struct addr_gateway *gateway = &pass->facts->analysis->gateway;
 
@@ -360,7 +454,7 @@ static void look_at_names(struct facts_pass *pass)
 			look_for_bypass(pass, by_binding.first);
 		if (by_binding.first != ANALYSIS_NONE && pass->facts->plane->resolvable[i]) {
 			if (class->alias)
-				look_at_alias(pass, &by_binding);
+				facts_pass_look_at_alias(pass, &by_binding);
 			else
 				facts_pass_look_at_scenario(pass, &by_binding);
 		}
@@ -426,9 +520,10 @@ static void visit(struct port_tree *tree, const struct port_interval *interval)
 	}
 	if (names)
 		look_behind_atoms(pass);
-	if (pass->base.named && (names || interval->whole || pass->pending) &&
+	if (pass->base.named && (names || pass->names_before || interval->whole || pass->pending) &&
 	    fuel_use(analysis->fuel, 2u * analysis->class_count))
 		look_at_names(pass);
+	pass->names_before = names;
 }
 
 void facts_look_at_connections(struct facts *facts, enum policy_direction direction, enum policy_proto proto)

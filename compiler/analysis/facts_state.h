@@ -45,10 +45,14 @@ struct facts_pass {
 	bool *active;                   /* by atom: it has the protocol, and is an address */
 	bool have_matches;
 	struct first_matches bindable, all; /* of addresses that an answer can bind, and of all */
+	/* the same where the multi-tenant floor denies whatever else would allow: the last of them */
+	uint32_t bindable_floored, all_floored;
 	/* first matches by name, by their action, of classes that can be bound; denies by server name */
 	bool have_names;
-	struct piece_set bound[2], sent;
-	size_t pending; /* scenarios whose rule may still show more than it has */
+	struct piece_set bound[2], sent; /* without the host's alias */
+	uint32_t alias;                  /* its class, where it can be bound; ANALYSIS_NONE */
+	size_t pending;                  /* scenarios whose rule may still show more than it has */
+	bool names_before; /* the interval before had names of its own: what these hid is to be seen again */
 };
 
 /* ---- facts_marks.c ---- */
@@ -63,7 +67,8 @@ void facts_pass_start(struct facts_pass *, const struct port_interval *);
 /* Into bindable and all, once an interval; false: out of fuel */
 bool facts_pass_find_matches(struct facts_pass *);
 struct witness facts_pass_witness(const struct facts_pass *, uint32_t atom);
-/* The first atom, of those that can be bound or of all, whose first match is behind `piece`; ANALYSIS_NONE */
+/* The first atom, of those that can be bound or of all, whose first match is behind `piece`; one below the floor where
+ * there is no other; ANALYSIS_NONE */
 uint32_t facts_pass_find_atom(const struct facts_pass *, bool bindable, uint32_t piece);
 
 /* A name scenario: which class is bound, which is sent (ANALYSIS_NONE: none), the first two rules that match by it */
@@ -74,6 +79,8 @@ struct name_scenario {
 };
 /* Notes what it shows about its first rule */
 void facts_pass_look_at_scenario(struct facts_pass *, const struct name_scenario *);
+/* The same where the name bound is the host's alias: to the gateway and to nothing else */
+void facts_pass_look_at_alias(struct facts_pass *, const struct name_scenario *);
 /* Connections of one direction and protocol */
 void facts_look_at_connections(struct facts *, enum policy_direction, enum policy_proto);
 

@@ -269,10 +269,10 @@ bool random_flow_is_possible(const struct eval_context *context, const struct wi
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		any = any || can_be_looked_up(context, names[i]);
+	if (flow->kind != FLOW_DNS && addr_classify(flow->addr, &context->gateway) == ADDR_CLASS_NONE)
+		return false; /* one that carries 0.0.0.0: nobody has it */
 	if (flow->kind == FLOW_ANSWER)
 		return any;
-	if (flow->kind == FLOW_CONNECTION && addr_classify(flow->addr, &context->gateway) == ADDR_CLASS_NONE)
-		return false; /* one that carries 0.0.0.0: nobody has it */
 	for (int i = 0; i < 2; i++) {
 		const char *name = flow->bound[i];
 
