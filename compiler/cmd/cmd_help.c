@@ -34,7 +34,8 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --net PROFILES          public, private, host; or all, or none\n"                                       \
 	"  --no-net                deny what no rule allows, in both directions\n"                                 \
 	"  --net-default ACTION    allow or deny; and --net-default-egress, --net-default-ingress\n"               \
-	"  -p [BIND:]HOST:GUEST[/udp]   publish a port of the guest\n"                                             \
+	"  -p [BIND:]HOST:GUEST[/udp]   publish a port of the guest; ranges: 8000-8002:80-82\n"                    \
+	"  --tcp-accept-queue-size N    connections that wait for a published port, 1024 if not given\n"           \
 	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                        \
 	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"      \
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR   --max-connections N\n"                                   \

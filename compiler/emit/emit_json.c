@@ -135,8 +135,6 @@ static void set_dns(struct arena *arena, json_t *root, const struct policy *poli
 	json_object_set_new(dns, "rebind_protection", json_boolean(policy->rebind_protection));
 	json_object_set_new(dns, "nameservers", servers);
 	set_number(dns, "query_timeout_ms", policy->dns_timeout_ms);
-	if (policy->nat64.count || policy->nat64.well_known)
-		json_object_set_new(dns, "nat64_prefixes", nat64_prefixes(arena, policy));
 	/* ours alone: microsandbox does not know it */
 	if (policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS)
 		set_number(dns, "binding_minimum_ms", policy->binding_minimum_ms);
@@ -246,7 +244,11 @@ const char *emit_json(struct arena *arena, const struct policy *policy)
 	json_object_set_new(root, "rules", rules);
 	set_ports(arena, root, policy);
 	set_dns(arena, root, policy);
+	if (policy->nat64.count || policy->nat64.well_known)
+		json_object_set_new(root, "nat64_prefixes", nat64_prefixes(arena, policy));
 	set_limits(root, policy);
+	if (policy->accept_queue != POLICY_ACCEPT_QUEUE)
+		set_number(root, "tcp_accept_queue_size", policy->accept_queue);
 	set_pool(arena, root, "ipv4_pool", &policy->pool4);
 	set_pool(arena, root, "ipv6_pool", &policy->pool6);
 	if (policy->multi_tenant)

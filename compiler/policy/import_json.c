@@ -375,7 +375,7 @@ static void read_dns(struct importer *im, const json_t *root)
 {
 	static const char *const known[] = { "rebind_protection",  "nameservers",    "query_timeout_ms",
 					     "binding_minimum_ms", "nat64_prefixes", NULL };
-	const json_t *dns = json_object_get(root, "dns"), *servers, *prefixes;
+	const json_t *dns = json_object_get(root, "dns"), *servers;
 	uint64_t ms;
 	bool on;
 
@@ -392,7 +392,12 @@ static void read_dns(struct importer *im, const json_t *root)
 		const char *text = json_string_value(json_array_get(servers, i));
 		resolver_add_nameserver(im->r, im->here, text ? arena_strdup(im->r->arena, text) : "");
 	}
-	prefixes = read_array(im, dns, "nat64_prefixes");
+}
+
+static void read_nat64(struct importer *im, const json_t *root)
+{
+	const json_t *prefixes = read_array(im, root, "nat64_prefixes");
+
 	for (size_t i = 0; i < json_array_size(prefixes); i++) {
 		const char *text = json_string_value(json_array_get(prefixes, i));
 		resolver_add_nat64(im->r, im->here, text ? arena_strdup(im->r->arena, text) : "");
@@ -444,6 +449,9 @@ static void read_hosting(struct importer *im, const json_t *root)
 	im->here = json_places_key(im->places, "max_connections");
 	if (read_number(im, root, "max_connections", UINT32_MAX, &connections))
 		resolver_set_connections(im->r, im->here, connections);
+	im->here = json_places_key(im->places, "tcp_accept_queue_size");
+	if (read_number(im, root, "tcp_accept_queue_size", UINT32_MAX, &connections))
+		resolver_set_accept_queue(im->r, im->here, connections);
 	im->here = json_places_key(im->places, "ipv4_pool");
 	resolver_set_pool(im->r, im->here, ADDR_V4, read_string(im, root, "ipv4_pool"));
 	im->here = json_places_key(im->places, "ipv6_pool");
@@ -484,6 +492,8 @@ static void read_document(struct importer *im, const json_t *root)
 					     "dns",
 					     "rate_limiter",
 					     "max_connections",
+					     "tcp_accept_queue_size",
+					     "nat64_prefixes",
 					     "ipv4_pool",
 					     "ipv6_pool",
 					     "deployment_profile",
@@ -505,6 +515,8 @@ static void read_document(struct importer *im, const json_t *root)
 	read_published(im, root);
 	im->here = json_places_key(im->places, "dns");
 	read_dns(im, root);
+	im->here = json_places_key(im->places, "nat64_prefixes");
+	read_nat64(im, root);
 	im->here = json_places_key(im->places, "rate_limiter");
 	read_limits(im, root);
 	read_hosting(im, root);

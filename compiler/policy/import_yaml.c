@@ -9,8 +9,18 @@
 
 #include <string.h>
 
-static const char *const network_keys[] = { "policy", "allow",  "deny",           "ports",           "dns",
-					    "tls",    "strict", "trust_host_cas", "max_connections", NULL };
+static const char *const network_keys[] = { "policy",
+					    "allow",
+					    "deny",
+					    "ports",
+					    "dns",
+					    "tls",
+					    "strict",
+					    "trust_host_cas",
+					    "max_connections",
+					    "tcp_accept_queue_size",
+					    "nat64_prefixes",
+					    NULL };
 /* Of a whole configuration; only network, ports and secrets concern us */
 static const char *const sandbox_keys[] = { "network",  "ports",      "secrets",     "image",        "pull_policy",
 					    "registry", "cpus",       "memory",      "max_duration", "idle_timeout",
@@ -152,7 +162,6 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 	if (read_flag(r, yaml_get(dns, "rebind_protection"), "rebind_protection", &on))
 		resolver_set_rebind(r, yaml_get(dns, "rebind_protection")->span, on);
 	for_each_text(r, yaml_get(dns, "nameservers"), "nameservers", add_nameserver);
-	for_each_text(r, yaml_get(dns, "nat64_prefixes"), "nat64_prefixes", add_nat64);
 	const struct yaml_node *minimum = yaml_get(dns, "binding_minimum");
 	if (minimum)
 		resolver_set_binding_minimum(r, minimum->span, minimum->kind == YAML_TEXT ? minimum->text : "");
@@ -182,9 +191,19 @@ static void refuse_not_yet(struct resolver *r, const struct yaml_node *network)
 		diag_error(r->diags, "not-yet", tls->span, "TLS interception is known and not yet supported");
 }
 
+/* false where absent, or no number, which is reported */
+static bool read_count(struct resolver *r, const struct yaml_node *map, const char *key, uint64_t *out)
+{
+	const struct yaml_node *node = yaml_get(map, key);
+
+	if (!node || (node->kind == YAML_TEXT && units_number(node->text, out)))
+		return node != NULL;
+	diag_error(r->diags, "bad-number", node->span, "`%s` is no number", key);
+	return false;
+}
+
 static void read_network(struct resolver *r, const struct yaml_node *network)
 {
-	const struct yaml_node *connections;
 	uint64_t number;
 
 	if (network->kind == YAML_TEXT) { /* `network: public` */
@@ -198,12 +217,12 @@ static void read_network(struct resolver *r, const struct yaml_node *network)
 	read_rules(r, network);
 	for_each_text(r, yaml_get(network, "ports"), "ports", add_port);
 	read_dns(r, yaml_get(network, "dns"));
+	for_each_text(r, yaml_get(network, "nat64_prefixes"), "nat64_prefixes", add_nat64);
 	refuse_not_yet(r, network);
-	connections = yaml_get(network, "max_connections");
-	if (connections && connections->kind == YAML_TEXT && units_number(connections->text, &number))
-		resolver_set_connections(r, connections->span, number);
-	else if (connections)
-		diag_error(r->diags, "bad-number", connections->span, "`max_connections` is no number");
+	if (read_count(r, network, "max_connections", &number))
+		resolver_set_connections(r, yaml_get(network, "max_connections")->span, number);
+	if (read_count(r, network, "tcp_accept_queue_size", &number))
+		resolver_set_accept_queue(r, yaml_get(network, "tcp_accept_queue_size")->span, number);
 }
 
 bool resolver_import_yaml(struct resolver *r, uint32_t source)

@@ -25,6 +25,7 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(NET_IPV4_POOL, "net-ipv4-pool", required_argument, OPTION_ONCE, pool4)                                       \
 	X(NET_IPV6_POOL, "net-ipv6-pool", required_argument, OPTION_ONCE, pool6)                                       \
 	X(MAX_CONNECTIONS, "max-connections", required_argument, OPTION_ONCE, max_connections)                         \
+	X(TCP_ACCEPT_QUEUE_SIZE, "tcp-accept-queue-size", required_argument, OPTION_ONCE, accept_queue)                \
 	X(DEPLOYMENT_PROFILE, "deployment-profile", required_argument, OPTION_ONCE, deployment_profile)                \
 	X(NET_EGRESS_BANDWIDTH, "net-egress-bandwidth", required_argument, OPTION_ONCE, rates[LIMIT_EGRESS_BANDWIDTH]) \
 	X(NET_EGRESS_BANDWIDTH_BURST, "net-egress-bandwidth-burst", required_argument, OPTION_ONCE,                    \

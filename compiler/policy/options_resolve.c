@@ -66,6 +66,9 @@ static void check_values(struct resolver *r, const struct policy_options *option
 	if (options->max_connections && !units_number(options->max_connections, &number))
 		diag_error(r->diags, "bad-number", add_flag(r, "--max-connections", options->max_connections),
 			   "no number: `%s`", options->max_connections);
+	if (options->accept_queue && !units_number(options->accept_queue, &number))
+		diag_error(r->diags, "bad-number", add_flag(r, "--tcp-accept-queue-size", options->accept_queue),
+			   "no number: `%s`", options->accept_queue);
 	if (options->deployment_profile && strcmp(options->deployment_profile, "single-tenant") != 0 &&
 	    strcmp(options->deployment_profile, "multi-tenant") != 0)
 		diag_error(r->diags, "usage", add_flag(r, "--deployment-profile", options->deployment_profile),
@@ -187,6 +190,8 @@ static void take_limits(struct resolver *r, const struct policy_options *options
 
 	if (options->max_connections && units_number(options->max_connections, &number))
 		resolver_set_connections(r, add_flag(r, "--max-connections", options->max_connections), number);
+	if (options->accept_queue && units_number(options->accept_queue, &number))
+		resolver_set_accept_queue(r, add_flag(r, "--tcp-accept-queue-size", options->accept_queue), number);
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		if (options->rates[i])
 			resolver_set_limit(r, limits[i].setting, add_flag(r, limits[i].rate, options->rates[i]),
@@ -209,6 +214,7 @@ static struct policy *new_policy(struct diags *diags, const char *file, const st
 		.binding_minimum_ms = POLICY_BINDING_MINIMUM_MS,
 		.rebind_protection = true,
 		.max_connections = CONNECTIONS_DEFAULT,
+		.accept_queue = POLICY_ACCEPT_QUEUE,
 		.multi_tenant = options->deployment_profile && !strcmp(options->deployment_profile, "multi-tenant"),
 	};
 	return policy;

@@ -290,6 +290,8 @@ static void add_settings(struct text *text, const struct policy *policy)
 	if (policy->pool6.set)
 		text_addf(text, "pool %s\n", prefix_format(text->arena, policy->pool6.prefix, true));
 	text_addf(text, "max-connections %" PRIu32 "\n", policy->max_connections);
+	if (policy->accept_queue != POLICY_ACCEPT_QUEUE)
+		text_addf(text, "tcp-accept-queue-size %" PRIu32 "\n", policy->accept_queue);
 	if (policy->multi_tenant)
 		text_add(text, "deployment multi-tenant\n");
 }

@@ -139,6 +139,8 @@ struct policy_group {
 	bool used;
 };
 
+#define POLICY_ACCEPT_QUEUE 1024 /* unless said otherwise, as in microsandbox */
+
 struct policy_pool {
 	bool set;
 	struct addr_prefix prefix;
@@ -161,6 +163,7 @@ struct policy {
 	bool rebind_protection;     /* true */
 	bool multi_tenant;
 	uint32_t max_connections; /* 256 */
+	uint32_t accept_queue;    /* connections that wait to be accepted by a published port */
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
 	struct policy_pool pool4, pool6;
 	struct addr_nat64 nat64; /* of the network the sandbox is in */

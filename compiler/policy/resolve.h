@@ -17,7 +17,8 @@ struct resolve_input {
  * NULL. */
 bool resolve_rule(struct arena *, const struct ast_rule *, const struct policy *groups, struct diags *,
 		  struct policy_rule *out);
-/* "[BIND:]HOST:GUEST[/tcp|/udp]": classes bad-format, bad-bind, bad-host-port, bad-guest-port */
-bool resolve_publish(struct diags *, struct span, const char *spec, struct policy_publish *out);
+/* "[BIND:]HOST:GUEST[/tcp|/udp]", where HOST and GUEST may be ranges of one length: classes bad-format, bad-bind,
+ * bad-host-port, bad-guest-port. *out is the first, *count how many follow each other from it on */
+bool resolve_publish(struct diags *, struct span, const char *spec, struct policy_publish *out, uint16_t *count);
 /* "IP[:PORT]", "[v6]:PORT", "HOST[:PORT]": class bad-nameserver */
 bool resolve_nameserver(struct arena *, struct diags *, struct span, const char *spec, struct policy_nameserver *out);

@@ -296,29 +296,38 @@ static void apply_limit(struct resolver *r, const struct ast_statement *statemen
 
 /* ---- published ports ---- */
 
-void resolver_add_publish(struct resolver *r, struct span span, const char *spec)
+static void add_port(struct resolver *r, const struct policy_publish *publish)
 {
-	struct policy_publish publish;
+	struct span span = publish->span;
 
-	if (!resolve_publish(r->diags, span, spec, &publish))
-		return;
-	if (r->policy->publishes.count == PUBLISH_MAX) {
-		diag_error(r->diags, "too-complex", span, "more than %d published ports", PUBLISH_MAX);
-		return;
-	}
-	for (size_t i = 0; publish.host_port && i < r->policy->publishes.count; i++) {
+	for (size_t i = 0; publish->host_port && i < r->policy->publishes.count; i++) {
 		const struct policy_publish *other = &r->policy->publishes.items[i];
-		if (other->host_port != publish.host_port || other->proto != publish.proto ||
-		    !addr_equal(other->bind, publish.bind))
+		if (other->host_port != publish->host_port || other->proto != publish->proto ||
+		    !addr_equal(other->bind, publish->bind))
 			continue;
-		if (other->guest_port != publish.guest_port)
+		if (other->guest_port != publish->guest_port)
 			diag_relate(r->diags,
 				    diag_error(r->diags, "conflict", span, "port %u of the host is published twice",
-					       publish.host_port),
+					       publish->host_port),
 				    other->span, "first published here");
 		return;
 	}
-	*arena_push(r->arena, &r->policy->publishes) = publish;
+	*arena_push(r->arena, &r->policy->publishes) = *publish;
+}
+
+void resolver_add_publish(struct resolver *r, struct span span, const char *spec)
+{
+	struct policy_publish publish;
+	uint16_t count;
+
+	if (!resolve_publish(r->diags, span, spec, &publish, &count))
+		return;
+	if (r->policy->publishes.count + count > PUBLISH_MAX) {
+		diag_error(r->diags, "too-complex", span, "more than %d published ports", PUBLISH_MAX);
+		return;
+	}
+	for (; count; count--, publish.host_port++, publish.guest_port++)
+		add_port(r, &publish);
 }
 
 /* ---- addresses and connections: options and imports only ---- */
@@ -340,6 +349,15 @@ void resolver_set_pool(struct resolver *r, struct span span, enum addr_family fa
 		prefix.addr.value = addr_prefix_range(prefix).lo;
 		*pool = (struct policy_pool){ true, prefix, span };
 	}
+}
+
+void resolver_set_accept_queue(struct resolver *r, struct span span, uint64_t size)
+{
+	if (size >= 1 && size <= INT32_MAX)
+		r->policy->accept_queue = (uint32_t)size;
+	else
+		diag_error(r->diags, "bad-number", span, "a queue holds from 1 to %d connections, not %" PRIu64,
+			   INT32_MAX, size);
 }
 
 void resolver_set_connections(struct resolver *r, struct span span, uint64_t count)

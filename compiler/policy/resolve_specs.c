@@ -49,53 +49,73 @@ static size_t split(const char *text, struct piece *out, size_t max)
 	}
 }
 
-/* ---- [BIND:]HOST:GUEST[/tcp|/udp] ---- */
+/* ---- [BIND:]HOST:GUEST[/tcp|/udp], either a port or a range of them ---- */
 
 static bool report_publish(struct diags *diags, struct span span, const char *id, const char *fault, const char *spec)
 {
 	diag_error(diags, id, span, "%s: `%s`", fault, spec)->help =
-		"[BIND:]HOST:GUEST[/tcp|/udp], like 127.0.0.1:8080:80/tcp";
+		"[BIND:]HOST:GUEST[/tcp|/udp], like 127.0.0.1:8080:80/tcp or 8000-8002:80-82";
 	return false;
 }
 
-static bool parse_ports(struct diags *diags, struct span span, const char *spec, struct piece host, struct piece guest,
-			struct policy_publish *out)
+/* A port, or "LO-HI", neither of them 0 */
+static bool parse_port_range(struct piece piece, uint16_t *lo, uint16_t *hi)
 {
+	const char *dash = memchr(piece.text, '-', piece.len);
+	size_t len = dash ? (size_t)(dash - piece.text) : piece.len;
+
+	if (!parse_port(trim((struct piece){ piece.text, len }), false, lo))
+		return false;
+	*hi = *lo;
+	if (!dash)
+		return true;
+	return parse_port(trim((struct piece){ dash + 1, piece.len - len - 1 }), false, hi) && *lo && *lo <= *hi;
+}
+
+static bool parse_ports(struct diags *diags, struct span span, const char *spec, struct piece host, struct piece guest,
+			struct policy_publish *out, uint16_t *count)
+{
+	uint16_t host_last, guest_last;
+
 	out->proto = PROTO_TCP;
 	if (guest.len >= 4 && !memcmp(guest.text + guest.len - 4, "/udp", 4))
 		out->proto = PROTO_UDP;
 	if (out->proto == PROTO_UDP || (guest.len >= 4 && !memcmp(guest.text + guest.len - 4, "/tcp", 4)))
 		guest.len -= 4;
-	if (!parse_port(trim(host), false, &out->host_port))
-		return report_publish(diags, span, "bad-host-port", "no port of the host", spec);
-	if (!parse_port(trim(guest), false, &out->guest_port))
-		return report_publish(diags, span, "bad-guest-port", "no port of the guest", spec);
+	if (!parse_port_range(host, &out->host_port, &host_last))
+		return report_publish(diags, span, "bad-host-port", "no port of the host, nor a range of them", spec);
+	if (!parse_port_range(guest, &out->guest_port, &guest_last))
+		return report_publish(diags, span, "bad-guest-port", "no port of the guest, nor a range of them", spec);
+	if (host_last - out->host_port != guest_last - out->guest_port)
+		return report_publish(diags, span, "bad-guest-port", "the two ranges of ports differ in length", spec);
+	*count = (uint16_t)(host_last - out->host_port + 1);
 	return true;
 }
 
-bool resolve_publish(struct diags *diags, struct span span, const char *spec, struct policy_publish *out)
+bool resolve_publish(struct diags *diags, struct span span, const char *spec, struct policy_publish *out,
+		     uint16_t *count)
 {
 	struct piece pieces[3], bind = { "127.0.0.1", strlen("127.0.0.1") };
 	struct policy_publish publish = { .span = span };
 	bool bracketed = spec[0] == '[';
-	size_t count;
+	size_t parts;
 
 	if (bracketed) {
 		const char *end = strchr(spec, ']');
 		bind = (struct piece){ spec + 1, end ? (size_t)(end - spec - 1) : 0 };
-		count = end && end[1] == ':' ? split(end + 2, pieces + 1, 2) + 1 : 0;
+		parts = end && end[1] == ':' ? split(end + 2, pieces + 1, 2) + 1 : 0;
 	} else {
-		count = split(spec, pieces, 3);
-		if (count == 3)
+		parts = split(spec, pieces, 3);
+		if (parts == 3)
 			bind = trim(pieces[0]);
-		else if (count == 2)
+		else if (parts == 2)
 			memmove(pieces + 1, pieces, 2 * sizeof *pieces);
 	}
-	if (bracketed ? count != 3 : count != 2 && count != 3)
+	if (bracketed ? parts != 3 : parts != 2 && parts != 3)
 		return report_publish(diags, span, "bad-format", "no published port", spec);
 	if (!parse_addr(bind, &publish.bind) || (bracketed && publish.bind.family != ADDR_V6))
 		return report_publish(diags, span, "bad-bind", "no address to listen on", spec);
-	if (!parse_ports(diags, span, spec, pieces[1], pieces[2], &publish))
+	if (!parse_ports(diags, span, spec, pieces[1], pieces[2], &publish, count))
 		return false;
 	*out = publish;
 	return true;

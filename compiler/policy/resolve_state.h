@@ -65,6 +65,7 @@ void resolver_set_binding_minimum_ms(struct resolver *, struct span span, uint64
 void resolver_add_nameserver(struct resolver *, struct span, const char *spec);
 void resolver_add_nat64(struct resolver *, struct span, const char *prefix);
 void resolver_set_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */
+void resolver_set_accept_queue(struct resolver *, struct span, uint64_t size);
 void resolver_set_connections(struct resolver *, struct span, uint64_t count);
 void resolver_check_until(struct resolver *, const struct policy_rule *); /* reports a rule past its `until` */
 /* Whole documents: false where there were errors */

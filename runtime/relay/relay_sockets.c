@@ -112,7 +112,8 @@ int relay_socket_publish(const struct relay_start *start, int type, struct addr 
 	error = fd < 0 ? fd : publish_options(fd, family_of(at), type);
 	if (error == 0)
 		error = bind_to(fd, at, *port);
-	if (error == 0 && type == SOCK_STREAM && listen(fd, 256) < 0)
+	/* the kernel cuts it to net.core.somaxconn */
+	if (error == 0 && type == SOCK_STREAM && listen(fd, (int)start->policy->accept_queue) < 0)
 		error = -errno;
 	back_to_vm(start);
 	if (error < 0)

@@ -8,7 +8,7 @@ verdict() { "$policyc" eval "$@" 2>&1 | cut -f1; }
 prefix='2001:db8:64::/96' inside='egress@[2001:db8:64::a00:1]:tcp:443'
 printf 'default egress deny\nallow@public\n' >plain.msb
 printf 'default egress deny\ndns nat64-prefix %s\nallow@public\n' "$prefix" >told.msb
-printf 'policy: public\ndns:\n  nat64_prefixes: ["%s"]\n' "$prefix" >told.yaml
+printf 'policy: public\nnat64_prefixes: ["%s"]\n' "$prefix" >told.yaml
 "$policyc" compile --emit json told.msb >told.json
 same "nat64: not told" allow "$(verdict plain.msb "$inside")"
 same "nat64: by option" deny "$(verdict --net-nat64-prefix "$prefix" plain.msb "$inside")"
