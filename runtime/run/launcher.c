@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
+#include "run/prerequisites.h"
 #include "sandbox/claims.h"
 #include "sandbox/supervisor.h"
 #include "sandbox/table_owner.h"
@@ -156,8 +157,9 @@ static int open_signals(void)
 
 static int run(struct launcher *launcher)
 {
+	if (prerequisites_check(launcher->config))
+		return EXIT_STATUS_FAILED;
 	int count = dns_servers(launcher->config->policy, launcher->servers);
-
 	if (count < 0 || claims_take(launcher->config->name, &launcher->claims))
 		return EXIT_STATUS_FAILED;
 	launcher->server_count = (size_t)count;
