@@ -1,13 +1,53 @@
 /* Writing lines. */
 #include "core/log.h"
 #include "base/utf8.h"
+#include "core/write_now.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LOG_LINE_MAX 1024
+#define LOG_LINE_MAX 1000 /* four bytes each at most, and a prefix: a pipe takes a line whole */
+_Static_assert(4 * LOG_LINE_MAX + 64 <= PIPE_BUF, "");
+
+static bool to_file;
+static size_t lost; /* lines, since there was no room */
+
+void log_open(void)
+{
+	to_file = write_now_is_file(STDERR_FILENO);
+}
+
+/* Whether there was room for it. Nothing useful can be done about a standard error that is gone. */
+static bool write_at_once(const char *text, size_t len)
+{
+	return write_now(STDERR_FILENO, to_file, text, len) != -EAGAIN;
+}
+
+static void write_whole(const char *text, size_t len)
+{
+	char note[96];
+
+	if (lost) {
+		int size =
+			snprintf(note, sizeof note, "msb-run: %zu lines were lost: nobody read standard error\n", lost);
+		if (!write_at_once(note, (size_t)size)) {
+			lost++;
+			return;
+		}
+		lost = 0;
+	}
+	lost += !write_at_once(text, len);
+}
+
+void log_flush(void)
+{
+	if (lost)
+		write_whole("", 0);
+}
 
 /* What a terminal shows, as it is; any other byte, C1 controls and what is no UTF-8 among them, as \xNN. `to` has room for
  * four bytes a byte. */
@@ -42,9 +82,7 @@ static void write_line(const char *prefix, const char *fmt, va_list args)
 	len += escape(line + len, text, strlen(text));
 	if (*prefix != '\r')
 		line[len++] = '\n';
-	/* Nothing useful can be done about a standard error that is gone */
-	ssize_t written = write(STDERR_FILENO, line, len);
-	(void)written;
+	write_whole(line, len);
 	errno = saved;
 }
 
@@ -65,6 +103,5 @@ LOG_FUNCTION(log_progress, CLEAR_LINE "msb-run: ")
 
 void log_progress_end(void)
 {
-	ssize_t written = write(STDERR_FILENO, CLEAR_LINE, strlen(CLEAR_LINE));
-	(void)written;
+	write_at_once(CLEAR_LINE, strlen(CLEAR_LINE));
 }

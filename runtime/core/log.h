@@ -1,8 +1,12 @@
 /* Lines of msb-run on standard error, written whole, one write each; bytes that could steer a terminal are
- * printed as \xNN. errno is preserved. */
+ * printed as \xNN. Where nobody reads them they are lost, and counted once somebody does. errno is preserved. */
 #pragma once
 #include <stdarg.h>
 
+/* Looks at what standard error is, before any line */
+void log_open(void);
+/* Says how many lines were lost, if there is room: at the end, when no line may follow */
+void log_flush(void);
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* "msb-run: …" */
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* "msb-run: error: …" */
 void log_more(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* "  …", of the line before */

@@ -57,7 +57,9 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 		denials->events = events_open(config->events);
 		opened = denials->events != NULL;
 		if (!opened)
-			log_error("--events %s: %s", config->events, strerror(errno));
+			log_error("--events %s: %s", config->events,
+				  errno == ENXIO ? "a FIFO that nobody reads; start its reader first" :
+						   strerror(errno));
 	}
 	if (opened)
 		return denials;

@@ -3,15 +3,14 @@
 #include "core/clock.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/write_now.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 /* A guest can be refused as often as it likes; its host's disk is not to be filled by that. */
@@ -20,7 +19,7 @@
 
 struct events {
 	int fd;
-	bool complained;
+	bool is_file, complained;
 	uint64_t room, filled_ms; /* in thousandths of a line, as of that time */
 	size_t lost;              /* since the last line */
 };
@@ -31,10 +30,14 @@ struct events *events_open(const char *path)
 	if (!events)
 		return NULL;
 	events->room = EVENTS_BURST * 1000;
-	events->fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600) :
-					 fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (events->fd >= 0)
+	/* without waiting for a FIFO's reader, neither now nor when it reads slowly */
+	events->fd = strcmp(path, "-") ?
+			     open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600) :
+			     fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (events->fd >= 0) {
+		events->is_file = write_now_is_file(events->fd);
 		return events;
+	}
 	free(events);
 	return NULL;
 }
@@ -131,32 +134,31 @@ static bool take_room(struct events *events)
 	return true;
 }
 
-/* Whoever reads our standard output, or a FIFO, may do so slowly: the sandbox does not wait. poll() promises room for
- * PIPE_BUF bytes. */
-static bool can_write(const struct events *events, size_t len)
-{
-	struct pollfd ready = { .fd = events->fd, .events = POLLOUT };
-	struct stat st;
-
-	return (poll(&ready, 1, 0) == 1 && len <= PIPE_BUF) || (!fstat(events->fd, &st) && S_ISREG(st.st_mode));
-}
-
+/* A line that whoever reads has no room for is lost, which is counted; so is one that a pipe would not take whole. */
 static void write_line(struct events *events, const char *line, size_t len)
 {
-	if ((!line || write(events->fd, line, len) != (ssize_t)len) && !events->complained) {
+	int error = !line ? -ENOMEM : !events->is_file && len > PIPE_BUF ? -EAGAIN : 0;
+
+	if (error == 0)
+		error = write_now(events->fd, events->is_file, line, len);
+	events->lost += error == -EAGAIN;
+	if (error < 0 && error != -EAGAIN && !events->complained) {
 		events->complained = true;
-		log_line("the events file is incomplete: %s", strerror(line ? errno : ENOMEM));
+		log_line("the events file is incomplete: %s", strerror(-error));
 	}
 }
 
 static void write_lost(struct events *events)
 {
 	size_t len;
-	if (!events->lost || !can_write(events, 0))
+	size_t lost = events->lost;
+	if (!lost)
 		return;
-	CLEANUP_FREE char *line = lost_line(events->lost, &len);
+	CLEANUP_FREE char *line = lost_line(lost, &len);
 	events->lost = 0;
 	write_line(events, line, len);
+	if (events->lost) /* nor is there room for this one */
+		events->lost = lost;
 }
 
 void events_write(struct events *events, const struct event *event)
@@ -170,10 +172,6 @@ void events_write(struct events *events, const struct event *event)
 	}
 	write_lost(events);
 	CLEANUP_FREE char *line = event_line(event, &len);
-	if (line && !can_write(events, len)) {
-		events->lost++;
-		return;
-	}
 	write_line(events, line, len);
 }
 

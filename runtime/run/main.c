@@ -20,6 +20,7 @@ static int fill_standard_streams(void)
 
 int main(int argc, char **argv)
 {
+	log_open();
 	arena_on_exhaustion(EXIT_STATUS_FAILED);
 	struct arena *arena = arena_new();
 	struct run_config config;

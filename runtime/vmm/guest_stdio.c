@@ -60,6 +60,7 @@ static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(restart_syscall), JAIL_ANY, "the loop, after a stop and SIGCONT" },
 	{ SCMP_SYS(read), JAIL_ANY, "streams, signals" },
 	{ SCMP_SYS(write), JAIL_ANY, "streams, messages" },
+	{ SCMP_SYS(pwritev2), JAIL_ANY, "messages, without waiting" },
 	{ SCMP_SYS(sendto), JAIL_ANY, "lines for the agent" },
 	{ SCMP_SYS(shutdown), JAIL_ANY, "the end of a stream" },
 	{ SCMP_SYS(close), JAIL_ANY, "the end of a stream" },
@@ -136,7 +137,7 @@ static void terminal_raw(struct relay *relay)
 static void terminal_restore(struct relay *relay)
 {
 	if (relay->raw)
-		tcsetattr(relay->stdio->host_stdin, TCSADRAIN, &relay->cooked);
+		tcsetattr(relay->stdio->host_stdin, TCSANOW, &relay->cooked);
 	relay->raw = false;
 }
 
