@@ -49,10 +49,9 @@ int worker_start(struct worker *worker, void (*run)(int control, void *context),
 
 void worker_end(struct worker *worker)
 {
-	if (worker->pid > 0) {
-		kill(worker->pid, SIGKILL);
+	/* one that cannot be killed is not waited for: it ends with its channel, or with the pid namespace */
+	if (worker->pid > 0 && kill(worker->pid, SIGKILL) == 0)
 		waitpid(worker->pid, NULL, 0);
-	}
 	fd_closep(&worker->control);
 	fd_closep(&worker->pidfd);
 	*worker = WORKER_NONE;

@@ -1,6 +1,7 @@
 /* Starting the other two processes. The supervisor comes first, since the table owner needs its pidfd, but does nothing before
  * the table owner reports that it is ready. Whichever dies meanwhile, the others see the end of a channel and end too. */
 #include "run/launcher.h"
+#include "core/clock.h"
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
@@ -24,6 +25,8 @@
 
 /* The table owner ends when the last process of the sandbox has; it is not waited for without end. */
 #define TABLE_OWNER_TIMEOUT_MS 10000
+#define ANSWER_TIMEOUT_MS 5000
+#define CLOSE_TIMEOUT_MS 10000
 
 struct launcher {
 	const struct run_config *config;
@@ -33,7 +36,10 @@ struct launcher {
 	struct claims claims;  /* held by every process that is ours as long as any other uses what is claimed */
 	int supervisor, owner; /* pidfds */
 	int channel, signals;
-	bool foreground; /* we own the terminal that standard input is */
+	bool foreground;  /* we own the terminal that standard input is */
+	int unanswered;   /* a signal to end that has not been passed on to the guest yet, or 0 */
+	int status;       /* what the guest ended with, or -1 */
+	uint64_t kill_ms; /* when the supervisor is killed, should it still be there; 0: not at all */
 };
 
 static int fail(const char *what)
@@ -90,7 +96,19 @@ static int start_processes(struct launcher *launcher)
 	return 0;
 }
 
-static void forward_signal(const struct launcher *launcher)
+/* A guest decides what a signal means to it. One to end with that does not even get to it, while it is being set up, is
+ * closed, or the supervisor hangs, has the sandbox killed: after a while, or with the next. */
+static void expect_answer(struct launcher *launcher, int signo)
+{
+	if (signo != SIGHUP && signo != SIGINT && signo != SIGQUIT && signo != SIGTERM)
+		return;
+	uint64_t now = clock_ms(), due = launcher->unanswered ? now : now + ANSWER_TIMEOUT_MS;
+	launcher->unanswered = signo;
+	if (!launcher->kill_ms || due < launcher->kill_ms)
+		launcher->kill_ms = due;
+}
+
+static void forward_signal(struct launcher *launcher)
 {
 	struct signalfd_siginfo info;
 
@@ -98,6 +116,25 @@ static void forward_signal(const struct launcher *launcher)
 		return;
 	uint8_t number = (uint8_t)info.ssi_signo;
 	send(launcher->channel, &number, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	expect_answer(launcher, (int)info.ssi_signo);
+}
+
+/* false: the supervisor's end of the channel is gone */
+static bool read_channel(struct launcher *launcher)
+{
+	struct supervisor_message message;
+	ssize_t len = recv(launcher->channel, &message, sizeof message, MSG_DONTWAIT);
+
+	if (len != sizeof message)
+		return len < 0 && (errno == EAGAIN || errno == EINTR);
+	if (message.word == SUPERVISOR_CLOSES) {
+		launcher->status = message.status;
+		launcher->kill_ms = clock_ms() + CLOSE_TIMEOUT_MS;
+	} else if (launcher->status < 0) {
+		launcher->kill_ms = 0;
+	}
+	launcher->unanswered = 0;
+	return true;
 }
 
 /* Its exit status is the command's, or our failure's; killed, it has none. */
@@ -109,22 +146,43 @@ static int supervisor_status(const struct launcher *launcher)
 		;
 	if (info.si_code == CLD_EXITED)
 		return info.si_status;
+	if (launcher->status >= 0)
+		return launcher->status;
 	log_error("the supervisor was killed: the sandbox is closed");
 	return EXIT_STATUS_FAILED;
 }
 
-static int wait_for_supervisor(const struct launcher *launcher)
+/* Milliseconds until the supervisor is killed, which is done where it is time; -1: it is not to be */
+static int kill_when_due(struct launcher *launcher)
+{
+	uint64_t now = clock_ms();
+
+	if (!launcher->kill_ms)
+		return -1;
+	if (launcher->kill_ms > now)
+		return (int)(launcher->kill_ms - now);
+	if (launcher->status < 0)
+		log_error("%s was not taken: the sandbox is killed", strsignal(launcher->unanswered));
+	syscall(SYS_pidfd_send_signal, launcher->supervisor, SIGKILL, NULL, 0);
+	launcher->kill_ms = 0;
+	return -1;
+}
+
+static int wait_for_supervisor(struct launcher *launcher)
 {
 	struct pollfd watched[] = {
 		{ .fd = launcher->supervisor, .events = POLLIN },
 		{ .fd = launcher->signals, .events = POLLIN },
+		{ .fd = launcher->channel, .events = POLLIN },
 	};
 
 	for (;;) {
-		if (poll(watched, 2, -1) < 0)
+		if (poll(watched, 3, kill_when_due(launcher)) < 0)
 			continue;
 		if (watched[1].revents)
 			forward_signal(launcher);
+		if (watched[2].revents && !read_channel(launcher))
+			watched[2].fd = -1;
 		if (watched[0].revents)
 			return supervisor_status(launcher);
 	}
@@ -185,9 +243,13 @@ static int run(struct launcher *launcher)
 
 int launcher_run(const struct run_config *config)
 {
-	struct launcher launcher = {
-		.config = config, .claims.fd = -1, .supervisor = -1, .owner = -1, .channel = -1, .signals = -1
-	};
+	struct launcher launcher = { .config = config,
+				     .claims.fd = -1,
+				     .supervisor = -1,
+				     .owner = -1,
+				     .channel = -1,
+				     .signals = -1,
+				     .status = -1 };
 	pid_t group = tcgetpgrp(STDIN_FILENO);
 	struct termios terminal;
 
@@ -198,7 +260,7 @@ int launcher_run(const struct run_config *config)
 		tcsetpgrp(STDIN_FILENO, group);
 	/* The process that made it raw may have been killed */
 	if (known)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal);
+		tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
 	close(launcher.claims.fd);
 	close(launcher.channel);
 	close(launcher.signals);

@@ -35,6 +35,7 @@ enum watched {
 };
 
 #define RUNNING (-1)
+#define TABLE_OWNER_TIMEOUT_MS 10000
 
 /* The kernel kills us when the launcher dies; it may have died before we asked for that, which only its channel shows:
  * getppid() is 0 in a new pid namespace either way. */
@@ -51,15 +52,15 @@ static bool tie_to_launcher(int launcher)
 /* The table owner sends a byte when it is ready. Where it ends before that, so do we. */
 static bool wait_for_table_owner(int owner)
 {
+	struct pollfd message = { .fd = owner, .events = POLLIN };
 	char byte;
-	ssize_t len;
 
-	do
-		len = recv(owner, &byte, 1, 0);
-	while (len < 0 && errno == EINTR);
-	if (len < 0)
-		log_error("no message from the table owner: %s", strerror(errno));
-	return len == 1;
+	if (poll(&message, 1, TABLE_OWNER_TIMEOUT_MS) == 0)
+		errno = ETIMEDOUT;
+	else if (recv(owner, &byte, 1, MSG_DONTWAIT) >= 0)
+		return message.revents & POLLIN;
+	log_error("no message from the table owner: %s", strerror(errno));
+	return false;
 }
 
 static int watch(int epoll, int fd, enum watched source)
@@ -89,6 +90,13 @@ static int open_loop(const struct sandbox *sandbox)
 	return epoll;
 }
 
+static void tell_launcher(const struct sandbox *sandbox, enum supervisor_word word, int status)
+{
+	struct supervisor_message message = { (uint8_t)word, (uint8_t)status };
+
+	send(sandbox->start->launcher, &message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* A signal for the guest's command; or the launcher is gone. */
 static int serve_launcher(struct sandbox *sandbox)
 {
@@ -97,8 +105,10 @@ static int serve_launcher(struct sandbox *sandbox)
 
 	if (len == 0)
 		return EXIT_STATUS_FAILED;
-	if (len == 1)
+	if (len == 1) {
 		kill(sandbox->vmm.pid, number);
+		tell_launcher(sandbox, SUPERVISOR_PASSED_ON, 0);
+	}
 	return RUNNING;
 }
 
@@ -214,6 +224,8 @@ _Noreturn void supervisor_main(struct supervisor_start *start)
 	if (!tie_to_launcher(start->launcher) || !wait_for_table_owner(start->owner))
 		_exit(EXIT_STATUS_FAILED);
 	int status = sandbox_set_up(&sandbox, start) || keep_little() ? EXIT_STATUS_FAILED : serve(&sandbox);
+	tell_launcher(&sandbox, SUPERVISOR_CLOSES, status);
 	sandbox_close(&sandbox);
+	log_flush();
 	_exit(status);
 }

@@ -10,10 +10,17 @@ struct supervisor_start {
 	const struct nameserver *servers;
 	size_t server_count;
 	const struct claims *claims;
-	int launcher;      /* from the launcher: a signal number a message; its end is the launcher's death */
-	int owner;         /* to the table owner, see table_owner.h */
+	int launcher; /* from the launcher: a signal number a message; its end is the launcher's death; to it, see below */
+	int owner;    /* to the table owner, see table_owner.h */
 	struct nft *table; /* of the host's namespace, shared with the table owner */
 	bool foreground;   /* the guest's command gets the terminal */
+};
+
+/* What the launcher is told, so that it need not wait for ever: each signal has been passed on; the guest has ended, with
+ * this status, and only closing is left. */
+enum supervisor_word { SUPERVISOR_PASSED_ON, SUPERVISOR_CLOSES };
+struct supervisor_message {
+	uint8_t word, status;
 };
 
 _Noreturn void supervisor_main(struct supervisor_start *);
