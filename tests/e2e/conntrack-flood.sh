@@ -53,7 +53,7 @@ fi
 count=$(($(cat /proc/sys/net/netfilter/nf_conntrack_count) - before))
 if [ "$count" -le $((most + 100)) ]; then ok "the host's conntrack holds $count entries of it"; else not_ok "the host's conntrack stays small" "$count entries"; fi
 supervisor=$(pgrep -ox msb-supervisor)
-count=$(nsenter --net="/proc/$supervisor/ns/net" -- cat /proc/sys/net/netfilter/nf_conntrack_count)
+count=$(nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" -- cat /proc/sys/net/netfilter/nf_conntrack_count)
 if [ "$count" -le $((most + 100)) ]; then ok "the sandbox's conntrack holds $count, none for DNS"; else not_ok "the sandbox's conntrack stays small" "$count entries"; fi
 kill "$sandbox_pid"
 

@@ -65,7 +65,7 @@ same "and puts the switches back" $off "$(switches)"
 start_sandbox one --quiet --net-default allow -- sleep 60
 one=$sandbox_pid
 wait_for 20 pgrep -x sleep
-nsenter --net="/proc/$(pgrep -ox msb-supervisor)/ns/net" sleep 100 &
+nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" sleep 100 &
 holder=$!
 wait_for 5 sh -c "test \$(readlink /proc/$holder/ns/net) != \$(readlink /proc/self/ns/net)"
 # shellcheck disable=SC2046

@@ -110,7 +110,7 @@ done
 same "no link in it but lo" lo "$(nsenter --net="/proc/$qemu/ns/net" -- ip -br link | cut -d' ' -f1)"
 same "nothing of the host's files but programs" "bin dev initrd kernel lib lib64 usr" \
 	"$(cd "/proc/$qemu/root/" && echo * | sed 's/^bin initrd/bin dev initrd/')"
-contains "the tap has no header" "$(nsenter --net="/proc/$(pgrep -ox msb-supervisor)/ns/net" -- ip -d link show tap0)" 'tun type tap .*vnet_hdr off'
+contains "the tap has no header" "$(nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" -- ip -d link show tap0)" 'tun type tap .*vnet_hdr off'
 kill -KILL "$victim"
 nothing_left() { [ -z "$(leftovers)" ]; }
 wait_for 2 nothing_left

@@ -22,7 +22,7 @@ same "as many as were made" 34 "$(wc -l <<<"$out")"
 start_sandbox liar --quiet --net-default allow -- bash -c "until [ -e $WORK/go ]; do sleep 0.1; done; python3 $TESTS/e2e/tools/frames.py claim; sleep 60"
 wait_for 20 pgrep -x msb-supervisor
 supervisor=$(pgrep -ox msb-supervisor)
-in_vm() { nsenter --net="/proc/$supervisor/ns/net" -- "$@"; }
+in_vm() { nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" -- "$@"; } # the supervisor goes to the host's namespace at times
 neighbours() { in_vm ip neighbour show dev br0 | sed 's/ *router//' | sort; }
 wait_for 20 in_vm ip neighbour show 172.16.0.2 dev br0
 sleep 0.3
