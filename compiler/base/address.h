@@ -54,6 +54,8 @@ struct addr_gateway {
 	bool has4, has6;
 	struct addr v4, v6;
 	struct addr_nat64 nat64;
+	bool has_guest_mac; /* else it derives from the guest's address */
+	uint8_t guest_mac[6];
 };
 /* Whether the address is one of the gateway's; gateway may be NULL */
 bool addr_gateway_has(const struct addr_gateway *, struct addr);

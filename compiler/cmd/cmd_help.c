@@ -39,6 +39,7 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                        \
 	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"      \
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR   --max-connections N\n"                                   \
+	"  --net-ipv4-address ADDR --net-ipv6-address ADDR   --net-mac MAC   --net-mtu N: the guest's card\n"      \
 	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"            \
 	"  --deployment-profile single-tenant|multi-tenant\n"                                                      \
 	"  --include-root DIR      where includes may lie (also --allow-include); else the file's own directory\n" \

@@ -180,6 +180,28 @@ static void set_pool(struct arena *arena, json_t *root, const char *key, const s
 			 arena_printf(arena, "%s/%u", addr_format(pool->prefix.addr, buf), pool->prefix.len));
 }
 
+static void set_interface(struct arena *arena, json_t *root, const struct policy_interface *interface)
+{
+	json_t *object = json_object();
+	char buf[ADDR_TEXT_MAX];
+
+	if (interface->has_mac) {
+		json_t *octets = json_array();
+		for (int i = 0; i < 6; i++)
+			json_array_append_new(octets, json_integer(interface->mac[i]));
+		json_object_set_new(object, "mac", octets);
+	}
+	if (interface->mtu)
+		set_number(object, "mtu", interface->mtu);
+	if (interface->address4.set)
+		set_text(arena, object, "ipv4_address", addr_format(interface->address4.addr, buf));
+	if (interface->address6.set)
+		set_text(arena, object, "ipv6_address", addr_format(interface->address6.addr, buf));
+	if (json_object_size(object))
+		json_object_set(root, "interface", object);
+	json_decref(object);
+}
+
 /* The expression with what a test adds to it: "egress@x.org:tcp:443 resolve=x.org=10.0.0.5 sni=x.org" */
 static const char *flow_text(struct arena *arena, const struct flow *flow)
 {
@@ -247,6 +269,7 @@ const char *emit_json(struct arena *arena, const struct policy *policy)
 	if (policy->nat64.count || policy->nat64.well_known)
 		json_object_set_new(root, "nat64_prefixes", nat64_prefixes(arena, policy));
 	set_limits(root, policy);
+	set_interface(arena, root, &policy->interface);
 	if (policy->accept_queue != POLICY_ACCEPT_QUEUE)
 		set_number(root, "tcp_accept_queue_size", policy->accept_queue);
 	set_pool(arena, root, "ipv4_pool", &policy->pool4);

@@ -1,6 +1,8 @@
 /* From policy to ruleset IR: sequences the parts, and the names and addresses the runtime shares. */
 #include "lower/lower_state.h"
 
+#include <string.h>
+
 struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, const struct lower_options *options)
 {
 	struct lowering lowering = {
@@ -30,6 +32,10 @@ struct addr lower_guest_addr(struct addr gateway)
 
 void lower_guest_mac(const struct addr_gateway *gateway, uint8_t mac[static 6])
 {
+	if (gateway->has_guest_mac) {
+		memcpy(mac, gateway->guest_mac, 6);
+		return;
+	}
 	struct addr guest = lower_guest_addr(gateway->has4 ? gateway->v4 : gateway->v6);
 
 	mac[0] = 0x02; /* locally administered, unicast */

@@ -24,6 +24,7 @@
 #define LOWER_UPSTREAM_SET6 "upstream_v6"
 #define LOWER_BINDING_SET_SIZE 65536
 /* The guest's address is the one after the gateway's; its MAC derives from its IPv4 address (or, without
- * one, from the low 32 bits of the IPv6 address): 02:6d: and the four octets. */
+ * one, from the low 32 bits of the IPv6 address): 02:6d: and the four octets;
+ * where the policy says a MAC, that. */
 struct addr lower_guest_addr(struct addr gateway);
 void lower_guest_mac(const struct addr_gateway *, uint8_t mac[static 6]);

@@ -404,6 +404,46 @@ static void read_nat64(struct importer *im, const json_t *root)
 	}
 }
 
+/* Six octets, as microsandbox has it, or text */
+static void read_mac(struct importer *im, const json_t *interface)
+{
+	const json_t *value = json_object_get(interface, "mac");
+	uint8_t mac[6] = { 0 };
+
+	if (!json_is_array(value)) {
+		resolver_set_mac(im->r, im->here, read_string(im, interface, "mac"));
+		return;
+	}
+	bool ok = json_array_size(value) == 6;
+	for (size_t i = 0; ok && i < 6; i++) {
+		const json_t *octet = json_array_get(value, i);
+		ok = json_is_integer(octet) && json_integer_value(octet) >= 0 && json_integer_value(octet) <= 255;
+		mac[i] = (uint8_t)json_integer_value(octet);
+	}
+	if (ok)
+		resolver_set_mac_octets(im->r, im->here, mac);
+	else
+		report(im, "bad-interface", "`mac` is six octets, or a text like \"02:00:5e:00:53:01\"");
+}
+
+static void read_interface(struct importer *im, const json_t *root)
+{
+	static const char *const known[] = { "mac",       "mtu", "ipv4_address", "ipv6_address", "ipv4_pool",
+					     "ipv6_pool", NULL };
+	const json_t *interface = json_object_get(root, "interface");
+	uint64_t mtu;
+
+	if (!interface || !check_keys(im, interface, "`interface`", known))
+		return;
+	read_mac(im, interface);
+	if (read_number(im, interface, "mtu", UINT32_MAX, &mtu))
+		resolver_set_mtu(im->r, im->here, mtu);
+	resolver_set_guest(im->r, im->here, ADDR_V4, read_string(im, interface, "ipv4_address"));
+	resolver_set_guest(im->r, im->here, ADDR_V6, read_string(im, interface, "ipv6_address"));
+	resolver_set_pool(im->r, im->here, ADDR_V4, read_string(im, interface, "ipv4_pool"));
+	resolver_set_pool(im->r, im->here, ADDR_V6, read_string(im, interface, "ipv6_pool"));
+}
+
 static void read_bucket(struct importer *im, const json_t *buckets, const char *kind, enum setting setting)
 {
 	static const char *const known[] = { "size", "refill_time_ms", "one_time_burst", NULL };
@@ -494,6 +534,7 @@ static void read_document(struct importer *im, const json_t *root)
 					     "max_connections",
 					     "tcp_accept_queue_size",
 					     "nat64_prefixes",
+					     "interface",
 					     "ipv4_pool",
 					     "ipv6_pool",
 					     "deployment_profile",
@@ -517,6 +558,8 @@ static void read_document(struct importer *im, const json_t *root)
 	read_dns(im, root);
 	im->here = json_places_key(im->places, "nat64_prefixes");
 	read_nat64(im, root);
+	im->here = json_places_key(im->places, "interface");
+	read_interface(im, root);
 	im->here = json_places_key(im->places, "rate_limiter");
 	read_limits(im, root);
 	read_hosting(im, root);

@@ -19,6 +19,7 @@ static const char *const network_keys[] = { "policy",
 					    "trust_host_cas",
 					    "max_connections",
 					    "tcp_accept_queue_size",
+					    "interface",
 					    "nat64_prefixes",
 					    NULL };
 /* Of a whole configuration; only network, ports and secrets concern us */
@@ -202,6 +203,32 @@ static bool read_count(struct resolver *r, const struct yaml_node *map, const ch
 	return false;
 }
 
+static const char *text_of(struct resolver *r, const struct yaml_node *map, const char *key)
+{
+	const struct yaml_node *node = yaml_get(map, key);
+
+	if (node && node->kind != YAML_TEXT)
+		diag_error(r->diags, "bad-value", node->span, "`%s` is no text", key);
+	return node ? node->text : NULL;
+}
+
+static void read_interface(struct resolver *r, const struct yaml_node *interface)
+{
+	static const char *const known[] = { "mac",       "mtu", "ipv4_address", "ipv6_address", "ipv4_pool",
+					     "ipv6_pool", NULL };
+	uint64_t mtu;
+
+	if (!interface || !check_keys(r, interface, "`interface`", known))
+		return;
+	if (read_count(r, interface, "mtu", &mtu))
+		resolver_set_mtu(r, yaml_get(interface, "mtu")->span, mtu);
+	resolver_set_mac(r, interface->span, text_of(r, interface, "mac"));
+	resolver_set_guest(r, interface->span, ADDR_V4, text_of(r, interface, "ipv4_address"));
+	resolver_set_guest(r, interface->span, ADDR_V6, text_of(r, interface, "ipv6_address"));
+	resolver_set_pool(r, interface->span, ADDR_V4, text_of(r, interface, "ipv4_pool"));
+	resolver_set_pool(r, interface->span, ADDR_V6, text_of(r, interface, "ipv6_pool"));
+}
+
 static void read_network(struct resolver *r, const struct yaml_node *network)
 {
 	uint64_t number;
@@ -218,6 +245,7 @@ static void read_network(struct resolver *r, const struct yaml_node *network)
 	for_each_text(r, yaml_get(network, "ports"), "ports", add_port);
 	read_dns(r, yaml_get(network, "dns"));
 	for_each_text(r, yaml_get(network, "nat64_prefixes"), "nat64_prefixes", add_nat64);
+	read_interface(r, yaml_get(network, "interface"));
 	refuse_not_yet(r, network);
 	if (read_count(r, network, "max_connections", &number))
 		resolver_set_connections(r, yaml_get(network, "max_connections")->span, number);

@@ -24,6 +24,10 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(NO_DNS_REBIND_PROTECTION, "no-dns-rebind-protection", no_argument, OPTION_SWITCH, no_rebind_protection)      \
 	X(NET_IPV4_POOL, "net-ipv4-pool", required_argument, OPTION_ONCE, pool4)                                       \
 	X(NET_IPV6_POOL, "net-ipv6-pool", required_argument, OPTION_ONCE, pool6)                                       \
+	X(NET_IPV4_ADDRESS, "net-ipv4-address", required_argument, OPTION_ONCE, address4)                              \
+	X(NET_IPV6_ADDRESS, "net-ipv6-address", required_argument, OPTION_ONCE, address6)                              \
+	X(NET_MAC, "net-mac", required_argument, OPTION_ONCE, mac)                                                     \
+	X(NET_MTU, "net-mtu", required_argument, OPTION_ONCE, mtu)                                                     \
 	X(MAX_CONNECTIONS, "max-connections", required_argument, OPTION_ONCE, max_connections)                         \
 	X(TCP_ACCEPT_QUEUE_SIZE, "tcp-accept-queue-size", required_argument, OPTION_ONCE, accept_queue)                \
 	X(DEPLOYMENT_PROFILE, "deployment-profile", required_argument, OPTION_ONCE, deployment_profile)                \

@@ -27,8 +27,8 @@ struct policy_options {
 	struct options_list nets;  /* --net */
 	struct options_list publishes, nameservers, nat64_prefixes;
 	const char *net_default, *net_default_egress, *net_default_ingress;
-	const char *query_timeout, *binding_minimum, *pool4, *pool6, *deployment_profile, *max_connections,
-		*accept_queue;
+	const char *query_timeout, *binding_minimum, *pool4, *pool6, *mac, *mtu, *address4, *address6,
+		*deployment_profile, *max_connections, *accept_queue;
 	const char *rates[LIMIT_COUNT], *bursts[LIMIT_COUNT];
 	const char *stdin_name, *include_root;
 	const char

@@ -66,6 +66,9 @@ static void check_values(struct resolver *r, const struct policy_options *option
 	if (options->max_connections && !units_number(options->max_connections, &number))
 		diag_error(r->diags, "bad-number", add_flag(r, "--max-connections", options->max_connections),
 			   "no number: `%s`", options->max_connections);
+	if (options->mtu && !units_number(options->mtu, &number))
+		diag_error(r->diags, "bad-number", add_flag(r, "--net-mtu", options->mtu), "no number: `%s`",
+			   options->mtu);
 	if (options->accept_queue && !units_number(options->accept_queue, &number))
 		diag_error(r->diags, "bad-number", add_flag(r, "--tcp-accept-queue-size", options->accept_queue),
 			   "no number: `%s`", options->accept_queue);
@@ -184,6 +187,20 @@ static void take_defaults(struct resolver *r, const struct policy_options *optio
 	take_default(r, "--net-default-ingress", options->net_default_ingress, false, true);
 }
 
+static void take_interface(struct resolver *r, const struct policy_options *options)
+{
+	uint64_t number;
+
+	if (options->mac)
+		resolver_set_mac(r, add_flag(r, "--net-mac", options->mac), options->mac);
+	if (options->mtu && units_number(options->mtu, &number))
+		resolver_set_mtu(r, add_flag(r, "--net-mtu", options->mtu), number);
+	if (options->address4)
+		resolver_set_guest(r, add_flag(r, "--net-ipv4-address", options->address4), ADDR_V4, options->address4);
+	if (options->address6)
+		resolver_set_guest(r, add_flag(r, "--net-ipv6-address", options->address6), ADDR_V6, options->address6);
+}
+
 static void take_limits(struct resolver *r, const struct policy_options *options)
 {
 	uint64_t number;
@@ -263,6 +280,7 @@ struct policy *options_resolve(const struct policy_options *options, const char 
 		resolver_set_pool(&r, add_flag(&r, "--net-ipv4-pool", options->pool4), ADDR_V4, options->pool4);
 	if (options->pool6)
 		resolver_set_pool(&r, add_flag(&r, "--net-ipv6-pool", options->pool6), ADDR_V6, options->pool6);
+	take_interface(&r, options);
 	take_limits(&r, options);
 	if (file && !resolver_load(&r) && diags->errors == errors)
 		return r.policy;

@@ -279,6 +279,22 @@ static void add_nat64(struct text *text, const struct policy *policy)
 			  policy->nat64.items[i].len);
 }
 
+static void add_interface(struct text *text, const struct policy_interface *interface)
+{
+	const uint8_t *mac = interface->mac;
+	char buf[ADDR_TEXT_MAX];
+
+	if (interface->has_mac)
+		text_addf(text, "interface mac %02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1], mac[2], mac[3], mac[4],
+			  mac[5]);
+	if (interface->mtu)
+		text_addf(text, "interface mtu %u\n", interface->mtu);
+	if (interface->address4.set)
+		text_addf(text, "interface address %s\n", addr_format(interface->address4.addr, buf));
+	if (interface->address6.set)
+		text_addf(text, "interface address %s\n", addr_format(interface->address6.addr, buf));
+}
+
 static void add_settings(struct text *text, const struct policy *policy)
 {
 	add_limit(text, "egress bandwidth", &policy->egress_bandwidth);
@@ -290,6 +306,7 @@ static void add_settings(struct text *text, const struct policy *policy)
 	if (policy->pool6.set)
 		text_addf(text, "pool %s\n", prefix_format(text->arena, policy->pool6.prefix, true));
 	text_addf(text, "max-connections %" PRIu32 "\n", policy->max_connections);
+	add_interface(text, &policy->interface);
 	if (policy->accept_queue != POLICY_ACCEPT_QUEUE)
 		text_addf(text, "tcp-accept-queue-size %" PRIu32 "\n", policy->accept_queue);
 	if (policy->multi_tenant)

@@ -147,6 +147,21 @@ struct policy_pool {
 	struct span span;
 };
 
+struct policy_address {
+	bool set;
+	struct addr addr;
+	struct span span;
+};
+
+/* The guest's network card, as far as it is not the sandbox's to choose */
+struct policy_interface {
+	bool has_mac;
+	uint8_t mac[6];
+	struct span mac_span;
+	uint16_t mtu;                             /* 0: the usual 1500 */
+	struct policy_address address4, address6; /* the guest's; its gateway's is the one before it */
+};
+
 struct policy {
 	struct arena *arena;
 	struct sources *sources;
@@ -166,6 +181,7 @@ struct policy {
 	uint32_t accept_queue;    /* connections that wait to be accepted by a published port */
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
 	struct policy_pool pool4, pool6;
+	struct policy_interface interface;
 	struct addr_nat64 nat64; /* of the network the sandbox is in */
 };
 

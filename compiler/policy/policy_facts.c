@@ -1,6 +1,8 @@
 /* Small facts about a policy's parts. */
 #include "policy/policy_facts.h"
 
+#include <string.h>
+
 const enum policy_proto policy_protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
 
 bool policy_proto_has_ports(enum policy_proto proto)
@@ -30,6 +32,8 @@ bool policy_rule_fits(const struct policy_rule *rule, enum policy_direction dire
 struct addr_gateway policy_gateway(const struct policy *policy, struct addr_gateway gateway)
 {
 	gateway.nat64 = policy->nat64;
+	gateway.has_guest_mac = policy->interface.has_mac;
+	memcpy(gateway.guest_mac, policy->interface.mac, sizeof gateway.guest_mac);
 	return gateway;
 }
 

@@ -14,7 +14,7 @@ bool policy_target_is_name(const struct policy_target *);
 bool policy_rule_has_names(const struct policy_rule *);
 /* Whether the rule takes part in judging flows of this direction and protocol: those with ports or without */
 bool policy_rule_fits(const struct policy_rule *, enum policy_direction, enum policy_proto);
-/* The gateway, and what the policy knows of the network behind it: its NAT64 prefixes */
+/* The gateway, with what the policy says of the network behind it, its NAT64 prefixes, and of the guest's card */
 struct addr_gateway policy_gateway(const struct policy *, struct addr_gateway);
 const struct policy_default *policy_default_of(const struct policy *, enum policy_direction);
 

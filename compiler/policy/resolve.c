@@ -184,4 +184,5 @@ void resolver_finish(struct resolver *r)
 	imply(r, &r->policy->egress, "egress", POLICY_DENY, SPAN_NONE);
 	imply(r, &r->policy->ingress, "ingress", POLICY_ALLOW, SPAN_NONE);
 	check_tenancy(r);
+	resolver_check_interface(r);
 }

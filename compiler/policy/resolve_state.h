@@ -65,6 +65,12 @@ void resolver_set_binding_minimum_ms(struct resolver *, struct span span, uint64
 void resolver_add_nameserver(struct resolver *, struct span, const char *spec);
 void resolver_add_nat64(struct resolver *, struct span, const char *prefix);
 void resolver_set_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */
+/* resolve_interface.c: the guest's card. Texts may be NULL */
+void resolver_set_mtu(struct resolver *, struct span, uint64_t mtu);
+void resolver_set_mac(struct resolver *, struct span, const char *text);
+void resolver_set_mac_octets(struct resolver *, struct span, const uint8_t mac[static 6]);
+void resolver_set_guest(struct resolver *, struct span, enum addr_family, const char *addr);
+void resolver_check_interface(struct resolver *);
 void resolver_set_accept_queue(struct resolver *, struct span, uint64_t size);
 void resolver_set_connections(struct resolver *, struct span, uint64_t count);
 void resolver_check_until(struct resolver *, const struct policy_rule *); /* reports a rule past its `until` */

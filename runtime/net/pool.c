@@ -82,11 +82,24 @@ static int claim_first(struct nl *host, const struct addr_set *taken, struct add
 	return -EADDRNOTAVAIL;
 }
 
+/* The one subnet that the guest's address is in, where the policy says that; else the pool */
+static struct addr_prefix asked_pool(const struct policy *policy, enum addr_family family)
+{
+	const struct policy_address *guest =
+		family == ADDR_V4 ? &policy->interface.address4 : &policy->interface.address6;
+	const struct policy_pool *pool = family == ADDR_V4 ? &policy->pool4 : &policy->pool6;
+	struct addr_prefix subnet = { guest->addr, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6 };
+
+	if (!guest->set)
+		return pool->set ? pool->prefix : default_pool(family);
+	subnet.addr.value = addr_prefix_range(subnet).lo;
+	return subnet;
+}
+
 int pool_claim(struct nl *host, const struct policy *policy, enum addr_family family, uint32_t link,
 	       struct addr *gateway)
 {
-	const struct policy_pool *asked = family == ADDR_V4 ? &policy->pool4 : &policy->pool6;
-	struct addr_prefix pool = asked->set ? asked->prefix : default_pool(family);
+	struct addr_prefix pool = asked_pool(policy, family);
 	struct routed routed = { .arena = arena_new() };
 	char text[ADDR_TEXT_MAX];
 

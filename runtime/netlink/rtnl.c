@@ -218,6 +218,15 @@ int rtnl_link_set_mac(struct nl *nl, uint32_t index, const uint8_t mac[static 6]
 	return nl_do(nl, message.header);
 }
 
+int rtnl_link_set_mtu(struct nl *nl, uint32_t index, uint32_t mtu)
+{
+	struct rtnl_message message;
+
+	link_request(&message, RTM_NEWLINK, index);
+	mnl_attr_put_u32(message.header, IFLA_MTU, mtu);
+	return nl_do(nl, message.header);
+}
+
 int rtnl_link_set_alias(struct nl *nl, uint32_t index, const char *alias)
 {
 	struct rtnl_message message;

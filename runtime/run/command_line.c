@@ -253,6 +253,7 @@ static void print_help(void)
 	      "  --dns-binding-minimum T   how long an address that was answered holds at least: 60s; 0 is its TTL\n"
 	      "  --no-dns-rebind-protection  answers may hold private and other reserved addresses\n"
 	      "  --net-ipv4-pool CIDR      where subnets come from; --net-ipv6-pool\n"
+	      "  --net-mac MAC             the guest's card; --net-mtu N, --net-ipv4-address A, --net-ipv6-address A\n"
 	      "  --net-nat64-prefix CIDR   the network's own, whose addresses are classed as what they carry\n"
 	      "  --max-connections N       of the guest at once; --deployment-profile single-tenant|multi-tenant\n"
 	      "  --deny-mode refuse|drop   how a denied flow fails: at once (default), or in silence\n"

@@ -67,6 +67,20 @@ static int make_tap(struct sandbox *sandbox)
 	return sandbox->tap < 0 ? sandbox->tap : 0;
 }
 
+/* Of all links between the guest and the host; the guest's own end is the VMM's. */
+static int set_mtu(struct sandbox *sandbox)
+{
+	uint16_t mtu = sandbox->start->config->policy->interface.mtu;
+	const uint32_t links[] = { sandbox->uplink.index, sandbox->tap_link.index, sandbox->bridge.index };
+	int error = 0;
+
+	if (!mtu)
+		return 0;
+	for (size_t i = 0; error == 0 && i < sizeof links / sizeof *links; i++)
+		error = rtnl_link_set_mtu(sandbox->vm, links[i], mtu);
+	return error == 0 ? rtnl_link_set_mtu(sandbox->host, sandbox->host_link.index, mtu) : error;
+}
+
 /* All links, all down. */
 static int make_links(struct sandbox *sandbox)
 {
@@ -120,12 +134,19 @@ static int tell_table_owner(struct sandbox *sandbox)
 	return error < 0 ? fail("reach the table owner", error) : 0;
 }
 
+#define IPV6_MTU_LEAST 1280 /* RFC 8200, section 5 */
+
 static int prepare_host(struct sandbox *sandbox)
 {
 	sandbox->gateway.has4 = true;
 	sandbox->gateway.has6 = forward_has_ipv6();
 	if (!sandbox->gateway.has6)
 		log_line("IPv6 is inactive in the sandbox: this host cannot forward it for single links");
+	uint16_t mtu = sandbox->start->config->policy->interface.mtu;
+	if (mtu && mtu < IPV6_MTU_LEAST && sandbox->gateway.has6) {
+		log_line("IPv6 is inactive in the sandbox: it needs an MTU of %d, not %u", IPV6_MTU_LEAST, mtu);
+		sandbox->gateway.has6 = false;
+	}
 	return sysctl_set_host_link(sandbox->host_link.name);
 }
 
@@ -264,10 +285,18 @@ static void gateway_mac(const struct addr_gateway *gateway, uint8_t mac[static 6
 static int open_links(struct sandbox *sandbox)
 {
 	struct nl *vm = sandbox->vm;
-	uint8_t mac[6];
+	uint8_t mac[6], guest[6];
 
 	gateway_mac(&sandbox->gateway, mac);
-	int error = sysctl_write("ipv6/conf/" LOWER_UPLINK "/addr_gen_mode", "1");
+	lower_guest_mac(&sandbox->gateway, guest);
+	if (!memcmp(mac, guest, sizeof mac)) {
+		log_error("the guest's MAC is the gateway's: another --net-mac");
+		return -EADDRINUSE;
+	}
+	/* the kernel takes IPv6 off a link below its least MTU, and its switches with it */
+	int error = set_mtu(sandbox);
+	if (error == 0)
+		error = sysctl_write("ipv6/conf/" LOWER_UPLINK "/addr_gen_mode", "1");
 	if (error == -ENOENT && !sandbox->gateway.has6)
 		error = 0;
 	if (error == 0)
@@ -366,6 +395,7 @@ static int start_dhcp(struct sandbox *sandbox)
 	if (sandbox->gateway.has6)
 		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
 	lower_guest_mac(&sandbox->gateway, start.mac);
+	start.mtu = config->policy->interface.mtu;
 	return dhcp_open(&start);
 }
 

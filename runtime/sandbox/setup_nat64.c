@@ -1,6 +1,7 @@
 /* The set-up's question for the network's NAT64 prefixes, and what is said about the answer. */
 #include "sandbox/setup_nat64.h"
 #include "core/log.h"
+#include "policy/policy_facts.h"
 #include "sandbox/claims.h"
 
 #include <string.h>
@@ -13,8 +14,7 @@ int sandbox_ask_nat64(struct sandbox *sandbox)
 	size_t count = 0;
 
 	dns_servers_of_host(servers, &count);
-	dns_servers_of_host(servers, &count);
-	sandbox->gateway.nat64 = sandbox->start->config->policy->nat64;
+	sandbox->gateway = policy_gateway(sandbox->start->config->policy, sandbox->gateway);
 	if (sandbox->gateway.nat64.count || sandbox->gateway.nat64.well_known)
 		return 0;
 	int error = dns_nat64_ask(&sandbox->nat64, servers, count, sandbox->start->claims->uid + ROLE_NAT64);

@@ -52,6 +52,8 @@ static void add_v4(struct words *words, struct arena *arena, const struct dhcp_s
 	add(words, arena_printf(arena, "--dhcp-range=%s,static,255.255.255.252," LEASE, guest));
 	add(words, arena_printf(arena, "--dhcp-option=option:router,%s", gateway));
 	add(words, arena_printf(arena, "--dhcp-option=option:dns-server,%s", gateway));
+	if (start->mtu)
+		add(words, arena_printf(arena, "--dhcp-option=option:mtu,%u", start->mtu));
 }
 
 /* Router advertisements then tell to ask DHCPv6 for an address (M=1) and not to make one up (A=0). */

@@ -9,6 +9,7 @@ struct dhcp_start {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* meaningful where the gateway has the family */
 	uint8_t mac[6];             /* the guest's */
+	uint16_t mtu;               /* 0: not told; router advertisements have the bridge's */
 	uid_t uid;                  /* dnsmasq's, also its gid */
 };
 

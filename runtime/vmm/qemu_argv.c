@@ -110,9 +110,10 @@ static void add_network(struct words *words, const struct qemu_config *config)
 	if (config->tap < 0)
 		return;
 	option(words, "-netdev", format(words, "tap,id=net0,fd=%d", config->tap));
+	const char *mtu = config->mtu ? format(words, ",host_mtu=%u", config->mtu) : "";
 	option(words, "-device",
-	       format(words, "virtio-net-device,netdev=net0,mac=%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		      mac[3], mac[4], mac[5]));
+	       format(words, "virtio-net-device,netdev=net0,mac=%02x:%02x:%02x:%02x:%02x:%02x%s", mac[0], mac[1],
+		      mac[2], mac[3], mac[4], mac[5], mtu));
 }
 
 /* The image goes by descriptor and its format is stated, never probed: a guest that writes another format's

@@ -21,6 +21,7 @@ struct qemu_config {
 	const char *initrd; /* NULL: none */
 	int tap;            /* opened without IFF_VNET_HDR */
 	uint8_t mac[6];
+	uint16_t mtu;              /* told to the guest's driver; 0: not */
 	int console;               /* a stream socket for the serial console */
 	int in, out, err, control; /* stream sockets for the agent's ports; -1, all of them: a guest without it */
 	enum qemu_disk_format disk_format;

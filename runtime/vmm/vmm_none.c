@@ -48,6 +48,8 @@ static int configure_links(struct nl *nl, const struct vmm_start *start)
 		error = rtnl_link_by_name(nl, "lo", &lo);
 	if (error == 0)
 		error = rtnl_link_set_mac(nl, eth0.index, start->mac);
+	if (error == 0 && start->config->policy->interface.mtu)
+		error = rtnl_link_set_mtu(nl, eth0.index, start->config->policy->interface.mtu);
 	if (error == 0)
 		error = rtnl_link_up(nl, lo.index);
 	if (error == 0)

@@ -162,6 +162,7 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 	};
 
 	memcpy(argv.mac, qemu->start->mac, sizeof argv.mac);
+	argv.mtu = qemu->start->config->policy->interface.mtu;
 	return qemu_argv(arena, &argv);
 }
 
