@@ -7,7 +7,7 @@
  * its host link's alias begins with "msb-run forwards:" and there is a table of that link's name, which goes with its owner.
  * There is no lock, and hundreds may start and end at once. Instead:
  *   A sandbox that starts first has its table and its alias, then reads notes, then switches. A link that is off or has a note it
- *   notes, bars strangers from, and switches on, whatever the switch was when it was read.
+ *   notes, bars strangers from, and switches on.
  *   A sandbox that ends changes its alias, then looks for others that live. Where none does it switches off what has a note, and
  *   looks again: where one has come meanwhile, it switches on again, else takes away the notes.
  * Either the one that starts reads a switch that is off, or the one that ends sees it. A note that was taken away between a start's
@@ -84,7 +84,7 @@ static int switch_link(struct nl *host, const struct forward_plan *plan, struct 
 	unsigned untrue = now->noted & ~(now->switched ? forward_note_wanted(plan, family) : 0u);
 	int error = 0;
 
-	if (now->needed && (now->switched || link->own) && !now->left) {
+	if (now->needed && !now->on && !now->left) {
 		error = forward_write_switch(family, link->name, true);
 		now->on = error == 0;
 	}
@@ -105,16 +105,15 @@ int forward_switch_on(struct nl *host, uint32_t own, struct forward_plan *plan)
 	return error < 0 ? error : show_links(host, own, plan);
 }
 
+/* All links' switches are written then, the sandbox's own among them. */
 bool forward_is_cut(const struct forward_plan *plan)
 {
 	for (size_t i = 0; i < plan->links.count; i++) {
 		const struct forward_link *link = &plan->links.items[i];
-		for (int family = 0; family < FORWARD_FAMILIES; family++) {
-			const struct forward_switch *now = &link->family[family];
-			bool on;
-			if (now->needed && now->on && !forward_read_switch(family, link->name, &on) && !on)
-				return true;
-		}
+		const struct forward_switch *now = &link->family[FORWARD_V6];
+		bool on;
+		if (link->own && now->needed && now->on)
+			return !forward_read_switch(FORWARD_V6, link->name, &on) && !on;
 	}
 	return false;
 }

@@ -51,7 +51,8 @@ void forward_plan_free(struct forward_plan *);
 /* Once the rules are installed that keep strangers out where forward_bars() says so: switches on what has to be, and takes away
  * the notes that are no more true. */
 int forward_switch_on(struct nl *host, uint32_t own, struct forward_plan *);
-/* Is a switch off that was on? Reads no more than the switches. */
+/* Has somebody written 0 to IPv6's switch for all links, which was 0? That clears those of single links, and the kernel does not
+ * tell. */
 bool forward_is_cut(const struct forward_plan *);
 /* What no living sandbox needs is put back; for who is no sandbox. */
 void forward_put_back(struct nl *host);

@@ -16,7 +16,8 @@
 #define SETTLE_MS 100
 #define RETRY_MS 1000
 #define CHECK_MS 1000 /* what the kernel does not tell of */
-#define REST 20       /* times as long as the followers took */
+#define REST 20       /* times as long as the followers had the processor */
+#define REST_MAX_MS 5000
 
 /* Each is called in the host's network namespace; 0, or -errno for another try. */
 static int (*const followers[])(struct sandbox *) = { follow_forwarding, follow_routes };
@@ -149,16 +150,24 @@ static int follow_all(struct sandbox *sandbox)
 	return result;
 }
 
+static uint64_t worked_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static int follow(struct sandbox *sandbox)
 {
 	struct host_watch *watch = sandbox->watch;
-	uint64_t began = clock_ms();
+	uint64_t worked = worked_ms();
 	int failed = 0;
 
 	watch->changed = false;
 	int error = netns_in_host(sandbox, follow_all, &failed);
-	uint64_t ended = clock_ms();
-	watch->rest_ms = ended + (ended - began) * REST;
+	uint64_t ended = clock_ms(), rest = (worked_ms() - worked) * REST;
+	watch->rest_ms = ended + (rest < REST_MAX_MS ? rest : REST_MAX_MS);
 	if (failed < 0) {
 		watch->changed = true;
 		watch->due_ms = ended + RETRY_MS;

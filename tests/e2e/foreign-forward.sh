@@ -33,27 +33,28 @@ within() { # within SECONDS NAME COMMAND…
 
 cat >"$WORK/try.sh" <<END
 while :; do
-	$PROBE tcp 93.184.216.34 443 400 >>$WORK/log4
-	[ -z "$ipv6" ] || $PROBE tcp 2606:2800:220:1::34 443 400 >>$WORK/log6
+	$PROBE tcp 93.184.216.34 443 400 >>$WORK/\$1.log4
+	[ -z "$ipv6" ] || $PROBE tcp 2606:2800:220:1::34 443 400 >>$WORK/\$1.log6
 	sleep 0.05
 done
 END
+# gets_through SANDBOX WHAT: both families do, from now on
 gets_through() {
-	: >"$WORK/log4"
-	: >"$WORK/log6"
-	within 5 "$1: IPv4" grep -q ^connected "$WORK/log4"
-	[ -z "$ipv6" ] || within 5 "$1: IPv6" grep -q ^connected "$WORK/log6"
+	: >"$WORK/$1.log4"
+	: >"$WORK/$1.log6"
+	within 5 "$2: IPv4" grep -q ^connected "$WORK/$1.log4"
+	[ -z "$ipv6" ] || within 5 "$2: IPv6" grep -q ^connected "$WORK/$1.log6"
 }
-sandbox() { start_sandbox "$1" --quiet --net-default allow -- sh "$WORK/try.sh"; }
+sandbox() { start_sandbox "$1" --quiet --net-default allow -- sh "$WORK/try.sh" "$1"; }
 said() { grep -c "$1" "$WORK/$2.err"; }
 
 sandbox one
 one=$sandbox_pid
-gets_through "at first"
+gets_through one "at first"
 within 1 "a stranger is not routed" not_routed
 sysctl -q net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 within 5 "the host is made a router: strangers are routed at once" both_routed
-gets_through "and the sandbox goes on"
+gets_through one "and the sandbox goes on"
 kill "$one"
 wait "$one"
 same "and after it the host is a router still" 11 "$(forwarding)"
@@ -65,26 +66,27 @@ lacks "no link has a note of it" "$(ip link)" 'altname'
 # Two that came while it was a router
 sandbox two
 two=$sandbox_pid
-gets_through "on a router"
+gets_through two "on a router"
 sandbox three
 three=$sandbox_pid
-gets_through "two of them"
+gets_through three "two of them"
 sysctl -q net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
-gets_through "the host ends being a router: the sandboxes go on"
+gets_through two "the host ends being a router: one sandbox goes on"
+gets_through three "and the other"
 within 5 "strangers are not routed" not_routed
 within 5 "it is said, by the first" grep -q 'switched off by somebody.*switched on again' "$WORK/two.err"
 within 5 "and by the second" grep -q 'switched off by somebody.*switched on again' "$WORK/three.err"
 kill "$two"
 wait "$two"
-gets_through "one ended: the other goes on"
+gets_through three "one ended: the other goes on"
 
 before=$(said 'switched on again' three)
 sysctl -qw net.ipv6.conf.all.forwarding=0 # off already: the kernel clears force_forwarding and tells nobody
-gets_through "sysctl --system writes what it is already"
+gets_through three "sysctl --system writes what it is already"
 sysctl -q net.ipv4.conf.wan0.forwarding=0
-gets_through "the outgoing link's own switch"
+gets_through three "the outgoing link's own switch"
 sysctl -q net.ipv4.conf.msb1.forwarding=0
-gets_through "the sandbox's link's"
+gets_through three "the sandbox's link's"
 if [ "$(said 'switched on again' three)" -gt "$before" ]; then ok "each is said"; else not_ok "each is said" "$(cat "$WORK/three.err")"; fi
 
 # Somebody who will have it off
@@ -102,7 +104,7 @@ sleep 1
 same "the switch is left as they want it" 0 "$(cat /proc/sys/net/ipv4/conf/wan0/forwarding)"
 if [ "$(wc -l <"$WORK/three.err")" -lt 15 ]; then ok "without a line each time"; else not_ok "without a line each time" "$(wc -l <"$WORK/three.err") lines"; fi
 sysctl -qw net.ipv4.ip_forward=1
-gets_through "once they let it, it works again"
+gets_through three "once they let it, it works again"
 sysctl -qw net.ipv4.ip_forward=0
 kill "$three"
 wait "$three"
@@ -115,7 +117,7 @@ sysctl -q net.ipv4.ip_forward=1
 sysctl -q net.ipv4.conf.wan0.forwarding=0
 for name in four five; do
 	sandbox $name
-	gets_through "a router but for the outgoing link, $name"
+	gets_through $name "a router but for the outgoing link, $name"
 	eval "$name=\$sandbox_pid"
 done
 if routed 4; then not_ok "strangers are not routed over it"; else ok "strangers are not routed over it"; fi
