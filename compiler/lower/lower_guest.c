@@ -2,6 +2,9 @@
 #include "lower/lower_state.h"
 
 enum { RAW_PRIORITY = -300, MANGLE_PRIORITY = -150 };
+/* Broadcasts to the DHCP server; a client sends some in an hour */
+#define DHCP_RATE 20
+#define DHCP_BURST 40
 enum { FIB_BROADCAST = 3, FIB_ANYCAST = 4, FIB_MULTICAST = 5 };
 #define PREFIX4(value, len) rs_prefix((struct addr_prefix){ { ADDR_V4, value }, len })
 #define PREFIX6(value, len) rs_prefix((struct addr_prefix){ { ADDR_V6, value }, len })
@@ -31,6 +34,11 @@ static void guest4_chains(struct lowering *lowering)
 	rs_match(rs, rule, RS_IP_SADDR, rs_number(lowering->guest4.value))->negate = true;
 	rs_verdict(rs, rule, RS_GOTO, "unaddressed4");
 
+	rule = lower_rule(lowering, chain, "DHCP, to any server, for more of a lease");
+	lower_match(lowering, rule, RS_IP_DADDR, UINT32_MAX);
+	lower_match_dhcp(lowering, rule, 68, 67);
+	rs_limit(rs, rule, DHCP_RATE, RS_SECOND, DHCP_BURST);
+	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 	rule = lower_rule(lowering, chain, "loopback, multicast, broadcast");
 	struct rs_expr *to = rs_match(rs, rule, RS_IP_DADDR, PREFIX4(0x7f000000, 8));
 	rs_or(rs, to, PREFIX4(0xe0000000, 4));
@@ -144,8 +152,12 @@ static void dns_family(struct lowering *lowering, struct rs_chain *chain, enum a
 static void host_family(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
 {
 	bool v4 = family == ADDR_V4;
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "to the relay of the host's services");
+	struct rs_rule *rule =
+		lower_rule_from(lowering, chain, LOWER_BRIDGE, v4 ? "to the DHCP server" : "to the DHCPv6 server");
 
+	lower_match_dhcp(lowering, rule, v4 ? 68 : 546, v4 ? 67 : 547);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "to the relay of the host's services");
 	lower_match(lowering, rule, v4 ? RS_IP_DADDR : RS_IP6_DADDR,
 		    v4 ? lowering->gateway.v4.value : lowering->gateway.v6.value);
 	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);

@@ -21,7 +21,7 @@ start_sandbox victim --quiet --net-default allow -- sleep 60
 wait_for 20 ip route show 172.16.0.0/30
 wait_for 20 pgrep -x sleep
 supervisor=$(pgrep -ox msb-supervisor)
-in_vm() { nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" -- "$@"; } # the supervisor goes to the host's namespace at times
+in_vm() { in_dns_netns "$@"; }
 
 # expect VALUE PATH…: what the VM's namespace has
 expect() {

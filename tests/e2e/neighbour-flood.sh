@@ -7,7 +7,7 @@ world_up
 start_sandbox crowd --quiet --net-default allow -- bash -c "until [ -e $WORK/go ]; do sleep 0.1; done; python3 $TESTS/e2e/tools/frames.py neighbours; sleep 60"
 wait_for 20 pgrep -x sleep
 supervisor=$(pgrep -ox msb-supervisor)
-in_vm() { nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" -- "$@"; } # the supervisor goes to the host's namespace at times
+in_vm() { in_dns_netns "$@"; }
 entries() { in_vm ip neighbour show dev br0; }
 wait_for 20 in_vm ip neighbour show fd42:6d73:62::2 dev br0
 contains "the guest's address is a permanent neighbour" "$(entries)" '^fd42:6d73:62::2 lladdr 02:6d:ac:10:00:02( router)? PERMANENT'

@@ -20,11 +20,9 @@ same "as many as were made" 34 "$(wc -l <<<"$out")"
 
 # What the gateway believes about its neighbours, before and after the guest lies about them
 start_sandbox liar --quiet --net-default allow -- bash -c "until [ -e $WORK/go ]; do sleep 0.1; done; python3 $TESTS/e2e/tools/frames.py claim; sleep 60"
-wait_for 20 pgrep -x msb-supervisor
-supervisor=$(pgrep -ox msb-supervisor)
-in_vm() { nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" -- "$@"; } # the supervisor goes to the host's namespace at times
+in_vm() { in_dns_netns "$@"; }
 neighbours() { in_vm ip neighbour show dev br0 | sed 's/ *router//' | sort; }
-wait_for 20 in_vm ip neighbour show 172.16.0.2 dev br0
+wait_for 20 sh -c "nsenter --net=/proc/\$(pgrep -nx msb-dns)/ns/net -- ip neighbour show 172.16.0.2 dev br0 | grep PERMANENT"
 sleep 0.3
 before=$(neighbours | grep -v '^fe80')
 contains "the guest is a permanent neighbour" "$before" '^172.16.0.2 lladdr 02:6d:ac:10:00:02 PERMANENT'

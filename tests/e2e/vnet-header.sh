@@ -11,7 +11,7 @@ if ! wait_for 20 pgrep -x msb-supervisor || ! wait_for 20 ip route show 172.16.0
 	finish
 fi
 supervisor=$(pgrep -ox msb-supervisor)
-in_vm() { nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" -- "$@"; } # the supervisor goes to the host's namespace at times
+in_vm() { in_dns_netns "$@"; }
 wait_for 20 in_vm ip link show tap0
 same "the tap of a VM has no virtio-net header" false "$(in_vm ip -d -j link show tap0 | jq '.[0].linkinfo.info_data.vnet_hdr')"
 same "and carries Ethernet frames without a header of its own" false "$(in_vm ip -d -j link show tap0 | jq '.[0].linkinfo.info_data.pi')"
