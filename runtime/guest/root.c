@@ -25,7 +25,13 @@ static char *text_of(const char *path)
 	size_t have = 0;
 	ssize_t n;
 
-	if (text && fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode))
+	bool regular = text && fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
+	if (regular && st.st_size > HOSTS_MAX) { /* half of it would be worse than what is missing in it */
+		free(text);
+		text = NULL;
+		errno = EFBIG;
+	}
+	if (regular && text)
 		while (have < HOSTS_MAX && (n = read(fd, text + have, HOSTS_MAX - have)) > 0)
 			have += (size_t)n;
 	if (fd >= 0)

@@ -154,6 +154,14 @@ static int become(uid_t uid, gid_t gid)
 	return setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid) ? fail("setresuid") : 0;
 }
 
+int exec_jail_become(uid_t uid, gid_t gid)
+{
+	if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid) ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return -errno;
+	return 0;
+}
+
 static int write_map(const char *path, const char *text)
 {
 	CLEANUP_FD int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -33,5 +33,8 @@ struct exec_jail {
 	const struct exec_jail_share *share; /* or NULL */
 };
 
+/* Only this user, without further groups, and no_new_privs: for a program that does with a user's rights what the user asks for.
+ * 0 or -errno */
+int exec_jail_become(uid_t uid, gid_t gid);
 /* In the child, as root, before exec. 0, or -errno with a line on standard error. Descriptors stay as they are. */
 int exec_jail_enter(const struct exec_jail *);

@@ -67,9 +67,9 @@ static _Noreturn void become_daemon(const struct daemon *daemon, const struct vo
 	setsid();
 	process_reset_signals();
 	process_forget_environment();
-	if (dup2(null, STDIN_FILENO) < 0 || dup2(errors, STDOUT_FILENO) < 0 || dup2(errors, STDERR_FILENO) < 0)
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
 		_exit(EXIT_STATUS_FAILED);
-	process_close_others((int[]){ volume->tree, listener }, 2);
+	process_close_others((int[]){ volume->tree, listener, errors }, 3);
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -78,7 +78,8 @@ static _Noreturn void become_daemon(const struct daemon *daemon, const struct vo
 		_exit(EXIT_STATUS_FAILED);
 	snprintf(fd, sizeof fd, "--fd=%d", listener);
 	arguments(daemon, fd, argv);
-	if (!fcntl(listener, F_SETFD, 0) && !process_close_others((int[]){ listener }, 1))
+	if (!fcntl(listener, F_SETFD, 0) && dup2(errors, STDOUT_FILENO) >= 0 && dup2(errors, STDERR_FILENO) >= 0 &&
+	    !process_close_others(&listener, 1))
 		execve(daemon->program, argv, environment);
 	log_error("cannot run %s: %s", daemon->program, strerror(errno));
 	_exit(EXIT_STATUS_FAILED);
@@ -120,9 +121,13 @@ static int start_daemon(const struct daemon *daemon, const struct volume *volume
 static int pack(const struct run_config *config, const struct run_volume *wanted, const struct volume *volume,
 		struct guest_volume *out)
 {
-	const struct rootfs_pack pack = {
-		.option = "-v", .path = wanted->host, .directory = volume->tree, .repack = config->repack, .full = true
-	};
+	const struct rootfs_pack pack = { .option = "-v",
+					  .path = wanted->host,
+					  .directory = volume->tree,
+					  .repack = config->repack,
+					  .full = true,
+					  .uid = volume->uid,
+					  .gid = volume->gid };
 	char path[32];
 
 	if (!wanted->read_only) {

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
+#include "isolation/exec_jail.h"
 #include "vmm/rootfs_cache.h"
 
 #include <fcntl.h>
@@ -28,12 +29,16 @@ static int fail(const struct rootfs_pack *pack, const char *what, int error)
 	return error;
 }
 
-/* Reading whatever is in the directory is all it may do. */
-static int keep_reading(void)
+/* Reading whatever is in the directory is all it may do, and for a user what that user may read. */
+static int keep_reading(const struct rootfs_pack *pack, int image)
 {
 	static const unsigned kept[] = { CAP_DAC_READ_SEARCH };
 
-	return capabilities_keep_through_exec(kept, 1);
+	if (!pack->uid)
+		return capabilities_keep_through_exec(kept, 1);
+	if (fchown(image, pack->uid, pack->gid))
+		return -errno;
+	return exec_jail_become(pack->uid, pack->gid);
 }
 
 static _Noreturn void become_mke2fs(const struct rootfs_pack *pack, const struct rootfs_scan *scan, int image)
@@ -43,7 +48,7 @@ static _Noreturn void become_mke2fs(const struct rootfs_pack *pack, const struct
 	char path[64], size[32], inodes[32];
 
 	int error = rootfs_scan_view(pack->directory);
-	if (error < 0 || (error = keep_reading()) < 0 || (error = fcntl(image, F_SETFD, 0)) < 0) {
+	if (error < 0 || (error = keep_reading(pack, image)) < 0 || (error = fcntl(image, F_SETFD, 0)) < 0) {
 		fail(pack, "isolating mke2fs", error);
 		_exit(EXIT_STATUS_FAILED);
 	}
@@ -127,12 +132,16 @@ static int pack_anew(const struct rootfs_pack *pack, const struct rootfs_scan *s
 	return -EIO;
 }
 
-/* Of one and the same directory there can be an image with room, and one without. */
+/* Of one and the same directory there can be an image with room, one without, and those that users made. */
 static int scan(const struct rootfs_pack *pack, struct rootfs_scan *out)
 {
 	int error = rootfs_scan(pack->directory, out);
 
 	out->digest[0] ^= pack->full;
+	for (size_t i = 0; i < sizeof pack->uid; i++) {
+		out->digest[1 + i] ^= (unsigned char)(pack->uid >> 8 * i);
+		out->digest[5 + i] ^= (unsigned char)(pack->gid >> 8 * i);
+	}
 	return error;
 }
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 
 #define HOSTS "/etc/hosts"
-#define COMPLETE "/proc/hosts" /* in a file system that is there for a moment only */
-#define HOSTS_MAX (1024 * 1024)
+#define COMPLETE "/proc/hosts"       /* in a file system that is there for a moment only */
+#define HOSTS_MAX (16 * 1024 * 1024) /* lists of blocked names are long */
 
 /* The host's file as a string, the caller's to free; NULL with errno. What is no regular file is as good as empty. */
 static char *read_hosts(void)
@@ -19,14 +19,18 @@ static char *read_hosts(void)
 	CLEANUP_FD int fd = open(HOSTS, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char *text = fd < 0 ? NULL : calloc(1, HOSTS_MAX + 1);
 	struct stat st;
-	ssize_t n = 1;
+	size_t have = 0;
+	ssize_t n;
 
-	if (!text)
-		return NULL;
-	for (size_t have = 0; n > 0 && have < HOSTS_MAX && !fstat(fd, &st) && S_ISREG(st.st_mode); have += (size_t)n)
-		if ((n = read(fd, text + have, HOSTS_MAX - have)) <= 0)
-			break;
-	return text;
+	if (!text || fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return text;
+	while (have < HOSTS_MAX && (n = read(fd, text + have, HOSTS_MAX - have)) > 0)
+		have += (size_t)n;
+	if (st.st_size <= HOSTS_MAX)
+		return text;
+	free(text);
+	errno = EFBIG;
+	return NULL;
 }
 
 static int complete(const char *have, const char *wanted, bool *any)
@@ -57,7 +61,7 @@ static int put_in_place(const char *have, const char *wanted)
 {
 	bool any = false;
 
-	if (mount("msb", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=2m,mode=755"))
+	if (mount("msb", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=20m,mode=755"))
 		return -errno;
 	int error = complete(have, wanted, &any);
 	if (error == 0 && any)
@@ -80,9 +84,10 @@ int vmm_none_set_hosts(const struct vmm_start *start)
 	if (error == 0 && sethostname(start->config->name, strlen(start->config->name)))
 		error = -errno;
 	have = error < 0 ? NULL : read_hosts();
-	if (error == 0 && !have && errno == ENOENT) {
-		log_line("the host has no " HOSTS
-			 ", so the command does not find localhost by name; an empty file is enough");
+	if (error == 0 && !have && (errno == ENOENT || errno == EFBIG)) {
+		log_line("the command may not find localhost by name: %s",
+			 errno == EFBIG ? HOSTS " is too large to be completed" :
+					  "the host has no " HOSTS "; an empty file is enough");
 		return 0;
 	}
 	if (error == 0)

@@ -4,9 +4,9 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "core/socket.h"
+#include "isolation/exec_jail.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -33,8 +33,10 @@ static uid_t id_of(const char *variable)
 
 static _Noreturn void open_as(uid_t uid, gid_t gid, const char *path, int channel)
 {
-	if (uid && (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid)))
-		_exit(errno);
+	int error = uid ? exec_jail_become(uid, gid) : 0;
+
+	if (error < 0)
+		_exit(-error);
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		_exit(errno);

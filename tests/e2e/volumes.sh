@@ -105,6 +105,12 @@ lacks "without virtiofsd: no link leads to a file outside of it" "$out" secret
 contains "without virtiofsd: which is said" "$err" '-v .*:/data: no virtiofsd here, so the guest gets a copy, and only to read'
 run_vm --quiet -v "$WORK/share:/data:ro" -- cat /data/file
 same "without virtiofsd: :ro needs no words" "hello " "$out $(grep -v 'using TCG' <<<"$err")"
+echo "root's" >"$WORK/mine/roots" && chmod 600 "$WORK/mine/roots" && chown 0:0 "$WORK/mine/roots"
+SUDO_UID=12345 SUDO_GID=23456 run_vm --quiet -v "$WORK/mine:/mine:ro" -- cat /mine/roots
+contains "without virtiofsd: what the caller cannot read is not packed for the guest" "$status" '^125$'
+rm "$WORK/mine/roots"
+SUDO_UID=12345 SUDO_GID=23456 run_vm --quiet -v "$WORK/mine:/mine:ro" -- cat /mine/file
+same "without virtiofsd: what the caller can read is" mine "$out"
 for program in /usr/lib/qemu/virtiofsd /usr/libexec/virtiofsd /usr/lib/virtiofsd; do
 	[ ! -e "$program" ] || umount "$program"
 done
