@@ -183,14 +183,14 @@ void resolver_add_nat64(struct resolver *r, struct span span, const char *text)
 	const char *why;
 
 	if (!addr_prefix_parse(text, &prefix) || !strchr(text, '/')) {
-		diag_error(r->diags, "bad-nat64-prefix", span, "no IPv6 network: `%s`", text)->help =
+		diag_error(r->diags, "bad-nat-prefix", span, "no IPv6 network: `%s`", text)->help =
 			"like 2001:db8:64::/96";
 		return;
 	}
 	size_t before = nat64->count;
 	why = addr_nat64_add(nat64, prefix);
 	if (why)
-		diag_error(r->diags, "bad-nat64-prefix", span, "no NAT64 prefix: `%s`: %s", text, why);
+		diag_error(r->diags, "bad-nat-prefix", span, "no NAT64 prefix: `%s`: %s", text, why);
 	else if (nat64->count > before)
 		r->nat64[before] = span;
 }

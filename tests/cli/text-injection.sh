@@ -22,7 +22,7 @@ no_control() { # NAME COMMAND…: whatever it prints
 }
 
 # A file name with all of it, and a policy that is fine
-name="a${esc}[31m"$'\n'"::error::x,y%\"\\\`|<b>${rlo}.msb"
+name="a${esc}[31m"$'\x9b31m\xc2\x9b'$'\n'"::error::x,y%\"\\\`|<b>${rlo}.msb"
 cat >"$name" <<-'END'
 	default egress deny
 	allow@public:tcp:443  because "`$(x)` | <script>alert(1)</script> ::error title=x::y %0A::z \" # @everyone ]]> --"

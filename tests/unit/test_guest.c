@@ -89,6 +89,18 @@ Test(dhcp, one_address_of_each_family)
 	arena_free(arena);
 }
 
+Test(dhcp, an_mtu_is_told_where_there_is_one)
+{
+	struct arena *arena = arena_new();
+	struct dhcp_start start = guest(true, true);
+
+	for (char **word = dhcp_argv(arena, &start); *word; word++)
+		cr_expect_null(strstr(*word, "option:mtu"), "%s", *word);
+	start.mtu = 1400;
+	cr_expect(has(dhcp_argv(arena, &start), "--dhcp-option=option:mtu,1400"));
+	arena_free(arena);
+}
+
 Test(dhcp, a_family_without_a_gateway_is_not_offered)
 {
 	struct arena *arena = arena_new();

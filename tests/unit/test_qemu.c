@@ -81,6 +81,16 @@ Test(qemu, tap_by_descriptor)
 			 "virtio-net-device,netdev=net0,mac=02:6d:ac:10:00:02");
 }
 
+Test(qemu, an_mtu_is_told_to_the_driver)
+{
+	struct qemu_config config = agent_guest;
+
+	config.mtu = 9000;
+	char **argv = qemu_argv(arena, &config);
+	cr_assert_str_eq(argument(argv, "-device", count(argv, "-device") - 1),
+			 "virtio-net-device,netdev=net0,mac=02:6d:ac:10:00:02,host_mtu=9000");
+}
+
 Test(qemu, clocks_are_told_under_tcg_only)
 {
 	struct qemu_config config = agent_guest;
