@@ -373,8 +373,8 @@ static void read_published(struct importer *im, const json_t *root)
 
 static void read_dns(struct importer *im, const json_t *root)
 {
-	static const char *const known[] = { "rebind_protection",  "nameservers",    "query_timeout_ms",
-					     "binding_minimum_ms", "nat64_prefixes", NULL };
+	static const char *const known[] = { "rebind_protection", "nameservers", "query_timeout_ms",
+					     "binding_minimum_ms", NULL };
 	const json_t *dns = json_object_get(root, "dns"), *servers;
 	uint64_t ms;
 	bool on;

@@ -29,8 +29,7 @@ static const char *const sandbox_keys[] = { "network",  "ports",      "secrets",
 					    "security", "entrypoint", "cmd",         "env",          "labels",
 					    "init",     "mounts",     "patch_files", "patches",      "scripts",
 					    NULL };
-static const char *const dns_keys[] = { "rebind_protection", "nameservers",    "query_timeout",
-					"binding_minimum",   "nat64_prefixes", NULL };
+static const char *const dns_keys[] = { "rebind_protection", "nameservers", "query_timeout", "binding_minimum", NULL };
 
 static bool check_keys(struct resolver *r, const struct yaml_node *map, const char *what, const char *const *known)
 {

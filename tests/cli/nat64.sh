@@ -15,6 +15,10 @@ same "nat64: by option" deny "$(verdict --net-nat64-prefix "$prefix" plain.msb "
 for file in told.msb told.yaml told.json; do
 	same "nat64: by $file" deny "$(verdict "$file" "$inside")"
 done
+printf 'policy: public\ndns: { nat64_prefixes: ["%s"] }\n' "$prefix" >astray.yaml
+contains "nat64: a key that would mean nothing is refused" "$("$policyc" check astray.yaml 2>&1)" 'no such key: .nat64_prefixes.'
+printf '{"version":1,"dns":{"nat64_prefixes":["%s"]}}' "$prefix" >astray.json
+contains "nat64: in JSON as well" "$("$policyc" check astray.json 2>&1)" 'no such key: .nat64_prefixes.'
 same "nat64: a private network may be translated" allow \
 	"$(verdict --net-nat64-prefix fd00:64::/96 plain.msb 'egress@[fd00:64::808:808]:tcp:443')"
 contains "nat64: not under multi-tenant" \
