@@ -97,3 +97,44 @@ ssize_t socket_receive_fds(int fd, void *message, size_t len, int fds[static SOC
 		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	return got < 0 ? -errno : got;
 }
+
+union many_control {
+	struct cmsghdr header;
+	char room[CMSG_SPACE(SOCKET_MANY_FDS * sizeof(int))];
+};
+
+int socket_send_many(int fd, const void *message, size_t len, const int *fds, size_t count)
+{
+	union many_control control = { 0 };
+	struct iovec data = { (void *)message, len };
+	struct msghdr header = { .msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = CMSG_SPACE(count * sizeof *fds) };
+
+	if (count > SOCKET_MANY_FDS)
+		return -EINVAL;
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(count * sizeof *fds);
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof *fds);
+	return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+ssize_t socket_receive_many(int fd, void *message, size_t len, int fds[static SOCKET_MANY_FDS], size_t *count)
+{
+	union many_control control;
+	struct iovec data = { message, len };
+	struct msghdr header = {
+		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
+	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = got < 0 ? NULL : CMSG_FIRSTHDR(&header);
+
+	*count = 0;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		*count = (c->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
+		memcpy(fds, CMSG_DATA(c), *count * sizeof *fds);
+	}
+	return got < 0 ? -errno : got;
+}

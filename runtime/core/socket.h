@@ -22,6 +22,10 @@ bool socket_asked(struct msghdr *, struct sockaddr_in6 *out);
 int socket_send_fds(int fd, const void *message, size_t len, const int *fds, size_t count, int flags);
 /* The message's length, or -errno; without waiting. Descriptors are close-on-exec; those that did not come are -1. */
 ssize_t socket_receive_fds(int fd, void *message, size_t len, int fds[static SOCKET_FDS_MAX]);
+/* The same with as many descriptors as one message carries; without waiting */
+#define SOCKET_MANY_FDS 253
+int socket_send_many(int fd, const void *message, size_t len, const int *fds, size_t count);
+ssize_t socket_receive_many(int fd, void *message, size_t len, int fds[static SOCKET_MANY_FDS], size_t *count);
 /* Puts the address that a datagram is to be sent from into the message's control buffer, which has room for
  * SOCKET_SOURCE_ROOM bytes, zeroed; ip(7), ipv6(7) */
 #define SOCKET_SOURCE_ROOM 64

@@ -12,7 +12,10 @@
 struct dns_start {
 	const struct policy *policy;
 	struct addr_gateway gateway;
-	int host_netns;     /* the host's network namespace, the caller's; needed for servers on the host only */
+	int host_netns, vm_netns; /* network namespaces, the caller's */
+	/* Lets what carries host_mark reach the by_host ones of these alone, from now on. 0 or -errno */
+	int (*admit_by_host)(void *self, const struct nameserver *, size_t count);
+	void *admit_self;
 	uint32_t host_mark; /* SO_MARK of the sockets opened there, this sandbox's alone: the host's table lets what
 			     * carries it reach the by_host servers and nothing else */
 	uid_t uid;          /* the worker's; also its gid */
@@ -29,6 +32,9 @@ int dns_servers_of_host(struct nameserver out[static NAMESERVERS_MAX], size_t *c
 /* In the host's network namespace: which of them are asked from there, as its addresses and routes are now. The gateway
  * tells which families the sandbox's own sockets get out by. */
 void dns_servers_place(struct nameserver *, size_t count, const struct addr_gateway *);
+/* The VM's output chain lets upstream sockets reach these from now on, and those before no more. 0 or -errno */
+int dns_servers_admit(struct nft *, const struct nameserver *before, size_t before_count, const struct nameserver *,
+		      size_t count);
 
 /* In the VM's network namespace, privileged, with the ruleset in place (table msb holds the sets upstream_v4 and
  * upstream_v6) and links up: opens listeners and upstream sockets, forks the worker, which gives up its
@@ -36,6 +42,13 @@ void dns_servers_place(struct nameserver *, size_t count, const struct addr_gate
 struct dns *dns_open(const struct dns_start *, const struct nameserver *, size_t count, struct nft *nft);
 int dns_control_fd(const struct dns *);   /* for the supervisor's epoll loop */
 int dns_worker_pidfd(const struct dns *); /* readable: the worker died, which ends the sandbox */
+
+int dns_follow_fd(const struct dns *); /* readable: dns_follow() */
+/* Takes over what resolv.conf names by now, unless the policy names the nameservers */
+void dns_follow(struct dns *);
+/* The host's addresses or routes have changed: which nameservers are on the host, or have no route? Cheap where nothing
+ * changes for them. In the VM's network namespace, as all of these. */
+void dns_host_changed(struct dns *);
 
 struct denials;
 /* Serves what is readable on the control socket. 0, or -errno where the worker misbehaved or is gone: the

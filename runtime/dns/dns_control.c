@@ -2,11 +2,10 @@
  * as if an attacker had sent it. Anything else that it sends ends the sandbox. */
 #include "core/clock.h"
 #include "core/log.h"
-#include "dns/dns.h"
 #include "dns/dns_protocol.h"
 #include "dns/dns_sockets.h"
+#include "dns/dns_state.h"
 #include "dns/dns_worker.h"
-#include "isolation/worker.h"
 #include "lower/sandbox_net.h"
 #include "policy/policy_facts.h"
 #include "report/denials.h"
@@ -20,36 +19,29 @@
 #define DESCRIPTORS_MAX 4096
 #define ERROR_MAX 4095 /* errno */
 
-struct dns {
-	struct eval_context context;
-	struct known_server {
-		struct nameserver at;
-		bool told; /* that it does not answer */
-	} servers[NAMESERVERS_MAX];
-	size_t server_count;
-	struct bindings *bindings;
-	struct nft *nft;
-	struct worker worker;
-};
-
 /* ---- start ---- */
 
-static const char *upstream_set(struct addr addr)
+static size_t add_elements(struct nft_element *out, const struct nameserver *servers, size_t count, bool remove)
 {
-	return addr.family == ADDR_V4 ? LOWER_UPSTREAM_SET4 : LOWER_UPSTREAM_SET6;
-}
-
-/* The output chain lets upstream sockets reach these and no other */
-static int admit_servers(struct nft *nft, const struct nameserver *servers, size_t count)
-{
-	struct nft_element elements[NAMESERVERS_MAX];
 	size_t used = 0;
 	for (size_t i = 0; i < count; i++)
 		if (!servers[i].by_host)
-			elements[used++] = (struct nft_element){ .set = upstream_set(servers[i].addr),
-								 .addr = servers[i].addr,
-								 .has_port = true,
-								 .port = servers[i].port };
+			out[used++] =
+				(struct nft_element){ .set = servers[i].addr.family == ADDR_V4 ? LOWER_UPSTREAM_SET4 :
+												 LOWER_UPSTREAM_SET6,
+						      .addr = servers[i].addr,
+						      .has_port = true,
+						      .port = servers[i].port,
+						      .remove = remove };
+	return used;
+}
+
+int dns_servers_admit(struct nft *nft, const struct nameserver *before, size_t before_count,
+		      const struct nameserver *servers, size_t count)
+{
+	struct nft_element elements[2 * NAMESERVERS_MAX];
+	size_t used = add_elements(elements, before, before_count, true);
+	used += add_elements(elements + used, servers, count, false);
 	return used ? nft_elements(nft, elements, used) : 0;
 }
 
@@ -75,6 +67,8 @@ static int start_worker(struct dns *dns, const struct dns_start *given, const st
 	memcpy(start.config.servers, servers, count * sizeof *servers);
 	struct rlimit before = worker_raise_descriptors(DESCRIPTORS_MAX);
 	int error = dns_sockets_open(&start.sockets, given, servers, count);
+	for (int place = 0; place < PLACE_COUNT; place++)
+		dns->has_place[place] = error == 0 && start.sockets.udp_count[place] > 0;
 	if (error == 0) {
 		error = worker_start(&dns->worker, run_worker, &start);
 		dns_sockets_close(&start.sockets);
@@ -90,12 +84,14 @@ struct dns *dns_open(const struct dns_start *start, const struct nameserver *ser
 		return NULL;
 	dns->worker = WORKER_NONE;
 	dns->nft = nft;
+	dns->start = *start;
 	dns->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
 	dns->bindings = bindings_new(start->policy);
 	for (size_t i = 0; i < count; i++)
 		dns->servers[i].at = servers[i];
 	dns->server_count = count;
-	int error = dns->bindings ? admit_servers(nft, servers, count) : -ENOMEM;
+	dns->follow = dns_follow_open(DNS_RESOLV_CONF);
+	int error = dns->bindings && dns->follow ? dns_servers_admit(nft, NULL, 0, servers, count) : -ENOMEM;
 	if (error == 0)
 		error = start_worker(dns, start, servers, count);
 	if (error == 0)
@@ -135,6 +131,7 @@ void dns_close(struct dns *dns)
 	if (gave_way > 0)
 		log_line("%zu addresses gave way to newer ones of their name, of which %d hold at once", gave_way,
 			 BINDINGS_MAX_HELD);
+	dns_follow_close(dns->follow);
 	bindings_free(dns->bindings);
 	free(dns);
 }

@@ -15,6 +15,24 @@ void health_init(struct proxy *proxy, const struct nameserver *servers, size_t c
 	proxy->server_count = count;
 }
 
+static bool same_way(const struct nameserver *a, const struct nameserver *b)
+{
+	return addr_equal(a->addr, b->addr) && a->port == b->port && a->link == b->link && a->by_host == b->by_host &&
+	       a->unreachable == b->unreachable;
+}
+
+void health_change(struct proxy *proxy, const struct nameserver *servers, size_t count)
+{
+	struct server before[NAMESERVERS_MAX];
+	size_t before_count = proxy->server_count;
+	memcpy(before, proxy->servers, sizeof before);
+	health_init(proxy, servers, count);
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < before_count; j++)
+			if (same_way(&before[j].at, &servers[i]))
+				proxy->servers[i] = before[j];
+}
+
 size_t health_next(const struct proxy *proxy, uint32_t tried)
 {
 	for (int dead = 0; dead < 2; dead++)

@@ -258,13 +258,46 @@ void lookup_expire(struct proxy *proxy)
 static void probe(struct proxy *proxy, const struct lookup_key *key)
 {
 	size_t server = health_probe(proxy);
-	struct lookup *lookup = server == SERVER_NONE ? NULL : lookup_new(proxy, key, false);
+	struct lookup *lookup = server == SERVER_NONE ? NULL : lookup_new(proxy, key, true);
 	if (!lookup)
 		return;
 	lookup->probe = true;
 	lookup->state = LOOKUP_SERVERS;
 	if (exchange_start(proxy, lookup, server) < 0)
 		lookup_free(proxy, lookup);
+}
+
+/* The first in that bucket that is at SERVERS, other than the guest's own, with exchanges or without. Whatever is done to one
+ * may end others: the bucket is looked at from its beginning. */
+static struct lookup *find_asking(struct proxy *proxy, size_t at, bool exchanges)
+{
+	struct lookup *lookup = proxy->buckets[at];
+	while (lookup &&
+	       (lookup->state != LOOKUP_SERVERS || lookup->key.direct || (lookup->exchanges != NULL) != exchanges))
+		lookup = lookup->next;
+	return lookup;
+}
+
+void lookup_change_servers(struct proxy *proxy, void (*change)(struct proxy *, const void *context),
+			   const void *context)
+{
+	struct lookup *lookup;
+	upstream_forget_waiting(proxy);
+	for (size_t i = 0; i < PROXY_MAX_LOOKUPS; i++)
+		while ((lookup = find_asking(proxy, i, true))) {
+			timer_stop(&lookup->timer);
+			while (lookup->exchanges)
+				exchange_free(proxy, lookup->exchanges);
+		}
+	change(proxy, context);
+	for (size_t i = 0; i < PROXY_MAX_LOOKUPS; i++)
+		while ((lookup = find_asking(proxy, i, false))) {
+			lookup->tried = 0;
+			if (lookup->probe)
+				lookup_free(proxy, lookup);
+			else
+				go_on(proxy, lookup);
+		}
 }
 
 /* ---- answers ---- */
@@ -381,7 +414,7 @@ void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const str
 	uint64_t left_ms = 0;
 	fold(&key.question);
 	struct lookup *lookup = *bucket(proxy, &key);
-	while (lookup && !lookup_key_equal(&lookup->key, &key))
+	while (lookup && (lookup->probe || !lookup_key_equal(&lookup->key, &key)))
 		lookup = lookup->next;
 	bool joined = lookup != NULL;
 	/* answers of the guest's own resolvers are not cached: the policy judges each anew */

@@ -2,6 +2,7 @@
  * whole; the supervisor checks every field, since an attacker may run the worker. */
 #pragma once
 #include "base/address.h"
+#include "core/nameserver.h"
 #include "dns/dns_message.h"
 #include "policy/policy.h"
 
@@ -51,6 +52,18 @@ enum dns_verdict_kind { DNS_VERDICT_OK, DNS_VERDICT_FULL, DNS_VERDICT_REFUSED };
 struct dns_verdict {
 	uint32_t serial;
 	uint32_t kind;
+};
+
+/* What the supervisor tells unasked, before a verdict or after; told apart from one by its length */
+enum dns_order_kind {
+	DNS_ORDER_SOCKETS = 1, /* of one place: descriptors come with it, UDP ones first */
+	DNS_ORDER_SERVERS,     /* are to be asked instead of those before */
+};
+struct dns_order {
+	uint32_t kind;
+	uint32_t place, udp_count, tcp_count; /* of DNS_ORDER_SOCKETS */
+	uint32_t server_count;
+	struct nameserver servers[NAMESERVERS_MAX];
 };
 
 /* Unanswered asks at most: so the supervisor's answers always fit the socket */

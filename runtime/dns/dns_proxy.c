@@ -1,6 +1,7 @@
 /* The DNS worker's loop. */
 #include "dns/dns_proxy.h"
 #include "core/clock.h"
+#include "core/socket.h"
 #include "report/reason.h"
 
 #include <errno.h>
@@ -74,16 +75,51 @@ void proxy_free(struct proxy *proxy)
 
 /* ---- the loop ---- */
 
+static void change_servers(struct proxy *proxy, const void *context)
+{
+	const struct dns_order *order = context;
+	struct cache *cache = cache_new(proxy->seed);
+	health_change(proxy, order->servers, order->server_count);
+	/* what the other servers said may not hold here */
+	if (cache) {
+		cache_free(proxy->cache);
+		proxy->cache = cache;
+	}
+}
+
+static int carry_out(struct proxy *proxy, const struct dns_order *order, const int *fds, size_t count)
+{
+	if (order->kind == DNS_ORDER_SERVERS && order->server_count <= NAMESERVERS_MAX) {
+		lookup_change_servers(proxy, change_servers, order);
+		return 0;
+	}
+	if (order->kind != DNS_ORDER_SOCKETS || order->place >= PLACE_COUNT ||
+	    order->udp_count > UPSTREAM_UDP_SOCKETS || order->tcp_count > UPSTREAM_TCP_SOCKETS ||
+	    count != order->udp_count + order->tcp_count || proxy->udp_count[order->place] > 0)
+		return -EPROTO;
+	return upstream_add(proxy, (enum upstream_place)order->place, fds, order->udp_count, fds + order->udp_count,
+			    order->tcp_count) ?
+		       0 :
+		       -ENOMEM;
+}
+
 static int control_readable(struct proxy *proxy)
 {
-	for (;;) {
+	static union {
 		struct dns_verdict verdict;
-		ssize_t len = recv(proxy->control, &verdict, sizeof verdict, MSG_DONTWAIT);
+		struct dns_order order;
+	} message;
+	int fds[SOCKET_MANY_FDS];
+	for (;;) {
+		size_t count;
+		ssize_t len = socket_receive_many(proxy->control, &message, sizeof message, fds, &count);
+		int error = len == 0 ? -EPIPE : -EPROTO;
 		if (len < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		if (len != sizeof verdict)
-			return -EPIPE;
-		int error = lookup_verdict(proxy, &verdict);
+			return len == -EAGAIN || len == -EINTR ? 0 : (int)len;
+		if (len == sizeof message.verdict)
+			error = lookup_verdict(proxy, &message.verdict);
+		else if (len == sizeof message.order)
+			error = carry_out(proxy, &message.order, fds, count);
 		if (error < 0)
 			return error;
 	}

@@ -41,6 +41,13 @@
 /* Where a socket lives and what it speaks; sockets of one place are alike */
 enum upstream_place { PLACE_VM4, PLACE_VM6, PLACE_HOST4, PLACE_HOST6, PLACE_COUNT };
 
+static inline enum upstream_place upstream_place(const struct nameserver *server)
+{
+	if (server->addr.family == ADDR_V4)
+		return server->by_host ? PLACE_HOST4 : PLACE_VM4;
+	return server->by_host ? PLACE_HOST6 : PLACE_VM6;
+}
+
 /* Descriptors made by the supervisor; -1 and 0 where there are none */
 struct proxy_sockets {
 	int control;
@@ -267,6 +274,8 @@ void lookup_untold(struct proxy *, struct lookup *, unsigned rcode, struct dns_n
 void lookup_refuse(struct proxy *, struct lookup *, unsigned rcode, struct dns_note);
 /* Asks the next server where the last has let its time pass */
 void lookup_expire(struct proxy *);
+/* Begins lookups that are at SERVERS anew: `change` is called between their leaving the old servers and asking the new */
+void lookup_change_servers(struct proxy *, void (*change)(struct proxy *, const void *context), const void *context);
 /* From the supervisor. -EPROTO where it makes no sense. */
 int lookup_verdict(struct proxy *, const struct dns_verdict *);
 /* Asks the supervisor what waits to be asked, as far as it may */
@@ -284,6 +293,8 @@ void exchange_expire(struct proxy *);
 
 /* dns_health.c: which servers answer. A server is an index or SERVER_OF_GUEST, of which nothing is kept. */
 void health_init(struct proxy *, const struct nameserver *, size_t count);
+/* Other servers; of those that stay what is known is kept */
+void health_change(struct proxy *, const struct nameserver *, size_t count);
 /* The one to be asked next, of those not in `tried`; SERVER_NONE: none is left */
 size_t health_next(const struct proxy *, uint32_t tried);
 /* A dead one that it is time to ask again, SERVER_NONE: none. Not again for a while */
@@ -299,6 +310,11 @@ void health_failed(struct proxy *, size_t server, int error);
 /* dns_upstream.c: sockets towards servers */
 bool upstream_init(struct proxy *, const struct proxy_sockets *);
 void upstream_free(struct proxy *);
+/* Sockets of a place that had none; they are the proxy's */
+bool upstream_add(struct proxy *, enum upstream_place, const int *udp, size_t udp_count, const int *tcp,
+		  size_t tcp_count);
+/* Exchanges that wait for a TCP socket wait no more, but those with the guest's own resolvers */
+void upstream_forget_waiting(struct proxy *);
 /* Sends the question; 0 or -errno where the server cannot be reached or no socket is left (-EAGAIN) */
 int upstream_udp(struct proxy *, struct exchange *);
 void upstream_udp_resend(struct proxy *, struct exchange *);

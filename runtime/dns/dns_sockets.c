@@ -105,27 +105,35 @@ static bool wants(const struct nameserver *servers, size_t count, bool by_host, 
 	return false;
 }
 
-static int host_places_open(struct proxy_sockets *sockets, const struct dns_start *start,
-			    const struct nameserver *servers, size_t count)
+/* From the host's namespace, and back */
+static int host_place_open(struct proxy_sockets *sockets, const struct dns_start *start, enum upstream_place place)
 {
-	bool v4 = wants(servers, count, true, ADDR_V4), v6 = wants(servers, count, true, ADDR_V6);
-	if (!v4 && !v6)
-		return 0;
-	CLEANUP_FD int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (own < 0 || setns(start->host_netns, CLONE_NEWNET) < 0)
+	if (setns(start->host_netns, CLONE_NEWNET) < 0)
 		return -errno;
-	int error = v4 ? place_open(sockets, PLACE_HOST4, start->host_mark) : 0;
-	if (error == 0 && v6)
-		error = place_open(sockets, PLACE_HOST6, start->host_mark);
-	if (setns(own, CLONE_NEWNET) < 0)
-		return -errno;
+	int error = place_open(sockets, place, start->host_mark);
+	return setns(start->vm_netns, CLONE_NEWNET) < 0 ? -errno : error;
+}
+
+static void sockets_init(struct proxy_sockets *sockets)
+{
+	memset(sockets, 0, sizeof *sockets);
+	sockets->control = sockets->udp4 = sockets->udp6 = sockets->tcp4 = sockets->tcp6 = -1;
+}
+
+int dns_sockets_open_place(struct proxy_sockets *sockets, const struct dns_start *start, enum upstream_place place)
+{
+	bool host = place == PLACE_HOST4 || place == PLACE_HOST6;
+	sockets_init(sockets);
+	int error = host ? host_place_open(sockets, start, place) : place_open(sockets, place, LOWER_UPSTREAM_MARK);
+	if (error < 0)
+		dns_sockets_close(sockets);
 	return error;
 }
 
 int dns_sockets_open(struct proxy_sockets *sockets, const struct dns_start *start, const struct nameserver *servers,
 		     size_t count)
 {
-	*sockets = (struct proxy_sockets){ .control = -1, .udp4 = -1, .udp6 = -1, .tcp4 = -1, .tcp6 = -1 };
+	sockets_init(sockets);
 	const struct addr_gateway *gateway = &start->gateway;
 	int error = listeners_open(sockets, gateway);
 	if (error == 0 && (gateway->has4 || wants(servers, count, false, ADDR_V4)))
@@ -133,7 +141,9 @@ int dns_sockets_open(struct proxy_sockets *sockets, const struct dns_start *star
 	if (error == 0 && (gateway->has6 || wants(servers, count, false, ADDR_V6)))
 		error = place_open(sockets, PLACE_VM6, LOWER_UPSTREAM_MARK);
 	if (error == 0)
-		error = host_places_open(sockets, start, servers, count);
+		error = wants(servers, count, true, ADDR_V4) ? host_place_open(sockets, start, PLACE_HOST4) : 0;
+	if (error == 0 && wants(servers, count, true, ADDR_V6))
+		error = host_place_open(sockets, start, PLACE_HOST6);
 	if (error < 0)
 		dns_sockets_close(sockets);
 	return error;

@@ -17,32 +17,34 @@ static bool watch(struct proxy *proxy, int operation, int fd, uint32_t events, u
 	return epoll_ctl(proxy->epoll, operation, fd, &event) == 0;
 }
 
+bool upstream_add(struct proxy *proxy, enum upstream_place place, const int *udp, size_t udp_count, const int *tcp,
+		  size_t tcp_count)
+{
+	bool watched = true;
+	proxy->udp_count[place] = udp_count;
+	proxy->tcp_count[place] = tcp_count;
+	for (size_t i = udp_count; i-- > 0;) {
+		struct udp_slot *slot = &proxy->udp_slots[place][i];
+		*slot = (struct udp_slot){ .fd = udp[i], .place = place, .next_free = proxy->udp_free[place] };
+		proxy->udp_free[place] = slot;
+		watched &= watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_UDP, place, i, 0));
+	}
+	for (size_t i = tcp_count; i-- > 0;) {
+		struct tcp_slot *slot = &proxy->tcp_slots[place][i];
+		*slot = (struct tcp_slot){ .fd = tcp[i], .place = place, .next_free = proxy->tcp_free[place] };
+		proxy->tcp_free[place] = slot;
+	}
+	return watched;
+}
+
 static bool place_init(struct proxy *proxy, const struct proxy_sockets *sockets, enum upstream_place place)
 {
 	proxy->tcp_tail[place] = &proxy->tcp_head[place];
 	proxy->udp_slots[place] = calloc(UPSTREAM_UDP_SOCKETS, sizeof *proxy->udp_slots[place]);
 	proxy->tcp_slots[place] = calloc(UPSTREAM_TCP_SOCKETS, sizeof *proxy->tcp_slots[place]);
-	if (!proxy->udp_slots[place] || !proxy->tcp_slots[place])
-		return false;
-	proxy->udp_count[place] = sockets->udp_count[place];
-	proxy->tcp_count[place] = sockets->tcp_count[place];
-	for (size_t i = sockets->udp_count[place]; i-- > 0;) {
-		struct udp_slot *slot = &proxy->udp_slots[place][i];
-		*slot = (struct udp_slot){ .fd = sockets->udp[place][i],
-					   .place = place,
-					   .next_free = proxy->udp_free[place] };
-		proxy->udp_free[place] = slot;
-		if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_UDP, place, i, 0)))
-			return false;
-	}
-	for (size_t i = sockets->tcp_count[place]; i-- > 0;) {
-		struct tcp_slot *slot = &proxy->tcp_slots[place][i];
-		*slot = (struct tcp_slot){ .fd = sockets->tcp[place][i],
-					   .place = place,
-					   .next_free = proxy->tcp_free[place] };
-		proxy->tcp_free[place] = slot;
-	}
-	return true;
+	return proxy->udp_slots[place] && proxy->tcp_slots[place] &&
+	       upstream_add(proxy, place, sockets->udp[place], sockets->udp_count[place], sockets->tcp[place],
+			    sockets->tcp_count[place]);
 }
 
 bool upstream_init(struct proxy *proxy, const struct proxy_sockets *sockets)
@@ -69,16 +71,12 @@ void upstream_free(struct proxy *proxy)
 
 static struct server_ref upstream_server(const struct proxy *proxy, const struct exchange *exchange)
 {
-	struct server_ref ref = { .addr = exchange->lookup->key.resolver, .port = DNS_PORT };
-	bool host = false;
 	if (exchange->server != SERVER_OF_GUEST) {
 		const struct nameserver *server = &proxy->servers[exchange->server].at;
-		ref = (struct server_ref){ .addr = server->addr, .port = server->port, .link = server->link };
-		host = server->by_host;
+		return (struct server_ref){ server->addr, server->port, server->link, upstream_place(server) };
 	}
-	bool v4 = ref.addr.family == ADDR_V4;
-	ref.place = host ? (v4 ? PLACE_HOST4 : PLACE_HOST6) : (v4 ? PLACE_VM4 : PLACE_VM6);
-	return ref;
+	struct addr addr = exchange->lookup->key.resolver;
+	return (struct server_ref){ addr, DNS_PORT, 0, addr.family == ADDR_V4 ? PLACE_VM4 : PLACE_VM6 };
 }
 
 static int connect_to(int fd, const struct server_ref *server)
@@ -322,6 +320,19 @@ static void tcp_unqueue(struct proxy *proxy, struct exchange *exchange)
 	*at = exchange->queued;
 	if (!exchange->queued)
 		proxy->tcp_tail[place] = at;
+}
+
+void upstream_forget_waiting(struct proxy *proxy)
+{
+	for (int place = 0; place < PLACE_COUNT; place++) {
+		struct exchange **at = &proxy->tcp_head[place];
+		while (*at)
+			if ((*at)->server != SERVER_OF_GUEST)
+				*at = (*at)->queued;
+			else
+				at = &(*at)->queued;
+		proxy->tcp_tail[place] = at;
+	}
 }
 
 /* A socket is free: the exchange that waits longest has it */

@@ -256,6 +256,21 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 	return builder.ruleset;
 }
 
+int host_table_set_nameservers(struct nft *nft, const char *link, uint32_t mark, const struct nameserver *servers,
+			       size_t count)
+{
+	struct arena *arena = arena_new();
+	const struct host_table wanted = { .link = link, .mark = mark, .servers = servers, .server_count = count };
+	struct builder builder = { .ruleset = ruleset_new(arena), .wanted = &wanted };
+	char why[256];
+
+	builder.table = rs_table_add(builder.ruleset, RS_INET, link);
+	add_nameservers(&builder);
+	int error = nft_refill(nft, builder.ruleset, "nameservers", why, sizeof why);
+	arena_free(arena);
+	return error;
+}
+
 /* A link's name is free as soon as the link is gone, but the table of the sandbox that had it before goes a moment later, with
  * that sandbox's last descriptor. Until then a table of that name has another owner: EPERM. */
 int host_table_install(struct nft *nft, const struct host_table *wanted)

@@ -20,5 +20,7 @@ struct ruleset *host_table_strangers(struct arena *, const char *link, const str
 int host_table_bar(struct nft *, const char *link, const struct forward_plan *);
 /* The table by itself, as unit tests read it */
 struct ruleset *host_table_rules(struct arena *, const struct host_table *);
+/* While it is installed: other nameservers. 0 or -errno */
+int host_table_set_nameservers(struct nft *, const char *link, uint32_t mark, const struct nameserver *, size_t count);
 /* 0 or -errno with a line on standard error */
 int host_table_install(struct nft *, const struct host_table *);

@@ -331,12 +331,23 @@ static int limit_bandwidth(struct sandbox *sandbox)
 		       shape_start(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth, &sandbox->ingress);
 }
 
+static int admit_nameservers(void *self, const struct nameserver *servers, size_t count)
+{
+	const struct sandbox *sandbox = self;
+
+	return host_table_set_nameservers(sandbox->start->table, sandbox->host_link.name,
+					  host_table_mark(sandbox->host_link.index), servers, count);
+}
+
 static int start_dns(struct sandbox *sandbox)
 {
 	struct dns_start start = {
 		.policy = sandbox->start->config->policy,
 		.gateway = sandbox->gateway,
 		.host_netns = sandbox->host_netns,
+		.vm_netns = sandbox->vm_netns,
+		.admit_by_host = admit_nameservers,
+		.admit_self = sandbox,
 		.host_mark = host_table_mark(sandbox->host_link.index),
 		.uid = role_uid(sandbox, ROLE_DNS),
 	};

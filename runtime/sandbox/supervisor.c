@@ -26,6 +26,7 @@ enum watched {
 	WATCH_TABLE_OWNER,
 	WATCH_DNS,
 	WATCH_DNS_WORKER,
+	WATCH_DNS_FOLLOW,
 	WATCH_RELAY,
 	WATCH_RELAY_WORKER,
 	WATCH_DENIALS,
@@ -79,6 +80,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, sandbox->start->owner, WATCH_TABLE_OWNER) ||
 	    watch(epoll, dns_control_fd(sandbox->dns), WATCH_DNS) ||
 	    watch(epoll, dns_worker_pidfd(sandbox->dns), WATCH_DNS_WORKER) ||
+	    watch(epoll, dns_follow_fd(sandbox->dns), WATCH_DNS_FOLLOW) ||
 	    watch(epoll, relay_fd(sandbox->relay), WATCH_RELAY) ||
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
 	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
@@ -151,6 +153,9 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 		return closed("the table owner");
 	case WATCH_DNS:
 		return dns_control(sandbox->dns, sandbox->denials) ? closed("the DNS worker") : RUNNING;
+	case WATCH_DNS_FOLLOW:
+		dns_follow(sandbox->dns);
+		return RUNNING;
 	case WATCH_DNS_WORKER:
 		return closed("the DNS worker");
 	case WATCH_RELAY:

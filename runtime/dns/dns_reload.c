@@ -1,0 +1,165 @@
+/* The host has changed while the sandbox runs: resolv.conf names other servers, or its addresses and routes are others, so
+ * that a server is on the host now, or is not any more. The packet filters let the new servers be asked before the worker
+ * learns of them, and the old ones no more once it has. */
+#include "core/fd.h"
+#include "core/log.h"
+#include "core/socket.h"
+#include "dns/dns_protocol.h"
+#include "dns/dns_sockets.h"
+#include "dns/dns_state.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* ---- what they are now ---- */
+
+static int place_in_host(const struct dns *dns, struct nameserver *servers, size_t count)
+{
+	if (setns(dns->start.host_netns, CLONE_NEWNET) < 0)
+		return -errno;
+	dns_servers_place(servers, count, &dns->start.gateway);
+	return setns(dns->start.vm_netns, CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
+static int read_servers(const struct dns *dns, struct nameserver *out, size_t *count)
+{
+	/* the zones of link-local ones are the host's links */
+	if (setns(dns->start.host_netns, CLONE_NEWNET) < 0)
+		return -errno;
+	int error = dns_servers_of_host(out, count);
+	return setns(dns->start.vm_netns, CLONE_NEWNET) < 0 ? -errno : error;
+}
+
+static bool same_server(const struct nameserver *a, const struct nameserver *b)
+{
+	return addr_equal(a->addr, b->addr) && a->port == b->port && a->link == b->link;
+}
+
+static bool same_place(const struct nameserver *a, const struct nameserver *b)
+{
+	return a->by_host == b->by_host && a->unreachable == b->unreachable;
+}
+
+static bool unchanged(const struct dns *dns, const struct nameserver *servers, size_t count)
+{
+	if (count != dns->server_count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!same_server(&dns->servers[i].at, &servers[i]) || !same_place(&dns->servers[i].at, &servers[i]))
+			return false;
+	return true;
+}
+
+/* ---- carrying it out ---- */
+
+/* A message of the worker's sockets of one place, which it keeps from then on */
+static int give_sockets(struct dns *dns, enum upstream_place place)
+{
+	static struct proxy_sockets made;
+	int fds[UPSTREAM_UDP_SOCKETS + UPSTREAM_TCP_SOCKETS];
+	int error = dns_sockets_open_place(&made, &dns->start, place);
+	if (error < 0)
+		return error;
+	struct dns_order order = { .kind = DNS_ORDER_SOCKETS,
+				   .place = (uint32_t)place,
+				   .udp_count = (uint32_t)made.udp_count[place],
+				   .tcp_count = (uint32_t)made.tcp_count[place] };
+	memcpy(fds, made.udp[place], made.udp_count[place] * sizeof *fds);
+	memcpy(fds + made.udp_count[place], made.tcp[place], made.tcp_count[place] * sizeof *fds);
+	error = socket_send_many(dns->worker.control, &order, sizeof order, fds,
+				 made.udp_count[place] + made.tcp_count[place]);
+	dns_sockets_close(&made);
+	dns->has_place[place] = error == 0;
+	return error;
+}
+
+static int give_missing(struct dns *dns, const struct nameserver *servers, size_t count)
+{
+	int error = 0;
+	for (size_t i = 0; i < count && error == 0; i++) {
+		enum upstream_place place = upstream_place(&servers[i]);
+		if (!dns->has_place[place])
+			error = give_sockets(dns, place);
+	}
+	return error;
+}
+
+static int tell_worker(struct dns *dns, const struct nameserver *servers, size_t count)
+{
+	struct dns_order order = { .kind = DNS_ORDER_SERVERS, .server_count = (uint32_t)count };
+	memcpy(order.servers, servers, count * sizeof *servers);
+	if (send(dns->worker.control, &order, sizeof order, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof order)
+		return 0;
+	return -errno;
+}
+
+static void take_over(struct dns *dns, const struct nameserver *servers, size_t count)
+{
+	struct known_server before[NAMESERVERS_MAX];
+	size_t before_count = dns->server_count;
+	memcpy(before, dns->servers, sizeof before);
+	for (size_t i = 0; i < count; i++) {
+		dns->servers[i] = (struct known_server){ .at = servers[i] };
+		for (size_t j = 0; j < before_count; j++)
+			if (same_server(&before[j].at, &servers[i]))
+				dns->servers[i].told = before[j].told;
+	}
+	dns->server_count = count;
+}
+
+static int change_servers(struct dns *dns, const struct nameserver *servers, size_t count)
+{
+	struct nameserver before[NAMESERVERS_MAX];
+	size_t before_count = dns->server_count;
+	for (size_t i = 0; i < before_count; i++)
+		before[i] = dns->servers[i].at;
+	int error = dns->start.admit_by_host(dns->start.admit_self, servers, count);
+	if (error == 0)
+		error = dns_servers_admit(dns->nft, before, before_count, servers, count);
+	if (error == 0)
+		error = give_missing(dns, servers, count);
+	if (error == 0)
+		error = tell_worker(dns, servers, count);
+	if (error == 0)
+		take_over(dns, servers, count);
+	return error;
+}
+
+/* Tried again with the next change, and the next poll: what fails leaves the worker with the servers it has */
+static void change(struct dns *dns, struct nameserver *servers, size_t count)
+{
+	int error = place_in_host(dns, servers, count);
+	if (error == 0 && !unchanged(dns, servers, count))
+		error = change_servers(dns, servers, count);
+	if (error < 0 && !dns->reload_failed)
+		log_line("the nameservers of the host have changed, and cannot be taken over: %s", strerror(-error));
+	dns->reload_failed = error < 0;
+}
+
+void dns_host_changed(struct dns *dns)
+{
+	struct nameserver servers[NAMESERVERS_MAX];
+	for (size_t i = 0; i < dns->server_count; i++)
+		servers[i] = dns->servers[i].at;
+	change(dns, servers, dns->server_count);
+}
+
+void dns_follow(struct dns *dns)
+{
+	struct nameserver servers[NAMESERVERS_MAX];
+	size_t count = 0;
+	if (!dns_follow_due(dns->follow))
+		return;
+	/* a file that is not there or names nobody is one that is being written */
+	if (dns->start.policy->nameservers.count == 0 && read_servers(dns, servers, &count) == 0 && count > 0)
+		change(dns, servers, count);
+	else
+		dns_host_changed(dns);
+}
+
+int dns_follow_fd(const struct dns *dns)
+{
+	return dns_follow_descriptor(dns->follow);
+}

@@ -1,0 +1,23 @@
+/* What the supervisor keeps for the DNS worker: shared by its files, nobody else's. */
+#pragma once
+#include "dns/dns.h"
+#include "dns/dns_follow.h"
+#include "isolation/worker.h"
+
+struct known_server {
+	struct nameserver at;
+	bool told; /* that it does not answer */
+};
+
+struct dns {
+	struct dns_start start;
+	struct eval_context context;
+	struct known_server servers[NAMESERVERS_MAX];
+	size_t server_count;
+	bool has_place[4]; /* enum upstream_place: the worker has its sockets */
+	struct bindings *bindings;
+	struct nft *nft;
+	struct worker worker;
+	struct dns_follow *follow;
+	bool reload_failed; /* which is reported once */
+};
