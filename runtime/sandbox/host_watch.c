@@ -166,6 +166,9 @@ static int follow(struct sandbox *sandbox)
 
 	watch->changed = false;
 	int error = netns_in_host(sandbox, follow_all, &failed);
+	/* In the VM's namespace, as all that serves DNS: which nameservers are on the host */
+	if (error == 0)
+		dns_host_changed(sandbox->dns);
 	uint64_t ended = clock_ms(), rest = (worked_ms() - worked) * REST;
 	watch->rest_ms = ended + (rest < REST_MAX_MS ? rest : REST_MAX_MS);
 	if (failed < 0) {
