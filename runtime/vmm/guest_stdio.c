@@ -2,6 +2,7 @@
  * the end of input for a port that is not yet connected. After "exit" the streams run on until all bytes that the agent
  * counted are out; then this process ends, and the kernel kills QEMU, its child. Where QEMU ends first, what is left in the sockets still goes out. */
 #include "vmm/guest_stdio.h"
+#include "core/clock.h"
 #include "core/exit_status.h"
 #include "core/log.h"
 #include "core/process.h"
@@ -26,6 +27,7 @@
 #define ERROR_LINES_MAX 20 /* QEMU's own */
 #define LINE_MAX_LENGTH 200
 #define VOLUME_PATIENCE_MS 1000
+#define READER_PATIENCE_MS 5000 /* with whoever reads our output, once we are asked to end */
 
 enum relay_source { SIGNALS, CONTROL, IN, OUT, ERR, CONSOLE, ERRORS, QEMU, VOLUME, SOURCES = VOLUME + VOLUMES_MAX };
 
@@ -45,6 +47,8 @@ struct relay {
 	bool ready;  /* the command runs */
 	bool exited; /* and has ended: its status and how many bytes it wrote are known */
 	bool qemu_ended;
+	bool asked_to_end;
+	uint64_t give_up_ms; /* when what is left of the output is lost; 0: as long as it takes */
 	int status;
 	unsigned long long out_total, err_total;
 	struct termios cooked; /* of the terminal, while `raw` */
@@ -66,6 +70,7 @@ static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(close), JAIL_ANY, "the end of a stream" },
 	{ SCMP_SYS(ioctl), JAIL_TERMINAL, "the terminal's mode and size" },
 	{ SCMP_SYS(waitid), JAIL_ANY, "the end of QEMU" },
+	{ SCMP_SYS(clock_gettime), JAIL_ANY, "patience, where the vDSO cannot" },
 	{ SCMP_SYS(exit_group), JAIL_ANY, "our own end" },
 };
 
@@ -182,6 +187,24 @@ static void control_line(struct relay *relay, const char *text)
 	}
 }
 
+static bool only_output_is_left(const struct relay *relay)
+{
+	return relay->exited || relay->qemu_ended;
+}
+
+/* Output that nobody reads keeps nobody from ending: after a while, or with the next signal */
+static void lose_patience(struct relay *relay, int signo)
+{
+	bool again = relay->give_up_ms != 0;
+
+	if (signo == SIGHUP || signo == SIGINT || signo == SIGQUIT || signo == SIGTERM)
+		relay->asked_to_end = true;
+	else
+		again = false;
+	if (relay->asked_to_end && only_output_is_left(relay) && (again || !relay->give_up_ms))
+		relay->give_up_ms = clock_ms() + (again ? 0 : READER_PATIENCE_MS);
+}
+
 /* A signal for the command. Before it runs, and without an agent, one that ends a process ends the sandbox. */
 static void serve_signals(struct relay *relay)
 {
@@ -189,6 +212,7 @@ static void serve_signals(struct relay *relay)
 
 	if (read(relay->signals, &info, sizeof info) != sizeof info)
 		return;
+	lose_patience(relay, (int)info.ssi_signo);
 	if (info.ssi_signo == SIGWINCH) {
 		send_size(relay);
 	} else if (relay->ready && relay->stdio->control >= 0) {
@@ -309,6 +333,8 @@ static bool relay_done(const struct relay *relay)
 {
 	const struct guest_stdio *stdio = relay->stdio;
 
+	if (relay->give_up_ms && clock_ms() >= relay->give_up_ms)
+		return true;
 	if (relay->exited && stream_done(&relay->out, relay->out_total) && stream_done(&relay->err, relay->err_total))
 		return true;
 	return relay->qemu_ended && relay->out.from < 0 && relay->err.from < 0 && stdio->control < 0 &&
@@ -334,8 +360,9 @@ static void relay_run(struct relay *relay)
 	while (!relay_done(relay)) {
 		struct pollfd fds[SOURCES];
 		relay_interest(relay, fds);
-		if (poll(fds, SOURCES, -1) > 0)
+		if (poll(fds, SOURCES, relay->give_up_ms ? 100 : -1) > 0)
 			relay_serve(relay, fds);
+		lose_patience(relay, 0); /* the command may have ended since it was asked to */
 	}
 	terminal_restore(relay);
 }

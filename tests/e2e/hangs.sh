@@ -56,6 +56,21 @@ wait "$sandbox_pid"
 same "and five seconds after the first" "125 1" "$? $(((${EPOCHREALTIME/./} - begun) < 15000000))"
 contains "which is said" "$(<"$WORK/once.err")" '^msb-run: error: Interrupt was not taken: the sandbox is killed'
 
+# --- a guest whose output nobody reads ---
+mkfifo "$WORK/stdout"
+exec 8<>"$WORK/stdout"
+"$BUILD/msb-run" --vmm qemu --name unread -- sh -c 'head -c 300000 /dev/zero; sleep 600' >&8 2>"$WORK/unread.err" 8>&- </dev/null &
+unread=$!
+wait_for 60 sh -c "[ \$(grep -c . /proc/$unread/stat) = 1 ] && python3 -c '
+import fcntl, struct, sys
+sys.exit(struct.unpack(\"i\", fcntl.ioctl(8, 0x541b, b\"0000\"))[0] < 65536)'"
+kill "$unread"
+ended() { ! kill -0 "$unread" 2>/dev/null; }
+same "a guest whose output nobody reads ends with SIGTERM" 0 "$(wait_for "$(patience 20)" ended; echo $?)"
+ended || kill -KILL "$unread"
+wait "$unread"
+exec 8>&-
+
 # --- a command that takes its time is left in peace ---
 start_sandbox patient -- bash -c 'trap "echo term" TERM; echo ready; for i in 1 2 3; do sleep 600 & wait; done; exit 7'
 wait_for 20 grep -q ready "$WORK/patient.out"
