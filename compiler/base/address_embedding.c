@@ -137,35 +137,45 @@ size_t addr_embedding_prefixes(struct addr_prefix v4, const struct addr_nat64 *n
 	return count;
 }
 
-struct addr_set addr_embedding_of(struct arena *arena, struct addr_prefix v4, const struct addr_nat64 *nat64)
+struct ranges {
+	struct addr_range *items;
+	size_t count, cap;
+};
+
+static void add_carrying(struct arena *arena, struct ranges *ranges, struct addr_prefix v4,
+			 const struct addr_nat64 *nat64)
 {
 	struct addr_prefix prefixes[ADDR_EMBEDDINGS_MAX];
-	size_t ways = addr_embedding_prefixes(v4, nat64, prefixes), count = 0;
-	struct addr_range ranges[ADDR_EMBEDDINGS_MAX];
+	size_t ways = addr_embedding_prefixes(v4, nat64, prefixes);
 
 	for (size_t i = 0; i < ways; i++) {
 		struct addr_range range = addr_prefix_range(prefixes[i]);
 		if (range.hi <= 1) /* :: and ::1 */
 			continue;
 		range.lo = range.lo > 1 ? range.lo : 2;
-		ranges[count++] = range;
+		*arena_push(arena, ranges) = range;
 	}
-	return addr_set_from_ranges(arena, ADDR_V6, ranges, count);
+}
+
+struct addr_set addr_embedding_of(struct arena *arena, struct addr_prefix v4, const struct addr_nat64 *nat64)
+{
+	struct ranges ranges = { NULL, 0, 0 };
+
+	add_carrying(arena, &ranges, v4, nat64);
+	return addr_set_from_ranges(arena, ADDR_V6, ranges.items, ranges.count);
 }
 
 struct addr_set addr_embedding_set(struct arena *arena, const struct addr_set *v4, const struct addr_nat64 *nat64)
 {
-	struct addr_set set = addr_set_empty(ADDR_V6);
+	struct ranges ranges = { NULL, 0, 0 };
 	struct addr_prefix prefixes[254];
 
 	for (size_t i = 0; i < v4->count; i++) {
 		size_t count = addr_range_prefixes(ADDR_V4, v4->items[i], prefixes);
-		for (size_t k = 0; k < count; k++) {
-			struct addr_set each = addr_embedding_of(arena, prefixes[k], nat64);
-			set = addr_set_union(arena, &set, &each);
-		}
+		for (size_t k = 0; k < count; k++)
+			add_carrying(arena, &ranges, prefixes[k], nat64);
 	}
-	return set;
+	return addr_set_from_ranges(arena, ADDR_V6, ranges.items, ranges.count);
 }
 
 /* ---- NAT64 prefixes ---- */
