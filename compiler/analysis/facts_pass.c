@@ -352,8 +352,10 @@ void facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scen
 		return;
 	/* below the floor a deny decides still, though it changes nothing */
 	if (matches->max <= scenario->first &&
-	    (action_of(pass, scenario->first) == POLICY_ALLOW || *floored <= scenario->first))
+	    (action_of(pass, scenario->first) == POLICY_ALLOW || *floored <= scenario->first)) {
+		pass->pending += !rule->changes_verdict; /* another interval's addresses may be behind it */
 		return;
+	}
 	if (!rule->decides) {
 		struct witness flow = scenario_witness(pass, scenario);
 

@@ -29,6 +29,8 @@ static bool read_as(struct addr addr, uint8_t len, struct addr_prefix *out, bool
 	struct addr_prefix prefix = { addr, len }, carrying[ADDR_EMBEDDINGS_MAX];
 	struct addr v4;
 
+	if (addr.family != ADDR_V6)
+		return false;
 	prefix.addr.value = addr_prefix_range(prefix).lo;
 	if (addr_nat64_add(&alone, prefix) || !alone.count || !addr_embedded_v4(addr, &alone, &v4) ||
 	    !is_well_known(v4))

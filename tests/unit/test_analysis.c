@@ -173,6 +173,10 @@ Test(analysis, what_makes_a_difference_is_not_said_to_make_none)
 	/* a name hidden by a rule on one port is seen again behind it */
 	cr_expect(facts_of("deny", "deny@*.corp.example:any:80,deny@*.x.corp.example,allow@any:any:80-443", 1, false)
 			  .changes_verdict);
+	/* a name that a rule on all addresses hides on one port matters on others */
+	cr_expect(facts_of("deny", "allow@any:any:53,deny@*.corp.example:{tcp,udp},allow@0.0.0.0/0:udp:{80-90,85,91}",
+			   1, false)
+			  .changes_verdict);
 	/* the host's alias leads to the gateway, which no answer does */
 	cr_expect(facts_of("deny", "deny@172.16.0.0/16:tcp,allow@host.microsandbox.internal:tcp", 0, false)
 			  .changes_verdict);
