@@ -27,23 +27,25 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	fputs(main_tail, out);
 }
 
-#define POLICY_OPTIONS                                                                                             \
-	"\nThe policy, besides FILE (the same for every command and for msb-run):\n"                               \
-	"  --policy FILE           the same as a plain FILE\n"                                                     \
-	"  --net-rule RULES        rules before the file's (repeatable, comma-separated; quote them)\n"            \
-	"  --net PROFILES          public, private, host; or all, or none\n"                                       \
-	"  --no-net                deny what no rule allows, in both directions\n"                                 \
-	"  --net-default ACTION    allow or deny; and --net-default-egress, --net-default-ingress\n"               \
-	"  -p [BIND:]HOST:GUEST[/udp]   publish a port of the guest; ranges: 8000-8002:80-82\n"                    \
-	"  --tcp-accept-queue-size N    connections that wait for a published port, 1024 if not given\n"           \
-	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                        \
-	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"      \
-	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR   --max-connections N\n"                                   \
-	"  --net-ipv4-address ADDR --net-ipv6-address ADDR   --net-mac MAC   --net-mtu N: the guest's card\n"      \
-	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"            \
-	"  --deployment-profile single-tenant|multi-tenant\n"                                                      \
-	"  --include-root DIR      where includes may lie (also --allow-include); else the file's own directory\n" \
-	"  --stdin-name NAME       what standard input is called in places, and where its includes start\n"        \
+#define POLICY_OPTIONS                                                                                                      \
+	"\nThe policy, besides FILE (the same for every command and for msb-run):\n"                                        \
+	"  --policy FILE           the same as a plain FILE\n"                                                              \
+	"  --net-rule RULES        rules before the file's (repeatable, comma-separated; quote them)\n"                     \
+	"  --net PROFILES          public, private, host; or all, or none\n"                                                \
+	"  --no-net                deny what no rule allows, in both directions\n"                                          \
+	"  --net-default ACTION    allow or deny; and --net-default-egress, --net-default-ingress\n"                        \
+	"  -p [BIND:]HOST:GUEST[/udp]   publish a port of the guest; ranges: 8000-8002:80-82\n"                             \
+	"  --tcp-accept-queue-size N    connections that wait for a published port, 1024 if not given\n"                    \
+	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                                 \
+	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"               \
+	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR\n"                                                                  \
+	"  --max-tcp-connections N --max-udp-connections N   at once (4096 each; 0: no bound); --max-connections N: both\n" \
+	"  --max-connection-rate N new connections a second (250)\n"                                                        \
+	"  --net-ipv4-address ADDR --net-ipv6-address ADDR   --net-mac MAC   --net-mtu N: the guest's card\n"               \
+	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"                     \
+	"  --deployment-profile single-tenant|multi-tenant\n"                                                               \
+	"  --include-root DIR      where includes may lie (also --allow-include); else the file's own directory\n"          \
+	"  --stdin-name NAME       what standard input is called in places, and where its includes start\n"                 \
 	"  --today YYYY-MM-DD      judge `until` as of this day\n"
 
 /* Of the commands that judge flows */

@@ -168,7 +168,13 @@ static void set_limits(json_t *root, const struct policy *policy)
 	if (json_object_size(limiter))
 		json_object_set(root, "rate_limiter", limiter);
 	json_decref(limiter);
-	set_number(root, "max_connections", policy->max_connections);
+	/* The one key of microsandbox 0.6, where it can say it, and the two of 0.7 */
+	if (policy->max_tcp.most == policy->max_udp.most)
+		set_number(root, "max_connections", policy->max_tcp.most);
+	set_number(root, "max_tcp_connections", policy->max_tcp.most);
+	set_number(root, "max_udp_connections", policy->max_udp.most);
+	if (policy->connection_rate.most != POLICY_CONNECTION_RATE)
+		set_number(root, "max_connection_rate", policy->connection_rate.most);
 }
 
 static void set_pool(struct arena *arena, json_t *root, const char *key, const struct policy_pool *pool)

@@ -58,7 +58,10 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 		text_add(out, "reject with icmpx admin-prohibited");
 		break;
 	case RS_LOG:
-		text_addf(out, "log group %u snaplen %u", expr->number, expr->snaplen);
+		if (expr->set)
+			text_addf(out, "log prefix \"%s\" group %u snaplen %u", expr->set, expr->number, expr->snaplen);
+		else
+			text_addf(out, "log group %u snaplen %u", expr->number, expr->snaplen);
 		break;
 	case RS_LIMIT:
 		text_addf(out, "limit rate %s%llu/%s burst %u packets", expr->negate ? "over " : "",
@@ -78,6 +81,12 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 		break;
 	case RS_CT_COUNT:
 		text_addf(out, "ct count over %u", expr->number);
+		break;
+	case RS_PKTTYPE_SET:
+		text_addf(out, "meta pkttype set %s", rs_pkttype_name(expr->number));
+		break;
+	case RS_CT_TIMEOUT:
+		text_addf(out, "ct timeout set \"%s\"", expr->set);
 		break;
 	}
 }
@@ -167,11 +176,28 @@ static void emit_chain(struct text *out, const struct rs_chain *chain)
 	text_add(out, "\t}\n");
 }
 
+static void emit_timeout(struct text *out, const struct rs_timeout *timeout)
+{
+	const char *separator = "";
+
+	text_addf(out, "\tct timeout %s {\n\t\tprotocol %s\n\t\tl3proto ip\n\t\tpolicy = {", timeout->name,
+		  timeout->proto == IPPROTO_TCP ? "tcp" : "udp");
+	for (size_t i = 0; i < RS_TIMEOUT_STATES; i++) {
+		if (!timeout->seconds[i])
+			continue;
+		text_addf(out, "%s %s : %u", separator, rs_timeout_state_name(timeout, i), timeout->seconds[i]);
+		separator = ",";
+	}
+	text_add(out, " }\n\t}\n");
+}
+
 static void emit_table(struct text *out, const struct rs_table *table)
 {
 	text_addf(out, "table %s %s {\n", rs_family_name(table->family), table->name);
 	if (table->owner)
 		text_add(out, "\tflags owner\n");
+	for (size_t i = 0; i < table->timeouts.count; i++)
+		emit_timeout(out, &table->timeouts.items[i]);
 	for (size_t i = 0; i < table->sets.count; i++)
 		emit_set(out, &table->sets.items[i]);
 	for (size_t i = 0; i < table->chains.count; i++)

@@ -13,6 +13,7 @@
 struct lower_options {
 	struct addr_gateway gateway;
 	bool silent;        /* --deny-mode drop */
+	bool segments;      /* --vmm none: what comes over the guest's link is cut to its MTU later */
 	int optimise;       /* 0 */
 	bool any_flow_rate; /* no bound on new flows a second: for tests that are faster than a guest may be */
 };

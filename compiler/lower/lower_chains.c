@@ -22,7 +22,7 @@ static void refusal_chains(struct lowering *lowering)
 	struct rs_chain *chain = lower_chain(lowering, "report", "refused packets of the guest's, to msb-run");
 	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
 	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
-	rs_log(rs, rule, LOWER_LOG_GROUP, LOWER_LOG_SNAPLEN);
+	rs_log(rs, rule, LOWER_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
 
 	chain = lower_chain(lowering, "silence", NULL);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, "report");
@@ -48,7 +48,7 @@ static void logged_chain(struct lowering *lowering)
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
-	rs_log(rs, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN);
+	rs_log(rs, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_ACCEPT, NULL);
 }
 
@@ -134,14 +134,14 @@ static void forward_chain(struct lowering *lowering)
 }
 
 /* Runs for what the chain before it accepted, so that refused flows count for nothing */
-static void new_flows_chain(struct lowering *lowering, const char *name, enum rs_hook hook)
+static void new_flows_chain(struct lowering *lowering, const char *name, enum rs_hook hook, const char *admit)
 {
 	struct rs_chain *chain = lower_hook_chain(lowering, name, hook, FILTER_PRIORITY + 1, RS_ACCEPT,
 						  "what the policy has allowed, within bounds");
 	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
 
 	lower_match_new(lowering, rule);
-	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_ADMIT);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, admit);
 }
 
 void lower_chains(struct lowering *lowering)
@@ -153,7 +153,7 @@ void lower_chains(struct lowering *lowering)
 	forward_chain(lowering);
 	related_chain(lowering);
 	lower_gateway_chains(lowering);
-	new_flows_chain(lowering, "new_flows", RS_FORWARD);
-	new_flows_chain(lowering, "new_flows_here", RS_INPUT);
-	lower_admit_chain(lowering);
+	new_flows_chain(lowering, "new_flows", RS_FORWARD, LOWER_CHAIN_ADMIT);
+	new_flows_chain(lowering, "new_flows_here", RS_INPUT, LOWER_CHAIN_ADMIT_HERE);
+	lower_admit_chains(lowering);
 }

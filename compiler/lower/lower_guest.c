@@ -5,6 +5,7 @@ enum { RAW_PRIORITY = -300, MANGLE_PRIORITY = -150 };
 /* Broadcasts to the DHCP server; a client sends some in an hour */
 #define DHCP_RATE 20
 #define DHCP_BURST 40
+enum { HEADER_WORDS = 5 }; /* of an IPv4 header without options */
 enum { FIB_BROADCAST = 3, FIB_ANYCAST = 4, FIB_MULTICAST = 5 };
 #define PREFIX4(value, len) rs_prefix((struct addr_prefix){ { ADDR_V4, value }, len })
 #define PREFIX6(value, len) rs_prefix((struct addr_prefix){ { ADDR_V6, value }, len })
@@ -23,6 +24,18 @@ static void guest_passes(struct lowering *lowering, struct rs_chain *chain)
 	lower_match_dns_ports(lowering, rule);
 	rs_do(lowering->ruleset, rule, RS_NOTRACK);
 	lower_relayed_from_guest(lowering, chain);
+}
+
+/* What the router will not forward, its TTL being over, must not change what conntrack knows of a flow: a reset would end it here
+ * and nowhere else. The router answers for it all the same. */
+static void leave_last_hop(struct lowering *lowering, struct rs_chain *chain, enum rs_field ttl, enum rs_field daddr,
+			   struct addr gateway)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, "ends at this hop");
+
+	rs_match(lowering->ruleset, rule, ttl, rs_range(0, 1));
+	rs_match(lowering->ruleset, rule, daddr, rs_number(gateway.value))->negate = true;
+	rs_do(lowering->ruleset, rule, RS_NOTRACK);
 }
 
 static void guest4_chains(struct lowering *lowering)
@@ -45,12 +58,11 @@ static void guest4_chains(struct lowering *lowering)
 	rs_or(rs, to, PREFIX4(0xffffffff, 32));
 	lower_verdict(lowering, rule, RS_DROP, NULL);
 
-	rule = lower_rule(lowering, chain, "source routing");
-	lower_match(lowering, rule, RS_IP_OPTION_LSRR, 1);
+	rule = lower_rule(lowering, chain,
+			  "options: source routes, and what a router drops after conntrack has seen it");
+	rs_match(rs, rule, RS_IP_HDRLENGTH, rs_number(HEADER_WORDS))->negate = true;
 	lower_verdict(lowering, rule, RS_DROP, NULL);
-	rule = lower_rule(lowering, chain, "source routing");
-	lower_match(lowering, rule, RS_IP_OPTION_SSRR, 1);
-	lower_verdict(lowering, rule, RS_DROP, NULL);
+	leave_last_hop(lowering, chain, RS_IP_TTL, RS_IP_DADDR, lowering->gateway.v4);
 	guest_passes(lowering, chain);
 
 	chain = lower_chain(lowering, "unaddressed4", "DHCP, or a forged source");
@@ -98,6 +110,7 @@ static void guest6_chains(struct lowering *lowering)
 	rule = lower_rule(lowering, chain, "source routing");
 	lower_match(lowering, rule, RS_IP6_ROUTING, 1);
 	lower_verdict(lowering, rule, RS_DROP, NULL);
+	leave_last_hop(lowering, chain, RS_IP6_HOPLIMIT, RS_IP6_DADDR, lowering->gateway.v6);
 	guest_passes(lowering, chain);
 
 	chain = lower_chain(lowering, "on_link6", "neighbour discovery and DHCPv6, or nothing");

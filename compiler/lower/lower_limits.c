@@ -1,34 +1,65 @@
-/* How much may pass: new flows a second, connections at once, and the policy's packets a second. */
+/* How much may pass: new flows a second, those to the gateway at once, and the policy's packets a second. */
+#include "lower/limits.h"
 #include "lower/lower_state.h"
 
-/* New flows that a guest may start: a page or a package manager opens hundreds at once, while a flood that fills the
- * host's conntrack table (262,144 entries, most kept for one or two minutes) takes tens of thousands. */
-#define FLOW_RATE 250
-#define FLOW_BURST 1000
 #define CT_CONFIRMED 8 /* IPS_CONFIRMED: an earlier packet of the flow was let pass */
 /* Faster than any link, and within what the kernel computes with */
 #define PACKET_RATE_MAX 100000000u
 
-void lower_admit_chain(struct lowering *lowering)
-{
-	struct ruleset *rs = lowering->ruleset;
-	uint32_t most = lowering->policy->max_connections;
-	struct rs_chain *chain = rs_chain_add(rs, lowering->table, LOWER_CHAIN_ADMIT);
+/* A page or a package manager opens hundreds at once, while a flood that fills a host's conntrack table (262,144 entries, most
+ * kept for one or two minutes) takes tens of thousands. */
+#define BURST_SECONDS 4
 
-	chain->note = "so many new flows, and no more";
+static void pass_known(struct lowering *lowering, struct rs_chain *chain)
+{
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
-	rs_match(rs, rule, RS_CT_STATUS, rs_number(CT_CONFIRMED));
-	rs_verdict(rs, rule, RS_RETURN, NULL);
-	if (!lowering->options->any_flow_rate) {
-		rule = lower_rule(lowering, chain, "too many new flows a second");
-		rs_limit(rs, rule, FLOW_RATE, RS_SECOND, FLOW_BURST)->negate = true;
-		lower_verdict(lowering, rule, RS_DROP, NULL);
+
+	rs_match(lowering->ruleset, rule, RS_CT_STATUS, rs_number(CT_CONFIRMED));
+	rs_verdict(lowering->ruleset, rule, RS_RETURN, NULL);
+}
+
+static void admit_chain(struct lowering *lowering, const struct limit_chains *chains)
+{
+	uint32_t rate = lowering->policy->connection_rate.most;
+	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, LOWER_CHAIN_ADMIT);
+
+	chain->note = "so many new flows a second, and no more; how many at once is counted in the host's table";
+	pass_known(lowering, chain);
+	if (rate && !lowering->options->any_flow_rate) {
+		struct rs_rule *rule =
+			lower_rule(lowering, chain, arena_printf(lowering->arena, "--max-connection-rate %u", rate));
+		rs_limit(lowering->ruleset, rule, rate, RS_SECOND, rate * BURST_SECONDS)->negate = true;
+		lower_verdict(lowering, rule, RS_GOTO, limit_chain(OVER_RATE));
 	}
-	if (most) {
-		rule = lower_rule(lowering, chain, arena_printf(lowering->arena, "--max-connections %u", most));
-		rs_ct_count(rs, rule, most);
-		lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
-	}
+	limit_refusal_chain(chains, OVER_RATE);
+}
+
+/* Flows that end here have no entry in the host's table. */
+static void admit_here_chain(struct lowering *lowering, const struct limit_chains *chains)
+{
+	const struct policy *policy = lowering->policy;
+	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, LOWER_CHAIN_ADMIT_HERE);
+
+	chain->note = "the same to the gateway, and so many at once";
+	pass_known(lowering, chain);
+	rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_ADMIT);
+	limit_count_protocols(chains, chain, policy->max_tcp.most, policy->max_udp.most, POLICY_OTHER_CONNECTIONS);
+	limit_refusal_chain(chains, OVER_TCP);
+	limit_refusal_chain(chains, OVER_UDP);
+	limit_refusal_chain(chains, OVER_OTHER);
+}
+
+void lower_admit_chains(struct lowering *lowering)
+{
+	const struct limit_chains chains = {
+		.ruleset = lowering->ruleset,
+		.table = lowering->table,
+		.log_group = LOWER_LOG_GROUP,
+		.silent = lowering->options->silent,
+	};
+
+	admit_chain(lowering, &chains);
+	admit_here_chain(lowering, &chains);
 }
 
 /* `size` packets every `refill_ms` in the shortest of nft's units that expresses it exactly, or within a thousandth;

@@ -93,6 +93,11 @@ void lower_link(struct lowering *lowering)
 
 	chain->device = LOWER_TAP;
 	chain->note = "what enters by the guest's link: its own MAC and addresses, untagged, or nothing";
+	if (!lowering->options->segments) {
+		struct rs_rule *rule = lower_rule(lowering, chain, "larger than the link's MTU");
+		rs_match(lowering->ruleset, rule, RS_META_LENGTH, rs_range(LOWER_MTU + 1, UINT32_MAX));
+		lower_verdict(lowering, rule, RS_DROP, NULL);
+	}
 	if (lowering->gateway.has4) {
 		accept_arp(lowering, chain);
 		accept_ipv4(lowering, chain);

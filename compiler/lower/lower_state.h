@@ -34,9 +34,9 @@ void lower_gateway_chains(struct lowering *);
 void lower_relayed_from_guest(struct lowering *, struct rs_chain *);
 void lower_relayed_to_guest(struct lowering *, struct rs_chain *);
 void lower_relayed_input(struct lowering *, struct rs_chain *);
-/* lower_limits.c: chain admit, which bounds new flows; and a chain that drops what is over a policy's packet rate:
+/* lower_limits.c: the chains that bound new flows; and a chain that drops what is over a policy's packet rate:
  * returns its name, or NULL where there is no limit */
-void lower_admit_chain(struct lowering *);
+void lower_admit_chains(struct lowering *);
 const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
 /* lower_link.c: table netdev, what the guest's link lets in at all */
 void lower_link(struct lowering *);
@@ -46,6 +46,7 @@ void lower_link(struct lowering *);
 #define LOWER_CHAIN_REFUSE "refuse"
 #define LOWER_CHAIN_LOGGED "logged"
 #define LOWER_CHAIN_ADMIT "admit"
+#define LOWER_CHAIN_ADMIT_HERE "admit_here"
 
 /* lower_build.c: what the files share. A note is printed above its chain. */
 struct rs_chain *lower_chain(struct lowering *, const char *name, const char *note);

@@ -482,16 +482,25 @@ static void read_limits(struct importer *im, const json_t *root)
 	}
 }
 
+static const char *const bound_keys[BOUND_COUNT] = {
+	[BOUND_CONNECTIONS] = "max_connections",
+	[BOUND_TCP] = "max_tcp_connections",
+	[BOUND_UDP] = "max_udp_connections",
+	[BOUND_RATE] = "max_connection_rate",
+};
+
 static void read_hosting(struct importer *im, const json_t *root)
 {
-	uint64_t connections;
+	uint64_t count;
 
-	im->here = json_places_key(im->places, "max_connections");
-	if (read_number(im, root, "max_connections", UINT32_MAX, &connections))
-		resolver_set_connections(im->r, im->here, connections);
+	for (size_t i = 0; i < BOUND_COUNT; i++) {
+		im->here = json_places_key(im->places, bound_keys[i]);
+		if (read_number(im, root, bound_keys[i], UINT32_MAX, &count))
+			resolver_set_bound(im->r, i, im->here, count);
+	}
 	im->here = json_places_key(im->places, "tcp_accept_queue_size");
-	if (read_number(im, root, "tcp_accept_queue_size", UINT32_MAX, &connections))
-		resolver_set_accept_queue(im->r, im->here, connections);
+	if (read_number(im, root, "tcp_accept_queue_size", UINT32_MAX, &count))
+		resolver_set_accept_queue(im->r, im->here, count);
 	im->here = json_places_key(im->places, "ipv4_pool");
 	resolver_set_pool(im->r, im->here, ADDR_V4, read_string(im, root, "ipv4_pool"));
 	im->here = json_places_key(im->places, "ipv6_pool");
@@ -532,6 +541,9 @@ static void read_document(struct importer *im, const json_t *root)
 					     "dns",
 					     "rate_limiter",
 					     "max_connections",
+					     "max_tcp_connections",
+					     "max_udp_connections",
+					     "max_connection_rate",
 					     "tcp_accept_queue_size",
 					     "nat64_prefixes",
 					     "interface",

@@ -1,4 +1,4 @@
-/* microsandbox's YAML network configuration: `policy`, `allow`, `deny`, `ports`, `dns`, `max_connections`,
+/* microsandbox's YAML network configuration: `policy`, `allow`, `deny`, `ports`, `dns`, `max_connections` and its kin,
  * by themselves or under `network:` of a whole sandbox configuration, whose other fields do not concern
  * the network. Entries of `deny` come first, then those of `allow`, then what the policy brings; an allow
  * list that is not empty is the whole policy: everything else is denied. */
@@ -18,10 +18,20 @@ static const char *const network_keys[] = { "policy",
 					    "strict",
 					    "trust_host_cas",
 					    "max_connections",
+					    "max_tcp_connections",
+					    "max_udp_connections",
 					    "tcp_accept_queue_size",
 					    "interface",
 					    "nat64_prefixes",
 					    NULL };
+static const struct {
+	const char *key;
+	enum options_bound bound;
+} bound_keys[] = {
+	{ "max_connections", BOUND_CONNECTIONS },
+	{ "max_tcp_connections", BOUND_TCP },
+	{ "max_udp_connections", BOUND_UDP },
+};
 /* Of a whole configuration; only network, ports and secrets concern us */
 static const char *const sandbox_keys[] = { "network",  "ports",      "secrets",     "image",        "pull_policy",
 					    "registry", "cpus",       "memory",      "max_duration", "idle_timeout",
@@ -246,8 +256,9 @@ static void read_network(struct resolver *r, const struct yaml_node *network)
 	for_each_text(r, yaml_get(network, "nat64_prefixes"), "nat64_prefixes", add_nat64);
 	read_interface(r, yaml_get(network, "interface"));
 	refuse_not_yet(r, network);
-	if (read_count(r, network, "max_connections", &number))
-		resolver_set_connections(r, yaml_get(network, "max_connections")->span, number);
+	for (size_t i = 0; i < sizeof bound_keys / sizeof *bound_keys; i++)
+		if (read_count(r, network, bound_keys[i].key, &number))
+			resolver_set_bound(r, bound_keys[i].bound, yaml_get(network, bound_keys[i].key)->span, number);
 	if (read_count(r, network, "tcp_accept_queue_size", &number))
 		resolver_set_accept_queue(r, yaml_get(network, "tcp_accept_queue_size")->span, number);
 }

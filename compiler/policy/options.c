@@ -28,7 +28,10 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(NET_IPV6_ADDRESS, "net-ipv6-address", required_argument, OPTION_ONCE, address6)                              \
 	X(NET_MAC, "net-mac", required_argument, OPTION_ONCE, mac)                                                     \
 	X(NET_MTU, "net-mtu", required_argument, OPTION_ONCE, mtu)                                                     \
-	X(MAX_CONNECTIONS, "max-connections", required_argument, OPTION_ONCE, max_connections)                         \
+	X(MAX_CONNECTIONS, "max-connections", required_argument, OPTION_ONCE, bounds[BOUND_CONNECTIONS])               \
+	X(MAX_TCP_CONNECTIONS, "max-tcp-connections", required_argument, OPTION_ONCE, bounds[BOUND_TCP])               \
+	X(MAX_UDP_CONNECTIONS, "max-udp-connections", required_argument, OPTION_ONCE, bounds[BOUND_UDP])               \
+	X(MAX_CONNECTION_RATE, "max-connection-rate", required_argument, OPTION_ONCE, bounds[BOUND_RATE])              \
 	X(TCP_ACCEPT_QUEUE_SIZE, "tcp-accept-queue-size", required_argument, OPTION_ONCE, accept_queue)                \
 	X(DEPLOYMENT_PROFILE, "deployment-profile", required_argument, OPTION_ONCE, deployment_profile)                \
 	X(NET_EGRESS_BANDWIDTH, "net-egress-bandwidth", required_argument, OPTION_ONCE, rates[LIMIT_EGRESS_BANDWIDTH]) \
@@ -47,8 +50,6 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(ALLOW_INCLUDE, "allow-include", required_argument, OPTION_ONCE, include_root)                                \
 	X(TODAY, "today", required_argument, OPTION_ONCE, today)                                                       \
 	X(NET_STRICT, "net-strict", no_argument, OPTION_NOT_YET, unsupported)                                          \
-	X(MAX_TCP_CONNECTIONS, "max-tcp-connections", required_argument, OPTION_NOT_YET, unsupported)                  \
-	X(MAX_UDP_CONNECTIONS, "max-udp-connections", required_argument, OPTION_NOT_YET, unsupported)                  \
 	X(PROXY, "proxy", required_argument, OPTION_NOT_YET, unsupported)                                              \
 	X(SOCKS4_USER_ID, "socks4-user-id", required_argument, OPTION_NOT_YET, unsupported)                            \
 	X(SOCKS5_USERNAME, "socks5-username", required_argument, OPTION_NOT_YET, unsupported)                          \

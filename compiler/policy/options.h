@@ -19,6 +19,9 @@ enum options_limit {
 	LIMIT_COUNT
 };
 
+/* Numbers of connections, as --max-connections and its kin name them */
+enum options_bound { BOUND_CONNECTIONS, BOUND_TCP, BOUND_UDP, BOUND_RATE, BOUND_COUNT };
+
 /* Filled by options_take(); argv stays the caller's and must outlive it. Set the arena first. */
 struct policy_options {
 	struct arena *arena;
@@ -28,7 +31,8 @@ struct policy_options {
 	struct options_list publishes, nameservers, nat64_prefixes;
 	const char *net_default, *net_default_egress, *net_default_ingress;
 	const char *query_timeout, *binding_minimum, *pool4, *pool6, *mac, *mtu, *address4, *address6,
-		*deployment_profile, *max_connections, *accept_queue;
+		*deployment_profile, *accept_queue;
+	const char *bounds[BOUND_COUNT];
 	const char *rates[LIMIT_COUNT], *bursts[LIMIT_COUNT];
 	const char *stdin_name, *include_root;
 	const char

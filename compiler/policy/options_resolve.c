@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { CONNECTIONS_DEFAULT = 256, TARGETS_MAX = 1000000 };
+enum { TARGETS_MAX = 1000000 };
 
 /* The place of a flag: its value, or itself where it has none. Places sort by when they are made. */
 static struct span add_flag(struct resolver *r, const char *name, const char *value)
@@ -17,6 +17,13 @@ static struct span add_flag(struct resolver *r, const char *name, const char *va
 
 	return (struct span){ source, 0, (uint32_t)len };
 }
+
+static const char *const bound_names[BOUND_COUNT] = {
+	[BOUND_CONNECTIONS] = "--max-connections",
+	[BOUND_TCP] = "--max-tcp-connections",
+	[BOUND_UDP] = "--max-udp-connections",
+	[BOUND_RATE] = "--max-connection-rate",
+};
 
 /* ---- mistakes of the argument parser ---- */
 
@@ -63,12 +70,13 @@ static void check_values(struct resolver *r, const struct policy_options *option
 	if (options->query_timeout && !units_number(options->query_timeout, &number))
 		diag_error(r->diags, "bad-number", add_flag(r, "--dns-query-timeout-ms", options->query_timeout),
 			   "no number of milliseconds: `%s`", options->query_timeout);
-	if (options->max_connections && !units_number(options->max_connections, &number))
-		diag_error(r->diags, "bad-number", add_flag(r, "--max-connections", options->max_connections),
-			   "no number: `%s`", options->max_connections);
 	if (options->mtu && !units_number(options->mtu, &number))
 		diag_error(r->diags, "bad-number", add_flag(r, "--net-mtu", options->mtu), "no number: `%s`",
 			   options->mtu);
+	for (size_t i = 0; i < BOUND_COUNT; i++)
+		if (options->bounds[i] && !units_number(options->bounds[i], &number))
+			diag_error(r->diags, "bad-number", add_flag(r, bound_names[i], options->bounds[i]),
+				   "no number: `%s`", options->bounds[i]);
 	if (options->accept_queue && !units_number(options->accept_queue, &number))
 		diag_error(r->diags, "bad-number", add_flag(r, "--tcp-accept-queue-size", options->accept_queue),
 			   "no number: `%s`", options->accept_queue);
@@ -205,8 +213,9 @@ static void take_limits(struct resolver *r, const struct policy_options *options
 {
 	uint64_t number;
 
-	if (options->max_connections && units_number(options->max_connections, &number))
-		resolver_set_connections(r, add_flag(r, "--max-connections", options->max_connections), number);
+	for (size_t i = 0; i < BOUND_COUNT; i++)
+		if (options->bounds[i] && units_number(options->bounds[i], &number))
+			resolver_set_bound(r, i, add_flag(r, bound_names[i], options->bounds[i]), number);
 	if (options->accept_queue && units_number(options->accept_queue, &number))
 		resolver_set_accept_queue(r, add_flag(r, "--tcp-accept-queue-size", options->accept_queue), number);
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
@@ -230,7 +239,9 @@ static struct policy *new_policy(struct diags *diags, const char *file, const st
 		.dns_timeout_ms = 5000,
 		.binding_minimum_ms = POLICY_BINDING_MINIMUM_MS,
 		.rebind_protection = true,
-		.max_connections = CONNECTIONS_DEFAULT,
+		.max_tcp = { .most = POLICY_CONNECTIONS, .span = SPAN_NONE },
+		.max_udp = { .most = POLICY_CONNECTIONS, .span = SPAN_NONE },
+		.connection_rate = { .most = POLICY_CONNECTION_RATE, .span = SPAN_NONE },
 		.accept_queue = POLICY_ACCEPT_QUEUE,
 		.multi_tenant = options->deployment_profile && !strcmp(options->deployment_profile, "multi-tenant"),
 	};

@@ -305,7 +305,14 @@ static void add_settings(struct text *text, const struct policy *policy)
 		text_addf(text, "pool %s\n", prefix_format(text->arena, policy->pool4.prefix, true));
 	if (policy->pool6.set)
 		text_addf(text, "pool %s\n", prefix_format(text->arena, policy->pool6.prefix, true));
-	text_addf(text, "max-connections %" PRIu32 "\n", policy->max_connections);
+	if (policy->max_tcp.given && !policy->max_tcp.specific && policy->max_tcp.most == policy->max_udp.most) {
+		text_addf(text, "max-connections %" PRIu32 "\n", policy->max_tcp.most);
+	} else {
+		text_addf(text, "max-tcp-connections %" PRIu32 "\n", policy->max_tcp.most);
+		text_addf(text, "max-udp-connections %" PRIu32 "\n", policy->max_udp.most);
+	}
+	if (policy->connection_rate.most != POLICY_CONNECTION_RATE)
+		text_addf(text, "max-connection-rate %" PRIu32 "\n", policy->connection_rate.most);
 	add_interface(text, &policy->interface);
 	if (policy->accept_queue != POLICY_ACCEPT_QUEUE)
 		text_addf(text, "tcp-accept-queue-size %" PRIu32 "\n", policy->accept_queue);

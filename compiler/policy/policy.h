@@ -161,6 +161,15 @@ struct policy_interface {
 	uint16_t mtu;                             /* 0: the usual 1500 */
 	struct policy_address address4, address6; /* the guest's; its gateway's is the one before it */
 };
+/* How many, at most */
+struct policy_bound {
+	uint32_t most;                 /* 0: no bound */
+	bool given, specific, by_flag; /* specific: by an option or key of its own, not by max-connections */
+	struct span span;
+};
+#define POLICY_CONNECTIONS 4096
+#define POLICY_OTHER_CONNECTIONS 256 /* at once, of protocols without an option: ICMP, SCTP … */
+#define POLICY_CONNECTION_RATE 250
 
 struct policy {
 	struct arena *arena;
@@ -177,8 +186,9 @@ struct policy {
 		binding_minimum_ms; /* POLICY_BINDING_MINIMUM_MS: how long an address that was answered holds at least */
 	bool rebind_protection;     /* true */
 	bool multi_tenant;
-	uint32_t max_connections; /* 256 */
-	uint32_t accept_queue;    /* connections that wait to be accepted by a published port */
+	struct policy_bound max_tcp, max_udp; /* connections at once: 4096 each */
+	struct policy_bound connection_rate;  /* new ones a second: 250 */
+	uint32_t accept_queue;                /* connections that wait to be accepted by a published port */
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
 	struct policy_pool pool4, pool6;
 	struct policy_interface interface;

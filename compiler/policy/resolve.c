@@ -168,6 +168,11 @@ static void check_tenancy(struct resolver *r)
 			diag_error(r->diags, id, r->nat64[i],
 				   "a multi-tenant sandbox's NAT64 prefix lies in what is public without it");
 	}
+	const struct policy_bound *bounds[] = { &policy->max_tcp, &policy->max_udp, &policy->connection_rate };
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
+		if (!bounds[i]->most)
+			diag_error(r->diags, id, bounds[i]->span,
+				   "a multi-tenant sandbox keeps a bound on its connections");
 	if (!policy->rebind_protection)
 		diag_error(r->diags, id, r->given[SETTING_REBIND].span,
 			   "a multi-tenant sandbox keeps rebind protection");

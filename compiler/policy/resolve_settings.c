@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64, CONNECTIONS_MAX = 4096 };
+enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64, CONNECTIONS_MAX = 1000000 };
 
 /* false, with the conflict reported, where `setting` was given before with another value. `what` is its name in the
  * message. */
@@ -360,13 +360,34 @@ void resolver_set_accept_queue(struct resolver *r, struct span span, uint64_t si
 			   INT32_MAX, size);
 }
 
-void resolver_set_connections(struct resolver *r, struct span span, uint64_t count)
+/* The command line before a file, an option of its own before the one for all */
+static void set_bound(struct policy_bound *bound, struct policy_bound now)
 {
-	if (count >= 1 && count <= CONNECTIONS_MAX)
-		r->policy->max_connections = (uint32_t)count;
-	else
-		diag_error(r->diags, "max-connections", span, "from 1 to %d connections, not %" PRIu64, CONNECTIONS_MAX,
-			   count);
+	if (now.by_flag != bound->by_flag ? now.by_flag : now.specific >= bound->specific)
+		*bound = now;
+}
+
+void resolver_set_bound(struct resolver *r, enum options_bound which, struct span span, uint64_t count)
+{
+	struct policy_bound bound = {
+		.most = (uint32_t)count,
+		.given = true,
+		.specific = which != BOUND_CONNECTIONS,
+		.by_flag = sources_get(r->diags->sources, span.source)->kind == SOURCE_FLAG,
+		.span = span,
+	};
+
+	if (count > CONNECTIONS_MAX) {
+		diag_error(r->diags, "max-connections", span, "at most %d, or 0 for no bound, not %" PRIu64,
+			   CONNECTIONS_MAX, count);
+		return;
+	}
+	if (which == BOUND_CONNECTIONS || which == BOUND_TCP)
+		set_bound(&r->policy->max_tcp, bound);
+	if (which == BOUND_CONNECTIONS || which == BOUND_UDP)
+		set_bound(&r->policy->max_udp, bound);
+	if (which == BOUND_RATE)
+		set_bound(&r->policy->connection_rate, bound);
 }
 
 void resolver_apply_settings(struct resolver *r)

@@ -1,6 +1,7 @@
 /* The working state of one resolution, shared by the resolve_*.c files. Inside the library only.
  * Results belong to the arena; errors go to diags. */
 #pragma once
+#include "policy/options.h"
 #include "policy/resolve.h"
 #include "policy/rule.h"
 
@@ -72,7 +73,8 @@ void resolver_set_mac_octets(struct resolver *, struct span, const uint8_t mac[s
 void resolver_set_guest(struct resolver *, struct span, enum addr_family, const char *addr);
 void resolver_check_interface(struct resolver *);
 void resolver_set_accept_queue(struct resolver *, struct span, uint64_t size);
-void resolver_set_connections(struct resolver *, struct span, uint64_t count);
+/* 0: no bound. Of several the command line's counts, and the one for a protocol before the one for both. */
+void resolver_set_bound(struct resolver *, enum options_bound, struct span, uint64_t count);
 void resolver_check_until(struct resolver *, const struct policy_rule *); /* reports a rule past its `until` */
 /* Whole documents: false where there were errors */
 bool resolver_import_json(struct resolver *, uint32_t source);

@@ -51,6 +51,15 @@ struct rs_set *rs_set_add(struct ruleset *ruleset, struct rs_table *table, const
 	return set;
 }
 
+struct rs_timeout *rs_timeout_add(struct ruleset *ruleset, struct rs_table *table, const char *name, uint8_t proto)
+{
+	struct rs_timeout *timeout = arena_push(ruleset->arena, &table->timeouts);
+
+	timeout->name = name;
+	timeout->proto = proto;
+	return timeout;
+}
+
 struct rs_chain *rs_chain_add(struct ruleset *ruleset, struct rs_table *table, const char *name)
 {
 	struct rs_chain *chain = arena_push(ruleset->arena, &table->chains);
@@ -186,10 +195,21 @@ void rs_ct_count(struct ruleset *ruleset, struct rs_rule *rule, uint32_t over)
 	rs_do(ruleset, rule, RS_CT_COUNT)->number = over;
 }
 
-void rs_log(struct ruleset *ruleset, struct rs_rule *rule, uint32_t group, uint32_t snaplen)
+void rs_pkttype_set(struct ruleset *ruleset, struct rs_rule *rule, enum rs_pkttype type)
+{
+	rs_do(ruleset, rule, RS_PKTTYPE_SET)->number = type;
+}
+
+void rs_ct_timeout(struct ruleset *ruleset, struct rs_rule *rule, const char *policy)
+{
+	rs_do(ruleset, rule, RS_CT_TIMEOUT)->set = policy;
+}
+
+void rs_log(struct ruleset *ruleset, struct rs_rule *rule, uint32_t group, uint32_t snaplen, const char *prefix)
 {
 	struct rs_expr *expr = rs_do(ruleset, rule, RS_LOG);
 
+	expr->set = prefix;
 	expr->number = group;
 	expr->snaplen = snaplen;
 }

@@ -96,9 +96,14 @@ enum rs_expr_kind {
 	RS_TPROXY,
 	RS_MARK_SET,
 	RS_MASQUERADE,
-	RS_CT_COUNT, /* connections over a bound */
-	RS_NOTRACK,  /* conntrack leaves the packet alone */
+	RS_CT_COUNT,    /* connections over a bound */
+	RS_NOTRACK,     /* conntrack leaves the packet alone */
+	RS_PKTTYPE_SET, /* RS_PKT_…, in prerouting only */
+	RS_CT_TIMEOUT,  /* how long conntrack keeps the new flow: a named policy */
 };
+
+/* What a link layer took a packet for: PACKET_HOST and so on */
+enum rs_pkttype { RS_PKT_HOST, RS_PKT_BROADCAST, RS_PKT_MULTICAST, RS_PKT_OTHER };
 
 /* What nft has words for, in seconds */
 enum rs_unit { RS_SECOND = 1, RS_MINUTE = 60, RS_HOUR = 3600, RS_DAY = 86400, RS_WEEK = 604800 };
@@ -110,9 +115,9 @@ struct rs_expr {
 	size_t field_count;
 	/* RS_MATCH: one value; several are an anonymous set, in order, disjoint, with gaps */
 	LIST_OF(struct rs_value) values;
-	const char *set; /* RS_LOOKUP, RS_VMAP */
+	const char *set; /* RS_LOOKUP, RS_VMAP; RS_LOG: its prefix or NULL; RS_CT_TIMEOUT: the policy's name */
 	struct rs_verdict verdict;
-	uint32_t number; /* log group, mark, connections */
+	uint32_t number; /* log group, mark, connections, type of packet */
 	uint32_t snaplen;
 	uint64_t rate;    /* packets in … */
 	enum rs_unit per; /* … that many seconds */
@@ -137,10 +142,33 @@ struct rs_chain {
 	LIST_OF(struct rs_rule) rules;
 };
 
+/* How long conntrack keeps a flow of TCP or UDP in each of its states */
+enum rs_tcp_state {
+	RS_TCP_SYN_SENT,
+	RS_TCP_SYN_RECV,
+	RS_TCP_ESTABLISHED,
+	RS_TCP_FIN_WAIT,
+	RS_TCP_CLOSE_WAIT,
+	RS_TCP_LAST_ACK,
+	RS_TCP_TIME_WAIT,
+	RS_TCP_CLOSE,
+	RS_TCP_SYN_SENT2,
+	RS_TCP_RETRANS,
+	RS_TCP_UNACK,
+	RS_TIMEOUT_STATES
+};
+enum rs_udp_state { RS_UDP_UNREPLIED, RS_UDP_REPLIED };
+struct rs_timeout {
+	const char *name;
+	uint8_t proto;                       /* IPPROTO_TCP or IPPROTO_UDP */
+	uint32_t seconds[RS_TIMEOUT_STATES]; /* by state, every one: the kernel takes 0 for no time at all */
+};
+
 struct rs_table {
 	enum rs_family family;
 	const char *name;
 	bool owner; /* the table lives as long as the netlink socket that made it */
+	LIST_OF(struct rs_timeout) timeouts;
 	LIST_OF(struct rs_set) sets;
 	LIST_OF(struct rs_chain) chains;
 };
@@ -155,6 +183,7 @@ struct ruleset {
 struct ruleset *ruleset_new(struct arena *);
 struct rs_table *rs_table_add(struct ruleset *, enum rs_family, const char *name);
 struct rs_set *rs_set_add(struct ruleset *, struct rs_table *, const char *name, enum rs_type);
+struct rs_timeout *rs_timeout_add(struct ruleset *, struct rs_table *, const char *name, uint8_t proto);
 struct rs_chain *rs_chain_add(struct ruleset *, struct rs_table *, const char *name);
 struct rs_chain *rs_base_chain_add(struct ruleset *, struct rs_table *, const char *name, enum rs_chain_type,
 				   enum rs_hook, int priority, enum rs_verdict_kind policy);
@@ -167,8 +196,8 @@ void rs_set_add_addrs(struct ruleset *, struct rs_set *, const struct addr_set *
  * may negate it, or add further values with rs_or(). */
 struct rs_value rs_number(u128);
 struct rs_value rs_range(u128 lo, u128 hi);
-struct rs_value rs_prefix(struct addr_prefix); /* the masked prefix */
-struct rs_value rs_name(const char *interface);
+struct rs_value rs_prefix(struct addr_prefix);  /* the masked prefix */
+struct rs_value rs_name(const char *interface); /* "msb*": every one that begins so */
 struct rs_expr *rs_match(struct ruleset *, struct rs_rule *, enum rs_field, struct rs_value);
 void rs_or(struct ruleset *, struct rs_expr *, struct rs_value);
 struct rs_expr *rs_lookup(struct ruleset *, struct rs_rule *, const char *set, enum rs_field);
@@ -176,13 +205,17 @@ struct rs_expr *rs_lookup_pair(struct ruleset *, struct rs_rule *, const char *s
 struct rs_expr *rs_do(struct ruleset *, struct rs_rule *, enum rs_expr_kind); /* those without operands */
 struct rs_expr *rs_limit(struct ruleset *, struct rs_rule *, uint64_t rate, enum rs_unit, uint32_t burst);
 void rs_ct_count(struct ruleset *, struct rs_rule *, uint32_t over);
-void rs_log(struct ruleset *, struct rs_rule *, uint32_t group, uint32_t snaplen);
+void rs_log(struct ruleset *, struct rs_rule *, uint32_t group, uint32_t snaplen, const char *prefix); /* or NULL */
+void rs_pkttype_set(struct ruleset *, struct rs_rule *, enum rs_pkttype);
+void rs_ct_timeout(struct ruleset *, struct rs_rule *, const char *policy);
 void rs_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);
 void rs_tproxy(struct ruleset *, struct rs_rule *, enum addr_family, uint16_t port);
 void rs_verdict(struct ruleset *, struct rs_rule *, enum rs_verdict_kind, const char *chain);
 
 /* A value as nft reads it: "10.0.0.0/8", "22-25", "echo-request", "\"br0\"" */
 const char *rs_value_format(struct arena *, enum rs_type, const struct rs_value *);
+const char *rs_timeout_state_name(const struct rs_timeout *, size_t state);
+const char *rs_pkttype_name(enum rs_pkttype);
 const char *rs_unit_name(enum rs_unit);
 const char *rs_hook_name(enum rs_hook);
 const char *rs_chain_type_name(enum rs_chain_type);

@@ -35,6 +35,10 @@ static const struct {
 	{ RS_TYPE_FIB_TYPE, 3, "broadcast" },
 	{ RS_TYPE_FIB_TYPE, 4, "anycast" },
 	{ RS_TYPE_FIB_TYPE, 5, "multicast" },
+	{ RS_TYPE_PKTTYPE, RS_PKT_HOST, "host" },
+	{ RS_TYPE_PKTTYPE, RS_PKT_BROADCAST, "broadcast" },
+	{ RS_TYPE_PKTTYPE, RS_PKT_MULTICAST, "multicast" },
+	{ RS_TYPE_PKTTYPE, RS_PKT_OTHER, "other" },
 	{ RS_TYPE_EXISTS, 0, "missing" },
 	{ RS_TYPE_EXISTS, 1, "exists" },
 };
@@ -96,6 +100,22 @@ const char *rs_value_format(struct arena *arena, enum rs_type type, const struct
 	return arena_printf(arena, "%s-%s", lo, number_format(arena, type, value->hi));
 }
 
+const char *rs_timeout_state_name(const struct rs_timeout *timeout, size_t state)
+{
+	static const char *const tcp[] = { "syn_sent",  "syn_recv", "established", "fin_wait", "close_wait", "last_ack",
+					   "time_wait", "close",    "syn_sent2",   "retrans",  "unack" };
+	static const char *const udp[] = { "unreplied", "replied" };
+
+	return timeout->proto == IPPROTO_TCP ? tcp[state] : udp[state];
+}
+
+const char *rs_pkttype_name(enum rs_pkttype type)
+{
+	static const char *const names[] = { "host", "broadcast", "multicast", "other" };
+
+	return names[type];
+}
+
 const char *rs_unit_name(enum rs_unit unit)
 {
 	switch (unit) {
@@ -155,6 +175,8 @@ static const char *const expr_names[] = {
 	[RS_MASQUERADE] = "masquerade",
 	[RS_CT_COUNT] = "ct-count",
 	[RS_NOTRACK] = "notrack",
+	[RS_PKTTYPE_SET] = "pkttype-set",
+	[RS_CT_TIMEOUT] = "ct-timeout",
 };
 
 static void format_expr(struct text *out, const struct rs_expr *expr)
@@ -167,7 +189,9 @@ static void format_expr(struct text *out, const struct rs_expr *expr)
 	for (size_t i = 0; i < expr->values.count; i++)
 		text_addf(out, "%s%s", i ? ", " : " ",
 			  rs_value_format(out->arena, rs_field_info(expr->field[0])->type, &expr->values.items[i]));
-	if (expr->set)
+	if (expr->set && expr->kind == RS_LOG)
+		text_addf(out, " prefix \"%s\"", expr->set);
+	else if (expr->set)
 		text_addf(out, " @%s", expr->set);
 	if (expr->kind == RS_VERDICT)
 		text_addf(out, " %s", rs_verdict_format(out->arena, &expr->verdict));
@@ -182,6 +206,8 @@ static void format_expr(struct text *out, const struct rs_expr *expr)
 		text_addf(out, " 0x%08x", expr->number);
 	if (expr->kind == RS_CT_COUNT)
 		text_addf(out, " over %u", expr->number);
+	if (expr->kind == RS_PKTTYPE_SET)
+		text_addf(out, " %s", rs_pkttype_name(expr->number));
 	text_add(out, "\n");
 }
 
@@ -219,6 +245,15 @@ static void format_set(struct text *out, const struct rs_set *set)
 	}
 }
 
+static void format_timeout(struct text *out, const struct rs_timeout *timeout)
+{
+	text_addf(out, "\ttimeout %s protocol %s", timeout->name, timeout->proto == IPPROTO_TCP ? "tcp" : "udp");
+	for (size_t i = 0; i < RS_TIMEOUT_STATES; i++)
+		if (timeout->seconds[i])
+			text_addf(out, " %s %u", rs_timeout_state_name(timeout, i), timeout->seconds[i]);
+	text_add(out, "\n");
+}
+
 static void format_chain(struct text *out, const struct rs_chain *chain)
 {
 	text_addf(out, "\tchain %s", chain->name);
@@ -249,6 +284,8 @@ const char *ruleset_format(struct arena *arena, const struct ruleset *ruleset)
 		const struct rs_table *table = &ruleset->tables.items[t];
 		text_addf(&out, "table %s %s%s\n", rs_family_name(table->family), table->name,
 			  table->owner ? " owner" : "");
+		for (size_t i = 0; i < table->timeouts.count; i++)
+			format_timeout(&out, &table->timeouts.items[i]);
 		for (size_t i = 0; i < table->sets.count; i++)
 			format_set(&out, &table->sets.items[i]);
 		for (size_t i = 0; i < table->chains.count; i++)

@@ -8,7 +8,8 @@
  *                    socket asks exactly the nameservers it is for, wherever the host then leads that
  *   output           to the sandbox go answers, and errors about what it sends
  *   postrouting      the sandbox's addresses become the host's
- *   entered, left    ahead of others' chains in forward, behind all in postrouting: what passage.h counts */
+ *   entered, left    ahead of others' chains in forward, behind all in postrouting: what passage.h counts
+ * and the bounds of host_limits.h */
 #include "net/host_table.h"
 #include "core/log.h"
 #include "net/host_link.h"
@@ -253,6 +254,7 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 		add_masquerade(&builder, nat, wanted->gateway.v4);
 	if (wanted->gateway.has6)
 		add_masquerade(&builder, nat, wanted->gateway.v6);
+	host_limits_add(builder.ruleset, builder.table, wanted->link, &wanted->gateway, wanted->limits);
 	return builder.ruleset;
 }
 
@@ -273,16 +275,29 @@ int host_table_set_nameservers(struct nft *nft, const char *link, uint32_t mark,
 
 /* A link's name is free as soon as the link is gone, but the table of the sandbox that had it before goes a moment later, with
  * that sandbox's last descriptor. Until then a table of that name has another owner: EPERM. */
+static int install(struct nft *nft, const struct ruleset *rules, char *why, size_t why_size)
+{
+	int error = nft_install(nft, rules, why, why_size);
+
+	for (int waited_ms = 0; error == -EPERM && waited_ms < PREDECESSOR_MS; waited_ms += 10) {
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		error = nft_install(nft, rules, why, why_size);
+	}
+	return error;
+}
+
 int host_table_install(struct nft *nft, const struct host_table *wanted)
 {
 	struct arena *arena = arena_new();
-	const struct ruleset *rules = host_table_rules(arena, wanted);
+	struct host_limits plain = *wanted->limits;
+	struct host_table without = *wanted;
 	char why[256] = "";
 
-	int error = nft_install(nft, rules, why, sizeof why);
-	for (int waited_ms = 0; error == -EPERM && waited_ms < PREDECESSOR_MS; waited_ms += 10) {
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
-		error = nft_install(nft, rules, why, sizeof why);
+	int error = install(nft, host_table_rules(arena, wanted), why, sizeof why);
+	if (error == -EOPNOTSUPP || error == -ENOENT) { /* a kernel without CONFIG_NF_CONNTRACK_TIMEOUT, it may be */
+		plain.timeouts = false;
+		without.limits = &plain;
+		error = install(nft, host_table_rules(arena, &without), why, sizeof why);
 	}
 	if (error < 0)
 		log_error("cannot install the host's table %s: %s: %s", wanted->link, why, strerror(-error));

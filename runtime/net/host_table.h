@@ -3,6 +3,7 @@
 #pragma once
 #include "core/nameserver.h"
 #include "net/forward.h"
+#include "net/host_limits.h"
 #include "netlink/nft_install.h"
 
 struct host_table {
@@ -11,6 +12,7 @@ struct host_table {
 	const struct nameserver *servers; /* those with by_host are let through for sockets with `mark` */
 	size_t server_count;
 	uint32_t mark;
+	const struct host_limits *limits;
 };
 
 /* SO_MARK of this sandbox's sockets in the host's namespace, from the host link's index, which no other sandbox has. */

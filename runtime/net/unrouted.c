@@ -98,7 +98,7 @@ struct ruleset *unrouted_rules(struct arena *arena, const struct addr_set *v4, c
 
 	rs_match(ruleset, rule, RS_META_L4PROTO, rs_number(IPPROTO_TCP));
 	rs_limit(ruleset, rule, LOG_RATE, RS_SECOND, LOG_BURST);
-	rs_log(ruleset, rule, UNROUTED_LOG_GROUP, LOWER_LOG_SNAPLEN);
+	rs_log(ruleset, rule, UNROUTED_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
 	rs_do(ruleset, rs_rule_add(ruleset, chain, NULL), RS_REJECT_ROUTE);
 	chain = rs_base_chain_add(ruleset, table, "forward", RS_FILTER, RS_FORWARD, BEHIND_THE_POLICY, RS_ACCEPT);
 

@@ -6,11 +6,17 @@
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
+#include <stdio.h>
 #include <string.h>
 
 #define EXTENSIONS_MAX 8
 #define LATER_PACKETS 100
 #define LATER 1 /* hundredths of a second */
+/* Where a group that nobody has is looked for */
+#define FREE_FIRST 20000
+#define FREE_COUNT 40000
+#define FREE_STEP 271 /* away from the next sandbox's */
+#define FREE_TRIES 64
 
 static struct nlmsghdr *config_message(char *buffer, uint16_t group)
 {
@@ -61,6 +67,23 @@ struct nl *nflog_open_later(uint16_t group)
 	struct nl *nl = nl_open(NETLINK_NETFILTER);
 	int error = nl ? bind_group(nl, group, true) : -errno;
 
+	if (error == 0)
+		return nl;
+	nl_close(nl);
+	errno = -error;
+	return NULL;
+}
+
+/* Groups are few, and a host's own programs listen to low ones. EPERM: another socket has it. */
+struct nl *nflog_open_free(uint32_t start, uint16_t *group)
+{
+	struct nl *nl = nl_open(NETLINK_NETFILTER);
+	int error = nl ? -EBUSY : -errno;
+
+	for (uint32_t i = 0; (error == -EBUSY || error == -EPERM) && nl && i < FREE_TRIES; i++) {
+		*group = (uint16_t)(FREE_FIRST + (start + i * FREE_STEP) % FREE_COUNT);
+		error = bind_group(nl, *group, false);
+	}
 	if (error == 0)
 		return nl;
 	nl_close(nl);
@@ -149,15 +172,23 @@ bool nflog_parse(const uint8_t *packet, size_t len, struct nflog_packet *out)
 	}
 }
 
-static int find_payload(const struct nlattr *attribute, void *context)
+struct logged {
+	const struct nlattr *payload, *prefix;
+};
+
+static int find_parts(const struct nlattr *attribute, void *context)
 {
+	struct logged *logged = context;
+
 	if (mnl_attr_get_type(attribute) == NFULA_PAYLOAD)
-		*(const struct nlattr **)context = attribute;
+		logged->payload = attribute;
+	if (mnl_attr_get_type(attribute) == NFULA_PREFIX && mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
+		logged->prefix = attribute;
 	return MNL_CB_OK;
 }
 
-/* The next packet's first bytes, and the group it was logged to */
-static int next_payload(struct nl *nl, uint16_t *group, const uint8_t **bytes, size_t *len)
+/* The next packet's first bytes; in *out, the group it was logged to and the prefix */
+static int next_payload(struct nl *nl, struct nflog_packet *out, const uint8_t **bytes, size_t *len)
 {
 	for (;;) {
 		const struct nlmsghdr *message;
@@ -167,13 +198,14 @@ static int next_payload(struct nl *nl, uint16_t *group, const uint8_t **bytes, s
 		if (message->nlmsg_type != (NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_PACKET))
 			continue;
 		const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
-		const struct nlattr *payload = NULL;
-		mnl_attr_parse(message, sizeof *header, find_payload, &payload);
-		if (!payload)
+		struct logged logged = { 0 };
+		mnl_attr_parse(message, sizeof *header, find_parts, &logged);
+		if (!logged.payload)
 			continue;
-		*group = ntohs(header->res_id);
-		*bytes = mnl_attr_get_payload(payload);
-		*len = mnl_attr_get_payload_len(payload);
+		out->group = ntohs(header->res_id);
+		snprintf(out->prefix, sizeof out->prefix, "%s", logged.prefix ? mnl_attr_get_str(logged.prefix) : "");
+		*bytes = mnl_attr_get_payload(logged.payload);
+		*len = mnl_attr_get_payload_len(logged.payload);
 		return 0;
 	}
 }
@@ -185,14 +217,14 @@ int nflog_next(struct nl *nl, struct nflog_packet *out)
 	int error;
 
 	do
-		error = next_payload(nl, &out->group, &bytes, &len);
+		error = next_payload(nl, out, &bytes, &len);
 	while (error == 0 && !nflog_parse(bytes, len, out));
 	return error;
 }
 
 int nflog_next_bytes(struct nl *nl, const uint8_t **bytes, size_t *len)
 {
-	uint16_t group;
+	struct nflog_packet packet;
 
-	return next_payload(nl, &group, bytes, len);
+	return next_payload(nl, &packet, bytes, len);
 }

@@ -9,7 +9,13 @@ struct nl *nflog_open(void);
 /* The same for one other group, whose packets come some 10 ms later, several at once, and are read by nflog_next_bytes() */
 struct nl *nflog_open_later(uint16_t group);
 
+/* A socket in the caller's network namespace, bound to a group that nobody else there listens to, tried from a number on that
+ * `start` leads to; its number in *group. NULL and errno on failure */
+struct nl *nflog_open_free(uint32_t start, uint16_t *group);
+
+#define NFLOG_PREFIX_MAX 16
 struct nflog_packet {
+	char prefix[NFLOG_PREFIX_MAX]; /* of the rule that logged it, or "" */
 	uint16_t group;
 	struct addr destination;
 	enum policy_proto proto;

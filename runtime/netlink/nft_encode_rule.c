@@ -195,14 +195,30 @@ static void match_prefix(struct encoding *to, const struct rs_field_info *field,
 	compare(to, op, data, field->size);
 }
 
+/* What a register holds in host order is compared as bytes: the most significant has to come first. */
+static void to_network_order(struct encoding *to, unsigned size)
+{
+	struct nftnl_expr *expr = add(to, "byteorder");
+
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_BYTEORDER_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_BYTEORDER_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_BYTEORDER_LEN, size);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_BYTEORDER_SIZE, size);
+}
+
 static void match_range(struct encoding *to, const struct rs_field_info *field, const struct rs_value *value,
 			bool negate)
 {
 	uint8_t lo[16], hi[16];
+	bool host = rs_type_info(field->type)->order == RS_ORDER_HOST && field->size > 1;
+	enum rs_type type = host ? RS_TYPE_INTEGER : field->type;
 
-	nft_value_bytes(field->type, field->size, value, value->lo, lo);
-	nft_value_bytes(field->type, field->size, value, value->hi, hi);
+	nft_value_bytes(type, field->size, value, value->lo, lo);
+	nft_value_bytes(type, field->size, value, value->hi, hi);
 	load(to, field, field->size, NFT_REG_1);
+	if (host)
+		to_network_order(to, field->size);
 	if (negate) {
 		struct nftnl_expr *expr = add(to, "range");
 		nftnl_expr_set_u32(expr, NFTNL_EXPR_RANGE_SREG, NFT_REG_1);
@@ -228,7 +244,11 @@ static void match_one(struct encoding *to, const struct rs_field_info *field, co
 	enum nft_cmp_ops op = negate ? NFT_CMP_NEQ : NFT_CMP_EQ;
 	uint8_t data[16];
 
-	if (value->lo != value->hi && value->prefix != RS_NO_PREFIX) {
+	if (field->type == RS_TYPE_NIBBLE) {
+		load(to, field, field->size, NFT_REG_1);
+		mask(to, &(uint8_t){ 0x0f }, 1);
+		compare(to, op, &(uint8_t){ (uint8_t)value->lo }, 1);
+	} else if (value->lo != value->hi && value->prefix != RS_NO_PREFIX) {
 		match_prefix(to, field, value, op);
 	} else if (value->lo != value->hi) {
 		match_range(to, field, value, negate);
@@ -327,6 +347,8 @@ static void encode_log(struct encoding *to, const struct rs_expr *log)
 
 	nftnl_expr_set_u16(expr, NFTNL_EXPR_LOG_GROUP, (uint16_t)log->number);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_LOG_SNAPLEN, log->snaplen);
+	if (log->set)
+		nftnl_expr_set_str(expr, NFTNL_EXPR_LOG_PREFIX, log->set);
 }
 
 static void encode_limit(struct encoding *to, const struct rs_expr *limit)
@@ -350,12 +372,20 @@ static void encode_tproxy(struct encoding *to, const struct rs_expr *tproxy)
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_TPROXY_REG_PORT, NFT_REG_1);
 }
 
-static void encode_mark_set(struct encoding *to, uint32_t mark)
+static void set_meta(struct encoding *to, uint32_t key, const void *data, unsigned size)
 {
-	immediate(to, &mark, sizeof mark);
+	immediate(to, data, size);
 	struct nftnl_expr *expr = add(to, "meta");
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_KEY, NFT_META_MARK);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_KEY, key);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_SREG, NFT_REG_1);
+}
+
+static void encode_ct_timeout(struct encoding *to, const char *policy)
+{
+	struct nftnl_expr *expr = add(to, "objref");
+
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_CT_TIMEOUT);
+	nftnl_expr_set_str(expr, NFTNL_EXPR_OBJREF_IMM_NAME, policy);
 }
 
 static void encode_ct_count(struct encoding *to, uint32_t count)
@@ -397,7 +427,13 @@ static void encode_expr(struct encoding *to, const struct rs_expr *expr)
 		encode_tproxy(to, expr);
 		break;
 	case RS_MARK_SET:
-		encode_mark_set(to, expr->number);
+		set_meta(to, NFT_META_MARK, &expr->number, sizeof expr->number);
+		break;
+	case RS_PKTTYPE_SET:
+		set_meta(to, NFT_META_PKTTYPE, &(uint8_t){ (uint8_t)expr->number }, 1);
+		break;
+	case RS_CT_TIMEOUT:
+		encode_ct_timeout(to, expr->set);
 		break;
 	case RS_MASQUERADE:
 		add(to, "masq");

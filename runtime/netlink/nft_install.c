@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/object.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
@@ -98,10 +99,37 @@ static void chain_message(struct nft_build *build, const struct rs_chain *chain)
 	nftnl_chain_free(out);
 }
 
+static void fill_object(struct nlmsghdr *message, const void *object)
+{
+	nftnl_obj_nlmsg_build_payload(message, object);
+}
+
+/* It is for both families: the kernel asks for one, and looks at none when it is used. */
+static void timeout_message(struct nft_build *build, const struct rs_timeout *timeout)
+{
+	struct nftnl_obj *out = arena_must(nftnl_obj_alloc());
+	uint32_t seconds[NFTNL_CTTIMEOUT_ARRAY_MAX] = { 0 };
+
+	_Static_assert((int)RS_TIMEOUT_STATES <= (int)NFTNL_CTTIMEOUT_ARRAY_MAX, "libnftnl's array holds every state");
+	memcpy(seconds, timeout->seconds, sizeof timeout->seconds);
+	nftnl_obj_set_u32(out, NFTNL_OBJ_FAMILY, nft_family(build->table->family));
+	nftnl_obj_set_str(out, NFTNL_OBJ_TABLE, build->table->name);
+	nftnl_obj_set_str(out, NFTNL_OBJ_NAME, timeout->name);
+	nftnl_obj_set_u32(out, NFTNL_OBJ_TYPE, NFT_OBJECT_CT_TIMEOUT);
+	nftnl_obj_set_u8(out, NFTNL_OBJ_CT_TIMEOUT_L4PROTO, timeout->proto);
+	nftnl_obj_set_u16(out, NFTNL_OBJ_CT_TIMEOUT_L3PROTO, NFPROTO_IPV4);
+	nftnl_obj_set_data(out, NFTNL_OBJ_CT_TIMEOUT_ARRAY, seconds, sizeof seconds);
+	nft_build_message(build, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL,
+			  (struct nft_label){ "ct timeout", timeout->name }, fill_object, out);
+	nftnl_obj_free(out);
+}
+
 static void build_table(struct nft_build *build, const struct rs_table *table)
 {
 	build->table = table;
 	table_message(build, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+	for (size_t i = 0; i < table->timeouts.count; i++)
+		timeout_message(build, &table->timeouts.items[i]);
 	for (size_t i = 0; i < table->chains.count; i++)
 		chain_message(build, &table->chains.items[i]);
 	for (size_t i = 0; i < table->sets.count; i++)

@@ -24,26 +24,31 @@ struct denials {
 	struct eval_context context;
 	struct arena *arena;
 	struct reasons *reasons;
-	struct nl *nflog;
+	struct nl *nflog, *host_log; /* of the two namespaces */
+	struct limit_numbers limits;
+	bool limit_known[OVER_COUNT]; /* has been printed */
 	struct events *events;
 	denials_ended *ended;
 	const void *ended_self;
 	bool waits; /* lines wait for the end: standard input is a terminal, which may show an editor */
 	struct {
 		char *denial, *hint; /* the hint may be NULL */
-	} lines[LINES_MAX];
-	size_t line_count;
+	} lines[LINES_MAX + OVER_COUNT];
+	size_t line_count, flow_lines;
 	struct suggestions *suggestions; /* NULL: not wanted */
 	size_t total, different;
 	uint64_t started_ms;
 	uint64_t known[KNOWN_MAX]; /* hashes of what was printed; 0: free */
 };
 
-struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway)
+struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway, struct nl *host,
+			     const struct limit_numbers *limits)
 {
 	struct denials *denials = calloc(1, sizeof *denials);
 	if (!denials)
 		return NULL;
+	denials->host_log = host;
+	denials->limits = *limits;
 	denials->config = config;
 	denials->context = (struct eval_context){ config->policy, *gateway, EVAL_NO_BINDINGS };
 	denials->arena = arena_new();
@@ -80,6 +85,11 @@ int denials_fd(const struct denials *denials)
 	return nl_fd(denials->nflog);
 }
 
+int denials_host_fd(const struct denials *denials)
+{
+	return nl_fd(denials->host_log);
+}
+
 void denials_close(struct denials *denials)
 {
 	if (!denials)
@@ -90,6 +100,7 @@ void denials_close(struct denials *denials)
 	}
 	suggestions_free(denials->suggestions);
 	nl_close(denials->nflog);
+	nl_close(denials->host_log);
 	events_close(denials->events);
 	arena_free(denials->arena);
 	free(denials);
@@ -146,10 +157,11 @@ static void print_now(const char *line, const char *hint)
 		log_more("to allow: %s", hint);
 }
 
-static void print(struct denials *denials, const char *line, const char *hint)
+static void print(struct denials *denials, const char *line, const char *hint, bool limit)
 {
-	if (denials->config->quiet || denials->line_count >= LINES_MAX)
+	if (denials->config->quiet || (!limit && denials->flow_lines >= LINES_MAX))
 		return;
+	denials->flow_lines += !limit; /* each limit's line is printed, beside those */
 	if (denials->waits) {
 		denials->lines[denials->line_count].denial = strdup(line);
 		denials->lines[denials->line_count].hint = hint ? strdup(hint) : NULL;
@@ -171,7 +183,7 @@ static void report(struct denials *denials, struct arena *arena, const struct ev
 		suggestions_add(denials->suggestions, event->suggest);
 	if (first)
 		print(denials, line_of(arena, denied ? "denied" : "allowed", event),
-		      event->suggest ? event->suggest->rule : NULL);
+		      event->suggest ? event->suggest->rule : NULL, false);
 	arena_free(arena);
 }
 
@@ -211,6 +223,31 @@ static bool take_name(const char *name, void *context)
 	return true;
 }
 
+/* A limit decides by number, not by flow: each is printed once, with the first flow that met it. */
+static void report_limit(struct denials *denials, const struct nflog_packet *packet, enum limit limit, bool host)
+{
+	struct arena *arena = arena_new();
+	const struct limit_text text = limit_text(arena, limit, denials->config->policy, &denials->limits, host);
+	const struct reason reason = { .text = text.text, .note = "" };
+	struct event event = {
+		.kind = "limit",
+		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
+					       packet->has_port, packet->port),
+		.verdict = { POLICY_DENY, { DECIDER_NONE, 0 } },
+		.reason = &reason,
+		.option = text.option,
+		.value = text.value,
+	};
+	denials->total++;
+	denials->different += !denials->limit_known[limit];
+	events_write(denials->events, &event);
+	if (!denials->limit_known[limit])
+		print(denials, arena_printf(arena, "%s: %s and maybe more; %s", text.text, event.flow, text.raise),
+		      NULL, true);
+	denials->limit_known[limit] = true;
+	arena_free(arena);
+}
+
 static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };
 
 /* An answer of a published UDP port's to a peer that the relay does not keep any more is no flow of the guest's own. */
@@ -227,8 +264,13 @@ static bool is_late_answer(const struct denials *denials, const struct nflog_pac
 	return false;
 }
 
-static void report_packet(struct denials *denials, const struct nflog_packet *packet)
+static void report_packet(struct denials *denials, const struct nflog_packet *packet, bool host)
 {
+	enum limit limit;
+	if (limit_by_name(packet->prefix, &limit)) {
+		report_limit(denials, packet, limit, host);
+		return;
+	}
 	struct arena *arena = arena_new();
 	struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
@@ -261,19 +303,25 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 	report(denials, arena, &event);
 }
 
-void denials_read(struct denials *denials, struct eval_bindings bindings)
+static void read_log(struct denials *denials, struct nl *nflog)
 {
 	struct nflog_packet packet;
 	int error;
-	denials->context.bindings = bindings;
 	/* bounded: the rest comes with the next turn of the caller's loop */
 	for (int i = 0; i < 256; i++) {
-		error = nflog_next(denials->nflog, &packet);
+		error = nflog_next(nflog, &packet);
 		if (error == 0 && !is_late_answer(denials, &packet))
-			report_packet(denials, &packet);
+			report_packet(denials, &packet, nflog == denials->host_log);
 		else if (error != 0 && error != -ENOBUFS)
 			break;
 	}
+}
+
+void denials_read(struct denials *denials, struct eval_bindings bindings)
+{
+	denials->context.bindings = bindings;
+	read_log(denials, denials->nflog);
+	read_log(denials, denials->host_log);
 	denials->context.bindings = EVAL_NO_BINDINGS;
 }
 

@@ -4,15 +4,21 @@
 #pragma once
 #include "core/config.h"
 #include "eval/eval.h"
+#include "report/limit_report.h"
 
 struct denials;
 /* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
+ * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
  * NULL and errno on failure, with a line on standard error where it is the file. */
-struct denials *denials_open(const struct run_config *, const struct addr_gateway *);
+struct nl;
+struct denials *denials_open(const struct run_config *, const struct addr_gateway *, struct nl *host,
+			     const struct limit_numbers *limits);
 /* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */
 typedef bool denials_ended(const void *self, struct addr, const char **name, uint64_t *ago_ms);
 void denials_ask_ended(struct denials *, denials_ended *, const void *self);
-int denials_fd(const struct denials *); /* for the supervisor's epoll loop */
+/* For the supervisor's epoll loop */
+int denials_fd(const struct denials *);
+int denials_host_fd(const struct denials *);
 /* Reads what the kernel logged; bindings tell which name a refused address is bound to. */
 void denials_read(struct denials *, struct eval_bindings);
 /* A query for `name` (canonical) */

@@ -110,6 +110,10 @@ static char *event_line(const struct event *event, size_t *len)
 		json_object_set_new(object, "binding_ended", time_before(event->ended_ago_ms));
 	if (event->suggest)
 		json_object_set_new(object, "suggest", json_string(event->suggest->rule));
+	if (event->option)
+		json_object_set_new(object, "option", json_string(event->option));
+	if (event->value)
+		json_object_set_new(object, "value", json_integer(event->value));
 	return finish_line(object, len);
 }
 

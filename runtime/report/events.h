@@ -4,7 +4,7 @@
 #include "report/reason.h"
 
 struct event {
-	const char *kind; /* "deny", "allow", "rebind" */
+	const char *kind; /* "deny", "allow", "rebind", "limit" */
 	const char *flow; /* as the evaluator's command line takes it */
 	struct eval_verdict verdict;
 	const struct reason *reason;
@@ -12,6 +12,9 @@ struct event {
 	bool ended;       /* its binding did, so long ago */
 	uint64_t ended_ago_ms;
 	const struct suggestion *suggest; /* the rule that would let it pass, or NULL */
+	/* Of a limit: the option that raises it, or NULL, and its number */
+	const char *option;
+	uint32_t value;
 };
 
 struct events;

@@ -10,12 +10,14 @@
 #include "net/icmp_error.h"
 #include "net/pool.h"
 #include "net/sysctl.h"
+#include "netlink/nflog.h"
 #include "sandbox/claims.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_nat64.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <linux/netlink.h>
 #include <string.h>
@@ -199,25 +201,56 @@ static int claim_subnets(struct sandbox *sandbox)
 static int install_firewall(struct sandbox *sandbox)
 {
 	struct arena *arena = arena_new();
-	struct lower_options options = { .gateway = sandbox->gateway, .silent = sandbox->start->config->silent_deny };
+	const struct run_config *config = sandbox->start->config;
+	struct lower_options options = {
+		.gateway = sandbox->gateway,
+		.silent = config->silent_deny,
+		.segments = config->vmm == VMM_NONE,
+	};
 	char why[256] = "";
 
-	int error = nft_install(sandbox->firewall, lower_policy(arena, sandbox->start->config->policy, &options), why,
-				sizeof why);
+	int error = nft_install(sandbox->firewall, lower_policy(arena, config->policy, &options), why, sizeof why);
 	arena_free(arena);
 	if (error < 0)
 		log_error("cannot install the policy: %s: %s", why, strerror(-error));
 	return error;
 }
 
+/* In the host's namespace: whom the bounds there report to, and what they are */
+static int plan_limits(struct sandbox *sandbox, struct host_limits *limits)
+{
+	*limits = (struct host_limits){ .silent = sandbox->start->config->silent_deny, .timeouts = true };
+	int error = netns_enter(sandbox->host_netns);
+	if (error < 0)
+		return fail("enter the host's network namespace", error);
+	sandbox->host_log = nflog_open_free(sandbox->host_link.index, &limits->log_group);
+	error = sandbox->host_log ? 0 : fail("log in the host's network namespace", -errno);
+	if (error == 0)
+		error = host_limits_read(sandbox->start->config->policy, limits);
+	sandbox->limits.most[OVER_TCP] = limits->tcp;
+	sandbox->limits.most[OVER_UDP] = limits->udp;
+	sandbox->limits.most[OVER_OTHER] = limits->other;
+	sandbox->limits.most[OVER_QUESTIONS] = limits->questions;
+	sandbox->limits.most[OVER_SHARE] = limits->share;
+	sandbox->limits.most[OVER_ALL] = limits->all;
+	int back = netns_enter(sandbox->vm_netns);
+	return back ? fail("enter the VM's network namespace", back) : error;
+}
+
 static int install_host_table(struct sandbox *sandbox)
 {
+	struct host_limits limits;
+
+	int error = plan_limits(sandbox, &limits);
+	if (error < 0)
+		return error;
 	struct host_table table = {
 		.link = sandbox->host_link.name,
 		.gateway = sandbox->gateway,
 		.servers = sandbox->servers,
 		.server_count = sandbox->start->server_count,
 		.mark = host_table_mark(sandbox->host_link.index),
+		.limits = &limits,
 	};
 
 	return host_table_install(sandbox->start->table, &table);
@@ -390,7 +423,7 @@ static int open_late_refusals(struct sandbox *sandbox)
 
 static int open_log(struct sandbox *sandbox)
 {
-	sandbox->denials = denials_open(sandbox->start->config, &sandbox->gateway);
+	sandbox->denials = denials_open(sandbox->start->config, &sandbox->gateway, sandbox->host_log, &sandbox->limits);
 	return sandbox->denials ? 0 : fail("read the log of refused packets", -errno);
 }
 

@@ -18,6 +18,8 @@ struct sandbox {
 	const struct supervisor_start *start;
 	struct nl *host, *vm; /* rtnetlink in the two namespaces */
 	struct nft *firewall; /* nfnetlink in the VM's */
+	struct limit_numbers limits;
+	struct nl *host_log; /* what the bounds in the host's namespace refuse; the denials' from then on */
 	int host_netns, vm_netns, guest_netns;
 	int tap; /* VMM_QEMU */
 	struct host_watch *watch;

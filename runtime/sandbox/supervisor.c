@@ -84,6 +84,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, relay_fd(sandbox->relay), WATCH_RELAY) ||
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
 	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
+	    watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS) ||
 	    watch(epoll, sandbox->passage_timer, WATCH_PASSAGE) || host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));

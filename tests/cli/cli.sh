@@ -22,7 +22,7 @@ columns() {
 		match($1, /[0-9]+/); extra = add(extra, "timeout_ms=" substr($1, RSTART, RLENGTH), ";")
 	}
 	$1 ~ /^pool / { extra = add(extra, ($1 ~ /\[/ ? "pool6=" : "pool4=") substr($1, 6), ";") }
-	$1 ~ /^max-connections / && $1 != "max-connections 256" {
+	$1 ~ /^max-connections / {
 		split($1, word, " "); extra = add(extra, "max_connections=" word[2], ";")
 	}
 	END { print egress, ingress, rules == "" ? "-" : rules, extra == "" ? "-" : extra }'

@@ -43,6 +43,8 @@ alike "networks" --gateway $both --net-default deny --net-rule 'deny@10.0.0.0/8,
 alike "lists" --gateway $both --net-default deny --net-rule 'allow@{public,10.0.0.0/8,example.com}:tcp:443,deny@{meta,private},allow@{1.0.0.0/24,1.0.1.0/24,3.0.0.0/24,[2001:db8::/32],[2001:db8:1::/48]}'
 alike "names" --gateway $both --net-default deny --net-rule 'allow@example.com:tcp:{22,443},deny@*.example.org,allow@{a.example.net,suffix=example.net}:icmpv4'
 alike "limits" --gateway $both --max-connections 7 --net-egress-ops 10/3s --net-egress-ops-burst 20 --net-ingress-ops 1000/1s
+alike "limits on connections" --gateway $both --max-tcp-connections 7 --max-udp-connections 0 --max-connection-rate 10
+alike "no limits on connections" --gateway $both --max-connections 0 --max-connection-rate 0
 alike "multi-tenant" --gateway $both --deployment-profile multi-tenant --net-rule 'deny@meta,allow@private'
 many=$(seq -s, -f '10.%g.0.0/16' 0 2 200)
 alike "a hundred networks" --gateway $both --net-default deny --net-rule "allow@{$many}:tcp:443"

@@ -7,7 +7,9 @@
 
 static const char *rules(struct arena *arena, bool has6, const struct nameserver *servers, size_t count)
 {
+	struct host_limits limits = { .tcp = 1, .udp = 2, .other = 3, .questions = 4, .share = 5, .all = 1000 };
 	struct host_table wanted = {
+		.limits = &limits,
 		.link = "msb7",
 		.gateway = { .has4 = true, .has6 = has6 },
 		.servers = servers,
@@ -23,7 +25,8 @@ static const char *rules(struct arena *arena, bool has6, const struct nameserver
 Test(host_table, owned_and_named_for_its_link)
 {
 	struct arena *arena = arena_new();
-	struct host_table wanted = { .link = "msb7", .gateway.has4 = true };
+	struct host_limits limits = { 0 };
+	struct host_table wanted = { .link = "msb7", .gateway.has4 = true, .limits = &limits };
 
 	addr_parse("172.16.0.1", &wanted.gateway.v4);
 	const struct ruleset *ruleset = host_table_rules(arena, &wanted);
@@ -103,4 +106,34 @@ Test(host_table, a_mark_for_each_sandbox)
 	cr_assert_neq(host_table_mark(7), host_table_mark(8));
 	cr_assert_neq(host_table_mark(7), LOWER_DNS_MARK);
 	cr_assert_neq(host_table_mark(7), LOWER_UPSTREAM_MARK);
+}
+
+static struct host_limits made(uint32_t tcp, uint32_t udp, uint64_t table)
+{
+	const struct policy policy = { .max_tcp.most = tcp, .max_udp.most = udp, .dns_timeout_ms = 5000 };
+	struct host_limits limits = { 0 };
+
+	host_limits_make(&policy, table, &limits);
+	return limits;
+}
+
+Test(host_table, bounds_are_shares_of_the_hosts_conntrack)
+{
+	struct host_limits usual = made(4096, 100, 262144), small = made(4096, 0, 1024), tiny = made(4096, 4096, 3),
+			   endless = made(0, 100, 0);
+
+	cr_expect_eq(usual.tcp, 4096);
+	cr_expect_eq(usual.udp, 100);
+	cr_expect_eq(usual.other, 256);
+	cr_expect_eq(usual.share, 16384);
+	cr_expect_eq(usual.all, 131072);
+	cr_expect_eq(usual.question_s, 7);
+	cr_expect_eq(small.tcp, 64);
+	cr_expect_eq(small.udp, 64, "no bound of one's own is not more than the share");
+	cr_expect_eq(small.questions, 64);
+	cr_expect_eq(small.all, 512);
+	cr_expect_eq(tiny.share, 1);
+	cr_expect_eq(endless.tcp, 0);
+	cr_expect_eq(endless.udp, 100);
+	cr_expect_eq(endless.all, 0);
 }

@@ -339,3 +339,34 @@ Test(options, yaml)
 	cr_assert_eq(diags->list.count, 2);
 	cr_expect_str_eq(span_format_line(arena, diags->sources, diags->list.items[1].span), "p.yaml:3");
 }
+
+static void expect_bounds(const char *file, uint32_t tcp, uint32_t udp, const char *const *args)
+{
+	struct diags *diags;
+	const struct policy *policy = resolve(file, &diags, args);
+
+	cr_assert_eq(diags->errors, 0, "%s", diags->list.count ? diags->list.items[0].message : "");
+	cr_expect_eq(policy->max_tcp.most, tcp);
+	cr_expect_eq(policy->max_udp.most, udp);
+}
+
+Test(options, bounds_on_connections)
+{
+	expect_bounds(NULL, 4096, 4096, ARGS(NULL));
+	expect_bounds(NULL, 7, 7, ARGS("max-connections", "7"));
+	expect_bounds(NULL, 9, 7, ARGS("max-tcp-connections", "9", "max-connections", "7"));
+	expect_bounds(NULL, 4096, 0, ARGS("max-udp-connections", "0"));
+	expect_bounds(NULL, 1000000, 4096, ARGS("max-tcp-connections", "1000000"));
+	write_file("b.json", "{\"max_connections\":5,\"max_udp_connections\":6}");
+	expect_bounds("b.json", 5, 6, ARGS(NULL));
+	expect_bounds("b.json", 8, 8, ARGS("max-connections", "8"));
+	write_file("b.yaml", "policy: public\nmax_tcp_connections: 5\nmax_connections: 6\n");
+	expect_bounds("b.yaml", 5, 6, ARGS(NULL));
+	expect_json("{\"max_tcp_connections\":1000001}", "max-connections");
+	expect_json("{\"max_udp_connections\":-1}", "bad-value");
+	expect_json("{\"deployment_profile\":\"multi-tenant\",\"max_udp_connections\":0}", "multi-tenant");
+	expect_yaml("policy: public\nmax_udp_connections: many\n", "bad-number");
+	expect_ids("b.json", "multi-tenant multi-tenant",
+		   ARGS("deployment-profile", "multi-tenant", "max-connections", "0"));
+	expect_ids("b.json", "bad-number", ARGS("max-connection-rate", "fast"));
+}

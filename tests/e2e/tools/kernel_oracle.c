@@ -383,7 +383,7 @@ static void run_trial(struct oracle *oracle, size_t packets)
 		diags_print_text(diags, stderr, false);
 		errx(3, "a random policy does not resolve");
 	}
-	trial.policy->max_connections = 0; /* many flows at once */
+	trial.policy->max_tcp.most = trial.policy->max_udp.most = 0; /* many flows at once */
 	trial.context.policy = trial.policy;
 	random_nat64(&trial.context.gateway.nat64);
 	if (one_in(8))

@@ -1,0 +1,284 @@
+/* Bounds in the host's table, see host_limits.h. */
+#include "net/host_limits.h"
+#include "core/log.h"
+#include "net/sysctl.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ahead of all others, and of what counts how many of the flows they let pass */
+#define FORWARD_FIRST (-401)
+/* After conntrack and mangling, before destination NAT; one directly behind the other */
+#define EVERYONE (-141)
+#define SETTLE (-140)
+#define QUESTIONS 4096
+#define ONE_OF 16 /* a sandbox's share of the table */
+#define ALL_OF 2  /* all sandboxes' */
+/* The kernel walks all of a list for a new flow, so the flows of all are spread over several. */
+#define LISTS_MAX 8
+#define LIST_SIZE 16384
+/* Bits of an nft ct state; related: what a helper of the host's expects */
+#define CT_FIRST (NF_CT_STATE_BIT(IP_CT_NEW) | NF_CT_STATE_BIT(IP_CT_RELATED))
+#define ANY_LINK "msb*"
+
+/* ---- the numbers ---- */
+
+static uint32_t within(uint32_t wanted, uint32_t share)
+{
+	return share && (!wanted || wanted > share) ? share : wanted;
+}
+
+static uint32_t part_of(uint64_t table, unsigned parts)
+{
+	uint64_t part = table / parts;
+
+	return part > UINT32_MAX ? UINT32_MAX : table && !part ? 1 : (uint32_t)part;
+}
+
+void host_limits_make(const struct policy *policy, uint64_t table, struct host_limits *limits)
+{
+	limits->share = part_of(table, ONE_OF);
+	limits->all = part_of(table, ALL_OF);
+	limits->tcp = within(policy->max_tcp.most, limits->share);
+	limits->udp = within(policy->max_udp.most, limits->share);
+	limits->other = within(POLICY_OTHER_CONNECTIONS, limits->share);
+	limits->questions = within(QUESTIONS, limits->share);
+	/* a second for the way, one for rounding */
+	uint64_t question_s = policy->dns_timeout_ms / 1000 + 2;
+	limits->question_s = question_s > 600 ? 600 : (uint32_t)question_s;
+}
+
+int host_limits_read(const struct policy *policy, struct host_limits *limits)
+{
+	char text[32];
+
+	int error = sysctl_read("netfilter/nf_conntrack_max", text, sizeof text);
+	if (error < 0) {
+		log_error("cannot read net.netfilter.nf_conntrack_max, which bounds the sandbox's connections: %s",
+			  strerror(-error));
+		return error;
+	}
+	host_limits_make(policy, strtoull(text, NULL, 10), limits);
+	return 0;
+}
+
+/* ---- one sandbox ---- */
+
+struct builder {
+	struct ruleset *ruleset;
+	struct rs_table *table;
+	const char *link;
+	const struct addr_gateway *gateway;
+	const struct host_limits *limits;
+	struct limit_chains chains;
+};
+
+static struct rs_rule *first_of_link(struct builder *builder, struct rs_chain *chain, const char *link)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, NULL);
+
+	rs_match(builder->ruleset, rule, RS_META_IIFNAME, rs_name(link));
+	return rule;
+}
+
+static void pass_known(struct builder *builder, struct rs_chain *chain)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, NULL);
+
+	rs_match(builder->ruleset, rule, RS_CT_STATUS, rs_number(IPS_CONFIRMED));
+	rs_verdict(builder->ruleset, rule, RS_RETURN, NULL);
+}
+
+static void set_timeout(struct builder *builder, struct rs_chain *chain, unsigned proto, const char *policy)
+{
+	if (!builder->limits->timeouts)
+		return;
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, NULL);
+	rs_match(builder->ruleset, rule, RS_META_L4PROTO, rs_number(proto));
+	rs_ct_timeout(builder->ruleset, rule, policy);
+}
+
+static void questions_from(struct builder *builder, struct rs_chain *chain, enum rs_field saddr, struct addr gateway)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, NULL);
+
+	rs_match(builder->ruleset, rule, saddr, rs_number(gateway.value));
+	rs_verdict(builder->ruleset, rule, RS_GOTO, "questions");
+}
+
+/* Whether the bounds for protocols could let more through than the sandbox's share */
+static bool share_counts(const struct host_limits *limits)
+{
+	uint64_t sum = (uint64_t)limits->tcp + limits->udp + limits->other + limits->questions;
+
+	return limits->share && sum > limits->share;
+}
+
+static void add_new_flows(struct builder *builder)
+{
+	const struct host_limits *limits = builder->limits;
+	struct rs_chain *chain = rs_chain_add(builder->ruleset, builder->table, "new_flows");
+
+	pass_known(builder, chain);
+	if (share_counts(limits))
+		limit_count(&builder->chains, chain, OVER_SHARE, limits->share);
+	if (builder->gateway->has4)
+		questions_from(builder, chain, RS_IP_SADDR, builder->gateway->v4);
+	if (builder->gateway->has6)
+		questions_from(builder, chain, RS_IP6_SADDR, builder->gateway->v6);
+	set_timeout(builder, chain, IPPROTO_TCP, "tcp");
+	set_timeout(builder, chain, IPPROTO_UDP, "udp");
+	limit_count_protocols(&builder->chains, chain, limits->tcp, limits->udp, limits->other);
+
+	chain = rs_chain_add(builder->ruleset, builder->table, "questions");
+	set_timeout(builder, chain, IPPROTO_TCP, "tcp");
+	set_timeout(builder, chain, IPPROTO_UDP, "dns");
+	limit_count(&builder->chains, chain, OVER_QUESTIONS, limits->questions);
+}
+
+/* A flow that is over counts for nothing but keeps its entry, so it is not kept for long; an established one for a day, as in
+ * the sandbox's namespace. */
+static void add_timeouts(struct builder *builder)
+{
+	struct rs_timeout *tcp = rs_timeout_add(builder->ruleset, builder->table, "tcp", IPPROTO_TCP);
+
+	tcp->seconds[RS_TCP_SYN_SENT] = 30;
+	tcp->seconds[RS_TCP_SYN_RECV] = 30;
+	tcp->seconds[RS_TCP_ESTABLISHED] = 86400;
+	tcp->seconds[RS_TCP_FIN_WAIT] = 30;
+	tcp->seconds[RS_TCP_CLOSE_WAIT] = 60;
+	tcp->seconds[RS_TCP_LAST_ACK] = 30;
+	tcp->seconds[RS_TCP_TIME_WAIT] = 10;
+	tcp->seconds[RS_TCP_CLOSE] = 5;
+	tcp->seconds[RS_TCP_SYN_SENT2] = 30;
+	tcp->seconds[RS_TCP_RETRANS] = 300;
+	tcp->seconds[RS_TCP_UNACK] = 300;
+	struct rs_timeout *udp = rs_timeout_add(builder->ruleset, builder->table, "udp", IPPROTO_UDP);
+	udp->seconds[RS_UDP_UNREPLIED] = 15;
+	udp->seconds[RS_UDP_REPLIED] = 120;
+	struct rs_timeout *dns = rs_timeout_add(builder->ruleset, builder->table, "dns", IPPROTO_UDP);
+	dns->seconds[RS_UDP_UNREPLIED] = builder->limits->question_s;
+	dns->seconds[RS_UDP_REPLIED] = builder->limits->question_s;
+}
+
+static void add_limits(struct builder *builder)
+{
+	struct rs_chain *chain = rs_base_chain_add(builder->ruleset, builder->table, "limits", RS_FILTER, RS_FORWARD,
+						   FORWARD_FIRST, RS_ACCEPT);
+	struct rs_rule *rule = first_of_link(builder, chain, builder->link);
+
+	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_FIRST));
+	rs_verdict(builder->ruleset, rule, RS_GOTO, "new_flows");
+	add_new_flows(builder);
+	if (builder->limits->timeouts)
+		add_timeouts(builder);
+}
+
+/* ---- all sandboxes ----
+ *
+ * The packet's type, in this order: host (as it came), broadcast (one table has counted it), other (two have); multicast (over
+ * the bound). */
+
+static unsigned list_count(uint32_t all)
+{
+	uint32_t lists = all / LIST_SIZE;
+
+	return lists > LISTS_MAX ? LISTS_MAX : lists ? lists : 1;
+}
+
+static const char *list_name(struct builder *builder, unsigned list)
+{
+	return arena_printf(builder->ruleset->arena, "count%u", list);
+}
+
+/* One of the lists, each as likely */
+static void spread(struct builder *builder, struct rs_chain *chain, unsigned lists)
+{
+	for (unsigned list = 0; list < lists; list++) {
+		struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, NULL);
+		if (list + 1 < lists)
+			rs_match(builder->ruleset, rule, RS_META_RANDOM, rs_range(0, UINT32_MAX / (lists - list)));
+		rs_verdict(builder->ruleset, rule, RS_GOTO, list_name(builder, list));
+	}
+}
+
+static void add_counts(struct builder *builder, unsigned lists)
+{
+	struct ruleset *rs = builder->ruleset;
+
+	for (unsigned list = 0; list < lists; list++) {
+		struct rs_chain *chain = rs_chain_add(rs, builder->table, list_name(builder, list));
+		struct rs_rule *rule = rs_rule_add(rs, chain, NULL);
+		rs_ct_count(rs, rule, builder->limits->all / lists);
+		rs_do(rs, rule, RS_COUNTER);
+		rs_pkttype_set(rs, rule, RS_PKT_MULTICAST);
+		rs_verdict(rs, rule, RS_RETURN, NULL);
+		rs_verdict(rs, rs_rule_add(rs, chain, NULL), RS_GOTO, "counted");
+	}
+	struct rs_chain *chain = rs_chain_add(rs, builder->table, "counted");
+	struct rs_rule *rule = rs_rule_add(rs, chain, NULL);
+	rs_match(rs, rule, RS_META_PKTTYPE, rs_number(RS_PKT_BROADCAST));
+	rs_pkttype_set(rs, rule, RS_PKT_OTHER);
+	rs_verdict(rs, rule, RS_RETURN, NULL);
+	rs_pkttype_set(rs, rs_rule_add(rs, chain, NULL), RS_PKT_BROADCAST);
+}
+
+static void add_everyone(struct builder *builder)
+{
+	struct ruleset *rs = builder->ruleset;
+	unsigned lists = list_count(builder->limits->all);
+	struct rs_chain *chain =
+		rs_base_chain_add(rs, builder->table, "everyone", RS_FILTER, RS_PREROUTING, EVERYONE, RS_ACCEPT);
+	struct rs_rule *rule = first_of_link(builder, chain, ANY_LINK);
+
+	rs_match(rs, rule, RS_CT_STATE, rs_number(CT_FIRST));
+	rs_match(rs, rule, RS_META_PKTTYPE, rs_range(RS_PKT_HOST, RS_PKT_BROADCAST));
+	rs_verdict(rs, rule, RS_GOTO, "everyone_new");
+	chain = rs_chain_add(rs, builder->table, "everyone_new");
+	pass_known(builder, chain);
+	spread(builder, chain, lists);
+	add_counts(builder, lists);
+}
+
+/* Its own packets get their type back, or are refused. */
+static void add_settle(struct builder *builder)
+{
+	struct ruleset *rs = builder->ruleset;
+	struct rs_chain *chain =
+		rs_base_chain_add(rs, builder->table, "settle", RS_FILTER, RS_PREROUTING, SETTLE, RS_ACCEPT);
+
+	rs_verdict(rs, first_of_link(builder, chain, builder->link), RS_GOTO, "settled");
+	chain = rs_chain_add(rs, builder->table, "settled");
+	struct rs_rule *rule = rs_rule_add(rs, chain, NULL);
+	rs_match(rs, rule, RS_META_PKTTYPE, rs_number(RS_PKT_MULTICAST));
+	rs_pkttype_set(rs, rule, RS_PKT_HOST);
+	rs_verdict(rs, rule, RS_GOTO, limit_chain(OVER_ALL));
+	rs_pkttype_set(rs, rs_rule_add(rs, chain, NULL), RS_PKT_HOST);
+}
+
+/* ---- all of it ---- */
+
+void host_limits_add(struct ruleset *ruleset, struct rs_table *table, const char *link,
+		     const struct addr_gateway *gateway, const struct host_limits *limits)
+{
+	static const enum limit refusals[] = { OVER_TCP, OVER_UDP, OVER_OTHER, OVER_QUESTIONS, OVER_SHARE, OVER_ALL };
+	struct builder builder = {
+		.ruleset = ruleset,
+		.table = table,
+		.link = link,
+		.gateway = gateway,
+		.limits = limits,
+		.chains = { ruleset, table, limits->log_group, limits->silent },
+	};
+
+	add_limits(&builder);
+	if (limits->all) {
+		add_everyone(&builder);
+		add_settle(&builder);
+	}
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+		limit_refusal_chain(&builder.chains, refusals[i]);
+}
