@@ -6,7 +6,6 @@
  *   forward, output  to that link only what answers it (other sandboxes and neighbours on the LAN never reach it)
  *   output -310      before conntrack and anybody's DNAT (Docker's, of 127.0.0.11 or of a resolver in a container): a marked
  *                    socket asks exactly the nameservers it is for, wherever the host then leads that
- *   output           to the sandbox go answers, and errors about what it sends
  *   postrouting      the sandbox's addresses become the host's
  *   entered, left    ahead of others' chains in forward, behind all in postrouting: what passage.h counts
  * and the bounds of host_limits.h */
@@ -180,20 +179,6 @@ static void add_nameserver(struct builder *builder, struct rs_chain *chain, cons
 	rs_verdict(builder->ruleset, rule, RS_ACCEPT, NULL);
 }
 
-/* Of a flow that the host cannot forward, so that conntrack never gets to know it */
-static void add_errors(struct builder *builder, struct rs_chain *chain)
-{
-	static const char why[] = "the host cannot forward it";
-	struct rs_rule *rule = link_rule(builder, chain, RS_META_OIFNAME, why);
-	struct rs_expr *types = rs_match(builder->ruleset, rule, RS_ICMP_TYPE, rs_number(3)); /* unreachable, too big */
-
-	rs_or(builder->ruleset, types, rs_range(11, 12)); /* time exceeded, parameter problem */
-	rs_verdict(builder->ruleset, rule, RS_ACCEPT, NULL);
-	rule = link_rule(builder, chain, RS_META_OIFNAME, why);
-	rs_match(builder->ruleset, rule, RS_ICMPV6_TYPE, rs_range(1, 4)); /* the same */
-	rs_verdict(builder->ruleset, rule, RS_ACCEPT, NULL);
-}
-
 static void add_nameservers(struct builder *builder)
 {
 	struct rs_chain *chain = base_chain(builder, "nameservers", RS_FILTER, RS_OUTPUT, BEFORE_CONNTRACK);
@@ -202,14 +187,6 @@ static void add_nameservers(struct builder *builder)
 		if (builder->wanted->servers[i].by_host)
 			add_nameserver(builder, chain, &builder->wanted->servers[i]);
 	rs_verdict(builder->ruleset, marked_rule(builder, chain, "the DNS worker reaches nothing else"), RS_DROP, NULL);
-}
-
-static void add_output(struct builder *builder)
-{
-	struct rs_chain *chain = base_chain(builder, "output", RS_FILTER, RS_OUTPUT, FILTER);
-
-	add_errors(builder, chain);
-	add_answers_only(builder, chain);
 }
 
 static void add_masquerade(struct builder *builder, struct rs_chain *chain, struct addr gateway)
@@ -246,7 +223,7 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 	add_input(&builder);
 	add_forward(&builder);
 	add_nameservers(&builder);
-	add_output(&builder);
+	add_answers_only(&builder, base_chain(&builder, "output", RS_FILTER, RS_OUTPUT, FILTER));
 	add_passage(&builder, PASSAGE_ENTERED, RS_FORWARD, BEFORE_OTHERS);
 	add_passage(&builder, PASSAGE_LEFT, RS_POSTROUTING, BEHIND_OTHERS);
 	struct rs_chain *nat = base_chain(&builder, "postrouting", RS_NAT, RS_POSTROUTING, SOURCE_NAT);

@@ -1,6 +1,6 @@
-/* Refusals a second time, for a guest on this very kernel (--vmm none): there "no route" comes back while connect() still holds its
- * socket, and the kernel drops ICMP errors of a socket that is held; the client would learn it a second later, from the
- * next SYN's. */
+/* Refusals a second time: "no route" may be back while connect() still holds its socket, always so on this very kernel (--vmm
+ * none), and the kernel drops ICMP errors of a socket that is held; the client would learn it a second later, from the next
+ * SYN's. */
 #pragma once
 #include <stdint.h>
 

@@ -413,12 +413,10 @@ static int open_late_refusals(struct sandbox *sandbox)
 {
 	struct icmp_ends ends = { .gateway = sandbox->gateway };
 
-	if (sandbox->start->config->vmm != VMM_NONE)
-		return 0;
 	lower_guest_mac(&sandbox->gateway, ends.guest_mac);
 	gateway_mac(&sandbox->gateway, ends.gateway_mac);
 	sandbox->late_refusals = late_refusals_open(sandbox->tap_link.index, &ends);
-	return sandbox->late_refusals ? 0 : fail("tell the guest where the host has no route", -errno);
+	return 0; /* without, as where CAP_NET_RAW is missing, some refusals take a second */
 }
 
 static int open_log(struct sandbox *sandbox)

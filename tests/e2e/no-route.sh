@@ -47,6 +47,11 @@ ip route delete default
 at_once "no default route: IPv4" $A4
 reaches "the host's own link, too" "$INTERNET4"
 
+# The same in a VM, whose kernel may be slower than the answer
+timeout 120 "$BUILD/msb-run" --vmm qemu --quiet --net-default allow -- sh -c "cat >/tmp/probe; chmod +x /tmp/probe
+	for i in 1 2 3 4 5 6; do /tmp/probe tcp $A4 443 5000; done" <"$PROBE" >"$WORK/out" 2>"$WORK/err"
+same "in a VM" 6 "$(awk '$1 == "unreachable" && $2 < 500' "$WORK/out" | wc -l)"
+
 # The policy is asked first, and says so
 run_sandbox --net-default deny --net-rule "allow@93.184.216.0/24" -- sh -c "$PROBE tcp $A4 443 3000; $PROBE tcp 9.9.9.10 443 3000"
 same "what the policy lets pass is unreachable, what it denies is refused" "unreachable refused" "$(awk '{ print $1 }' <<<"$out" | tr '\n' ' ' | sed 's/ $//')"
@@ -85,8 +90,29 @@ fares "the link goes down" unreachable
 kill "$sandbox_pid"
 wait "$sandbox_pid"
 
-# With a default route, an exception of the host's is the host's to tell
+# A datagram that is too big for the way is told, though no answer has come yet
 ip link set wan0 up
+ip link set wan0 mtu 1400
+ip route add default via "$INTERNET4"
+cat >"$WORK/big.py" <<END
+import socket
+import sys
+import time
+
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+    datagrams.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER, IP_PMTUDISC_DO
+    datagrams.connect(("$A4", 9))
+    datagrams.send(b"x" * 1450)
+    until = time.monotonic() + 5
+    while datagrams.getsockopt(socket.IPPROTO_IP, 14) == 1500 and time.monotonic() < until:  # IP_MTU
+        time.sleep(0.01)
+    print("the way takes", datagrams.getsockopt(socket.IPPROTO_IP, 14))
+END
+run_sandbox --quiet --net-default allow -- python3 "$WORK/big.py"
+contains "a datagram that is too big for the way" "$out" "the way takes 1400"
+ip route delete default
+
+# With a default route, an exception of the host's is the host's to tell
 ip route add default via "$INTERNET4"
 ip route add unreachable 198.51.100.0/24
 run_sandbox --quiet --net-default allow -- "$PROBE" tcp 198.51.100.9 443 3000
