@@ -1,5 +1,6 @@
-/* Routes of all tables count, since rules choose among them: what is left is out of reach for certain. What some table reaches
- * and the one that is asked does not, the host tells by its own errors. */
+/* Routes of all tables count, since rules choose among them: what is left is out of reach for certain. Where there is but the main
+ * table, its unreachable routes count, too. What some table reaches and the one that is asked does not, the host tells
+ * by its own errors. */
 #include "net/unrouted.h"
 #include "lower/sandbox_net.h"
 #include "net/forward.h"
@@ -7,18 +8,27 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 
-#define RANGES_MAX 2048      /* more are a router's, which has a default route or knows everything */
+#define RANGES_MAX 2048      /* more are a router's, which knows its errors itself */
+#define EXACT_MAX 256        /* for which each exception is worked out */
 #define BEHIND_THE_POLICY 10 /* a priority: what the policy refuses is refused by it, and reported */
 #define REFUSE "refuse"
 #define LOG_RATE 200 /* packets a second */
 #define LOG_BURST 400
 #define CT_NEW NF_CT_STATE_BIT(IP_CT_NEW)
 
+struct range {
+	struct addr_range range;
+	uint8_t len;      /* of the prefix: the longest decides */
+	bool unreachable; /* the host's word that it is */
+};
+
 struct reading {
 	struct arena *arena;
-	bool all;
-	LIST_OF(struct addr_range) ranges;
+	bool too_many, others; /* others: routes in tables that rules may choose */
+	bool exceptions;
+	LIST_OF(struct range) ranges;
 	LIST_OF(uint32_t) sandboxes; /* their links */
 };
 
@@ -42,14 +52,52 @@ static bool is_sandboxes(const struct reading *reading, uint32_t link)
 static int add_route(const struct rtnl_listed *route, void *context)
 {
 	struct reading *reading = context;
+	bool unreachable = route->type == RTN_UNREACHABLE && route->table == RT_TABLE_MAIN;
 
-	if (reading->all || route->type != RTN_UNICAST || route->dead || is_sandboxes(reading, route->link))
+	if (!unreachable && (route->type != RTN_UNICAST || route->dead || is_sandboxes(reading, route->link)))
 		return 0;
-	if (route->destination.len == 0 || reading->ranges.count == RANGES_MAX)
-		reading->all = true;
-	else
-		*arena_push(reading->arena, &reading->ranges) = addr_prefix_range(route->destination);
+	reading->too_many |= reading->ranges.count == RANGES_MAX;
+	if (reading->too_many)
+		return 0;
+	reading->exceptions |= unreachable;
+	reading->others |= route->table != RT_TABLE_MAIN;
+	*arena_push(reading->arena, &reading->ranges) =
+		(struct range){ addr_prefix_range(route->destination), route->destination.len, unreachable };
 	return 0;
+}
+
+/* What any route reaches */
+static struct addr_set reached_by_any(const struct reading *reading, enum addr_family family)
+{
+	LIST_OF(struct addr_range) ranges = { 0 };
+
+	for (size_t i = 0; i < reading->ranges.count; i++)
+		if (!reading->ranges.items[i].unreachable)
+			*arena_push(reading->arena, &ranges) = reading->ranges.items[i].range;
+	return addr_set_from_ranges(reading->arena, family, ranges.items, ranges.count);
+}
+
+/* Short prefixes first; of two for the same, the one that reaches it last, since there the metric decides */
+static int by_length(const void *left, const void *right)
+{
+	const struct range *a = left, *b = right;
+
+	return a->len != b->len ? a->len - b->len : b->unreachable - a->unreachable;
+}
+
+/* What the longest prefix reaches, where one table is all there is */
+static struct addr_set reached_by_longest(struct reading *reading, enum addr_family family)
+{
+	struct addr_set reached = addr_set_empty(family);
+
+	qsort(reading->ranges.items, reading->ranges.count, sizeof *reading->ranges.items, by_length);
+	for (size_t i = 0; i < reading->ranges.count; i++) {
+		const struct range *range = &reading->ranges.items[i];
+		struct addr_set one = addr_set_from_ranges(reading->arena, family, &range->range, 1);
+		reached = range->unreachable ? addr_set_subtract(reading->arena, &reached, &one) :
+					       addr_set_union(reading->arena, &reached, &one);
+	}
+	return reached;
 }
 
 int unrouted_read(struct nl *host, struct arena *arena, enum addr_family family, struct addr_set *out)
@@ -60,11 +108,12 @@ int unrouted_read(struct nl *host, struct arena *arena, enum addr_family family,
 	int error = rtnl_links(host, add_sandbox, &reading);
 	if (error == 0)
 		error = rtnl_routes(host, family, add_route, &reading);
-	if (error < 0 || reading.all)
+	if (error < 0 || reading.too_many)
 		return error;
 	struct addr_set all = addr_set_all(arena, family);
-	struct addr_set routed = addr_set_from_ranges(arena, family, reading.ranges.items, reading.ranges.count);
-	*out = addr_set_subtract(arena, &all, &routed);
+	bool exact = reading.exceptions && !reading.others && reading.ranges.count <= EXACT_MAX;
+	struct addr_set reached = exact ? reached_by_longest(&reading, family) : reached_by_any(&reading, family);
+	*out = addr_set_subtract(arena, &all, &reached);
 	return 0;
 }
 

@@ -112,9 +112,15 @@ run_sandbox --quiet --net-default allow -- python3 "$WORK/big.py"
 contains "a datagram that is too big for the way" "$out" "the way takes 1400"
 ip route delete default
 
-# With a default route, an exception of the host's is the host's to tell
+# Exceptions beside a default route, and exceptions to these
 ip route add default via "$INTERNET4"
-ip route add unreachable 198.51.100.0/24
-run_sandbox --quiet --net-default allow -- "$PROBE" tcp 198.51.100.9 443 3000
-contains "an unreachable route beside a default route" "$out" '^prohibited [0-9]{1,3} ms'
+ip route add unreachable 198.51.0.0/16
+ip route add 198.51.100.0/24 via "$INTERNET4"
+at_once "an unreachable route beside a default route" 198.51.99.9
+reaches "but for what a longer one reaches" 198.51.100.9
+reaches "and all else" $A4
+# Another table may be the one that is asked: there the host tells
+ip route add 198.51.99.0/24 via "$INTERNET4" table 77
+ip rule add iif msb0 lookup 77
+reaches "where another table has the route, that is used" 198.51.99.9
 finish
