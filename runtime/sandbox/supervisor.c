@@ -179,14 +179,17 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	return RUNNING;
 }
 
-/* The timeout of the loop: short while a one-time burst of bandwidth lasts, else until something is to be done for the host */
+/* Does what is due; the timeout of the loop: short while a one-time burst of bandwidth lasts, else until something is to be
+ * told again, or to be done for the host */
 static int timeout(struct sandbox *sandbox)
 {
 	bool egress = shape_settle(sandbox->vm, &sandbox->egress);
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
-	int host = host_watch_wait(sandbox);
+	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
 
-	return (egress || ingress) && host > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : host;
+	if (again >= 0 && again < wait)
+		wait = again;
+	return (egress || ingress) && wait > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : wait;
 }
 
 static int serve(struct sandbox *sandbox)
