@@ -5,16 +5,23 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 /* The DNS worker has the most at its start: 224 sockets a place, of which there are four at most */
 #define DESCRIPTORS_LEAST 1024
 
-enum needed_by { ANY_SANDBOX, HERE /* --vmm none */, QEMU, OWN_INIT /* a guest with an init of its own: dnsmasq */ };
+enum needed_by {
+	ANY_SANDBOX,
+	HERE /* --vmm none */,
+	QEMU,
+	OWN_INIT /* a guest with an init of its own: dnsmasq */,
+	ROOTS_VOLUME
+};
 
 static const struct need {
 	unsigned capability;
@@ -32,6 +39,7 @@ static const struct need {
 	{ CAP_MKNOD, QEMU, "CAP_MKNOD", "to give QEMU its devices" },
 	{ CAP_NET_RAW, HERE, "CAP_NET_RAW", "to refuse at once what the host has no route to" },
 	{ CAP_NET_RAW, OWN_INIT, "CAP_NET_RAW", "to send router advertisements" },
+	{ CAP_SETFCAP, ROOTS_VOLUME, "CAP_SETFCAP", "to serve a volume of root's from a user namespace" },
 	{ CAP_SYS_PTRACE, OWN_INIT, "CAP_SYS_PTRACE", "to lend dnsmasq a socket" },
 };
 
@@ -45,6 +53,20 @@ static uint64_t own_capabilities(void)
 	return (uint64_t)(data[1].effective & data[1].permitted) << 32 | (data[0].effective & data[0].permitted);
 }
 
+/* virtiofsd then runs as root, whom a user namespace maps only with CAP_SETFCAP (user_namespaces(7)) */
+static bool has_roots_volume(const struct run_config *config)
+{
+	const char *caller = getenv("SUDO_UID");
+	struct stat st;
+
+	if (caller && *caller && strcmp(caller, "0") != 0)
+		return false;
+	for (size_t i = 0; i < config->volume_count; i++)
+		if (!stat(config->volumes[i].host, &st) && st.st_uid == 0)
+			return true;
+	return false;
+}
+
 static bool is_needed(const struct need *need, const struct run_config *config)
 {
 	bool qemu = config->vmm == VMM_QEMU;
@@ -56,6 +78,8 @@ static bool is_needed(const struct need *need, const struct run_config *config)
 		return qemu;
 	case OWN_INIT:
 		return qemu && (config->kernel || config->initrd);
+	case ROOTS_VOLUME:
+		return qemu && has_roots_volume(config);
 	case ANY_SANDBOX:
 		break;
 	}

@@ -22,6 +22,8 @@ vmm=qemu run_without --bounding-set -mknod
 contains "without CAP_MKNOD, for QEMU: it is named" "$status $err" '^125 msb-run: error: needs CAP_MKNOD, to '
 timeout -s KILL 20 setpriv --bounding-set -net_raw "$BUILD/msb-run" --kernel /dev/null -- true 2>"$WORK/err" </dev/null
 contains "without CAP_NET_RAW, for a guest with its own init: it is named" "$(<"$WORK/err")" '^msb-run: error: needs CAP_NET_RAW, to '
+env -u SUDO_UID timeout -s KILL 20 setpriv --bounding-set -setfcap "$BUILD/msb-run" -v "$WORK:/mnt" -- true 2>"$WORK/err" </dev/null
+contains "without CAP_SETFCAP, for a volume of root's: it is named" "$(<"$WORK/err")" '^msb-run: error: needs CAP_SETFCAP, to '
 run_without --bounding-set -kill,-setuid
 same "each of several is named" "2" "$(grep -cE 'needs CAP_(KILL|SETUID),' <<<"$err")"
 (ulimit -n 256 && run_without --no-new-privs; echo "$status $err" >"$WORK/few")

@@ -76,6 +76,8 @@ wait_for 20 grep -q ready "$WORK/fair.out"
 python3 "$WORK/poor.py" 9000 <"$WORK/again" >"$WORK/poor.out" 2>&1 &
 exec 9>"$WORK/again"
 wait_for 20 grep -q hello "$WORK/poor.out"
+contains "an end that is gone is found out within minutes: TCP keepalive" "$(ss -tnoH state established '( sport = :9000 )')" \
+	'timer:\(keepalive,([0-9]+sec|[1-4]min)'
 python3 "$WORK/hold.py" 127.0.0.1 9000 1100 x >"$WORK/rich.out" 2>&1 &
 wait_for 60 grep -q held "$WORK/rich.out"
 sleep 1.1 # what was used within the last second does not give way to the same client's
