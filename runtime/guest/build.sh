@@ -82,7 +82,8 @@ busybox() {
 	fi
 }
 
-# kernel DIR: fetches the kernel's package and leaves vmlinuz and the modules in DIR
+# kernel DIR: fetches the kernel's package and leaves vmlinuz and the modules in DIR. Debian 13 compresses modules, has them
+# below /usr, and some of them in the kernel itself.
 kernel() {
 	[ "$(dpkg --print-architecture)" = amd64 ] ||
 		fail "the default guest is made for amd64 only" "give msb-run a guest: --kernel FILE --initrd FILE"
@@ -92,11 +93,20 @@ kernel() {
 	mkdir "$1/deb" "$1/tree" "$1/modules" "$1/unordered"
 	(cd "$1/deb" && apt-get -qq -o APT::Sandbox::User=root download "$package") ||
 		fail "could not fetch $package" "apt-get update, and see whether Debian's archive can be reached"
-	# shellcheck disable=SC2046 # a word a module
-	dpkg-deb --fsys-tarfile "$1"/deb/*.deb | tar -x -C "$1/tree" --wildcards './boot/vmlinuz-*' \
-		$(for module in $modules; do echo "./lib/modules/*/kernel/$module.ko"; done)
+	dpkg-deb --fsys-tarfile "$1"/deb/*.deb >"$1/deb/tar"
+	tar -tf "$1/deb/tar" >"$1/deb/names"
+	grep -E '^\./boot/vmlinuz-|/modules\.builtin$' "$1/deb/names" >"$1/deb/wanted"
+	for module in $modules; do
+		grep -E "^\\./(usr/)?lib/modules/[^/]*/kernel/$module\\.ko(\\.xz)?\$" "$1/deb/names" >>"$1/deb/wanted" || true
+	done
+	tar -xf "$1/deb/tar" -C "$1/tree" -T "$1/deb/wanted"
 	mv "$1"/tree/boot/vmlinuz-* "$1/vmlinuz"
+	find "$1/tree" -name '*.ko.xz' -exec xz -d '{}' +
 	find "$1/tree" -name '*.ko' -exec mv -t "$1/unordered" '{}' +
+	for module in $modules; do
+		[ -e "$1/unordered/${module##*/}.ko" ] || grep -qrF "kernel/$module.ko" "$1/tree" ||
+			fail "$package has no driver $module"
+	done
 	number=10
 	for module in $(load_order "$1/unordered"); do
 		mv "$1/unordered/$module.ko" "$1/modules/$number-$module.ko" || fail "the kernel's modules need $module as well"
