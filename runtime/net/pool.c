@@ -82,6 +82,11 @@ static int claim_first(struct nl *host, const struct addr_set *taken, struct add
 	return -EADDRNOTAVAIL;
 }
 
+static bool is_fixed(const struct policy *policy, enum addr_family family)
+{
+	return family == ADDR_V4 ? policy->interface.address4.set : policy->interface.address6.set;
+}
+
 /* The one subnet that the guest's address is in, where the policy says that; else the pool */
 static struct addr_prefix asked_pool(const struct policy *policy, enum addr_family family)
 {
@@ -90,7 +95,7 @@ static struct addr_prefix asked_pool(const struct policy *policy, enum addr_fami
 	const struct policy_pool *pool = family == ADDR_V4 ? &policy->pool4 : &policy->pool6;
 	struct addr_prefix subnet = { guest->addr, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6 };
 
-	if (!guest->set)
+	if (!is_fixed(policy, family))
 		return pool->set ? pool->prefix : default_pool(family);
 	subnet.addr.value = addr_prefix_range(subnet).lo;
 	return subnet;
@@ -112,7 +117,9 @@ int pool_claim(struct nl *host, const struct policy *policy, enum addr_family fa
 	arena_free(routed.arena);
 	if (error == -EADDRNOTAVAIL) {
 		log_error("no free subnet in %s/%u: the host routes all of it", addr_format(pool.addr, text), pool.len);
-		log_help("another pool by --net-ipv%d-pool", family);
+		log_help(is_fixed(policy, family) ? "another --net-ipv%d-address, or none" :
+						    "another pool by --net-ipv%d-pool",
+			 family);
 	} else if (error < 0) {
 		log_error("cannot claim a subnet: %s", strerror(-error));
 	}

@@ -50,6 +50,7 @@ refused "multi-tenant, a MAC" 'chooses no addresses' --deployment-profile multi-
 refused "the gateway's MAC" "the guest's MAC is the gateway's" --net-ipv4-address 172.20.7.6 --net-mac 02:6d:ac:14:07:05
 ip route add 172.20.7.4/30 dev lo
 refused "a subnet that is taken" '172.20.7.4/30' --net-ipv4-address 172.20.7.6
+contains "and what to do" "$err" 'help: another --net-ipv4-address'
 ip route del 172.20.7.4/30 dev lo
 
 # microsandbox's shapes
