@@ -155,6 +155,7 @@ int proxy_turn(struct proxy *proxy, int most_ms)
 	struct epoll_event events[64];
 	int wait = timers_wait(&proxy->quarter_timeouts, proxy->now_ms, most_ms);
 	wait = timers_wait(&proxy->hedges, proxy->now_ms, wait);
+	wait = upstream_wait(proxy, wait);
 	wait = timers_wait(&proxy->idle_clients, proxy->now_ms, wait);
 	if (proxy->ask_head && proxy->asks == 0)
 		wait = 1; /* the supervisor's socket was full */
@@ -169,6 +170,7 @@ int proxy_turn(struct proxy *proxy, int most_ms)
 	}
 	exchange_expire(proxy);
 	lookup_expire(proxy);
+	upstream_turn(proxy);
 	clients_expire(proxy);
 	lookup_ask_queued(proxy);
 	clients_flush(proxy);

@@ -37,6 +37,11 @@
 #define UPSTREAM_UDP_SOCKETS 192 /* a place; an exchange has one for itself while there are */
 #define UPSTREAM_UDP_SHARE 32    /* exchanges on one socket, once there are no more */
 #define UPSTREAM_TCP_SOCKETS 32  /* a place */
+/* A query from a fresh port, and a connection, is a flow of the host's conntrack, for two minutes at most: that many at once
+ * and then a second, whatever the guest asks. In need a port serves more than one query. */
+#define UPSTREAM_FLOWS 512
+#define UPSTREAM_FLOWS_A_SECOND 32
+#define UPSTREAM_UDP_USES 64
 
 /* Where a socket lives and what it speaks; sockets of one place are alike */
 enum upstream_place { PLACE_VM4, PLACE_VM6, PLACE_HOST4, PLACE_HOST6, PLACE_COUNT };
@@ -156,9 +161,11 @@ struct lookup {
 struct udp_slot {
 	int fd;
 	enum upstream_place place;
-	struct server_ref server; /* connected to, while exchanges > 0 */
+	struct server_ref server; /* connected to, while exchanges > 0 or `kept` */
 	struct exchange *first;
 	size_t exchanges;
+	unsigned uses; /* queries from this port */
+	bool kept;     /* free, and still connected */
 	struct udp_slot *next_free;
 };
 
@@ -198,6 +205,7 @@ struct proxy {
 	size_t udp_count[PLACE_COUNT];
 	struct tcp_slot *tcp_slots[PLACE_COUNT], *tcp_free[PLACE_COUNT];
 	size_t tcp_count[PLACE_COUNT];
+	uint64_t flow_room, flows_filled_ms;                             /* in thousandths of a flow, as of that time */
 	struct exchange *tcp_head[PLACE_COUNT], **tcp_tail[PLACE_COUNT]; /* wait for a socket */
 	struct client *clients, *dirty_clients;
 	struct reasons *reasons;
@@ -315,6 +323,9 @@ bool upstream_add(struct proxy *, enum upstream_place, const int *udp, size_t ud
 		  size_t tcp_count);
 /* Exchanges that wait for a TCP socket wait no more, but those with the guest's own resolvers */
 void upstream_forget_waiting(struct proxy *);
+/* Begins what waited until there might be a flow more */
+void upstream_turn(struct proxy *);
+int upstream_wait(const struct proxy *, int most_ms); /* when that is to be called again */
 /* Sends the question; 0 or -errno where the server cannot be reached or no socket is left (-EAGAIN) */
 int upstream_udp(struct proxy *, struct exchange *);
 void upstream_udp_resend(struct proxy *, struct exchange *);

@@ -49,6 +49,8 @@ static bool place_init(struct proxy *proxy, const struct proxy_sockets *sockets,
 
 bool upstream_init(struct proxy *proxy, const struct proxy_sockets *sockets)
 {
+	proxy->flow_room = UPSTREAM_FLOWS * 1000;
+	proxy->flows_filled_ms = proxy->now_ms;
 	for (int place = 0; place < PLACE_COUNT; place++)
 		if (!place_init(proxy, sockets, (enum upstream_place)place))
 			return false;
@@ -99,28 +101,96 @@ static bool same_server(const struct server_ref *a, const struct server_ref *b)
 	return a->port == b->port && a->link == b->link && addr_equal(a->addr, b->addr);
 }
 
+/* ---- flows ---- */
+
+static void flows_fill(struct proxy *proxy)
+{
+	proxy->flow_room += (proxy->now_ms - proxy->flows_filled_ms) * UPSTREAM_FLOWS_A_SECOND;
+	proxy->flows_filled_ms = proxy->now_ms;
+	if (proxy->flow_room > UPSTREAM_FLOWS * 1000)
+		proxy->flow_room = UPSTREAM_FLOWS * 1000;
+}
+
+static bool flow_take(struct proxy *proxy)
+{
+	flows_fill(proxy);
+	if (proxy->flow_room < 1000)
+		return false;
+	proxy->flow_room -= 1000;
+	return true;
+}
+
+/* Ports are used again once half of the flows are gone: till then each query has its own */
+static bool flows_are_short(struct proxy *proxy)
+{
+	flows_fill(proxy);
+	return proxy->flow_room < UPSTREAM_FLOWS * 1000 / 2;
+}
+
 /* ---- UDP ---- */
 
-/* A socket of its own while there are any, else the least used of those to the same server */
-static struct udp_slot *udp_take(struct proxy *proxy, const struct server_ref *server, int *error)
+/* Takes it off the list of free ones */
+static void udp_claim(struct proxy *proxy, struct udp_slot *slot)
 {
-	struct udp_slot *slot = proxy->udp_free[server->place], *best = NULL;
-	if (slot) {
-		*error = connect_to(slot->fd, server);
-		if (*error < 0)
-			return NULL;
-		proxy->udp_free[server->place] = slot->next_free;
-		slot->server = *server;
-		return slot;
-	}
+	struct udp_slot **at = &proxy->udp_free[slot->place];
+	while (*at != slot)
+		at = &(*at)->next_free;
+	*at = slot->next_free;
+}
+
+static struct udp_slot *udp_kept(struct proxy *proxy, const struct server_ref *server)
+{
+	struct udp_slot *slot = proxy->udp_free[server->place];
+	while (slot && !(slot->kept && slot->uses < UPSTREAM_UDP_USES && same_server(&slot->server, server)))
+		slot = slot->next_free;
+	return slot;
+}
+
+static struct udp_slot *udp_fresh(struct proxy *proxy, const struct server_ref *server, int *error)
+{
+	struct udp_slot *slot = proxy->udp_free[server->place];
 	*error = -EAGAIN;
+	if (!slot || !flow_take(proxy))
+		return NULL;
+	if (slot->kept)
+		disconnect(slot->fd);
+	slot->kept = false;
+	slot->uses = 0;
+	*error = connect_to(slot->fd, server);
+	if (*error < 0)
+		return NULL;
+	slot->server = *server;
+	return slot;
+}
+
+/* The least used one of those to the same server */
+static struct udp_slot *udp_shared(struct proxy *proxy, const struct server_ref *server)
+{
+	struct udp_slot *best = NULL;
 	for (size_t i = 0; i < proxy->udp_count[server->place]; i++) {
-		slot = &proxy->udp_slots[server->place][i];
-		if (slot->exchanges < UPSTREAM_UDP_SHARE && same_server(&slot->server, server) &&
+		struct udp_slot *slot = &proxy->udp_slots[server->place][i];
+		if (slot->exchanges > 0 && slot->exchanges < UPSTREAM_UDP_SHARE && same_server(&slot->server, server) &&
 		    (!best || slot->exchanges < best->exchanges))
 			best = slot;
 	}
 	return best;
+}
+
+/* A socket of its own, and a port nobody knows, while there are any */
+static struct udp_slot *udp_take(struct proxy *proxy, const struct server_ref *server, int *error)
+{
+	struct udp_slot *slot = flows_are_short(proxy) ? udp_kept(proxy, server) : NULL;
+	if (!slot)
+		slot = udp_fresh(proxy, server, error);
+	if (slot)
+		udp_claim(proxy, slot);
+	else if (*error == -EAGAIN)
+		slot = udp_shared(proxy, server);
+	if (slot) {
+		slot->kept = false;
+		slot->uses++;
+	}
+	return slot;
 }
 
 static struct exchange *udp_find(const struct udp_slot *slot, uint16_t id)
@@ -248,7 +318,9 @@ static void udp_release(struct proxy *proxy, struct exchange *exchange)
 	exchange->udp = NULL;
 	if (--slot->exchanges > 0)
 		return;
-	disconnect(slot->fd);
+	slot->kept = flows_are_short(proxy) && slot->uses < UPSTREAM_UDP_USES;
+	if (!slot->kept)
+		disconnect(slot->fd);
 	slot->next_free = proxy->udp_free[slot->place];
 	proxy->udp_free[slot->place] = slot;
 }
@@ -300,7 +372,7 @@ int upstream_tcp(struct proxy *proxy, struct exchange *exchange)
 	struct server_ref server = upstream_server(proxy, exchange);
 	if (proxy->tcp_count[server.place] == 0)
 		return -EAFNOSUPPORT;
-	if (proxy->tcp_free[server.place])
+	if (proxy->tcp_free[server.place] && !proxy->tcp_head[server.place] && flow_take(proxy))
 		return tcp_start(proxy, exchange, &server);
 	exchange->state = EXCHANGE_TCP_QUEUED;
 	exchange->queued = NULL;
@@ -338,7 +410,7 @@ void upstream_forget_waiting(struct proxy *proxy)
 /* A socket is free: the exchange that waits longest has it */
 static void tcp_next(struct proxy *proxy, enum upstream_place place)
 {
-	while (proxy->tcp_head[place] && proxy->tcp_free[place]) {
+	while (proxy->tcp_head[place] && proxy->tcp_free[place] && flow_take(proxy)) {
 		struct exchange *exchange = proxy->tcp_head[place];
 		tcp_unqueue(proxy, exchange);
 		struct server_ref server = upstream_server(proxy, exchange);
@@ -346,6 +418,21 @@ static void tcp_next(struct proxy *proxy, enum upstream_place place)
 		if (error < 0)
 			exchange_failed(proxy, exchange, error);
 	}
+}
+
+void upstream_turn(struct proxy *proxy)
+{
+	for (int place = 0; place < PLACE_COUNT; place++)
+		tcp_next(proxy, (enum upstream_place)place);
+}
+
+int upstream_wait(const struct proxy *proxy, int most_ms)
+{
+	const int flow_ms = 1000 / UPSTREAM_FLOWS_A_SECOND + 1;
+	for (int place = 0; place < PLACE_COUNT; place++)
+		if (proxy->tcp_head[place] && proxy->tcp_free[place])
+			return most_ms < 0 || most_ms > flow_ms ? flow_ms : most_ms;
+	return most_ms;
 }
 
 void upstream_release(struct proxy *proxy, struct exchange *exchange)
