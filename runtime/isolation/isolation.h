@@ -2,7 +2,7 @@
  *
  * Everything starts as root in msb-run, and the policy is compiled there, before any other process exists. A process first
  * opens what it needs, then gives up what opening took, and only then reads what a guest or a stranger can write. There are
- * three levels, and two exceptions at the end; nothing outside this folder calls capset, seccomp, pivot_root or setresuid.
+ * three levels, and three exceptions at the end; nothing outside this folder calls capset, seccomp, pivot_root or setresuid.
  *
  * 1. Root with few capabilities (capabilities.h): no_new_privs, not dumpable, no environment. It has the host's files.
  *    It reads messages of other processes here, netlink, and headers of packets that the kernel logs.
@@ -48,10 +48,11 @@
  *                  NET_BIND_SERVICE in its own user namespace, valid over nothing that exists. Its one raw socket
  *                  is lent to it (lend_socket.h).
  *
- * Two processes are root with some capabilities less, and no jail:
+ * Three processes are root with some capabilities less, and no jail:
  *
  *    mke2fs        (--rootfs DIRECTORY) packs before anything of the guest runs: mount, IPC and network namespaces of its
  *                  own, the directory mounted without symbolic links, devices or writing; CAP_DAC_READ_SEARCH.
+ *    msb-resolv    (--vmm none) CAP_SYS_ADMIN, in COMMAND's mount namespace, where it mounts one file that it writes itself.
  *    msb-init      (--vmm none) pid 1 of COMMAND's pid, mount, IPC, UTS and network namespaces: prepares them, gives up
  *                  CAP_SYS_ADMIN, SYS_PTRACE, SYS_MODULE and, without --cap-net-admin, NET_ADMIN, for itself and COMMAND, and
  *                  closes all but standard streams. COMMAND has the rest of root, the user's environment and the host's

@@ -6,6 +6,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "core/socket.h"
 #include "isolation/capabilities.h"
 #include "lower/sandbox_net.h"
 #include "net/pool.h"
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -157,7 +159,8 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 	char go;
 
 	prctl(PR_SET_NAME, "msb-init");
-	int error = set_up_network(start);
+	CLEANUP_FD int mounts = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int error = mounts < 0 ? -errno : set_up_network(start);
 
 	if (error == 0)
 		error = vmm_none_set_up_mounts(start);
@@ -165,8 +168,9 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 		error = enter_workdir(start->config->workdir);
 	if (error == 0)
 		error = drop_capabilities(start->config->cap_net_admin);
-	if (write(channel, &error, sizeof error) != sizeof error || error < 0)
+	if (socket_send_fds(channel, &error, sizeof error, &mounts, mounts >= 0, 0) < 0 || error < 0)
 		_exit(EXIT_STATUS_FAILED);
+	fd_closep(&mounts);
 	ssize_t len = read(channel, &go, 1);
 	if (len == 0) /* the supervisor's to explain */
 		_exit(EXIT_STATUS_FAILED);
@@ -196,13 +200,19 @@ static int wait_for_links(void)
 }
 
 /* The init's own report, then ours that it may start COMMAND */
-static int handshake(int channel)
+static int handshake(int channel, const struct addr_gateway *gateway)
 {
-	int error;
+	int error, fds[SOCKET_FDS_MAX] = { -1, -1 };
+	struct pollfd ready = { .fd = channel, .events = POLLIN };
 
-	if (read(channel, &error, sizeof error) == sizeof error) {
+	while (poll(&ready, 1, -1) < 0)
+		;
+	if (socket_receive_fds(channel, &error, sizeof error, fds) == sizeof error) {
+		CLEANUP_FD int mounts = fds[0];
 		if (error == 0)
 			error = wait_for_links();
+		if (error == 0)
+			error = vmm_none_keep_resolv_conf(gateway, mounts);
 		if (error < 0 || write(channel, "", 1) == 1)
 			return error;
 	}
@@ -230,7 +240,7 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 		return pid;
 	}
 	fd_closep(&inits);
-	int error = handshake(ours);
+	int error = handshake(ours, &start->gateway);
 	if (error == 0) {
 		*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
 		return 0;

@@ -5,6 +5,13 @@
 /* In the guest's namespaces (vmm_none_mounts.c): /proc, /sys, resolv.conf, and what must not be reached. 0 or -errno with a
  * line on standard error. */
 int vmm_none_set_up_mounts(const struct vmm_start *);
+#define VMM_NONE_RESOLV_CONF "/etc/resolv.conf"
+/* Puts one that names the gateway over it, by a file system that covers `directory` for a moment. 0 or -errno; -ENOENT where
+ * there is nothing to put it over */
+int vmm_none_cover_resolv_conf(const struct addr_gateway *, const char *directory);
+/* In the supervisor's namespaces, before it drops capabilities: forks a process that does so again in the guest's mount
+ * namespace whenever the host has replaced the file. 0 or -errno */
+int vmm_none_keep_resolv_conf(const struct addr_gateway *, int mount_namespace);
 /* Before that: the directories of -v, at places that the host has. 0 or -errno with a line on standard error. */
 int vmm_none_mount_volumes(const struct vmm_start *);
 /* Also there, while /proc can still be covered (vmm_none_hosts.c): the guest's name, and an /etc/hosts that has it and localhost.

@@ -10,7 +10,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define RESOLV_CONF "/etc/resolv.conf"
+#define RESOLV_CONF VMM_NONE_RESOLV_CONF
 
 /* Where other programs look names up for their clients: nscd, systemd-resolved (by varlink and by D-Bus), avahi */
 static const char *const hidden[] = { "/run/nscd", "/run/systemd/resolve", "/run/dbus", "/run/avahi-daemon" };
@@ -46,14 +46,24 @@ static int cover_resolv_conf(const char *file)
 }
 
 /* The file needs a file system of its own; /proc, about to be covered anyway, lends its place meanwhile. */
+int vmm_none_cover_resolv_conf(const struct addr_gateway *gateway, const char *directory)
+{
+	char file[64];
+
+	if (mount("msb", directory, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755"))
+		return -errno;
+	snprintf(file, sizeof file, "%s/resolv.conf", directory);
+	int error = write_resolv_conf(file, gateway);
+	if (error == 0)
+		error = cover_resolv_conf(file);
+	umount2(directory, MNT_DETACH);
+	return error;
+}
+
 static int set_resolv_conf(const struct addr_gateway *gateway)
 {
-	if (mount("msb", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755"))
-		return fail("mount a tmpfs");
-	int error = write_resolv_conf("/proc/resolv.conf", gateway);
-	if (error == 0)
-		error = cover_resolv_conf("/proc/resolv.conf");
-	umount2("/proc", MNT_DETACH);
+	int error = vmm_none_cover_resolv_conf(gateway, "/proc");
+
 	errno = -error;
 	if (error == -ENOENT)
 		log_error("the host has no " RESOLV_CONF " to put the sandbox's own over; an empty file is enough");
