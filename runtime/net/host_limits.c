@@ -1,6 +1,7 @@
 /* Bounds in the host's table, see host_limits.h. */
 #include "net/host_limits.h"
 #include "core/log.h"
+#include "net/host_link.h"
 #include "net/sysctl.h"
 
 #include <errno.h>
@@ -22,7 +23,6 @@
 #define LIST_SIZE 16384
 /* Bits of an nft ct state; related: what a helper of the host's expects */
 #define CT_FIRST (NF_CT_STATE_BIT(IP_CT_NEW) | NF_CT_STATE_BIT(IP_CT_RELATED))
-#define ANY_LINK "msb*"
 
 /* ---- the numbers ---- */
 
@@ -232,7 +232,7 @@ static void add_everyone(struct builder *builder)
 	unsigned lists = list_count(builder->limits->all);
 	struct rs_chain *chain =
 		rs_base_chain_add(rs, builder->table, "everyone", RS_FILTER, RS_PREROUTING, EVERYONE, RS_ACCEPT);
-	struct rs_rule *rule = first_of_link(builder, chain, ANY_LINK);
+	struct rs_rule *rule = first_of_link(builder, chain, HOST_LINKS_NFT);
 
 	rs_match(rs, rule, RS_CT_STATE, rs_number(CT_FIRST));
 	rs_match(rs, rule, RS_META_PKTTYPE, rs_range(RS_PKT_HOST, RS_PKT_BROADCAST));
