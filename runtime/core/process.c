@@ -6,6 +6,7 @@
 #include <linux/sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -75,6 +76,26 @@ void process_reset_signals(void)
 		signal(signo, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static struct rlimit given_descriptors;
+
+uint64_t process_raise_descriptors(uint64_t least)
+{
+	struct rlimit *given = &given_descriptors;
+
+	if (getrlimit(RLIMIT_NOFILE, given) < 0)
+		return 0;
+	rlim_t wanted = given->rlim_max < least ? given->rlim_max : least;
+	if (given->rlim_cur < wanted)
+		setrlimit(RLIMIT_NOFILE, &(struct rlimit){ wanted, given->rlim_max });
+	return given->rlim_max;
+}
+
+void process_restore_descriptors(void)
+{
+	if (given_descriptors.rlim_max)
+		setrlimit(RLIMIT_NOFILE, &given_descriptors);
 }
 
 int process_exit_status(int wait_status)

@@ -16,6 +16,10 @@ void process_forwarded_signals(sigset_t *);
 /* Blocks all signals, since the loops here read them from signalfd or wait for them; undoes that before exec. */
 void process_block_signals(void);
 void process_reset_signals(void);
+/* At least so many descriptors, where the hard limit lets us; undone for the command, which gets what we were given. The hard
+ * limit. */
+uint64_t process_raise_descriptors(uint64_t least);
+void process_restore_descriptors(void);
 /* A wait status as shells report it: the exit status, or 128+N for signal N */
 int process_exit_status(int wait_status);
 /* Waits for a child by its pidfd; its exit status as above, or -errno */

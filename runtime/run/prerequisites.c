@@ -2,12 +2,12 @@
  * so, or cannot end another. */
 #include "run/prerequisites.h"
 #include "core/log.h"
+#include "core/process.h"
 
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -105,12 +105,12 @@ static int check_capabilities(const struct run_config *config)
 
 static int check_descriptors(void)
 {
-	struct rlimit now;
+	uint64_t most = process_raise_descriptors(DESCRIPTORS_LEAST);
 
-	if (getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_max >= DESCRIPTORS_LEAST)
+	if (most >= DESCRIPTORS_LEAST)
 		return 0;
 	log_error("too few descriptors: the hard limit of open files is %llu, a sandbox needs %d",
-		  (unsigned long long)now.rlim_max, DESCRIPTORS_LEAST);
+		  (unsigned long long)most, DESCRIPTORS_LEAST);
 	log_help("raise it: ulimit -Hn %d, or LimitNOFILE= of a service", DESCRIPTORS_LEAST);
 	return -EMFILE;
 }

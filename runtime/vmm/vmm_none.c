@@ -106,6 +106,7 @@ static _Noreturn void run_command(const struct vmm_start *start)
 	if (start->foreground)
 		tcsetpgrp(STDIN_FILENO, getpid());
 	process_reset_signals();
+	process_restore_descriptors();
 	for (size_t i = 0; i < start->config->env.count; i++)
 		putenv((char *)start->config->env.items[i]);
 	execvp(argv[0], argv);

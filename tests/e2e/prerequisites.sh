@@ -31,5 +31,7 @@ contains "too few descriptors: how many it takes is said" "$(cat "$WORK/few")" \
 	'^125 msb-run: error: too few descriptors: the hard limit of open files is 256, a sandbox needs 1024$'
 (ulimit -n 1024 && run_without --no-new-privs; echo "$status" >"$WORK/enough")
 same "so many suffice" 0 "$(tail -n 1 "$WORK/enough")"
+(ulimit -Sn 16 && run_sandbox -p 8080:80 -p 8081:81/udp -- sh -c 'ulimit -Sn'; echo "$status $out$err" >"$WORK/soft")
+same "a soft limit is raised as far as need be, and is the command's as it was" "0 16" "$(<"$WORK/soft")"
 if wait_for 20 sh -c '! ip -br link | grep -q ^msb'; then same "nothing is left" "" "$(leftovers)"; else not_ok "nothing is left" "$(leftovers)"; fi
 finish
