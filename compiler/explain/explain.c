@@ -87,13 +87,26 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 
 /* ---- the answer ---- */
 
+/* "class private", and where that comes from if the address does not show it */
+static const char *class_text(struct explainer *explainer, struct addr addr)
+{
+	const struct addr_gateway *gateway = &explainer->context->gateway;
+	enum addr_class class = addr_classify(addr, gateway);
+	struct text text = { .arena = explainer->arena };
+	char carried_text[ADDR_TEXT_MAX];
+	struct addr carried;
+
+	text_addf(&text, "class %s%s", addr_class_name(class), class == ADDR_CLASS_META ? " (instance metadata)" : "");
+	if (!addr_is_mapped(addr) && addr_embedded_v4(addr, &gateway->nat64, &carried))
+		text_addf(&text, " (carries %s)", addr_format(carried, carried_text));
+	return text_get(&text);
+}
+
 static const char *address_and_class(struct explainer *explainer, struct addr addr)
 {
 	char text[ADDR_TEXT_MAX];
-	enum addr_class class = addr_classify(addr, &explainer->context->gateway);
 
-	return arena_printf(explainer->arena, "%s, class %s%s", addr_format(addr, text), addr_class_name(class),
-			    class == ADDR_CLASS_META ? " (instance metadata)" : "");
+	return arena_printf(explainer->arena, "%s, %s", addr_format(addr, text), class_text(explainer, addr));
 }
 
 static void explain_answer(struct explainer *explainer, struct addr addr)
@@ -133,7 +146,6 @@ static const char *bound_text(struct explainer *explainer, const struct explain_
 static const char *connection_text(struct explainer *explainer, const struct explain_connection *flow)
 {
 	const struct eval_connection *connection = &flow->connection;
-	enum addr_class class = addr_classify(connection->addr, &explainer->context->gateway);
 	char text[ADDR_TEXT_MAX];
 	struct text what = { .arena = explainer->arena };
 
@@ -141,8 +153,7 @@ static const char *connection_text(struct explainer *explainer, const struct exp
 	if (connection->has_port)
 		text_addf(&what, " %u", connection->port);
 	if (!explainer->to->flow->to_name)
-		text_addf(&what, ", class %s%s", addr_class_name(class),
-			  class == ADDR_CLASS_META ? " (instance metadata)" : "");
+		text_addf(&what, ", %s", class_text(explainer, connection->addr));
 	text_addf(&what, ", %s", bound_text(explainer, flow));
 	if (connection->sni)
 		text_addf(&what, ", server name %s", connection->sni);

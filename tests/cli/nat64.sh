@@ -28,6 +28,10 @@ same "nat64: a public one may, for it closes" deny \
 contains "nat64: a wrong length" "$("$policyc" check --net-nat64-prefix 2001:db8::/33 2>&1)" 'RFC 6052'
 same "nat64: two that overlap" 2 \
 	"$("$policyc" check --net-nat64-prefix 2001:db8::/32 --net-nat64-prefix "$prefix" >out 2>&1; echo $?)"
+contains "nat64: explain says what the address carries" "$("$policyc" explain told.msb "$inside")" \
+	'class private \(carries 10\.0\.0\.1\)'
+contains "nat64: explain refuses what is malformed" \
+	"$("$policyc" explain --net-nat64-prefix 2001:db8:65::/64 plain.msb 'egress@[2001:db8:65:0:100::]:tcp:443')" 'RFC 6052'
 out=$("$policyc" diff plain.msb told.msb) status=$?
 same "nat64: diff exits 1" 1 "$status"
 contains "nat64: diff says that the networks differ" "$out" "! dns nat64-prefix $prefix only afterwards"
