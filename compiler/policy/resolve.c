@@ -170,7 +170,8 @@ static void check_tenancy(struct resolver *r)
 	}
 	const struct policy_bound *bounds[] = { &policy->max_tcp, &policy->max_udp, &policy->connection_rate };
 	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
-		if (!bounds[i]->most)
+		/* max-connections sets two at once */
+		if (!bounds[i]->most && (i == 0 || bounds[i]->specific || bounds[i - 1]->most))
 			diag_error(r->diags, id, bounds[i]->span,
 				   "a multi-tenant sandbox keeps a bound on its connections");
 	if (!policy->rebind_protection)
