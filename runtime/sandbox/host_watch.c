@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "core/clock.h"
 #include "netlink/rtnl_watch.h"
+#include "sandbox/follow_link.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup.h"
 
@@ -20,7 +21,7 @@
 #define REST_MAX_MS 5000
 
 /* Each is called in the host's network namespace; 0, or -errno for another try. */
-static int (*const followers[])(struct sandbox *) = { follow_forwarding, follow_routes };
+static int (*const followers[])(struct sandbox *) = { follow_link, follow_forwarding, follow_routes };
 
 struct host_watch {
 	struct nl *events;
@@ -128,11 +129,9 @@ static void judge(const struct rtnl_event *event, void *context)
 
 	if (event->kind == RTNL_LINK && event->name && !own)
 		learn_link(watch, event, forward_is_sandbox(event->name));
-	if (event->kind == RTNL_LINK && event->name && forward_is_sandbox(event->name))
+	if (event->kind == RTNL_LINK && event->name && forward_is_sandbox(event->name) && !own)
 		return;
 	if (event->link && find_other(watch, event->link))
-		return;
-	if (own && event->kind != RTNL_SWITCH)
 		return;
 	watch->changed = true;
 }

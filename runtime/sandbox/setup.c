@@ -24,9 +24,8 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 
-/* The uplink's ends: fixed, since nothing else is on that link. Locally administered, unicast. */
-static const uint8_t host_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x01 };
-static const uint8_t uplink_mac[6] = { 0x02, 0x6d, 0x73, 0x62, 0xff, 0x02 };
+static const uint8_t host_mac[6] = HOST_LINK_MAC;
+static const uint8_t uplink_mac[6] = HOST_LINK_PEER_MAC;
 
 static int fail(const char *what, int error)
 {

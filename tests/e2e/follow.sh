@@ -123,6 +123,17 @@ for link in wan4 wan5; do
 done
 
 same "nothing of this was worth a line" "" "$(cat "$WORK/one.err")"
+# A network manager that takes every link for its own
+ip link set msb0 down
+ip link set msb0 up
+gets_through "the sandbox's link goes down and comes up"
+contains "and it is said" "$(cat "$WORK/one.err")" 'routes or neighbours away on msb0; put back'
+for family in -4 -6; do
+	ip "$family" route flush dev msb0
+	ip "$family" neighbour flush dev msb0 nud permanent
+done
+gets_through "its routes and neighbours are flushed"
+
 kill "$one"
 wait "$one"
 same "with the sandbox, all switches are back" "" "$(grep -l 1 /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/*/force_forwarding 2>/dev/null)"
