@@ -6,7 +6,6 @@
 #include "dns/dns_sockets.h"
 #include "dns/dns_state.h"
 #include "dns/dns_worker.h"
-#include "lower/sandbox_net.h"
 #include "policy/policy_facts.h"
 #include "report/denials.h"
 
@@ -20,30 +19,6 @@
 #define ERROR_MAX 4095 /* errno */
 
 /* ---- start ---- */
-
-static size_t add_elements(struct nft_element *out, const struct nameserver *servers, size_t count, bool remove)
-{
-	size_t used = 0;
-	for (size_t i = 0; i < count; i++)
-		if (!servers[i].by_host)
-			out[used++] =
-				(struct nft_element){ .set = servers[i].addr.family == ADDR_V4 ? LOWER_UPSTREAM_SET4 :
-												 LOWER_UPSTREAM_SET6,
-						      .addr = servers[i].addr,
-						      .has_port = true,
-						      .port = servers[i].port,
-						      .remove = remove };
-	return used;
-}
-
-int dns_servers_admit(struct nft *nft, const struct nameserver *before, size_t before_count,
-		      const struct nameserver *servers, size_t count)
-{
-	struct nft_element elements[2 * NAMESERVERS_MAX];
-	size_t used = add_elements(elements, before, before_count, true);
-	used += add_elements(elements + used, servers, count, false);
-	return used ? nft_elements(nft, elements, used) : 0;
-}
 
 struct start {
 	const struct dns_start *given;
@@ -301,8 +276,11 @@ static int serve_tell_server(struct dns *dns, const struct dns_tell_server *tell
 		return -EPROTO;
 	for (size_t i = 0; i < dns->server_count; i++) {
 		struct known_server *server = &dns->servers[i];
-		if (server->told || !addr_equal(server->at.addr, addr) || server->at.port != tell->port)
+		if (!addr_equal(server->at.addr, addr) || server->at.port != tell->port)
 			continue;
+		dns_try_by_host(dns, server);
+		if (server->told || tell->error == 0)
+			break;
 		server->told = true;
 		addr_format(addr, text);
 		const char *sign = server->at.link ? "%" : "", *zone = server->at.zone;

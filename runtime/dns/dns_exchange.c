@@ -229,6 +229,8 @@ void exchange_failed(struct proxy *proxy, struct exchange *exchange, int error)
 /* A quarter of the timeout has passed: the query may be lost, and lost for its EDNS or its letters */
 static void remind(struct proxy *proxy, struct exchange *exchange)
 {
+	if (exchange->quarters == 1) /* whatever it was asked in */
+		health_slow(proxy, exchange->server);
 	if (exchange->udp && exchange->quarters == QUARTERS / 2 && may_be_plain(proxy, exchange)) {
 		upstream_release(proxy, exchange);
 		again_plain(proxy, exchange);

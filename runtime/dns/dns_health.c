@@ -15,10 +15,14 @@ void health_init(struct proxy *proxy, const struct nameserver *servers, size_t c
 	proxy->server_count = count;
 }
 
+static bool same_server(const struct nameserver *a, const struct nameserver *b)
+{
+	return addr_equal(a->addr, b->addr) && a->port == b->port && a->link == b->link;
+}
+
 static bool same_way(const struct nameserver *a, const struct nameserver *b)
 {
-	return addr_equal(a->addr, b->addr) && a->port == b->port && a->link == b->link && a->by_host == b->by_host &&
-	       a->unreachable == b->unreachable;
+	return same_server(a, b) && a->by_host == b->by_host && a->unreachable == b->unreachable;
 }
 
 void health_change(struct proxy *proxy, const struct nameserver *servers, size_t count)
@@ -28,9 +32,19 @@ void health_change(struct proxy *proxy, const struct nameserver *servers, size_t
 	memcpy(before, proxy->servers, sizeof before);
 	health_init(proxy, servers, count);
 	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < before_count; j++)
-			if (same_way(&before[j].at, &servers[i]))
-				proxy->servers[i] = before[j];
+		for (size_t j = 0; j < before_count; j++) {
+			struct server *server = &proxy->servers[i];
+			if (same_way(&before[j].at, &servers[i])) {
+				*server = before[j];
+			} else if (same_server(&before[j].at, &servers[i])) {
+				/* what it understands stays; if it was dead it is asked beside the others first */
+				*server = before[j];
+				server->at = servers[i];
+				server->dead = before[j].dead && !servers[i].unreachable;
+				server->probe_ms = 0;
+				server->overdue = 0;
+			}
+		}
 }
 
 size_t health_next(const struct proxy *proxy, uint32_t tried)
@@ -64,8 +78,7 @@ void health_answered(struct proxy *proxy, size_t index)
 	server->overdue = 0;
 }
 
-/* Once: the supervisor says it where the user sees it */
-static void tell(struct proxy *proxy, struct server *server, int error)
+static bool send_tell(struct proxy *proxy, const struct server *server, int error)
 {
 	struct dns_tell_server tell = {
 		.kind = DNS_TELL_SERVER,
@@ -73,8 +86,23 @@ static void tell(struct proxy *proxy, struct server *server, int error)
 		.port = server->at.port,
 		.addr = dns_wire_addr(server->at.addr),
 	};
+	return send(proxy->control, &tell, sizeof tell, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof tell;
+}
+
+/* Once: the supervisor says it where the user sees it */
+static void tell(struct proxy *proxy, struct server *server, int error)
+{
 	if (!server->told && !server->answered)
-		server->told = send(proxy->control, &tell, sizeof tell, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof tell;
+		server->told = send_tell(proxy, server, error);
+}
+
+void health_slow(struct proxy *proxy, size_t index)
+{
+	if (index == SERVER_OF_GUEST)
+		return;
+	struct server *server = &proxy->servers[index];
+	if (!server->hinted && !server->answered)
+		server->hinted = send_tell(proxy, server, 0);
 }
 
 static void bury(struct proxy *proxy, struct server *server, int error)

@@ -43,7 +43,7 @@ struct dns_tell {
 
 struct dns_tell_server {
 	uint32_t kind;
-	uint32_t error; /* errno; ETIMEDOUT: silence */
+	uint32_t error; /* errno; ETIMEDOUT: silence; 0: no answer yet, which may mean nothing */
 	uint16_t port;
 	struct dns_wire_addr addr;
 };

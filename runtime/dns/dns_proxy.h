@@ -102,7 +102,8 @@ struct server {
 	bool plain;        /* it is asked without EDNS, */
 	bool lower;        /* in small letters only, */
 	bool no_tcp;       /* over UDP alone */
-	bool told;         /* the supervisor that it is dead */
+	bool told;         /* the supervisor that it is dead, */
+	bool hinted;       /* that it may be */
 };
 
 /* One question to one server */
@@ -310,6 +311,8 @@ size_t health_probe(struct proxy *);
 void health_answered(struct proxy *, size_t server);
 /* It let PROXY_HEDGE_MS pass */
 void health_overdue(struct proxy *, size_t server);
+/* It has let most of the timeout pass */
+void health_slow(struct proxy *, size_t server);
 /* Another one has told meanwhile what it was asked */
 void health_overtaken(struct proxy *, size_t server);
 /* It cannot be reached, or (-ETIMEDOUT) let the whole timeout pass */

@@ -95,17 +95,23 @@ static int tell_worker(struct dns *dns, const struct nameserver *servers, size_t
 	return -errno;
 }
 
+static struct known_server *find_known(struct dns *dns, const struct nameserver *server)
+{
+	for (size_t i = 0; i < dns->server_count; i++)
+		if (same_server(&dns->servers[i].at, server))
+			return &dns->servers[i];
+	return NULL;
+}
+
 static void take_over(struct dns *dns, const struct nameserver *servers, size_t count)
 {
-	struct known_server before[NAMESERVERS_MAX];
-	size_t before_count = dns->server_count;
-	memcpy(before, dns->servers, sizeof before);
+	struct known_server taken[NAMESERVERS_MAX];
 	for (size_t i = 0; i < count; i++) {
-		dns->servers[i] = (struct known_server){ .at = servers[i] };
-		for (size_t j = 0; j < before_count; j++)
-			if (same_server(&before[j].at, &servers[i]))
-				dns->servers[i].told = before[j].told;
+		const struct known_server *known = find_known(dns, &servers[i]);
+		taken[i] = known ? *known : (struct known_server){ .told = false };
+		taken[i].at = servers[i];
 	}
+	memcpy(dns->servers, taken, count * sizeof *taken);
 	dns->server_count = count;
 }
 
@@ -131,6 +137,10 @@ static int change_servers(struct dns *dns, const struct nameserver *servers, siz
 static void change(struct dns *dns, struct nameserver *servers, size_t count)
 {
 	int error = place_in_host(dns, servers, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct known_server *known = find_known(dns, &servers[i]);
+		servers[i].by_host |= known && known->try_host;
+	}
 	if (error == 0 && !unchanged(dns, servers, count))
 		error = change_servers(dns, servers, count);
 	if (error < 0 && !dns->reload_failed)
@@ -144,6 +154,14 @@ void dns_host_changed(struct dns *dns)
 	for (size_t i = 0; i < dns->server_count; i++)
 		servers[i] = dns->servers[i].at;
 	change(dns, servers, dns->server_count);
+}
+
+void dns_try_by_host(struct dns *dns, struct known_server *server)
+{
+	if (server->at.by_host || server->at.unreachable || server->try_host)
+		return;
+	server->try_host = true;
+	dns_host_changed(dns);
 }
 
 void dns_follow(struct dns *dns)

@@ -3,6 +3,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "dns/dns.h"
+#include "lower/sandbox_net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,6 +45,32 @@ void dns_servers_place(struct nameserver *servers, size_t count, const struct ad
 		server->by_host = server->on_host || server->link || !routed;
 		server->unreachable = is_unreachable(server);
 	}
+}
+
+/* ---- who may ask them ---- */
+
+static size_t add_elements(struct nft_element *out, const struct nameserver *servers, size_t count, bool remove)
+{
+	size_t used = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!servers[i].by_host)
+			out[used++] =
+				(struct nft_element){ .set = servers[i].addr.family == ADDR_V4 ? LOWER_UPSTREAM_SET4 :
+												 LOWER_UPSTREAM_SET6,
+						      .addr = servers[i].addr,
+						      .has_port = true,
+						      .port = servers[i].port,
+						      .remove = remove };
+	return used;
+}
+
+int dns_servers_admit(struct nft *nft, const struct nameserver *before, size_t before_count,
+		      const struct nameserver *servers, size_t count)
+{
+	struct nft_element elements[2 * NAMESERVERS_MAX];
+	size_t used = add_elements(elements, before, before_count, true);
+	used += add_elements(elements + used, servers, count, false);
+	return used ? nft_elements(nft, elements, used) : 0;
 }
 
 /* ---- which they are ---- */

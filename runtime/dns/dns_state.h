@@ -6,7 +6,8 @@
 
 struct known_server {
 	struct nameserver at;
-	bool told; /* that it does not answer */
+	bool told;     /* that it does not answer */
+	bool try_host; /* it is asked from the host's namespace, since the sandbox's packets do not get there */
 };
 
 struct dns {
@@ -21,3 +22,6 @@ struct dns {
 	struct dns_follow *follow;
 	bool reload_failed; /* which is reported once */
 };
+
+/* One that does not answer the sandbox may answer the host, whose own packets go another way */
+void dns_try_by_host(struct dns *, struct known_server *);

@@ -32,7 +32,7 @@ RULES=(--net-default deny --net-rule 'allow@*.example.com')
 # from NAME EXPECTED SERVER: as resolv.conf has it, over both transports
 from() {
 	printf 'nameserver %s\n' "$3" >"$WORK/resolv.conf"
-	run_sandbox "${RULES[@]}" -- dig +tries=1 +time=4 +short www.example.com
+	run_sandbox "${RULES[@]}" -- dig +tries=1 +time=9 +short a.example.com
 	same "$1" "$2" "$out"
 }
 from "127.0.0.11, which a rule leads to another port" 93.184.216.11 127.0.0.11
@@ -43,6 +43,15 @@ nft 'add table ip fast; add chain ip fast out { type filter hook output priority
 	add rule ip fast out ip daddr 127.0.0.9 meta l4proto { tcp, udp } th dport 53 notrack; add rule ip fast in ip saddr 127.0.0.9 meta l4proto { tcp, udp } th sport 53 notrack
 	add rule ip fast out ip saddr 127.0.0.9 notrack; add rule ip fast in ip daddr 127.0.0.9 notrack'
 from "a host that does not track DNS" 93.184.216.9 127.0.0.9
+
+# the host leads all questions of others to a resolver of its own, or lets none pass: its own packets go another way
+nft "add table ip led; add chain ip led p { type nat hook prerouting priority -100; }
+	add rule ip led p iifname != lo meta l4proto { tcp, udp } th dport 53 redirect to :53"
+from "questions that are led to the host itself" 93.184.216.35 $RESOLVER
+nft 'delete table ip led; add table ip wall; add chain ip wall f { type filter hook forward priority 0; }
+	add rule ip wall f meta l4proto { tcp, udp } th dport 53 drop'
+from "questions that the host does not forward" 93.184.216.35 $RESOLVER
+nft delete table ip wall
 
 # what the rules lead to is not reachable by itself, nor is anything else
 start_sandbox held "${RULES[@]}" --dns-nameserver 127.0.0.11 -- sleep 600
