@@ -18,13 +18,17 @@ switches() {
 	done
 }
 gone() { ! ip -br link | grep -q ^msb && ! nft list tables | grep -q msb; }
-kill_all() { # the running sandboxes' processes, all in one system call each, as close as can be
+# at_once PID…: killed with no time for any to see that another is gone
+at_once() {
+	kill -STOP "$@"
+	kill -KILL "$@"
+}
+kill_all() { # the running sandboxes' processes
 	# shellcheck disable=SC2046
-	kill -KILL $(pgrep -x msb-run) $(pgrep -x msb-owner) $(pgrep -x msb-supervisor)
+	at_once $(pgrep -x msb-run) $(pgrep -x msb-owner) $(pgrep -x msb-supervisor)
 	wait "$@" 2>/dev/null
 	wait_for 60 gone
 }
-forwards() { [ "$(switches)" = $on ]; }
 
 start_sandbox one --quiet --net-default allow -- sleep 60
 one=$sandbox_pid
@@ -52,7 +56,7 @@ start_sandbox two --quiet --net-default allow -- sh -c "while :; do $PROBE tcp 9
 two=$sandbox_pid
 wait_for 20 grep -q ^connected "$WORK/log"
 # shellcheck disable=SC2046
-kill -KILL "$one" $(pgrep -ox msb-owner) $(pgrep -ox msb-supervisor)
+at_once "$one" $(pgrep -ox msb-owner) $(pgrep -ox msb-supervisor)
 wait "$one" 2>/dev/null
 wait_for 60 sh -c 'test "$(nft list tables | grep -c msb)" = 1'
 : >"$WORK/log"
@@ -69,7 +73,7 @@ nsenter --net="/proc/$(pgrep -ox msb-dns)/ns/net" sleep 100 &
 holder=$!
 wait_for 5 sh -c "test \$(readlink /proc/$holder/ns/net) != \$(readlink /proc/self/ns/net)"
 # shellcheck disable=SC2046
-kill -KILL "$one" $(pgrep -x msb-owner) $(pgrep -x msb-supervisor)
+at_once "$one" $(pgrep -x msb-owner) $(pgrep -x msb-supervisor)
 wait "$one" 2>/dev/null
 wait_for 10 sh -c '! nft list tables | grep -q msb'
 contains "a dead sandbox's link lingers" "$(ip -br link)" '^msb'
