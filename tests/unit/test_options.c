@@ -366,7 +366,6 @@ Test(options, bounds_on_connections)
 	expect_json("{\"max_udp_connections\":-1}", "bad-value");
 	expect_json("{\"deployment_profile\":\"multi-tenant\",\"max_udp_connections\":0}", "multi-tenant");
 	expect_yaml("policy: public\nmax_udp_connections: many\n", "bad-number");
-	expect_ids("b.json", "multi-tenant",
-		   ARGS("deployment-profile", "multi-tenant", "max-connections", "0"));
+	expect_ids("b.json", "multi-tenant", ARGS("deployment-profile", "multi-tenant", "max-connections", "0"));
 	expect_ids("b.json", "bad-number", ARGS("max-connection-rate", "fast"));
 }
