@@ -10,12 +10,14 @@
 #include "relay/relay_worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #define ACCEPTS_A_TURN 32
+#define WORKER_PATIENCE_MS 1                    /* rather than turn in circles, and take the processor from it */
 #define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
 #define CONTROL UINT32_MAX                      /* in place of a listener's index */
 
@@ -303,8 +305,18 @@ static struct relay_client client_of(const struct relay *relay, const struct lis
 	return relay_client_of((uint32_t)(listener - relay->listeners), uid, peer);
 }
 
+/* Else connections wait where they are, in the listener's queue. The kernel promises much more room than one turn takes. */
+static bool worker_keeps_up(const struct relay *relay)
+{
+	struct pollfd channel = { .fd = relay->worker.control, .events = POLLOUT };
+
+	return poll(&channel, 1, WORKER_PATIENCE_MS) == 1 && channel.revents & POLLOUT;
+}
+
 static int accept_all(struct relay *relay, const struct listener *listener, struct denials *denials)
 {
+	if (!worker_keeps_up(relay))
+		return 0;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_in6 from;
 		socklen_t len = sizeof from;

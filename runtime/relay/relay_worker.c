@@ -14,6 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* A new pair has two events at once and one at its end: flows end as fast as others begin */
+#define EVENTS_A_TURN 64
+#define MESSAGES_A_TURN 16
+
 static const struct worker_jail_call calls[] = {
 	WORKER_LOOP_CALLS,
 	{ SCMP_SYS(splice), JAIL_ANY, "TCP, without copying" },
@@ -41,10 +45,10 @@ static bool worker_init(struct relay_loop *loop, const struct relay_worker_confi
 	return true;
 }
 
-/* false: the supervisor is gone */
+/* false: the supervisor is gone. Some a turn: flows that have ended make room before more begin. */
 static bool control_readable(struct relay_loop *loop)
 {
-	for (;;) {
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
 		struct relay_message message;
 		int fds[SOCKET_FDS_MAX];
 		ssize_t len = socket_receive_fds(loop->control, &message, sizeof message, fds);
@@ -61,6 +65,7 @@ static bool control_readable(struct relay_loop *loop)
 		fd_closep(&fds[0]);
 		fd_closep(&fds[1]);
 	}
+	return true;
 }
 
 static bool dispatch(struct relay_loop *loop, const struct epoll_event *event)
@@ -95,8 +100,8 @@ static int wait_ms(const struct relay_loop *loop)
 
 static bool turn(struct relay_loop *loop)
 {
-	struct epoll_event events[64];
-	int count = epoll_wait(loop->epoll, events, 64, loop->ready ? 0 : wait_ms(loop));
+	struct epoll_event events[EVENTS_A_TURN];
+	int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, loop->ready ? 0 : wait_ms(loop));
 	if (count < 0 && errno != EINTR)
 		return false;
 	loop->now_ms = clock_ms();

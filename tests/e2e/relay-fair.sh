@@ -99,7 +99,10 @@ cat >"$WORK/churn.py" <<-'END'
 	    while not stop.is_set():
 	        for connection in [socket.create_connection(("127.0.0.1", 9000), 10) for _ in range(8)]:
 	            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-	            connection.sendall(b"x" * 1000)
+	            try:
+	                connection.sendall(b"x" * 1000)
+	            except OSError as error:
+	                failed.append(f"reset by the relay: {error}")
 	            connection.close()
 	def uses():
 	    for number in range(500):
