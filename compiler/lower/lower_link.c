@@ -86,6 +86,18 @@ static void accept_ipv6(struct lowering *lowering, struct rs_chain *chain)
 	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 }
 
+/* A tap takes frames of any size; the router would drop them after conntrack has seen them. */
+static void drop_oversized(struct lowering *lowering, struct rs_chain *chain)
+{
+	uint32_t mtu = lowering->policy->interface.mtu ? lowering->policy->interface.mtu : LOWER_MTU;
+
+	if (lowering->options->segments)
+		return;
+	struct rs_rule *rule = lower_rule(lowering, chain, "larger than the link's MTU");
+	rs_match(lowering->ruleset, rule, RS_META_LENGTH, rs_range(mtu + 1, UINT32_MAX));
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+}
+
 void lower_link(struct lowering *lowering)
 {
 	struct rs_chain *chain = rs_base_chain_add(lowering->ruleset, lowering->table, "ingress", RS_FILTER, RS_INGRESS,
@@ -93,11 +105,7 @@ void lower_link(struct lowering *lowering)
 
 	chain->device = LOWER_TAP;
 	chain->note = "what enters by the guest's link: its own MAC and addresses, untagged, or nothing";
-	if (!lowering->options->segments) {
-		struct rs_rule *rule = lower_rule(lowering, chain, "larger than the link's MTU");
-		rs_match(lowering->ruleset, rule, RS_META_LENGTH, rs_range(LOWER_MTU + 1, UINT32_MAX));
-		lower_verdict(lowering, rule, RS_DROP, NULL);
-	}
+	drop_oversized(lowering, chain);
 	if (lowering->gateway.has4) {
 		accept_arp(lowering, chain);
 		accept_ipv4(lowering, chain);

@@ -7,7 +7,7 @@
 #define LOWER_BRIDGE "br0"
 #define LOWER_UPLINK "uplink"
 #define LOWER_GUEST_LINK "eth0"
-#define LOWER_MTU 1500 /* of every link of the sandbox */
+#define LOWER_MTU 1500 /* of every link of the sandbox, where the policy has no --net-mtu */
 #define LOWER_DNS_PORT FLOW_DNS_PORT
 /* TCP and UDP to the gateway, where the policy allows it, reach transparent listeners (IP_TRANSPARENT, one a family and
  * protocol) on this port of the namespace; the port that was asked for is the accepted socket's own (getsockname), or in

@@ -44,6 +44,8 @@ alike "lists" --gateway $both --net-default deny --net-rule 'allow@{public,10.0.
 alike "names" --gateway $both --net-default deny --net-rule 'allow@example.com:tcp:{22,443},deny@*.example.org,allow@{a.example.net,suffix=example.net}:icmpv4'
 alike "limits" --gateway $both --max-connections 7 --net-egress-ops 10/3s --net-egress-ops-burst 20 --net-ingress-ops 1000/1s
 alike "limits on connections" --gateway $both --max-tcp-connections 7 --max-udp-connections 0 --max-connection-rate 10
+alike "a larger MTU" --gateway $both --net-mtu 9000
+contains "whose frames pass" "$(<"$work/text")" 'meta length 9001-4294967295 counter drop'
 alike "no limits on connections" --gateway $both --max-connections 0 --max-connection-rate 0
 alike "multi-tenant" --gateway $both --deployment-profile multi-tenant --net-rule 'deny@meta,allow@private'
 many=$(seq -s, -f '10.%g.0.0/16' 0 2 200)
