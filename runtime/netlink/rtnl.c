@@ -305,10 +305,10 @@ int rtnl_address_add(struct nl *nl, uint32_t index, struct addr_prefix prefix)
 	return nl_do(nl, message.header);
 }
 
-int rtnl_neighbour_add(struct nl *nl, uint32_t index, struct addr addr, const uint8_t mac[static 6])
+static int put_neighbour(struct nl *nl, uint16_t flags, uint32_t index, struct addr addr, const uint8_t mac[static 6])
 {
 	struct rtnl_message message;
-	struct ndmsg *neighbour = rtnl_message(&message, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, sizeof *neighbour);
+	struct ndmsg *neighbour = rtnl_message(&message, RTM_NEWNEIGH, NLM_F_CREATE | flags, sizeof *neighbour);
 
 	neighbour->ndm_family = rtnl_family(addr.family);
 	neighbour->ndm_ifindex = (int)index;
@@ -316,4 +316,14 @@ int rtnl_neighbour_add(struct nl *nl, uint32_t index, struct addr addr, const ui
 	rtnl_put_addr(message.header, NDA_DST, addr);
 	mnl_attr_put(message.header, NDA_LLADDR, 6, mac);
 	return nl_do(nl, message.header);
+}
+
+int rtnl_neighbour_add(struct nl *nl, uint32_t index, struct addr addr, const uint8_t mac[static 6])
+{
+	return put_neighbour(nl, NLM_F_EXCL, index, addr, mac);
+}
+
+int rtnl_neighbour_replace(struct nl *nl, uint32_t index, struct addr addr, const uint8_t mac[static 6])
+{
+	return put_neighbour(nl, NLM_F_REPLACE, index, addr, mac);
 }

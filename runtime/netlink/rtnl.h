@@ -56,6 +56,8 @@ int rtnl_link_wait(struct nl *, uint32_t index);
 int rtnl_address_add(struct nl *, uint32_t index, struct addr_prefix);
 /* The entry never ages: it is never asked for, so no other can answer. */
 int rtnl_neighbour_add(struct nl *, uint32_t index, struct addr, const uint8_t mac[static 6]);
+/* The same in place of one that the kernel made while it looked for the address in vain */
+int rtnl_neighbour_replace(struct nl *, uint32_t index, struct addr, const uint8_t mac[static 6]);
 
 struct rtnl_route {
 	struct addr_prefix destination; /* len 0: the default route */

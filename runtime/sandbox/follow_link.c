@@ -21,7 +21,9 @@ static int restore_family(struct sandbox *sandbox, struct addr gateway, bool *re
 
 	int error = rtnl_neighbour_add(sandbox->host, sandbox->host_link.index, hop, peer_mac);
 	*restored |= error == 0;
-	if (error == 0 || error == -EEXIST)
+	if (error == -EEXIST)
+		error = rtnl_neighbour_replace(sandbox->host, sandbox->host_link.index, hop, peer_mac);
+	if (error == 0)
 		error = rtnl_route_add(sandbox->host, &route);
 	*restored |= error == 0;
 	return error == -EEXIST ? 0 : error;

@@ -133,6 +133,11 @@ for family in -4 -6; do
 	ip "$family" neighbour flush dev msb0 nud permanent
 done
 gets_through "its routes and neighbours are flushed"
+# what is sent before they are back has the kernel look for the neighbour, which does not answer
+ip neighbour replace 169.254.0.2 dev msb0 nud failed
+ip -6 neighbour replace fe80::2 dev msb0 nud failed
+ip route flush dev msb0
+gets_through "and looked for in vain meanwhile"
 
 kill "$one"
 wait "$one"
