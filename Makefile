@@ -85,8 +85,8 @@ guest: deps
 demo: deps
 	$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all guest $(STATIC_TOOLS)
 	$(Q)tests/demo.sh $(BUILD)
-# JOBS tests at a time
-JOBS ?= 2
+# JOBS tests at a time; most of them wait more than they work
+JOBS ?= 4
 check: deps
 	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
 	$(Q)tests/run -j $(JOBS) $(BUILD)
