@@ -78,6 +78,11 @@ void process_reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+void process_notice_children(void)
+{
+	signal(SIGCHLD, SIG_DFL);
+}
+
 static struct rlimit given_descriptors;
 
 uint64_t process_raise_descriptors(uint64_t least)

@@ -16,6 +16,8 @@ void process_forwarded_signals(sigset_t *);
 /* Blocks all signals, since the loops here read them from signalfd or wait for them; undoes that before exec. */
 void process_block_signals(void);
 void process_reset_signals(void);
+/* Undoes what whoever started us may have left: where SIGCHLD is ignored, a child's status is lost, and its end tells nobody. */
+void process_notice_children(void);
 /* At least so many descriptors, where the hard limit lets us; undone for the command, which gets what we were given. The hard
  * limit. */
 uint64_t process_raise_descriptors(uint64_t least);

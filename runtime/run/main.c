@@ -2,6 +2,7 @@
 #include "core/config.h"
 #include "core/exit_status.h"
 #include "core/log.h"
+#include "core/process.h"
 #include "run/launcher.h"
 
 #include <fcntl.h>
@@ -20,6 +21,7 @@ static int fill_standard_streams(void)
 
 int main(int argc, char **argv)
 {
+	process_notice_children();
 	log_open();
 	arena_on_exhaustion(EXIT_STATUS_FAILED);
 	struct arena *arena = arena_new();

@@ -56,6 +56,11 @@ wait "$sandbox_pid"
 same "and five seconds after the first" "125 1" "$? $(((${EPOCHREALTIME/./} - begun) < 15000000))"
 contains "which is said" "$(<"$WORK/once.err")" '^msb-run: error: Interrupt was not taken: the sandbox is killed'
 
+# --- whoever starts msb-run ignores SIGCHLD ---
+timeout -s KILL 20 python3 -c 'import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])' \
+	"$BUILD/msb-run" --vmm none -- sh -c 'echo ran; exit 3' >"$WORK/out" 2>"$WORK/err" </dev/null
+same "SIGCHLD ignored by whoever starts it: the command's status arrives" "3 ran" "$? $(<"$WORK/out")"
+
 # --- a guest whose output nobody reads ---
 mkfifo "$WORK/stdout"
 exec 8<>"$WORK/stdout"
