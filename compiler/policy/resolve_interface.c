@@ -23,8 +23,8 @@ void resolver_set_mac_octets(struct resolver *r, struct span span, const uint8_t
 	for (int i = 0; i < 6; i++)
 		any |= mac[i];
 	if (mac[0] & 1 || !any) {
-		diag_error(r->diags, "bad-interface", span, "no card has this MAC: it is %s",
-			   any ? "a group's" : "all zeros");
+		diag_error(r->diags, "bad-interface", span, "no card can have this MAC: it is %s",
+			   any ? "a multicast one" : "all zeros");
 		return;
 	}
 	interface->has_mac = true;

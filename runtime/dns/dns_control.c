@@ -104,8 +104,8 @@ void dns_close(struct dns *dns)
 	worker_end(&dns->worker);
 	size_t gave_way = dns->bindings ? bindings_gave_way(dns->bindings) : 0;
 	if (gave_way > 0)
-		log_line("%zu addresses gave way to newer ones of their name, of which %d hold at once", gave_way,
-			 BINDINGS_MAX_HELD);
+		log_line("%zu addresses gave way to newer ones of their name, of which at most %d hold at once",
+			 gave_way, BINDINGS_MAX_HELD);
 	dns_follow_close(dns->follow);
 	bindings_free(dns->bindings);
 	free(dns);

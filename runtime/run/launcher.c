@@ -162,7 +162,7 @@ static int kill_when_due(struct launcher *launcher)
 	if (launcher->kill_ms > now)
 		return (int)(launcher->kill_ms - now);
 	if (launcher->status < 0)
-		log_error("%s was not taken: the sandbox is killed", strsignal(launcher->unanswered));
+		log_error("the sandbox did not take SIG%s: it is killed", sigabbrev_np(launcher->unanswered));
 	syscall(SYS_pidfd_send_signal, launcher->supervisor, SIGKILL, NULL, 0);
 	launcher->kill_ms = 0;
 	return -1;

@@ -36,12 +36,12 @@ int sandbox_take_nat64(struct sandbox *sandbox)
 		addr_format(told[i].addr, text);
 		if (why)
 			log_line("the resolver tells of the NAT64 prefix %s/%u, which is not believed: %s; if it is "
-				 "true: --net-nat64-prefix %s/%u",
+				 "true, name it: --net-nat64-prefix %s/%u",
 				 text, told[i].len, why, text, told[i].len);
 		else
 			log_line(
-				"the network's NAT64 prefix is %s/%u, its resolver says: what carries an address that is "
-				"not public is denied there; with --net-nat64-prefix %s/%u rules may allow it",
+				"the network's NAT64 prefix is %s/%u, its resolver says: addresses in it that carry one "
+				"that is not public are denied; --net-nat64-prefix %s/%u lets rules allow them",
 				text, told[i].len, text, told[i].len);
 	}
 	return 0;

@@ -54,7 +54,7 @@ kill -INT "$sandbox_pid"
 begun=${EPOCHREALTIME/./}
 wait "$sandbox_pid"
 same "and five seconds after the first" "125 1" "$? $(((${EPOCHREALTIME/./} - begun) < 15000000))"
-contains "which is said" "$(<"$WORK/once.err")" '^msb-run: error: Interrupt was not taken: the sandbox is killed'
+contains "which is said" "$(<"$WORK/once.err")" '^msb-run: error: the sandbox did not take SIGINT: it is killed'
 
 # --- whoever starts msb-run ignores SIGCHLD ---
 timeout -s KILL 20 python3 -c 'import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])' \

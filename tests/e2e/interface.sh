@@ -41,7 +41,7 @@ refused "a gateway's place" 'the second of a /30.*' --net-ipv4-address 172.20.7.
 refused "a subnet's end" 'the second of a /64' --net-ipv6-address fd42:6d73:62:9::3
 refused "outside the pool" 'not in the pool' --net-ipv4-pool 10.9.0.0/24 --net-ipv4-address 172.20.7.6
 refused "the other family" 'no IPv6 address' --net-ipv6-address 172.20.7.6
-refused "a group's MAC" "a group's" --net-mac 01:00:5e:00:53:01
+refused "a multicast MAC" "a multicast one" --net-mac 01:00:5e:00:53:01
 refused "no MAC" 'like 02:00' --net-mac 02:00:5e:00:53
 refused "too small" 'from 576 to 65521' --net-mtu 575
 refused "too large" 'from 576 to 65521' --net-mtu 65522
