@@ -58,7 +58,9 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials->nflog = nflog_open();
 	denials->suggestions = config->suggest ? suggestions_new() : NULL;
 	bool opened = denials->nflog && (denials->suggestions || !config->suggest);
-	if (opened && config->events) {
+	if (!opened)
+		log_error("cannot read the log of refused packets: %s", strerror(errno));
+	else if (config->events) {
 		denials->events = events_open(config->events);
 		opened = denials->events != NULL;
 		if (!opened)

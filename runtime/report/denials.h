@@ -9,7 +9,7 @@
 struct denials;
 /* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
  * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
- * NULL and errno on failure, with a line on standard error where it is the file. */
+ * NULL and errno on failure, with a line on standard error. */
 struct nl;
 struct denials *denials_open(const struct run_config *, const struct addr_gateway *, struct nl *host,
 			     const struct limit_numbers *limits);

@@ -10,6 +10,7 @@ mkfifo "$WORK/fifo"
 timeout -s KILL 20 "$BUILD/msb-run" --vmm none --events "$WORK/fifo" -- true 2>"$WORK/err" </dev/null
 contains "events into a FIFO that nobody reads: it is said" "$? $(<"$WORK/err")" \
 	'^125 msb-run: error: --events /run/test/fifo: a FIFO that nobody reads; start its reader first$'
+same "and nothing else" 1 "$(grep -c . "$WORK/err")"
 exec 8<>"$WORK/fifo" # a reader that reads nothing, until the end
 head -c 65000 /dev/zero | tr '\0' '\n' >&8
 run_sandbox --net-default deny --events "$WORK/fifo" -- sh -c "for port in \$(seq 2000 2100); do $PROBE udp 203.0.113.1 \$port 1; done >/dev/null; echo done"
