@@ -41,6 +41,8 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR\n"                                                                  \
 	"  --max-tcp-connections N --max-udp-connections N   at once (4096 each; 0: no bound); --max-connections N: both\n" \
 	"  --max-connection-rate N new connections a second (250)\n"                                                        \
+	"  --net-egress-bandwidth RATE   bytes, 1M/1s; --net-egress-ops RATE   packets, 1000/1s; and -ingress-\n"           \
+	"  --net-egress-bandwidth-burst SIZE   once on top; the same for each of the four\n"                                \
 	"  --net-ipv4-address ADDR --net-ipv6-address ADDR   --net-mac MAC   --net-mtu N: the guest's card\n"               \
 	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"                     \
 	"  --deployment-profile single-tenant|multi-tenant\n"                                                               \

@@ -257,7 +257,10 @@ static void print_help(void)
 	      "  --net-nat64-prefix CIDR   the network's own, whose addresses are classed as what they carry\n"
 	      "  --max-tcp-connections N   of the guest at once (4096; 0: no bound); --max-udp-connections N likewise;\n"
 	      "                            --max-connections N: both; --max-connection-rate N: new ones a second (250)\n"
+	      "  --net-egress-bandwidth RATE  bytes, 1M/1s; --net-egress-ops RATE: packets, 1000/1s; likewise -ingress-;\n"
+	      "                            each with -burst SIZE: once on top\n"
 	      "  --deployment-profile single-tenant|multi-tenant\n"
+	      "  --include-root DIR        where includes may lie; --stdin-name NAME, --today YYYY-MM-DD as in msb-policyc\n"
 	      "  --deny-mode refuse|drop   how a denied flow fails: at once (default), or in silence\n"
 	      "\n"
 	      "  --name N                  of the sandbox: a-z, 0-9, -\n"
@@ -271,7 +274,7 @@ static void print_help(void)
 	      "  -v, --volume HOST:GUEST[:ro]  a directory of the host's in the guest\n"
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
 	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
-	      "  --quiet                   no messages about denials\n"
+	      "  -q, --quiet               no messages about denials\n"
 	      "  --verbose                 what the guest's kernel writes to its console\n"
 	      "  --color auto|always|never\n"
 	      "\n"
@@ -389,7 +392,7 @@ static bool options_agree(const struct reading *reading)
 		return false;
 	}
 	if ((config->kernel || config->initrd) && (config->env.count || config->workdir || config->volume_count)) {
-		log_error("--%s: a guest with a kernel or initrd of its own prepares itself",
+		log_error("--%s needs the default guest: one with a kernel or initrd of its own starts its own init",
 			  config->workdir   ? "workdir" :
 			  config->env.count ? "env" :
 					      "volume");
