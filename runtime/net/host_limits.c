@@ -70,17 +70,17 @@ int host_limits_read(const struct policy *policy, struct host_limits *limits)
 struct builder {
 	struct ruleset *ruleset;
 	struct rs_table *table;
-	const char *link;
+	uint32_t link; /* its index */
 	const struct addr_gateway *gateway;
 	const struct host_limits *limits;
 	struct limit_chains chains;
 };
 
-static struct rs_rule *first_of_link(struct builder *builder, struct rs_chain *chain, const char *link)
+static struct rs_rule *first_of_link(struct builder *builder, struct rs_chain *chain)
 {
 	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, NULL);
 
-	rs_match(builder->ruleset, rule, RS_META_IIFNAME, rs_name(link));
+	rs_match(builder->ruleset, rule, RS_META_IIF, rs_number(builder->link));
 	return rule;
 }
 
@@ -168,7 +168,7 @@ static void add_limits(struct builder *builder)
 {
 	struct rs_chain *chain = rs_base_chain_add(builder->ruleset, builder->table, "limits", RS_FILTER, RS_FORWARD,
 						   FORWARD_FIRST, RS_ACCEPT);
-	struct rs_rule *rule = first_of_link(builder, chain, builder->link);
+	struct rs_rule *rule = first_of_link(builder, chain);
 
 	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_FIRST));
 	rs_verdict(builder->ruleset, rule, RS_GOTO, "new_flows");
@@ -232,8 +232,9 @@ static void add_everyone(struct builder *builder)
 	unsigned lists = list_count(builder->limits->all);
 	struct rs_chain *chain =
 		rs_base_chain_add(rs, builder->table, "everyone", RS_FILTER, RS_PREROUTING, EVERYONE, RS_ACCEPT);
-	struct rs_rule *rule = first_of_link(builder, chain, HOST_LINKS_NFT);
+	struct rs_rule *rule = rs_rule_add(rs, chain, NULL);
 
+	rs_match(rs, rule, RS_META_IIFNAME, rs_name(HOST_LINKS_NFT));
 	rs_match(rs, rule, RS_CT_STATE, rs_number(CT_FIRST));
 	rs_match(rs, rule, RS_META_PKTTYPE, rs_range(RS_PKT_HOST, RS_PKT_BROADCAST));
 	rs_verdict(rs, rule, RS_GOTO, "everyone_new");
@@ -250,7 +251,7 @@ static void add_settle(struct builder *builder)
 	struct rs_chain *chain =
 		rs_base_chain_add(rs, builder->table, "settle", RS_FILTER, RS_PREROUTING, SETTLE, RS_ACCEPT);
 
-	rs_verdict(rs, first_of_link(builder, chain, builder->link), RS_GOTO, "settled");
+	rs_verdict(rs, first_of_link(builder, chain), RS_GOTO, "settled");
 	chain = rs_chain_add(rs, builder->table, "settled");
 	struct rs_rule *rule = rs_rule_add(rs, chain, NULL);
 	rs_match(rs, rule, RS_META_PKTTYPE, rs_number(RS_PKT_MULTICAST));
@@ -261,8 +262,8 @@ static void add_settle(struct builder *builder)
 
 /* ---- all of it ---- */
 
-void host_limits_add(struct ruleset *ruleset, struct rs_table *table, const char *link,
-		     const struct addr_gateway *gateway, const struct host_limits *limits)
+void host_limits_add(struct ruleset *ruleset, struct rs_table *table, uint32_t link, const struct addr_gateway *gateway,
+		     const struct host_limits *limits)
 {
 	static const enum limit refusals[] = { OVER_TCP, OVER_UDP, OVER_OTHER, OVER_QUESTIONS, OVER_SHARE, OVER_ALL };
 	struct builder builder = {

@@ -25,5 +25,5 @@ void host_limits_make(const struct policy *, uint64_t table, struct host_limits 
 int host_limits_read(const struct policy *, struct host_limits *);
 
 /* The chains, into the sandbox's table in the host's namespace */
-void host_limits_add(struct ruleset *, struct rs_table *, const char *link, const struct addr_gateway *,
+void host_limits_add(struct ruleset *, struct rs_table *, uint32_t link, const struct addr_gateway *,
 		     const struct host_limits *);

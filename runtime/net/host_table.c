@@ -50,13 +50,13 @@ static struct rs_chain *base_chain(struct builder *builder, const char *name, en
 	return rs_base_chain_add(builder->ruleset, builder->table, name, type, hook, priority, RS_ACCEPT);
 }
 
-/* A rule about what comes from (RS_META_IIFNAME) or goes to (RS_META_OIFNAME) the sandbox's link. */
+/* A rule about what comes from (RS_META_IIF) or goes to (RS_META_OIF) the sandbox's link. */
 static struct rs_rule *link_rule(struct builder *builder, struct rs_chain *chain, enum rs_field field,
 				 const char *comment)
 {
 	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, comment);
 
-	rs_match(builder->ruleset, rule, field, rs_name(builder->wanted->link));
+	rs_match(builder->ruleset, rule, field, rs_number(builder->wanted->index));
 	return rule;
 }
 
@@ -73,7 +73,7 @@ static enum rs_field source_field(struct addr gateway)
 static void add_source_rule(struct builder *builder, struct rs_chain *chain, unsigned nfproto, bool active,
 			    struct addr gateway)
 {
-	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIFNAME, active ? "forged source" : "inactive family");
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIF, active ? "forged source" : "inactive family");
 
 	if (active)
 		rs_match(builder->ruleset, rule, source_field(gateway), subnet(gateway))->negate = true;
@@ -86,7 +86,7 @@ static void add_prerouting(struct builder *builder)
 {
 	const struct addr_gateway *gateway = &builder->wanted->gateway;
 	struct rs_chain *chain = base_chain(builder, "prerouting", RS_FILTER, RS_PREROUTING, BEFORE_CONNTRACK);
-	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIFNAME, "the host's own addresses");
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIF, "the host's own addresses");
 	struct rs_expr *type = rs_match(builder->ruleset, rule, RS_FIB_DADDR_TYPE, rs_number(RTN_LOCAL));
 
 	rs_or(builder->ruleset, type, rs_number(RTN_BROADCAST));
@@ -101,16 +101,16 @@ static void add_input(struct builder *builder)
 {
 	struct rs_chain *chain = base_chain(builder, "input", RS_FILTER, RS_INPUT, FILTER);
 
-	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_IIFNAME, "nothing to the host"), RS_DROP, NULL);
+	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_IIF, "nothing to the host"), RS_DROP, NULL);
 }
 
 static void add_answers_only(struct builder *builder, struct rs_chain *chain)
 {
-	struct rs_rule *rule = link_rule(builder, chain, RS_META_OIFNAME, "answers");
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_OIF, "answers");
 
 	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_ANSWERS));
 	rs_verdict(builder->ruleset, rule, RS_ACCEPT, NULL);
-	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_OIFNAME, "nothing new comes in"), RS_DROP, NULL);
+	rs_verdict(builder->ruleset, link_rule(builder, chain, RS_META_OIF, "nothing new comes in"), RS_DROP, NULL);
 }
 
 /* A link that did not forward before we came forwards what answers a sandbox, and takes no one else through the host. By its index,
@@ -194,7 +194,7 @@ static void add_masquerade(struct builder *builder, struct rs_chain *chain, stru
 	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, "masquerade");
 
 	rs_match(builder->ruleset, rule, source_field(gateway), subnet(gateway));
-	rs_match(builder->ruleset, rule, RS_META_OIFNAME, rs_name(builder->wanted->link))->negate = true;
+	rs_match(builder->ruleset, rule, RS_META_OIF, rs_number(builder->wanted->index))->negate = true;
 	rs_do(builder->ruleset, rule, RS_MASQUERADE);
 }
 
@@ -202,12 +202,12 @@ static void add_masquerade(struct builder *builder, struct rs_chain *chain, stru
 static void add_passage(struct builder *builder, const char *name, enum rs_hook hook, int priority)
 {
 	struct rs_chain *chain = base_chain(builder, name, RS_FILTER, hook, priority);
-	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIFNAME, "new flows");
+	struct rs_rule *rule = link_rule(builder, chain, RS_META_IIF, "new flows");
 
 	rs_match(builder->ruleset, rule, RS_META_OIFNAME, rs_name(HOST_LINKS_NFT))->negate = true;
 	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(NF_CT_STATE_BIT(IP_CT_NEW)));
 	rs_do(builder->ruleset, rule, RS_COUNTER);
-	rule = link_rule(builder, chain, RS_META_OIFNAME, "first answers");
+	rule = link_rule(builder, chain, RS_META_OIF, "first answers");
 	rs_match(builder->ruleset, rule, RS_CT_STATE, rs_number(CT_ANSWERS));
 	rs_match(builder->ruleset, rule, RS_CT_STATUS, rs_number(IPS_ASSURED))->negate = true;
 	rs_do(builder->ruleset, rule, RS_COUNTER);
@@ -231,7 +231,7 @@ struct ruleset *host_table_rules(struct arena *arena, const struct host_table *w
 		add_masquerade(&builder, nat, wanted->gateway.v4);
 	if (wanted->gateway.has6)
 		add_masquerade(&builder, nat, wanted->gateway.v6);
-	host_limits_add(builder.ruleset, builder.table, wanted->link, &wanted->gateway, wanted->limits);
+	host_limits_add(builder.ruleset, builder.table, wanted->index, &wanted->gateway, wanted->limits);
 	return builder.ruleset;
 }
 

@@ -8,6 +8,7 @@
 
 struct host_table {
 	const char *link; /* the host link's name */
+	uint32_t index;   /* which the rules go by: a new name does not change it */
 	struct addr_gateway gateway;
 	const struct nameserver *servers; /* those with by_host are let through for sockets with `mark` */
 	size_t server_count;

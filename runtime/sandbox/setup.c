@@ -245,6 +245,7 @@ static int install_host_table(struct sandbox *sandbox)
 		return error;
 	struct host_table table = {
 		.link = sandbox->host_link.name,
+		.index = sandbox->host_link.index,
 		.gateway = sandbox->gateway,
 		.servers = sandbox->servers,
 		.server_count = sandbox->start->server_count,

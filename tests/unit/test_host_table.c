@@ -11,6 +11,7 @@ static const char *rules(struct arena *arena, bool has6, const struct nameserver
 	struct host_table wanted = {
 		.limits = &limits,
 		.link = "msb7",
+		.index = 7,
 		.gateway = { .has4 = true, .has6 = has6 },
 		.servers = servers,
 		.server_count = count,
@@ -51,6 +52,16 @@ Test(host_table, what_it_says)
 		cr_assert(strstr(text, wanted[i]), "no `%s` in:\n%s", wanted[i], text);
 	cr_assert(!strstr(text, "inactive family"));
 	cr_assert(strstr(rules(arena, false, NULL, 0), "inactive family"));
+	arena_free(arena);
+}
+
+Test(host_table, its_link_is_known_by_the_index)
+{
+	struct arena *arena = arena_new();
+	const char *text = rules(arena, true, NULL, 0);
+
+	cr_assert(strstr(text, "iif == 7") && strstr(text, "oif == 7") && strstr(text, "oif != 7"), "%s", text);
+	cr_assert(!strstr(text, "\"msb7\""), "%s", text);
 	arena_free(arena);
 }
 

@@ -5,6 +5,7 @@
 #include "net/host_table.h"
 #include "netlink/nflog.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ int main(int argc, char **argv)
 	if (argc != 7 || !addr_parse(argv[2], &table.gateway.v4) || !addr_parse(argv[3], &table.gateway.v6))
 		return 2;
 	table.link = argv[1];
+	table.index = if_nametoindex(argv[1]);
 	limits.tcp = limits.udp = limits.other = limits.questions = (uint32_t)strtoul(argv[4], NULL, 10);
 	limits.share = (uint32_t)strtoul(argv[5], NULL, 10);
 	limits.all = (uint32_t)strtoul(argv[6], NULL, 10);
