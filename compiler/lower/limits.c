@@ -6,6 +6,7 @@
 
 #define REPORT_RATE 20 /* refused packets a second that are reported, for each bound */
 #define REPORT_BURST 100
+#define NEIGHBOURS_PART 4 /* of the rate of new flows */
 
 static const struct {
 	const char *name, *chain;
@@ -13,8 +14,13 @@ static const struct {
 	[OVER_TCP] = { "tcp", "over_tcp" },       [OVER_UDP] = { "udp", "over_udp" },
 	[OVER_OTHER] = { "other", "over_other" }, [OVER_RATE] = { "rate", "over_rate" },
 	[OVER_QUESTIONS] = { "dns", "over_dns" }, [OVER_SHARE] = { "share", "over_share" },
-	[OVER_ALL] = { "all", "over_all" },
+	[OVER_ALL] = { "all", "over_all" },       [OVER_NEIGHBOURS] = { "neighbours", "over_neighbours" },
 };
+
+uint32_t limit_neighbours(const struct policy *policy)
+{
+	return (policy->connection_rate.most + NEIGHBOURS_PART - 1) / NEIGHBOURS_PART;
+}
 
 const char *limit_name(enum limit limit)
 {
@@ -45,7 +51,7 @@ void limit_refusal_chain(const struct limit_chains *chains, enum limit limit)
 
 	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
 	rs_log(rs, rule, chains->log_group, LOWER_LOG_SNAPLEN, limits[limit].name);
-	if (chains->silent || limit == OVER_RATE) {
+	if (chains->silent || limit == OVER_RATE || limit == OVER_NEIGHBOURS) {
 		rs_verdict(rs, rs_rule_add(rs, chain, NULL), RS_DROP, NULL);
 		return;
 	}

@@ -5,13 +5,14 @@
 #include "ruleset/ruleset.h"
 
 enum limit {
-	OVER_TCP,       /* --max-tcp-connections */
-	OVER_UDP,       /* --max-udp-connections */
-	OVER_OTHER,     /* of all other protocols */
-	OVER_RATE,      /* --max-connection-rate */
-	OVER_QUESTIONS, /* the DNS proxy's own */
-	OVER_SHARE,     /* one sandbox's share of the host's table */
-	OVER_ALL,       /* all sandboxes' share of it */
+	OVER_TCP,        /* --max-tcp-connections */
+	OVER_UDP,        /* --max-udp-connections */
+	OVER_OTHER,      /* of all other protocols */
+	OVER_RATE,       /* --max-connection-rate */
+	OVER_NEIGHBOURS, /* the part of it for where the host looks for addresses on a link */
+	OVER_QUESTIONS,  /* the DNS proxy's own */
+	OVER_SHARE,      /* one sandbox's share of the host's table */
+	OVER_ALL,        /* all sandboxes' share of it */
 	OVER_COUNT
 };
 
@@ -20,6 +21,9 @@ const char *limit_name(enum limit);
 const char *limit_chain(enum limit); /* "over_tcp" */
 bool limit_by_name(const char *prefix, enum limit *out);
 
+/* New flows a second to where the host looks for each address on a link; 0: no bound */
+uint32_t limit_neighbours(const struct policy *);
+
 /* Where the chains are, and how they refuse */
 struct limit_chains {
 	struct ruleset *ruleset;
@@ -27,7 +31,7 @@ struct limit_chains {
 	uint16_t log_group;
 	bool silent;
 };
-/* Chain over_NAME: reports, then refuses, TCP by a reset; a flow over the rate is dropped, so that it is tried again. */
+/* Chain over_NAME: reports, then refuses, TCP by a reset; a flow over a rate is dropped, so that it is tried again. */
 void limit_refusal_chain(const struct limit_chains *, enum limit);
 /* A rule: more than `most` at once of what reaches it go there. 0: no rule. */
 void limit_count(const struct limit_chains *, struct rs_chain *, enum limit, uint32_t most);

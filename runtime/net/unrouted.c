@@ -14,6 +14,8 @@
 #define EXACT_MAX 256        /* for which each exception is worked out */
 #define BEHIND_THE_POLICY 10 /* a priority: what the policy refuses is refused by it, and reported */
 #define REFUSE "refuse"
+#define NEIGHBOURS "neighbours"
+#define NEIGHBOUR_BURST_SECONDS 2
 #define LOG_RATE 200 /* packets a second */
 #define LOG_BURST 400
 #define CT_NEW NF_CT_STATE_BIT(IP_CT_NEW)
@@ -29,7 +31,9 @@ struct reading {
 	bool too_many, others; /* others: routes in tables that rules may choose */
 	bool exceptions;
 	LIST_OF(struct range) ranges;
+	LIST_OF(struct addr_range) linked;
 	LIST_OF(uint32_t) sandboxes; /* their links */
+	LIST_OF(uint32_t) silent;    /* links without ARP or neighbour discovery */
 };
 
 static int add_sandbox(const struct rtnl_link *link, void *context)
@@ -38,6 +42,8 @@ static int add_sandbox(const struct rtnl_link *link, void *context)
 
 	if (forward_is_sandbox(link->name))
 		*arena_push(reading->arena, &reading->sandboxes) = link->index;
+	if (link->flags & (IFF_NOARP | IFF_LOOPBACK))
+		*arena_push(reading->arena, &reading->silent) = link->index;
 	return 0;
 }
 
@@ -47,6 +53,14 @@ static bool is_sandboxes(const struct reading *reading, uint32_t link)
 		if (reading->sandboxes.items[i] == link)
 			return true;
 	return false;
+}
+
+static bool has_neighbours(const struct reading *reading, uint32_t link)
+{
+	for (size_t i = 0; i < reading->silent.count; i++)
+		if (reading->silent.items[i] == link)
+			return false;
+	return true;
 }
 
 static int add_route(const struct rtnl_listed *route, void *context)
@@ -61,6 +75,8 @@ static int add_route(const struct rtnl_listed *route, void *context)
 		return 0;
 	reading->exceptions |= unreachable;
 	reading->others |= route->table != RT_TABLE_MAIN;
+	if (!unreachable && !route->routed && has_neighbours(reading, route->link))
+		*arena_push(reading->arena, &reading->linked) = addr_prefix_range(route->destination);
 	*arena_push(reading->arena, &reading->ranges) =
 		(struct range){ addr_prefix_range(route->destination), route->destination.len, unreachable };
 	return 0;
@@ -100,11 +116,11 @@ static struct addr_set reached_by_longest(struct reading *reading, enum addr_fam
 	return reached;
 }
 
-int unrouted_read(struct nl *host, struct arena *arena, enum addr_family family, struct addr_set *out)
+int unrouted_read(struct nl *host, struct arena *arena, enum addr_family family, struct reach *out)
 {
 	struct reading reading = { .arena = arena };
 
-	*out = addr_set_empty(family);
+	out->none = out->linked = addr_set_empty(family);
 	int error = rtnl_links(host, add_sandbox, &reading);
 	if (error == 0)
 		error = rtnl_routes(host, family, add_route, &reading);
@@ -113,17 +129,20 @@ int unrouted_read(struct nl *host, struct arena *arena, enum addr_family family,
 	struct addr_set all = addr_set_all(arena, family);
 	bool exact = reading.exceptions && !reading.others && reading.ranges.count <= EXACT_MAX;
 	struct addr_set reached = exact ? reached_by_longest(&reading, family) : reached_by_any(&reading, family);
-	*out = addr_set_subtract(arena, &all, &reached);
+	out->none = addr_set_subtract(arena, &all, &reached);
+	out->linked = addr_set_from_ranges(arena, family, reading.linked.items, reading.linked.count);
 	return 0;
 }
 
-static void refuse(struct ruleset *ruleset, struct rs_chain *chain, const struct addr_set *unrouted)
+/* New flows of the guest's to any of these addresses go on in that chain. */
+static void new_flows_to(struct ruleset *ruleset, struct rs_chain *chain, const struct addr_set *unrouted,
+			 const char *comment, const char *target)
 {
 	bool v4 = unrouted->family == ADDR_V4;
 
 	if (!unrouted->count)
 		return;
-	struct rs_rule *rule = rs_rule_add(ruleset, chain, "the host has no route");
+	struct rs_rule *rule = rs_rule_add(ruleset, chain, comment);
 	rs_match(ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
 	rs_match(ruleset, rule, RS_CT_STATE, rs_number(CT_NEW));
 	struct addr_range first = unrouted->items[0];
@@ -135,10 +154,22 @@ static void refuse(struct ruleset *ruleset, struct rs_chain *chain, const struct
 		for (size_t i = 1; i < unrouted->count; i++)
 			rs_or(ruleset, to, rs_range(unrouted->items[i].lo, unrouted->items[i].hi));
 	}
-	rs_verdict(ruleset, rule, RS_GOTO, REFUSE);
+	rs_verdict(ruleset, rule, RS_GOTO, target);
 }
 
-struct ruleset *unrouted_rules(struct arena *arena, const struct addr_set *v4, const struct addr_set *v6)
+static void add_neighbours(struct ruleset *ruleset, struct rs_table *table, uint32_t rate, bool silent)
+{
+	struct limit_chains chains = { ruleset, table, LOWER_LOG_GROUP, silent };
+	struct rs_chain *chain = rs_chain_add(ruleset, table, NEIGHBOURS);
+	struct rs_rule *rule = rs_rule_add(ruleset, chain, NULL);
+
+	rs_limit(ruleset, rule, rate, RS_SECOND, rate * NEIGHBOUR_BURST_SECONDS)->negate = true;
+	rs_verdict(ruleset, rule, RS_GOTO, limit_chain(OVER_NEIGHBOURS));
+	limit_refusal_chain(&chains, OVER_NEIGHBOURS);
+}
+
+struct ruleset *unrouted_rules(struct arena *arena, const struct reach *v4, const struct reach *v6, uint32_t neighbours,
+			       bool silent)
 {
 	struct ruleset *ruleset = ruleset_new(arena);
 	struct rs_table *table = rs_table_add(ruleset, RS_INET, UNROUTED_TABLE);
@@ -149,9 +180,15 @@ struct ruleset *unrouted_rules(struct arena *arena, const struct addr_set *v4, c
 	rs_limit(ruleset, rule, LOG_RATE, RS_SECOND, LOG_BURST);
 	rs_log(ruleset, rule, UNROUTED_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
 	rs_do(ruleset, rs_rule_add(ruleset, chain, NULL), RS_REJECT_ROUTE);
+	if (neighbours)
+		add_neighbours(ruleset, table, neighbours, silent);
 	chain = rs_base_chain_add(ruleset, table, "forward", RS_FILTER, RS_FORWARD, BEHIND_THE_POLICY, RS_ACCEPT);
 
-	refuse(ruleset, chain, v4);
-	refuse(ruleset, chain, v6);
+	new_flows_to(ruleset, chain, &v4->none, "the host has no route", REFUSE);
+	new_flows_to(ruleset, chain, &v6->none, "the host has no route", REFUSE);
+	if (neighbours) {
+		new_flows_to(ruleset, chain, &v4->linked, "the host looks for them on a link", NEIGHBOURS);
+		new_flows_to(ruleset, chain, &v6->linked, "the host looks for them on a link", NEIGHBOURS);
+	}
 	return ruleset;
 }

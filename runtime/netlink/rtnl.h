@@ -77,6 +77,7 @@ struct rtnl_listed {
 	uint32_t link, table; /* link 0: none, or that of a next hop object */
 	uint8_t type;         /* RTN_ */
 	bool dead;            /* its link is down: it is not used */
+	bool routed;          /* by another router, or by a next hop object, which may be one */
 };
 /* Every route of that family, of every table; `each` ends it early with a value other than 0 */
 int rtnl_routes(struct nl *, enum addr_family, int (*each)(const struct rtnl_listed *, void *), void *context);

@@ -90,7 +90,13 @@ static int read_route(const struct nlmsghdr *header, void *context)
 		case RTA_TABLE:
 			listed.table = mnl_attr_get_u32(attr);
 			break;
+		case RTA_GATEWAY:
+		case RTA_VIA:
+		case RTA_NH_ID:
+			listed.routed = true;
+			break;
 		case RTA_MULTIPATH:
+			listed.routed = true;
 			hops = attr;
 			break;
 		}

@@ -46,6 +46,16 @@ struct limit_text limit_text(struct arena *arena, enum limit limit, const struct
 		return connections(arena, "--max-udp-connections", "UDP", policy->max_udp.most, numbers, limit, host);
 	case OVER_RATE:
 		return by_option(arena, "--max-connection-rate", policy->connection_rate.most);
+	case OVER_NEIGHBOURS:
+		return (struct limit_text){
+			.option = "--max-connection-rate",
+			.value = policy->connection_rate.most,
+			.text = arena_printf(
+				arena,
+				"refused by --max-connection-rate %u, of which %u a second may be to the host's own networks",
+				policy->connection_rate.most, limit_neighbours(policy)),
+			.raise = "--max-connection-rate N raises it",
+		};
 	case OVER_OTHER:
 		most = host ? most : POLICY_OTHER_CONNECTIONS;
 		return fixed(most, arena_printf(arena, "refused by the limit of %u flows neither TCP nor UDP", most),

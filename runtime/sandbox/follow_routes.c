@@ -8,12 +8,16 @@
 
 static int read_routes(struct sandbox *sandbox, struct routes *now)
 {
-	now->unrouted4 = addr_set_empty(ADDR_V4);
-	now->unrouted6 = addr_set_empty(ADDR_V6);
-	int error = unrouted_read(sandbox->host, now->arena, ADDR_V4, &now->unrouted4);
+	now->v6.none = now->v6.linked = addr_set_empty(ADDR_V6);
+	int error = unrouted_read(sandbox->host, now->arena, ADDR_V4, &now->v4);
 	if (error == 0 && sandbox->gateway.has6)
-		error = unrouted_read(sandbox->host, now->arena, ADDR_V6, &now->unrouted6);
+		error = unrouted_read(sandbox->host, now->arena, ADDR_V6, &now->v6);
 	return error;
+}
+
+static bool same_reach(const struct reach *a, const struct reach *b)
+{
+	return addr_set_equal(&a->none, &b->none) && addr_set_equal(&a->linked, &b->linked);
 }
 
 int follow_routes(struct sandbox *sandbox)
@@ -24,11 +28,13 @@ int follow_routes(struct sandbox *sandbox)
 	int error = read_routes(sandbox, &now);
 	if (error < 0)
 		log_error("cannot read the host's routes: %s", strerror(-error));
-	bool same = before->arena && addr_set_equal(&before->unrouted4, &now.unrouted4) &&
-		    addr_set_equal(&before->unrouted6, &now.unrouted6);
+	bool same = before->arena && same_reach(&before->v4, &now.v4) && same_reach(&before->v6, &now.v6);
 	if (error == 0 && !same) {
-		error = nft_replace(sandbox->firewall, unrouted_rules(now.arena, &now.unrouted4, &now.unrouted6), why,
-				    sizeof why);
+		const struct run_config *config = sandbox->start->config;
+		error = nft_replace(sandbox->firewall,
+				    unrouted_rules(now.arena, &now.v4, &now.v6, limit_neighbours(config->policy),
+						   config->silent_deny),
+				    why, sizeof why);
 		if (error < 0)
 			log_error("cannot follow the host's routes: %s: %s", why, strerror(-error));
 	}

@@ -71,14 +71,20 @@ Test(no_route, nothing_about_what_is_no_packet)
 Test(no_route, the_table)
 {
 	struct arena *arena = arena_new();
-	struct addr_set none = addr_set_empty(ADDR_V4), all = addr_set_all(arena, ADDR_V6);
-	const char *text = ruleset_format(arena, unrouted_rules(arena, &none, &all));
+	struct reach v4 = { addr_set_empty(ADDR_V4), addr_set_empty(ADDR_V4) };
+	struct reach v6 = { addr_set_all(arena, ADDR_V6), addr_set_empty(ADDR_V6) };
+	const char *text = ruleset_format(arena, unrouted_rules(arena, &v4, &v6, 0, false));
 
 	cr_assert(strstr(text, "nfproto == ipv6") && !strstr(text, "nfproto == ipv4"), "%s", text);
 	cr_assert(strstr(text, "reject-route"));
 	struct addr_range some = { 0x0a000000, 0x0affffff };
-	none = addr_set_from_ranges(arena, ADDR_V4, &some, 1);
-	text = ruleset_format(arena, unrouted_rules(arena, &none, &none));
-	cr_assert(strstr(text, "10.0.0.0"), "%s", text);
+	v4.none = addr_set_from_ranges(arena, ADDR_V4, &some, 1);
+	v6.none = addr_set_empty(ADDR_V6);
+	text = ruleset_format(arena, unrouted_rules(arena, &v4, &v6, 0, false));
+	cr_assert(strstr(text, "10.0.0.0") && !strstr(text, "neighbours"), "%s", text);
+	some = (struct addr_range){ 0xc0a80100, 0xc0a801ff };
+	v4.linked = addr_set_from_ranges(arena, ADDR_V4, &some, 1);
+	text = ruleset_format(arena, unrouted_rules(arena, &v4, &v6, 63, false));
+	cr_assert(strstr(text, "192.168.1.0") && strstr(text, "over_neighbours"), "%s", text);
 	arena_free(arena);
 }
