@@ -1,5 +1,5 @@
 /* A network manager that takes every link for its own flushes what it did not put there; a link that was down has lost its routes.
- * A link that somebody keeps down is left alone: that is one way to cut a sandbox off. */
+ * A link that somebody keeps down is left alone, which is said: that is one way to cut a sandbox off. */
 #include "sandbox/follow_link.h"
 #include "core/log.h"
 #include "net/host_link.h"
@@ -29,6 +29,17 @@ static int restore_family(struct sandbox *sandbox, struct addr gateway, bool *re
 	return error == -EEXIST ? 0 : error;
 }
 
+static void report_up(struct sandbox *sandbox, const struct rtnl_link *link)
+{
+	bool up = link->flags & IFF_UP;
+
+	if (up == sandbox->link_is_down)
+		log_line(up ? "%s is up again: the sandbox has its network back" :
+			      "somebody set %s down: the sandbox has no network until it is up",
+			 link->name);
+	sandbox->link_is_down = !up;
+}
+
 int follow_link(struct sandbox *sandbox)
 {
 	const struct addr_gateway *gateway = &sandbox->gateway;
@@ -36,6 +47,8 @@ int follow_link(struct sandbox *sandbox)
 	bool restored = false;
 
 	int error = rtnl_link_by_index(sandbox->host, sandbox->host_link.index, &link);
+	if (error == 0)
+		report_up(sandbox, &link);
 	if (error == 0 && !(link.flags & IFF_UP))
 		return 0;
 	if (error == 0)

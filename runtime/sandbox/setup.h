@@ -25,6 +25,7 @@ struct sandbox {
 	struct host_watch *watch;
 	struct following following; /* what the host forwards for it */
 	struct routes routes;       /* what the host can reach */
+	bool link_is_down;          /* the host link, by somebody's doing */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
 	struct dns_nat64 nat64;                     /* the question for the network's prefixes, until it is answered */

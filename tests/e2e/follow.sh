@@ -125,9 +125,11 @@ done
 same "nothing of this was worth a line" "" "$(cat "$WORK/one.err")"
 # A network manager that takes every link for its own
 ip link set msb0 down
+try "the sandbox's link is set down: it is said" wait_for "$(patience 5)" grep -q 'set msb0 down: the sandbox has no network' "$WORK/one.err"
 ip link set msb0 up
 gets_through "the sandbox's link goes down and comes up"
 contains "and it is said" "$(cat "$WORK/one.err")" 'routes or neighbours away on msb0; put back'
+contains "as is that the network is back" "$(cat "$WORK/one.err")" 'msb0 is up again'
 for family in -4 -6; do
 	ip "$family" route flush dev msb0
 	ip "$family" neighbour flush dev msb0 nud permanent
