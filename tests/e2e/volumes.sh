@@ -76,7 +76,7 @@ done
 run_vm -v /a:/x -v /b:/x/ -- true
 refused "two at one place" 'there is one already at that place'
 run_vm -v /a:/x --kernel /k -- true
-refused "a guest with a kernel of its own" '--volume: a guest with a kernel'
+refused "a guest with a kernel of its own" '--volume needs the default guest'
 
 # --- with a root file system of one's own: places are looked up in it ---
 mkdir -p "$WORK/root/bin" "$WORK/root/real"
