@@ -182,9 +182,9 @@ struct policy {
 	LIST_OF(struct policy_nameserver) nameservers; /* none: the host's */
 	LIST_OF(struct policy_expect) expects;
 	uint64_t dns_timeout_ms; /* 5000 */
-	uint64_t
-		binding_minimum_ms; /* POLICY_BINDING_MINIMUM_MS: how long an address that was answered holds at least */
-	bool rebind_protection;     /* true */
+	/* How long an address that was answered holds at least: POLICY_BINDING_MINIMUM_MS */
+	uint64_t binding_minimum_ms;
+	bool rebind_protection; /* true */
 	bool multi_tenant;
 	struct policy_bound max_tcp, max_udp; /* connections at once: 4096 each */
 	struct policy_bound connection_rate;  /* new ones a second: 250 */

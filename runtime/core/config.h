@@ -23,8 +23,8 @@ struct run_config {
 	bool quiet, silent_deny, cap_net_admin, verbose, repack;
 	bool suggest;   /* at the end, the rules that would let denials pass */
 	char **command; /* NULL-terminated; NULL: a shell */
-	struct options_list
-		env; /* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */
+	/* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */
+	struct options_list env;
 	struct run_volume volumes[VOLUMES_MAX];
 	size_t volume_count;
 	const char *workdir; /* the command's, absolute; or NULL */

@@ -62,7 +62,7 @@ void socket_set_source(struct msghdr *message, struct addr from)
 
 union fds_control {
 	struct cmsghdr header;
-	char room[CMSG_SPACE(SOCKET_FDS_MAX * sizeof(int))];
+	char room[CMSG_SPACE(SOCKET_MANY_FDS * sizeof(int))];
 };
 
 int socket_send_fds(int fd, const void *message, size_t len, const int *fds, size_t count, int flags)
@@ -71,6 +71,8 @@ int socket_send_fds(int fd, const void *message, size_t len, const int *fds, siz
 	struct iovec data = { (void *)message, len };
 	struct msghdr header = { .msg_iov = &data, .msg_iovlen = 1 };
 
+	if (count > SOCKET_MANY_FDS)
+		return -EINVAL;
 	if (count > 0) {
 		header.msg_control = &control;
 		header.msg_controllen = CMSG_SPACE(count * sizeof *fds);
@@ -82,52 +84,15 @@ int socket_send_fds(int fd, const void *message, size_t len, const int *fds, siz
 	return sendmsg(fd, &header, flags | MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-ssize_t socket_receive_fds(int fd, void *message, size_t len, int fds[static SOCKET_FDS_MAX])
+/* At most `most` descriptors: the kernel closes those that have no room. */
+static ssize_t receive_fds(int fd, void *message, size_t len, int *fds, size_t most, size_t *count)
 {
 	union fds_control control;
 	struct iovec data = { message, len };
-	struct msghdr header = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-	};
-	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *c = got < 0 ? NULL : CMSG_FIRSTHDR(&header);
-
-	memset(fds, -1, SOCKET_FDS_MAX * sizeof *fds);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
-	return got < 0 ? -errno : got;
-}
-
-union many_control {
-	struct cmsghdr header;
-	char room[CMSG_SPACE(SOCKET_MANY_FDS * sizeof(int))];
-};
-
-int socket_send_many(int fd, const void *message, size_t len, const int *fds, size_t count)
-{
-	union many_control control = { 0 };
-	struct iovec data = { (void *)message, len };
 	struct msghdr header = { .msg_iov = &data,
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
-				 .msg_controllen = CMSG_SPACE(count * sizeof *fds) };
-
-	if (count > SOCKET_MANY_FDS)
-		return -EINVAL;
-	control.header.cmsg_level = SOL_SOCKET;
-	control.header.cmsg_type = SCM_RIGHTS;
-	control.header.cmsg_len = CMSG_LEN(count * sizeof *fds);
-	memcpy(CMSG_DATA(&control.header), fds, count * sizeof *fds);
-	return sendmsg(fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-ssize_t socket_receive_many(int fd, void *message, size_t len, int fds[static SOCKET_MANY_FDS], size_t *count)
-{
-	union many_control control;
-	struct iovec data = { message, len };
-	struct msghdr header = {
-		.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
-	};
+				 .msg_controllen = CMSG_LEN(most * sizeof *fds) };
 	ssize_t got = recvmsg(fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c = got < 0 ? NULL : CMSG_FIRSTHDR(&header);
 
@@ -137,4 +102,17 @@ ssize_t socket_receive_many(int fd, void *message, size_t len, int fds[static SO
 		memcpy(fds, CMSG_DATA(c), *count * sizeof *fds);
 	}
 	return got < 0 ? -errno : got;
+}
+
+ssize_t socket_receive_fds(int fd, void *message, size_t len, int fds[static SOCKET_FDS_MAX])
+{
+	size_t count;
+
+	memset(fds, -1, SOCKET_FDS_MAX * sizeof *fds);
+	return receive_fds(fd, message, len, fds, SOCKET_FDS_MAX, &count);
+}
+
+ssize_t socket_receive_many(int fd, void *message, size_t len, int fds[static SOCKET_MANY_FDS], size_t *count)
+{
+	return receive_fds(fd, message, len, fds, SOCKET_MANY_FDS, count);
 }

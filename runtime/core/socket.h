@@ -17,14 +17,14 @@ int socket_set_transparent(int fd, int family);
 int socket_want_asked(int fd, int family);
 /* That address, a sockaddr_in where its family says so; false where the message has none */
 bool socket_asked(struct msghdr *, struct sockaddr_in6 *out);
-/* One message, with up to SOCKET_FDS_MAX descriptors. 0 or -errno */
+/* One message, with up to SOCKET_MANY_FDS descriptors, as many as the kernel lets one carry. 0 or -errno */
 #define SOCKET_FDS_MAX 2
-int socket_send_fds(int fd, const void *message, size_t len, const int *fds, size_t count, int flags);
-/* The message's length, or -errno; without waiting. Descriptors are close-on-exec; those that did not come are -1. */
-ssize_t socket_receive_fds(int fd, void *message, size_t len, int fds[static SOCKET_FDS_MAX]);
-/* The same with as many descriptors as one message carries; without waiting */
 #define SOCKET_MANY_FDS 253
-int socket_send_many(int fd, const void *message, size_t len, const int *fds, size_t count);
+int socket_send_fds(int fd, const void *message, size_t len, const int *fds, size_t count, int flags);
+/* The message's length, or -errno; without waiting. Descriptors are close-on-exec; those that did not come are -1, those beyond
+ * SOCKET_FDS_MAX are closed. */
+ssize_t socket_receive_fds(int fd, void *message, size_t len, int fds[static SOCKET_FDS_MAX]);
+/* The same with as many as one message carries */
 ssize_t socket_receive_many(int fd, void *message, size_t len, int fds[static SOCKET_MANY_FDS], size_t *count);
 /* Puts the address that a datagram is to be sent from into the message's control buffer, which has room for
  * SOCKET_SOURCE_ROOM bytes, zeroed; ip(7), ipv6(7) */

@@ -68,8 +68,8 @@ static int give_sockets(struct dns *dns, enum upstream_place place)
 				   .tcp_count = (uint32_t)made.tcp_count[place] };
 	memcpy(fds, made.udp[place], made.udp_count[place] * sizeof *fds);
 	memcpy(fds + made.udp_count[place], made.tcp[place], made.tcp_count[place] * sizeof *fds);
-	error = socket_send_many(dns->worker.control, &order, sizeof order, fds,
-				 made.udp_count[place] + made.tcp_count[place]);
+	error = socket_send_fds(dns->worker.control, &order, sizeof order, fds,
+				made.udp_count[place] + made.tcp_count[place], MSG_DONTWAIT);
 	dns_sockets_close(&made);
 	dns->has_place[place] = error == 0;
 	return error;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* After a report, so that a firewall that is being rewritten is not reported with every flow */
-#define SILENT_INTERVALS 60
+#define SILENT_LOOKS 60
 
 int passage_open(struct passage *passage, const char *table)
 {
@@ -50,30 +50,8 @@ static uint64_t dropped(const uint64_t missing[static PASSAGE_PATIENCE + 1])
 	return least;
 }
 
-/* What enters between the two readings only makes less seem missing. */
-bool passage_check(struct passage *passage, bool at_end)
+static void report(const struct passage *passage, const uint64_t lost[static PASSAGE_WAYS])
 {
-	struct counts entered, left;
-	uint64_t sum = 0;
-
-	if (read_counts(passage, PASSAGE_ENTERED, &entered) || read_counts(passage, PASSAGE_LEFT, &left))
-		return false;
-	passage->silence -= passage->silence > 0;
-	for (int way = 0; way < PASSAGE_WAYS; way++) {
-		uint64_t *missing = passage->missing[way];
-		memmove(missing + 1, missing, PASSAGE_PATIENCE * sizeof *missing);
-		missing[0] = entered.packets[way] > left.packets[way] ? entered.packets[way] - left.packets[way] : 0;
-		uint64_t now = at_end ? missing[0] : dropped(missing);
-		passage->lost[way] = now > passage->reported[way] ? now - passage->reported[way] : 0;
-		sum += passage->lost[way];
-	}
-	return sum && !passage->silence;
-}
-
-void passage_report(struct passage *passage)
-{
-	const uint64_t *lost = passage->lost;
-
 	if (lost[PASSAGE_OUT])
 		log_line("another firewall on this host drops what the sandbox may send: %" PRIu64
 			 " packets of new flows so far",
@@ -82,7 +60,31 @@ void passage_report(struct passage *passage)
 		log_line("another firewall on this host drops the answers to the sandbox: %" PRIu64 " packets so far",
 			 lost[PASSAGE_BACK]);
 	firewalls_report(passage->nl);
+}
+
+/* What enters between the two readings only makes less seem missing. */
+void passage_look(struct passage *passage, bool at_end)
+{
+	struct counts entered, left;
+	uint64_t lost[PASSAGE_WAYS];
+
+	if (read_counts(passage, PASSAGE_ENTERED, &entered) || read_counts(passage, PASSAGE_LEFT, &left))
+		return;
+	for (int way = 0; way < PASSAGE_WAYS; way++) {
+		uint64_t *missing = passage->missing[way];
+		memmove(missing + 1, missing, PASSAGE_PATIENCE * sizeof *missing);
+		missing[0] = entered.packets[way] > left.packets[way] ? entered.packets[way] - left.packets[way] : 0;
+		uint64_t now = at_end ? missing[0] : dropped(missing);
+		lost[way] = now > passage->reported[way] ? now - passage->reported[way] : 0;
+	}
+	if (passage->silence) {
+		passage->silence--;
+		return;
+	}
+	if (!lost[PASSAGE_OUT] && !lost[PASSAGE_BACK])
+		return;
+	report(passage, lost);
 	for (int way = 0; way < PASSAGE_WAYS; way++)
 		passage->reported[way] += lost[way];
-	passage->silence = SILENT_INTERVALS;
+	passage->silence = SILENT_LOOKS;
 }

@@ -7,28 +7,23 @@
 
 #include <stdbool.h>
 
-#define PASSAGE_INTERVAL_MS 1000
 /* The chains of the sandbox's table that count; each has a rule for each way, in this order */
 #define PASSAGE_ENTERED "entered"
 #define PASSAGE_LEFT "left"
 enum { PASSAGE_OUT, PASSAGE_BACK, PASSAGE_WAYS };
-/* What has entered and not left for so many intervals was dropped: a queue to user space takes less. */
+/* What has entered and not left for so many looks, a second each, was dropped: a queue to user space takes less. */
 #define PASSAGE_PATIENCE 2
 
 struct passage {
 	struct nl *nl; /* nfnetlink, in the host's namespace */
 	const char *table;
 	uint64_t missing[PASSAGE_WAYS][PASSAGE_PATIENCE + 1]; /* entered less left; the newest first */
-	uint64_t lost[PASSAGE_WAYS];                          /* and not yet reported */
 	uint64_t reported[PASSAGE_WAYS];
-	unsigned silence; /* intervals in which nothing is reported */
+	unsigned silence; /* looks at which nothing is reported */
 };
 
 /* In the host's namespace. `table`, of family inet, is the caller's. 0 or -errno. */
 int passage_open(struct passage *, const char *table);
-/* Every PASSAGE_INTERVAL_MS. True where there is something to report. At the end, when there is no later look, what is missing
- * now counts as lost. */
-bool passage_check(struct passage *, bool at_end);
-/* What was lost, the chains that may have dropped it, and what would let it pass, on standard error. In the host's
- * namespace. */
-void passage_report(struct passage *);
+/* Every second, in the host's namespace: reports what was lost, the chains that may have dropped it, and what would let it pass,
+ * on standard error. At the end, when there is no later look, what is missing now counts as lost. */
+void passage_look(struct passage *, bool at_end);

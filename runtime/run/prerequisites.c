@@ -15,13 +15,7 @@
 /* The DNS worker has the most at its start: 224 sockets a place, of which there are four at most */
 #define DESCRIPTORS_LEAST 1024
 
-enum needed_by {
-	ANY_SANDBOX,
-	HERE /* --vmm none */,
-	QEMU,
-	OWN_INIT /* a guest with an init of its own: dnsmasq */,
-	ROOTS_VOLUME
-};
+enum needed_by { ANY_SANDBOX, QEMU, OWN_INIT /* a guest with an init of its own: dnsmasq */, ROOTS_VOLUME };
 
 static const struct need {
 	unsigned capability;
@@ -37,7 +31,6 @@ static const struct need {
 	{ CAP_KILL, ANY_SANDBOX, "CAP_KILL", "to end processes of other users" },
 	{ CAP_CHOWN, QEMU, "CAP_CHOWN", "to give QEMU its devices" },
 	{ CAP_MKNOD, QEMU, "CAP_MKNOD", "to give QEMU its devices" },
-	{ CAP_NET_RAW, HERE, "CAP_NET_RAW", "to refuse at once what the host has no route to" },
 	{ CAP_NET_RAW, OWN_INIT, "CAP_NET_RAW", "to send router advertisements" },
 	{ CAP_SETFCAP, ROOTS_VOLUME, "CAP_SETFCAP", "to serve a volume of root's from a user namespace" },
 	{ CAP_SYS_PTRACE, OWN_INIT, "CAP_SYS_PTRACE", "to lend dnsmasq a socket" },
@@ -72,8 +65,6 @@ static bool is_needed(const struct need *need, const struct run_config *config)
 	bool qemu = config->vmm == VMM_QEMU;
 
 	switch (need->by) {
-	case HERE:
-		return !qemu;
 	case QEMU:
 		return qemu;
 	case OWN_INIT:

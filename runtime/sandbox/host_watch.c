@@ -16,8 +16,8 @@
 
 #define SETTLE_MS 100
 #define RETRY_MS 1000
-#define CHECK_MS 1000 /* what the kernel does not tell of */
-#define REST 20       /* times as long as the followers had the processor */
+#define LOOK_MS 1000 /* what the kernel does not tell of */
+#define REST 20      /* times as long as the followers had the processor */
 #define REST_MAX_MS 5000
 
 /* Each is called in the host's network namespace; 0, or -errno for another try. */
@@ -27,9 +27,9 @@ struct host_watch {
 	struct nl *events;
 	int epoll;
 	uint32_t reference;
-	uint64_t due_ms;   /* when to read and follow; 0: nothing has come */
-	uint64_t rest_ms;  /* not to follow before */
-	uint64_t check_ms; /* when to look without being told */
+	uint64_t due_ms;  /* when to read and follow; 0: nothing has come */
+	uint64_t rest_ms; /* not to follow before */
+	uint64_t look_ms; /* when to look without being told */
 	bool changed;
 	struct arena *arena;
 	LIST_OF(uint32_t) others; /* links of other sandboxes */
@@ -93,7 +93,7 @@ void host_watch_wake(struct host_watch *watch)
 int host_watch_wait(const struct sandbox *sandbox)
 {
 	const struct host_watch *watch = sandbox->watch;
-	uint64_t now = clock_ms(), next = watch->check_ms;
+	uint64_t now = clock_ms(), next = watch->look_ms;
 
 	if (watch->due_ms && watch->due_ms < next)
 		next = watch->due_ms;
@@ -177,9 +177,24 @@ static int follow(struct sandbox *sandbox)
 	return error;
 }
 
-static int is_cut(struct sandbox *sandbox)
+/* What the kernel tells nobody; 1: forwarding is cut */
+static int look(struct sandbox *sandbox)
 {
+	passage_look(&sandbox->passage, false);
 	return follow_forwarding_is_cut(sandbox);
+}
+
+static int last_look(struct sandbox *sandbox)
+{
+	passage_look(&sandbox->passage, true);
+	return 0;
+}
+
+void host_watch_end(struct sandbox *sandbox)
+{
+	int unused;
+
+	netns_in_host(sandbox, last_look, &unused);
 }
 
 int host_watch_run(struct sandbox *sandbox)
@@ -193,9 +208,9 @@ int host_watch_run(struct sandbox *sandbox)
 		watch->changed |= rtnl_watch_read(watch->events, judge, sandbox) != 0;
 		arm(watch, EPOLL_CTL_MOD);
 	}
-	if (now >= watch->check_ms) {
-		watch->check_ms = now + CHECK_MS;
-		error = netns_in_host(sandbox, is_cut, &cut);
+	if (now >= watch->look_ms) {
+		watch->look_ms = now + LOOK_MS;
+		error = netns_in_host(sandbox, look, &cut);
 	}
 	if (error == 0 && (cut || (watch->changed && !watch->due_ms)))
 		error = follow(sandbox);

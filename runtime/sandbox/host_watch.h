@@ -18,3 +18,5 @@ void host_watch_wake(struct host_watch *);
 int host_watch_wait(const struct sandbox *);
 /* Does what is due. Not 0: the sandbox cannot go on. */
 int host_watch_run(struct sandbox *);
+/* When the guest has ended: what is lost on the way through the host and not yet reported */
+void host_watch_end(struct sandbox *);

@@ -22,7 +22,6 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 
 static const uint8_t host_mac[6] = HOST_LINK_MAC;
 static const uint8_t uplink_mac[6] = HOST_LINK_PEER_MAC;
@@ -151,12 +150,18 @@ static int prepare_host(struct sandbox *sandbox)
 	return sysctl_set_host_link(sandbox->host_link.name);
 }
 
+/* A step that is taken in the host's network namespace */
+static int in_host(struct sandbox *sandbox, int (*step)(struct sandbox *))
+{
+	int result = 0, error = netns_in_host(sandbox, step, &result);
+
+	return error < 0 ? error : result;
+}
+
 /* What the host can forward, and what the host link may do */
 static int set_up_host(struct sandbox *sandbox)
 {
-	int result = 0, error = netns_in_host(sandbox, prepare_host, &result);
-
-	return error < 0 ? error : result;
+	return in_host(sandbox, prepare_host);
 }
 
 static int place_servers_here(struct sandbox *sandbox)
@@ -171,16 +176,12 @@ static int place_servers_here(struct sandbox *sandbox)
 /* Which nameservers are on the host */
 static int place_servers(struct sandbox *sandbox)
 {
-	int result = 0, error = netns_in_host(sandbox, place_servers_here, &result);
-
-	return error < 0 ? error : result;
+	return in_host(sandbox, place_servers_here);
 }
 
 static int switch_forwarding_on(struct sandbox *sandbox)
 {
-	int result = 0, error = netns_in_host(sandbox, follow_forwarding, &result);
-
-	return error < 0 ? error : result;
+	return in_host(sandbox, follow_forwarding);
 }
 
 static int claim_subnets(struct sandbox *sandbox)
@@ -256,21 +257,16 @@ static int install_host_table(struct sandbox *sandbox)
 	return host_table_install(sandbox->start->table, &table);
 }
 
+static int open_passage(struct sandbox *sandbox)
+{
+	return passage_open(&sandbox->passage, sandbox->host_link.name);
+}
+
 /* Whether other firewalls let the sandbox pass is watched, not tested: what they do changes while it runs. */
 static int watch_passage(struct sandbox *sandbox)
 {
-	const struct timespec second = { .tv_sec = PASSAGE_INTERVAL_MS / 1000 };
-	const struct itimerspec interval = { second, second };
-	int error = netns_enter(sandbox->host_netns);
+	int error = in_host(sandbox, open_passage);
 
-	if (error == 0)
-		error = passage_open(&sandbox->passage, sandbox->host_link.name);
-	sandbox->passage_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (error == 0 && (sandbox->passage_timer < 0 || timerfd_settime(sandbox->passage_timer, 0, &interval, NULL)))
-		error = -errno;
-	int back = netns_enter(sandbox->vm_netns);
-	if (error == 0)
-		error = back;
 	return error < 0 ? fail("watch the host's firewalls", error) : 0;
 }
 

@@ -32,7 +32,6 @@ struct sandbox {
 	struct nameserver servers[NAMESERVERS_MAX]; /* as they are placed */
 	struct shape egress, ingress;               /* bandwidth */
 	struct passage passage;
-	int passage_timer; /* every PASSAGE_INTERVAL_MS */
 	struct late_refusals *late_refusals;
 	struct dns *dns;
 	struct denials *denials;

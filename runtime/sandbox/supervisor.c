@@ -7,7 +7,6 @@
 #include "core/log.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
-#include "sandbox/netns.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -30,7 +29,6 @@ enum watched {
 	WATCH_RELAY,
 	WATCH_RELAY_WORKER,
 	WATCH_DENIALS,
-	WATCH_PASSAGE,
 	WATCH_HOST,
 	WATCH_LATE_REFUSALS
 };
@@ -85,7 +83,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
 	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
 	    watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS) ||
-	    watch(epoll, sandbox->passage_timer, WATCH_PASSAGE) || host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
+	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
@@ -126,22 +124,6 @@ static struct eval_bindings bindings_now(const struct sandbox *sandbox)
 	return bindings_view(dns_bindings(sandbox->dns), clock_ms());
 }
 
-static int report_passage(struct sandbox *sandbox)
-{
-	passage_report(&sandbox->passage);
-	return 0;
-}
-
-/* Fails where there is no way into the host's namespace, or none back. */
-static int check_passage(struct sandbox *sandbox, bool at_end)
-{
-	uint64_t ticks;
-	int result;
-	bool due = at_end || read(sandbox->passage_timer, &ticks, sizeof ticks) == sizeof ticks;
-
-	return due && passage_check(&sandbox->passage, at_end) ? netns_in_host(sandbox, report_passage, &result) : 0;
-}
-
 /* What happened at one source; the exit status where it ends the sandbox. */
 static int dispatch(struct sandbox *sandbox, enum watched source)
 {
@@ -167,8 +149,6 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_DENIALS:
 		denials_read(sandbox->denials, bindings_now(sandbox));
 		return RUNNING;
-	case WATCH_PASSAGE:
-		return check_passage(sandbox, false) ? closed("the way into the host's network namespace") : RUNNING;
 	case WATCH_HOST:
 		host_watch_wake(sandbox->watch);
 		return RUNNING;
@@ -207,7 +187,7 @@ static int serve(struct sandbox *sandbox)
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));
 	denials_finish(sandbox->denials);
-	check_passage(sandbox, true);
+	host_watch_end(sandbox);
 	return status;
 }
 

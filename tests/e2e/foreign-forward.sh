@@ -8,18 +8,7 @@ ipv6=1
 [ -e /proc/sys/net/ipv6/conf/all/force_forwarding ] || ipv6=
 
 # A second network behind the host, and a stranger out there who knows the way
-ip netns add lan
-ip link add lan0 type veth peer name eth0 netns lan
-ip address add 192.168.7.1/24 dev lan0
-ip address add fd07::1/64 dev lan0 nodad
-ip link set lan0 up
-ip netns exec lan ip address add 192.168.7.2/24 dev eth0
-ip netns exec lan ip address add fd07::2/64 dev eth0 nodad
-ip netns exec lan ip link set eth0 up
-ip netns exec lan ip route add default via 192.168.7.1
-ip netns exec lan ip -6 route add default via fd07::1
-on_internet ip route add 192.168.7.0/24 via "$HOST4"
-on_internet ip -6 route add fd07::/64 via "$HOST6"
+lan_up
 # routed FAMILY: a stranger's connection gets to the LAN and is refused there
 routed() { on_internet "$PROBE" tcp "$([ "$1" = 4 ] && echo 192.168.7.2 || echo fd07::2)" 80 300 | grep -q ^refused; }
 not_routed() { ! routed 4 && ! routed 6; }

@@ -263,6 +263,23 @@ nsd_start() {
 		{ echo "lib.sh: nsd does not answer:" && cat "$WORK/nsd/stderr" "$WORK/nsd/nsd.log"; } >&2
 }
 
+# lan_up: a second network behind the host, 192.168.7.0/24 and fd07::/64 on lan0, whose one machine is in the network namespace
+# "lan" with the addresses that end in 2; the Internet has routes to it by the host
+lan_up() {
+	ip netns add lan
+	ip link add lan0 type veth peer name eth0 netns lan
+	ip address add 192.168.7.1/24 dev lan0
+	ip address add fd07::1/64 dev lan0 nodad
+	ip link set lan0 up
+	ip netns exec lan ip address add 192.168.7.2/24 dev eth0
+	ip netns exec lan ip address add fd07::2/64 dev eth0 nodad
+	ip netns exec lan ip link set eth0 up
+	ip netns exec lan ip route add default via 192.168.7.1
+	ip netns exec lan ip -6 route add default via fd07::1
+	on_internet ip route add 192.168.7.0/24 via "$HOST4"
+	on_internet ip -6 route add fd07::/64 via "$HOST6"
+}
+
 # --- sandboxes -----------------------------------------------------------------------------------------------
 
 # run_sandbox ARG…: msb-run on the host's own kernel, at most 60 s; leaves $out, $err and $status

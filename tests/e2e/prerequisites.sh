@@ -10,11 +10,11 @@ run_without() {
 	timeout -s KILL 20 setpriv "$@" "$BUILD/msb-run" --vmm "${vmm-none}" -p 8080:80 -- true >"$WORK/out" 2>"$WORK/err" </dev/null
 	status=$? err=$(<"$WORK/err")
 }
-for cap in sys_admin net_admin net_bind_service net_raw setuid setgid setpcap kill; do
+for cap in sys_admin net_admin net_bind_service setuid setgid setpcap kill; do
 	run_without --bounding-set "-$cap"
 	contains "without CAP_${cap^^}: it is named" "$status $err" "^125 msb-run: error: needs CAP_${cap^^}, to "
 done
-for cap in chown mknod sys_ptrace; do
+for cap in chown mknod net_raw sys_ptrace; do
 	vmm=none run_without --bounding-set "-$cap"
 	same "without CAP_${cap^^}, which only QEMU needs" "0 " "$status $err"
 done
