@@ -161,8 +161,12 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 
 	prctl(PR_SET_NAME, "msb-init");
 	CLEANUP_FD int mounts = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	int error = mounts < 0 ? -errno : set_up_network(start);
+	int error = mounts < 0 ? -errno : 0;
 
+	if (error < 0)
+		log_error("cannot open the command's mount namespace: %s", strerror(-error));
+	else
+		error = set_up_network(start);
 	if (error == 0)
 		error = vmm_none_set_up_mounts(start);
 	if (error == 0)

@@ -2,6 +2,7 @@
  * on the old one is gone with it, and COMMAND would read the host's nameservers, which are not its own to ask. A small
  * process in COMMAND's mount namespace, outside its pid namespace, puts the mount back. */
 #include "core/fd.h"
+#include "core/log.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
 #include "isolation/worker_jail.h"
@@ -56,16 +57,22 @@ int vmm_none_keep_resolv_conf(const struct addr_gateway *gateway, int mount_name
 	int pidfd;
 	pid_t pid = process_fork(0, &pidfd);
 
-	if (pid < 0)
+	if (pid < 0) {
+		log_error("cannot keep the command's resolv.conf: %s", strerror(-pid));
 		return pid;
+	}
 	if (pid > 0) {
 		close(pidfd); /* it ends with the supervisor's pid namespace */
 		return 0;
 	}
 	prctl(PR_SET_NAME, "msb-resolv");
 	process_forget_environment();
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setns(mount_namespace, CLONE_NEWNS) || worker_jail_keep_only(NULL, 0) ||
-	    capabilities_keep((const unsigned[]){ CAP_SYS_ADMIN }, 1))
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setns(mount_namespace, CLONE_NEWNS)) {
+		log_line("the command's resolv.conf is not put back should the host replace its own: %s",
+			 strerror(errno));
+		_exit(1);
+	}
+	if (worker_jail_keep_only(NULL, 0) || capabilities_keep((const unsigned[]){ CAP_SYS_ADMIN }, 1))
 		_exit(1);
 	keep(gateway);
 }
