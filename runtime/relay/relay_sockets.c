@@ -1,6 +1,7 @@
 /* Opening sockets in the host's and the VM's namespace. */
 #include "relay/relay_sockets.h"
 #include "core/fd.h"
+#include "core/exit_status.h"
 #include "core/log.h"
 #include "core/socket.h"
 #include "lower/sandbox_net.h"
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -72,7 +72,7 @@ static void back_to_vm(const struct relay_start *start)
 	int saved = errno;
 	if (setns(start->vm_netns, CLONE_NEWNET) < 0) {
 		log_error("cannot return to the VM's network namespace: %s", strerror(errno));
-		abort(); /* nothing may be opened in the wrong one */
+		_exit(EXIT_STATUS_FAILED); /* nothing may be opened in the wrong one; with pid 1 all of the sandbox ends */
 	}
 	errno = saved;
 }
