@@ -12,8 +12,8 @@
 
 ldns_pkt *dns_answer_parse(const uint8_t *message, size_t len)
 {
-	ldns_pkt *pkt = NULL;
-	if (ldns_wire2pkt(&pkt, message, len) != LDNS_STATUS_OK)
+	ldns_pkt *pkt = dns_message_read(message, len);
+	if (!pkt)
 		return NULL;
 	if (ldns_pkt_qdcount(pkt) == 1 && ldns_rr_list_rr_count(ldns_pkt_question(pkt)) == 1)
 		return pkt;

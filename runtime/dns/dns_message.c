@@ -60,6 +60,34 @@ static void edns_read(const ldns_pkt *pkt, struct dns_query *out)
 		out->udp_size = DNS_UDP_MAX;
 }
 
+/* RFC 8945, 5.1: a message has one TSIG record at most. Of several, ldns_wire2pkt() frees the last one only. */
+static bool several_signatures(const uint8_t *message, size_t len)
+{
+	const size_t counts[] = { LDNS_QDCOUNT(message), LDNS_ANCOUNT(message), LDNS_NSCOUNT(message),
+				  LDNS_ARCOUNT(message) };
+	size_t at = HEADER, found = 0;
+	if (counts[3] < 2)
+		return false;
+	for (size_t section = 0; section < 4; section++)
+		for (size_t i = 0; i < counts[section]; i++) {
+			ldns_rr *rr = NULL;
+			if (ldns_wire2rr(&rr, message, len, &at,
+					 section ? LDNS_SECTION_ANSWER : LDNS_SECTION_QUESTION) != LDNS_STATUS_OK)
+				return found > 1;
+			found += section == 3 && ldns_rr_get_type(rr) == LDNS_RR_TYPE_TSIG;
+			ldns_rr_free(rr);
+		}
+	return found > 1;
+}
+
+ldns_pkt *dns_message_read(const uint8_t *message, size_t len)
+{
+	ldns_pkt *pkt = NULL;
+	if (len < HEADER || several_signatures(message, len))
+		return NULL;
+	return ldns_wire2pkt(&pkt, message, len) == LDNS_STATUS_OK ? pkt : NULL;
+}
+
 enum dns_parse dns_query_parse(const uint8_t *message, size_t len, struct dns_query *out, unsigned *rcode)
 {
 	*out = (struct dns_query){ .udp_size = 512 };
@@ -75,8 +103,8 @@ enum dns_parse dns_query_parse(const uint8_t *message, size_t len, struct dns_qu
 		*rcode = LDNS_RCODE_FORMERR;
 		return DNS_PARSE_REPLY;
 	}
-	ldns_pkt *pkt = NULL;
-	if (!question_read(message, len, out) || ldns_wire2pkt(&pkt, message, len) != LDNS_STATUS_OK)
+	ldns_pkt *pkt = question_read(message, len, out) ? dns_message_read(message, len) : NULL;
+	if (!pkt)
 		return DNS_PARSE_DROP;
 	edns_read(pkt, out);
 	unsigned version = out->has_edns ? ldns_pkt_edns_version(pkt) : 0;

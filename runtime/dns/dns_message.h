@@ -33,6 +33,9 @@ struct dns_query {
 	uint16_t udp_size; /* the largest UDP answer, 512..DNS_UDP_MAX */
 };
 
+/* Any message, as ldns has it. NULL where it does not parse, or has more than one TSIG record. ldns_pkt_free() ends it. */
+ldns_pkt *dns_message_read(const uint8_t *message, size_t len);
+
 enum dns_parse {
 	DNS_PARSE_OK,    /* out is a question to be judged */
 	DNS_PARSE_DROP,  /* no query at all */
