@@ -91,6 +91,15 @@ void diag_relate(struct diags *diags, struct diag *diag, struct span span, const
 	va_end(args);
 }
 
+void diag_edit(struct diags *diags, struct diag *diag, struct span span, const char *text)
+{
+	const struct source *source = sources_get(diags->sources, span.source);
+	if (diag == &diags->spare || !source || !source->quotable)
+		return;
+	struct diag_edit *edit = arena_push(diags->arena, &diag->edits);
+	*edit = (struct diag_edit){ span, text };
+}
+
 const char *diag_level_name(enum diag_level level)
 {
 	static const char *const names[] = { [DIAG_NOTE] = "note", [DIAG_WARNING] = "warning", [DIAG_ERROR] = "error" };

@@ -12,6 +12,12 @@ struct diag_related {
 	const char *message;
 };
 
+/* The bytes of a place and what to put there; an empty span, whose start and end are one, inserts. */
+struct diag_edit {
+	struct span span;
+	const char *text;
+};
+
 struct diag {
 	enum diag_level level;
 	const char *id; /* stable: "bad-ports", "shadowed-rule" */
@@ -22,6 +28,9 @@ struct diag {
 	const char *example_verdict; /* "is allowed", with example */
 	const char *help;            /* text to paste, or a short sentence, or NULL */
 	LIST_OF(struct diag_related) related;
+	/* What mends it, for programs that change the file: all of these together. They do not overlap. None where
+	 * nothing but the writer's own decision does. */
+	LIST_OF(struct diag_edit) edits;
 };
 
 struct diags {
@@ -41,6 +50,8 @@ struct diag *diag_add(struct diags *, enum diag_level, const char *id, struct sp
 #define diag_warning(diags, id, span, ...) diag_add(diags, DIAG_WARNING, id, span, __VA_ARGS__)
 void diag_relate(struct diags *, struct diag *, struct span, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* One edit more. Nothing is added for a place without a source or one that may not be shown. */
+void diag_edit(struct diags *, struct diag *, struct span, const char *text);
 
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 /* Whether to colour what goes to `out` (NO_COLOR, TERM=dumb, a terminal or not) */

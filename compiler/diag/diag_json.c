@@ -36,6 +36,18 @@ static json_t *related_json(const struct diags *diags, const struct diag *diag)
 	return list;
 }
 
+static json_t *edits_json(const struct diags *diags, const struct diag *diag)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < diag->edits.count; i++) {
+		json_t *item = json_object();
+		set_place(diags, item, diag->edits.items[i].span, true);
+		set_text(diags, item, "text", diag->edits.items[i].text);
+		json_array_append_new(list, item);
+	}
+	return list;
+}
+
 static json_t *finding_json(const struct diags *diags, const struct diag *diag)
 {
 	json_t *finding = json_object();
@@ -48,6 +60,8 @@ static json_t *finding_json(const struct diags *diags, const struct diag *diag)
 	set_text(diags, finding, "hint", diag->help);
 	if (diag->related.count)
 		json_object_set_new(finding, "related", related_json(diags, diag));
+	if (diag->edits.count)
+		json_object_set_new(finding, "edits", edits_json(diags, diag));
 	return finding;
 }
 
