@@ -1,7 +1,9 @@
-/* The arena: a chain of blocks, filled from the front. */
+/* The arena: a chain of blocks, of which the first is filled. What is larger than a block has one of its own behind it. */
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@
 #endif
 
 struct block {
-	struct block *next;
+	struct block *next, *previous;
 	size_t used, size;
 	alignas(max_align_t) unsigned char bytes[];
 };
@@ -67,21 +69,55 @@ void arena_free(struct arena *arena)
 	free(arena);
 }
 
+static bool has_own_block(size_t size)
+{
+	return size > BLOCK_SIZE;
+}
+
+static struct block *block_new(size_t size)
+{
+	struct block *block = arena_must(calloc(1, sizeof *block + size));
+	block->size = size;
+	return block;
+}
+
+/* Puts the block in front of the others, or behind the first: that one may have room still. */
+static void link_block(struct arena *arena, struct block *block, bool behind)
+{
+	block->previous = behind ? arena->head : NULL;
+	block->next = behind && arena->head ? arena->head->next : arena->head;
+	if (block->previous)
+		block->previous->next = block;
+	else
+		arena->head = block;
+	if (block->next)
+		block->next->previous = block;
+}
+
+/* Frees an object that has a block of its own. */
+static void free_object(struct arena *arena, void *object)
+{
+	struct block *block = (struct block *)((unsigned char *)object - offsetof(struct block, bytes));
+	if (block->previous)
+		block->previous->next = block->next;
+	else
+		arena->head = block->next;
+	if (block->next)
+		block->next->previous = block->previous;
+	free(block);
+}
+
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	const size_t align = alignof(max_align_t);
 	if (size > SIZE_MAX - sizeof(struct block) - align)
 		out_of_memory();
 	size = (size + align - 1) / align * align;
+	bool own = has_own_block(size);
 	struct block *block = arena->head;
-	if (!block || block->size - block->used < size) {
-		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
-		block = calloc(1, sizeof *block + room);
-		if (!block)
-			out_of_memory();
-		block->size = room;
-		block->next = arena->head;
-		arena->head = block;
+	if (own || !block || block->size - block->used < size) {
+		block = block_new(own ? size : BLOCK_SIZE);
+		link_block(arena, block, own);
 	}
 	void *object = block->bytes + block->used;
 	block->used += size;
@@ -121,16 +157,23 @@ char *arena_printf(struct arena *arena, const char *fmt, ...)
 	return text;
 }
 
-void *arena_grow(struct arena *arena, void *items, size_t count, size_t *cap, size_t item_size)
+void *arena_room(struct arena *arena, void *items, size_t count, size_t *cap, size_t wanted, size_t item_size)
 {
-	if (count < *cap)
+	if (wanted <= *cap)
 		return items;
-	size_t wanted = *cap ? *cap * 2 : 4;
 	if (wanted > SIZE_MAX / item_size)
 		out_of_memory();
 	void *larger = arena_alloc(arena, wanted * item_size);
 	if (count)
 		memcpy(larger, items, count * item_size);
+	if (has_own_block(*cap * item_size))
+		free_object(arena, items);
 	*cap = wanted;
 	return larger;
+}
+
+/* Most lists have one item */
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *cap, size_t item_size)
+{
+	return arena_room(arena, items, count, cap, count < *cap ? *cap : *cap ? *cap * 2 : 1, item_size);
 }

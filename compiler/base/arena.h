@@ -21,8 +21,16 @@ char *arena_strdup(struct arena *, const char *);
 char *arena_printf(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *, const char *fmt, va_list);
 
-/* Room for one more item: returns `items`, or a larger copy of it where `count` has reached `*cap`. */
+/* Room for one more item: returns `items`, or a larger copy of it where `count` has reached `*cap`; then `items` may be
+ * gone, so nobody else may hold on to it. */
 void *arena_grow(struct arena *, void *items, size_t count, size_t *cap, size_t item_size);
+/* The same for `wanted` items in all */
+void *arena_room(struct arena *, void *items, size_t count, size_t *cap, size_t wanted, size_t item_size);
+
+/* Room for `more` items, where the list is about to get that many: what doubling would leave behind is saved. */
+#define arena_reserve(arena, list, more)                                                                       \
+	((list)->items = arena_room(arena, (list)->items, (list)->count, &(list)->cap, (list)->count + (more), \
+				    sizeof *(list)->items))
 
 /* list has members items, count, cap; yields the address of a new, zeroed last item. */
 #define arena_push(arena, list)                                                                                \

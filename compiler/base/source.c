@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define FILE_MAX (16u << 20)
+#define FILE_MAX (64u << 20)
 #define INCLUDE_MAX (1u << 20)
 
 struct sources *sources_new(struct arena *arena)

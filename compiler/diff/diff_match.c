@@ -47,11 +47,10 @@ static void pair_by_meaning(struct entry *entries, size_t count, uint32_t *partn
 }
 
 /* Of the pairs, the most that keep the order: a longest increasing subsequence. The rest correspond to nothing. */
-static void keep_order(struct diff *diff, const uint32_t *partner, size_t count)
+static void keep_order(struct diff *diff, struct arena *scratch, const uint32_t *partner, size_t count)
 {
-	uint32_t *tails =
-		arena_alloc(diff->arena, (count + 1) * sizeof *tails); /* by length - 1: the rule that ends it */
-	uint32_t *previous = arena_alloc(diff->arena, (count + 1) * sizeof *previous), length = 0, at;
+	uint32_t *tails = arena_alloc(scratch, (count + 1) * sizeof *tails); /* by length - 1: the rule that ends it */
+	uint32_t *previous = arena_alloc(scratch, (count + 1) * sizeof *previous), length = 0, at;
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t lo = 0, hi = length;
@@ -80,19 +79,20 @@ static void keep_order(struct diff *diff, const uint32_t *partner, size_t count)
 void diff_match(struct diff *diff)
 {
 	size_t counts[2] = { diff->policies[0]->rules.count, diff->policies[1]->rules.count }, count = 0;
-	struct entry *entries = arena_alloc(diff->arena, (counts[0] + counts[1] + 1) * sizeof *entries);
-	uint32_t *partner = arena_alloc(diff->arena, (counts[0] + 1) * sizeof *partner);
+	struct arena *scratch = arena_new();
+	struct entry *entries = arena_alloc(scratch, (counts[0] + counts[1] + 1) * sizeof *entries);
+	uint32_t *partner = arena_alloc(scratch, (counts[0] + 1) * sizeof *partner);
 
 	for (uint32_t side = 0; side < 2; side++) {
 		diff->match[side] = arena_alloc(diff->arena, (counts[side] + 1) * sizeof *diff->match[side]);
 		memset(diff->match[side], 0xff, (counts[side] + 1) * sizeof *diff->match[side]);
 		for (uint32_t i = 0; i < counts[side]; i++)
 			entries[count++] =
-				(struct entry){ meaning_of(diff->arena, &diff->policies[side]->rules.items[i]), side,
-						i };
+				(struct entry){ meaning_of(scratch, &diff->policies[side]->rules.items[i]), side, i };
 	}
 	memset(partner, 0xff, (counts[0] + 1) * sizeof *partner);
 	qsort(entries, count, sizeof *entries, compare_entries);
 	pair_by_meaning(entries, count, partner);
-	keep_order(diff, partner, counts[0]);
+	keep_order(diff, scratch, partner, counts[0]);
+	arena_free(scratch);
 }

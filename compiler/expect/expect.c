@@ -21,7 +21,7 @@ static bool add_expect(struct policy *policy, struct diags *diags, const struct 
 		return false;
 	}
 	expect.action = strcmp(action->text, "allow") ? POLICY_DENY : POLICY_ALLOW;
-	if (!flow_resolve(policy->arena, &statement->flow, diags, &expect.flow))
+	if (!flow_resolve(policy->arena, statement->flow, diags, &expect.flow))
 		return false;
 	*arena_push(policy->arena, &policy->expects) = expect;
 	return true;

@@ -258,18 +258,20 @@ static void take_rules(struct resolver *r, const struct ast_file **lists, size_t
 	r->policy->rules.count = r->policy->rules.cap = 0;
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < lists[i]->statements.count; k++)
-			resolver_add_rule(r, &lists[i]->statements.items[k].rule, ORIGIN_ARG);
+			resolver_add_rule(r, lists[i]->statements.items[k].rule, ORIGIN_ARG);
 	for (size_t i = 0; i < imported_count; i++)
 		*arena_push(r->arena, &r->policy->rules) = imported[i];
 	resolver_add_rules(r);
 }
 
-struct policy *options_resolve(const struct policy_options *options, const char *file, struct diags *diags)
+static struct policy *resolve(struct arena *nodes, const struct policy_options *options, const char *file,
+			      struct diags *diags)
 {
 	struct resolve_input input = { .file = file,
 				       .stdin_name = options->stdin_name,
 				       .include_root = options->include_root };
 	struct resolver r = { .arena = diags->arena,
+			      .nodes = nodes,
 			      .diags = diags,
 			      .input = &input,
 			      .budget = TARGETS_MAX,
@@ -301,4 +303,13 @@ struct policy *options_resolve(const struct policy_options *options, const char 
 	resolver_add_expects(&r);
 	resolver_finish(&r);
 	return r.policy;
+}
+
+struct policy *options_resolve(const struct policy_options *options, const char *file, struct diags *diags)
+{
+	struct arena *nodes = arena_new();
+	struct policy *policy = resolve(nodes, options, file, diags);
+
+	arena_free(nodes);
+	return policy;
 }

@@ -57,9 +57,10 @@ void resolver_add_rule(struct resolver *r, const struct ast_rule *ast, enum poli
 
 void resolver_add_rules(struct resolver *r)
 {
+	arena_reserve(r->arena, &r->policy->rules, r->statements.count);
 	for (size_t i = 0; i < r->statements.count; i++)
 		if (r->statements.items[i]->kind == AST_RULE)
-			resolver_add_rule(r, &r->statements.items[i]->rule, ORIGIN_FILE);
+			resolver_add_rule(r, r->statements.items[i]->rule, ORIGIN_FILE);
 }
 
 void resolver_add_expects(struct resolver *r)
@@ -75,7 +76,7 @@ void resolver_add_expects(struct resolver *r)
 		if (!resolver_parse_action(action->text, &expect.action))
 			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
 				rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
-		else if (flow_resolve(r->arena, &statement->flow, r->diags, &expect.flow))
+		else if (flow_resolve(r->arena, statement->flow, r->diags, &expect.flow))
 			*arena_push(r->arena, &r->policy->expects) = expect;
 	}
 }

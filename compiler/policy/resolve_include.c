@@ -134,14 +134,15 @@ static void include_file(struct splicer *s, const struct level *level, const str
 
 static void splice(struct splicer *s, const struct level *level, uint32_t source)
 {
-	const struct ast_file *file = parse_policy(s->r->diags, source);
+	const struct ast_file *file = parse_policy_into(s->r->nodes, s->r->diags, source);
 
+	arena_reserve(s->r->nodes, &s->r->statements, file->statements.count);
 	for (size_t i = 0; i < file->statements.count; i++) {
 		const struct ast_statement *statement = &file->statements.items[i];
 		if (statement->kind == AST_INCLUDE)
 			include_file(s, level, &statement->words.items[0]);
 		else
-			*arena_push(s->r->arena, &s->r->statements) = statement;
+			*arena_push(s->r->nodes, &s->r->statements) = statement;
 	}
 }
 

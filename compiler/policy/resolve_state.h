@@ -29,6 +29,7 @@ struct profiles {
 
 struct resolver {
 	struct arena *arena;
+	struct arena *nodes; /* of the AST, while it is resolved */
 	struct diags *diags;
 	const struct resolve_input *input;
 	struct policy *policy;

@@ -87,9 +87,9 @@ static void print_statement(const struct printer *printer, const struct ast_stat
 	for (size_t i = 0; i < statement->words.count; i++)
 		print_word(printer, &statement->words.items[i]);
 	if (statement->kind == AST_RULE)
-		print_rule(printer, &statement->rule);
+		print_rule(printer, statement->rule);
 	if (statement->kind == AST_EXPECT)
-		print_flow(printer, &statement->flow);
+		print_flow(printer, statement->flow);
 	text_add(printer->out, "\n");
 }
 

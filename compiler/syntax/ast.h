@@ -66,8 +66,8 @@ struct ast_statement {
 	enum ast_kind kind;
 	struct span span;
 	struct ast_words words; /* items and count only */
-	struct ast_rule rule;
-	struct ast_flow flow;
+	const struct ast_rule *rule; /* AST_RULE */
+	const struct ast_flow *flow; /* AST_EXPECT */
 };
 
 struct ast_file {

@@ -176,7 +176,7 @@ static void write_option(struct writer *writer, const char *name, const struct a
 
 static void write_expect(struct writer *writer, const struct ast_statement *statement)
 {
-	const struct ast_flow *flow = &statement->flow;
+	const struct ast_flow *flow = statement->flow;
 	text_add(&writer->text, source_text(writer, flow->span));
 	write_option(writer, "resolve", &flow->resolve);
 	write_option(writer, "sni", &flow->sni);
@@ -205,7 +205,7 @@ void fmt_add_statement(struct fmt_lines *lines, const struct ast_statement *stat
 	struct writer writer = { .lines = lines, .text = { .arena = lines->arena } };
 	switch (statement->kind) {
 	case AST_RULE:
-		write_rule(&writer, &statement->rule);
+		write_rule(&writer, statement->rule);
 		break;
 	case AST_GROUP:
 		write_group(&writer, statement);

@@ -75,19 +75,22 @@ static uint32_t byte_order_mark(const struct source *source)
 }
 
 /* Parses from `start_token`. What was understood is in the result, whatever errors there are. */
-static struct parser parse(struct diags *diags, uint32_t index, int start_token)
+static struct parser parse(struct arena *nodes, struct diags *diags, uint32_t index, int start_token)
 {
 	const struct source *source = sources_get(diags->sources, index);
 	struct parser parser = {
 		.diags = diags,
 		.arena = diags->arena,
+		.nodes = nodes,
 		.source = index,
 		.text = source->text,
 		.len = (uint32_t)source->len,
 		.start_token = start_token,
 	};
-	parser.file = arena_alloc(diags->arena, sizeof *parser.file);
+	parser.file = arena_alloc(nodes, sizeof *parser.file);
 	parser.file->source = index;
+	if (start_token == START_FILE) /* a statement a line, or less */
+		arena_reserve(nodes, &parser.file->statements, source->last_line + 1u);
 	if (!is_text(diags, index, source) || !has_short_lines(diags, index, source))
 		return parser;
 
@@ -105,20 +108,25 @@ static struct parser parse(struct diags *diags, uint32_t index, int start_token)
 
 struct ast_file *parse_policy(struct diags *diags, uint32_t source)
 {
-	return parse(diags, source, START_FILE).file;
+	return parse_policy_into(diags->arena, diags, source);
+}
+
+struct ast_file *parse_policy_into(struct arena *nodes, struct diags *diags, uint32_t source)
+{
+	return parse(nodes, diags, source, START_FILE).file;
 }
 
 struct ast_file *parse_rule_list(struct diags *diags, uint32_t source)
 {
-	return parse(diags, source, START_LIST).file;
+	return parse(diags->arena, diags, source, START_LIST).file;
 }
 
 struct ast_rule *parse_rule_token(struct diags *diags, uint32_t source)
 {
-	return parse(diags, source, START_TOKEN).rule;
+	return parse(diags->arena, diags, source, START_TOKEN).rule;
 }
 
 struct ast_flow *parse_flow(struct diags *diags, uint32_t source)
 {
-	return parse(diags, source, START_FLOW).flow;
+	return parse(diags->arena, diags, source, START_FLOW).flow;
 }

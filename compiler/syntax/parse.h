@@ -6,6 +6,9 @@
 
 /* A whole file */
 struct ast_file *parse_policy(struct diags *, uint32_t source);
+/* The same, its nodes in an arena of their own, which may end before the policy that is made of them: the texts they
+ * point to are in diags' arena as ever */
+struct ast_file *parse_policy_into(struct arena *nodes, struct diags *, uint32_t source);
 /* --net-rule: commas split, blanks trim */
 struct ast_file *parse_rule_list(struct diags *, uint32_t source);
 /* One token, as is; NULL where it has no form */

@@ -55,7 +55,7 @@ struct ast_words parse_append(struct parser *parser, struct ast_words words, str
 	if (!words.present)
 		words = (struct ast_words){ .span = word.span, .present = true };
 	words.span.end = word.after.end;
-	*arena_push(parser->arena, &words) = word;
+	*arena_push(parser->nodes, &words) = word;
 	return words;
 }
 
@@ -83,7 +83,7 @@ struct ast_rule *parse_rule(struct parser *parser, struct span span, struct ast_
 			    const struct ast_words *target, const struct ast_words *proto,
 			    const struct ast_words *ports, struct span trailing)
 {
-	struct ast_rule *rule = arena_alloc(parser->arena, sizeof *rule);
+	struct ast_rule *rule = arena_alloc(parser->nodes, sizeof *rule);
 	*rule = head;
 	rule->span = span;
 	rule->has_at = target;
@@ -119,14 +119,14 @@ void parse_add_attribute(struct parser *parser, struct ast_rule *rule, struct as
 		diag_relate(parser->diags, diag, rule->attributes.items[i].span, "here first");
 		return;
 	}
-	*arena_push(parser->arena, &rule->attributes) = attribute;
+	*arena_push(parser->nodes, &rule->attributes) = attribute;
 }
 
 struct ast_flow *parse_flow_fields(struct parser *parser, struct span span, struct ast_word kind,
 				   const struct ast_word *target, const struct ast_word *proto,
 				   const struct ast_word *port, struct span trailing)
 {
-	struct ast_flow *flow = arena_alloc(parser->arena, sizeof *flow);
+	struct ast_flow *flow = arena_alloc(parser->nodes, sizeof *flow);
 	flow->span = span;
 	flow->kind = kind;
 	if (target)
@@ -155,12 +155,12 @@ static void add_statement(struct parser *parser, struct ast_statement statement)
 		refuse_more(parser, statement.span, "statements", PARSE_STATEMENTS_MAX);
 		return;
 	}
-	*arena_push(parser->arena, &parser->file->statements) = statement;
+	*arena_push(parser->nodes, &parser->file->statements) = statement;
 }
 
 void parse_add_rule(struct parser *parser, struct ast_rule *rule)
 {
-	struct ast_statement statement = { .kind = AST_RULE, .span = rule->span, .rule = *rule };
+	struct ast_statement statement = { .kind = AST_RULE, .span = rule->span, .rule = rule };
 	for (size_t i = 0; i < rule->attributes.count; i++)
 		statement.span.end = rule->attributes.items[i].span.end;
 	add_statement(parser, statement);
@@ -173,7 +173,7 @@ void parse_add_statement(struct parser *parser, enum ast_kind kind, struct span 
 
 void parse_add_expect(struct parser *parser, struct span span, struct ast_word action, struct ast_flow *flow)
 {
-	struct ast_statement statement = { .kind = AST_EXPECT, .span = span, .flow = *flow };
-	*arena_push(parser->arena, &statement.words) = action;
+	struct ast_statement statement = { .kind = AST_EXPECT, .span = span, .flow = flow };
+	*arena_push(parser->nodes, &statement.words) = action;
 	add_statement(parser, statement);
 }

@@ -7,11 +7,11 @@
 #include "syntax/ast.h"
 #include "diag/diag.h"
 
-#define PARSE_LINE_MAX (1u << 20)   /* bytes of one line */
-#define PARSE_WORD_MAX 4096         /* bytes of one word or string */
-#define PARSE_WORDS_MAX 1000000     /* words of one source */
-#define PARSE_ERRORS_MAX 1000       /* syntax errors; the rest of the source is not read */
-#define PARSE_STATEMENTS_MAX 100000 /* statements, or rules of a list */
+#define PARSE_LINE_MAX (1u << 20)       /* bytes of one line */
+#define PARSE_WORD_MAX 4096             /* bytes of one word or string */
+#define PARSE_WORDS_MAX (1u << 23)      /* words of one source */
+#define PARSE_ERRORS_MAX 1000           /* syntax errors; the rest of the source is not read */
+#define PARSE_STATEMENTS_MAX (1u << 20) /* statements, or rules of a list */
 
 /* A statement's keyword, the start condition behind it, and an example to show beside a syntax error */
 struct keyword {
@@ -23,7 +23,8 @@ struct keyword {
 
 struct parser {
 	struct diags *diags;
-	struct arena *arena;
+	struct arena *arena; /* of texts */
+	struct arena *nodes;
 	uint32_t source;
 	const char *text;
 	uint32_t len;

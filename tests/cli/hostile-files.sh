@@ -35,13 +35,13 @@ refused hostile-files/braces-on-2-million-lines brace-lines.msb
 refused hostile-files/a-list-of-a-million list.msb
 repeat 'allow@x.example because "\n' 400000 >strings.msb
 refused hostile-files/strings-without-end strings.msb
-repeat 'allow@10.0.0.0/8:tcp:1-65535\n' 200000 >rules.msb
-refused hostile-files/two-hundred-thousand-rules rules.msb
+repeat 'allow@10.0.0.0/8:tcp:1-65535\n' 1100000 >rules.msb
+refused hostile-files/more-than-a-million-rules rules.msb
 repeat '\x00' 1000000 >nul.msb
 refused hostile-files/nul-bytes nul.msb
 head -c 3000000 /dev/urandom >random.msb
 refused hostile-files/random-bytes random.msb
-truncate -s 17M large.msb
+truncate -s 65M large.msb
 refused hostile-files/larger-than-any large.msb
 (echo 'default egress deny'; for i in $(seq 1 3000); do echo "group g$i = g$((i + 1))"; done; echo 'group g3001 = g1'; echo 'allow@g1') >cycle.msb
 refused hostile-files/a-circle-of-3000-groups cycle.msb

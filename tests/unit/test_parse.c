@@ -300,12 +300,12 @@ Test(parse, hostile_repetitions_end, .timeout = 300)
 
 Test(parse, statements_and_words_are_counted)
 {
-	const size_t lines = 110000, words = 520000;
+	const size_t most = 1u << 20, lines = most + 10000, words = (1u << 22) + 10000;
 	char *text = arena_alloc(arena, lines * 6 + 1), *list = arena_alloc(arena, words * 4 + 32);
 	for (size_t i = 0; i < lines; i++)
 		memcpy(text + i * 6, "a@b.c\n", 6);
 	struct ast_file *file = parse_policy(diags, sources_add(diags->sources, SOURCE_FILE, "t", text, lines * 6));
-	cr_assert_eq(file->statements.count, 100000);
+	cr_assert_eq(file->statements.count, most);
 	cr_assert_eq(diags->errors, 1);
 	cr_assert_str_eq(diags->list.items[0].id, "too-large");
 	size_t len = (size_t)sprintf(list, "allow@{a");
@@ -394,7 +394,7 @@ Test(parse, property_a_list_is_its_trimmed_tokens)
 			const char *piece = trimmed(at, len);
 			if (*piece) {
 				cr_assert_lt(next, file->statements.count, "`%s`", text);
-				cr_assert_str_eq(rebuild(&file->statements.items[next++].rule), piece);
+				cr_assert_str_eq(rebuild(file->statements.items[next++].rule), piece);
 			}
 			at += len;
 			if (!*at)
