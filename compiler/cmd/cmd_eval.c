@@ -178,6 +178,8 @@ static int eval_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 	if (status != STATUS_FINE)
 		return status;
 	printer.policy = loaded->policy;
+	if (line->batch)
+		eval_prepare(loaded->policy);
 	printer.list = line->batch || line->flows.count > 1;
 	for (size_t i = 0; i < line->flows.count; i++)
 		print_answer(&printer, line->flows.items[i], NULL);

@@ -2,6 +2,7 @@
  * Given a policy, a gateway, bindings and a flow; hands on the verdict and who decided it. */
 #include "eval/eval.h"
 #include "eval/builtin.h"
+#include "eval/eval_index.h"
 #include "policy/policy_facts.h"
 
 #include <string.h>
@@ -126,11 +127,32 @@ static struct eval_verdict by_default(const struct policy *policy, enum policy_d
 
 /* ---- connections ---- */
 
+static bool walk_bound_name(const char *name, void *walk)
+{
+	eval_walk_add_name(walk, name);
+	return false;
+}
+
+static void walk_connection(const struct eval_context *context, const struct eval_connection *connection,
+			    struct eval_walk *walk)
+{
+	struct addr addr = addr_unmap(connection->addr);
+
+	eval_walk_start(walk, context->policy);
+	eval_walk_add_addr(walk, addr, &context->gateway.nat64);
+	if (connection->sni)
+		eval_walk_add_name(walk, connection->sni);
+	if (context->bindings.any_name)
+		context->bindings.any_name(context->bindings.self, addr, walk_bound_name, walk);
+}
+
 static struct eval_verdict judge_by_rules(const struct eval_context *context, const struct eval_connection *connection)
 {
 	const struct policy *policy = context->policy;
+	struct eval_walk walk;
 
-	for (size_t i = 0; i < policy->rules.count; i++)
+	walk_connection(context, connection, &walk);
+	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;)
 		if (rule_may_match(&policy->rules.items[i], connection) &&
 		    eval_rule_matches_target(context, &policy->rules.items[i], connection))
 			return by_rule(policy, i);
@@ -182,23 +204,31 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 	struct addr addr = addr_unmap(connection->addr);
 	enum policy_action end = by_default(policy, connection->direction).action;
 	bool may[2] = { false, false };
+	size_t last = policy->rules.count; /* by address */
+	struct eval_walk walk;
 
 	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
 		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
 	if (eval_port_refused(connection) || is_malformed(context, connection) || !passes_floor(context, connection))
 		return EVAL_SYN_DENY;
-	for (size_t i = 0; i < policy->rules.count; i++) {
+	walk_connection(context, connection, &walk);
+	for (size_t i; (i = eval_walk_next(&walk)) < last;) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 
 		if (!rule_may_match(rule, connection))
 			continue;
 		if (rule_takes_addr(context, rule, addr)) {
 			end = rule->action;
-			break;
+			last = i;
+		} else if (rule->action == POLICY_ALLOW && rule_is_bound(context, rule, addr)) {
+			may[POLICY_ALLOW] = true;
 		}
-		if (policy_rule_has_names(rule) && (rule->action == POLICY_DENY || rule_is_bound(context, rule, addr)))
-			may[rule->action] = true;
 	}
+	eval_walk_denied_names(&walk, policy);
+	for (size_t i; !may[POLICY_DENY] && (i = eval_walk_next(&walk)) < last;)
+		may[POLICY_DENY] = policy->rules.items[i].action == POLICY_DENY &&
+				   policy_rule_has_names(&policy->rules.items[i]) &&
+				   rule_may_match(&policy->rules.items[i], connection);
 	if (may[!end])
 		return EVAL_SYN_DEFER;
 	return end == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
@@ -227,8 +257,12 @@ bool eval_rule_matches_query(const struct policy_rule *rule, const char *name, e
 struct eval_verdict eval_dns(const struct eval_context *context, const char *name, enum flow_transport transport)
 {
 	const struct policy *policy = context->policy;
+	struct eval_walk walk;
 
-	for (size_t i = 0; i < policy->rules.count; i++)
+	eval_walk_start(&walk, policy);
+	if (name)
+		eval_walk_add_name(&walk, name);
+	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;)
 		if (eval_rule_matches_query(&policy->rules.items[i], name, transport))
 			return by_rule(policy, i);
 	return by_default(policy, POLICY_EGRESS);
@@ -266,8 +300,11 @@ static bool rule_excepts(const struct eval_context *context, const struct policy
 static bool find_exception(const struct eval_context *context, struct addr addr, enum policy_proto proto, size_t *out)
 {
 	const struct policy *policy = context->policy;
+	struct eval_walk walk;
 
-	for (size_t i = 0; i < policy->rules.count; i++) {
+	eval_walk_start(&walk, policy);
+	eval_walk_add_addr(&walk, addr, &context->gateway.nat64);
+	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 
 		if (!eval_rule_matches_proto(rule, proto) || !rule_excepts(context, rule, addr))

@@ -78,6 +78,9 @@ struct eval_result eval_flow(const struct eval_context *, const struct flow *);
 /* A public address of that family that no rule of the policy names by CIDR: 93.184.216.34 or the next free one. */
 struct addr eval_unnamed_public(const struct policy *, enum addr_family);
 
+/* Makes the policy quick to ask, where that pays: before thousands of flows. It must not change any more. */
+void eval_prepare(struct policy *);
+
 /* The steps of judging, for explanations: a rule decides a connection when its direction fits and all
  * three of these do. */
 bool eval_rule_matches_proto(const struct policy_rule *, enum policy_proto);

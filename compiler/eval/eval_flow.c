@@ -1,6 +1,7 @@
 /* The meaning of a flow expression: what a client does. A name is looked up and what the lookup gave is
  * connected to; the evaluator judges each step. */
 #include "eval/eval.h"
+#include "eval/eval_index.h"
 #include "eval/builtin.h"
 #include "base/name.h"
 
@@ -74,10 +75,12 @@ static struct addr_set collect_named(struct arena *arena, const struct policy *p
 
 struct addr eval_unnamed_public(const struct policy *policy, enum addr_family family)
 {
-	struct addr usual = get_usual_public(family);
+	struct addr usual = get_usual_public(family), indexed;
 	struct arena *arena;
 	struct addr_set public, named, free_set;
 
+	if (eval_index_unnamed(policy, family, &indexed))
+		return indexed;
 	if (!is_named(policy, usual))
 		return usual;
 	arena = arena_new();
@@ -91,6 +94,11 @@ struct addr eval_unnamed_public(const struct policy *policy, enum addr_family fa
 		}
 	arena_free(arena);
 	return usual;
+}
+
+void eval_prepare(struct policy *policy)
+{
+	eval_index_make(policy, eval_unnamed_public(policy, ADDR_V4), eval_unnamed_public(policy, ADDR_V6));
 }
 
 /* ---- lookups ---- */

@@ -171,6 +171,8 @@ struct policy_bound {
 #define POLICY_OTHER_CONNECTIONS 256 /* at once, of protocols without an option: ICMP, SCTP … */
 #define POLICY_CONNECTION_RATE 250
 
+struct eval_index;
+
 struct policy {
 	struct arena *arena;
 	struct sources *sources;
@@ -192,7 +194,8 @@ struct policy {
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
 	struct policy_pool pool4, pool6;
 	struct policy_interface interface;
-	struct addr_nat64 nat64; /* of the network the sandbox is in */
+	struct addr_nat64 nat64;        /* of the network the sandbox is in */
+	const struct eval_index *index; /* eval/eval_index.h; NULL: the evaluator walks all rules */
 };
 
 /* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */

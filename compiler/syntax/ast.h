@@ -65,7 +65,7 @@ enum ast_kind {
 struct ast_statement {
 	enum ast_kind kind;
 	struct span span;
-	struct ast_words words; /* items and count only */
+	struct ast_words words;      /* items and count only */
 	const struct ast_rule *rule; /* AST_RULE */
 	const struct ast_flow *flow; /* AST_EXPECT */
 };
