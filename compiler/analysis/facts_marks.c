@@ -41,6 +41,14 @@ static bool mark_once(struct facts *facts, size_t rule, uint32_t class)
 	return true;
 }
 
+bool facts_has_names(const struct facts *facts, size_t rule, uint32_t class)
+{
+	uint64_t key = ((uint64_t)rule << 32 | class) + 1;
+
+	return !facts->rules[rule].targets ||
+	       (facts->marked.size && *find_slot(facts->marked.slots, facts->marked.size, key));
+}
+
 static bool target_takes(const struct policy_target *target, const struct name_pattern *pattern)
 {
 	if (target->kind == TARGET_SUFFIX)

@@ -4,48 +4,13 @@
 
 #include <string.h>
 
-/* ---- sets of pieces ---- */
-
-static struct piece_set new_set(struct arena *arena, uint32_t pieces)
-{
-	struct piece_set set = { .count = pieces / 64 + 1 };
-
-	set.words = arena_alloc(arena, set.count * sizeof *set.words);
-	return set;
-}
-
-static void set_clear(struct piece_set *set)
-{
-	memset(set->words, 0, set->count * sizeof *set->words);
-}
-
-static void set_add(struct piece_set *set, uint32_t piece)
-{
-	set->words[piece / 64] |= UINT64_C(1) << piece % 64;
-}
-
-uint32_t piece_set_next(const struct piece_set *set, uint32_t from)
-{
-	size_t word = from / 64;
-	uint64_t bits;
-
-	if (word >= set->count)
-		return ANALYSIS_NONE;
-	bits = set->words[word] & ~UINT64_C(0) << from % 64;
-	while (!bits)
-		if (++word == set->count)
-			return ANALYSIS_NONE;
-		else
-			bits = set->words[word];
-	return (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(bits);
-}
-
 /* ---- the interval ---- */
 
 void facts_pass_start(struct facts_pass *pass, const struct port_interval *interval)
 {
 	const struct policy_port_range ports = { .lo = interval->lo, .hi = interval->hi };
 
+	pass->interval = interval;
 	pass->base.lo = interval->lo;
 	pass->base.hi = interval->hi;
 	pass->port = analysis_usual_port(&ports, 1);
@@ -77,79 +42,6 @@ struct witness facts_pass_witness(const struct facts_pass *pass, uint32_t atom)
 		.has_port = policy_proto_has_ports(pass->base.proto),
 		.port = pass->port,
 	};
-}
-
-static void add_match(struct first_matches *matches, enum policy_action action, uint32_t piece)
-{
-	set_add(&matches->by_action[action], piece);
-	if (piece > matches->max)
-		matches->max = piece;
-}
-
-static void add_floored(struct facts_pass *pass, uint32_t atom)
-{
-	uint32_t piece = pass->first[atom];
-
-	if (piece > pass->all_floored)
-		pass->all_floored = piece;
-	if (pass->facts->plane->bindable[atom] && piece > pass->bindable_floored)
-		pass->bindable_floored = piece;
-}
-
-bool facts_pass_find_matches(struct facts_pass *pass)
-{
-	const struct analysis *analysis = pass->facts->analysis;
-
-	if (pass->have_matches)
-		return true;
-	if (!fuel_use(analysis->fuel, analysis->atom_count))
-		return false;
-	pass->have_matches = true;
-	pass->bindable.max = pass->all.max = pass->bindable_floored = pass->all_floored = 0;
-	for (int i = 0; i < 2; i++) {
-		set_clear(&pass->bindable.by_action[i]);
-		set_clear(&pass->all.by_action[i]);
-	}
-	for (uint32_t atom = 0; atom < analysis->atom_count; atom++) {
-		enum policy_action action;
-
-		if (!pass->active[atom])
-			continue;
-		if (is_floored(pass, atom)) {
-			add_floored(pass, atom);
-			continue;
-		}
-		action = action_of(pass, pass->first[atom]);
-		add_match(&pass->all, action, pass->first[atom]);
-		if (pass->facts->plane->bindable[atom])
-			add_match(&pass->bindable, action, pass->first[atom]);
-	}
-	return true;
-}
-
-static void find_names(struct facts_pass *pass)
-{
-	const struct analysis *analysis = pass->facts->analysis;
-
-	if (pass->have_names || !fuel_use(analysis->fuel, 2u * analysis->class_count))
-		return;
-	pass->have_names = true;
-	set_clear(&pass->bound[0]);
-	set_clear(&pass->bound[1]);
-	set_clear(&pass->sent);
-	pass->alias = ANALYSIS_NONE;
-	for (uint32_t i = 0; i < analysis->class_count; i++) {
-		uint32_t bound = pass->first[analysis_pass_bound(&pass->base, i)];
-		uint32_t sent = pass->first[analysis_pass_sent(&pass->base, i)];
-
-		if (bound != ANALYSIS_NONE && pass->facts->plane->resolvable[i] &&
-		    name_classes_at(analysis->names, i)->alias)
-			pass->alias = i;
-		else if (bound != ANALYSIS_NONE && pass->facts->plane->resolvable[i])
-			set_add(&pass->bound[action_of(pass, bound)], bound);
-		if (pass->base.server_names && sent != ANALYSIS_NONE)
-			set_add(&pass->sent, sent);
-	}
 }
 
 uint32_t facts_pass_find_atom(const struct facts_pass *pass, bool bindable, uint32_t piece)
@@ -241,7 +133,7 @@ static bool atom_changes(struct facts_pass *pass, uint32_t atom)
 		return true;
 	if (!pass->base.named)
 		return false;
-	find_names(pass);
+	facts_pass_find_names(pass);
 	if (pass->facts->plane->bindable[atom] &&
 	    (piece_set_next(&pass->bound[!action], first + 1) < second || own_names_change(pass, first, second)))
 		return true;
@@ -260,28 +152,47 @@ static void note_ports(const struct facts_pass *pass, uint32_t piece)
 		rule->ports[pass->base.tree->planes[0].port_item[pass->facts->plane->rule_of[piece]]] = true;
 }
 
+/* What the atom shows about its first rule. true: another atom of its class with this first rule shows no more */
+static bool look_at_atom(struct facts_pass *pass, uint32_t atom)
+{
+	uint32_t piece = pass->first[atom];
+	struct rule_facts *rule = rule_of(pass, piece);
+
+	note_class(pass, piece, atom);
+	if (!rule->decides) {
+		struct witness flow = facts_pass_witness(pass, atom);
+
+		facts_decided(rule, &flow);
+	}
+	rule->protos |= pass->base.proto;
+	if (rule->targets)
+		rule->targets[pass->facts->plane->pieces[piece].target] = true;
+	note_ports(pass, piece);
+	if (!rule->changes_verdict && atom_changes(pass, atom))
+		rule->changes_verdict = true;
+	return rule->changes_verdict;
+}
+
 static void look_at_atoms(struct facts_pass *pass, uint32_t lo, uint32_t hi)
 {
-	if (!fuel_use(pass->facts->analysis->fuel, hi - lo))
+	const struct analysis *analysis = pass->facts->analysis;
+	uint32_t known = ANALYSIS_NONE; /* the piece that shows no more in this class */
+	uint8_t class = ADDR_CLASS_NONE;
+
+	if (!fuel_use(analysis->fuel, hi - lo))
 		return;
 	for (uint32_t atom = lo; atom < hi; atom++) {
 		uint32_t piece = pass->first[atom];
-		struct rule_facts *rule = rule_of(pass, piece);
 
-		if (!pass->active[atom])
+		if (!pass->active[atom] || pass->done[atom] == piece ||
+		    (piece == known && pass->class_of[atom] == class))
 			continue;
-		note_class(pass, piece, atom);
-		if (!rule->decides) {
-			struct witness flow = facts_pass_witness(pass, atom);
-
-			facts_decided(rule, &flow);
-		}
-		rule->protos |= pass->base.proto;
-		if (rule->targets)
-			rule->targets[pass->facts->plane->pieces[piece].target] = true;
-		note_ports(pass, piece);
-		if (!rule->changes_verdict && atom_changes(pass, atom))
-			rule->changes_verdict = true;
+		if (!look_at_atom(pass, atom))
+			continue;
+		known = piece;
+		class = pass->class_of[atom];
+		if (!rule_of(pass, piece)->ports)
+			pass->done[atom] = piece;
 	}
 }
 
@@ -320,7 +231,7 @@ static bool scenario_changes(struct facts_pass *pass, const struct name_scenario
 		return true;
 	if (!scenario->beside)
 		return false;
-	find_names(pass);
+	facts_pass_find_names(pass);
 	other = piece_set_next(&pass->bound[!action], first + 1);
 	if (other != ANALYSIS_NONE && other < second && other < matches->max)
 		return true;
@@ -340,7 +251,18 @@ static struct witness scenario_witness(const struct facts_pass *pass, const stru
 	return flow;
 }
 
-void facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scenario *scenario)
+/* Whether nothing is left to be learnt about the scenario's rule, if that decides here */
+static bool is_known(const struct facts_pass *pass, const struct name_scenario *scenario, uint32_t index)
+{
+	const struct rule_facts *rule = &pass->facts->rules[index];
+
+	return rule->decides && facts_pass_is_changed_here(pass, scenario->first, scenario->bound != ANALYSIS_NONE) &&
+	       (rule->protos & pass->base.proto) && !rule->ports &&
+	       (scenario->bound == ANALYSIS_NONE || facts_has_names(pass->facts, index, scenario->bound)) &&
+	       (scenario->sent == ANALYSIS_NONE || facts_has_names(pass->facts, index, scenario->sent));
+}
+
+bool facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scenario *scenario)
 {
 	bool bound = scenario->bound != ANALYSIS_NONE;
 	const struct first_matches *matches = bound ? &pass->bindable : &pass->all;
@@ -348,14 +270,14 @@ void facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scen
 	struct rule_facts *rule = rule_of(pass, scenario->first);
 	uint32_t index = pass->facts->plane->rule_of[scenario->first];
 
+	if (is_known(pass, scenario, index))
+		return true;
 	if (!facts_pass_find_matches(pass))
-		return;
+		return false;
 	/* below the floor a deny decides still, though it changes nothing */
 	if (matches->max <= scenario->first &&
-	    (action_of(pass, scenario->first) == POLICY_ALLOW || *floored <= scenario->first)) {
-		pass->pending += !rule->changes_verdict; /* another interval's addresses may be behind it */
-		return;
-	}
+	    (action_of(pass, scenario->first) == POLICY_ALLOW || *floored <= scenario->first))
+		return false;
 	if (!rule->decides) {
 		struct witness flow = scenario_witness(pass, scenario);
 
@@ -369,8 +291,7 @@ void facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scen
 		facts_mark_names(pass->facts, index, scenario->sent);
 	if (!rule->changes_verdict && scenario_changes(pass, scenario, matches))
 		rule->changes_verdict = true;
-	if (!rule->changes_verdict)
-		pass->pending++;
+	return true;
 }
 
 static void look_at_gateway(struct facts_pass *pass, const struct name_scenario *alias, struct addr gateway)
@@ -396,7 +317,7 @@ static void look_at_gateway(struct facts_pass *pass, const struct name_scenario 
 		facts_mark_names(pass->facts, pass->facts->plane->rule_of[alias->first], alias->sent);
 	next = top < alias->second ? top : alias->second;
 	if (alias->beside)
-		find_names(pass);
+		facts_pass_find_names(pass);
 	if (!is_floored(pass, atom) &&
 	    (action_of(pass, next) != action || (alias->beside && pass->facts->plane->bindable[atom] &&
 						 piece_set_next(&pass->bound[!action], alias->first + 1) < next)))
@@ -411,8 +332,6 @@ void facts_pass_look_at_alias(struct facts_pass *pass, const struct name_scenari
 		look_at_gateway(pass, alias, gateway->v4);
 	if (gateway->has6)
 		look_at_gateway(pass, alias, gateway->v6);
-	if (!rule_of(pass, alias->first)->changes_verdict)
-		pass->pending++;
 }
 
 /* A deny on a name that still lets clients in who bring an address */
@@ -424,10 +343,8 @@ static void look_for_bypass(struct facts_pass *pass, uint32_t first)
 	if (rule->bypass || pass->base.direction != POLICY_EGRESS || action_of(pass, first) != POLICY_DENY)
 		return;
 	if (!facts_pass_find_matches(pass) ||
-	    piece_set_next(&pass->bindable.by_action[POLICY_ALLOW], 0) == ANALYSIS_NONE) {
-		pass->pending++;
+	    piece_set_next(&pass->bindable.by_action[POLICY_ALLOW], 0) == ANALYSIS_NONE)
 		return;
-	}
 	for (atom = 0; !pass->active[atom] || !pass->facts->plane->bindable[atom] ||
 		       action_of(pass, pass->first[atom]) != POLICY_ALLOW || is_floored(pass, atom);
 	     atom++)
@@ -439,31 +356,98 @@ static void look_for_bypass(struct facts_pass *pass, uint32_t first)
 								 decided_by(DECIDER_DEFAULT);
 }
 
-static void look_at_names(struct facts_pass *pass)
+enum { BY_BINDING = 1, BY_SERVER_NAME = 2 };
+
+static void look_at_class(struct facts_pass *pass, uint32_t index)
+{
+	const struct name_class *class = name_classes_at(pass->facts->analysis->names, index);
+	uint32_t bound = analysis_pass_bound(&pass->base, index), sent = analysis_pass_sent(&pass->base, index);
+	const struct name_scenario by_binding = { index, ANALYSIS_NONE, pass->first[bound], pass->second[bound], true };
+	const struct name_scenario by_name = { ANALYSIS_NONE, index, pass->first[sent], pass->second[sent], false };
+
+	if (!class->member)
+		return;
+	if (by_binding.first != ANALYSIS_NONE && !class->alias)
+		look_for_bypass(pass, by_binding.first);
+	if (by_binding.first != ANALYSIS_NONE && pass->facts->plane->resolvable[index]) {
+		if (class->alias)
+			facts_pass_look_at_alias(pass, &by_binding);
+		else if (facts_pass_look_at_scenario(pass, &by_binding) && by_binding.first == pass->for_all[bound])
+			pass->decided[index] |= BY_BINDING;
+	}
+	if (pass->base.server_names && by_name.first != ANALYSIS_NONE && facts_pass_look_at_scenario(pass, &by_name) &&
+	    by_name.first == pass->for_all[sent])
+		pass->decided[index] |= BY_SERVER_NAME;
+}
+
+static bool is_place_open(const struct facts_pass *pass, uint32_t place, bool decided, bool bound)
+{
+	uint32_t piece = pass->for_all[place];
+
+	return piece != ANALYSIS_NONE && !(decided && facts_pass_is_changed(pass, piece, bound));
+}
+
+/* Whether the first rules for all ports that match the class's names may still show something */
+static bool is_class_open(const struct facts_pass *pass, uint32_t index)
+{
+	const struct name_class *class = name_classes_at(pass->facts->analysis->names, index);
+	uint32_t bound = analysis_pass_bound(&pass->base, index), first = pass->for_all[bound];
+
+	if (!class->member)
+		return false;
+	if (class->alias)
+		return first != ANALYSIS_NONE;
+	if (first != ANALYSIS_NONE && pass->base.direction == POLICY_EGRESS && action_of(pass, first) == POLICY_DENY &&
+	    !rule_of(pass, first)->bypass)
+		return true;
+	return (pass->facts->plane->resolvable[index] &&
+		is_place_open(pass, bound, pass->decided[index] & BY_BINDING, true)) ||
+	       (pass->base.server_names && is_place_open(pass, analysis_pass_sent(&pass->base, index),
+							 pass->decided[index] & BY_SERVER_NAME, false));
+}
+
+static void look_at_open_classes(struct facts_pass *pass)
+{
+	size_t kept = 0;
+
+	if (!fuel_use(pass->facts->analysis->fuel, pass->open_classes.count))
+		return;
+	for (size_t i = 0; i < pass->open_classes.count; i++) {
+		uint32_t class = pass->open_classes.items[i];
+
+		look_at_class(pass, class);
+		if (is_class_open(pass, class))
+			pass->open_classes.items[kept++] = class;
+	}
+	pass->open_classes.count = kept;
+}
+
+static void look_at_touched_classes(struct facts_pass *pass, struct run places)
 {
 	const struct analysis *analysis = pass->facts->analysis;
 
-	pass->pending = 0;
-	for (uint32_t i = 0; i < analysis->class_count; i++) {
-		uint32_t bound = analysis_pass_bound(&pass->base, i), sent = analysis_pass_sent(&pass->base, i);
-		const struct name_scenario by_binding = { i, ANALYSIS_NONE, pass->first[bound], pass->second[bound],
-							  true };
-		const struct name_class *class = name_classes_at(analysis->names, i);
+	if (fuel_use(analysis->fuel, places.hi - places.lo))
+		for (uint32_t place = places.lo; place < places.hi; place++)
+			look_at_class(pass, (place - analysis->atom_count) % analysis->class_count);
+}
 
-		if (!class->member)
-			continue;
-		if (by_binding.first != ANALYSIS_NONE && !class->alias)
-			look_for_bypass(pass, by_binding.first);
-		if (by_binding.first != ANALYSIS_NONE && pass->facts->plane->resolvable[i]) {
-			if (class->alias)
-				facts_pass_look_at_alias(pass, &by_binding);
-			else
-				facts_pass_look_at_scenario(pass, &by_binding);
-		}
-		if (pass->base.server_names && pass->first[sent] != ANALYSIS_NONE)
-			facts_pass_look_at_scenario(pass, &(struct name_scenario){ ANALYSIS_NONE, i, pass->first[sent],
-										   pass->second[sent], false });
+/* Other names than elsewhere may be first to match here, behind rules that decide the same everywhere. */
+static void look_at_open_atoms(struct facts_pass *pass)
+{
+	size_t kept = 0;
+
+	if (!fuel_use(pass->facts->analysis->fuel, pass->open_atoms.count))
+		return;
+	for (size_t i = 0; i < pass->open_atoms.count; i++) {
+		uint32_t atom = pass->open_atoms.items[i];
+		struct rule_facts *rule = rule_of(pass, pass->first[atom]);
+
+		if (!rule->changes_verdict && atom_changes(pass, atom))
+			rule->changes_verdict = true;
+		if (!facts_pass_is_changed(pass, pass->for_all[atom], true))
+			pass->open_atoms.items[kept++] = atom;
 	}
+	pass->open_atoms.count = kept;
 }
 
 /* ---- passes ---- */
@@ -471,36 +455,38 @@ static void look_at_names(struct facts_pass *pass)
 void facts_pass_init(struct facts_pass *pass, struct facts *facts, struct arena *arena, enum policy_direction direction,
 		     enum policy_proto proto, uint32_t pairs)
 {
-	uint32_t atoms = facts->analysis->atom_count, pieces = facts->plane->piece_count;
+	uint32_t atoms = facts->analysis->atom_count;
 
 	*pass = (struct facts_pass){ .facts = facts, .active = arena_alloc(arena, atoms + 1) };
 	analysis_pass_init(&pass->base, facts->analysis, arena, direction, proto, pairs);
 	pass->base.tree->self = pass;
 	pass->first = pass->base.tree->planes[0].first;
 	pass->second = pass->base.tree->planes[0].second;
-	pass->sent = new_set(arena, pieces);
-	for (int i = 0; i < 2; i++) {
-		pass->bindable.by_action[i] = new_set(arena, pieces);
-		pass->all.by_action[i] = new_set(arena, pieces);
-		pass->bound[i] = new_set(arena, pieces);
+	facts_matches_init(pass, arena);
+	pass->for_all = arena_alloc(arena, analysis_pass_pair(&pass->base, 0) * sizeof *pass->for_all);
+	pass->decided = arena_alloc(arena, facts->analysis->class_count + 1);
+	pass->done = arena_alloc(arena, (atoms + 1) * sizeof *pass->done);
+	memset(pass->done, 0xff, (atoms + 1) * sizeof *pass->done);
+	pass->class_of = arena_alloc(arena, atoms + 1);
+	for (uint32_t i = 0; i < atoms; i++) {
+		pass->class_of[i] = (uint8_t)atoms_at(facts->analysis->atoms, i)->class;
+		pass->active[i] = pass->base.speaks[i] && pass->class_of[i] != ADDR_CLASS_NONE;
 	}
-	for (uint32_t i = 0; i < atoms; i++)
-		pass->active[i] = pass->base.speaks[i] && analysis_is_address(facts->analysis, i);
 }
 
-/* Other names than elsewhere may be first to match here, behind rules that decide the same everywhere. */
-static void look_behind_atoms(struct facts_pass *pass)
+/* Once what holds for all ports is inserted */
+static void remember(struct port_tree *tree)
 {
-	uint32_t atoms = pass->facts->analysis->atom_count;
+	struct facts_pass *pass = tree->self;
+	const struct analysis *analysis = pass->facts->analysis;
 
-	if (!fuel_use(pass->facts->analysis->fuel, atoms))
-		return;
-	for (uint32_t atom = 0; atom < atoms; atom++) {
-		struct rule_facts *rule = rule_of(pass, pass->first[atom]);
-
-		if (!rule->changes_verdict && pass->active[atom] && atom_changes(pass, atom))
-			rule->changes_verdict = true;
-	}
+	facts_matches_find_present(pass);
+	memcpy(pass->for_all, pass->first, analysis_pass_pair(&pass->base, 0) * sizeof *pass->first);
+	for (uint32_t i = 0; i < analysis->atom_count; i++)
+		if (pass->active[i])
+			*arena_push(tree->arena, &pass->open_atoms) = i;
+	for (uint32_t i = 0; pass->base.named && i < analysis->class_count; i++)
+		*arena_push(tree->arena, &pass->open_classes) = i;
 }
 
 static void visit(struct port_tree *tree, const struct port_interval *interval)
@@ -512,20 +498,20 @@ static void visit(struct port_tree *tree, const struct port_interval *interval)
 	facts_pass_start(pass, interval);
 	if (interval->whole)
 		look_at_atoms(pass, 0, analysis->atom_count);
-	for (size_t i = 0; !interval->whole && i < interval->touched_count; i++) {
-		struct run run = interval->touched[i];
-
-		if (run.lo < analysis->atom_count)
-			look_at_atoms(pass, run.lo, run.hi);
+	for (size_t i = 0; !interval->whole && i < interval->touched_count; i++)
+		if (interval->touched[i].lo < analysis->atom_count)
+			look_at_atoms(pass, interval->touched[i].lo, interval->touched[i].hi);
 		else
 			names = true;
-	}
 	if (names)
-		look_behind_atoms(pass);
-	if (pass->base.named && (names || pass->names_before || interval->whole || pass->pending) &&
-	    fuel_use(analysis->fuel, 2u * analysis->class_count))
-		look_at_names(pass);
-	pass->names_before = names;
+		look_at_open_atoms(pass);
+	for (size_t i = 0; names && i < interval->touched_count; i++)
+		if (interval->touched[i].lo >= analysis->atom_count)
+			look_at_touched_classes(pass, interval->touched[i]);
+	if (interval->whole && pass->base.named)
+		look_at_touched_classes(
+			pass, (struct run){ analysis->atom_count, analysis->atom_count + analysis->class_count });
+	look_at_open_classes(pass);
 }
 
 void facts_look_at_connections(struct facts *facts, enum policy_direction direction, enum policy_proto proto)
@@ -535,6 +521,7 @@ void facts_look_at_connections(struct facts *facts, enum policy_direction direct
 
 	facts_pass_init(&pass, facts, arena, direction, proto, 0);
 	analysis_pass_add_names(&pass.base);
+	pass.base.tree->root = remember;
 	pass.base.tree->visit = visit;
 	port_tree_visit(pass.base.tree);
 	arena_free(arena);

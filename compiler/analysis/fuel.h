@@ -5,8 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* For a check or a diff: a few seconds at most */
+/* For a check or a diff, a few seconds: what a policy of a few rules may cause, however it is written, and what each rule
+ * more may add */
 #define ANALYSIS_FUEL UINT64_C(700000000)
+#define ANALYSIS_FUEL_RULE UINT64_C(30000)
+
+static inline uint64_t analysis_fuel(size_t rules)
+{
+	return ANALYSIS_FUEL + rules * ANALYSIS_FUEL_RULE;
+}
 
 struct fuel {
 	uint64_t left;

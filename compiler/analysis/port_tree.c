@@ -2,9 +2,20 @@
 #include "analysis/port_tree.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+/* What a run of places held before a rule was inserted there: its first and second rules, on the stack `saved` */
 struct undo {
-	uint32_t plane, atom, first, second;
+	uint32_t plane;
+	struct run run;
+};
+
+#define WIDE 64 /* places */
+struct wide {
+	uint32_t plane;
+	struct run run;
+	bool inserted;
+	unsigned rules; /* that were inserted all over it */
 };
 
 struct port_tree_state {
@@ -12,6 +23,9 @@ struct port_tree_state {
 	uint32_t intervals;
 	uint32_t representative; /* an interval without rules on ports; ANALYSIS_NONE: each is visited whole */
 	LIST_OF(struct undo) undo;
+	LIST_OF(uint32_t) saved;
+	LIST_OF(struct wide) wide;
+	size_t node; /* the first of the current node in `wide` */
 	LIST_OF(struct run) touched;
 	LIST_OF(uint32_t) todo; /* rects still to be inserted, a stack of lists */
 };
@@ -94,35 +108,106 @@ static void find_representative(struct port_tree *tree)
 
 /* ---- inserting ---- */
 
-static void remember(struct port_tree *tree, uint32_t plane, uint32_t atom)
+static void save(struct port_tree *tree, uint32_t plane, struct run run)
 {
-	const struct port_tree_plane *into = &tree->planes[plane];
+	struct port_tree_state *state = tree->state;
+	const struct port_tree_plane *of = &tree->planes[plane];
+	uint32_t len = run.hi - run.lo;
 
-	*arena_push(tree->arena, &tree->state->undo) =
-		(struct undo){ plane, atom, into->first[atom], into->second[atom] };
+	if (state->saved.cap - state->saved.count < 2u * len)
+		arena_reserve(tree->arena, &state->saved, state->saved.count + 2u * len);
+	memcpy(state->saved.items + state->saved.count, of->first + run.lo, len * sizeof *of->first);
+	memcpy(state->saved.items + state->saved.count + len, of->second + run.lo, len * sizeof *of->second);
+	state->saved.count += 2u * len;
+	*arena_push(tree->arena, &state->undo) = (struct undo){ plane, run };
 }
 
-static void insert(struct port_tree *tree, const struct port_tree_rect *rect, struct run run, bool root)
+static void restore(struct port_tree *tree, const struct undo *undo)
 {
-	struct port_tree_plane *plane = &tree->planes[rect->plane];
-	uint32_t piece = rect->piece, rule = plane->rule_of[piece];
+	struct port_tree_state *state = tree->state;
+	const struct port_tree_plane *of = &tree->planes[undo->plane];
+	uint32_t len = undo->run.hi - undo->run.lo;
 
-	for (uint32_t atom = run.lo; atom < run.hi; atom++) {
-		uint32_t first = plane->first[atom];
+	state->saved.count -= 2u * len;
+	memcpy(of->first + undo->run.lo, state->saved.items + state->saved.count, len * sizeof *of->first);
+	memcpy(of->second + undo->run.lo, state->saved.items + state->saved.count + len, len * sizeof *of->second);
+}
+
+/* A piece that is all of its rule: no place has another piece of that rule. A loop without branches, since a rule on a
+ * group has many places. */
+static void insert_whole_rule(const struct port_tree_plane *plane, uint32_t piece, struct run run)
+{
+	for (uint32_t place = run.lo; place < run.hi; place++) {
+		uint32_t first = plane->first[place], second = plane->second[place];
+		uint32_t later = first > piece ? first : piece;
+
+		plane->first[place] = first < piece ? first : piece;
+		plane->second[place] = second < later ? second : later;
+	}
+}
+
+static void insert_part(const struct port_tree_plane *plane, uint32_t piece, struct run run)
+{
+	uint32_t rule = plane->rule_of[piece];
+
+	for (uint32_t place = run.lo; place < run.hi; place++) {
+		uint32_t first = plane->first[place];
 		bool same = first != ANALYSIS_NONE && plane->rule_of[first] == rule;
 
 		if (piece < first) {
-			if (!root)
-				remember(tree, rect->plane, atom);
 			if (!same)
-				plane->second[atom] = first;
-			plane->first[atom] = piece;
-		} else if (!same && piece < plane->second[atom]) {
-			if (!root)
-				remember(tree, rect->plane, atom);
-			plane->second[atom] = piece;
+				plane->second[place] = first;
+			plane->first[place] = piece;
+		} else if (!same && piece < plane->second[place]) {
+			plane->second[place] = piece;
 		}
 	}
+}
+
+static bool is_whole_rule(const struct port_tree_plane *plane, uint32_t piece)
+{
+	uint32_t rule = plane->rule_of[piece];
+
+	return plane->rule_of[piece + 1] != rule && (!piece || plane->rule_of[piece - 1] != rule);
+}
+
+/* The wide run among those of this node; a new one where it is not yet */
+static struct wide *find_wide(struct port_tree *tree, uint32_t plane, struct run run)
+{
+	struct port_tree_state *state = tree->state;
+
+	for (size_t i = state->node; i < state->wide.count; i++)
+		if (state->wide.items[i].plane == plane && state->wide.items[i].run.lo == run.lo &&
+		    state->wide.items[i].run.hi == run.hi)
+			return &state->wide.items[i];
+	*arena_push(tree->arena, &state->wide) = (struct wide){ .plane = plane, .run = run };
+	return &state->wide.items[state->wide.count - 1];
+}
+
+/* Pieces come to a node in their order, so where two rules have been inserted all over a run at this node, a third changes
+ * nothing. Rules on groups share their runs; narrow ones are not worth the search. */
+static bool insert_run(struct port_tree *tree, const struct port_tree_rect *rect, struct run run, bool root)
+{
+	const struct port_tree_plane *plane = &tree->planes[rect->plane];
+	bool whole = is_whole_rule(plane, rect->piece), saved = false;
+
+	if (run.hi - run.lo >= WIDE) {
+		struct wide *wide = find_wide(tree, rect->plane, run);
+
+		if (wide->rules == 2)
+			return true;
+		saved = wide->inserted;
+		wide->inserted = true;
+		wide->rules += whole;
+	}
+	if (!fuel_use(tree->fuel, run.hi - run.lo))
+		return false;
+	if (!root && !saved)
+		save(tree, rect->plane, run);
+	(whole ? insert_whole_rule : insert_part)(plane, rect->piece, run);
+	if (!root && !saved)
+		*arena_push(tree->arena, &tree->state->touched) = run;
+	return true;
 }
 
 static bool insert_rect(struct port_tree *tree, uint32_t index, bool root)
@@ -132,15 +217,9 @@ static bool insert_rect(struct port_tree *tree, uint32_t index, bool root)
 
 	tree->fuel->policy = rect->plane;
 	tree->fuel->rule = plane->rule_of[rect->piece];
-	for (uint32_t i = 0; i < rect->run_count; i++) {
-		struct run run = tree->runs.items[rect->runs + i];
-
-		if (!fuel_use(tree->fuel, run.hi - run.lo))
+	for (uint32_t i = 0; i < rect->run_count; i++)
+		if (!insert_run(tree, rect, tree->runs.items[rect->runs + i], root))
 			return false;
-		insert(tree, rect, run, root);
-		if (!root)
-			*arena_push(tree->arena, &tree->state->touched) = run;
-	}
 	if (rect->port_item != ANALYSIS_NONE)
 		plane->port_item[plane->rule_of[rect->piece]] = rect->port_item;
 	return true;
@@ -150,13 +229,8 @@ static void roll_back(struct port_tree *tree, size_t undo, size_t touched)
 {
 	struct port_tree_state *state = tree->state;
 
-	while (state->undo.count > undo) {
-		const struct undo *last = &state->undo.items[--state->undo.count];
-		struct port_tree_plane *plane = &tree->planes[last->plane];
-
-		plane->first[last->atom] = last->first;
-		plane->second[last->atom] = last->second;
-	}
+	while (state->undo.count > undo)
+		restore(tree, &state->undo.items[--state->undo.count]);
 	state->touched.count = touched;
 }
 
@@ -203,6 +277,9 @@ static void descend(struct port_tree *tree, uint32_t lo, uint32_t hi, size_t fro
 	struct port_tree_state *state = tree->state;
 	bool root = lo == 0 && hi == state->intervals;
 	size_t undo = state->undo.count, touched = state->touched.count, start = state->todo.count;
+	size_t node = state->node, wide = state->wide.count;
+
+	state->node = wide;
 
 	for (size_t i = from; i < to && !tree->fuel->out; i++) {
 		uint32_t index = state->todo.items[i];
@@ -228,6 +305,8 @@ static void descend(struct port_tree *tree, uint32_t lo, uint32_t hi, size_t fro
 			descend_half(tree, mid, hi, start, end);
 	}
 	state->todo.count = start;
+	state->wide.count = wide;
+	state->node = node;
 	roll_back(tree, undo, touched);
 }
 

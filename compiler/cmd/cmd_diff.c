@@ -132,7 +132,7 @@ static void print(const struct cmd_line *line, const struct sides *sides, const 
 int cmd_diff(struct cmd_line *line)
 {
 	struct sides sides;
-	struct fuel fuel = { .left = ANALYSIS_FUEL };
+	struct fuel fuel = { .left = 0 };
 	const char **files = line->policy.files.items;
 	struct diff *diff;
 	int before, after;
@@ -145,6 +145,7 @@ int cmd_diff(struct cmd_line *line)
 	after = load(line, &sides.loaded[1], files[1]);
 	if (before != STATUS_FINE || after != STATUS_FINE)
 		return before > after ? before : after;
+	fuel.left = analysis_fuel(sides.loaded[1].policy->rules.count);
 	diff = diff_policies(line->arena, sides.loaded[0].policy, sides.loaded[1].policy, &line->gateway, &fuel);
 	if (fuel.out)
 		return too_complex(line, &sides, &fuel);

@@ -144,7 +144,7 @@ static void print_json(const struct rule_explanation *explanation)
 int cmd_explain_rule(struct cmd_line *line, struct cmd_policy *loaded)
 {
 	const struct policy *policy = loaded->policy;
-	struct fuel fuel = { .left = ANALYSIS_FUEL };
+	struct fuel fuel = { .left = analysis_fuel(policy->rules.count) };
 	struct addr_gateway gateway = policy_gateway(policy, line->gateway);
 	struct rule_explanation *explanation;
 

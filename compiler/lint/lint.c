@@ -18,7 +18,7 @@ void lint_policy(const struct policy *policy, const struct lint_options *options
 		.options = options,
 		.diags = diags,
 		.arena = diags->arena,
-		.fuel = { .left = ANALYSIS_FUEL },
+		.fuel = { .left = analysis_fuel(policy->rules.count) },
 		.context = { .policy = policy, .gateway = options->gateway },
 	};
 	struct arena *arena = arena_new();
