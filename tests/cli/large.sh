@@ -3,7 +3,7 @@
 # alike with all rules and by itself. usage: large.sh BUILD
 set -u
 . "$(dirname "$0")/lib.sh"
-memory_kb=4194304 # of address space: growing buffers have some that they do not use
+memory_kb=3145728
 
 python3 - "$work" <<'P'
 import sys
@@ -21,7 +21,7 @@ P
 bounded 120 "$policyc" check "$work/million.msb"
 same large/check "0 $work/million.msb: 1 warning" \
 	"$status $(tail -1 "$work/.out")"
-bounded 120 "$policyc" compile -o "$work/compiled" "$work/million.msb"
+bounded 120 "$policyc" compile "$work/million.msb"
 same large/compile 0 "$status"
 bounded 120 "$policyc" eval "$work/million.msb" egress@11.200.7.9:tcp:443
 same large/eval "allow	51208	" "$(cut -c1-12 "$work/.out")"
