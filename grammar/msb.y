@@ -161,10 +161,10 @@ value:	%empty				{ $$ = parse_word(parser, @$); }
 |	word
 ;
 flow:	word				{ $$ = parse_flow_fields(parser, @$, $1, NULL, NULL, NULL, NOWHERE(@$)); }
-|	flow_start raw			{ $$ = parse_flow_fields(parser, @$, $1, &$2, NULL, NULL, NOWHERE(@$)); }
-|	flow_start raw ":" raw		{ $$ = parse_flow_fields(parser, @$, $1, &$2, &$4, NULL, NOWHERE(@$)); }
-|	flow_start raw ":" raw ":" raw	{ $$ = parse_flow_fields(parser, @$, $1, &$2, &$4, &$6, NOWHERE(@$)); }
-|	flow_start raw ":" raw ":" raw TRAILING
+|	flow_start field		{ $$ = parse_flow_fields(parser, @$, $1, &$2, NULL, NULL, NOWHERE(@$)); }
+|	flow_start field ":" field	{ $$ = parse_flow_fields(parser, @$, $1, &$2, &$4, NULL, NOWHERE(@$)); }
+|	flow_start field ":" field ":" field { $$ = parse_flow_fields(parser, @$, $1, &$2, &$4, &$6, NOWHERE(@$)); }
+|	flow_start field ":" field ":" field TRAILING
 					{ $$ = parse_flow_fields(parser, @$, $1, &$2, &$4, &$6, @7); }
 ;
 flow_start:

@@ -62,7 +62,7 @@ static const char *query_format(struct arena *arena, const struct witness *membe
 		[FLOW_DNS_UDP] = "", [FLOW_DNS_TCP] = ":tcp", [FLOW_DNS_DOT] = ":dot"
 	};
 
-	return arena_printf(arena, "dns@%s%s", member->name, transports[member->transport]);
+	return arena_printf(arena, "dns@%s%s", flow_name_text(arena, member->name), transports[member->transport]);
 }
 
 const char *witness_format(struct arena *arena, const struct policy *policy, const struct witness *member)
@@ -75,8 +75,9 @@ const char *witness_format(struct arena *arena, const struct policy *policy, con
 	if (member->kind == FLOW_ANSWER)
 		return arena_printf(arena, "answer@%s", addr);
 	if (is_usual_address(policy, member))
-		return arena_printf(arena, "%s@%s:%s%s", policy_direction_name(member->direction), member->bound[0],
-				    policy_proto_name(member->proto), ports_text(arena, member));
+		return arena_printf(arena, "%s@%s:%s%s", policy_direction_name(member->direction),
+				    flow_name_text(arena, member->bound[0]), policy_proto_name(member->proto),
+				    ports_text(arena, member));
 	text = flow_format_connection(arena, member->direction, member->addr, member->proto, member->has_port,
 				      member->port);
 	if (member->bound[0])

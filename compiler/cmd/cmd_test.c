@@ -149,6 +149,14 @@ static void print_text(const struct test *test)
 
 /* ---- for programs ---- */
 
+/* Of an expectation of many flows where there is none to show */
+static const char *region_state(const struct expect_outcome *outcome)
+{
+	if (outcome->holds)
+		return "every one";
+	return outcome->region->empty ? "none" : "too complex";
+}
+
 static json_t *outcome_json(const struct test *test, const struct expect_outcome *outcome)
 {
 	struct arena *arena = test->loaded->arena;
@@ -159,7 +167,12 @@ static json_t *outcome_json(const struct test *test, const struct expect_outcome
 	json_object_set_new(object, "at",
 			    json_text(arena, span_format(arena, test->loaded->sources, outcome->expect->span)));
 	json_object_set_new(object, "holds", json_boolean(outcome->holds));
-	cmd_decision_json(object, arena, test->loaded->policy, &outcome->expect->flow, &outcome->result);
+	if (outcome->region && outcome->flow)
+		json_object_set_new(object, "example", json_text(arena, outcome->flow->text));
+	if (outcome->flow)
+		cmd_decision_json(object, arena, test->loaded->policy, outcome->flow, &outcome->result);
+	else
+		json_object_set_new(object, "flows", json_string(region_state(outcome)));
 	return object;
 }
 
@@ -203,10 +216,15 @@ static json_t *test_json(const struct test *test)
 static const char *failure_message(const struct test *test, const struct expect_outcome *outcome)
 {
 	struct arena *arena = test->loaded->arena;
-	struct cmd_decision decision =
-		cmd_flow_decision(arena, test->loaded->policy, &outcome->expect->flow, &outcome->result);
+	const char *wanted = policy_action_name(outcome->expect->action);
+	struct cmd_decision decision;
 
-	return arena_printf(arena, "expected %s, got %s by %s%s: %s", policy_action_name(outcome->expect->action),
+	if (!outcome->flow)
+		return arena_printf(arena, "expected %s of every flow: %s", wanted, region_state(outcome));
+	decision = cmd_flow_decision(arena, test->loaded->policy, outcome->flow, &outcome->result);
+	return arena_printf(arena, "expected %s%s%s, got %s by %s%s: %s", wanted,
+			    outcome->region ? " of every flow, of which " : "",
+			    outcome->region ? outcome->flow->text : "",
 			    policy_action_name(outcome->result.verdict.action), cmd_decider(arena, &decision),
 			    decision.place ? arena_printf(arena, " at %s", decision.place) : "", decision.text);
 }

@@ -1,6 +1,7 @@
 /* Regions in the words of rules, each with a flow that shows it; the same of several protocols is one. */
 #include "base/text.h"
 #include "diff/diff_state.h"
+#include "policy/flow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -238,8 +239,8 @@ static void address_example(struct diff *diff, struct diff_region *region)
 static const char *to_name(struct diff *diff, const struct witness *flow)
 {
 	return arena_printf(diff->arena, flow->has_port ? "%s@%s:%s:%u" : "%s@%s:%s",
-			    policy_direction_name(flow->direction), flow->bound[0], policy_proto_name(flow->proto),
-			    flow->port);
+			    policy_direction_name(flow->direction), flow_name_text(diff->arena, flow->bound[0]),
+			    policy_proto_name(flow->proto), flow->port);
 }
 
 /* A flow to the name says it where both policies take the name for the same address, one that no rule names. */

@@ -3,6 +3,7 @@
 #include "emit/emit.h"
 #include "base/escape.h"
 #include "base/text.h"
+#include "policy/expectation.h"
 #include "policy/json_words.h"
 
 #include <jansson.h>
@@ -228,6 +229,12 @@ static const char *flow_text(struct arena *arena, const struct flow *flow)
 	return text_get(&text);
 }
 
+/* There are no groups in this format */
+static const char *expect_flow(struct arena *arena, const struct policy_expect *expect)
+{
+	return expect->region ? expectation_spell(arena, expect) : flow_text(arena, &expect->flow);
+}
+
 static void set_expects(struct arena *arena, json_t *root, const struct policy *policy)
 {
 	json_t *list = json_array();
@@ -235,7 +242,7 @@ static void set_expects(struct arena *arena, json_t *root, const struct policy *
 	for (size_t i = 0; i < policy->expects.count; i++) {
 		json_t *object = json_object();
 		set_text(arena, object, "action", policy_action_name(policy->expects.items[i].action));
-		set_text(arena, object, "flow", flow_text(arena, &policy->expects.items[i].flow));
+		set_text(arena, object, "flow", expect_flow(arena, &policy->expects.items[i]));
 		json_array_append_new(list, object);
 	}
 	if (json_array_size(list))

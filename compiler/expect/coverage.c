@@ -65,8 +65,11 @@ struct coverage *coverage_new(struct arena *arena, const struct eval_context *co
 	coverage->rules = policy->rules.count + 1;
 	coverage->rule_decided = arena_alloc(arena, policy->rules.count + 1);
 	coverage->first = arena_alloc(arena, (policy->rules.count + 1) * sizeof *coverage->first);
-	for (size_t i = 0; i < policy->rules.count; i++)
+	coverage->left = arena_alloc(arena, (policy->rules.count + 1) * sizeof *coverage->left);
+	for (size_t i = 0; i < policy->rules.count; i++) {
 		add_rule(coverage, i);
+		coverage->left[i] = coverage->items.count - coverage->first[i];
+	}
 	coverage->first[policy->rules.count] = coverage->items.count;
 	add_default(coverage, POLICY_EGRESS);
 	if (policy->ingress.span.source != SPAN_NO_SOURCE) {
@@ -120,7 +123,8 @@ static bool connection_decides(const struct eval_context *context, const struct 
 	case COVER_TARGET:
 		target = &rule->targets.items[item->index];
 		return eval_target_takes_addr(context, rule->action, target, addr) || names_addr(target, flow, addr) ||
-		       (flow->sni && rule->action == POLICY_DENY && eval_target_takes_name(target, flow->sni));
+		       (flow->sni && flow->proto == PROTO_TCP && flow->direction == POLICY_EGRESS &&
+			rule->action == POLICY_DENY && eval_target_takes_name(target, flow->sni));
 	case COVER_PROTO:
 		return item->index == flow->proto;
 	case COVER_PORT:
@@ -211,6 +215,8 @@ static void mark(struct coverage *coverage, struct decider by, const struct deci
 			continue;
 		item->decided = true;
 		coverage->items_decided++;
+		if (is_rule)
+			coverage->left[by.rule]--;
 		if (item->kind == COVER_DEFAULT)
 			coverage->rules_decided++;
 	}
@@ -223,6 +229,16 @@ void coverage_mark(struct coverage *coverage, const struct flow *flow, const str
 	mark(coverage, decided.lookup, &decided, flow, result);
 	if (!decider_equal(decided.lookup, decided.connection) || flow->direction != POLICY_EGRESS)
 		mark(coverage, decided.connection, &decided, flow, result);
+}
+
+bool coverage_is_complete(const struct coverage *coverage, struct decider by, enum policy_direction direction)
+{
+	if (by.kind == DECIDER_RULE)
+		return !coverage->left[by.rule];
+	for (size_t i = coverage->first[coverage->context->policy->rules.count]; i < coverage->items.count; i++)
+		if (coverage->items.items[i].direction == direction)
+			return coverage->items.items[i].decided;
+	return true;
 }
 
 /* ---- suggestions ---- */

@@ -21,11 +21,14 @@ struct coverage {
 	size_t rules, rules_decided, items_decided; /* rules: the defaults that the policy states count */
 	bool *rule_decided;                         /* by index */
 	size_t *first;                              /* of each rule: its first item */
+	size_t *left;                               /* of each rule: its items that nothing decided yet */
 	size_t fuel;                                /* rules that suggestions may still walk over */
 };
 
 struct coverage *coverage_new(struct arena *, const struct eval_context *);
 void coverage_mark(struct coverage *, const struct flow *, const struct eval_result *);
+/* Whether there is nothing more to mark of a rule, or of a default */
+bool coverage_is_complete(const struct coverage *, struct decider, enum policy_direction);
 /* "port 22", "github.com", "udp": what an item is called */
 const char *coverage_item_name(struct arena *, const struct coverage *, const struct coverage_item *);
 /* "expect allow egress@pypi.org:tcp:443", a line that this item decides; NULL where none was found */

@@ -29,7 +29,8 @@ static bool try_query(struct attempt *attempt, const char *name, enum flow_trans
 	static const char *const suffix[] = { [FLOW_DNS_UDP] = "", [FLOW_DNS_TCP] = ":tcp", [FLOW_DNS_DOT] = ":dot" };
 	struct flow flow = { .kind = FLOW_DNS, .name = name, .transport = transport };
 
-	flow.text = arena_printf(attempt->coverage->arena, "dns@%s%s", name, suffix[transport]);
+	flow.text = arena_printf(attempt->coverage->arena, "dns@%s%s", flow_name_text(attempt->coverage->arena, name),
+				 suffix[transport]);
 	return try_flow(attempt, &flow);
 }
 
@@ -42,11 +43,14 @@ static bool try_connection(struct attempt *attempt, struct flow *flow, enum poli
 	struct text text = { .arena = attempt->coverage->arena };
 	char buf[ADDR_TEXT_MAX];
 
+	if (flow->sni && proto != PROTO_TCP) /* nobody looks for one there */
+		return false;
 	flow->proto = proto;
 	flow->has_port = policy_proto_has_ports(proto);
 	flow->port = port;
 	text_addf(&text, "%s@%s:%s", policy_direction_name(flow->direction),
-		  flow->to_name ? flow->name : addr_format_bracketed(flow->addr, buf), policy_proto_name(proto));
+		  flow->to_name ? flow_name_text(text.arena, flow->name) : addr_format_bracketed(flow->addr, buf),
+		  policy_proto_name(proto));
 	if (flow->has_port)
 		text_addf(&text, ":%u", flow->port);
 	for (size_t i = 0; i < flow->resolve.count; i++)

@@ -2,14 +2,18 @@
 #include "expect/expect.h"
 #include "policy/policy_facts.h"
 
-#include "policy/flow.h"
+#include "policy/expectation.h"
 #include "syntax/parse.h"
 
 #include <string.h>
 
-static bool add_expect(struct policy *policy, struct diags *diags, const struct ast_statement *statement)
+#define EXPECT_TARGETS_MAX 1000000 /* that the groups of one file are spelt out to */
+
+static bool add_expect(struct policy *policy, struct diags *diags, const struct ast_statement *statement,
+		       size_t *budget)
 {
 	struct policy_expect expect = { .span = statement->span };
+	struct rule_scope scope = { policy->arena, diags, policy, budget, NULL };
 	const struct ast_word *action = statement->words.count ? &statement->words.items[0] : NULL;
 
 	if (statement->kind != AST_EXPECT || !action) {
@@ -21,7 +25,7 @@ static bool add_expect(struct policy *policy, struct diags *diags, const struct 
 		return false;
 	}
 	expect.action = strcmp(action->text, "allow") ? POLICY_DENY : POLICY_ALLOW;
-	if (!flow_resolve(policy->arena, statement->flow, diags, &expect.flow))
+	if (!expectation_resolve(&scope, expect.action, statement->flow, &expect))
 		return false;
 	*arena_push(policy->arena, &policy->expects) = expect;
 	return true;
@@ -32,12 +36,13 @@ int expect_load(struct policy *policy, struct diags *diags, const char *path, co
 	uint32_t source;
 	int error = sources_load(policy->sources, path, stdin_name, &source);
 	struct ast_file *file;
+	size_t budget = EXPECT_TARGETS_MAX;
 
 	if (error)
 		return error;
 	file = parse_policy(diags, source);
 	for (size_t i = 0; i < file->statements.count; i++)
-		add_expect(policy, diags, &file->statements.items[i]);
+		add_expect(policy, diags, &file->statements.items[i], &budget);
 	return 0;
 }
 
@@ -46,12 +51,24 @@ struct expect_report *expect_run(struct arena *arena, const struct eval_context 
 	struct expect_report *report = arena_alloc(arena, sizeof *report);
 	const struct policy *policy = context->policy;
 
+	struct fuel fuel = { .left = ANALYSIS_FUEL };
+	struct region_outcome *regions;
+
 	report->coverage = coverage_new(arena, context);
+	regions = regions_run(arena, context, report->coverage, &fuel);
 	for (size_t i = 0; i < policy->expects.count; i++) {
 		const struct policy_expect *expect = &policy->expects.items[i];
 		struct expect_outcome *outcome = arena_push(arena, &report->outcomes);
 
 		outcome->expect = expect;
+		if (expect->region) {
+			outcome->region = &regions[i];
+			outcome->flow = regions[i].witness;
+			outcome->result = regions[i].result;
+			outcome->holds = regions[i].holds;
+			continue;
+		}
+		outcome->flow = &expect->flow;
 		outcome->result = eval_flow(context, &expect->flow);
 		outcome->holds = outcome->result.verdict.action == expect->action;
 		coverage_mark(report->coverage, &expect->flow, &outcome->result);
@@ -108,15 +125,39 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 									     fallback->text);
 }
 
+/* Of many flows: which one shows it */
+static struct diag *report_region(struct diags *diags, const struct expect_outcome *outcome)
+{
+	const char *wanted = policy_action_name(outcome->expect->action);
+	struct span span = outcome->expect->span;
+	struct diag *diag;
+
+	if (!outcome->flow) {
+		diag = diag_error(diags, "expectation", span, "expected %s of every flow, %s", wanted,
+				  outcome->region->empty ? "and there is none" : "too complex to tell");
+		diag->help = outcome->region->empty ? "a protocol that these addresses have, ports that it has" :
+						      "expectations of fewer flows, or of single ones";
+		return diag;
+	}
+	diag = diag_error(diags, "expectation", span, "expected %s of every flow, got %s of one", wanted,
+			  policy_action_name(outcome->result.verdict.action));
+	diag->example = outcome->flow->text;
+	diag->example_verdict = outcome->result.verdict.action == POLICY_ALLOW ? "is allowed" : "is denied";
+	return diag;
+}
+
 static void explain_failure(const struct expect_outcome *outcome, const struct policy *policy, struct diags *diags)
 {
-	const struct policy_expect *expect = outcome->expect;
+	const struct flow *flow = outcome->flow;
 	const struct eval_result *result = &outcome->result;
-	struct diag *diag = diag_error(diags, "expectation", expect->span, "expected %s, got %s",
-				       policy_action_name(expect->action), policy_action_name(result->verdict.action));
-	enum policy_direction direction = expect->flow.kind == FLOW_CONNECTION ? expect->flow.direction : POLICY_EGRESS;
-	struct eval_verdict verdict = result->verdict;
+	struct diag *diag = outcome->region ?
+				    report_region(diags, outcome) :
+				    diag_error(diags, "expectation", outcome->expect->span, "expected %s, got %s",
+					       policy_action_name(outcome->expect->action),
+					       policy_action_name(result->verdict.action));
 
+	if (!flow)
+		return;
 	if (result->no_address) {
 		diag->label = "the name has no address here";
 		return;
@@ -125,11 +166,12 @@ static void explain_failure(const struct expect_outcome *outcome, const struct p
 		relate_verdict(diags, diag, policy, result->lookup, POLICY_EGRESS, "lookup ");
 		return;
 	}
-	if (expect->flow.kind == FLOW_ANSWER && result->answer != EVAL_ANSWER_EXCEPTED && !result->answer_blocked) {
+	if (flow->kind == FLOW_ANSWER && result->answer != EVAL_ANSWER_EXCEPTED && !result->answer_blocked) {
 		diag->label = policy->rebind_protection ? "not a reserved address" : "rebind protection is off";
 		return;
 	}
-	relate_verdict(diags, diag, policy, verdict, direction, "");
+	relate_verdict(diags, diag, policy, result->verdict,
+		       flow->kind == FLOW_CONNECTION ? flow->direction : POLICY_EGRESS, "");
 }
 
 void expect_explain(const struct expect_report *report, const struct policy *policy, struct diags *diags)

@@ -1,10 +1,12 @@
 /* Running the expectations of a policy. Reports belong to the arena given, and point into the policy. */
 #pragma once
-#include "expect/coverage.h"
+#include "expect/regions.h"
 
 struct expect_outcome {
 	const struct policy_expect *expect;
-	struct eval_result result;
+	const struct flow *flow;   /* the expectation's, or of a region a flow that has the other verdict; NULL: none */
+	struct eval_result result; /* of that flow */
+	const struct region_outcome *region; /* NULL: one flow is expected */
 	bool holds;
 };
 

@@ -80,6 +80,31 @@ static bool report(struct diags *diags, struct span span, const char *message, c
 
 /* ---- the parts of a flow ---- */
 
+/* A field of one flow: its only word, NULL where the field is absent */
+static const struct ast_word *only_word(const struct ast_words *field)
+{
+	return field->present && !field->braced && field->count ? &field->items[0] : NULL;
+}
+
+static const char *word_text(const struct ast_words *field)
+{
+	const struct ast_word *word = only_word(field);
+
+	return word ? word->text : NULL;
+}
+
+/* A list is many flows. false: an error was reported */
+static bool check_single(const struct ast_flow *ast, struct diags *diags)
+{
+	const struct ast_words *fields[] = { &ast->target, &ast->proto, &ast->port };
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (fields[i]->braced)
+			return report(diags, fields[i]->span, "a list is many flows, here is one to judge",
+				      "one of its members; an `expect` line of a policy may have the list");
+	return true;
+}
+
 static bool report_no_flow(struct diags *diags, struct span span, const char *text)
 {
 	diag_error(diags, BAD_FLOW, span, "no flow: write %s",
@@ -116,11 +141,20 @@ static bool resolve_kind(const struct ast_flow *ast, struct diags *diags, struct
 	return true;
 }
 
-static bool is_group(const char *word)
+/* One address of a group that a flow may be meant for; NULL: the word is no group */
+static const char *address_of_group(const char *word)
 {
+	static const char *const members[ADDR_CLASS_COUNT] = {
+		[ADDR_CLASS_PUBLIC] = "93.184.216.34", [ADDR_CLASS_PRIVATE] = "10.0.0.1",
+		[ADDR_CLASS_LOOPBACK] = "127.0.0.1",   [ADDR_CLASS_LINK_LOCAL] = "169.254.1.1",
+		[ADDR_CLASS_META] = "169.254.169.254", [ADDR_CLASS_MULTICAST] = "224.0.0.251",
+		[ADDR_CLASS_HOST] = NAME_HOST_ALIAS,
+	};
 	enum addr_class class;
 
-	return addr_class_parse(word, &class) || !strcasecmp(word, "any") || !strcasecmp(word, "dns");
+	if (addr_class_parse(word, &class))
+		return members[class];
+	return !strcasecmp(word, "any") || !strcasecmp(word, "dns") ? members[ADDR_CLASS_PUBLIC] : NULL;
 }
 
 static bool resolve_address(const struct ast_word *word, struct addr *out)
@@ -133,60 +167,123 @@ static bool resolve_address(const struct ast_word *word, struct addr *out)
 	return true;
 }
 
-static bool resolve_name(struct arena *arena, const struct ast_word *word, struct diags *diags, struct flow *out)
+/* The flow with another target, whole: what help offers to paste */
+static const char *with_target(const struct ast_flow *ast, struct diags *diags, const char *target)
 {
+	const struct ast_word *word = &ast->target.items[0];
+	struct span rest = { ast->span.source, word->span.end, ast->span.end };
+	const char *behind = span_text(diags->arena, diags->sources, rest);
+
+	if (!strcasecmp(ast->kind.text, "dns") || !strcasecmp(ast->kind.text, "answer"))
+		return arena_printf(diags->arena, "%s@%s%s", ast->kind.text, target, behind);
+	return arena_printf(diags->arena, "%s@%s%s", ast->kind.text, target,
+			    only_word(&ast->proto) ? behind : ":tcp:443");
+}
+
+static bool report_many(const struct ast_flow *ast, struct diags *diags, const char *what, const char *target)
+{
+	const struct ast_word *word = &ast->target.items[0];
+	const char *shown = escape_text(diags->arena, span_text(diags->arena, diags->sources, word->span));
+	struct diag *diag = diag_error(diags, BAD_FLOW, word->span, "`%s` is many %s, a flow has one", shown, what);
+
+	diag->help = with_target(ast, diags, target);
+	diag_edit(diags, diag, word->span, target);
+	return false;
+}
+
+/* What a rule takes as a target and a flow does not: a group, a network, a name with a star */
+static bool report_rule_target(const struct ast_flow *ast, const struct flow *flow, struct diags *diags)
+{
+	const struct ast_word *word = &ast->target.items[0];
+	const char *group = word->bracketed ? NULL : address_of_group(word->text);
+	struct addr_prefix prefix;
+	char text[ADDR_TEXT_MAX];
+
+	if (group)
+		return report_many(ast, diags, flow->kind == FLOW_DNS ? "names" : "addresses",
+				   flow->kind == FLOW_DNS ? "example.com" : group);
+	if (strchr(word->text, '/') && addr_prefix_parse(word->text, &prefix))
+		return report_many(ast, diags, "addresses",
+				   flow->kind == FLOW_DNS ? "example.com" : addr_format_bracketed(prefix.addr, text));
+	if (strchr(word->text, '*') || !strncmp(word->text, "suffix=", strlen("suffix="))) {
+		const char *below = strrchr(word->text, '*');
+		below = below ? below + 1 : word->text + strlen("suffix=");
+		below += *below == '.';
+		return report_many(ast, diags, "names",
+				   arena_printf(diags->arena, "www.%s", *below ? below : "example.com"));
+	}
+	return true;
+}
+
+/* A name without a dot is mostly a word that was meant otherwise: a group, a part of a name. Of a query, as events tell
+ * it with its transport, it is what a guest asked for. */
+static bool check_dots(const struct ast_flow *ast, const struct flow *flow, struct diags *diags)
+{
+	const struct ast_word *word = &ast->target.items[0];
+
+	if (strchr(word->text, '.') || !word->text[0] || (flow->kind == FLOW_DNS && only_word(&ast->proto)))
+		return true;
+	return report(diags, word->span,
+		      arena_printf(diags->arena, "`%s` is no address, and a name without a dot",
+				   escape_text(diags->arena, word->text)),
+		      with_target(ast, diags, arena_printf(diags->arena, "domain=%s", word->text)));
+}
+
+static bool resolve_name(struct arena *arena, const struct ast_flow *ast, struct diags *diags, struct flow *out)
+{
+	const struct ast_word *word = &ast->target.items[0];
+	const char *shown = escape_text(arena, word->text), *text = word->text;
+	bool exact = !strncmp(text, "domain=", strlen("domain="));
+
 	if (word->bracketed || word->unclosed)
 		return report(diags, word->span, "no IPv6 address in the brackets", NULL);
-	if (name_looks_like_address(word->text))
-		return report(
-			diags, word->span,
-			arena_printf(arena, "`%s` is no address and no name", escape_text(diags->arena, word->text)),
-			NULL);
-	out->name = word->text[0] ? name_from_query(arena, word->text) : NULL;
+	if (exact)
+		text += strlen("domain=");
+	if (name_looks_like_address(text) ||
+	    (strchr(text, '/') && addr_parse(arena_strndup(arena, text, strcspn(text, "/")), &out->addr)))
+		return report(diags, word->span, arena_printf(arena, "`%s` is no address and no name", shown), NULL);
+	if (!exact && !check_dots(ast, out, diags))
+		return false;
+	out->name = text[0] ? name_from_query(arena, text) : NULL;
 	if (!out->name)
-		return report(diags, word->span,
-			      arena_printf(arena, "`%s` is no name", escape_text(diags->arena, word->text)), NULL);
+		return report(diags, word->span, arena_printf(arena, "`%s` is no name", shown), NULL);
 	return true;
 }
 
 /* "egress@2606:4700::1111:tcp:443" falls apart at its colons: the second field is no protocol then. */
 static bool looks_like_bare_v6(const struct ast_flow *ast)
 {
+	const char *target = word_text(&ast->target), *second = word_text(&ast->proto);
 	enum policy_proto proto;
 
-	return !ast->target.bracketed && ast->target.text && ast->trailing.end > ast->trailing.start &&
-	       strspn(ast->target.text, "0123456789abcdefABCDEF") == strlen(ast->target.text) && ast->proto.text &&
-	       !parse_proto(ast->proto.text, &proto);
+	return target && !ast->target.items[0].bracketed && ast->trailing.end > ast->trailing.start &&
+	       strspn(target, "0123456789abcdefABCDEF") == strlen(target) && second && !parse_proto(second, &proto);
 }
 
 static bool resolve_target(struct arena *arena, const struct ast_flow *ast, struct diags *diags, struct flow *out)
 {
-	const struct ast_word *word = &ast->target;
+	const struct ast_word *word = only_word(&ast->target);
 
 	if (looks_like_bare_v6(ast))
 		return report(diags, word->span, "an IPv6 address is written in brackets",
 			      "egress@[2606:4700::1111]:tcp:443");
-	if (!word->text)
+	if (!word || !word->text)
 		return report(diags, ast->span, "no flow: an address or a name follows `@`", NULL);
 	if (word->after.end > word->after.start)
 		return report(diags, word->after, "nothing goes between `]` and `:`", NULL);
 	if (out->kind != FLOW_DNS && resolve_address(word, &out->addr))
 		return true;
+	if (!report_rule_target(ast, out, diags))
+		return false;
 	if (out->kind == FLOW_ANSWER)
 		return report(diags, word->span, "an answer is an address: answer@10.0.0.5, answer@[fd00::5]", NULL);
-	if (out->kind == FLOW_CONNECTION) {
-		if (!word->bracketed && is_group(word->text))
-			return report(diags, word->span,
-				      arena_printf(arena, "`%s` is many addresses, a flow has one", word->text),
-				      "egress@93.184.216.34:tcp:443");
-		out->to_name = true;
-	}
-	return resolve_name(arena, word, diags, out);
+	out->to_name = out->kind == FLOW_CONNECTION;
+	return resolve_name(arena, ast, diags, out);
 }
 
 static bool resolve_transport(const struct ast_flow *ast, struct diags *diags, struct flow *out)
 {
-	const char *word = ast->proto.text;
+	const char *word = word_text(&ast->proto);
 
 	if (!word || !strcasecmp(word, "udp"))
 		out->transport = FLOW_DNS_UDP;
@@ -199,21 +296,22 @@ static bool resolve_transport(const struct ast_flow *ast, struct diags *diags, s
 			      arena_printf(diags->arena, "`%s` carries no query: udp, tcp or dot does",
 					   escape_text(diags->arena, word)),
 			      NULL);
-	if (ast->port.text)
+	if (ast->port.present)
 		return report(diags, ast->port.span, "a query has no port", NULL);
 	return true;
 }
 
 static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, struct flow *out)
 {
-	const struct ast_word *proto = &ast->proto, *port = &ast->port;
-	const char *shown = proto->text ? escape_text(diags->arena, proto->text) : "";
+	const struct ast_word *proto = only_word(&ast->proto), *port = only_word(&ast->port);
+	const char *shown = proto && proto->text ? escape_text(diags->arena, proto->text) : "";
 	uint16_t number;
 
 	const char *target = span_text(diags->arena, diags->sources, ast->target.span);
-	if (!proto->text)
+	if (!proto || !proto->text)
 		return report(diags, ast->span, "no flow: the protocol is missing",
-			      arena_printf(diags->arena, "%s:tcp:443", target));
+			      arena_printf(diags->arena, "%s@%s:tcp:443", escape_text(diags->arena, ast->kind.text),
+					   escape_text(diags->arena, target)));
 	if (!parse_proto(proto->text, &out->proto)) {
 		if (!units_port(proto->text, strlen(proto->text), false, &number))
 			return report(
@@ -225,9 +323,9 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 					   escape_text(diags->arena, target), shown));
 	}
 	out->has_port = policy_proto_has_ports(out->proto);
-	if (!out->has_port && port->text)
+	if (!out->has_port && port)
 		return report(diags, port->span, arena_printf(diags->arena, "%s has no ports", shown), NULL);
-	if (out->has_port && !port->text)
+	if (out->has_port && !port)
 		return report(diags, proto->span, "the port is missing", NULL);
 	if (out->has_port && !units_port(port->text, strlen(port->text), false, &out->port))
 		return report(diags, port->span,
@@ -302,6 +400,55 @@ bool flow_add_resolve(struct arena *arena, struct flow *flow, const char *text, 
 	return true;
 }
 
+/* ---- what goes with a flow ---- */
+
+static bool share_address(const struct flow_binding *a, const struct flow_binding *b)
+{
+	for (size_t i = 0; i < a->addrs.count; i++)
+		for (size_t k = 0; k < b->addrs.count; k++)
+			if (addr_equal(addr_unmap(a->addrs.items[i]), addr_unmap(b->addrs.items[k])))
+				return true;
+	return false;
+}
+
+/* A flow to a name goes where that name's own answer says; another name counts where it has one of the same addresses.
+ * A flow to an address may be told all that was resolved. */
+static bool check_resolve(const struct ast_flow *ast, struct diags *diags, const struct flow *flow)
+{
+	const struct flow_binding *own = NULL;
+
+	if (flow->kind != FLOW_CONNECTION)
+		return report(diags, ast->resolve.span, "resolve= goes with a connection: egress@github.com:tcp:443",
+			      NULL);
+	for (size_t i = 0; i < flow->resolve.count; i++)
+		if (flow->to_name && name_equal(flow->resolve.items[i].name, flow->name))
+			own = &flow->resolve.items[i];
+	for (size_t i = 0; flow->to_name && i < flow->resolve.count; i++) {
+		const struct flow_binding *binding = &flow->resolve.items[i];
+
+		if (own && (binding == own || share_address(binding, own)))
+			continue;
+		return report(diags, ast->resolve.span,
+			      arena_printf(diags->arena, "the flow does not concern `%s`",
+					   escape_text(diags->arena, binding->name)),
+			      arena_printf(diags->arena, "resolve=%s=ADDRESS", escape_text(diags->arena, flow->name)));
+	}
+	return true;
+}
+
+/* A server name is any text that a client sends, an address too; what means many of them is a mistake */
+static bool check_sni(const struct ast_flow *ast, struct diags *diags, const struct flow *flow)
+{
+	if (flow->kind != FLOW_CONNECTION || !flow->has_port)
+		return report(diags, ast->sni.span, "sni= goes with a TCP connection: egress@github.com:tcp:443", NULL);
+	if (strpbrk(flow->sni, "*/{}@,") || address_of_group(flow->sni))
+		return report(diags, ast->sni.span,
+			      arena_printf(diags->arena, "`%s` is no server name: a client sends one name",
+					   escape_text(diags->arena, flow->sni)),
+			      "sni=github.com");
+	return true;
+}
+
 /* ---- whole flows ---- */
 
 bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags *diags, struct flow *out)
@@ -309,19 +456,21 @@ bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags 
 	struct flow flow = { .span = ast->span, .text = span_text(arena, diags->sources, ast->span) };
 	const char *why;
 
-	if (!resolve_kind(ast, diags, &flow) || !resolve_target(arena, ast, diags, &flow))
+	if (!resolve_kind(ast, diags, &flow) || !check_single(ast, diags) || !resolve_target(arena, ast, diags, &flow))
 		return false;
 	if (flow.kind == FLOW_DNS && !resolve_transport(ast, diags, &flow))
 		return false;
 	if (flow.kind == FLOW_CONNECTION && !resolve_connection(ast, diags, &flow))
 		return false;
-	if (flow.kind == FLOW_ANSWER && ast->proto.text)
+	if (flow.kind == FLOW_ANSWER && ast->proto.present)
 		return report(diags, ast->proto.span, "nothing follows the address of an answer", NULL);
 	if (ast->trailing.end > ast->trailing.start)
 		return report(diags, ast->trailing, "nothing follows the port of a flow", NULL);
 	if (ast->resolve.text && !flow_add_resolve(arena, &flow, ast->resolve.text, &why))
 		return report(diags, ast->resolve.span, why, NULL);
 	flow.sni = ast->sni.text;
+	if ((ast->resolve.text && !check_resolve(ast, diags, &flow)) || (flow.sni && !check_sni(ast, diags, &flow)))
+		return false;
 	*out = flow;
 	return true;
 }
@@ -337,6 +486,13 @@ bool flow_parse(struct arena *arena, struct sources *sources, const char *text, 
 	source = sources_add(sources, SOURCE_ARG, "flow", text, strlen(text));
 	ast = parse_flow(diags, source);
 	return ast && diags->errors == before && flow_resolve(arena, ast, diags, out);
+}
+
+const char *flow_name_text(struct arena *arena, const char *name)
+{
+	if (!name[0])
+		return ".";
+	return strchr(name, '.') ? name : arena_printf(arena, "domain=%s", name);
 }
 
 const char *flow_format_connection(struct arena *arena, enum policy_direction direction, struct addr addr,

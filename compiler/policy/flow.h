@@ -8,6 +8,8 @@
 bool flow_resolve(struct arena *, const struct ast_flow *, struct diags *, struct flow *out);
 /* One expression, or a --batch line "FLOW [resolve=…] [sni=…]", from text; parsed by the grammar. */
 bool flow_parse(struct arena *, struct sources *, const char *text, struct diags *, struct flow *out);
+/* A name (canonical) as a flow's target: "github.com", "domain=localhost", "." */
+const char *flow_name_text(struct arena *, const char *name);
 /* "--resolve NAME=ADDR,…" added to a flow's bindings; false and *why where it does not parse */
 bool flow_add_resolve(struct arena *, struct flow *, const char *text, const char **why);
 /* Canonical text of a connection: for diagnostics, events, witnesses */

@@ -1,7 +1,7 @@
 /* microsandbox's JSON policy, and the keys that emit_json.c adds to it. What a document leaves out has
  * microsandbox's default: a direction without one denies. Unknown keys are errors: a misspelt one
  * would otherwise open what it meant to close. */
-#include "policy/flow.h"
+#include "policy/expectation.h"
 #include "policy/json_places.h"
 #include "policy/json_words.h"
 #include "policy/resolve_state.h"
@@ -517,6 +517,7 @@ static void read_expects(struct importer *im, const json_t *root)
 {
 	static const char *const known[] = { "action", "flow", NULL };
 	const json_t *list = read_array(im, root, "expect");
+	struct rule_scope scope = { im->r->arena, im->r->diags, im->r->policy, &im->r->budget, NULL };
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *object = json_array_get(list, i);
@@ -526,7 +527,7 @@ static void read_expects(struct importer *im, const json_t *root)
 		const char *flow = read_string(im, object, "flow");
 		if (!resolver_parse_action(read_string(im, object, "action"), &expect.action) || !flow)
 			report(im, "bad-value", "an expectation has an action and a flow");
-		else if (flow_parse(im->r->arena, im->r->diags->sources, flow, im->r->diags, &expect.flow))
+		else if (expectation_parse(&scope, expect.action, flow, &expect))
 			*arena_push(im->r->arena, &im->r->policy->expects) = expect;
 	}
 }

@@ -126,9 +126,17 @@ struct flow {
 	const char *text; /* as written */
 };
 
+/* Every flow that a rule would take in */
+struct policy_region {
+	enum flow_kind kind;
+	struct policy_rule rule; /* its targets; protocols, ports and direction are for connections */
+	unsigned transports;     /* FLOW_DNS: as 1 << FLOW_DNS_… */
+};
+
 struct policy_expect {
 	enum policy_action action;
-	struct flow flow;
+	struct flow flow;                   /* with a region its kind, direction and text are all there is */
+	const struct policy_region *region; /* every flow of it is meant; NULL: the one flow */
 	struct span span;
 };
 

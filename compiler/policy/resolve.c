@@ -1,7 +1,7 @@
 /* From statements to a policy: rules with what follows them, expectations, and at the end the defaults,
  * the rules that profiles bring, and what a multi-tenant host forbids. */
 #include "policy/resolve_state.h"
-#include "policy/flow.h"
+#include "policy/expectation.h"
 #include "policy/policy_facts.h"
 #include "base/units.h"
 
@@ -66,6 +66,7 @@ void resolver_add_rules(struct resolver *r)
 void resolver_add_expects(struct resolver *r)
 {
 	static const char *const actions[] = { "allow", "deny", NULL };
+	struct rule_scope scope = { r->arena, r->diags, r->policy, &r->budget, NULL };
 
 	for (size_t i = 0; i < r->statements.count; i++) {
 		const struct ast_statement *statement = r->statements.items[i];
@@ -76,7 +77,7 @@ void resolver_add_expects(struct resolver *r)
 		if (!resolver_parse_action(action->text, &expect.action))
 			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
 				rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
-		else if (flow_resolve(r->arena, statement->flow, r->diags, &expect.flow))
+		else if (expectation_resolve(&scope, expect.action, statement->flow, &expect))
 			*arena_push(r->arena, &r->policy->expects) = expect;
 	}
 }

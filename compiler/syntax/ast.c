@@ -66,9 +66,9 @@ static void print_rule(const struct printer *printer, const struct ast_rule *rul
 static void print_flow(const struct printer *printer, const struct ast_flow *flow)
 {
 	print_named(printer, "flow", &flow->kind);
-	print_named(printer, "target", &flow->target);
-	print_named(printer, "proto", &flow->proto);
-	print_named(printer, "port", &flow->port);
+	print_field(printer, "target", &flow->target);
+	print_field(printer, "proto", &flow->proto);
+	print_field(printer, "port", &flow->port);
 	print_trailing(printer, flow->trailing);
 	print_named(printer, "resolve", &flow->resolve);
 	print_named(printer, "sni", &flow->sni);

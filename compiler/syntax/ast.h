@@ -39,12 +39,12 @@ struct ast_rule {
 	LIST_OF(struct ast_attribute) attributes;
 };
 
-/* (egress|ingress)@TARGET:proto[:port], dns@NAME[:transport], answer@ADDRESS: raw, as a rule is */
+/* (egress|ingress)@TARGET:proto[:port], dns@NAME[:transport], answer@ADDRESS: raw, as a rule is. Lists, where many flows
+ * are meant at once */
 struct ast_flow {
 	struct span span;
 	struct ast_word kind; /* "egress", "ingress", "dns", "answer", or any other word */
-	struct ast_word target;
-	struct ast_word proto, port; /* text NULL: absent */
+	struct ast_words target, proto, port;
 	struct span trailing;
 	/* what expect and --batch lines add: resolve=…, sni=… */
 	struct ast_word resolve, sni; /* the value behind "=", text NULL: absent */

@@ -174,16 +174,35 @@ static void write_option(struct writer *writer, const char *name, const struct a
 		text_addf(&writer->text, " %s=%s", name, value->text);
 }
 
+static void write_flow(struct writer *writer, const struct ast_flow *flow)
+{
+	text_add(&writer->text, flow->kind.text);
+	if (flow->target.present)
+		text_add(&writer->text, "@");
+	write_field(writer, &flow->target, "");
+	write_field(writer, &flow->proto, ":");
+	write_field(writer, &flow->port, ":");
+	text_add(&writer->text, source_text(writer, flow->trailing));
+	write_option(writer, "resolve", &flow->resolve);
+	write_option(writer, "sni", &flow->sni);
+}
+
 static void write_expect(struct writer *writer, const struct ast_statement *statement)
 {
 	const struct ast_flow *flow = statement->flow;
-	text_add(&writer->text, source_text(writer, flow->span));
-	write_option(writer, "resolve", &flow->resolve);
-	write_option(writer, "sni", &flow->sni);
+	const char *action = statement->words.items[0].text;
+	bool several = strchr(source_text(writer, flow->span), '\n');
+	if (several) /* no column to align with */
+		text_addf(&writer->text, "expect %s ", action);
+	write_flow(writer, flow);
+	if (several) {
+		end_line(writer, FMT_PLAIN);
+		return;
+	}
 	const char *tail = arena_strdup(writer->lines->arena, text_get(&writer->text));
 	end_line(writer, FMT_EXPECT);
 	struct fmt_line *line = &writer->lines->items[writer->lines->count - 1];
-	line->text = arena_printf(writer->lines->arena, "expect %-5s", statement->words.items[0].text);
+	line->text = arena_printf(writer->lines->arena, "expect %-5s", action);
 	line->tail = tail;
 }
 

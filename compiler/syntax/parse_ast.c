@@ -123,8 +123,8 @@ void parse_add_attribute(struct parser *parser, struct ast_rule *rule, struct as
 }
 
 struct ast_flow *parse_flow_fields(struct parser *parser, struct span span, struct ast_word kind,
-				   const struct ast_word *target, const struct ast_word *proto,
-				   const struct ast_word *port, struct span trailing)
+				   const struct ast_words *target, const struct ast_words *proto,
+				   const struct ast_words *port, struct span trailing)
 {
 	struct ast_flow *flow = arena_alloc(parser->nodes, sizeof *flow);
 	flow->span = span;

@@ -136,7 +136,7 @@ void parse_unexpected(struct parser *parser, struct span span, const char *token
 	} else if (wants_string && span.end > span.start && parser->text[span.start] == '"') {
 		diag_error(parser->diags, "syntax", span, "the string does not end on its line");
 	} else if (strcmp(token_name, "{") == 0 && parser->depth == 1) {
-		diag_error(parser->diags, "syntax", span, "a list is not expected here: a flow has one target");
+		diag_error(parser->diags, "syntax", span, "a list is not expected here");
 	} else if (parser->depth == 0 && strcmp(token_name, "}") != 0) {
 		explain_expected(parser, span, token_name, expected, expected_count);
 	} else if (!explain_list(parser, span, token_name)) {

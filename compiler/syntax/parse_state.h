@@ -63,8 +63,8 @@ struct ast_rule *parse_rule(struct parser *, struct span, struct ast_rule head, 
 struct ast_rule *parse_empty_rule(struct parser *, struct span); /* of an empty token: no "@" */
 struct ast_attribute parse_attribute(enum ast_attribute_kind, struct span, struct ast_word value);
 void parse_add_attribute(struct parser *, struct ast_rule *, struct ast_attribute);
-struct ast_flow *parse_flow_fields(struct parser *, struct span, struct ast_word kind, const struct ast_word *target,
-				   const struct ast_word *proto, const struct ast_word *port, struct span trailing);
+struct ast_flow *parse_flow_fields(struct parser *, struct span, struct ast_word kind, const struct ast_words *target,
+				   const struct ast_words *proto, const struct ast_words *port, struct span trailing);
 void parse_add_option(struct parser *, struct ast_word *option, struct ast_word value, const char *name);
 void parse_add_rule(struct parser *, struct ast_rule *);
 void parse_add_statement(struct parser *, enum ast_kind, struct span, struct ast_words);

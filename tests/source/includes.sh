@@ -18,7 +18,7 @@ may_include() {
 		lint:      base diag policy eval analysis
 		diff:      base policy eval analysis
 		explain:   base policy eval analysis diff
-		expect:    base syntax policy eval
+		expect:    base diag syntax policy eval analysis
 		ruleset:   base
 		lower:     base policy eval ruleset
 		emit:      base policy eval ruleset lower

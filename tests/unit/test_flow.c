@@ -58,8 +58,11 @@ Test(flow, queries_and_answers)
 	made = parse("dns@.");
 	cr_expect(made.ok && !strcmp(made.flow.name, ""));
 	arena_free(made.arena);
-	made = parse("dns@public");
+	made = parse("dns@localhost:udp"); /* as an event tells it */
 	cr_expect(made.ok);
+	arena_free(made.arena);
+	made = parse("dns@domain=localhost");
+	cr_expect(made.ok && !strcmp(made.flow.name, "localhost"));
 	arena_free(made.arena);
 	made = parse("answer@[64:ff9b::a00:1]");
 	cr_expect(made.ok && made.flow.kind == FLOW_ANSWER && made.flow.addr.family == ADDR_V6);
@@ -112,6 +115,67 @@ Test(flow, refuses)
 	refused("egress@1.2.3.4:tcp:80:x", "nothing follows");
 	refused("egress@1.2.3.4:tcp:80 resolve=x", "NAME=ADDR");
 	refused("egress@1.2.3.4:tcp:80 resolve=x=y", "an address follows");
+}
+
+/* What a rule takes as a target is many flows, and one to judge is not chosen silently */
+Test(flow, refuses_what_is_many)
+{
+	refused("dns@public", "many names");
+	refused("dns@*.evil.com", "many names");
+	refused("dns@10.0.0.0/8", "many addresses");
+	refused("dns@10.0.0.1", "no name");
+	refused("dns@10.0.0.1/x", "no name");
+	refused("dns@web", "without a dot");
+	refused("dns@dns", "many names");
+	refused("egress@*.x.org:tcp:443", "many names");
+	refused("egress@suffix=x.org:tcp:443", "many names");
+	refused("egress@domain=*.x.org:tcp:443", "many names");
+	refused("egress@10.0.0.0/8:tcp:443", "many addresses");
+	refused("egress@[fc00::/7]:tcp:443", "many addresses");
+	refused("egress@web:tcp:443", "without a dot");
+	refused("ingress@private:tcp:443", "many addresses");
+	refused("answer@private", "many addresses");
+	refused("answer@10.0.0.0/8", "many addresses");
+	refused("egress@{a.org,b.org}:tcp:443", "a list is many flows");
+	refused("egress@a.org:{tcp,udp}:443", "a list is many flows");
+	refused("egress@a.org:tcp:{80,443}", "a list is many flows");
+}
+
+Test(flow, refuses_what_it_would_not_look_at)
+{
+	refused("egress@a.org:tcp:443 resolve=b.org=1.2.3.4", "does not concern `b.org`");
+	refused("egress@a.org:tcp:443 resolve=a.org=1.2.3.4;b.org=1.2.3.5", "does not concern `b.org`");
+	refused("dns@a.org resolve=a.org=1.2.3.4", "goes with a connection");
+	refused("answer@1.2.3.4 sni=a.org", "goes with a TCP connection");
+	refused("dns@a.org sni=a.org", "goes with a TCP connection");
+	refused("egress@1.2.3.4:icmpv4 sni=a.org", "goes with a TCP connection");
+	refused("egress@1.2.3.4:tcp:443 sni=*.x", "no server name");
+	refused("egress@1.2.3.4:tcp:443 sni=10.0.0.0/8", "no server name");
+	refused("egress@1.2.3.4:tcp:443 sni=public", "no server name");
+}
+
+static void offers(const char *text, const char *help)
+{
+	struct parse made = parse(text);
+	const struct diag *diag = &made.diags->list.items[0];
+
+	cr_assert(!made.ok && diag->help, "%s", text);
+	cr_expect_str_eq(diag->help, help);
+	cr_expect(parse(diag->help).ok, "%s", diag->help);
+	arena_free(made.arena);
+}
+
+Test(flow, offers_a_member_of_what_is_many)
+{
+	offers("egress@private:tcp:22", "egress@10.0.0.1:tcp:22");
+	offers("egress@meta", "egress@169.254.169.254:tcp:443");
+	offers("egress@host:udp:53", "egress@host.microsandbox.internal:udp:53");
+	offers("ingress@any:tcp:80", "ingress@93.184.216.34:tcp:80");
+	offers("egress@192.168.0.0/16:icmpv4", "egress@192.168.0.0:icmpv4");
+	offers("dns@*.evil.com:tcp", "dns@www.evil.com:tcp");
+	offers("dns@public", "dns@example.com");
+	offers("answer@private", "answer@10.0.0.1");
+	offers("egress@web:tcp:443", "egress@domain=web:tcp:443");
 }
 
 Test(flow, canonical_text)

@@ -191,17 +191,17 @@ Test(parse, flows)
 	struct ast_flow *parsed = flow(" egress@[::1]:tcp:443 sni=a.b resolve=a.b=::1;c=1.2.3.4");
 	expect_clean();
 	cr_assert_str_eq(parsed->kind.text, "egress");
-	cr_assert_str_eq(parsed->target.text, "::1");
-	cr_assert(parsed->target.bracketed);
-	cr_assert_str_eq(parsed->proto.text, "tcp");
-	cr_assert_str_eq(parsed->port.text, "443");
+	cr_assert_str_eq(parsed->target.items[0].text, "::1");
+	cr_assert(parsed->target.items[0].bracketed);
+	cr_assert_str_eq(parsed->proto.items[0].text, "tcp");
+	cr_assert_str_eq(parsed->port.items[0].text, "443");
 	cr_assert_str_eq(parsed->sni.text, "a.b");
 	cr_assert_str_eq(parsed->resolve.text, "a.b=::1;c=1.2.3.4");
 	parsed = flow("github.com:443");
 	cr_assert_str_eq(parsed->kind.text, "github.com:443");
-	cr_assert_null(parsed->target.text);
+	cr_assert(!parsed->target.present);
 	cr_assert_null(flow("egress@a.b tcp"));
-	cr_assert_null(flow("egress@{a,b}"));
+	cr_assert(flow("egress@{a,b}")->target.braced);
 	cr_assert_null(flow(""));
 }
 
