@@ -77,4 +77,15 @@ struct span span_line(const struct sources *, struct span);
 struct span span_comment(const struct sources *, struct span);
 /* Whether "# lint: ignore ID reason" is on the span's line, or alone on the line above. Without a reason it
  * does not count. */
-bool source_lint_ignored(const struct sources *, struct span, const char *id);
+bool source_lint_ignored(const struct sources *, struct span, const char *id, struct span *comment);
+
+/* A comment that begins with "lint:" */
+struct lint_comment {
+	struct span span;
+	bool ignores;   /* "# lint: ignore" */
+	const char *id; /* what follows, in the source's text */
+	size_t id_len;
+	bool has_reason;
+};
+/* The next from *offset on, which is moved behind it; false: there is none */
+bool source_next_lint_comment(const struct sources *, uint32_t source, uint32_t *offset, struct lint_comment *out);

@@ -63,17 +63,46 @@ static bool stands_alone(const struct source *source, struct span line, struct s
 	return take_word(&at, source->text + comment.start, &word) == 0;
 }
 
-bool source_lint_ignored(const struct sources *sources, struct span span, const char *id)
+bool source_lint_ignored(const struct sources *sources, struct span span, const char *id, struct span *by)
 {
 	const struct source *source = sources_get(sources, span.source);
 	if (!source || source->kind != SOURCE_FILE)
 		return false;
-	if (comment_ignores(source, span_comment(sources, span), id))
+	*by = span_comment(sources, span);
+	if (comment_ignores(source, *by, id))
 		return true;
 	struct span line = span_line(sources, span);
 	if (line.start == 0)
 		return false;
 	struct span above = span_line(sources, (struct span){ span.source, line.start - 1, line.start - 1 });
-	struct span comment = span_comment(sources, above);
-	return stands_alone(source, above, comment) && comment_ignores(source, comment, id);
+	*by = span_comment(sources, above);
+	return stands_alone(source, above, *by) && comment_ignores(source, *by, id);
+}
+
+bool source_next_lint_comment(const struct sources *sources, uint32_t index, uint32_t *offset, struct lint_comment *out)
+{
+	const struct source *source = sources_get(sources, index);
+	static const char mark[] = "lint:";
+	const char *found;
+
+	while (*offset < source->len &&
+	       (found = memmem(source->text + *offset, source->len - *offset, mark, strlen(mark)))) {
+		struct span at = { index, (uint32_t)(found - source->text), (uint32_t)(found - source->text) };
+		struct span comment = span_comment(sources, at);
+		const char *rest = source->text + comment.start + 1, *end = source->text + comment.end;
+
+		*offset = at.start + (uint32_t)strlen(mark);
+		if (comment.start == comment.end)
+			continue;
+		rest += strspn(rest, " \t");
+		if (rest != found) /* the words of a comment on something else */
+			continue;
+		rest += strlen(mark);
+		*out = (struct lint_comment){ .span = comment };
+		out->ignores = take_if(&rest, end, "ignore");
+		out->id_len = out->ignores ? take_word(&rest, end, &out->id) : 0;
+		out->has_reason = take_word(&rest, end, &found) > 0;
+		return true;
+	}
+	return false;
 }

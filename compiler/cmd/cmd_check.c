@@ -86,12 +86,39 @@ static int check_document(struct cmd_line *line)
 	return status_of(line, &loaded);
 }
 
+static const char *nearest_id(const struct cmd_line *line, const char *word)
+{
+	const char **ids;
+	size_t count = 0;
+
+	while (finding_texts[count].id)
+		count++;
+	ids = arena_alloc(line->arena, (count + 1) * sizeof *ids);
+	for (size_t i = 0; i < count; i++)
+		ids[i] = finding_texts[i].id;
+	return diag_nearest(word, ids);
+}
+
+/* A word that is no id would silence nothing, and nobody would see that. */
+static int check_disabled(const struct cmd_line *line)
+{
+	for (size_t i = 0; i < line->disabled.count; i++) {
+		const char *id = line->disabled.items[i], *near = nearest_id(line, id);
+
+		if (finding_text(id))
+			continue;
+		if (near)
+			return cmd_usage_error(line, "--disable: no such id: `%s`; did you mean `%s`?", id, near);
+		return cmd_usage_error(line, "--disable: no such id: `%s`; check --explain all prints every one", id);
+	}
+	return STATUS_FINE;
+}
+
 /* --explain ID; "all" prints the whole table, which the manual holds as well. */
 static int explain_id(const struct cmd_line *line)
 {
 	const struct finding_text *text = finding_text(line->explain_id);
-	const char *near, **ids;
-	size_t count = 0;
+	const char *near;
 
 	if (text) {
 		finding_text_print(text, stdout);
@@ -105,12 +132,7 @@ static int explain_id(const struct cmd_line *line)
 		}
 		return STATUS_FINE;
 	}
-	while (finding_texts[count].id)
-		count++;
-	ids = arena_alloc(line->arena, (count + 1) * sizeof *ids);
-	for (size_t i = 0; i < count; i++)
-		ids[i] = finding_texts[i].id;
-	near = diag_nearest(line->explain_id, ids);
+	near = nearest_id(line, line->explain_id);
 	if (near)
 		return cmd_usage_error(line, "no such id: `%s`; did you mean `%s`?", line->explain_id, near);
 	return cmd_usage_error(line, "no such id: `%s`; --explain all prints every one", line->explain_id);
@@ -120,5 +142,7 @@ int cmd_check(struct cmd_line *line)
 {
 	if (line->explain_id)
 		return explain_id(line);
+	if (check_disabled(line) != STATUS_FINE)
+		return STATUS_USAGE;
 	return line->format == FORMAT_TEXT ? cmd_each_file(line, check_text, NULL) : check_document(line);
 }

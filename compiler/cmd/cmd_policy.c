@@ -120,7 +120,8 @@ bool cmd_flow(const struct cmd_line *line, struct arena *arena, struct sources *
 		}
 	if (!out->sni)
 		out->sni = line->sni;
-	return true;
+	/* for several flows they may concern one of these only */
+	return line->flows.count != 1 || flow_check_options(diags, out);
 }
 
 void cmd_flow_error(struct arena *arena, const struct diags *diags)

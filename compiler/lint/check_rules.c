@@ -204,6 +204,35 @@ static size_t implicit_default(const struct lint *lint)
 	return i;
 }
 
+static bool has_suffix(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), tail = strlen(suffix);
+
+	return len > tail && !strcmp(name + len - tail, suffix);
+}
+
+/* Neither file nor command line has a rule, and nothing says who else decides; an import has other words for it */
+static bool has_nothing(const struct lint *lint)
+{
+	const struct policy *policy = lint->policy;
+	const struct source *top = sources_get(policy->sources, lint_top_source(lint));
+
+	return policy->rules.count && rule_at(lint, 0)->origin == ORIGIN_BUILTIN && top && top->name == policy->name &&
+	       top->kind == SOURCE_FILE && !has_suffix(top->name, ".json") && !has_suffix(top->name, ".yaml") &&
+	       !has_suffix(top->name, ".yml");
+}
+
+static void empty_file(struct lint *lint)
+{
+	struct span start = { lint_top_source(lint), 0, 0 };
+	struct diag *diag = lint_warn(lint, "implicit-default", start,
+				      "there is no rule, so all is as without a policy: allow@dns, allow@public");
+
+	diag->help = "default egress deny";
+	if (sources_get(lint->policy->sources, start.source)->text[0] != '\xef') /* a byte order mark */
+		diag_edit(lint->diags, diag, start, "default egress deny\n");
+}
+
 static void no_effect(struct lint *lint, size_t index, const struct rule_facts *facts)
 {
 	const struct policy_rule *rule = rule_at(lint, index);
@@ -224,7 +253,9 @@ void check_rules(struct lint *lint)
 {
 	size_t implicit = implicit_default(lint);
 
-	if (implicit < lint->policy->rules.count)
+	if (has_nothing(lint))
+		empty_file(lint);
+	else if (implicit < lint->policy->rules.count)
 		lint_warn(lint, "implicit-default", lint_place(lint, rule_at(lint, implicit)->span),
 			  "`allow@dns, allow@public` come after this file: it has no default")
 			->help = "add a line `default egress deny`, or say it: `profile public`";

@@ -13,7 +13,8 @@ struct lint {
 	struct analysis *analysis;
 	const struct facts *facts;
 	struct eval_context context;
-	struct diag spare; /* takes details of what is silenced */
+	struct diag spare;          /* takes details of what is silenced */
+	LIST_OF(struct span) heard; /* comments that silenced something */
 };
 
 /* Never NULL */
@@ -25,6 +26,8 @@ struct diag *lint_add(struct lint *, enum diag_level, const char *id, struct spa
 void lint_example(struct lint *, struct diag *, const struct witness *);
 /* Whether a person wrote the rule, in a file or on the command line */
 bool lint_is_own(const struct policy_rule *);
+/* The policy's own file; 0 where it has none */
+uint32_t lint_top_source(const struct lint *);
 /* Where findings about a default or the whole stand: its own place, else line 1 */
 struct span lint_place(const struct lint *, struct span);
 /* The rule, or the default of the direction, as a second place */
@@ -39,6 +42,7 @@ bool lint_is_single(struct addr_prefix); /* one address */
 bool lint_takes_class(struct lint *, const struct policy_target *, enum addr_class);
 
 /* The checks, each in a file of its own */
+void check_comments(struct lint *);           /* last: those of `# lint: ignore` that silenced nothing */
 void check_text(struct lint *);               /* what needs no flows: masked-cidr, expires-soon, unused-group … */
 void check_rules(struct lint *);              /* rules that decide nothing, or nothing that matters */
 void check_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */

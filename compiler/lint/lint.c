@@ -33,5 +33,6 @@ void lint_policy(const struct policy *policy, const struct lint_options *options
 	}
 	if (lint.fuel.out)
 		too_complex(&lint);
+	check_comments(&lint);
 	arena_free(arena);
 }

@@ -4,12 +4,17 @@
 
 #include <string.h>
 
-static bool is_silenced(const struct lint *lint, const char *id, struct span span)
+static bool is_silenced(struct lint *lint, const char *id, struct span span)
 {
+	struct span comment;
+	bool ignored = source_lint_ignored(lint->policy->sources, span, id, &comment);
+
+	if (ignored)
+		*arena_push(lint->arena, &lint->heard) = comment;
 	for (size_t i = 0; i < lint->options->disabled_count; i++)
 		if (!strcmp(lint->options->disabled[i], id))
 			return true;
-	return source_lint_ignored(lint->policy->sources, span, id);
+	return ignored;
 }
 
 struct diag *lint_add(struct lint *lint, enum diag_level level, const char *id, struct span span, const char *fmt, ...)
@@ -47,7 +52,18 @@ struct span lint_place(const struct lint *lint, struct span span)
 {
 	if (span.source != SPAN_NO_SOURCE || !lint->policy->sources->count)
 		return span;
-	return (struct span){ 0, 0, 0 };
+	return (struct span){ lint_top_source(lint), 0, 0 };
+}
+
+/* Of several policies in one run, the name is the source's own */
+uint32_t lint_top_source(const struct lint *lint)
+{
+	const struct sources *sources = lint->policy->sources;
+
+	for (uint32_t i = (uint32_t)sources->count; i-- > 0;)
+		if (sources->items[i]->kind == SOURCE_FILE && sources->items[i]->name == lint->policy->name)
+			return i;
+	return 0;
 }
 
 void lint_relate(struct lint *lint, struct diag *diag, struct decider by, enum policy_direction direction,

@@ -413,13 +413,12 @@ static bool share_address(const struct flow_binding *a, const struct flow_bindin
 
 /* A flow to a name goes where that name's own answer says; another name counts where it has one of the same addresses.
  * A flow to an address may be told all that was resolved. */
-static bool check_resolve(const struct ast_flow *ast, struct diags *diags, const struct flow *flow)
+static bool check_resolve(struct span span, struct diags *diags, const struct flow *flow)
 {
 	const struct flow_binding *own = NULL;
 
 	if (flow->kind != FLOW_CONNECTION)
-		return report(diags, ast->resolve.span, "resolve= goes with a connection: egress@github.com:tcp:443",
-			      NULL);
+		return report(diags, span, "resolve= goes with a connection: egress@github.com:tcp:443", NULL);
 	for (size_t i = 0; i < flow->resolve.count; i++)
 		if (flow->to_name && name_equal(flow->resolve.items[i].name, flow->name))
 			own = &flow->resolve.items[i];
@@ -428,7 +427,7 @@ static bool check_resolve(const struct ast_flow *ast, struct diags *diags, const
 
 		if (own && (binding == own || share_address(binding, own)))
 			continue;
-		return report(diags, ast->resolve.span,
+		return report(diags, span,
 			      arena_printf(diags->arena, "the flow does not concern `%s`",
 					   escape_text(diags->arena, binding->name)),
 			      arena_printf(diags->arena, "resolve=%s=ADDRESS", escape_text(diags->arena, flow->name)));
@@ -437,12 +436,12 @@ static bool check_resolve(const struct ast_flow *ast, struct diags *diags, const
 }
 
 /* A server name is any text that a client sends, an address too; what means many of them is a mistake */
-static bool check_sni(const struct ast_flow *ast, struct diags *diags, const struct flow *flow)
+static bool check_sni(struct span span, struct diags *diags, const struct flow *flow)
 {
 	if (flow->kind != FLOW_CONNECTION || !flow->has_port)
-		return report(diags, ast->sni.span, "sni= goes with a TCP connection: egress@github.com:tcp:443", NULL);
+		return report(diags, span, "sni= goes with a TCP connection: egress@github.com:tcp:443", NULL);
 	if (strpbrk(flow->sni, "*/{}@,") || address_of_group(flow->sni))
-		return report(diags, ast->sni.span,
+		return report(diags, span,
 			      arena_printf(diags->arena, "`%s` is no server name: a client sends one name",
 					   escape_text(diags->arena, flow->sni)),
 			      "sni=github.com");
@@ -469,10 +468,17 @@ bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags 
 	if (ast->resolve.text && !flow_add_resolve(arena, &flow, ast->resolve.text, &why))
 		return report(diags, ast->resolve.span, why, NULL);
 	flow.sni = ast->sni.text;
-	if ((ast->resolve.text && !check_resolve(ast, diags, &flow)) || (flow.sni && !check_sni(ast, diags, &flow)))
+	if ((ast->resolve.text && !check_resolve(ast->resolve.span, diags, &flow)) ||
+	    (flow.sni && !check_sni(ast->sni.span, diags, &flow)))
 		return false;
 	*out = flow;
 	return true;
+}
+
+bool flow_check_options(struct diags *diags, const struct flow *flow)
+{
+	return (!flow->resolve.count || check_resolve(SPAN_NONE, diags, flow)) &&
+	       (!flow->sni || check_sni(SPAN_NONE, diags, flow));
 }
 
 bool flow_parse(struct arena *arena, struct sources *sources, const char *text, struct diags *diags, struct flow *out)

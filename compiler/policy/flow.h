@@ -12,6 +12,8 @@ bool flow_parse(struct arena *, struct sources *, const char *text, struct diags
 const char *flow_name_text(struct arena *, const char *name);
 /* "--resolve NAME=ADDR,…" added to a flow's bindings; false and *why where it does not parse */
 bool flow_add_resolve(struct arena *, struct flow *, const char *text, const char **why);
+/* Whether the flow looks at what --resolve and --sni added to it; an error is reported where it does not */
+bool flow_check_options(struct diags *, const struct flow *);
 /* Canonical text of a connection: for diagnostics, events, witnesses */
 const char *flow_format_connection(struct arena *, enum policy_direction, struct addr, enum policy_proto, bool has_port,
 				   uint16_t port);

@@ -176,13 +176,14 @@ Test(source, lint_listens_to_comments_with_a_reason)
 			     "allow@meta because \"x # lint: ignore no-dns no comment\"\n"
 			     "allow@x#lint: ignore no-dns no comment\n");
 	const bool wanted[] = { true, true, true, false, false, false, false };
+	struct span comment;
 	const struct source *source = sources_get(sources, index);
 	for (uint32_t line = 0; line < 7; line++) {
 		struct span span = { index, source->lines[line], source->lines[line] + 5 };
-		cr_assert_eq(source_lint_ignored(sources, span, "no-dns"), wanted[line], "line %u", line + 1);
-		cr_assert_not(source_lint_ignored(sources, span, "no-effect"));
+		cr_assert_eq(source_lint_ignored(sources, span, "no-dns", &comment), wanted[line], "line %u", line + 1);
+		cr_assert_not(source_lint_ignored(sources, span, "no-effect", &comment));
 	}
-	cr_assert_not(source_lint_ignored(sources, SPAN_NONE, "no-dns"));
+	cr_assert_not(source_lint_ignored(sources, SPAN_NONE, "no-dns", &comment));
 }
 
 Test(source, escaping_leaves_no_control_character)
