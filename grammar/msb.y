@@ -42,7 +42,7 @@ static void msb_yyerror(struct span *span, struct parser *parser, void *scanner,
 %token BRACKETED "an address in brackets" UNCLOSED "a bracket without its end" TRAILING "a fourth field"
 %token AT "@" COLON ":" COMMA "," LBRACE "{" RBRACE "}" EQUALS "=" EOL "the end of the line"
 %token DEFAULT "default" PROFILE "profile" INCLUDE "include" GROUP "group" PUBLISH "publish" DNS "dns"
-%token LIMIT "limit" EXPECT_ "expect" BECAUSE "because" UNTIL "until" LOG "log"
+%token LIBRARY "library" LIMIT "limit" EXPECT_ "expect" BECAUSE "because" UNTIL "until" LOG "log"
 %token RESOLVE "resolve=" SNI "sni="
 %token UNKNOWN "an unknown statement" JUNK "a stray character"
 
@@ -87,6 +87,7 @@ statement:
 |	"include" STRING		{ parse_add_statement(parser, AST_INCLUDE, @$, parse_single(parser, parse_word_inside(parser, @2))); }
 |	"group" word "=" members	{ parse_add_statement(parser, AST_GROUP, @$, parse_prepend(parser, $2, $4)); }
 |	"group" word "=" list		{ parse_add_statement(parser, AST_GROUP, @$, parse_prepend(parser, $2, $4)); }
+|	"library"			{ parse_add_statement(parser, AST_LIBRARY, @$, (struct ast_words){ 0 }); }
 |	"publish" word			{ parse_add_statement(parser, AST_PUBLISH, @$, parse_single(parser, $2)); }
 |	"dns" word comma_words		{ parse_add_statement(parser, AST_DNS, @$, parse_prepend(parser, $2, $3)); }
 |	"limit" words			{ parse_add_statement(parser, AST_LIMIT, @$, $2); }

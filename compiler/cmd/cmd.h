@@ -94,6 +94,8 @@ int cmd_policy_status(const struct cmd_policy *);
 bool cmd_policy_quotable(const struct cmd_policy *);
 /* Loads; findings of errors go to standard error. STATUS_FINE: the policy can be used, and shown. */
 int cmd_policy_require(struct cmd_policy *, const struct cmd_line *, const char *file);
+/* Of a file that is a library: "library, 3 groups" */
+const char *cmd_library_text(const struct cmd_policy *);
 struct eval_context cmd_context(const struct cmd_line *, const struct policy *);
 /* Runs `each` for every FILE, or once with NULL where there is none, in an arena of its own */
 typedef int cmd_each(struct cmd_line *, struct cmd_policy *, const char *file, void *context);

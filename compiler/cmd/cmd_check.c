@@ -58,7 +58,9 @@ static int check_text(struct cmd_line *line, struct cmd_policy *loaded, const ch
 	policy = loaded->policy;
 	diags_print_text(loaded->diags, stdout, color_wanted(line->color, stdout));
 	printf("%s: %s", loaded->name, diags_counts(loaded->diags));
-	if (!loaded->diags->list.count)
+	if (!loaded->diags->list.count && policy->is_library)
+		printf(" (%s)", cmd_library_text(loaded));
+	else if (!loaded->diags->list.count)
 		printf(" (%zu rule%s, default egress %s, default ingress %s)", policy->rules.count,
 		       policy->rules.count == 1 ? "" : "s", policy_action_name(policy->egress.action),
 		       policy_action_name(policy->ingress.action));

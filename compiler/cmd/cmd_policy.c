@@ -9,7 +9,10 @@
 
 void cmd_policy_load(struct cmd_policy *loaded, const struct cmd_line *line, const char *file)
 {
-	loaded->policy = options_resolve(&line->policy, file, loaded->diags);
+	struct policy_options options = line->policy;
+
+	options.takes_library = line->cmd->id & (CMD_CHECK | CMD_TEST);
+	loaded->policy = options_resolve(&options, file, loaded->diags);
 	loaded->name = escape_text(loaded->arena, loaded->policy->name);
 }
 
@@ -70,6 +73,13 @@ int cmd_policy_require(struct cmd_policy *loaded, const struct cmd_line *line, c
 	if (status == STATUS_FINE || merely_expired(loaded, line))
 		return cmd_policy_quotable(loaded) ? STATUS_FINE : STATUS_NO;
 	return status;
+}
+
+const char *cmd_library_text(const struct cmd_policy *loaded)
+{
+	size_t count = loaded->policy->groups.count;
+
+	return arena_printf(loaded->arena, "library, %zu group%s", count, count == 1 ? "" : "s");
 }
 
 struct eval_context cmd_context(const struct cmd_line *line, const struct policy *policy)

@@ -339,6 +339,21 @@ static void print_unusable(const struct test *test)
 	}
 }
 
+/* Its groups are tested by those that include it. */
+static void print_library(const struct test *test)
+{
+	json_t *object;
+
+	if (test->line->format == FORMAT_JSON) {
+		object = json_object();
+		json_object_set_new(object, "file", json_text(test->loaded->arena, test->loaded->name));
+		json_object_set_new(object, "library", json_true());
+		json_array_append_new(test->run->files, object);
+	} else if (test->line->format == FORMAT_TEXT) {
+		printf("%s: %s\n", test->loaded->name, cmd_library_text(test->loaded));
+	}
+}
+
 static int test_policy(struct cmd_line *line, struct cmd_policy *loaded, const char *file, void *run)
 {
 	struct test test = { .run = run, .line = line, .loaded = loaded };
@@ -347,6 +362,10 @@ static int test_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 	if (status != STATUS_FINE) {
 		print_unusable(&test);
 		return status;
+	}
+	if (loaded->policy->is_library) {
+		print_library(&test);
+		return STATUS_FINE;
 	}
 	test.context = cmd_context(line, loaded->policy);
 	test.report = expect_run(loaded->arena, &test.context);

@@ -137,12 +137,15 @@ static void expiring_rules(struct lint *lint)
 	}
 }
 
+/* Of the policy's own file: what it includes is for others, too */
 static void unused_groups(struct lint *lint)
 {
+	uint32_t top = lint_top_source(lint);
+
 	for (size_t i = 0; i < lint->policy->groups.count; i++) {
 		const struct policy_group *group = &lint->policy->groups.items[i];
 
-		if (!group->used)
+		if (!group->used && group->span.source == top && !lint->policy->is_library)
 			lint_warn(lint, "unused-group", lint_place(lint, group->span), "no rule uses group `%s`",
 				  group->name)
 				->help = "remove the line, or use it in a rule";

@@ -24,6 +24,11 @@ void lint_policy(const struct policy *policy, const struct lint_options *options
 	struct arena *arena = arena_new();
 
 	check_text(&lint);
+	if (policy->is_library) {
+		check_comments(&lint);
+		arena_free(arena);
+		return;
+	}
 	lint.analysis = analysis_new(arena, &policy, 1, ANALYSIS_BY_TARGET, &options->gateway, &lint.fuel);
 	lint.facts = facts_find(lint.analysis);
 	if (!lint.fuel.out) {

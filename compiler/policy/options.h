@@ -38,6 +38,7 @@ struct policy_options {
 	const char
 		*today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: see options_set_today() */
 	bool no_net, no_rebind_protection;
+	bool takes_library; /* what is asked is about the file, not about flows: a library is fine */
 	/* flags of one value that were given twice; flags that parse and have no effect yet */
 	struct options_list repeated, unsupported;
 };

@@ -264,6 +264,15 @@ static void take_rules(struct resolver *r, const struct ast_file **lists, size_t
 	resolver_add_rules(r);
 }
 
+/* Who could load it as a policy could silence, by its first word, what is found about policies */
+static void refuse_library(struct resolver *r, const struct policy_options *options)
+{
+	if (r->policy->is_library && !options->takes_library)
+		diag_error(r->diags, "library-as-policy", r->policy->library,
+			   "a library is no policy: it is for others to include")
+			->help = "a policy of its own that includes this file, or without this line";
+}
+
 static struct policy *resolve(struct arena *nodes, const struct policy_options *options, const char *file,
 			      struct diags *diags)
 {
@@ -297,6 +306,7 @@ static struct policy *resolve(struct arena *nodes, const struct policy_options *
 	take_limits(&r, options);
 	if (file && !resolver_load(&r) && diags->errors == errors)
 		return r.policy;
+	refuse_library(&r, options);
 	resolver_add_groups(&r);
 	resolver_apply_settings(&r);
 	take_rules(&r, lists, options->rules.count);

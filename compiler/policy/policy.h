@@ -184,7 +184,9 @@ struct eval_index;
 struct policy {
 	struct arena *arena;
 	struct sources *sources;
-	const char *name; /* the top file as the user named it; "command line" without one */
+	bool is_library;     /* for other files to include: no policy by itself */
+	struct span library; /* the statement that says so */
+	const char *name;    /* the top file as the user named it; "command line" without one */
 	struct policy_default egress, ingress;
 	LIST_OF(struct policy_rule) rules;
 	LIST_OF(struct policy_group) groups; /* sorted by name */

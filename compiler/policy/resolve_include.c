@@ -132,6 +132,19 @@ static void include_file(struct splicer *s, const struct level *level, const str
 	splice(s, &inner, source);
 }
 
+/* What includes a library is none for that */
+static void take_library(struct resolver *r, const struct level *level, const struct ast_statement *statement,
+			 size_t index)
+{
+	if (index)
+		diag_error(r->diags, "misplaced-library", statement->span, "`library` is the first statement of a file")
+			->help = "move the line above all others, or remove it";
+	else if (!level->above) {
+		r->policy->is_library = true;
+		r->policy->library = statement->span;
+	}
+}
+
 static void splice(struct splicer *s, const struct level *level, uint32_t source)
 {
 	const struct ast_file *file = parse_policy_into(s->r->nodes, s->r->diags, source);
@@ -139,7 +152,9 @@ static void splice(struct splicer *s, const struct level *level, uint32_t source
 	arena_reserve(s->r->nodes, &s->r->statements, file->statements.count);
 	for (size_t i = 0; i < file->statements.count; i++) {
 		const struct ast_statement *statement = &file->statements.items[i];
-		if (statement->kind == AST_INCLUDE)
+		if (statement->kind == AST_LIBRARY)
+			take_library(s->r, level, statement, i);
+		else if (statement->kind == AST_INCLUDE)
 			include_file(s, level, &statement->words.items[0]);
 		else
 			*arena_push(s->r->nodes, &s->r->statements) = statement;

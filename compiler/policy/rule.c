@@ -13,8 +13,9 @@ static const char *const action_words[] = { "allow", "deny", NULL };
 static const char *const direction_words[] = { "egress", "ingress", "any", NULL };
 static const char *const proto_words[] = { "any", "tcp", "udp", "icmpv4", "icmpv6", NULL };
 /* Other keywords of statements, beside the words above and the groups */
-static const char *const other_words[] = { "dns",    "default", "profile", "include", "group",  "publish", "limit",
-					   "expect", "because", "until",   "log",     "domain", "suffix",  NULL };
+static const char *const other_words[] = { "dns",     "default", "profile", "include", "group",
+					   "publish", "limit",   "expect",  "library", "because",
+					   "until",   "log",     "domain",  "suffix",  NULL };
 
 static bool is_one_of(const char *word, const char *const *words)
 {

@@ -55,6 +55,7 @@ enum ast_kind {
 	AST_DEFAULT, /* words: direction ("egress", "ingress", "any"), action */
 	AST_PROFILE, /* words: names */
 	AST_INCLUDE, /* words: the path, without its quotes */
+	AST_LIBRARY, /* no words: the file is for others to include */
 	AST_GROUP,   /* words: name, then members */
 	AST_PUBLISH, /* words: the specification, raw */
 	AST_DNS,     /* words: the setting and its values */

@@ -238,6 +238,10 @@ void fmt_add_statement(struct fmt_lines *lines, const struct ast_statement *stat
 	case AST_PROFILE:
 		write_plain(&writer, statement, "profile", 0);
 		break;
+	case AST_LIBRARY:
+		text_add(&writer.text, "library");
+		end_line(&writer, FMT_PLAIN);
+		break;
 	case AST_INCLUDE:
 		write_plain(&writer, statement, "include", 1);
 		break;
