@@ -290,6 +290,19 @@ static int load(struct cmd_line *line, struct cmd_policy *loaded, const char *fi
 	return status;
 }
 
+/* What the policy does today, as lines for a person to read, correct and paste */
+static void print_untested(const struct test *test)
+{
+	const char **lines;
+	size_t count = coverage_suggest_all(test->report->coverage, &lines);
+
+	printf("%s: no expectations, nothing was tested\n", test->loaded->name);
+	if (count)
+		puts("  help: these hold today; keep those that are meant:");
+	for (size_t i = 0; i < count; i++)
+		puts(escape_text(test->loaded->arena, lines[i]));
+}
+
 static void print(const struct test *test)
 {
 	switch (test->line->format) {
@@ -306,7 +319,7 @@ static void print(const struct test *test)
 		if (test->report->outcomes.count)
 			print_text(test);
 		else
-			printf("%s: no expectations, nothing was tested\n", test->loaded->name);
+			print_untested(test);
 	}
 }
 

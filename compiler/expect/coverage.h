@@ -33,6 +33,9 @@ bool coverage_is_complete(const struct coverage *, struct decider, enum policy_d
 const char *coverage_item_name(struct arena *, const struct coverage *, const struct coverage_item *);
 /* "expect allow egress@pypi.org:tcp:443", a line that this item decides; NULL where none was found */
 const char *coverage_suggest(struct coverage *, const struct coverage_item *);
+/* Lines that together decide every item for which one is found, each once, in the order of the rules; marks them.
+ * Returns how many. */
+size_t coverage_suggest_all(struct coverage *, const char ***lines);
 /* The same for any item of a rule */
 const char *coverage_suggest_rule(struct coverage *, size_t rule);
 /* Whether the item decides this flow, and the flow's verdict; false too when the fuel is spent */

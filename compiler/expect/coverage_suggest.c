@@ -11,6 +11,7 @@ struct attempt {
 	struct coverage *coverage;
 	const struct coverage_item *item;
 	const char *found; /* the expect line */
+	struct flow flow;  /* and its flow */
 };
 
 static bool try_flow(struct attempt *attempt, struct flow *flow)
@@ -21,6 +22,7 @@ static bool try_flow(struct attempt *attempt, struct flow *flow)
 		return false;
 	attempt->found = arena_printf(attempt->coverage->arena, "expect %s%s%s", policy_action_name(action),
 				      action == POLICY_ALLOW ? " " : "  ", flow->text);
+	attempt->flow = *flow;
 	return true;
 }
 
@@ -249,20 +251,48 @@ static bool try_default(struct attempt *attempt)
 	return try_query(attempt, "example.com", FLOW_DNS_UDP) || try_every_class(attempt, NULL, POLICY_EGRESS);
 }
 
-const char *coverage_suggest(struct coverage *coverage, const struct coverage_item *item)
+static void try_item(struct attempt *attempt)
 {
-	struct attempt attempt = { coverage, item, NULL };
+	const struct coverage_item *item = attempt->item;
 	const struct policy_rule *rule;
 
 	if (item->kind == COVER_DEFAULT) {
-		try_default(&attempt);
-		return attempt.found;
+		try_default(attempt);
+		return;
 	}
-	rule = &coverage->context->policy->rules.items[item->rule];
-	for (size_t i = 0; i < rule->targets.count && !attempt.found; i++)
+	rule = &attempt->coverage->context->policy->rules.items[item->rule];
+	for (size_t i = 0; i < rule->targets.count && !attempt->found; i++)
 		if (item->kind != COVER_TARGET || item->index == i)
-			try_target(&attempt, rule, &rule->targets.items[i]);
+			try_target(attempt, rule, &rule->targets.items[i]);
+}
+
+const char *coverage_suggest(struct coverage *coverage, const struct coverage_item *item)
+{
+	struct attempt attempt = { .coverage = coverage, .item = item };
+
+	try_item(&attempt);
 	return attempt.found;
+}
+
+size_t coverage_suggest_all(struct coverage *coverage, const char ***lines)
+{
+	size_t count = 0;
+
+	*lines = arena_alloc(coverage->arena, (coverage->items.count + 1) * sizeof **lines);
+	for (size_t i = 0; i < coverage->items.count; i++) {
+		struct attempt attempt = { .coverage = coverage, .item = &coverage->items.items[i] };
+		struct eval_result result;
+
+		if (attempt.item->decided)
+			continue;
+		try_item(&attempt);
+		if (!attempt.found)
+			continue;
+		result = eval_flow(coverage->context, &attempt.flow);
+		coverage_mark(coverage, &attempt.flow, &result);
+		(*lines)[count++] = attempt.found;
+	}
+	return count;
 }
 
 const char *coverage_suggest_rule(struct coverage *coverage, size_t rule)

@@ -1,5 +1,6 @@
 /* Coverage: the counts of a policy, and that every line offered to be pasted is decided by what it is for. */
-#include "expect/coverage.h"
+#include "expect/expect.h"
+#include "policy/expectation.h"
 #include "policy/flow.h"
 #include "policy_of.h"
 #include "random_policy.h"
@@ -89,4 +90,34 @@ Test(coverage, suggestions_are_decided_by_what_they_are_for)
 		arena_free(test.arena);
 	}
 	cr_expect_gt(found, rounds, "seed %d: only %zu suggestions", SEED, found);
+}
+
+/* The lines that an untested policy is offered, pasted: each is an expectation that holds, and together they decide what
+ * they were said to. */
+Test(coverage, lines_for_a_whole_policy_hold_when_pasted)
+{
+	struct random random = { SEED + 1 };
+
+	for (size_t n = random_effort(400); n; n--) {
+		struct test_policy made = random_policy(&random, 8);
+		struct coverage *coverage = coverage_new(made.arena, &made.context);
+		struct rule_scope scope = { made.arena, made.diags, made.policy, NULL, NULL };
+		const char **lines;
+		size_t count = coverage_suggest_all(coverage, &lines);
+		struct expect_report *report;
+
+		for (size_t i = 0; i < count; i++) {
+			bool allow = !strncmp(lines[i], "expect allow ", 13);
+			struct policy_expect expect = { .span = SPAN_NONE };
+
+			cr_assert(expectation_parse(&scope, allow ? POLICY_ALLOW : POLICY_DENY, lines[i] + 13, &expect),
+				  "%s: %s", lines[i], made.diags->list.items[0].message);
+			cr_assert_null(expect.region, "%s", lines[i]);
+			*arena_push(made.arena, &made.policy->expects) = expect;
+		}
+		report = expect_run(made.arena, &made.context);
+		cr_assert_eq(expect_count_held(report), count);
+		cr_assert_eq(report->coverage->items_decided, coverage->items_decided);
+		arena_free(made.arena);
+	}
 }
