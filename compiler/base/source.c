@@ -57,6 +57,7 @@ static uint32_t add_owned(struct sources *sources, enum source_kind kind, const 
 		.len = len,
 		.quotable = true,
 	};
+	source->path = source->name;
 	source->last = arena_alloc(sources->arena, sizeof *source->last);
 	index_lines(sources->arena, source);
 	*(struct source **)arena_push(sources->arena, sources) = source;
@@ -99,17 +100,26 @@ static int read_all(struct arena *arena, int fd, size_t max, const char **text, 
 	return 0;
 }
 
+enum accepted { ACCEPT_FILE, ACCEPT_PIPE };
+
+static int acceptable(int fd, enum accepted accepted)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (S_ISREG(status.st_mode) || (accepted == ACCEPT_PIPE && S_ISFIFO(status.st_mode)))
+		return 0;
+	return S_ISDIR(status.st_mode) ? -EISDIR : -ENOTSUP;
+}
+
 /* Closes `fd`. A FIFO or device named in a policy must not hold us up or be read without end. */
-static int load_regular(struct sources *sources, int fd, size_t max, const char *name, uint32_t *out)
+static int load_open(struct sources *sources, int fd, enum accepted accepted, size_t max, const char *name,
+		     uint32_t *out)
 {
 	const char *text;
 	size_t len;
-	struct stat status;
-	int error = fstat(fd, &status) < 0 ? -errno : 0;
-	if (!error && S_ISDIR(status.st_mode))
-		error = -EISDIR;
-	else if (!error && !S_ISREG(status.st_mode))
-		error = -ENOTSUP;
+	int error = acceptable(fd, accepted);
 	if (!error)
 		error = read_all(sources->arena, fd, max, &text, &len);
 	close(fd);
@@ -153,20 +163,101 @@ static bool stays_in_its_directory(struct arena *arena, const char *path)
 	return fd >= 0;
 }
 
+static int load_stdin(struct sources *sources, const char *name, uint32_t *out)
+{
+	const char *text;
+	size_t len;
+	int error = read_all(sources->arena, STDIN_FILENO, FILE_MAX, &text, &len);
+	if (!error)
+		*out = add_owned(sources, SOURCE_FILE, name ? name : "<stdin>", text, len);
+	return error;
+}
+
+bool source_is_stdin(const char *path)
+{
+	return !strcmp(path, "-") || !strcmp(path, "/dev/stdin") || !strcmp(path, "/dev/fd/0");
+}
+
+/* The number in "/dev/fd/63", by which a shell passes a pipe; -1 */
+static int descriptor_of(const char *path)
+{
+	static const char *const dirs[] = { "/dev/fd/", "/proc/self/fd/" };
+
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+		size_t len = strlen(dirs[i]);
+		const char *digits = path + len;
+
+		if (!strncmp(path, dirs[i], len) && *digits && strlen(digits) < 7 &&
+		    strspn(digits, "0123456789") == strlen(digits))
+			return atoi(digits);
+	}
+	return -1;
+}
+
+bool source_is_stream(const char *path)
+{
+	return source_is_stdin(path) || descriptor_of(path) >= 0;
+}
+
+/* What the caller has open was the caller's to open: it is shown, and a pipe's includes start in this directory. The
+ * descriptor itself is left open, for a second reading finds the end of a pipe and not another file. */
+static int load_descriptor(struct sources *sources, int number, const char *name, uint32_t *out)
+{
+	int fd = fcntl(number, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	int error = load_open(sources, fd, ACCEPT_PIPE, FILE_MAX, name, out);
+	if (!error)
+		sources->items[*out]->path = "<pipe>";
+	return error;
+}
+
+/* ---- from a revision ---- */
+
+static int load_from_tree(struct sources *sources, const char *root, const char *path, size_t max, const char *shown,
+			  uint32_t *out)
+{
+	const struct source_tree *tree = sources->tree;
+	const char *text;
+	size_t len;
+	int error = tree->read(tree, sources->arena, root, path, max, &text, &len);
+
+	if (error)
+		return error;
+	*out = add_owned(sources, SOURCE_FILE, arena_printf(sources->arena, "%s%s", tree->prefix, shown), text, len);
+	sources->items[*out]->path = arena_strdup(sources->arena, shown);
+	return 0;
+}
+
+/* As on the disk: what a link out of the file's directory leads to is read and not shown */
+static int load_top_from_tree(struct sources *sources, const char *path, uint32_t *out)
+{
+	const struct source_tree *tree = sources->tree;
+	const char *slash = strrchr(path, '/'), *text;
+	const char *dir = slash ? arena_strndup(sources->arena, path, (size_t)(slash - path)) : "";
+	size_t len;
+	int error = load_from_tree(sources, "", path, FILE_MAX, path, out);
+
+	if (!error)
+		sources->items[*out]->quotable =
+			!tree->read(tree, sources->arena, dir, slash ? slash + 1 : path, FILE_MAX, &text, &len);
+	return error;
+}
+
+/* ---- from the file system ---- */
+
 int sources_load(struct sources *sources, const char *path, const char *stdin_name, uint32_t *out)
 {
-	if (strcmp(path, "-") == 0) {
-		const char *text;
-		size_t len;
-		int error = read_all(sources->arena, STDIN_FILENO, FILE_MAX, &text, &len);
-		if (!error)
-			*out = add_owned(sources, SOURCE_FILE, stdin_name ? stdin_name : "<stdin>", text, len);
-		return error;
-	}
+	if (sources->tree)
+		return load_top_from_tree(sources, path, out);
+	if (source_is_stdin(path))
+		return load_stdin(sources, stdin_name, out);
+	if (descriptor_of(path) >= 0)
+		return load_descriptor(sources, descriptor_of(path), path, out);
 	int fd = open(path, OPEN_FLAGS);
 	if (fd < 0)
 		return -errno;
-	int error = load_regular(sources, fd, FILE_MAX, path, out);
+	int error = load_open(sources, fd, ACCEPT_FILE, FILE_MAX, path, out);
 	/* A link in a stranger's tree may lead to any file of ours: it is read, as asked, but not shown. */
 	if (!error)
 		sources->items[*out]->quotable = stays_in_its_directory(sources->arena, path);
@@ -176,7 +267,7 @@ int sources_load(struct sources *sources, const char *path, const char *stdin_na
 void sources_allow(struct sources *sources, uint32_t index, const char *dir)
 {
 	struct source *source = sources->items[index];
-	char *target = source->quotable ? NULL : realpath(source->name, NULL);
+	char *target = source->quotable || sources->tree ? NULL : realpath(source->name, NULL);
 
 	if (target)
 		source->quotable = source_path_beneath(sources->arena, dir, directory_of(sources->arena, target));
@@ -194,12 +285,15 @@ bool sources_quotable(const struct sources *sources)
 int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,
 			 uint32_t *out)
 {
+	if (sources->tree)
+		return load_from_tree(sources, strcmp(root_dir, ".") ? root_dir : "", path, INCLUDE_MAX, shown_name,
+				      out);
 	int fd = open_beneath(root_dir, path);
 	if (fd == -ELOOP) /* a magic link, or links without end: neither stays inside */
 		return -EXDEV;
 	if (fd < 0)
 		return fd;
-	return load_regular(sources, fd, INCLUDE_MAX, shown_name, out);
+	return load_open(sources, fd, ACCEPT_FILE, INCLUDE_MAX, shown_name, out);
 }
 
 const char *source_path_beneath(struct arena *arena, const char *root_dir, const char *dir)
@@ -214,6 +308,17 @@ const char *source_path_beneath(struct arena *arena, const char *root_dir, const
 	free(root);
 	free(inner);
 	return rest;
+}
+
+const char *sources_path_beneath(const struct sources *sources, const char *root_dir, const char *dir)
+{
+	if (!sources->tree)
+		return source_path_beneath(sources->arena, root_dir, dir);
+	const char *root = strcmp(root_dir, ".") ? root_dir : "", *inner = strcmp(dir, ".") ? dir : "";
+	size_t len = strlen(root);
+	if (strncmp(inner, root, len) != 0 || (len && inner[len] && inner[len] != '/'))
+		return NULL;
+	return inner + len + (len && inner[len]);
 }
 
 /* Index of the line that holds the byte at `offset`. */

@@ -12,6 +12,7 @@ enum source_kind { SOURCE_FILE, SOURCE_ARG, SOURCE_FLAG };
 struct source {
 	enum source_kind kind;
 	const char *name; /* as the user wrote it: "agent.msb", "arg:1", "<stdin>", "--net" */
+	const char *path; /* what its includes start from: the name, without a tree's prefix; a pipe has no place */
 	const char *text; /* NUL-terminated; may hold others, which parsing refuses */
 	size_t len;
 	bool quotable;              /* false: nothing shows a word of it (a link out of the allowed tree led to it) */
@@ -19,8 +20,20 @@ struct source {
 	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
 };
 
+/* Where files come from, if not from the file system: a revision of a repository. Paths are from its top, without a
+ * slash before them, normalised. */
+struct source_tree {
+	const char *prefix; /* of the names of its sources: "1a2b3c4:" */
+	/* The file at `path` beneath the directory `root` ("" for the top). Nothing on the way to it leads out of that
+	 * directory, neither ".." nor a link. *text is in the arena, a NUL behind it. 0, or -errno with nothing set:
+	 * as sources_load_include() has it, and -ENODATA where the repository lacks an object. */
+	int (*read)(const struct source_tree *, struct arena *, const char *root, const char *path, size_t max,
+		    const char **text, size_t *len);
+};
+
 struct sources {
 	struct arena *arena;
+	const struct source_tree *tree; /* NULL: the file system */
 	struct source **items;
 	size_t count, cap;
 };
@@ -38,13 +51,17 @@ struct sources *sources_new(struct arena *);
 uint32_t sources_add(struct sources *, enum source_kind, const char *name, const char *text, size_t len);
 const struct source *sources_get(const struct sources *, uint32_t index);
 
-/* Reads a file for the command line: "-" is standard input under the name `stdin_name` or "<stdin>".
- * At most 16 MiB, regular files and standard input only. 0, or -errno with nothing added. */
+/* Reads a file for the command line: "-" and "/dev/stdin" are standard input under the name `stdin_name` or "<stdin>".
+ * At most 16 MiB; regular files, and pipes that the caller has open: /dev/fd/63, as of a shell's <(…). 0, or -errno with
+ * nothing added. */
 int sources_load(struct sources *, const char *path, const char *stdin_name, uint32_t *out);
 /* Where DIR, though the link does, does not lead out of: what lies beneath is shown. */
 void sources_allow(struct sources *, uint32_t index, const char *dir);
 /* Whether a word of any source may be shown */
 bool sources_quotable(const struct sources *);
+/* Whether `path` is standard input by one of its names; or that or another descriptor of ours */
+bool source_is_stdin(const char *path);
+bool source_is_stream(const char *path);
 /* An include: `path` is relative to `root_dir` and opened under it with RESOLVE_BENEATH and
  * RESOLVE_NO_MAGICLINKS; at most 1 MiB, regular files only. -EXDEV for an escape (an absolute path too),
  * -ENOTSUP for what is no regular file, -EFBIG for too large a one. */
@@ -53,6 +70,8 @@ int sources_load_include(struct sources *, const char *root_dir, const char *pat
 /* Where `dir` lies beneath `root_dir`: "" for root_dir itself, "a/b" below it, NULL where it is not in it. An
  * include's path starts from there: the directory of the file that includes it. */
 const char *source_path_beneath(struct arena *, const char *root_dir, const char *dir);
+/* The same where these sources come from */
+const char *sources_path_beneath(const struct sources *, const char *root_dir, const char *dir);
 
 struct place {
 	const char *file;              /* source's name; NULL for SPAN_NONE */

@@ -139,7 +139,7 @@ int cmd_diff(struct cmd_line *line)
 
 	if (line->policy.files.count != 2)
 		return cmd_usage_error(line, "diff takes two files, OLD and NEW");
-	if (!strcmp(files[0], "-") && !strcmp(files[1], "-"))
+	if (source_is_stdin(files[0]) && source_is_stdin(files[1]))
 		return cmd_usage_error(line, "standard input can be one of the two files only");
 	before = load(line, &sides.loaded[0], files[0]);
 	after = load(line, &sides.loaded[1], files[1]);

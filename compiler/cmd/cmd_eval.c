@@ -197,7 +197,7 @@ int cmd_eval(struct cmd_line *line)
 	if (line->flows.count && line->batch)
 		return cmd_usage_error(line, "--batch reads the flows from standard input; `%s` cannot be given too",
 				       line->flows.items[0]);
-	if (line->batch && line->policy.files.count && !strcmp(line->policy.files.items[0], "-"))
+	if (line->batch && line->policy.files.count && source_is_stdin(line->policy.files.items[0]))
 		return cmd_usage_error(line, "standard input cannot be the policy and the batch");
 	return cmd_each_file(line, eval_policy, NULL);
 }

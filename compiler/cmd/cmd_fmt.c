@@ -59,7 +59,7 @@ static int replace_file(struct arena *arena, const char *path, const char *text)
 
 static int is_policy_text(const char *path, const char *stdin_name)
 {
-	const char *name = strcmp(path, "-") == 0 && stdin_name ? stdin_name : path, *dot = strrchr(name, '.');
+	const char *name = source_is_stdin(path) && stdin_name ? stdin_name : path, *dot = strrchr(name, '.');
 	return !dot || (strcmp(dot, ".json") != 0 && strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0);
 }
 
@@ -75,7 +75,7 @@ static int deliver(struct cmd_line *line, struct cmd_policy *loaded, const char 
 		printf("%s: not in canonical layout\n", shown);
 	if (line->check_only || line->show_diff)
 		return differs ? STATUS_NO : STATUS_FINE;
-	if (strcmp(file, "-") == 0) {
+	if (source_is_stream(file)) {
 		fputs(after, stdout);
 		return STATUS_FINE;
 	}

@@ -73,6 +73,8 @@ static const char *why_unreadable(int error)
 		return "it is too large";
 	case ENOTSUP:
 		return "it is no regular file";
+	case ENODATA:
+		return "the repository has no such object: fetch all of the history, with its files";
 	default:
 		return strerror(-error);
 	}
@@ -164,11 +166,11 @@ static void splice(struct splicer *s, const struct level *level, uint32_t source
 /* Parses the top file and splices what it includes, into r->statements */
 static void splice_top(struct resolver *r, uint32_t source)
 {
-	const char *name = sources_get(r->diags->sources, source)->name;
+	const char *name = sources_get(r->diags->sources, source)->path;
 	const char *dir = directory(r->arena, name);
 	const char *here = *dir ? dir : name[0] == '/' ? "/" : ".";
 	struct splicer s = { .r = r, .root = r->input->include_root ? r->input->include_root : here };
-	const char *beneath = source_path_beneath(r->arena, s.root, here);
+	const char *beneath = sources_path_beneath(r->diags->sources, s.root, here);
 	const char *base = strrchr(name, '/');
 	/* outside of an allowed root the top file's own place is the root's */
 	struct level top = { NULL, name, join(r->arena, beneath ? beneath : "", base ? base + 1 : name), SPAN_NONE, 0 };
