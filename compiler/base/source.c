@@ -217,7 +217,7 @@ static int load_descriptor(struct sources *sources, int number, const char *name
 static int load_from_tree(struct sources *sources, const char *root, const char *path, size_t max, const char *shown,
 			  uint32_t *out)
 {
-	const struct source_tree *tree = sources->tree;
+	struct source_tree *tree = sources->tree;
 	const char *text;
 	size_t len;
 	int error = tree->read(tree, sources->arena, root, path, max, &text, &len);
@@ -232,7 +232,7 @@ static int load_from_tree(struct sources *sources, const char *root, const char 
 /* As on the disk: what a link out of the file's directory leads to is read and not shown */
 static int load_top_from_tree(struct sources *sources, const char *path, uint32_t *out)
 {
-	const struct source_tree *tree = sources->tree;
+	struct source_tree *tree = sources->tree;
 	const char *slash = strrchr(path, '/'), *text;
 	const char *dir = slash ? arena_strndup(sources->arena, path, (size_t)(slash - path)) : "";
 	size_t len;

@@ -27,13 +27,13 @@ struct source_tree {
 	/* The file at `path` beneath the directory `root` ("" for the top). Nothing on the way to it leads out of that
 	 * directory, neither ".." nor a link. *text is in the arena, a NUL behind it. 0, or -errno with nothing set:
 	 * as sources_load_include() has it, and -ENODATA where the repository lacks an object. */
-	int (*read)(const struct source_tree *, struct arena *, const char *root, const char *path, size_t max,
+	int (*read)(struct source_tree *, struct arena *, const char *root, const char *path, size_t max,
 		    const char **text, size_t *len);
 };
 
 struct sources {
 	struct arena *arena;
-	const struct source_tree *tree; /* NULL: the file system */
+	struct source_tree *tree; /* NULL: the file system */
 	struct source **items;
 	size_t count, cap;
 };

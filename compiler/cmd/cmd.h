@@ -52,7 +52,7 @@ struct cmd_line {
 	bool help;
 	struct addr_gateway gateway; /* the first of the default pools without --gateway */
 	struct cmd_words resolves, expects, disabled;
-	const char *sni, *emit, *out_dir, *explain_id, *fail_on;
+	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *git;
 	int optimise;
 	bool batch, werror, verbose, check_only, show_diff;
 	long min_coverage; /* percent */
@@ -127,4 +127,5 @@ int cmd_test(struct cmd_line *);
 int cmd_explain(struct cmd_line *);
 int cmd_explain_rule(struct cmd_line *, struct cmd_policy *); /* explain --rule N */
 int cmd_diff(struct cmd_line *);
+int cmd_diff_git(struct cmd_line *); /* diff --git REV */
 int cmd_fmt(struct cmd_line *);

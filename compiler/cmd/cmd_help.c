@@ -127,12 +127,17 @@ static const char explain_help[] =
 
 static const char diff_help[] =
 	"msb-policyc diff OLD NEW [policy options]: which flows change verdict, each with an example\n"
+	"msb-policyc diff --git REV [FILE|DIR...]: the same of all policies that the work tree changes\n"
 	"\n"
+	"  --git REV               since the merge base of REV and HEAD; includes too are read as they were there\n"
 	"  --format text|json|markdown   markdown fits a comment on a pull request\n"
 	"  --fail-on any|opened|none     what makes the status 1 (default any)\n"
 	"\n"
-	"  git show main:agent.msb | msb-policyc diff - agent.msb\n" POLICY_OPTIONS
-	"\nStatus: 0 no difference; 1 a difference, errors in a policy; 2 usage; 3 a file could not be read.\n";
+	"  msb-policyc diff --git main         every *.msb that changes, by itself or by what it includes\n"
+	"  msb-policyc diff /dev/null new.msb  what a new policy lets through: compared with no policy\n"
+	"  msb-policyc diff <(old) <(new)      what two commands print\n" POLICY_OPTIONS
+	"\nStatus: 0 no difference; 1 a difference, errors in a policy; 2 usage; 3 a file, the revision or what it and\n"
+	"HEAD have in common could not be read.\n";
 
 static const char fmt_help[] =
 	"msb-policyc fmt FILE...: canonical layout, comments and meaning kept\n"

@@ -172,6 +172,7 @@ READ_INTO(sni, text)
 READ_INTO(emit, text)
 READ_INTO(out_dir, text)
 READ_INTO(explain_id, text)
+READ_INTO(git, text)
 READ_INTO(batch, true)
 READ_INTO(werror, true)
 READ_INTO(verbose, true)
@@ -207,6 +208,7 @@ static const struct own_option {
 	{ "min-coverage", 0, true, CMD_TEST, read_coverage },
 	{ "verbose", 'v', false, CMD_TEST, read_verbose },
 	{ "fail-on", 0, true, CMD_DIFF, read_fail_on },
+	{ "git", 0, true, CMD_DIFF, read_git },
 	{ "check", 0, false, CMD_FMT, read_check_only },
 	{ "diff", 0, false, CMD_FMT, read_show_diff },
 };
@@ -325,7 +327,7 @@ static bool enough(const struct cmd_line *line)
 {
 	size_t max = line->cmd->max_files;
 
-	if (!max || line->policy.files.count <= max)
+	if (!max || line->git || line->policy.files.count <= max)
 		return true;
 	cmd_usage_error(line, "%s takes %s: `%s` is one too many", line->cmd->name, max == 1 ? "one file" : "two files",
 			line->policy.files.items[max]);

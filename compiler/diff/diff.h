@@ -66,6 +66,9 @@ struct diff *diff_policies(struct arena *, const struct policy *before, const st
 /* How many regions, how many published ports open (or close) */
 size_t diff_count_regions(const struct diff *, enum policy_action now);
 size_t diff_count_publishes(const struct diff *, bool added);
+/* How many changes open, or may open, something; and how many close */
+size_t diff_opens(const struct diff *);
+size_t diff_closes(const struct diff *);
 /* Whether the diff says that this flow changes, or may: some region has it. For tests */
 bool diff_contains(const struct diff *, const struct witness *);
 

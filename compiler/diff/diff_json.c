@@ -1,11 +1,10 @@
 /* The diff for programs: docs/diff.schema.json describes the keys. Keys are added, never changed or dropped. */
-#include "diff/diff.h"
+#include "diff/diff_print.h"
 #include "base/escape.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
-static void set_text(struct arena *arena, json_t *object, const char *key, const char *text)
+void diff_json_set(struct arena *arena, json_t *object, const char *key, const char *text)
 {
 	if (text)
 		json_object_set_new(object, key, json_string(escape_json(arena, text)));
@@ -17,11 +16,11 @@ static json_t *decider_json(struct arena *arena, const struct diff *diff, const 
 
 	if (region->by[side].kind == DECIDER_RULE)
 		json_object_set_new(object, "rule", json_integer((json_int_t)region->by[side].rule + 1));
-	set_text(arena, object, "text", diff_decider_text(arena, diff, region, side));
-	set_text(arena, object, "place",
-		 place_or_dash(span_format_line(arena, diff->policies[side]->sources,
-						diff_decider_span(diff, region, side))));
-	set_text(arena, object, "because", diff_decider_because(diff, region, side));
+	diff_json_set(arena, object, "text", diff_decider_text(arena, diff, region, side));
+	diff_json_set(arena, object, "place",
+		      place_or_dash(span_format_line(arena, diff->policies[side]->sources,
+						     diff_decider_span(diff, region, side))));
+	diff_json_set(arena, object, "because", diff_decider_because(diff, region, side));
 	return object;
 }
 
@@ -29,14 +28,14 @@ static json_t *region_json(struct arena *arena, const struct diff *diff, const s
 {
 	json_t *object = json_object();
 
-	set_text(arena, object, "was", policy_action_name(region->was));
-	set_text(arena, object, "now", policy_action_name(diff_now(region)));
-	set_text(arena, object, "region", region->words);
-	set_text(arena, object, "except", region->except);
+	diff_json_set(arena, object, "was", policy_action_name(region->was));
+	diff_json_set(arena, object, "now", policy_action_name(diff_now(region)));
+	diff_json_set(arena, object, "region", region->words);
+	diff_json_set(arena, object, "except", region->except);
 	if (region->by_server_name)
 		json_object_set_new(object, "serverName", json_true());
-	set_text(arena, object, "boundTo", region->together);
-	set_text(arena, object, "example", region->example_text);
+	diff_json_set(arena, object, "boundTo", region->together);
+	diff_json_set(arena, object, "example", region->example_text);
 	json_object_set_new(object, "before", decider_json(arena, diff, region, 0));
 	json_object_set_new(object, "after", decider_json(arena, diff, region, 1));
 	return object;
@@ -48,13 +47,13 @@ static json_t *publish_json(struct arena *arena, const struct diff *diff, const 
 	char buf[ADDR_TEXT_MAX];
 	json_t *object = json_object();
 
-	set_text(arena, object, "change", change->added ? "added" : "removed");
-	set_text(arena, object, "bind", addr_format(publish->bind, buf));
+	diff_json_set(arena, object, "change", change->added ? "added" : "removed");
+	diff_json_set(arena, object, "bind", addr_format(publish->bind, buf));
 	json_object_set_new(object, "hostPort", json_integer(publish->host_port));
 	json_object_set_new(object, "guestPort", json_integer(publish->guest_port));
-	set_text(arena, object, "protocol", policy_proto_name(publish->proto));
-	set_text(arena, object, "place",
-		 place_or_dash(span_format_line(arena, diff->policies[change->added]->sources, publish->span)));
+	diff_json_set(arena, object, "protocol", policy_proto_name(publish->proto));
+	diff_json_set(arena, object, "place",
+		      place_or_dash(span_format_line(arena, diff->policies[change->added]->sources, publish->span)));
 	return object;
 }
 
@@ -63,23 +62,15 @@ static json_t *network_json(struct arena *arena, const struct diff_network *netw
 	char buf[ADDR_TEXT_MAX];
 	json_t *object = json_object();
 
-	set_text(arena, object, "change", network->added ? "added" : "removed");
-	set_text(arena, object, "prefix",
-		 arena_printf(arena, "%s/%u", addr_format(network->prefix.addr, buf), network->prefix.len));
+	diff_json_set(arena, object, "change", network->added ? "added" : "removed");
+	diff_json_set(arena, object, "prefix",
+		      arena_printf(arena, "%s/%u", addr_format(network->prefix.addr, buf), network->prefix.len));
 	return object;
 }
 
-static json_t *count_json(const struct diff *diff, bool opens)
-{
-	return json_integer((json_int_t)(diff_count_regions(diff, opens ? POLICY_ALLOW : POLICY_DENY) +
-					 diff_count_publishes(diff, opens)));
-}
-
-const char *diff_json(struct arena *arena, const struct diff *diff)
+json_t *diff_json_document(struct arena *arena, const struct diff *diff)
 {
 	json_t *document = json_object(), *changes = json_array(), *published = json_array(), *networks = json_array();
-	const char *text;
-	char *dumped;
 
 	for (size_t i = 0; i < diff->regions.count; i++)
 		json_array_append_new(changes, region_json(arena, diff, &diff->regions.items[i]));
@@ -91,11 +82,22 @@ const char *diff_json(struct arena *arena, const struct diff *diff)
 	json_object_set_new(document, "changes", changes);
 	json_object_set_new(document, "published", published);
 	json_object_set_new(document, "nat64", networks);
-	json_object_set_new(document, "opened", count_json(diff, true));
-	json_object_set_new(document, "closed", count_json(diff, false));
-	dumped = json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-	text = arena_printf(arena, "%s\n", dumped);
+	json_object_set_new(document, "opened", json_integer((json_int_t)diff_opens(diff)));
+	json_object_set_new(document, "closed", json_integer((json_int_t)diff_closes(diff)));
+	return document;
+}
+
+const char *diff_json_text(struct arena *arena, json_t *document)
+{
+	char *dumped = json_dumps(document, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	const char *text = arena_printf(arena, "%s\n", dumped);
+
 	free(dumped);
 	json_decref(document);
 	return text;
+}
+
+const char *diff_json(struct arena *arena, const struct diff *diff)
+{
+	return diff_json_text(arena, diff_json_document(arena, diff));
 }

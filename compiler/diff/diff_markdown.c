@@ -1,11 +1,9 @@
 /* The diff as a comment on a pull request: the first line lets a bot find its own comment again. */
-#include "diff/diff.h"
+#include "diff/diff_print.h"
 #include "base/escape.h"
-#include "base/text.h"
 
 #include <string.h>
 
-#define COMMENT_MAX 60000 /* characters that GitHub takes in a comment, with room for the last lines */
 #define LAST_LINES 1000
 
 static const char *code(struct arena *arena, const char *text)
@@ -70,16 +68,16 @@ static const char *publish_row(struct arena *arena, const struct diff *diff, con
 
 struct table {
 	struct arena *arena;
-	struct text text;
-	size_t left_out;
+	struct text *text;
+	size_t end, left_out; /* how long the text may become */
 };
 
 static void add_row(struct table *table, const char *row)
 {
-	if (table->left_out || table->text.count + strlen(row) > COMMENT_MAX - LAST_LINES)
+	if (table->left_out || table->text->count + strlen(row) > table->end)
 		table->left_out++;
 	else
-		text_add(&table->text, row);
+		text_add(table->text, row);
 }
 
 static void add_rows(struct table *table, const struct diff *diff, enum policy_action now)
@@ -92,8 +90,31 @@ static void add_rows(struct table *table, const struct diff *diff, enum policy_a
 			add_row(table, publish_row(table->arena, diff, &diff->publishes.items[i]));
 }
 
-static void add_notes(struct text *text, const struct diff_notes *notes)
+void diff_add_table(struct text *text, const struct diff *diff, size_t room)
 {
+	struct table table = { .arena = text->arena, .text = text, .end = text->count + room };
+
+	for (int side = 0; side < 2; side++)
+		if (diff->policies[side]->absent)
+			text_addf(text, "\nNo policy %s: compared as one under which nothing passes.\n",
+				  side ? "afterwards" : "before");
+	if (diff_opens(diff) || diff_closes(diff)) {
+		text_add(text, "\n| | what | for example | was | now |\n|---|---|---|---|---|\n");
+		add_rows(&table, diff, POLICY_ALLOW);
+		add_rows(&table, diff, POLICY_DENY);
+		if (table.left_out)
+			text_addf(text, "\nand %zu more\n", table.left_out);
+	} else {
+		text_add(text, "\nBoth decide every flow alike.\n");
+	}
+	for (size_t i = 0; i < diff->networks.count; i++)
+		text_addf(text, "\n%s\n", diff_network_text(text->arena, &diff->networks.items[i], true));
+}
+
+void diff_add_notes(struct text *text, const struct diff *diff, const struct diff_notes *notes)
+{
+	if (diff->policies[1]->absent)
+		return;
 	text_add(text, "\n");
 	if (notes->expects)
 		text_addf(text, "Expectations: %zu of %zu hold. ", notes->holding, notes->expects);
@@ -116,28 +137,22 @@ static const char *comment_name(struct arena *arena, const char *name)
 	return strlen(safe) > 200 ? arena_strndup(arena, safe, 200) : safe;
 }
 
+const char *diff_markdown_counts(struct arena *arena, size_t opens, size_t closes)
+{
+	if (!opens && !closes)
+		return "no change";
+	return arena_printf(arena, "%s%s%s", opens ? arena_printf(arena, "opens %zu", opens) : "",
+			    opens && closes ? ", " : "", closes ? arena_printf(arena, "closes %zu", closes) : "");
+}
+
 const char *diff_markdown(struct arena *arena, const struct diff *diff, const char *name,
 			  const struct diff_notes *notes)
 {
-	struct table table = { .arena = arena, .text = { .arena = arena } };
-	size_t opens = diff_count_regions(diff, POLICY_ALLOW) + diff_count_publishes(diff, true);
-	size_t closes = diff_count_regions(diff, POLICY_DENY) + diff_count_publishes(diff, false);
+	struct text text = { .arena = arena };
 
-	text_addf(&table.text, "<!-- msb-policyc diff %s -->\n### Network policy %s: ", comment_name(arena, name),
-		  code(arena, name));
-	if (!opens && !closes) {
-		text_add(&table.text, "no change\n\nBoth decide every flow alike.\n");
-	} else {
-		text_addf(&table.text, "%s%s%s\n\n| | what | for example | was | now |\n|---|---|---|---|---|\n",
-			  opens ? arena_printf(arena, "opens %zu", opens) : "", opens && closes ? ", " : "",
-			  closes ? arena_printf(arena, "closes %zu", closes) : "");
-		add_rows(&table, diff, POLICY_ALLOW);
-		add_rows(&table, diff, POLICY_DENY);
-		if (table.left_out)
-			text_addf(&table.text, "\nand %zu more\n", table.left_out);
-	}
-	for (size_t i = 0; i < diff->networks.count; i++)
-		text_addf(&table.text, "\n%s\n", diff_network_text(arena, &diff->networks.items[i], true));
-	add_notes(&table.text, notes);
-	return text_get(&table.text);
+	text_addf(&text, "<!-- msb-policyc diff %s -->\n### Network policy %s: %s\n", comment_name(arena, name),
+		  code(arena, name), diff_markdown_counts(arena, diff_opens(diff), diff_closes(diff)));
+	diff_add_table(&text, diff, DIFF_COMMENT_MAX - LAST_LINES - text.count);
+	diff_add_notes(&text, diff, notes);
+	return text_get(&text);
 }

@@ -36,3 +36,13 @@ size_t diff_count_publishes(const struct diff *diff, bool added)
 		count += diff->publishes.items[i].added == added;
 	return count;
 }
+
+size_t diff_opens(const struct diff *diff)
+{
+	return diff_count_regions(diff, POLICY_ALLOW) + diff_count_publishes(diff, true);
+}
+
+size_t diff_closes(const struct diff *diff)
+{
+	return diff_count_regions(diff, POLICY_DENY) + diff_count_publishes(diff, false);
+}

@@ -1,7 +1,6 @@
 /* The diff for people: what opens, what closes, who decided before and who decides now. */
-#include "diff/diff.h"
+#include "diff/diff_print.h"
 #include "base/escape.h"
-#include "base/text.h"
 #include "policy/policy_facts.h"
 
 #include <string.h>
@@ -123,59 +122,85 @@ static void add_region(struct printer *to, const struct diff_region *region)
 	add_decider(to, region, 1);
 }
 
-static const char *counted(struct arena *arena, size_t count, const char *word)
+/* ---- counts ---- */
+
+static void add_counted(struct text *text, const char **before, size_t count, const char *word)
 {
-	return arena_printf(arena, "%zu %s%s", count, word, count == 1 ? "" : "s");
+	if (!count)
+		return;
+	text_addf(text, "%s%zu %s%s", *before, count, word, count == 1 ? "" : "s");
+	*before = " and ";
 }
 
-static const char *both(struct arena *arena, size_t regions, size_t ports)
+void diff_sum_add(struct diff_sum *sum, const struct diff *diff)
 {
-	if (!ports)
-		return counted(arena, regions, "region");
-	if (!regions)
-		return counted(arena, ports, "port");
-	return arena_printf(arena, "%s and %s", counted(arena, regions, "region"), counted(arena, ports, "port"));
+	for (int opens = 0; opens < 2; opens++) {
+		sum->regions[opens] += diff_count_regions(diff, opens ? POLICY_ALLOW : POLICY_DENY);
+		sum->ports[opens] += diff_count_publishes(diff, opens);
+	}
 }
 
-/* "opens 2 regions and 1 port, closes 1 region" */
-static void add_counts(struct printer *to)
+const char *diff_sum_text(struct arena *arena, const struct diff_sum *sum)
 {
-	const char *before = "";
+	struct text text = { .arena = arena };
 
 	for (int opens = 1; opens >= 0; opens--) {
-		size_t regions = diff_count_regions(to->diff, opens ? POLICY_ALLOW : POLICY_DENY);
-		size_t ports = diff_count_publishes(to->diff, opens);
+		const char *before = "";
 
-		if (!regions && !ports)
+		if (!sum->regions[opens] && !sum->ports[opens])
 			continue;
-		text_addf(&to->text, "%s%s %s", before, opens ? "opens" : "closes", both(to->arena, regions, ports));
-		before = ", ";
+		text_addf(&text, "%s%s ", text.count ? ", " : "", opens ? "opens" : "closes");
+		add_counted(&text, &before, sum->regions[opens], "region");
+		add_counted(&text, &before, sum->ports[opens], "port");
 	}
-	text_add(&to->text, "\n");
+	return text_get(&text);
+}
+
+/* ---- the whole ---- */
+
+static void add_publish(struct printer *to, const struct diff_publish *change)
+{
+	const struct policy *policy = to->diff->policies[change->added];
+
+	text_addf(&to->text, "%s %s   %s\n", change->added ? "+" : "-", diff_publish_text(to->arena, change, false),
+		  place_or_dash(span_format_line(to->arena, policy->sources, change->publish->span)));
+}
+
+static void add_absence(struct printer *to)
+{
+	for (int side = 0; side < 2; side++)
+		if (to->diff->policies[side]->absent)
+			text_addf(&to->text, "! no policy %s: compared as one under which nothing passes\n",
+				  side ? "afterwards" : "before");
+}
+
+void diff_add_changes(struct text *text, const struct diff *diff)
+{
+	struct printer to = { .arena = text->arena,
+			      .diff = diff,
+			      .text = { .arena = text->arena },
+			      .width = decider_width(text->arena, diff) };
+
+	add_absence(&to);
+	for (size_t i = 0; i < diff->regions.count; i++)
+		add_region(&to, &diff->regions.items[i]);
+	for (size_t i = 0; i < diff->publishes.count; i++)
+		add_publish(&to, &diff->publishes.items[i]);
+	for (size_t i = 0; i < diff->networks.count; i++)
+		text_addf(&to.text, "! %s\n", diff_network_text(to.arena, &diff->networks.items[i], false));
+	text_add(text, text_get(&to.text));
 }
 
 const char *diff_text(struct arena *arena, const struct diff *diff)
 {
-	struct printer to = {
-		.arena = arena, .diff = diff, .text = { .arena = arena }, .width = decider_width(arena, diff)
-	};
+	struct text text = { .arena = arena };
+	struct diff_sum sum = { 0 };
 
-	for (size_t i = 0; i < diff->regions.count; i++)
-		add_region(&to, &diff->regions.items[i]);
-	for (size_t i = 0; i < diff->publishes.count; i++) {
-		const struct diff_publish *change = &diff->publishes.items[i];
-
-		text_addf(&to.text, "%s %s   %s\n", change->added ? "+" : "-", diff_publish_text(arena, change, false),
-			  place_or_dash(span_format_line(arena, diff->policies[change->added]->sources,
-							 change->publish->span)));
-	}
-	for (size_t i = 0; i < diff->networks.count; i++)
-		text_addf(&to.text, "! %s\n", diff_network_text(arena, &diff->networks.items[i], false));
-	if (!diff->regions.count && !diff->publishes.count) {
-		text_add(&to.text, "no change: both decide every flow alike\n");
-		return text_get(&to.text);
-	}
-	text_add(&to.text, "\n");
-	add_counts(&to);
-	return text_get(&to.text);
+	diff_add_changes(&text, diff);
+	diff_sum_add(&sum, diff);
+	if (*diff_sum_text(arena, &sum))
+		text_addf(&text, "\n%s\n", diff_sum_text(arena, &sum));
+	else
+		text_add(&text, "no change: both decide every flow alike\n");
+	return text_get(&text);
 }

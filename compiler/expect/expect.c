@@ -51,7 +51,7 @@ struct expect_report *expect_run(struct arena *arena, const struct eval_context 
 	struct expect_report *report = arena_alloc(arena, sizeof *report);
 	const struct policy *policy = context->policy;
 
-	struct fuel fuel = { .left = ANALYSIS_FUEL };
+	struct fuel fuel = { .left = analysis_fuel(policy->rules.count) };
 	struct region_outcome *regions;
 
 	report->coverage = coverage_new(arena, context);

@@ -206,6 +206,7 @@ struct policy {
 	struct policy_interface interface;
 	struct addr_nat64 nat64;        /* of the network the sandbox is in */
 	const struct eval_index *index; /* eval/eval_index.h; NULL: the evaluator walks all rules */
+	bool absent;                    /* no policy at all, with which a policy is compared: nothing passes */
 };
 
 /* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */
