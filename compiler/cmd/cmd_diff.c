@@ -54,5 +54,7 @@ int cmd_diff(struct cmd_line *line)
 		return STATUS_NO;
 	}
 	print(line, &sides, diff);
-	return cmd_diff_status(line, diff_opens(diff), diff_closes(diff));
+	/* other classes of addresses may open flows as well as close them */
+	return cmd_diff_status(line, diff_opens(diff) || diff->networks.count,
+			       diff_closes(diff) || diff->settings.count);
 }

@@ -111,7 +111,9 @@ static int status_of(const struct cmd_line *line, const struct diff_report *repo
 			print_errors(line, &pairs->items[i]);
 		}
 	}
-	return status != STATUS_FINE ? status : cmd_diff_status(line, opens, diff_report_closes(report) > 0);
+	return status != STATUS_FINE ?
+		       status :
+		       cmd_diff_status(line, opens, diff_report_closes(report) || diff_report_changes(report));
 }
 
 static int review_changes(struct cmd_line *line, struct git_review *review, struct git_pairs *pairs)

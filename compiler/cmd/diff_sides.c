@@ -97,13 +97,13 @@ struct diff_notes cmd_diff_notes(const struct cmd_line *line, struct arena *aren
 
 /* ---- what is printed, and what it means ---- */
 
-int cmd_diff_status(const struct cmd_line *line, bool opens, bool closes)
+int cmd_diff_status(const struct cmd_line *line, bool opens, bool differs)
 {
 	const char *fail_on = line->fail_on ? line->fail_on : "any";
 
 	if (!strcmp(fail_on, "none"))
 		return STATUS_FINE;
-	return opens || (closes && strcmp(fail_on, "opened") != 0) ? STATUS_NO : STATUS_FINE;
+	return opens || (differs && strcmp(fail_on, "opened") != 0) ? STATUS_NO : STATUS_FINE;
 }
 
 void cmd_diff_print(const struct cmd_line *line, const char *text)

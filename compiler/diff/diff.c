@@ -97,6 +97,8 @@ struct diff *diff_policies(struct arena *arena, const struct policy *before, con
 	compare_publishes(diff, 1, fuel);
 	compare_publishes(diff, 0, fuel);
 	if (!fuel->out)
+		diff_settings(diff, fuel);
+	if (!fuel->out)
 		diff_put_in_words(diff);
 	return diff;
 }
@@ -156,6 +158,9 @@ bool diff_contains(const struct diff *diff, const struct witness *flow)
 {
 	for (size_t i = 0; i < diff->regions.count; i++)
 		if (region_has(diff, &diff->regions.items[i], flow))
+			return true;
+	for (size_t i = 0; i < diff->implied.count; i++)
+		if (region_has(diff, &diff->implied.items[i], flow))
 			return true;
 	return false;
 }

@@ -5,6 +5,7 @@
  * A diff belongs to the arena it is made with, and so do the texts of its printers to theirs. */
 #pragma once
 #include "analysis/analysis.h"
+#include "diff/diff_settings.h"
 
 enum diff_kind {
 	DIFF_ADDRESSES, /* connections, whatever is bound to the address */
@@ -58,6 +59,8 @@ struct diff {
 	LIST_OF(struct diff_region) regions;
 	LIST_OF(struct diff_publish) publishes;
 	LIST_OF(struct diff_network) networks;
+	LIST_OF(struct diff_setting) settings; /* what opens, what closes, the rest */
+	LIST_OF(struct diff_region) implied;   /* what other regions say already: not printed */
 };
 
 /* With fuel->out set afterwards the result may not be used: fuel->policy and fuel->rule say where. */
@@ -66,7 +69,8 @@ struct diff *diff_policies(struct arena *, const struct policy *before, const st
 /* How many regions, how many published ports open (or close) */
 size_t diff_count_regions(const struct diff *, enum policy_action now);
 size_t diff_count_publishes(const struct diff *, bool added);
-/* How many changes open, or may open, something; and how many close */
+size_t diff_count_settings(const struct diff *, enum diff_effect);
+/* How many changes of all kinds open something, and how many close */
 size_t diff_opens(const struct diff *);
 size_t diff_closes(const struct diff *);
 /* Whether the diff says that this flow changes, or may: some region has it. For tests */

@@ -68,9 +68,25 @@ static json_t *network_json(struct arena *arena, const struct diff_network *netw
 	return object;
 }
 
+static json_t *setting_json(struct arena *arena, const struct diff *diff, const struct diff_setting *setting)
+{
+	int side = diff_setting_side(setting);
+	json_t *object = json_object();
+
+	diff_json_set(arena, object, "effect", diff_effect_name(setting->effect));
+	diff_json_set(arena, object, "name", setting->name);
+	diff_json_set(arena, object, "before", setting->values[0]);
+	diff_json_set(arena, object, "after", setting->values[1]);
+	diff_json_set(arena, object, "text", diff_setting_text(arena, setting));
+	diff_json_set(arena, object, "place",
+		      place_or_dash(span_format_line(arena, diff->policies[side]->sources, setting->spans[side])));
+	return object;
+}
+
 json_t *diff_json_document(struct arena *arena, const struct diff *diff)
 {
 	json_t *document = json_object(), *changes = json_array(), *published = json_array(), *networks = json_array();
+	json_t *settings = json_array();
 
 	for (size_t i = 0; i < diff->regions.count; i++)
 		json_array_append_new(changes, region_json(arena, diff, &diff->regions.items[i]));
@@ -78,10 +94,14 @@ json_t *diff_json_document(struct arena *arena, const struct diff *diff)
 		json_array_append_new(published, publish_json(arena, diff, &diff->publishes.items[i]));
 	for (size_t i = 0; i < diff->networks.count; i++)
 		json_array_append_new(networks, network_json(arena, &diff->networks.items[i]));
+	for (size_t i = 0; i < diff->settings.count; i++)
+		json_array_append_new(settings, setting_json(arena, diff, &diff->settings.items[i]));
 	json_object_set_new(document, "version", json_integer(1));
 	json_object_set_new(document, "changes", changes);
 	json_object_set_new(document, "published", published);
 	json_object_set_new(document, "nat64", networks);
+	json_object_set_new(document, "settings", settings);
+	json_object_set_new(document, "changed", json_integer((json_int_t)diff_count_settings(diff, DIFF_CHANGES)));
 	json_object_set_new(document, "opened", json_integer((json_int_t)diff_opens(diff)));
 	json_object_set_new(document, "closed", json_integer((json_int_t)diff_closes(diff)));
 	return document;

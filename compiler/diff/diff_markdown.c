@@ -66,6 +66,28 @@ static const char *publish_row(struct arena *arena, const struct diff *diff, con
 			    change->added ? cell : "");
 }
 
+static const char *value_cell(struct arena *arena, const struct diff *diff, const struct diff_setting *setting,
+			      int side)
+{
+	const char *place = where(arena, diff->policies[side], setting->spans[side]);
+	const char *value = setting->values[side];
+
+	if (!value)
+		return "none";
+	value = *value ? code(arena, value) : "given";
+	return place ? arena_printf(arena, "%s %s", place, value) : value;
+}
+
+static const char *setting_row(struct arena *arena, const struct diff *diff, const struct diff_setting *setting)
+{
+	const char *effect = diff_effect_name(setting->effect);
+
+	return arena_printf(
+		arena, setting->effect == DIFF_OPENS ? "| **%s** | %s | | %s | %s |\n" : "| %s | %s | | %s | %s |\n",
+		effect, code(arena, setting->name), value_cell(arena, diff, setting, 0),
+		value_cell(arena, diff, setting, 1));
+}
+
 struct table {
 	struct arena *arena;
 	struct text *text;
@@ -80,6 +102,13 @@ static void add_row(struct table *table, const char *row)
 		text_add(table->text, row);
 }
 
+static void add_settings(struct table *table, const struct diff *diff, enum diff_effect effect)
+{
+	for (size_t i = 0; i < diff->settings.count; i++)
+		if (diff->settings.items[i].effect == effect)
+			add_row(table, setting_row(table->arena, diff, &diff->settings.items[i]));
+}
+
 static void add_rows(struct table *table, const struct diff *diff, enum policy_action now)
 {
 	for (size_t i = 0; i < diff->regions.count; i++)
@@ -88,6 +117,7 @@ static void add_rows(struct table *table, const struct diff *diff, enum policy_a
 	for (size_t i = 0; i < diff->publishes.count; i++)
 		if (diff->publishes.items[i].added == (now == POLICY_ALLOW))
 			add_row(table, publish_row(table->arena, diff, &diff->publishes.items[i]));
+	add_settings(table, diff, now == POLICY_ALLOW ? DIFF_OPENS : DIFF_CLOSES);
 }
 
 void diff_add_table(struct text *text, const struct diff *diff, size_t room)
@@ -98,10 +128,11 @@ void diff_add_table(struct text *text, const struct diff *diff, size_t room)
 		if (diff->policies[side]->absent)
 			text_addf(text, "\nNo policy %s: compared as one under which nothing passes.\n",
 				  side ? "afterwards" : "before");
-	if (diff_opens(diff) || diff_closes(diff)) {
+	if (diff_opens(diff) || diff_closes(diff) || diff->settings.count) {
 		text_add(text, "\n| | what | for example | was | now |\n|---|---|---|---|---|\n");
 		add_rows(&table, diff, POLICY_ALLOW);
 		add_rows(&table, diff, POLICY_DENY);
+		add_settings(&table, diff, DIFF_CHANGES);
 		if (table.left_out)
 			text_addf(text, "\nand %zu more\n", table.left_out);
 	} else {
@@ -137,12 +168,18 @@ static const char *comment_name(struct arena *arena, const char *name)
 	return strlen(safe) > 200 ? arena_strndup(arena, safe, 200) : safe;
 }
 
-const char *diff_markdown_counts(struct arena *arena, size_t opens, size_t closes)
+const char *diff_markdown_counts(struct arena *arena, size_t opens, size_t closes, size_t changes)
 {
-	if (!opens && !closes)
-		return "no change";
-	return arena_printf(arena, "%s%s%s", opens ? arena_printf(arena, "opens %zu", opens) : "",
-			    opens && closes ? ", " : "", closes ? arena_printf(arena, "closes %zu", closes) : "");
+	const struct {
+		const char *word;
+		size_t count;
+	} counts[] = { { "opens", opens }, { "closes", closes }, { "changes", changes } };
+	struct text text = { .arena = arena };
+
+	for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+		if (counts[i].count)
+			text_addf(&text, "%s%s %zu", text.count ? ", " : "", counts[i].word, counts[i].count);
+	return text.count ? text_get(&text) : "no change";
 }
 
 const char *diff_markdown(struct arena *arena, const struct diff *diff, const char *name,
@@ -151,7 +188,9 @@ const char *diff_markdown(struct arena *arena, const struct diff *diff, const ch
 	struct text text = { .arena = arena };
 
 	text_addf(&text, "<!-- msb-policyc diff %s -->\n### Network policy %s: %s\n", comment_name(arena, name),
-		  code(arena, name), diff_markdown_counts(arena, diff_opens(diff), diff_closes(diff)));
+		  code(arena, name),
+		  diff_markdown_counts(arena, diff_opens(diff), diff_closes(diff),
+				       diff_count_settings(diff, DIFF_CHANGES)));
 	diff_add_table(&text, diff, DIFF_COMMENT_MAX - LAST_LINES - text.count);
 	diff_add_notes(&text, diff, notes);
 	return text_get(&text);

@@ -5,9 +5,10 @@
 
 #include <jansson.h>
 
-/* "opens 2 regions and 1 port, closes 1 region", of one diff or the sum of many */
+/* "opens 2 regions and 1 port, closes 1 region, changes 1 setting", of one diff or the sum of many */
 struct diff_sum {
 	size_t regions[2], ports[2], settings[2]; /* what closes, what opens */
+	size_t changes;                           /* settings that do neither */
 };
 void diff_sum_add(struct diff_sum *, const struct diff *);
 const char *diff_sum_text(struct arena *, const struct diff_sum *); /* "" where all is 0 */
@@ -21,5 +22,6 @@ void diff_json_set(struct arena *, json_t *object, const char *key, const char *
 /* A comment's table of changes, and what follows it. Rows past `room` characters are counted, not shown. */
 void diff_add_table(struct text *, const struct diff *, size_t room);
 void diff_add_notes(struct text *, const struct diff *, const struct diff_notes *);
-const char *diff_markdown_counts(struct arena *, size_t opens, size_t closes); /* "opens 3, closes 1" */
+/* "opens 3, closes 1, changes 1" */
+const char *diff_markdown_counts(struct arena *, size_t opens, size_t closes, size_t changes);
 #define DIFF_COMMENT_MAX 60000 /* characters that GitHub takes in a comment, with room for the last lines */

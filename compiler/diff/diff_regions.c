@@ -39,10 +39,12 @@ size_t diff_count_publishes(const struct diff *diff, bool added)
 
 size_t diff_opens(const struct diff *diff)
 {
-	return diff_count_regions(diff, POLICY_ALLOW) + diff_count_publishes(diff, true);
+	return diff_count_regions(diff, POLICY_ALLOW) + diff_count_publishes(diff, true) +
+	       diff_count_settings(diff, DIFF_OPENS);
 }
 
 size_t diff_closes(const struct diff *diff)
 {
-	return diff_count_regions(diff, POLICY_DENY) + diff_count_publishes(diff, false);
+	return diff_count_regions(diff, POLICY_DENY) + diff_count_publishes(diff, false) +
+	       diff_count_settings(diff, DIFF_CLOSES);
 }

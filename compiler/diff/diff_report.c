@@ -31,6 +31,16 @@ size_t diff_report_closes(const struct diff_report *report)
 	return count(report, diff_closes);
 }
 
+static size_t neither(const struct diff *diff)
+{
+	return diff_count_settings(diff, DIFF_CHANGES);
+}
+
+size_t diff_report_changes(const struct diff_report *report)
+{
+	return count(report, neither);
+}
+
 static const char *plural(struct arena *arena, size_t number, const char *one, const char *many)
 {
 	return arena_printf(arena, "%zu %s", number, number == 1 ? one : many);
@@ -145,6 +155,7 @@ const char *diff_report_json(struct arena *arena, const struct diff_report *repo
 	diff_json_set(arena, document, "base", report->base);
 	json_object_set_new(document, "policies", items);
 	json_object_set_new(document, "alike", json_integer((json_int_t)report->alike));
+	json_object_set_new(document, "changed", json_integer((json_int_t)diff_report_changes(report)));
 	json_object_set_new(document, "opened", json_integer((json_int_t)diff_report_opens(report)));
 	json_object_set_new(document, "closed", json_integer((json_int_t)diff_report_closes(report)));
 	return diff_json_text(arena, document);
@@ -174,7 +185,9 @@ static void add_section(struct text *text, const struct diff_item *item, size_t 
 	else if (item->fate != DIFF_MODIFIED)
 		text_addf(text, " %s", fates[item->fate]);
 	if (item->diff)
-		text_addf(text, ": %s", diff_markdown_counts(arena, diff_opens(item->diff), diff_closes(item->diff)));
+		text_addf(text, ": %s",
+			  diff_markdown_counts(arena, diff_opens(item->diff), diff_closes(item->diff),
+					       neither(item->diff)));
 	text_add(text, "\n");
 	for (int side = 0; side < 2; side++)
 		if (item->errors[side])
@@ -231,7 +244,8 @@ const char *diff_report_markdown(struct arena *arena, const struct diff_report *
 	for (size_t i = 0; i < report->items.count; i++)
 		broken += !report->items.items[i].diff;
 	text_addf(text, "<!-- msb-policyc diff -->\n### Network policies: %s%s\n",
-		  diff_markdown_counts(arena, diff_report_opens(report), diff_report_closes(report)),
+		  diff_markdown_counts(arena, diff_report_opens(report), diff_report_closes(report),
+				       diff_report_changes(report)),
 		  broken ? arena_printf(arena, ", %zu could not be compared", broken) : "");
 	text_addf(text, "\n%s changed since %s, %zu not.\n", plural(arena, report->items.count, "policy", "policies"),
 		  escape_markdown_code(arena, short_base(arena, report)), report->alike);

@@ -21,6 +21,7 @@ struct diff_report {
 /* Over all items; one that could not be compared may open anything, and counts in neither */
 size_t diff_report_opens(const struct diff_report *);
 size_t diff_report_closes(const struct diff_report *);
+size_t diff_report_changes(const struct diff_report *); /* settings that do neither */
 
 const char *diff_report_text(struct arena *, const struct diff_report *);
 const char *diff_report_json(struct arena *, const struct diff_report *);

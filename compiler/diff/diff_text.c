@@ -137,7 +137,9 @@ void diff_sum_add(struct diff_sum *sum, const struct diff *diff)
 	for (int opens = 0; opens < 2; opens++) {
 		sum->regions[opens] += diff_count_regions(diff, opens ? POLICY_ALLOW : POLICY_DENY);
 		sum->ports[opens] += diff_count_publishes(diff, opens);
+		sum->settings[opens] += diff_count_settings(diff, opens ? DIFF_OPENS : DIFF_CLOSES);
 	}
+	sum->changes += diff_count_settings(diff, DIFF_CHANGES);
 }
 
 const char *diff_sum_text(struct arena *arena, const struct diff_sum *sum)
@@ -147,12 +149,16 @@ const char *diff_sum_text(struct arena *arena, const struct diff_sum *sum)
 	for (int opens = 1; opens >= 0; opens--) {
 		const char *before = "";
 
-		if (!sum->regions[opens] && !sum->ports[opens])
+		if (!sum->regions[opens] && !sum->ports[opens] && !sum->settings[opens])
 			continue;
 		text_addf(&text, "%s%s ", text.count ? ", " : "", opens ? "opens" : "closes");
 		add_counted(&text, &before, sum->regions[opens], "region");
 		add_counted(&text, &before, sum->ports[opens], "port");
+		add_counted(&text, &before, sum->settings[opens], "setting");
 	}
+	if (sum->changes)
+		text_addf(&text, "%schanges %zu setting%s", text.count ? ", " : "", sum->changes,
+			  sum->changes == 1 ? "" : "s");
 	return text_get(&text);
 }
 
@@ -164,6 +170,15 @@ static void add_publish(struct printer *to, const struct diff_publish *change)
 
 	text_addf(&to->text, "%s %s   %s\n", change->added ? "+" : "-", diff_publish_text(to->arena, change, false),
 		  place_or_dash(span_format_line(to->arena, policy->sources, change->publish->span)));
+}
+
+static void add_setting(struct printer *to, const struct diff_setting *setting)
+{
+	static const char signs[] = { [DIFF_OPENS] = '+', [DIFF_CLOSES] = '-', [DIFF_CHANGES] = '~' };
+	int side = diff_setting_side(setting);
+
+	text_addf(&to->text, "%c setting: %s   %s\n", signs[setting->effect], diff_setting_text(to->arena, setting),
+		  place_or_dash(span_format_line(to->arena, to->diff->policies[side]->sources, setting->spans[side])));
 }
 
 static void add_absence(struct printer *to)
@@ -186,6 +201,8 @@ void diff_add_changes(struct text *text, const struct diff *diff)
 		add_region(&to, &diff->regions.items[i]);
 	for (size_t i = 0; i < diff->publishes.count; i++)
 		add_publish(&to, &diff->publishes.items[i]);
+	for (size_t i = 0; i < diff->settings.count; i++)
+		add_setting(&to, &diff->settings.items[i]);
 	for (size_t i = 0; i < diff->networks.count; i++)
 		text_addf(&to.text, "! %s\n", diff_network_text(to.arena, &diff->networks.items[i], false));
 	text_add(text, text_get(&to.text));

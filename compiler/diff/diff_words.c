@@ -349,6 +349,63 @@ static double find_width(const struct diff *diff, const struct diff_region *regi
 	return region->kind == DIFF_NAMES ? names * ports_width(region) / 65536 : names / 65536;
 }
 
+/* ---- what need not be said twice ---- */
+
+static bool is_gateway_dns(const struct diff *diff, const struct diff_region *region)
+{
+	if (region->kind != DIFF_ADDRESSES || region->direction != POLICY_EGRESS || region->ports.count != 1 ||
+	    region->ports.items[0].lo != FLOW_DNS_PORT || region->ports.items[0].hi != FLOW_DNS_PORT ||
+	    (region->protos & ~(unsigned)(PROTO_TCP | PROTO_UDP)))
+		return false;
+	for (size_t i = 0; i < region->atoms.count; i++)
+		if (addr_classify(atoms_member(diff->atoms, region->atoms.items[i]), &diff->contexts[1].gateway) !=
+		    ADDR_CLASS_HOST)
+			return false;
+	return true;
+}
+
+static bool same_decider(const struct decider *a, const struct decider *b)
+{
+	return a->kind == b->kind && (a->kind != DECIDER_RULE || a->rule == b->rule);
+}
+
+/* Lookups of any name, by the protocols of `region` and the same rules */
+static bool says_lookups(const struct diff_region *lookups, const struct diff_region *region)
+{
+	unsigned protos = 0;
+
+	for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_TCP; transport++)
+		if (lookups->protos & 1u << transport)
+			protos |= flow_transport_proto((enum flow_transport)transport);
+	if (lookups->kind != DIFF_QUERIES || lookups->was != region->was || (region->protos & ~protos) ||
+	    !same_decider(&lookups->by[0], &region->by[0]) || !same_decider(&lookups->by[1], &region->by[1]))
+		return false;
+	for (size_t i = 0; i < lookups->classes.count; i++)
+		if (lookups->classes.items[i] == 0)
+			return true;
+	return false;
+}
+
+/* Port 53 of the gateway is the resolver, which takes lookups and nothing else: where dns@any changes by a rule, that
+ * egress@host:53 does is no second change. */
+static void set_implied_aside(struct diff *diff)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < diff->regions.count; i++) {
+		struct diff_region region = diff->regions.items[i];
+		bool implied = false;
+
+		for (size_t k = 0; k < diff->regions.count && !implied && is_gateway_dns(diff, &region); k++)
+			implied = says_lookups(&diff->regions.items[k], &region);
+		if (implied)
+			*arena_push(diff->arena, &diff->implied) = region;
+		else
+			diff->regions.items[kept++] = region;
+	}
+	diff->regions.count = kept;
+}
+
 static int compare_regions(const void *a, const void *b)
 {
 	const struct diff_region *x = a, *y = b;
@@ -368,6 +425,7 @@ void diff_put_in_words(struct diff *diff)
 		find_example(diff, region);
 		region->width = find_width(diff, region);
 	}
+	set_implied_aside(diff);
 	if (diff->regions.count)
 		qsort(diff->regions.items, diff->regions.count, sizeof *diff->regions.items, compare_regions);
 }

@@ -51,7 +51,7 @@ alike() { # NAME OLD NEW
 alike "two halves are the whole" 'default egress deny\nallow@10.0.0.0/8\n' 'default egress deny\nallow@10.0.0.0/9\nallow@10.128.0.0/9\n'
 alike "ports in two rules or one" 'default egress deny\nallow@dns\nallow@public:tcp:{80,443}\n' 'default egress deny\nallow@dns\nallow@public:tcp:443\nallow@public:tcp:80\n'
 alike "a profile and its rules" 'profile public\n' 'default egress deny\nallow@dns\nallow@public\n'
-alike "comments, groups, reasons" 'default egress deny\nallow@{a.example,b.example}:tcp:443\n' '# x\ndefault egress deny\ngroup g = a.example, b.example\nallow@g:tcp:443 because "y"\n'
+alike "comments, groups" 'default egress deny\nallow@{a.example,b.example}:tcp:443\n' '# x\ndefault egress deny\ngroup g = a.example, b.example\nallow@g:tcp:443\n'
 alike "a default and a rule on any" 'default egress allow\n' 'default egress deny\nallow@any\n'
 
 # each example answers `was` for the old policy and `now` for the new one

@@ -1,0 +1,538 @@
+/* Settings side by side, each by what a change of it means: a limit that is lifted opens, a reason that is reworded only
+ * changes. fields.def lists what is looked at, here or by the verdicts. */
+#include "diff/diff_settings.h"
+#include "base/escape.h"
+#include "base/text.h"
+#include "diff/diff_state.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* a row for what is no longer a field fails the build; fields without a row fail tests/source/diff-fields.sh */
+#define DIFF_FIELD(type, field, where) \
+	static_assert(offsetof(struct type, field) < sizeof(struct type), #type " has " #field);
+#include "diff/fields.def"
+#undef DIFF_FIELD
+
+const char *diff_effect_name(enum diff_effect effect)
+{
+	static const char *const names[] = {
+		[DIFF_OPENS] = "opens", [DIFF_CLOSES] = "closes", [DIFF_CHANGES] = "changes"
+	};
+
+	return names[effect];
+}
+
+int diff_setting_side(const struct diff_setting *setting)
+{
+	return setting->values[1] && setting->spans[1].source != SPAN_NO_SOURCE ? 1 :
+	       setting->spans[0].source != SPAN_NO_SOURCE                       ? 0 :
+										  1;
+}
+
+const char *diff_setting_text(struct arena *arena, const struct diff_setting *setting)
+{
+	const char *name = escape_text(arena, setting->name), *now = setting->values[1], *was = setting->values[0];
+	struct text text = { .arena = arena };
+
+	text_add(&text, name);
+	if (now && *now)
+		text_addf(&text, " %s", escape_text(arena, now));
+	if (!was)
+		text_add(&text, " added");
+	else if (!now)
+		text_addf(&text, *was ? " removed, was %s" : " removed", escape_text(arena, was));
+	else
+		text_addf(&text, ", was %s", escape_text(arena, was));
+	return text_get(&text);
+}
+
+static void add(struct diff *diff, enum diff_effect effect, const char *name, const char *const values[2],
+		const struct span spans[2])
+{
+	*arena_push(diff->arena, &diff->settings) =
+		(struct diff_setting){ effect, name, { values[0], values[1] }, { spans[0], spans[1] } };
+}
+
+static const struct span nowhere[2] = { { SPAN_NO_SOURCE, 0, 0 }, { SPAN_NO_SOURCE, 0, 0 } };
+
+/* ---- lists, by keys ---- */
+
+/* Something that a policy may have many of: the i-th of a key before is the i-th of it after */
+struct listed {
+	const char *key, *value;
+	struct span span;
+	int side;
+	size_t at;
+};
+
+struct listing {
+	struct listed *items;
+	size_t count, cap;
+};
+
+static int compare_listed(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+
+	return strcmp(x->key, y->key) ?: COMPARE(x->side, y->side) ?: COMPARE(x->at, y->at);
+}
+
+typedef void listed_change(struct diff *, const struct listed *before, const struct listed *after);
+
+/* `each` is given what differs: one of the two NULL, or another value */
+static void compare_lists(struct diff *diff, struct listing *list, listed_change *each)
+{
+	if (list->count)
+		qsort(list->items, list->count, sizeof *list->items, compare_listed);
+	for (size_t i = 0, middle, end; i < list->count; i = end) {
+		for (end = i; end < list->count && !strcmp(list->items[end].key, list->items[i].key);)
+			end++;
+		for (middle = i; middle < end && !list->items[middle].side;)
+			middle++;
+		size_t before = middle - i, after = end - middle;
+		for (size_t k = 0; k < before || k < after; k++) {
+			const struct listed *was = k < before ? &list->items[i + k] : NULL;
+			const struct listed *now = k < after ? &list->items[middle + k] : NULL;
+
+			if (!was || !now || strcmp(was->value, now->value) != 0)
+				each(diff, was, now);
+		}
+	}
+}
+
+static void add_listed(struct diff *diff, enum diff_effect effect, const char *name, const struct listed *was,
+		       const struct listed *now)
+{
+	add(diff, effect, name, (const char *[2]){ was ? was->value : NULL, now ? now->value : NULL },
+	    (struct span[2]){ was ? was->span : SPAN_NONE, now ? now->span : SPAN_NONE });
+}
+
+/* ---- nameservers ---- */
+
+/* One more server is told every name that is looked up, and may answer as it likes. Without any the host's are asked. */
+static void nameserver_changed(struct diff *diff, const struct listed *was, const struct listed *now)
+{
+	bool hosts = !diff->policies[1]->nameservers.count;
+
+	add_listed(diff, now || hosts ? DIFF_OPENS : DIFF_CLOSES, "dns nameserver", was, now);
+}
+
+static struct listing list_nameservers(struct arena *arena, const struct policy *policy, int side)
+{
+	struct listing list = { 0 };
+
+	for (size_t i = 0; i < policy->nameservers.count; i++) {
+		const struct policy_nameserver *server = &policy->nameservers.items[i];
+		const char *text =
+			arena_printf(arena, "%s:%u", policy_nameserver_host(arena, server, true), server->port);
+
+		*arena_push(arena, &list) = (struct listed){ text, text, server->span, side, i };
+	}
+	return list;
+}
+
+static void compare_nameservers(struct diff *diff)
+{
+	struct arena *arena = diff->arena;
+	struct listing was = list_nameservers(arena, diff->policies[0], 0), both = { 0 };
+	struct listing now = list_nameservers(arena, diff->policies[1], 1);
+	size_t before = diff->settings.count, same = 0;
+
+	for (size_t i = 0; i < was.count; i++)
+		*arena_push(arena, &both) = was.items[i];
+	for (size_t i = 0; i < now.count; i++)
+		*arena_push(arena, &both) = now.items[i];
+	compare_lists(diff, &both, nameserver_changed);
+	if (diff->settings.count > before)
+		return;
+	while (same < now.count && !strcmp(was.items[same].key, now.items[same].key))
+		same++;
+	if (same < now.count) /* the first is asked first */
+		add_listed(diff, DIFF_CHANGES, arena_printf(arena, "dns nameserver number %zu:", same + 1),
+			   &was.items[same], &now.items[same]);
+}
+
+/* ---- expectations ---- */
+
+/* A flow as it was written, blanks aside: "egress@10.0.0.5:tcp:443 sni=x" */
+static const char *flow_words(struct arena *arena, const struct policy *policy, const struct policy_expect *expect)
+{
+	char *words = arena_strdup(arena, span_text(arena, policy->sources, expect->span)), *save = NULL;
+	struct text text = { .arena = arena };
+
+	for (char *word = strtok_r(words, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+		if (!text.count && (!strcmp(word, "expect") || !strcmp(word, policy_action_name(expect->action))))
+			continue;
+		text_addf(&text, "%s%s", text.count ? " " : "", word);
+	}
+	return text_get(&text);
+}
+
+static void expect_changed(struct diff *diff, const struct listed *was, const struct listed *now)
+{
+	enum diff_effect effect = !now                         ? DIFF_OPENS :
+				  !was                         ? DIFF_CHANGES :
+				  !strcmp(now->value, "allow") ? DIFF_OPENS :
+								 DIFF_CLOSES;
+
+	add_listed(diff, effect, arena_printf(diff->arena, "expect %s", (now ? now : was)->key), was, now);
+}
+
+static void compare_expects(struct diff *diff)
+{
+	struct listing list = { 0 };
+
+	if (diff->policies[0]->absent)
+		return; /* all of them are new, as all else is */
+	for (int side = 0; side < 2; side++) {
+		const struct policy *policy = diff->policies[side];
+
+		for (size_t i = 0; i < policy->expects.count; i++) {
+			const struct policy_expect *expect = &policy->expects.items[i];
+
+			*arena_push(diff->arena, &list) =
+				(struct listed){ flow_words(diff->arena, policy, expect),
+						 policy_action_name(expect->action), expect->span, side, i };
+		}
+	}
+	compare_lists(diff, &list, expect_changed);
+}
+
+/* ---- rules that correspond ---- */
+
+static const char *date_text(struct arena *arena, struct date date)
+{
+	return date.year ? arena_printf(arena, "%04d-%02d-%02d", date.year, date.month, date.day) : NULL;
+}
+
+static enum diff_effect until_effect(const struct date dates[2])
+{
+	if (!dates[0].year)
+		return DIFF_CLOSES;
+	/* past it the policy no longer compiles, whatever the rule says */
+	return !dates[1].year || date_days(dates[1]) > date_days(dates[0]) ? DIFF_OPENS : DIFF_CLOSES;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static const char *quoted(struct arena *arena, const char *text)
+{
+	return text ? arena_printf(arena, "\"%s\"", text) : NULL;
+}
+
+static void compare_rules(struct diff *diff, const struct policy_rule *was, const struct policy_rule *now)
+{
+	struct arena *arena = diff->arena;
+	const struct date dates[2] = { was->until, now->until };
+	const struct span spans[2] = { was->span, now->span };
+	const char *until[2] = { date_text(arena, was->until), date_text(arena, now->until) };
+
+	if (!same_text(until[0], until[1]))
+		add(diff, until_effect(dates), arena_printf(arena, "until of %s", now->text), until, spans);
+	if (was->log != now->log)
+		add(diff, was->log ? DIFF_OPENS : DIFF_CLOSES, arena_printf(arena, "log of %s", now->text),
+		    (const char *[2]){ was->log ? "" : NULL, now->log ? "" : NULL }, spans);
+	if (!same_text(was->because, now->because))
+		add(diff, DIFF_CHANGES, arena_printf(arena, "reason of %s", now->text),
+		    (const char *[2]){ quoted(arena, was->because), quoted(arena, now->because) }, spans);
+}
+
+static bool same_target(const struct policy_target *a, const struct policy_target *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case TARGET_ANY:
+		return true;
+	case TARGET_GROUP:
+		return a->group == b->group;
+	case TARGET_CIDR:
+		return addr_equal(a->prefix.addr, b->prefix.addr) && a->prefix.len == b->prefix.len;
+	default:
+		return !strcmp(a->name, b->name);
+	}
+}
+
+static bool shares_target(const struct policy_rule *a, const struct policy_rule *b)
+{
+	for (size_t i = 0; i < a->targets.count; i++)
+		for (size_t j = 0; j < b->targets.count; j++)
+			if (same_target(&a->targets.items[i], &b->targets.items[j]))
+				return true;
+	return false;
+}
+
+struct rules {
+	const struct policy_rule **items;
+	size_t count, cap;
+};
+
+/* A rule that changed and, with that, lost its date or its log: the first of the rules without counterpart that does the
+ * same to a target of its. */
+static const struct policy_rule *successor(const struct rules *candidates, const struct policy_rule *was,
+					   struct fuel *fuel)
+{
+	for (size_t i = 0; i < candidates->count; i++) {
+		const struct policy_rule *now = candidates->items[i];
+
+		if (!fuel_use(fuel, 1 + was->targets.count * now->targets.count))
+			return NULL;
+		if (now->action == was->action && now->directions == was->directions && shares_target(was, now))
+			return now;
+	}
+	return NULL;
+}
+
+static void compare_all_rules(struct diff *diff, struct fuel *fuel)
+{
+	const struct policy *before = diff->policies[0], *after = diff->policies[1];
+	struct rules candidates = { 0 };
+
+	for (size_t i = 0; i < after->rules.count; i++)
+		if (diff->match[1][i] == ANALYSIS_NONE)
+			*arena_push(diff->arena, &candidates) = &after->rules.items[i];
+	for (size_t i = 0; i < before->rules.count && !fuel->out; i++) {
+		const struct policy_rule *was = &before->rules.items[i], *now = NULL;
+		uint32_t match = diff->match[0][i];
+
+		if (match != ANALYSIS_NONE)
+			now = &after->rules.items[match];
+		else if (was->until.year || was->log)
+			now = successor(&candidates, was, fuel);
+		if (now)
+			compare_rules(diff, was, now);
+	}
+}
+
+/* ---- numbers ---- */
+
+static const char *duration_text(struct arena *arena, uint64_t ms)
+{
+	return ms % 1000 ? arena_printf(arena, "%" PRIu64 "ms", ms) : arena_printf(arena, "%" PRIu64 "s", ms / 1000);
+}
+
+static const char *size_text(struct arena *arena, uint64_t size)
+{
+	static const char units[] = { 'G', 'M', 'K' };
+
+	for (unsigned i = 0; i < sizeof units; i++)
+		if (size && size % (1u << (30 - 10 * i)) == 0)
+			return arena_printf(arena, "%" PRIu64 "%c", size >> (30 - 10 * i), units[i]);
+	return arena_printf(arena, "%" PRIu64, size);
+}
+
+static const char *limit_text(struct arena *arena, const struct policy_limit *limit)
+{
+	const char *rate;
+
+	if (!limit->size)
+		return NULL;
+	rate = arena_printf(arena, "%s/%s", size_text(arena, limit->size), duration_text(arena, limit->refill_ms));
+	return limit->burst ? arena_printf(arena, "%s burst %s", rate, size_text(arena, limit->burst)) : rate;
+}
+
+/* Whether the second lets more through, at any time */
+static bool limit_is_looser(const struct policy_limit *was, const struct policy_limit *now)
+{
+	if (!was->size || !now->size)
+		return !now->size;
+	return (unsigned __int128)now->size * was->refill_ms > (unsigned __int128)was->size * now->refill_ms ||
+	       now->size > was->size || now->burst > was->burst;
+}
+
+static void compare_limits(struct diff *diff)
+{
+	static const struct {
+		const char *name;
+		size_t at;
+	} limits[] = {
+		{ "limit egress bandwidth", offsetof(struct policy, egress_bandwidth) },
+		{ "limit egress ops", offsetof(struct policy, egress_ops) },
+		{ "limit ingress bandwidth", offsetof(struct policy, ingress_bandwidth) },
+		{ "limit ingress ops", offsetof(struct policy, ingress_ops) },
+	};
+
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		const struct policy_limit *both[2];
+		const char *texts[2];
+
+		for (int side = 0; side < 2; side++) {
+			both[side] = (const void *)((const char *)diff->policies[side] + limits[i].at);
+			texts[side] = limit_text(diff->arena, both[side]);
+		}
+		if (!same_text(texts[0], texts[1]))
+			add(diff, limit_is_looser(both[0], both[1]) ? DIFF_OPENS : DIFF_CLOSES, limits[i].name, texts,
+			    (struct span[2]){ both[0]->size ? both[0]->span : SPAN_NONE,
+					      both[1]->size ? both[1]->span : SPAN_NONE });
+	}
+}
+
+static void compare_bounds(struct diff *diff)
+{
+	static const struct {
+		const char *name;
+		size_t at;
+	} bounds[] = {
+		{ "max-tcp-connections", offsetof(struct policy, max_tcp) },
+		{ "max-udp-connections", offsetof(struct policy, max_udp) },
+		{ "max-connection-rate", offsetof(struct policy, connection_rate) },
+	};
+
+	for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+		const struct policy_bound *both[2];
+		const char *texts[2];
+
+		for (int side = 0; side < 2; side++) {
+			both[side] = (const void *)((const char *)diff->policies[side] + bounds[i].at);
+			texts[side] =
+				both[side]->most ? arena_printf(diff->arena, "%" PRIu32, both[side]->most) : "no bound";
+		}
+		if (both[0]->most != both[1]->most)
+			/* 0 is no bound, and one less than it the greatest of all */
+			add(diff, both[1]->most - 1 > both[0]->most - 1 ? DIFF_OPENS : DIFF_CLOSES, bounds[i].name,
+			    texts, (struct span[2]){ both[0]->span, both[1]->span });
+	}
+}
+
+/* ---- the rest, one value each ---- */
+
+static void compare_times(struct diff *diff)
+{
+	const struct policy *was = diff->policies[0], *now = diff->policies[1];
+	struct arena *arena = diff->arena;
+
+	if (was->dns_timeout_ms != now->dns_timeout_ms)
+		add(diff, DIFF_CHANGES, "dns timeout",
+		    (const char *[2]){ duration_text(arena, was->dns_timeout_ms),
+				       duration_text(arena, now->dns_timeout_ms) },
+		    nowhere);
+	/* an address that was answered may be connected to for longer */
+	if (was->binding_minimum_ms != now->binding_minimum_ms)
+		add(diff, now->binding_minimum_ms > was->binding_minimum_ms ? DIFF_OPENS : DIFF_CLOSES,
+		    "dns binding-minimum",
+		    (const char *[2]){ duration_text(arena, was->binding_minimum_ms),
+				       duration_text(arena, now->binding_minimum_ms) },
+		    nowhere);
+}
+
+static void compare_switches(struct diff *diff)
+{
+	const struct policy *was = diff->policies[0], *now = diff->policies[1];
+	bool told = false;
+
+	/* where answers fare otherwise by it, they tell it */
+	for (size_t i = 0; i < diff->regions.count; i++)
+		told = told || (diff->regions.items[i].kind == DIFF_ANSWERS &&
+				(diff->regions.items[i].by[0].kind == DECIDER_REBIND ||
+				 diff->regions.items[i].by[1].kind == DECIDER_REBIND));
+	if (was->rebind_protection != now->rebind_protection && !told)
+		add(diff, now->rebind_protection ? DIFF_CLOSES : DIFF_OPENS, "dns rebind-protection",
+		    (const char *[2]){ was->rebind_protection ? "on" : "off", now->rebind_protection ? "on" : "off" },
+		    nowhere);
+	if (was->multi_tenant != now->multi_tenant)
+		add(diff, now->multi_tenant ? DIFF_CLOSES : DIFF_OPENS, "deployment",
+		    (const char *[2]){ was->multi_tenant ? "multi-tenant" : "single-tenant",
+				       now->multi_tenant ? "multi-tenant" : "single-tenant" },
+		    nowhere);
+}
+
+static const char *pool_text(struct arena *arena, const struct policy_pool *pool)
+{
+	char buf[ADDR_TEXT_MAX];
+
+	return pool->set ? arena_printf(arena, "%s/%u", addr_format(pool->prefix.addr, buf), pool->prefix.len) : NULL;
+}
+
+static const char *address_text(struct arena *arena, const struct policy_address *address)
+{
+	char buf[ADDR_TEXT_MAX];
+
+	return address->set ? arena_strdup(arena, addr_format(address->addr, buf)) : NULL;
+}
+
+static const char *mac_text(struct arena *arena, const struct policy_interface *interface)
+{
+	const uint8_t *mac = interface->mac;
+
+	return interface->has_mac ? arena_printf(arena, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+						 mac[4], mac[5]) :
+				    NULL;
+}
+
+static void compare_texts(struct diff *diff, const char *name, const char *was, const char *now, struct span before,
+			  struct span after)
+{
+	if (!same_text(was, now))
+		add(diff, DIFF_CHANGES, name, (const char *[2]){ was, now },
+		    (struct span[2]){ was ? before : SPAN_NONE, now ? after : SPAN_NONE });
+}
+
+static void compare_card(struct diff *diff)
+{
+	struct arena *arena = diff->arena;
+	const struct policy *was = diff->policies[0], *now = diff->policies[1];
+	const struct policy_interface *before = &was->interface, *after = &now->interface;
+
+	compare_texts(diff, "IPv4 pool", pool_text(arena, &was->pool4), pool_text(arena, &now->pool4), was->pool4.span,
+		      now->pool4.span);
+	compare_texts(diff, "IPv6 pool", pool_text(arena, &was->pool6), pool_text(arena, &now->pool6), was->pool6.span,
+		      now->pool6.span);
+	compare_texts(diff, "guest's IPv4 address", address_text(arena, &before->address4),
+		      address_text(arena, &after->address4), before->address4.span, after->address4.span);
+	compare_texts(diff, "guest's IPv6 address", address_text(arena, &before->address6),
+		      address_text(arena, &after->address6), before->address6.span, after->address6.span);
+	compare_texts(diff, "guest's MAC", mac_text(arena, before), mac_text(arena, after), before->mac_span,
+		      after->mac_span);
+	compare_texts(diff, "guest's MTU", before->mtu ? arena_printf(arena, "%u", before->mtu) : NULL,
+		      after->mtu ? arena_printf(arena, "%u", after->mtu) : NULL, SPAN_NONE, SPAN_NONE);
+	if (was->accept_queue != now->accept_queue)
+		compare_texts(diff, "tcp-accept-queue-size", arena_printf(arena, "%" PRIu32, was->accept_queue),
+			      arena_printf(arena, "%" PRIu32, now->accept_queue), SPAN_NONE, SPAN_NONE);
+}
+
+/* ---- the whole ---- */
+
+/* What opens first, then what closes, then the rest */
+static void order(struct diff *diff)
+{
+	struct diff_setting *sorted = arena_alloc(diff->arena, (diff->settings.count + 1) * sizeof *sorted);
+	size_t count = 0;
+
+	for (enum diff_effect effect = DIFF_OPENS; effect <= DIFF_CHANGES; effect++)
+		for (size_t i = 0; i < diff->settings.count; i++)
+			if (diff->settings.items[i].effect == effect)
+				sorted[count++] = diff->settings.items[i];
+	diff->settings.items = sorted;
+	diff->settings.cap = count + 1;
+}
+
+size_t diff_count_settings(const struct diff *diff, enum diff_effect effect)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < diff->settings.count; i++)
+		count += diff->settings.items[i].effect == effect;
+	return count;
+}
+
+void diff_settings(struct diff *diff, struct fuel *fuel)
+{
+	if (diff->policies[1]->absent)
+		return; /* with the policy all of it is gone, and nothing passes */
+	compare_nameservers(diff);
+	compare_times(diff);
+	compare_switches(diff);
+	compare_limits(diff);
+	compare_bounds(diff);
+	compare_card(diff);
+	compare_all_rules(diff, fuel);
+	compare_expects(diff);
+	order(diff);
+}
