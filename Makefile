@@ -8,12 +8,14 @@ Q        := $(if $(V),,@)
 COMPILER_PKGS := jansson yaml-0.1 libidn2 libpsl
 RUNTIME_PKGS  := libnftnl libmnl ldns libseccomp libcap-ng
 PKGS          := $(COMPILER_PKGS) $(RUNTIME_PKGS)
+# one by one: msb-policyc is built where the runtime's are not
+PKG_CFLAGS    := $(foreach pkg,$(PKGS),$(shell pkg-config --cflags $(pkg) 2>/dev/null))
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-missing-field-initializers
 HARDEN   ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
 CFLAGS   ?= -g
-override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Icompiler -Iruntime -I$(BUILD)/grammar $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Icompiler -Iruntime -I$(BUILD)/grammar $(PKG_CFLAGS)
 override CFLAGS   += -std=gnu17 $(WARN) $(HARDEN) $(SAN)
 override LDFLAGS  += $(HARDEN_LD) $(SAN)
 COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null)
@@ -36,10 +38,12 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all deps check demo bench san fuzz tidy format install guest tools golden-update clean
+.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install guest tools golden-update clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
+# msb-policyc alone, which needs neither QEMU nor the runtime's libraries
+policyc: $(BUILD)/msb-policyc
 tools: $(E2E_TOOLS) $(BUILD)/e2e/msb-run-misbehave
 
 $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
@@ -80,6 +84,8 @@ $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 
 deps:
 	$(Q)./deps.sh
+deps-policyc:
+	$(Q)./deps.sh policyc
 guest: deps
 	$(Q)runtime/guest/build.sh $(BUILD)/guest
 demo: deps

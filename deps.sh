@@ -1,14 +1,16 @@
 #!/bin/sh
 # Installs the Debian packages that building, the demo and the tests need; says and does nothing when all are there.
-# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [fuzz]
+# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [fuzz|policyc]
+# policyc: those that building msb-policyc alone needs
 set -eu
 export LC_ALL=C
 packages="build-essential flex bison pkg-config bzip2
 libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev libidn2-dev libseccomp-dev libcap-ng-dev
 qemu-system-x86 qemu-utils e2fsprogs busybox-static cpio kmod virtiofsd|qemu-system-common
 libcriterion-dev nftables iproute2 util-linux mount procps
-git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema
+git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema python3-yaml
 mmdebstrap clang-format libc6-dbg"
+policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev libidn2-dev"
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
@@ -38,7 +40,8 @@ lacking() {
 case ${1-} in
 '') ;;
 fuzz) packages="$packages $fuzz_packages" ;;
-*) echo "usage: deps.sh [fuzz]" >&2 && exit 2 ;;
+policyc) packages=$policyc_packages ;;
+*) echo "usage: deps.sh [fuzz|policyc]" >&2 && exit 2 ;;
 esac
 missing=$(lacking)
 [ -n "$missing" ] || exit 0
