@@ -26,7 +26,7 @@ struct source_tree {
 	const char *prefix; /* of the names of its sources: "1a2b3c4:" */
 	/* The file at `path` beneath the directory `root` ("" for the top). Nothing on the way to it leads out of that
 	 * directory, neither ".." nor a link. *text is in the arena, a NUL behind it. 0, or -errno with nothing set:
-	 * as sources_load_include() has it, and -ENODATA where the repository lacks an object. */
+	 * as sources_load_include() has it; -ENODATA where the repository lacks an object, -ENOLINK in a submodule. */
 	int (*read)(struct source_tree *, struct arena *, const char *root, const char *path, size_t max,
 		    const char **text, size_t *len);
 };

@@ -28,12 +28,23 @@ void cmd_diff_absent(struct cmd_policy *loaded, const char *name)
 	loaded->name = escape_text(loaded->arena, name);
 }
 
+/* Nobody connects in where no port is published, whatever is said of ingress: that is then no difference. */
+static void settle_ingress(const struct diff_sides *sides)
+{
+	for (int side = 0; side < 2; side++) {
+		struct policy *absent = sides->loaded[side].policy;
+		const struct policy *other = sides->loaded[!side].policy;
+
+		if (absent->absent && !other->publishes.count)
+			absent->ingress.action = other->ingress.action;
+	}
+}
+
 struct diff *cmd_diff_compare(const struct cmd_line *line, struct arena *arena, struct diff_sides *sides, int *complex)
 {
 	struct fuel fuel = { .left = analysis_fuel(sides->loaded[1].policy->rules.count) };
 	struct diff *diff =
 		diff_policies(arena, sides->loaded[0].policy, sides->loaded[1].policy, &line->gateway, &fuel);
-
 	if (!fuel.out)
 		return diff;
 	struct cmd_policy *loaded = &sides->loaded[fuel.policy];

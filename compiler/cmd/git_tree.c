@@ -153,7 +153,7 @@ static int step(struct walk *walk, const char *component, const char **rest, str
 	if (!strcmp(found->mode, MODE_TREE))
 		return enter(walk, found->name);
 	if (!strcmp(found->mode, MODE_SUBMODULE))
-		return -ENOTSUP;
+		return -ENOLINK;
 	return **rest ? -ENOTDIR : 0;
 }
 

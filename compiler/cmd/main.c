@@ -11,7 +11,7 @@ static const struct cmd cmds[] = {
 	  FORMAT_TEXT | FORMAT_JSON, true, 1 },
 	{ CMD_TEST, "test", "FILE...", "run the policy's `expect` lines", cmd_test,
 	  FORMAT_TEXT | FORMAT_JSON | FORMAT_TAP | FORMAT_JUNIT, false, 0 },
-	{ CMD_DIFF, "diff", "OLD NEW", "which flows change verdict", cmd_diff,
+	{ CMD_DIFF, "diff", "OLD NEW|--git REV", "which flows change verdict", cmd_diff,
 	  FORMAT_TEXT | FORMAT_JSON | FORMAT_MARKDOWN, false, 2 },
 	{ CMD_FMT, "fmt", "FILE...", "canonical layout (--check, --diff)", cmd_fmt, FORMAT_TEXT, false, 0 },
 	{ CMD_COMPILE, "compile", "FILE", "nftables text, or --emit dns|json|ast|policy|ir", cmd_compile, FORMAT_TEXT,

@@ -120,14 +120,18 @@ static void add_rows(struct table *table, const struct diff *diff, enum policy_a
 	add_settings(table, diff, now == POLICY_ALLOW ? DIFF_OPENS : DIFF_CLOSES);
 }
 
-void diff_add_table(struct text *text, const struct diff *diff, size_t room)
+void diff_add_absence_markdown(struct text *text, const struct diff *diff)
 {
-	struct table table = { .arena = text->arena, .text = text, .end = text->count + room };
-
 	for (int side = 0; side < 2; side++)
 		if (diff->policies[side]->absent)
 			text_addf(text, "\nNo policy %s: compared as one under which nothing passes.\n",
 				  side ? "afterwards" : "before");
+}
+
+void diff_add_table(struct text *text, const struct diff *diff, size_t room)
+{
+	struct table table = { .arena = text->arena, .text = text, .end = text->count + room };
+
 	if (diff_opens(diff) || diff_closes(diff) || diff->settings.count) {
 		text_add(text, "\n| | what | for example | was | now |\n|---|---|---|---|---|\n");
 		add_rows(&table, diff, POLICY_ALLOW);
@@ -191,6 +195,7 @@ const char *diff_markdown(struct arena *arena, const struct diff *diff, const ch
 		  code(arena, name),
 		  diff_markdown_counts(arena, diff_opens(diff), diff_closes(diff),
 				       diff_count_settings(diff, DIFF_CHANGES)));
+	diff_add_absence_markdown(&text, diff);
 	diff_add_table(&text, diff, DIFF_COMMENT_MAX - LAST_LINES - text.count);
 	diff_add_notes(&text, diff, notes);
 	return text_get(&text);

@@ -13,12 +13,15 @@ struct diff_sum {
 void diff_sum_add(struct diff_sum *, const struct diff *);
 const char *diff_sum_text(struct arena *, const struct diff_sum *); /* "" where all is 0 */
 
+/* Which side is no policy, if one is */
+void diff_add_absence(struct text *, const struct diff *);
 /* The changes, a line or three each; nothing where there are none */
 void diff_add_changes(struct text *, const struct diff *);
 json_t *diff_json_document(struct arena *, const struct diff *);
 const char *diff_json_text(struct arena *, json_t *);                                  /* takes the document */
 void diff_json_set(struct arena *, json_t *object, const char *key, const char *text); /* NULL: no key */
 
+void diff_add_absence_markdown(struct text *, const struct diff *);
 /* A comment's table of changes, and what follows it. Rows past `room` characters are counted, not shown. */
 void diff_add_table(struct text *, const struct diff *, size_t room);
 void diff_add_notes(struct text *, const struct diff *, const struct diff_notes *);

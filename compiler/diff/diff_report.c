@@ -77,6 +77,8 @@ static void add_item(struct text *text, const struct diff_report *report, const 
 			text_addf(text, "! %s: %s\n", side ? "now" : "before", error_text(arena, item, side));
 	if (!item->diff)
 		return;
+	if (!item->errors[0])
+		diff_add_absence(text, item->diff);
 	diff_add_changes(text, item->diff);
 	diff_sum_add(&sum, item->diff);
 	if (!*diff_sum_text(arena, &sum) && !item->diff->networks.count)
@@ -195,6 +197,8 @@ static void add_section(struct text *text, const struct diff_item *item, size_t 
 				  escape_markdown_text(arena, error_text(arena, item, side)));
 	if (!item->diff)
 		return;
+	if (!item->errors[0])
+		diff_add_absence_markdown(text, item->diff);
 	diff_add_table(text, item->diff, room);
 	diff_add_notes(text, item->diff, &item->notes);
 }

@@ -124,12 +124,24 @@ static void add_region(struct printer *to, const struct diff_region *region)
 
 /* ---- counts ---- */
 
-static void add_counted(struct text *text, const char **before, size_t count, const char *word)
+/* "2 regions, 1 port and 3 settings" */
+static void add_counted(struct text *text, const size_t counts[static 3])
 {
-	if (!count)
-		return;
-	text_addf(text, "%s%zu %s%s", *before, count, word, count == 1 ? "" : "s");
-	*before = " and ";
+	static const char *const words[] = { "region", "port", "setting" };
+	size_t left = 0;
+	bool first = true;
+
+	for (size_t i = 0; i < 3; i++)
+		left += counts[i] > 0;
+	for (size_t i = 0; i < 3; i++) {
+		if (!counts[i])
+			continue;
+		if (!first)
+			text_add(text, left == 1 ? " and " : ", ");
+		text_addf(text, "%zu %s%s", counts[i], words[i], counts[i] == 1 ? "" : "s");
+		first = false;
+		left--;
+	}
 }
 
 void diff_sum_add(struct diff_sum *sum, const struct diff *diff)
@@ -147,14 +159,12 @@ const char *diff_sum_text(struct arena *arena, const struct diff_sum *sum)
 	struct text text = { .arena = arena };
 
 	for (int opens = 1; opens >= 0; opens--) {
-		const char *before = "";
+		const size_t counts[] = { sum->regions[opens], sum->ports[opens], sum->settings[opens] };
 
-		if (!sum->regions[opens] && !sum->ports[opens] && !sum->settings[opens])
+		if (!counts[0] && !counts[1] && !counts[2])
 			continue;
 		text_addf(&text, "%s%s ", text.count ? ", " : "", opens ? "opens" : "closes");
-		add_counted(&text, &before, sum->regions[opens], "region");
-		add_counted(&text, &before, sum->ports[opens], "port");
-		add_counted(&text, &before, sum->settings[opens], "setting");
+		add_counted(&text, counts);
 	}
 	if (sum->changes)
 		text_addf(&text, "%schanges %zu setting%s", text.count ? ", " : "", sum->changes,
@@ -181,11 +191,11 @@ static void add_setting(struct printer *to, const struct diff_setting *setting)
 		  place_or_dash(span_format_line(to->arena, to->diff->policies[side]->sources, setting->spans[side])));
 }
 
-static void add_absence(struct printer *to)
+void diff_add_absence(struct text *text, const struct diff *diff)
 {
 	for (int side = 0; side < 2; side++)
-		if (to->diff->policies[side]->absent)
-			text_addf(&to->text, "! no policy %s: compared as one under which nothing passes\n",
+		if (diff->policies[side]->absent)
+			text_addf(text, "! no policy %s: compared as one under which nothing passes\n",
 				  side ? "afterwards" : "before");
 }
 
@@ -196,7 +206,6 @@ void diff_add_changes(struct text *text, const struct diff *diff)
 			      .text = { .arena = text->arena },
 			      .width = decider_width(text->arena, diff) };
 
-	add_absence(&to);
 	for (size_t i = 0; i < diff->regions.count; i++)
 		add_region(&to, &diff->regions.items[i]);
 	for (size_t i = 0; i < diff->publishes.count; i++)
@@ -213,6 +222,7 @@ const char *diff_text(struct arena *arena, const struct diff *diff)
 	struct text text = { .arena = arena };
 	struct diff_sum sum = { 0 };
 
+	diff_add_absence(&text, diff);
 	diff_add_changes(&text, diff);
 	diff_sum_add(&sum, diff);
 	if (*diff_sum_text(arena, &sum))

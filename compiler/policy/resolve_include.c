@@ -73,6 +73,8 @@ static const char *why_unreadable(int error)
 		return "it is too large";
 	case ENOTSUP:
 		return "it is no regular file";
+	case ENOLINK:
+		return "it lies in a submodule, which has a history of its own";
 	case ENODATA:
 		return "the repository has no such object: fetch all of the history, with its files";
 	default:

@@ -69,6 +69,9 @@ contains "removed: said" "$out" '^! no policy afterwards'
 same "their fates" "added removed renamed" "$("$policyc" diff --git HEAD --format json | jq -r '[.policies[].fate]|sort|join(" ")')"
 "$policyc" diff /dev/null added.msb >"$work/out"; same "diff /dev/null NEW: status" 1 $?
 contains "diff /dev/null NEW: all that it allows opens" "$(cat "$work/out")" '^\+ allow egress@10\.1\.0\.0/16:tcp:443 '
+lacks "nobody connects in without a published port" "$(cat "$work/out")" 'ingress'
+printf 'default egress deny\ndefault ingress deny\nallow:ingress@private:tcp:80\npublish 0.0.0.0:80:80\n' >"$work/in.msb"
+contains "with one, who may is told" "$("$policyc" diff /dev/null "$work/in.msb")" '^\+ allow ingress@private:tcp:80 '
 "$policyc" diff added.msb /dev/null >"$work/out"; contains "diff OLD /dev/null" "$(cat "$work/out")" '^- deny  egress@10\.1\.0\.0/16:tcp:443 '
 printf '# shared\nlibrary\nallow@10.0.0.1\n' >added.msb; run HEAD added.msb
 lacks "a library is no policy" "$out" '10\.0\.0\.1'
@@ -80,6 +83,7 @@ repo errors
 printf 'default egress deny\nallow@nonsense\n' >a.msb; printf 'default egress deny\ninclude "none.msb"\n' >b.msb; save
 printf 'default egress deny\nallow@10.0.0.1:tcp:443\n' >a.msb; run HEAD
 contains "errors before are said" "$out" '^! before: had 1 error, first .* at [0-9a-f]{10}:a\.msb:2:7, and is compared as one under which nothing passes'
+lacks "and not also that there was none" "$out" '^! no policy'
 contains "and all opens" "$out" '^\+ allow egress@10\.0\.0\.1:tcp:443'
 run HEAD --fail-on opened; same "which counts as opening" 1 "$status"
 git commit -qam y; printf 'default egress deny\nallow@nonsense\n' >a.msb; run HEAD
@@ -153,7 +157,32 @@ git clone -q --bare "$work/includes" "$work/bare.git"; cd "$work/bare.git"; refu
 repo outer; printf 'default egress deny\n' >a.msb; git -c protocol.file.allow=always submodule --quiet add "$work/files" sub; save
 refuse "a file of a submodule" 2 'in a submodule' HEAD sub/new.msb
 run HEAD; same "a submodule beside policies: status" 0 "$status"
-git clone -q --filter=blob:none --no-checkout "file://$work/includes" "$work/partial" 2>/dev/null
+printf 'default egress deny\ninclude "sub/new.msb"\n' >b.msb; save; printf 'default egress deny\n' >b.msb; run HEAD
+contains "an include of a submodule is told as such" "$out" '^! before: had 1 error, .*it lies in a submodule'
+cd "$work/includes" || exit 3
+PATH=$work/none "$policyc" diff --git main >"$work/out" 2>&1; same "without git: status" 3 $?
+contains "without git: said" "$(cat "$work/out")" 'cannot run git'
+if [ "$(id -u)" = 0 ]; then
+	repo foreign; printf 'default egress deny\n' >a.msb; save; chown -R nobody .
+	refuse "whom git does not trust it does not read" 3 'dubious ownership' HEAD
+fi
+repo broken; printf 'default egress deny\n' >a.msb; save
+blob=$(git rev-parse HEAD:a.msb)
+bin() { printf "$(sed 's/../\\x&/g' <<<"$1")"; }
+broken() { # NAME: a commit with the tree of standard input, beside which HEAD is
+	local tree commit
+	tree=$(git hash-object -t tree --literally -w --stdin) && commit=$(git commit-tree -m x "$tree" </dev/null) || commit=none
+	git update-ref refs/heads/main "$commit" 2>/dev/null
+	bounded 20 "$policyc" diff --git "$commit"
+	[ "$status" -le 3 ] && ! grep -q 'AddressSanitizer' "$work/.out"; check "a tree that is none, $1" $? "status $status $(head -3 "$work/.out")"
+}
+{ printf '100644 a.msb\0'; bin "$blob" | head -c 10; } | broken "cut short"
+printf '100644a.msb' | broken "without an end"
+{ printf '100644 ../../a.msb\0'; bin "$blob"; } | broken "with dots in a name"
+{ printf '100644 a.msb\0'; bin "$blob"; printf '100644 a.msb\0'; bin "$blob"; } | broken "with a name twice"
+{ printf '40000 d\0'; bin "$blob"; } | broken "with a file as directory"
+{ printf '120000 a.msb\0'; bin "$blob"; } | broken "with a policy as link"
+cd "$work/includes"; git clone -q --filter=blob:none --no-checkout "file://$work/includes" "$work/partial" 2>/dev/null
 git -C "$work/includes" config uploadpack.allowFilter true; rm -rf "$work/partial"
 git clone -q --filter=blob:none --no-checkout "file://$work/includes" "$work/partial" 2>/dev/null; cd "$work/partial"
 refuse "a partial clone is not filled up" 3 'lacks files' HEAD
