@@ -62,7 +62,7 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"be read.\n"
 
 static const char check_help[] =
-	"msb-policyc check [FILE...] [policy options]: what is wrong or risky\n"
+	"msb-policyc check [FILE|DIR...] [policy options]: what is wrong or risky (also called lint, validate)\n"
 	"\n"
 	"  --format text|json|sarif|github\n"
 	"  --werror                a warning makes the status 1, as an error does\n"
@@ -70,6 +70,7 @@ static const char check_help[] =
 	"  --explain ID            what an id means, a file that raises it, and the mended one\n"
 	"  --color auto|always|never\n"
 	"\n"
+	"Of a DIR, every *.msb below it that is not hidden.\n"
 	"In a file, `# lint: ignore ID reason` on the line or the line above silences one finding.\n" POLICY_OPTIONS
 	"\nStatus: 0 no errors; 1 errors (with --werror, warnings); 2 usage; 3 a file could not be read.\n";
 
@@ -102,7 +103,7 @@ static const char eval_help[] =
 	"\n" FLOWS;
 
 static const char test_help[] =
-	"msb-policyc test [FILE...] [policy options]: run the policy's `expect` lines\n"
+	"msb-policyc test [FILE|DIR...] [policy options]: run the policy's `expect` lines\n"
 	"\n"
 	"Says which failed and by which rule, then which rules, targets and ports no expectation decides, each with a\n"
 	"line to paste; of a policy without expectations all such lines. An expectation is of one flow, or, by a rule's\n"
@@ -140,7 +141,7 @@ static const char diff_help[] =
 	"HEAD have in common could not be read.\n";
 
 static const char fmt_help[] =
-	"msb-policyc fmt FILE...: canonical layout, comments and meaning kept\n"
+	"msb-policyc fmt FILE|DIR...: canonical layout, comments and meaning kept\n"
 	"\n"
 	"  --check                 change nothing; status 1 when a file would change, naming it\n"
 	"  --diff                  change nothing; show what would change\n"

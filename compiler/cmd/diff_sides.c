@@ -43,8 +43,10 @@ static void settle_ingress(const struct diff_sides *sides)
 struct diff *cmd_diff_compare(const struct cmd_line *line, struct arena *arena, struct diff_sides *sides, int *complex)
 {
 	struct fuel fuel = { .left = analysis_fuel(sides->loaded[1].policy->rules.count) };
-	struct diff *diff =
-		diff_policies(arena, sides->loaded[0].policy, sides->loaded[1].policy, &line->gateway, &fuel);
+	struct diff *diff;
+
+	settle_ingress(sides);
+	diff = diff_policies(arena, sides->loaded[0].policy, sides->loaded[1].policy, &line->gateway, &fuel);
 	if (!fuel.out)
 		return diff;
 	struct cmd_policy *loaded = &sides->loaded[fuel.policy];

@@ -1,19 +1,20 @@
 /* msb-policyc: a table of commands. */
 #include "cmd/cmd.h"
+#include "cmd/cmd_files.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const struct cmd cmds[] = {
-	{ CMD_CHECK, "check", "FILE...", "what is wrong or risky", cmd_check,
+	{ CMD_CHECK, "check", "FILE|DIR...", "what is wrong or risky", cmd_check,
 	  FORMAT_TEXT | FORMAT_JSON | FORMAT_SARIF | FORMAT_GITHUB, false, 0 },
 	{ CMD_EXPLAIN, "explain", "FILE FLOW...", "would this pass, and by which rule", cmd_explain,
 	  FORMAT_TEXT | FORMAT_JSON, true, 1 },
-	{ CMD_TEST, "test", "FILE...", "run the policy's `expect` lines", cmd_test,
+	{ CMD_TEST, "test", "FILE|DIR...", "run the policy's `expect` lines", cmd_test,
 	  FORMAT_TEXT | FORMAT_JSON | FORMAT_TAP | FORMAT_JUNIT, false, 0 },
 	{ CMD_DIFF, "diff", "OLD NEW|--git REV", "which flows change verdict", cmd_diff,
 	  FORMAT_TEXT | FORMAT_JSON | FORMAT_MARKDOWN, false, 2 },
-	{ CMD_FMT, "fmt", "FILE...", "canonical layout (--check, --diff)", cmd_fmt, FORMAT_TEXT, false, 0 },
+	{ CMD_FMT, "fmt", "FILE|DIR...", "canonical layout (--check, --diff)", cmd_fmt, FORMAT_TEXT, false, 0 },
 	{ CMD_COMPILE, "compile", "FILE", "nftables text, or --emit dns|json|ast|policy|ir", cmd_compile, FORMAT_TEXT,
 	  false, 1 },
 	{ CMD_EVAL, "eval", "FILE FLOW...", "verdicts only, tab-separated, for programs (--batch)", cmd_eval,
@@ -21,8 +22,16 @@ static const struct cmd cmds[] = {
 };
 #define CMD_COUNT (sizeof cmds / sizeof *cmds)
 
+/* What other tools call it */
+static const struct {
+	const char *name, *command;
+} other_names[] = { { "lint", "check" }, { "validate", "check" } };
+
 static const struct cmd *find_command(const char *name)
 {
+	for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
+		if (!strcmp(other_names[i].name, name))
+			name = other_names[i].command;
 	for (size_t i = 0; i < CMD_COUNT; i++)
 		if (!strcmp(cmds[i].name, name))
 			return &cmds[i];
@@ -39,6 +48,19 @@ static int no_command(const struct cmd_line *line, const char *word)
 	if (near)
 		return cmd_usage_error(line, "no such command: `%s`; did you mean `%s`?", word, near);
 	return cmd_usage_error(line, "no such command: `%s`; see msb-policyc --help", word);
+}
+
+/* On the files of the line; of commands that take many, directories are those below them. */
+static int run_command(struct cmd_line *line)
+{
+	int status, found = STATUS_FINE;
+
+	if (line->cmd->id & (CMD_CHECK | CMD_TEST | CMD_FMT))
+		found = cmd_files_expand(line);
+	if (found != STATUS_FINE && !line->policy.files.count)
+		return found;
+	status = line->cmd->run(line);
+	return status > found ? status : found;
 }
 
 static int run(struct cmd_line *line, int argc, char **argv)
@@ -71,7 +93,7 @@ static int run(struct cmd_line *line, int argc, char **argv)
 		fputs(cmd_help_page(cmd->id), stdout);
 		return STATUS_FINE;
 	}
-	return cmd->run(line);
+	return run_command(line);
 }
 
 int main(int argc, char **argv)
