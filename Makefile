@@ -24,6 +24,8 @@ RUNTIME_LIBS  := $(shell pkg-config --libs $(RUNTIME_PKGS) 2>/dev/null)
 # compiler/cmd/ is msb-policyc, the rest of compiler/ the library it links; likewise runtime/run/main.c is msb-run.
 # runtime/guest/ runs inside the guest and is built by its own build.sh
 GRAMMAR_SRC  := $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.lex.c
+# the library of policies, for `init` and `include <name>`: part of the programs, so that what it means is the version's
+LIBRARY_SRC  := $(BUILD)/library/library_texts.c
 COMPILER_SRC := $(filter-out compiler/cmd/%,$(wildcard compiler/*/*.c))
 POLICYC_SRC  := $(wildcard compiler/cmd/*.c)
 RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
@@ -54,6 +56,10 @@ $(BUILD)/grammar/msb.lex.c $(BUILD)/grammar/msb.lex.h &: grammar/msb.l
 	$(Q)flex -o $(BUILD)/grammar/msb.lex.c --header-file=$(BUILD)/grammar/msb.lex.h $<
 $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC)): | $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 
+$(LIBRARY_SRC): policies/embed.sh $(wildcard policies/*.msb)
+	@mkdir -p $(@D)
+	$(Q)policies/embed.sh >$@
+
 $(BUILD)/obj/grammar/%.o: $(BUILD)/grammar/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-unused-function -MMD -MP -c -o $@ $<
@@ -61,7 +67,10 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(LIBPOLICY): $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC))
+$(BUILD)/obj/library/%.o: $(BUILD)/library/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(LIBPOLICY): $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC) $(LIBRARY_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(LIBRUNTIME): $(call obj,$(RUNTIME_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^

@@ -11,6 +11,7 @@ setlocal commentstring=#\ %s
 syntax match msbComment '\(^\|\s\)\zs#.*$' contains=msbTodo,msbLintIgnore
 syntax keyword msbTodo TODO FIXME XXX contained
 syntax match msbLintIgnore 'lint: ignore \S\+ \S\@=' contained
+syntax match msbLibrary '\(^\s*include\s\+\)\@<=<[^>[:blank:]]*>'
 syntax region msbString start='"' end='"' oneline
 
 " Statements
@@ -44,6 +45,7 @@ highlight default link msbComment Comment
 highlight default link msbTodo Todo
 highlight default link msbLintIgnore SpecialComment
 highlight default link msbString String
+highlight default link msbLibrary String
 highlight default link msbStatement Keyword
 highlight default link msbExpectAction Keyword
 highlight default link msbSetting Keyword

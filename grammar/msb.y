@@ -39,7 +39,7 @@ static void msb_yyerror(struct span *span, struct parser *parser, void *scanner,
 
 %token START_FILE START_LIST START_TOKEN START_FLOW
 %token ACTION "an action" DIRECTION "a direction" WORD "a word" STRING "a string in quotes"
-%token BRACKETED "an address in brackets" UNCLOSED "a bracket without its end" TRAILING "a fourth field"
+%token BRACKETED "an address in brackets" ANGLED "a name in angle brackets" UNCLOSED "a bracket without its end" TRAILING "a fourth field"
 %token AT "@" COLON ":" COMMA "," LBRACE "{" RBRACE "}" EQUALS "=" EOL "the end of the line"
 %token DEFAULT "default" PROFILE "profile" INCLUDE "include" GROUP "group" PUBLISH "publish" DNS "dns"
 %token LIBRARY "library" LIMIT "limit" EXPECT_ "expect" BECAUSE "because" UNTIL "until" LOG "log"
@@ -85,6 +85,7 @@ statement:
 |	"default" word word		{ parse_add_statement(parser, AST_DEFAULT, @$, parse_append(parser, parse_single(parser, $2), $3)); }
 |	"profile" comma_words		{ parse_add_statement(parser, AST_PROFILE, @$, $2); }
 |	"include" STRING		{ parse_add_statement(parser, AST_INCLUDE, @$, parse_single(parser, parse_word_inside(parser, @2))); }
+|	"include" ANGLED		{ parse_add_statement(parser, AST_INCLUDE, @$, parse_single(parser, parse_angled(parser, @2))); }
 |	"group" word "=" members	{ parse_add_statement(parser, AST_GROUP, @$, parse_prepend(parser, $2, $4)); }
 |	"group" word "=" list		{ parse_add_statement(parser, AST_GROUP, @$, parse_prepend(parser, $2, $4)); }
 |	"library"			{ parse_add_statement(parser, AST_LIBRARY, @$, (struct ast_words){ 0 }); }

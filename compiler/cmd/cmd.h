@@ -21,8 +21,12 @@ enum cmd_id {
 	CMD_DIFF = 8,
 	CMD_FMT = 16,
 	CMD_COMPILE = 32,
-	CMD_EVAL = 64
+	CMD_EVAL = 64,
+	CMD_INIT = 128,
 };
+
+/* A file of that name that was not there: whole, or not at all. 0 or -errno, -EEXIST among them */
+int cmd_write_new(const char *path, const char *text);
 
 enum cmd_format {
 	FORMAT_TEXT = 1,
@@ -66,6 +70,7 @@ struct cmd {
 	unsigned formats; /* FORMAT_ bits */
 	bool takes_flows;
 	size_t max_files; /* 0: any number */
+	bool no_policy;   /* takes none of the policy options */
 };
 
 /* argv[0] is the command's name. Reports what is wrong to standard error; false: status 2. */
@@ -129,3 +134,4 @@ int cmd_explain_rule(struct cmd_line *, struct cmd_policy *); /* explain --rule 
 int cmd_diff(struct cmd_line *);
 int cmd_diff_git(struct cmd_line *); /* diff --git REV */
 int cmd_fmt(struct cmd_line *);
+int cmd_init(struct cmd_line *);

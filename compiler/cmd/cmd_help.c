@@ -147,6 +147,16 @@ static const char fmt_help[] =
 	"  --diff                  change nothing; show what would change\n"
 	"\nStatus: 0 fine; 1 a file would change or has errors; 2 usage; 3 a file could not be read or written.\n";
 
+static const char init_help[] =
+	"msb-policyc init: lists the policies of the library\n"
+	"msb-policyc init TEMPLATE: prints one, with its expectations\n"
+	"msb-policyc init [TEMPLATE] -o FILE.msb: writes one, `default` where none is named, into a new file\n"
+	"\n"
+	"  -o FILE                 a file that is not there yet: none is ever overwritten\n"
+	"\n"
+	"In a policy, `include <python-agent>` puts such a policy in its place.\n"
+	"\nStatus: 0 fine; 2 usage, no such template; 3 the file is there already or could not be written.\n";
+
 const char *cmd_help_page(enum cmd_id id)
 {
 	return id == CMD_CHECK   ? check_help :
@@ -155,5 +165,6 @@ const char *cmd_help_page(enum cmd_id id)
 	       id == CMD_TEST    ? test_help :
 	       id == CMD_EXPLAIN ? explain_help :
 	       id == CMD_DIFF    ? diff_help :
+	       id == CMD_INIT    ? init_help :
 				   fmt_help;
 }

@@ -200,7 +200,7 @@ static const struct own_option {
 	{ "rule", 0, true, CMD_EXPLAIN, read_rule },
 	{ "emit", 0, true, CMD_COMPILE, read_emit },
 	{ "optimise", 'O', true, CMD_COMPILE, read_optimise },
-	{ "output", 'o', true, CMD_COMPILE, read_out_dir },
+	{ "output", 'o', true, CMD_COMPILE | CMD_INIT, read_out_dir },
 	{ "werror", 0, false, CMD_CHECK, read_werror },
 	{ "explain", 0, true, CMD_CHECK, read_explain_id },
 	{ "disable", 0, true, CMD_CHECK, read_disable },
@@ -225,10 +225,10 @@ static size_t policy_option_count(void)
 
 static struct option *long_options(const struct cmd_line *line, char *letters)
 {
-	size_t count = policy_option_count(), own = 0;
+	size_t count = line->cmd->no_policy ? 0 : policy_option_count(), own = 0;
 	struct option *options = arena_alloc(line->arena, (count + OWN_COUNT + 1) * sizeof *options);
 
-	letters += sprintf(letters, ":p:");
+	letters += sprintf(letters, line->cmd->no_policy ? ":" : ":p:");
 	for (size_t i = 0; i < OWN_COUNT; i++) {
 		const struct own_option *option = &own_options[i];
 
@@ -239,7 +239,7 @@ static struct option *long_options(const struct cmd_line *line, char *letters)
 		if (option->letter)
 			letters += sprintf(letters, "%c%s", option->letter, option->has_value ? ":" : "");
 	}
-	memcpy(options + own, policy_long_options, count * sizeof *options);
+	memcpy(options + own, policy_long_options, count * sizeof *options); /* the rest is zero: the end */
 	return options;
 }
 

@@ -3,6 +3,7 @@
  * cycles, depth and number are bounded. */
 #include "policy/resolve_state.h"
 #include "base/escape.h"
+#include "policy/library.h"
 #include "policy/options.h"
 #include "syntax/parse.h"
 
@@ -96,6 +97,45 @@ static bool in_cycle(struct splicer *s, const struct level *level, const char *p
 	return true;
 }
 
+/* One more include below the level at hand: neither too deep, nor one too many */
+static bool has_room(struct splicer *s, const struct level *level, struct span span)
+{
+	if (level->depth == DEPTH_MAX) {
+		diag_error(s->r->diags, "include-depth", span, "includes are nested more than %d deep", DEPTH_MAX);
+		return false;
+	}
+	if (s->files++ == FILES_MAX)
+		diag_error(s->r->diags, "too-complex", span, "more than %d files are included", FILES_MAX);
+	return s->files <= FILES_MAX;
+}
+
+/* `include <python-agent>`: a policy of the library, whatever files there are */
+static void include_library(struct splicer *s, const struct level *level, const struct ast_word *word)
+{
+	struct resolver *r = s->r;
+	const char *text = library_text(word->text), *shown;
+	uint32_t source;
+
+	if (!text) {
+		const char *near = diag_nearest(word->text, library_names);
+		struct diag *diag = diag_error(r->diags, "bad-include", word->span,
+					       "no policy of the library is called `%s`", word->text);
+
+		if (near) {
+			diag->label = arena_printf(r->arena, "did you mean `<%s>`?", near);
+			diag_edit(r->diags, diag, word->span, arena_printf(r->arena, "<%s>", near));
+		}
+		diag->help = "`msb-policyc init` lists them; a file is included as \"base.msb\"";
+		return;
+	}
+	if (!has_room(s, level, word->span))
+		return;
+	shown = arena_printf(r->arena, "<%s>", word->text);
+	source = sources_add(r->diags->sources, SOURCE_FILE, shown, text, strlen(text));
+	struct level inner = { level, shown, shown, word->span, level->depth + 1 };
+	splice(s, &inner, source);
+}
+
 static void include_file(struct splicer *s, const struct level *level, const struct ast_word *word)
 {
 	struct resolver *r = s->r;
@@ -109,15 +149,7 @@ static void include_file(struct splicer *s, const struct level *level, const str
 		path = shown = word->text;
 	if (in_cycle(s, level, path, word->span))
 		return;
-	if (level->depth == DEPTH_MAX) {
-		diag_error(r->diags, "include-depth", word->span, "includes are nested more than %d deep", DEPTH_MAX);
-		return;
-	}
-	if (s->files++ == FILES_MAX) {
-		diag_error(r->diags, "too-complex", word->span, "more than %d files are included", FILES_MAX);
-		return;
-	}
-	if (s->files > FILES_MAX)
+	if (!has_room(s, level, word->span))
 		return;
 	const char *last = strrchr(word->text, '/');
 	/* Such files hold credentials and settings, and a directory's editor and version control */
@@ -149,6 +181,14 @@ static void take_library(struct resolver *r, const struct level *level, const st
 	}
 }
 
+static void include_one(struct splicer *s, const struct level *level, const struct ast_word *word)
+{
+	if (word->angled)
+		include_library(s, level, word);
+	else
+		include_file(s, level, word);
+}
+
 static void splice(struct splicer *s, const struct level *level, uint32_t source)
 {
 	const struct ast_file *file = parse_policy_into(s->r->nodes, s->r->diags, source);
@@ -159,7 +199,7 @@ static void splice(struct splicer *s, const struct level *level, uint32_t source
 		if (statement->kind == AST_LIBRARY)
 			take_library(s->r, level, statement, i);
 		else if (statement->kind == AST_INCLUDE)
-			include_file(s, level, &statement->words.items[0]);
+			include_one(s, level, &statement->words.items[0]);
 		else
 			*arena_push(s->r->nodes, &s->r->statements) = statement;
 	}

@@ -12,7 +12,9 @@ struct printer {
 static void print_word(const struct printer *printer, const struct ast_word *word)
 {
 	const char *text = escape_text(printer->arena, word->text);
-	if (word->bracketed)
+	if (word->angled)
+		text_addf(printer->out, " <\"%s\">", text);
+	else if (word->bracketed)
 		text_addf(printer->out, " [\"%s\"%s", text, word->unclosed ? "" : "]");
 	else
 		text_addf(printer->out, " \"%s\"", text);

@@ -11,6 +11,7 @@ struct ast_word {
 	const char *text; /* NULL where the field is absent */
 	bool bracketed;
 	bool unclosed;     /* "[" without "]" */
+	bool angled;       /* "<name>", text without the brackets, span with them */
 	struct span after; /* from "]" to the next ":"; mostly empty */
 };
 

@@ -43,6 +43,13 @@ struct ast_word parse_bracketed(struct parser *parser, struct span brackets, str
 	return word;
 }
 
+struct ast_word parse_angled(struct parser *parser, struct span span)
+{
+	struct ast_word word = parse_word_inside(parser, span);
+	word.angled = true;
+	return word;
+}
+
 struct ast_word parse_unclosed(struct parser *parser, struct span span)
 {
 	struct ast_word word = make_word(parser, span, (struct span){ span.source, span.start + 1, span.end });

@@ -53,6 +53,7 @@ struct parser {
 struct ast_word parse_word(struct parser *, struct span);
 struct ast_word parse_word_inside(struct parser *, struct span); /* without the first and last byte: quotes, brackets */
 struct ast_word parse_bracketed(struct parser *, struct span brackets, struct span after);
+struct ast_word parse_angled(struct parser *, struct span);
 struct ast_word parse_unclosed(struct parser *, struct span);
 struct ast_words parse_single(struct parser *, struct ast_word);
 struct ast_words parse_append(struct parser *, struct ast_words, struct ast_word);
