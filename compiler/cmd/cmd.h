@@ -23,6 +23,7 @@ enum cmd_id {
 	CMD_COMPILE = 32,
 	CMD_EVAL = 64,
 	CMD_INIT = 128,
+	CMD_SUGGEST = 256,
 };
 
 /* A file of that name that was not there: whole, or not at all. 0 or -errno, -EEXIST among them */
@@ -51,6 +52,7 @@ struct cmd_line {
 	const struct cmd *cmd;
 	struct policy_options policy; /* files: --policy and plain FILE arguments, in their order */
 	struct cmd_words flows;       /* arguments with an `@`, where the command takes them */
+	struct cmd_words events;      /* suggest: its plain arguments */
 	enum cmd_format format;
 	enum color_when color;
 	bool help;
@@ -135,3 +137,4 @@ int cmd_diff(struct cmd_line *);
 int cmd_diff_git(struct cmd_line *); /* diff --git REV */
 int cmd_fmt(struct cmd_line *);
 int cmd_init(struct cmd_line *);
+int cmd_suggest(struct cmd_line *);

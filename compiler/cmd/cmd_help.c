@@ -157,6 +157,17 @@ static const char init_help[] =
 	"In a policy, `include <python-agent>` puts such a policy in its place.\n"
 	"\nStatus: 0 fine; 2 usage, no such template; 3 the file is there already or could not be written.\n";
 
+static const char suggest_help[] =
+	"msb-policyc suggest EVENTS... [--policy FILE]: what was denied, as rules and expectations to paste\n"
+	"\n"
+	"EVENTS is what msb-run --events FILE wrote; - is standard input. Prints the narrowest rules that let the denied\n"
+	"flows pass, names before addresses. None is offered for the metadata service, the host, loopback, what is refused\n"
+	"whatever the rules say, nor against a rule that denies. Counts go to standard error.\n"
+	"\n"
+	"  --policy FILE           leave out what this policy allows, and say which of its lines denies the rest\n"
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n" POLICY_OPTIONS
+	"\nStatus: 0 fine; 1 a line that is no event, errors in the policy; 2 usage; 3 a file could not be read.\n";
+
 const char *cmd_help_page(enum cmd_id id)
 {
 	return id == CMD_CHECK   ? check_help :
@@ -166,5 +177,6 @@ const char *cmd_help_page(enum cmd_id id)
 	       id == CMD_EXPLAIN ? explain_help :
 	       id == CMD_DIFF    ? diff_help :
 	       id == CMD_INIT    ? init_help :
+	       id == CMD_SUGGEST ? suggest_help :
 				   fmt_help;
 }

@@ -193,7 +193,8 @@ static const struct own_option {
 	{ "help", 'h', false, EVERY, read_help },
 	{ "format", 0, true, EVERY, read_format },
 	{ "color", 0, true, EVERY, read_color },
-	{ "gateway", 0, true, CMD_COMPILE | CMD_EVAL | CMD_EXPLAIN | CMD_TEST | CMD_DIFF | CMD_CHECK, read_gateway },
+	{ "gateway", 0, true, CMD_COMPILE | CMD_EVAL | CMD_EXPLAIN | CMD_TEST | CMD_DIFF | CMD_CHECK | CMD_SUGGEST,
+	  read_gateway },
 	{ "resolve", 0, true, CMD_EVAL | CMD_EXPLAIN, read_resolve },
 	{ "sni", 0, true, CMD_EVAL | CMD_EXPLAIN, read_sni },
 	{ "batch", 0, false, CMD_EVAL, read_batch },
@@ -289,6 +290,10 @@ static bool take_argument(struct cmd_line *line, const char *word)
 {
 	bool at = strchr(word, '@');
 
+	if (line->cmd->id == CMD_SUGGEST) {
+		*arena_push(line->arena, &line->events) = word;
+		return true;
+	}
 	if (line->cmd->takes_flows && (at || meant_as_flow(word))) {
 		*arena_push(line->arena, &line->flows) = word;
 		return true;

@@ -39,6 +39,14 @@ run_sandbox --quiet --net-default deny --net-rule 'allow@dns,deny@198.51.100.0/2
 	$PROBE tcp 93.184.216.99 22 1000; $PROBE tcp 151.101.0.223 80 1000; $PROBE tcp 93.184.216.98 22 1000"
 same "the rules let that pass and no more" "connected connected refused refused" "$(cut -d' ' -f1 <<<"$out" | tr '\n' ' ' | sed 's/ $//')"
 
+# So do the rules that msb-policyc makes of the events
+{ printf 'default egress deny\nallow@dns\ndeny@198.51.100.0/24\n'; "$BUILD/msb-policyc" suggest "$WORK/events" 2>/dev/null; } >"$WORK/pasted.msb"
+try "what was recorded, as a policy: its expectations hold" "$BUILD/msb-policyc" test "$WORK/pasted.msb"
+run_sandbox --quiet --policy "$WORK/pasted.msb" -- sh -c "
+	$PROBE dns pypi.org 172.16.0.1 >/dev/null; $PROBE tcp 151.101.0.223 443 1000
+	$PROBE tcp 93.184.216.99 22 1000; $PROBE tcp 151.101.0.223 80 1000; $PROBE tcp 93.184.216.98 22 1000"
+same "its rules let that pass and no more" "connected connected refused refused" "$(cut -d' ' -f1 <<<"$out" | tr '\n' ' ' | sed 's/ $//')"
+
 # A lookup alone; a port of the same name brings it
 run_sandbox --net-default deny --suggest -- "$PROBE" dns example.com 172.16.0.1
 same "a lookup" 'allow@example.com:udp:53' "$(hint 'dns@example.com:udp')"

@@ -1,0 +1,94 @@
+/* Lines of bounded length, each a JSON object of which a few members are taken. */
+#include "cmd/events_read.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES (64u << 10)
+
+void events_reader_open(struct events_reader *reader, FILE *in)
+{
+	*reader = (struct events_reader){ .in = in, .buffer = arena_must(malloc(LINE_MAX_BYTES)) };
+}
+
+void events_reader_close(struct events_reader *reader)
+{
+	free(reader->buffer);
+	reader->buffer = NULL;
+}
+
+/* The line's length without its end; false at the end of the file. A longer one is cut, and is no JSON then. */
+static bool read_line(struct events_reader *reader, size_t *len)
+{
+	int byte;
+
+	*len = 0;
+	while ((byte = getc(reader->in)) != EOF && byte != '\n')
+		if (*len < LINE_MAX_BYTES)
+			reader->buffer[(*len)++] = (char)byte;
+	return byte != EOF || *len;
+}
+
+static const char *member(struct arena *arena, const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? arena_strdup(arena, text) : NULL;
+}
+
+/* NULL, or what is wrong with it */
+static const char *read_denial(struct arena *arena, const json_t *object, struct event_line *out)
+{
+	const json_t *rule = json_object_get(object, "rule");
+
+	out->flow = member(arena, object, "flow");
+	out->name = member(arena, object, "name");
+	out->decided_by = json_is_integer(rule) ? "rule" : member(arena, object, "rule");
+	if (!out->flow)
+		return "a denial without \"flow\"";
+	return out->decided_by ? NULL : "a denial without \"rule\"";
+}
+
+static const char *read_object(struct arena *arena, const json_t *object, struct event_line *out)
+{
+	const json_t *version = json_object_get(object, "version");
+
+	if (!json_is_object(object))
+		return "no JSON object";
+	if (!json_is_integer(version) || json_integer_value(version) != 1)
+		return "no event of version 1, as msb-run --events writes them";
+	out->kind = member(arena, object, "kind");
+	if (!out->kind)
+		return "an event without \"kind\"";
+	if (!strcmp(out->kind, "deny"))
+		return read_denial(arena, object, out);
+	if (!strcmp(out->kind, "lost")) {
+		json_int_t count = json_integer_value(json_object_get(object, "count"));
+
+		if (count <= 0)
+			return "lost events without \"count\"";
+		out->lost = (size_t)count;
+	}
+	return NULL;
+}
+
+bool events_reader_next(struct events_reader *reader, struct arena *arena, struct event_line *out)
+{
+	json_error_t why;
+	json_t *object;
+	size_t len;
+
+	*out = (struct event_line){ .number = ++reader->number };
+	reader->error = NULL;
+	if (!read_line(reader, &len))
+		return false;
+	if (len == LINE_MAX_BYTES) {
+		reader->error = "a line of more than 64 KiB";
+		return false;
+	}
+	object = json_loadb(reader->buffer, len, JSON_REJECT_DUPLICATES, &why);
+	reader->error = object ? read_object(arena, object, out) : arena_printf(arena, "no JSON: %s", why.text);
+	json_decref(object);
+	return !reader->error;
+}
