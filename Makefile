@@ -25,7 +25,7 @@ RUNTIME_LIBS  := $(shell pkg-config --libs $(RUNTIME_PKGS) 2>/dev/null)
 # runtime/guest/ runs inside the guest and is built by its own build.sh
 GRAMMAR_SRC  := $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.lex.c
 # the library of policies, for `init` and `include <name>`: part of the programs, so that what it means is the version's
-LIBRARY_SRC  := $(BUILD)/library/library_texts.c
+LIBRARY_SRC  := $(BUILD)/library/library_texts.c $(BUILD)/library/page_texts.c
 COMPILER_SRC := $(filter-out compiler/cmd/%,$(wildcard compiler/*/*.c))
 POLICYC_SRC  := $(wildcard compiler/cmd/*.c)
 RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
@@ -40,7 +40,7 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install guest tools golden-update clean
+.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install guest tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -56,9 +56,12 @@ $(BUILD)/grammar/msb.lex.c $(BUILD)/grammar/msb.lex.h &: grammar/msb.l
 	$(Q)flex -o $(BUILD)/grammar/msb.lex.c --header-file=$(BUILD)/grammar/msb.lex.h $<
 $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC)): | $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 
-$(LIBRARY_SRC): policies/embed.sh $(wildcard policies/*.msb)
+$(BUILD)/library/library_texts.c: policies/embed.sh $(wildcard policies/*.msb)
 	@mkdir -p $(@D)
 	$(Q)policies/embed.sh >$@
+$(BUILD)/library/page_texts.c: compiler/page/embed.sh compiler/page/page.css compiler/page/page.js
+	@mkdir -p $(@D)
+	$(Q)compiler/page/embed.sh >$@
 
 $(BUILD)/obj/grammar/%.o: $(BUILD)/grammar/%.c
 	@mkdir -p $(@D)
@@ -107,6 +110,11 @@ check: deps
 	$(Q)tests/run -j $(JOBS) $(BUILD)
 golden-update: all
 	$(Q)tests/golden/run.sh --update $(BUILD)
+
+# What of docs/ is made: the findings of the manual, the screenshots of a policy's page
+docs: deps all
+	$(Q)docs/findings.sh $(BUILD)
+	$(Q)docs/screenshots.sh $(BUILD)
 
 # The same tests under the sanitizers: goldens, vectors and unit tests
 SAN_FLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all

@@ -24,10 +24,13 @@ enum cmd_id {
 	CMD_EVAL = 64,
 	CMD_INIT = 128,
 	CMD_SUGGEST = 256,
+	CMD_REPORT = 512,
 };
 
 /* A file of that name that was not there: whole, or not at all. 0 or -errno, -EEXIST among them */
 int cmd_write_new(const char *path, const char *text);
+/* The same in the place of one that may be there: it has the old bytes or the new ones. Temporary texts go to the arena. */
+int cmd_write_over(struct arena *, const char *path, const char *text);
 
 enum cmd_format {
 	FORMAT_TEXT = 1,
@@ -138,3 +141,4 @@ int cmd_diff_git(struct cmd_line *); /* diff --git REV */
 int cmd_fmt(struct cmd_line *);
 int cmd_init(struct cmd_line *);
 int cmd_suggest(struct cmd_line *);
+int cmd_report(struct cmd_line *);

@@ -168,6 +168,18 @@ static const char suggest_help[] =
 	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n" POLICY_OPTIONS
 	"\nStatus: 0 fine; 1 a line that is no event, errors in the policy; 2 usage; 3 a file could not be read.\n";
 
+static const char report_help[] =
+	"msb-policyc report FILE [policy options]: the policy as one HTML page, to show to others\n"
+	"\n"
+	"What it allows as a picture, its rules and which expectations each decides, findings, settings, and what an address\n"
+	"or a name typed in gets. The page fetches nothing and needs no script to be read.\n"
+	"\n"
+	"  -o FILE.html            write it there, over what was there; else to standard output\n"
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n"
+	"\n"
+	"The page depends on the policy, the options and --today alone.\n" POLICY_OPTIONS
+	"\nStatus: 0 written; 1 errors in the policy, or too complex; 2 usage; 3 a file could not be read or written.\n";
+
 const char *cmd_help_page(enum cmd_id id)
 {
 	return id == CMD_CHECK   ? check_help :
@@ -178,5 +190,6 @@ const char *cmd_help_page(enum cmd_id id)
 	       id == CMD_DIFF    ? diff_help :
 	       id == CMD_INIT    ? init_help :
 	       id == CMD_SUGGEST ? suggest_help :
+	       id == CMD_REPORT  ? report_help :
 				   fmt_help;
 }

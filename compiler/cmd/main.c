@@ -19,6 +19,8 @@ static const struct cmd cmds[] = {
 	  false, 1 },
 	{ CMD_EVAL, "eval", "FILE FLOW...", "verdicts only, tab-separated, for programs (--batch)", cmd_eval,
 	  FORMAT_TEXT | FORMAT_JSON, true, 1 },
+	{ CMD_REPORT, "report", "FILE", "a page to show: picture, rules, findings (-o FILE.html)", cmd_report,
+	  FORMAT_TEXT, false, 1 },
 	{ CMD_SUGGEST, "suggest", "EVENTS...", "what msb-run --events recorded, as rules to paste", cmd_suggest,
 	  FORMAT_TEXT, false, 1 },
 	{ CMD_INIT, "init", "[TEMPLATE]", "a policy from the library to start with (-o FILE)", cmd_init, FORMAT_TEXT,

@@ -173,7 +173,7 @@ static bool reads_back(struct arena *arena, const char *text, size_t expectation
 	for (size_t i = 0; i < file->statements.count; i++) {
 		const struct ast_statement *statement = &file->statements.items[i];
 
-		rules += statement->kind == AST_RULE && is_narrow(arena, diags, &statement->rule);
+		rules += statement->kind == AST_RULE && is_narrow(arena, diags, statement->rule);
 		expects += statement->kind == AST_EXPECT;
 	}
 	return !diags->errors && rules == lines && expects == expectations && file->statements.count == rules + expects;

@@ -19,10 +19,11 @@ may_include() {
 		diff:      base policy eval analysis
 		explain:   base policy eval analysis diff
 		expect:    base diag syntax policy eval analysis
+		page:      base diag policy eval analysis expect
 		ruleset:   base
 		lower:     base policy eval ruleset
 		emit:      base policy eval ruleset lower
-		cmd:       base diag syntax policy eval analysis lint diff explain expect ruleset lower emit
+		cmd:       base diag syntax policy eval analysis lint diff explain expect page ruleset lower emit
 
 		core:      base policy
 		isolation: core
