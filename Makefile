@@ -40,7 +40,7 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install guest tools golden-update docs clean
+.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install uninstall guest tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -140,11 +140,28 @@ tidy: $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -std=gnu17
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
+# Where, mode, files: below DESTDIR and PREFIX
+define INSTALLED
+bin 755 $(PROGRAMS)
+share/man/man1 644 $(wildcard docs/*.1)
+share/man/man5 644 $(wildcard docs/*.5)
+share/doc/msb-policy 644 docs/language.md docs/review.md docs/policy-review.yml $(wildcard docs/*.schema.json) LICENSE
+share/vim/vimfiles/syntax 644 editors/msb.vim
+share/vim/vimfiles/ftdetect 644 editors/ftdetect/msb.vim
+share/msb-policy/editors 644 editors/msb.tmLanguage.json
+share/msb-policy/policies 644 $(wildcard policies/*.msb)
+share/msb-policy/guest 644 $(wildcard $(BUILD)/guest/*)
+endef
+install uninstall: export LIST = $(INSTALLED)
 install: all
-	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard docs/*.1)
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/policies $(wildcard policies/*.msb)
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/guest $(wildcard $(BUILD)/guest/*)
+	$(Q)echo "$$LIST" | while read -r where mode files; do \
+		[ -z "$$files" ] || install -D -m "$$mode" -t "$(DESTDIR)$(PREFIX)/$$where" $$files || exit; done
+# Those files and the directories that are this project's alone
+uninstall:
+	$(Q)echo "$$LIST" | while read -r where mode files; do \
+		for file in $$files; do rm -f "$(DESTDIR)$(PREFIX)/$$where/$${file##*/}"; done; done
+	$(Q)for dir in share/msb-policy/editors share/msb-policy/policies share/msb-policy/guest share/msb-policy share/doc/msb-policy; do \
+		[ ! -d "$(DESTDIR)$(PREFIX)/$$dir" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/$$dir"; done
 clean:
 	rm -rf build
 

@@ -1,0 +1,2 @@
+" Which files are msb-policy files. Put it into ~/.vim/ftdetect/
+autocmd BufRead,BufNewFile *.msb setfiletype msb
