@@ -19,11 +19,12 @@ may_include() {
 		diff:      base policy eval analysis
 		explain:   base policy eval analysis diff
 		expect:    base diag syntax policy eval analysis
+		denied:    base diag syntax policy eval
 		page:      base diag policy eval analysis expect
 		ruleset:   base
 		lower:     base policy eval ruleset
 		emit:      base policy eval ruleset lower
-		cmd:       base diag syntax policy eval analysis lint diff explain expect page ruleset lower emit
+		cmd:       base diag syntax policy eval analysis lint diff explain expect denied page ruleset lower emit
 
 		core:      base policy
 		isolation: core

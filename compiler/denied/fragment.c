@@ -1,5 +1,5 @@
 /* From suggestions to text: of each kind the rules, ports of one target together, then targets of one service. */
-#include "cmd/suggest_fragment.h"
+#include "denied/fragment.h"
 #include "base/name.h"
 #include "base/text.h"
 #include "policy/policy_facts.h"
@@ -9,19 +9,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SLOTS (4 * FRAGMENT_MOST) /* a power of two, never full */
+
+/* The rule's, or the free one where it goes: index + 1, 0 where it is free */
+static uint32_t *find_slot(const struct fragment *fragment, const char *rule)
+{
+	uint32_t hash = 2166136261u;
+
+	for (const char *at = rule; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * 16777619u;
+	for (;; hash++) {
+		uint32_t *slot = &fragment->index[hash % SLOTS];
+
+		if (!*slot || !strcmp(fragment->items[*slot - 1].rule, rule))
+			return slot;
+	}
+}
+
 struct fragment_item *fragment_item(struct fragment *fragment, const char *rule)
 {
 	struct fragment_item *item;
+	uint32_t *slot;
 
-	for (size_t i = 0; i < fragment->count; i++)
-		if (!strcmp(fragment->items[i].rule, rule))
-			return &fragment->items[i];
+	if (!fragment->index)
+		fragment->index = arena_alloc(fragment->arena, SLOTS * sizeof *fragment->index);
+	slot = find_slot(fragment, rule);
+	if (*slot)
+		return &fragment->items[*slot - 1];
 	if (fragment->count == FRAGMENT_MOST) {
 		fragment->more++;
 		return NULL;
 	}
 	item = arena_push(fragment->arena, fragment);
 	item->rule = arena_strdup(fragment->arena, rule);
+	*slot = (uint32_t)fragment->count;
 	return item;
 }
 

@@ -1,6 +1,6 @@
 /* Rules and expectations to paste, from suggestions one by one. */
 #pragma once
-#include "cmd/cmd.h"
+#include "base/arena.h"
 #include "eval/suggest.h"
 
 #define FRAGMENT_MOST 4096 /* different suggestions */
@@ -21,7 +21,8 @@ struct fragment {
 	struct arena *arena;
 	struct fragment_item *items; /* each rule once */
 	size_t count, cap;
-	size_t more; /* past the most */
+	uint32_t *index; /* of items by their rules; the fragment's own */
+	size_t more;     /* past the most */
 };
 
 /* The item of that rule, or a new one without count; NULL past the most */

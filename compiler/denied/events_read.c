@@ -1,5 +1,5 @@
 /* Lines of bounded length, each a JSON object of which a few members are taken. */
-#include "cmd/events_read.h"
+#include "denied/events_read.h"
 
 #include <jansson.h>
 #include <stdlib.h>
