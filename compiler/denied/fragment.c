@@ -206,7 +206,8 @@ bool fragment_text(struct fragment *fragment, const char **text)
 	size_t expectations = 0;
 
 	drop_needless(fragment);
-	qsort(fragment->items, fragment->count, sizeof *fragment->items, compare_items);
+	if (fragment->count)
+		qsort(fragment->items, fragment->count, sizeof *fragment->items, compare_items);
 	write_rules(&out, fragment);
 	for (size_t i = 0; i < fragment->count; i++)
 		if (fragment->items[i].expect)

@@ -5,12 +5,11 @@
 	var data = JSON.parse(document.getElementById("data").textContent);
 	var EGRESS = 1, INGRESS = 2;
 	var words = ["any", "dns", "public", "private", "loopback", "link-local", "meta", "multicast", "host"];
-	var transports = { udp: { bit: 1, proto: "udp", port: 53 }, tcp: { bit: 2, proto: "tcp", port: 53 },
-			   dot: { bit: 4, proto: "tcp", port: 853 } };
+	var transports = { udp: 0, tcp: 1, dot: 2 };
 
 	function number(hex) { return BigInt("0x" + hex); }
 	var places = data.places.map(function (place) {
-		return { family: place.family, name: place["class"], floor: place.floor, ranges: place.ranges.map(function (range) {
+		return { family: place.family, name: place["class"], vetoes: place.vetoes, ranges: place.ranges.map(function (range) {
 			return [number(range[0]), number(range[1])];
 		}) };
 	});
@@ -94,13 +93,18 @@
 	function byRule(i) { return { allow: data.rules[i].allow, by: String(i + 1), rule: i }; }
 	function byDefault(direction) { return { allow: direction === EGRESS ? data.egress : data.ingress, by: "default" }; }
 
+	/* Some of what rules allow does not pass all the same */
+	function unlessVetoed(verdict, veto) {
+		return verdict.allow && veto ? { allow: false, by: veto } : verdict;
+	}
+
 	function judgeLookup(name, transport) {
 		for (var i = 0; i < data.rules.length; i++) {
 			var rule = data.rules[i];
-			if (rule.directions & EGRESS && (takesName(rule, name) || rule.queries & transports[transport].bit))
-				return byRule(i);
+			if (rule.directions & EGRESS && (takesName(rule, name) || rule.queries >> transports[transport] & 1))
+				return unlessVetoed(byRule(i), data.transports[transports[transport]]);
 		}
-		return byDefault(EGRESS);
+		return unlessVetoed(byDefault(EGRESS), data.transports[transports[transport]]);
 	}
 
 	function fits(rule, flow) {
@@ -114,8 +118,9 @@
 		}) || addr.family === 6 && within(malformed, addr.value) && (addr.value >> 56n & 0xffn) !== 0n);
 	}
 
-	function passesFloor(flow, place) {
-		return flow.direction !== EGRESS || places[place].floor & (!flow.proto.ports ? 4 : flow.port === 53 ? 1 : 2);
+	function vetoOf(flow, place) {
+		var index = !flow.proto.ports ? 4 : (flow.proto.bit === data.protos.udp.bit ? 2 : 0) + (flow.port === 53 ? 0 : 1);
+		return flow.direction === EGRESS ? places[place].vetoes[index] : "";
 	}
 
 	function judgeConnection(flow, addr, bound) {
@@ -128,8 +133,7 @@
 						 bound !== null && takesName(rule, bound) && has(rule.bound, place)))
 				verdict = byRule(i);
 		}
-		verdict = verdict || byDefault(flow.direction);
-		return verdict.allow && !passesFloor(flow, place) ? { allow: false, by: "floor" } : verdict;
+		return unlessVetoed(verdict || byDefault(flow.direction), vetoOf(flow, place));
 	}
 
 	function known(pair) { return { family: pair[0], value: number(pair[1]) }; }
@@ -186,6 +190,9 @@
 	/* egress@github.com:tcp:443, dns@github.com; or a target alone, for which the fields beside say the rest */
 	function readFlow(text, fields) {
 		var match = /^(?:(egress|ingress|dns)@)?(\S+)$/.exec(text.trim()), parts, rest;
+		var url = /^[a-z]+:\/\/([^\/:?#\s]+)/i.exec(text.trim());
+		if (url)
+			throw "write the name alone: " + url[1];
 		if (!match)
 			throw "write an address, a name, or a flow: egress@github.com:tcp:443";
 		parts = splitTarget(match[2]);
@@ -194,7 +201,7 @@
 			return readLookup(parts, rest);
 		var flow = { direction: (match[1] || fields.direction) === "ingress" ? INGRESS : EGRESS };
 		var proto = rest.length ? rest[0] : fields.proto;
-		flow.proto = data.protos[proto];
+		flow.proto = Object.hasOwn(data.protos, proto) ? data.protos[proto] : null;
 		if (!flow.proto)
 			throw "“" + proto + "” is no protocol: tcp, udp, icmpv4, icmpv6";
 		var port = rest.length ? rest[1] : flow.proto.ports ? fields.port : undefined;
@@ -209,7 +216,7 @@
 
 	function readLookup(parts, rest) {
 		var transport = rest.length ? rest[0] : "udp";
-		if (rest.length > 1 || !transports[transport])
+		if (rest.length > 1 || !Object.hasOwn(transports, transport))
 			throw "a lookup is dns@NAME, perhaps with :udp, :tcp or :dot";
 		return { lookupOf: parseName(parts.target), transport: transport };
 	}
@@ -220,6 +227,12 @@
 		if (flow.name !== undefined)
 			return judgeName(flow);
 		return Object.assign({ place: placeOf(flow.addr) }, judgeConnection(flow, flow.addr, null));
+	}
+
+	function isPublished(flow) {
+		return data.published.some(function (published) {
+			return published[0] === flow.proto.bit && published[1] === flow.port;
+		});
 	}
 
 	/* ---- what is shown ---- */
@@ -253,9 +266,10 @@
 	}
 
 	function answerRow(text, fields) {
-		var row = element("li"), verdict;
+		var row = element("li"), flow, verdict;
 		try {
-			verdict = judge(readFlow(text, fields));
+			flow = readFlow(text, fields);
+			verdict = judge(flow);
 		} catch (why) {
 			row.append(element("span", "verdict unknown", "?"), " ", element("code", "", text), " ",
 				   element("span", "", typeof why === "string" ? why : "not understood"));
@@ -265,6 +279,8 @@
 		row.dataset.by = verdict.by;
 		row.append(element("span", "verdict " + (verdict.allow ? "all" : "none"), row.dataset.verdict), " ",
 			   element("code", "", text), " ", explain(verdict));
+		if (flow.direction === INGRESS && verdict.allow && !isPublished(flow))
+			row.append(" but that port is not published, so nobody gets to it");
 		return row;
 	}
 

@@ -59,17 +59,62 @@ static json_t *ranges_json(const struct page *page, uint32_t place)
 	return ranges;
 }
 
-/* Which connections the floor lets pass: 1 to port 53, 2 to other ports, 4 without ports */
-static int floor_bits(const struct page *page, enum addr_class class)
-{
-	const struct policy *policy = page->policy;
+/* Whatever is allowed here: what the evaluator makes of it all the same, for TCP and UDP to port 53 and to others, and for
+ * protocols without ports. "" where it passes */
+static const struct {
+	enum policy_proto proto;
+	uint16_t port;
+} asked[] = {
+	{ PROTO_TCP, FLOW_DNS_PORT }, { PROTO_TCP, 1 }, { PROTO_UDP, FLOW_DNS_PORT }, { PROTO_UDP, 1 },
+	{ PROTO_ICMPV4, 0 },
+};
 
-	return eval_floor_passes(policy, POLICY_EGRESS, class, PROTO_TCP, EVAL_FLOOR_PORT, EVAL_FLOOR_PORT) |
-	       eval_floor_passes(policy, POLICY_EGRESS, class, PROTO_TCP, 1, 1) << 1 |
-	       eval_floor_passes(policy, POLICY_EGRESS, class, PROTO_ICMPV4, 0, 0) << 2;
+static const char *veto_word(struct eval_verdict verdict)
+{
+	return verdict.action == POLICY_ALLOW ? "" : verdict.by.kind == DECIDER_FLOOR ? "floor" : "refused";
 }
 
-static json_t *places_json(const struct page *page)
+/* The policy with everything allowed */
+static struct eval_context allow_all(const struct page *page)
+{
+	struct policy *open = arena_alloc(page->arena, sizeof *open);
+	struct eval_context context = page->in->context;
+
+	*open = *page->policy;
+	open->rules.count = 0;
+	open->egress.action = open->ingress.action = POLICY_ALLOW;
+	context.policy = open;
+	context.bindings = EVAL_NO_BINDINGS;
+	return context;
+}
+
+static json_t *vetoes_json(const struct eval_context *open, struct addr addr)
+{
+	json_t *vetoes = json_array();
+
+	for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+		struct eval_connection connection = { .direction = POLICY_EGRESS,
+						      .proto = asked[i].proto,
+						      .addr = addr,
+						      .has_port = policy_proto_has_ports(asked[i].proto),
+						      .port = asked[i].port };
+
+		json_array_append_new(vetoes, json_string(veto_word(eval_connection(open, &connection))));
+	}
+	return vetoes;
+}
+
+static json_t *transports_json(const struct eval_context *open)
+{
+	json_t *vetoes = json_array();
+
+	for (int transport = 0; transport < FLOW_TRANSPORTS; transport++)
+		json_array_append_new(
+			vetoes, json_string(veto_word(eval_dns(open, "example.com", (enum flow_transport)transport))));
+	return vetoes;
+}
+
+static json_t *places_json(const struct page *page, const struct eval_context *open)
 {
 	json_t *places = json_array();
 
@@ -77,8 +122,8 @@ static json_t *places_json(const struct page *page)
 		struct addr addr = member(page, i);
 		enum addr_class class = addr_classify(addr, &page->in->context.gateway);
 
-		json_array_append_new(places, json_pack("{s:i, s:s, s:i, s:o}", "family", (int)addr.family, "class",
-							addr_class_name(class), "floor", floor_bits(page, class),
+		json_array_append_new(places, json_pack("{s:i, s:s, s:o, s:o}", "family", (int)addr.family, "class",
+							addr_class_name(class), "vetoes", vetoes_json(open, addr),
 							"ranges", ranges_json(page, i)));
 	}
 	return places;
@@ -199,6 +244,16 @@ static json_t *refused_json(void)
 	return refused;
 }
 
+static json_t *published_json(const struct policy *policy)
+{
+	json_t *published = json_array();
+
+	for (size_t i = 0; i < policy->publishes.count; i++)
+		json_array_append_new(published, json_pack("[ii]", (int)policy->publishes.items[i].proto,
+							   policy->publishes.items[i].guest_port));
+	return published;
+}
+
 /* Networks in which addresses with bits 64 to 71 set are none of RFC 6052's */
 static json_t *malformed_json(const struct addr_nat64 *nat64)
 {
@@ -252,17 +307,20 @@ static const char *for_script(struct page *page, const char *json)
 const char *page_data(struct page *page)
 {
 	json_t *object = json_object(), *rules = json_array();
+	struct eval_context open = allow_all(page);
 	const char *safe;
 	char *text;
 
 	for (size_t i = 0; i < page->policy->rules.count; i++)
 		json_array_append_new(rules, rule_json(page, &page->policy->rules.items[i]));
 	json_object_set_new(object, "rules", rules);
-	json_object_set_new(object, "places", places_json(page));
+	json_object_set_new(object, "places", places_json(page, &open));
+	json_object_set_new(object, "transports", transports_json(&open));
 	json_object_set_new(object, "egress", json_boolean(page->policy->egress.action == POLICY_ALLOW));
 	json_object_set_new(object, "ingress", json_boolean(page->policy->ingress.action == POLICY_ALLOW));
 	json_object_set_new(object, "protos", protos_json());
 	json_object_set_new(object, "refused", refused_json());
+	json_object_set_new(object, "published", published_json(page->policy));
 	json_object_set_new(object, "malformed", malformed_json(&page->in->context.gateway.nat64));
 	add_addresses(page, object);
 	text = arena_must(json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_PRESERVE_ORDER));

@@ -176,6 +176,12 @@ done
 agree multi-tenant overtaken.msb --deployment-profile multi-tenant
 agree no-gateway any.msb --gateway none
 agree one-family hard.msb --gateway fd42:6d73:62::1
+printf '%s\n' ingress@10.0.0.1:tcp:3000 ingress@10.0.0.1:tcp:80 https://github.com/x public '*.github.com' dns@github.com:toString \
+	egress@github.com:constructor:1 '<img src=x>' '[::1' 256.1.1.1 >flows
+browse "file://$work/devbox.html#try=$(jq -sRr @uri <flows)" >asked.dom
+same browser/what-is-no-flow "allow	default allow	default error	 error	 error	 error	 error	 error	 error	 error	 " \
+	"$(python3 "$here/report-answers.py" <asked.dom | tr '\n' ' ')"
+same browser/a-port-that-is-not-published 1 "$(grep -o 'nobody gets to it</li>' asked.dom | wc -l)"
 browse "file://$work/evil.html" >evil.dom
 lacks browser/hostile "$(cat .said evil.dom)" 'CONSOLE|<script>alert|<img'
 sed '/^<script type/,/^<\/script>/d' python-agent.html >plain.html
