@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The library of policies: `init` writes one, `include <name>` puts one into another. usage: library.sh BUILD
+# The library of policies: `init` writes one, `include <name>` puts one into another. usage: templates.sh BUILD
 set -u
 . "$(dirname "$0")/lib.sh"
 
