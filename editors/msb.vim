@@ -21,7 +21,7 @@ syntax match msbSetting '\(^\s*dns\s\+\)\@<=\(nameserver\|timeout\|rebind-protec
 syntax match msbSetting '\(^\s*limit\s\+\)\@<=\(egress\|ingress\)\s\+\(bandwidth\|ops\)\ze\s'
 syntax match msbSetting '\s\zsburst\ze\s'
 syntax match msbGroupName '\(^\s*group\s\+\)\@<=[^ \t=]\+'
-syntax match msbAttribute '\s\zs\(because\|until\|log\)\ze\(\s\|$\)'
+syntax match msbAttribute '\s\zs\(because\|until\|log\|in\)\ze\(\s\|$\)'
 syntax match msbDate '\(\suntil\s\+\)\@<=\d\{4}-\d\d-\d\d'
 syntax match msbOption '\s\zs\(resolve\|sni\)\ze='
 

@@ -42,15 +42,15 @@ static void msb_yyerror(struct span *span, struct parser *parser, void *scanner,
 %token BRACKETED "an address in brackets" ANGLED "a name in angle brackets" UNCLOSED "a bracket without its end" TRAILING "a fourth field"
 %token AT "@" COLON ":" COMMA "," LBRACE "{" RBRACE "}" EQUALS "=" EOL "the end of the line"
 %token DEFAULT "default" PROFILE "profile" INCLUDE "include" GROUP "group" PUBLISH "publish" DNS "dns"
-%token LIBRARY "library" LIMIT "limit" EXPECT_ "expect" BECAUSE "because" UNTIL "until" LOG "log"
+%token LIBRARY "library" LIMIT "limit" EXPECT_ "expect" BECAUSE "because" UNTIL "until" LOG "log" IN "in"
 %token RESOLVE "resolve=" SNI "sni="
 %token UNKNOWN "an unknown statement" JUNK "a stray character"
 
 %type <head> head start
-%type <rule> rule attributed
+%type <rule> rule attributed placed
 %type <words> field list members words comma_words
 %type <word> direction raw member word value flow_start
-%type <attribute> attribute
+%type <attribute> attribute networks
 %type <flow> flow flow_line
 
 %initial-action { @$ = (struct span){ parser->source, 0, 0 }; }
@@ -59,7 +59,7 @@ static void msb_yyerror(struct span *span, struct parser *parser, void *scanner,
 input:
 	START_FILE file
 |	START_LIST rules EOL
-|	START_TOKEN rule EOL		{ parser->rule = $2; }
+|	START_TOKEN placed EOL		{ parser->rule = $2; }
 |	START_TOKEN EOL			{ parser->rule = parse_empty_rule(parser, @1); }
 |	START_FLOW flow_line EOL	{ parser->flow = $2; }
 ;
@@ -68,8 +68,11 @@ rules:	listed
 |	rules "," listed
 ;
 listed:	%empty
-|	rule				{ parse_add_rule(parser, $1); }
+|	placed				{ parse_add_rule(parser, $1); }
 |	error
+;
+placed:	rule
+|	rule networks			{ parse_add_attribute(parser, $1, $2); $$ = $1; }
 ;
 
 file:	%empty
@@ -104,6 +107,11 @@ attribute:
 	"because" STRING		{ $$ = parse_attribute(AST_BECAUSE, @$, parse_word_inside(parser, @2)); }
 |	"until" word			{ $$ = parse_attribute(AST_UNTIL, @$, $2); }
 |	"log"				{ $$ = parse_attribute(AST_LOG, @$, (struct ast_word){ .span = NOWHERE(@1) }); }
+|	networks
+;
+networks:
+	"in" member			{ $$ = parse_networks(@$, parse_single(parser, $2)); }
+|	"in" list			{ $$ = parse_networks(@$, $2); }
 ;
 rule:
 	head				{ $$ = parse_rule(parser, @$, $1, NULL, NULL, NULL, NOWHERE(@$)); }

@@ -23,8 +23,10 @@ struct analysis *analysis_new(struct arena *arena, const struct policy *const *p
 		analysis_cut(analysis, i);
 		analysis_find_lookups(analysis, i);
 	}
-	if (!fuel->out)
+	if (!fuel->out) {
 		analysis_find_answers(analysis);
+		analysis_find_zones(analysis);
+	}
 	return analysis;
 }
 

@@ -32,6 +32,8 @@
  * the other action: so rule 1 matters. A second policy without rule 1 has rule 2 first there: the verdict changes
  * for 10.1.0.0/16:tcp:443, and for nothing else.
  *
+ * A rule on names that says `in` takes part at some addresses only: connections are looked at zone by zone (zones.c).
+ *
  * Cost: near-linear in the rules (see port_tree.h), plus for each interval that touches rules on names one look at all
  * atoms and classes. Fuel bounds it: where it runs out, the answer is "too complex", never a guess.
  *

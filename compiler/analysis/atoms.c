@@ -268,6 +268,8 @@ struct atoms *atoms_new(struct arena *arena, const struct addr_gateway *gateway,
 
 			for (size_t k = 0; k < rule->targets.count; k++)
 				add_target(atoms, rule->action, &rule->targets.items[k]);
+			for (size_t k = 0; k < rule->within.count; k++)
+				add_target(atoms, POLICY_ALLOW, &rule->within.items[k]);
 		}
 	add_prefix(atoms, uncarrying[0]);
 	add_prefix(atoms, uncarrying[1]);

@@ -106,3 +106,15 @@ void facts_look_at_answers(struct facts *facts)
 				facts->rules[rule].changes_verdict = facts->rules[rule].answers = true;
 		}
 }
+
+/* A rule that decides something, and without whose `in` an answer for one of its names were held back */
+void facts_look_at_within(struct facts *facts)
+{
+	for (uint32_t i = 0; i < facts->plane->policy->rules.count; i++) {
+		struct rule_facts *rule = &facts->rules[i];
+
+		if (facts->plane->policy->rules.items[i].within.count && rule->decides && !rule->changes_verdict &&
+		    analysis_alone_excepts(facts->analysis, i))
+			rule->changes_verdict = rule->answers = true;
+	}
+}

@@ -124,5 +124,6 @@ void facts_look_at_connections(struct facts *, enum policy_direction, enum polic
 /* ---- the other parts ---- */
 void facts_look_at_answers(struct facts *); /* facts_queries.c */
 void facts_look_at_queries(struct facts *); /* facts_queries.c */
+void facts_look_at_within(struct facts *);  /* facts_queries.c: answers that `in` lets pass */
 void facts_look_at_pairs(struct facts *);   /* facts_pairs.c: server names beside bound ones */
 void facts_find_shadowing(struct facts *);  /* shadowing.c: of rules that decide nothing */

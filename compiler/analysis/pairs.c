@@ -100,6 +100,8 @@ static void add_uses(struct name_pairs *pairs, struct uses *uses, uint32_t index
 
 				if (!fuel_use(analysis->fuel, STEPS_PER_USE))
 					return;
+				if (!analysis_takes_part(analysis, plane, rule))
+					continue;
 				if (analysis->planes[plane].policy->rules.items[rule].action == POLICY_DENY ||
 				    name_classes_rule_takes(analysis->names, plane, rule, pair.bound))
 					*arena_push(pairs->arena, uses) = (struct use){ plane, rule, index };

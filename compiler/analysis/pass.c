@@ -18,12 +18,7 @@ uint32_t analysis_pass_pair(const struct analysis_pass *pass, uint32_t pair)
 	return pass->analysis->atom_count + 2 * pass->analysis->class_count + pair;
 }
 
-/* ---- addresses and ports ---- */
-
-bool analysis_is_address(const struct analysis *analysis, uint32_t atom)
-{
-	return atoms_at(analysis->atoms, atom)->class != ADDR_CLASS_NONE;
-}
+/* ---- ports ---- */
 
 uint16_t analysis_usual_port(const struct policy_port_range *ports, size_t count)
 {
@@ -66,8 +61,8 @@ void analysis_pass_init(struct analysis_pass *pass, struct analysis *analysis, s
 	for (uint32_t i = 0; i < analysis->atom_count; i++) {
 		enum addr_family family = atoms_at(analysis->atoms, i)->family;
 
-		pass->speaks[i] =
-			(proto != PROTO_ICMPV4 || family == ADDR_V4) && (proto != PROTO_ICMPV6 || family == ADDR_V6);
+		pass->speaks[i] = (proto != PROTO_ICMPV4 || family == ADDR_V4) &&
+				  (proto != PROTO_ICMPV6 || family == ADDR_V6) && analysis_in_zone(analysis, i);
 	}
 	for (uint32_t i = 0; i < analysis->plane_count; i++) {
 		const struct policy *policy = analysis->planes[i].policy;
@@ -89,7 +84,8 @@ static void add_names(struct analysis_pass *pass, uint32_t index)
 		size_t count;
 		const struct run *runs = name_classes_rule_runs(analysis->names, index, i, &count);
 
-		if (!count || !policy_rule_fits(rule, pass->direction, pass->proto))
+		if (!count || !policy_rule_fits(rule, pass->direction, pass->proto) ||
+		    !analysis_takes_part(analysis, index, i))
 			continue;
 		pass->named = true;
 		analysis_add_rects(analysis, pass->tree, index, piece, runs, count, analysis_pass_bound(pass, 0));

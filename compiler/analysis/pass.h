@@ -44,6 +44,8 @@ struct analysis {
 	struct atoms *atoms;
 	struct name_classes *names;
 	uint32_t atom_count, class_count;
+	struct analysis_zones *zones; /* NULL: one, of all addresses */
+	uint32_t zone;                /* the one entered; ANALYSIS_NONE: all, without rules that say `in` */
 };
 
 /* ---- a policy in pieces (planes.c) ---- */
@@ -75,6 +77,24 @@ void analysis_find_answers(struct analysis *);
 /* Whether an answer with an address of the atom passes, and who decided that */
 bool analysis_answer_passes(const struct analysis *, uint32_t plane, uint32_t atom, struct decider *);
 
+/* ---- zones (zones.c) ---- */
+
+void analysis_find_zones(struct analysis *);
+uint32_t analysis_zone_count(const struct analysis *);
+/* What is asked of connections from now on concerns the zone's addresses: planes' `resolvable` is of names that an answer
+ * can bind to them. ANALYSIS_NONE: none is entered, where no names take part. */
+void analysis_enter_zone(struct analysis *, uint32_t zone);
+bool analysis_in_zone(const struct analysis *, uint32_t atom);
+uint32_t analysis_zone_of(const struct analysis *, uint32_t atom);
+/* Whether the rule's names take part in the zone */
+bool analysis_takes_part(const struct analysis *, uint32_t plane, size_t rule);
+/* Whether a lookup of the class passes, and rebind protection alone keeps it from the zone's addresses */
+bool analysis_holds_back(const struct analysis *, uint32_t plane, uint32_t class);
+/* Of two policies: whether nameless answers with the zone's addresses fare alike */
+bool analysis_holds_alike(const struct analysis *);
+/* Whether answers with some address pass for a name by this rule's `in` and no other's; of the first policy */
+bool analysis_alone_excepts(const struct analysis *, uint32_t rule);
+
 /* ---- a pass (pass.c) ---- */
 
 /* The places of its tree: atoms; classes that are bound to the address; classes that are sent as the server name,
@@ -86,7 +106,7 @@ struct analysis_pass {
 	enum policy_proto proto;
 	bool server_names; /* TCP out: a TLS client may send one */
 	bool named;        /* rules on names take part */
-	bool *speaks;      /* by atom: its family has the protocol */
+	bool *speaks;      /* by atom: its family has the protocol, and it is in the zone */
 	uint16_t lo, hi;   /* the interval's ports */
 	enum policy_action defaults[ANALYSIS_POLICIES];
 	bool has_floor[ANALYSIS_POLICIES];
@@ -119,7 +139,10 @@ static inline bool analysis_pass_floored(const struct analysis_pass *pass, uint3
 }
 
 /* An address that flows can have: not the unspecified one */
-bool analysis_is_address(const struct analysis *, uint32_t atom);
+static inline bool analysis_is_address(const struct analysis *analysis, uint32_t atom)
+{
+	return atoms_at(analysis->atoms, atom)->class != ADDR_CLASS_NONE;
+}
 /* Of these ports, one that readers know, where there is one */
 uint16_t analysis_usual_port(const struct policy_port_range *, size_t count);
 

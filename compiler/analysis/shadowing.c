@@ -116,7 +116,8 @@ static void look_at_names(struct facts_pass *pass, uint32_t index)
 	const struct run *runs = name_classes_rule_runs(facts->analysis->names, 0, index, &count);
 
 	for (size_t i = 0; i < count; i++)
-		for (uint32_t class = runs[i].lo; class < runs[i].hi; class ++)
+		for (uint32_t class = runs[i].lo; class < runs[i].hi && analysis_takes_part(facts->analysis, 0, index);
+		     class ++)
 			if (!fuel_use(facts->analysis->fuel, 1) || facts->rules[index].shadowing_opposes)
 				return;
 			else
@@ -206,9 +207,13 @@ void facts_find_shadowing(struct facts *facts)
 	for (uint32_t i = 0; i < facts->plane->policy->rules.count; i++)
 		if (!facts->rules[i].decides && facts->rules[i].matches)
 			*arena_push(analysis->arena, &shadowed.rules) = i;
-	for (int direction = POLICY_EGRESS; shadowed.rules.count && direction <= POLICY_INGRESS; direction++)
-		for (size_t i = 0; i < POLICY_PROTOS && !analysis->fuel->out; i++)
-			look_at_connections(facts, &shadowed, (enum policy_direction)direction, policy_protos[i]);
+	for (uint32_t zone = 0; shadowed.rules.count && zone < analysis_zone_count(analysis); zone++) {
+		analysis_enter_zone(analysis, zone);
+		for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
+			for (size_t i = 0; i < POLICY_PROTOS && !analysis->fuel->out; i++)
+				look_at_connections(facts, &shadowed, (enum policy_direction)direction,
+						    policy_protos[i]);
+	}
 	for (size_t i = 0; i < shadowed.rules.count && !analysis->fuel->out; i++)
 		look_at_queries(facts, shadowed.rules.items[i]);
 }

@@ -91,9 +91,14 @@ struct diff *diff_policies(struct arena *arena, const struct policy *before, con
 		diff_queries(diff);
 		diff_answers(diff);
 	}
-	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
-		for (size_t i = 0; i < POLICY_PROTOS && !fuel->out; i++)
-			diff_connections(diff, (enum policy_direction)direction, policy_protos[i]);
+	for (uint32_t zone = 0; !fuel->out && zone < analysis_zone_count(diff->analysis); zone++) {
+		analysis_enter_zone(diff->analysis, zone);
+		for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
+			for (size_t i = 0; i < POLICY_PROTOS && !fuel->out; i++)
+				diff_connections(diff, (enum policy_direction)direction, policy_protos[i]);
+	}
+	if (!fuel->out)
+		analysis_enter_zone(diff->analysis, ANALYSIS_NONE);
 	compare_publishes(diff, 1, fuel);
 	compare_publishes(diff, 0, fuel);
 	if (!fuel->out)

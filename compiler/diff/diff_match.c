@@ -22,6 +22,7 @@ static const char *meaning_of(struct arena *arena, const struct policy_rule *rul
 	for (size_t i = 0; i < rule->targets.count; i++)
 		text_addf(&text, " %d/%s", rule->targets.items[i].kind,
 			  policy_target_format(arena, &rule->targets.items[i]));
+	text_add(&text, policy_within_format(arena, rule));
 	return text_get(&text);
 }
 

@@ -119,6 +119,10 @@ static uint32_t compare_pair(struct diff_pass *pass, uint32_t index)
 
 static bool class_corresponds(const struct diff_pass *pass, uint32_t class)
 {
+	const struct analysis *analysis = pass->base.analysis;
+
+	if (analysis_holds_back(analysis, 0, class) != analysis_holds_back(analysis, 1, class))
+		return false;
 	return diff_place_corresponds(pass, analysis_pass_bound(&pass->base, class)) &&
 	       (!pass->base.server_names || diff_place_corresponds(pass, analysis_pass_sent(&pass->base, class)));
 }

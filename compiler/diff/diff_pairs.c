@@ -19,6 +19,7 @@ static bool may_show(const struct diff_pass *pass, const struct diff_scenario *a
 	both->corresponds = false;
 	for (int side = 0; side < 2; side++) {
 		both->possible[side] = a->possible[side] && b->possible[side];
+		both->held[side] = a->held[side] || b->held[side];
 		if (a->possible[side])
 			both->lookup[side] = b->lookup[side];
 	}

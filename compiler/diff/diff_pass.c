@@ -85,6 +85,7 @@ static void add_name_regions(struct diff_pass *pass, const struct cell_group *gr
 		struct diff_region *region = add_region(pass, DIFF_NAMES, finding, group);
 
 		region->by_server_name = finding->by_server_name;
+		region->zone = pass->base.analysis->zone;
 		region->where = atoms_member(pass->diff->atoms, finding->atom);
 		if (finding->partner != ANALYSIS_NONE)
 			region->together = name_classes_at(pass->diff->names, finding->partner)->member;

@@ -207,9 +207,15 @@ struct diff_scenario diff_scenario_of(const struct diff_pass *pass, uint32_t cla
 		analysis_lookup(analysis, side, class, FLOW_DNS_UDP, two);
 		scenario.first[side] = pass->first[side][place];
 		scenario.possible[side] = analysis->planes[side].resolvable[class];
+		scenario.held[side] = analysis_holds_back(analysis, side, class);
+		if (scenario.held[side] && pass->base.direction == POLICY_INGRESS) {
+			scenario.held[side] = false; /* a peer's name, if it has one, is no answer's */
+			scenario.possible[side] = true;
+		}
 		scenario.lookup[side] = two[0];
 	}
-	scenario.corresponds = diff_corresponds(pass, scenario.first[0], scenario.first[1]);
+	scenario.corresponds =
+		diff_corresponds(pass, scenario.first[0], scenario.first[1]) && scenario.held[0] == scenario.held[1];
 	return scenario;
 }
 
@@ -219,20 +225,27 @@ static enum policy_action whole_verdict(const struct diff_scenario *scenario, in
 {
 	if (scenario->by_server_name)
 		return connection;
-	if (!scenario->possible[side]) {
+	if (!scenario->possible[side] && !scenario->held[side]) {
 		*by = scenario->lookup[side] == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) :
 								decided_by_rule(scenario->lookup[side]);
 		return POLICY_DENY;
 	}
-	if (!bindable) {
+	if (!bindable || scenario->held[side]) {
 		*by = decided_by(DECIDER_REBIND);
 		return POLICY_DENY;
 	}
 	return connection;
 }
 
+/* Whether rebind protection treats the name otherwise, and not all names */
+static bool is_excepted_otherwise(const struct diff_pass *pass, const struct diff_scenario *scenario)
+{
+	return !scenario->by_server_name && scenario->held[0] != scenario->held[1] &&
+	       analysis_holds_alike(pass->base.analysis);
+}
+
 /* A change counts where the connection itself fares otherwise, and not at the address alone already: a lookup
- * or an answer that changes is a region of its own. */
+ * or an answer that changes is a region of its own, but for an answer to one name. */
 static void compare(const struct diff_pass *pass, const struct diff_scenario *scenario, uint32_t atom,
 		    const bool bindable[static 2], bool unnamed, struct diff_findings *findings)
 {
@@ -253,7 +266,7 @@ static void compare(const struct diff_pass *pass, const struct diff_scenario *sc
 		alone[side] = diff_verdict(pass, side, atom, top, &unused);
 		verdict[side] = whole_verdict(scenario, side, bindable[side], connection[side], &finding.by[side]);
 	}
-	if (verdict[0] == verdict[1] || connection[0] == connection[1])
+	if (verdict[0] == verdict[1] || (connection[0] == connection[1] && !is_excepted_otherwise(pass, scenario)))
 		return;
 	if (alone[0] != alone[1] && alone[0] == verdict[0])
 		return;

@@ -110,6 +110,7 @@ static const char *name_list(struct diff *diff, const struct diff_region *region
 
 struct merger {
 	struct diff_region *region;
+	uint32_t zone;
 	const char *key;
 };
 
@@ -117,7 +118,7 @@ static int compare_mergers(const void *a, const void *b)
 {
 	const struct merger *x = a, *y = b;
 
-	return strcmp(x->key, y->key) ?: COMPARE(x->region, y->region);
+	return strcmp(x->key, y->key) ?: COMPARE(x->zone, y->zone) ?: COMPARE(x->region, y->region);
 }
 
 static void find_target(struct diff *diff, struct diff_region *region)
@@ -128,7 +129,14 @@ static void find_target(struct diff *diff, struct diff_region *region)
 		names ? name_list(diff, region, &region->except) : diff_address_words(diff, region, &region->except);
 }
 
-/* Regions from `from` on that differ in nothing but the protocol become the first of them. */
+/* Whether a region of a zone says no more than the one of all other addresses */
+static bool is_covered(const struct merger *by, const struct merger *merger)
+{
+	return by->zone == 0 && merger->zone != 0 && !strcmp(by->key, merger->key) &&
+	       !(merger->region->protos & ~by->region->protos);
+}
+
+/* Regions that differ in nothing but the protocol become the first of them. */
 static void merge_protos(struct diff *diff)
 {
 	size_t count = diff->regions.count, kept = 0;
@@ -139,6 +147,7 @@ static void merge_protos(struct diff *diff)
 
 		find_target(diff, region);
 		mergers[i].region = region;
+		mergers[i].zone = region->zone;
 		mergers[i].key =
 			arena_printf(diff->arena, "%d %d %d %d/%zu %d/%zu %d %s %s %s", region->kind, region->direction,
 				     region->was, region->by[0].kind, region->by[0].rule, region->by[1].kind,
@@ -146,13 +155,20 @@ static void merge_protos(struct diff *diff)
 				     region->except ? region->except : "-", ports_words(diff->arena, region));
 	}
 	qsort(mergers, count, sizeof *mergers, compare_mergers);
-	for (size_t i = 0, first = 0; i < count; i++) {
+	for (size_t i = 0, first = 0, whole = 0; i < count; i++) {
 		struct diff_region *into = mergers[first].region, *from = mergers[i].region;
 
+		if (is_covered(&mergers[whole], &mergers[i])) {
+			from->words = NULL;
+			continue;
+		}
 		if (i == first)
 			continue;
-		if (strcmp(mergers[first].key, mergers[i].key)) {
+		if (strcmp(mergers[first].key, mergers[i].key) || mergers[first].zone != mergers[i].zone ||
+		    !mergers[first].region->words) {
 			first = i;
+			if (mergers[i].zone == 0)
+				whole = i;
 			continue;
 		}
 		into->protos |= from->protos;
@@ -261,6 +277,27 @@ static bool is_plain(const struct diff *diff, const struct diff_region *region, 
 	       eval_flow(&diff->contexts[1], &plain).verdict.action == diff_now(region);
 }
 
+static bool shows(const struct diff *diff, const struct diff_region *region, const struct witness *flow)
+{
+	return witness_eval(&diff->contexts[0], flow).action == region->was &&
+	       witness_eval(&diff->contexts[1], flow).action == diff_now(region);
+}
+
+/* A flow to an address bound to names; where it takes the lookup of one to show the change, to that name */
+static const char *bound_text(struct diff *diff, const struct diff_region *region)
+{
+	const struct witness *flow = &region->example;
+	char buf[ADDR_TEXT_MAX];
+	const char *addr = addr_format_bracketed(flow->addr, buf), *text;
+
+	if (!flow->bound[0] || shows(diff, region, flow))
+		return witness_format(diff->arena, NULL, flow);
+	text = arena_printf(diff->arena, "%s resolve=%s=%s", to_name(diff, flow), flow->bound[0], addr);
+	if (flow->bound[1])
+		text = arena_printf(diff->arena, "%s;%s=%s", text, flow->bound[1], addr);
+	return flow->sni ? arena_printf(diff->arena, "%s sni=%s", text, flow->sni) : text;
+}
+
 static void name_example(struct diff *diff, struct diff_region *region)
 {
 	const char *member = name_classes_at(diff->names, region->classes.items[0])->member;
@@ -276,7 +313,7 @@ static void name_example(struct diff *diff, struct diff_region *region)
 	}
 	region->example_text = !region->by_server_name && is_plain(diff, region, &region->example) ?
 				       to_name(diff, &region->example) :
-				       witness_format(diff->arena, NULL, &region->example);
+				       bound_text(diff, region);
 	find_deciders(diff, region);
 }
 
@@ -311,6 +348,23 @@ static void find_example(struct diff *diff, struct diff_region *region)
 
 /* ---- all together ---- */
 
+/* " in 10.20.0.0/16": where a name's change shows, if that is in networks of rules that say `in` */
+static const char *zone_words(struct diff *diff, const struct diff_region *region)
+{
+	struct diff_region networks = { .kind = DIFF_ADDRESSES,
+					.direction = region->direction,
+					.protos = region->protos };
+	const char *except, *words;
+
+	if (!region->zone)
+		return "";
+	for (uint32_t atom = 0; atom < atoms_count(diff->atoms); atom++)
+		if (analysis_zone_of(diff->analysis, atom) == region->zone)
+			*arena_push(diff->arena, &networks.atoms) = atom;
+	words = diff_address_words(diff, &networks, &except);
+	return arena_printf(diff->arena, except ? " in %s but %s" : " in %s", words, except);
+}
+
 static void find_words(struct diff *diff, struct diff_region *region)
 {
 	struct arena *arena = diff->arena;
@@ -320,9 +374,9 @@ static void find_words(struct diff *diff, struct diff_region *region)
 	else if (region->kind == DIFF_ANSWERS)
 		region->words = arena_printf(arena, "answer@%s", region->words);
 	else
-		region->words =
-			arena_printf(arena, "%s@%s%s%s", policy_direction_name(region->direction), region->words,
-				     protos_words(arena, diff, region), ports_words(arena, region));
+		region->words = arena_printf(arena, "%s@%s%s%s%s", policy_direction_name(region->direction),
+					     region->words, protos_words(arena, diff, region),
+					     ports_words(arena, region), zone_words(diff, region));
 }
 
 static double ports_width(const struct diff_region *region)

@@ -100,6 +100,8 @@ static void print_lines(struct text *out, const struct lines *lines)
 /* Whether a rule may let reserved addresses through rebind protection. A connection to them is by TCP or UDP. */
 static bool is_exception(const struct policy_rule *rule)
 {
+	if (rule->within.count)
+		return true;
 	if (rule->action != POLICY_ALLOW || (rule->protos && !(rule->protos & OVER_BOTH)))
 		return false;
 	for (size_t i = 0; i < rule->targets.count; i++)

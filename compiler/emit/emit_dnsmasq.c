@@ -285,6 +285,10 @@ static bool can_say(struct emitter *e)
 			ok = refuse(e, name_tree_span(e->tree, node), "`%s`: only a sandbox's own DNS knows it",
 				    node->name);
 	}
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (policy->rules.items[i].within.count)
+			ok = refuse(e, policy->rules.items[i].span,
+				    "`in`: dnsmasq lets all answers hold an address, or none");
 	for (size_t i = 0; i < policy->nameservers.count; i++)
 		if (policy->nameservers.items[i].is_name) {
 			diag_error(e->diags, "cannot-say", policy->nameservers.items[i].span,

@@ -43,6 +43,18 @@ static json_t *destination_json(struct arena *arena, const struct policy_target 
 	return json_string("any");
 }
 
+static json_t *networks_json(struct arena *arena, const struct policy_rule *rule)
+{
+	json_t *list = json_array();
+	char buf[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < rule->within.count; i++)
+		json_array_append_new(list, json_string(arena_printf(
+						    arena, "%s/%u", addr_format(rule->within.items[i].prefix.addr, buf),
+						    rule->within.items[i].prefix.len)));
+	return list;
+}
+
 static json_t *protocols_json(const struct policy_rule *rule)
 {
 	static const enum policy_proto order[] = { PROTO_UDP, PROTO_TCP, PROTO_ICMPV4, PROTO_ICMPV6 };
@@ -74,6 +86,8 @@ static void add_rule(struct arena *arena, json_t *rules, const struct policy_rul
 		json_object_set_new(object, "protocols", protocols_json(rule));
 		json_object_set_new(object, "ports", ports_json(rule));
 		set_text(arena, object, "action", policy_action_name(rule->action));
+		if (rule->within.count)
+			json_object_set_new(object, "in", networks_json(arena, rule));
 		if (rule->targets.count > 1)
 			set_number(object, "rule", number);
 		if (rule->because)

@@ -52,6 +52,21 @@ static bool can_say(struct diags *diags, const struct name_tree *tree)
 	return ok;
 }
 
+/* A zone cannot let one name's answers hold what those of others may not */
+static bool can_say_rules(struct diags *diags, const struct policy *policy)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (policy->rules.items[i].within.count) {
+			diag_error(diags, "cannot-say", policy->rules.items[i].span,
+				   "`in` cannot be written in a response-policy zone: it knows names, not where they "
+				   "may be");
+			ok = false;
+		}
+	return ok;
+}
+
 static void add_record(struct text *text, const struct name_tree *tree, const char *owner, struct decider by)
 {
 	bool allow = name_tree_action(tree, by) == POLICY_ALLOW;
@@ -65,7 +80,7 @@ const char *emit_rpz(struct arena *arena, const struct policy *policy, struct di
 	struct text text = { .arena = arena };
 	const struct name_tree *tree = name_tree_build(arena, policy, diags);
 
-	if (!tree || !can_say(diags, tree))
+	if (!tree || !can_say(diags, tree) || !can_say_rules(diags, policy))
 		return NULL;
 	text_addf(&text, "; The names that %s lets a guest look up, as a response-policy zone: CNAME . is NXDOMAIN.\n",
 		  escape_nft_comment(arena, basename(policy->name)));

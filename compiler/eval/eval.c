@@ -60,9 +60,10 @@ static bool bound_name_fits(const char *name, void *rule)
 	return rule_takes_name(rule, name);
 }
 
+/* By a name of the rule, where the rule may match at all */
 static bool rule_is_bound(const struct eval_context *context, const struct policy_rule *rule, struct addr addr)
 {
-	return context->bindings.any_name &&
+	return context->bindings.any_name && policy_rule_places(rule, addr, &context->gateway) &&
 	       context->bindings.any_name(context->bindings.self, addr, bound_name_fits, (void *)rule);
 }
 
@@ -326,6 +327,31 @@ bool eval_answer_exception(const struct eval_context *context, struct addr answe
 		return false;
 	*rule = found;
 	return true;
+}
+
+bool eval_within_exception(const struct eval_context *context, const char *name, struct addr answer, size_t *rule)
+{
+	const struct policy *policy = context->policy;
+	struct addr addr = addr_unmap(answer);
+
+	if (!eval_floor_excepts(policy, addr_classify(addr, &context->gateway)))
+		return false;
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *of = &policy->rules.items[i];
+
+		if (!of->within.count || !policy_rule_places(of, addr, &context->gateway) || !rule_takes_name(of, name))
+			continue;
+		*rule = i;
+		return true;
+	}
+	return false;
+}
+
+bool eval_answer_passes_for(const struct eval_context *context, const char *name, struct addr answer)
+{
+	size_t rule;
+
+	return eval_answer_passes(context, answer) || (name && eval_within_exception(context, name, answer, &rule));
 }
 
 enum eval_answer eval_answer(const struct eval_context *context, struct addr answer)

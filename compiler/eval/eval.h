@@ -56,6 +56,10 @@ enum eval_answer eval_answer(const struct eval_context *, struct addr);
 /* The rule (index from 0) that makes a reserved address acceptable; false where none does. */
 bool eval_answer_exception(const struct eval_context *, struct addr, size_t *rule);
 bool eval_answer_passes(const struct eval_context *, struct addr); /* true too where protection is off */
+/* The same of an answer for `name` (canonical; NULL: not a name), to which a rule on it that says `in` may let it pass:
+ * that rule, whatever rules are before it, since a connection they judge all the same */
+bool eval_answer_passes_for(const struct eval_context *, const char *name, struct addr);
+bool eval_within_exception(const struct eval_context *, const char *name, struct addr, size_t *rule);
 
 /* A whole flow expression. A flow to a name is looked up, then connected to the addresses it was given, in
  * their order, until one lets it through; without a resolve= of its own the name has one public

@@ -45,6 +45,10 @@ static bool is_named(const struct policy *policy, struct addr addr)
 		if (addr_prefix_contains(policy->nat64.items[i], addr))
 			return true;
 	for (size_t i = 0; i < policy->rules.count; i++)
+		for (size_t j = 0; j < policy->rules.items[i].within.count; j++)
+			if (addr_prefix_contains(policy->rules.items[i].within.items[j].prefix, addr))
+				return true;
+	for (size_t i = 0; i < policy->rules.count; i++)
 		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++) {
 			const struct policy_target *target = &policy->rules.items[i].targets.items[j];
 
@@ -57,19 +61,29 @@ static bool is_named(const struct policy *policy, struct addr addr)
 	return false;
 }
 
+struct ranges {
+	struct addr_range *items;
+	size_t count, cap;
+};
+
+static void add_networks(struct arena *arena, const struct policy_targets *targets, enum addr_family family,
+			 struct ranges *out)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (targets->items[i].kind == TARGET_CIDR && targets->items[i].prefix.addr.family == family)
+			*arena_push(arena, out) = addr_prefix_range(targets->items[i].prefix);
+}
+
 static struct addr_set collect_named(struct arena *arena, const struct policy *policy, enum addr_family family)
 {
-	LIST_OF(struct addr_range) ranges = { NULL, 0, 0 };
+	struct ranges ranges = { NULL, 0, 0 };
 
 	for (size_t i = 0; family == ADDR_V6 && i < policy->nat64.count; i++)
 		*arena_push(arena, &ranges) = addr_prefix_range(policy->nat64.items[i]);
-	for (size_t i = 0; i < policy->rules.count; i++)
-		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++) {
-			const struct policy_target *target = &policy->rules.items[i].targets.items[j];
-
-			if (target->kind == TARGET_CIDR && target->prefix.addr.family == family)
-				*arena_push(arena, &ranges) = addr_prefix_range(target->prefix);
-		}
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		add_networks(arena, &policy->rules.items[i].targets, family, &ranges);
+		add_networks(arena, &policy->rules.items[i].within, family, &ranges);
+	}
 	return addr_set_from_ranges(arena, family, ranges.items, ranges.count);
 }
 
@@ -148,13 +162,14 @@ static void resolve_addresses(const struct eval_context *context, const struct f
 
 /* One held-back address turns the whole answer, all of its family, into NXDOMAIN. Those are taken out;
  * *blocked is the first of them. */
-static bool drop_held_back(const struct eval_context *context, struct lookup *lookup, struct addr *blocked)
+static bool drop_held_back(const struct eval_context *context, const char *name, struct lookup *lookup,
+			   struct addr *blocked)
 {
 	bool bad4 = false, bad6 = false;
 	size_t kept = 0;
 
 	for (size_t i = lookup->count; i-- > 0;) {
-		if (eval_answer_passes(context, lookup->addrs[i]))
+		if (eval_answer_passes_for(context, name, lookup->addrs[i]))
 			continue;
 		*blocked = lookup->addrs[i];
 		if (blocked->family == ADDR_V4)
@@ -247,7 +262,7 @@ static struct eval_result judge_to_name(const struct eval_context *context, cons
 	result.made_up = lookup.made_up;
 	/* The proxy answers the host alias itself: no upstream, no rebind check */
 	if (!name_equal(flow->name, NAME_HOST_ALIAS))
-		result.answer_blocked = drop_held_back(context, &lookup, &blocked);
+		result.answer_blocked = drop_held_back(context, flow->name, &lookup, &blocked);
 	if (lookup.count) {
 		connect_each(context, flow, &lookup, true, &result);
 		return result;
@@ -271,7 +286,7 @@ static struct eval_result judge_from_name(const struct eval_context *context, co
 	result.made_up = lookup.made_up;
 	if (bound && !name_equal(flow->name, NAME_HOST_ALIAS))
 		for (size_t i = 0; i < lookup.count; i++)
-			bound = bound && eval_answer_passes(context, lookup.addrs[i]);
+			bound = bound && eval_answer_passes_for(context, flow->name, lookup.addrs[i]);
 	if (!lookup.count)
 		lookup.addrs[lookup.count++] = eval_unnamed_public(context->policy, ADDR_V4);
 	connect_each(context, flow, &lookup, bound, &result);

@@ -109,7 +109,8 @@ static const char *address_and_class(struct explainer *explainer, struct addr ad
 	return arena_printf(explainer->arena, "%s, %s", addr_format(addr, text), class_text(explainer, addr));
 }
 
-static void explain_answer(struct explainer *explainer, struct addr addr)
+/* name: of the answer; NULL: any */
+static void explain_answer(struct explainer *explainer, const char *name, struct addr addr)
 {
 	const struct eval_context *context = explainer->context;
 	struct explain_step *step = add_step(explainer, EXPLAIN_ANSWER, address_and_class(explainer, addr));
@@ -117,19 +118,25 @@ static void explain_answer(struct explainer *explainer, struct addr addr)
 	size_t rule = 0;
 
 	step->verdict.by = decided_by(DECIDER_REBIND);
-	step->verdict.action = eval_answer_passes(context, addr) ? POLICY_ALLOW : POLICY_DENY;
+	step->verdict.action = eval_answer_passes_for(context, name, addr) ? POLICY_ALLOW : POLICY_DENY;
 	if (answer == EVAL_ANSWER_NOT_RESERVED) {
 		step->note = "no reserved address: rebind protection does not apply";
 	} else if (answer == EVAL_ANSWER_EXCEPTED) {
 		eval_answer_exception(context, addr, &rule);
 		step->note = "reserved, but a rule without ports names it and allows it";
 		add_row(explainer, step, rule, true, "excepts it from rebind protection");
+	} else if (name && eval_within_exception(context, name, addr, &rule)) {
+		step->note = "reserved, but a rule says that the name may be there";
+		add_row(explainer, step, rule, true, "excepts it from rebind protection for its names");
 	} else if (step->verdict.action == POLICY_ALLOW) {
 		step->note = "reserved, but rebind protection is off";
 	} else {
 		step->note =
 			"reserved: rebind protection turns the answer into NXDOMAIN, for no rule without ports that "
 			"names it allows it";
+		if (name)
+			step->note =
+				arena_printf(explainer->arena, "%s, and no rule on the name says `in`", step->note);
 	}
 }
 
@@ -285,13 +292,14 @@ static void explain_to_name(struct explainer *explainer)
 	const struct flow *flow = explainer->to->flow;
 	const struct eval_result *result = &explainer->to->result;
 	struct explain_step *step;
+	size_t rule;
 
 	explain_lookup(explainer, flow->name, FLOW_DNS_UDP);
 	if (result->has_lookup && result->lookup.action == POLICY_DENY)
 		return;
 	/* An ingress connection does not depend on its lookup: only the binding does */
 	if (result->answer_blocked && !result->has_syn) {
-		explain_answer(explainer, result->addr);
+		explain_answer(explainer, flow->name, result->addr);
 		return;
 	}
 	if (result->no_address) {
@@ -300,9 +308,10 @@ static void explain_to_name(struct explainer *explainer)
 		step->note = "none was given, or only of a family that has no gateway here";
 		return;
 	}
-	if (eval_answer(explainer->context, result->addr) == EVAL_ANSWER_EXCEPTED &&
-	    !name_equal(flow->name, NAME_HOST_ALIAS))
-		explain_answer(explainer, result->addr);
+	if (!name_equal(flow->name, NAME_HOST_ALIAS) &&
+	    (eval_answer(explainer->context, result->addr) == EVAL_ANSWER_EXCEPTED ||
+	     eval_within_exception(explainer->context, flow->name, result->addr, &rule)))
+		explain_answer(explainer, flow->name, result->addr);
 	explain_connection(explainer, result->bound ? with_binding(explainer->arena, flow, result->addr) : flow,
 			   result->verdict, address_note(explainer));
 }
@@ -318,7 +327,7 @@ struct explanation *explain_flow(struct arena *arena, const struct eval_context 
 	if (flow->kind == FLOW_DNS)
 		explain_lookup(&explainer, flow->name, flow->transport);
 	else if (flow->kind == FLOW_ANSWER)
-		explain_answer(&explainer, flow->addr);
+		explain_answer(&explainer, NULL, flow->addr);
 	else if (flow->to_name)
 		explain_to_name(&explainer);
 	else

@@ -3,6 +3,7 @@
 #include "explain/explain_reason.h"
 #include "base/text.h"
 #include "eval/builtin.h"
+#include "policy/policy_facts.h"
 
 #include <string.h>
 
@@ -96,10 +97,16 @@ static const char *names_text(struct arena *arena, const struct policy_rule *rul
 	return text_get(&text);
 }
 
-static const char *not_by_name(struct arena *arena, const struct policy_rule *rule,
+static const char *not_by_name(struct arena *arena, const struct eval_context *context, const struct policy_rule *rule,
 			       const struct explain_connection *flow, const char *addr)
 {
 	const char *names = names_text(arena, rule), *sni = flow->connection.sni;
+
+	if (!policy_rule_places(rule, addr_unmap(flow->connection.addr), &context->gateway))
+		return arena_printf(arena, "%s is not%s%s", addr, policy_within_format(arena, rule),
+				    policy_rule_places(rule, addr_unmap(flow->connection.addr), NULL) ?
+					    " (the host's never is)" :
+					    "");
 
 	if (sni && flow->connection.proto == PROTO_TCP && flow->connection.direction == POLICY_EGRESS) {
 		for (size_t i = 0; i < rule->targets.count; i++)
@@ -152,7 +159,7 @@ static const char *wrong_target(struct arena *arena, const struct eval_context *
 	if (told > SHOWN)
 		text_addf(&text, "; nor %zu more", told - SHOWN);
 	if (names)
-		text_addf(&text, "%s%s", text.count ? "; " : "", not_by_name(arena, rule, flow, shown));
+		text_addf(&text, "%s%s", text.count ? "; " : "", not_by_name(arena, context, rule, flow, shown));
 	return text_get(&text);
 }
 

@@ -316,8 +316,14 @@ static void lower_rule_family(struct lowering *lowering, struct rs_chain *chain,
 		match_service(lowering, out, &service);
 		finish_rule(lowering, out, rule);
 	}
-	if (to.names && !to.any) {
+	struct destinations placed = { .networks = policy_rule_places_set(lowering->arena, rule, family,
+									  &lowering->gateway) };
+	if (to.names && !to.any && rule->within.count && !placed.networks.count) {
+		add_binding_set(lowering, index, family); /* stays empty; the runtime counts on it */
+	} else if (to.names && !to.any) {
 		struct rs_rule *out = lower_rule(lowering, chain, comment);
+		if (rule->within.count)
+			match_networks(lowering, out, index, &placed);
 		rs_lookup(lowering->ruleset, out, add_binding_set(lowering, index, family), daddr_field(family));
 		match_service(lowering, out, &service);
 		finish_rule(lowering, out, rule);

@@ -197,6 +197,40 @@ static bool read_ports(struct importer *im, const json_t *object, struct policy_
 	return true;
 }
 
+/* "in": ["10.20.0.0/16"] */
+static bool read_within(struct importer *im, const json_t *object, struct policy_rule *out)
+{
+	struct rule_scope scope = { .arena = im->r->arena, .diags = im->r->diags };
+	const json_t *list = read_array(im, object, "in");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		struct ast_word word = { .span = im->here };
+		const char *text = json_string_value(json_array_get(list, i));
+		struct policy_target network;
+		if (!text) {
+			report(im, "bad-in", "`in` is a list of networks, like [\"10.20.0.0/16\"]");
+			return false;
+		}
+		word.text = arena_strdup(im->r->arena, text);
+		if (!rule_parse_cidr(&scope, &word, &network) || !rule_add_network(&scope, &network, &out->within))
+			return false;
+	}
+	if (list && !out->within.count)
+		report(im, "bad-in", "`in` is a list of networks, and this one is empty");
+	return !json_object_get(object, "in") || out->within.count > 0;
+}
+
+/* Once the targets are known */
+static bool check_within(struct importer *im, const struct policy_rule *rule, const struct policy_target *target)
+{
+	struct rule_scope scope = { .arena = im->r->arena, .diags = im->r->diags };
+	struct policy_rule one = *rule;
+
+	one.targets = (struct policy_targets){ 0 };
+	*arena_push(im->r->arena, &one.targets) = *target;
+	return !rule->within.count || rule_check_within(&scope, &one, im->here);
+}
+
 static bool read_direction(struct importer *im, const json_t *object, unsigned *out)
 {
 	const char *word = read_string(im, object, "direction");
@@ -246,6 +280,16 @@ static bool same_ports(const struct policy_port_list *a, const struct policy_por
 	return same;
 }
 
+static bool same_networks(const struct policy_targets *a, const struct policy_targets *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = addr_equal(a->items[i].prefix.addr, b->items[i].prefix.addr) &&
+		       a->items[i].prefix.len == b->items[i].prefix.len;
+	return same;
+}
+
 /* The first key in which two entries differ, destinations aside; NULL: none */
 static const char *differing_key(const struct policy_rule *a, const struct policy_rule *b)
 {
@@ -257,6 +301,8 @@ static const char *differing_key(const struct policy_rule *a, const struct polic
 		return "protocols";
 	if (!same_ports(&a->ports, &b->ports))
 		return "ports";
+	if (!same_networks(&a->within, &b->within))
+		return "in";
 	if (!same_text(a->because, b->because))
 		return "because";
 	if (!same_date(a->until, b->until))
@@ -292,8 +338,8 @@ static void add_part(struct importer *im, size_t part_of, const struct policy_ru
 
 static void read_rule(struct importer *im, const json_t *object)
 {
-	static const char *const known[] = { "direction", "destination", "protocols", "ports", "action",
-					     "rule",      "because",     "until",     "log",   NULL };
+	static const char *const known[] = { "direction", "destination", "protocols", "ports", "action", "rule",
+					     "because",   "until",       "log",       "in",    NULL };
 	struct policy_rule rule = { .until_span = SPAN_NONE, .origin = ORIGIN_FILE, .span = im->here };
 	struct policy_target target;
 	uint64_t part_of = 0;
@@ -307,7 +353,7 @@ static void read_rule(struct importer *im, const json_t *object)
 	if (!read_direction(im, object, &rule.directions) ||
 	    !read_destination(im, json_object_get(object, "destination"), &target) ||
 	    !read_protocols(im, object, &rule.protos) || !read_ports(im, object, &rule) ||
-	    !read_attributes(im, object, &rule))
+	    !read_within(im, object, &rule) || !check_within(im, &rule, &target) || !read_attributes(im, object, &rule))
 		return;
 	if ((rule.directions & POLICY_INGRESS) && (rule.protos & (PROTO_ICMPV4 | PROTO_ICMPV6))) {
 		report(im, "icmp-ingress", "ICMP rules are for egress only");

@@ -129,6 +129,21 @@ static bool is_dns_macro(const struct policy_rule *rule)
 	       rule->ports.items[0].lo == FLOW_DNS_PORT && rule->ports.items[0].hi == FLOW_DNS_PORT;
 }
 
+const char *policy_within_format(struct arena *arena, const struct policy_rule *rule)
+{
+	struct text text = { .arena = arena };
+	bool list = rule->within.count > 1;
+
+	for (size_t i = 0; i < rule->within.count; i++)
+		text_addf(&text, "%s%s",
+			  i    ? "," :
+			  list ? " in {" :
+				 " in ",
+			  policy_target_format(arena, &rule->within.items[i]));
+	text_add(&text, list ? "}" : "");
+	return text_get(&text);
+}
+
 const char *policy_rule_format(struct arena *arena, const struct policy_rule *rule)
 {
 	struct text text = { .arena = arena };
@@ -152,6 +167,7 @@ const char *policy_rule_format(struct arena *arena, const struct policy_rule *ru
 		add_ports(&text, rule);
 		text_add(&text, rule->ports.count > 1 ? "}" : "");
 	}
+	text_add(&text, policy_within_format(arena, rule));
 	return text_get(&text);
 }
 
@@ -187,6 +203,10 @@ static const char *spelt_rule(struct arena *arena, const struct policy_rule *rul
 		text_add(&text, "any");
 	for (size_t i = 0; i < rule->ports.count; i++)
 		text_addf(&text, "%s%u-%u", i ? "," : "", rule->ports.items[i].lo, rule->ports.items[i].hi);
+	for (size_t i = 0; i < rule->within.count; i++) {
+		text_add(&text, i ? "," : " in ");
+		add_spelt_target(&text, &rule->within.items[i]);
+	}
 	return text_get(&text);
 }
 

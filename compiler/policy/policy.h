@@ -59,6 +59,7 @@ struct policy_rule {
 	struct policy_targets targets; /* at least one; any of them fits */
 	unsigned protos;               /* PROTO_ bits; 0: no constraint */
 	struct policy_port_list ports; /* none: no constraint */
+	struct policy_targets within;  /* of an allow on names: the networks at which it matches; none: everywhere */
 	const char *because;           /* NULL: none */
 	struct date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
@@ -214,6 +215,8 @@ const char *policy_rule_format(struct arena *, const struct policy_rule *);
 /* "1.1.1.1", "fe80::53%eth0", "[fe80::53%eth0]", "dns.example": without the port */
 const char *policy_nameserver_host(struct arena *, const struct policy_nameserver *, bool bracketed);
 const char *policy_target_format(struct arena *, const struct policy_target *);
+/* " in 10.20.0.0/16", " in {10.20.0.0/16,[fd00::/8]}"; "" where the rule says none */
+const char *policy_within_format(struct arena *, const struct policy_rule *);
 /* A place as span_format() writes it, told from the directory of the policy's own file: what is compiled does
  * not say where on a machine the policy lay. An absolute path from elsewhere keeps its last part only. */
 const char *policy_relative(struct arena *, const struct policy *, const char *place);

@@ -29,6 +29,42 @@ bool policy_rule_fits(const struct policy_rule *rule, enum policy_direction dire
 	       (!rule->ports.count || policy_proto_has_ports(proto));
 }
 
+/* Where no name may lead by `in` */
+static const enum addr_class never_within[] = { ADDR_CLASS_NONE, ADDR_CLASS_META, ADDR_CLASS_LOOPBACK,
+						ADDR_CLASS_HOST };
+#define NEVER_WITHIN (sizeof never_within / sizeof *never_within)
+
+bool policy_rule_places(const struct policy_rule *rule, struct addr addr, const struct addr_gateway *gateway)
+{
+	bool inside = !rule->within.count;
+	enum addr_class class;
+
+	for (size_t i = 0; !inside && i < rule->within.count; i++)
+		inside = addr_prefix_contains(rule->within.items[i].prefix, addr);
+	if (!inside || !rule->within.count)
+		return inside;
+	class = addr_classify(addr, gateway);
+	for (size_t i = 0; i < NEVER_WITHIN; i++)
+		if (class == never_within[i])
+			return false;
+	return true;
+}
+
+struct addr_set policy_rule_places_set(struct arena *arena, const struct policy_rule *rule, enum addr_family family,
+				       const struct addr_gateway *gateway)
+{
+	struct addr_set set = addr_set_empty(family);
+
+	for (size_t i = 0; i < rule->within.count; i++)
+		if (rule->within.items[i].prefix.addr.family == family)
+			addr_set_add(arena, &set, addr_prefix_range(rule->within.items[i].prefix));
+	for (size_t i = 0; i < NEVER_WITHIN; i++) {
+		struct addr_set never = addr_class_set(arena, never_within[i], family, gateway);
+		set = addr_set_subtract(arena, &set, &never);
+	}
+	return set;
+}
+
 struct addr_gateway policy_gateway(const struct policy *policy, struct addr_gateway gateway)
 {
 	gateway.nat64 = policy->nat64;

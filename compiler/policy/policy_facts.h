@@ -16,6 +16,12 @@ bool policy_rule_has_names(const struct policy_rule *);
 bool policy_rule_fits(const struct policy_rule *, enum policy_direction, enum policy_proto);
 /* The gateway, with what the policy says of the network behind it, its NAT64 prefixes, and of the guest's card */
 struct addr_gateway policy_gateway(const struct policy *, struct addr_gateway);
+/* Whether a rule that says `in` matches at the address (unmapped), and lets answers for its names hold it: in one of its
+ * networks, and neither the metadata service's nor the host's nor loopback. True of all other rules. */
+bool policy_rule_places(const struct policy_rule *, struct addr, const struct addr_gateway *);
+/* Of a rule that says `in`: these addresses of one family */
+struct addr_set policy_rule_places_set(struct arena *, const struct policy_rule *, enum addr_family,
+				       const struct addr_gateway *);
 const struct policy_default *policy_default_of(const struct policy *, enum policy_direction);
 
 /* What a query over the transport is to the rules: a flow by this protocol to this port of the gateway */

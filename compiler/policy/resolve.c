@@ -38,7 +38,7 @@ static void resolve_attributes(struct resolver *r, const struct ast_rule *ast, s
 			rule->because = attribute->value.text;
 		else if (attribute->kind == AST_UNTIL)
 			resolve_until(r, attribute, rule);
-		else
+		else if (attribute->kind == AST_LOG)
 			rule->log = true;
 	}
 }

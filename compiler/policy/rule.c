@@ -392,10 +392,14 @@ static bool resolve_plain(const struct rule_scope *scope, struct policy_rule *ou
 	return false;
 }
 
-/* The token as written, without the blanks and newlines that braces allow */
+/* The token as written, without the blanks and newlines that braces allow, and without `in` */
 static const char *token_text(const struct rule_scope *scope)
 {
-	const char *text = span_text(scope->arena, scope->diags->sources, scope->rule->span);
+	const struct ast_rule *rule = scope->rule;
+	struct span span = rule->span;
+	if (rule->attributes.count && rule->attributes.items[0].kind == AST_IN)
+		span.end = rule->attributes.items[0].span.start;
+	const char *text = span_text(scope->arena, scope->diags->sources, span);
 	char *copy = arena_strdup(scope->arena, text), *to = copy;
 
 	for (const char *from = text; *from; from++)
@@ -416,7 +420,12 @@ bool rule_resolve(const struct rule_scope *scope, struct policy_rule *out)
 		return false;
 	if (!(is_dns(&rule->target) ? resolve_dns(scope, &result) : resolve_plain(scope, &result)))
 		return false;
+	if (!rule_resolve_within(scope, &result))
+		return false;
 	result.text = token_text(scope);
+	if (result.within.count)
+		result.text =
+			arena_printf(scope->arena, "%s%s", result.text, policy_within_format(scope->arena, &result));
 	*out = result;
 	return true;
 }

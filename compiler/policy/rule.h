@@ -21,6 +21,12 @@ bool rule_parse_cidr(const struct rule_scope *, const struct ast_word *, struct 
 bool rule_parse_domain(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
 bool rule_parse_suffix(const struct rule_scope *, const struct ast_word *, struct policy_target *out);
 
+/* rule_within.c: the networks behind `in`, into rule->within; what else the rule says is known by then */
+bool rule_resolve_within(const struct rule_scope *, struct policy_rule *rule);
+/* Whether such a rule may say `in`; `span` is where it does */
+bool rule_check_within(const struct rule_scope *, const struct policy_rule *, struct span);
+bool rule_add_network(const struct rule_scope *, const struct policy_target *network, struct policy_targets *out);
+
 /* A file's group of that name, or NULL */
 struct policy_group *rule_find_group(const struct rule_scope *, const char *name);
 /* Whether a word is a keyword of the language, so that no group may have its name */

@@ -50,7 +50,9 @@ static void print_trailing(const struct printer *printer, struct span span)
 
 static void print_rule(const struct printer *printer, const struct ast_rule *rule)
 {
-	static const char *const names[] = { [AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log" };
+	static const char *const names[] = {
+		[AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log", [AST_IN] = "in"
+	};
 	print_named(printer, "action", &rule->action);
 	print_named(printer, "direction", &rule->direction);
 	print_field(printer, "target", &rule->target);
@@ -59,6 +61,10 @@ static void print_rule(const struct printer *printer, const struct ast_rule *rul
 	print_trailing(printer, rule->trailing);
 	for (size_t i = 0; i < rule->attributes.count; i++) {
 		const struct ast_attribute *attribute = &rule->attributes.items[i];
+		if (attribute->kind == AST_IN) {
+			print_field(printer, names[AST_IN], &attribute->values);
+			continue;
+		}
 		text_addf(printer->out, " %s", names[attribute->kind]);
 		if (attribute->value.text)
 			print_word(printer, &attribute->value);

@@ -25,13 +25,14 @@ struct ast_words {
 };
 
 struct ast_attribute {
-	enum ast_attribute_kind { AST_BECAUSE, AST_UNTIL, AST_LOG } kind;
-	struct span span;      /* keyword and value */
-	struct ast_word value; /* text without the quotes */
+	enum ast_attribute_kind { AST_BECAUSE, AST_UNTIL, AST_LOG, AST_IN } kind;
+	struct span span;        /* keyword and value */
+	struct ast_word value;   /* text without the quotes */
+	struct ast_words values; /* AST_IN: networks */
 };
 
 struct ast_rule {
-	struct span span;          /* the token, attributes aside */
+	struct span span;          /* the token, attributes aside but for an `in` right behind it */
 	struct ast_word action;    /* all up to the first ":" or "@" */
 	struct ast_word direction; /* text NULL: absent; all from the first ":" up to "@" */
 	bool has_at;

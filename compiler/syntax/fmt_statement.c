@@ -102,10 +102,21 @@ static void write_field(struct writer *writer, const struct ast_words *field, co
 	}
 }
 
-static void add_attribute(struct text *text, const struct ast_attribute *attribute)
+/* In one line: brackets and braces as written, blanks inside them aside */
+static void add_networks(const struct writer *writer, struct text *text, const struct ast_words *networks)
+{
+	text_add(text, networks->braced ? "in {" : "in ");
+	for (size_t i = 0; i < networks->count; i++)
+		text_addf(text, "%s%s", i ? "," : "", word_text(writer, &networks->items[i]));
+	text_add(text, networks->braced ? "}" : "");
+}
+
+static void add_attribute(const struct writer *writer, struct text *text, const struct ast_attribute *attribute)
 {
 	text_add(text, text->count ? "  " : "");
-	if (attribute->kind == AST_BECAUSE)
+	if (attribute->kind == AST_IN)
+		add_networks(writer, text, &attribute->values);
+	else if (attribute->kind == AST_BECAUSE)
 		text_addf(text, "because \"%s\"", attribute->value.text);
 	else if (attribute->kind == AST_UNTIL)
 		text_addf(text, "until %s", attribute->value.text);
@@ -113,15 +124,15 @@ static void add_attribute(struct text *text, const struct ast_attribute *attribu
 		text_add(text, "log");
 }
 
-/* The reason first, then how long, then log; NULL without any */
+/* Where its names may be first, then the reason, how long, log; NULL without any */
 static const char *attributes_text(const struct writer *writer, const struct ast_rule *rule)
 {
-	static const enum ast_attribute_kind order[] = { AST_BECAUSE, AST_UNTIL, AST_LOG };
+	static const enum ast_attribute_kind order[] = { AST_IN, AST_BECAUSE, AST_UNTIL, AST_LOG };
 	struct text text = { .arena = writer->lines->arena };
 	for (size_t kind = 0; kind < sizeof order / sizeof *order; kind++)
 		for (size_t i = 0; i < rule->attributes.count; i++)
 			if (rule->attributes.items[i].kind == order[kind])
-				add_attribute(&text, &rule->attributes.items[i]);
+				add_attribute(writer, &text, &rule->attributes.items[i]);
 	return text.count ? text_get(&text) : NULL;
 }
 

@@ -115,9 +115,18 @@ struct ast_attribute parse_attribute(enum ast_attribute_kind kind, struct span s
 	return (struct ast_attribute){ .kind = kind, .span = span, .value = value };
 }
 
+struct ast_attribute parse_networks(struct span span, struct ast_words networks)
+{
+	return (struct ast_attribute){ .kind = AST_IN, .span = span, .values = networks };
+}
+
 void parse_add_attribute(struct parser *parser, struct ast_rule *rule, struct ast_attribute attribute)
 {
-	static const char *const names[] = { [AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log" };
+	static const char *const names[] = {
+		[AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log", [AST_IN] = "in"
+	};
+	if (attribute.kind == AST_IN && !rule->attributes.count)
+		rule->span.end = attribute.span.end;
 	for (size_t i = 0; i < rule->attributes.count; i++) {
 		if (rule->attributes.items[i].kind != attribute.kind)
 			continue;

@@ -63,6 +63,7 @@ struct ast_rule *parse_rule(struct parser *, struct span, struct ast_rule head, 
 			    const struct ast_words *proto, const struct ast_words *ports, struct span trailing);
 struct ast_rule *parse_empty_rule(struct parser *, struct span); /* of an empty token: no "@" */
 struct ast_attribute parse_attribute(enum ast_attribute_kind, struct span, struct ast_word value);
+struct ast_attribute parse_networks(struct span, struct ast_words);
 void parse_add_attribute(struct parser *, struct ast_rule *, struct ast_attribute);
 struct ast_flow *parse_flow_fields(struct parser *, struct span, struct ast_word kind, const struct ast_words *target,
 				   const struct ast_words *proto, const struct ast_words *port, struct span trailing);

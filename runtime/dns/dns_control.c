@@ -152,7 +152,7 @@ static bool address_allowed(const struct dns *dns, const char *name, struct addr
 {
 	if (name_equal(name, NAME_HOST_ALIAS))
 		return addr_gateway_has(&dns->context.gateway, addr);
-	return eval_answer_passes(&dns->context, addr);
+	return eval_answer_passes_for(&dns->context, name, addr);
 }
 
 static int bind_check(const struct dns *dns, const struct dns_ask_bind *ask, struct addr addrs[static DNS_ANSWER_ADDRS])

@@ -302,9 +302,15 @@ void lookup_change_servers(struct proxy *proxy, void (*change)(struct proxy *, c
 
 /* ---- answers ---- */
 
+struct asked {
+	const struct eval_context *context;
+	const char *name; /* NULL: none that a rule could have */
+};
+
 static bool passes_rebind(const void *self, struct addr addr)
 {
-	return eval_answer_passes(self, addr);
+	const struct asked *asked = self;
+	return eval_answer_passes_for(asked->context, asked->name, addr);
 }
 
 static void tell_blocked(struct proxy *proxy, const struct lookup *lookup, struct addr addr)
@@ -324,7 +330,10 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 {
 	struct addr which;
 	const struct dns_question *question = &lookup->key.question;
-	enum dns_hold hold = dns_answer_check(lookup->answer, passes_rebind, &proxy->context, &which);
+	char name[NAME_TEXT_MAX];
+	const struct asked asked = { &proxy->context,
+				     name_from_wire(question->name, question->name_len, name) ? name : NULL };
+	enum dns_hold hold = dns_answer_check(lookup->answer, passes_rebind, &asked, &which);
 	if (hold == DNS_HOLD_MALFORMED) {
 		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, malformed);
 		return;

@@ -74,6 +74,25 @@ static const char *random_target(struct random *random)
 	return random_below(random, 5) < 3 ? PICK(random, address_targets) : PICK(random, name_targets);
 }
 
+/* An allow on names that says where they may be */
+static const char *random_placed_rule(struct arena *arena, struct random *random)
+{
+	static const char *const networks[] = { "10.0.0.0/8",    "10.1.0.0/16",    "10.1.2.3",
+						"[fd00::/8]",    "169.254.0.0/16", "{10.1.2.0/30,93.184.216.0/24}",
+						"172.16.0.0/16", "[64:ff9b::/96]" };
+	const char *target = PICK(random, name_targets), *proto = PICK(random, protos), *port = "";
+
+	while (!strcmp(target, "host.microsandbox.internal"))
+		target = PICK(random, name_targets);
+	if (random_below(random, 3) == 0)
+		target = arena_printf(arena, "{%s,b.example}", target);
+	if (random_below(random, 2) && !strstr(proto, "icmp")) {
+		port = PICK(random, ports);
+		proto = port[0] && !proto[0] ? ":any" : proto;
+	}
+	return arena_printf(arena, "allow@%s%s%s in %s", target, proto, port, PICK(random, networks));
+}
+
 static const char *random_rule(struct arena *arena, struct random *random)
 {
 	static const char *const actions[] = { "allow", "deny" };
@@ -82,6 +101,8 @@ static const char *random_rule(struct arena *arena, struct random *random)
 		   *proto = PICK(random, protos);
 	const char *port = "";
 
+	if (random_below(random, 10) == 0)
+		return random_placed_rule(arena, random);
 	if (random_below(random, 12) == 0) {
 		target = "any";
 	} else if (random_below(random, 12) == 0) {
@@ -282,7 +303,7 @@ bool random_flow_is_possible(const struct eval_context *context, const struct wi
 			return false;
 		if (name_equal(name, NAME_HOST_ALIAS) ? !addr_equal(flow->addr, context->gateway.v4) &&
 								!addr_equal(flow->addr, context->gateway.v6) :
-							!eval_answer_passes(context, flow->addr))
+							!eval_answer_passes_for(context, name, flow->addr))
 			return false;
 	}
 	return true;
