@@ -1,5 +1,6 @@
 /* Builds the address axis: prefixes in nesting order, cells between their boundaries, atoms of equal cells. */
 #include "analysis/atoms.h"
+#include "eval/builtin.h"
 
 #include <stdlib.h>
 
@@ -22,10 +23,11 @@ struct cell {
 struct base {
 	struct addr_range range;
 	enum addr_class class;
-	bool reserved;
+	bool reserved, refused;
 };
 
-#define GROUPS ((uint32_t)ADDR_CLASS_COUNT * 4)
+#define CLASS_GROUPS 8u /* of a class */
+#define GROUPS ((uint32_t)ADDR_CLASS_COUNT * CLASS_GROUPS)
 
 struct atoms {
 	struct arena *arena;
@@ -39,9 +41,10 @@ struct atoms {
 	uint32_t group_start[GROUPS + 1];
 };
 
-static uint32_t group_of(enum addr_class class, bool reserved, enum addr_family family)
+static uint32_t group_of(const struct base *base, enum addr_family family)
 {
-	return (uint32_t) class * 4 + (reserved ? 2 : 0) + (family == ADDR_V6 ? 1 : 0);
+	return (uint32_t)base->class * CLASS_GROUPS + (base->refused ? 4 : 0) + (base->reserved ? 2 : 0) +
+	       (family == ADDR_V6 ? 1 : 0);
 }
 
 /* ---- prefixes ---- */
@@ -119,11 +122,26 @@ static int compare_bases(const void *a, const void *b)
 	return COMPARE(x->range.lo, y->range.lo);
 }
 
-static void add_bases(struct arena *arena, struct bases *bases, const struct addr_set *set, enum addr_class class,
-		      bool reserved)
+static void add_bases(struct arena *arena, struct bases *bases, const struct addr_set *set, struct base like)
 {
-	for (size_t i = 0; i < set->count; i++)
-		*arena_push(arena, bases) = (struct base){ set->items[i], class, reserved };
+	for (size_t i = 0; i < set->count; i++) {
+		like.range = set->items[i];
+		*arena_push(arena, bases) = like;
+	}
+}
+
+static struct addr_set refused_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
+{
+	struct addr_set set = addr_set_empty(family), own = addr_set_empty(family);
+
+	for (size_t i = 0; i < EVAL_REFUSED_ADDRESSES; i++)
+		if (eval_refused_addresses[i].prefix.addr.family == family)
+			addr_set_add(arena, &set, addr_prefix_range(eval_refused_addresses[i].prefix));
+	if (family == ADDR_V4 ? gateway->has4 : gateway->has6) {
+		u128 value = family == ADDR_V4 ? gateway->v4.value : gateway->v6.value;
+		addr_set_add(arena, &own, (struct addr_range){ value, value });
+	}
+	return addr_set_subtract(arena, &set, &own);
 }
 
 /* A family's addresses by class and standing, in order */
@@ -131,15 +149,19 @@ static struct bases base_partition(struct atoms *atoms, enum addr_family family)
 {
 	struct arena *arena = atoms->arena;
 	struct addr_set reserved = addr_reserved_set(arena, family, &atoms->gateway);
+	struct addr_set refused = refused_set(arena, family, &atoms->gateway);
 	struct bases bases = { NULL, 0, 0 };
 
 	for (int class = ADDR_CLASS_NONE; class < ADDR_CLASS_COUNT; class ++) {
 		struct addr_set all = addr_class_set(arena, (enum addr_class) class, family, &atoms->gateway);
-		struct addr_set held = addr_set_intersect(arena, &all, &reserved);
-		struct addr_set free = addr_set_subtract(arena, &all, &reserved);
+		for (int standing = 0; standing < 4; standing++) {
+			const struct base like = { { 0, 0 }, (enum addr_class) class, standing & 1, standing & 2 };
+			struct addr_set set =
+				(like.reserved ? addr_set_intersect : addr_set_subtract)(arena, &all, &reserved);
 
-		add_bases(arena, &bases, &held, (enum addr_class) class, true);
-		add_bases(arena, &bases, &free, (enum addr_class) class, false);
+			set = (like.refused ? addr_set_intersect : addr_set_subtract)(arena, &set, &refused);
+			add_bases(arena, &bases, &set, like);
+		}
 	}
 	qsort(bases.items, bases.count, sizeof *bases.items, compare_bases);
 	return bases;
@@ -182,7 +204,7 @@ static void cut_base(struct atoms *atoms, struct nesting *nesting, enum addr_fam
 			last = base->range.hi;
 		cell->range = (struct addr_range){ at, last };
 		cell->family = family;
-		cell->group = group_of(base->class, base->reserved, family);
+		cell->group = group_of(base, family);
 		cell->inner = nesting->depth ? nesting->open[nesting->depth - 1] + 1 : 0;
 		if (last == base->range.hi)
 			return;
@@ -240,8 +262,9 @@ static void make_atoms(struct atoms *atoms)
 			atoms->inner[atoms->list.count] = cells[i].inner;
 			atom = arena_push(atoms->arena, &atoms->list);
 			atom->family = cells[i].family;
-			atom->class = (enum addr_class)(cells[i].group / 4);
+			atom->class = (enum addr_class)(cells[i].group / CLASS_GROUPS);
 			atom->reserved = cells[i].group & 2;
+			atom->refused = cells[i].group & 4;
 			atom->ranges = (uint32_t)i;
 		}
 		atom = &atoms->list.items[atoms->list.count - 1];
@@ -444,7 +467,8 @@ size_t atoms_target_runs(const struct atoms *atoms, enum policy_action action, c
 	case TARGET_ANY:
 		return append(out, 0, 0, atoms_count(atoms));
 	case TARGET_GROUP:
-		return append(out, 0, atoms->group_start[target->group * 4], atoms->group_start[target->group * 4 + 4]);
+		return append(out, 0, atoms->group_start[target->group * CLASS_GROUPS],
+			      atoms->group_start[target->group * CLASS_GROUPS + CLASS_GROUPS]);
 	case TARGET_CIDR:
 		return cidr_runs(atoms, action, target, out);
 	default:

@@ -1,8 +1,8 @@
 /* The address axis of the flow space: all addresses of both families, cut into atoms that no rule of the
  * given policies can tell apart.
  *
- * Two addresses are in one atom when they have the same family, class and standing with rebind protection,
- * and are in the same CIDRs. Prefixes nest or are disjoint, so the innermost CIDR says which ones an address
+ * Two addresses are in one atom when they have the same family, class and standing (with rebind protection; and
+ * whether packets get there), and are in the same CIDRs. Prefixes nest or are disjoint, so the innermost CIDR says which ones an address
  * is in: there are no more atoms than CIDRs and (class, standing, family) groups together. Within a group,
  * atoms stand in the order in which a walk of the nesting prefixes meets them; so a class is one run of
  * atoms, and a CIDR one run in each group it touches. IPv4-mapped addresses are no part of the axis: they
@@ -19,6 +19,7 @@ struct atom {
 	enum addr_family family;
 	enum addr_class class;
 	bool reserved;                /* held back by rebind protection unless a rule names it */
+	bool refused;                 /* no packet of the guest's gets there */
 	uint32_t ranges, range_count; /* into atoms->ranges */
 };
 
@@ -27,7 +28,7 @@ struct run {
 	uint32_t lo, hi;
 };
 /* Runs that a single target can have: in each group of its family, for itself and for each way to carry it */
-#define ATOMS_RUNS_MAX (16 * (1 + ADDR_EMBEDDINGS_MAX))
+#define ATOMS_RUNS_MAX (32 * (1 + ADDR_EMBEDDINGS_MAX))
 
 struct atoms;
 /* policies: one or two. The axis belongs to the arena. */

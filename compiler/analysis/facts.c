@@ -52,7 +52,8 @@ static bool piece_matches(const struct facts *facts, uint32_t index)
 
 static bool judges_some_query(const struct policy_rule *rule)
 {
-	for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_DOT; transport++)
+	/* over TLS lookups are refused */
+	for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_TCP; transport++)
 		if (eval_rule_matches_query(rule, NULL, (enum flow_transport)transport))
 			return true;
 	return false;

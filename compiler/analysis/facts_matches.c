@@ -97,57 +97,44 @@ static enum policy_action action_of(const struct facts_pass *pass, uint32_t piec
 	return analysis_pass_action(&pass->base, 0, piece);
 }
 
-/* The atom's first piece is `now`; ANALYSIS_NONE: none that counts */
-static void set_first(struct facts_pass *pass, uint32_t atom, uint32_t now)
+static void count_in(struct facts_pass *pass, uint32_t atom, uint32_t piece, bool floored,
+		     void (*count)(uint32_t *places, struct piece_set *, uint32_t piece))
 {
-	uint32_t was = pass->counted[atom];
-	bool bindable = pass->facts->plane->bindable[atom];
+	struct places *places = &pass->places[piece];
+	enum policy_action action = action_of(pass, piece);
 
-	if (now == was)
-		return;
-	pass->counted[atom] = now;
-	if (was != ANALYSIS_NONE) {
-		remove_place(&pass->places[was].all, &pass->all.by_action[action_of(pass, was)], was);
-		if (bindable)
-			remove_place(&pass->places[was].bindable, &pass->bindable.by_action[action_of(pass, was)], was);
-	}
-	if (now != ANALYSIS_NONE) {
-		add_place(&pass->places[now].all, &pass->all.by_action[action_of(pass, now)], now);
-		if (bindable)
-			add_place(&pass->places[now].bindable, &pass->bindable.by_action[action_of(pass, now)], now);
-	}
+	count(floored ? &places->floored : &places->all, floored ? &pass->floored : &pass->all.by_action[action],
+	      piece);
+	if (pass->facts->plane->bindable[atom])
+		count(floored ? &places->bindable_floored : &places->bindable,
+		      floored ? &pass->bindable_floored : &pass->bindable.by_action[action], piece);
 }
 
+/* What the floor denies, or nothing gets to, is no match */
 static void count_atom(struct facts_pass *pass, uint32_t atom)
 {
-	set_first(pass, atom, pass->active[atom] ? pass->first[atom] : ANALYSIS_NONE);
+	uint32_t now = pass->active[atom] ? pass->first[atom] : ANALYSIS_NONE, was = pass->counted[atom];
+	bool floored = analysis_pass_floored(&pass->base, 0, atom);
+
+	if (now == was && floored == pass->counted_floored[atom])
+		return;
+	if (was != ANALYSIS_NONE)
+		count_in(pass, atom, was, pass->counted_floored[atom], remove_place);
+	if (now != ANALYSIS_NONE)
+		count_in(pass, atom, now, floored, add_place);
+	pass->counted[atom] = now;
+	pass->counted_floored[atom] = floored;
 }
 
-static void add_floored(struct facts_pass *pass, uint32_t atom)
-{
-	uint32_t piece = pass->first[atom];
-
-	if (piece > pass->all_floored)
-		pass->all_floored = piece;
-	if (pass->facts->plane->bindable[atom] && piece > pass->bindable_floored)
-		pass->bindable_floored = piece;
-}
-
-/* What the floor denies is no match; it goes by the interval's ports, so all atoms are looked at */
+/* The first time; and each time where there is a floor, which goes by the interval's ports */
 static bool count_all(struct facts_pass *pass)
 {
 	const struct analysis *analysis = pass->facts->analysis;
 
 	if (!fuel_use(analysis->fuel, analysis->atom_count))
 		return false;
-	pass->bindable_floored = pass->all_floored = 0;
 	for (uint32_t atom = 0; atom < analysis->atom_count; atom++)
-		if (pass->active[atom] && analysis_pass_floored(&pass->base, 0, atom)) {
-			set_first(pass, atom, ANALYSIS_NONE);
-			add_floored(pass, atom);
-		} else {
-			count_atom(pass, atom);
-		}
+		count_atom(pass, atom);
 	pass->counted_runs.count = 0;
 	for (size_t i = 0; i < pass->interval->touched_count; i++)
 		if (pass->interval->touched[i].lo < analysis->atom_count)
@@ -174,6 +161,8 @@ bool facts_pass_find_matches(struct facts_pass *pass)
 		return false;
 	find_last(&pass->bindable);
 	find_last(&pass->all);
+	pass->last_floored = set_last(&pass->floored);
+	pass->last_bindable_floored = set_last(&pass->bindable_floored);
 	pass->have_matches = true;
 	return true;
 }
@@ -292,6 +281,8 @@ void facts_matches_init(struct facts_pass *pass, struct arena *arena)
 		pass->bound[i] = new_set(arena, pieces);
 	}
 	pass->sent = new_set(arena, pieces);
+	pass->floored = new_set(arena, pieces);
+	pass->bindable_floored = new_set(arena, pieces);
 	for (int i = 0; i < 2; i++) {
 		pass->present[i] = new_set(arena, pieces);
 		pass->present_any[i] = new_set(arena, pieces);
@@ -299,6 +290,7 @@ void facts_matches_init(struct facts_pass *pass, struct arena *arena)
 	pass->places = arena_alloc(arena, (pieces + 1u) * sizeof *pass->places);
 	pass->counted = arena_alloc(arena, (analysis->atom_count + 1) * sizeof *pass->counted);
 	memset(pass->counted, 0xff, analysis->atom_count * sizeof *pass->counted);
+	pass->counted_floored = arena_alloc(arena, analysis->atom_count + 1);
 	pass->counted_names = arena_alloc(arena, (2 * analysis->class_count + 1) * sizeof *pass->counted_names);
 	memset(pass->counted_names, 0xff, 2 * analysis->class_count * sizeof *pass->counted_names);
 	pass->alias_class = find_alias(analysis);

@@ -127,7 +127,8 @@ static bool atom_changes(struct facts_pass *pass, uint32_t atom)
 	uint32_t first = pass->first[atom], second = pass->second[atom];
 	enum policy_action action = action_of(pass, first);
 
-	if (is_floored(pass, atom))
+	/* a deny of what is refused anyway is for the reader */
+	if (is_floored(pass, atom) && !(action == POLICY_DENY && analysis_pass_refused(&pass->base, atom)))
 		return false;
 	if (action_of(pass, second) != action)
 		return true;
@@ -185,7 +186,8 @@ static void look_at_atoms(struct facts_pass *pass, uint32_t lo, uint32_t hi)
 		uint32_t piece = pass->first[atom];
 
 		if (!pass->active[atom] || pass->done[atom] == piece ||
-		    (piece == known && pass->class_of[atom] == class))
+		    (piece == known && pass->class_of[atom] == class) ||
+		    (analysis_pass_refused(&pass->base, atom) && action_of(pass, piece) == POLICY_ALLOW))
 			continue;
 		if (!look_at_atom(pass, atom))
 			continue;

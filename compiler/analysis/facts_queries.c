@@ -31,14 +31,16 @@ static void look_at_query(struct facts *facts, uint32_t class, enum flow_transpo
 	uint32_t two[2];
 
 	analysis_lookup(facts->analysis, 0, class, transport, two);
-	if (two[0] == ANALYSIS_NONE)
+	/* over TLS they are refused where a rule allows them */
+	if (two[0] == ANALYSIS_NONE ||
+	    (transport == FLOW_DNS_DOT && analysis_query_action(plane, two[0]) == POLICY_ALLOW))
 		return;
 	facts_decided(&facts->rules[two[0]], &flow);
 	if (two[0] == name->lookup[0][0])
 		facts_mark_names(facts, two[0], class);
 	if (two[0] == plane->by_transport[transport][0])
 		note_transport(facts, two[0], transport);
-	if (analysis_query_action(plane, two[1]) != analysis_query_action(plane, two[0]))
+	if (transport != FLOW_DNS_DOT && analysis_query_action(plane, two[1]) != analysis_query_action(plane, two[0]))
 		facts->rules[two[0]].changes_verdict = true;
 }
 

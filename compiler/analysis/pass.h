@@ -130,9 +130,17 @@ static inline enum policy_action analysis_pass_action(const struct analysis_pass
 	return piece < of->piece_count ? (enum policy_action)of->actions[piece] : pass->defaults[plane];
 }
 
-/* Whether the multi-tenant floor denies the atom's flows in this interval anyway */
+/* Whether the atom's flows get nowhere, whatever allows them */
+static inline bool analysis_pass_refused(const struct analysis_pass *pass, uint32_t atom)
+{
+	return pass->direction == POLICY_EGRESS && atoms_at(pass->analysis->atoms, atom)->refused;
+}
+
+/* Whether that or the multi-tenant floor denies the atom's flows in this interval anyway */
 static inline bool analysis_pass_floored(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
 {
+	if (analysis_pass_refused(pass, atom))
+		return true;
 	return pass->has_floor[plane] &&
 	       !eval_floor_passes(pass->analysis->planes[plane].policy, pass->direction,
 				  atoms_at(pass->analysis->atoms, atom)->class, pass->proto, pass->lo, pass->hi);

@@ -60,7 +60,9 @@ static void look_at_addresses(struct facts_pass *pass, uint32_t index)
 				uint32_t first = pass->first[atom];
 				struct witness flow;
 
-				if (!pass->active[atom] || first >= plane->piece_count)
+				if (!pass->active[atom] || first >= plane->piece_count ||
+				    (analysis_pass_refused(&pass->base, atom) &&
+				     analysis_pass_action(&pass->base, 0, first) == POLICY_ALLOW))
 					continue;
 				if (is_found(facts, index) && analysis_pass_action(&pass->base, 0, first) == own)
 					continue;

@@ -1,5 +1,6 @@
 /* msb-policyc eval: verdicts, a line a flow, for programs. */
 #include "cmd/cmd.h"
+#include "eval/builtin.h"
 #include "base/escape.h"
 #include "cmd/cmd_json.h"
 #include "policy/policy_facts.h"
@@ -68,6 +69,14 @@ static json_t *connection_json(const struct answer *answer, json_t *object)
 	return object;
 }
 
+static bool passes_questions(const struct answer *answer)
+{
+	const struct flow *flow = &answer->flow;
+
+	return !answer->error && flow->kind == FLOW_CONNECTION && answer->result.verdict.action == POLICY_ALLOW &&
+	       eval_is_dns_only(flow->direction, flow->proto, flow->has_port, flow->port);
+}
+
 static json_t *answer_json(const struct answer *answer, const char *text)
 {
 	json_t *object = json_object();
@@ -79,6 +88,8 @@ static json_t *answer_json(const struct answer *answer, const char *text)
 		return object;
 	}
 	cmd_decision_json(object, answer->arena, answer->policy, &answer->flow, &answer->result);
+	if (passes_questions(answer))
+		json_object_set_new(object, "note", json_string(EVAL_DNS_ONLY));
 	if (answer->result.has_lookup) {
 		json_t *lookup = json_object();
 
@@ -128,6 +139,8 @@ static void print_answer(struct printer *printer, const char *text, const char *
 		printer->count++;
 	} else {
 		print_line(&answer);
+		if (!printer->line->batch && passes_questions(&answer))
+			fprintf(stderr, "note: %s\n", EVAL_DNS_ONLY);
 	}
 	arena_free(answer.arena);
 }

@@ -2,6 +2,7 @@
  * compile do alike. */
 #include "cmd/cmd.h"
 #include "base/escape.h"
+#include "eval/builtin.h"
 #include "policy/flow.h"
 #include "policy/policy_facts.h"
 
@@ -177,6 +178,18 @@ const char *cmd_decider(struct arena *arena, const struct cmd_decision *decision
 	return decision->is_rule ? arena_printf(arena, "rule %s", decision->number) : decision->number;
 }
 
+/* What is refused whatever the rules say; by its address, why */
+static struct cmd_decision refused(struct arena *arena, const struct policy *policy, struct addr addr)
+{
+	const struct addr_gateway gateway = policy_gateway(policy, (struct addr_gateway){ .has4 = false });
+	const struct eval_refused_address *address = eval_refused_address(POLICY_EGRESS, addr, &gateway);
+	const char *text = "refused whatever the rules say";
+
+	if (address)
+		text = arena_printf(arena, "%s: %s %s", text, address->what, address->why);
+	return (struct cmd_decision){ "refused", NULL, text };
+}
+
 struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *policy, const struct flow *flow,
 				      const struct eval_result *result)
 {
@@ -185,6 +198,8 @@ struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *
 
 	if (result->no_address)
 		return (struct cmd_decision){ "reserved", NULL, "no address: the family has no gateway" };
+	if (verdict.by.kind == DECIDER_REFUSED && result->has_addr)
+		return refused(arena, policy, result->addr);
 	if (flow->kind != FLOW_ANSWER)
 		return cmd_decision(arena, policy, verdict,
 				    flow->kind == FLOW_CONNECTION ? flow->direction : POLICY_EGRESS);

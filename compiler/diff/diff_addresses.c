@@ -13,6 +13,7 @@ struct words {
 	size_t atom_count;
 	bool *in; /* the same, by atom */
 	unsigned protos;
+	bool leaving; /* of connections out: addresses to which none passes do not count */
 	size_t count[ADDR_CLASS_COUNT], all[ADDR_CLASS_COUNT]; /* atoms of each class: in it, and that there are */
 	LIST_OF(const char *) taken, except;
 	size_t more_taken;
@@ -31,6 +32,8 @@ static bool counts(const struct words *words, uint32_t atom)
 {
 	enum addr_family family = atoms_at(words->diff->atoms, atom)->family;
 
+	if (words->leaving && atoms_at(words->diff->atoms, atom)->refused)
+		return false;
 	return (words->protos != PROTO_ICMPV4 || family == ADDR_V4) &&
 	       (words->protos != PROTO_ICMPV6 || family == ADDR_V6);
 }
@@ -131,9 +134,11 @@ static void add_class(struct words *words, enum addr_class class)
 			words->more_taken++;
 }
 
-static struct words words_for(struct diff *diff, const uint32_t *atoms, size_t count, unsigned protos)
+static struct words words_for(struct diff *diff, const uint32_t *atoms, size_t count, unsigned protos, bool leaving)
 {
-	struct words words = { .diff = diff, .atoms = atoms, .atom_count = count, .protos = protos, .whole = true };
+	struct words words = {
+		.diff = diff, .atoms = atoms, .atom_count = count, .protos = protos, .leaving = leaving, .whole = true
+	};
 
 	words.in = arena_alloc(diff->arena, atoms_count(diff->atoms) + 1);
 	for (size_t i = 0; i < count; i++)
@@ -193,13 +198,14 @@ static struct words reserved_rest(const struct words *words)
 		    eval_family_active(&diff->contexts[0].gateway, atom->family))
 			*arena_push(diff->arena, &rest) = i;
 	}
-	return words_for(diff, rest.items, rest.count, words->protos);
+	return words_for(diff, rest.items, rest.count, words->protos, false);
 }
 
 const char *diff_address_words(struct diff *diff, const struct diff_region *region, const char **except)
 {
 	struct arena *arena = diff->arena;
-	struct words words = words_for(diff, region->atoms.items, region->atoms.count, region->protos);
+	struct words words = words_for(diff, region->atoms.items, region->atoms.count, region->protos,
+				       region->kind == DIFF_ADDRESSES && region->direction == POLICY_EGRESS);
 
 	if (region->kind == DIFF_ANSWERS) {
 		struct words rest = reserved_rest(&words);

@@ -29,7 +29,8 @@ static size_t find_changes(const struct analysis *analysis, uint32_t class, stru
 {
 	size_t count = 0;
 
-	for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_DOT; transport++) {
+	/* over TLS they are denied before and after */
+	for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_TCP; transport++) {
 		struct query_change change = { .transports = 1u << transport };
 		size_t i = 0;
 

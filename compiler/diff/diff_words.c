@@ -55,9 +55,9 @@ static const char *protos_words(struct arena *arena, const struct diff *diff, co
 
 static const char *transports_words(const struct diff_region *region)
 {
-	static const char *const words[] = { "", ":udp", ":tcp", ":{udp,tcp}", ":dot", ":{udp,dot}", ":{tcp,dot}", "" };
+	static const char *const words[] = { "", ":udp", ":tcp", "" };
 
-	return words[region->protos & 7];
+	return words[region->protos & 3];
 }
 
 struct name_words {
@@ -129,6 +129,16 @@ static void find_target(struct diff *diff, struct diff_region *region)
 		names ? name_list(diff, region, &region->except) : diff_address_words(diff, region, &region->except);
 }
 
+/* Words that leave some out do not say whether two regions are of the same addresses */
+static size_t left_out(const struct diff_region *region)
+{
+	size_t hash = 0;
+
+	for (size_t i = 0; strstr(region->words, ",… ") && i < region->atoms.count; i++)
+		hash = (hash ^ region->atoms.items[i]) * 0x9e3779b97f4a7c15u;
+	return hash;
+}
+
 /* Whether a region of a zone says no more than the one of all other addresses */
 static bool is_covered(const struct merger *by, const struct merger *merger)
 {
@@ -148,11 +158,11 @@ static void merge_protos(struct diff *diff)
 		find_target(diff, region);
 		mergers[i].region = region;
 		mergers[i].zone = region->zone;
-		mergers[i].key =
-			arena_printf(diff->arena, "%d %d %d %d/%zu %d/%zu %d %s %s %s", region->kind, region->direction,
-				     region->was, region->by[0].kind, region->by[0].rule, region->by[1].kind,
-				     region->by[1].rule, region->by_server_name, region->words,
-				     region->except ? region->except : "-", ports_words(diff->arena, region));
+		mergers[i].key = arena_printf(diff->arena, "%d %d %d %d/%zu %d/%zu %d %s %s %s %zx", region->kind,
+					      region->direction, region->was, region->by[0].kind, region->by[0].rule,
+					      region->by[1].kind, region->by[1].rule, region->by_server_name,
+					      region->words, region->except ? region->except : "-",
+					      ports_words(diff->arena, region), left_out(region));
 	}
 	qsort(mergers, count, sizeof *mergers, compare_mergers);
 	for (size_t i = 0, first = 0, whole = 0; i < count; i++) {

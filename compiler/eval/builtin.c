@@ -18,6 +18,31 @@ const struct eval_refused_port *eval_refused_port(enum policy_direction directio
 	return NULL;
 }
 
+bool eval_is_dns_only(enum policy_direction direction, enum policy_proto proto, bool has_port, uint16_t port)
+{
+	return direction == POLICY_EGRESS && policy_proto_has_ports(proto) && has_port && port == FLOW_DNS_PORT;
+}
+
+#define FORWARDED "is for one link and never forwarded"
+
+const struct eval_refused_address eval_refused_addresses[EVAL_REFUSED_ADDRESSES] = {
+	{ { { ADDR_V4, 0x7f000000 }, 8 }, "loopback", "is the guest's own and never leaves it" },
+	{ { { ADDR_V4, 0xe0000000 }, 4 }, "multicast", "is not forwarded" },
+	{ { { ADDR_V4, 0xffffffff }, 32 }, "broadcast", FORWARDED },
+	{ { { ADDR_V6, 1 }, 128 }, "loopback", "is the guest's own and never leaves it" },
+	{ { { ADDR_V6, (u128)0xff << 120 }, 8 }, "multicast", "is not forwarded" },
+	{ { { ADDR_V6, (u128)0xfe80 << 112 }, 10 }, "IPv6 link-local", FORWARDED },
+};
+
+const struct eval_refused_address *eval_refused_address(enum policy_direction direction, struct addr addr,
+							const struct addr_gateway *gateway)
+{
+	for (size_t i = 0; direction == POLICY_EGRESS && i < EVAL_REFUSED_ADDRESSES; i++)
+		if (addr_prefix_contains(eval_refused_addresses[i].prefix, addr) && !addr_gateway_has(gateway, addr))
+			return &eval_refused_addresses[i];
+	return NULL;
+}
+
 bool eval_floor_passes(const struct policy *policy, enum policy_direction direction, enum addr_class class,
 		       enum policy_proto proto, uint16_t lo, uint16_t hi)
 {

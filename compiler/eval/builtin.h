@@ -15,6 +15,23 @@ extern const struct eval_refused_port eval_refused_ports[EVAL_REFUSED_PORTS];
 /* NULL: flows of this kind to this port are judged by the rules */
 const struct eval_refused_port *eval_refused_port(enum policy_direction, enum policy_proto, uint16_t port);
 
+/* Connections to this port, whatever address, end at the sandbox's DNS proxy: what an allow lets pass is questions, and
+ * each of them is judged by its name as well */
+bool eval_is_dns_only(enum policy_direction, enum policy_proto, bool has_port, uint16_t port);
+#define EVAL_DNS_ONLY "only DNS questions pass to port 53, each judged by the name it asks for, too"
+
+/* Addresses to which no packet of the guest's gets, whatever rule allows it: those that are on a host or a link and not behind
+ * a router. IPv6 addresses that carry one of them are a translator's. */
+struct eval_refused_address {
+	struct addr_prefix prefix;
+	const char *what, *why;
+};
+#define EVAL_REFUSED_ADDRESSES 6
+extern const struct eval_refused_address eval_refused_addresses[EVAL_REFUSED_ADDRESSES];
+/* NULL: flows to this address (unmapped) are judged by the rules alone */
+const struct eval_refused_address *eval_refused_address(enum policy_direction, struct addr,
+							const struct addr_gateway *);
+
 /* The multi-tenant floor is the default policy: allow@dns, allow@public, deny the rest of egress. Whether it lets
  * a connection pass: to the address class, by the protocol, to one of the ports (lo to hi, all of which have to
  * pass; protocols without ports: 0 to 0). True where the policy has no floor. */

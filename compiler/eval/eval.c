@@ -180,11 +180,18 @@ static bool passes_floor(const struct eval_context *context, const struct eval_c
 				 port, port);
 }
 
+static bool reaches(const struct eval_context *context, const struct eval_connection *connection)
+{
+	return !eval_refused_address(connection->direction, addr_unmap(connection->addr), &context->gateway);
+}
+
 static struct eval_verdict judge_above_floor(const struct eval_context *context,
 					     const struct eval_connection *connection)
 {
 	struct eval_verdict verdict = judge_by_rules(context, connection);
 
+	if (verdict.action == POLICY_ALLOW && !reaches(context, connection))
+		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
 	if (verdict.action == POLICY_ALLOW && !passes_floor(context, connection))
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_FLOOR) };
 	return verdict;
@@ -210,7 +217,8 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 
 	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
 		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
-	if (eval_port_refused(connection) || is_malformed(context, connection) || !passes_floor(context, connection))
+	if (eval_port_refused(connection) || is_malformed(context, connection) || !reaches(context, connection) ||
+	    !passes_floor(context, connection))
 		return EVAL_SYN_DENY;
 	walk_connection(context, connection, &walk);
 	for (size_t i; (i = eval_walk_next(&walk)) < last;) {
@@ -258,15 +266,20 @@ bool eval_rule_matches_query(const struct policy_rule *rule, const char *name, e
 struct eval_verdict eval_dns(const struct eval_context *context, const char *name, enum flow_transport transport)
 {
 	const struct policy *policy = context->policy;
+	struct eval_verdict verdict = by_default(policy, POLICY_EGRESS);
 	struct eval_walk walk;
 
 	eval_walk_start(&walk, policy);
 	if (name)
 		eval_walk_add_name(&walk, name);
 	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;)
-		if (eval_rule_matches_query(&policy->rules.items[i], name, transport))
-			return by_rule(policy, i);
-	return by_default(policy, POLICY_EGRESS);
+		if (eval_rule_matches_query(&policy->rules.items[i], name, transport)) {
+			verdict = by_rule(policy, i);
+			break;
+		}
+	if (verdict.action == POLICY_ALLOW && transport == FLOW_DNS_DOT) /* its port is refused */
+		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
+	return verdict;
 }
 
 enum eval_route eval_dns_route(const struct eval_context *context, struct addr resolver, enum flow_transport transport)

@@ -108,7 +108,7 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 		diag->label = "denied by the multi-tenant floor";
 		return;
 	case DECIDER_REFUSED:
-		diag->label = "this port is refused whatever the rules say";
+		diag->label = "refused whatever the rules say";
 		return;
 	case DECIDER_REBIND:
 		diag->label = "rebind protection holds the answer back";

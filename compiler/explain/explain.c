@@ -73,6 +73,13 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 			 arena_printf(explainer->arena, "dns@%s:%s", name[0] ? name : ".", words[transport]));
 
 	step->verdict = eval_dns(explainer->context, name, transport);
+	if (step->verdict.by.kind == DECIDER_REFUSED) {
+		const struct eval_refused_port *refused = eval_refused_port(
+			POLICY_EGRESS, flow_transport_proto(transport), flow_transport_port(transport));
+		step->note = arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s",
+					  flow_transport_port(transport), refused ? refused->why : "");
+		return;
+	}
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 
@@ -174,12 +181,17 @@ static const char *refusal(struct explainer *explainer, const struct explain_con
 	const struct eval_connection *connection = &flow->connection;
 	const struct eval_refused_port *refused =
 		eval_refused_port(connection->direction, connection->proto, connection->port);
+	const struct eval_refused_address *nowhere =
+		eval_refused_address(connection->direction, addr_unmap(connection->addr), &explainer->context->gateway);
 
 	if (verdict.by.kind == DECIDER_FLOOR)
 		return arena_printf(explainer->arena,
 				    "denied by the multi-tenant floor: the default policy must allow it "
 				    "too, and it denies class %s",
 				    addr_class_name(class));
+	if (!refused && nowhere)
+		return arena_printf(explainer->arena, "a rule allows it, and no packet gets there: %s %s",
+				    nowhere->what, nowhere->why);
 	return refused ?
 		       arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s", refused->port,
 				    refused->why) :
@@ -231,6 +243,9 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 		step->note = refusal(explainer, &connection, verdict);
 		return;
 	}
+	if (!note && verdict.action == POLICY_ALLOW &&
+	    eval_is_dns_only(asked->direction, asked->proto, asked->has_port, asked->port))
+		step->note = EVAL_DNS_ONLY;
 	explain_rules(explainer, step, &connection);
 	if (verdict.by.kind == DECIDER_FLOOR)
 		step->note = refusal(explainer, &connection, verdict);

@@ -65,7 +65,8 @@ static void check_targets(struct lint *lint, size_t index, const struct rule_fac
 		const struct policy_target *target = &rule->targets.items[i];
 		struct witness flow;
 
-		if (facts->targets[i] || !lint_is_literal(rule, target->span))
+		if (facts->targets[i] || !lint_is_literal(rule, target->span) ||
+		    check_is_dead_target(lint, rule, target))
 			continue;
 		flow = flow_of(lint, rule, target);
 		report(lint, index, target->span, policy_target_format(lint->arena, target), &flow);
@@ -80,7 +81,7 @@ static void check_ports(struct lint *lint, size_t index, const struct rule_facts
 		struct policy_port_range ports = rule->ports.items[i];
 		struct witness flow;
 
-		if (facts->ports[i])
+		if (facts->ports[i] || check_is_dead_port(rule, &ports))
 			continue;
 		flow = flow_of(lint, rule, &rule->targets.items[0]);
 		flow.port = ports.lo;

@@ -264,6 +264,8 @@ void check_rules(struct lint *lint)
 
 		if (!lint_is_own(rule_at(lint, i)))
 			continue;
+		if (check_never_passes(lint, i))
+			continue;
 		if (!facts->matches) {
 			never_matches(lint, i);
 		} else if (!can_act(lint, i)) { /* though it may decide a lookup by DNS over TLS, which is refused */

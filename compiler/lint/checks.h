@@ -48,3 +48,9 @@ void check_rules(struct lint *);              /* rules that decide nothing, or n
 void check_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */
 void check_reach(struct lint *);              /* what is opened without being named */
 void check_service(struct lint *);            /* DNS, published ports */
+void check_wire(struct lint *);               /* what is allowed, and refused or not found all the same */
+/* Reports what the rule allows and nothing passes to; true: that is all of it */
+bool check_never_passes(struct lint *, size_t rule);
+/* Whether that is so of an item of its lists */
+bool check_is_dead_target(struct lint *, const struct policy_rule *, const struct policy_target *);
+bool check_is_dead_port(const struct policy_rule *, const struct policy_port_range *);

@@ -35,6 +35,7 @@ void lint_policy(const struct policy *policy, const struct lint_options *options
 		check_rules(&lint);
 		check_reach(&lint);
 		check_service(&lint);
+		check_wire(&lint);
 	}
 	if (lint.fuel.out)
 		too_complex(&lint);

@@ -22,7 +22,7 @@ rules='allow@db.internal:tcp:5432 in 10.20.0.0/16,  allow@{a.org,b.org} in {10.1
 [ "$(<out)" = 'allow@db.internal:tcp:5432 in 10.20.0.0/16
 allow@{a.org,b.org} in {10.1.0.0/16,[fd00::/8]}
 deny@c.org' ]; say $? "in a list of rules"
-"$policyc" check --net-rule 'allow@inn.in:tcp:80,allow@in.example in 10.0.0.0/8,allow@pin.in in 10.0.0.0/8' >out
+"$policyc" check --net-default deny --net-rule 'allow@inn.in:tcp:80,allow@in.example in 10.0.0.0/8,allow@pin.in in 10.0.0.0/8' >out
 [[ $(<out) == *'no findings'* ]]; say $? "names with these letters"
 
 # ---- mistakes: the rule, what the error says ----

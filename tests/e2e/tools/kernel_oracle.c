@@ -7,8 +7,8 @@
  * usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC POLICIES PACKETS SEED
  * Runs in the namespace that has tap0, br0 and uplink (kernel.sh makes them); GUEST_NETNS and SINK_NETNS are paths.
  *
- * Left out are destinations that Linux does not route whatever the rules say: multicast, broadcast, loopback, 0/8,
- * link-local IPv6, the on-link networks themselves; and IPv4-mapped IPv6 ones, which are refused without asking the
+ * Left out are destinations that Linux does not route whatever the rules say: 0/8, the on-link networks themselves; and
+ * IPv4-mapped IPv6 ones, which are refused without asking the
  * policy. Port 53 belongs to the DNS proxy, which does not run here: nothing may arrive there. */
 #include "eval/eval.h"
 #include "netlink/nft_install.h"
@@ -171,9 +171,8 @@ static void send_fence(struct oracle *oracle, const struct addr_gateway *gateway
 
 static bool routable(const struct oracle *oracle, struct addr to)
 {
-	static const char *const never[] = { "0.0.0.0/8",       "127.0.0.0/8",      "224.0.0.0/4", "255.255.255.255",
-					     "::/127",          "::ffff:0:0/96",    "fe80::/10",   "ff00::/8",
-					     "198.51.100.0/30", "2001:db8:ff::/126" };
+	static const char *const never[] = { "0.0.0.0/8", "::/128", "::ffff:0:0/96", "198.51.100.0/30",
+					     "2001:db8:ff::/126" };
 	struct addr_prefix on_link = { to.family == ADDR_V4 ? oracle->full.v4 : oracle->full.v6,
 				       to.family == ADDR_V4 ? 30 : 126 };
 
