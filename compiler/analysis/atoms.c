@@ -130,26 +130,12 @@ static void add_bases(struct arena *arena, struct bases *bases, const struct add
 	}
 }
 
-static struct addr_set refused_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
-{
-	struct addr_set set = addr_set_empty(family), own = addr_set_empty(family);
-
-	for (size_t i = 0; i < EVAL_REFUSED_ADDRESSES; i++)
-		if (eval_refused_addresses[i].prefix.addr.family == family)
-			addr_set_add(arena, &set, addr_prefix_range(eval_refused_addresses[i].prefix));
-	if (family == ADDR_V4 ? gateway->has4 : gateway->has6) {
-		u128 value = family == ADDR_V4 ? gateway->v4.value : gateway->v6.value;
-		addr_set_add(arena, &own, (struct addr_range){ value, value });
-	}
-	return addr_set_subtract(arena, &set, &own);
-}
-
 /* A family's addresses by class and standing, in order */
 static struct bases base_partition(struct atoms *atoms, enum addr_family family)
 {
 	struct arena *arena = atoms->arena;
 	struct addr_set reserved = addr_reserved_set(arena, family, &atoms->gateway);
-	struct addr_set refused = refused_set(arena, family, &atoms->gateway);
+	struct addr_set refused = eval_refused_set(arena, family, &atoms->gateway);
 	struct bases bases = { NULL, 0, 0 };
 
 	for (int class = ADDR_CLASS_NONE; class < ADDR_CLASS_COUNT; class ++) {

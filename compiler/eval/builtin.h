@@ -21,7 +21,7 @@ bool eval_is_dns_only(enum policy_direction, enum policy_proto, bool has_port, u
 #define EVAL_DNS_ONLY "only DNS questions pass to port 53, each judged by the name it asks for, too"
 
 /* Addresses to which no packet of the guest's gets, whatever rule allows it: those that are on a host or a link and not behind
- * a router. IPv6 addresses that carry one of them are a translator's. */
+ * a router, and the IPv6 addresses that carry one of them. */
 struct eval_refused_address {
 	struct addr_prefix prefix;
 	const char *what, *why;
@@ -31,6 +31,13 @@ extern const struct eval_refused_address eval_refused_addresses[EVAL_REFUSED_ADD
 /* NULL: flows to this address (unmapped) are judged by the rules alone */
 const struct eval_refused_address *eval_refused_address(enum policy_direction, struct addr,
 							const struct addr_gateway *);
+
+/* All of them in one family, but for the gateway's own; mapped ones aside */
+struct addr_set eval_refused_set(struct arena *, enum addr_family, const struct addr_gateway *);
+/* The same of a whole target: a network inside such a one, or a group of them */
+const struct eval_refused_address *eval_refused_target(const struct policy_target *);
+/* Of a rule's ports: NULL unless all of them are refused, over each protocol of the rule that has ports */
+const struct eval_refused_port *eval_refused_ports_of(const struct policy_rule *, const struct policy_port_range *);
 
 /* The multi-tenant floor is the default policy: allow@dns, allow@public, deny the rest of egress. Whether it lets
  * a connection pass: to the address class, by the protocol, to one of the ports (lo to hi, all of which have to

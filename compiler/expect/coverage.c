@@ -35,13 +35,45 @@ static bool is_dns_shorthand(const struct policy_rule *rule)
 	       rule->ports.items[0].span.start == rule->targets.items[0].span.start;
 }
 
+/* What an allow of egress names and nothing passes to is decided by no flow. Without ports a rule on addresses has a say in
+ * answers all the same. */
+static bool is_dead_target(const struct policy_rule *rule, size_t target)
+{
+	return rule->action == POLICY_ALLOW && rule->directions == POLICY_EGRESS && rule->ports.count &&
+	       eval_refused_target(&rule->targets.items[target]);
+}
+
+static bool is_dead_port(const struct policy_rule *rule, size_t port)
+{
+	return rule->action == POLICY_ALLOW && rule->directions == POLICY_EGRESS &&
+	       eval_refused_ports_of(rule, &rule->ports.items[port]);
+}
+
+/* All of the rule; names have their lookups */
+static bool is_dead_rule(const struct policy_rule *rule)
+{
+	size_t targets = 0, ports = 0;
+
+	for (size_t i = 0; i < rule->targets.count; i++)
+		targets += is_dead_target(rule, i);
+	for (size_t i = 0; i < rule->ports.count; i++)
+		ports += is_dead_port(rule, i);
+	return targets == rule->targets.count ||
+	       (rule->ports.count && ports == rule->ports.count && !policy_rule_has_names(rule));
+}
+
 static void add_rule(struct coverage *coverage, size_t index)
 {
 	const struct policy_rule *rule = &coverage->context->policy->rules.items[index];
 
 	coverage->first[index] = coverage->items.count;
+	if (is_dead_rule(rule)) {
+		coverage->rules--;
+		return;
+	}
 	for (size_t i = 0; i < rule->targets.count; i++)
-		add_item(coverage, COVER_TARGET, index, i);
+		if (!is_dead_target(rule, i))
+			add_item(coverage, COVER_TARGET, index, i);
 	if (is_dns_shorthand(rule))
 		return;
 	if (rule->protos & (rule->protos - 1)) /* more than one: a list */
@@ -49,7 +81,8 @@ static void add_rule(struct coverage *coverage, size_t index)
 			if (rule->protos & policy_protos[i])
 				add_item(coverage, COVER_PROTO, index, policy_protos[i]);
 	for (size_t i = 0; i < rule->ports.count; i++)
-		add_item(coverage, COVER_PORT, index, i);
+		if (!is_dead_port(rule, i))
+			add_item(coverage, COVER_PORT, index, i);
 }
 
 /* The egress default always counts: something decides what no rule does. The ingress default counts when

@@ -15,12 +15,6 @@ struct dead {
 	const char *instead; /* what to write; NULL: nothing does what is meant */
 };
 
-static bool is_inside(struct addr_prefix inner, struct addr_prefix outer)
-{
-	return inner.addr.family == outer.addr.family && inner.len >= outer.len &&
-	       addr_prefix_contains(outer, inner.addr);
-}
-
 static struct dead dead_address(struct lint *lint, const struct policy_rule *rule,
 				const struct eval_refused_address *refused)
 {
@@ -40,23 +34,9 @@ static struct dead dead_address(struct lint *lint, const struct policy_rule *rul
 	};
 }
 
-/* All of whose addresses are refused; of a group those aside that carry IPv4 ones. NULL: they are not */
-static const struct eval_refused_address *refused_of(const struct policy_target *target)
-{
-	for (size_t i = 0; i < EVAL_REFUSED_ADDRESSES; i++) {
-		const struct eval_refused_address *refused = &eval_refused_addresses[i];
-
-		if (target->kind == TARGET_CIDR ?
-			    is_inside(target->prefix, refused->prefix) :
-			    target->kind == TARGET_GROUP && !strcmp(addr_class_name(target->group), refused->what))
-			return refused;
-	}
-	return NULL;
-}
-
 static struct dead dead_target(struct lint *lint, const struct policy_rule *rule, const struct policy_target *target)
 {
-	const struct eval_refused_address *refused = refused_of(target);
+	const struct eval_refused_address *refused = eval_refused_target(target);
 
 	return refused ? dead_address(lint, rule, refused) : (struct dead){ .why = NULL };
 }
@@ -69,11 +49,9 @@ static bool all_names(const struct policy_rule *rule)
 	return true;
 }
 
-/* Of the rule's protocols that have ports */
 static struct dead dead_ports(const struct policy_rule *rule, const struct policy_port_range *ports)
 {
-	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP };
-	const struct eval_refused_port *refused = NULL;
+	const struct eval_refused_port *refused = eval_refused_ports_of(rule, ports);
 
 	if (all_names(rule) && ports->lo == FLOW_DNS_PORT && ports->hi == FLOW_DNS_PORT)
 		return (struct dead){
@@ -81,13 +59,6 @@ static struct dead dead_ports(const struct policy_rule *rule, const struct polic
 			.why = "all of port 53 goes to the sandbox's own DNS",
 			.instead = "name the port of the service: a rule on a name brings the lookup",
 		};
-	for (size_t i = 0; i < 2; i++)
-		for (uint32_t port = ports->lo; port <= ports->hi && (!rule->protos || (rule->protos & protos[i]));
-		     port++) {
-			refused = eval_refused_port(POLICY_EGRESS, protos[i], (uint16_t)port);
-			if (!refused)
-				return (struct dead){ .why = NULL };
-		}
 	return (struct dead){ .why = refused ? refused->why : NULL,
 			      .instead = "allow@dns: names resolve by the sandbox's own DNS" };
 }
@@ -111,7 +82,7 @@ bool check_is_dead_port(const struct policy_rule *rule, const struct policy_port
 static struct addr member_of(struct lint *lint, const struct policy_target *target)
 {
 	struct run runs[ATOMS_RUNS_MAX];
-	const struct eval_refused_address *refused = refused_of(target);
+	const struct eval_refused_address *refused = eval_refused_target(target);
 	struct addr addr = eval_unnamed_public(lint->policy, ADDR_V4);
 
 	if (refused && target->kind == TARGET_GROUP) {
@@ -231,6 +202,16 @@ static bool is_for_resolvers(const struct policy_rule *rule)
 	return is;
 }
 
+/* A line above the rule's, where that is in a file */
+static void offer_line(struct lint *lint, struct diag *diag, const struct policy_rule *rule, const char *line)
+{
+	const struct source *source = sources_get(lint->policy->sources, rule->span.source);
+
+	if (source && source->kind == SOURCE_FILE)
+		diag_edit(lint->diags, diag, (struct span){ rule->span.source, rule->span.start, rule->span.start },
+			  arena_printf(lint->arena, "%s\n", line));
+}
+
 static void nothing_to_ask(struct lint *lint, const struct policy_rule *rule)
 {
 	struct witness query = { .kind = FLOW_DNS };
@@ -242,6 +223,8 @@ static void nothing_to_ask(struct lint *lint, const struct policy_rule *rule)
 		"only DNS questions pass to port 53, each judged by the name it asks for, and none is allowed");
 	lint_example(lint, diag, &query);
 	diag->help = "allow the names, or all of them: `allow@dns`";
+	if (eval_dns(&lint->context, query.name, FLOW_DNS_UDP).by.kind != DECIDER_RULE)
+		offer_line(lint, diag, rule, "allow@dns");
 }
 
 /* ---- host-unnamed ---- */
@@ -268,7 +251,6 @@ static void host_unnamed(struct lint *lint, const struct policy_rule *rule)
 {
 	uint32_t alias = name_classes_find(analysis_names(lint->analysis), NAME_HOST_ALIAS);
 	struct witness query = { .kind = FLOW_DNS, .name = NAME_HOST_ALIAS };
-	const struct source *source = sources_get(lint->policy->sources, rule->span.source);
 	struct policy_rule named = *rule;
 	struct diag *diag;
 	const char *line;
@@ -287,9 +269,7 @@ static void host_unnamed(struct lint *lint, const struct policy_rule *rule)
 			 "the host is allowed, and its name does not resolve: clients know it as %s", NAME_HOST_ALIAS);
 	lint_example(lint, diag, &query);
 	diag->help = arena_printf(lint->arena, "add a line `%s`, which brings the lookup", line);
-	if (source && source->kind == SOURCE_FILE)
-		diag_edit(lint->diags, diag, (struct span){ rule->span.source, rule->span.start, rule->span.start },
-			  arena_printf(lint->arena, "%s\n", line));
+	offer_line(lint, diag, rule, line);
 }
 
 /* ---- private-name ---- */

@@ -1,5 +1,6 @@
 /* What of the guest's may be judged at all, and which of it goes to a proxy: the chains before routing. */
 #include "lower/lower_state.h"
+#include "eval/builtin.h"
 
 enum { RAW_PRIORITY = -300, MANGLE_PRIORITY = -150 };
 /* Broadcasts to the DHCP server; a client sends some in an hour */
@@ -89,6 +90,22 @@ static void drop_malformed(struct lowering *lowering, struct rs_chain *chain)
 	}
 }
 
+/* The IPv6 addresses that carry an IPv4 one which is refused whatever the rules say */
+static void or_carrying(struct lowering *lowering, struct rs_expr *to)
+{
+	struct addr_prefix carrying[ADDR_EMBEDDINGS_MAX];
+
+	for (size_t i = 0; i < EVAL_REFUSED_ADDRESSES; i++) {
+		const struct addr_prefix prefix = eval_refused_addresses[i].prefix;
+		size_t count = prefix.addr.family == ADDR_V4 ?
+				       addr_embedding_prefixes(prefix, &lowering->gateway.nat64, carrying) :
+				       0;
+
+		for (size_t j = 0; j < count; j++)
+			rs_or(lowering->ruleset, to, rs_prefix(carrying[j]));
+	}
+}
+
 static void guest6_chains(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
@@ -101,8 +118,9 @@ static void guest6_chains(struct lowering *lowering)
 	rs_match(rs, rule, RS_IP6_DADDR, PREFIX6((u128)0xff << 120, 8));
 	rs_verdict(rs, rule, RS_GOTO, "on_link6");
 
-	rule = lower_rule(lowering, chain, "loopback, IPv4-mapped");
+	rule = lower_rule(lowering, chain, "loopback, IPv4-mapped; what carries IPv4 loopback, multicast, broadcast");
 	struct rs_expr *to = rs_match(rs, rule, RS_IP6_DADDR, PREFIX6(0, 127));
+	or_carrying(lowering, to);
 	rs_or(rs, to, PREFIX6((u128)0xffff << 32, 96));
 	lower_verdict(lowering, rule, RS_DROP, NULL);
 	drop_malformed(lowering, chain);
