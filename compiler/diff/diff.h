@@ -25,7 +25,8 @@ struct diff_region {
 	LIST_OF(uint32_t) classes;               /* DIFF_NAMES, DIFF_QUERIES */
 	LIST_OF(struct policy_port_range) ports; /* none: any */
 	struct addr where;                       /* DIFF_NAMES: an address at which it shows */
-	uint32_t zone;        /* DIFF_NAMES: 0, or it shows in the networks of rules that say `in`: their zone */
+	uint32_t zone;           /* DIFF_NAMES: 0, or it shows in the networks of rules that say `in`: their zone, */
+	LIST_OF(uint32_t) zones; /* and others */
 	const char *together; /* DIFF_NAMES: only while this name is bound to the address as well, or is sent; NULL */
 	const char *words;    /* "egress@public:tcp:80" */
 	const char *except;   /* "1.2.3.0/24", what of it does not change; NULL: nothing */

@@ -146,6 +146,25 @@ static bool is_covered(const struct merger *by, const struct merger *merger)
 	       !(merger->region->protos & ~by->region->protos);
 }
 
+/* Regions of several zones that differ in nothing else become the first of them. */
+static void merge_zones(struct diff *diff, struct merger *mergers, size_t count)
+{
+	struct merger *into = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		struct diff_region *from = mergers[i].region;
+
+		if (!from->words || !mergers[i].zone)
+			continue;
+		if (!into || strcmp(into->key, mergers[i].key) || into->region->protos != from->protos) {
+			into = &mergers[i];
+			continue;
+		}
+		*arena_push(diff->arena, &into->region->zones) = from->zone;
+		from->words = NULL;
+	}
+}
+
 /* Regions that differ in nothing but the protocol become the first of them. */
 static void merge_protos(struct diff *diff)
 {
@@ -188,6 +207,7 @@ static void merge_protos(struct diff *diff)
 			*arena_push(diff->arena, &into->classes) = from->classes.items[j];
 		from->words = NULL;
 	}
+	merge_zones(diff, mergers, count);
 	for (size_t i = 0; i < count; i++)
 		if (diff->regions.items[i].words)
 			diff->regions.items[kept++] = diff->regions.items[i];
@@ -358,6 +378,14 @@ static void find_example(struct diff *diff, struct diff_region *region)
 
 /* ---- all together ---- */
 
+static bool shows_in(const struct diff_region *region, uint32_t zone)
+{
+	for (size_t i = 0; i < region->zones.count; i++)
+		if (region->zones.items[i] == zone)
+			return true;
+	return zone == region->zone;
+}
+
 /* " in 10.20.0.0/16": where a name's change shows, if that is in networks of rules that say `in` */
 static const char *zone_words(struct diff *diff, const struct diff_region *region)
 {
@@ -369,7 +397,7 @@ static const char *zone_words(struct diff *diff, const struct diff_region *regio
 	if (!region->zone)
 		return "";
 	for (uint32_t atom = 0; atom < atoms_count(diff->atoms); atom++)
-		if (analysis_zone_of(diff->analysis, atom) == region->zone)
+		if (shows_in(region, analysis_zone_of(diff->analysis, atom)))
 			*arena_push(diff->arena, &networks.atoms) = atom;
 	words = diff_address_words(diff, &networks, &except);
 	return arena_printf(diff->arena, except ? " in %s but %s" : " in %s", words, except);

@@ -116,6 +116,15 @@ static const char *address_and_class(struct explainer *explainer, struct addr ad
 	return arena_printf(explainer->arena, "%s, %s", addr_format(addr, text), class_text(explainer, addr));
 }
 
+static bool says_in(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->rules.count; i++)
+		for (size_t j = 0; policy->rules.items[i].within.count && j < policy->rules.items[i].targets.count; j++)
+			if (eval_target_takes_name(&policy->rules.items[i].targets.items[j], name))
+				return true;
+	return false;
+}
+
 /* name: of the answer; NULL: any */
 static void explain_answer(struct explainer *explainer, const char *name, struct addr addr)
 {
@@ -142,8 +151,8 @@ static void explain_answer(struct explainer *explainer, const char *name, struct
 			"reserved: rebind protection turns the answer into NXDOMAIN, for no rule without ports that "
 			"names it allows it";
 		if (name)
-			step->note =
-				arena_printf(explainer->arena, "%s, and no rule on the name says `in`", step->note);
+			step->note = arena_printf(explainer->arena, "%s, and no rule on the name says `in`%s",
+						  step->note, says_in(context->policy, name) ? " this network" : "");
 	}
 }
 
