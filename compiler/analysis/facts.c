@@ -105,14 +105,14 @@ struct facts *facts_find(struct analysis *analysis)
 	make_rules(facts);
 	find_matching(facts);
 	facts_look_at_answers(facts);
-	for (uint32_t zone = 0; zone < analysis_zone_count(analysis); zone++) {
+	for (uint32_t zone = 0; !analysis->fuel->out && zone < analysis_zone_count(analysis); zone++) {
 		analysis_enter_zone(analysis, zone);
 		for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
 			for (size_t i = 0; i < POLICY_PROTOS && !analysis->fuel->out; i++)
 				facts_look_at_connections(facts, (enum policy_direction)direction, policy_protos[i]);
 	}
 	facts_look_at_queries(facts);
-	for (uint32_t zone = 0; zone < analysis_zone_count(analysis); zone++) {
+	for (uint32_t zone = 0; !analysis->fuel->out && zone < analysis_zone_count(analysis); zone++) {
 		analysis_enter_zone(analysis, zone);
 		facts_look_at_pairs(facts);
 	}

@@ -209,7 +209,8 @@ void facts_find_shadowing(struct facts *facts)
 	for (uint32_t i = 0; i < facts->plane->policy->rules.count; i++)
 		if (!facts->rules[i].decides && facts->rules[i].matches)
 			*arena_push(analysis->arena, &shadowed.rules) = i;
-	for (uint32_t zone = 0; shadowed.rules.count && zone < analysis_zone_count(analysis); zone++) {
+	for (uint32_t zone = 0; shadowed.rules.count && !analysis->fuel->out && zone < analysis_zone_count(analysis);
+	     zone++) {
 		analysis_enter_zone(analysis, zone);
 		for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
 			for (size_t i = 0; i < POLICY_PROTOS && !analysis->fuel->out; i++)

@@ -169,6 +169,9 @@ void analysis_enter_zone(struct analysis *analysis, uint32_t index)
 	for (uint32_t i = 0; zones && i < analysis->plane_count; i++) {
 		struct analysis_plane *plane = &analysis->planes[i];
 
+		/* about what a zone's passes cost at least */
+		if (!fuel_use(analysis->fuel, 10 * (plane->policy->rules.count + analysis->atom_count)))
+			return;
 		plane->resolvable = zone && zone->held[i] ? zones->in_zone[i] : zones->all[i];
 		for (size_t j = 0; j < plane->policy->rules.count; j++)
 			zones->takes_part[i][j] = false;
@@ -219,11 +222,13 @@ bool analysis_alone_excepts(const struct analysis *analysis, uint32_t rule)
 {
 	const struct analysis_zones *zones = analysis->zones;
 
-	for (size_t i = 0; zones && i < zones->list.count; i++) {
+	for (size_t i = 0; zones && i < zones->list.count && !analysis->fuel->out; i++) {
 		struct zone zone = zones->list.items[i];
 		struct placed *others;
 		size_t count = 0;
 
+		if (!fuel_use(analysis->fuel, 1 + zone.count))
+			return true;
 		others = arena_alloc(analysis->arena, (zone.count + 1) * sizeof *others);
 		for (size_t j = 0; j < zone.count; j++)
 			if (zone.rules[j].rule != rule)

@@ -252,9 +252,9 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 		step->note = refusal(explainer, &connection, verdict);
 		return;
 	}
-	if (!note && verdict.action == POLICY_ALLOW &&
+	if (verdict.action == POLICY_ALLOW &&
 	    eval_is_dns_only(asked->direction, asked->proto, asked->has_port, asked->port))
-		step->note = EVAL_DNS_ONLY;
+		step->note = note ? arena_printf(explainer->arena, "%s; " EVAL_DNS_ONLY, note) : EVAL_DNS_ONLY;
 	explain_rules(explainer, step, &connection);
 	if (verdict.by.kind == DECIDER_FLOOR)
 		step->note = refusal(explainer, &connection, verdict);

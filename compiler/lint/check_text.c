@@ -55,6 +55,9 @@ static void masked_cidrs(struct lint *lint)
 			if (lint_is_literal(rule, rule->targets.items[j].span))
 				check_masked(lint, NULL, &rule->targets.items[j]);
 		}
+	for (size_t i = 0; i < policy->rules.count; i++)
+		for (size_t j = 0; j < policy->rules.items[i].within.count; j++)
+			check_masked(lint, &seen, &policy->rules.items[i].within.items[j]);
 }
 
 /* ---- wildcard-public-suffix ---- */

@@ -138,7 +138,7 @@ bool check_never_passes(struct lint *lint, size_t index)
 {
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
 	struct dead dead = { .why = NULL };
-	size_t targets = 0, ports = 0;
+	size_t targets = 0, ports = 0, networks = 0;
 
 	if (!may_be_dead(rule))
 		return false;
@@ -146,7 +146,11 @@ bool check_never_passes(struct lint *lint, size_t index)
 		targets += dead_target(lint, rule, &rule->targets.items[i]).why != NULL;
 	for (size_t i = 0; i < rule->ports.count; i++)
 		ports += dead_ports(rule, &rule->ports.items[i]).why != NULL;
-	if (targets == rule->targets.count)
+	for (size_t i = 0; i < rule->within.count; i++)
+		networks += eval_refused_target(&rule->within.items[i]) != NULL;
+	if (rule->within.count && networks == rule->within.count)
+		dead = dead_target(lint, rule, &rule->within.items[0]);
+	else if (targets == rule->targets.count)
 		dead = dead_target(lint, rule, &rule->targets.items[0]);
 	else if (rule->ports.count && ports == rule->ports.count)
 		dead = dead_ports(rule, &rule->ports.items[0]);

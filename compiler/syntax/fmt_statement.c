@@ -102,9 +102,15 @@ static void write_field(struct writer *writer, const struct ast_words *field, co
 	}
 }
 
-/* In one line: brackets and braces as written, blanks inside them aside */
+/* In one line, blanks inside braces aside; a list over several, which may hold comments, as it is */
 static void add_networks(const struct writer *writer, struct text *text, const struct ast_words *networks)
 {
+	const char *whole = source_text(writer, networks->span);
+
+	if (networks->braced && strchr(whole, '\n')) {
+		text_addf(text, "in %s", whole);
+		return;
+	}
 	text_add(text, networks->braced ? "in {" : "in ");
 	for (size_t i = 0; i < networks->count; i++)
 		text_addf(text, "%s%s", i ? "," : "", word_text(writer, &networks->items[i]));
