@@ -100,7 +100,7 @@ static enum policy_action action_of(const struct facts_pass *pass, uint32_t piec
 static void count_in(struct facts_pass *pass, uint32_t atom, uint32_t piece, bool floored,
 		     void (*count)(uint32_t *places, struct piece_set *, uint32_t piece))
 {
-	struct places *places = &pass->places[piece];
+	struct piece_places *places = &pass->places[piece];
 	enum policy_action action = action_of(pass, piece);
 
 	count(floored ? &places->floored : &places->all, floored ? &pass->floored : &pass->all.by_action[action],

@@ -268,7 +268,7 @@ bool facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scen
 {
 	bool bound = scenario->bound != ANALYSIS_NONE;
 	const struct first_matches *matches = bound ? &pass->bindable : &pass->all;
-	const uint32_t *floored = bound ? &pass->bindable_floored : &pass->all_floored;
+	uint32_t floored = bound ? pass->last_bindable_floored : pass->last_floored;
 	struct rule_facts *rule = rule_of(pass, scenario->first);
 	uint32_t index = pass->facts->plane->rule_of[scenario->first];
 
@@ -278,7 +278,7 @@ bool facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scen
 		return false;
 	/* below the floor a deny decides still, though it changes nothing */
 	if (matches->max <= scenario->first &&
-	    (action_of(pass, scenario->first) == POLICY_ALLOW || *floored <= scenario->first))
+	    (action_of(pass, scenario->first) == POLICY_ALLOW || floored <= scenario->first))
 		return false;
 	if (!rule->decides) {
 		struct witness flow = scenario_witness(pass, scenario);

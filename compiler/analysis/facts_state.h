@@ -37,6 +37,11 @@ struct first_matches {
 	uint32_t max;
 };
 
+/* In how many places a piece is first; it is in a set of facts_pass while that is one */
+struct piece_places {
+	uint32_t all, bindable, floored, bindable_floored, bound, sent;
+};
+
 struct facts_runs {
 	struct run *items;
 	size_t count, cap;
@@ -52,8 +57,9 @@ struct facts_pass {
 	uint8_t *class_of;              /* by atom: enum addr_class */
 	bool have_matches;
 	struct first_matches bindable, all; /* of addresses that an answer can bind, and of all */
-	/* the same where the multi-tenant floor denies whatever else would allow: the last of them */
-	uint32_t bindable_floored, all_floored;
+	/* the same where the floor denies whatever else would allow, or nothing gets to; and the last of them */
+	struct piece_set floored, bindable_floored;
+	uint32_t last_floored, last_bindable_floored;
 	/* first matches by name, by their action, of classes that can be bound; denies by server name */
 	bool have_names;
 	struct piece_set bound[2], sent; /* without the host's alias */
@@ -63,10 +69,8 @@ struct facts_pass {
 	uint32_t alias_class; /* the same, whether it can or not */
 	/* facts_matches.c: by atom and by place of a name the piece that was counted, and the runs that had their own */
 	uint32_t *counted, *counted_names;
-	struct places {
-		uint32_t all, bindable, bound,
-			sent; /* in how many a piece is first: it is in the sets while that is one */
-	} * places;
+	bool *counted_floored;
+	struct piece_places *places; /* by piece */
 	struct facts_runs counted_runs, counted_name_runs;
 	bool is_counted, names_are_counted;
 
