@@ -86,7 +86,8 @@ static bool count_touched(struct facts_pass *pass, struct facts_runs *counted, u
 			count(pass, place);
 	}
 	counted->count -= before;
-	memmove(counted->items, counted->items + before, counted->count * sizeof *counted->items);
+	if (before)
+		memmove(counted->items, counted->items + before, counted->count * sizeof *counted->items);
 	return true;
 }
 

@@ -73,6 +73,7 @@ void facts_look_at_pairs(struct facts *facts)
 	if (pairs.list.count && !analysis->fuel->out) {
 		facts_pass_init(&pass, facts, pairs.arena, POLICY_EGRESS, PROTO_TCP, (uint32_t)pairs.list.count);
 		name_pairs_insert(&pairs, &pass.base);
+		facts_matches_find_present(&pass);
 		pass.base.self = &pairs;
 		pass.base.tree->visit = visit;
 		port_tree_visit(pass.base.tree);

@@ -268,7 +268,7 @@ bool facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scen
 {
 	bool bound = scenario->bound != ANALYSIS_NONE;
 	const struct first_matches *matches = bound ? &pass->bindable : &pass->all;
-	uint32_t floored = bound ? pass->last_bindable_floored : pass->last_floored;
+	const uint32_t *floored = bound ? &pass->last_bindable_floored : &pass->last_floored;
 	struct rule_facts *rule = rule_of(pass, scenario->first);
 	uint32_t index = pass->facts->plane->rule_of[scenario->first];
 
@@ -278,7 +278,7 @@ bool facts_pass_look_at_scenario(struct facts_pass *pass, const struct name_scen
 		return false;
 	/* below the floor a deny decides still, though it changes nothing */
 	if (matches->max <= scenario->first &&
-	    (action_of(pass, scenario->first) == POLICY_ALLOW || floored <= scenario->first))
+	    (action_of(pass, scenario->first) == POLICY_ALLOW || *floored <= scenario->first))
 		return false;
 	if (!rule->decides) {
 		struct witness flow = scenario_witness(pass, scenario);
@@ -482,7 +482,6 @@ static void remember(struct port_tree *tree)
 	struct facts_pass *pass = tree->self;
 	const struct analysis *analysis = pass->facts->analysis;
 
-	facts_matches_find_present(pass);
 	memcpy(pass->for_all, pass->first, analysis_pass_pair(&pass->base, 0) * sizeof *pass->first);
 	for (uint32_t i = 0; i < analysis->atom_count; i++)
 		if (pass->active[i])
@@ -523,6 +522,7 @@ void facts_look_at_connections(struct facts *facts, enum policy_direction direct
 
 	facts_pass_init(&pass, facts, arena, direction, proto, 0);
 	analysis_pass_add_names(&pass.base);
+	facts_matches_find_present(&pass);
 	pass.base.tree->root = remember;
 	pass.base.tree->visit = visit;
 	port_tree_visit(pass.base.tree);

@@ -86,7 +86,7 @@ static const char *expectation(struct arena *arena, const struct fragment_item *
 	const char *target = item->name ? item->name : item->target;
 
 	if (item->rank == SUGGEST_LOOKUP)
-		return arena_printf(arena, "dns@%s:%s", target, item->proto);
+		return arena_printf(arena, "dns@%s:%s", flow_name_text(arena, target), item->proto);
 	return arena_printf(arena, item->has_port ? "%s@%s:%s:%u" : "%s@%s:%s", policy_direction_name(flow->direction),
 			    target, item->proto, item->port);
 }

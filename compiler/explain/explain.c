@@ -1,6 +1,7 @@
 /* Explain: takes a flow through its steps (lookup, answer, connection) as the evaluator does and writes down
  * what each rule did. Reasons are put into words in explain_reason.c. */
 #include "explain/explain.h"
+#include "policy/flow.h"
 #include "policy/policy_facts.h"
 #include "eval/builtin.h"
 
@@ -70,7 +71,8 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 	const struct policy *policy = explainer->context->policy;
 	struct explain_step *step =
 		add_step(explainer, EXPLAIN_LOOKUP,
-			 arena_printf(explainer->arena, "dns@%s:%s", name[0] ? name : ".", words[transport]));
+			 arena_printf(explainer->arena, "dns@%s:%s", flow_name_text(explainer->arena, name),
+				      words[transport]));
 
 	step->verdict = eval_dns(explainer->context, name, transport);
 	if (step->verdict.by.kind == DECIDER_REFUSED) {

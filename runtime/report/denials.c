@@ -330,7 +330,8 @@ void denials_read(struct denials *denials, struct eval_bindings bindings)
 void denials_dns(struct denials *denials, const char *name, enum flow_transport transport, struct eval_verdict verdict)
 {
 	struct arena *arena = arena_new();
-	const char *flow = arena_printf(arena, "dns@%s:%s", name, transport == FLOW_DNS_UDP ? "udp" : "tcp");
+	const char *flow = arena_printf(arena, "dns@%s:%s", flow_name_text(arena, name),
+					 transport == FLOW_DNS_UDP ? "udp" : "tcp");
 	struct suggestion *suggestion = arena_alloc(arena, sizeof *suggestion);
 	if (!suggest_query(arena, &denials->context, name, transport, verdict, suggestion))
 		suggestion = NULL;

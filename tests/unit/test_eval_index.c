@@ -72,7 +72,7 @@ Test(eval_index, a_walk_of_many_lists_leaves_out_none)
 	eval_walk_start(&walk, made.policy);
 	eval_walk_add_addr(&walk, test_addr("2001:db8::"), NULL);
 	for (int i = 1; i <= 100; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof name, "n%d.example", i);
 		eval_walk_add_name(&walk, name);

@@ -153,6 +153,8 @@ static const char *random_region(struct arena *arena, struct random *random)
 	char *target = arena_strdup(arena, at + 1);
 	uint32_t kind = random_below(random, 8);
 
+	if (strstr(target, " in ")) /* a rule's attribute, and no part of its target */
+		*strstr(target, " in ") = '\0';
 	if (kind > 1)
 		return arena_printf(arena, "%s@%s", ingress ? "ingress" : "egress", target);
 	if (target[0] != '[')
