@@ -189,7 +189,8 @@ bool check_never_passes(struct lint *lint, size_t index)
 static bool any_resolvable(const struct lint *lint)
 {
 	for (uint32_t i = 0; i < name_classes_count(analysis_names(lint->analysis)); i++)
-		if (analysis_resolvable(lint->analysis, i))
+		if (analysis_resolvable(lint->analysis, i) &&
+		    !name_classes_at(analysis_names(lint->analysis), i)->alias)
 			return true;
 	return false;
 }
