@@ -133,55 +133,63 @@ static struct diag *report(struct lint *lint, struct span span, const char *text
 	return diag;
 }
 
-/* By its targets or by its ports all of the rule; else the items of its own lists */
-bool check_never_passes(struct lint *lint, size_t index)
+/* By its targets, its ports or its networks, all of the rule */
+static struct dead dead_rule(struct lint *lint, const struct policy_rule *rule)
 {
-	const struct policy_rule *rule = &lint->policy->rules.items[index];
-	struct dead dead = { .why = NULL };
 	size_t targets = 0, ports = 0, networks = 0;
 
-	if (!may_be_dead(rule))
-		return false;
 	for (size_t i = 0; i < rule->targets.count; i++)
 		targets += dead_target(lint, rule, &rule->targets.items[i]).why != NULL;
 	for (size_t i = 0; i < rule->ports.count; i++)
 		ports += dead_ports(rule, &rule->ports.items[i]).why != NULL;
 	for (size_t i = 0; i < rule->within.count; i++)
 		networks += eval_refused_target(&rule->within.items[i]) != NULL;
+	if (targets == rule->targets.count)
+		return dead_target(lint, rule, &rule->targets.items[0]);
 	if (rule->within.count && networks == rule->within.count)
-		dead = dead_target(lint, rule, &rule->within.items[0]);
-	else if (targets == rule->targets.count)
-		dead = dead_target(lint, rule, &rule->targets.items[0]);
-	else if (rule->ports.count && ports == rule->ports.count)
-		dead = dead_ports(rule, &rule->ports.items[0]);
-	if (dead.why) {
-		show(lint, report(lint, rule->span, rule->text, dead), rule, &rule->targets.items[0],
-		     ports ? &rule->ports.items[0] : NULL);
-		return true;
-	}
-	for (size_t i = 0; targets && i < rule->targets.count; i++) {
+		return dead_target(lint, rule, &rule->within.items[0]);
+	if (rule->ports.count && ports == rule->ports.count)
+		return dead_ports(rule, &rule->ports.items[0]);
+	return (struct dead){ .why = NULL };
+}
+
+static void report_items(struct lint *lint, const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
+		const struct dead dead = dead_target(lint, rule, target);
+		struct span span = lint_is_literal(rule, target->span) ? target->span : rule->span;
 
-		dead = dead_target(lint, rule, target);
+		if (dead.why)
+			show(lint, report(lint, span, policy_target_format(lint->arena, target), dead), rule, target,
+			     NULL);
+	}
+	for (size_t i = 0; i < rule->ports.count; i++) {
+		const struct policy_port_range *ports = &rule->ports.items[i];
+		const struct dead dead = dead_ports(rule, ports);
+		const char *format = ports->lo == ports->hi ? "%u" : "%u-%u";
+
 		if (dead.why)
 			show(lint,
-			     report(lint, lint_is_literal(rule, target->span) ? target->span : rule->span,
-				    policy_target_format(lint->arena, target), dead),
-			     rule, target, NULL);
+			     report(lint, ports->span, arena_printf(lint->arena, format, ports->lo, ports->hi), dead),
+			     rule, &rule->targets.items[0], ports);
 	}
-	for (size_t i = 0; ports && i < rule->ports.count; i++) {
-		struct policy_port_range range = rule->ports.items[i];
+}
 
-		dead = dead_ports(rule, &range);
-		if (dead.why)
-			show(lint,
-			     report(lint, range.span,
-				    arena_printf(lint->arena, range.lo == range.hi ? "%u" : "%u-%u", range.lo,
-						 range.hi),
-				    dead),
-			     rule, &rule->targets.items[0], &range);
-	}
-	return false;
+bool check_never_passes(struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = &lint->policy->rules.items[index];
+	struct dead dead;
+
+	if (!may_be_dead(rule))
+		return false;
+	dead = dead_rule(lint, rule);
+	if (dead.why)
+		show(lint, report(lint, rule->span, rule->text, dead), rule, &rule->targets.items[0],
+		     rule->ports.count ? &rule->ports.items[0] : NULL);
+	else
+		report_items(lint, rule);
+	return dead.why != NULL;
 }
 
 /* ---- nothing-to-ask ---- */
