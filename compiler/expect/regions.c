@@ -6,32 +6,22 @@
 
 #include <string.h>
 
-#define MARKS_MAX 5000000
+#define MARKS_MAX 50000000
 
 /* ---- lookups ---- */
-
-static void mark(struct regions *all, const struct flow *flow, const struct eval_result *result)
-{
-	if (all->marks && all->marks--)
-		coverage_mark(all->coverage, flow, result);
-}
 
 static void look_at_lookup(struct regions *all, struct region *region, uint32_t class, enum flow_transport transport)
 {
 	static const char *const suffix[] = { [FLOW_DNS_UDP] = "", [FLOW_DNS_TCP] = ":tcp", [FLOW_DNS_DOT] = ":dot" };
 	const char *name = name_classes_at(all->analysis->names, class)->member;
-	const struct flow flow = { .kind = FLOW_DNS, .name = name, .transport = transport };
-	struct eval_result result = { .answer_blocked = false };
 	uint32_t two[2];
 
 	if (!name)
 		return;
 	region->seen = true;
 	analysis_lookup(all->analysis, 0, class, transport, two);
-	result.verdict.action = analysis_query_action(&all->analysis->planes[0], two[0]);
-	result.verdict.by = two[0] == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) : decided_by_rule(two[0]);
-	mark(all, &flow, &result);
-	if (result.verdict.action == region->contrary && !region->rank)
+	regions_mark_lookup(all, two[0], class, transport);
+	if (analysis_query_action(&all->analysis->planes[0], two[0]) == region->contrary && !region->rank)
 		region_take(region, 1,
 			    arena_printf(all->arena, "dns@%s%s", flow_name_text(all->arena, name), suffix[transport]));
 }
@@ -55,17 +45,15 @@ static void look_at_lookups(struct regions *all, struct region *region)
 
 static void look_at_answer(struct regions *all, struct region *region, uint32_t atom)
 {
-	const struct flow flow = { .kind = FLOW_ANSWER, .direction = POLICY_EGRESS };
-	struct eval_result result = { .answer = EVAL_ANSWER_EXCEPTED };
-	bool passes = analysis_answer_passes(all->analysis, 0, atom, &result.verdict.by);
+	struct addr addr = atoms_member(all->analysis->atoms, atom);
+	struct decider by;
+	bool passes = analysis_answer_passes(all->analysis, 0, atom, &by);
 	char buf[ADDR_TEXT_MAX];
 
 	region->seen = true;
-	result.addr = atoms_member(all->analysis->atoms, atom);
-	if (result.verdict.by.kind == DECIDER_RULE)
-		mark(all, &flow, &result);
+	regions_mark_answer(all, by, addr);
 	if (passes == (region->contrary == POLICY_ALLOW) && !region->rank)
-		region_take(region, 1, arena_printf(all->arena, "answer@%s", addr_format_bracketed(result.addr, buf)));
+		region_take(region, 1, arena_printf(all->arena, "answer@%s", addr_format_bracketed(addr, buf)));
 }
 
 static void look_at_answers(struct regions *all, struct region *region)

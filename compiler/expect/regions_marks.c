@@ -41,6 +41,18 @@ void region_matches_add(const struct region_pass *pass, struct region_matches *m
 
 /* ---- coverage ---- */
 
+/* Marks, if there is something left to mark and the bound on that work is not met */
+static void mark(struct regions *all, struct decider by, const struct flow *flow, const struct eval_result *result)
+{
+	const size_t *first = all->coverage->first;
+	size_t cost = by.kind == DECIDER_RULE ? 1 + first[by.rule + 1] - first[by.rule] : 3;
+
+	if (all->marks < cost || coverage_is_complete(all->coverage, by, flow->direction))
+		return;
+	all->marks -= cost;
+	coverage_mark(all->coverage, flow, result);
+}
+
 void region_mark(struct region_pass *pass, uint32_t piece, uint32_t atom, const char *name)
 {
 	struct regions *all = pass->all;
@@ -58,10 +70,40 @@ void region_mark(struct region_pass *pass, uint32_t piece, uint32_t atom, const 
 	};
 	struct eval_result result = { .has_syn = true, .verdict = { .by = by } };
 
-	if (!all->marks || coverage_is_complete(all->coverage, by, pass->base.direction))
-		return;
-	all->marks--;
 	if (atom != ANALYSIS_NONE)
 		result.addr = atoms_member(all->analysis->atoms, atom);
-	coverage_mark(all->coverage, &flow, &result);
+	mark(all, by, &flow, &result);
+}
+
+/* A class is many names, each perhaps a target of its own in the rule. */
+void region_mark_names(struct region_pass *pass, uint32_t piece, uint32_t class)
+{
+	const struct name_class *of = name_classes_at(pass->base.analysis->names, class);
+
+	region_mark(pass, piece, ANALYSIS_NONE, of->member);
+	for (size_t i = 0; i < of->patterns.count; i++)
+		region_mark(pass, piece, ANALYSIS_NONE, of->patterns.items[i].name);
+}
+
+void regions_mark_lookup(struct regions *all, uint32_t rule, uint32_t class, enum flow_transport transport)
+{
+	const struct name_class *of = name_classes_at(all->analysis->names, class);
+	struct decider by = rule == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) : decided_by_rule(rule);
+	struct flow flow = { .kind = FLOW_DNS, .direction = POLICY_EGRESS, .name = of->member, .transport = transport };
+	const struct eval_result result = { .verdict = { .by = by } };
+
+	mark(all, by, &flow, &result);
+	for (size_t i = 0; i < of->patterns.count; i++) {
+		flow.name = of->patterns.items[i].name;
+		mark(all, by, &flow, &result);
+	}
+}
+
+void regions_mark_answer(struct regions *all, struct decider by, struct addr addr)
+{
+	const struct flow flow = { .kind = FLOW_ANSWER, .direction = POLICY_EGRESS };
+	const struct eval_result result = { .answer = EVAL_ANSWER_EXCEPTED, .verdict = { .by = by }, .addr = addr };
+
+	if (by.kind == DECIDER_RULE)
+		mark(all, by, &flow, &result);
 }

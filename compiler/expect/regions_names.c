@@ -236,22 +236,10 @@ static uint32_t find_verdict(const struct region_pass *pass, const struct region
 static void mark_name(struct region_pass *pass, uint32_t class, uint32_t own, const struct region_matches *matches)
 {
 	if (own != ANALYSIS_NONE && own < matches->last)
-		region_mark(pass, own, ANALYSIS_NONE, member(pass, class));
+		region_mark_names(pass, own, class);
 	for (int action = 0; action < 2; action++)
 		if (matches->first_atom[action] != ANALYSIS_NONE && matches->first[action] < own)
 			region_mark(pass, matches->first[action], matches->first_atom[action], NULL);
-}
-
-static void mark_lookup(struct region_pass *pass, uint32_t class, uint32_t rule)
-{
-	struct decider by = rule == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) : decided_by_rule(rule);
-	const struct flow flow = { .kind = FLOW_DNS, .name = member(pass, class) };
-	const struct eval_result result = { .verdict = { .by = by } };
-
-	if (!pass->all->marks || coverage_is_complete(pass->all->coverage, by, POLICY_EGRESS))
-		return;
-	pass->all->marks--;
-	coverage_mark(pass->all->coverage, &flow, &result);
 }
 
 /* With its lookup allowed the name is bound to any address that an answer may hold; out of the sandbox a flow whose
@@ -280,7 +268,7 @@ static void look_at_name(struct region_pass *pass, struct region *region, uint32
 	find.bound = of->member;
 	find.to_name = true;
 	if (egress)
-		mark_lookup(pass, class, two[0]);
+		regions_mark_lookup(pass->all, two[0], class, FLOW_DNS_UDP);
 	if (egress && !asks && region->contrary == POLICY_DENY)
 		region_found(pass->all, region, &find);
 	if (resolvable) {

@@ -81,6 +81,9 @@ void region_matches_init(struct region_matches *);
 void region_matches_add(const struct region_pass *, struct region_matches *, uint32_t atom);
 /* Marks the decider as exercised by a flow. atom or name may be absent: ANALYSIS_NONE, NULL */
 void region_mark(struct region_pass *, uint32_t piece, uint32_t atom, const char *name);
+void region_mark_names(struct region_pass *, uint32_t piece, uint32_t class);
+void regions_mark_lookup(struct regions *, uint32_t rule, uint32_t class, enum flow_transport);
+void regions_mark_answer(struct regions *, struct decider, struct addr);
 
 /* What names bound to or sent for the region's addresses change; `all` of its atoms, `bindable` of those an answer can bind */
 void region_look_beside_names(struct region_pass *, struct region *, const struct region_matches *all,

@@ -249,15 +249,24 @@ static struct expect_outcome outcome_of(struct test_policy *made, enum policy_ac
 	return expect_run(made->arena, &made->context)->outcomes.items[0];
 }
 
-static void fails_by(const char *rules, enum policy_action action, const char *text, const char *witness)
+static void fails_above_floor(bool multi_tenant, const char *rules, enum policy_action action, const char *text,
+			      const char *witness)
 {
-	struct test_policy made = test_policy_of("deny", "deny", rules, false);
-	struct expect_outcome outcome = outcome_of(&made, action, text);
+	struct test_policy made = test_policy_of("deny", "deny", rules, multi_tenant);
+	struct expect_outcome outcome;
+
+	made.context.gateway = test_gateway("172.16.0.1", "-");
+	outcome = outcome_of(&made, action, text);
 
 	cr_expect(!outcome.holds, "%s: %s holds", rules, text);
 	cr_expect_str_eq(outcome.flow ? outcome.flow->text : "-", witness, "%s: %s by %s", rules, text,
 			 outcome.flow ? outcome.flow->text : "-");
 	arena_free(made.arena);
+}
+
+static void fails_by(const char *rules, enum policy_action action, const char *text, const char *witness)
+{
+	fails_above_floor(false, rules, action, text, witness);
 }
 
 static void holds(const char *rules, enum policy_action action, const char *text)
@@ -321,4 +330,25 @@ Test(regions, of_answers_and_peers)
 	fails_by("allow@10.1.0.0/16", POLICY_DENY, "answer@10.0.0.0/8", "answer@10.1.0.0");
 	holds("deny:ingress@public", POLICY_DENY, "ingress@public:tcp");
 	fails_by("allow:ingress@private:tcp:8080", POLICY_DENY, "ingress@any:tcp", "ingress@10.0.0.5:tcp:8080");
+}
+
+/* A deny on the name that is bound does not see a client that sends another's, which its own lookup could not bind */
+Test(regions, of_one_name_bound_and_another_sent)
+{
+	fails_by(
+		"allow@c.example:tcp:80,deny@c.example:tcp:443,deny@s.example:tcp:80,allow@{c.example,s.example}:tcp:443",
+		POLICY_DENY, "egress@8.8.8.0/24:tcp:443",
+		"egress@8.8.8.0:tcp:443 resolve=c.example=8.8.8.0 sni=s.example");
+}
+
+Test(regions, of_the_host)
+{
+	fails_by("allow@host.microsandbox.internal:tcp:22", POLICY_DENY, "egress@host:tcp:22",
+		 "egress@172.16.0.1:tcp:22 resolve=host.microsandbox.internal=172.16.0.1");
+	fails_by("deny@host.microsandbox.internal:tcp:22,allow@host:tcp", POLICY_ALLOW, "egress@host:tcp:22",
+		 "egress@172.16.0.1:tcp:22 sni=host.microsandbox.internal");
+	fails_by("allow@host.microsandbox.internal:tcp:22", POLICY_ALLOW,
+		 "egress@{host.microsandbox.internal}:tcp:{22,23}", "egress@host.microsandbox.internal:tcp:23");
+	fails_above_floor(true, "allow@host.microsandbox.internal:tcp:22", POLICY_ALLOW,
+			  "egress@{host.microsandbox.internal}:tcp:22", "egress@host.microsandbox.internal:tcp:22");
 }
