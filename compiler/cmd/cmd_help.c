@@ -66,7 +66,7 @@ static const char check_help[] =
 	"\n"
 	"  --format text|json|sarif|github\n"
 	"  --werror                a warning makes the status 1, as an error does\n"
-	"  --disable ID            leave out findings of this id (repeatable)\n"
+	"  --disable ID            leave out findings of this id (repeatable); one that --explain knows\n"
 	"  --explain ID            what an id means, a file that raises it, and the mended one\n"
 	"  --color auto|always|never\n"
 	"\n"

@@ -58,15 +58,12 @@ static void look_at_answer(struct regions *all, struct region *region, uint32_t 
 
 static void look_at_answers(struct regions *all, struct region *region)
 {
-	const struct analysis_plane *edges = &all->analysis->planes[1];
+	size_t count;
+	const struct run *runs = region_runs(all, region, &count);
 
-	for (uint32_t i = edges->first_piece[region->rule]; i < edges->first_piece[region->rule + 1]; i++) {
-		const struct run *runs = edges->runs.items + edges->pieces[i].runs;
-
-		for (uint32_t k = 0; k < edges->pieces[i].run_count; k++)
-			for (uint32_t atom = runs[k].lo; atom < runs[k].hi && fuel_use(all->fuel, 1); atom++)
-				look_at_answer(all, region, atom);
-	}
+	for (size_t i = 0; i < count && fuel_use(all->fuel, runs[i].hi - runs[i].lo); i++)
+		for (uint32_t atom = runs[i].lo; atom < runs[i].hi; atom++)
+			look_at_answer(all, region, atom);
 }
 
 /* ---- the whole ---- */

@@ -1,6 +1,18 @@
 /* What is noted on the way: matches by address of several atoms, and which rules were exercised. */
 #include "expect/regions_state.h"
 
+/* A rule's pieces follow each other, and so do their runs */
+const struct run *region_runs(const struct regions *all, const struct region *region, size_t *count)
+{
+	const struct analysis_plane *edges = &all->analysis->planes[1];
+	uint32_t first = edges->first_piece[region->rule], last = edges->first_piece[region->rule + 1];
+
+	*count = 0;
+	for (uint32_t i = first; i < last; i++)
+		*count += edges->pieces[i].run_count;
+	return *count ? &edges->runs.items[edges->pieces[first].runs] : NULL;
+}
+
 /* ---- matches by address ---- */
 
 void region_matches_init(struct region_matches *matches)

@@ -127,15 +127,14 @@ static void look_beside_alias(struct region_pass *pass, struct region *region, u
 	region_found(pass->all, region, &find);
 }
 
-static bool edges_have(const struct analysis_plane *edges, uint32_t rule, uint32_t atom)
+static bool has_atom(const struct regions *all, const struct region *region, uint32_t atom)
 {
-	for (uint32_t i = edges->first_piece[rule]; i < edges->first_piece[rule + 1]; i++)
-		for (uint32_t k = 0; k < edges->pieces[i].run_count; k++) {
-			const struct run *run = &edges->runs.items[edges->pieces[i].runs + k];
+	size_t count;
+	const struct run *runs = region_runs(all, region, &count);
 
-			if (run->lo <= atom && atom < run->hi)
-				return true;
-		}
+	for (size_t i = 0; i < count; i++)
+		if (runs[i].lo <= atom && atom < runs[i].hi)
+			return true;
 	return false;
 }
 
@@ -150,7 +149,7 @@ static void look_beside_aliases(struct region_pass *pass, struct region *region)
 		if (!(v6 ? gateway->has6 : gateway->has4))
 			continue;
 		atom = atoms_find(analysis->atoms, v6 ? gateway->v6 : gateway->v4);
-		if (pass->base.speaks[atom] && edges_have(&analysis->planes[1], region->rule, atom))
+		if (pass->base.speaks[atom] && has_atom(pass->all, region, atom))
 			look_beside_alias(pass, region, atom);
 	}
 }

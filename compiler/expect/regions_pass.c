@@ -28,25 +28,22 @@ static void look_at_address(struct region_pass *pass, struct region *region, uin
 static void look_at_addresses(struct region_pass *pass, struct region *region)
 {
 	const struct analysis *analysis = pass->base.analysis;
-	const struct analysis_plane *edges = &analysis->planes[1];
 	struct region_matches all, bindable;
+	size_t count;
+	const struct run *runs = region_runs(pass->all, region, &count);
 
 	region_matches_init(&all);
 	region_matches_init(&bindable);
-	for (uint32_t i = edges->first_piece[region->rule]; i < edges->first_piece[region->rule + 1]; i++) {
-		const struct run *runs = edges->runs.items + edges->pieces[i].runs;
-
-		for (uint32_t k = 0; k < edges->pieces[i].run_count; k++)
-			for (uint32_t atom = runs[k].lo; atom < runs[k].hi && fuel_use(analysis->fuel, 1); atom++) {
-				if (!pass->base.speaks[atom] || !analysis_is_address(analysis, atom))
-					continue;
-				region->seen = true;
-				look_at_address(pass, region, atom);
-				region_matches_add(pass, &all, atom);
-				if (analysis->planes[0].bindable[atom])
-					region_matches_add(pass, &bindable, atom);
-			}
-	}
+	for (size_t i = 0; i < count && fuel_use(analysis->fuel, runs[i].hi - runs[i].lo); i++)
+		for (uint32_t atom = runs[i].lo; atom < runs[i].hi; atom++) {
+			if (!pass->base.speaks[atom] || !analysis_is_address(analysis, atom))
+				continue;
+			region->seen = true;
+			look_at_address(pass, region, atom);
+			region_matches_add(pass, &all, atom);
+			if (analysis->planes[0].bindable[atom])
+				region_matches_add(pass, &bindable, atom);
+		}
 	if (all.any && pass->base.named)
 		region_look_beside_names(pass, region, &all, &bindable);
 }
@@ -72,16 +69,13 @@ static void visit(struct port_tree *tree, const struct port_interval *interval)
 
 static bool has_address(const struct region_pass *pass, const struct region *region, uint32_t *atom)
 {
-	const struct analysis_plane *edges = &pass->base.analysis->planes[1];
+	size_t count;
+	const struct run *runs = region_runs(pass->all, region, &count);
 
-	for (uint32_t i = edges->first_piece[region->rule]; i < edges->first_piece[region->rule + 1]; i++)
-		for (uint32_t k = 0; k < edges->pieces[i].run_count; k++) {
-			const struct run *run = &edges->runs.items[edges->pieces[i].runs + k];
-
-			for (*atom = run->lo; *atom < run->hi; ++*atom)
-				if (pass->base.speaks[*atom] && analysis_is_address(pass->base.analysis, *atom))
-					return true;
-		}
+	for (size_t i = 0; i < count; i++)
+		for (*atom = runs[i].lo; *atom < runs[i].hi; ++*atom)
+			if (pass->base.speaks[*atom] && analysis_is_address(pass->base.analysis, *atom))
+				return true;
 	return false;
 }
 

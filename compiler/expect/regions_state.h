@@ -44,6 +44,8 @@ struct region_find {
 /* regions_witness.c: keeps it if it is plainer than what the region has */
 void region_found(struct regions *, struct region *, const struct region_find *);
 void region_take(struct region *, unsigned rank, const char *text);
+/* The runs of atoms that it takes in, which may overlap */
+const struct run *region_runs(const struct regions *, const struct region *, size_t *count);
 bool region_has_port(const struct region *, uint16_t port);
 
 /* ---- a pass (regions_pass.c, regions_names.c) ---- */
