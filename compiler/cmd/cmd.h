@@ -112,8 +112,8 @@ typedef int cmd_each(struct cmd_line *, struct cmd_policy *, const char *file, v
 int cmd_each_file(struct cmd_line *, cmd_each *, void *context);
 
 /* A flow argument, with --resolve and --sni added. false: why is in diags. */
-bool cmd_flow(const struct cmd_line *, struct arena *, struct sources *, const char *text, struct diags *,
-	      struct flow *out);
+bool cmd_flow(const struct cmd_line *, const struct policy *, struct arena *, struct sources *, const char *text,
+	      struct diags *, struct flow *out);
 
 /* "error: no flow: write egress@github.com:tcp:443", a line for each, to standard error */
 void cmd_flow_error(struct arena *, const struct diags *);

@@ -29,7 +29,7 @@ static void ask(struct answer *answer, const char *text)
 	struct eval_context context = cmd_context(answer->line, answer->policy);
 
 	answer->diags = diags_new(answer->arena, sources);
-	if (!cmd_flow(answer->line, answer->arena, sources, text, answer->diags, &answer->flow)) {
+	if (!cmd_flow(answer->line, answer->policy, answer->arena, sources, text, answer->diags, &answer->flow)) {
 		answer->error = answer->diags->list.count ? answer->diags->list.items[0].message : "no flow";
 		return;
 	}

@@ -188,7 +188,8 @@ static struct flow *parse_flows(const struct cmd_line *line, struct cmd_policy *
 	for (size_t i = 0; i < line->flows.count; i++) {
 		struct diags *diags = diags_new(loaded->arena, loaded->sources);
 
-		if (cmd_flow(line, loaded->arena, loaded->sources, line->flows.items[i], diags, &flows[i]))
+		if (cmd_flow(line, loaded->policy, loaded->arena, loaded->sources, line->flows.items[i], diags,
+			     &flows[i]))
 			continue;
 		cmd_flow_error(loaded->arena, diags);
 		ok = false;

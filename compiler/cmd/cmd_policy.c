@@ -117,13 +117,55 @@ int cmd_each_file(struct cmd_line *line, cmd_each *each, void *context)
 	return worst;
 }
 
-bool cmd_flow(const struct cmd_line *line, struct arena *arena, struct sources *sources, const char *text,
-	      struct diags *diags, struct flow *out)
+/* A member of the file's group as a flow's target; NULL: it has none that is a name or a network */
+static const char *member_of(struct arena *arena, const struct policy_group *group)
+{
+	char text[ADDR_TEXT_MAX];
+
+	for (size_t i = 0; i < group->members.count; i++) {
+		const struct policy_target *target = &group->members.items[i];
+
+		if (target->kind == TARGET_CIDR)
+			return arena_strdup(arena, addr_format_bracketed(target->prefix.addr, text));
+		if (policy_target_is_name(target))
+			return target->kind == TARGET_SUFFIX ? arena_printf(arena, "www.%s", target->name) :
+							       flow_name_text(arena, target->name);
+	}
+	return NULL;
+}
+
+/* Where the target is a group of the file, the error says so, and offers a member */
+static void explain_group(struct arena *arena, const struct policy *policy, const char *text, struct diags *diags)
+{
+	const char *target = strchr(text, '@');
+	size_t len = target ? strcspn(++target, ": \t") : 0;
+
+	for (size_t i = 0; target && diags->list.count && i < policy->groups.count; i++) {
+		const struct policy_group *group = &policy->groups.items[i];
+		struct diag *diag = &diags->list.items[0];
+		const char *member;
+
+		if (strlen(group->name) != len || memcmp(group->name, target, len) != 0)
+			continue;
+		member = member_of(arena, group);
+		diag->message =
+			arena_printf(arena, "`%s` is a group of the file, a flow has one address or name", group->name);
+		diag->help =
+			member ? arena_printf(arena, "%.*s%s%s%s", (int)(target - text), text, member,
+					      target[len] || !strncmp(text, "dns", 3) ? "" : ":tcp:443", target + len) :
+				 NULL;
+	}
+}
+
+bool cmd_flow(const struct cmd_line *line, const struct policy *policy, struct arena *arena, struct sources *sources,
+	      const char *text, struct diags *diags, struct flow *out)
 {
 	const char *why;
 
-	if (!flow_parse(arena, sources, text, diags, out))
+	if (!flow_parse(arena, sources, text, diags, out)) {
+		explain_group(arena, policy, text, diags);
 		return false;
+	}
 	for (size_t i = 0; i < line->resolves.count; i++)
 		if (!flow_add_resolve(arena, out, line->resolves.items[i], &why)) {
 			diag_error(diags, "bad-flow", SPAN_NONE, "--resolve: %s", why);

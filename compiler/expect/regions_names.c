@@ -241,19 +241,52 @@ static void mark_name(struct region_pass *pass, uint32_t class, uint32_t own, co
 			region_mark(pass, matches->first[action], matches->first_atom[action], NULL);
 }
 
+/* Connections to or from the addresses of a name: `own` is its match where it is bound, ANALYSIS_NONE where it is not.
+ * `find` says how such a flow is written. */
+static void look_at_matches(struct region_pass *pass, struct region *region, const struct region_matches *matches,
+			    uint32_t own, struct region_find find)
+{
+	find.atom = find_verdict(pass, matches, own, region->contrary);
+	if (find.atom != ANALYSIS_NONE)
+		region_found(pass->all, region, &find);
+}
+
 /* With its lookup allowed the name is bound to any address that an answer may hold; out of the sandbox a flow whose
- * lookup is refused ends there, a peer connects all the same. */
+ * lookup is refused ends there, a peer connects all the same. `asks`: the lookup over UDP is allowed. */
+static void look_at_addresses_of(struct region_pass *pass, struct region *region, uint32_t class,
+				 const struct region_matches *matches, bool asks)
+{
+	const struct analysis *analysis = pass->base.analysis;
+	const struct name_class *of = name_classes_at(analysis->names, class);
+	bool egress = pass->base.direction == POLICY_EGRESS;
+	/* of the alias's two addresses a flow to it takes the one that lets it through */
+	bool split = of->alias && analysis->gateway.has4 && analysis->gateway.has6;
+	uint32_t own = pass->first[analysis_pass_bound(&pass->base, class)];
+	struct region_find find = find_at(pass, ANALYSIS_NONE);
+
+	find.bound = of->member;
+	find.to_name = true;
+	if (egress && !asks && region->contrary == POLICY_DENY)
+		region_found(pass->all, region, &find);
+	if (analysis->planes[0].resolvable[class]) {
+		mark_name(pass, class, own, matches);
+		find.to_name = asks && !split;
+		look_at_matches(pass, region, matches, own, find);
+	}
+	if (egress || asks)
+		return;
+	find.to_name = !split;
+	find.bound = split ? NULL : of->member;
+	look_at_matches(pass, region, matches, ANALYSIS_NONE, find);
+}
+
 static void look_at_name(struct region_pass *pass, struct region *region, uint32_t class)
 {
 	const struct analysis *analysis = pass->base.analysis;
 	const struct name_class *of = name_classes_at(analysis->names, class);
-	bool egress = pass->base.direction == POLICY_EGRESS, resolvable = analysis->planes[0].resolvable[class], asks;
-	/* of the alias's two addresses a flow to it takes the one that lets it through */
-	bool split = of->alias && analysis->gateway.has4 && analysis->gateway.has6;
-	uint32_t own = pass->first[analysis_pass_bound(&pass->base, class)], two[2];
-	struct region_find find = find_at(pass, ANALYSIS_NONE);
 	struct region_matches alias;
 	const struct region_matches *matches = &alias;
+	uint32_t two[2];
 
 	if (of->alias)
 		alias_matches(pass, &alias);
@@ -263,25 +296,10 @@ static void look_at_name(struct region_pass *pass, struct region *region, uint32
 		return;
 	region->seen = true;
 	analysis_lookup(analysis, 0, class, FLOW_DNS_UDP, two);
-	asks = analysis_query_action(&analysis->planes[0], two[0]) == POLICY_ALLOW;
-	find.bound = of->member;
-	find.to_name = true;
-	if (egress)
+	if (pass->base.direction == POLICY_EGRESS)
 		regions_mark_lookup(pass->all, two[0], class, FLOW_DNS_UDP);
-	if (egress && !asks && region->contrary == POLICY_DENY)
-		region_found(pass->all, region, &find);
-	if (resolvable) {
-		mark_name(pass, class, own, matches);
-		find.atom = find_verdict(pass, matches, own, region->contrary);
-		find.to_name = asks && !split;
-		if (find.atom != ANALYSIS_NONE)
-			region_found(pass->all, region, &find);
-	}
-	find.atom = egress || asks ? ANALYSIS_NONE : find_verdict(pass, matches, ANALYSIS_NONE, region->contrary);
-	find.to_name = !split;
-	find.bound = split ? NULL : of->member;
-	if (find.atom != ANALYSIS_NONE)
-		region_found(pass->all, region, &find);
+	look_at_addresses_of(pass, region, class, matches,
+			     analysis_query_action(&analysis->planes[0], two[0]) == POLICY_ALLOW);
 }
 
 void region_look_at_names(struct region_pass *pass, struct region *region)
