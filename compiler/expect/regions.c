@@ -117,14 +117,14 @@ static void conclude(struct regions *all, const struct region *region)
 	region->out->holds = !all->fuel->out && region->seen && !region->rank;
 	if (!region->rank)
 		return;
-	region->out->too_complex = false;
-	if (!flow_parse(all->arena, sources, region->text, diags_new(all->arena, sources), flow)) {
-		region->out->too_complex = true;
-		return;
+	bool shown = flow_parse(all->arena, sources, region->text, diags_new(all->arena, sources), flow);
+	if (shown) {
+		flow->text = region->text; /* with what it is bound to */
+		region->out->result = eval_flow(all->context, flow);
+		shown = region->out->result.verdict.action == region->contrary;
 	}
-	flow->text = region->text; /* with what it is bound to */
-	region->out->witness = flow;
-	region->out->result = eval_flow(all->context, flow);
+	region->out->too_complex = !shown;
+	region->out->witness = shown ? flow : NULL;
 }
 
 struct region_outcome *regions_run(struct arena *arena, const struct eval_context *context, struct coverage *coverage,

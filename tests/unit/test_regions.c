@@ -352,3 +352,35 @@ Test(regions, of_the_host)
 	fails_above_floor(true, "allow@host.microsandbox.internal:tcp:22", POLICY_ALLOW,
 			  "egress@{host.microsandbox.internal}:tcp:22", "egress@host.microsandbox.internal:tcp:22");
 }
+
+/* Whatever the fuel, an expectation that holds does so with enough of it; with too little it fails, and says why */
+Test(regions, without_fuel_nothing_holds)
+{
+	struct random random = { SEED + 2 };
+	size_t too_complex = 0, held = 0;
+
+	for (size_t n = random_effort(150); n; n--) {
+		struct test_policy made = random_policy(&random, 7);
+		struct fuel plenty = { .left = ANALYSIS_FUEL };
+		struct region_outcome *all;
+
+		for (int i = 0; i < 4; i++)
+			add_region(&made, &random);
+		all = regions_run(made.arena, &made.context, coverage_new(made.arena, &made.context), &plenty);
+		for (uint64_t left = 1; left < 100000; left *= 3) {
+			struct fuel fuel = { .left = left };
+			struct region_outcome *some =
+				regions_run(made.arena, &made.context, coverage_new(made.arena, &made.context), &fuel);
+
+			for (size_t i = 0; i < made.policy->expects.count; i++) {
+				cr_assert(!some[i].holds || all[i].holds);
+				cr_assert_eq(some[i].holds + some[i].empty + some[i].too_complex + !!some[i].witness,
+					     1);
+				too_complex += some[i].too_complex;
+				held += some[i].holds;
+			}
+		}
+		arena_free(made.arena);
+	}
+	cr_expect(too_complex && held);
+}
