@@ -9,7 +9,7 @@ libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev libidn
 qemu-system-x86 qemu-utils e2fsprogs busybox-static cpio kmod virtiofsd|qemu-system-common
 libcriterion-dev nftables iproute2 util-linux mount procps
 git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema python3-yaml
-mmdebstrap clang-format libc6-dbg chromium mandoc"
+mmdebstrap clang-format libc6-dbg chromium mandoc groff-base"
 policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev libidn2-dev"
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
 

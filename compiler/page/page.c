@@ -79,6 +79,15 @@ static void scripts(struct page *page)
 		  page_data(page), page_script);
 }
 
+static size_t count_targets(const struct policy *policy)
+{
+	size_t count = 1;
+
+	for (size_t i = 0; i < policy->rules.count; i++)
+		count += 1 + policy->rules.items[i].targets.count;
+	return count;
+}
+
 const char *page_html(struct arena *arena, const struct page_input *in, struct fuel *fuel)
 {
 	struct page page = { .arena = arena, .in = in, .policy = in->policy, .out = { .arena = arena } };
@@ -87,6 +96,10 @@ const char *page_html(struct arena *arena, const struct page_input *in, struct f
 	if (fuel->out)
 		return NULL;
 	page.atoms = analysis_atoms(analysis);
+	page.targets = count_targets(in->policy);
+	/* for the script's data every rule is asked about every class of addresses, bound and not */
+	if (!fuel_use(fuel, (uint64_t)page.targets * atoms_count(page.atoms) * 2))
+		return NULL;
 	head(&page);
 	text_addf(&page.out,
 		  "<header><h1>%s</h1>\n<p class=\"lead\">Network policy of a sandbox: what its guest may reach, "

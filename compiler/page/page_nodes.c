@@ -80,8 +80,15 @@ static bool is_asked_group(const struct policy_target *target)
 	return target->kind == TARGET_ANY;
 }
 
-static bool has_node(const struct page_nodes *nodes, const char *label)
+#define NODES_MAX 1000 /* the picture has room for a few of them; the rest is a number */
+
+/* Whether there is no need of another */
+static bool has_node(struct page_nodes *nodes, const char *label)
 {
+	if (nodes->count >= NODES_MAX) {
+		nodes->more = true;
+		return true;
+	}
 	for (size_t i = 0; i < nodes->count; i++)
 		if (!strcmp(nodes->items[i].label, label))
 			return true;

@@ -38,6 +38,7 @@ struct picture {
 	struct page *page;
 	size_t rows[2], shown[2], folded[2], most;
 	int height, middle, guest_height;
+	bool more;
 };
 
 /* At most that many characters, then "…"; escaped */
@@ -129,11 +130,13 @@ static void draw_fold(struct picture *picture, enum page_side side)
 {
 	int x = side == SIDE_ADDRESSES ? MARGIN + 14 : WIDTH - MARGIN - PILL + 14;
 
+	const char *count = picture->more ? "many" : arena_printf(picture->page->arena, "%zu", picture->folded[side]);
+
 	if (picture->folded[side])
 		text_addf(
 			&picture->page->out,
-			"<a href=\"#rules\"><text class=\"fold\" x=\"%d\" y=\"%d\">and %zu more: see the rules</text></a>\n",
-			x, row_middle(picture, side, picture->rows[side]), picture->folded[side]);
+			"<a href=\"#rules\"><text class=\"fold\" x=\"%d\" y=\"%d\">and %s more: see the rules</text></a>\n",
+			x, row_middle(picture, side, picture->rows[side]), count);
 }
 
 static void draw_nodes(struct picture *picture, const struct page_nodes *nodes)
@@ -231,7 +234,7 @@ static void draw_rest(struct picture *picture)
 
 static struct picture measure(struct page *page, const struct page_nodes *nodes)
 {
-	struct picture picture = { .page = page };
+	struct picture picture = { .page = page, .more = nodes->more };
 	int rows;
 
 	for (size_t i = 0; i < nodes->count; i++)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORK_MAX 20000000 /* rules looked at for one target */
+#define WORK_MAX 20000000 /* targets of rules looked at for one of the picture's */
 
 struct cuts {
 	uint32_t *items;
@@ -177,7 +177,7 @@ enum page_reach page_services(struct page *page, const struct page_probes *probe
 				   .some = { .arena = page->arena },
 				   .lacking = { .arena = page->arena } };
 
-	if (probes->count * cuts.count * 2 * (page->policy->rules.count + 1) > WORK_MAX) {
+	if (probes->count * cuts.count * 2 * page->targets > WORK_MAX) {
 		*text = "see the rules";
 		return REACH_UNKNOWN;
 	}
@@ -208,8 +208,7 @@ enum page_reach page_inbound(struct page *page)
 {
 	size_t asked = 0, passed = 0;
 
-	if ((uint64_t)page->policy->publishes.count * atoms_count(page->atoms) * (page->policy->rules.count + 1) >
-	    WORK_MAX)
+	if ((uint64_t)page->policy->publishes.count * atoms_count(page->atoms) * page->targets > WORK_MAX)
 		return REACH_UNKNOWN;
 	for (size_t i = 0; i < page->policy->publishes.count; i++)
 		for (uint32_t atom = 0; atom < atoms_count(page->atoms); atom++) {

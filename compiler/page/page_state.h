@@ -8,6 +8,7 @@ struct page {
 	const struct page_input *in;
 	const struct policy *policy; /* in->policy */
 	const struct atoms *atoms;
+	size_t targets; /* of all rules: what judging one flow looks at, at most */
 	struct text out;
 };
 
@@ -50,6 +51,7 @@ struct page_node {
 struct page_nodes {
 	struct page_node *items;
 	size_t count, cap;
+	bool more; /* than are worth counting */
 };
 struct page_nodes page_nodes(struct page *);
 

@@ -113,6 +113,20 @@ for i in $(seq 5001); do echo "allow@n$i.example"; done >huge.msb
 run report huge.msb -o huge.html
 same too-many-rules "1 no" "$status $([ -e huge.html ] && echo yes || echo no)"
 
+{
+	printf 'default egress deny\ngroup big = 10.0.0.0/32'
+	for i in $(seq 1500); do printf ', 10.%d.%d.0/25' $((i / 250)) $((i % 250)); done
+	echo
+	for i in $(seq 600); do echo "allow@big:tcp:$i"; done
+} >wide.msb
+bounded 60 "$policyc" report wide.msb -o wide.html
+same too-much-work "1 no" "$status $([ -e wide.html ] && echo yes || echo no)"
+contains too-much-work/said "$(cat .out)" 'too complex for a page'
+{ echo 'default egress deny'; for i in $(seq 2500); do echo "allow@n$i.example:tcp:443"; done; } >long.msb
+bounded 60 "$policyc" report long.msb -o long.html
+same many-names 0 "$status"
+contains many-names/folded "$(cat long.html)" 'and many more: see the rules'
+
 # in a browser
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome)
 if [ -z "$browser" ]; then
