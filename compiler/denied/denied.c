@@ -176,18 +176,37 @@ static void offer(struct denied *denied, struct arena *arena, const struct event
 		denied->not_offered++;
 }
 
-static void take_denial(struct denied *denied, struct arena *arena, const struct event_line *event)
+/* "dns@NAME:udp": the name as it was asked for, which need not be one that a flow's grammar reads so. False: another flow */
+static bool read_lookup(struct arena *arena, const char *text, struct flow *out)
+{
+	const char *name = text + strlen("dns@"), *colon = strrchr(text, ':');
+
+	if (strncmp(text, "dns@", strlen("dns@")) != 0 || !colon || colon < name ||
+	    (strcmp(colon, ":udp") != 0 && strcmp(colon, ":tcp") != 0))
+		return false;
+	*out = (struct flow){ .kind = FLOW_DNS,
+			      .name = arena_strndup(arena, name, (size_t)(colon - name)),
+			      .transport = colon[1] == 'u' ? FLOW_DNS_UDP : FLOW_DNS_TCP };
+	return true;
+}
+
+static bool read_connection(struct arena *arena, const char *text, struct flow *out)
 {
 	struct sources *sources = sources_new(arena);
+
+	return flow_parse(arena, sources, text, diags_new(arena, sources), out) && out->kind == FLOW_CONNECTION &&
+	       !out->to_name;
+}
+
+static void take_denial(struct denied *denied, struct arena *arena, const struct event_line *event)
+{
 	struct flow flow;
 
 	denied->denials++;
-	/* a name may hold what no flow can say */
-	if (!flow_parse(arena, sources, event->flow, diags_new(arena, sources), &flow) || flow.kind == FLOW_ANSWER ||
-	    flow.to_name)
-		denied->not_offered++;
-	else
+	if (read_lookup(arena, event->flow, &flow) || read_connection(arena, event->flow, &flow))
 		offer(denied, arena, event, &flow);
+	else
+		denied->not_offered++;
 }
 
 void denied_take(struct denied *denied, struct arena *scratch, const struct event_line *event)

@@ -72,6 +72,9 @@ for name in any public host dns meta log; do # a word of the language as a name
 done
 deny dns@gіthub.com:udp >one
 run one
+same a-name-as-no-run-records-it "0 " "$status $(rules)"
+deny dns@xn--gthub-n2e.com:udp >one
+run one
 same a-look-alike-shows-its-a-label allow@xn--gthub-n2e.com:udp:53 "$(rules)"
 
 # with a policy
