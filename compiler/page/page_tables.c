@@ -22,6 +22,20 @@ static bool decided_by_it(const struct expect_outcome *outcome, struct decider b
 	       (outcome->result.has_lookup && decider_equal(outcome->result.lookup.by, by));
 }
 
+/* Coverage knows of more than single flows */
+static bool is_covered(const struct page *page, struct decider by)
+{
+	const struct coverage *coverage = page->in->report->coverage;
+
+	if (by.kind == DECIDER_RULE)
+		return coverage->rule_decided[by.rule];
+	for (size_t i = 0; i < coverage->items.count; i++)
+		if (coverage->items.items[i].kind == COVER_DEFAULT && coverage->items.items[i].decided &&
+		    coverage->items.items[i].direction == POLICY_EGRESS)
+			return true;
+	return false;
+}
+
 static void hits_cell(struct page *page, struct decider by)
 {
 	const struct expect_report *report = page->in->report;
@@ -30,7 +44,8 @@ static void hits_cell(struct page *page, struct decider by)
 	for (size_t i = 0; i < report->outcomes.count; i++)
 		count += decided_by_it(&report->outcomes.items[i], by);
 	if (!count) {
-		text_add(&page->out, "<td class=\"hits zero\">none</td>");
+		text_add(&page->out,
+			 is_covered(page, by) ? "<td class=\"hits\">yes</td>" : "<td class=\"hits zero\">none</td>");
 		return;
 	}
 	text_addf(&page->out, "<td class=\"hits\"><details><summary>%zu</summary><ul>\n", count);
