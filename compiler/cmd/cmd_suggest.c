@@ -4,6 +4,7 @@
 #include "base/escape.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,10 @@ int cmd_suggest(struct cmd_line *line)
 
 	if (!line->events.count)
 		return cmd_usage_error(line, "no events: msb-policyc suggest FILE, as msb-run --events FILE wrote it");
+	for (size_t i = 0; i < line->events.count; i++)
+		if (fnmatch("*.msb", line->events.items[i], 0) == 0)
+			return cmd_usage_error(line, "%s is a policy, not what a run recorded: --policy %s",
+					       line->events.items[i], line->events.items[i]);
 	if (!run.given)
 		line->policy.no_net = true; /* nothing is allowed yet */
 	return cmd_each_file(line, suggest, &run);

@@ -115,6 +115,9 @@ run gone
 same no-file 3 "$status"
 run
 same no-argument 2 "$status"
+run events agent.msb
+same a-policy-among-the-events 2 "$status"
+contains a-policy-among-the-events/what-to-write "$(cat .err)" '--policy agent\.msb'
 for i in $(seq 6000); do echo "{\"version\":1,\"kind\":\"deny\",\"flow\":\"dns@n$i.example:udp\",\"rule\":\"default\"}"; done >flood
 bounded 60 "$policyc" suggest flood
 same a-flood-is-bounded "0 1904" "$status $(sed -n 's/ *\([0-9]*\) more than 4096.*/\1/p' .out)"
