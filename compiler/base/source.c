@@ -244,6 +244,17 @@ static int load_top_from_tree(struct sources *sources, const char *path, uint32_
 	return error;
 }
 
+static void allow_in_tree(const struct sources *sources, struct source *source, const char *dir)
+{
+	struct source_tree *tree = sources->tree;
+	const char *path = sources_path_beneath(sources, dir, source->path), *text;
+	size_t len;
+
+	if (!source->quotable && path)
+		source->quotable =
+			!tree->read(tree, sources->arena, strcmp(dir, ".") ? dir : "", path, FILE_MAX, &text, &len);
+}
+
 /* ---- from the file system ---- */
 
 int sources_load(struct sources *sources, const char *path, const char *stdin_name, uint32_t *out)
@@ -267,7 +278,11 @@ int sources_load(struct sources *sources, const char *path, const char *stdin_na
 void sources_allow(struct sources *sources, uint32_t index, const char *dir)
 {
 	struct source *source = sources->items[index];
-	char *target = source->quotable || sources->tree ? NULL : realpath(source->name, NULL);
+	if (sources->tree) {
+		allow_in_tree(sources, source, dir);
+		return;
+	}
+	char *target = source->quotable ? NULL : realpath(source->name, NULL);
 
 	if (target)
 		source->quotable = source_path_beneath(sources->arena, dir, directory_of(sources->arena, target));

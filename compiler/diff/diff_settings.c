@@ -164,7 +164,7 @@ static const char *flow_words(struct arena *arena, const struct policy *policy, 
 	char *words = arena_strdup(arena, span_text(arena, policy->sources, expect->span)), *save = NULL;
 	struct text text = { .arena = arena };
 
-	for (char *word = strtok_r(words, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+	for (char *word = strtok_r(words, " \t\r\n", &save); word; word = strtok_r(NULL, " \t\r\n", &save)) {
 		if (!text.count && (!strcmp(word, "expect") || !strcmp(word, policy_action_name(expect->action))))
 			continue;
 		text_addf(&text, "%s%s", text.count ? " " : "", word);

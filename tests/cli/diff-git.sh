@@ -114,6 +114,9 @@ contains "what a link leads to changes" "$out" '^\+\+\+ p/inside\.msb$'
 ln -sf real.msb p/to.msb; git add -A; git commit -qm l; ln -sf ../q/secret.msb p/to.msb
 run HEAD p/to.msb; contains "a link that now leads out is not shown" "$out" '^! now: not compared, it has a link that leads out'
 lacks "not a word" "$out" '10\.7'
+git add -A; git commit -qm l; printf 'default egress deny\nallow@10.7.7.7\nallow@10.7.7.8\n' >q/secret.msb
+run HEAD p/to.msb; contains "nor of the old side" "$out" 'a link that leads out'; lacks "not a word of it" "$out" '10\.7'
+run HEAD p/to.msb --include-root .; contains "--include-root allows it on both sides" "$out" '^\+ allow egress@10\.7\.7\.8 '
 
 # ---- names ----
 repo names
