@@ -1,14 +1,11 @@
 /* Settings side by side, each by what a change of it means: a limit that is lifted opens, a reason that is reworded only
  * changes. fields.def lists what is looked at, here or by the verdicts. */
 #include "diff/diff_settings.h"
-#include "base/escape.h"
-#include "base/text.h"
 #include "diff/diff_state.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* a row for what is no longer a field fails the build; fields without a row fail tests/source/diff-fields.sh */
@@ -17,190 +14,7 @@
 #include "diff/fields.def"
 #undef DIFF_FIELD
 
-const char *diff_effect_name(enum diff_effect effect)
-{
-	static const char *const names[] = {
-		[DIFF_OPENS] = "opens", [DIFF_CLOSES] = "closes", [DIFF_CHANGES] = "changes"
-	};
-
-	return names[effect];
-}
-
-int diff_setting_side(const struct diff_setting *setting)
-{
-	return setting->values[1] && setting->spans[1].source != SPAN_NO_SOURCE ? 1 :
-	       setting->spans[0].source != SPAN_NO_SOURCE                       ? 0 :
-										  1;
-}
-
-const char *diff_setting_text(struct arena *arena, const struct diff_setting *setting)
-{
-	const char *name = escape_text(arena, setting->name), *now = setting->values[1], *was = setting->values[0];
-	struct text text = { .arena = arena };
-
-	text_add(&text, name);
-	if (now && *now)
-		text_addf(&text, " %s", escape_text(arena, now));
-	if (!was)
-		text_add(&text, " added");
-	else if (!now)
-		text_addf(&text, *was ? " removed, was %s" : " removed", escape_text(arena, was));
-	else
-		text_addf(&text, ", was %s", escape_text(arena, was));
-	return text_get(&text);
-}
-
-static void add(struct diff *diff, enum diff_effect effect, const char *name, const char *const values[2],
-		const struct span spans[2])
-{
-	*arena_push(diff->arena, &diff->settings) =
-		(struct diff_setting){ effect, name, { values[0], values[1] }, { spans[0], spans[1] } };
-}
-
 static const struct span nowhere[2] = { { SPAN_NO_SOURCE, 0, 0 }, { SPAN_NO_SOURCE, 0, 0 } };
-
-/* ---- lists, by keys ---- */
-
-/* Something that a policy may have many of: the i-th of a key before is the i-th of it after */
-struct listed {
-	const char *key, *value;
-	struct span span;
-	int side;
-	size_t at;
-};
-
-struct listing {
-	struct listed *items;
-	size_t count, cap;
-};
-
-static int compare_listed(const void *a, const void *b)
-{
-	const struct listed *x = a, *y = b;
-
-	return strcmp(x->key, y->key) ?: COMPARE(x->side, y->side) ?: COMPARE(x->at, y->at);
-}
-
-typedef void listed_change(struct diff *, const struct listed *before, const struct listed *after);
-
-/* `each` is given what differs: one of the two NULL, or another value */
-static void compare_lists(struct diff *diff, struct listing *list, listed_change *each)
-{
-	if (list->count)
-		qsort(list->items, list->count, sizeof *list->items, compare_listed);
-	for (size_t i = 0, middle, end; i < list->count; i = end) {
-		for (end = i; end < list->count && !strcmp(list->items[end].key, list->items[i].key);)
-			end++;
-		for (middle = i; middle < end && !list->items[middle].side;)
-			middle++;
-		size_t before = middle - i, after = end - middle;
-		for (size_t k = 0; k < before || k < after; k++) {
-			const struct listed *was = k < before ? &list->items[i + k] : NULL;
-			const struct listed *now = k < after ? &list->items[middle + k] : NULL;
-
-			if (!was || !now || strcmp(was->value, now->value) != 0)
-				each(diff, was, now);
-		}
-	}
-}
-
-static void add_listed(struct diff *diff, enum diff_effect effect, const char *name, const struct listed *was,
-		       const struct listed *now)
-{
-	add(diff, effect, name, (const char *[2]){ was ? was->value : NULL, now ? now->value : NULL },
-	    (struct span[2]){ was ? was->span : SPAN_NONE, now ? now->span : SPAN_NONE });
-}
-
-/* ---- nameservers ---- */
-
-/* One more server is told every name that is looked up, and may answer as it likes. Without any the host's are asked. */
-static void nameserver_changed(struct diff *diff, const struct listed *was, const struct listed *now)
-{
-	bool hosts = !diff->policies[1]->nameservers.count;
-
-	add_listed(diff, now || hosts ? DIFF_OPENS : DIFF_CLOSES, "dns nameserver", was, now);
-}
-
-static struct listing list_nameservers(struct arena *arena, const struct policy *policy, int side)
-{
-	struct listing list = { 0 };
-
-	for (size_t i = 0; i < policy->nameservers.count; i++) {
-		const struct policy_nameserver *server = &policy->nameservers.items[i];
-		const char *text =
-			arena_printf(arena, "%s:%u", policy_nameserver_host(arena, server, true), server->port);
-
-		*arena_push(arena, &list) = (struct listed){ text, text, server->span, side, i };
-	}
-	return list;
-}
-
-static void compare_nameservers(struct diff *diff)
-{
-	struct arena *arena = diff->arena;
-	struct listing was = list_nameservers(arena, diff->policies[0], 0), both = { 0 };
-	struct listing now = list_nameservers(arena, diff->policies[1], 1);
-	size_t before = diff->settings.count, same = 0;
-
-	for (size_t i = 0; i < was.count; i++)
-		*arena_push(arena, &both) = was.items[i];
-	for (size_t i = 0; i < now.count; i++)
-		*arena_push(arena, &both) = now.items[i];
-	compare_lists(diff, &both, nameserver_changed);
-	if (diff->settings.count > before)
-		return;
-	while (same < now.count && !strcmp(was.items[same].key, now.items[same].key))
-		same++;
-	if (same < now.count) /* the first is asked first */
-		add_listed(diff, DIFF_CHANGES, arena_printf(arena, "dns nameserver number %zu:", same + 1),
-			   &was.items[same], &now.items[same]);
-}
-
-/* ---- expectations ---- */
-
-/* A flow as it was written, blanks aside: "egress@10.0.0.5:tcp:443 sni=x" */
-static const char *flow_words(struct arena *arena, const struct policy *policy, const struct policy_expect *expect)
-{
-	char *words = arena_strdup(arena, span_text(arena, policy->sources, expect->span)), *save = NULL;
-	struct text text = { .arena = arena };
-
-	for (char *word = strtok_r(words, " \t\r\n", &save); word; word = strtok_r(NULL, " \t\r\n", &save)) {
-		if (!text.count && (!strcmp(word, "expect") || !strcmp(word, policy_action_name(expect->action))))
-			continue;
-		text_addf(&text, "%s%s", text.count ? " " : "", word);
-	}
-	return text_get(&text);
-}
-
-static void expect_changed(struct diff *diff, const struct listed *was, const struct listed *now)
-{
-	enum diff_effect effect = !now                         ? DIFF_OPENS :
-				  !was                         ? DIFF_CHANGES :
-				  !strcmp(now->value, "allow") ? DIFF_OPENS :
-								 DIFF_CLOSES;
-
-	add_listed(diff, effect, arena_printf(diff->arena, "expect %s", (now ? now : was)->key), was, now);
-}
-
-static void compare_expects(struct diff *diff)
-{
-	struct listing list = { 0 };
-
-	if (diff->policies[0]->absent)
-		return; /* all of them are new, as all else is */
-	for (int side = 0; side < 2; side++) {
-		const struct policy *policy = diff->policies[side];
-
-		for (size_t i = 0; i < policy->expects.count; i++) {
-			const struct policy_expect *expect = &policy->expects.items[i];
-
-			*arena_push(diff->arena, &list) =
-				(struct listed){ flow_words(diff->arena, policy, expect),
-						 policy_action_name(expect->action), expect->span, side, i };
-		}
-	}
-	compare_lists(diff, &list, expect_changed);
-}
 
 /* ---- rules that correspond ---- */
 
@@ -235,13 +49,14 @@ static void compare_rules(struct diff *diff, const struct policy_rule *was, cons
 	const char *until[2] = { date_text(arena, was->until), date_text(arena, now->until) };
 
 	if (!same_text(until[0], until[1]))
-		add(diff, until_effect(dates), arena_printf(arena, "until of %s", now->text), until, spans);
+		diff_add_setting(diff, until_effect(dates), arena_printf(arena, "until of %s", now->text), until,
+				 spans);
 	if (was->log != now->log)
-		add(diff, was->log ? DIFF_OPENS : DIFF_CLOSES, arena_printf(arena, "log of %s", now->text),
-		    (const char *[2]){ was->log ? "" : NULL, now->log ? "" : NULL }, spans);
+		diff_add_setting(diff, was->log ? DIFF_OPENS : DIFF_CLOSES, arena_printf(arena, "log of %s", now->text),
+				 (const char *[2]){ was->log ? "" : NULL, now->log ? "" : NULL }, spans);
 	if (!same_text(was->because, now->because))
-		add(diff, DIFF_CHANGES, arena_printf(arena, "reason of %s", now->text),
-		    (const char *[2]){ quoted(arena, was->because), quoted(arena, now->because) }, spans);
+		diff_add_setting(diff, DIFF_CHANGES, arena_printf(arena, "reason of %s", now->text),
+				 (const char *[2]){ quoted(arena, was->because), quoted(arena, now->because) }, spans);
 }
 
 static bool same_target(const struct policy_target *a, const struct policy_target *b)
@@ -368,9 +183,10 @@ static void compare_limits(struct diff *diff)
 			texts[side] = limit_text(diff->arena, both[side]);
 		}
 		if (!same_text(texts[0], texts[1]))
-			add(diff, limit_is_looser(both[0], both[1]) ? DIFF_OPENS : DIFF_CLOSES, limits[i].name, texts,
-			    (struct span[2]){ both[0]->size ? both[0]->span : SPAN_NONE,
-					      both[1]->size ? both[1]->span : SPAN_NONE });
+			diff_add_setting(diff, limit_is_looser(both[0], both[1]) ? DIFF_OPENS : DIFF_CLOSES,
+					 limits[i].name, texts,
+					 (struct span[2]){ both[0]->size ? both[0]->span : SPAN_NONE,
+							   both[1]->size ? both[1]->span : SPAN_NONE });
 	}
 }
 
@@ -396,8 +212,8 @@ static void compare_bounds(struct diff *diff)
 		}
 		if (both[0]->most != both[1]->most)
 			/* 0 is no bound, and one less than it the greatest of all */
-			add(diff, both[1]->most - 1 > both[0]->most - 1 ? DIFF_OPENS : DIFF_CLOSES, bounds[i].name,
-			    texts, (struct span[2]){ both[0]->span, both[1]->span });
+			diff_add_setting(diff, both[1]->most - 1 > both[0]->most - 1 ? DIFF_OPENS : DIFF_CLOSES,
+					 bounds[i].name, texts, (struct span[2]){ both[0]->span, both[1]->span });
 	}
 }
 
@@ -409,17 +225,17 @@ static void compare_times(struct diff *diff)
 	struct arena *arena = diff->arena;
 
 	if (was->dns_timeout_ms != now->dns_timeout_ms)
-		add(diff, DIFF_CHANGES, "dns timeout",
-		    (const char *[2]){ duration_text(arena, was->dns_timeout_ms),
-				       duration_text(arena, now->dns_timeout_ms) },
-		    nowhere);
+		diff_add_setting(diff, DIFF_CHANGES, "dns timeout",
+				 (const char *[2]){ duration_text(arena, was->dns_timeout_ms),
+						    duration_text(arena, now->dns_timeout_ms) },
+				 nowhere);
 	/* an address that was answered may be connected to for longer */
 	if (was->binding_minimum_ms != now->binding_minimum_ms)
-		add(diff, now->binding_minimum_ms > was->binding_minimum_ms ? DIFF_OPENS : DIFF_CLOSES,
-		    "dns binding-minimum",
-		    (const char *[2]){ duration_text(arena, was->binding_minimum_ms),
-				       duration_text(arena, now->binding_minimum_ms) },
-		    nowhere);
+		diff_add_setting(diff, now->binding_minimum_ms > was->binding_minimum_ms ? DIFF_OPENS : DIFF_CLOSES,
+				 "dns binding-minimum",
+				 (const char *[2]){ duration_text(arena, was->binding_minimum_ms),
+						    duration_text(arena, now->binding_minimum_ms) },
+				 nowhere);
 }
 
 static void compare_switches(struct diff *diff)
@@ -433,14 +249,15 @@ static void compare_switches(struct diff *diff)
 				(diff->regions.items[i].by[0].kind == DECIDER_REBIND ||
 				 diff->regions.items[i].by[1].kind == DECIDER_REBIND));
 	if (was->rebind_protection != now->rebind_protection && !told)
-		add(diff, now->rebind_protection ? DIFF_CLOSES : DIFF_OPENS, "dns rebind-protection",
-		    (const char *[2]){ was->rebind_protection ? "on" : "off", now->rebind_protection ? "on" : "off" },
-		    nowhere);
+		diff_add_setting(diff, now->rebind_protection ? DIFF_CLOSES : DIFF_OPENS, "dns rebind-protection",
+				 (const char *[2]){ was->rebind_protection ? "on" : "off",
+						    now->rebind_protection ? "on" : "off" },
+				 nowhere);
 	if (was->multi_tenant != now->multi_tenant)
-		add(diff, now->multi_tenant ? DIFF_CLOSES : DIFF_OPENS, "deployment",
-		    (const char *[2]){ was->multi_tenant ? "multi-tenant" : "single-tenant",
-				       now->multi_tenant ? "multi-tenant" : "single-tenant" },
-		    nowhere);
+		diff_add_setting(diff, now->multi_tenant ? DIFF_CLOSES : DIFF_OPENS, "deployment",
+				 (const char *[2]){ was->multi_tenant ? "multi-tenant" : "single-tenant",
+						    now->multi_tenant ? "multi-tenant" : "single-tenant" },
+				 nowhere);
 }
 
 static const char *pool_text(struct arena *arena, const struct policy_pool *pool)
@@ -470,8 +287,8 @@ static void compare_texts(struct diff *diff, const char *name, const char *was, 
 			  struct span after)
 {
 	if (!same_text(was, now))
-		add(diff, DIFF_CHANGES, name, (const char *[2]){ was, now },
-		    (struct span[2]){ was ? before : SPAN_NONE, now ? after : SPAN_NONE });
+		diff_add_setting(diff, DIFF_CHANGES, name, (const char *[2]){ was, now },
+				 (struct span[2]){ was ? before : SPAN_NONE, now ? after : SPAN_NONE });
 }
 
 static void compare_card(struct diff *diff)
@@ -513,26 +330,18 @@ static void order(struct diff *diff)
 	diff->settings.cap = count + 1;
 }
 
-size_t diff_count_settings(const struct diff *diff, enum diff_effect effect)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < diff->settings.count; i++)
-		count += diff->settings.items[i].effect == effect;
-	return count;
-}
-
 void diff_settings(struct diff *diff, struct fuel *fuel)
 {
 	if (diff->policies[1]->absent)
 		return; /* with the policy all of it is gone, and nothing passes */
-	compare_nameservers(diff);
+	diff_nameservers(diff);
 	compare_times(diff);
 	compare_switches(diff);
 	compare_limits(diff);
 	compare_bounds(diff);
 	compare_card(diff);
 	compare_all_rules(diff, fuel);
-	compare_expects(diff);
+	diff_expects(diff);
+	diff_silenced(diff);
 	order(diff);
 }

@@ -123,3 +123,11 @@ void diff_names_interval(struct diff_pass *, const struct port_interval *);
 
 /* diff_pass.c */
 void diff_connections(struct diff *, enum policy_direction, enum policy_proto);
+
+/* ---- settings (diff_settings.c); one of them (diff_setting.c); those of which there may be many (diff_listed.c) ---- */
+
+void diff_add_setting(struct diff *, enum diff_effect, const char *name, const char *const values[2],
+		      const struct span spans[2]);
+void diff_nameservers(struct diff *);
+void diff_expects(struct diff *);
+void diff_silenced(struct diff *);

@@ -85,6 +85,15 @@ setting 'policy.expects policy_expect.flow' 'expect deny egress@10.0.0.1:tcp:1' 
 setting 'policy_expect.action' 'expect deny egress@10.0.0.1:tcp:1' 'expect allow egress@10.0.0.1:tcp:1' \
 	'+ setting: expect egress@10.0.0.1:tcp:1 allow, was deny'
 setting 'expectations: one more' '' 'expect deny egress@10.0.0.1:tcp:1' '~ setting: expect egress@10.0.0.1:tcp:1 deny added' '[+]'
+setting 'a finding that is silenced' 'allow@public' '# lint: ignore no-dns it is meant; allow@public' \
+	'+ setting: lint: ignore no-dns it is meant added'
+setting 'a finding that is silenced on the line' 'allow@public' 'allow@public # lint: ignore no-dns  it is meant' \
+	'+ setting: lint: ignore no-dns it is meant added'
+setting 'the reason for which one is silenced' '# lint: ignore no-dns one' '# lint: ignore no-dns two' \
+	'~ setting: lint: ignore no-dns two, was one'
+printf 'default egress deny\nallow@10.0.0.1 because "# lint: ignore a b"\n# on lint: ignore a b\n# lint: ignore a\n' >old.msb
+printf 'default egress deny\nallow@10.0.0.1 because "# lint: ignore a b"\n' >new.msb
+same "what silences nothing is no change" "no change: both decide every flow alike" "$("$policyc" diff old.msb new.msb)"
 shape 'policy.max_tcp policy_bound.most' '' '"max_tcp_connections":0' '+ setting: max-tcp-connections no bound, was 4096'
 shape 'policy.max_udp' '' '"max_udp_connections":8' '- setting: max-udp-connections 8, was 4096'
 shape 'policy.connection_rate' '' '"max_connection_rate":500' '+ setting: max-connection-rate 500, was 250'
