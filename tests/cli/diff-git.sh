@@ -190,6 +190,30 @@ git -C "$work/includes" config uploadpack.allowFilter true; rm -rf "$work/partia
 git clone -q --filter=blob:none --no-checkout "file://$work/includes" "$work/partial" 2>/dev/null; cd "$work/partial"
 refuse "a partial clone is not filled up" 3 'lacks files' HEAD
 
+# ---- checked out in other ways ----
+repo ways
+mkdir p q; printf 'default egress deny\n' >p/a.msb; printf 'default egress deny\n' >q/b.msb; save
+git worktree add -q "$work/beside" -b beside; cd "$work/beside" || exit 3
+printf 'default egress deny\nallow@10.0.0.1\n' >p/a.msb; run main
+contains "a linked work tree" "$out" '^1 policy of 2 since .*: opens 2 regions$'
+GIT_DIR=$(git rev-parse --absolute-git-dir) GIT_INDEX_FILE=$(git rev-parse --git-path index) run main
+contains "as of a hook, with GIT_DIR" "$out" '^1 policy of 2 since .*: opens 2 regions$'
+ln -s "$work/beside/p" "$work/linked"; cd "$work/linked" || exit 3; run main
+contains "from a directory that a link leads to" "$out" '^1 policy of 2 since .*: opens 2 regions$'
+cd "$work/ways" || exit 3; git sparse-checkout set --no-cone '/p/' >/dev/null 2>&1; run HEAD
+same "what is not checked out is not removed: status" 3 "$status"
+contains "and is said" "$out" 'q/b\.msb: not checked out'
+run HEAD p; same "the rest can be compared" 0 "$status"
+repo cross; printf 'default egress deny\n' >a.msb; save; git switch -qc one
+echo 1 >x; save; git switch -qc two main; echo 2 >y; save
+git switch -q one; first=$(git rev-parse one); git merge -q --no-edit two; git switch -q two; git merge -q --no-edit "$first"
+printf 'default egress deny\nallow@10.0.0.1\n' >a.msb; run one
+contains "of several merge bases one is named" "$out" 'note: `one` and HEAD have 2 merge bases; compared with [0-9a-f]{40}'
+contains "and compared with" "$out" '^\+ allow egress@10\.0\.0\.1 '
+git switch -qC conflict main; printf 'default egress deny\nallow@10.0.0.2\n' >a.msb; save
+git switch -qC other main; printf 'default egress deny\nallow@10.0.0.3\n' >a.msb; save; git merge conflict >/dev/null 2>&1
+run main; contains "in the middle of a merge: an error, and once" "$(grep -c '^+++ a.msb' <<<"$out") $status" '^1 1$'
+
 # ---- nothing that a repository says is run ----
 repo trap
 printf 'default egress deny\n' >a.msb; printf '*.msb filter=f diff=d\n' >.gitattributes; save
