@@ -1,5 +1,6 @@
 /* msb-policyc diff: which flows change verdict between two policies. */
 #include "cmd/diff_sides.h"
+#include "base/escape.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,28 @@ static void print(const struct cmd_line *line, const struct diff_sides *sides, c
 	}
 }
 
+/* Where one side comes by a pipe, as by `git show`, what it includes does not: an include that changed looks alike. */
+static void note_includes(const struct cmd_line *line, const struct diff_sides *sides)
+{
+	const struct sources *before = sides->loaded[0].sources, *after = sides->loaded[1].sources;
+
+	if (!source_is_stream(line->policy.files.items[0]) && !source_is_stream(line->policy.files.items[1]))
+		return;
+	for (size_t i = 0; i < before->count; i++)
+		for (size_t j = 0; j < after->count; j++) {
+			const struct source *one = before->items[i], *other = after->items[j];
+
+			if (one->kind != SOURCE_FILE || other->kind != SOURCE_FILE || strcmp(one->name, other->name) ||
+			    source_is_stream(one->name) || !strcmp(one->name, sides->loaded[0].policy->name))
+				continue;
+			fprintf(stderr,
+				"msb-policyc: note: both sides include %s as it is now\n"
+				"  help: `msb-policyc diff --git REV` reads includes too as they were\n",
+				escape_text(line->arena, one->name));
+			return;
+		}
+}
+
 int cmd_diff(struct cmd_line *line)
 {
 	struct diff_sides sides;
@@ -48,6 +71,7 @@ int cmd_diff(struct cmd_line *line)
 	after = load(line, &sides.loaded[1], files[1]);
 	if (before != STATUS_FINE || after != STATUS_FINE)
 		return before > after ? before : after;
+	note_includes(line, &sides);
 	diff = cmd_diff_compare(line, line->arena, &sides, &complex);
 	if (!diff) {
 		diags_print_text(sides.loaded[complex].diags, stderr, color_wanted(line->color, stderr));

@@ -20,6 +20,12 @@ same "fmt of a pipe goes to standard output" "allow@public" "$("$policyc" fmt <(
 contains "standard input is one file only" "$("$policyc" diff - /dev/stdin </dev/null 2>&1)" 'standard input can be one'
 same "an include starts in this directory" "deny	default" \
 	"$("$policyc" eval <(echo 'include "narrow.msb"') egress@1.1.1.1:tcp:443 2>&1 | cut -f1,2)"
+printf 'default egress deny\ninclude "narrow.msb"\n' >including.msb
+today='note: both sides include narrow\.msb as it is now'
+contains "standard input's include is today's, and that is said" "$("$policyc" diff - including.msb 2>&1 <including.msb)" "$today"
+contains "so is a pipe's" "$("$policyc" diff <(cat including.msb) including.msb 2>&1)" "$today"
+lacks "two files: nothing of the kind" "$("$policyc" diff including.msb including.msb 2>&1)" 'note'
+lacks "a pipe without includes: nothing of the kind" "$("$policyc" diff - wide.msb 2>&1 <narrow.msb)" 'note'
 contains "a descriptor that is not open" "$("$policyc" check /dev/fd/99 2>&1)" 'cannot read.*/dev/fd/99'
 contains "a pipe without end is too large" "$("$policyc" check <(head -c 70000000 /dev/zero) 2>&1)" 'too large'
 mkfifo named.msb
