@@ -56,6 +56,7 @@ static uint32_t add_owned(struct sources *sources, enum source_kind kind, const 
 		.text = text,
 		.len = len,
 		.quotable = true,
+		.asked = SPAN_NONE,
 	};
 	source->last = arena_alloc(sources->arena, sizeof *source->last);
 	index_lines(sources->arena, source);
@@ -136,6 +137,35 @@ static int open_beneath(const char *dir, const char *path)
 	return error ? error : fd;
 }
 
+/* The overlay of that path; NULL where there is none */
+static const struct source_overlay *overlay_at(const struct sources *sources, const char *path)
+{
+	for (size_t i = 0; i < sources->overlay_count; i++)
+		if (!strcmp(sources->overlays[i].path, path))
+			return &sources->overlays[i];
+	return NULL;
+}
+
+/* The overlay of the file that `fd` is, whatever name led to it */
+static const struct source_overlay *overlay_of(const struct sources *sources, int fd)
+{
+	struct stat opened, status;
+	for (size_t i = 0; i < sources->overlay_count; i++)
+		if (fstat(fd, &opened) == 0 && stat(sources->overlays[i].path, &status) == 0 &&
+		    opened.st_dev == status.st_dev && opened.st_ino == status.st_ino)
+			return &sources->overlays[i];
+	return NULL;
+}
+
+static int add_overlay(struct sources *sources, const struct source_overlay *overlay, size_t max, const char *name,
+		       uint32_t *out)
+{
+	if (overlay->len > max)
+		return -EFBIG;
+	*out = sources_add(sources, SOURCE_FILE, name, overlay->text, overlay->len);
+	return 0;
+}
+
 static char *directory_of(struct arena *arena, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -155,6 +185,11 @@ static bool stays_in_its_directory(struct arena *arena, const char *path)
 
 int sources_load(struct sources *sources, const char *path, const char *stdin_name, uint32_t *out)
 {
+	const struct source_overlay *overlay = overlay_at(sources, path);
+	if (overlay)
+		return add_overlay(sources, overlay, FILE_MAX, path, out);
+	if (sources->overlays_alone)
+		return -ENOENT;
 	if (strcmp(path, "-") == 0) {
 		const char *text;
 		size_t len;
@@ -194,7 +229,17 @@ bool sources_quotable(const struct sources *sources)
 int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,
 			 uint32_t *out)
 {
-	int fd = open_beneath(root_dir, path);
+	bool leaves = path[0] == '/' || !strcmp(path, "..") || !strncmp(path, "../", 3);
+	int fd = !sources->overlays_alone ? open_beneath(root_dir, path) : leaves ? -EXDEV : -ENOENT;
+	const struct source_overlay *overlay =
+		fd >= 0       ? overlay_of(sources, fd) :
+		fd == -ENOENT ? overlay_at(sources, arena_printf(sources->arena, "%s/%s", root_dir, path)) :
+				NULL;
+	if (overlay) {
+		if (fd >= 0)
+			close(fd);
+		return add_overlay(sources, overlay, INCLUDE_MAX, shown_name, out);
+	}
 	if (fd == -ELOOP) /* a magic link, or links without end: neither stays inside */
 		return -EXDEV;
 	if (fd < 0)

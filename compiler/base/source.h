@@ -9,22 +9,6 @@
 
 enum source_kind { SOURCE_FILE, SOURCE_ARG, SOURCE_FLAG };
 
-struct source {
-	enum source_kind kind;
-	const char *name; /* as the user wrote it: "agent.msb", "arg:1", "<stdin>", "--net" */
-	const char *text; /* NUL-terminated; may hold others, which parsing refuses */
-	size_t len;
-	bool quotable;              /* false: nothing shows a word of it (a link out of the allowed tree led to it) */
-	uint32_t *lines, last_line; /* offset of each line's first byte; index of the last line */
-	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
-};
-
-struct sources {
-	struct arena *arena;
-	struct source **items;
-	size_t count, cap;
-};
-
 /* Half-open byte range. source indexes sources; SPAN_NONE marks what has no place. */
 struct span {
 	uint32_t source;
@@ -32,6 +16,33 @@ struct span {
 };
 #define SPAN_NO_SOURCE UINT32_MAX
 #define SPAN_NONE ((struct span){ SPAN_NO_SOURCE, 0, 0 })
+
+struct source {
+	enum source_kind kind;
+	const char *name; /* as the user wrote it: "agent.msb", "arg:1", "<stdin>", "--net" */
+	const char *text; /* NUL-terminated; may hold others, which parsing refuses */
+	size_t len;
+	bool quotable;              /* false: nothing shows a word of it (a link out of the allowed tree led to it) */
+	struct span asked;          /* the include that asked for it; SPAN_NONE for others */
+	uint32_t *lines, last_line; /* offset of each line's first byte; index of the last line */
+	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
+};
+
+/* A text that stands for a file, which may not exist: what an editor has open. An include may ask for it only where
+ * it might read the file. */
+struct source_overlay {
+	const char *path, *text;
+	size_t len;
+};
+
+struct sources {
+	struct arena *arena;
+	struct source **items;
+	size_t count, cap;
+	const struct source_overlay *overlays; /* looked at before the file system */
+	size_t overlay_count;
+	bool overlays_alone; /* nothing but them is read */
+};
 
 struct sources *sources_new(struct arena *);
 /* text is copied; returns the source's index */

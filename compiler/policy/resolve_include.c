@@ -128,6 +128,7 @@ static void include_file(struct splicer *s, const struct level *level, const str
 			   "cannot include `%s`: %s", word->text, why_unreadable(error));
 		return;
 	}
+	r->diags->sources->items[source]->asked = word->span;
 	struct level inner = { level, shown, path, word->span, level->depth + 1 };
 	splice(s, &inner, source);
 }
