@@ -117,10 +117,14 @@ tidy: $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -std=gnu17
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
+VIM_FILES := ftdetect/msb.vim ftplugin/msb.vim syntax/msb.vim lua/msb.lua
 install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard docs/*.1)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/policies $(wildcard policies/*.msb)
+	for file in $(VIM_FILES); do \
+		install -D -m 644 editors/vim/$$file $(DESTDIR)$(PREFIX)/share/nvim/site/$$file && \
+		install -D -m 644 editors/vim/$$file $(DESTDIR)$(PREFIX)/share/vim/vimfiles/$$file || exit; done
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/guest $(wildcard $(BUILD)/guest/*)
 clean:
 	rm -rf build

@@ -8,7 +8,7 @@ libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev libidn
 qemu-system-x86 qemu-utils e2fsprogs busybox-static cpio kmod virtiofsd|qemu-system-common
 libcriterion-dev nftables iproute2 util-linux mount procps
 nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema
-mmdebstrap clang-format libc6-dbg"
+mmdebstrap clang-format libc6-dbg neovim"
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }

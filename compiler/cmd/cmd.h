@@ -21,7 +21,8 @@ enum cmd_id {
 	CMD_DIFF = 8,
 	CMD_FMT = 16,
 	CMD_COMPILE = 32,
-	CMD_EVAL = 64
+	CMD_EVAL = 64,
+	CMD_LSP = 0x10000
 };
 
 enum cmd_format {
@@ -54,6 +55,7 @@ struct cmd_line {
 	struct cmd_words resolves, expects, disabled;
 	const char *sni, *emit, *out_dir, *explain_id, *fail_on;
 	int optimise;
+	bool given_today; /* --today */
 	bool batch, werror, verbose, check_only, show_diff;
 	long min_coverage; /* percent */
 	long rule;         /* from 1; 0: none */
@@ -126,3 +128,4 @@ int cmd_explain(struct cmd_line *);
 int cmd_explain_rule(struct cmd_line *, struct cmd_policy *); /* explain --rule N */
 int cmd_diff(struct cmd_line *);
 int cmd_fmt(struct cmd_line *);
+int cmd_lsp(struct cmd_line *);

@@ -140,9 +140,22 @@ static const char fmt_help[] =
 	"  --diff                  change nothing; show what would change\n"
 	"\nStatus: 0 fine; 1 a file would change or has errors; 2 usage; 3 a file could not be read or written.\n";
 
+static const char lsp_help[] =
+	"msb-policyc lsp [policy options]: a language server, for editors to start\n"
+	"\n"
+	"Speaks the Language Server Protocol 3.17 on standard input and output: findings while typing, what a rule or an\n"
+	"expectation does, completion, definitions, layout, mends. Reads what the editor has open, and the files it includes.\n"
+	"\n"
+	"  --disable ID            leave out findings of this id (repeatable)\n"
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n"
+	"  --stdio                 has no effect: it is what is done\n" POLICY_OPTIONS
+	"\nStatus: 0 after `shutdown`; 1 the client went without it, or what it sent is no protocol; 2 usage; 3 the\n"
+	"system failed.\n";
+
 const char *cmd_help_page(enum cmd_id id)
 {
-	return id == CMD_CHECK   ? check_help :
+	return id == CMD_LSP     ? lsp_help :
+	       id == CMD_CHECK   ? check_help :
 	       id == CMD_COMPILE ? compile_help :
 	       id == CMD_EVAL    ? eval_help :
 	       id == CMD_TEST    ? test_help :

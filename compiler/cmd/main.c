@@ -18,6 +18,8 @@ static const struct cmd cmds[] = {
 	  false, 1 },
 	{ CMD_EVAL, "eval", "FILE FLOW...", "verdicts only, tab-separated, for programs (--batch)", cmd_eval,
 	  FORMAT_TEXT | FORMAT_JSON, true, 1 },
+	{ CMD_LSP, "lsp", "", "a language server for editors, on standard input and output", cmd_lsp, FORMAT_TEXT,
+	  false, 0 },
 };
 #define CMD_COUNT (sizeof cmds / sizeof *cmds)
 

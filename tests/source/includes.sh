@@ -19,10 +19,11 @@ may_include() {
 		diff:      base policy eval analysis
 		explain:   base policy eval analysis diff
 		expect:    base syntax policy eval
+		lsp:       base diag syntax policy eval analysis lint diff explain expect
 		ruleset:   base
 		lower:     base policy eval ruleset
 		emit:      base policy eval ruleset lower
-		cmd:       base diag syntax policy eval analysis lint diff explain expect ruleset lower emit
+		cmd:       base diag syntax policy eval analysis lint diff explain expect lsp ruleset lower emit
 
 		core:      base policy
 		isolation: core
