@@ -1,6 +1,7 @@
 /* Source texts: reading them within bounds, and turning byte offsets into lines and columns. */
 #include "base/source.h"
 #include "base/escape.h"
+#include "base/source_overlay.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -137,26 +138,6 @@ static int open_beneath(const char *dir, const char *path)
 	return error ? error : fd;
 }
 
-/* The overlay of that path; NULL where there is none */
-static const struct source_overlay *overlay_at(const struct sources *sources, const char *path)
-{
-	for (size_t i = 0; i < sources->overlay_count; i++)
-		if (!strcmp(sources->overlays[i].path, path))
-			return &sources->overlays[i];
-	return NULL;
-}
-
-/* The overlay of the file that `fd` is, whatever name led to it */
-static const struct source_overlay *overlay_of(const struct sources *sources, int fd)
-{
-	struct stat opened, status;
-	for (size_t i = 0; i < sources->overlay_count; i++)
-		if (fstat(fd, &opened) == 0 && stat(sources->overlays[i].path, &status) == 0 &&
-		    opened.st_dev == status.st_dev && opened.st_ino == status.st_ino)
-			return &sources->overlays[i];
-	return NULL;
-}
-
 static int add_overlay(struct sources *sources, const struct source_overlay *overlay, size_t max, const char *name,
 		       uint32_t *out)
 {
@@ -185,10 +166,10 @@ static bool stays_in_its_directory(struct arena *arena, const char *path)
 
 int sources_load(struct sources *sources, const char *path, const char *stdin_name, uint32_t *out)
 {
-	const struct source_overlay *overlay = overlay_at(sources, path);
+	const struct source_overlay *overlay = source_overlay_at(sources->overlays, path);
 	if (overlay)
 		return add_overlay(sources, overlay, FILE_MAX, path, out);
-	if (sources->overlays_alone)
+	if (sources->overlays && sources->overlays->alone)
 		return -ENOENT;
 	if (strcmp(path, "-") == 0) {
 		const char *text;
@@ -229,12 +210,13 @@ bool sources_quotable(const struct sources *sources)
 int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,
 			 uint32_t *out)
 {
-	bool leaves = path[0] == '/' || !strcmp(path, "..") || !strncmp(path, "../", 3);
-	int fd = !sources->overlays_alone ? open_beneath(root_dir, path) : leaves ? -EXDEV : -ENOENT;
+	bool alone = sources->overlays && sources->overlays->alone;
+	int fd = alone ? source_overlay_absent(path) : open_beneath(root_dir, path);
 	const struct source_overlay *overlay =
-		fd >= 0       ? overlay_of(sources, fd) :
-		fd == -ENOENT ? overlay_at(sources, arena_printf(sources->arena, "%s/%s", root_dir, path)) :
-				NULL;
+		fd >= 0 ? source_overlay_of(sources->overlays, fd) :
+		fd == -ENOENT ?
+			  source_overlay_at(sources->overlays, arena_printf(sources->arena, "%s/%s", root_dir, path)) :
+			  NULL;
 	if (overlay) {
 		if (fd >= 0)
 			close(fd);

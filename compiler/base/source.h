@@ -28,20 +28,11 @@ struct source {
 	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
 };
 
-/* A text that stands for a file, which may not exist: what an editor has open. An include may ask for it only where
- * it might read the file. */
-struct source_overlay {
-	const char *path, *text;
-	size_t len;
-};
-
 struct sources {
 	struct arena *arena;
 	struct source **items;
 	size_t count, cap;
-	const struct source_overlay *overlays; /* looked at before the file system */
-	size_t overlay_count;
-	bool overlays_alone; /* nothing but them is read */
+	const struct source_overlays *overlays; /* texts before files: source_overlay.h; NULL: none */
 };
 
 struct sources *sources_new(struct arena *);

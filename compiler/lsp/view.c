@@ -1,6 +1,7 @@
 /* From an open document to all that is known of it: the policy with what it includes, open texts before files, its
  * syntax trees, its findings. */
 #include "lsp/lsp_state.h"
+#include "base/source_overlay.h"
 #include "lint/lint.h"
 #include "policy/options.h"
 #include "policy/policy_facts.h"
@@ -10,17 +11,18 @@
 
 #define FINDINGS_MAX 1000 /* of a document */
 
-static void set_overlays(const struct lsp *lsp, struct lsp_view *view, const struct lsp_document *document)
+static const struct source_overlays *overlays_of(const struct lsp *lsp, struct arena *arena,
+						 const struct lsp_document *document)
 {
-	struct source_overlay *overlays = arena_alloc(view->arena, lsp->document_count * sizeof *overlays);
+	struct source_overlays *overlays = arena_alloc(arena, sizeof *overlays);
+	struct source_overlay *items = arena_alloc(arena, lsp->document_count * sizeof *items);
 
 	for (size_t i = 0; i < lsp->document_count; i++)
-		overlays[i] = (struct source_overlay){ lsp->documents[i]->path, lsp->documents[i]->text,
-						       lsp->documents[i]->len };
-	view->sources->overlays = overlays;
-	view->sources->overlay_count = lsp->document_count;
+		items[i] = (struct source_overlay){ lsp->documents[i]->path, lsp->documents[i]->text,
+						    lsp->documents[i]->len };
 	/* a text without a file has no directory from which it could include one */
-	view->sources->overlays_alone = lsp->options->alone || !document->is_file;
+	*overlays = (struct source_overlays){ items, lsp->document_count, lsp->options->alone || !document->is_file };
+	return overlays;
 }
 
 static bool has_suffix(const char *name, const char *suffix)
@@ -67,7 +69,7 @@ static struct lsp_view *new_view(struct lsp *lsp, const struct lsp_document *doc
 
 	*view = (struct lsp_view){ .arena = arena, .top = SPAN_NO_SOURCE, .encoding = lsp->encoding };
 	view->sources = sources_new(arena);
-	set_overlays(lsp, view, document);
+	view->sources->overlays = overlays_of(lsp, arena, document);
 	view->diags = diags_new(arena, view->sources);
 	view->diags->limit = FINDINGS_MAX;
 	view->policy = options_resolve(lsp->options->policy, document->path, view->diags);
