@@ -36,7 +36,7 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all deps check demo bench san fuzz tidy format install guest tools golden-update clean
+.PHONY: all deps check demo bench san fuzz tidy format install vsix guest tools golden-update clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -117,6 +117,11 @@ tidy: $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -std=gnu17
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
+# The extension for VS Code, build/msb-policy.vsix: from npm's registry, by its lock file
+vsix: $(BUILD)/msb-policyc
+	$(Q)./deps.sh vsix
+	$(Q)editors/vscode/package.sh $(BUILD)
+	$(Q)tests/cli/vscode.sh $(BUILD)
 VIM_FILES := ftdetect/msb.vim ftplugin/msb.vim syntax/msb.vim lua/msb.lua
 install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)

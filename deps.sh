@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building, the demo and the tests need; says and does nothing when all are there.
-# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [fuzz]
+# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [fuzz|vsix]
 set -eu
 export LC_ALL=C
 packages="build-essential flex bison pkg-config bzip2
@@ -10,6 +10,7 @@ libcriterion-dev nftables iproute2 util-linux mount procps
 nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema
 mmdebstrap clang-format libc6-dbg neovim"
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
+vsix_packages="nodejs npm" # unless they came from elsewhere
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
 known() { apt-cache policy "$1" 2>/dev/null | grep -q '^  Candidate: [^(]'; }
@@ -38,7 +39,11 @@ lacking() {
 case ${1-} in
 '') ;;
 fuzz) packages="$packages $fuzz_packages" ;;
-*) echo "usage: deps.sh [fuzz]" >&2 && exit 2 ;;
+vsix)
+	if command -v node >/dev/null && command -v npm >/dev/null; then exit 0; fi
+	packages=$vsix_packages
+	;;
+*) echo "usage: deps.sh [fuzz|vsix]" >&2 && exit 2 ;;
 esac
 missing=$(lacking)
 [ -n "$missing" ] || exit 0
