@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -93,6 +94,7 @@ int cmd_lsp(struct cmd_line *line)
 	if (line->policy.files.count)
 		return cmd_usage_error(line, "lsp takes no files, `%s` is one: editors send what they have open",
 				       line->policy.files.items[0]);
+	signal(SIGPIPE, SIG_IGN);
 	lsp = lsp_new(&options, send_bytes, &session);
 	status = serve(&session, lsp);
 	lsp_free(lsp);

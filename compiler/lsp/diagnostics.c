@@ -3,6 +3,7 @@
 #include "lsp/lsp_state.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Text that does nothing: editors show it faded. */
@@ -75,6 +76,21 @@ static const char *uri_of(struct lsp *lsp, struct arena *arena, const struct lsp
 	return lsp_source_uri(lsp, arena, document->view, diag->span.source);
 }
 
+/* That there are more is told, too. */
+static void add_omitted(struct lsp_view *view, json_t *list)
+{
+	const struct diags *diags = view->diags;
+	size_t more = diags->errors + diags->warnings + diags->notes - diags->list.count;
+	char message[80];
+
+	if (!more)
+		return;
+	snprintf(message, sizeof message, "%zu more finding%s not shown", more, more == 1 ? " is" : "s are");
+	json_array_append_new(list,
+			      json_pack("{s:o, s:i, s:s, s:s}", "range", lsp_range_json(view, SPAN_NONE), "severity",
+					diags->errors ? 1 : 2, "source", "msb-policyc", "message", message));
+}
+
 /* {URI: [findings]}, the document's own always among them */
 static json_t *findings_of(struct lsp *lsp, struct arena *arena, struct lsp_document *document)
 {
@@ -92,6 +108,7 @@ static json_t *findings_of(struct lsp *lsp, struct arena *arena, struct lsp_docu
 			json_object_set_new(all, uri, json_array());
 		json_array_append_new(json_object_get(all, uri), lsp_finding_json(lsp, arena, view, sorted[i]));
 	}
+	add_omitted(view, json_object_get(all, document->uri));
 	return all;
 }
 
