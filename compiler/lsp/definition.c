@@ -66,6 +66,12 @@ static void find_uses(struct uses *uses, const struct lsp_view *view)
 	}
 }
 
+/* Whether all of it is where the client could change it */
+static bool is_editable(const struct lsp *lsp, const struct lsp_view *view, const struct policy_group *group)
+{
+	return lsp_shown(lsp, view, group->span).source == group->span.source;
+}
+
 /* ---- in all open policies that have this definition of it ---- */
 
 typedef void each_use(void *context, const char *uri, json_t *range); /* takes the range */
@@ -83,9 +89,13 @@ static void each_use_of(struct lsp *lsp, struct lsp_request *request, const stru
 		if (!same || strcmp(lsp_source_uri(lsp, request->arena, view, same->span.source), home) != 0)
 			continue;
 		find_uses(&uses, view);
-		for (size_t k = 0; k < uses.spans.count; k++)
-			each(context, lsp_source_uri(lsp, request->arena, view, uses.spans.items[k].source),
-			     lsp_range_json(view, uses.spans.items[k]));
+		for (size_t k = 0; k < uses.spans.count; k++) {
+			struct span span = uses.spans.items[k];
+
+			if (lsp_shown(lsp, view, span).source == span.source)
+				each(context, lsp_source_uri(lsp, request->arena, view, span.source),
+				     lsp_range_json(view, span));
+		}
 	}
 }
 
@@ -168,9 +178,12 @@ json_t *lsp_prepare_rename(struct lsp *lsp, struct lsp_request *request)
 	struct lsp_place at;
 	struct span span;
 
-	if (!lsp_find_place(lsp, request, &at) || !group_at(&at, &span))
+	const struct policy_group *group;
+
+	if (!lsp_find_place(lsp, request, &at))
 		return NULL;
-	return lsp_range_json(at.view, span);
+	group = group_at(&at, &span);
+	return group && is_editable(lsp, at.view, group) ? lsp_range_json(at.view, span) : NULL;
 }
 
 struct renaming {
@@ -199,8 +212,8 @@ json_t *lsp_rename(struct lsp *lsp, struct lsp_request *request)
 	if (!lsp_find_place(lsp, request, &at))
 		return NULL;
 	group = group_at(&at, &span);
-	if (!group)
-		return lsp_fail(request, LSP_REQUEST_FAILED, "no group of the file is there");
+	if (!group || !is_editable(lsp, at.view, group))
+		return lsp_fail(request, LSP_REQUEST_FAILED, "no group of a file is there");
 	if (!name || !rule_is_group_name(name))
 		return lsp_fail(request, LSP_REQUEST_FAILED,
 				"a group's name is letters, digits, `-` and `_`, and no word of the language");

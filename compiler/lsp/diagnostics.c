@@ -53,10 +53,10 @@ json_t *lsp_finding_json(struct lsp *lsp, struct arena *arena, struct lsp_view *
 {
 	static const int severities[] = { [DIAG_ERROR] = 1, [DIAG_WARNING] = 2, [DIAG_NOTE] = 3 };
 	bool of_test = !strcmp(diag->id, "expectation");
-	json_t *finding = json_pack("{s:o, s:i, s:s, s:s, s:o}", "range", lsp_range_json(view, diag->span), "severity",
-				    severities[diag->level], "code", diag->id, "source",
-				    of_test ? "msb-policyc test" : "msb-policyc", "message",
-				    lsp_text_json(arena, message_of(arena, diag)));
+	json_t *finding = json_pack(
+		"{s:o, s:i, s:s, s:s, s:o}", "range", lsp_range_json(view, lsp_shown(lsp, view, diag->span)),
+		"severity", severities[diag->level], "code", diag->id, "source",
+		of_test ? "msb-policyc test" : "msb-policyc", "message", lsp_text_json(arena, message_of(arena, diag)));
 
 	if (diag->related.count)
 		json_object_set_new(finding, "relatedInformation", related_json(lsp, arena, view, diag));
@@ -65,15 +65,14 @@ json_t *lsp_finding_json(struct lsp *lsp, struct arena *arena, struct lsp_view *
 	return finding;
 }
 
-/* Where the client sees a finding: options and what has no place stand at the document's beginning */
 static const char *uri_of(struct lsp *lsp, struct arena *arena, const struct lsp_document *document,
 			  const struct diag *diag)
 {
-	const struct source *source = sources_get(document->view->sources, diag->span.source);
+	struct span span = lsp_shown(lsp, document->view, diag->span);
 
-	if (!source || source->kind != SOURCE_FILE || diag->span.source == document->view->top)
+	if (span.source == document->view->top)
 		return document->uri;
-	return lsp_source_uri(lsp, arena, document->view, diag->span.source);
+	return lsp_source_uri(lsp, arena, document->view, span.source);
 }
 
 /* That there are more is told, too. */

@@ -38,18 +38,37 @@ json_t *lsp_range_json(struct lsp_view *view, struct span span)
 	return json_pack("{s:o, s:o}", "start", position_json(text, span.start), "end", position_json(text, span.end));
 }
 
+static const struct lsp_document *document_of(const struct lsp *lsp, const char *name)
+{
+	for (size_t i = 0; i < lsp->document_count; i++)
+		if (!strcmp(lsp->documents[i]->path, name))
+			return lsp->documents[i];
+	return NULL;
+}
+
+struct span lsp_shown(const struct lsp *lsp, const struct lsp_view *view, struct span span)
+{
+	const struct source *source;
+
+	while ((source = sources_get(view->sources, span.source))) {
+		if (source->kind == SOURCE_FILE && (source->name[0] == '/' || document_of(lsp, source->name)))
+			return span;
+		span = source->asked;
+	}
+	return (struct span){ view->top, 0, 0 };
+}
+
 const char *lsp_source_uri(struct lsp *lsp, struct arena *arena, const struct lsp_view *view, uint32_t source)
 {
 	const char *name = sources_get(view->sources, source)->name;
+	const struct lsp_document *document = document_of(lsp, name);
 
-	for (size_t i = 0; i < lsp->document_count; i++)
-		if (!strcmp(lsp->documents[i]->path, name))
-			return lsp->documents[i]->uri;
-	return uri_of_path(arena, name);
+	return document ? document->uri : uri_of_path(arena, name);
 }
 
 json_t *lsp_location_json(struct lsp *lsp, struct arena *arena, struct lsp_view *view, struct span span)
 {
+	span = lsp_shown(lsp, view, span);
 	return json_pack("{s:o, s:o}", "uri", lsp_text_json(arena, lsp_source_uri(lsp, arena, view, span.source)),
 			 "range", lsp_range_json(view, span));
 }

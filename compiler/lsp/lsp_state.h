@@ -122,7 +122,10 @@ static inline bool span_has(struct span span, uint32_t offset)
 json_t *lsp_text_json(struct arena *, const char *text);
 struct lsp_position lsp_position_of_json(const json_t *);
 json_t *lsp_range_json(struct lsp_view *, struct span);
-/* The URI under which the client knows a source */
+/* Where the client can show a place: what is in no file (an option, a text of the program's own that was included) is
+ * shown where it was asked for, at the document's beginning else. */
+struct span lsp_shown(const struct lsp *, const struct lsp_view *, struct span);
+/* The URI under which the client knows a source that can be shown */
 const char *lsp_source_uri(struct lsp *, struct arena *, const struct lsp_view *, uint32_t source);
 json_t *lsp_location_json(struct lsp *, struct arena *, struct lsp_view *, struct span);
 json_t *lsp_edit_json(struct arena *, json_t *range, const char *text); /* takes the range */

@@ -64,6 +64,7 @@ static bool is_whole(const struct diags *diags)
 
 static struct lsp_view *new_view(struct lsp *lsp, const struct lsp_document *document)
 {
+	static const struct source_overlays nothing = { .alone = true };
 	struct arena *arena = arena_new();
 	struct lsp_view *view = arena_alloc(arena, sizeof *view);
 
@@ -78,6 +79,7 @@ static struct lsp_view *new_view(struct lsp *lsp, const struct lsp_document *doc
 					       .gateway = policy_gateway(view->policy, lsp->options->gateway),
 					       .bindings = EVAL_NO_BINDINGS };
 	parse_files(view, document->path);
+	view->sources->overlays = &nothing; /* the open texts will change; nothing is read from here on */
 	return view;
 }
 

@@ -128,7 +128,6 @@ static void include_file(struct splicer *s, const struct level *level, const str
 			   "cannot include `%s`: %s", word->text, why_unreadable(error));
 		return;
 	}
-	r->diags->sources->items[source]->asked = word->span;
 	struct level inner = { level, shown, path, word->span, level->depth + 1 };
 	splice(s, &inner, source);
 }
@@ -137,6 +136,7 @@ static void splice(struct splicer *s, const struct level *level, uint32_t source
 {
 	const struct ast_file *file = parse_policy(s->r->diags, source);
 
+	s->r->diags->sources->items[source]->asked = level->span;
 	for (size_t i = 0; i < file->statements.count; i++) {
 		const struct ast_statement *statement = &file->statements.items[i];
 		if (statement->kind == AST_INCLUDE)
