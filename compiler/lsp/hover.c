@@ -229,13 +229,20 @@ static void add_explanation(struct hover *hover, const struct flow *flow)
 		text_addf(&hover->text, "\n%s\n", code(hover, explanation->after));
 }
 
+/* Whether it is about one name or address, so that its way can be told */
+static bool is_one_flow(const struct flow *flow)
+{
+	return flow->kind == FLOW_DNS || flow->to_name ? flow->name != NULL : flow->addr.family != 0;
+}
+
 static void add_expect(struct hover *hover, const struct ast_statement *statement)
 {
 	const struct policy *policy = hover->view->policy;
 
 	for (size_t i = 0; i < policy->expects.count; i++)
 		if (policy->expects.items[i].span.source == statement->span.source &&
-		    policy->expects.items[i].span.start == statement->span.start)
+		    policy->expects.items[i].span.start == statement->span.start &&
+		    is_one_flow(&policy->expects.items[i].flow))
 			add_explanation(hover, &policy->expects.items[i].flow);
 }
 
