@@ -112,6 +112,14 @@ bool lsp_view_includes(const struct lsp_view *);
 const struct ast_statement *lsp_view_statement(const struct lsp_view *, uint32_t offset);
 /* The policy's rule that a statement of some file became; SIZE_MAX: none */
 size_t lsp_view_rule(const struct lsp_view *, const struct ast_statement *);
+static inline const struct ast_rule *statement_rule(const struct ast_statement *statement)
+{
+	return &statement->rule;
+}
+static inline const struct ast_flow *statement_flow(const struct ast_statement *statement)
+{
+	return &statement->flow;
+}
 static inline bool span_has(struct span span, uint32_t offset)
 {
 	return span.start <= offset && offset <= span.end;

@@ -14,11 +14,12 @@ static void each_of(const struct ast_statement *statement, const struct ast_word
 static void statement_each(const struct ast_statement *statement, each_target *each, void *context)
 {
 	if (statement->kind == AST_RULE)
-		each_of(statement, statement->rule.target.items, statement->rule.target.count, each, context);
+		each_of(statement, statement_rule(statement)->target.items, statement_rule(statement)->target.count,
+			each, context);
 	else if (statement->kind == AST_GROUP && statement->words.count)
 		each_of(statement, statement->words.items + 1, statement->words.count - 1, each, context);
 	else if (statement->kind == AST_EXPECT)
-		each_of(statement, &statement->flow.target, 1, each, context);
+		each_of(statement, &statement_flow(statement)->target, 1, each, context);
 }
 
 void names_each(const struct ast_file *file, each_target *each, void *context)
@@ -96,7 +97,7 @@ struct names names_of_targets(struct arena *arena, const struct lsp_view *view)
 
 static void add_ports(struct collector *collector, const struct ast_statement *statement)
 {
-	const struct ast_words *ports = &statement->rule.ports;
+	const struct ast_words *ports = &statement_rule(statement)->ports;
 
 	for (size_t i = 0; statement->kind == AST_RULE && i < ports->count; i++)
 		if (ports->items[i].text && *ports->items[i].text)

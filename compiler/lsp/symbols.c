@@ -25,7 +25,7 @@ static struct span name_of(const struct ast_statement *statement)
 {
 	if (statement->kind == AST_GROUP && statement->words.count)
 		return statement->words.items[0].span;
-	return statement->kind == AST_RULE ? statement->rule.span : statement->span;
+	return statement->kind == AST_RULE ? statement_rule(statement)->span : statement->span;
 }
 
 json_t *lsp_symbols(struct lsp *lsp, struct lsp_request *request)

@@ -155,7 +155,7 @@ size_t lsp_view_rule(const struct lsp_view *view, const struct ast_statement *st
 		struct span span = view->policy->rules.items[i].span;
 
 		if (view->policy->rules.items[i].origin == ORIGIN_FILE && span.source == statement->span.source &&
-		    span.start == statement->rule.span.start)
+		    span.start == statement_rule(statement)->span.start)
 			return i;
 	}
 	return SIZE_MAX;
