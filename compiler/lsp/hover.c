@@ -111,6 +111,8 @@ static void add_verdict(struct hover *hover, const struct policy_rule *rule, con
 	struct flow flow;
 	struct eval_result result;
 
+	if (!hover->view->whole) /* half a policy's verdicts would mislead */
+		return;
 	if (!flow_parse(hover->arena, sources, text, diags, &flow))
 		return;
 	result = eval_flow(&hover->view->context, &flow);
@@ -312,7 +314,7 @@ static void add_statement(struct hover *hover, const struct lsp_place *at, struc
 
 	if (!statement)
 		return;
-	if (word && statement->kind != AST_EXPECT && at->view->whole && !hover->text.count) {
+	if (word && statement->kind != AST_EXPECT && !hover->text.count) {
 		add_target(hover, subject, word);
 		*span = word->span;
 	}
