@@ -116,10 +116,6 @@ static inline const struct ast_rule *statement_rule(const struct ast_statement *
 {
 	return &statement->rule;
 }
-static inline const struct ast_flow *statement_flow(const struct ast_statement *statement)
-{
-	return &statement->flow;
-}
 static inline bool span_has(struct span span, uint32_t offset)
 {
 	return span.start <= offset && offset <= span.end;

@@ -4,22 +4,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void each_of(const struct ast_statement *statement, const struct ast_word *words, size_t count,
-		    each_target *each, void *context)
+const struct ast_word *statement_targets(const struct ast_statement *statement, size_t *count)
 {
-	for (size_t i = 0; i < count; i++)
-		each(context, statement, &words[i]);
+	switch (statement->kind) {
+	case AST_RULE:
+		*count = statement_rule(statement)->target.count;
+		return statement_rule(statement)->target.items;
+	case AST_GROUP: /* behind its name */
+		*count = statement->words.count ? statement->words.count - 1 : 0;
+		return statement->words.items + 1;
+	case AST_EXPECT:
+		*count = 1;
+		return &statement->flow.target;
+	default:
+		*count = 0;
+		return NULL;
+	}
 }
 
 static void statement_each(const struct ast_statement *statement, each_target *each, void *context)
 {
-	if (statement->kind == AST_RULE)
-		each_of(statement, statement_rule(statement)->target.items, statement_rule(statement)->target.count,
-			each, context);
-	else if (statement->kind == AST_GROUP && statement->words.count)
-		each_of(statement, statement->words.items + 1, statement->words.count - 1, each, context);
-	else if (statement->kind == AST_EXPECT)
-		each_of(statement, &statement_flow(statement)->target, 1, each, context);
+	size_t count;
+	const struct ast_word *words = statement_targets(statement, &count);
+
+	for (size_t i = 0; i < count; i++)
+		each(context, statement, &words[i]);
 }
 
 void names_each(const struct ast_file *file, each_target *each, void *context)

@@ -2,6 +2,8 @@
 #pragma once
 #include "lsp/lsp_state.h"
 
+/* What a rule, group or expectation is about */
+const struct ast_word *statement_targets(const struct ast_statement *, size_t *count);
 /* Calls `each` for every word that may be a target: of rules, groups' members (their names aside), expectations */
 typedef void each_target(void *context, const struct ast_statement *, const struct ast_word *);
 void names_each(const struct ast_file *, each_target *, void *context);
