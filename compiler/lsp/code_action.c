@@ -65,9 +65,8 @@ static void add_ignore(const struct actions *actions, const struct diag *diag)
 	struct span line = span_line(view->sources, diag->span);
 	const char *text = actions->at.text->text;
 	size_t indent = strspn(text + line.start, " \t");
-	const char *end = memchr(text, '\n', actions->at.text->len);
 	const char *comment = arena_printf(actions->arena, "%.*s# lint: ignore %s %s", (int)indent, text + line.start,
-					   diag->id, end && end > text && end[-1] == '\r' ? "\r\n" : "\n");
+					   diag->id, lsp_text_has_crlf(actions->at.text) ? "\r\n" : "\n");
 	struct span place = { view->top, line.start, line.start };
 
 	add_action(actions, diag, arena_printf(actions->arena, "Ignore `%s` here: add the reason behind it", diag->id),

@@ -99,26 +99,9 @@ static void each_use_of(struct lsp *lsp, struct lsp_request *request, const stru
 	}
 }
 
-static bool has_item(const json_t *list, const json_t *wanted)
-{
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (json_equal(json_array_get(list, i), wanted))
-			return true;
-	return false;
-}
-
-/* Takes the item; several policies may share the file */
-static void append_once(json_t *list, json_t *item)
-{
-	if (has_item(list, item))
-		json_decref(item);
-	else
-		json_array_append_new(list, item);
-}
-
 static void add_location(void *context, const char *uri, json_t *range)
 {
-	append_once(context, json_pack("{s:s, s:o}", "uri", uri, "range", range));
+	lsp_append_once(context, json_pack("{s:s, s:o}", "uri", uri, "range", range));
 }
 
 /* ---- requests ---- */
@@ -198,7 +181,7 @@ static void add_edit(void *context, const char *uri, json_t *range)
 
 	if (!json_object_get(renaming->changes, uri))
 		json_object_set_new(renaming->changes, uri, json_array());
-	append_once(json_object_get(renaming->changes, uri), lsp_edit_json(renaming->arena, range, renaming->name));
+	lsp_append_once(json_object_get(renaming->changes, uri), lsp_edit_json(renaming->arena, range, renaming->name));
 }
 
 json_t *lsp_rename(struct lsp *lsp, struct lsp_request *request)

@@ -111,14 +111,6 @@ static json_t *findings_of(struct lsp *lsp, struct arena *arena, struct lsp_docu
 	return all;
 }
 
-static bool has_item(const json_t *list, const json_t *wanted)
-{
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (json_equal(json_array_get(list, i), wanted))
-			return true;
-	return false;
-}
-
 /* What all open documents say of one file, each finding once */
 static void send_findings(struct lsp *lsp, const char *uri)
 {
@@ -130,8 +122,7 @@ static void send_findings(struct lsp *lsp, const char *uri)
 		const json_t *list = json_object_get(of_document, uri);
 
 		for (size_t i = 0; i < json_array_size(list); i++)
-			if (!has_item(all, json_array_get(list, i)))
-				json_array_append(all, json_array_get(list, i));
+			lsp_append_once(all, json_incref(json_array_get(list, i)));
 	}
 	lsp_notify(lsp, "textDocument/publishDiagnostics", json_pack("{s:s, s:o}", "uri", uri, "diagnostics", all));
 }

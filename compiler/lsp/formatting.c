@@ -5,14 +5,6 @@
 
 #include <string.h>
 
-/* Whether the text's lines end in CRLF: its first one tells */
-static bool has_crlf(const struct lsp_text *text)
-{
-	const char *end = memchr(text->text, '\n', text->len);
-
-	return end && end > text->text && end[-1] == '\r';
-}
-
 static const char *with_crlf(struct arena *arena, const char *text)
 {
 	struct text out = { .arena = arena };
@@ -54,7 +46,7 @@ json_t *lsp_formatting(struct lsp *lsp, struct lsp_request *request)
 	after = fmt_policy(diags, at.view->top);
 	if (!after)
 		return NULL;
-	if (has_crlf(at.text))
+	if (lsp_text_has_crlf(at.text))
 		after = with_crlf(request->arena, after);
 	before_len = at.text->len;
 	after_len = strlen(after);

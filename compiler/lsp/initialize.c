@@ -21,23 +21,32 @@ static const json_t *capability(const struct lsp_request *request, const char *p
 	return json_object_get(json_object_get(all, part), feature);
 }
 
+static const char server[] =
+	"{\"capabilities\": {"
+	"  \"textDocumentSync\": {\"openClose\": true, \"change\": 2, \"save\": true},"
+	"  \"hoverProvider\": true,"
+	"  \"completionProvider\": {\"triggerCharacters\": [\"@\", \":\", \"{\", \",\", \" \", \"\\\"\", \"/\"]},"
+	"  \"definitionProvider\": true,"
+	"  \"referencesProvider\": true,"
+	"  \"renameProvider\": {\"prepareProvider\": true},"
+	"  \"documentSymbolProvider\": true,"
+	"  \"documentFormattingProvider\": true,"
+	"  \"codeActionProvider\": {\"codeActionKinds\": [\"quickfix\"]},"
+	"  \"codeLensProvider\": {}},"
+	" \"serverInfo\": {\"name\": \"msb-policyc\", \"version\": \"" MSB_VERSION "\"}}";
+
 json_t *lsp_initialize(struct lsp *lsp, struct lsp_request *request)
 {
 	const json_t *formats = json_object_get(capability(request, "textDocument", "hover"), "contentFormat");
 	bool bytes = has_word(capability(request, "general", "positionEncodings"), "utf-8");
+	json_t *result = json_loads(server, 0, NULL);
 
 	lsp->phase = LSP_RUNNING;
 	lsp->encoding = bytes ? LSP_UTF8 : LSP_UTF16;
 	lsp->plain_hover = !has_word(formats, "markdown");
 	lsp->watches = json_is_true(
 		json_object_get(capability(request, "workspace", "didChangeWatchedFiles"), "dynamicRegistration"));
-	return json_pack("{s:{s:s, s:{s:b, s:i, s:b}, s:b, s:b, s:b, s:b, s:b, s:{s:b}, s:{s:[s]}, s:{s:b},"
-			 " s:{s:[s, s, s, s, s, s, s], s:b}}, s:{s:s, s:s}}",
-			 "capabilities", "positionEncoding", bytes ? "utf-8" : "utf-16", "textDocumentSync",
-			 "openClose", true, "change", 2, "save", true, "hoverProvider", true, "definitionProvider",
-			 true, "referencesProvider", true, "documentSymbolProvider", true, "documentFormattingProvider",
-			 true, "renameProvider", "prepareProvider", true, "codeActionProvider", "codeActionKinds",
-			 "quickfix", "codeLensProvider", "resolveProvider", false, "completionProvider",
-			 "triggerCharacters", "@", ":", "{", ",", " ", "\"", "/", "resolveProvider", false,
-			 "serverInfo", "name", "msb-policyc", "version", MSB_VERSION);
+	json_object_set_new(json_object_get(result, "capabilities"), "positionEncoding",
+			    json_string(bytes ? "utf-8" : "utf-16"));
+	return result;
 }

@@ -73,6 +73,16 @@ json_t *lsp_location_json(struct lsp *lsp, struct arena *arena, struct lsp_view 
 			 "range", lsp_range_json(view, span));
 }
 
+void lsp_append_once(json_t *list, json_t *item)
+{
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (json_equal(json_array_get(list, i), item)) {
+			json_decref(item);
+			return;
+		}
+	json_array_append_new(list, item);
+}
+
 json_t *lsp_edit_json(struct arena *arena, json_t *range, const char *text)
 {
 	return json_pack("{s:o, s:o}", "range", range, "newText", lsp_text_json(arena, text));

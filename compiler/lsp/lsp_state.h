@@ -132,6 +132,8 @@ struct span lsp_shown(const struct lsp *, const struct lsp_view *, struct span);
 /* The URI under which the client knows a source that can be shown */
 const char *lsp_source_uri(struct lsp *, struct arena *, const struct lsp_view *, uint32_t source);
 json_t *lsp_location_json(struct lsp *, struct arena *, struct lsp_view *, struct span);
+/* Takes the item, unless the list has an equal one */
+void lsp_append_once(json_t *list, json_t *item);
 json_t *lsp_edit_json(struct arena *, json_t *range, const char *text); /* takes the range */
 
 /* ", line 7" of the document itself, ", base.msb:4" of what it includes; nothing without a place */

@@ -37,6 +37,13 @@ struct lsp_text *lsp_text_new(struct arena *arena, const char *text, size_t len,
 	return result;
 }
 
+bool lsp_text_has_crlf(const struct lsp_text *text)
+{
+	const char *end = memchr(text->text, '\n', text->len);
+
+	return end && end > text->text && end[-1] == '\r';
+}
+
 /* Bytes of the character at `at`, and its length in the encoding's units */
 static size_t step(const struct lsp_text *text, size_t at, uint64_t *units)
 {

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum lsp_encoding { LSP_UTF16, LSP_UTF8 };
@@ -20,6 +21,8 @@ struct lsp_text {
 };
 
 struct lsp_text *lsp_text_new(struct arena *, const char *text, size_t len, enum lsp_encoding);
+/* Whether its lines end in CRLF: the first one tells */
+bool lsp_text_has_crlf(const struct lsp_text *);
 struct lsp_position lsp_text_position(const struct lsp_text *, size_t offset);
 /* A place past a line's end is its end, past the last line the text's; one inside a character is its first byte. */
 size_t lsp_text_offset(const struct lsp_text *, struct lsp_position);
