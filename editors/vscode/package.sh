@@ -13,7 +13,7 @@ cd "$build/vscode"
 cp -r "$here"/{package.json,package-lock.json,language-configuration.json,README.md,.vscodeignore,src,third-party.js} .
 cp "$root/editors/msb.tmLanguage.json" syntaxes/
 cp "$root/LICENSE" .
-npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+npm ci --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retries=1 --fetch-timeout=60000
 npm run --silent bundle -- --log-level=warning
 node third-party.js >dist/third-party.txt
 npx --no-install vsce package --no-dependencies --allow-missing-repository --out "$build/msb-policy.vsix" >vsce.log ||
