@@ -23,7 +23,7 @@ struct hover {
 
 static const char *code(const struct hover *hover, const char *text)
 {
-	return escape_markdown_code(hover->arena, text);
+	return escape_markdown_code(hover->arena, lsp_cut(hover->arena, text));
 }
 
 static void begin_section(struct hover *hover)

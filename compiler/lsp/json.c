@@ -6,6 +6,18 @@
 
 #include <string.h>
 
+const char *lsp_cut(struct arena *arena, const char *text)
+{
+	enum { SHOWN = 300 };
+	size_t len = strnlen(text, SHOWN + 1);
+
+	if (len <= SHOWN)
+		return text;
+	for (len = SHOWN; ((unsigned char)text[len] & 0xc0) == 0x80;) /* inside a character */
+		len--;
+	return arena_printf(arena, "%.*s…", (int)len, text);
+}
+
 json_t *lsp_text_json(struct arena *arena, const char *text)
 {
 	return text ? json_string(escape_json(arena, text)) : json_null();

@@ -123,6 +123,8 @@ static inline bool span_has(struct span span, uint32_t offset)
 
 /* ---- places and words as the protocol has them: json.c ---- */
 
+/* What is shown of a text that may be of any length: its beginning, with "…" where there was more */
+const char *lsp_cut(struct arena *, const char *text);
 json_t *lsp_text_json(struct arena *, const char *text);
 struct lsp_position lsp_position_of_json(const json_t *);
 json_t *lsp_range_json(struct lsp_view *, struct span);

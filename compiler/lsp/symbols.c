@@ -42,11 +42,12 @@ json_t *lsp_symbols(struct lsp *lsp, struct lsp_request *request)
 		const struct ast_statement *statement = &file->statements.items[i];
 		const char *name = span_text(request->arena, at.view->sources, name_of(statement));
 
-		json_array_append_new(list, json_pack("{s:o, s:i, s:o, s:o}", "name",
-						      lsp_text_json(request->arena, *name ? name : "?"), "kind",
-						      (int)kind_of(statement), "range",
-						      lsp_range_json(at.view, statement->span), "selectionRange",
-						      lsp_range_json(at.view, name_of(statement))));
+		json_array_append_new(
+			list,
+			json_pack("{s:o, s:i, s:o, s:o}", "name",
+				  lsp_text_json(request->arena, *name ? lsp_cut(request->arena, name) : "?"), "kind",
+				  (int)kind_of(statement), "range", lsp_range_json(at.view, statement->span),
+				  "selectionRange", lsp_range_json(at.view, name_of(statement))));
 	}
 	return list;
 }

@@ -307,6 +307,9 @@ def hovers():
     client = Client(server, capabilities={"textDocument": {"hover": {"contentFormat": ["markdown"]}}})
     client.open(uri, AGENT)
     same("hover/markdown", "markdown", client.at("hover", uri, 2, 1)["contents"]["kind"])
+    client.open(uri, "default egress deny\nallow@{" + ",".join(f"漢{i}.org" for i in range(5000)) + "}\n")
+    same("hover/a-long-rule-is-cut", True, len(client.at("hover", uri, 1, 2)["contents"]["value"]) < 2000)
+    same("symbols/a-long-rule-is-cut", True, len(client.of("documentSymbol", uri)[1]["name"]) <= 301)
     client.end()
 
 
