@@ -51,10 +51,10 @@ static void add_action(const struct actions *actions, const struct diag *diag, c
 static void add_mend(const struct actions *actions, const struct diag *diag)
 {
 	json_t *changes = diag->edits.count ? changes_of(actions, diag) : NULL;
+	const char *help = diag->help ? lsp_cut(actions->arena, diag->help) : "mend it";
 
 	if (changes)
-		add_action(actions, diag, diag->help ? diag->help : arena_printf(actions->arena, "Mend `%s`", diag->id),
-			   true, changes);
+		add_action(actions, diag, arena_printf(actions->arena, "%s: %s", diag->id, help), true, changes);
 }
 
 /* A line above, to which the reason is to be added: without one the comment has no effect, so that nothing is silenced

@@ -161,7 +161,7 @@ Test(lsp, the_edits_of_a_finding_are_one_action)
 		json_object_get(json_object_get(json_object_get(mend, "edit"), "changes"), "file:///a.msb");
 
 	cr_assert_eq(json_array_size(actions), 2, "a mend, and to ignore it");
-	cr_assert_str_eq(json_string_value(json_object_get(mend, "title")), "allow@{a.org}");
+	cr_assert_str_eq(json_string_value(json_object_get(mend, "title")), "unreachable-part: allow@{a.org}");
 	cr_assert(json_is_true(json_object_get(mend, "isPreferred")));
 	json_t *wanted = json_pack("[{s:{s:{s:i, s:i}, s:{s:i, s:i}}, s:s}, {s:{s:{s:i, s:i}, s:{s:i, s:i}}, s:s}]",
 				   "range", "start", "line", 1, "character", 12, "end", "line", 1, "character", 18,
