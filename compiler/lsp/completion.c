@@ -203,7 +203,7 @@ json_t *lsp_completion(struct lsp *lsp, struct lsp_request *request)
 	const char *line;
 	size_t start;
 
-	if (!lsp_find_place(lsp, request, &at))
+	if (!lsp_find_place(lsp, request, &at) || !at.view->files[at.view->top].ast)
 		return NULL;
 	line = line_before(request->arena, at.text, at.offset);
 	start = word_start(at.text->text, at.offset);

@@ -281,6 +281,39 @@ def includes():
     client.end()
 
 
+def options():
+    """What may follow `lsp`"""
+    root = os.path.join(directory, "wide")
+    write("wide/base.msb", "group base = pypi.org\n")
+    uri = uri_of("wide/sub/top.msb")
+    os.makedirs(os.path.join(root, "sub"))
+    for name, arguments, wanted in [("narrow", [], True), ("include-root", ["--include-root", root], False)]:
+        client = Client(server, *arguments)
+        client.open(uri, 'default egress deny\ninclude "../base.msb"\nallow@base\n')
+        same("options/" + name, wanted, "include-outside" in codes(client.wait_findings(uri)))
+        client.end()
+    client = Client(server, "--include-root", root)
+    client.open(uri, 'include "../b"\n')
+    same("options/completion", ["base.msb"], [item["label"] for item in client.at("completion", uri, 0, 13)["items"]])
+    client.open(uri, 'include "../../"\n')
+    same("options/completion-outside", [], client.at("completion", uri, 0, 15)["items"])
+    client.end()
+
+
+def imports():
+    """microsandbox's own shapes have findings; the rest is about policy files"""
+    client = Client(server)
+    uri = uri_of("policy.json")
+    client.open(uri, '{"default_egress": "deny",\n "rules": [{"action": "alow", "destination": "any"}]}\n')
+    found = client.wait_findings(uri)
+    same("json/finding", [1], [finding["range"]["start"]["line"] for finding in found])
+    same("json/no-hover", None, client.at("hover", uri, 1, 3))
+    same("json/no-completion", None, client.at("completion", uri, 1, 3))
+    same("json/no-symbols", [], client.of("documentSymbol", uri))
+    same("json/no-layout", None, client.of("formatting", uri, options={}))
+    client.end()
+
+
 def hovers():
     client = Client(server)
     uri = uri_of("hover.msb")
@@ -376,7 +409,7 @@ def watching():
     client.end()
 
 
-for part in [session, hostile, findings, encodings, synchronisation, formatting, includes, hovers, completions, mends, watching]:
+for part in [session, hostile, findings, encodings, synchronisation, formatting, includes, options, imports, hovers, completions, mends, watching]:
     try:
         part()
     except Exception as error:  # the other parts are tried all the same
