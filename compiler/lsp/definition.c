@@ -76,17 +76,25 @@ static bool is_editable(const struct lsp *lsp, const struct lsp_view *view, cons
 
 typedef void each_use(void *context, const char *uri, json_t *range); /* takes the range */
 
+/* Whether the policy's group of that name is the one at hand */
+static bool has_same_group(struct lsp *lsp, struct lsp_request *request, const struct lsp_place *at,
+			   const struct policy_group *group, const struct lsp_view *view)
+{
+	const char *home = lsp_source_uri(lsp, request->arena, at->view, group->span.source);
+	const struct policy_group *same = find_group(view, &(struct ast_word){ .text = group->name });
+
+	return same && !strcmp(lsp_source_uri(lsp, request->arena, view, same->span.source), home);
+}
+
 static void each_use_of(struct lsp *lsp, struct lsp_request *request, const struct lsp_place *at,
 			const struct policy_group *group, bool definitions, each_use *each, void *context)
 {
-	const char *home = lsp_source_uri(lsp, request->arena, at->view, group->span.source);
 	struct uses uses = { .arena = request->arena, .name = group->name, .definitions = definitions };
 
 	for (size_t i = 0; i < lsp->document_count; i++) {
 		struct lsp_view *view = lsp_view(lsp, lsp->documents[i]);
-		const struct policy_group *same = find_group(view, &(struct ast_word){ .text = group->name });
 
-		if (!same || strcmp(lsp_source_uri(lsp, request->arena, view, same->span.source), home) != 0)
+		if (!has_same_group(lsp, request, at, group, view))
 			continue;
 		find_uses(&uses, view);
 		for (size_t k = 0; k < uses.spans.count; k++) {
@@ -97,6 +105,19 @@ static void each_use_of(struct lsp *lsp, struct lsp_request *request, const stru
 				     lsp_range_json(view, span));
 		}
 	}
+}
+
+/* Statements with errors may use the group, too, and are not looked through. */
+static bool all_whole(struct lsp *lsp, struct lsp_request *request, const struct lsp_place *at,
+		      const struct policy_group *group)
+{
+	for (size_t i = 0; i < lsp->document_count; i++) {
+		const struct lsp_view *view = lsp_view(lsp, lsp->documents[i]);
+
+		if (!view->whole && has_same_group(lsp, request, at, group, view))
+			return false;
+	}
+	return true;
 }
 
 static void add_location(void *context, const char *uri, json_t *range)
@@ -202,6 +223,8 @@ json_t *lsp_rename(struct lsp *lsp, struct lsp_request *request)
 				"a group's name is letters, digits, `-` and `_`, and no word of the language");
 	if (find_group(at.view, &(struct ast_word){ .text = name }))
 		return lsp_fail(request, LSP_REQUEST_FAILED, "there is a group of that name");
+	if (!all_whole(lsp, request, &at, group))
+		return lsp_fail(request, LSP_REQUEST_FAILED, "a policy with the group has errors: mend them first");
 	renaming.changes = json_object();
 	each_use_of(lsp, request, &at, group, true, add_edit, &renaming);
 	return json_pack("{s:o}", "changes", renaming.changes);

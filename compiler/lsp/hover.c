@@ -289,7 +289,7 @@ static void add_id(struct hover *hover, const struct lsp_place *at, struct span 
 }
 
 /* What the findings at this place mean */
-static void add_findings(struct hover *hover, const struct lsp_place *at)
+static void add_findings(struct hover *hover, const struct lsp_place *at, struct span *span)
 {
 	const struct diags *diags = at->view->diags;
 
@@ -302,6 +302,8 @@ static void add_findings(struct hover *hover, const struct lsp_place *at)
 		begin_section(hover);
 		text_addf(&hover->text, "%s: %s\n\n%s", code(hover, diag->id), code(hover, diag->message),
 			  text->meaning);
+		if (span->source == SPAN_NO_SOURCE)
+			*span = diag->span;
 	}
 }
 
@@ -342,7 +344,7 @@ json_t *lsp_hover(struct lsp *lsp, struct lsp_request *request)
 	if (!hover.text.count)
 		add_word(&hover, &at, &span);
 	add_statement(&hover, &at, &span);
-	add_findings(&hover, &at);
+	add_findings(&hover, &at, &span);
 	if (!hover.text.count)
 		return NULL;
 	return json_pack("{s:{s:s, s:o}, s:o}", "contents", "kind", lsp->plain_hover ? "plaintext" : "markdown",

@@ -246,6 +246,9 @@ def includes():
     same("include/rename", {base: 1, top: 1}, {uri: len(list_) for uri, list_ in edits.items()})
     same("rename/to-a-keyword", -32803, client.ask("textDocument/rename", {
         "textDocument": {"uri": top}, "position": {"line": 2, "character": 8}, "newName": "public"})["error"]["code"])
+    client.change(top, {"text": 'default egress deny\ninclude "lib/base.msb"\nallow@base:tcp:443\nallow@base:tpc\n'})
+    same("rename/in-a-policy-with-errors", -32803, client.ask("textDocument/rename", {
+        "textDocument": {"uri": base}, "position": {"line": 1, "character": 8}, "newName": "more"})["error"]["code"])
     client.close(base)
     same("include/file-again", ["ambiguous-bare"], codes(client.wait_findings(base, lambda found: "ambiguous-bare" in codes(found))))
     client.close(top)
@@ -333,6 +336,8 @@ def hovers():
         got = value(line, character)
         same("hover/" + name, True, wanted in got or got)
     same("hover/nothing", None, client.at("hover", uri, 8, 0))
+    client.open(uri, "allow@public\ngroup\n")
+    same("hover/of-a-syntax-error", 1, client.at("hover", uri, 1, 5)["range"]["start"]["line"])
     client.open(uri, AGENT + "allow@pubic\n")
     same("hover/of-half-a-policy", "`10.20.0.0/16`: class private", value(1, 30))
     same("hover/of-half-a-policy-no-verdict", None, client.at("hover", uri, 2, 14))
