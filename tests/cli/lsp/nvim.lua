@@ -105,6 +105,15 @@ local function run()
 	end
 	report('format', text():find('\nallow@vcs:tcp:80\nallow@vcs:tcp:22 +because "x" +log$') ~= nil, text())
 
+	params = at('allow@vcs:tcp:80', 7)
+	params.newName = 'hub'
+	local renamed = request('rename', params)
+	if renamed then
+		vim.lsp.util.apply_workspace_edit(renamed, 'utf-16')
+	end
+	local _, count = text():gsub('%f[%w]hub%f[%W]', '')
+	report('rename-applied', count == 4 and not text():find('@vcs') and text():find('\ngroup hub = '), text())
+
 	vim.lsp.stop_client(id)
 	report('stops', vim.wait(WAIT, function() return vim.lsp.get_client_by_id(id) == nil or vim.lsp.client_is_stopped(id) end, 20), 'it runs on')
 end
