@@ -95,6 +95,21 @@ static void add_rule(struct hover *hover, size_t rule)
 		text_addf(&hover->text, "- and %zu more\n", count - REGIONS_SHOWN);
 }
 
+/* How one flow fares; half a policy's verdicts would mislead */
+static void add_flow(struct hover *hover, const char *text)
+{
+	struct sources *sources = sources_new(hover->arena);
+	struct diags *diags = diags_new(hover->arena, sources);
+	struct flow flow;
+	struct eval_result result;
+
+	if (!hover->view->whole || !flow_parse(hover->arena, sources, text, diags, &flow))
+		return;
+	result = eval_flow(&hover->view->context, &flow);
+	text_addf(&hover->text, "\n\n%s: %s", code(hover, text),
+		  lsp_outcome(hover->arena, hover->view, &flow, &result));
+}
+
 /* ---- a name, an address, a group ---- */
 
 /* How a flow to the target fares, by the rule's first protocol and port, or HTTPS */
@@ -103,21 +118,10 @@ static void add_verdict(struct hover *hover, const struct policy_rule *rule, con
 	enum policy_proto proto = rule && rule->protos ? rule->protos & -rule->protos : PROTO_TCP;
 	bool ingress = rule && rule->directions == POLICY_INGRESS;
 	unsigned port = rule && rule->ports.count ? rule->ports.items[0].lo : 443;
-	const char *text = arena_printf(hover->arena, "%s@%s:%s%s", ingress ? "ingress" : "egress", target,
-					policy_proto_name(proto),
-					policy_proto_has_ports(proto) ? arena_printf(hover->arena, ":%u", port) : "");
-	struct sources *sources = sources_new(hover->arena);
-	struct diags *diags = diags_new(hover->arena, sources);
-	struct flow flow;
-	struct eval_result result;
 
-	if (!hover->view->whole) /* half a policy's verdicts would mislead */
-		return;
-	if (!flow_parse(hover->arena, sources, text, diags, &flow))
-		return;
-	result = eval_flow(&hover->view->context, &flow);
-	text_addf(&hover->text, "\n\n%s: %s", code(hover, text),
-		  lsp_outcome(hover->arena, hover->view, &flow, &result));
+	add_flow(hover, arena_printf(hover->arena, "%s@%s:%s%s", ingress ? "ingress" : "egress", target,
+				     policy_proto_name(proto),
+				     policy_proto_has_ports(proto) ? arena_printf(hover->arena, ":%u", port) : ""));
 }
 
 static void add_network(struct hover *hover, const struct policy_target *target)
@@ -302,6 +306,8 @@ static void add_findings(struct hover *hover, const struct lsp_place *at, struct
 		begin_section(hover);
 		text_addf(&hover->text, "%s: %s\n\n%s", code(hover, diag->id), code(hover, diag->message),
 			  text->meaning);
+		if (diag->example)
+			add_flow(hover, diag->example);
 		if (span->source == SPAN_NO_SOURCE)
 			*span = diag->span;
 	}

@@ -331,7 +331,8 @@ def hovers():
             ("name", 1, 15, "`egress@github.com:tcp:443`: allowed by rule 1, line 3"),
             ("address", 1, 30, "`10.20.0.0/16`: class private"), ("word", 0, 9, "`egress`: connections that the guest opens"),
             ("expect", 5, 15, "`dns@github.com`: **allowed by rule 1, line 3**"),
-            ("finding", 3, 3, "The rule decides no flow that is possible"), ("id", 6, 17, "`no-effect` (note)"),
+            ("finding", 3, 3, "The rule decides no flow that is possible"),
+            ("finding's-example", 3, 3, "\n\n`egress@github.com:tcp:443`: allowed by rule 1, line 3"), ("id", 6, 17, "`no-effect` (note)"),
             ("markup", 7, 10, "`` `x` <b>[y](z)</b>")]:
         got = value(line, character)
         same("hover/" + name, True, wanted in got or got)
