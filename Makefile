@@ -40,7 +40,7 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install uninstall guest tools golden-update docs clean
+.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install uninstall vsix guest tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -140,14 +140,25 @@ tidy: $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -std=gnu17
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
+# The extension for VS Code, build/msb-policy.vsix: from npm's registry, by its lock file
+vsix: $(BUILD)/msb-policyc
+	$(Q)./deps.sh vsix
+	$(Q)editors/vscode/package.sh $(BUILD)
+	$(Q)tests/cli/vscode.sh $(BUILD)
 # Where, mode, files: below DESTDIR and PREFIX
 define INSTALLED
 bin 755 $(PROGRAMS)
 share/man/man1 644 $(wildcard docs/*.1)
 share/man/man5 644 $(wildcard docs/*.5)
-share/doc/msb-policy 644 docs/language.md docs/review.md docs/policy-review.yml $(wildcard docs/*.schema.json) LICENSE
-share/vim/vimfiles/syntax 644 editors/msb.vim
-share/vim/vimfiles/ftdetect 644 editors/ftdetect/msb.vim
+share/doc/msb-policy 644 docs/language.md docs/review.md docs/editors.md docs/policy-review.yml $(wildcard docs/*.schema.json) LICENSE
+share/vim/vimfiles/syntax 644 editors/vim/syntax/msb.vim
+share/vim/vimfiles/ftdetect 644 editors/vim/ftdetect/msb.vim
+share/vim/vimfiles/ftplugin 644 editors/vim/ftplugin/msb.vim
+share/vim/vimfiles/lua 644 editors/vim/lua/msb.lua
+share/nvim/site/syntax 644 editors/vim/syntax/msb.vim
+share/nvim/site/ftdetect 644 editors/vim/ftdetect/msb.vim
+share/nvim/site/ftplugin 644 editors/vim/ftplugin/msb.vim
+share/nvim/site/lua 644 editors/vim/lua/msb.lua
 share/msb-policy/editors 644 editors/msb.tmLanguage.json
 share/msb-policy/policies 644 $(wildcard policies/*.msb)
 share/msb-policy/guest 644 $(wildcard $(BUILD)/guest/*)

@@ -1,4 +1,4 @@
-" Vim syntax file of msb-policy files (*.msb). Put it into ~/.vim/syntax/, and ftdetect/msb.vim into ~/.vim/ftdetect/
+" Vim syntax file of msb-policy files (*.msb). It and what belongs to it is in editors/vim: docs/editors.md
 if exists('b:current_syntax')
 	finish
 endif

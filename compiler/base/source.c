@@ -1,6 +1,7 @@
 /* Source texts: reading them within bounds, and turning byte offsets into lines and columns. */
 #include "base/source.h"
 #include "base/escape.h"
+#include "base/source_overlay.h"
 #include "base/utf8.h"
 
 #include <errno.h>
@@ -56,6 +57,7 @@ static uint32_t add_owned(struct sources *sources, enum source_kind kind, const 
 		.text = text,
 		.len = len,
 		.quotable = true,
+		.asked = SPAN_NONE,
 	};
 	source->path = source->name;
 	source->last = arena_alloc(sources->arena, sizeof *source->last);
@@ -144,6 +146,15 @@ static int open_beneath(const char *dir, const char *path)
 	int error = fd < 0 ? -errno : 0;
 	close(root);
 	return error ? error : fd;
+}
+
+static int add_overlay(struct sources *sources, const struct source_overlay *overlay, size_t max, const char *name,
+		       uint32_t *out)
+{
+	if (overlay->len > max)
+		return -EFBIG;
+	*out = sources_add(sources, SOURCE_FILE, name, overlay->text, overlay->len);
+	return 0;
 }
 
 static char *directory_of(struct arena *arena, const char *path)
@@ -261,6 +272,11 @@ int sources_load(struct sources *sources, const char *path, const char *stdin_na
 {
 	if (sources->tree)
 		return load_top_from_tree(sources, path, out);
+	const struct source_overlay *overlay = source_overlay_at(sources->overlays, path);
+	if (overlay)
+		return add_overlay(sources, overlay, FILE_MAX, path, out);
+	if (sources->overlays && sources->overlays->alone)
+		return -ENOENT;
 	if (source_is_stdin(path))
 		return load_stdin(sources, stdin_name, out);
 	if (descriptor_of(path) >= 0)
@@ -303,7 +319,18 @@ int sources_load_include(struct sources *sources, const char *root_dir, const ch
 	if (sources->tree)
 		return load_from_tree(sources, strcmp(root_dir, ".") ? root_dir : "", path, INCLUDE_MAX, shown_name,
 				      out);
-	int fd = open_beneath(root_dir, path);
+	bool alone = sources->overlays && sources->overlays->alone;
+	int fd = alone ? source_overlay_absent(path) : open_beneath(root_dir, path);
+	const struct source_overlay *overlay =
+		fd >= 0 ? source_overlay_of(sources->overlays, fd) :
+		fd == -ENOENT ?
+			  source_overlay_at(sources->overlays, arena_printf(sources->arena, "%s/%s", root_dir, path)) :
+			  NULL;
+	if (overlay) {
+		if (fd >= 0)
+			close(fd);
+		return add_overlay(sources, overlay, INCLUDE_MAX, shown_name, out);
+	}
 	if (fd == -ELOOP) /* a magic link, or links without end: neither stays inside */
 		return -EXDEV;
 	if (fd < 0)

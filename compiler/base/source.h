@@ -9,6 +9,14 @@
 
 enum source_kind { SOURCE_FILE, SOURCE_ARG, SOURCE_FLAG };
 
+/* Half-open byte range. source indexes sources; SPAN_NONE marks what has no place. */
+struct span {
+	uint32_t source;
+	uint32_t start, end;
+};
+#define SPAN_NO_SOURCE UINT32_MAX
+#define SPAN_NONE ((struct span){ SPAN_NO_SOURCE, 0, 0 })
+
 struct source {
 	enum source_kind kind;
 	const char *name; /* as the user wrote it: "agent.msb", "arg:1", "<stdin>", "--net" */
@@ -16,6 +24,7 @@ struct source {
 	const char *text; /* NUL-terminated; may hold others, which parsing refuses */
 	size_t len;
 	bool quotable;              /* false: nothing shows a word of it (a link out of the allowed tree led to it) */
+	struct span asked;          /* the include that asked for it; SPAN_NONE for others */
 	uint32_t *lines, last_line; /* offset of each line's first byte; index of the last line */
 	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
 };
@@ -36,15 +45,8 @@ struct sources {
 	struct source_tree *tree; /* NULL: the file system */
 	struct source **items;
 	size_t count, cap;
+	const struct source_overlays *overlays; /* texts before files: source_overlay.h; NULL: none */
 };
-
-/* Half-open byte range. source indexes sources; SPAN_NONE marks what has no place. */
-struct span {
-	uint32_t source;
-	uint32_t start, end;
-};
-#define SPAN_NO_SOURCE UINT32_MAX
-#define SPAN_NONE ((struct span){ SPAN_NO_SOURCE, 0, 0 })
 
 struct sources *sources_new(struct arena *);
 /* text is copied; returns the source's index */
@@ -52,7 +54,7 @@ uint32_t sources_add(struct sources *, enum source_kind, const char *name, const
 const struct source *sources_get(const struct sources *, uint32_t index);
 
 /* Reads a file for the command line: "-" and "/dev/stdin" are standard input under the name `stdin_name` or "<stdin>".
- * At most 16 MiB; regular files, and pipes that the caller has open: /dev/fd/63, as of a shell's <(…). 0, or -errno with
+ * At most 64 MiB; regular files, and pipes that the caller has open: /dev/fd/63, as of a shell's <(…). 0, or -errno with
  * nothing added. */
 int sources_load(struct sources *, const char *path, const char *stdin_name, uint32_t *out);
 /* Where DIR, though the link does, does not lead out of: what lies beneath is shown. */

@@ -25,6 +25,7 @@ enum cmd_id {
 	CMD_INIT = 128,
 	CMD_SUGGEST = 256,
 	CMD_REPORT = 512,
+	CMD_LSP = 0x10000
 };
 
 /* A file of that name that was not there: whole, or not at all. 0 or -errno, -EEXIST among them */
@@ -63,6 +64,7 @@ struct cmd_line {
 	struct cmd_words resolves, expects, disabled;
 	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *git;
 	int optimise;
+	bool given_today; /* --today */
 	bool batch, werror, verbose, check_only, show_diff;
 	long min_coverage; /* percent */
 	long rule;         /* from 1; 0: none */
@@ -142,3 +144,4 @@ int cmd_fmt(struct cmd_line *);
 int cmd_init(struct cmd_line *);
 int cmd_suggest(struct cmd_line *);
 int cmd_report(struct cmd_line *);
+int cmd_lsp(struct cmd_line *);

@@ -179,10 +179,22 @@ static const char report_help[] =
 	"\n"
 	"The page depends on the policy, the options and --today alone.\n" POLICY_OPTIONS
 	"\nStatus: 0 written; 1 errors in the policy, or too complex; 2 usage; 3 a file could not be read or written.\n";
+static const char lsp_help[] =
+	"msb-policyc lsp [policy options]: a language server, for editors to start\n"
+	"\n"
+	"Speaks the Language Server Protocol 3.17 on standard input and output: findings while typing, what a rule or an\n"
+	"expectation does, completion, definitions, layout, mends. Reads what the editor has open, and the files it includes.\n"
+	"\n"
+	"  --disable ID            leave out findings of this id (repeatable)\n"
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n"
+	"  --stdio                 has no effect: it is what is done\n" POLICY_OPTIONS
+	"\nStatus: 0 after `shutdown`; 1 the client went without it, or what it sent is no protocol; 2 usage; 3 the\n"
+	"system failed.\n";
 
 const char *cmd_help_page(enum cmd_id id)
 {
-	return id == CMD_CHECK   ? check_help :
+	return id == CMD_LSP     ? lsp_help :
+	       id == CMD_CHECK   ? check_help :
 	       id == CMD_COMPILE ? compile_help :
 	       id == CMD_EVAL    ? eval_help :
 	       id == CMD_TEST    ? test_help :

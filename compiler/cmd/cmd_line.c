@@ -161,6 +161,14 @@ static const char *read_disable(struct cmd_line *line, const char *value)
 	return NULL;
 }
 
+/* Some editors say what is so anyway */
+static const char *read_stdio(struct cmd_line *line, const char *value)
+{
+	(void)line;
+	(void)value;
+	return NULL;
+}
+
 #define READ_INTO(field, value)                                                  \
 	static const char *read_##field(struct cmd_line *line, const char *text) \
 	{                                                                        \
@@ -194,7 +202,7 @@ static const struct own_option {
 	{ "format", 0, true, EVERY, read_format },
 	{ "color", 0, true, EVERY, read_color },
 	{ "gateway", 0, true,
-	  CMD_COMPILE | CMD_EVAL | CMD_EXPLAIN | CMD_TEST | CMD_DIFF | CMD_CHECK | CMD_SUGGEST | CMD_REPORT,
+	  CMD_COMPILE | CMD_EVAL | CMD_EXPLAIN | CMD_TEST | CMD_DIFF | CMD_CHECK | CMD_SUGGEST | CMD_REPORT | CMD_LSP,
 	  read_gateway },
 	{ "resolve", 0, true, CMD_EVAL | CMD_EXPLAIN, read_resolve },
 	{ "sni", 0, true, CMD_EVAL | CMD_EXPLAIN, read_sni },
@@ -205,7 +213,8 @@ static const struct own_option {
 	{ "output", 'o', true, CMD_COMPILE | CMD_INIT | CMD_REPORT, read_out_dir },
 	{ "werror", 0, false, CMD_CHECK, read_werror },
 	{ "explain", 0, true, CMD_CHECK, read_explain_id },
-	{ "disable", 0, true, CMD_CHECK, read_disable },
+	{ "disable", 0, true, CMD_CHECK | CMD_LSP, read_disable },
+	{ "stdio", 0, false, CMD_LSP, read_stdio },
 	{ "expect", 0, true, CMD_TEST, read_expect },
 	{ "min-coverage", 0, true, CMD_TEST, read_coverage },
 	{ "verbose", 'v', false, CMD_TEST, read_verbose },
@@ -372,6 +381,7 @@ bool cmd_line_parse(struct cmd_line *line, const struct cmd *cmd, int argc, char
 	for (; optind < argc; optind++)
 		if (!take_argument(line, argv[optind]))
 			return false;
+	line->given_today = line->policy.today;
 	options_set_today(&line->policy, time(NULL));
 	return enough(line);
 }

@@ -25,6 +25,8 @@ static const struct cmd cmds[] = {
 	  FORMAT_TEXT, false, 1 },
 	{ CMD_INIT, "init", "[TEMPLATE]", "a policy from the library to start with (-o FILE)", cmd_init, FORMAT_TEXT,
 	  false, 1, true },
+	{ CMD_LSP, "lsp", "", "a language server for editors, on standard input and output", cmd_lsp, FORMAT_TEXT,
+	  false, 0 },
 };
 #define CMD_COUNT (sizeof cmds / sizeof *cmds)
 

@@ -28,12 +28,23 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (x > y) - (x < y); /* any total order; places tell which was first */
 }
 
+static bool has_form_of_name(const char *text)
+{
+	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+
+	return *text && !text[len] && text[0] != '-' && !name_looks_like_address(text);
+}
+
+bool rule_is_group_name(const char *text)
+{
+	return has_form_of_name(text) && !rule_is_keyword(text);
+}
+
 static bool check_name(struct resolver *r, const struct ast_word *word)
 {
 	const char *text = word->text ? word->text : "";
-	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
 
-	if (!*text || text[len] || word->bracketed || text[0] == '-' || name_looks_like_address(text))
+	if (word->bracketed || !has_form_of_name(text))
 		diag_error(r->diags, "bad-group-name", word->span, "no name for a group: `%s`", text)->label =
 			"letters, digits, `-` and `_`, and not digits alone";
 	else if (rule_is_keyword(text))

@@ -194,6 +194,7 @@ static void splice(struct splicer *s, const struct level *level, uint32_t source
 	const struct ast_file *file = parse_policy_into(s->r->nodes, s->r->diags, source);
 
 	arena_reserve(s->r->nodes, &s->r->statements, file->statements.count);
+	s->r->diags->sources->items[source]->asked = level->span;
 	for (size_t i = 0; i < file->statements.count; i++) {
 		const struct ast_statement *statement = &file->statements.items[i];
 		if (statement->kind == AST_LIBRARY)

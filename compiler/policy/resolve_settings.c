@@ -1,6 +1,7 @@
 /* Everything of a policy that is no rule: defaults, profiles, nameservers, rebind protection, limits,
  * published ports. Options and imports set them through the same functions. */
 #include "policy/resolve_state.h"
+#include "policy/words.h"
 #include "base/units.h"
 
 #include <inttypes.h>
@@ -77,7 +78,7 @@ static void apply_default(struct resolver *r, const struct ast_statement *statem
 
 /* ---- profiles ---- */
 
-static const char *const profile_words[] = { "public", "private", "host", "all", "none", NULL };
+const char *const resolve_profile_words[] = { "public", "private", "host", "all", "none", NULL };
 
 static void set_terminal_profile(struct resolver *r, struct span span, bool all)
 {
@@ -104,12 +105,12 @@ void resolver_add_profile(struct resolver *r, struct span span, const char *name
 	struct profiles *profiles = &r->profiles;
 	size_t index = 0;
 
-	while (profile_words[index] && strcmp(profile_words[index], name) != 0)
+	while (resolve_profile_words[index] && strcmp(resolve_profile_words[index], name) != 0)
 		index++;
 	if (!*name) {
 		diag_error(r->diags, "empty-profile", span, "a profile is missing");
-	} else if (!profile_words[index]) {
-		const char *label = rule_did_you_mean(r->arena, diag_nearest(name, profile_words));
+	} else if (!resolve_profile_words[index]) {
+		const char *label = rule_did_you_mean(r->arena, diag_nearest(name, resolve_profile_words));
 		diag_error(r->diags, "unknown-profile", span, "no such profile: `%s`", name)->label =
 			label ? label : "public, private, host, or all or none alone";
 	} else if (index >= 3) {
@@ -206,10 +207,11 @@ static void apply_dns_timeout(struct resolver *r, const struct ast_word *word)
 			"like 500ms, 3s or 1m";
 }
 
+const char *const resolve_dns_words[] = { "nameserver",      "timeout",      "rebind-protection",
+					  "binding-minimum", "nat64-prefix", NULL };
+
 static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 {
-	static const char *const settings[] = { "nameserver",      "timeout",      "rebind-protection",
-						"binding-minimum", "nat64-prefix", NULL };
 	const struct ast_word *words = statement->words.items;
 	size_t count = statement->words.count;
 
@@ -234,7 +236,7 @@ static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 		diag_error(r->diags, "bad-setting", words[2].span, "`dns %s` takes one value", words[0].text);
 	} else {
 		diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text)->label =
-			rule_did_you_mean(r->arena, diag_nearest(words[0].text, settings));
+			rule_did_you_mean(r->arena, diag_nearest(words[0].text, resolve_dns_words));
 	}
 }
 

@@ -2,6 +2,7 @@
  * precedence that the token vectors show, and the first that fails decides the error's class:
  * the "@", action, direction, then target (or the dns macro), protocol, ports, and what goes together. */
 #include "policy/rule.h"
+#include "policy/words.h"
 #include "base/units.h"
 #include "policy/policy_facts.h"
 
@@ -9,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const action_words[] = { "allow", "deny", NULL };
-static const char *const direction_words[] = { "egress", "ingress", "any", NULL };
-static const char *const proto_words[] = { "any", "tcp", "udp", "icmpv4", "icmpv6", NULL };
+const char *const rule_action_words[] = { "allow", "deny", NULL };
+const char *const rule_direction_words[] = { "egress", "ingress", "any", NULL };
+const char *const rule_proto_words[] = { "any", "tcp", "udp", "icmpv4", "icmpv6", NULL };
 /* Other keywords of statements, beside the words above and the groups */
 static const char *const other_words[] = { "dns",     "default", "profile", "include", "group",
 					   "publish", "limit",   "expect",  "library", "because",
@@ -29,8 +30,8 @@ bool rule_is_keyword(const char *word)
 {
 	enum addr_class class;
 
-	return is_one_of(word, action_words) || is_one_of(word, direction_words) || is_one_of(word, proto_words) ||
-	       is_one_of(word, other_words) || addr_class_parse(word, &class);
+	return is_one_of(word, rule_action_words) || is_one_of(word, rule_direction_words) ||
+	       is_one_of(word, rule_proto_words) || is_one_of(word, other_words) || addr_class_parse(word, &class);
 }
 
 bool rule_parse_proto(const char *word, enum policy_proto *out)
@@ -120,7 +121,7 @@ static bool report_missing_at(const struct rule_scope *scope)
 	}
 	struct diag *diag = diag_error(scope->diags, "missing-at", rule->span, "`%s` is no rule: it has no `@`", text);
 	size_t word = strcspn(text, " \t");
-	if (text[word] && is_one_of(arena_strndup(scope->arena, text, word), action_words))
+	if (text[word] && is_one_of(arena_strndup(scope->arena, text, word), rule_action_words))
 		diag->help = arena_printf(scope->arena, "%.*s@%s", (int)word, text,
 					  text + word + strspn(text + word, " \t"));
 	else
@@ -141,7 +142,7 @@ static bool resolve_action(const struct rule_scope *scope, enum policy_action *o
 	}
 	struct diag *diag = *text ? diag_error(scope->diags, "bad-action", word->span, "no such action: `%s`", text) :
 				    diag_error(scope->diags, "bad-action", word->span, "no action before the `@`");
-	const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, action_words));
+	const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, rule_action_words));
 	diag->label = label ? label : "`allow` or `deny`";
 	return false;
 }
@@ -159,7 +160,7 @@ static bool resolve_direction(const struct rule_scope *scope, unsigned *out)
 	else {
 		struct diag *diag =
 			diag_error(scope->diags, "bad-direction", word->span, "no such direction: `%s`", word->text);
-		const char *label = rule_did_you_mean(scope->arena, diag_nearest(word->text, direction_words));
+		const char *label = rule_did_you_mean(scope->arena, diag_nearest(word->text, rule_direction_words));
 		diag->label = label ? label : "`egress`, `ingress` or `any`";
 		return false;
 	}
@@ -192,7 +193,7 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 			struct diag *diag = *text ? diag_error(scope->diags, "bad-proto", word->span,
 							       "no such protocol: `%s`", text) :
 						    diag_error(scope->diags, "bad-proto", word->span, "no protocol");
-			const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, proto_words));
+			const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, rule_proto_words));
 			diag->label = label ? label : "any, tcp, udp, icmpv4 or icmpv6";
 			return false;
 		} else if (words->braced) {

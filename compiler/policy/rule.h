@@ -31,6 +31,7 @@ bool rule_add_network(const struct rule_scope *, const struct policy_target *net
 struct policy_group *rule_find_group(const struct rule_scope *, const char *name);
 /* Whether a word is a keyword of the language, so that no group may have its name */
 bool rule_is_keyword(const char *word);
+bool rule_is_group_name(const char *word);                       /* whether a group may have it */
 bool rule_parse_proto(const char *word, enum policy_proto *out); /* tcp udp icmpv4 icmpv6 */
 /* Reports what follows the ports; false where nothing does */
 bool rule_report_trailing(const struct rule_scope *);

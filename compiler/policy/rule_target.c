@@ -1,14 +1,15 @@
 /* What a target word means: a keyword, one of the file's groups, a network, a name. Errors carry the class
  * that the token vectors give them, and offer what to write instead. */
 #include "policy/rule.h"
+#include "policy/words.h"
 #include "base/name.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* In the order in which ties between suggestions are won */
-static const char *const target_keywords[] = { "dns",  "public",    "private", "loopback", "link-local",
-					       "meta", "multicast", "host",    NULL };
+const char *const rule_target_words[] = { "dns",  "public",    "private", "loopback", "link-local",
+					  "meta", "multicast", "host",    NULL };
 
 static bool has_prefix(const char *text, const char *prefix)
 {
@@ -251,13 +252,13 @@ bool rule_report_trailing(const struct rule_scope *scope)
  * shown nobody reads a suggestion, and it costs a walk over all groups. */
 static const char *nearest_target(const struct rule_scope *scope, const char *text)
 {
-	enum { KEYWORDS = sizeof target_keywords / sizeof *target_keywords - 1 };
+	enum { KEYWORDS = sizeof rule_target_words / sizeof *rule_target_words - 1 };
 	size_t groups = scope->groups ? scope->groups->groups.count : 0;
 
 	if (!groups || scope->diags->list.count >= scope->diags->limit)
-		return diag_nearest(text, target_keywords);
+		return diag_nearest(text, rule_target_words);
 	const char **words = arena_alloc(scope->arena, (KEYWORDS + groups + 1) * sizeof *words);
-	memcpy(words, target_keywords, KEYWORDS * sizeof *words);
+	memcpy(words, rule_target_words, KEYWORDS * sizeof *words);
 	for (size_t i = 0; i < groups; i++)
 		words[KEYWORDS + i] = scope->groups->groups.items[i].name;
 	return diag_nearest(text, words);

@@ -106,6 +106,32 @@ static struct parser parse(struct arena *nodes, struct diags *diags, uint32_t in
 	return parser;
 }
 
+struct parse_place parse_place_at(struct arena *arena, const char *text, size_t len)
+{
+	struct parse_place place = { .expects = PARSE_NOTHING };
+	struct parser parser = {
+		.arena = arena,
+		.text = text,
+		.len = (uint32_t)len,
+		.start_token = START_FILE,
+	};
+	yyscan_t scanner;
+	if (len > INT32_MAX || msb_yylex_init_extra(&parser, &scanner) != 0)
+		return place;
+	if (msb_yy_scan_bytes(text, (int)len, scanner)) {
+		YYSTYPE value;
+		YYLTYPE span, last = { 0, 0, 0 };
+		for (int token; (token = msb_yylex(&value, &span, scanner)) > 0 && !parser.ended;) {
+			place.words = token == EOL || token == START_FILE ? 0 : place.words + 1;
+			last = span;
+		}
+		place.last = place.words ? arena_strndup(arena, text + last.start, last.end - last.start) : NULL;
+		parse_place_now(scanner, &place);
+	}
+	msb_yylex_destroy(scanner);
+	return place;
+}
+
 struct ast_file *parse_policy(struct diags *diags, uint32_t source)
 {
 	return parse_policy_into(diags->arena, diags, source);

@@ -4,7 +4,7 @@
  * *comma list* (--net-rule) it ends at a comma outside braces, blanks around it are trimmed; a single *token*
  * ends with the text. Tokens carry their span only: the grammar's actions make words of it. */
 #pragma once
-#include "syntax/ast.h"
+#include "syntax/parse.h"
 #include "diag/diag.h"
 
 #define PARSE_LINE_MAX (1u << 20)       /* bytes of one line */
@@ -77,6 +77,7 @@ void parse_add_expect(struct parser *, struct span, struct ast_word action, stru
 void parse_unexpected(struct parser *, struct span, const char *token_name, const char *const *expected,
 		      size_t expected_count);
 
-extern const char *const parse_statement_words[]; /* msb.l: all that a line may begin with; NULL at the end */
+/* msb.l: all of *out but what parse_place_at() counts */
+void parse_place_now(void *scanner, struct parse_place *out);
 /* msb.l: the scanner skips the rest of what it is reading, to where the grammar resumes */
 void parse_resynchronise(void *scanner);

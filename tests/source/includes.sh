@@ -21,10 +21,11 @@ may_include() {
 		expect:    base diag syntax policy eval analysis
 		denied:    base diag syntax policy eval
 		page:      base diag policy eval analysis expect
+		lsp:       base diag syntax policy eval analysis lint diff explain expect
 		ruleset:   base
 		lower:     base policy eval ruleset
 		emit:      base policy eval ruleset lower
-		cmd:       base diag syntax policy eval analysis lint diff explain expect denied page ruleset lower emit
+		cmd:       base diag syntax policy eval analysis lint diff explain expect denied page lsp ruleset lower emit
 
 		core:      base policy
 		isolation: core

@@ -1,6 +1,7 @@
 /* Sources: bounds of what is read, places, and the comments lint listens to. */
 #include "base/source.h"
 #include "base/escape.h"
+#include "base/source_overlay.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -144,6 +145,30 @@ Test(source, includes_stay_beneath_their_root)
 	cr_assert_eq(sources->count, 0);
 	cr_assert_eq(sources_load_include(sources, root, "inside/b.msb", "x", &index), 0);
 	cr_assert_eq(sources_load_include(sources, root, "inside/../fine", "x", &index), 0);
+}
+
+Test(source, an_open_text_stands_for_its_file_where_that_could_be_read)
+{
+	uint32_t index = 0;
+	write_file("base.msb", "file", 4);
+	cr_assert_eq(symlink("base.msb", path_of("link.msb")), 0);
+	struct source_overlay items[] = { { path_of("base.msb"), "text", 4 }, { path_of("new.msb"), "new", 3 } };
+	struct source_overlays overlays = { items, 2, false };
+	sources->overlays = &overlays;
+	cr_assert_eq(sources_load(sources, path_of("base.msb"), NULL, &index), 0);
+	cr_assert_str_eq(sources_get(sources, index)->text, "text");
+	cr_assert_eq(sources_load_include(sources, root, "link.msb", "link.msb", &index), 0);
+	cr_assert_str_eq(sources_get(sources, index)->text, "text");
+	cr_assert_eq(sources_load_include(sources, root, "new.msb", "new.msb", &index), 0);
+	cr_assert_str_eq(sources_get(sources, index)->text, "new");
+	cr_assert_eq(mkdir(path_of("below"), 0755), 0);
+	cr_assert_eq(sources_load_include(sources, path_of("below"), "../new.msb", "x", &index), -EXDEV);
+	cr_assert_eq(sources_load_include(sources, path_of("below"), "../base.msb", "x", &index), -EXDEV);
+	overlays.alone = true;
+	write_file("other.msb", "file", 4);
+	cr_assert_eq(sources_load(sources, path_of("other.msb"), NULL, &index), -ENOENT);
+	cr_assert_eq(sources_load_include(sources, root, "other.msb", "x", &index), -ENOENT);
+	cr_assert_eq(sources_load_include(sources, root, "../x", "x", &index), -EXDEV);
 }
 
 Test(source, a_link_out_of_its_directory_is_read_but_not_quoted)

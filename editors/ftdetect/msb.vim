@@ -1,2 +1,0 @@
-" Which files are msb-policy files. Put it into ~/.vim/ftdetect/
-autocmd BufRead,BufNewFile *.msb setfiletype msb
