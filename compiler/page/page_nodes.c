@@ -124,9 +124,32 @@ static void add_file_group(struct page *page, struct page_nodes *nodes, const st
 		add_target(page, &node->probes, &rule->targets.items[i]);
 }
 
+/* A name that leads into networks: at a member of each class of their addresses */
+static void add_within(struct page *page, struct page_nodes *nodes, const struct policy_rule *rule, size_t index)
+{
+	const struct policy_target *target = &rule->targets.items[index];
+	const char *label = arena_printf(page->arena, "%s%s", policy_target_format(page->arena, target),
+					 policy_within_format(page->arena, rule));
+	struct page_probes inside = { 0 };
+	struct page_node *node;
+
+	if (has_node(nodes, label))
+		return;
+	node = add_node(page, nodes, SIDE_NAMES, label, "where its answers lie there");
+	for (size_t i = 0; i < rule->within.count; i++)
+		add_target(page, &inside, &rule->within.items[i]);
+	for (size_t i = 0; i < inside.count; i++)
+		*arena_push(page->arena, &node->probes) =
+			(struct page_probe){ .name = target->name, .leads = true, .addr = inside.items[i].addr };
+}
+
 static void add_rule(struct page *page, struct page_nodes *nodes, const struct policy_rule *rule)
 {
 	if (!(rule->directions & POLICY_EGRESS))
+		return;
+	for (size_t i = 0; i < rule->targets.count && rule->within.count; i++)
+		add_within(page, nodes, rule, i);
+	if (rule->within.count)
 		return;
 	if (rule->group_name) {
 		add_file_group(page, nodes, rule);

@@ -56,7 +56,12 @@ static bool passes(struct page *page, const struct page_probe *probe, enum polic
 			     .proto = proto,
 			     .has_port = policy_proto_has_ports(proto),
 			     .port = port };
+	struct flow_binding binding = { .name = probe->name };
 
+	if (probe->name && probe->leads) {
+		*arena_push(page->arena, &binding.addrs) = probe->addr;
+		*arena_push(page->arena, &flow.resolve) = binding;
+	}
 	return eval_flow(&page->in->context, &flow).verdict.action == POLICY_ALLOW;
 }
 

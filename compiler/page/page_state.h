@@ -21,6 +21,7 @@ const char *page_decider(struct page *, struct decider);
 enum page_reach { REACH_NONE, REACH_SOME, REACH_ALL, REACH_UNKNOWN };
 struct page_probe {
 	const char *name; /* or NULL */
+	bool leads;       /* to addr; else to an address that no rule names */
 	struct addr addr; /* unless it is a name */
 };
 struct page_probes {

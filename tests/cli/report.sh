@@ -54,6 +54,18 @@ same picture/several-protocols ': allowed: tcp 443; udp' "$(title '10\.1\.0\.0\/
 same picture/part-of-a-network ': partly allowed: tcp 443; partly udp' "$(title '10\.0\.0\.0\/8' overtaken.html)"
 same picture/a-name-denied-too-late ': allowed: tcp 443' "$(title 'secret\.example\.com' overtaken.html)"
 same picture/lookups ': partly allowed: lookups only' "$(title 'any other name (that no rule names)' overtaken.html)"
+cat >inside.msb <<-'END'
+	default egress deny
+	deny@10.20.3.0/24
+	allow@db.internal.example:tcp:5432 in 10.20.0.0/16
+	allow@db.internal.example:tcp:443
+	allow@127.0.0.1:tcp:80
+	allow@1.1.1.1:udp:53
+END
+run report inside.msb -o inside.html
+same picture/a-name-in-a-network ': partly allowed: partly tcp 443, 5432' "$(title 'db\.internal\.example in 10\.20\.0\.0\/16 (where its answers lie there)' inside.html)"
+contains picture/the-same-name-elsewhere "$(cat inside.html)" '<title>db\.internal\.example: allowed: tcp 443<'
+same picture/what-no-packet-gets-to ': denied' "$(title '127\.0\.0\.1' inside.html)"
 { echo 'default egress deny'; for i in $(seq 60); do echo "allow@10.$i.0.0/16:tcp:$i"; echo "allow@n$i.example:tcp:443"; done; } >many.msb
 run report many.msb -o many.html
 same picture/folded "and 44 more: see the rules and 41 more: see the rules" "$(grep -o 'and [0-9]* more: see the rules' many.html | tr '\n' ' ' | sed 's/ $//')"
@@ -184,7 +196,7 @@ agree() { # NAME POLICY OPTION…
 	fi
 	lacks "browser/$name/nothing-refused" "$(grep CONSOLE .said)" .
 }
-for policy in "$root"/policies/{python-agent,devbox,default}.msb hard.msb any.msb overtaken.msb; do
+for policy in "$root"/policies/{python-agent,devbox,default}.msb hard.msb any.msb overtaken.msb inside.msb; do
 	agree "$(basename "$policy" .msb)" "$policy"
 done
 agree multi-tenant overtaken.msb --deployment-profile multi-tenant
