@@ -69,10 +69,9 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 {
 	static const char *const words[] = { [FLOW_DNS_UDP] = "udp", [FLOW_DNS_TCP] = "tcp", [FLOW_DNS_DOT] = "dot" };
 	const struct policy *policy = explainer->context->policy;
-	struct explain_step *step =
-		add_step(explainer, EXPLAIN_LOOKUP,
-			 arena_printf(explainer->arena, "dns@%s:%s", flow_name_text(explainer->arena, name),
-				      words[transport]));
+	struct explain_step *step = add_step(
+		explainer, EXPLAIN_LOOKUP,
+		arena_printf(explainer->arena, "dns@%s:%s", flow_name_text(explainer->arena, name), words[transport]));
 
 	step->verdict = eval_dns(explainer->context, name, transport);
 	if (step->verdict.by.kind == DECIDER_REFUSED) {
