@@ -331,7 +331,7 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 {
 	struct arena *arena = arena_new();
 	const char *flow = arena_printf(arena, "dns@%s:%s", flow_name_text(arena, name),
-					 transport == FLOW_DNS_UDP ? "udp" : "tcp");
+					transport == FLOW_DNS_UDP ? "udp" : "tcp");
 	struct suggestion *suggestion = arena_alloc(arena, sizeof *suggestion);
 	if (!suggest_query(arena, &denials->context, name, transport, verdict, suggestion))
 		suggestion = NULL;

@@ -4,7 +4,7 @@
 set -eu
 build=$(realpath "${1:?usage: tests/bench/run.sh BUILD}")
 . "$(dirname "$0")/../e2e/links.sh"
-work=$(mktemp -d /tmp/msb-bench.XXXXXX)
+work=$(mktemp -d /tmp/msb-bench.XXXXXX) || exit 3
 trap 'rm -rf "$work"' EXIT
 
 rules() { # N: a policy of N rules that all differ, none for the flow that is measured but the last

@@ -4,7 +4,7 @@
 set -eu
 policyc=$(realpath "${1:?usage: tests/bench/tools.sh BUILD}")/msb-policyc
 here=$(cd "$(dirname "$0")" && pwd)
-work=$(mktemp -d /tmp/msb-bench.XXXXXX)
+work=$(mktemp -d /tmp/msb-bench.XXXXXX) || exit 3
 trap 'rm -rf "$work"' EXIT
 
 measure() { # NAME COMMAND…: processor seconds, peak memory

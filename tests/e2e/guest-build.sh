@@ -6,7 +6,7 @@ build=$(realpath "${1:?usage: guest-build.sh BUILD}")
 . "$(dirname "$0")/../tap.sh"
 TAP_PREFIX="guest-build: "
 cd "$(dirname "$0")/../.." || exit 3
-work=$(mktemp -d /tmp/msb-guest.XXXXXX)
+work=$(mktemp -d /tmp/msb-guest.XXXXXX) || exit 3
 trap 'rm -rf "$work"' EXIT
 modules=("$build"/guest/.kernel*/modules/*.ko)
 if [ ! -e "${modules[0]}" ] || [ "${#modules[@]}" -lt 10 ]; then

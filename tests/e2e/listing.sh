@@ -6,7 +6,7 @@ build=$(realpath "${1:?usage: tests/e2e/listing.sh BUILD}")
 here=$(cd "$(dirname "$0")/../.." && pwd)
 . "$here/tests/tap.sh"
 TAP_PREFIX="listing: "
-work=$(mktemp -d /tmp/msb-listing.XXXXXX)
+work=$(mktemp -d /tmp/msb-listing.XXXXXX) || exit 3
 trap 'rm -rf "$work"' EXIT
 
 # A listing without what differs between two installs of one ruleset

@@ -6,7 +6,7 @@ build=$(realpath "${1:?usage: run.sh BUILD SECONDS [NAME…]}")
 seconds=${2:?usage: run.sh BUILD SECONDS [NAME…]}
 shift 2
 cd "$(dirname "$0")/../.." || exit 3
-work=$(mktemp -d /tmp/msb-fuzz.XXXXXX)
+work=$(mktemp -d /tmp/msb-fuzz.XXXXXX) || exit 3
 trap 'rm -rf "$work"' EXIT
 findings=$build/fuzz/findings
 mkdir -p "$findings"

@@ -14,7 +14,7 @@ cd "$(dirname "$0")" || exit 3
 policyc=$build/msb-policyc
 gateway=172.16.0.1,fd42:6d73:62::1
 today=2026-11-24
-work=$(mktemp -d /tmp/msb-golden.XXXXXX)
+work=$(mktemp -d /tmp/msb-golden.XXXXXX) || exit 3
 trap 'rm -rf "$work"' EXIT
 
 # report NAME STATUS: what is in $work/why explains a failure
