@@ -53,15 +53,22 @@ bool policy_rule_places(const struct policy_rule *rule, struct addr addr, const 
 struct addr_set policy_rule_places_set(struct arena *arena, const struct policy_rule *rule, enum addr_family family,
 				       const struct addr_gateway *gateway)
 {
-	struct addr_set set = addr_set_empty(family);
+	struct addr_set set = addr_set_empty(family), never;
+	struct arena *scratch;
 
 	for (size_t i = 0; i < rule->within.count; i++)
 		if (rule->within.items[i].prefix.addr.family == family)
 			addr_set_add(arena, &set, addr_prefix_range(rule->within.items[i].prefix));
+	if (!set.count)
+		return set;
+	scratch = arena_new();
+	never = addr_set_empty(family);
 	for (size_t i = 0; i < NEVER_WITHIN; i++) {
-		struct addr_set never = addr_class_set(arena, never_within[i], family, gateway);
-		set = addr_set_subtract(arena, &set, &never);
+		struct addr_set class = addr_class_set(scratch, never_within[i], family, gateway);
+		never = addr_set_union(scratch, &never, &class);
 	}
+	set = addr_set_subtract(arena, &set, &never);
+	arena_free(scratch);
 	return set;
 }
 
