@@ -153,8 +153,25 @@ static bool stays_in_its_directory(struct arena *arena, const char *path)
 	return fd >= 0;
 }
 
+/* The top file, or an include by the name that is shown */
+static int load_text(struct sources *sources, const char *shown, uint32_t *out)
+{
+	const struct source_texts *texts = sources->texts;
+
+	for (size_t i = 0; i < texts->count; i++)
+		if (!shown || !strcmp(texts->items[i].name, shown)) {
+			*out = sources_add(sources, SOURCE_FILE, texts->items[i].name, texts->items[i].text,
+					   texts->items[i].len);
+			sources->items[*out]->quotable = texts->items[i].quotable;
+			return 0;
+		}
+	return -ENOENT;
+}
+
 int sources_load(struct sources *sources, const char *path, const char *stdin_name, uint32_t *out)
 {
+	if (sources->texts)
+		return load_text(sources, NULL, out);
 	if (strcmp(path, "-") == 0) {
 		const char *text;
 		size_t len;
@@ -194,6 +211,8 @@ bool sources_quotable(const struct sources *sources)
 int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,
 			 uint32_t *out)
 {
+	if (sources->texts)
+		return load_text(sources, shown_name, out);
 	int fd = open_beneath(root_dir, path);
 	if (fd == -ELOOP) /* a magic link, or links without end: neither stays inside */
 		return -EXDEV;

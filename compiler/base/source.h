@@ -19,8 +19,15 @@ struct source {
 	struct source_column *last; /* where a column was last counted to: places mostly come in rising order */
 };
 
+/* What stands for files that were read before, some of them changed: nothing is read anew. */
+struct source_texts {
+	const struct source *items; /* name, text, len and quotable; the first is the top file */
+	size_t count;
+};
+
 struct sources {
 	struct arena *arena;
+	const struct source_texts *texts; /* NULL: files are read */
 	struct source **items;
 	size_t count, cap;
 };

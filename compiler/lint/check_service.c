@@ -1,6 +1,8 @@
 /* What cannot be reached: names, where only addresses are allowed, and published ports. */
 #include "lint/checks.h"
 
+#include <string.h>
+
 /* ---- no-dns ---- */
 
 static bool any_resolvable(const struct lint *lint)
@@ -33,7 +35,34 @@ static bool allows_public(struct lint *lint, struct decider *by, struct witness 
 	       facts_decides_class(lint->facts, POLICY_EGRESS, policy->rules.count, 0, ADDR_CLASS_PUBLIC, flow);
 }
 
-static void no_dns(struct lint *lint)
+const char *lint_host_judges(struct lint *lint, size_t index)
+{
+	const struct policy_rule *rule = &lint->policy->rules.items[index];
+
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (rule->targets.items[i].kind == TARGET_GROUP && rule->targets.items[i].group == ADDR_CLASS_HOST &&
+		    !strstr(rule->text, "@dns"))
+			return " (group host judges lookups)";
+	return "";
+}
+
+/* Where a rule on group host, which judges lookups, forbids them all */
+void offer_dns(struct lint *lint, struct diag *diag, size_t index)
+{
+	const struct policy_rule *rule = &lint->policy->rules.items[index];
+	const char *where = lint_where(lint, rule);
+
+	for (size_t i = 0; i < rule->targets.count && rule->targets.count > 1; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+
+		if (target->kind == TARGET_GROUP && target->group == ADDR_CLASS_HOST &&
+		    lint_is_literal(rule, target->span))
+			offer_remove_item(lint, lint_offer(lint, diag, "drop `host` from %s", where), target->span);
+	}
+	offer_insert(lint, lint_offer(lint, diag, "put `allow@dns` above %s", where), rule->span, "allow@dns");
+}
+
+void check_dns(struct lint *lint)
 {
 	const struct policy *policy = lint->policy;
 	struct witness flow, query = { .kind = FLOW_DNS };
@@ -49,14 +78,22 @@ static void no_dns(struct lint *lint)
 	by_rule = verdict.by.kind == DECIDER_RULE;
 	diag = lint_warn(lint, "no-dns",
 			 lint_place(lint, by_rule ? policy->rules.items[verdict.by.rule].span : policy->egress.span),
-			 "no name resolves: public addresses are allowed, DNS is not");
+			 "no name resolves: public addresses are allowed, DNS is not%s",
+			 by_rule ? lint_host_judges(lint, verdict.by.rule) : "");
+	if (by_rule && diag != &lint->spare)
+		lint->dns_ended_by = verdict.by.rule + 1;
 	lint_example(lint, diag, &query);
 	if (diag->example)
 		diag->example_verdict = by_rule ? "is denied by this rule" : "is denied by this default";
 	lint_relate(lint, diag, by, POLICY_EGRESS, "allowed here, by address");
-	diag->help = by_rule ? arena_printf(lint->arena, "put `allow@dns` above %s",
-					    lint_where(lint, &policy->rules.items[verdict.by.rule])) :
-			       "add a line `allow@dns`";
+	diag->help = "allow the names that are needed";
+	if (by_rule)
+		offer_dns(lint, diag, verdict.by.rule);
+	else if (by.kind == DECIDER_RULE && lint_is_own(&policy->rules.items[by.rule]))
+		offer_insert(lint, lint_offer(lint, diag, "add a line `allow@dns`"), policy->rules.items[by.rule].span,
+			     "allow@dns");
+	else
+		offer_append(lint, lint_offer(lint, diag, "add a line `allow@dns`"), "allow@dns");
 }
 
 /* ---- port-not-reachable ---- */
@@ -106,7 +143,8 @@ static void check_publish(struct lint *lint, const struct policy_publish *publis
 	struct witness flow;
 	struct diag *diag;
 	struct decider by;
-	bool local = addr_classify(publish->bind, NULL) == ADDR_CLASS_LOOPBACK;
+	bool local = addr_classify(publish->bind, NULL) == ADDR_CLASS_LOOPBACK, found;
+	const char *rule;
 
 	if (analysis_find(lint->analysis, &query, &flow, &by) || lint->fuel.out || named_peer(lint, publish))
 		return;
@@ -114,13 +152,22 @@ static void check_publish(struct lint *lint, const struct policy_publish *publis
 	diag = lint_warn(lint, "port-not-reachable", lint_place(lint, publish->span),
 			 local ? "no peer may connect: the port listens on loopback alone, and that is denied" :
 				 "no peer may connect");
-	if (analysis_find(lint->analysis, &query, &flow, &by)) {
+	found = analysis_find(lint->analysis, &query, &flow, &by);
+	if (found) {
 		lint_example(lint, diag, &flow);
 		lint_relate(lint, diag, by, POLICY_INGRESS,
 			    by.kind == DECIDER_RULE ? "by this rule" : "by this default");
 	}
-	diag->help = arena_printf(lint->arena, "allow:ingress@%s:%s:%u", local ? "loopback" : "private",
-				  policy_proto_name(publish->proto), publish->guest_port);
+	rule = arena_printf(lint->arena, "allow:ingress@%s:%s:%u", local ? "loopback" : "private",
+			    policy_proto_name(publish->proto), publish->guest_port);
+	diag->help = "a rule must let its peers in, or the port need not be published";
+	if (found && by.kind == DECIDER_RULE && lint_is_own(&lint->policy->rules.items[by.rule]))
+		offer_insert(lint,
+			     lint_offer(lint, diag, "put `%s` above %s", rule,
+					lint_where(lint, &lint->policy->rules.items[by.rule])),
+			     lint->policy->rules.items[by.rule].span, rule);
+	else
+		offer_append(lint, lint_offer(lint, diag, "%s", rule), rule);
 }
 
 /* ---- ingress-port ---- */
@@ -155,15 +202,15 @@ static void check_ingress_port(struct lint *lint, const struct policy_rule *rule
 			 meant->host_port);
 	if (meant->span.source != SPAN_NO_SOURCE)
 		diag_relate(lint->diags, diag, meant->span, "published here");
-	if (rule->ports.count == 1)
-		diag->help = lint_mend(lint, rule, rule->ports.items[0].span, guest);
-	if (!diag->help)
-		diag->help = guest;
+	diag->help = arena_printf(lint->arena, "the guest's port is %s", guest);
+	if (rule->ports.count == 1 && lint_mend(lint, rule, rule->ports.items[0].span, guest))
+		offer_replace(lint,
+			      lint_offer(lint, diag, "%s", lint_mend(lint, rule, rule->ports.items[0].span, guest)),
+			      rule->ports.items[0].span, guest);
 }
 
 void check_service(struct lint *lint)
 {
-	no_dns(lint);
 	for (size_t i = 0; i < lint->policy->publishes.count && !lint->fuel.out; i++)
 		check_publish(lint, &lint->policy->publishes.items[i]);
 	for (size_t i = 0; lint->policy->publishes.count && i < lint->policy->rules.count && !lint->fuel.out; i++)

@@ -37,7 +37,7 @@ static void check_masked(struct lint *lint, struct seen *seen, const struct poli
 	text = arena_printf(lint->arena, masked.addr.family == ADDR_V4 ? "%s/%u" : "[%s/%u]", meant, masked.len);
 	diag = lint_warn(lint, "masked-cidr", lint_place(lint, target->span), "host bits are set: %s/%u means %s",
 			 addr_format(target->prefix.addr, written), masked.len, text);
-	diag->help = text;
+	offer_replace(lint, lint_offer(lint, diag, "%s", text), target->span, text);
 }
 
 static void masked_cidrs(struct lint *lint)
@@ -142,10 +142,14 @@ static void unused_groups(struct lint *lint)
 	for (size_t i = 0; i < lint->policy->groups.count; i++) {
 		const struct policy_group *group = &lint->policy->groups.items[i];
 
-		if (!group->used)
-			lint_warn(lint, "unused-group", lint_place(lint, group->span), "no rule uses group `%s`",
-				  group->name)
-				->help = "remove the line, or use it in a rule";
+		struct diag *diag;
+
+		if (group->used)
+			continue;
+		diag = lint_warn(lint, "unused-group", lint_place(lint, group->span), "no rule uses group `%s`",
+				 group->name);
+		diag->help = "use it in a rule, or remove it with what else is for it alone";
+		offer_remove(lint, lint_offer(lint, diag, "remove the line, or use it in a rule"), group->span);
 	}
 }
 
@@ -160,12 +164,17 @@ static void ingress_hosts(struct lint *lint)
 			const struct policy_target *target = &rule->targets.items[j];
 			struct span span = lint_is_literal(rule, target->span) ? target->span : rule->span;
 			const char *mended = lint_mend(lint, rule, target->span, "loopback");
+			struct diag *diag;
 
 			if (target->kind != TARGET_GROUP || target->group != ADDR_CLASS_HOST)
 				continue;
-			lint_warn(lint, "ingress-host", lint_place(lint, span),
-				  "no client is class host: those on the host come from loopback")
-				->help = mended ? mended : "loopback";
+			diag = lint_warn(lint, "ingress-host", lint_place(lint, span),
+					 "no client is class host: those on the host come from loopback");
+			diag->help = "clients on the host are group `loopback`";
+			offer_replace(lint, lint_offer(lint, diag, "%s", mended ? mended : "loopback"), target->span,
+				      "loopback");
+			offer_remove_item(lint, lint_offer(lint, diag, "remove `host` from the list"), target->span);
+			offer_remove(lint, lint_offer(lint, diag, "remove %s", lint_where(lint, rule)), rule->span);
 			break;
 		}
 	}
