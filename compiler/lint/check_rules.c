@@ -282,6 +282,7 @@ static void implicit_default_finding(struct lint *lint, const struct policy_rule
 void check_rules(struct lint *lint)
 {
 	size_t implicit = implicit_default(lint);
+	struct order *order = order_new(lint);
 
 	if (implicit < lint->policy->rules.count)
 		implicit_default_finding(lint, rule_at(lint, implicit));
@@ -298,7 +299,7 @@ void check_rules(struct lint *lint)
 			undeciding(lint, i, facts);
 		} else {
 			check_parts(lint, i);
-			if (!facts->changes_verdict &&
+			if (!check_order(lint, order, i) && !facts->changes_verdict &&
 			    !(implicit < lint->policy->rules.count && is_file_allow(rule_at(lint, i))))
 				no_effect(lint, i, facts);
 		}

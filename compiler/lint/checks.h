@@ -57,3 +57,7 @@ void check_service(struct lint *);            /* published ports */
 void offer_dns(struct lint *, struct diag *, size_t index);
 /* " (group host judges lookups)", where the rule has host among its targets and does not say `dns`; or "" */
 const char *lint_host_judges(struct lint *, size_t index);
+/* deny-overtaken, for a rule that decides something; true where it was found */
+struct order;
+struct order *order_new(struct lint *);
+bool check_order(struct lint *, struct order *, size_t rule);

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* For all trials of one policy, in steps of fuel.h and bytes of sources; half a second or so. Past it, words only. */
-#define STEPS_MAX UINT64_C(100000000)
-#define BYTES_MAX UINT64_C(64000000)
+/* For all trials of one policy, in steps of fuel.h and bytes of sources; a fraction of a second. Past it, words only. */
+#define STEPS_MAX UINT64_C(20000000)
+#define BYTES_MAX UINT64_C(8000000)
 #define TRIALS_MAX 2000
 
 /* A finding, told by what stays when lines move */
