@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define STEPS_MAX 60000000 /* rules looked at, for all denies together */
+#define FOUND_MAX 1000     /* more are no use to anybody, and cost most */
 #define MEMBERS_MAX 32     /* addresses of a target that are tried */
 
 /* A target of an allow rule. Wider ones of a given target are few, and found by what they are. */
@@ -24,6 +25,7 @@ struct order {
 	LIST_OF(struct wide) wides; /* sorted, then by rule */
 	bool lengths[2][129];       /* of IPv4 and IPv6 prefixes that occur */
 	uint64_t steps;
+	size_t found;
 	bool told;
 };
 
@@ -275,13 +277,14 @@ bool check_order(struct lint *lint, struct order *order, size_t index)
 {
 	struct deny deny = { .lint = lint, .order = order, .index = index, .rule = &lint->policy->rules.items[index] };
 
-	if (deny.rule->action != POLICY_DENY)
+	if (deny.rule->action != POLICY_DENY || order->found == FOUND_MAX)
 		return false;
 	for (size_t i = 0; i < deny.rule->targets.count; i++) {
 		deny.target = &deny.rule->targets.items[i];
 		if (deny.target->kind != TARGET_ANY &&
 		    (policy_target_is_name(deny.target) ? wider_name(&deny) : wider_address(&deny))) {
 			report(&deny);
+			order->found++;
 			return true;
 		}
 	}

@@ -170,6 +170,86 @@ static void check_publish(struct lint *lint, const struct policy_publish *publis
 		offer_append(lint, lint_offer(lint, diag, "%s", rule), rule);
 }
 
+/* ---- publish-open ---- */
+
+static bool is_public_peer(const struct analysis *analysis, uint32_t atom, const void *publish)
+{
+	return atoms_at(analysis_atoms(analysis), atom)->class == ADDR_CLASS_PUBLIC && is_peer(analysis, atom, publish);
+}
+
+/* The specification's address in front of the ports, "0.0.0.0" or "[::]"; empty where it has none */
+static struct span bind_span(const struct lint *lint, struct span span)
+{
+	const struct source *source = sources_get(lint->policy->sources, span.source);
+	uint32_t at = span.start, end;
+
+	if (!source)
+		return SPAN_NONE;
+	if (source->kind == SOURCE_FILE && span.end - at > strlen("publish ") &&
+	    !strncmp(source->text + at, "publish", strlen("publish")))
+		at += (uint32_t)strlen("publish");
+	at += (uint32_t)strspn(source->text + at, " \t");
+	end = at + (uint32_t)strspn(source->text + at,
+				    source->text[at] == '[' ? "[:.0123456789abcdefABCDEF" : ".0123456789");
+	end += source->text[end] == ']';
+	return (struct span){ span.source, at, end < span.end ? end : span.end };
+}
+
+static void offer_closing(struct lint *lint, struct diag *diag, const struct policy_publish *publish)
+{
+	const char *local = publish->bind.family == ADDR_V4 ? "127.0.0.1" : "[::1]";
+	const char *rule = arena_printf(lint->arena, "allow:ingress@private:%s:%u", policy_proto_name(publish->proto),
+					publish->guest_port);
+	struct lint_offer *offer;
+
+	diag->help = arena_printf(lint->arena, "listen on %s, or have `default ingress deny` and say who may connect",
+				  local);
+	offer_replace(lint, lint_offer(lint, diag, "listen on %s, for this host alone", local),
+		      bind_span(lint, publish->span), local);
+	offer = lint_offer(lint, diag, "add `default ingress deny` and `%s`", rule);
+	offer_append(lint, offer, arena_printf(lint->arena, "default ingress deny\n%s", rule));
+}
+
+static void check_open(struct lint *lint, const struct policy_publish *publish)
+{
+	const struct policy_port_range port = { .lo = publish->guest_port, .hi = publish->guest_port };
+	const struct analysis_query query = {
+		.direction = POLICY_INGRESS,
+		.protos = publish->proto,
+		.ports = &port,
+		.port_count = 1,
+		.wanted = is_public_peer,
+		.context = publish,
+		.action = POLICY_ALLOW,
+	};
+	struct witness flow;
+	struct diag *diag;
+	struct decider by;
+
+	if (addr_classify(publish->bind, NULL) == ADDR_CLASS_LOOPBACK ||
+	    !analysis_find(lint->analysis, &query, &flow, &by) || by.kind != DECIDER_DEFAULT)
+		return;
+	diag = lint_warn(lint, "publish-open", lint_place(lint, publish->span),
+			 "whoever reaches the host reaches the guest's port %u", publish->guest_port);
+	lint_example(lint, diag, &flow);
+	lint_relate(lint, diag, by, POLICY_INGRESS, "by this default");
+	offer_closing(lint, diag, publish);
+}
+
+/* A range of ports is several that stand at one place: the first tells of all. */
+static void check_opens(struct lint *lint)
+{
+	struct span last = SPAN_NONE;
+
+	for (size_t i = 0; i < lint->policy->publishes.count && !lint->fuel.out; i++) {
+		const struct policy_publish *publish = &lint->policy->publishes.items[i];
+
+		if (publish->span.source != last.source || publish->span.start != last.start)
+			check_open(lint, publish);
+		last = publish->span;
+	}
+}
+
 /* ---- ingress-port ---- */
 
 static bool lists_port(const struct policy_rule *rule, const struct policy_publish *publish, uint16_t port)
@@ -213,6 +293,7 @@ void check_service(struct lint *lint)
 {
 	for (size_t i = 0; i < lint->policy->publishes.count && !lint->fuel.out; i++)
 		check_publish(lint, &lint->policy->publishes.items[i]);
+	check_opens(lint);
 	for (size_t i = 0; lint->policy->publishes.count && i < lint->policy->rules.count && !lint->fuel.out; i++)
 		if (fuel_use(&lint->fuel, lint->policy->publishes.count))
 			check_ingress_port(lint, &lint->policy->rules.items[i]);
