@@ -5,6 +5,8 @@ CC       ?= gcc
 PREFIX   ?= /usr/local
 Q        := $(if $(V),,@)
 
+# package publicsuffix
+PUBLIC_SUFFIXES ?= /usr/share/publicsuffix/public_suffix_list.dat
 COMPILER_PKGS := jansson yaml-0.1 libidn2 libpsl
 RUNTIME_PKGS  := libnftnl libmnl ldns libseccomp libcap-ng
 PKGS          := $(COMPILER_PKGS) $(RUNTIME_PKGS)
@@ -48,6 +50,11 @@ $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
 $(BUILD)/grammar/msb.lex.c $(BUILD)/grammar/msb.lex.h &: grammar/msb.l
 	@mkdir -p $(@D)
 	$(Q)flex -o $(BUILD)/grammar/msb.lex.c --header-file=$(BUILD)/grammar/msb.lex.h $<
+$(BUILD)/generated/rentable.inc: compiler/base/rentable.sh compiler/base/rentable.txt
+	@mkdir -p $(@D)
+	$(Q)$< $(PUBLIC_SUFFIXES) >$@
+$(call obj,compiler/base/name_rentable.c): $(BUILD)/generated/rentable.inc
+$(call obj,compiler/base/name_rentable.c): override CPPFLAGS += -I$(BUILD)/generated
 $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC)): | $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 
 $(BUILD)/obj/grammar/%.o: $(BUILD)/grammar/%.c
@@ -113,8 +120,8 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBRUNTIME) $(LIBPOLICY)
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)tests/bench/run.sh $(BUILD)
-tidy: $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
-	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -std=gnu17
+tidy: $(BUILD)/generated/rentable.inc $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
+	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
 install: all

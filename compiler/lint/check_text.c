@@ -1,7 +1,10 @@
 /* Checks that look at what is written, not at flows. */
 #include "lint/checks.h"
 #include "base/name.h"
+#include "base/name_rentable.h"
 #include "base/units.h"
+
+#include <string.h>
 
 #define SOON_DAYS 30
 
@@ -62,7 +65,8 @@ static void masked_cidrs(struct lint *lint)
 static void suggest_site(struct lint *lint, struct diag *diag, const struct policy_rule *rule,
 			 const struct policy_target *target)
 {
-	const char *site = arena_printf(lint->arena, "SITE.%s", target->name);
+	const char *rentable = name_rentable_below(target->name);
+	const char *site = arena_printf(lint->arena, "SITE.%s", rentable + (strncmp(rentable, "*.", 2) ? 0 : 2));
 	const char *mended = lint_mend(lint, rule, target->span, site);
 
 	diag->help = arena_printf(lint->arena, "name the site: %s", mended ? mended : site);
@@ -72,7 +76,8 @@ static void suggest_site(struct lint *lint, struct diag *diag, const struct poli
 static void show_anybody(struct lint *lint, struct diag *diag, const struct policy_rule *rule, const char *suffix)
 {
 	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4 };
-	const char *name = arena_printf(lint->arena, "anybody.%s", suffix);
+	const char *name = arena_printf(lint->arena, "anybody.%s%s", strncmp(suffix, "*.", 2) ? "" : "any.",
+					suffix + (strncmp(suffix, "*.", 2) ? 0 : 2));
 	struct witness query = { .kind = FLOW_DNS, .name = name };
 
 	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++) {
@@ -97,6 +102,17 @@ static void show_anybody(struct lint *lint, struct diag *diag, const struct poli
 		lint_example(lint, diag, &query);
 }
 
+static struct diag *report_suffix(struct lint *lint, const struct policy_target *target)
+{
+	const char *rentable = name_rentable_below(target->name);
+
+	if (!strcmp(rentable, target->name))
+		return lint_warn(lint, "wildcard-public-suffix", lint_place(lint, target->span),
+				 "anybody can have a name under `%s`", rentable);
+	return lint_warn(lint, "wildcard-public-suffix", lint_place(lint, target->span),
+			 "anybody can have a name under `%s`, which is below `%s`", rentable, target->name);
+}
+
 static void public_suffixes(struct lint *lint)
 {
 	struct seen seen = { { NULL, 0, 0 } };
@@ -108,12 +124,11 @@ static void public_suffixes(struct lint *lint)
 			const struct policy_target *target = &rule->targets.items[j];
 			struct diag *diag;
 
-			if (target->kind != TARGET_SUFFIX || !name_is_public_suffix(target->name) ||
+			if (target->kind != TARGET_SUFFIX || !name_rentable_below(target->name) ||
 			    (!lint_is_literal(rule, target->span) && seen_before(lint, &seen, target->span)))
 				continue;
-			diag = lint_warn(lint, "wildcard-public-suffix", lint_place(lint, target->span),
-					 "anybody can have a name under `%s`", target->name);
-			show_anybody(lint, diag, rule, target->name);
+			diag = report_suffix(lint, target);
+			show_anybody(lint, diag, rule, name_rentable_below(target->name));
 			suggest_site(lint, diag, rule, target);
 		}
 	}
