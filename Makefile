@@ -18,7 +18,7 @@ CFLAGS   ?= -g
 override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Icompiler -Iruntime -I$(BUILD)/grammar $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 override CFLAGS   += -std=gnu17 $(WARN) $(HARDEN) $(SAN)
 override LDFLAGS  += $(HARDEN_LD) $(SAN)
-COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null)
+COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null) -lunistring
 RUNTIME_LIBS  := $(shell pkg-config --libs $(RUNTIME_PKGS) 2>/dev/null)
 
 # compiler/cmd/ is msb-policyc, the rest of compiler/ the library it links; likewise runtime/run/main.c is msb-run.

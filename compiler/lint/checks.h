@@ -51,6 +51,7 @@ void check_text(struct lint *);               /* what needs no flows: masked-cid
 void check_rules(struct lint *);              /* rules that decide nothing, or nothing that matters */
 void check_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */
 void check_reach(struct lint *);              /* what is opened without being named */
+void check_names(struct lint *);              /* confusable-name */
 void check_dns(struct lint *);                /* whether names resolve at all; before check_rules() */
 void check_service(struct lint *);            /* published ports */
 /* Allows lookups where rule `index` on group host, or `any`, forbids them all */

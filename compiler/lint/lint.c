@@ -31,6 +31,7 @@ static void check_all(struct lint *lint)
 	struct arena *arena = arena_new();
 
 	check_text(lint);
+	check_names(lint);
 	lint->analysis =
 		analysis_new(arena, &lint->policy, 1, ANALYSIS_BY_TARGET, &lint->options->gateway, &lint->fuel);
 	lint->facts = facts_find(lint->analysis);
