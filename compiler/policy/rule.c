@@ -234,9 +234,10 @@ static bool resolve_port_item(const struct rule_scope *scope, const struct ast_w
 		return report_port(scope, word->span, second, strlen(second));
 	if (out->lo <= out->hi)
 		return true;
-	diag_error(scope->diags, "inverted-range", word->span, "port range runs backwards: %u is more than %u", out->lo,
-		   out->hi)
-		->help = rule_mend(scope, word->span, arena_printf(scope->arena, "%u-%u", out->hi, out->lo));
+	rule_suggest(scope,
+		     diag_error(scope->diags, "inverted-range", word->span,
+				"port range runs backwards: %u is more than %u", out->lo, out->hi),
+		     word->span, arena_printf(scope->arena, "%u-%u", out->hi, out->lo));
 	return false;
 }
 
@@ -347,10 +348,10 @@ static bool report_port_in_proto_slot(const struct rule_scope *scope)
 	struct diag *diag =
 		diag_error(scope->diags, "port-in-proto-slot", words->span, "`%s` is where the protocol goes", text);
 	if (!ports->present) {
-		diag->help = rule_mend(scope, words->span, arena_printf(scope->arena, "tcp:%s", text));
+		rule_suggest(scope, diag, words->span, arena_printf(scope->arena, "tcp:%s", text));
 	} else if (ports->count == 1 && ports->items[0].text && rule_parse_proto(ports->items[0].text, &proto)) {
 		struct span both = { words->span.source, words->span.start, ports->span.end };
-		diag->help = rule_mend(scope, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
+		rule_suggest(scope, diag, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
 	}
 	return true;
 }
