@@ -45,6 +45,8 @@ static void find(const struct cmd_line *line, struct cmd_policy *loaded, const c
 	options.gateway = policy_gateway(loaded->policy, line->gateway);
 	if (is_whole(loaded, first))
 		lint_policy(loaded->policy, &options, loaded->diags);
+	else
+		lint_error_edits(loaded->policy, loaded->diags, first);
 }
 
 static int check_text(struct cmd_line *line, struct cmd_policy *loaded, const char *file, void *unused)

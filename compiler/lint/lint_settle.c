@@ -16,6 +16,7 @@
 /* A finding, told by what stays when lines move */
 struct key {
 	const char *id, *line;
+	struct place place;
 	bool taken;
 };
 
@@ -125,7 +126,9 @@ static void note_findings(struct outcome *outcome, const struct diags *diags)
 		const struct diag *diag = &diags->list.items[i];
 		struct key *key = arena_push(outcome->arena, &outcome->keys);
 
-		*key = (struct key){ diag->id, line_of(outcome->arena, diags->sources, diag->span), false };
+		*key = (struct key){ .id = diag->id,
+				     .line = line_of(outcome->arena, diags->sources, diag->span),
+				     .place = span_place(diags->sources, diag->span) };
 		if (diag->level == DIAG_ERROR && strcmp(diag->id, "expired"))
 			outcome->compiles = false;
 	}
@@ -152,7 +155,7 @@ static struct outcome attempt(struct settling *settling, const struct lint_offer
 	sources->texts = &texts;
 	policy = options_resolve(&options, lint->policy->file, diags);
 	note_findings(&outcome, diags);
-	if (!outcome.compiles)
+	if (!outcome.compiles || !lint->run)
 		return outcome;
 	settling->steps += lint->run(policy, &lint_options, diags);
 	outcome.keys.count = 0;
@@ -244,4 +247,70 @@ void lint_settle(struct lint *lint)
 		settled = offer->diag;
 	}
 	arena_free(settling.before.arena);
+}
+
+/* ---- errors ---- */
+
+static bool is_there(const struct key *key, const struct place *place)
+{
+	return key->place.file && place->file && key->place.line == place->line &&
+	       !strcmp(key->place.file, place->file);
+}
+
+/* Whether the line of an error has none that it did not have, and this one less */
+static bool line_is_better(struct settling *settling, const struct diag *error, struct outcome *after)
+{
+	struct place place = span_place(settling->lint->diags->sources, error->span);
+	struct outcome *before = &settling->before;
+	bool gone = false;
+
+	for (size_t i = 0; i < before->keys.count; i++) {
+		struct key *key = &before->keys.items[i];
+
+		key->taken = !is_there(key, &place);
+		if (!gone && !key->taken && !strcmp(key->id, error->id))
+			gone = key->taken = true;
+	}
+	for (size_t i = 0; i < after->keys.count; i++)
+		if (is_there(&after->keys.items[i], &place) && !take(before, after->keys.items[i].id, NULL))
+			return false;
+	return gone;
+}
+
+static bool error_goes(struct settling *settling, struct diag *error)
+{
+	struct lint_offer offer = { .diag = error, .whole = true };
+	struct outcome after;
+	bool good;
+
+	if (settling->bytes > BYTES_MAX || settling->trials > TRIALS_MAX)
+		return false;
+	offer.edits.items = error->edits.items;
+	offer.edits.count = error->edits.count;
+	after = attempt(settling, &offer);
+	good = line_is_better(settling, error, &after);
+	arena_free(after.arena);
+	return good;
+}
+
+void lint_error_edits(const struct policy *policy, struct diags *diags, size_t first)
+{
+	const struct lint_options options = { .disabled = NULL };
+	struct lint lint = { .policy = policy, .options = &options, .diags = diags, .arena = diags->arena };
+	struct settling settling = { .lint = &lint };
+	bool begun = false;
+
+	for (size_t i = first; i < diags->list.count; i++) {
+		struct diag *diag = &diags->list.items[i];
+
+		if (diag->level != DIAG_ERROR || !diag->edits.count)
+			continue;
+		if (!begun)
+			settling.before = attempt(&settling, NULL);
+		begun = true;
+		if (!error_goes(&settling, diag))
+			diag->edits.count = 0;
+	}
+	if (begun)
+		arena_free(settling.before.arena);
 }

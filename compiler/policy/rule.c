@@ -140,8 +140,8 @@ static bool resolve_action(const struct rule_scope *scope, enum policy_action *o
 	}
 	struct diag *diag = *text ? diag_error(scope->diags, "bad-action", word->span, "no such action: `%s`", text) :
 				    diag_error(scope->diags, "bad-action", word->span, "no action before the `@`");
-	const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, action_words));
-	diag->label = label ? label : "`allow` or `deny`";
+	diag->label = "`allow` or `deny`";
+	diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(text, action_words));
 	return false;
 }
 
@@ -158,8 +158,8 @@ static bool resolve_direction(const struct rule_scope *scope, unsigned *out)
 	else {
 		struct diag *diag =
 			diag_error(scope->diags, "bad-direction", word->span, "no such direction: `%s`", word->text);
-		const char *label = rule_did_you_mean(scope->arena, diag_nearest(word->text, direction_words));
-		diag->label = label ? label : "`egress`, `ingress` or `any`";
+		diag->label = "`egress`, `ingress` or `any`";
+		diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(word->text, direction_words));
 		return false;
 	}
 	return true;
@@ -191,8 +191,8 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 			struct diag *diag = *text ? diag_error(scope->diags, "bad-proto", word->span,
 							       "no such protocol: `%s`", text) :
 						    diag_error(scope->diags, "bad-proto", word->span, "no protocol");
-			const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, proto_words));
-			diag->label = label ? label : "any, tcp, udp, icmpv4 or icmpv6";
+			diag->label = "any, tcp, udp, icmpv4 or icmpv6";
+			diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(text, proto_words));
 			return false;
 		} else if (words->braced) {
 			diag_error(scope->diags, "bad-proto", word->span, "`any` cannot be in a list");

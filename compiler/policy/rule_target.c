@@ -305,7 +305,7 @@ static bool report_bare(const struct rule_scope *scope, const struct ast_word *w
 	if (report_brackets(scope, "ambiguous-bare"))
 		return false;
 	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
-	diag->label = rule_did_you_mean(scope->arena, nearest_target(scope, word->text));
+	diag_did_you_mean(scope->diags, diag, word->span, nearest_target(scope, word->text));
 	if (!strcmp(word->text, "http") || !strcmp(word->text, "https"))
 		diag->help = "a rule names the host and the port, not a URL: allow@example.com:tcp:443";
 	else if (!diag->label)

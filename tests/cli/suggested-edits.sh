@@ -12,6 +12,24 @@ msb-policyc check --explain all | awk -v dir="$work/examples/" '
 	on && !/^        \$ / { sub(/^        /, ""); print > (dir id n[id] ".msb") }'
 out=$(edits "$work"/examples/*.msb); check "every finding's example" $? "$out"
 out=$(edits "$root"/tests/cli/lint/*/*.msb "$root"/policies/*.msb); check "the linter's policies and the library" $? "$out"
+cat >"$work/errors.msb" <<'END'
+defualt egress deny
+alow@public
+alow@pubic:tcp
+allow@dsn:tcp:443
+allow@github.com:443
+allow@[10.0.0.1]:tcp
+allow:egres@x.com
+allow@x.com:tpc
+allow@2606:4700::1111:tcp:443
+allow@10.0.0.0/255.0.0.0
+allow@x.com:tcp:90-80
+allow@a.*.example.com:udp
+allow@suffix=*.example.com
+END
+out=$(edits "$work/errors.msb" "$root"/tests/golden/*/*.msb); check "errors" $? "$out"
+[ "$(msb-policyc check --format json "$work/errors.msb" | jq '[.findings[] | select(.edits)] | length')" = 11 ]
+check "errors have edits" $? "$(msb-policyc check --format json "$work/errors.msb" | jq -c '.findings[] | [.line, .edits]')"
 out=$(edits --random $((300 * ${MSB_TEST_EFFORT:-100} / 100 + 1)) "${MSB_TEST_SEED:-7}"); check "random policies" $? "$out"
 
 # where `deny@host` would end DNS, the help says what does not
