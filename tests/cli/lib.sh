@@ -10,7 +10,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 . "$root/tests/tap.sh"
 policyc=$BUILD/msb-policyc
 vectors=$root/tests/vectors
-work=$(mktemp -d /tmp/msb-policy-test.XXXXXX)
+work=$(mktemp -d /tmp/msb-policy-test.XXXXXX) || exit 3
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 3
 
