@@ -5,6 +5,8 @@ CC       ?= gcc
 PREFIX   ?= /usr/local
 Q        := $(if $(V),,@)
 
+# package publicsuffix
+PUBLIC_SUFFIXES ?= /usr/share/publicsuffix/public_suffix_list.dat
 COMPILER_PKGS := jansson yaml-0.1 libidn2 libpsl
 RUNTIME_PKGS  := libnftnl libmnl ldns libseccomp libcap-ng
 PKGS          := $(COMPILER_PKGS) $(RUNTIME_PKGS)
@@ -18,7 +20,7 @@ CFLAGS   ?= -g
 override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Icompiler -Iruntime -I$(BUILD)/grammar $(PKG_CFLAGS)
 override CFLAGS   += -std=gnu17 $(WARN) $(HARDEN) $(SAN)
 override LDFLAGS  += $(HARDEN_LD) $(SAN)
-COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null)
+COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null) -lunistring
 RUNTIME_LIBS  := $(shell pkg-config --libs $(RUNTIME_PKGS) 2>/dev/null)
 
 # compiler/cmd/ is msb-policyc, the rest of compiler/ the library it links; likewise runtime/run/main.c is msb-run.
@@ -54,6 +56,11 @@ $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
 $(BUILD)/grammar/msb.lex.c $(BUILD)/grammar/msb.lex.h &: grammar/msb.l
 	@mkdir -p $(@D)
 	$(Q)flex -o $(BUILD)/grammar/msb.lex.c --header-file=$(BUILD)/grammar/msb.lex.h $<
+$(BUILD)/generated/rentable.inc: compiler/base/rentable.sh compiler/base/rentable.txt
+	@mkdir -p $(@D)
+	$(Q)$< $(PUBLIC_SUFFIXES) >$@
+$(call obj,compiler/base/name_rentable.c): $(BUILD)/generated/rentable.inc
+$(call obj,compiler/base/name_rentable.c): override CPPFLAGS += -I$(BUILD)/generated
 $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC)): | $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 
 $(BUILD)/library/library_texts.c: policies/embed.sh $(wildcard policies/*.msb)
@@ -136,8 +143,8 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBRUNTIME) $(LIBPOLICY)
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)tests/bench/run.sh $(BUILD)
-tidy: $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
-	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -std=gnu17
+tidy: $(BUILD)/generated/rentable.inc $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
+	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
 # The extension for VS Code, build/msb-policy.vsix: from npm's registry, by its lock file

@@ -45,14 +45,12 @@ static const char *label_fault(const char *label, size_t len)
 		return "a label is longer than 63 octets";
 	if (label[0] == '-')
 		return "a label begins with a hyphen";
-	if (len == 1 && label[0] == '*')
-		return NULL; /* a literal label of its own */
 	for (size_t i = 0; i < len; i++) {
 		char c = label[i];
 		if (c == '\\')
 			return "a rule's names have no escapes";
 		if (c == '*')
-			return "`*` may only be a whole label";
+			return "`*` stands alone, as the first label of a suffix";
 		if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
 			return "a name consists of letters, digits, `-`, `_` and dots";
 	}

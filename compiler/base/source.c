@@ -174,6 +174,23 @@ static bool stays_in_its_directory(struct arena *arena, const char *path)
 	return fd >= 0;
 }
 
+/* ---- from texts ---- */
+
+/* The top file, or an include by the name that is shown */
+static int load_text(struct sources *sources, const char *shown, uint32_t *out)
+{
+	const struct source_texts *texts = sources->texts;
+
+	for (size_t i = 0; i < texts->count; i++)
+		if (!shown || !strcmp(texts->items[i].name, shown)) {
+			*out = sources_add(sources, SOURCE_FILE, texts->items[i].name, texts->items[i].text,
+					   texts->items[i].len);
+			sources->items[*out]->quotable = texts->items[i].quotable;
+			return 0;
+		}
+	return -ENOENT;
+}
+
 static int load_stdin(struct sources *sources, const char *name, uint32_t *out)
 {
 	const char *text;
@@ -270,6 +287,8 @@ static void allow_in_tree(const struct sources *sources, struct source *source, 
 
 int sources_load(struct sources *sources, const char *path, const char *stdin_name, uint32_t *out)
 {
+	if (sources->texts)
+		return load_text(sources, NULL, out);
 	if (sources->tree)
 		return load_top_from_tree(sources, path, out);
 	const struct source_overlay *overlay = source_overlay_at(sources->overlays, path);
@@ -316,6 +335,8 @@ bool sources_quotable(const struct sources *sources)
 int sources_load_include(struct sources *sources, const char *root_dir, const char *path, const char *shown_name,
 			 uint32_t *out)
 {
+	if (sources->texts)
+		return load_text(sources, shown_name, out);
 	if (sources->tree)
 		return load_from_tree(sources, strcmp(root_dir, ".") ? root_dir : "", path, INCLUDE_MAX, shown_name,
 				      out);

@@ -40,9 +40,16 @@ struct source_tree {
 		    const char **text, size_t *len);
 };
 
+/* What stands for files that were read before, some of them changed: nothing is read anew. */
+struct source_texts {
+	const struct source *items; /* name, text, len and quotable; the first is the top file */
+	size_t count;
+};
+
 struct sources {
 	struct arena *arena;
-	struct source_tree *tree; /* NULL: the file system */
+	const struct source_texts *texts; /* NULL: files are read */
+	struct source_tree *tree;         /* NULL: the file system */
 	struct source **items;
 	size_t count, cap;
 	const struct source_overlays *overlays; /* texts before files: source_overlay.h; NULL: none */

@@ -43,8 +43,10 @@ static void find(const struct cmd_line *line, struct cmd_policy *loaded, const c
 	if (line->policy.today)
 		date_parse(line->policy.today, &options.today);
 	options.gateway = policy_gateway(loaded->policy, line->gateway);
-	if (!is_whole(loaded, first))
+	if (!is_whole(loaded, first)) {
+		lint_error_edits(loaded->policy, loaded->diags, first);
 		return;
+	}
 	eval_prepare(loaded->policy);
 	lint_policy(loaded->policy, &options, loaded->diags);
 }

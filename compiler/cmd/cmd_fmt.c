@@ -33,7 +33,21 @@ static int write_all(int fd, const char *text)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Beside the file itself, whatever link leads to it, with its mode. 0 or -errno, with nothing left behind. */
+/* Owner and group, then the mode, which a change of owner may clear; a file that was somebody's stays theirs or is not
+ * replaced. */
+static int take_after(int fd, const struct stat *status)
+{
+	struct stat own;
+
+	if (fstat(fd, &own) < 0)
+		return -errno;
+	if ((own.st_uid != status->st_uid || own.st_gid != status->st_gid) &&
+	    fchown(fd, status->st_uid, status->st_gid) < 0)
+		return -errno;
+	return fchmod(fd, status->st_mode & 07777) < 0 ? -errno : 0;
+}
+
+/* Beside the file itself, whatever link leads to it, with its owner and mode. 0 or -errno, with nothing left behind. */
 static int replace_file(struct arena *arena, const char *path, const char *text)
 {
 	struct stat status;
@@ -45,7 +59,7 @@ static int replace_file(struct arena *arena, const char *path, const char *text)
 	if (fd < 0) {
 		error = -errno;
 	} else {
-		error = fchmod(fd, status.st_mode & 07777) < 0 ? -errno : write_all(fd, text);
+		error = take_after(fd, &status) ?: write_all(fd, text);
 		if (close(fd) < 0 && !error)
 			error = -errno;
 		if (!error && rename(temporary, target) < 0)

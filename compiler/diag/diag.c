@@ -100,6 +100,15 @@ void diag_edit(struct diags *diags, struct diag *diag, struct span span, const c
 	*edit = (struct diag_edit){ span, text };
 }
 
+void diag_did_you_mean(struct diags *diags, struct diag *diag, struct span span, const char *nearest)
+{
+	if (!nearest)
+		return;
+	diag->label = arena_printf(diags->arena, "did you mean `%s`?", nearest);
+	if (strcmp(nearest, "any") != 0)
+		diag_edit(diags, diag, span, nearest);
+}
+
 const char *diag_level_name(enum diag_level level)
 {
 	static const char *const names[] = { [DIAG_NOTE] = "note", [DIAG_WARNING] = "warning", [DIAG_ERROR] = "error" };

@@ -53,6 +53,10 @@ void diag_relate(struct diags *, struct diag *, struct span, const char *fmt, ..
 /* One edit more. Nothing is added for a place without a source or one that may not be shown. */
 void diag_edit(struct diags *, struct diag *, struct span, const char *text);
 
+/* "did you mean `X`?" as the label, and X in the place of the span as the edit; nothing where `nearest` is NULL. A word that
+ * means more than any other, `any`, is mentioned alone. */
+void diag_did_you_mean(struct diags *, struct diag *, struct span, const char *nearest);
+
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 /* Whether to colour what goes to `out` (NO_COLOR, TERM=dumb, a terminal or not) */
 bool color_wanted(enum color_when, FILE *out);

@@ -75,6 +75,42 @@ static const char *full_message(struct arena *arena, const struct diag *diag)
 	return text_get(&text);
 }
 
+/* Of the suggestion, where all of it is in files; one change a file (SARIF 2.1.0, 3.55 to 3.57) */
+static json_t *fixes_json(const struct diags *diags, const struct diag *diag)
+{
+	json_t *changes = json_array(), *fix = json_object(), *list = json_array();
+	for (size_t i = 0; i < diag->edits.count; i++) {
+		const struct diag_edit *edit = &diag->edits.items[i];
+		json_t *location = location_json(diags, edit->span, NULL);
+		json_t *place = json_object_get(location, "physicalLocation");
+		json_t *artifact = json_object_get(place, "artifactLocation"), *change = NULL, *other;
+		size_t at;
+		json_array_foreach(changes, at, other) if (json_equal(json_object_get(other, "artifactLocation"),
+								      artifact)) change = other;
+		if (!change) {
+			change = json_pack("{s:O, s:[]}", "artifactLocation", artifact, "replacements");
+			json_array_append_new(changes, change);
+		}
+		json_array_append_new(json_object_get(change, "replacements"),
+				      json_pack("{s:O, s:{s:s}}", "deletedRegion", json_object_get(place, "region"),
+						"insertedContent", "text", escape_json(diags->arena, edit->text)));
+		json_decref(location);
+	}
+	if (diag->help)
+		json_object_set_new(fix, "description", message_json(diags->arena, diag->help));
+	json_object_set_new(fix, "artifactChanges", changes);
+	json_array_append_new(list, fix);
+	return list;
+}
+
+static bool only_in_files(const struct diags *diags, const struct diag *diag)
+{
+	for (size_t i = 0; i < diag->edits.count; i++)
+		if (sources_get(diags->sources, diag->edits.items[i].span.source)->kind != SOURCE_FILE)
+			return false;
+	return diag->edits.count > 0;
+}
+
 static json_t *result_json(const struct diags *diags, const struct diag *diag)
 {
 	json_t *result = json_object();
@@ -88,6 +124,8 @@ static json_t *result_json(const struct diags *diags, const struct diag *diag)
 	}
 	if (diag->related.count)
 		json_object_set_new(result, "relatedLocations", related_json(diags, diag));
+	if (only_in_files(diags, diag))
+		json_object_set_new(result, "fixes", fixes_json(diags, diag));
 	return result;
 }
 

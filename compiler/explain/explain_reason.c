@@ -254,6 +254,15 @@ const char *explain_no_query(struct arena *arena, const struct policy_rule *rule
 							    "only group host judges lookups";
 }
 
+/* Group host among the targets, and not by the word `dns`, which says what it is for */
+static bool says_host(const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (rule->targets.items[i].kind == TARGET_GROUP && rule->targets.items[i].group == ADDR_CLASS_HOST)
+			return !strstr(rule->text, "@dns");
+	return false;
+}
+
 const char *explain_match_query(struct arena *arena, const struct policy_rule *rule, const char *name,
 				enum flow_transport transport)
 {
@@ -267,6 +276,7 @@ const char *explain_match_query(struct arena *arena, const struct policy_rule *r
 			return arena_printf(arena, "name %s, of %s%s", name, policy_target_format(arena, target), rest);
 		return arena_printf(arena, "name %s%s", name, rest);
 	}
-	return arena_printf(arena, "every name, asked by %s, port %u", transport_name(transport),
-			    flow_transport_port(transport));
+	return arena_printf(arena, "every name, asked by %s, port %u%s", transport_name(transport),
+			    flow_transport_port(transport),
+			    says_host(rule) ? ", because group host judges lookups" : "");
 }

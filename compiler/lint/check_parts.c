@@ -54,7 +54,7 @@ static void report(struct lint *lint, size_t index, struct span span, const char
 
 	if (flow)
 		show_earlier(lint, diag, index, flow);
-	diag->help = arena_printf(lint->arena, "remove `%s` from the list", text);
+	offer_remove_item(lint, lint_offer(lint, diag, "remove `%s` from the list", text), span);
 }
 
 static void check_targets(struct lint *lint, size_t index, const struct rule_facts *facts)

@@ -23,18 +23,29 @@ static bool is_wide(struct lint *lint, const struct policy_target *target)
 	       (target->kind == TARGET_CIDR && lint_takes_class(lint, target, ADDR_CLASS_PUBLIC));
 }
 
+/* Group host judges lookups, so a deny on it may end them all: then `allow@dns` comes before it, or host is left out */
 static void suggest_deny(struct lint *lint, struct diag *diag, size_t index, const char *token)
 {
 	const struct policy *policy = lint->policy;
 	const struct policy_rule *rule = index < policy->rules.count ? &policy->rules.items[index] : NULL;
 	const struct source *source = rule ? sources_get(policy->sources, rule->span.source) : NULL;
+	const char *where = rule && source->kind == SOURCE_FILE ? lint_where(lint, rule) : NULL;
+	struct lint_offer *offer;
 
-	if (rule && source && source->kind == SOURCE_FILE)
-		diag->help = arena_printf(lint->arena, "put `%s` above %s", token, lint_where(lint, rule));
-	else if (rule)
-		diag->help = arena_printf(lint->arena, "put '%s' before it", token);
-	else
-		diag->help = arena_printf(lint->arena, "add `%s`", token);
+	diag->help = "name what is meant: group `public`, networks, or names";
+	if (!rule) {
+		offer_append(lint, lint_offer(lint, diag, "add `%s`", token), token);
+		offer = lint_offer(lint, diag, "add `allow@dns`, then `%s`", token);
+		offer_append(lint, offer, arena_printf(lint->arena, "allow@dns\n%s", token));
+		return;
+	}
+	offer = where ? lint_offer(lint, diag, "put `%s` above %s", token, where) :
+			lint_offer(lint, diag, "put '%s' before it", token);
+	offer_insert(lint, offer, rule->span, token);
+	offer = where ? lint_offer(lint, diag, "put `allow@dns`, then `%s`, above %s", token, where) :
+			lint_offer(lint, diag, "put 'allow@dns,%s' before it", token);
+	offer_insert(lint, offer, rule->span,
+		     arena_printf(lint->arena, where ? "allow@dns\n%s" : "allow@dns,%s", token));
 }
 
 static struct span cause(const struct lint *lint, size_t index, struct span item)
@@ -137,6 +148,15 @@ static unsigned protos_of(const struct policy_rule *rule)
 	return protos;
 }
 
+static void suggest_both(struct lint *lint, struct diag *diag, const struct policy_rule *rule)
+{
+	struct span span = rule->targets.items[0].span;
+	const char *both = lint_mend(lint, rule, span, "{0.0.0.0/0,[::/0]}");
+
+	if (both)
+		offer_replace(lint, lint_offer(lint, diag, "%s", both), span, "{0.0.0.0/0,[::/0]}");
+}
+
 static void check_families(struct lint *lint, size_t index, enum policy_direction direction)
 {
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
@@ -161,11 +181,9 @@ static void check_families(struct lint *lint, size_t index, enum policy_directio
 			 "denies IPv%d alone: IPv%d stays open", v4 ? 4 : 6, v4 ? 6 : 4);
 	lint_example(lint, diag, &flow);
 	lint_relate(lint, diag, by, direction, by.kind == DECIDER_RULE ? "by this rule" : "by this default");
-	diag->help = rule->targets.count == 1 ?
-			     lint_mend(lint, rule, rule->targets.items[0].span, "{0.0.0.0/0,[::/0]}") :
-			     NULL;
-	if (!diag->help)
-		diag->help = v4 ? "deny [::/0] as well" : "deny 0.0.0.0/0 as well";
+	diag->help = v4 ? "deny [::/0] as well" : "deny 0.0.0.0/0 as well";
+	if (rule->targets.count == 1)
+		suggest_both(lint, diag, rule);
 }
 
 static bool has_whole_family(const struct policy_rule *rule)

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define OTHERS_MAX 8 /* second places of one finding */
+
 static const struct policy_rule *rule_at(const struct lint *lint, size_t index)
 {
 	return &lint->policy->rules.items[index];
@@ -51,7 +53,10 @@ static void suggest_unmapped(struct lint *lint, struct diag *diag, const struct 
 		return;
 	addr_format(addr_unmap(prefix.addr), text);
 	v4 = lint_is_single(prefix) ? text : arena_printf(lint->arena, "%s/%u", text, prefix.len - 96u);
-	diag->help = lint_mend(lint, rule, rule->targets.items[0].span, v4);
+	if (lint_mend(lint, rule, rule->targets.items[0].span, v4))
+		offer_replace(lint,
+			      lint_offer(lint, diag, "%s", lint_mend(lint, rule, rule->targets.items[0].span, v4)),
+			      rule->targets.items[0].span, v4);
 }
 
 static void never_matches(struct lint *lint, size_t index)
@@ -71,8 +76,8 @@ static void never_matches(struct lint *lint, size_t index)
 	diag = lint_warn(lint, "never-matches", lint_place(lint, rule->span), "matches no flow: %s", why);
 	if (only_mapped(rule))
 		suggest_unmapped(lint, diag, rule);
-	if (!diag->help)
-		diag->help = "remove the rule";
+	diag->help = "it does nothing";
+	offer_remove(lint, lint_offer(lint, diag, "remove the rule"), rule->span);
 }
 
 /* ---- name-unresolvable ---- */
@@ -97,6 +102,40 @@ static bool can_act(const struct lint *lint, size_t index)
 	return rule->action == POLICY_DENY || !all_names(rule) || resolvable(lint, index);
 }
 
+/* A rule that judges lookups whatever their names */
+static bool judges_all_lookups(const struct policy_rule *rule)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (!policy_target_is_name(&rule->targets.items[i]) && rule->targets.items[i].kind != TARGET_CIDR)
+			return true;
+	return false;
+}
+
+/* One finding for all rules whose lookups the same rule ends; it names some of the others. */
+static bool told_before(struct lint *lint, size_t index, size_t forbids)
+{
+	if (lint->dns_ended_by != forbids + 1)
+		return false;
+	if (lint->dns_ended && lint->dns_ended->related.count < OTHERS_MAX)
+		diag_relate(lint->diags, lint->dns_ended, rule_at(lint, index)->span, "nor does this rule decide");
+	return true;
+}
+
+static void offer_lookup(struct lint *lint, struct diag *diag, size_t index, size_t forbidding)
+{
+	const struct policy_rule *rule = rule_at(lint, index), *forbids = rule_at(lint, forbidding);
+	const char *where = lint_where(lint, forbids);
+
+	if (forbidding >= index)
+		return;
+	if (*lint_host_judges(lint, forbidding) && forbids->targets.count > 1)
+		offer_dns(lint, diag, forbidding);
+	if (in_one_file(rule, forbids))
+		offer_move(lint, lint_offer(lint, diag, "move %s above %s", lint_where(lint, rule), where), rule->span,
+			   forbids->span);
+	offer_dns(lint, diag, forbidding);
+}
+
 static void name_unresolvable(struct lint *lint, size_t index)
 {
 	const struct policy_rule *rule = rule_at(lint, index), *forbids;
@@ -110,20 +149,25 @@ static void name_unresolvable(struct lint *lint, size_t index)
 	if (!query.name)
 		query.name = rule->targets.items[0].name;
 	verdict = eval_dns(&lint->context, query.name, FLOW_DNS_UDP);
+	forbids = verdict.by.kind == DECIDER_RULE ? rule_at(lint, verdict.by.rule) : NULL;
+	if (forbids && told_before(lint, index, verdict.by.rule))
+		return;
 	diag = lint_warn(lint, "name-unresolvable", lint_place(lint, rule->span),
-			 "never decides: no lookup of %s is allowed",
-			 rule->targets.count == 1 ? "its name" : "its names");
+			 "never decides: no lookup of %s is allowed%s",
+			 rule->targets.count == 1 ? "its name" : "its names",
+			 forbids ? lint_host_judges(lint, verdict.by.rule) : "");
+	if (forbids && judges_all_lookups(forbids) && diag != &lint->spare) {
+		lint->dns_ended_by = verdict.by.rule + 1;
+		lint->dns_ended = diag;
+	}
 	lint_example(lint, diag, &query);
 	lint_relate(lint, diag, verdict.by, POLICY_EGRESS,
 		    verdict.by.kind == DECIDER_RULE ? "by this rule" : "by this default");
-	forbids = verdict.by.kind == DECIDER_RULE ? rule_at(lint, verdict.by.rule) : NULL;
-	if (!forbids)
-		diag->help = "allow the lookup: an egress rule on the name, or `allow@dns`";
-	else if (verdict.by.rule < index && in_one_file(rule, forbids))
-		diag->help = arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule),
-					  lint_where(lint, forbids));
-	else
-		diag->help = arena_printf(lint->arena, "allow the lookup before %s", lint_where(lint, forbids));
+	diag->help = forbids ? arena_printf(lint->arena, "the lookup has to be allowed before %s",
+					    lint_where(lint, forbids)) :
+			       "the lookup has to be allowed: by an egress rule on the name, or on `dns`";
+	if (forbids)
+		offer_lookup(lint, diag, index, verdict.by.rule);
 }
 
 /* ---- shadowed-rule, redundant-rule ---- */
@@ -139,11 +183,12 @@ static void shadowed(struct lint *lint, size_t index, const struct rule_facts *f
 
 	lint_example(lint, diag, &facts->shadowed);
 	lint_relate(lint, diag, facts->shadowing, POLICY_EGRESS, "by this rule");
-	if (in_one_file(rule, by))
-		diag->help =
-			arena_printf(lint->arena, "move %s above %s", lint_where(lint, rule), lint_where(lint, by));
-	else
-		diag->help = arena_printf(lint->arena, "put it before %s, or remove it", lint_where(lint, by));
+	diag->help = arena_printf(lint->arena, "one of the two says more than is meant: this rule, or %s",
+				  lint_where(lint, by));
+	if (in_one_file(rule, by) && facts->shadowing.rule < index)
+		offer_move(lint,
+			   lint_offer(lint, diag, "move %s above %s", lint_where(lint, rule), lint_where(lint, by)),
+			   rule->span, by->span);
 }
 
 static void redundant(struct lint *lint, size_t index, const struct rule_facts *facts)
@@ -159,7 +204,7 @@ static void redundant(struct lint *lint, size_t index, const struct rule_facts *
 		lint_example(lint, diag, &facts->shadowed);
 		lint_relate(lint, diag, facts->shadowing, POLICY_EGRESS, "by this rule");
 	}
-	diag->help = arena_printf(lint->arena, "remove %s", lint_where(lint, rule));
+	offer_remove(lint, lint_offer(lint, diag, "remove %s", lint_where(lint, rule)), rule->span);
 }
 
 /* A rule that decides nothing may still be what lets an answer through. */
@@ -245,20 +290,33 @@ static void no_effect(struct lint *lint, size_t index, const struct rule_facts *
 			 rule->action == POLICY_ALLOW ? "allows" : "denies",
 			 rule->action == POLICY_ALLOW ? "allowed" : "denied");
 	lint_example(lint, diag, &facts->example);
-	diag->help =
-		arena_printf(lint->arena, "remove %s, or say what it is for: because \"…\"", lint_where(lint, rule));
+	diag->help = "say what it is for: because \"…\"";
+	offer_remove(lint,
+		     lint_offer(lint, diag, "remove %s, or say what it is for: because \"…\"", lint_where(lint, rule)),
+		     rule->span);
+}
+
+static void implicit_default_finding(struct lint *lint, const struct policy_rule *first)
+{
+	struct diag *diag = lint_warn(lint, "implicit-default", lint_place(lint, first->span),
+				      "`allow@dns, allow@public` come after this file: it has no default");
+
+	diag->help = "say what decides the rest: `default egress deny`, or `profile public`";
+	offer_insert(lint, lint_offer(lint, diag, "add a line `default egress deny`"), first->span,
+		     "default egress deny");
+	offer_insert(lint, lint_offer(lint, diag, "say it: add a line `profile public`"), first->span,
+		     "profile public");
 }
 
 void check_rules(struct lint *lint)
 {
 	size_t implicit = implicit_default(lint);
+	struct order *order = order_new(lint);
 
 	if (has_nothing(lint))
 		empty_file(lint);
 	else if (implicit < lint->policy->rules.count)
-		lint_warn(lint, "implicit-default", lint_place(lint, rule_at(lint, implicit)->span),
-			  "`allow@dns, allow@public` come after this file: it has no default")
-			->help = "add a line `default egress deny`, or say it: `profile public`";
+		implicit_default_finding(lint, rule_at(lint, implicit));
 	for (size_t i = 0; i < lint->policy->rules.count && !lint->fuel.out; i++) {
 		const struct rule_facts *facts = facts_of_rule(lint->facts, i);
 
@@ -274,7 +332,7 @@ void check_rules(struct lint *lint)
 			undeciding(lint, i, facts);
 		} else {
 			check_parts(lint, i);
-			if (!facts->changes_verdict &&
+			if (!check_order(lint, order, i) && !facts->changes_verdict &&
 			    !(implicit < lint->policy->rules.count && is_file_allow(rule_at(lint, i))))
 				no_effect(lint, i, facts);
 		}

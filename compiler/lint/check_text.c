@@ -1,7 +1,10 @@
 /* Checks that look at what is written, not at flows. */
 #include "lint/checks.h"
 #include "base/name.h"
+#include "base/name_rentable.h"
 #include "base/units.h"
+
+#include <string.h>
 
 #define SOON_DAYS 30
 
@@ -37,7 +40,7 @@ static void check_masked(struct lint *lint, struct seen *seen, const struct poli
 	text = arena_printf(lint->arena, masked.addr.family == ADDR_V4 ? "%s/%u" : "[%s/%u]", meant, masked.len);
 	diag = lint_warn(lint, "masked-cidr", lint_place(lint, target->span), "host bits are set: %s/%u means %s",
 			 addr_format(target->prefix.addr, written), masked.len, text);
-	diag->help = text;
+	offer_replace(lint, lint_offer(lint, diag, "%s", text), target->span, text);
 }
 
 static void masked_cidrs(struct lint *lint)
@@ -65,7 +68,8 @@ static void masked_cidrs(struct lint *lint)
 static void suggest_site(struct lint *lint, struct diag *diag, const struct policy_rule *rule,
 			 const struct policy_target *target)
 {
-	const char *site = arena_printf(lint->arena, "SITE.%s", target->name);
+	const char *rentable = name_rentable_below(target->name);
+	const char *site = arena_printf(lint->arena, "SITE.%s", rentable + (strncmp(rentable, "*.", 2) ? 0 : 2));
 	const char *mended = lint_mend(lint, rule, target->span, site);
 
 	diag->help = arena_printf(lint->arena, "name the site: %s", mended ? mended : site);
@@ -75,7 +79,8 @@ static void suggest_site(struct lint *lint, struct diag *diag, const struct poli
 static void show_anybody(struct lint *lint, struct diag *diag, const struct policy_rule *rule, const char *suffix)
 {
 	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4 };
-	const char *name = arena_printf(lint->arena, "anybody.%s", suffix);
+	const char *name = arena_printf(lint->arena, "anybody.%s%s", strncmp(suffix, "*.", 2) ? "" : "any.",
+					suffix + (strncmp(suffix, "*.", 2) ? 0 : 2));
 	struct witness query = { .kind = FLOW_DNS, .name = name };
 
 	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++) {
@@ -100,6 +105,17 @@ static void show_anybody(struct lint *lint, struct diag *diag, const struct poli
 		lint_example(lint, diag, &query);
 }
 
+static struct diag *report_suffix(struct lint *lint, const struct policy_target *target)
+{
+	const char *rentable = name_rentable_below(target->name);
+
+	if (!strcmp(rentable, target->name))
+		return lint_warn(lint, "wildcard-public-suffix", lint_place(lint, target->span),
+				 "anybody can have a name under `%s`", rentable);
+	return lint_warn(lint, "wildcard-public-suffix", lint_place(lint, target->span),
+			 "anybody can have a name under `%s`, which is below `%s`", rentable, target->name);
+}
+
 static void public_suffixes(struct lint *lint)
 {
 	struct seen seen = { { NULL, 0, 0 } };
@@ -111,12 +127,11 @@ static void public_suffixes(struct lint *lint)
 			const struct policy_target *target = &rule->targets.items[j];
 			struct diag *diag;
 
-			if (target->kind != TARGET_SUFFIX || !name_is_public_suffix(target->name) ||
+			if (target->kind != TARGET_SUFFIX || !name_rentable_below(target->name) ||
 			    (!lint_is_literal(rule, target->span) && seen_before(lint, &seen, target->span)))
 				continue;
-			diag = lint_warn(lint, "wildcard-public-suffix", lint_place(lint, target->span),
-					 "anybody can have a name under `%s`", target->name);
-			show_anybody(lint, diag, rule, target->name);
+			diag = report_suffix(lint, target);
+			show_anybody(lint, diag, rule, name_rentable_below(target->name));
 			suggest_site(lint, diag, rule, target);
 		}
 	}
@@ -148,10 +163,14 @@ static void unused_groups(struct lint *lint)
 	for (size_t i = 0; i < lint->policy->groups.count; i++) {
 		const struct policy_group *group = &lint->policy->groups.items[i];
 
-		if (!group->used && group->span.source == top && !lint->policy->is_library)
-			lint_warn(lint, "unused-group", lint_place(lint, group->span), "no rule uses group `%s`",
-				  group->name)
-				->help = "remove the line, or use it in a rule";
+		struct diag *diag;
+
+		if (group->used || group->span.source != top || lint->policy->is_library)
+			continue;
+		diag = lint_warn(lint, "unused-group", lint_place(lint, group->span), "no rule uses group `%s`",
+				 group->name);
+		diag->help = "use it in a rule, or remove it with what else is for it alone";
+		offer_remove(lint, lint_offer(lint, diag, "remove the line, or use it in a rule"), group->span);
 	}
 }
 
@@ -166,12 +185,17 @@ static void ingress_hosts(struct lint *lint)
 			const struct policy_target *target = &rule->targets.items[j];
 			struct span span = lint_is_literal(rule, target->span) ? target->span : rule->span;
 			const char *mended = lint_mend(lint, rule, target->span, "loopback");
+			struct diag *diag;
 
 			if (target->kind != TARGET_GROUP || target->group != ADDR_CLASS_HOST)
 				continue;
-			lint_warn(lint, "ingress-host", lint_place(lint, span),
-				  "no client is class host: those on the host come from loopback")
-				->help = mended ? mended : "loopback";
+			diag = lint_warn(lint, "ingress-host", lint_place(lint, span),
+					 "no client is class host: those on the host come from loopback");
+			diag->help = "clients on the host are group `loopback`";
+			offer_replace(lint, lint_offer(lint, diag, "%s", mended ? mended : "loopback"), target->span,
+				      "loopback");
+			offer_remove_item(lint, lint_offer(lint, diag, "remove `host` from the list"), target->span);
+			offer_remove(lint, lint_offer(lint, diag, "remove %s", lint_where(lint, rule)), rule->span);
 			break;
 		}
 	}

@@ -1,10 +1,13 @@
 /* Within lint/: one run of all checks, and what they share (lint_report.c). */
 #pragma once
 #include "lint/lint.h"
+#include "lint/offer.h"
 #include "analysis/facts.h"
 #include "policy/policy_facts.h"
 
 struct lint {
+	/* All checks but lint_settle(); the steps that it took */
+	uint64_t (*run)(const struct policy *, const struct lint_options *, struct diags *);
 	const struct policy *policy;
 	const struct lint_options *options;
 	struct diags *diags;
@@ -13,8 +16,13 @@ struct lint {
 	struct analysis *analysis;
 	const struct facts *facts;
 	struct eval_context context;
-	struct diag spare;          /* takes details of what is silenced */
-	LIST_OF(struct span) heard; /* comments that silenced something */
+	/* The rule that ends lookups, if a finding said so: its number from 1, and the finding on the first rule that never
+	 * acts for that, NULL: no-dns said it */
+	size_t dns_ended_by;
+	struct diag *dns_ended;
+	struct diag spare;                   /* takes details of what is silenced */
+	LIST_OF(struct span) heard;          /* comments that silenced something */
+	LIST_OF(struct lint_offer *) offers; /* those of one finding stand together */
 };
 
 /* Never NULL */
@@ -47,10 +55,20 @@ void check_text(struct lint *);               /* what needs no flows: masked-cid
 void check_rules(struct lint *);              /* rules that decide nothing, or nothing that matters */
 void check_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */
 void check_reach(struct lint *);              /* what is opened without being named */
-void check_service(struct lint *);            /* DNS, published ports */
+void check_names(struct lint *);              /* confusable-name */
+void check_dns(struct lint *);                /* whether names resolve at all; before check_rules() */
+void check_service(struct lint *);            /* published ports */
 void check_wire(struct lint *);               /* what is allowed, and refused or not found all the same */
 /* Reports what the rule allows and nothing passes to; true: that is all of it */
 bool check_never_passes(struct lint *, size_t rule);
 /* Whether that is so of an item of its lists */
 bool check_is_dead_target(struct lint *, const struct policy_rule *, const struct policy_target *);
 bool check_is_dead_port(const struct policy_rule *, const struct policy_port_range *);
+/* Allows lookups where rule `index` on group host, or `any`, forbids them all */
+void offer_dns(struct lint *, struct diag *, size_t index);
+/* " (group host judges lookups)", where the rule has host among its targets and does not say `dns`; or "" */
+const char *lint_host_judges(struct lint *, size_t index);
+/* deny-overtaken, for a rule that decides something; true where it was found */
+struct order;
+struct order *order_new(struct lint *);
+bool check_order(struct lint *, struct order *, size_t rule);

@@ -11,9 +11,12 @@ static void too_complex(struct lint *lint)
 	diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
 }
 
-void lint_policy(const struct policy *policy, const struct lint_options *options, struct diags *diags)
+static uint64_t run(const struct policy *, const struct lint_options *, struct diags *);
+
+static struct lint begin(const struct policy *policy, const struct lint_options *options, struct diags *diags)
 {
-	struct lint lint = {
+	return (struct lint){
+		.run = run,
 		.policy = policy,
 		.options = options,
 		.diags = diags,
@@ -21,24 +24,47 @@ void lint_policy(const struct policy *policy, const struct lint_options *options
 		.fuel = { .left = analysis_fuel(policy->rules.count) },
 		.context = { .policy = policy, .gateway = options->gateway },
 	};
+}
+
+static void check_all(struct lint *lint)
+{
 	struct arena *arena = arena_new();
 
-	check_text(&lint);
-	if (policy->is_library) {
-		check_comments(&lint);
+	check_text(lint);
+	if (lint->policy->is_library) {
+		check_comments(lint);
 		arena_free(arena);
 		return;
 	}
-	lint.analysis = analysis_new(arena, &policy, 1, ANALYSIS_BY_TARGET, &options->gateway, &lint.fuel);
-	lint.facts = facts_find(lint.analysis);
-	if (!lint.fuel.out) {
-		check_rules(&lint);
-		check_reach(&lint);
-		check_service(&lint);
-		check_wire(&lint);
+	check_names(lint);
+	lint->analysis =
+		analysis_new(arena, &lint->policy, 1, ANALYSIS_BY_TARGET, &lint->options->gateway, &lint->fuel);
+	lint->facts = facts_find(lint->analysis);
+	if (!lint->fuel.out) {
+		check_dns(lint);
+		check_rules(lint);
+		check_reach(lint);
+		check_service(lint);
+		check_wire(lint);
 	}
-	if (lint.fuel.out)
-		too_complex(&lint);
-	check_comments(&lint);
+	if (lint->fuel.out)
+		too_complex(lint);
+	check_comments(lint);
 	arena_free(arena);
+}
+
+static uint64_t run(const struct policy *policy, const struct lint_options *options, struct diags *diags)
+{
+	struct lint lint = begin(policy, options, diags);
+
+	check_all(&lint);
+	return analysis_fuel(policy->rules.count) - lint.fuel.left;
+}
+
+void lint_policy(const struct policy *policy, const struct lint_options *options, struct diags *diags)
+{
+	struct lint lint = begin(policy, options, diags);
+
+	check_all(&lint);
+	lint_settle(&lint);
 }

@@ -12,6 +12,9 @@ struct lint_options {
 	size_t disabled_count;
 };
 
+/* Of a policy that did not resolve: keeps those edits of errors that make the error go, and no other come at its line.
+ * `first`: of its findings in diags */
+void lint_error_edits(const struct policy *, struct diags *, size_t first);
 /* Adds findings to diags, those aside that a comment in the source or an option silences. The policy must
  * have resolved without errors. A policy that is too complex gets the finding `too-complex` in place of those
  * that would need all of it. */

@@ -229,10 +229,14 @@ static void take_limits(struct resolver *r, const struct policy_options *options
 static struct policy *new_policy(struct diags *diags, const char *file, const struct policy_options *options)
 {
 	struct policy *policy = arena_alloc(diags->arena, sizeof *policy);
+	struct policy_options *made_from = arena_alloc(diags->arena, sizeof *made_from);
 
+	*made_from = *options;
 	*policy = (struct policy){
 		.arena = diags->arena,
 		.sources = diags->sources,
+		.made_from = made_from,
+		.file = file,
 		.name = file ? file : "command line",
 		.egress = { .span = SPAN_NONE },
 		.ingress = { .span = SPAN_NONE, .action = POLICY_ALLOW },

@@ -181,13 +181,16 @@ struct policy_bound {
 #define POLICY_CONNECTION_RATE 250
 
 struct eval_index;
+struct policy_options;
 
 struct policy {
 	struct arena *arena;
 	struct sources *sources;
-	bool is_library;     /* for other files to include: no policy by itself */
-	struct span library; /* the statement that says so */
-	const char *name;    /* the top file as the user named it; "command line" without one */
+	const struct policy_options *made_from; /* with `file`, what makes it again; a copy in the arena */
+	const char *file;                       /* as given to options_resolve(); NULL: none */
+	bool is_library;                        /* for other files to include: no policy by itself */
+	struct span library;                    /* the statement that says so */
+	const char *name;                       /* the top file as the user named it; "command line" without one */
 	struct policy_default egress, ingress;
 	LIST_OF(struct policy_rule) rules;
 	LIST_OF(struct policy_group) groups; /* sorted by name */

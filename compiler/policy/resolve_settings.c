@@ -61,13 +61,17 @@ static void apply_default(struct resolver *r, const struct ast_statement *statem
 	enum policy_action value;
 
 	if (!any && strcmp(direction->text, "egress") != 0 && strcmp(direction->text, "ingress") != 0) {
-		diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`", direction->text)
-			->label = rule_did_you_mean(r->arena, diag_nearest(direction->text, directions));
+		diag_did_you_mean(r->diags,
+				  diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`",
+					     direction->text),
+				  direction->span, diag_nearest(direction->text, directions));
 		return;
 	}
 	if (!resolver_parse_action(action->text, &value)) {
-		diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
-			rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
+		diag_did_you_mean(
+			r->diags,
+			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text),
+			action->span, diag_nearest(action->text, actions));
 		return;
 	}
 	if (any || direction->text[0] == 'e')

@@ -142,8 +142,8 @@ static bool resolve_action(const struct rule_scope *scope, enum policy_action *o
 	}
 	struct diag *diag = *text ? diag_error(scope->diags, "bad-action", word->span, "no such action: `%s`", text) :
 				    diag_error(scope->diags, "bad-action", word->span, "no action before the `@`");
-	const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, rule_action_words));
-	diag->label = label ? label : "`allow` or `deny`";
+	diag->label = "`allow` or `deny`";
+	diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(text, rule_action_words));
 	return false;
 }
 
@@ -160,8 +160,8 @@ static bool resolve_direction(const struct rule_scope *scope, unsigned *out)
 	else {
 		struct diag *diag =
 			diag_error(scope->diags, "bad-direction", word->span, "no such direction: `%s`", word->text);
-		const char *label = rule_did_you_mean(scope->arena, diag_nearest(word->text, rule_direction_words));
-		diag->label = label ? label : "`egress`, `ingress` or `any`";
+		diag->label = "`egress`, `ingress` or `any`";
+		diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(word->text, rule_direction_words));
 		return false;
 	}
 	return true;
@@ -193,8 +193,8 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 			struct diag *diag = *text ? diag_error(scope->diags, "bad-proto", word->span,
 							       "no such protocol: `%s`", text) :
 						    diag_error(scope->diags, "bad-proto", word->span, "no protocol");
-			const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, rule_proto_words));
-			diag->label = label ? label : "any, tcp, udp, icmpv4 or icmpv6";
+			diag->label = "any, tcp, udp, icmpv4 or icmpv6";
+			diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(text, rule_proto_words));
 			return false;
 		} else if (words->braced) {
 			diag_error(scope->diags, "bad-proto", word->span, "`any` cannot be in a list");
@@ -236,9 +236,10 @@ static bool resolve_port_item(const struct rule_scope *scope, const struct ast_w
 		return report_port(scope, word->span, second, strlen(second));
 	if (out->lo <= out->hi)
 		return true;
-	diag_error(scope->diags, "inverted-range", word->span, "port range runs backwards: %u is more than %u", out->lo,
-		   out->hi)
-		->help = rule_mend(scope, word->span, arena_printf(scope->arena, "%u-%u", out->hi, out->lo));
+	rule_suggest(scope,
+		     diag_error(scope->diags, "inverted-range", word->span,
+				"port range runs backwards: %u is more than %u", out->lo, out->hi),
+		     word->span, arena_printf(scope->arena, "%u-%u", out->hi, out->lo));
 	return false;
 }
 
@@ -349,10 +350,10 @@ static bool report_port_in_proto_slot(const struct rule_scope *scope)
 	struct diag *diag =
 		diag_error(scope->diags, "port-in-proto-slot", words->span, "`%s` is where the protocol goes", text);
 	if (!ports->present) {
-		diag->help = rule_mend(scope, words->span, arena_printf(scope->arena, "tcp:%s", text));
+		rule_suggest(scope, diag, words->span, arena_printf(scope->arena, "tcp:%s", text));
 	} else if (ports->count == 1 && ports->items[0].text && rule_parse_proto(ports->items[0].text, &proto)) {
 		struct span both = { words->span.source, words->span.start, ports->span.end };
-		diag->help = rule_mend(scope, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
+		rule_suggest(scope, diag, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
 	}
 	return true;
 }

@@ -38,6 +38,15 @@ const char *rule_mend(const struct rule_scope *scope, struct span part, const ch
 			    span_text(scope->arena, scope->diags->sources, after));
 }
 
+void rule_suggest(const struct rule_scope *scope, struct diag *diag, struct span part, const char *replacement)
+{
+	diag->help = rule_mend(scope, part, replacement);
+	if (diag->help)
+		diag_edit(scope->diags, diag, part, replacement);
+	else
+		diag->help = arena_printf(scope->arena, "write `%s`", replacement);
+}
+
 static int compare_group(const void *name, const void *group)
 {
 	return strcmp(name, ((const struct policy_group *)group)->name);
@@ -105,8 +114,10 @@ static bool report_cidr(const struct rule_scope *scope, const struct ast_word *w
 	if (!addr_parse(address, &addr)) {
 		diag_error(scope->diags, "bad-cidr", word->span, "no network: `%s`", word->text);
 	} else if (netmask_len(len) >= 0) {
-		diag_error(scope->diags, "bad-cidr", word->span, "a network's length is a number of bits, no netmask")
-			->help = rule_mend(scope, after, arena_printf(scope->arena, "%d", netmask_len(len)));
+		rule_suggest(scope,
+			     diag_error(scope->diags, "bad-cidr", word->span,
+					"a network's length is a number of bits, no netmask"),
+			     after, arena_printf(scope->arena, "%d", netmask_len(len)));
 	} else if (digits && (len[0] != '0' || !len[1])) {
 		diag_error(scope->diags, "bad-cidr", word->span, "prefix length out of range: %s is more than %d", len,
 			   addr.family == ADDR_V4 ? 32 : 128);
@@ -140,12 +151,31 @@ static bool parse_bracketed(const struct rule_scope *scope, const struct ast_wor
 		return false;
 	if (out->prefix.addr.family == ADDR_V6)
 		return true;
-	diag_error(scope->diags, "bracketed-not-ipv6", word->span, "brackets are for IPv6 addresses")->help =
-		rule_mend(scope, word->span, word->text);
+	rule_suggest(scope,
+		     diag_error(scope->diags, "bracketed-not-ipv6", word->span, "brackets are for IPv6 addresses"),
+		     word->span, word->text);
 	return false;
 }
 
 /* ---- names ---- */
+
+/* `a.*.example.com`, `foo*.example.com`: what is behind the last of it and has a dot can be a suffix */
+static bool report_star(const struct rule_scope *scope, const struct ast_word *word, const char *text)
+{
+	const char *rest = strrchr(text, '*');
+	struct diag *diag;
+
+	if (!rest)
+		return false;
+	rest += strcspn(rest, ".");
+	diag = diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text);
+	diag->label = "`*` stands alone, as the first label of a suffix";
+	if (rest[0] && strchr(rest + 1, '.'))
+		rule_suggest(scope, diag, word->span, arena_printf(scope->arena, "*%s", rest));
+	else
+		diag->help = "a name and all below it is `*.example.com`; any address is `public` or `any`";
+	return true;
+}
 
 static bool parse_name(const struct rule_scope *scope, const struct ast_word *word, size_t skipped,
 		       enum policy_target_kind kind, struct policy_target *out)
@@ -153,6 +183,8 @@ static bool parse_name(const struct rule_scope *scope, const struct ast_word *wo
 	const char *why, *text = word->text + skipped;
 	const char *name = name_from_rule(scope->arena, text, &why);
 
+	if (!name && report_star(scope, word, text))
+		return false;
 	if (!name) {
 		diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text)->label = why;
 		return false;
@@ -164,6 +196,11 @@ static bool parse_name(const struct rule_scope *scope, const struct ast_word *wo
 static bool parse_suffix(const struct rule_scope *scope, const struct ast_word *word, size_t skipped,
 			 struct policy_target *out)
 {
+	if (!strcmp(word->text + skipped, "*")) {
+		diag_error(scope->diags, "suffix-too-broad", word->span, "`%s` takes in every name", word->text)->help =
+			"lookups of any name are `dns`; a name and all below it is `*.example.com`";
+		return false;
+	}
 	if (!parse_name(scope, word, skipped, TARGET_SUFFIX, out))
 		return false;
 	if (strchr(out->name, '.'))
@@ -232,8 +269,8 @@ static bool report_brackets(const struct rule_scope *scope, const char *id)
 	if (span.source == SPAN_NO_SOURCE)
 		return false;
 	const char *text = span_text(scope->arena, scope->diags->sources, span);
-	diag_error(scope->diags, id, span, "an IPv6 address is written in brackets")->help =
-		rule_mend(scope, span, arena_printf(scope->arena, "[%s]", text));
+	rule_suggest(scope, diag_error(scope->diags, id, span, "an IPv6 address is written in brackets"), span,
+		     arena_printf(scope->arena, "[%s]", text));
 	return true;
 }
 
@@ -269,7 +306,7 @@ static bool report_bare(const struct rule_scope *scope, const struct ast_word *w
 	if (report_brackets(scope, "ambiguous-bare"))
 		return false;
 	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
-	diag->label = rule_did_you_mean(scope->arena, nearest_target(scope, word->text));
+	diag_did_you_mean(scope->diags, diag, word->span, nearest_target(scope, word->text));
 	if (!strcmp(word->text, "http") || !strcmp(word->text, "https"))
 		diag->help = "a rule names the host and the port, not a URL: allow@example.com:tcp:443";
 	else if (!diag->label)

@@ -90,8 +90,7 @@ static void explain_statement(struct parser *parser, struct span span)
 	struct diag *diag = diag_error(parser->diags, "unknown-statement", span, "no such statement: %s",
 				       found_text(parser, span, ""));
 	const char *nearest = diag_nearest(word, parse_statement_words);
-	if (nearest)
-		diag->label = arena_printf(parser->arena, "did you mean `%s`?", nearest);
+	diag_did_you_mean(parser->diags, diag, span, nearest);
 }
 
 /* The closest of the expected keywords to the word found. */
@@ -120,8 +119,7 @@ static void explain_expected(struct parser *parser, struct span span, const char
 	else
 		diag = diag_error(parser->diags, "syntax", span, "%s is not expected here", found);
 	const char *nearest = nearest_expected(parser, span, expected, count);
-	if (nearest)
-		diag->label = arena_printf(parser->arena, "did you mean `%s`?", nearest);
+	diag_did_you_mean(parser->diags, diag, span, nearest);
 	if (parser->statement)
 		diag->help = parser->statement->usage;
 }

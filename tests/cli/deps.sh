@@ -5,7 +5,7 @@ set -u
 . "$(dirname "$0")/../tap.sh"
 TAP_PREFIX="deps: "
 cd "$(dirname "$0")/../.." || exit 3
-work=$(mktemp -d /tmp/msb-deps.XXXXXX) || exit 3
+work=$(mktemp -d /tmp/msb-deps.XXXXXX) || exit 3 # without it, what follows would be written to /bin
 trap 'rm -rf "$work"' EXIT
 
 # The release: a package is known unless it is listed; what is installed is listed, or "all"

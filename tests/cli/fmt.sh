@@ -46,6 +46,23 @@ expect fmt/diff-of-a-neat-file 0 '' "$policyc" fmt --diff a.msb
 expect fmt/standard-input 0 "$neat" "$policyc" fmt - < <(printf "$messy")
 expect fmt/check-of-standard-input 1 'x.msb: not in canonical layout\n' "$policyc" fmt --check --stdin-name x.msb - < <(printf "$messy")
 
+# what it replaces stays its owner's, and out of its directory nothing is touched
+if [ "$(id -u)" = 0 ]; then
+	printf "$messy" >owned.msb
+	chown 12345:23456 owned.msb
+	chmod 2750 owned.msb
+	"$policyc" fmt owned.msb >/dev/null
+	holds fmt/owned owned.msb "$neat"
+	same fmt/owner-group-and-mode "12345:23456 2750" "$(stat -c '%u:%g %a' owned.msb)"
+else
+	skip fmt/owner-group-and-mode "not root"
+fi
+mkdir -p out in
+printf "$messy" >out/secret.msb
+ln -s ../out/secret.msb in/link.msb
+expect fmt/link-out 1 '' "$policyc" fmt in/link.msb
+holds fmt/link-out-untouched out/secret.msb "$messy"
+
 printf 'allow@{a\n' >broken.msb
 expect fmt/broken 1 '' "$policyc" fmt broken.msb
 holds fmt/broken-is-left broken.msb 'allow@{a\n'

@@ -64,6 +64,8 @@ network:\n  secret-word: 1\n
 secret-word: [\n
 root:$y$secret-word:19000:0:99999:7:::\n
 default egress deny\nallow@192.0.2.1 because "secret-word" until 2020-01-01\n
+default egress deny\nallow@10.0.0.0/8:tcp:443\ndeny@10.0.0.5 because "secret-word"\nallow@any   # secret-word\n
+default egress deny\nallow@secret-word.*.example.com\nallow@*.secret-word.paypa1.com\ngroup secret-word = 10.1.2.3/8\n
 END
 
 # Beside the link: findings of other places do not tell of it either

@@ -35,7 +35,7 @@ for dir in tests/cli/lint/*/; do
 	! has "$found" "$id"
 	check "--disable $id" $? "found: $found"
 done
-[ $kinds -ge 19 ]
+[ $kinds -ge 22 ]
 check "all findings have policies" $? "$kinds have"
 
 for file in policies/*.msb; do
