@@ -18,6 +18,8 @@ struct analysis *analysis_new(struct arena *arena, const struct policy *const *p
 	};
 	analysis->atom_count = atoms_count(analysis->atoms);
 	analysis->class_count = name_classes_count(analysis->names);
+	for (size_t i = 0; i < count; i++)
+		fuel->out = fuel->out || policies[i]->floors.count;
 	for (uint32_t i = 0; i < count && !fuel->out; i++) {
 		analysis->planes[i].policy = policies[i];
 		analysis_cut(analysis, i);

@@ -20,7 +20,7 @@ static void add_exceptions(struct analysis *analysis, struct port_tree *tree, ui
 
 			if (policy_target_is_name(&rule->targets.items[j]))
 				continue;
-			if (eval_rule_excepts(rule, &rule->targets.items[j]))
+			if (eval_rule_excepts(plane->policy, rule, &rule->targets.items[j]))
 				analysis_add_rects(
 					analysis, tree, index, piece, runs,
 					atoms_target_runs(analysis->atoms, rule->action, &rule->targets.items[j], runs),
@@ -60,7 +60,7 @@ bool analysis_answer_passes(const struct analysis *analysis, uint32_t index, uin
 	if (!atom->reserved || !policy->rebind_protection)
 		return true;
 	if (!eval_floor_excepts(policy, atom->class)) {
-		*by = decided_by(DECIDER_FLOOR);
+		*by = decided_by_floor(policy->floors.count, 0);
 		return false;
 	}
 	for (int i = 0; i < 2; i++) {

@@ -33,12 +33,12 @@ bool eval_floor_excepts(const struct policy *policy, enum addr_class class)
 	return !policy->multi_tenant || class == ADDR_CLASS_PUBLIC;
 }
 
-bool eval_rule_excepts(const struct policy_rule *rule, const struct policy_target *target)
+bool eval_rule_excepts(const struct policy *policy, const struct policy_rule *rule, const struct policy_target *target)
 {
 	if (!(rule->directions & POLICY_EGRESS) || rule->ports.count)
 		return false;
 	if (target->kind == TARGET_GROUP)
-		return target->group != ADDR_CLASS_PUBLIC || rule->action == POLICY_DENY;
+		return target->group != ADDR_CLASS_PUBLIC || rule->action == POLICY_DENY || policy->is_floor;
 	return target->kind == TARGET_CIDR;
 }
 

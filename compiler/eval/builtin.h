@@ -27,8 +27,9 @@ bool eval_floor_passes(const struct policy *, enum policy_direction, enum addr_c
 bool eval_floor_excepts(const struct policy *, enum addr_class);
 
 /* Whether rebind protection heeds a rule on this target for the addresses it takes in: an address or a group
- * named without ports; `any`, names, and an allow on all that is public do not count. */
-bool eval_rule_excepts(const struct policy_rule *, const struct policy_target *);
+ * named without ports; `any`, names, and an allow on all that is public do not count. A floor's allow on all that is
+ * public does: the policy above has to name the address all the same. */
+bool eval_rule_excepts(const struct policy *, const struct policy_rule *, const struct policy_target *);
 
 /* Whether a rule on this target judges queries by their transport, whatever the name: `any`, and group host, since
  * the proxy listens on the gateway. Names judge by the name; all other targets do not apply to queries. */

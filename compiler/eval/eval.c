@@ -148,7 +148,7 @@ static bool is_malformed(const struct eval_context *context, const struct eval_c
 	return connection->direction == POLICY_EGRESS && addr_is_malformed(connection->addr, &context->gateway.nat64);
 }
 
-static bool passes_floor(const struct eval_context *context, const struct eval_connection *connection)
+static bool passes_tenancy(const struct eval_context *context, const struct eval_connection *connection)
 {
 	uint16_t port = connection->has_port ? connection->port : 0;
 
@@ -157,13 +157,54 @@ static bool passes_floor(const struct eval_context *context, const struct eval_c
 				 port, port);
 }
 
-static struct eval_verdict judge_above_floor(const struct eval_context *context,
-					     const struct eval_connection *connection)
+struct eval_context eval_floor_context(const struct eval_context *context, size_t floor)
 {
+	struct eval_context of = *context;
+
+	of.policy = context->policy->floors.items[floor];
+	return of;
+}
+
+struct eval_floor_words eval_floor_words(const struct policy *policy, struct decider by,
+					 enum policy_direction direction)
+{
+	static const struct eval_floor_words tenancy = { .text = "multi-tenant: the default policy must allow it too",
+							 .span = { SPAN_NO_SOURCE, 0, 0 } };
+
+	if (by.floor >= policy->floors.count)
+		return tenancy;
+	const struct policy *floor = policy->floors.items[by.floor];
+	if (by.rule < floor->rules.count) {
+		const struct policy_rule *rule = &floor->rules.items[by.rule];
+		return (struct eval_floor_words){ rule->text, rule->because, rule->span };
+	}
+	const struct policy_default *fallback = policy_default_of(floor, direction);
+	return (struct eval_floor_words){ fallback->text, NULL, fallback->span };
+}
+
+/* What a floor says, as it counts beside a verdict that allows: its denial, with the rule or default behind it */
+static struct eval_verdict by_floor(const struct policy *policy, size_t floor, struct eval_verdict verdict)
+{
+	size_t rule = verdict.by.kind == DECIDER_RULE ? verdict.by.rule : policy->floors.items[floor]->rules.count;
+
+	return (struct eval_verdict){ POLICY_DENY, decided_by_floor(floor, rule) };
+}
+
+static struct eval_verdict judge_above_floors(const struct eval_context *context,
+					      const struct eval_connection *connection)
+{
+	const struct policy *policy = context->policy;
 	struct eval_verdict verdict = judge_by_rules(context, connection);
 
-	if (verdict.action == POLICY_ALLOW && !passes_floor(context, connection))
-		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_FLOOR) };
+	if (verdict.action == POLICY_ALLOW && !passes_tenancy(context, connection))
+		return (struct eval_verdict){ POLICY_DENY, decided_by_floor(policy->floors.count, 0) };
+	for (size_t i = 0; verdict.action == POLICY_ALLOW && i < policy->floors.count; i++) {
+		struct eval_context floor = eval_floor_context(context, i);
+		struct eval_verdict below = judge_by_rules(&floor, connection);
+
+		if (below.action == POLICY_DENY)
+			return by_floor(policy, i, below);
+	}
 	return verdict;
 }
 
@@ -171,22 +212,18 @@ struct eval_verdict eval_connection(const struct eval_context *context, const st
 {
 	if (eval_port_refused(connection) || is_malformed(context, connection))
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
-	return judge_above_floor(context, connection);
+	return judge_above_floors(context, connection);
 }
 
 /* At SYN time no server name has been seen. A deny on a name could still come true by it, an allow on a
  * bound name could still fail by it; the first rule that fits by address ends what is open. */
-enum eval_syn eval_syn(const struct eval_context *context, const struct eval_connection *connection)
+static enum eval_syn syn_by_rules(const struct eval_context *context, const struct eval_connection *connection)
 {
 	const struct policy *policy = context->policy;
 	struct addr addr = addr_unmap(connection->addr);
 	enum policy_action end = by_default(policy, connection->direction).action;
 	bool may[2] = { false, false };
 
-	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
-		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
-	if (eval_port_refused(connection) || is_malformed(context, connection) || !passes_floor(context, connection))
-		return EVAL_SYN_DENY;
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 
@@ -202,6 +239,25 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 	if (may[!end])
 		return EVAL_SYN_DEFER;
 	return end == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
+}
+
+enum eval_syn eval_syn(const struct eval_context *context, const struct eval_connection *connection)
+{
+	enum eval_syn syn;
+
+	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
+		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
+	if (eval_port_refused(connection) || is_malformed(context, connection) || !passes_tenancy(context, connection))
+		return EVAL_SYN_DENY;
+	syn = syn_by_rules(context, connection);
+	for (size_t i = 0; syn != EVAL_SYN_DENY && i < context->policy->floors.count; i++) {
+		struct eval_context floor = eval_floor_context(context, i);
+		enum eval_syn below = syn_by_rules(&floor, connection);
+
+		if (below != EVAL_SYN_ALLOW)
+			syn = below;
+	}
+	return syn;
 }
 
 /* ---- DNS ---- */
@@ -224,14 +280,26 @@ bool eval_rule_matches_query(const struct policy_rule *rule, const char *name, e
 	return false;
 }
 
-struct eval_verdict eval_dns(const struct eval_context *context, const char *name, enum flow_transport transport)
+static struct eval_verdict judge_query(const struct policy *policy, const char *name, enum flow_transport transport)
 {
-	const struct policy *policy = context->policy;
-
 	for (size_t i = 0; i < policy->rules.count; i++)
 		if (eval_rule_matches_query(&policy->rules.items[i], name, transport))
 			return by_rule(policy, i);
 	return by_default(policy, POLICY_EGRESS);
+}
+
+struct eval_verdict eval_dns(const struct eval_context *context, const char *name, enum flow_transport transport)
+{
+	const struct policy *policy = context->policy;
+	struct eval_verdict verdict = judge_query(policy, name, transport);
+
+	for (size_t i = 0; verdict.action == POLICY_ALLOW && i < policy->floors.count; i++) {
+		struct eval_verdict below = judge_query(policy->floors.items[i], name, transport);
+
+		if (below.action == POLICY_DENY)
+			return by_floor(policy, i, below);
+	}
+	return verdict;
 }
 
 enum eval_route eval_dns_route(const struct eval_context *context, struct addr resolver, enum flow_transport transport)
@@ -246,7 +314,7 @@ enum eval_route eval_dns_route(const struct eval_context *context, struct addr r
 
 	if (addr_gateway_has(&context->gateway, resolver))
 		return EVAL_ROUTE_CONFIGURED;
-	return judge_above_floor(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
+	return judge_above_floors(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
 }
 
 /* ---- rebind protection ---- */
@@ -257,13 +325,15 @@ static bool rule_excepts(const struct eval_context *context, const struct policy
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
 
-		if (eval_rule_excepts(rule, target) && eval_target_takes_addr(context, rule->action, target, addr))
+		if (eval_rule_excepts(context->policy, rule, target) &&
+		    eval_target_takes_addr(context, rule->action, target, addr))
 			return true;
 	}
 	return false;
 }
 
-static bool find_exception(const struct eval_context *context, struct addr addr, enum policy_proto proto, size_t *out)
+static bool find_exception_of(const struct eval_context *context, struct addr addr, enum policy_proto proto,
+			      size_t *out)
 {
 	const struct policy *policy = context->policy;
 
@@ -278,15 +348,31 @@ static bool find_exception(const struct eval_context *context, struct addr addr,
 	return false;
 }
 
+static bool find_exception(const struct eval_context *context, struct addr addr, size_t *rule)
+{
+	size_t found;
+
+	if (!find_exception_of(context, addr, PROTO_TCP, &found) &&
+	    !find_exception_of(context, addr, PROTO_UDP, &found))
+		return false;
+	*rule = found;
+	return true;
+}
+
 bool eval_answer_exception(const struct eval_context *context, struct addr answer, size_t *rule)
 {
 	struct addr addr = addr_unmap(answer);
-	size_t found;
+	size_t found, below;
 
-	if (!eval_floor_excepts(context->policy, addr_classify(addr, &context->gateway)))
+	if (!eval_floor_excepts(context->policy, addr_classify(addr, &context->gateway)) ||
+	    !find_exception(context, addr, &found))
 		return false;
-	if (!find_exception(context, addr, PROTO_TCP, &found) && !find_exception(context, addr, PROTO_UDP, &found))
-		return false;
+	for (size_t i = 0; i < context->policy->floors.count; i++) {
+		struct eval_context floor = eval_floor_context(context, i);
+
+		if (!find_exception(&floor, addr, &below))
+			return false;
+	}
 	*rule = found;
 	return true;
 }

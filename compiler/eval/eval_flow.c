@@ -40,6 +40,9 @@ static bool is_named(const struct policy *policy, struct addr addr)
 {
 	struct addr carried;
 
+	for (size_t i = 0; i < policy->floors.count; i++)
+		if (is_named(policy->floors.items[i], addr))
+			return true;
 	for (size_t i = 0; i < policy->nat64.count; i++)
 		if (addr_prefix_contains(policy->nat64.items[i], addr))
 			return true;
@@ -56,20 +59,32 @@ static bool is_named(const struct policy *policy, struct addr addr)
 	return false;
 }
 
-static struct addr_set collect_named(struct arena *arena, const struct policy *policy, enum addr_family family)
-{
-	LIST_OF(struct addr_range) ranges = { NULL, 0, 0 };
+struct named_ranges {
+	LIST_OF(struct addr_range) list;
+};
 
+static void add_named(struct arena *arena, const struct policy *policy, enum addr_family family,
+		      struct named_ranges *ranges)
+{
+	for (size_t i = 0; i < policy->floors.count; i++)
+		add_named(arena, policy->floors.items[i], family, ranges);
 	for (size_t i = 0; family == ADDR_V6 && i < policy->nat64.count; i++)
-		*arena_push(arena, &ranges) = addr_prefix_range(policy->nat64.items[i]);
+		*arena_push(arena, &ranges->list) = addr_prefix_range(policy->nat64.items[i]);
 	for (size_t i = 0; i < policy->rules.count; i++)
 		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++) {
 			const struct policy_target *target = &policy->rules.items[i].targets.items[j];
 
 			if (target->kind == TARGET_CIDR && target->prefix.addr.family == family)
-				*arena_push(arena, &ranges) = addr_prefix_range(target->prefix);
+				*arena_push(arena, &ranges->list) = addr_prefix_range(target->prefix);
 		}
-	return addr_set_from_ranges(arena, family, ranges.items, ranges.count);
+}
+
+static struct addr_set collect_named(struct arena *arena, const struct policy *policy, enum addr_family family)
+{
+	struct named_ranges ranges = { { NULL, 0, 0 } };
+
+	add_named(arena, policy, family, &ranges);
+	return addr_set_from_ranges(arena, family, ranges.list.items, ranges.list.count);
 }
 
 struct addr eval_unnamed_public(const struct policy *policy, enum addr_family family)

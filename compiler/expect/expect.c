@@ -88,7 +88,12 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 		by = "this default";
 		break;
 	case DECIDER_FLOOR:
-		diag->label = "denied by the multi-tenant floor";
+		span = eval_floor_words(policy, verdict.by, direction).span;
+		if (span.source != SPAN_NO_SOURCE)
+			diag_relate(diags, diag, span, "%s%s by the floor", what, did);
+		else
+			diag->label = arena_printf(diags->arena, "denied by the floor: %s",
+						   eval_floor_words(policy, verdict.by, direction).text);
 		return;
 	case DECIDER_REFUSED:
 		diag->label = "this port is refused whatever the rules say";

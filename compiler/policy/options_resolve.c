@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TARGETS_MAX = 1000000 };
+enum { TARGETS_MAX = 1000000, FLOORS_MAX = 16 };
 
 /* The place of a flag: its value, or itself where it has none. Places sort by when they are made. */
 static struct span add_flag(struct resolver *r, const char *name, const char *value)
@@ -243,6 +243,7 @@ static struct policy *new_policy(struct diags *diags, const char *file, const st
 		.max_udp = { .most = POLICY_CONNECTIONS, .span = SPAN_NONE },
 		.connection_rate = { .most = POLICY_CONNECTION_RATE, .span = SPAN_NONE },
 		.accept_queue = POLICY_ACCEPT_QUEUE,
+		.is_floor = options->as_floor,
 		.multi_tenant = options->deployment_profile && !strcmp(options->deployment_profile, "multi-tenant"),
 	};
 	return policy;
@@ -262,6 +263,62 @@ static void take_rules(struct resolver *r, const struct ast_file **lists, size_t
 	for (size_t i = 0; i < imported_count; i++)
 		*arena_push(r->arena, &r->policy->rules) = imported[i];
 	resolver_add_rules(r);
+}
+
+/* ---- floors ---- */
+
+static bool is_import(const char *file)
+{
+	const char *dot = strrchr(file, '.');
+
+	return dot && (!strcmp(dot, ".json") || !strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+}
+
+/* Flags are the policy's: of them a floor sees the date alone. */
+static const struct policy *load_floor(struct resolver *r, const struct policy_options *options, const char *file)
+{
+	const struct policy_options own = { .arena = options->arena,
+					    .today = options->floors_today ? options->floors_today : options->today,
+					    .as_floor = true };
+	struct policy *floor;
+	size_t first = r->diags->sources->count;
+
+	if (is_import(file)) {
+		diag_error(r->diags, "floor", SPAN_NONE, "`%s` can be no floor: that is written in the policy language",
+			   file);
+		return NULL;
+	}
+	floor = options_resolve(&own, file, r->diags);
+	floor->first_source = first;
+	floor->source_count = r->diags->sources->count - first;
+	return floor;
+}
+
+/* A NAT64 prefix is a fact about the network, and the operator's to say */
+static void take_prefixes(struct resolver *r, const struct policy *floor)
+{
+	for (size_t i = 0; i < floor->nat64.count; i++)
+		addr_nat64_add(&r->policy->nat64, floor->nat64.items[i]);
+}
+
+static void take_floors(struct resolver *r, const struct policy_options *options)
+{
+	for (size_t i = 0; i < options->floors.count; i++) {
+		size_t errors = r->diags->errors;
+		const struct policy *floor;
+
+		if (i == FLOORS_MAX) {
+			diag_error(r->diags, "too-complex", SPAN_NONE, "more than %d floors", FLOORS_MAX);
+			return;
+		}
+		floor = load_floor(r, options, options->floors.items[i]);
+		if (r->diags->errors > errors)
+			continue;
+		resolver_check_forbidden(r, floor);
+		*arena_push(r->arena, &r->policy->floors) = floor;
+	}
+	for (size_t i = 0; i < r->policy->floors.count; i++)
+		take_prefixes(r, r->policy->floors.items[i]);
 }
 
 struct policy *options_resolve(const struct policy_options *options, const char *file, struct diags *diags)
@@ -299,6 +356,8 @@ struct policy *options_resolve(const struct policy_options *options, const char 
 	resolver_apply_settings(&r);
 	take_rules(&r, lists, options->rules.count);
 	resolver_add_expects(&r);
+	resolver_apply_forbids(&r);
 	resolver_finish(&r);
+	take_floors(&r, options);
 	return r.policy;
 }

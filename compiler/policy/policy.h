@@ -171,6 +171,16 @@ struct policy_bound {
 #define POLICY_OTHER_CONNECTIONS 256 /* at once, of protocols without an option: ICMP, SCTP … */
 #define POLICY_CONNECTION_RATE 250
 
+/* What a floor forbids every policy above it to say */
+enum policy_forbid { FORBID_PUBLISH, FORBID_NAMESERVER, FORBID_POOL, FORBID_REBIND_OFF, FORBID_COUNT };
+
+const char *policy_forbid_words(enum policy_forbid); /* behind `forbid`: "publish" */
+
+struct policy_forbidden {
+	bool set;
+	struct span span; /* the statement */
+};
+
 struct policy {
 	struct arena *arena;
 	struct sources *sources;
@@ -193,6 +203,11 @@ struct policy {
 	struct policy_pool pool4, pool6;
 	struct policy_interface interface;
 	struct addr_nat64 nat64; /* of the network the sandbox is in */
+	/* Policies that every flow has to pass as well, and which have none of their own */
+	LIST_OF(const struct policy *) floors;
+	struct policy_forbidden forbids[FORBID_COUNT]; /* of a floor only */
+	bool is_floor;
+	size_t first_source, source_count; /* of a floor: the files it was read from */
 };
 
 /* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */
