@@ -30,8 +30,9 @@ struct analysis_plane {
 	uint32_t by_transport[FLOW_TRANSPORTS][2]; /* the first two rules that take every query; ANALYSIS_NONE */
 	bool *resolvable;                          /* by class: a lookup over UDP or TCP is allowed */
 	struct port_tree_plane excepts_tcp,
-		excepts_udp; /* the first two pieces that rebind protection heeds, by atom */
-	bool *bindable;      /* by atom: an answer may hold its addresses */
+		excepts_udp;          /* the first two pieces that rebind protection heeds, by atom */
+	bool *bindable;               /* by atom: an answer may hold its addresses */
+	uint32_t floors, floor_count; /* its floors' planes, from which on; a floor has none */
 };
 
 struct analysis {
@@ -39,8 +40,8 @@ struct analysis {
 	struct fuel *fuel;
 	struct addr_gateway gateway;
 	enum analysis_grain grain;
-	struct analysis_plane planes[ANALYSIS_POLICIES];
-	uint32_t plane_count;
+	struct analysis_plane planes[ANALYSIS_PLANES];
+	uint32_t plane_count, policy_count; /* the policies' come first, then those of their floors, without names */
 	struct atoms *atoms;
 	struct name_classes *names;
 	uint32_t atom_count, class_count;
@@ -65,6 +66,8 @@ void analysis_find_lookups(struct analysis *, uint32_t plane);
 /* The first two rules that take a query for a name of the class; ANALYSIS_NONE: the default */
 void analysis_lookup(const struct analysis *, uint32_t plane, uint32_t class, enum flow_transport,
 		     uint32_t two[static 2]);
+/* Whether a floor denies every query over the transport; such floors as are analysed have no rules on names */
+bool analysis_query_floored(const struct analysis *, uint32_t plane, enum flow_transport);
 /* The action of a rule on queries; ANALYSIS_NONE: of the default */
 enum policy_action analysis_query_action(const struct analysis_plane *, uint32_t rule);
 
@@ -72,6 +75,8 @@ enum policy_action analysis_query_action(const struct analysis_plane *, uint32_t
 
 /* Finds the rules that rebind protection heeds, and from them which atoms answers can bind */
 void analysis_find_answers(struct analysis *);
+/* Whether every floor lets an answer with a reserved address of the atom be excepted */
+bool analysis_floors_except(const struct analysis *, uint32_t plane, uint32_t atom);
 /* Whether an answer with an address of the atom passes, and who decided that */
 bool analysis_answer_passes(const struct analysis *, uint32_t plane, uint32_t atom, struct decider *);
 
@@ -88,7 +93,7 @@ struct analysis_pass {
 	bool named;        /* rules on names take part */
 	bool *speaks;      /* by atom: its family has the protocol */
 	uint16_t lo, hi;   /* the interval's ports */
-	enum policy_action defaults[ANALYSIS_POLICIES];
+	enum policy_action defaults[ANALYSIS_PLANES];
 	bool has_floor[ANALYSIS_POLICIES];
 	void *self;
 };
@@ -110,13 +115,26 @@ static inline enum policy_action analysis_pass_action(const struct analysis_pass
 	return piece < of->piece_count ? (enum policy_action)of->actions[piece] : pass->defaults[plane];
 }
 
-/* Whether the multi-tenant floor denies the atom's flows in this interval anyway */
-static inline bool analysis_pass_floored(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
+/* Whether a floor denies the atom's flows in this interval anyway */
+static inline bool analysis_pass_tenancy_denies(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
 {
 	return pass->has_floor[plane] &&
 	       !eval_floor_passes(pass->analysis->planes[plane].policy, pass->direction,
 				  atoms_at(pass->analysis->atoms, atom)->class, pass->proto, pass->lo, pass->hi);
 }
+
+static inline bool analysis_pass_floored(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
+{
+	const struct analysis_plane *of = &pass->analysis->planes[plane];
+
+	for (uint32_t i = of->floors; i < of->floors + of->floor_count; i++)
+		if (analysis_pass_action(pass, i, pass->tree->planes[i].first[atom]) == POLICY_DENY)
+			return true;
+	return analysis_pass_tenancy_denies(pass, plane, atom);
+}
+
+/* Who of the floors; once one denies */
+struct decider analysis_pass_floor(const struct analysis_pass *, uint32_t plane, uint32_t atom);
 
 /* An address that flows can have: not the unspecified one */
 bool analysis_is_address(const struct analysis *, uint32_t atom);

@@ -10,6 +10,7 @@ struct undo {
 struct port_tree_state {
 	uint32_t *starts; /* first port of each interval; behind the last one 65536 */
 	uint32_t intervals;
+	bool *below;             /* by interval: a floor's rules differ there */
 	uint32_t representative; /* an interval without rules on ports; ANALYSIS_NONE: each is visited whole */
 	LIST_OF(struct undo) undo;
 	LIST_OF(struct run) touched;
@@ -68,6 +69,8 @@ static bool is_refused(const struct port_tree *tree, uint32_t interval)
 
 static bool is_apart(const struct port_tree *tree, uint32_t interval)
 {
+	if (tree->state->below[interval])
+		return true;
 	return tree->apart && tree->state->starts[interval] == tree->apart;
 }
 
@@ -76,11 +79,15 @@ static void find_representative(struct port_tree *tree)
 	struct port_tree_state *state = tree->state;
 	int32_t *change = arena_alloc(tree->arena, (state->intervals + 1u) * sizeof *change), depth = 0;
 
+	state->below = arena_alloc(tree->arena, state->intervals + 1u);
 	for (size_t i = 0; i < tree->rects.count; i++) {
 		const struct port_tree_rect *rect = &tree->rects.items[i];
 
 		if (covers_all(rect))
 			continue;
+		if (rect->plane >= tree->floors)
+			for (uint32_t at = interval_at(state, rect->lo); at < interval_at(state, rect->hi + 1u); at++)
+				state->below[at] = true;
 		change[interval_at(state, rect->lo)]++;
 		change[interval_at(state, rect->hi + 1u)]--;
 	}

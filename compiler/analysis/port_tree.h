@@ -39,7 +39,8 @@ struct port_interval {
 struct port_tree {
 	struct arena *arena;
 	struct fuel *fuel;
-	struct port_tree_plane planes[ANALYSIS_POLICIES];
+	struct port_tree_plane planes[ANALYSIS_PLANES];
+	uint32_t floors; /* the first plane of a floor: where such rules differ by port, intervals are visited whole */
 	LIST_OF(struct port_tree_rect) rects;
 	LIST_OF(struct run) runs;
 	LIST_OF(uint16_t) cuts;    /* intervals must begin here */

@@ -30,7 +30,10 @@ static int too_complex(const struct cmd_line *line, struct sides *sides, const s
 	struct diag *diag = diag_error(loaded->diags, "too-complex", span,
 				       "too complex here: the policies cannot be compared in bounded time");
 
-	diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
+	if (fuel->why)
+		diag->label = fuel->why;
+	else
+		diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
 	diags_print_text(loaded->diags, stderr, color_wanted(line->color, stderr));
 	return STATUS_NO;
 }

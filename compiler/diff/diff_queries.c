@@ -39,8 +39,9 @@ static size_t find_changes(const struct analysis *analysis, uint32_t class, stru
 			analysis_lookup(analysis, side, class, (enum flow_transport)transport, two);
 			change.rules[side] = two[0];
 		}
-		if (analysis_query_action(&analysis->planes[0], change.rules[0]) ==
-		    analysis_query_action(&analysis->planes[1], change.rules[1]))
+		if (analysis_query_floored(analysis, 0, (enum flow_transport)transport) || /* below both the same */
+		    analysis_query_action(&analysis->planes[0], change.rules[0]) ==
+			    analysis_query_action(&analysis->planes[1], change.rules[1]))
 			continue;
 		while (i < count && !same_rules(&out[i], &change))
 			i++;
@@ -100,7 +101,7 @@ static size_t answer_fields(const void *record, uint64_t out[static RECORDS_FIEL
 	out[0] = change->passed;
 	for (int side = 0; side < 2; side++) {
 		out[1 + 2 * side] = change->by[side].kind;
-		out[2 + 2 * side] = change->by[side].rule;
+		out[2 + 2 * side] = decider_number(change->by[side]);
 	}
 	return 5;
 }

@@ -8,7 +8,7 @@ enum policy_action diff_verdict(const struct diff_pass *pass, int side, uint32_t
 
 	*by = rule < pass->diff->policies[side]->rules.count ? decided_by_rule(rule) : decided_by(DECIDER_DEFAULT);
 	if (action == POLICY_ALLOW && analysis_pass_floored(&pass->base, (uint32_t)side, atom)) {
-		*by = decided_by_floor(pass->diff->policies[side]->floors.count, 0);
+		*by = analysis_pass_floor(&pass->base, (uint32_t)side, atom);
 		return POLICY_DENY;
 	}
 	return action;

@@ -140,8 +140,8 @@ static void merge_protos(struct diff *diff)
 		mergers[i].region = region;
 		mergers[i].key =
 			arena_printf(diff->arena, "%d %d %d %d/%zu %d/%zu %d %s %s %s", region->kind, region->direction,
-				     region->was, region->by[0].kind, region->by[0].rule, region->by[1].kind,
-				     region->by[1].rule, region->by_server_name, region->words,
+				     region->was, region->by[0].kind, decider_number(region->by[0]), region->by[1].kind,
+				     decider_number(region->by[1]), region->by_server_name, region->words,
 				     region->except ? region->except : "-", ports_words(diff->arena, region));
 	}
 	qsort(mergers, count, sizeof *mergers, compare_mergers);

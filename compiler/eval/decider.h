@@ -36,6 +36,12 @@ static inline struct decider decided_by_floor(size_t floor, size_t rule)
 	return (struct decider){ .kind = DECIDER_FLOOR, .rule = rule, .floor = floor };
 }
 
+/* Of those of one kind, each has another */
+static inline size_t decider_number(struct decider decider)
+{
+	return decider.rule * 64 + decider.floor;
+}
+
 static inline bool decider_is_rule(struct decider decider, size_t rule)
 {
 	return decider.kind == DECIDER_RULE && decider.rule == rule;

@@ -12,6 +12,7 @@ struct lint {
 	struct fuel fuel;
 	struct analysis *analysis;
 	const struct facts *facts;
+	const struct facts *alone; /* as if there were no floor; NULL where there is none */
 	struct eval_context context;
 	struct diag spare; /* takes details of what is silenced */
 };
@@ -42,5 +43,6 @@ bool lint_takes_class(struct lint *, const struct policy_target *, enum addr_cla
 void check_text(struct lint *);               /* what needs no flows: masked-cidr, expires-soon, unused-group … */
 void check_rules(struct lint *);              /* rules that decide nothing, or nothing that matters */
 void check_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */
+bool check_floor(struct lint *, size_t rule); /* a rule that a floor leaves nothing of: true, and no more is to say */
 void check_reach(struct lint *);              /* what is opened without being named */
 void check_service(struct lint *);            /* DNS, published ports */

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TARGETS_MAX = 1000000, FLOORS_MAX = 16 };
+enum { TARGETS_MAX = 1000000 };
 
 /* The place of a flag: its value, or itself where it has none. Places sort by when they are made. */
 static struct span add_flag(struct resolver *r, const char *name, const char *value)
@@ -307,8 +307,8 @@ static void take_floors(struct resolver *r, const struct policy_options *options
 		size_t errors = r->diags->errors;
 		const struct policy *floor;
 
-		if (i == FLOORS_MAX) {
-			diag_error(r->diags, "too-complex", SPAN_NONE, "more than %d floors", FLOORS_MAX);
+		if (i == POLICY_FLOORS_MAX) {
+			diag_error(r->diags, "too-complex", SPAN_NONE, "more than %d floors", POLICY_FLOORS_MAX);
 			return;
 		}
 		floor = load_floor(r, options, options->floors.items[i]);

@@ -171,6 +171,7 @@ struct policy_bound {
 #define POLICY_OTHER_CONNECTIONS 256 /* at once, of protocols without an option: ICMP, SCTP … */
 #define POLICY_CONNECTION_RATE 250
 
+#define POLICY_FLOORS_MAX 16
 /* What a floor forbids every policy above it to say */
 enum policy_forbid { FORBID_PUBLISH, FORBID_NAMESERVER, FORBID_POOL, FORBID_REBIND_OFF, FORBID_COUNT };
 
@@ -204,7 +205,7 @@ struct policy {
 	struct policy_interface interface;
 	struct addr_nat64 nat64; /* of the network the sandbox is in */
 	/* Policies that every flow has to pass as well, and which have none of their own */
-	LIST_OF(const struct policy *) floors;
+	LIST_OF(const struct policy *) floors;         /* at most POLICY_FLOORS_MAX */
 	struct policy_forbidden forbids[FORBID_COUNT]; /* of a floor only */
 	bool is_floor;
 	size_t first_source, source_count; /* of a floor: the files it was read from */

@@ -56,6 +56,9 @@ void resolver_apply_forbids(struct resolver *r)
 			diag_error(r->diags, "floor", statement->span, "a floor sets nothing")->help =
 				"it holds rules, groups, defaults, profiles, includes, expectations and what it forbids";
 	}
+	if (r->policy->is_floor && !r->statements.count)
+		diag_error(r->diags, "floor", SPAN_NONE, "`%s` says nothing: an empty file is no floor",
+			   r->policy->name);
 	for (size_t i = 0; r->policy->is_floor && i < r->policy->rules.count; i++)
 		if (r->policy->rules.items[i].log)
 			diag_error(r->diags, "floor", r->policy->rules.items[i].span,

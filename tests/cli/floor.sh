@@ -78,6 +78,37 @@ same "no such file" 3 $?
 echo '{}' >floor.json
 contains "JSON is no floor" "$("$policyc" check --floor floor.json 2>&1)" '[floor]'
 
+cat >below.msb <<-'END'
+	default egress deny
+	default ingress allow
+	allow@dns
+	allow@public:tcp
+END
+printf 'default egress deny\nallow@dns\nallow@10.0.0.0/8\nallow@public:{tcp,udp}:443\ndeny@1.1.1.1\n' >old.msb
+sed 's/443/444/' old.msb >new.msb
+out=$("$policyc" check old.msb --floor below.msb)
+contains "a rule of which a floor leaves nothing" "$out" 'old.msb:3:1: warning: opens nothing'
+contains "by which line" "$out" 'below.msb:1:1: note: by this line of the floor'
+same "and no other" 1 "$(grep -c floor-denies <<<"$out")"
+out=$("$policyc" diff --floor below.msb old.msb new.msb)
+same "diff: what changes below the floor" "+ allow egress@public:tcp:444 - deny egress@public:tcp:443" \
+	"$(sed -n 's/^\([+-]\) *\([a-z]* *[^ ]*\) .*/\1 \2/p' <<<"$out" | tr -s ' ' | xargs)"
+out=$("$policyc" diff --floor floor.msb old.msb new.msb 2>&1)
+same "diff: not over a floor with names: status" 1 $?
+contains "diff: said" "$out" 'a floor has rules on names'
+contains "check: said" "$("$policyc" check --floor floor.msb old.msb)" 'a floor has rules on names'
+: >empty.msb
+contains "an empty file is no floor" "$("$policyc" check --floor empty.msb 2>&1)" 'empty.msb. says nothing'
+cat floor.msb - >expecting.msb <<-'END'
+	expect deny  egress@evil.com:tcp:443
+	expect allow egress@1.1.1.1:tcp:80
+	expect allow dns@evil.com
+END
+out=$("$policyc" test old.msb --floor expecting.msb 2>&1)
+same "a floor's expectations are its own: status" 1 $?
+contains "those that hold" "$out" '2 of 3 expectations hold'
+contains "the one that does not" "$out" 'expecting.msb:11:1: error: expected allow, got deny'
+
 same "fmt knows it" "" "$("$policyc" fmt --diff floor.msb 2>&1)"
 nft=$("$policyc" compile agent.msb --floor floor.msb)
 contains "the ruleset has a chain for it" "$nft" "chain floor1 {"
