@@ -45,6 +45,11 @@ tools: $(E2E_TOOLS) $(BUILD)/e2e/msb-run-misbehave
 $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
 	@mkdir -p $(@D)
 	$(Q)bison -Wall -Werror -o $(BUILD)/grammar/msb.tab.c --header=$(BUILD)/grammar/msb.tab.h $<
+# A floor of the library as a C string
+$(BUILD)/grammar/multi_tenant.inc: policies/floors/multi-tenant.msb
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+$(BUILD)/obj/compiler/policy/options_resolve.o: $(BUILD)/grammar/multi_tenant.inc
 $(BUILD)/grammar/msb.lex.c $(BUILD)/grammar/msb.lex.h &: grammar/msb.l
 	@mkdir -p $(@D)
 	$(Q)flex -o $(BUILD)/grammar/msb.lex.c --header-file=$(BUILD)/grammar/msb.lex.h $<
@@ -121,6 +126,7 @@ install: all
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard docs/*.1)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/policies $(wildcard policies/*.msb)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/policies/floors $(wildcard policies/floors/*.msb)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/msb-policy/guest $(wildcard $(BUILD)/guest/*)
 clean:
 	rm -rf build

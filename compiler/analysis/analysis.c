@@ -12,7 +12,6 @@ static bool has_names(const struct policy *policy)
 	return false;
 }
 
-/* Two policies over floors that differ are not compared: what changes would be two things at once */
 static bool same_floors(const struct policy *a, const struct policy *b)
 {
 	for (size_t i = 0; a->floors.count == b->floors.count && i < a->floors.count; i++)
@@ -34,8 +33,7 @@ static void add_floors(struct analysis *analysis, const struct policy *const *po
 	for (uint32_t i = 0; i < analysis->policy_count; i++) {
 		struct analysis_plane *plane = &analysis->planes[i];
 
-		if (!same_floors(policies[0], policies[i]))
-			give_up(analysis->fuel, "the two are not over the same floors");
+		analysis->same_floors = analysis->same_floors && same_floors(policies[0], policies[i]);
 		plane->floors = analysis->plane_count;
 		plane->floor_count = (uint32_t)policies[i]->floors.count;
 		for (size_t k = 0; k < policies[i]->floors.count; k++) {
@@ -61,6 +59,7 @@ struct analysis *analysis_new(struct arena *arena, const struct policy *const *p
 		.grain = grain,
 		.plane_count = (uint32_t)count,
 		.policy_count = (uint32_t)count,
+		.same_floors = true,
 		.names = name_classes_new(arena, policies, count),
 	};
 	for (size_t i = 0; i < count; i++)

@@ -73,8 +73,6 @@ void analysis_pass_init(struct analysis_pass *pass, struct analysis *analysis, s
 		const struct policy *policy = analysis->planes[i].policy;
 
 		pass->defaults[i] = policy_default_of(policy, direction)->action;
-		if (i < analysis->policy_count)
-			pass->has_floor[i] = policy->multi_tenant && direction == POLICY_EGRESS;
 		add_addresses(pass, i);
 	}
 }

@@ -42,6 +42,7 @@ struct analysis {
 	enum analysis_grain grain;
 	struct analysis_plane planes[ANALYSIS_PLANES];
 	uint32_t plane_count, policy_count; /* the policies' come first, then those of their floors, without names */
+	bool same_floors;                   /* of all policies */
 	struct atoms *atoms;
 	struct name_classes *names;
 	uint32_t atom_count, class_count;
@@ -66,8 +67,9 @@ void analysis_find_lookups(struct analysis *, uint32_t plane);
 /* The first two rules that take a query for a name of the class; ANALYSIS_NONE: the default */
 void analysis_lookup(const struct analysis *, uint32_t plane, uint32_t class, enum flow_transport,
 		     uint32_t two[static 2]);
-/* Whether a floor denies every query over the transport; such floors as are analysed have no rules on names */
-bool analysis_query_floored(const struct analysis *, uint32_t plane, enum flow_transport);
+/* Whether a floor denies every query over the transport; such floors as are analysed have no rules on names. *by: which, where
+ * one does; it may be NULL */
+bool analysis_query_floored(const struct analysis *, uint32_t plane, enum flow_transport, struct decider *by);
 /* The action of a rule on queries; ANALYSIS_NONE: of the default */
 enum policy_action analysis_query_action(const struct analysis_plane *, uint32_t rule);
 
@@ -94,7 +96,6 @@ struct analysis_pass {
 	bool *speaks;      /* by atom: its family has the protocol */
 	uint16_t lo, hi;   /* the interval's ports */
 	enum policy_action defaults[ANALYSIS_PLANES];
-	bool has_floor[ANALYSIS_POLICIES];
 	void *self;
 };
 
@@ -116,13 +117,6 @@ static inline enum policy_action analysis_pass_action(const struct analysis_pass
 }
 
 /* Whether a floor denies the atom's flows in this interval anyway */
-static inline bool analysis_pass_tenancy_denies(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
-{
-	return pass->has_floor[plane] &&
-	       !eval_floor_passes(pass->analysis->planes[plane].policy, pass->direction,
-				  atoms_at(pass->analysis->atoms, atom)->class, pass->proto, pass->lo, pass->hi);
-}
-
 static inline bool analysis_pass_floored(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
 {
 	const struct analysis_plane *of = &pass->analysis->planes[plane];
@@ -130,7 +124,7 @@ static inline bool analysis_pass_floored(const struct analysis_pass *pass, uint3
 	for (uint32_t i = of->floors; i < of->floors + of->floor_count; i++)
 		if (analysis_pass_action(pass, i, pass->tree->planes[i].first[atom]) == POLICY_DENY)
 			return true;
-	return analysis_pass_tenancy_denies(pass, plane, atom);
+	return false;
 }
 
 /* Who of the floors; once one denies */

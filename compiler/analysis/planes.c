@@ -204,10 +204,7 @@ struct port_tree *analysis_tree_new(struct analysis *analysis, struct arena *are
 		if (eval_refused_ports[i].proto == proto)
 			*arena_push(arena, &tree->refused) = eval_refused_ports[i].port;
 	tree->floors = analysis->policy_count;
-	for (uint32_t i = 0; i < analysis->plane_count; i++) {
+	for (uint32_t i = 0; i < analysis->plane_count; i++)
 		init_plane(analysis, tree, i, analysis->atom_count + scenarios);
-		if (analysis->planes[i].policy->multi_tenant && direction == POLICY_EGRESS)
-			tree->apart = EVAL_FLOOR_PORT;
-	}
 	return tree;
 }

@@ -36,10 +36,6 @@ static void find_intervals(struct port_tree *tree)
 		starts[count++] = tree->refused.items[i];
 		starts[count++] = tree->refused.items[i] + 1u;
 	}
-	if (tree->has_ports && tree->apart) {
-		starts[count++] = tree->apart;
-		starts[count++] = tree->apart + 1u;
-	}
 	starts[count++] = UINT16_MAX + 1u;
 	qsort(starts, count, sizeof *starts, compare_uint32);
 	for (size_t i = 0; i < count; i++)
@@ -67,11 +63,10 @@ static bool is_refused(const struct port_tree *tree, uint32_t interval)
 	return false;
 }
 
+/* Where a floor's rules differ every place is looked at */
 static bool is_apart(const struct port_tree *tree, uint32_t interval)
 {
-	if (tree->state->below[interval])
-		return true;
-	return tree->apart && tree->state->starts[interval] == tree->apart;
+	return tree->state->below[interval];
 }
 
 static void find_representative(struct port_tree *tree)

@@ -45,7 +45,6 @@ struct port_tree {
 	LIST_OF(struct run) runs;
 	LIST_OF(uint16_t) cuts;    /* intervals must begin here */
 	LIST_OF(uint16_t) refused; /* ports not to visit */
-	uint16_t apart;            /* a port to visit by itself, and whole; 0: none */
 	bool has_ports;
 	void (*root)(struct port_tree *); /* called once what holds for all ports is inserted; may be NULL */
 	void (*visit)(struct port_tree *, const struct port_interval *);

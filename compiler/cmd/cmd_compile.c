@@ -111,12 +111,21 @@ static const struct emitter *find_emitter(const char *name)
 	return NULL;
 }
 
+/* That of a multi-tenant host has a word in microsandbox's JSON, and is about no name */
+static bool has_floor(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->floors.count; i++)
+		if (!policy->floors.items[i]->is_tenancy)
+			return true;
+	return false;
+}
+
 /* What the emitter makes; NULL: the target cannot say it, why is in the findings */
 static const char *emit(const struct stage *stage, const struct emitter *emitter)
 {
 	const struct policy *policy = stage->loaded->policy;
 
-	if (!emitter->one_policy || !policy->floors.count)
+	if (!emitter->one_policy || !has_floor(policy))
 		return emitter->emit(stage);
 	diag_error(stage->loaded->diags, "floor", SPAN_NONE, "%s has no word for a floor: it would say more is allowed",
 		   emitter->name)
@@ -195,7 +204,7 @@ static int compile_to_directory(struct stage *stage, const struct emitter *only)
 	for (size_t i = 0; i < EMITTER_COUNT; i++) {
 		if (only ? only != &emitters[i] : !emitters[i].by_default)
 			continue;
-		if (!only && emitters[i].one_policy && stage->loaded->policy->floors.count)
+		if (!only && emitters[i].one_policy && has_floor(stage->loaded->policy))
 			continue;
 		outputs[count].path = arena_printf(arena, "%s/%s", dir, emitters[i].file);
 		outputs[count].temporary = arena_printf(arena, "%s/.%s.%ld", dir, emitters[i].file, (long)getpid());

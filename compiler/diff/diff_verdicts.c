@@ -21,10 +21,10 @@ bool diff_corresponds(const struct diff_pass *pass, uint32_t a, uint32_t b)
 
 	if (a == ANALYSIS_NONE || b == ANALYSIS_NONE)
 		return a == b;
+	if (!pass->base.analysis->same_floors)
+		return false;
 	default_a = a == policies[0]->rules.count;
 	default_b = b == policies[1]->rules.count;
-	if (policies[0]->multi_tenant != policies[1]->multi_tenant)
-		return false;
 	if (default_a || default_b)
 		return default_a && default_b &&
 		       analysis_pass_action(&pass->base, 0, a) == analysis_pass_action(&pass->base, 1, b);

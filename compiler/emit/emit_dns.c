@@ -120,7 +120,7 @@ static void print_exceptions(struct text *out, const struct policy *policy, cons
 
 static void print_rebind(struct text *out, const struct policy *policy)
 {
-	if (!policy->rebind_protection && !policy->multi_tenant) {
+	if (!policy->rebind_protection) {
 		text_add(out, "# No rebind protection: an answer may hold any address.\n");
 		return;
 	}
@@ -128,7 +128,8 @@ static void print_rebind(struct text *out, const struct policy *policy)
 		 "# Rebind protection: an answer with a private, metadata or other reserved address is NXDOMAIN.\n");
 	print_exceptions(out, policy, "but for what this rule allows");
 	for (size_t i = 0; i < policy->floors.count; i++)
-		print_exceptions(out, policy->floors.items[i], "as far as the floor allows it too");
+		if (!policy->floors.items[i]->is_tenancy)
+			print_exceptions(out, policy->floors.items[i], "as far as the floor allows it too");
 }
 
 static const char *nameserver_text(struct arena *arena, const struct policy_nameserver *server)
@@ -172,6 +173,8 @@ const char *emit_dns(struct arena *arena, const struct policy *policy)
 	print_lines(&out, &lines);
 	for (size_t i = 0; i < policy->floors.count; i++) {
 		const struct policy *floor = policy->floors.items[i];
+		if (floor->is_tenancy) /* any name */
+			continue;
 		lines = list_names(arena, floor);
 		text_addf(&out, "# The floor %s: it has to let a name be looked up as well.\n",
 			  basename(escape_text(arena, floor->name)));

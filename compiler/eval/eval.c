@@ -148,15 +148,6 @@ static bool is_malformed(const struct eval_context *context, const struct eval_c
 	return connection->direction == POLICY_EGRESS && addr_is_malformed(connection->addr, &context->gateway.nat64);
 }
 
-static bool passes_tenancy(const struct eval_context *context, const struct eval_connection *connection)
-{
-	uint16_t port = connection->has_port ? connection->port : 0;
-
-	return eval_floor_passes(context->policy, connection->direction,
-				 addr_classify(addr_unmap(connection->addr), &context->gateway), connection->proto,
-				 port, port);
-}
-
 struct eval_context eval_floor_context(const struct eval_context *context, size_t floor)
 {
 	struct eval_context of = *context;
@@ -171,9 +162,9 @@ struct eval_floor_words eval_floor_words(const struct policy *policy, struct dec
 	static const struct eval_floor_words tenancy = { .text = "multi-tenant: the default policy must allow it too",
 							 .span = { SPAN_NO_SOURCE, 0, 0 } };
 
-	if (by.floor >= policy->floors.count)
-		return tenancy;
 	const struct policy *floor = policy->floors.items[by.floor];
+	if (floor->is_tenancy)
+		return tenancy;
 	if (by.rule < floor->rules.count) {
 		const struct policy_rule *rule = &floor->rules.items[by.rule];
 		return (struct eval_floor_words){ rule->text, rule->because, rule->span };
@@ -196,8 +187,6 @@ static struct eval_verdict judge_above_floors(const struct eval_context *context
 	const struct policy *policy = context->policy;
 	struct eval_verdict verdict = judge_by_rules(context, connection);
 
-	if (verdict.action == POLICY_ALLOW && !passes_tenancy(context, connection))
-		return (struct eval_verdict){ POLICY_DENY, decided_by_floor(policy->floors.count, 0) };
 	for (size_t i = 0; verdict.action == POLICY_ALLOW && i < policy->floors.count; i++) {
 		struct eval_context floor = eval_floor_context(context, i);
 		struct eval_verdict below = judge_by_rules(&floor, connection);
@@ -247,7 +236,7 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 
 	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
 		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
-	if (eval_port_refused(connection) || is_malformed(context, connection) || !passes_tenancy(context, connection))
+	if (eval_port_refused(connection) || is_malformed(context, connection))
 		return EVAL_SYN_DENY;
 	syn = syn_by_rules(context, connection);
 	for (size_t i = 0; syn != EVAL_SYN_DENY && i < context->policy->floors.count; i++) {
@@ -364,8 +353,7 @@ bool eval_answer_exception(const struct eval_context *context, struct addr answe
 	struct addr addr = addr_unmap(answer);
 	size_t found, below;
 
-	if (!eval_floor_excepts(context->policy, addr_classify(addr, &context->gateway)) ||
-	    !find_exception(context, addr, &found))
+	if (!find_exception(context, addr, &found))
 		return false;
 	for (size_t i = 0; i < context->policy->floors.count; i++) {
 		struct eval_context floor = eval_floor_context(context, i);

@@ -130,6 +130,8 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 
 	step->verdict = eval_dns(explainer->context, name, transport);
 	for (size_t i = 0; i <= floors_asked(explainer, step->verdict); i++) {
+		if (i && explainer->context->policy->floors.items[i - 1]->is_tenancy)
+			continue;
 		walk(explainer, i);
 		walk_lookup(explainer, step, name, transport);
 	}
@@ -252,6 +254,8 @@ static void explain_rules(struct explainer *explainer, struct explain_step *step
 
 	context.bindings = eval_flow_bindings(flow->flow);
 	for (size_t i = 0; i <= floors_asked(explainer, step->verdict); i++) {
+		if (i && explainer->context->policy->floors.items[i - 1]->is_tenancy)
+			continue;
 		walk(explainer, i);
 		context.policy = explainer->subject;
 		walk_rules(explainer, step, &context, flow);
@@ -282,7 +286,7 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 		return;
 	}
 	explain_rules(explainer, step, &connection);
-	if (verdict.by.kind == DECIDER_FLOOR && verdict.by.floor == explainer->context->policy->floors.count)
+	if (verdict.by.kind == DECIDER_FLOOR && explainer->context->policy->floors.items[verdict.by.floor]->is_tenancy)
 		step->note = arena_printf(
 			explainer->arena,
 			"denied by the multi-tenant floor: the default policy must allow it too, and it denies class %s",

@@ -388,30 +388,6 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 		lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
 }
 
-/* Multi-tenant: what the default policy (allow@dns, allow@public) would not let pass ends here. */
-static void lower_floor(struct lowering *lowering)
-{
-	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain = rs_chain_add(rs, lowering->table, LOWER_CHAIN_FLOOR);
-	static const char dns[] = "multi-tenant: allow@dns", public[] = "multi-tenant: allow@public";
-
-	chain->note = "multi-tenant: a flow must pass the default policy too";
-	for (enum addr_family family = ADDR_V4; family <= ADDR_V6; family += ADDR_V6 - ADDR_V4) {
-		if (!has_family(lowering, family))
-			continue;
-		struct rs_rule *rule = lower_rule(lowering, chain, dns);
-		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_HOST, POLICY_ALLOW, family), daddr_field(family));
-		match_protos(lowering, rule, PROTO_TCP | PROTO_UDP);
-		rs_match(rs, rule, RS_TH_DPORT, rs_number(LOWER_DNS_PORT));
-		lower_verdict(lowering, rule, RS_RETURN, NULL);
-		rule = lower_rule(lowering, chain, public);
-		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_PUBLIC, POLICY_ALLOW, family), daddr_field(family));
-		lower_verdict(lowering, rule, RS_RETURN, NULL);
-	}
-	lower_verdict(lowering, lower_rule(lowering, chain, "multi-tenant: default egress deny"), RS_JUMP,
-		      LOWER_CHAIN_REFUSE);
-}
-
 static void lower_own_rules(struct lowering *lowering, struct rs_chain *chain)
 {
 	for (size_t i = 0; i < lowering->subject->rules.count; i++) {
@@ -451,8 +427,6 @@ void lower_rules(struct lowering *lowering)
 	chain->note = "the policy: the first rule that matches decides";
 	lowering->subject = lowering->policy;
 	lower_own_rules(lowering, chain);
-	if (lowering->policy->multi_tenant)
-		lower_floor(lowering);
 	lower_floors(lowering);
 }
 
@@ -469,8 +443,6 @@ static void jump_to_floor(struct lowering *lowering, struct rs_chain *chain, boo
 
 void lower_jump_to_floors(struct lowering *lowering, struct rs_chain *chain, bool resolvers)
 {
-	if (lowering->policy->multi_tenant)
-		jump_to_floor(lowering, chain, resolvers, LOWER_CHAIN_FLOOR);
 	for (size_t i = 0; i < lowering->policy->floors.count; i++)
 		jump_to_floor(lowering, chain, resolvers, floor_chain(lowering, i + 1));
 }

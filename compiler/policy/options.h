@@ -40,6 +40,7 @@ struct policy_options {
 		*today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: see options_set_today() */
 	bool no_net, no_rebind_protection;
 	const char *floors_today; /* the day that floors are judged by; NULL: `today` */
+	const char *text;         /* what the file holds, where it is none */
 	bool as_floor;            /* the file is a floor's: it may forbid, and sets nothing */
 	/* flags of one value that were given twice; flags that parse and have no effect yet */
 	struct options_list repeated, unsupported;

@@ -301,13 +301,31 @@ static void take_prefixes(struct resolver *r, const struct policy *floor)
 		addr_nat64_add(&r->policy->nat64, floor->nat64.items[i]);
 }
 
+/* Of a multi-tenant host: the library's, which no installed file is needed for */
+static void take_tenancy(struct resolver *r, const struct policy_options *options)
+{
+	static const char text[] =
+#include "multi_tenant.inc"
+		;
+	const struct policy_options own = { .arena = options->arena, .text = text, .as_floor = true };
+	struct policy *floor;
+
+	if (!r->policy->multi_tenant)
+		return;
+	floor = options_resolve(&own, "multi-tenant", r->diags);
+	floor->is_tenancy = true;
+	resolver_check_forbidden(r, floor);
+	*arena_push(r->arena, &r->policy->floors) = floor;
+}
+
 static void take_floors(struct resolver *r, const struct policy_options *options)
 {
+	take_tenancy(r, options);
 	for (size_t i = 0; i < options->floors.count; i++) {
 		size_t errors = r->diags->errors;
 		const struct policy *floor;
 
-		if (i == POLICY_FLOORS_MAX) {
+		if (r->policy->floors.count == POLICY_FLOORS_MAX) {
 			diag_error(r->diags, "too-complex", SPAN_NONE, "more than %d floors", POLICY_FLOORS_MAX);
 			return;
 		}
@@ -324,6 +342,7 @@ static void take_floors(struct resolver *r, const struct policy_options *options
 struct policy *options_resolve(const struct policy_options *options, const char *file, struct diags *diags)
 {
 	struct resolve_input input = { .file = file,
+				       .text = options->text,
 				       .stdin_name = options->stdin_name,
 				       .include_root = options->include_root };
 	struct resolver r = { .arena = diags->arena,

@@ -370,6 +370,7 @@ const char *policy_format(struct arena *arena, const struct policy *policy)
 			  clean(&text, policy->expects.items[i].flow.text),
 			  place(&text, policy, policy->expects.items[i].span));
 	for (size_t i = 0; i < policy->floors.count; i++)
-		add_floor(&text, policy, policy->floors.items[i]);
+		if (!policy->floors.items[i]->is_tenancy)
+			add_floor(&text, policy, policy->floors.items[i]);
 	return text_get(&text);
 }

@@ -207,8 +207,8 @@ struct policy {
 	/* Policies that every flow has to pass as well, and which have none of their own */
 	LIST_OF(const struct policy *) floors;         /* at most POLICY_FLOORS_MAX */
 	struct policy_forbidden forbids[FORBID_COUNT]; /* of a floor only */
-	bool is_floor;
-	size_t first_source, source_count; /* of a floor: the files it was read from */
+	bool is_floor, is_tenancy;                     /* is_tenancy: the one of multi-tenant hosts */
+	size_t first_source, source_count;             /* of a floor: the files it was read from */
 };
 
 /* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */

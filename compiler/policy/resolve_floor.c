@@ -69,9 +69,13 @@ void resolver_apply_forbids(struct resolver *r)
 
 static void forbid(struct resolver *r, const struct policy *floor, enum policy_forbid what, struct span span)
 {
-	diag_relate(r->diags,
-		    diag_error(r->diags, "forbidden", span, "the floor forbids it: a sandbox here %s", obeys[what]),
-		    floor->forbids[what].span, "by this line");
+	if (floor->is_tenancy)
+		diag_error(r->diags, "multi-tenant", span, "a multi-tenant sandbox %s", obeys[what]);
+	else
+		diag_relate(
+			r->diags,
+			diag_error(r->diags, "forbidden", span, "the floor forbids it: a sandbox here %s", obeys[what]),
+			floor->forbids[what].span, "by this line");
 }
 
 static void forbid_addresses(struct resolver *r, const struct policy *floor)
@@ -109,7 +113,7 @@ void resolver_check_forbidden(struct resolver *r, const struct policy *floor)
 		forbid(r, floor, FORBID_PUBLISH, policy->publishes.items[i].span);
 	for (size_t i = 0; floor->forbids[FORBID_NAMESERVER].set && i < policy->nameservers.count; i++)
 		forbid(r, floor, FORBID_NAMESERVER, policy->nameservers.items[i].span);
-	for (size_t i = 0; i < policy->nat64.count; i++)
+	for (size_t i = 0; !floor->is_tenancy && i < policy->nat64.count; i++)
 		if (!names_prefix(floor, policy->nat64.items[i]))
 			diag_error(
 				r->diags, "forbidden", r->nat64[i],

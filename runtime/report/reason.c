@@ -23,11 +23,11 @@ static struct reason make(struct arena *arena, const struct policy *policy, cons
 	return reason;
 }
 
-/* Of one floor (the number of floors: of a multi-tenant host), a reason for each rule and the default */
+/* Of one floor, a reason for each rule and the default */
 static struct reason *make_floor(struct arena *arena, const struct policy *policy, size_t floor,
 				 enum policy_direction direction)
 {
-	size_t count = floor < policy->floors.count ? policy->floors.items[floor]->rules.count : 0;
+	size_t count = policy->floors.items[floor]->rules.count;
 	struct reason *reasons = arena_alloc(arena, (count + 1) * sizeof *reasons);
 
 	for (size_t i = 0; i <= count; i++) {
@@ -46,7 +46,7 @@ struct reasons *reasons_new(struct arena *arena, const struct policy *policy)
 	reasons->refused = make(arena, policy, "refused whatever the rules say", SPAN_NONE, NULL);
 	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++) {
 		struct reason **floors = arena_alloc(arena, (policy->floors.count + 1) * sizeof(struct reason *));
-		for (size_t i = 0; i <= policy->floors.count; i++)
+		for (size_t i = 0; i < policy->floors.count; i++)
 			floors[i] = make_floor(arena, policy, i, (enum policy_direction)direction);
 		reasons->floors[direction] = floors;
 	}

@@ -109,6 +109,14 @@ same "a floor's expectations are its own: status" 1 $?
 contains "those that hold" "$out" '2 of 3 expectations hold'
 contains "the one that does not" "$out" 'expecting.msb:11:1: error: expected allow, got deny'
 
+for flow in egress@10.0.0.5:tcp:443 egress@1.1.1.1:udp:1 dns@a.org egress@host.microsandbox.internal:tcp:80 \
+	answer@192.0.2.1 answer@10.0.0.1 ingress@10.0.0.1:tcp:80; do
+	same "multi-tenant is a floor of the library: $flow" \
+		"$("$policyc" eval --net-rule allow@any,allow@192.0.2.0/24 --deployment-profile multi-tenant "$flow" | cut -f1-2)" \
+		"$("$policyc" eval --net-rule allow@any,allow@192.0.2.0/24 --floor "$root/policies/floors/multi-tenant.msb" "$flow" | cut -f1-2)"
+done
+contains "it forbids" "$("$policyc" check --floor "$root/policies/floors/multi-tenant.msb" -p 80:80 2>&1)" '[forbidden]'
+
 same "fmt knows it" "" "$("$policyc" fmt --diff floor.msb 2>&1)"
 nft=$("$policyc" compile agent.msb --floor floor.msb)
 contains "the ruleset has a chain for it" "$nft" "chain floor1 {"

@@ -104,7 +104,7 @@ static struct two two_policies(struct random *random)
 	}
 	if (random_below(random, 3) == 0) {
 		random_add_floors(&two.sides[0], random);
-		for (size_t i = 0; i < two.sides[0].policy->floors.count; i++)
+		for (size_t i = 0; i < two.sides[0].policy->floors.count && random_below(random, 5); i++)
 			*arena_push(two.sides[1].arena, &two.sides[1].policy->floors) =
 				two.sides[0].policy->floors.items[i];
 	}
