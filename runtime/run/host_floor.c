@@ -126,16 +126,21 @@ bool host_floor_take(struct policy_options *options)
 	return true;
 }
 
-bool host_floor_trusted(const struct policy *policy)
+static bool sources_are_roots(const struct policy *policy, const struct policy *floor)
 {
-	const struct policy *floor = policy->floors.count ? policy->floors.items[0] : NULL;
-
-	if (!floor || strcmp(floor->name, FLOOR_FILE) != 0)
-		return true;
 	for (size_t i = 0; i < floor->source_count; i++) {
 		const struct source *source = sources_get(policy->sources, (uint32_t)(floor->first_source + i));
 		if (source->kind == SOURCE_FILE && !is_roots(source->name))
 			return false;
 	}
+	return true;
+}
+
+bool host_floor_trusted(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->floors.count; i++)
+		if (!strcmp(policy->floors.items[i]->name, FLOOR_FILE) &&
+		    !sources_are_roots(policy, policy->floors.items[i]))
+			return false;
 	return true;
 }

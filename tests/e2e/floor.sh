@@ -83,6 +83,8 @@ echo 'default egress allow' >/etc/msb/part.msb
 chmod 666 /etc/msb/part.msb
 floor <<<'include "part.msb"'
 refused "an include that others may write" 'part.msb: others may write to it'
+run_sandbox --deployment-profile multi-tenant -- echo started
+same "the same beside another floor" "125 " "$status $out"
 rm /etc/msb/*.msb
 run_sandbox --net all -- echo started
 same "without one all is as before" "0 started" "$status $out"
