@@ -40,3 +40,19 @@ bool check_floor(struct lint *lint, size_t index)
 		arena_printf(lint->arena, "remove %s, or have the operator change the floor", lint_where(lint, rule));
 	return true;
 }
+
+/* A floor without a default has the default policy behind its rules, as any file has */
+void check_floors(struct lint *lint)
+{
+	for (size_t i = 0; i < lint->policy->floors.count; i++) {
+		const struct policy *floor = lint->policy->floors.items[i];
+		size_t count = floor->rules.count;
+
+		if (count < 2 || floor->rules.items[count - 1].origin != ORIGIN_BUILTIN ||
+		    floor->rules.items[0].origin != ORIGIN_FILE)
+			continue;
+		lint_warn(lint, "implicit-default", floor->rules.items[0].span,
+			  "`allow@dns, allow@public` come after this floor's rules: it has no default")
+			->help = "add a line `default egress deny` or `default egress allow`";
+	}
+}

@@ -44,5 +44,6 @@ void check_text(struct lint *);               /* what needs no flows: masked-cid
 void check_rules(struct lint *);              /* rules that decide nothing, or nothing that matters */
 void check_parts(struct lint *, size_t rule); /* items of a rule's lists that decide nothing */
 bool check_floor(struct lint *, size_t rule); /* a rule that a floor leaves nothing of: true, and no more is to say */
-void check_reach(struct lint *);              /* what is opened without being named */
-void check_service(struct lint *);            /* DNS, published ports */
+void check_floors(struct lint *);
+void check_reach(struct lint *);   /* what is opened without being named */
+void check_service(struct lint *); /* DNS, published ports */

@@ -38,6 +38,7 @@ void lint_policy(const struct policy *policy, const struct lint_options *options
 	struct arena *arena = arena_new();
 
 	check_text(&lint);
+	check_floors(&lint);
 	lint.analysis = analysis_new(arena, &policy, 1, ANALYSIS_BY_TARGET, &options->gateway, &lint.fuel);
 	lint.facts = facts_find(lint.analysis);
 	if (policy->floors.count && !lint.fuel.out)

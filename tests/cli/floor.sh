@@ -117,6 +117,10 @@ for flow in egress@10.0.0.5:tcp:443 egress@1.1.1.1:udp:1 dns@a.org egress@host.m
 done
 contains "it forbids" "$("$policyc" check --floor "$root/policies/floors/multi-tenant.msb" -p 80:80 2>&1)" '[forbidden]'
 
+echo 'deny@meta' >implicit.msb
+contains "a floor without a default is a finding" "$("$policyc" check --floor implicit.msb old.msb)" \
+	'implicit.msb:1:1: warning: .allow@dns, allow@public. come after'
+
 same "fmt knows it" "" "$("$policyc" fmt --diff floor.msb 2>&1)"
 nft=$("$policyc" compile agent.msb --floor floor.msb)
 contains "the ruleset has a chain for it" "$nft" "chain floor1 {"
