@@ -34,7 +34,7 @@ struct placing {
 
 static bool says_in(const struct analysis *analysis)
 {
-	for (uint32_t i = 0; i < analysis->plane_count; i++)
+	for (uint32_t i = 0; i < analysis->policy_count; i++)
 		for (size_t j = 0; j < analysis->planes[i].policy->rules.count; j++)
 			if (analysis->planes[i].policy->rules.items[j].within.count)
 				return true;
@@ -66,7 +66,7 @@ static void place_network(struct analysis *analysis, uint32_t plane, uint32_t in
 
 static void place_rules(struct analysis *analysis, struct placing *placings)
 {
-	for (uint32_t i = 0; i < analysis->plane_count; i++)
+	for (uint32_t i = 0; i < analysis->policy_count; i++)
 		for (uint32_t j = 0; j < analysis->planes[i].policy->rules.count; j++) {
 			const struct policy_targets *within = &analysis->planes[i].policy->rules.items[j].within;
 
@@ -78,7 +78,7 @@ static void place_rules(struct analysis *analysis, struct placing *placings)
 /* Whether only an exception for a name lets an answer have the atom; where it is so, the atom can be bound */
 static void find_held(struct analysis *analysis, struct placing *placing)
 {
-	for (uint32_t i = 0; placing->rules.count && i < analysis->plane_count; i++) {
+	for (uint32_t i = 0; placing->rules.count && i < analysis->policy_count; i++) {
 		struct analysis_plane *plane = &analysis->planes[i];
 		const struct atom *atom = atoms_at(analysis->atoms, placing->atom);
 		struct decider by;
@@ -136,7 +136,7 @@ void analysis_find_zones(struct analysis *analysis)
 	for (uint32_t i = 0; i < analysis->atom_count; i++)
 		find_held(analysis, &placings[i]);
 	make_zones(analysis, placings);
-	for (uint32_t i = 0; i < analysis->plane_count; i++) {
+	for (uint32_t i = 0; i < analysis->policy_count; i++) {
 		analysis->zones->takes_part[i] =
 			arena_alloc(analysis->arena, analysis->planes[i].policy->rules.count + 1);
 		analysis->zones->all[i] = analysis->planes[i].resolvable;
@@ -166,7 +166,7 @@ void analysis_enter_zone(struct analysis *analysis, uint32_t index)
 	const struct zone *zone = zones && index != ANALYSIS_NONE ? &zones->list.items[index] : NULL;
 
 	analysis->zone = index;
-	for (uint32_t i = 0; zones && i < analysis->plane_count; i++) {
+	for (uint32_t i = 0; zones && i < analysis->policy_count; i++) {
 		struct analysis_plane *plane = &analysis->planes[i];
 
 		/* about what a zone's passes cost at least */

@@ -326,6 +326,8 @@ void check_rules(struct lint *lint)
 			continue;
 		if (!facts->matches) {
 			never_matches(lint, i);
+		} else if (check_floor(lint, i)) {
+			continue;
 		} else if (!can_act(lint, i)) { /* though it may decide a lookup by DNS over TLS, which is refused */
 			name_unresolvable(lint, i);
 		} else if (!facts->decides) {

@@ -309,7 +309,7 @@ static bool excepts_private(struct lint *lint)
 			const struct policy_rule *rule = &policy->rules.items[i];
 			const struct policy_target *target = &rule->targets.items[j];
 
-			if (rule->action == POLICY_ALLOW && eval_rule_excepts(rule, target) &&
+			if (rule->action == POLICY_ALLOW && eval_rule_excepts(lint->policy, rule, target) &&
 			    (target->kind == TARGET_GROUP ? target->group == ADDR_CLASS_PRIVATE :
 							    lint_takes_class(lint, target, ADDR_CLASS_PRIVATE)))
 				return true;
