@@ -54,16 +54,26 @@ static bool excepts(const struct analysis_plane *plane, uint32_t piece)
 	return piece < plane->piece_count && plane->actions[piece] == POLICY_ALLOW;
 }
 
-bool analysis_floors_except(const struct analysis *analysis, uint32_t index, uint32_t at)
+/* false: *by is the floor that does not let an answer have the atom, and what it says of it */
+static bool floors_except(const struct analysis *analysis, uint32_t index, uint32_t at, struct decider *by)
 {
 	const struct analysis_plane *plane = &analysis->planes[index];
 
-	for (uint32_t i = plane->floors; i < plane->floors + plane->floor_count; i++) {
-		const struct analysis_plane *floor = &analysis->planes[i];
-		if (!excepts(floor, floor->excepts_tcp.first[at]) && !excepts(floor, floor->excepts_udp.first[at]))
-			return false;
+	for (uint32_t i = 0; i < plane->floor_count; i++) {
+		const struct analysis_plane *floor = &analysis->planes[plane->floors + i];
+		if (excepts(floor, floor->excepts_tcp.first[at]) || excepts(floor, floor->excepts_udp.first[at]))
+			continue;
+		*by = decided_by_floor(i, floor->rule_of[floor->excepts_tcp.first[at]]);
+		return false;
 	}
 	return true;
+}
+
+bool analysis_floors_except(const struct analysis *analysis, uint32_t index, uint32_t at)
+{
+	struct decider by;
+
+	return floors_except(analysis, index, at, &by);
 }
 
 bool analysis_answer_passes(const struct analysis *analysis, uint32_t index, uint32_t at, struct decider *by)
@@ -76,10 +86,8 @@ bool analysis_answer_passes(const struct analysis *analysis, uint32_t index, uin
 	*by = decided_by(DECIDER_REBIND);
 	if (!atom->reserved || !policy->rebind_protection)
 		return true;
-	if (!analysis_floors_except(analysis, index, at)) {
-		*by = decided_by_floor(policy->floors.count, 0);
+	if (!floors_except(analysis, index, at, by))
 		return false;
-	}
 	for (int i = 0; i < 2; i++) {
 		if (first[i] == plane->piece_count)
 			continue;

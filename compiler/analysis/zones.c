@@ -14,7 +14,8 @@ struct placed {
 struct zone {
 	const struct placed *rules;
 	size_t count;
-	bool held[ANALYSIS_POLICIES]; /* answers may hold its addresses for the rules' names only */
+	bool held[ANALYSIS_POLICIES];    /* answers may hold its addresses for the rules' names only */
+	bool floored[ANALYSIS_POLICIES]; /* for no name, since a floor does not let them */
 };
 
 struct analysis_zones {
@@ -28,7 +29,7 @@ struct analysis_zones {
 /* While zones are made */
 struct placing {
 	uint32_t atom;
-	bool held[ANALYSIS_POLICIES];
+	bool held[ANALYSIS_POLICIES], floored[ANALYSIS_POLICIES];
 	LIST_OF(struct placed) rules;
 };
 
@@ -84,7 +85,8 @@ static void find_held(struct analysis *analysis, struct placing *placing)
 		struct decider by;
 
 		placing->held[i] = !analysis_answer_passes(analysis, i, placing->atom, &by) &&
-				   by.kind != DECIDER_FLOOR && eval_family_active(&analysis->gateway, atom->family);
+				   eval_family_active(&analysis->gateway, atom->family);
+		placing->floored[i] = placing->held[i] && by.kind == DECIDER_FLOOR;
 		if (placing->held[i])
 			plane->bindable[placing->atom] = true;
 	}
@@ -96,6 +98,8 @@ static int compare_placings(const void *a, const void *b)
 	int order = COMPARE(x->rules.count, y->rules.count) ?:
 			    COMPARE(x->held[0], y->held[0]) ?:
 							      COMPARE(x->held[1], y->held[1]);
+
+	order = order ?: COMPARE(x->floored[0], y->floored[0]) ?: COMPARE(x->floored[1], y->floored[1]);
 
 	for (size_t i = 0; !order && i < x->rules.count; i++)
 		order = COMPARE(x->rules.items[i].plane, y->rules.items[i].plane) ?:
@@ -115,7 +119,10 @@ static void make_zones(struct analysis *analysis, struct placing *placings)
 
 		if (at->rules.count && (!i || compare_placings(&placings[i - 1], at)))
 			*arena_push(analysis->arena, &zones->list) =
-				(struct zone){ at->rules.items, at->rules.count, { at->held[0], at->held[1] } };
+				(struct zone){ at->rules.items,
+					       at->rules.count,
+					       { at->held[0], at->held[1] },
+					       { at->floored[0], at->floored[1] } };
 		zones->of[at->atom] = (uint32_t)zones->list.count - 1;
 	}
 }
@@ -153,7 +160,7 @@ uint32_t analysis_zone_count(const struct analysis *analysis)
 
 static bool is_excepted(const struct analysis *analysis, const struct zone *zone, uint32_t plane, uint32_t class)
 {
-	for (size_t i = 0; i < zone->count; i++)
+	for (size_t i = 0; !zone->floored[plane] && i < zone->count; i++)
 		if (zone->rules[i].plane == plane &&
 		    name_classes_rule_takes(analysis->names, plane, zone->rules[i].rule, class))
 			return true;
@@ -233,10 +240,10 @@ bool analysis_alone_excepts(const struct analysis *analysis, uint32_t rule)
 		for (size_t j = 0; j < zone.count; j++)
 			if (zone.rules[j].rule != rule)
 				others[count++] = zone.rules[j];
-		if (!zone.held[0] || count == zone.count)
+		if (!zone.held[0] || zone.floored[0] || count == zone.count)
 			continue;
 		for (uint32_t class = 0; class < analysis->class_count; class ++) {
-			struct zone without = { others, count, { true, false } };
+			struct zone without = { .rules = others, .count = count, .held = { true, false } };
 
 			if (!fuel_use(analysis->fuel, 1 + count))
 				return true;
