@@ -97,6 +97,8 @@ uint32_t analysis_zone_of(const struct analysis *, uint32_t atom);
 bool analysis_takes_part(const struct analysis *, uint32_t plane, size_t rule);
 /* Whether a lookup of the class passes, and rebind protection alone keeps it from the zone's addresses */
 bool analysis_holds_back(const struct analysis *, uint32_t plane, uint32_t class);
+/* Whether an answer for a name of the class may hold the zone's addresses that can be bound, if its lookup passes */
+bool analysis_lets_answer(const struct analysis *, uint32_t plane, uint32_t class);
 /* Of two policies: whether nameless answers with the zone's addresses fare alike */
 bool analysis_holds_alike(const struct analysis *);
 /* Whether answers with some address pass for a name by this rule's `in` and no other's; of the first policy */

@@ -216,6 +216,16 @@ bool analysis_holds_back(const struct analysis *analysis, uint32_t plane, uint32
 	return zones && zones->all[plane][class] && !analysis->planes[plane].resolvable[class];
 }
 
+bool analysis_lets_answer(const struct analysis *analysis, uint32_t plane, uint32_t class)
+{
+	const struct analysis_zones *zones = analysis->zones;
+	const struct zone *zone = zones && analysis->zone != ANALYSIS_NONE ? &zones->list.items[analysis->zone] : NULL;
+
+	if (!zone || !zone->held[plane] || analysis->planes[plane].resolvable[class])
+		return true;
+	return fuel_use(analysis->fuel, zone->count) && is_excepted(analysis, zone, plane, class);
+}
+
 bool analysis_holds_alike(const struct analysis *analysis)
 {
 	const struct zone *zone = analysis->zones && analysis->zone != ANALYSIS_NONE ?
