@@ -125,11 +125,18 @@ static void walk_lookup(struct explainer *explainer, struct explain_step *step, 
 static void explain_lookup(struct explainer *explainer, const char *name, enum flow_transport transport)
 {
 	static const char *const words[] = { [FLOW_DNS_UDP] = "udp", [FLOW_DNS_TCP] = "tcp", [FLOW_DNS_DOT] = "dot" };
-	struct explain_step *step =
-		add_step(explainer, EXPLAIN_LOOKUP,
-			 arena_printf(explainer->arena, "dns@%s:%s", name[0] ? name : ".", words[transport]));
+	struct explain_step *step = add_step(
+		explainer, EXPLAIN_LOOKUP,
+		arena_printf(explainer->arena, "dns@%s:%s", flow_name_text(explainer->arena, name), words[transport]));
 
 	step->verdict = eval_dns(explainer->context, name, transport);
+	if (step->verdict.by.kind == DECIDER_REFUSED) {
+		const struct eval_refused_port *refused = eval_refused_port(
+			POLICY_EGRESS, flow_transport_proto(transport), flow_transport_port(transport));
+		step->note = arena_printf(explainer->arena, "port %u is refused whatever the rules say: %s",
+					  flow_transport_port(transport), refused ? refused->why : "");
+		return;
+	}
 	for (size_t i = 0; i <= floors_asked(explainer, step->verdict); i++) {
 		if (i && explainer->context->policy->floors.items[i - 1]->is_tenancy)
 			continue;
