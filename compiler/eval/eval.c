@@ -274,7 +274,7 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 
 	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
 		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
-	if (eval_port_refused(connection) || is_malformed(context, connection))
+	if (eval_port_refused(connection) || is_malformed(context, connection) || !reaches(context, connection))
 		return EVAL_SYN_DENY;
 	syn = syn_by_rules(context, connection);
 	for (size_t i = 0; syn != EVAL_SYN_DENY && i < context->policy->floors.count; i++) {

@@ -270,8 +270,7 @@ static size_t changes_for(struct bindings *bindings, const struct entry *entry, 
 	for (size_t slot = 0; entry->slots && slot < bindings->slots.count; slot++) {
 		const struct slot *sets = &bindings->slots.items[slot];
 		const char *set = addr.family == ADDR_V4 ? sets->set4 : sets->set6;
-		if (!set || !entry_has_slot(entry, slot) ||
-		    !policy_rule_places(sets->rule, addr, NULL))
+		if (!set || !entry_has_slot(entry, slot) || !policy_rule_places(sets->rule, addr, NULL))
 			continue;
 		uint64_t until = bound_until(bindings, slot, addr);
 		out[count++] = (struct bindings_change){ .set = set,
