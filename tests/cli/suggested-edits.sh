@@ -34,6 +34,9 @@ out=$(edits "$work/errors.msb" "$root"/tests/golden/*/*.msb); check "errors" $? 
 check "errors have edits" $? "$(msb-policyc check --format json "$work/errors.msb" | jq -c '.findings[] | [.line, .edits]')"
 out=$(edits --random $((300 * ${MSB_TEST_EFFORT:-100} / 100 + 1)) "${MSB_SEED:-7}"); check "random policies" $? "$out"
 
+# a check offers its edits, and never gives one that was not tried
+out=$(grep -n diag_edit "$root"/compiler/lint/check_*.c); [ -z "$out" ]; check "none untried" $? "$out"
+
 # of a rule with a comment that silences nothing the comment alone goes, whatever ends the lines
 for end in '\n' '\r\n'; do
 	printf "default egress deny${end}allow@github.com:tcp:443\t # lint: ignore no-dns why$end" >"$work/comment.msb"
