@@ -2,6 +2,7 @@
  * published ports. Options and imports set them through the same functions. */
 #include "policy/resolve_state.h"
 #include "base/units.h"
+#include "syntax/mistakes.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -60,13 +61,23 @@ static void apply_default(struct resolver *r, const struct ast_statement *statem
 	enum policy_action value;
 
 	if (!any && strcmp(direction->text, "egress") != 0 && strcmp(direction->text, "ingress") != 0) {
-		diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`", direction->text)
-			->label = rule_did_you_mean(r->arena, diag_nearest(direction->text, directions));
+		const struct mistake *mistake = mistake_find(MISTAKE_DIRECTION, direction->text);
+		const char *near = mistake ? mistake->meant : diag_nearest(direction->text, directions);
+		struct diag *diag = diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`",
+					       direction->text);
+		diag->label = rule_did_you_mean(r->arena, near);
+		if (near)
+			diag_edit(r->diags, diag, direction->span, near);
 		return;
 	}
 	if (!resolver_parse_action(action->text, &value)) {
-		diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
-			rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
+		const struct mistake *mistake = mistake_find(MISTAKE_ACTION, action->text);
+		const char *near = mistake ? mistake->meant : diag_nearest(action->text, actions);
+		struct diag *diag =
+			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text);
+		diag->label = rule_did_you_mean(r->arena, near);
+		if (near)
+			diag_edit(r->diags, diag, action->span, near);
 		return;
 	}
 	if (any || direction->text[0] == 'e')
@@ -233,8 +244,13 @@ static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 		   !strcmp(words[0].text, "binding-minimum")) {
 		diag_error(r->diags, "bad-setting", words[2].span, "`dns %s` takes one value", words[0].text);
 	} else {
-		diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text)->label =
-			rule_did_you_mean(r->arena, diag_nearest(words[0].text, settings));
+		const struct mistake *mistake = mistake_find(MISTAKE_DNS, words[0].text);
+		const char *near = mistake ? mistake->meant : diag_nearest(words[0].text, settings);
+		struct diag *diag =
+			diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text);
+		diag->label = rule_did_you_mean(r->arena, near);
+		if (near)
+			diag_edit(r->diags, diag, words[0].span, near);
 	}
 }
 

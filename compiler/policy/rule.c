@@ -4,6 +4,7 @@
 #include "policy/rule.h"
 #include "base/units.h"
 #include "policy/policy_facts.h"
+#include "policy/rule_help.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,17 @@ static const char *suggest_braces(struct arena *arena, const char *text, size_t 
 			    (int)(text + end - colon - 1), colon + 1);
 }
 
+/* A line of another format: "kind: NetworkPolicy", "default: deny", JSON */
+static const char *explain_no_rule(const struct rule_scope *scope, const char *text)
+{
+	size_t len = *text == '{' ? 1 : strcspn(text, ": \t");
+	const struct mistake *mistake = mistake_find(MISTAKE_STATEMENT, arena_strndup(scope->arena, text, len));
+
+	if (len == strlen("default") && !strncmp(text, "default", len))
+		return "a default names its direction: default egress deny";
+	return mistake && !mistake->meant ? mistake->why : "a rule is ACTION@TARGET[:PROTOCOL[:PORTS]]";
+}
+
 static bool report_missing_at(const struct rule_scope *scope)
 {
 	const struct ast_rule *rule = scope->rule;
@@ -119,11 +131,15 @@ static bool report_missing_at(const struct rule_scope *scope)
 	}
 	struct diag *diag = diag_error(scope->diags, "missing-at", rule->span, "`%s` is no rule: it has no `@`", text);
 	size_t word = strcspn(text, " \t");
-	if (text[word] && is_one_of(arena_strndup(scope->arena, text, word), action_words))
-		diag->help = arena_printf(scope->arena, "%.*s@%s", (int)word, text,
-					  text + word + strspn(text + word, " \t"));
-	else
-		diag->help = "a rule is ACTION@TARGET[:PROTOCOL[:PORTS]]";
+	const char *target = text + word + strspn(text + word, " \t");
+	if (!strncmp(target, "=>", 2) || !strncmp(target, "->", 2))
+		target += 2 + strspn(target + 2, " \t");
+	if (*target && is_one_of(arena_strndup(scope->arena, text, word), action_words)) {
+		diag->help = arena_printf(scope->arena, "%.*s@%s", (int)word, text, target);
+		diag_edit(scope->diags, diag, rule->span, diag->help);
+	} else {
+		diag->help = explain_no_rule(scope, text);
+	}
 	return false;
 }
 
@@ -140,8 +156,10 @@ static bool resolve_action(const struct rule_scope *scope, enum policy_action *o
 	}
 	struct diag *diag = *text ? diag_error(scope->diags, "bad-action", word->span, "no such action: `%s`", text) :
 				    diag_error(scope->diags, "bad-action", word->span, "no action before the `@`");
-	const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, action_words));
-	diag->label = label ? label : "`allow` or `deny`";
+	const char *near = diag_nearest(text, action_words);
+	diag->label = near ? rule_did_you_mean(scope->arena, near) : "`allow` or `deny`";
+	if (!(*text && rule_explain_action(scope, diag)) && near)
+		diag_edit(scope->diags, diag, word->span, near);
 	return false;
 }
 
@@ -158,8 +176,10 @@ static bool resolve_direction(const struct rule_scope *scope, unsigned *out)
 	else {
 		struct diag *diag =
 			diag_error(scope->diags, "bad-direction", word->span, "no such direction: `%s`", word->text);
-		const char *label = rule_did_you_mean(scope->arena, diag_nearest(word->text, direction_words));
-		diag->label = label ? label : "`egress`, `ingress` or `any`";
+		const char *near = diag_nearest(word->text, direction_words);
+		diag->label = near ? rule_did_you_mean(scope->arena, near) : "`egress`, `ingress` or `any`";
+		if (!rule_explain(scope, diag, MISTAKE_DIRECTION, word) && near)
+			diag_edit(scope->diags, diag, word->span, near);
 		return false;
 	}
 	return true;
@@ -173,6 +193,15 @@ static bool report_empty_list(const struct rule_scope *scope, const struct ast_w
 		return false;
 	diag_error(scope->diags, id, words->span, "an empty list");
 	return true;
+}
+
+static void report_proto(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	const char *text = word->text ? word->text : "", *near = diag_nearest(text, proto_words);
+
+	diag->label = near ? rule_did_you_mean(scope->arena, near) : "any, tcp, udp, icmpv4 or icmpv6";
+	if (!(*text && rule_explain_proto(scope, diag, word)) && near)
+		diag_edit(scope->diags, diag, word->span, near);
 }
 
 static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
@@ -191,8 +220,7 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 			struct diag *diag = *text ? diag_error(scope->diags, "bad-proto", word->span,
 							       "no such protocol: `%s`", text) :
 						    diag_error(scope->diags, "bad-proto", word->span, "no protocol");
-			const char *label = rule_did_you_mean(scope->arena, diag_nearest(text, proto_words));
-			diag->label = label ? label : "any, tcp, udp, icmpv4 or icmpv6";
+			report_proto(scope, diag, word);
 			return false;
 		} else if (words->braced) {
 			diag_error(scope->diags, "bad-proto", word->span, "`any` cannot be in a list");
@@ -202,20 +230,23 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 	return true;
 }
 
-static bool report_port(const struct rule_scope *scope, struct span span, const char *text, size_t len)
+static bool report_port(const struct rule_scope *scope, const struct ast_word *word, const char *text, size_t len)
 {
+	struct span span = word->span;
+	struct diag *diag;
 	char *port = arena_strndup(scope->arena, text, len);
 	bool digits = len && strspn(port, "0123456789") == len;
 
 	if (!len)
-		diag_error(scope->diags, "bad-ports", span, "no port");
+		diag = diag_error(scope->diags, "bad-ports", span, "no port");
 	else if (!digits)
-		diag_error(scope->diags, "bad-ports", span, "no port: `%s`", port)->label =
+		(diag = diag_error(scope->diags, "bad-ports", span, "no port: `%s`", port))->label =
 			"a number, a range like 80-443, or any";
 	else if (port[0] == '0')
-		diag_error(scope->diags, "bad-ports", span, "a port has no leading zero: %s", port);
+		diag = diag_error(scope->diags, "bad-ports", span, "a port has no leading zero: %s", port);
 	else
-		diag_error(scope->diags, "bad-ports", span, "port out of range: %s is more than 65535", port);
+		diag = diag_error(scope->diags, "bad-ports", span, "port out of range: %s is more than 65535", port);
+	rule_explain_port(scope, diag, word);
 	return false;
 }
 
@@ -228,10 +259,10 @@ static bool resolve_port_item(const struct rule_scope *scope, const struct ast_w
 
 	out->span = word->span;
 	if (!units_port(text, len, false, &out->lo))
-		return report_port(scope, word->span, text, second && !len ? strlen(text) : len);
+		return report_port(scope, word, text, second && !len ? strlen(text) : len);
 	out->hi = out->lo;
 	if (second && !units_port(second, strlen(second), false, &out->hi))
-		return report_port(scope, word->span, second, strlen(second));
+		return report_port(scope, word, second, strlen(second));
 	if (out->lo <= out->hi)
 		return true;
 	diag_error(scope->diags, "inverted-range", word->span, "port range runs backwards: %u is more than %u", out->lo,
@@ -347,10 +378,10 @@ static bool report_port_in_proto_slot(const struct rule_scope *scope)
 	struct diag *diag =
 		diag_error(scope->diags, "port-in-proto-slot", words->span, "`%s` is where the protocol goes", text);
 	if (!ports->present) {
-		diag->help = rule_mend(scope, words->span, arena_printf(scope->arena, "tcp:%s", text));
+		rule_offer(scope, diag, words->span, arena_printf(scope->arena, "tcp:%s", text));
 	} else if (ports->count == 1 && ports->items[0].text && rule_parse_proto(ports->items[0].text, &proto)) {
 		struct span both = { words->span.source, words->span.start, ports->span.end };
-		diag->help = rule_mend(scope, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
+		rule_offer(scope, diag, both, arena_printf(scope->arena, "%s:%s", ports->items[0].text, text));
 	}
 	return true;
 }

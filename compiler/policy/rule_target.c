@@ -2,6 +2,7 @@
  * that the token vectors give them, and offer what to write instead. */
 #include "policy/rule.h"
 #include "base/name.h"
+#include "policy/rule_help.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,22 +20,6 @@ static struct span skip(struct span span, size_t bytes)
 {
 	span.start += (uint32_t)bytes;
 	return span;
-}
-
-const char *rule_did_you_mean(struct arena *arena, const char *suggestion)
-{
-	return suggestion ? arena_printf(arena, "did you mean `%s`?", suggestion) : NULL;
-}
-
-const char *rule_mend(const struct rule_scope *scope, struct span part, const char *replacement)
-{
-	if (!scope->rule || part.source != scope->rule->span.source)
-		return NULL;
-	struct span before = scope->rule->span, after = before;
-	before.end = part.start;
-	after.start = part.end;
-	return arena_printf(scope->arena, "%s%s%s", span_text(scope->arena, scope->diags->sources, before), replacement,
-			    span_text(scope->arena, scope->diags->sources, after));
 }
 
 static int compare_group(const void *name, const void *group)
@@ -104,8 +89,10 @@ static bool report_cidr(const struct rule_scope *scope, const struct ast_word *w
 	if (!addr_parse(address, &addr)) {
 		diag_error(scope->diags, "bad-cidr", word->span, "no network: `%s`", word->text);
 	} else if (netmask_len(len) >= 0) {
-		diag_error(scope->diags, "bad-cidr", word->span, "a network's length is a number of bits, no netmask")
-			->help = rule_mend(scope, after, arena_printf(scope->arena, "%d", netmask_len(len)));
+		rule_offer(scope,
+			   diag_error(scope->diags, "bad-cidr", word->span,
+				      "a network's length is a number of bits, no netmask"),
+			   after, arena_printf(scope->arena, "%d", netmask_len(len)));
 	} else if (digits && (len[0] != '0' || !len[1])) {
 		diag_error(scope->diags, "bad-cidr", word->span, "prefix length out of range: %s is more than %d", len,
 			   addr.family == ADDR_V4 ? 32 : 128);
@@ -263,12 +250,40 @@ static const char *nearest_target(const struct rule_scope *scope, const char *te
 	return diag_nearest(text, words);
 }
 
+/* A word of other tools; "$web", as pf and shells write what is a group here */
+static bool explain_target(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	bool ingress = scope->rule && scope->rule->direction.text && !strcmp(scope->rule->direction.text, "ingress");
+
+	if (word->text[0] == '$' && word->text[1]) {
+		diag->label = "a group is named without `$`";
+		diag->help = arena_printf(scope->arena, "define it: group %s = NAME, NETWORK", word->text + 1);
+		if (rule_find_group(scope, word->text + 1))
+			rule_offer(scope, diag, word->span, word->text + 1);
+		return true;
+	}
+	const struct mistake *mistake = mistake_find(MISTAKE_TARGET, word->text);
+	if (mistake && !strcmp(mistake->meant, "public") && scope->rule && scope->rule->action.text &&
+	    strcmp(scope->rule->action.text, "allow") != 0) {
+		/* a denial that is narrower than meant is no help: the writer decides */
+		diag->label = "every address is `any`, the Internet `public`";
+		return true;
+	}
+	return (ingress && rule_explain(scope, diag, MISTAKE_PEER, word)) ||
+	       rule_explain(scope, diag, MISTAKE_TARGET, word);
+}
+
 static bool report_bare(const struct rule_scope *scope, const struct ast_word *word)
 {
 	if (report_brackets(scope, "ambiguous-bare"))
 		return false;
 	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
-	diag->label = rule_did_you_mean(scope->arena, nearest_target(scope, word->text));
+	const char *near = nearest_target(scope, word->text);
+	diag->label = rule_did_you_mean(scope->arena, near);
+	if (explain_target(scope, diag, word))
+		return false;
+	if (near && strcmp(near, "dns") != 0)
+		diag_edit(scope->diags, diag, word->span, near);
 	if (!strcmp(word->text, "http") || !strcmp(word->text, "https"))
 		diag->help = "a rule names the host and the port, not a URL: allow@example.com:tcp:443";
 	else if (!diag->label)

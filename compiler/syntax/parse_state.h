@@ -74,6 +74,9 @@ void parse_add_expect(struct parser *, struct span, struct ast_word action, stru
 void parse_unexpected(struct parser *, struct span, const char *token_name, const char *const *expected,
 		      size_t expected_count);
 
+/* parse_mistakes.c: adds what to write instead to a syntax error in a line of a file, where its shape is known */
+void parse_explain_mistake(struct parser *, struct diag *, struct span, bool wants_string);
+
 extern const char *const parse_statement_words[]; /* msb.l: all that a line may begin with; NULL at the end */
 /* msb.l: the scanner skips the rest of what it is reading, to where the grammar resumes */
 void parse_resynchronise(void *scanner);

@@ -1,0 +1,185 @@
+/* Errors in a rule's token that are known mistakes: what to write instead. The words are in syntax/mistakes.def;
+ * here are the shapes, like "443/tcp" and "80,443". */
+#include "policy/rule_help.h"
+#include "base/units.h"
+
+#include <string.h>
+#include <strings.h>
+
+const char *rule_did_you_mean(struct arena *arena, const char *suggestion)
+{
+	return suggestion ? arena_printf(arena, "did you mean `%s`?", suggestion) : NULL;
+}
+
+const char *rule_mend(const struct rule_scope *scope, struct span part, const char *replacement)
+{
+	if (!scope->rule || part.source != scope->rule->span.source)
+		return NULL;
+	struct span before = scope->rule->span, after = before;
+	before.end = part.start;
+	after.start = part.end;
+	return arena_printf(scope->arena, "%s%s%s", span_text(scope->arena, scope->diags->sources, before), replacement,
+			    span_text(scope->arena, scope->diags->sources, after));
+}
+
+void rule_offer(const struct rule_scope *scope, struct diag *diag, struct span part, const char *replacement)
+{
+	const char *mended = rule_mend(scope, part, replacement);
+
+	if (mended)
+		diag->help = mended;
+	diag_edit(scope->diags, diag, part, replacement);
+}
+
+static bool explain(const struct rule_scope *scope, struct diag *diag, const struct mistake *mistake, struct span span)
+{
+	if (!mistake)
+		return false;
+	if (mistake->why)
+		diag->label = mistake->why;
+	if (mistake->why && mistake->meant) {
+		rule_offer(scope, diag, span, mistake->meant);
+	} else if (mistake->meant) { /* the label says it all */
+		diag->label = rule_did_you_mean(scope->arena, mistake->meant);
+		diag_edit(scope->diags, diag, span, mistake->meant);
+	}
+	return true;
+}
+
+bool rule_explain(const struct rule_scope *scope, struct diag *diag, enum mistake_place place,
+		  const struct ast_word *word)
+{
+	return explain(scope, diag, mistake_find(place, word->text), word->span);
+}
+
+/* ---- before the "@" ---- */
+
+static const char *action_meant(const char *word)
+{
+	const struct mistake *mistake = mistake_find(MISTAKE_ACTION, word);
+
+	return mistake ? mistake->meant : NULL;
+}
+
+bool rule_explain_action(const struct rule_scope *scope, struct diag *diag)
+{
+	const struct ast_word *word = &scope->rule->action;
+	size_t len = strcspn(word->text, " \t");
+	const char *action = action_meant(arena_strndup(scope->arena, word->text, len));
+	const char *second = word->text + len + strspn(word->text + len, " \t");
+	size_t second_len = strcspn(second, " \t");
+
+	if (!action || !word->text[len])
+		return rule_explain(scope, diag, MISTAKE_ACTION, word);
+	if (!*second) {
+		diag_edit(scope->diags, diag, word->span, action);
+		return true;
+	}
+	const char *direction = arena_strndup(scope->arena, second, second_len);
+	const struct mistake *mistake = mistake_find(MISTAKE_DIRECTION, direction);
+	if (!mistake || second[second_len + strspn(second + second_len, " \t")] || scope->rule->direction.text)
+		return false;
+	diag->label = "a direction stands behind a colon";
+	rule_offer(scope, diag, word->span, arena_printf(scope->arena, "%s:%s", action, mistake->meant));
+	return true;
+}
+
+/* ---- protocols ---- */
+
+/* icmpv4 or icmpv6, as the one target's family is; both where it has none */
+static const char *icmp_of(const struct rule_scope *scope)
+{
+	const struct ast_words *target = &scope->rule->target;
+	struct addr_prefix prefix;
+
+	if (target->count != 1 || target->braced || !target->items[0].text ||
+	    !addr_prefix_parse(target->items[0].text, &prefix))
+		return scope->rule->proto.braced ? "icmpv4,icmpv6" : "{icmpv4,icmpv6}";
+	return prefix.addr.family == ADDR_V4 ? "icmpv4" : "icmpv6";
+}
+
+static bool is_transport(const char *word)
+{
+	return !strcmp(word, "tcp") || !strcmp(word, "udp");
+}
+
+/* "udp/53", "443/tcp", "53/udp" */
+static const char *slashed(struct arena *arena, const char *text)
+{
+	const char *slash = strchr(text, '/');
+	uint16_t port;
+
+	if (!slash)
+		return NULL;
+	const char *before = arena_strndup(arena, text, (size_t)(slash - text)), *after = slash + 1;
+	if (is_transport(before) && units_port(after, strlen(after), false, &port))
+		return arena_printf(arena, "%s:%s", before, after);
+	if (is_transport(after) && units_port(before, strlen(before), false, &port))
+		return arena_printf(arena, "%s:%s", after, before);
+	return NULL;
+}
+
+/* The text for a protocol's place: of "tcp:443" the protocol alone where ports follow or a list is around it */
+static void offer_proto(const struct rule_scope *scope, struct diag *diag, struct span span, const char *meant)
+{
+	bool alone = scope->rule->ports.present || scope->rule->proto.braced;
+
+	rule_offer(scope, diag, span, alone ? arena_strndup(scope->arena, meant, strcspn(meant, ":")) : meant);
+}
+
+bool rule_explain_proto(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	const struct mistake *mistake = mistake_find(MISTAKE_PROTO, word->text);
+	const struct service *service = mistake_service(word->text);
+	const char *meant = mistake ? mistake->meant : slashed(scope->arena, word->text);
+
+	if (!strcasecmp(word->text, "icmp")) {
+		diag->label = "ICMP has a protocol for each family";
+		rule_offer(scope, diag, word->span, icmp_of(scope));
+		return true;
+	}
+	if (!meant && !mistake && service) {
+		meant = arena_printf(scope->arena, "%s:%s", service->proto, service->port);
+		if (strcmp(service->proto, "tcp") != 0)
+			diag->label = arena_printf(scope->arena, "did you mean `%s`?", meant);
+	}
+	if (mistake && mistake->why)
+		diag->label = mistake->why;
+	if (meant)
+		offer_proto(scope, diag, word->span, meant);
+	return meant || mistake;
+}
+
+/* ---- ports ---- */
+
+/* "80,443" in a file: a list without its braces */
+static bool is_bare_list(const char *text)
+{
+	size_t len = strlen(text);
+
+	return strchr(text, ',') && text[strspn(text, "0123456789,-")] == 0 && text[0] != ',' && text[len - 1] != ',' &&
+	       !strstr(text, ",,");
+}
+
+bool rule_explain_port(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	const char *text = word->text ? word->text : "";
+	const struct service *service = mistake_service(text);
+	bool braced = scope->rule->ports.braced;
+	size_t len = strlen(text);
+	uint16_t port;
+
+	if (service) {
+		diag->label = "a port is written as its number";
+		rule_offer(scope, diag, word->span, service->port);
+	} else if (is_bare_list(text) && !braced) {
+		diag->label = "a list is written in braces";
+		rule_offer(scope, diag, word->span, arena_printf(scope->arena, "{%s}", text));
+	} else if (len > 1 && text[len - 1] == '-' && units_port(text, len - 1, false, &port)) {
+		diag->label = "a range has two ends";
+		rule_offer(scope, diag, word->span, arena_printf(scope->arena, "%s65535", text));
+	} else {
+		return !braced && rule_explain(scope, diag, MISTAKE_PORT, word);
+	}
+	return true;
+}

@@ -1,0 +1,13 @@
+/* What an error in a rule's token offers to write instead: text to paste, and the edit of it for programs. */
+#pragma once
+#include "policy/rule.h"
+#include "syntax/mistakes.h"
+
+/* Offers `replacement` for `part`: the whole token as help, the bytes as an edit */
+void rule_offer(const struct rule_scope *, struct diag *, struct span part, const char *replacement);
+/* A word of another tool: why, and what is meant, as an offer. false: it is none that is known there */
+bool rule_explain(const struct rule_scope *, struct diag *, enum mistake_place, const struct ast_word *);
+/* Of the word before the `@`: "allow egress", "ALLOW", "block " */
+bool rule_explain_action(const struct rule_scope *, struct diag *);
+bool rule_explain_proto(const struct rule_scope *, struct diag *, const struct ast_word *);
+bool rule_explain_port(const struct rule_scope *, struct diag *, const struct ast_word *);
