@@ -38,6 +38,9 @@ struct sources *sources_new(struct arena *);
 uint32_t sources_add(struct sources *, enum source_kind, const char *name, const char *text, size_t len);
 const struct source *sources_get(const struct sources *, uint32_t index);
 
+/* Bytes of the mark that some editors put before a file's text: 3 or 0 */
+uint32_t source_mark_len(const struct source *);
+
 /* Reads a file for the command line: "-" is standard input under the name `stdin_name` or "<stdin>".
  * At most 16 MiB, regular files and standard input only. 0, or -errno with nothing added. */
 int sources_load(struct sources *, const char *path, const char *stdin_name, uint32_t *out);

@@ -1,6 +1,7 @@
 /* Errors in a rule's token that are known mistakes: what to write instead. The words are in syntax/mistakes.def;
  * here are the shapes, like "443/tcp" and "80,443". */
 #include "policy/rule_help.h"
+#include "base/text.h"
 #include "base/units.h"
 
 #include <string.h>
@@ -182,4 +183,69 @@ bool rule_explain_port(const struct rule_scope *scope, struct diag *diag, const 
 		return !braced && rule_explain(scope, diag, MISTAKE_PORT, word);
 	}
 	return true;
+}
+
+bool rule_explain_trailing(const struct rule_scope *scope, struct diag *diag)
+{
+	const struct ast_words *ports = &scope->rule->ports;
+	const char *text = span_text(scope->arena, scope->diags->sources, scope->rule->trailing);
+	struct span both = { ports->span.source, ports->span.start, scope->rule->trailing.end };
+	uint16_t low, high;
+
+	if (ports->braced || ports->count != 1 || !ports->items[0].text || text[0] != ':' ||
+	    !units_port(ports->items[0].text, strlen(ports->items[0].text), false, &low) ||
+	    !units_port(text + 1, strlen(text + 1), false, &high) || low > high)
+		return false;
+	diag->label = "a range of ports has a dash";
+	rule_offer(scope, diag, both, arena_printf(scope->arena, "%u-%u", low, high));
+	return true;
+}
+
+/* ---- targets ---- */
+
+bool rule_explain_range(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	enum { PREFIXES_MAX = 254, OFFERED_MAX = 16 };
+	const char *dash = strchr(word->text, '-');
+	struct addr_prefix prefixes[PREFIXES_MAX];
+	struct addr low, high;
+
+	if (!dash || !addr_parse(arena_strndup(scope->arena, word->text, (size_t)(dash - word->text)), &low) ||
+	    !addr_parse(dash + 1, &high) || low.family != ADDR_V4 || high.family != ADDR_V4 || low.value > high.value)
+		return false;
+	size_t count = addr_range_prefixes(low.family, (struct addr_range){ low.value, high.value }, prefixes);
+	diag->label = "a range of addresses is written as networks";
+	if (count > OFFERED_MAX)
+		return true;
+	bool braces = count > 1 && scope->rule && !scope->rule->target.braced;
+	struct text text = { .arena = scope->arena };
+	for (size_t i = 0; i < count; i++) {
+		char address[ADDR_TEXT_MAX];
+		text_addf(&text, "%s%s", i ? ", " : "", addr_format(prefixes[i].addr, address));
+		if (prefixes[i].len < 32)
+			text_addf(&text, "/%u", prefixes[i].len);
+	}
+	const char *list = text_get(&text);
+	rule_offer(scope, diag, word->span, braces ? arena_printf(scope->arena, "{%s}", list) : list);
+	return true;
+}
+
+bool rule_group_is_broken(const struct rule_scope *scope, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < scope->diags->list.count; i++) {
+		const struct diag *diag = &scope->diags->list.items[i];
+		if (diag->level != DIAG_ERROR || diag->span.source == SPAN_NO_SOURCE)
+			continue;
+		const char *line =
+			span_text(scope->arena, scope->diags->sources, span_line(scope->diags->sources, diag->span));
+		line += strspn(line, " \t");
+		if (strncmp(line, "group", 5) != 0 || !strchr(" \t", line[5]))
+			continue;
+		line += 5 + strspn(line + 5, " \t");
+		if (!strncmp(line, name, len) && strchr(" \t=:,\r", line[len]))
+			return true;
+	}
+	return false;
 }

@@ -175,8 +175,10 @@ static bool parse_dotted(const struct rule_scope *scope, const struct ast_word *
 	const char *text = word->text;
 
 	if (name_looks_like_address(text)) {
-		diag_error(scope->diags, "bad-ip", word->span, "`%s` looks like an address and is none", text)->label =
-			"four numbers from 0 to 255 in plain decimal";
+		struct diag *diag =
+			diag_error(scope->diags, "bad-ip", word->span, "`%s` looks like an address and is none", text);
+		if (!rule_explain_range(scope, diag, word))
+			diag->label = "four numbers from 0 to 255 in plain decimal";
 		return false;
 	}
 	if (text[0] == '.' && text[1] && text[1] != '.') {
@@ -230,7 +232,8 @@ bool rule_report_trailing(const struct rule_scope *scope)
 	if (trailing.start == trailing.end)
 		return false;
 	if (!report_brackets(scope, "trailing"))
-		diag_error(scope->diags, "trailing", trailing, "nothing follows the ports of a rule");
+		rule_explain_trailing(
+			scope, diag_error(scope->diags, "trailing", trailing, "nothing follows the ports of a rule"));
 	return true;
 }
 
@@ -275,7 +278,7 @@ static bool explain_target(const struct rule_scope *scope, struct diag *diag, co
 
 static bool report_bare(const struct rule_scope *scope, const struct ast_word *word)
 {
-	if (report_brackets(scope, "ambiguous-bare"))
+	if (report_brackets(scope, "ambiguous-bare") || rule_group_is_broken(scope, word->text))
 		return false;
 	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
 	const char *near = nearest_target(scope, word->text);

@@ -48,4 +48,10 @@ python3 - "$policyc" "$lines" <<-'END' >edits 2>&1
 END
 check mistakes/edits-end-the-error $? "$(cat edits)"
 same mistakes/edits-leave-none "" "$(cat edits)"
+
+# one wrong group line is one error, whatever uses the group
+printf 'group web: a.example\nallow@web:tcp:443\nallow@{web, b.example}:tcp:80\ndefault egress deny\n' >group.msb
+same mistakes/a-wrong-group-is-one-error "group.msb: 1 error" "$("$policyc" check --color never group.msb | tail -1)"
+printf 'group 443 = a.example\nallow@other:tcp:443\ndefault egress deny\n' >group.msb
+same mistakes/another-group-is-an-error "group.msb: 2 errors" "$("$policyc" check --color never group.msb | tail -1)"
 finish
