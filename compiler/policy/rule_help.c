@@ -134,6 +134,8 @@ bool rule_explain_proto(const struct rule_scope *scope, struct diag *diag, const
 	const struct service *service = mistake_service(word->text);
 	const char *meant = mistake ? mistake->meant : slashed(scope->arena, word->text);
 
+	if (rule_explain_semicolon(scope, diag, word))
+		return true;
 	if (!strcasecmp(word->text, "icmp")) {
 		diag->label = "ICMP has a protocol for each family";
 		rule_offer(scope, diag, word->span, icmp_of(scope));
@@ -164,13 +166,17 @@ static bool is_bare_list(const char *text)
 
 bool rule_explain_port(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
 {
-	const char *text = word->text ? word->text : "";
+	if (!word->text)
+		return false;
+	const char *text = word->text;
 	const struct service *service = mistake_service(text);
 	bool braced = scope->rule->ports.braced;
 	size_t len = strlen(text);
 	uint16_t port;
 
-	if (service) {
+	if (!braced && rule_explain_semicolon(scope, diag, word)) {
+		return true;
+	} else if (service) {
 		diag->label = "a port is written as its number";
 		rule_offer(scope, diag, word->span, service->port);
 	} else if (is_bare_list(text) && !braced) {
@@ -227,6 +233,42 @@ bool rule_explain_range(const struct rule_scope *scope, struct diag *diag, const
 	}
 	const char *list = text_get(&text);
 	rule_offer(scope, diag, word->span, braces ? arena_printf(scope->arena, "{%s}", list) : list);
+	return true;
+}
+
+bool rule_explain_url(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	const struct service *service = mistake_service(word->text);
+
+	if (!service || !scope->rule || scope->rule->target.braced)
+		return false;
+	struct span url = { word->span.source, word->span.start, scope->rule->span.end };
+	const char *text = span_text(scope->arena, scope->diags->sources, url) + strlen(word->text);
+	if (strncmp(text, "://", 3) != 0)
+		return false;
+	const char *host = text + 3, *behind = host + strcspn(host, ":/?#");
+	size_t digits = *behind == ':' ? strspn(behind + 1, "0123456789") : 0;
+	uint16_t port;
+	bool has_port = digits && units_port(behind + 1, digits, false, &port);
+	if (behind == host || (size_t)(behind - host) != strcspn(host, ":/?#@[]{}, \t") ||
+	    (*behind == ':' && !has_port))
+		return false;
+	diag->label = "a rule names the host and the port, no URL; paths are not seen on the wire";
+	const char *name = arena_strndup(scope->arena, host, (size_t)(behind - host));
+	const char *number = has_port ? arena_printf(scope->arena, "%u", port) : service->port;
+	bool deny = scope->rule->action.text && !strcmp(scope->rule->action.text, "deny"); /* of all ports: no less */
+	rule_offer(scope, diag, url, deny ? name : arena_printf(scope->arena, "%s:tcp:%s", name, number));
+	return true;
+}
+
+bool rule_explain_semicolon(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	size_t len = strlen(word->text);
+
+	if (len < 2 || word->text[len - 1] != ';' || word->span.end - word->span.start != len)
+		return false;
+	diag->label = "nothing ends a rule but its line";
+	rule_offer(scope, diag, word->span, arena_strndup(scope->arena, word->text, len - 1));
 	return true;
 }
 

@@ -17,3 +17,7 @@ bool rule_explain_range(const struct rule_scope *, struct diag *, const struct a
 bool rule_explain_trailing(const struct rule_scope *, struct diag *);
 /* Whether an error was reported on the line that would define the group: its uses are no mistakes of their own */
 bool rule_group_is_broken(const struct rule_scope *, const char *name);
+/* "https://a.example/x" behind the `@`: the host and the port. `word` is the scheme */
+bool rule_explain_url(const struct rule_scope *, struct diag *, const struct ast_word *);
+/* A word that ends in ";" */
+bool rule_explain_semicolon(const struct rule_scope *, struct diag *, const struct ast_word *);

@@ -140,7 +140,9 @@ static bool parse_name(const struct rule_scope *scope, const struct ast_word *wo
 	const char *name = name_from_rule(scope->arena, text, &why);
 
 	if (!name) {
-		diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text)->label = why;
+		struct diag *diag = diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text);
+		if (!rule_explain_semicolon(scope, diag, word))
+			diag->label = why;
 		return false;
 	}
 	*out = (struct policy_target){ .kind = kind, .name = name, .span = word->span };
@@ -283,7 +285,7 @@ static bool report_bare(const struct rule_scope *scope, const struct ast_word *w
 	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
 	const char *near = nearest_target(scope, word->text);
 	diag->label = rule_did_you_mean(scope->arena, near);
-	if (explain_target(scope, diag, word))
+	if (explain_target(scope, diag, word) || rule_explain_url(scope, diag, word))
 		return false;
 	if (near && strcmp(near, "dns") != 0)
 		diag_edit(scope->diags, diag, word->span, near);
