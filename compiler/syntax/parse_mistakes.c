@@ -89,7 +89,10 @@ static bool explain_statement_line(struct parser *parser, struct diag *diag, str
 {
 	struct span line = span_line(parser->diags->sources, span);
 	const char *text = parser->text + line.start;
-	size_t start = strspn(text, BLANKS), keyword = strlen(parser->statement->word);
+	size_t start = strspn(text, " \t"), keyword = strlen(parser->statement->word);
+
+	if (strncmp(text + start, parser->statement->word, keyword) != 0) /* a later line of its braces */
+		return false;
 	size_t word = start + keyword + strspn(text + start + keyword, " \t"), len = strcspn(text + word, BLANKS);
 	struct span part = { span.source, line.start + (uint32_t)word, line.start + (uint32_t)(word + len) };
 	const char *written = arena_strndup(parser->arena, text + word, len);
