@@ -68,7 +68,7 @@ def try_all(where, name, arguments=()):
         if why:
             broken += 1
             with open(os.path.join(where, name), encoding="utf-8") as f:
-                print(f"{name}: {finding['id']} at line {finding['line']}: help: {finding['hint']}: {why}; now:\n{f.read()}")
+                print(f"{name}: {finding['id']} at line {finding['line']}: help: {finding.get('hint')}: {why}; now:\n{f.read()}")
         restore(where, texts)
 
 
