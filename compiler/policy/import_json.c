@@ -631,10 +631,12 @@ bool resolver_import_json(struct resolver *r, uint32_t source)
 	const struct source *text = sources_get(r->diags->sources, source);
 	size_t errors = r->diags->errors;
 	json_error_t error;
-	json_t *root = json_loadb(text->text, text->len, JSON_REJECT_DUPLICATES, &error);
+	uint32_t mark = source_mark_len(text); /* RFC 8259, 8.1: may be ignored */
+	json_t *root = json_loadb(text->text + mark, text->len - mark, JSON_REJECT_DUPLICATES, &error);
 
 	if (!root) {
-		uint32_t at = error.position > 0 && (size_t)error.position < text->len ? (uint32_t)error.position : 0;
+		size_t position = error.position > 0 ? (size_t)error.position + mark : 0;
+		uint32_t at = position <= text->len ? (uint32_t)position : 0;
 		diag_error(r->diags, "syntax", (struct span){ source, at ? at - 1 : 0, at }, "no JSON: %s", error.text);
 		return false;
 	}

@@ -59,7 +59,7 @@ struct json_places *json_places_find(struct arena *arena, const struct sources *
 {
 	const struct source *text = sources_get(sources, source);
 	struct json_places *places = arena_alloc(arena, sizeof *places);
-	struct port_tree walk = { arena, text->text, source, 0, (uint32_t)text->len };
+	struct port_tree walk = { arena, text->text, source, source_mark_len(text), (uint32_t)text->len };
 
 	skip_blanks(&walk);
 	places->whole = (struct span){ source, walk.at, walk.at + (walk.at < walk.len) };

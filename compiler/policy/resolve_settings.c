@@ -3,6 +3,7 @@
 #include "policy/resolve_state.h"
 #include "policy/words.h"
 #include "base/units.h"
+#include "syntax/mistakes.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -52,6 +53,15 @@ void resolver_set_default(struct resolver *r, enum policy_direction direction, e
 		arena_printf(r->arena, "default %s %s", policy_direction_name(direction), policy_action_name(action));
 }
 
+/* Another tool's word, or the nearest of ours */
+static void suggest_word(struct resolver *r, struct diag *diag, enum mistake_place place, const struct ast_word *word,
+			 const char *const *words)
+{
+	const struct mistake *mistake = mistake_find(place, word->text);
+
+	diag_did_you_mean(r->diags, diag, word->span, mistake ? mistake->meant : diag_nearest(word->text, words));
+}
+
 static void apply_default(struct resolver *r, const struct ast_statement *statement)
 {
 	static const char *const directions[] = { "egress", "ingress", "any", NULL };
@@ -61,17 +71,15 @@ static void apply_default(struct resolver *r, const struct ast_statement *statem
 	enum policy_action value;
 
 	if (!any && strcmp(direction->text, "egress") != 0 && strcmp(direction->text, "ingress") != 0) {
-		diag_did_you_mean(r->diags,
-				  diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`",
-					     direction->text),
-				  direction->span, diag_nearest(direction->text, directions));
+		suggest_word(r,
+			     diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`",
+					direction->text),
+			     MISTAKE_DIRECTION, direction, directions);
 		return;
 	}
 	if (!resolver_parse_action(action->text, &value)) {
-		diag_did_you_mean(
-			r->diags,
-			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text),
-			action->span, diag_nearest(action->text, actions));
+		suggest_word(r, diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text),
+			     MISTAKE_ACTION, action, actions);
 		return;
 	}
 	if (any || direction->text[0] == 'e')
@@ -239,8 +247,10 @@ static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 		   !strcmp(words[0].text, "binding-minimum")) {
 		diag_error(r->diags, "bad-setting", words[2].span, "`dns %s` takes one value", words[0].text);
 	} else {
-		diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text)->label =
-			rule_did_you_mean(r->arena, diag_nearest(words[0].text, resolve_dns_words));
+		suggest_word(
+			r,
+			diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text),
+			MISTAKE_DNS, &words[0], resolve_dns_words);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include "policy/words.h"
 #include "base/units.h"
 #include "policy/policy_facts.h"
+#include "policy/rule_help.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,6 +108,17 @@ static const char *suggest_braces(struct arena *arena, const char *text, size_t 
 			    (int)(text + end - colon - 1), colon + 1);
 }
 
+/* A line of another format: "kind: NetworkPolicy", "default: deny", JSON */
+static const char *explain_no_rule(const struct rule_scope *scope, const char *text)
+{
+	size_t len = *text == '{' ? 1 : strcspn(text, ": \t");
+	const struct mistake *mistake = mistake_find(MISTAKE_STATEMENT, arena_strndup(scope->arena, text, len));
+
+	if (len == strlen("default") && !strncmp(text, "default", len))
+		return "a default names its direction: default egress deny";
+	return mistake && !mistake->meant ? mistake->why : "a rule is ACTION@TARGET[:PROTOCOL[:PORTS]]";
+}
+
 static bool report_missing_at(const struct rule_scope *scope)
 {
 	const struct ast_rule *rule = scope->rule;
@@ -121,11 +133,13 @@ static bool report_missing_at(const struct rule_scope *scope)
 	}
 	struct diag *diag = diag_error(scope->diags, "missing-at", rule->span, "`%s` is no rule: it has no `@`", text);
 	size_t word = strcspn(text, " \t");
-	if (text[word] && is_one_of(arena_strndup(scope->arena, text, word), rule_action_words))
-		diag->help = arena_printf(scope->arena, "%.*s@%s", (int)word, text,
-					  text + word + strspn(text + word, " \t"));
+	const char *target = text + word + strspn(text + word, " \t");
+	if (!strncmp(target, "=>", 2) || !strncmp(target, "->", 2))
+		target += 2 + strspn(target + 2, " \t");
+	if (*target && is_one_of(arena_strndup(scope->arena, text, word), rule_action_words))
+		rule_suggest(scope, diag, rule->span, arena_printf(scope->arena, "%.*s@%s", (int)word, text, target));
 	else
-		diag->help = "a rule is ACTION@TARGET[:PROTOCOL[:PORTS]]";
+		diag->help = explain_no_rule(scope, text);
 	return false;
 }
 
@@ -143,7 +157,8 @@ static bool resolve_action(const struct rule_scope *scope, enum policy_action *o
 	struct diag *diag = *text ? diag_error(scope->diags, "bad-action", word->span, "no such action: `%s`", text) :
 				    diag_error(scope->diags, "bad-action", word->span, "no action before the `@`");
 	diag->label = "`allow` or `deny`";
-	diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(text, rule_action_words));
+	if (!*text || !rule_explain_action(scope, diag))
+		diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(text, rule_action_words));
 	return false;
 }
 
@@ -161,7 +176,9 @@ static bool resolve_direction(const struct rule_scope *scope, unsigned *out)
 		struct diag *diag =
 			diag_error(scope->diags, "bad-direction", word->span, "no such direction: `%s`", word->text);
 		diag->label = "`egress`, `ingress` or `any`";
-		diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(word->text, rule_direction_words));
+		if (!rule_explain(scope, diag, MISTAKE_DIRECTION, word))
+			diag_did_you_mean(scope->diags, diag, word->span,
+					  diag_nearest(word->text, rule_direction_words));
 		return false;
 	}
 	return true;
@@ -175,6 +192,15 @@ static bool report_empty_list(const struct rule_scope *scope, const struct ast_w
 		return false;
 	diag_error(scope->diags, id, words->span, "an empty list");
 	return true;
+}
+
+static void suggest_proto(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	const char *text = word->text ? word->text : "";
+
+	diag->label = "any, tcp, udp, icmpv4 or icmpv6";
+	if (!*text || !rule_explain_proto(scope, diag, word))
+		diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(text, rule_proto_words));
 }
 
 static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
@@ -193,8 +219,7 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 			struct diag *diag = *text ? diag_error(scope->diags, "bad-proto", word->span,
 							       "no such protocol: `%s`", text) :
 						    diag_error(scope->diags, "bad-proto", word->span, "no protocol");
-			diag->label = "any, tcp, udp, icmpv4 or icmpv6";
-			diag_did_you_mean(scope->diags, diag, word->span, diag_nearest(text, rule_proto_words));
+			suggest_proto(scope, diag, word);
 			return false;
 		} else if (words->braced) {
 			diag_error(scope->diags, "bad-proto", word->span, "`any` cannot be in a list");
@@ -204,20 +229,23 @@ static bool resolve_protos(const struct rule_scope *scope, unsigned *out)
 	return true;
 }
 
-static bool report_port(const struct rule_scope *scope, struct span span, const char *text, size_t len)
+static bool report_port(const struct rule_scope *scope, const struct ast_word *word, const char *text, size_t len)
 {
+	struct span span = word->span;
+	struct diag *diag;
 	char *port = arena_strndup(scope->arena, text, len);
 	bool digits = len && strspn(port, "0123456789") == len;
 
 	if (!len)
-		diag_error(scope->diags, "bad-ports", span, "no port");
+		diag = diag_error(scope->diags, "bad-ports", span, "no port");
 	else if (!digits)
-		diag_error(scope->diags, "bad-ports", span, "no port: `%s`", port)->label =
+		(diag = diag_error(scope->diags, "bad-ports", span, "no port: `%s`", port))->label =
 			"a number, a range like 80-443, or any";
 	else if (port[0] == '0')
-		diag_error(scope->diags, "bad-ports", span, "a port has no leading zero: %s", port);
+		diag = diag_error(scope->diags, "bad-ports", span, "a port has no leading zero: %s", port);
 	else
-		diag_error(scope->diags, "bad-ports", span, "port out of range: %s is more than 65535", port);
+		diag = diag_error(scope->diags, "bad-ports", span, "port out of range: %s is more than 65535", port);
+	rule_explain_port(scope, diag, word);
 	return false;
 }
 
@@ -230,10 +258,10 @@ static bool resolve_port_item(const struct rule_scope *scope, const struct ast_w
 
 	out->span = word->span;
 	if (!units_port(text, len, false, &out->lo))
-		return report_port(scope, word->span, text, second && !len ? strlen(text) : len);
+		return report_port(scope, word, text, second && !len ? strlen(text) : len);
 	out->hi = out->lo;
 	if (second && !units_port(second, strlen(second), false, &out->hi))
-		return report_port(scope, word->span, second, strlen(second));
+		return report_port(scope, word, second, strlen(second));
 	if (out->lo <= out->hi)
 		return true;
 	rule_suggest(scope,

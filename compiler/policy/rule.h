@@ -45,7 +45,7 @@ bool rule_share_group(const struct rule_scope *, struct span, struct policy_grou
 
 /* The token with the bytes of `part` replaced: what help offers to paste */
 const char *rule_mend(const struct rule_scope *, struct span part, const char *replacement);
-/* That as the help of a finding, and as its edit; outside of a rule the words alone. */
+/* That as the help of a finding, and the bytes as its edit; outside of a rule the help has the words alone. */
 void rule_suggest(const struct rule_scope *, struct diag *, struct span part, const char *replacement);
 /* "did you mean `X`?", or NULL; `suggestion` may be NULL */
 const char *rule_did_you_mean(struct arena *, const char *suggestion);

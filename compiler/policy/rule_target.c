@@ -3,6 +3,7 @@
 #include "policy/rule.h"
 #include "policy/words.h"
 #include "base/name.h"
+#include "policy/rule_help.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,31 +21,6 @@ static struct span skip(struct span span, size_t bytes)
 {
 	span.start += (uint32_t)bytes;
 	return span;
-}
-
-const char *rule_did_you_mean(struct arena *arena, const char *suggestion)
-{
-	return suggestion ? arena_printf(arena, "did you mean `%s`?", suggestion) : NULL;
-}
-
-const char *rule_mend(const struct rule_scope *scope, struct span part, const char *replacement)
-{
-	if (!scope->rule || part.source != scope->rule->span.source)
-		return NULL;
-	struct span before = scope->rule->span, after = before;
-	before.end = part.start;
-	after.start = part.end;
-	return arena_printf(scope->arena, "%s%s%s", span_text(scope->arena, scope->diags->sources, before), replacement,
-			    span_text(scope->arena, scope->diags->sources, after));
-}
-
-void rule_suggest(const struct rule_scope *scope, struct diag *diag, struct span part, const char *replacement)
-{
-	diag->help = rule_mend(scope, part, replacement);
-	if (diag->help)
-		diag_edit(scope->diags, diag, part, replacement);
-	else
-		diag->help = arena_printf(scope->arena, "write `%s`", replacement);
 }
 
 static int compare_group(const void *name, const void *group)
@@ -186,7 +162,9 @@ static bool parse_name(const struct rule_scope *scope, const struct ast_word *wo
 	if (!name && report_star(scope, word, text))
 		return false;
 	if (!name) {
-		diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text)->label = why;
+		struct diag *diag = diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text);
+		if (!rule_explain_semicolon(scope, diag, word))
+			diag->label = why;
 		return false;
 	}
 	*out = (struct policy_target){ .kind = kind, .name = name, .span = word->span };
@@ -226,8 +204,10 @@ static bool parse_dotted(const struct rule_scope *scope, const struct ast_word *
 	const char *text = word->text;
 
 	if (name_looks_like_address(text)) {
-		diag_error(scope->diags, "bad-ip", word->span, "`%s` looks like an address and is none", text)->label =
-			"four numbers from 0 to 255 in plain decimal";
+		struct diag *diag =
+			diag_error(scope->diags, "bad-ip", word->span, "`%s` looks like an address and is none", text);
+		if (!rule_explain_range(scope, diag, word))
+			diag->label = "four numbers from 0 to 255 in plain decimal";
 		return false;
 	}
 	if (text[0] == '.' && text[1] && text[1] != '.') {
@@ -281,7 +261,8 @@ bool rule_report_trailing(const struct rule_scope *scope)
 	if (trailing.start == trailing.end)
 		return false;
 	if (!report_brackets(scope, "trailing"))
-		diag_error(scope->diags, "trailing", trailing, "nothing follows the ports of a rule");
+		rule_explain_trailing(
+			scope, diag_error(scope->diags, "trailing", trailing, "nothing follows the ports of a rule"));
 	return true;
 }
 
@@ -301,12 +282,41 @@ static const char *nearest_target(const struct rule_scope *scope, const char *te
 	return diag_nearest(text, words);
 }
 
+/* A word of other tools; "$web", as pf and shells write what is a group here */
+static bool explain_target(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	bool ingress = scope->rule && scope->rule->direction.text && !strcmp(scope->rule->direction.text, "ingress");
+
+	if (word->text[0] == '$' && word->text[1]) {
+		diag->label = "a group is named without `$`";
+		diag->help = arena_printf(scope->arena, "define it: group %s = NAME, NETWORK", word->text + 1);
+		if (rule_find_group(scope, word->text + 1))
+			rule_suggest(scope, diag, word->span, word->text + 1);
+		return true;
+	}
+	const struct mistake *mistake = mistake_find(MISTAKE_TARGET, word->text);
+	if (mistake && !strcmp(mistake->meant, "public") && scope->rule && scope->rule->action.text &&
+	    strcmp(scope->rule->action.text, "allow") != 0) {
+		/* a denial that is narrower than meant is no help: the writer decides */
+		diag->label = "every address is `any`, the Internet `public`";
+		return true;
+	}
+	return (ingress && rule_explain(scope, diag, MISTAKE_PEER, word)) ||
+	       rule_explain(scope, diag, MISTAKE_TARGET, word);
+}
+
 static bool report_bare(const struct rule_scope *scope, const struct ast_word *word)
 {
-	if (report_brackets(scope, "ambiguous-bare"))
+	if (report_brackets(scope, "ambiguous-bare") || rule_group_is_broken(scope, word->text))
 		return false;
 	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
-	diag_did_you_mean(scope->diags, diag, word->span, nearest_target(scope, word->text));
+	if (explain_target(scope, diag, word) || rule_explain_url(scope, diag, word))
+		return false;
+	const char *near = nearest_target(scope, word->text);
+	if (near && !strcmp(near, "dns")) /* what may stand behind it is another thing than behind a name */
+		diag->label = rule_did_you_mean(scope->arena, near);
+	else
+		diag_did_you_mean(scope->diags, diag, word->span, near);
 	if (!strcmp(word->text, "http") || !strcmp(word->text, "https"))
 		diag->help = "a rule names the host and the port, not a URL: allow@example.com:tcp:443";
 	else if (!diag->label)

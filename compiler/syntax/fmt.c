@@ -1,5 +1,6 @@
 /* From a policy file to its canonical layout: statements, with the comments that belong to them, in order. */
 #include "syntax/fmt_state.h"
+#include "base/text.h"
 #include "syntax/parse.h"
 
 #include <string.h>
@@ -128,6 +129,18 @@ static void add_item(struct fmt_lines *lines, const struct item *item)
 		lines->items[lines->count - 1].comment = span_text(lines->arena, lines->sources, comment);
 }
 
+/* Line ends as the file's first has them: editors and git attributes of Windows put CRLF back otherwise. */
+static const char *keep_line_ends(struct arena *arena, const struct source *source, const char *text)
+{
+	const char *newline = memchr(source->text, '\n', source->len);
+	if (!newline || newline == source->text || newline[-1] != '\r')
+		return text;
+	struct text result = { .arena = arena };
+	for (const char *end; (end = strchr(text, '\n')); text = end + 1)
+		text_addf(&result, "%.*s\r\n", (int)(end - text), text);
+	return text_get(&result);
+}
+
 const char *fmt_policy(struct diags *diags, uint32_t source)
 {
 	size_t errors = diags->errors;
@@ -145,5 +158,5 @@ const char *fmt_policy(struct diags *diags, uint32_t source)
 	struct item *ordered = put_in_order(&layout);
 	for (size_t i = 0; i < layout.items.count; i++)
 		add_item(&lines, &ordered[i]);
-	return fmt_print(&lines);
+	return keep_line_ends(diags->arena, layout.source, fmt_print(&lines));
 }

@@ -68,12 +68,6 @@ static bool has_short_lines(struct diags *diags, uint32_t index, const struct so
 	return true;
 }
 
-/* Length of the mark some editors put before a file's text. */
-static uint32_t byte_order_mark(const struct source *source)
-{
-	return source->kind == SOURCE_FILE && strncmp(source->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-}
-
 /* Parses from `start_token`. What was understood is in the result, whatever errors there are. */
 static struct parser parse(struct arena *nodes, struct diags *diags, uint32_t index, int start_token)
 {
@@ -94,7 +88,7 @@ static struct parser parse(struct arena *nodes, struct diags *diags, uint32_t in
 	if (!is_text(diags, index, source) || !has_short_lines(diags, index, source))
 		return parser;
 
-	parser.offset = byte_order_mark(source);
+	parser.offset = source_mark_len(source);
 	yyscan_t scanner;
 	if (msb_yylex_init_extra(&parser, &scanner) != 0 ||
 	    !msb_yy_scan_bytes(source->text + parser.offset, (int)(source->len - parser.offset), scanner)) {

@@ -1,6 +1,7 @@
 /* Messages of syntax errors: what the grammar found where it expected something else, with a message of its own
  * for each of the usual mistakes. */
 #include "syntax/parse_state.h"
+#include "syntax/mistakes.h"
 #include "base/text.h"
 
 #include <string.h>
@@ -90,7 +91,15 @@ static void explain_statement(struct parser *parser, struct span span)
 	struct diag *diag = diag_error(parser->diags, "unknown-statement", span, "no such statement: %s",
 				       found_text(parser, span, ""));
 	const char *nearest = diag_nearest(word, parse_statement_words);
-	diag_did_you_mean(parser->diags, diag, span, nearest);
+	const struct mistake *mistake = mistake_find(MISTAKE_STATEMENT, word);
+	if (!mistake) {
+		diag_did_you_mean(parser->diags, diag, span, nearest);
+	} else if (mistake->meant) {
+		diag->label = mistake->why ? mistake->why : arena_printf(parser->arena, "write `%s`", mistake->meant);
+		diag_edit(parser->diags, diag, span, mistake->meant);
+	} else {
+		diag->help = mistake->why;
+	}
 }
 
 /* The closest of the expected keywords to the word found. */
@@ -122,6 +131,8 @@ static void explain_expected(struct parser *parser, struct span span, const char
 	diag_did_you_mean(parser->diags, diag, span, nearest);
 	if (parser->statement)
 		diag->help = parser->statement->usage;
+	if (parser->in_file)
+		parse_explain_mistake(parser, diag, span, has_name(expected, count, "a string in quotes"));
 }
 
 void parse_unexpected(struct parser *parser, struct span span, const char *token_name, const char *const *expected,

@@ -13,7 +13,7 @@ expect() { # NAME STATUS OUTPUT COMMAND…: standard output as given, every byte
 	local got=$?
 	if [ $got -ne "$want" ]; then
 		not_ok "$name" "status $got, not $want: $(head -1 .err)"
-	elif ! printf "$output" | cmp -s - .out; then
+	elif ! printf -- "$output" | cmp -s - .out; then
 		not_ok "$name" "printed: $(head -3 .out)"
 	else
 		ok "$name"
@@ -73,5 +73,18 @@ expect fmt/missing-file 3 '' "$policyc" fmt missing.msb
 echo '{}' >policy.json
 expect fmt/json-has-no-layout 2 '' "$policyc" fmt policy.json
 expect fmt/no-file 2 '' "$policyc" fmt </dev/null
+# A file keeps its line ends: the first line's, so that a mixed one becomes uniform
+crlf='default egress deny\r\n\r\nallow@a.example  log\r\n'
+printf 'allow@a.example   log\r\ndefault egress deny\r\n' >crlf.msb
+expect fmt/crlf-is-rewritten 0 'crlf.msb: rewritten\n' "$policyc" fmt crlf.msb
+holds fmt/crlf-stays crlf.msb "$crlf"
+expect fmt/check-of-a-neat-crlf-file 0 '' "$policyc" fmt --check crlf.msb
+expect fmt/mixed-line-ends-become-the-first 0 "$crlf" "$policyc" fmt - < <(printf 'default egress deny\r\n\nallow@a.example log\n')
+expect fmt/mixed-from-lf 0 "$neat" "$policyc" fmt - < <(printf 'default egress deny\n\r\nallow@a.example log\r\n')
+expect fmt/crlf-comments-and-lists 0 '# a\r\nallow@{\r\n\ta.example,  # b\r\n\tb.example\r\n}:tcp\r\n' \
+	"$policyc" fmt - < <(printf '# a\r\nallow@{\r\na.example, # b\r\nb.example\r\n}:tcp\r\n')
+expect fmt/byte-order-mark-is-dropped 0 "$crlf" "$policyc" fmt - < <(printf "\xef\xbb\xbf$crlf")
+printf "$messy" >-x.msb
+expect fmt/file-like-an-option 0 '-x.msb: rewritten\n' "$policyc" fmt -- -x.msb
 same fmt/nothing-left-behind "" "$(find . -name '*.msb.*')"
 finish

@@ -43,7 +43,9 @@ Test(fmt, nothing_stays_nothing)
 
 Test(fmt, blanks_and_line_ends)
 {
-	expect_layout("\xef\xbb\xbf\tallow@a.b:tcp   # c \r\n\r\n\r\n  deny@c.d", "allow@a.b:tcp  # c\n\ndeny@c.d\n");
+	expect_layout("\xef\xbb\xbf\tallow@a.b:tcp   # c \r\n\r\n\r\n  deny@c.d",
+		      "allow@a.b:tcp  # c\r\n\r\ndeny@c.d\r\n");
+	expect_layout("allow@a.b:tcp   # c \n\r\n\r\n  deny@c.d", "allow@a.b:tcp  # c\n\ndeny@c.d\n");
 }
 
 Test(fmt, attributes_have_an_order_and_a_column)
