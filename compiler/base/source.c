@@ -181,19 +181,31 @@ static bool stays_in_its_directory(struct arena *arena, const char *path)
 
 /* ---- from texts ---- */
 
-/* The top file, or an include by the name that is shown */
+static int take_text(struct sources *sources, const struct source *text, uint32_t *out)
+{
+	*out = sources_add(sources, SOURCE_FILE, text->name, text->text, text->len);
+	sources->items[*out]->quotable = text->quotable;
+	return 0;
+}
+
+/* By the name that is shown */
 static int load_text(struct sources *sources, const char *shown, uint32_t *out)
 {
 	const struct source_texts *texts = sources->texts;
 
 	for (size_t i = 0; i < texts->count; i++)
-		if (!shown || !strcmp(texts->items[i].name, shown)) {
-			*out = sources_add(sources, SOURCE_FILE, texts->items[i].name, texts->items[i].text,
-					   texts->items[i].len);
-			sources->items[*out]->quotable = texts->items[i].quotable;
-			return 0;
-		}
+		if (!strcmp(texts->items[i].name, shown))
+			return take_text(sources, &texts->items[i], out);
 	return -ENOENT;
+}
+
+/* The policy's own is the first that is asked for, whatever it is called; floors follow. */
+static int load_top_text(struct sources *sources, const char *path, uint32_t *out)
+{
+	for (size_t i = 0; i < sources->count; i++)
+		if (sources->items[i]->kind == SOURCE_FILE)
+			return load_text(sources, path, out);
+	return sources->texts->count ? take_text(sources, &sources->texts->items[0], out) : -ENOENT;
 }
 
 static int load_stdin(struct sources *sources, const char *name, uint32_t *out)
@@ -293,7 +305,7 @@ static void allow_in_tree(const struct sources *sources, struct source *source, 
 int sources_load(struct sources *sources, const char *path, const char *stdin_name, uint32_t *out)
 {
 	if (sources->texts)
-		return load_text(sources, NULL, out);
+		return load_top_text(sources, path, out);
 	if (sources->tree)
 		return load_top_from_tree(sources, path, out);
 	const struct source_overlay *overlay = source_overlay_at(sources->overlays, path);

@@ -38,6 +38,7 @@ bool check_floor(struct lint *lint, size_t index)
 		diag_relate(lint->diags, diag, words.span, "by this line of the floor");
 	diag->help =
 		arena_printf(lint->arena, "remove %s, or have the operator change the floor", lint_where(lint, rule));
+	offer_remove(lint, lint_offer(lint, diag, "%s", diag->help), rule->span);
 	return true;
 }
 

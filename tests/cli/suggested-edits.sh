@@ -44,6 +44,12 @@ for end in '\n' '\r\n'; do
 	[ "$out" = '[[2,25,2,52,""]]' ]; check "the comment alone, $end" $? "$out"
 done
 
+# below a floor the edits are tried below it
+printf 'default egress deny\nallow@1.1.1.1:tcp:443\n' >"$work/floor.msb"
+printf 'default egress deny\nallow@1.1.1.1:tcp:443\nallow@8.8.8.8:tcp:443\n' >"$work/below.msb"
+out=$(msb-policyc check --floor "$work/floor.msb" --format json "$work/below.msb" | jq -c '[.findings[] | [.id, .edits[].line]]')
+[ "$out" = '[["floor-denies",3]]' ]; check "below a floor" $? "$out"
+
 # the default of an empty file stands at its end where the file begins with a mark
 printf '\xef\xbb\xbf# nothing yet\n' >"$work/mark.msb"
 out=$(msb-policyc check --format json "$work/mark.msb" | jq -c '[.findings[] | select(.id == "implicit-default").edits[] | [.line, .text]]')
