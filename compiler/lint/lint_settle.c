@@ -157,6 +157,7 @@ static struct outcome attempt(struct settling *settling, const struct lint_offer
 	note_findings(&outcome, diags);
 	if (!outcome.compiles || !lint->run)
 		return outcome;
+	eval_prepare(policy);
 	settling->steps += lint->run(policy, &lint_options, diags);
 	outcome.keys.count = 0;
 	note_findings(&outcome, diags);
@@ -235,7 +236,9 @@ void lint_settle(struct lint *lint)
 	struct settling settling = { .lint = lint };
 	const struct diag *settled = NULL;
 
-	if (!lint->offers.count || lint->fuel.out)
+	/* the first trial looks at the policy as it is, the second at an offer */
+	if (!lint->offers.count || lint->fuel.out ||
+	    analysis_fuel(lint->policy->rules.count) - lint->fuel.left > STEPS_MAX / 2)
 		return;
 	settling.before = attempt(&settling, NULL);
 	for (size_t i = 0; i < lint->offers.count && settling.before.compiles; i++) {
