@@ -54,7 +54,8 @@ def names_about(policy):
 
 
 def verdicts(policy, names):
-    result = policyc("eval", "-", *(f"dns@{name}" for name in names), text=policy)
+    flows = (f"dns@{name}" if "." in name else f"dns@domain={name}" for name in names)
+    result = policyc("eval", "-", *flows, text=policy)
     assert result.returncode == 0, result.stderr
     return [line.split("\t")[0] for line in result.stdout.splitlines()]
 
