@@ -132,6 +132,12 @@ static bool report_missing_at(const struct rule_scope *scope)
 		return false;
 	}
 	struct diag *diag = diag_error(scope->diags, "missing-at", rule->span, "`%s` is no rule: it has no `@`", text);
+	if (text[0] == '!' && text[1]) {
+		diag->label = "no line says `not`; a deny counts where it stands above the allow";
+		rule_suggest(scope, diag, (struct span){ rule->span.source, rule->span.start, rule->span.start + 1 },
+			     "deny@");
+		return false;
+	}
 	size_t word = strcspn(text, " \t");
 	const char *target = text + word + strspn(text + word, " \t");
 	if (!strncmp(target, "=>", 2) || !strncmp(target, "->", 2))

@@ -97,7 +97,11 @@ static void explain_statement(struct parser *parser, struct span span)
 				       found_text(parser, span, ""));
 	const char *nearest = diag_nearest(word, parse_statement_words);
 	const struct mistake *mistake = mistake_find(MISTAKE_STATEMENT, word);
-	if (!mistake) {
+	if (word[0] == '!' && word[1]) {
+		diag->label = "no line says `not`; a deny counts where it stands above the allow";
+		diag->help = arena_printf(parser->arena, "deny@%s", word + 1);
+		diag_edit(parser->diags, diag, (struct span){ span.source, span.start, span.start + 1 }, "deny@");
+	} else if (!mistake) {
 		diag_did_you_mean(parser->diags, diag, span, nearest);
 	} else if (mistake->meant) {
 		diag->label = mistake->why ? mistake->why : arena_printf(parser->arena, "write `%s`", mistake->meant);
