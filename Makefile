@@ -53,6 +53,11 @@ tools: $(E2E_TOOLS) $(BUILD)/e2e/msb-run-misbehave
 $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
 	@mkdir -p $(@D)
 	$(Q)bison -Wall -Werror -o $(BUILD)/grammar/msb.tab.c --header=$(BUILD)/grammar/msb.tab.h $<
+# A floor of the library as a C string
+$(BUILD)/grammar/multi_tenant.inc: policies/floors/multi-tenant.msb
+	@mkdir -p $(@D)
+	$(Q)sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+$(BUILD)/obj/compiler/policy/options_resolve.o: $(BUILD)/grammar/multi_tenant.inc
 $(BUILD)/grammar/msb.lex.c $(BUILD)/grammar/msb.lex.h &: grammar/msb.l
 	@mkdir -p $(@D)
 	$(Q)flex -o $(BUILD)/grammar/msb.lex.c --header-file=$(BUILD)/grammar/msb.lex.h $<
@@ -168,6 +173,7 @@ share/nvim/site/ftplugin 644 editors/vim/ftplugin/msb.vim
 share/nvim/site/lua 644 editors/vim/lua/msb.lua
 share/msb-policy/editors 644 editors/msb.tmLanguage.json
 share/msb-policy/policies 644 $(wildcard policies/*.msb)
+share/msb-policy/policies/floors 644 $(wildcard policies/floors/*.msb)
 share/msb-policy/guest 644 $(wildcard $(BUILD)/guest/*)
 endef
 install uninstall: export LIST = $(INSTALLED)
@@ -178,7 +184,7 @@ install: all
 uninstall:
 	$(Q)echo "$$LIST" | while read -r where mode files; do \
 		for file in $$files; do rm -f "$(DESTDIR)$(PREFIX)/$$where/$${file##*/}"; done; done
-	$(Q)for dir in share/msb-policy/editors share/msb-policy/policies share/msb-policy/guest share/msb-policy share/doc/msb-policy; do \
+	$(Q)for dir in share/msb-policy/editors share/msb-policy/policies/floors share/msb-policy/policies share/msb-policy/guest share/msb-policy share/doc/msb-policy; do \
 		[ ! -d "$(DESTDIR)$(PREFIX)/$$dir" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/$$dir"; done
 clean:
 	rm -rf build

@@ -14,7 +14,7 @@ syntax match msbLibrary '\(^\s*include\s\+\)\@<=<[^>[:blank:]]*>'
 syntax region msbString start='"' end='"' oneline
 
 " Statements
-syntax match msbStatement '^\s*\zs\(default\|profile\|include\|library\|group\|publish\|dns\|limit\|expect\)\ze\(\s\|$\)' nextgroup=msbExpectAction skipwhite
+syntax match msbStatement '^\s*\zs\(default\|profile\|include\|library\|group\|publish\|dns\|limit\|expect\|forbid\)\ze\(\s\|$\)' nextgroup=msbExpectAction skipwhite
 syntax match msbExpectAction '\(allow\|deny\)\ze\s' contained
 syntax match msbDefault '\(^\s*default\s\+\)\@<=\(egress\|ingress\|any\)\s\+\(allow\|deny\)\ze\s*\(#\|$\)' contains=msbAllow,msbDeny,msbDirection
 syntax match msbSetting '\(^\s*dns\s\+\)\@<=\(nameserver\|timeout\|rebind-protection\|nat64-prefix\)\ze\s'

@@ -42,7 +42,7 @@ static void msb_yyerror(struct span *span, struct parser *parser, void *scanner,
 %token BRACKETED "an address in brackets" ANGLED "a name in angle brackets" UNCLOSED "a bracket without its end" TRAILING "a fourth field"
 %token AT "@" COLON ":" COMMA "," LBRACE "{" RBRACE "}" EQUALS "=" EOL "the end of the line"
 %token DEFAULT "default" PROFILE "profile" INCLUDE "include" GROUP "group" PUBLISH "publish" DNS "dns"
-%token LIBRARY "library" LIMIT "limit" EXPECT_ "expect" BECAUSE "because" UNTIL "until" LOG "log" IN "in"
+%token LIBRARY "library" LIMIT "limit" EXPECT_ "expect" FORBID "forbid" BECAUSE "because" UNTIL "until" LOG "log" IN "in"
 %token RESOLVE "resolve=" SNI "sni="
 %token UNKNOWN "an unknown statement" JUNK "a stray character"
 
@@ -95,6 +95,7 @@ statement:
 |	"publish" word			{ parse_add_statement(parser, AST_PUBLISH, @$, parse_single(parser, $2)); }
 |	"dns" word comma_words		{ parse_add_statement(parser, AST_DNS, @$, parse_prepend(parser, $2, $3)); }
 |	"limit" words			{ parse_add_statement(parser, AST_LIMIT, @$, $2); }
+|	"forbid" words			{ parse_add_statement(parser, AST_FORBID, @$, $2); }
 |	"expect" word flow_line		{ parse_add_expect(parser, @$, $2, $3); }
 ;
 

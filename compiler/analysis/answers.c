@@ -20,7 +20,7 @@ static void add_exceptions(struct analysis *analysis, struct port_tree *tree, ui
 
 			if (policy_target_is_name(&rule->targets.items[j]))
 				continue;
-			if (eval_rule_excepts(rule, &rule->targets.items[j]))
+			if (eval_rule_excepts(plane->policy, rule, &rule->targets.items[j]))
 				analysis_add_rects(
 					analysis, tree, index, piece, runs,
 					atoms_target_runs(analysis->atoms, rule->action, &rule->targets.items[j], runs),
@@ -36,7 +36,7 @@ static void ignore(struct port_tree *tree, const struct port_interval *interval)
 }
 
 static void find_exceptions(struct analysis *analysis, enum policy_proto proto,
-			    struct port_tree_plane out[static ANALYSIS_POLICIES])
+			    struct port_tree_plane out[static ANALYSIS_PLANES])
 {
 	struct port_tree *tree = analysis_tree_new(analysis, analysis->arena, POLICY_EGRESS, proto, 0);
 
@@ -49,6 +49,33 @@ static void find_exceptions(struct analysis *analysis, enum policy_proto proto,
 	memcpy(out, tree->planes, sizeof tree->planes);
 }
 
+static bool excepts(const struct analysis_plane *plane, uint32_t piece)
+{
+	return piece < plane->piece_count && plane->actions[piece] == POLICY_ALLOW;
+}
+
+/* false: *by is the floor that does not let an answer have the atom, and what it says of it */
+static bool floors_except(const struct analysis *analysis, uint32_t index, uint32_t at, struct decider *by)
+{
+	const struct analysis_plane *plane = &analysis->planes[index];
+
+	for (uint32_t i = 0; i < plane->floor_count; i++) {
+		const struct analysis_plane *floor = &analysis->planes[plane->floors + i];
+		if (excepts(floor, floor->excepts_tcp.first[at]) || excepts(floor, floor->excepts_udp.first[at]))
+			continue;
+		*by = decided_by_floor(i, floor->rule_of[floor->excepts_tcp.first[at]]);
+		return false;
+	}
+	return true;
+}
+
+bool analysis_floors_except(const struct analysis *analysis, uint32_t index, uint32_t at)
+{
+	struct decider by;
+
+	return floors_except(analysis, index, at, &by);
+}
+
 bool analysis_answer_passes(const struct analysis *analysis, uint32_t index, uint32_t at, struct decider *by)
 {
 	const struct analysis_plane *plane = &analysis->planes[index];
@@ -59,10 +86,8 @@ bool analysis_answer_passes(const struct analysis *analysis, uint32_t index, uin
 	*by = decided_by(DECIDER_REBIND);
 	if (!atom->reserved || !policy->rebind_protection)
 		return true;
-	if (!eval_floor_excepts(policy, atom->class)) {
-		*by = decided_by(DECIDER_FLOOR);
+	if (!floors_except(analysis, index, at, by))
 		return false;
-	}
 	for (int i = 0; i < 2; i++) {
 		if (first[i] == plane->piece_count)
 			continue;
@@ -75,7 +100,7 @@ bool analysis_answer_passes(const struct analysis *analysis, uint32_t index, uin
 
 void analysis_find_answers(struct analysis *analysis)
 {
-	struct port_tree_plane tcp[ANALYSIS_POLICIES], udp[ANALYSIS_POLICIES];
+	struct port_tree_plane tcp[ANALYSIS_PLANES], udp[ANALYSIS_PLANES];
 	struct decider by;
 
 	find_exceptions(analysis, PROTO_TCP, tcp);
@@ -85,6 +110,10 @@ void analysis_find_answers(struct analysis *analysis)
 
 		plane->excepts_tcp = tcp[i];
 		plane->excepts_udp = udp[i];
+	}
+	for (uint32_t i = 0; i < analysis->policy_count; i++) {
+		struct analysis_plane *plane = &analysis->planes[i];
+
 		plane->bindable = arena_alloc(analysis->arena, analysis->atom_count + 1);
 		for (uint32_t at = 0; at < analysis->atom_count && !analysis->fuel->out; at++)
 			plane->bindable[at] =

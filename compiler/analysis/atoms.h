@@ -12,6 +12,8 @@
 
 /* How many policies are looked at together, at most */
 #define ANALYSIS_POLICIES 2
+/* ... and their floors, which are planes of their own behind them */
+#define ANALYSIS_PLANES (ANALYSIS_POLICIES * (1 + POLICY_FLOORS_MAX))
 /* No place, rule, piece or class */
 #define ANALYSIS_NONE UINT32_MAX
 
@@ -31,7 +33,7 @@ struct run {
 #define ATOMS_RUNS_MAX (32 * (1 + ADDR_EMBEDDINGS_MAX))
 
 struct atoms;
-/* policies: one or two. The axis belongs to the arena. */
+/* policies: one or two, and their floors. The axis belongs to the arena. */
 struct atoms *atoms_new(struct arena *, const struct addr_gateway *, const struct policy *const *policies,
 			size_t count);
 uint32_t atoms_count(const struct atoms *);

@@ -153,7 +153,7 @@ static void find_last(struct first_matches *matches)
 
 bool facts_pass_find_matches(struct facts_pass *pass)
 {
-	bool all = !pass->is_counted || pass->base.has_floor[0];
+	bool all = !pass->is_counted || pass->facts->plane->floor_count;
 
 	if (pass->have_matches)
 		return true;
@@ -223,6 +223,8 @@ void facts_matches_find_present(struct facts_pass *pass)
 	for (size_t i = 0; i < tree->rects.count; i++) {
 		const struct port_tree_rect *rect = &tree->rects.items[i];
 
+		if (rect->plane != 0) /* a floor's */
+			continue;
 		set_add(&pass->present_any[action_of(pass, rect->piece)], rect->piece);
 		if (tree->runs.items[rect->runs].lo < pass->facts->analysis->atom_count)
 			set_add(&pass->present[action_of(pass, rect->piece)], rect->piece);

@@ -28,19 +28,21 @@ static void look_at_query(struct facts *facts, uint32_t class, enum flow_transpo
 	const struct analysis_plane *plane = facts->plane;
 	const struct name_class *name = name_classes_at(facts->analysis->names, class);
 	struct witness flow = { .kind = FLOW_DNS, .name = name->member, .transport = transport };
+	bool floored = analysis_query_floored(facts->analysis, 0, transport, NULL);
 	uint32_t two[2];
 
 	analysis_lookup(facts->analysis, 0, class, transport, two);
 	/* over TLS they are refused where a rule allows them */
 	if (two[0] == ANALYSIS_NONE ||
-	    (transport == FLOW_DNS_DOT && analysis_query_action(plane, two[0]) == POLICY_ALLOW))
+	    ((floored || transport == FLOW_DNS_DOT) && analysis_query_action(plane, two[0]) == POLICY_ALLOW))
 		return;
 	facts_decided(&facts->rules[two[0]], &flow);
 	if (two[0] == name->lookup[0][0])
 		facts_mark_names(facts, two[0], class);
 	if (two[0] == plane->by_transport[transport][0])
 		note_transport(facts, two[0], transport);
-	if (transport != FLOW_DNS_DOT && analysis_query_action(plane, two[1]) != analysis_query_action(plane, two[0]))
+	if (!floored && transport != FLOW_DNS_DOT &&
+	    analysis_query_action(plane, two[1]) != analysis_query_action(plane, two[0]))
 		facts->rules[two[0]].changes_verdict = true;
 }
 
@@ -81,7 +83,8 @@ static bool is_held_back(const struct facts *facts, uint32_t index)
 	const struct atom *atom = atoms_at(facts->analysis->atoms, index);
 
 	return atom->reserved && policy->rebind_protection && analysis_is_address(facts->analysis, index) &&
-	       eval_family_active(&facts->analysis->gateway, atom->family) && eval_floor_excepts(policy, atom->class);
+	       eval_family_active(&facts->analysis->gateway, atom->family) &&
+	       analysis_floors_except(facts->analysis, 0, index);
 }
 
 static bool any_resolvable(const struct facts *facts)

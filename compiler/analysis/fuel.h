@@ -19,6 +19,7 @@ struct fuel {
 	uint64_t left;
 	bool out;            /* the answer is "too complex here": */
 	size_t policy, rule; /* while this rule of this policy was looked at */
+	const char *why;     /* NULL: the work; else what is not analysed at all */
 };
 
 /* false: out of fuel, and so it stays */

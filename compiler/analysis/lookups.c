@@ -37,11 +37,31 @@ static void find_by_transport(struct analysis_plane *plane)
 	}
 }
 
+bool analysis_query_floored(const struct analysis *analysis, uint32_t index, enum flow_transport transport,
+			    struct decider *by)
+{
+	const struct analysis_plane *plane = &analysis->planes[index];
+
+	for (uint32_t i = plane->floors; i < plane->floors + plane->floor_count; i++) {
+		const struct analysis_plane *floor = &analysis->planes[i];
+		uint32_t rule = floor->by_transport[transport][0];
+		if (analysis_query_action(floor, rule) == POLICY_ALLOW)
+			continue;
+		if (by)
+			*by = decided_by_floor(i - plane->floors,
+					       rule == ANALYSIS_NONE ? floor->policy->rules.count : rule);
+		return true;
+	}
+	return false;
+}
+
 void analysis_find_lookups(struct analysis *analysis, uint32_t index)
 {
 	struct analysis_plane *plane = &analysis->planes[index];
 
 	find_by_transport(plane);
+	if (index >= analysis->policy_count)
+		return;
 	plane->resolvable = arena_alloc(analysis->arena, analysis->class_count + 1);
 	for (uint32_t i = 0; i < analysis->class_count; i++)
 		for (int transport = FLOW_DNS_UDP; transport <= FLOW_DNS_TCP; transport++) {
@@ -49,7 +69,8 @@ void analysis_find_lookups(struct analysis *analysis, uint32_t index)
 
 			analysis_lookup(analysis, index, i, (enum flow_transport)transport, two);
 			if (name_classes_at(analysis->names, i)->member &&
-			    analysis_query_action(plane, two[0]) == POLICY_ALLOW)
+			    analysis_query_action(plane, two[0]) == POLICY_ALLOW &&
+			    !analysis_query_floored(analysis, index, (enum flow_transport)transport, NULL))
 				plane->resolvable[i] = true;
 		}
 }

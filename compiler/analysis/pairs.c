@@ -37,7 +37,7 @@ static bool pair_sharing(struct name_pairs *pairs, size_t start, uint32_t sent, 
 	const struct analysis *analysis = pairs->analysis;
 
 	for (uint32_t at = sent; at; at = name_classes_at(analysis->names, at)->parent)
-		for (uint32_t plane = 0; plane < analysis->plane_count; plane++) {
+		for (uint32_t plane = 0; plane < analysis->policy_count; plane++) {
 			const struct name_class *class = name_classes_at(analysis->names, at);
 
 			for (uint32_t i = 0; i < class->rule_count[plane]; i++) {
@@ -92,7 +92,7 @@ static void add_uses(struct name_pairs *pairs, struct uses *uses, uint32_t index
 	const struct name_pair pair = pairs->list.items[index];
 
 	for (uint32_t at = pair.sent; at; at = name_classes_at(analysis->names, at)->parent)
-		for (uint32_t plane = 0; plane < analysis->plane_count; plane++) {
+		for (uint32_t plane = 0; plane < analysis->policy_count; plane++) {
 			const struct name_class *class = name_classes_at(analysis->names, at);
 
 			for (uint32_t i = 0; i < class->rule_count[plane]; i++) {

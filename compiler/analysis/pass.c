@@ -68,9 +68,20 @@ void analysis_pass_init(struct analysis_pass *pass, struct analysis *analysis, s
 		const struct policy *policy = analysis->planes[i].policy;
 
 		pass->defaults[i] = policy_default_of(policy, direction)->action;
-		pass->has_floor[i] = policy->multi_tenant && direction == POLICY_EGRESS;
 		add_addresses(pass, i);
 	}
+}
+
+struct decider analysis_pass_floor(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
+{
+	const struct analysis_plane *of = &pass->analysis->planes[plane];
+
+	for (uint32_t i = 0; i < of->floor_count; i++) {
+		uint32_t piece = pass->tree->planes[of->floors + i].first[atom];
+		if (analysis_pass_action(pass, of->floors + i, piece) == POLICY_DENY)
+			return decided_by_floor(i, pass->analysis->planes[of->floors + i].rule_of[piece]);
+	}
+	return decided_by_floor(of->floor_count, 0);
 }
 
 static void add_names(struct analysis_pass *pass, uint32_t index)
@@ -97,6 +108,6 @@ static void add_names(struct analysis_pass *pass, uint32_t index)
 
 void analysis_pass_add_names(struct analysis_pass *pass)
 {
-	for (uint32_t i = 0; i < pass->analysis->plane_count; i++)
+	for (uint32_t i = 0; i < pass->analysis->policy_count; i++)
 		add_names(pass, i);
 }

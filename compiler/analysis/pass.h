@@ -30,8 +30,9 @@ struct analysis_plane {
 	uint32_t by_transport[FLOW_TRANSPORTS][2]; /* the first two rules that take every query; ANALYSIS_NONE */
 	bool *resolvable;                          /* by class: a lookup over UDP or TCP is allowed */
 	struct port_tree_plane excepts_tcp,
-		excepts_udp; /* the first two pieces that rebind protection heeds, by atom */
-	bool *bindable;      /* by atom: an answer may hold its addresses */
+		excepts_udp;          /* the first two pieces that rebind protection heeds, by atom */
+	bool *bindable;               /* by atom: an answer may hold its addresses */
+	uint32_t floors, floor_count; /* its floors' planes, from which on; a floor has none */
 };
 
 struct analysis {
@@ -39,8 +40,9 @@ struct analysis {
 	struct fuel *fuel;
 	struct addr_gateway gateway;
 	enum analysis_grain grain;
-	struct analysis_plane planes[ANALYSIS_POLICIES];
-	uint32_t plane_count;
+	struct analysis_plane planes[ANALYSIS_PLANES];
+	uint32_t plane_count, policy_count; /* the policies' come first, then those of their floors, without names */
+	bool same_floors;                   /* of all policies */
 	struct atoms *atoms;
 	struct name_classes *names;
 	uint32_t atom_count, class_count;
@@ -67,6 +69,9 @@ void analysis_find_lookups(struct analysis *, uint32_t plane);
 /* The first two rules that take a query for a name of the class; ANALYSIS_NONE: the default */
 void analysis_lookup(const struct analysis *, uint32_t plane, uint32_t class, enum flow_transport,
 		     uint32_t two[static 2]);
+/* Whether a floor denies every query over the transport; such floors as are analysed have no rules on names. *by: which, where
+ * one does; it may be NULL */
+bool analysis_query_floored(const struct analysis *, uint32_t plane, enum flow_transport, struct decider *by);
 /* The action of a rule on queries; ANALYSIS_NONE: of the default */
 enum policy_action analysis_query_action(const struct analysis_plane *, uint32_t rule);
 
@@ -74,6 +79,8 @@ enum policy_action analysis_query_action(const struct analysis_plane *, uint32_t
 
 /* Finds the rules that rebind protection heeds, and from them which atoms answers can bind */
 void analysis_find_answers(struct analysis *);
+/* Whether every floor lets an answer with a reserved address of the atom be excepted */
+bool analysis_floors_except(const struct analysis *, uint32_t plane, uint32_t atom);
 /* Whether an answer with an address of the atom passes, and who decided that */
 bool analysis_answer_passes(const struct analysis *, uint32_t plane, uint32_t atom, struct decider *);
 
@@ -90,6 +97,8 @@ uint32_t analysis_zone_of(const struct analysis *, uint32_t atom);
 bool analysis_takes_part(const struct analysis *, uint32_t plane, size_t rule);
 /* Whether a lookup of the class passes, and rebind protection alone keeps it from the zone's addresses */
 bool analysis_holds_back(const struct analysis *, uint32_t plane, uint32_t class);
+/* Whether an answer for a name of the class may hold the zone's addresses that can be bound, if its lookup passes */
+bool analysis_lets_answer(const struct analysis *, uint32_t plane, uint32_t class);
 /* Of two policies: whether nameless answers with the zone's addresses fare alike */
 bool analysis_holds_alike(const struct analysis *);
 /* Whether answers with some address pass for a name by this rule's `in` and no other's; of the first policy */
@@ -108,8 +117,7 @@ struct analysis_pass {
 	bool named;        /* rules on names take part */
 	bool *speaks;      /* by atom: its family has the protocol, and it is in the zone */
 	uint16_t lo, hi;   /* the interval's ports */
-	enum policy_action defaults[ANALYSIS_POLICIES];
-	bool has_floor[ANALYSIS_POLICIES];
+	enum policy_action defaults[ANALYSIS_PLANES];
 	void *self;
 };
 
@@ -136,15 +144,21 @@ static inline bool analysis_pass_refused(const struct analysis_pass *pass, uint3
 	return pass->direction == POLICY_EGRESS && atoms_at(pass->analysis->atoms, atom)->refused;
 }
 
-/* Whether that or the multi-tenant floor denies the atom's flows in this interval anyway */
+/* Whether that or a floor denies the atom's flows in this interval anyway */
 static inline bool analysis_pass_floored(const struct analysis_pass *pass, uint32_t plane, uint32_t atom)
 {
+	const struct analysis_plane *of = &pass->analysis->planes[plane];
+
 	if (analysis_pass_refused(pass, atom))
 		return true;
-	return pass->has_floor[plane] &&
-	       !eval_floor_passes(pass->analysis->planes[plane].policy, pass->direction,
-				  atoms_at(pass->analysis->atoms, atom)->class, pass->proto, pass->lo, pass->hi);
+	for (uint32_t i = of->floors; i < of->floors + of->floor_count; i++)
+		if (analysis_pass_action(pass, i, pass->tree->planes[i].first[atom]) == POLICY_DENY)
+			return true;
+	return false;
 }
+
+/* Who of the floors; once one denies */
+struct decider analysis_pass_floor(const struct analysis_pass *, uint32_t plane, uint32_t atom);
 
 /* An address that flows can have: not the unspecified one */
 static inline bool analysis_is_address(const struct analysis *analysis, uint32_t atom)

@@ -156,8 +156,10 @@ void analysis_add_rects(struct analysis *analysis, struct port_tree *tree, uint3
 
 	if (!fuel_use(analysis->fuel, count + 64 * (ports ? ports : 1)))
 		return;
-	analysis->fuel->policy = index;
-	analysis->fuel->rule = rule;
+	if (index < analysis->policy_count) {
+		analysis->fuel->policy = index;
+		analysis->fuel->rule = rule;
+	}
 	for (size_t i = 0; i < count; i++)
 		*arena_push(tree->arena, &tree->runs) = (struct run){ runs[i].lo + offset, runs[i].hi + offset };
 	for (size_t i = 0; i < (ports ? ports : 1); i++) {
@@ -201,10 +203,8 @@ struct port_tree *analysis_tree_new(struct analysis *analysis, struct arena *are
 	for (size_t i = 0; direction == POLICY_EGRESS && i < EVAL_REFUSED_PORTS; i++)
 		if (eval_refused_ports[i].proto == proto)
 			*arena_push(arena, &tree->refused) = eval_refused_ports[i].port;
-	for (uint32_t i = 0; i < analysis->plane_count; i++) {
+	tree->floors = analysis->policy_count;
+	for (uint32_t i = 0; i < analysis->plane_count; i++)
 		init_plane(analysis, tree, i, analysis->atom_count + scenarios);
-		if (analysis->planes[i].policy->multi_tenant && direction == POLICY_EGRESS)
-			tree->apart = EVAL_FLOOR_PORT;
-	}
 	return tree;
 }

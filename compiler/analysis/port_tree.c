@@ -21,6 +21,7 @@ struct wide {
 struct port_tree_state {
 	uint32_t *starts; /* first port of each interval; behind the last one 65536 */
 	uint32_t intervals;
+	bool *below;             /* by interval: a floor's rules differ there */
 	uint32_t representative; /* an interval without rules on ports; ANALYSIS_NONE: each is visited whole */
 	LIST_OF(struct undo) undo;
 	LIST_OF(uint32_t) saved;
@@ -49,10 +50,6 @@ static void find_intervals(struct port_tree *tree)
 		starts[count++] = tree->refused.items[i];
 		starts[count++] = tree->refused.items[i] + 1u;
 	}
-	if (tree->has_ports && tree->apart) {
-		starts[count++] = tree->apart;
-		starts[count++] = tree->apart + 1u;
-	}
 	starts[count++] = UINT16_MAX + 1u;
 	qsort(starts, count, sizeof *starts, compare_uint32);
 	for (size_t i = 0; i < count; i++)
@@ -80,9 +77,10 @@ static bool is_refused(const struct port_tree *tree, uint32_t interval)
 	return false;
 }
 
+/* Where a floor's rules differ every place is looked at */
 static bool is_apart(const struct port_tree *tree, uint32_t interval)
 {
-	return tree->apart && tree->state->starts[interval] == tree->apart;
+	return tree->state->below[interval];
 }
 
 static void find_representative(struct port_tree *tree)
@@ -90,11 +88,15 @@ static void find_representative(struct port_tree *tree)
 	struct port_tree_state *state = tree->state;
 	int32_t *change = arena_alloc(tree->arena, (state->intervals + 1u) * sizeof *change), depth = 0;
 
+	state->below = arena_alloc(tree->arena, state->intervals + 1u);
 	for (size_t i = 0; i < tree->rects.count; i++) {
 		const struct port_tree_rect *rect = &tree->rects.items[i];
 
 		if (covers_all(rect))
 			continue;
+		if (rect->plane >= tree->floors)
+			for (uint32_t at = interval_at(state, rect->lo); at < interval_at(state, rect->hi + 1u); at++)
+				state->below[at] = true;
 		change[interval_at(state, rect->lo)]++;
 		change[interval_at(state, rect->hi + 1u)]--;
 	}

@@ -39,12 +39,12 @@ struct port_interval {
 struct port_tree {
 	struct arena *arena;
 	struct fuel *fuel;
-	struct port_tree_plane planes[ANALYSIS_POLICIES];
+	struct port_tree_plane planes[ANALYSIS_PLANES];
+	uint32_t floors; /* the first plane of a floor: where such rules differ by port, intervals are visited whole */
 	LIST_OF(struct port_tree_rect) rects;
 	LIST_OF(struct run) runs;
 	LIST_OF(uint16_t) cuts;    /* intervals must begin here */
 	LIST_OF(uint16_t) refused; /* ports not to visit */
-	uint16_t apart;            /* a port to visit by itself, and whole; 0: none */
 	bool has_ports;
 	void (*root)(struct port_tree *); /* called once what holds for all ports is inserted; may be NULL */
 	void (*visit)(struct port_tree *, const struct port_interval *);

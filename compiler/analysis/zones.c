@@ -14,7 +14,8 @@ struct placed {
 struct zone {
 	const struct placed *rules;
 	size_t count;
-	bool held[ANALYSIS_POLICIES]; /* answers may hold its addresses for the rules' names only */
+	bool held[ANALYSIS_POLICIES];    /* answers may hold its addresses for the rules' names only */
+	bool floored[ANALYSIS_POLICIES]; /* for no name, since a floor does not let them */
 };
 
 struct analysis_zones {
@@ -28,13 +29,13 @@ struct analysis_zones {
 /* While zones are made */
 struct placing {
 	uint32_t atom;
-	bool held[ANALYSIS_POLICIES];
+	bool held[ANALYSIS_POLICIES], floored[ANALYSIS_POLICIES];
 	LIST_OF(struct placed) rules;
 };
 
 static bool says_in(const struct analysis *analysis)
 {
-	for (uint32_t i = 0; i < analysis->plane_count; i++)
+	for (uint32_t i = 0; i < analysis->policy_count; i++)
 		for (size_t j = 0; j < analysis->planes[i].policy->rules.count; j++)
 			if (analysis->planes[i].policy->rules.items[j].within.count)
 				return true;
@@ -66,7 +67,7 @@ static void place_network(struct analysis *analysis, uint32_t plane, uint32_t in
 
 static void place_rules(struct analysis *analysis, struct placing *placings)
 {
-	for (uint32_t i = 0; i < analysis->plane_count; i++)
+	for (uint32_t i = 0; i < analysis->policy_count; i++)
 		for (uint32_t j = 0; j < analysis->planes[i].policy->rules.count; j++) {
 			const struct policy_targets *within = &analysis->planes[i].policy->rules.items[j].within;
 
@@ -78,13 +79,14 @@ static void place_rules(struct analysis *analysis, struct placing *placings)
 /* Whether only an exception for a name lets an answer have the atom; where it is so, the atom can be bound */
 static void find_held(struct analysis *analysis, struct placing *placing)
 {
-	for (uint32_t i = 0; placing->rules.count && i < analysis->plane_count; i++) {
+	for (uint32_t i = 0; placing->rules.count && i < analysis->policy_count; i++) {
 		struct analysis_plane *plane = &analysis->planes[i];
 		const struct atom *atom = atoms_at(analysis->atoms, placing->atom);
 		struct decider by;
 
 		placing->held[i] = !analysis_answer_passes(analysis, i, placing->atom, &by) &&
-				   by.kind != DECIDER_FLOOR && eval_family_active(&analysis->gateway, atom->family);
+				   eval_family_active(&analysis->gateway, atom->family);
+		placing->floored[i] = placing->held[i] && by.kind == DECIDER_FLOOR;
 		if (placing->held[i])
 			plane->bindable[placing->atom] = true;
 	}
@@ -96,6 +98,8 @@ static int compare_placings(const void *a, const void *b)
 	int order = COMPARE(x->rules.count, y->rules.count) ?:
 			    COMPARE(x->held[0], y->held[0]) ?:
 							      COMPARE(x->held[1], y->held[1]);
+
+	order = order ?: COMPARE(x->floored[0], y->floored[0]) ?: COMPARE(x->floored[1], y->floored[1]);
 
 	for (size_t i = 0; !order && i < x->rules.count; i++)
 		order = COMPARE(x->rules.items[i].plane, y->rules.items[i].plane) ?:
@@ -115,7 +119,10 @@ static void make_zones(struct analysis *analysis, struct placing *placings)
 
 		if (at->rules.count && (!i || compare_placings(&placings[i - 1], at)))
 			*arena_push(analysis->arena, &zones->list) =
-				(struct zone){ at->rules.items, at->rules.count, { at->held[0], at->held[1] } };
+				(struct zone){ at->rules.items,
+					       at->rules.count,
+					       { at->held[0], at->held[1] },
+					       { at->floored[0], at->floored[1] } };
 		zones->of[at->atom] = (uint32_t)zones->list.count - 1;
 	}
 }
@@ -136,7 +143,7 @@ void analysis_find_zones(struct analysis *analysis)
 	for (uint32_t i = 0; i < analysis->atom_count; i++)
 		find_held(analysis, &placings[i]);
 	make_zones(analysis, placings);
-	for (uint32_t i = 0; i < analysis->plane_count; i++) {
+	for (uint32_t i = 0; i < analysis->policy_count; i++) {
 		analysis->zones->takes_part[i] =
 			arena_alloc(analysis->arena, analysis->planes[i].policy->rules.count + 1);
 		analysis->zones->all[i] = analysis->planes[i].resolvable;
@@ -153,7 +160,7 @@ uint32_t analysis_zone_count(const struct analysis *analysis)
 
 static bool is_excepted(const struct analysis *analysis, const struct zone *zone, uint32_t plane, uint32_t class)
 {
-	for (size_t i = 0; i < zone->count; i++)
+	for (size_t i = 0; !zone->floored[plane] && i < zone->count; i++)
 		if (zone->rules[i].plane == plane &&
 		    name_classes_rule_takes(analysis->names, plane, zone->rules[i].rule, class))
 			return true;
@@ -166,7 +173,7 @@ void analysis_enter_zone(struct analysis *analysis, uint32_t index)
 	const struct zone *zone = zones && index != ANALYSIS_NONE ? &zones->list.items[index] : NULL;
 
 	analysis->zone = index;
-	for (uint32_t i = 0; zones && i < analysis->plane_count; i++) {
+	for (uint32_t i = 0; zones && i < analysis->policy_count; i++) {
 		struct analysis_plane *plane = &analysis->planes[i];
 
 		/* about what a zone's passes cost at least */
@@ -209,6 +216,16 @@ bool analysis_holds_back(const struct analysis *analysis, uint32_t plane, uint32
 	return zones && zones->all[plane][class] && !analysis->planes[plane].resolvable[class];
 }
 
+bool analysis_lets_answer(const struct analysis *analysis, uint32_t plane, uint32_t class)
+{
+	const struct analysis_zones *zones = analysis->zones;
+	const struct zone *zone = zones && analysis->zone != ANALYSIS_NONE ? &zones->list.items[analysis->zone] : NULL;
+
+	if (!zone || !zone->held[plane] || analysis->planes[plane].resolvable[class])
+		return true;
+	return fuel_use(analysis->fuel, zone->count) && is_excepted(analysis, zone, plane, class);
+}
+
 bool analysis_holds_alike(const struct analysis *analysis)
 {
 	const struct zone *zone = analysis->zones && analysis->zone != ANALYSIS_NONE ?
@@ -233,10 +250,10 @@ bool analysis_alone_excepts(const struct analysis *analysis, uint32_t rule)
 		for (size_t j = 0; j < zone.count; j++)
 			if (zone.rules[j].rule != rule)
 				others[count++] = zone.rules[j];
-		if (!zone.held[0] || count == zone.count)
+		if (!zone.held[0] || zone.floored[0] || count == zone.count)
 			continue;
 		for (uint32_t class = 0; class < analysis->class_count; class ++) {
-			struct zone without = { others, count, { true, false } };
+			struct zone without = { .rules = others, .count = count, .held = { true, false } };
 
 			if (!fuel_use(analysis->fuel, 1 + count))
 				return true;

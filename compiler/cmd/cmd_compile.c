@@ -89,12 +89,17 @@ static const char *emit_ast_text(const struct stage *stage)
 static const struct emitter {
 	const char *name, *file;                   /* file: under -o DIR */
 	bool by_default;                           /* with -o and no --emit */
+	bool one_policy;                           /* the target has no word for a floor below it */
 	const char *(*emit)(const struct stage *); /* NULL: the target cannot say it, why is in the findings */
 } emitters[] = {
-	{ "nft", "ruleset.nft", true, emit_nft_text },      { "dns", "names.dns", true, emit_dns_text },
-	{ "json", "policy.json", true, emit_json_text },    { "ast", "policy.ast", false, emit_ast_text },
-	{ "policy", "policy.txt", true, emit_policy_text }, { "ir", "ruleset.ir", false, emit_ir_text },
-	{ "rpz", "names.rpz", false, emit_rpz_text },       { "dnsmasq", "dnsmasq.conf", false, emit_dnsmasq_text },
+	{ "nft", "ruleset.nft", true, false, emit_nft_text },
+	{ "dns", "names.dns", true, false, emit_dns_text },
+	{ "json", "policy.json", true, true, emit_json_text },
+	{ "ast", "policy.ast", false, false, emit_ast_text },
+	{ "policy", "policy.txt", true, false, emit_policy_text },
+	{ "ir", "ruleset.ir", false, false, emit_ir_text },
+	{ "rpz", "names.rpz", false, true, emit_rpz_text },
+	{ "dnsmasq", "dnsmasq.conf", false, true, emit_dnsmasq_text },
 };
 #define EMITTER_COUNT (sizeof emitters / sizeof *emitters)
 
@@ -103,6 +108,28 @@ static const struct emitter *find_emitter(const char *name)
 	for (size_t i = 0; i < EMITTER_COUNT; i++)
 		if (!strcmp(emitters[i].name, name))
 			return &emitters[i];
+	return NULL;
+}
+
+/* That of a multi-tenant host has a word in microsandbox's JSON, and is about no name */
+static bool has_floor(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->floors.count; i++)
+		if (!policy->floors.items[i]->is_tenancy)
+			return true;
+	return false;
+}
+
+/* What the emitter makes; NULL: the target cannot say it, why is in the findings */
+static const char *emit(const struct stage *stage, const struct emitter *emitter)
+{
+	const struct policy *policy = stage->loaded->policy;
+
+	if (!emitter->one_policy || !has_floor(policy))
+		return emitter->emit(stage);
+	diag_error(stage->loaded->diags, "floor", SPAN_NONE, "%s has no word for a floor: it would say more is allowed",
+		   emitter->name)
+		->help = "--emit nft, dns or policy say it";
 	return NULL;
 }
 
@@ -177,9 +204,11 @@ static int compile_to_directory(struct stage *stage, const struct emitter *only)
 	for (size_t i = 0; i < EMITTER_COUNT; i++) {
 		if (only ? only != &emitters[i] : !emitters[i].by_default)
 			continue;
+		if (!only && emitters[i].one_policy && has_floor(stage->loaded->policy))
+			continue;
 		outputs[count].path = arena_printf(arena, "%s/%s", dir, emitters[i].file);
 		outputs[count].temporary = arena_printf(arena, "%s/.%s.%ld", dir, emitters[i].file, (long)getpid());
-		outputs[count].text = emitters[i].emit(stage);
+		outputs[count].text = emit(stage, &emitters[i]);
 		if (!outputs[count++].text)
 			return cannot_say(stage);
 	}
@@ -196,7 +225,7 @@ static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char 
 		return status;
 	if (line->out_dir)
 		return compile_to_directory(&stage, line->emit ? find_emitter(line->emit) : NULL);
-	const char *text = find_emitter(line->emit ? line->emit : "nft")->emit(&stage);
+	const char *text = emit(&stage, find_emitter(line->emit ? line->emit : "nft"));
 	if (!text)
 		return cannot_say(&stage);
 	fputs(text, stdout);

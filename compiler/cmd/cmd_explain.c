@@ -58,7 +58,9 @@ static struct widths policy_widths(const struct view *view)
 
 static void print_row(const struct view *view, const struct explain_row *row, struct widths widths, bool last)
 {
-	const char *number = row->by.kind == DECIDER_RULE ? arena_printf(view->arena, "%zu", row->by.rule + 1) : "-";
+	const char *number = row->by.kind == DECIDER_RULE  ? arena_printf(view->arena, "%zu", row->by.rule + 1) :
+			     row->by.kind == DECIDER_FLOOR ? "floor" :
+							     "-";
 
 	printf("%5s  %-*s  %-*s   %-5s  %s\n", number, widths.place, place_or_dash(row->place), widths.text,
 	       escape_text(view->arena, row->text), row->match ? "MATCH" : "no", escape_text(view->arena, row->why));
@@ -136,8 +138,9 @@ static json_t *row_json(const struct view *view, const struct explain_row *row)
 	json_t *object = json_object();
 
 	json_object_set_new(object, "rule",
-			    row->by.kind == DECIDER_RULE ? json_integer((json_int_t)row->by.rule + 1) :
-							   json_string("default"));
+			    row->by.kind == DECIDER_RULE  ? json_integer((json_int_t)row->by.rule + 1) :
+			    row->by.kind == DECIDER_FLOOR ? json_string("floor") :
+							    json_string("default"));
 	json_object_set_new(object, "place", json_text(view->arena, row->place));
 	json_object_set_new(object, "text", json_text(view->arena, row->text));
 	json_object_set_new(object, "match", json_boolean(row->match));

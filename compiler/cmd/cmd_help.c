@@ -45,6 +45,7 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --net-egress-bandwidth-burst SIZE   once on top; the same for each of the four\n"                                \
 	"  --net-ipv4-address ADDR --net-ipv6-address ADDR   --net-mac MAC   --net-mtu N: the guest's card\n"               \
 	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"                     \
+	"  --floor FILE            a policy that every flow must pass too, and that nothing lifts (repeatable)\n"           \
 	"  --deployment-profile single-tenant|multi-tenant\n"                                                               \
 	"  --include-root DIR      where includes may lie (also --allow-include); else the file's own directory\n"          \
 	"  --stdin-name NAME       what standard input is called in places, and where its includes start\n"                 \

@@ -25,6 +25,9 @@ void cmd_verdict_json(json_t *object, struct arena *arena, const struct policy *
 		     verdict.by.kind == DECIDER_RULE, verdict.by.rule);
 	if (verdict.by.kind == DECIDER_RULE && policy->rules.items[verdict.by.rule].because)
 		json_object_set_new(object, "because", json_text(arena, policy->rules.items[verdict.by.rule].because));
+	if (verdict.by.kind == DECIDER_FLOOR && eval_floor_words(policy, verdict.by, direction).because)
+		json_object_set_new(object, "because",
+				    json_text(arena, eval_floor_words(policy, verdict.by, direction).because));
 }
 
 void cmd_decision_json(json_t *object, struct arena *arena, const struct policy *policy, const struct flow *flow,

@@ -195,6 +195,7 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 {
 	const struct policy_rule *rule;
 	const struct policy_default *fallback;
+	struct eval_floor_words floor;
 
 	switch (verdict.by.kind) {
 	case DECIDER_RULE:
@@ -203,7 +204,9 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 					      span_format(arena, policy->sources, rule->span),
 					      escape_text(arena, rule->text), true };
 	case DECIDER_FLOOR:
-		return (struct cmd_decision){ "floor", NULL, "multi-tenant: the default policy must allow it too" };
+		floor = eval_floor_words(policy, verdict.by, direction);
+		return (struct cmd_decision){ "floor", span_format(arena, policy->sources, floor.span),
+					      escape_text(arena, floor.text) };
 	case DECIDER_REFUSED:
 		return (struct cmd_decision){ "refused", NULL, "refused whatever the rules say" };
 	case DECIDER_REBIND:

@@ -55,7 +55,10 @@ struct diff *cmd_diff_compare(const struct cmd_line *line, struct arena *arena, 
 	struct diag *diag = diag_error(loaded->diags, "too-complex", span,
 				       "too complex here: the policies cannot be compared in bounded time");
 
-	diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
+	if (fuel.why)
+		diag->label = fuel.why;
+	else
+		diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
 	*complex = (int)fuel.policy;
 	return NULL;
 }

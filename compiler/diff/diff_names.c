@@ -316,8 +316,7 @@ void diff_names_interval(struct diff_pass *pass, const struct port_interval *int
 {
 	struct fuel *fuel = pass->base.analysis->fuel;
 	uint32_t classes = pass->base.analysis->class_count;
-	bool as_for_all = interval->whole ? !interval->touched_count && pass->base.tree->apart != interval->lo :
-					    all_show_the_same(pass, interval);
+	bool as_for_all = interval->whole ? !interval->touched_count : all_show_the_same(pass, interval);
 
 	if (classes < 2 || as_for_all || !fuel_use(fuel, 4u * classes))
 		return;

@@ -21,7 +21,6 @@ static void root(struct port_tree *tree)
 	struct diff_pass *pass = tree->self;
 	uint32_t atoms = pass->base.analysis->atom_count;
 
-	pass->base.lo = pass->base.hi = 0; /* in no case the one port that the floor lets through */
 	if (!fuel_use(tree->fuel, atoms))
 		return;
 	for (uint32_t atom = 0; atom < atoms; atom++)

@@ -3,9 +3,10 @@
 
 /* ---- lookups ---- */
 
-/* Classes whose lookup changes between the same two rules (ANALYSIS_NONE: the default), over the same transports */
+/* Classes whose lookup changes, decided by the same, over the same transports */
 struct query_change {
-	uint32_t rules[2];
+	enum policy_action was;
+	struct decider by[2];
 	unsigned transports; /* as bits */
 	size_t region;
 };
@@ -13,16 +14,33 @@ struct query_change {
 static size_t query_fields(const void *record, uint64_t out[static RECORDS_FIELDS_MAX])
 {
 	const struct query_change *change = record;
+	size_t count = 0;
 
-	out[0] = change->rules[0];
-	out[1] = change->rules[1];
-	out[2] = change->transports;
-	return 3;
+	for (int side = 0; side < 2; side++) {
+		out[count++] = change->by[side].kind;
+		out[count++] = decider_number(change->by[side]);
+	}
+	out[count++] = change->transports;
+	return count;
 }
 
-static bool same_rules(const struct query_change *a, const struct query_change *b)
+static bool same_deciders(const struct query_change *a, const struct query_change *b)
 {
-	return a->rules[0] == b->rules[0] && a->rules[1] == b->rules[1];
+	return decider_equal(a->by[0], b->by[0]) && decider_equal(a->by[1], b->by[1]);
+}
+
+static enum policy_action judge(const struct analysis *analysis, uint32_t side, uint32_t class,
+				enum flow_transport transport, struct decider *by)
+{
+	enum policy_action action;
+	uint32_t two[2];
+
+	analysis_lookup(analysis, side, class, transport, two);
+	action = analysis_query_action(&analysis->planes[side], two[0]);
+	*by = two[0] == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) : decided_by_rule(two[0]);
+	if (action == POLICY_ALLOW && analysis_query_floored(analysis, side, transport, by))
+		return POLICY_DENY;
+	return action;
 }
 
 static size_t find_changes(const struct analysis *analysis, uint32_t class, struct query_change out[FLOW_TRANSPORTS])
@@ -34,16 +52,10 @@ static size_t find_changes(const struct analysis *analysis, uint32_t class, stru
 		struct query_change change = { .transports = 1u << transport };
 		size_t i = 0;
 
-		for (uint32_t side = 0; side < 2; side++) {
-			uint32_t two[2];
-
-			analysis_lookup(analysis, side, class, (enum flow_transport)transport, two);
-			change.rules[side] = two[0];
-		}
-		if (analysis_query_action(&analysis->planes[0], change.rules[0]) ==
-		    analysis_query_action(&analysis->planes[1], change.rules[1]))
+		change.was = judge(analysis, 0, class, (enum flow_transport)transport, &change.by[0]);
+		if (change.was == judge(analysis, 1, class, (enum flow_transport)transport, &change.by[1]))
 			continue;
-		while (i < count && !same_rules(&out[i], &change))
+		while (i < count && !same_deciders(&out[i], &change))
 			i++;
 		if (i == count)
 			out[count++] = change;
@@ -58,15 +70,8 @@ static void add_query(struct diff *diff, struct records *changes, uint32_t class
 	struct query_change *change = records_get(changes, records_intern(changes, found));
 
 	if (records_count(changes) > known) {
-		struct decider by[2];
-
-		for (int side = 0; side < 2; side++)
-			by[side] = change->rules[side] == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) :
-									  decided_by_rule(change->rules[side]);
 		change->region = diff->regions.count;
-		diff_add(diff, DIFF_QUERIES, POLICY_EGRESS,
-			 analysis_query_action(&diff->analysis->planes[0], change->rules[0]), by)
-			->protos = change->transports;
+		diff_add(diff, DIFF_QUERIES, POLICY_EGRESS, change->was, change->by)->protos = change->transports;
 	}
 	*arena_push(diff->arena, &diff->regions.items[change->region].classes) = class;
 }
@@ -101,7 +106,7 @@ static size_t answer_fields(const void *record, uint64_t out[static RECORDS_FIEL
 	out[0] = change->passed;
 	for (int side = 0; side < 2; side++) {
 		out[1 + 2 * side] = change->by[side].kind;
-		out[2 + 2 * side] = change->by[side].rule;
+		out[2 + 2 * side] = decider_number(change->by[side]);
 	}
 	return 5;
 }

@@ -100,7 +100,7 @@ static size_t findings_fields(const void *record, uint64_t out[static RECORDS_FI
 
 		for (int side = 0; side < 2; side++) {
 			out[count++] = finding->by[side].kind;
-			out[count++] = finding->by[side].rule;
+			out[count++] = decider_number(finding->by[side]);
 		}
 		out[count++] = finding->was;
 		out[count++] = finding->by_server_name;

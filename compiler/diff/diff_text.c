@@ -25,7 +25,7 @@ const char *diff_decider_text(struct arena *arena, const struct diff *diff, cons
 		return escape_text(arena, rule->text);
 	switch (region->by[side].kind) {
 	case DECIDER_FLOOR:
-		return "multi-tenant floor";
+		return escape_text(arena, eval_floor_words(policy, region->by[side], region->direction).text);
 	case DECIDER_REBIND:
 		return policy->rebind_protection ? "rebind protection" : "rebind protection off";
 	default:
@@ -39,6 +39,8 @@ struct span diff_decider_span(const struct diff *diff, const struct diff_region 
 
 	if (rule)
 		return rule->span;
+	if (region->by[side].kind == DECIDER_FLOOR)
+		return eval_floor_words(diff->policies[side], region->by[side], region->direction).span;
 	if (region->by[side].kind != DECIDER_DEFAULT)
 		return SPAN_NONE;
 	return policy_default_of(diff->policies[side], region->direction)->span;

@@ -8,7 +8,8 @@ enum policy_action diff_verdict(const struct diff_pass *pass, int side, uint32_t
 
 	*by = rule < pass->diff->policies[side]->rules.count ? decided_by_rule(rule) : decided_by(DECIDER_DEFAULT);
 	if (action == POLICY_ALLOW && analysis_pass_floored(&pass->base, (uint32_t)side, atom)) {
-		*by = decided_by(analysis_pass_refused(&pass->base, atom) ? DECIDER_REFUSED : DECIDER_FLOOR);
+		*by = analysis_pass_refused(&pass->base, atom) ? decided_by(DECIDER_REFUSED) :
+								 analysis_pass_floor(&pass->base, (uint32_t)side, atom);
 		return POLICY_DENY;
 	}
 	return action;
@@ -21,10 +22,10 @@ bool diff_corresponds(const struct diff_pass *pass, uint32_t a, uint32_t b)
 
 	if (a == ANALYSIS_NONE || b == ANALYSIS_NONE)
 		return a == b;
+	if (!pass->base.analysis->same_floors)
+		return false;
 	default_a = a == policies[0]->rules.count;
 	default_b = b == policies[1]->rules.count;
-	if (policies[0]->multi_tenant != policies[1]->multi_tenant)
-		return false;
 	if (default_a || default_b)
 		return default_a && default_b &&
 		       analysis_pass_action(&pass->base, 0, a) == analysis_pass_action(&pass->base, 1, b);

@@ -177,11 +177,11 @@ static void merge_protos(struct diff *diff)
 		find_target(diff, region);
 		mergers[i].region = region;
 		mergers[i].zone = region->zone;
-		mergers[i].key = arena_printf(diff->arena, "%d %d %d %d/%zu %d/%zu %d %s %s %s %zx", region->kind,
-					      region->direction, region->was, region->by[0].kind, region->by[0].rule,
-					      region->by[1].kind, region->by[1].rule, region->by_server_name,
-					      region->words, region->except ? region->except : "-",
-					      ports_words(diff->arena, region), left_out(region));
+		mergers[i].key = arena_printf(
+			diff->arena, "%d %d %d %d/%zu %d/%zu %d %s %s %s %zx", region->kind, region->direction,
+			region->was, region->by[0].kind, decider_number(region->by[0]), region->by[1].kind,
+			decider_number(region->by[1]), region->by_server_name, region->words,
+			region->except ? region->except : "-", ports_words(diff->arena, region), left_out(region));
 	}
 	qsort(mergers, count, sizeof *mergers, compare_mergers);
 	for (size_t i = 0, first = 0, whole = 0; i < count; i++) {

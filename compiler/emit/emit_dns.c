@@ -98,32 +98,40 @@ static void print_lines(struct text *out, const struct lines *lines)
 }
 
 /* Whether a rule may let reserved addresses through rebind protection. A connection to them is by TCP or UDP. */
-static bool is_exception(const struct policy_rule *rule)
+static bool is_exception(const struct policy *policy, const struct policy_rule *rule)
 {
 	if (rule->within.count)
 		return true;
 	if (rule->action != POLICY_ALLOW || (rule->protos && !(rule->protos & OVER_BOTH)))
 		return false;
 	for (size_t i = 0; i < rule->targets.count; i++)
-		if (eval_rule_excepts(rule, &rule->targets.items[i]))
+		if (eval_rule_excepts(policy, rule, &rule->targets.items[i]))
 			return true;
 	return false;
 }
 
+static void print_exceptions(struct text *out, const struct policy *policy, const char *what)
+{
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+		if (is_exception(policy, rule))
+			text_addf(out, "#   %s: %s  %s\n", what, policy_origin(out->arena, policy, rule->span),
+				  escape_text(out->arena, rule->text));
+	}
+}
+
 static void print_rebind(struct text *out, const struct policy *policy)
 {
-	if (!policy->rebind_protection && !policy->multi_tenant) {
+	if (!policy->rebind_protection) {
 		text_add(out, "# No rebind protection: an answer may hold any address.\n");
 		return;
 	}
 	text_add(out,
 		 "# Rebind protection: an answer with a private, metadata or other reserved address is NXDOMAIN.\n");
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const struct policy_rule *rule = &policy->rules.items[i];
-		if (is_exception(rule))
-			text_addf(out, "#   but for what this rule allows: %s  %s\n",
-				  policy_origin(out->arena, policy, rule->span), escape_text(out->arena, rule->text));
-	}
+	print_exceptions(out, policy, "but for what this rule allows");
+	for (size_t i = 0; i < policy->floors.count; i++)
+		if (!policy->floors.items[i]->is_tenancy)
+			print_exceptions(out, policy->floors.items[i], "as far as the floor allows it too");
 }
 
 static const char *nameserver_text(struct arena *arena, const struct policy_nameserver *server)
@@ -165,6 +173,15 @@ const char *emit_dns(struct arena *arena, const struct policy *policy)
 	text_add(&out, "# `*.x` is x and every name below it. "
 		       "A denied name is answered NXDOMAIN and never leaves this host.\n");
 	print_lines(&out, &lines);
+	for (size_t i = 0; i < policy->floors.count; i++) {
+		const struct policy *floor = policy->floors.items[i];
+		if (floor->is_tenancy) /* any name */
+			continue;
+		lines = list_names(arena, floor);
+		text_addf(&out, "# The floor %s: it has to let a name be looked up as well.\n",
+			  basename(escape_text(arena, floor->name)));
+		print_lines(&out, &lines);
+	}
 	print_rebind(&out, policy);
 	print_nameservers(&out, policy);
 	return text_get(&out);

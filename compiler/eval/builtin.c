@@ -109,27 +109,12 @@ const struct eval_refused_port *eval_refused_ports_of(const struct policy_rule *
 	return refused;
 }
 
-bool eval_floor_passes(const struct policy *policy, enum policy_direction direction, enum addr_class class,
-		       enum policy_proto proto, uint16_t lo, uint16_t hi)
-{
-	if (!policy->multi_tenant || direction != POLICY_EGRESS)
-		return true;
-	if (class == ADDR_CLASS_HOST)
-		return policy_proto_has_ports(proto) && lo == EVAL_FLOOR_PORT && hi == EVAL_FLOOR_PORT;
-	return class == ADDR_CLASS_PUBLIC;
-}
-
-bool eval_floor_excepts(const struct policy *policy, enum addr_class class)
-{
-	return !policy->multi_tenant || class == ADDR_CLASS_PUBLIC;
-}
-
-bool eval_rule_excepts(const struct policy_rule *rule, const struct policy_target *target)
+bool eval_rule_excepts(const struct policy *policy, const struct policy_rule *rule, const struct policy_target *target)
 {
 	if (!(rule->directions & POLICY_EGRESS) || rule->ports.count)
 		return false;
 	if (target->kind == TARGET_GROUP)
-		return target->group != ADDR_CLASS_PUBLIC || rule->action == POLICY_DENY;
+		return target->group != ADDR_CLASS_PUBLIC || rule->action == POLICY_DENY || policy->is_floor;
 	return target->kind == TARGET_CIDR;
 }
 

@@ -39,20 +39,10 @@ const struct eval_refused_address *eval_refused_target(const struct policy_targe
 /* Of a rule's ports: NULL unless all of them are refused, over each protocol of the rule that has ports */
 const struct eval_refused_port *eval_refused_ports_of(const struct policy_rule *, const struct policy_port_range *);
 
-/* The multi-tenant floor is the default policy: allow@dns, allow@public, deny the rest of egress. Whether it lets
- * a connection pass: to the address class, by the protocol, to one of the ports (lo to hi, all of which have to
- * pass; protocols without ports: 0 to 0). True where the policy has no floor. */
-bool eval_floor_passes(const struct policy *, enum policy_direction, enum addr_class, enum policy_proto, uint16_t lo,
-		       uint16_t hi);
-/* The only port that the floor treats unlike its neighbours */
-#define EVAL_FLOOR_PORT FLOW_DNS_PORT
-/* Whether the floor lets any rule except an address of the class from rebind protection: its one rule without
- * ports is allow@public */
-bool eval_floor_excepts(const struct policy *, enum addr_class);
-
 /* Whether rebind protection heeds a rule on this target for the addresses it takes in: an address or a group
- * named without ports; `any`, names, and an allow on all that is public do not count. */
-bool eval_rule_excepts(const struct policy_rule *, const struct policy_target *);
+ * named without ports; `any`, names, and an allow on all that is public do not count. A floor's allow on all that is
+ * public does: the policy above has to name the address all the same. */
+bool eval_rule_excepts(const struct policy *, const struct policy_rule *, const struct policy_target *);
 
 /* Whether a rule on this target judges queries by their transport, whatever the name: `any`, and group host, since
  * the proxy listens on the gateway. Names judge by the name; all other targets do not apply to queries. */

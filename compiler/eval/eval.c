@@ -171,13 +171,12 @@ static bool is_malformed(const struct eval_context *context, const struct eval_c
 	return connection->direction == POLICY_EGRESS && addr_is_malformed(connection->addr, &context->gateway.nat64);
 }
 
-static bool passes_floor(const struct eval_context *context, const struct eval_connection *connection)
+struct eval_context eval_floor_context(const struct eval_context *context, size_t floor)
 {
-	uint16_t port = connection->has_port ? connection->port : 0;
+	struct eval_context of = *context;
 
-	return eval_floor_passes(context->policy, connection->direction,
-				 addr_classify(addr_unmap(connection->addr), &context->gateway), connection->proto,
-				 port, port);
+	of.policy = context->policy->floors.items[floor];
+	return of;
 }
 
 static bool reaches(const struct eval_context *context, const struct eval_connection *connection)
@@ -185,15 +184,46 @@ static bool reaches(const struct eval_context *context, const struct eval_connec
 	return !eval_refused_address(connection->direction, addr_unmap(connection->addr), &context->gateway);
 }
 
-static struct eval_verdict judge_above_floor(const struct eval_context *context,
-					     const struct eval_connection *connection)
+struct eval_floor_words eval_floor_words(const struct policy *policy, struct decider by,
+					 enum policy_direction direction)
 {
+	static const struct eval_floor_words tenancy = { .text = "multi-tenant: the default policy must allow it too",
+							 .span = { SPAN_NO_SOURCE, 0, 0 } };
+
+	const struct policy *floor = policy->floors.items[by.floor];
+	if (floor->is_tenancy)
+		return tenancy;
+	if (by.rule < floor->rules.count) {
+		const struct policy_rule *rule = &floor->rules.items[by.rule];
+		return (struct eval_floor_words){ rule->text, rule->because, rule->span };
+	}
+	const struct policy_default *fallback = policy_default_of(floor, direction);
+	return (struct eval_floor_words){ fallback->text, NULL, fallback->span };
+}
+
+/* What a floor says, as it counts beside a verdict that allows: its denial, with the rule or default behind it */
+static struct eval_verdict by_floor(const struct policy *policy, size_t floor, struct eval_verdict verdict)
+{
+	size_t rule = verdict.by.kind == DECIDER_RULE ? verdict.by.rule : policy->floors.items[floor]->rules.count;
+
+	return (struct eval_verdict){ POLICY_DENY, decided_by_floor(floor, rule) };
+}
+
+static struct eval_verdict judge_above_floors(const struct eval_context *context,
+					      const struct eval_connection *connection)
+{
+	const struct policy *policy = context->policy;
 	struct eval_verdict verdict = judge_by_rules(context, connection);
 
 	if (verdict.action == POLICY_ALLOW && !reaches(context, connection))
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
-	if (verdict.action == POLICY_ALLOW && !passes_floor(context, connection))
-		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_FLOOR) };
+	for (size_t i = 0; verdict.action == POLICY_ALLOW && i < policy->floors.count; i++) {
+		struct eval_context floor = eval_floor_context(context, i);
+		struct eval_verdict below = judge_by_rules(&floor, connection);
+
+		if (below.action == POLICY_DENY)
+			return by_floor(policy, i, below);
+	}
 	return verdict;
 }
 
@@ -201,12 +231,12 @@ struct eval_verdict eval_connection(const struct eval_context *context, const st
 {
 	if (eval_port_refused(connection) || is_malformed(context, connection))
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
-	return judge_above_floor(context, connection);
+	return judge_above_floors(context, connection);
 }
 
 /* At SYN time no server name has been seen. A deny on a name could still come true by it, an allow on a
  * bound name could still fail by it; the first rule that fits by address ends what is open. */
-enum eval_syn eval_syn(const struct eval_context *context, const struct eval_connection *connection)
+static enum eval_syn syn_by_rules(const struct eval_context *context, const struct eval_connection *connection)
 {
 	const struct policy *policy = context->policy;
 	struct addr addr = addr_unmap(connection->addr);
@@ -215,11 +245,6 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 	size_t last = policy->rules.count; /* by address */
 	struct eval_walk walk;
 
-	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
-		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
-	if (eval_port_refused(connection) || is_malformed(context, connection) || !reaches(context, connection) ||
-	    !passes_floor(context, connection))
-		return EVAL_SYN_DENY;
 	walk_connection(context, connection, &walk);
 	for (size_t i; (i = eval_walk_next(&walk)) < last;) {
 		const struct policy_rule *rule = &policy->rules.items[i];
@@ -243,6 +268,25 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 	return end == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
 }
 
+enum eval_syn eval_syn(const struct eval_context *context, const struct eval_connection *connection)
+{
+	enum eval_syn syn;
+
+	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
+		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
+	if (eval_port_refused(connection) || is_malformed(context, connection) || !reaches(context, connection))
+		return EVAL_SYN_DENY;
+	syn = syn_by_rules(context, connection);
+	for (size_t i = 0; syn != EVAL_SYN_DENY && i < context->policy->floors.count; i++) {
+		struct eval_context floor = eval_floor_context(context, i);
+		enum eval_syn below = syn_by_rules(&floor, connection);
+
+		if (below != EVAL_SYN_ALLOW)
+			syn = below;
+	}
+	return syn;
+}
+
 /* ---- DNS ---- */
 
 /* Name targets look at the name alone, `any` and group host at the transport, other targets at nothing. */
@@ -263,22 +307,32 @@ bool eval_rule_matches_query(const struct policy_rule *rule, const char *name, e
 	return false;
 }
 
-struct eval_verdict eval_dns(const struct eval_context *context, const char *name, enum flow_transport transport)
+static struct eval_verdict judge_query(const struct policy *policy, const char *name, enum flow_transport transport)
 {
-	const struct policy *policy = context->policy;
-	struct eval_verdict verdict = by_default(policy, POLICY_EGRESS);
 	struct eval_walk walk;
 
 	eval_walk_start(&walk, policy);
 	if (name)
 		eval_walk_add_name(&walk, name);
 	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;)
-		if (eval_rule_matches_query(&policy->rules.items[i], name, transport)) {
-			verdict = by_rule(policy, i);
-			break;
-		}
+		if (eval_rule_matches_query(&policy->rules.items[i], name, transport))
+			return by_rule(policy, i);
+	return by_default(policy, POLICY_EGRESS);
+}
+
+struct eval_verdict eval_dns(const struct eval_context *context, const char *name, enum flow_transport transport)
+{
+	const struct policy *policy = context->policy;
+	struct eval_verdict verdict = judge_query(policy, name, transport);
+
 	if (verdict.action == POLICY_ALLOW && transport == FLOW_DNS_DOT) /* its port is refused */
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
+	for (size_t i = 0; verdict.action == POLICY_ALLOW && i < policy->floors.count; i++) {
+		struct eval_verdict below = judge_query(policy->floors.items[i], name, transport);
+
+		if (below.action == POLICY_DENY)
+			return by_floor(policy, i, below);
+	}
 	return verdict;
 }
 
@@ -294,7 +348,7 @@ enum eval_route eval_dns_route(const struct eval_context *context, struct addr r
 
 	if (addr_gateway_has(&context->gateway, resolver))
 		return EVAL_ROUTE_CONFIGURED;
-	return judge_above_floor(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
+	return judge_above_floors(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
 }
 
 /* ---- rebind protection ---- */
@@ -305,13 +359,15 @@ static bool rule_excepts(const struct eval_context *context, const struct policy
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
 
-		if (eval_rule_excepts(rule, target) && eval_target_takes_addr(context, rule->action, target, addr))
+		if (eval_rule_excepts(context->policy, rule, target) &&
+		    eval_target_takes_addr(context, rule->action, target, addr))
 			return true;
 	}
 	return false;
 }
 
-static bool find_exception(const struct eval_context *context, struct addr addr, enum policy_proto proto, size_t *out)
+static bool find_exception_of(const struct eval_context *context, struct addr addr, enum policy_proto proto,
+			      size_t *out)
 {
 	const struct policy *policy = context->policy;
 	struct eval_walk walk;
@@ -329,26 +385,39 @@ static bool find_exception(const struct eval_context *context, struct addr addr,
 	return false;
 }
 
-bool eval_answer_exception(const struct eval_context *context, struct addr answer, size_t *rule)
+static bool find_exception(const struct eval_context *context, struct addr addr, size_t *rule)
 {
-	struct addr addr = addr_unmap(answer);
 	size_t found;
 
-	if (!eval_floor_excepts(context->policy, addr_classify(addr, &context->gateway)))
-		return false;
-	if (!find_exception(context, addr, PROTO_TCP, &found) && !find_exception(context, addr, PROTO_UDP, &found))
+	if (!find_exception_of(context, addr, PROTO_TCP, &found) &&
+	    !find_exception_of(context, addr, PROTO_UDP, &found))
 		return false;
 	*rule = found;
 	return true;
 }
 
-bool eval_within_exception(const struct eval_context *context, const char *name, struct addr answer, size_t *rule)
+bool eval_answer_exception(const struct eval_context *context, struct addr answer, size_t *rule)
+{
+	struct addr addr = addr_unmap(answer);
+	size_t found, below;
+
+	if (!find_exception(context, addr, &found))
+		return false;
+	for (size_t i = 0; i < context->policy->floors.count; i++) {
+		struct eval_context floor = eval_floor_context(context, i);
+
+		if (!find_exception(&floor, addr, &below))
+			return false;
+	}
+	*rule = found;
+	return true;
+}
+
+/* Of one policy or floor: an allow on the name that says the address is there */
+static bool find_within(const struct eval_context *context, const char *name, struct addr addr, size_t *rule)
 {
 	const struct policy *policy = context->policy;
-	struct addr addr = addr_unmap(answer);
 
-	if (!eval_floor_excepts(policy, addr_classify(addr, &context->gateway)))
-		return false;
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *of = &policy->rules.items[i];
 
@@ -360,11 +429,35 @@ bool eval_within_exception(const struct eval_context *context, const char *name,
 	return false;
 }
 
-bool eval_answer_passes_for(const struct eval_context *context, const char *name, struct addr answer)
+static bool floors_except(const struct eval_context *context, const char *name, struct addr addr)
 {
 	size_t rule;
 
-	return eval_answer_passes(context, answer) || (name && eval_within_exception(context, name, answer, &rule));
+	for (size_t i = 0; i < context->policy->floors.count; i++) {
+		struct eval_context floor = eval_floor_context(context, i);
+
+		if (!find_exception(&floor, addr, &rule) && !find_within(&floor, name, addr, &rule))
+			return false;
+	}
+	return true;
+}
+
+bool eval_within_exception(const struct eval_context *context, const char *name, struct addr answer, size_t *rule)
+{
+	struct addr addr = addr_unmap(answer);
+
+	return find_within(context, name, addr, rule) && floors_except(context, name, addr);
+}
+
+bool eval_answer_passes_for(const struct eval_context *context, const char *name, struct addr answer)
+{
+	struct addr addr = addr_unmap(answer);
+	size_t rule;
+
+	if (eval_answer_passes(context, answer) || !name)
+		return eval_answer_passes(context, answer);
+	return (find_exception(context, addr, &rule) || find_within(context, name, addr, &rule)) &&
+	       floors_except(context, name, addr);
 }
 
 enum eval_answer eval_answer(const struct eval_context *context, struct addr answer)

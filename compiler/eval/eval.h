@@ -27,6 +27,9 @@ struct eval_context {
 	struct eval_bindings bindings;
 };
 
+/* The same, as one of the policy's floors sees it */
+struct eval_context eval_floor_context(const struct eval_context *, size_t floor);
+
 struct eval_connection {
 	enum policy_direction direction;
 	enum policy_proto proto;
@@ -36,7 +39,7 @@ struct eval_connection {
 	const char *sni; /* as sent; NULL: none seen */
 };
 
-/* Final verdict, after the first flight was seen; refused ports and the multi-tenant floor included. */
+/* Final verdict, after the first flight was seen; refused ports and the policy's floors included. */
 struct eval_verdict eval_connection(const struct eval_context *, const struct eval_connection *);
 
 /* What the packet filter does at SYN time. Defer: a name rule must see the server name first. */
@@ -84,6 +87,12 @@ struct addr eval_unnamed_public(const struct policy *, enum addr_family);
 
 /* Makes the policy quick to ask, where that pays: before thousands of flows. It must not change any more. */
 void eval_prepare(struct policy *);
+/* What of a floor decided, in its own words: its rule or default, of DECIDER_FLOOR */
+struct eval_floor_words {
+	const char *text, *because; /* because NULL: none */
+	struct span span;
+};
+struct eval_floor_words eval_floor_words(const struct policy *, struct decider, enum policy_direction);
 
 /* The steps of judging, for explanations: a rule decides a connection when its direction fits and all
  * three of these do. */

@@ -41,6 +41,9 @@ static bool is_named(const struct policy *policy, struct addr addr)
 {
 	struct addr carried;
 
+	for (size_t i = 0; i < policy->floors.count; i++)
+		if (is_named(policy->floors.items[i], addr))
+			return true;
 	for (size_t i = 0; i < policy->nat64.count; i++)
 		if (addr_prefix_contains(policy->nat64.items[i], addr))
 			return true;
@@ -74,16 +77,23 @@ static void add_networks(struct arena *arena, const struct policy_targets *targe
 			*arena_push(arena, out) = addr_prefix_range(targets->items[i].prefix);
 }
 
+static void add_named(struct arena *arena, const struct policy *policy, enum addr_family family, struct ranges *ranges)
+{
+	for (size_t i = 0; i < policy->floors.count; i++)
+		add_named(arena, policy->floors.items[i], family, ranges);
+	for (size_t i = 0; family == ADDR_V6 && i < policy->nat64.count; i++)
+		*arena_push(arena, ranges) = addr_prefix_range(policy->nat64.items[i]);
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		add_networks(arena, &policy->rules.items[i].targets, family, ranges);
+		add_networks(arena, &policy->rules.items[i].within, family, ranges);
+	}
+}
+
 static struct addr_set collect_named(struct arena *arena, const struct policy *policy, enum addr_family family)
 {
 	struct ranges ranges = { NULL, 0, 0 };
 
-	for (size_t i = 0; family == ADDR_V6 && i < policy->nat64.count; i++)
-		*arena_push(arena, &ranges) = addr_prefix_range(policy->nat64.items[i]);
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		add_networks(arena, &policy->rules.items[i].targets, family, &ranges);
-		add_networks(arena, &policy->rules.items[i].within, family, &ranges);
-	}
+	add_named(arena, policy, family, &ranges);
 	return addr_set_from_ranges(arena, family, ranges.items, ranges.count);
 }
 

@@ -46,6 +46,29 @@ int expect_load(struct policy *policy, struct diags *diags, const char *path, co
 	return 0;
 }
 
+/* Of a floor: what it allows it has to allow alone, for the policy above may say less; what it denies stays denied,
+ * whatever the policy says. So both are asked of the floor alone. */
+static void run_floor(struct arena *arena, const struct eval_context *context, size_t index,
+		      struct expect_report *report)
+{
+	struct eval_context floor = eval_floor_context(context, index);
+
+	for (size_t i = 0; i < floor.policy->expects.count; i++) {
+		const struct policy_expect *expect = &floor.policy->expects.items[i];
+		struct expect_outcome *outcome = arena_push(arena, &report->outcomes);
+		struct eval_verdict *verdict = &outcome->result.verdict;
+
+		outcome->expect = expect;
+		outcome->result = eval_flow(&floor, &expect->flow);
+		outcome->holds = verdict->action == expect->action;
+		if (outcome->result.has_lookup && outcome->result.lookup.action == POLICY_DENY)
+			outcome->result.has_lookup = false; /* which is the verdict */
+		if (verdict->by.kind == DECIDER_RULE || verdict->by.kind == DECIDER_DEFAULT)
+			verdict->by = decided_by_floor(
+				index, verdict->by.kind == DECIDER_RULE ? verdict->by.rule : floor.policy->rules.count);
+	}
+}
+
 struct expect_report *expect_run(struct arena *arena, const struct eval_context *context)
 {
 	struct expect_report *report = arena_alloc(arena, sizeof *report);
@@ -73,6 +96,8 @@ struct expect_report *expect_run(struct arena *arena, const struct eval_context 
 		outcome->holds = outcome->result.verdict.action == expect->action;
 		coverage_mark(report->coverage, &expect->flow, &outcome->result);
 	}
+	for (size_t i = 0; i < policy->floors.count; i++)
+		run_floor(arena, context, i, report);
 	return report;
 }
 
@@ -105,7 +130,12 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 		by = "this default";
 		break;
 	case DECIDER_FLOOR:
-		diag->label = "denied by the multi-tenant floor";
+		span = eval_floor_words(policy, verdict.by, direction).span;
+		if (span.source != SPAN_NO_SOURCE)
+			diag_relate(diags, diag, span, "%s%s by the floor", what, did);
+		else
+			diag->label = arena_printf(diags->arena, "denied by the floor: %s",
+						   eval_floor_words(policy, verdict.by, direction).text);
 		return;
 	case DECIDER_REFUSED:
 		diag->label = "refused whatever the rules say";

@@ -100,9 +100,12 @@ static void look(struct regions *all)
 		else if (region->expect->region->kind == FLOW_ANSWER)
 			look_at_answers(all, region);
 	}
-	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
-		for (size_t i = 0; i < POLICY_PROTOS && !all->fuel->out; i++)
-			regions_look_at_connections(all, (enum policy_direction)direction, policy_protos[i]);
+	for (uint32_t zone = 0; !all->fuel->out && zone < analysis_zone_count(all->analysis); zone++) {
+		analysis_enter_zone(all->analysis, zone);
+		for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++)
+			for (size_t i = 0; i < POLICY_PROTOS && !all->fuel->out; i++)
+				regions_look_at_connections(all, (enum policy_direction)direction, policy_protos[i]);
+	}
 }
 
 /* The evaluator has the last word on a witness; one it does not share would be a fault of the analysis, and is never

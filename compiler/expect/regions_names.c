@@ -51,7 +51,8 @@ static void find_pairs(struct region_pass *pass)
 	for (uint32_t i = 0; i < policy->rules.count && pass->names.pair == ANALYSIS_NONE; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 
-		if (rule->action == POLICY_ALLOW && policy_rule_has_names(rule) && is_active(pass, rule))
+		if (rule->action == POLICY_ALLOW && policy_rule_has_names(rule) && is_active(pass, rule) &&
+		    analysis_takes_part(pass->base.analysis, 0, i))
 			find_pair_of(pass, i);
 	}
 }
@@ -292,7 +293,7 @@ static void look_at_name(struct region_pass *pass, struct region *region, uint32
 		alias_matches(pass, &alias);
 	else
 		matches = find_bindable(pass);
-	if (!of->member || !matches->any)
+	if (!of->member || !matches->any || !(of->alias || analysis_lets_answer(analysis, 0, class)))
 		return;
 	region->seen = true;
 	analysis_lookup(analysis, 0, class, FLOW_DNS_UDP, two);

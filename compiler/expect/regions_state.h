@@ -4,7 +4,8 @@
  * ports lies across the edge of one. In an interval each region's atoms are looked at with the first match by address.
  * Names only add matches: bound to a name of class c, a flow is decided by the lesser of that match and f(c). So it is
  * enough to know, of all classes that can be bound, the least f(c) of the wanted verdict, and of the region's atoms that
- * can be bound, the greatest match by address: a bound name changes a verdict of the region just if the one is less. */
+ * can be bound, the greatest match by address: a bound name changes a verdict of the region just if the one is less.
+ * Which classes match by name and can be bound differs between zones (rules that say `in`): each zone has its passes. */
 #pragma once
 #include "analysis/pass.h"
 #include "expect/regions.h"

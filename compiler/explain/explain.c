@@ -24,7 +24,28 @@ struct explainer {
 	struct arena *arena;
 	const struct eval_context *context;
 	struct explanation *to;
+	const struct policy *subject; /* whose rules are walked: the policy's own, or a floor's */
+	size_t floor;                 /* of a floor: its number, from 1 */
 };
+
+/* On to the policy's own rules (0) or those of a floor */
+static void walk(struct explainer *explainer, size_t floor)
+{
+	const struct policy *policy = explainer->context->policy;
+
+	explainer->floor = floor;
+	explainer->subject = floor ? policy->floors.items[floor - 1] : policy;
+}
+
+/* How many floors a step's flow came to: none where the policy itself denies it */
+static size_t floors_asked(const struct explainer *explainer, struct eval_verdict verdict)
+{
+	size_t count = explainer->context->policy->floors.count;
+
+	if (verdict.by.kind == DECIDER_FLOOR && verdict.by.floor < count)
+		return verdict.by.floor + 1;
+	return verdict.action == POLICY_ALLOW || verdict.by.kind == DECIDER_FLOOR ? count : 0;
+}
 
 static struct explain_step *add_step(struct explainer *explainer, enum explain_kind kind, const char *what)
 {
@@ -38,11 +59,11 @@ static struct explain_step *add_step(struct explainer *explainer, enum explain_k
 
 static void add_row(struct explainer *explainer, struct explain_step *step, size_t rule, bool match, const char *why)
 {
-	const struct policy *policy = explainer->context->policy;
+	const struct policy *policy = explainer->subject;
 	const struct policy_rule *subject = &policy->rules.items[rule];
 	struct explain_row *row = arena_push(explainer->arena, &step->rows);
 
-	row->by = decided_by_rule(rule);
+	row->by = explainer->floor ? decided_by_floor(explainer->floor - 1, rule) : decided_by_rule(rule);
 	row->place = span_format_line(explainer->arena, policy->sources, subject->span);
 	row->text = subject->text;
 	row->match = match;
@@ -52,23 +73,58 @@ static void add_row(struct explainer *explainer, struct explain_step *step, size
 
 static void add_default(struct explainer *explainer, struct explain_step *step)
 {
-	const struct policy *policy = explainer->context->policy;
+	const struct policy *policy = explainer->subject;
 	const struct policy_default *fallback = policy_default_of(policy, step->direction);
 	struct explain_row *row = arena_push(explainer->arena, &step->rows);
 
-	row->by = decided_by(DECIDER_DEFAULT);
+	row->by = explainer->floor ? decided_by_floor(explainer->floor - 1, policy->rules.count) :
+				     decided_by(DECIDER_DEFAULT);
 	row->place = span_format_line(explainer->arena, policy->sources, fallback->span);
 	row->text = fallback->text;
 	row->match = true;
 	row->why = policy->rules.count ? "no rule matched" : "there are no rules";
 }
 
+/* "allowed by agent.msb:3, denied by the floor's floor.msb:5" */
+static void note_floor(struct explainer *explainer, struct explain_step *step)
+{
+	const struct policy *policy = explainer->context->policy;
+	struct eval_floor_words floor;
+	const char *place, *own = NULL;
+
+	if (step->verdict.by.kind != DECIDER_FLOOR)
+		return;
+	for (size_t i = 0; i < step->rows.count; i++)
+		if (step->rows.items[i].match && step->rows.items[i].by.kind != DECIDER_FLOOR)
+			own = step->rows.items[i].place ? step->rows.items[i].place : step->rows.items[i].text;
+	floor = eval_floor_words(policy, step->verdict.by, step->direction);
+	place = span_format_line(explainer->arena, policy->sources, floor.span);
+	step->note = arena_printf(explainer->arena, "allowed by %s, denied by the floor: %s%s%s",
+				  own ? own : "the policy", place ? place : "", place ? " " : "", floor.text);
+}
+
 /* ---- the lookup ---- */
+
+static void walk_lookup(struct explainer *explainer, struct explain_step *step, const char *name,
+			enum flow_transport transport)
+{
+	const struct policy *policy = explainer->subject;
+
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+
+		if (eval_rule_matches_query(rule, name, transport)) {
+			add_row(explainer, step, i, true, explain_match_query(explainer->arena, rule, name, transport));
+			return;
+		}
+		add_row(explainer, step, i, false, explain_no_query(explainer->arena, rule, name, transport));
+	}
+	add_default(explainer, step);
+}
 
 static void explain_lookup(struct explainer *explainer, const char *name, enum flow_transport transport)
 {
 	static const char *const words[] = { [FLOW_DNS_UDP] = "udp", [FLOW_DNS_TCP] = "tcp", [FLOW_DNS_DOT] = "dot" };
-	const struct policy *policy = explainer->context->policy;
 	struct explain_step *step = add_step(
 		explainer, EXPLAIN_LOOKUP,
 		arena_printf(explainer->arena, "dns@%s:%s", flow_name_text(explainer->arena, name), words[transport]));
@@ -81,16 +137,14 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 					  flow_transport_port(transport), refused ? refused->why : "");
 		return;
 	}
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const struct policy_rule *rule = &policy->rules.items[i];
-
-		if (eval_rule_matches_query(rule, name, transport)) {
-			add_row(explainer, step, i, true, explain_match_query(explainer->arena, rule, name, transport));
-			return;
-		}
-		add_row(explainer, step, i, false, explain_no_query(explainer->arena, rule, name, transport));
+	for (size_t i = 0; i <= floors_asked(explainer, step->verdict); i++) {
+		if (i && explainer->context->policy->floors.items[i - 1]->is_tenancy)
+			continue;
+		walk(explainer, i);
+		walk_lookup(explainer, step, name, transport);
 	}
-	add_default(explainer, step);
+	walk(explainer, 0);
+	note_floor(explainer, step);
 }
 
 /* ---- the answer ---- */
@@ -184,21 +238,14 @@ static const char *connection_text(struct explainer *explainer, const struct exp
 	return text_get(&what);
 }
 
-static const char *refusal(struct explainer *explainer, const struct explain_connection *flow,
-			   struct eval_verdict verdict)
+static const char *refusal(struct explainer *explainer, const struct explain_connection *flow)
 {
-	enum addr_class class = addr_classify(flow->connection.addr, &explainer->context->gateway);
 	const struct eval_connection *connection = &flow->connection;
 	const struct eval_refused_port *refused =
 		eval_refused_port(connection->direction, connection->proto, connection->port);
 	const struct eval_refused_address *nowhere =
 		eval_refused_address(connection->direction, addr_unmap(connection->addr), &explainer->context->gateway);
 
-	if (verdict.by.kind == DECIDER_FLOOR)
-		return arena_printf(explainer->arena,
-				    "denied by the multi-tenant floor: the default policy must allow it "
-				    "too, and it denies class %s",
-				    addr_class_name(class));
 	if (!refused && nowhere)
 		return arena_printf(explainer->arena, "a rule allows it, and no packet gets there: %s %s",
 				    nowhere->what, nowhere->why);
@@ -209,26 +256,40 @@ static const char *refusal(struct explainer *explainer, const struct explain_con
 		       "so that translators differ on which IPv4 address it carries";
 }
 
-static void explain_rules(struct explainer *explainer, struct explain_step *step, const struct explain_connection *flow)
+static void walk_rules(struct explainer *explainer, struct explain_step *step, const struct eval_context *context,
+		       const struct explain_connection *flow)
 {
-	struct eval_context context = *explainer->context;
-	const struct policy *policy = context.policy;
+	const struct policy *policy = explainer->subject;
 
-	context.bindings = eval_flow_bindings(flow->flow);
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 		const struct eval_connection *connection = &flow->connection;
 
 		if ((rule->directions & connection->direction) && eval_rule_matches_proto(rule, connection->proto) &&
 		    eval_rule_matches_port(rule, connection->has_port, connection->port) &&
-		    eval_rule_matches_target(&context, rule, connection)) {
+		    eval_rule_matches_target(context, rule, connection)) {
 			add_row(explainer, step, i, true,
-				explain_match_connection(explainer->arena, &context, rule, flow));
+				explain_match_connection(explainer->arena, context, rule, flow));
 			return;
 		}
-		add_row(explainer, step, i, false, explain_no_connection(explainer->arena, &context, rule, flow));
+		add_row(explainer, step, i, false, explain_no_connection(explainer->arena, context, rule, flow));
 	}
 	add_default(explainer, step);
+}
+
+static void explain_rules(struct explainer *explainer, struct explain_step *step, const struct explain_connection *flow)
+{
+	struct eval_context context = *explainer->context;
+
+	context.bindings = eval_flow_bindings(flow->flow);
+	for (size_t i = 0; i <= floors_asked(explainer, step->verdict); i++) {
+		if (i && explainer->context->policy->floors.items[i - 1]->is_tenancy)
+			continue;
+		walk(explainer, i);
+		context.policy = explainer->subject;
+		walk_rules(explainer, step, &context, flow);
+	}
+	walk(explainer, 0);
 }
 
 static void explain_connection(struct explainer *explainer, const struct flow *flow, struct eval_verdict verdict,
@@ -250,15 +311,20 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 	step->verdict = verdict;
 	step->note = note;
 	if (verdict.by.kind == DECIDER_REFUSED) {
-		step->note = refusal(explainer, &connection, verdict);
+		step->note = refusal(explainer, &connection);
 		return;
 	}
 	if (verdict.action == POLICY_ALLOW &&
 	    eval_is_dns_only(asked->direction, asked->proto, asked->has_port, asked->port))
 		step->note = note ? arena_printf(explainer->arena, "%s; " EVAL_DNS_ONLY, note) : EVAL_DNS_ONLY;
 	explain_rules(explainer, step, &connection);
-	if (verdict.by.kind == DECIDER_FLOOR)
-		step->note = refusal(explainer, &connection, verdict);
+	if (verdict.by.kind == DECIDER_FLOOR && explainer->context->policy->floors.items[verdict.by.floor]->is_tenancy)
+		step->note = arena_printf(
+			explainer->arena,
+			"denied by the multi-tenant floor: the default policy must allow it too, and it denies class %s",
+			addr_class_name(addr_classify(connection.connection.addr, &explainer->context->gateway)));
+	else
+		note_floor(explainer, step);
 }
 
 /* ---- whole flows ---- */
@@ -344,7 +410,7 @@ static void explain_to_name(struct explainer *explainer)
 struct explanation *explain_flow(struct arena *arena, const struct eval_context *context, const struct flow *flow)
 {
 	struct explanation *explanation = arena_alloc(arena, sizeof *explanation);
-	struct explainer explainer = { arena, context, explanation };
+	struct explainer explainer = { arena, context, explanation, context->policy, 0 };
 
 	explanation->policy = context->policy;
 	explanation->flow = flow;

@@ -5,8 +5,8 @@
 #include "eval/eval.h"
 
 struct explain_row {
-	struct decider by;                /* a rule, or the direction's default */
-	const char *place;                /* "agent.msb:6"; NULL: it has none */
+	struct decider by; /* a rule or the direction's default, of the policy or of a floor (DECIDER_FLOOR) */
+	const char *place; /* "agent.msb:6"; NULL: it has none */
 	const char *text, *why, *because; /* because: NULL unless it matched and has one */
 	bool match;
 };

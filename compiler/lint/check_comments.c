@@ -42,8 +42,9 @@ static void unknown_id(struct lint *lint, struct diag *diag, const struct lint_c
 	if (!near)
 		return;
 	diag->label = arena_printf(lint->arena, "did you mean `%s`?", near);
-	diag_edit(lint->diags, diag, (struct span){ comment->span.source, start, start + (uint32_t)comment->id_len },
-		  near);
+	offer_replace(lint, lint_offer(lint, diag, "write `%s`", near),
+		      (struct span){ comment->span.source, start, start + (uint32_t)comment->id_len }, near);
+	offer_remove_comment(lint, lint_offer(lint, diag, "remove the comment"), comment->span);
 }
 
 /* What is wrong with it whatever the policy; false: nothing */
@@ -63,6 +64,7 @@ static bool is_malformed(struct lint *lint, const struct lint_comment *comment, 
 	else if (!strcmp(text->level, "error") && !may_speak_later(id)) {
 		diag = lint_warn(lint, "useless-ignore", comment->span, "`%s` is an error, and none is silenced", id);
 		diag->help = "remove the comment";
+		offer_remove_comment(lint, lint_offer(lint, diag, "remove the comment"), comment->span);
 	} else
 		return false;
 	return true;
@@ -71,13 +73,15 @@ static bool is_malformed(struct lint *lint, const struct lint_comment *comment, 
 static void check_comment(struct lint *lint, const struct lint_comment *comment, bool own, size_t heard)
 {
 	const char *id = comment->id ? arena_strndup(lint->arena, comment->id, comment->id_len) : "";
+	struct diag *diag;
 
 	/* an included file's may be needed where another includes it */
 	if (is_malformed(lint, comment, id) || !own || lint->fuel.out || may_speak_later(id) ||
 	    was_heard(lint, heard, comment->span))
 		return;
-	lint_warn(lint, "useless-ignore", comment->span, "there is no `%s` here to silence", id)->help =
-		"remove the comment, or put it on the finding's line or the line above";
+	diag = lint_warn(lint, "useless-ignore", comment->span, "there is no `%s` here to silence", id);
+	diag->help = "remove the comment, or put it on the finding's line or the line above";
+	offer_remove_comment(lint, lint_offer(lint, diag, "%s", diag->help), comment->span);
 }
 
 static bool has_comments(const struct source *source)

@@ -274,8 +274,9 @@ static void empty_file(struct lint *lint)
 				      "there is no rule, so all is as without a policy: allow@dns, allow@public");
 
 	diag->help = "default egress deny";
-	if (sources_get(lint->policy->sources, start.source)->text[0] != '\xef') /* a byte order mark */
-		diag_edit(lint->diags, diag, start, "default egress deny\n");
+	offer_insert(lint, lint_offer(lint, diag, "default egress deny"), start, "default egress deny");
+	offer_append(lint, lint_offer(lint, diag, "default egress deny"),
+		     "default egress deny"); /* where a mark begins it */
 }
 
 static void no_effect(struct lint *lint, size_t index, const struct rule_facts *facts)
@@ -326,6 +327,8 @@ void check_rules(struct lint *lint)
 			continue;
 		if (!facts->matches) {
 			never_matches(lint, i);
+		} else if (check_floor(lint, i)) {
+			continue;
 		} else if (!can_act(lint, i)) { /* though it may decide a lookup by DNS over TLS, which is refused */
 			name_unresolvable(lint, i);
 		} else if (!facts->decides) {

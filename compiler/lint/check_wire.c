@@ -9,6 +9,8 @@
 
 /* ---- never-passes ---- */
 
+#define MISLEADS "a rule that allows what never passes misleads its reader"
+
 struct dead {
 	bool dns;            /* but DNS questions */
 	const char *why;     /* NULL: it is alive */
@@ -60,7 +62,7 @@ static struct dead dead_ports(const struct policy_rule *rule, const struct polic
 			.instead = "name the port of the service: a rule on a name brings the lookup",
 		};
 	return (struct dead){ .why = refused ? refused->why : NULL,
-			      .instead = "allow@dns: names resolve by the sandbox's own DNS" };
+			      .instead = "`allow@dns` has names resolved, by the sandbox's own DNS" };
 }
 
 static bool may_be_dead(const struct policy_rule *rule)
@@ -128,9 +130,15 @@ static struct diag *report(struct lint *lint, struct span span, const char *text
 	struct diag *diag = lint_warn(lint, "never-passes", lint_place(lint, span), "%s `%s`: %s",
 				      dead.dns ? "no service is reached by" : "nothing passes by", text, dead.why);
 
-	diag->help =
-		dead.instead ? dead.instead : "remove it: a rule that allows what never passes misleads its reader";
+	diag->help = dead.instead ? dead.instead : MISLEADS;
 	return diag;
+}
+
+/* What to allow instead is the writer's decision; what never passes can go. */
+static struct lint_offer *offer_gone(struct lint *lint, struct diag *diag, const char *what, struct dead dead)
+{
+	return dead.instead ? lint_offer(lint, diag, "remove %s; %s", what, dead.instead) :
+			      lint_offer(lint, diag, "remove %s: " MISLEADS, what);
 }
 
 /* By its targets, its ports or its networks, all of the rule */
@@ -153,43 +161,62 @@ static struct dead dead_rule(struct lint *lint, const struct policy_rule *rule)
 	return (struct dead){ .why = NULL };
 }
 
+static void report_target(struct lint *lint, const struct policy_rule *rule, const struct policy_target *target,
+			  struct dead dead)
+{
+	const char *text = policy_target_format(lint->arena, target);
+	bool literal = lint_is_literal(rule, target->span);
+	struct diag *diag = report(lint, literal ? target->span : rule->span, text, dead);
+
+	show(lint, diag, rule, target, NULL);
+	if (literal)
+		offer_remove_item(lint, offer_gone(lint, diag, arena_printf(lint->arena, "`%s`", text), dead),
+				  target->span);
+}
+
+static void report_ports(struct lint *lint, const struct policy_rule *rule, const struct policy_port_range *ports,
+			 struct dead dead)
+{
+	const char *text = arena_printf(lint->arena, ports->lo == ports->hi ? "%u" : "%u-%u", ports->lo, ports->hi);
+	struct diag *diag = report(lint, ports->span, text, dead);
+
+	show(lint, diag, rule, &rule->targets.items[0], ports);
+	offer_remove_item(lint, offer_gone(lint, diag, arena_printf(lint->arena, "`%s`", text), dead), ports->span);
+}
+
 static void report_items(struct lint *lint, const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->targets.count; i++) {
-		const struct policy_target *target = &rule->targets.items[i];
-		const struct dead dead = dead_target(lint, rule, target);
-		struct span span = lint_is_literal(rule, target->span) ? target->span : rule->span;
+		const struct dead dead = dead_target(lint, rule, &rule->targets.items[i]);
 
 		if (dead.why)
-			show(lint, report(lint, span, policy_target_format(lint->arena, target), dead), rule, target,
-			     NULL);
+			report_target(lint, rule, &rule->targets.items[i], dead);
 	}
 	for (size_t i = 0; i < rule->ports.count; i++) {
-		const struct policy_port_range *ports = &rule->ports.items[i];
-		const struct dead dead = dead_ports(rule, ports);
-		const char *format = ports->lo == ports->hi ? "%u" : "%u-%u";
+		const struct dead dead = dead_ports(rule, &rule->ports.items[i]);
 
 		if (dead.why)
-			show(lint,
-			     report(lint, ports->span, arena_printf(lint->arena, format, ports->lo, ports->hi), dead),
-			     rule, &rule->targets.items[0], ports);
+			report_ports(lint, rule, &rule->ports.items[i], dead);
 	}
 }
 
 bool check_never_passes(struct lint *lint, size_t index)
 {
 	const struct policy_rule *rule = &lint->policy->rules.items[index];
+	struct diag *diag;
 	struct dead dead;
 
 	if (!may_be_dead(rule))
 		return false;
 	dead = dead_rule(lint, rule);
-	if (dead.why)
-		show(lint, report(lint, rule->span, rule->text, dead), rule, &rule->targets.items[0],
-		     rule->ports.count ? &rule->ports.items[0] : NULL);
-	else
+	if (!dead.why) {
 		report_items(lint, rule);
-	return dead.why != NULL;
+		return false;
+	}
+	diag = report(lint, rule->span, rule->text, dead);
+	show(lint, diag, rule, &rule->targets.items[0], rule->ports.count ? &rule->ports.items[0] : NULL);
+	offer_remove(lint, offer_gone(lint, diag, lint_where(lint, rule), dead), rule->span);
+	return true;
 }
 
 /* ---- nothing-to-ask ---- */
@@ -215,19 +242,10 @@ static bool is_for_resolvers(const struct policy_rule *rule)
 	return is;
 }
 
-/* A line above the rule's, where that is in a file */
-static void offer_line(struct lint *lint, struct diag *diag, const struct policy_rule *rule, const char *line)
-{
-	const struct source *source = sources_get(lint->policy->sources, rule->span.source);
-
-	if (source && source->kind == SOURCE_FILE)
-		diag_edit(lint->diags, diag, (struct span){ rule->span.source, rule->span.start, rule->span.start },
-			  arena_printf(lint->arena, "%s\n", line));
-}
-
 static void nothing_to_ask(struct lint *lint, const struct policy_rule *rule)
 {
 	struct witness query = { .kind = FLOW_DNS };
+	const char *where = lint_where(lint, rule);
 	struct diag *diag;
 
 	query.name = name_classes_at(analysis_names(lint->analysis), 0)->member;
@@ -236,8 +254,12 @@ static void nothing_to_ask(struct lint *lint, const struct policy_rule *rule)
 		"only DNS questions pass to port 53, each judged by the name it asks for, and none is allowed");
 	lint_example(lint, diag, &query);
 	diag->help = "allow the names, or all of them: `allow@dns`";
-	if (eval_dns(&lint->context, query.name, FLOW_DNS_UDP).by.kind != DECIDER_RULE)
-		offer_line(lint, diag, rule, "allow@dns");
+	offer_insert(lint, lint_offer(lint, diag, "allow the names, or all of them: put `allow@dns` above %s", where),
+		     rule->span, "allow@dns");
+	/* the rule itself may decide nothing then */
+	offer_replace(lint,
+		      lint_offer(lint, diag, "allow the names, or all of them: `allow@dns` in place of %s", where),
+		      rule->span, "allow@dns");
 }
 
 /* ---- host-unnamed ---- */
@@ -265,8 +287,8 @@ static void host_unnamed(struct lint *lint, const struct policy_rule *rule)
 	uint32_t alias = name_classes_find(analysis_names(lint->analysis), NAME_HOST_ALIAS);
 	struct witness query = { .kind = FLOW_DNS, .name = NAME_HOST_ALIAS };
 	struct policy_rule named = *rule;
+	const char *line, *where = lint_where(lint, rule);
 	struct diag *diag;
-	const char *line;
 
 	/* a rule that denies the lookup may mean it */
 	if (analysis_resolvable(lint->analysis, alias) ||
@@ -281,8 +303,12 @@ static void host_unnamed(struct lint *lint, const struct policy_rule *rule)
 	diag = lint_warn(lint, "host-unnamed", lint_place(lint, rule->span),
 			 "the host is allowed, and its name does not resolve: clients know it as %s", NAME_HOST_ALIAS);
 	lint_example(lint, diag, &query);
-	diag->help = arena_printf(lint->arena, "add a line `%s`, which brings the lookup", line);
-	offer_line(lint, diag, rule, line);
+	diag->help = "a rule on that name brings the lookup";
+	offer_insert(lint, lint_offer(lint, diag, "put `%s` above %s, which brings the lookup", line, where),
+		     rule->span, line);
+	if (rule->targets.count == 1)
+		offer_replace(lint, lint_offer(lint, diag, "`%s` in place of %s brings the lookup", line, where),
+			      rule->span, line);
 }
 
 /* ---- private-name ---- */
@@ -309,7 +335,7 @@ static bool excepts_private(struct lint *lint)
 			const struct policy_rule *rule = &policy->rules.items[i];
 			const struct policy_target *target = &rule->targets.items[j];
 
-			if (rule->action == POLICY_ALLOW && eval_rule_excepts(rule, target) &&
+			if (rule->action == POLICY_ALLOW && eval_rule_excepts(lint->policy, rule, target) &&
 			    (target->kind == TARGET_GROUP ? target->group == ADDR_CLASS_PRIVATE :
 							    lint_takes_class(lint, target, ADDR_CLASS_PRIVATE)))
 				return true;

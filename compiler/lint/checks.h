@@ -15,6 +15,7 @@ struct lint {
 	struct fuel fuel;
 	struct analysis *analysis;
 	const struct facts *facts;
+	const struct facts *alone; /* as if there were no floor; NULL where there is none */
 	struct eval_context context;
 	/* The rule that ends lookups, if a finding said so: its number from 1, and the finding on the first rule that never
 	 * acts for that, NULL: no-dns said it */
@@ -72,3 +73,5 @@ const char *lint_host_judges(struct lint *, size_t index);
 struct order;
 struct order *order_new(struct lint *);
 bool check_order(struct lint *, struct order *, size_t rule);
+bool check_floor(struct lint *, size_t rule); /* a rule that a floor leaves nothing of: true, and no more is to say */
+void check_floors(struct lint *);

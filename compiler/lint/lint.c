@@ -8,7 +8,21 @@ static void too_complex(struct lint *lint)
 	struct diag *diag = lint_warn(lint, "too-complex", lint_place(lint, span),
 				      "too complex here: what rules decide was not analysed");
 
-	diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
+	if (lint->fuel.why)
+		diag->label = lint->fuel.why;
+	else
+		diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
+}
+
+/* What the rules would do without a floor */
+static const struct facts *facts_alone(struct lint *lint, struct arena *arena)
+{
+	struct policy *alone = arena_alloc(arena, sizeof *alone);
+	const struct policy *const policies[] = { alone };
+
+	*alone = *lint->policy;
+	alone->floors.count = 0;
+	return facts_find(analysis_new(arena, policies, 1, ANALYSIS_BY_TARGET, &lint->options->gateway, &lint->fuel));
 }
 
 static uint64_t run(const struct policy *, const struct lint_options *, struct diags *);
@@ -31,6 +45,7 @@ static void check_all(struct lint *lint)
 	struct arena *arena = arena_new();
 
 	check_text(lint);
+	check_floors(lint);
 	if (lint->policy->is_library) {
 		check_comments(lint);
 		arena_free(arena);
@@ -40,6 +55,8 @@ static void check_all(struct lint *lint)
 	lint->analysis =
 		analysis_new(arena, &lint->policy, 1, ANALYSIS_BY_TARGET, &lint->options->gateway, &lint->fuel);
 	lint->facts = facts_find(lint->analysis);
+	if (lint->policy->floors.count && !lint->fuel.out)
+		lint->alone = facts_alone(lint, arena);
 	if (!lint->fuel.out) {
 		check_dns(lint);
 		check_rules(lint);

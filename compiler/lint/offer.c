@@ -174,6 +174,21 @@ void offer_remove_item(struct lint *lint, struct lint_offer *offer, struct span 
 		offer_replace(lint, offer, listed(source, span), "");
 }
 
+void offer_remove_comment(struct lint *lint, struct lint_offer *offer, struct span span)
+{
+	const struct source *source = source_of(lint, offer, span);
+	struct span gone = span, line;
+
+	if (!source)
+		return;
+	line = span_line(lint->policy->sources, span);
+	while (gone.start > line.start && strchr(" \t", source->text[gone.start - 1]))
+		gone.start--;
+	if (gone.start == line.start)
+		gone = statement(lint, source, span);
+	offer_replace(lint, offer, gone, "");
+}
+
 void offer_move(struct lint *lint, struct lint_offer *offer, struct span span, struct span above)
 {
 	const struct source *source = source_of(lint, offer, span);

@@ -22,6 +22,8 @@ void offer_insert(struct lint *, struct lint_offer *, struct span, const char *t
 void offer_append(struct lint *, struct lint_offer *, const char *token);
 /* The statement that holds the span, its comment too */
 void offer_remove(struct lint *, struct lint_offer *, struct span);
+/* The comment alone, with its line where nothing else is on it */
+void offer_remove_comment(struct lint *, struct lint_offer *, struct span);
 void offer_move(struct lint *, struct lint_offer *, struct span, struct span above);
 /* An item of a list in braces, with its comma */
 void offer_remove_item(struct lint *, struct lint_offer *, struct span);

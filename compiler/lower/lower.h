@@ -22,3 +22,5 @@ struct ruleset *lower_policy(struct arena *, const struct policy *, const struct
 /* The set of rule `rule` (index from 0) for a family; NULL where that rule has no name among its targets, or
  * can match nothing of that family. */
 const char *lower_binding_set(struct arena *, const struct policy *, size_t rule, enum addr_family);
+/* The same for a rule of the policy's floor number `floor`, from 0: "floor1_rule3_v4" */
+const char *lower_floor_binding_set(struct arena *, const struct policy *, size_t floor, size_t rule, enum addr_family);

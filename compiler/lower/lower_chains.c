@@ -101,8 +101,7 @@ static void outbound_chain(struct lowering *lowering)
 	struct rs_rule *rule = lower_rule(lowering, chain, "DNS goes to the proxy or nowhere");
 	lower_match_dns_ports(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
-	if (lowering->policy->multi_tenant)
-		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_FLOOR);
+	lower_jump_to_floors(lowering, chain, false);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_EGRESS);
 }
 

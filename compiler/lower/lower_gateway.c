@@ -98,11 +98,7 @@ static void upstream_chain(struct lowering *lowering)
 	rs_verdict(rs, rule, RS_ACCEPT, NULL);
 	upstream_family(lowering, chain, LOWER_UPSTREAM_SET4, RS_IP_DADDR);
 	upstream_family(lowering, chain, LOWER_UPSTREAM_SET6, RS_IP6_DADDR);
-	if (lowering->policy->multi_tenant) {
-		rule = upstream_rule(lowering, chain, "a resolver the guest chose");
-		lower_match_dns_ports(lowering, rule);
-		rs_verdict(rs, rule, RS_JUMP, LOWER_CHAIN_FLOOR);
-	}
+	lower_jump_to_floors(lowering, chain, true);
 	rule = upstream_rule(lowering, chain, "a resolver the guest chose");
 	lower_match_dns_ports(lowering, rule);
 	rs_verdict(rs, rule, RS_GOTO, LOWER_CHAIN_EGRESS);

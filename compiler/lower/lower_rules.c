@@ -158,7 +158,14 @@ static struct service rule_service(struct lowering *lowering, const struct polic
 	};
 }
 
-const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index, enum addr_family family)
+/* What begins the names of a floor's chain and sets; "" for the policy's own */
+static const char *floor_prefix(struct arena *arena, size_t floor)
+{
+	return floor ? arena_printf(arena, LOWER_CHAIN_FLOOR "%zu_", floor) : "";
+}
+
+static const char *binding_set(struct arena *arena, const struct policy *policy, const char *prefix, size_t index,
+			       enum addr_family family)
 {
 	const struct policy_rule *rule = &policy->rules.items[index];
 
@@ -166,9 +173,20 @@ const char *lower_binding_set(struct arena *arena, const struct policy *policy, 
 		return NULL;
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		if (policy_target_is_name(&rule->targets.items[i]))
-			return arena_printf(arena, "rule%zu_v%d", index + 1, (int)family);
+			return arena_printf(arena, "%srule%zu_v%d", prefix, index + 1, (int)family);
 	}
 	return NULL;
+}
+
+const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index, enum addr_family family)
+{
+	return binding_set(arena, policy, "", index, family);
+}
+
+const char *lower_floor_binding_set(struct arena *arena, const struct policy *policy, size_t floor, size_t index,
+				    enum addr_family family)
+{
+	return binding_set(arena, policy->floors.items[floor], floor_prefix(arena, floor + 1), index, family);
 }
 
 static void match_protos(struct lowering *lowering, struct rs_rule *rule, unsigned protos)
@@ -217,6 +235,8 @@ static void finish_rule(struct lowering *lowering, struct rs_rule *out, const st
 {
 	if (rule->action == POLICY_DENY)
 		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_REFUSE);
+	else if (lowering->floor) /* which the policy's own rules follow */
+		lower_verdict(lowering, out, RS_RETURN, NULL);
 	else if (rule->log)
 		lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_LOGGED);
 	else
@@ -256,7 +276,7 @@ static bool covers_family(const struct addr_set *set)
 /* The match on a rule's addresses: its group's set, the whole family, networks in place, or a set of its own */
 static void match_networks(struct lowering *lowering, struct rs_rule *out, size_t index, const struct destinations *to)
 {
-	enum policy_action action = lowering->policy->rules.items[index].action;
+	enum policy_action action = lowering->subject->rules.items[index].action;
 	struct ruleset *rs = lowering->ruleset;
 	enum addr_family family = to->networks.family;
 	enum rs_field field = daddr_field(family);
@@ -272,7 +292,8 @@ static void match_networks(struct lowering *lowering, struct rs_rule *out, size_
 		for (size_t i = 1; i < inline_set.elements.count; i++)
 			rs_or(rs, expr, inline_set.elements.items[i].key[0]);
 	} else {
-		const char *name = arena_printf(lowering->arena, "rule%zu_net%d", index + 1, (int)family);
+		const char *name = arena_printf(lowering->arena, "%srule%zu_net%d",
+						floor_prefix(lowering->arena, lowering->floor), index + 1, (int)family);
 		rs_lookup(rs, out, add_network_set(lowering, name, &to->networks), field);
 	}
 }
@@ -280,8 +301,9 @@ static void match_networks(struct lowering *lowering, struct rs_rule *out, size_
 /* The set of a rule's names, with as many of them as a comment may hold; returns its name */
 static const char *add_binding_set(struct lowering *lowering, size_t index, enum addr_family family)
 {
-	const struct policy_rule *rule = &lowering->policy->rules.items[index];
-	const char *name = lower_binding_set(lowering->arena, lowering->policy, index, family);
+	const struct policy_rule *rule = &lowering->subject->rules.items[index];
+	const char *name = binding_set(lowering->arena, lowering->subject,
+				       floor_prefix(lowering->arena, lowering->floor), index, family);
 	struct rs_set *set = rs_set_add(lowering->ruleset, lowering->table, name, addr_type(family));
 	struct text names = { .arena = lowering->arena };
 
@@ -301,7 +323,7 @@ static const char *add_binding_set(struct lowering *lowering, size_t index, enum
 static void lower_rule_family(struct lowering *lowering, struct rs_chain *chain, size_t index, enum addr_family family,
 			      const char *comment)
 {
-	const struct policy_rule *rule = &lowering->policy->rules.items[index];
+	const struct policy_rule *rule = &lowering->subject->rules.items[index];
 	struct service service = rule_service(lowering, rule, family);
 	struct destinations to = rule_destinations(lowering, rule, family);
 
@@ -341,9 +363,9 @@ static bool takes_any(const struct policy_rule *rule)
 
 static void lower_policy_rule(struct lowering *lowering, struct rs_chain *chain, size_t index)
 {
-	const struct policy_rule *rule = &lowering->policy->rules.items[index];
+	const struct policy_rule *rule = &lowering->subject->rules.items[index];
 	const char *comment = arena_printf(lowering->arena, "%s %s",
-					   policy_origin(lowering->arena, lowering->policy, rule->span), rule->text);
+					   policy_origin(lowering->arena, lowering->subject, rule->span), rule->text);
 	struct service service = rule_service(lowering, rule, ADDR_V4);
 
 	if (takes_any(rule) && !service.by_family) {
@@ -360,40 +382,48 @@ static void lower_policy_rule(struct lowering *lowering, struct rs_chain *chain,
 
 static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 {
-	const struct policy_default *by = &lowering->policy->egress;
-	const char *place = policy_origin(lowering->arena, lowering->policy, by->span);
+	const struct policy_default *by = &lowering->subject->egress;
+	const char *place = policy_origin(lowering->arena, lowering->subject, by->span);
 	const char *comment =
 		by->span.source == SPAN_NO_SOURCE ? by->text : arena_printf(lowering->arena, "%s %s", place, by->text);
 	struct rs_rule *rule = lower_rule(lowering, chain, comment);
 
 	if (by->action == POLICY_ALLOW)
-		lower_verdict(lowering, rule, RS_ACCEPT, NULL);
+		lower_verdict(lowering, rule, lowering->floor ? RS_RETURN : RS_ACCEPT, NULL);
 	else
 		lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
 }
 
-/* Multi-tenant: what the default policy (allow@dns, allow@public) would not let pass ends here. */
-static void lower_floor(struct lowering *lowering)
+static void lower_own_rules(struct lowering *lowering, struct rs_chain *chain)
 {
-	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain = rs_chain_add(rs, lowering->table, LOWER_CHAIN_FLOOR);
-	static const char dns[] = "multi-tenant: allow@dns", public[] = "multi-tenant: allow@public";
-
-	chain->note = "multi-tenant: a flow must pass the default policy too";
-	for (enum addr_family family = ADDR_V4; family <= ADDR_V6; family += ADDR_V6 - ADDR_V4) {
-		if (!has_family(lowering, family))
-			continue;
-		struct rs_rule *rule = lower_rule(lowering, chain, dns);
-		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_HOST, POLICY_ALLOW, family), daddr_field(family));
-		match_protos(lowering, rule, PROTO_TCP | PROTO_UDP);
-		rs_match(rs, rule, RS_TH_DPORT, rs_number(LOWER_DNS_PORT));
-		lower_verdict(lowering, rule, RS_RETURN, NULL);
-		rule = lower_rule(lowering, chain, public);
-		rs_lookup(rs, rule, group_set(lowering, ADDR_CLASS_PUBLIC, POLICY_ALLOW, family), daddr_field(family));
-		lower_verdict(lowering, rule, RS_RETURN, NULL);
+	for (size_t i = 0; i < lowering->subject->rules.count; i++) {
+		if (lowering->subject->rules.items[i].directions & POLICY_EGRESS)
+			lower_policy_rule(lowering, chain, i);
 	}
-	lower_verdict(lowering, lower_rule(lowering, chain, "multi-tenant: default egress deny"), RS_JUMP,
-		      LOWER_CHAIN_REFUSE);
+	lower_default(lowering, chain);
+}
+
+static const char *floor_chain(struct lowering *lowering, size_t floor)
+{
+	return arena_printf(lowering->arena, LOWER_CHAIN_FLOOR "%zu", floor);
+}
+
+/* What a floor denies ends in its chain; what it allows goes on, to the next and then to the policy's own rules. */
+static void lower_floors(struct lowering *lowering)
+{
+	const struct policy *policy = lowering->policy;
+
+	for (size_t i = 0; i < policy->floors.count; i++) {
+		struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, floor_chain(lowering, i + 1));
+		const char *name = policy_relative(lowering->arena, policy, policy->floors.items[i]->name);
+
+		chain->note = arena_printf(lowering->arena, "the floor %s: a flow must pass it too", name);
+		lowering->subject = policy->floors.items[i];
+		lowering->floor = i + 1;
+		lower_own_rules(lowering, chain);
+	}
+	lowering->subject = policy;
+	lowering->floor = 0;
 }
 
 void lower_rules(struct lowering *lowering)
@@ -401,11 +431,24 @@ void lower_rules(struct lowering *lowering)
 	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, LOWER_CHAIN_EGRESS);
 
 	chain->note = "the policy: the first rule that matches decides";
-	for (size_t i = 0; i < lowering->policy->rules.count; i++) {
-		if (lowering->policy->rules.items[i].directions & POLICY_EGRESS)
-			lower_policy_rule(lowering, chain, i);
+	lowering->subject = lowering->policy;
+	lower_own_rules(lowering, chain);
+	lower_floors(lowering);
+}
+
+static void jump_to_floor(struct lowering *lowering, struct rs_chain *chain, bool resolvers, const char *floor)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, resolvers ? "a resolver the guest chose" : NULL);
+
+	if (resolvers) {
+		lower_match(lowering, rule, RS_META_MARK, LOWER_UPSTREAM_MARK);
+		lower_match_dns_ports(lowering, rule);
 	}
-	lower_default(lowering, chain);
-	if (lowering->policy->multi_tenant)
-		lower_floor(lowering);
+	rs_verdict(lowering->ruleset, rule, RS_JUMP, floor);
+}
+
+void lower_jump_to_floors(struct lowering *lowering, struct rs_chain *chain, bool resolvers)
+{
+	for (size_t i = 0; i < lowering->policy->floors.count; i++)
+		jump_to_floor(lowering, chain, resolvers, floor_chain(lowering, i + 1));
 }

@@ -15,6 +15,8 @@ struct lowering {
 	struct ruleset *ruleset;
 	struct rs_table *table; /* the one being filled */
 	const struct policy *policy;
+	const struct policy *subject; /* whose rules are lowered: the policy's, or a floor's */
+	size_t floor;                 /* of a floor: its number, from 1 */
 	const struct lower_options *options;
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* where the gateway has the family */
@@ -23,8 +25,10 @@ struct lowering {
 	struct lowered_group groups[ADDR_CLASS_COUNT][2][2]; /* of rules that allow, that deny; IPv4, IPv6 */
 };
 
-/* lower_rules.c: sets of groups and names, chains egress and, for multi-tenant, floor */
+/* lower_rules.c: sets of groups and names, chain egress, and a chain for each floor */
 void lower_rules(struct lowering *);
+/* Jumps to the floors' chains: of all packets, or of the DNS proxy's to resolvers that the guest chose */
+void lower_jump_to_floors(struct lowering *, struct rs_chain *, bool resolvers);
 /* lower_chains.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
  * the guest sends; lower_gateway.c: those of the namespace's own sockets */
 void lower_chains(struct lowering *);

@@ -102,8 +102,10 @@ void lsp_view_judge(struct lsp *lsp, struct lsp_view *view)
 	if (view->judged)
 		return;
 	view->judged = true;
-	if (!view->whole)
+	if (!view->whole) {
+		lint_error_edits(view->policy, view->diags, 0);
 		return;
+	}
 	if (lsp->options->policy->today)
 		date_parse(lsp->options->policy->today, &options.today);
 	lint_policy(view->policy, &options, view->diags);

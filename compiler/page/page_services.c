@@ -36,8 +36,8 @@ static struct cuts find_cuts(struct page *page)
 			add_cut(page, &cuts, page->policy->rules.items[i].ports.items[j].lo);
 			add_cut(page, &cuts, page->policy->rules.items[i].ports.items[j].hi + 1u);
 		}
-	add_cut(page, &cuts, EVAL_FLOOR_PORT);
-	add_cut(page, &cuts, EVAL_FLOOR_PORT + 1u);
+	add_cut(page, &cuts, FLOW_DNS_PORT);
+	add_cut(page, &cuts, FLOW_DNS_PORT + 1u);
 	qsort(cuts.items, cuts.count, sizeof *cuts.items, compare_uint32);
 	for (size_t i = 0; i < cuts.count; i++)
 		if (!kept || cuts.items[kept - 1] != cuts.items[i])

@@ -78,6 +78,17 @@ static bool report(struct diags *diags, struct span span, const char *message, c
 	return false;
 }
 
+/* With the flow that was meant, whole, to paste */
+static bool report_instead(struct diags *diags, const struct ast_flow *ast, struct span span, const char *message,
+			   const char *flow)
+{
+	struct diag *diag = diag_error(diags, BAD_FLOW, span, "%s", message);
+
+	diag->help = escape_text(diags->arena, flow);
+	diag_edit(diags, diag, ast->span, flow);
+	return false;
+}
+
 /* ---- the parts of a flow ---- */
 
 /* A field of one flow: its only word, NULL where the field is absent */
@@ -132,9 +143,8 @@ static bool resolve_kind(const struct ast_flow *ast, struct diags *diags, struct
 				  "`%s` starts no flow: egress@, ingress@, dns@ or answer@ does",
 				  escape_text(diags->arena, word));
 		near = diag_nearest(word, words);
-		if (near)
-			diag->label = arena_printf(diags->arena, "did you mean `%s`?", near);
-		else if (!strncasecmp(word, "allow", 5) || !strncasecmp(word, "deny", 4))
+		diag_did_you_mean(diags, diag, diag->span, near);
+		if (!near && (!strncasecmp(word, "allow", 5) || !strncasecmp(word, "deny", 4)))
 			diag->help = "a rule says what is allowed, a flow is one attempt: egress@github.com:tcp:443";
 		return false;
 	}
@@ -184,11 +194,10 @@ static bool report_many(const struct ast_flow *ast, struct diags *diags, const c
 {
 	const struct ast_word *word = &ast->target.items[0];
 	const char *shown = escape_text(diags->arena, span_text(diags->arena, diags->sources, word->span));
-	struct diag *diag = diag_error(diags, BAD_FLOW, word->span, "`%s` is many %s, a flow has one", shown, what);
 
-	diag->help = with_target(ast, diags, target);
-	diag_edit(diags, diag, word->span, target);
-	return false;
+	return report_instead(diags, ast, word->span,
+			      arena_printf(diags->arena, "`%s` is many %s, a flow has one", shown, what),
+			      with_target(ast, diags, target));
 }
 
 /* What a rule takes as a target and a flow does not: a group, a network, a name with a star */
@@ -223,10 +232,10 @@ static bool check_dots(const struct ast_flow *ast, const struct flow *flow, stru
 
 	if (strchr(word->text, '.') || !word->text[0] || (flow->kind == FLOW_DNS && only_word(&ast->proto)))
 		return true;
-	return report(diags, word->span,
-		      arena_printf(diags->arena, "`%s` is no address, and a name without a dot",
-				   escape_text(diags->arena, word->text)),
-		      with_target(ast, diags, arena_printf(diags->arena, "domain=%s", word->text)));
+	return report_instead(diags, ast, word->span,
+			      arena_printf(diags->arena, "`%s` is no address, and a name without a dot",
+					   escape_text(diags->arena, word->text)),
+			      with_target(ast, diags, arena_printf(diags->arena, "domain=%s", word->text)));
 }
 
 static bool resolve_name(struct arena *arena, const struct ast_flow *ast, struct diags *diags, struct flow *out)
@@ -309,18 +318,17 @@ static bool resolve_connection(const struct ast_flow *ast, struct diags *diags, 
 
 	const char *target = span_text(diags->arena, diags->sources, ast->target.span);
 	if (!proto || !proto->text)
-		return report(diags, ast->span, "no flow: the protocol is missing",
-			      arena_printf(diags->arena, "%s@%s:tcp:443", escape_text(diags->arena, ast->kind.text),
-					   escape_text(diags->arena, target)));
+		return report_instead(diags, ast, ast->span, "no flow: the protocol is missing",
+				      arena_printf(diags->arena, "%s@%s:tcp:443", ast->kind.text, target));
 	if (!parse_proto(proto->text, &out->proto)) {
 		if (!units_port(proto->text, strlen(proto->text), false, &number))
 			return report(
 				diags, proto->span,
 				arena_printf(diags->arena, "`%s` is no protocol: tcp, udp, icmpv4, icmpv6", shown),
 				NULL);
-		return report(diags, proto->span, arena_printf(diags->arena, "`%s` is where the protocol goes", shown),
-			      arena_printf(diags->arena, "%s@%s:tcp:%s", escape_text(diags->arena, ast->kind.text),
-					   escape_text(diags->arena, target), shown));
+		return report_instead(diags, ast, proto->span,
+				      arena_printf(diags->arena, "`%s` is where the protocol goes", shown),
+				      arena_printf(diags->arena, "%s@%s:tcp:%s", ast->kind.text, target, proto->text));
 	}
 	out->has_port = policy_proto_has_ports(out->proto);
 	if (!out->has_port && port)

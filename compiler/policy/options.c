@@ -10,6 +10,7 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 /* identifier, name, whether it has a value, kind, where it goes in struct policy_options */
 #define POLICY_OPTIONS(X)                                                                                              \
 	X(POLICY, "policy", required_argument, OPTION_LIST, files)                                                     \
+	X(FLOOR, "floor", required_argument, OPTION_LIST, floors)                                                      \
 	X(NET_RULE, "net-rule", required_argument, OPTION_LIST, rules)                                                 \
 	X(NET, "net", required_argument, OPTION_LIST, nets)                                                            \
 	X(PORT, "port", required_argument, OPTION_LIST, publishes)                                                     \

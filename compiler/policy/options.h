@@ -25,9 +25,10 @@ enum options_bound { BOUND_CONNECTIONS, BOUND_TCP, BOUND_UDP, BOUND_RATE, BOUND_
 /* Filled by options_take(); argv stays the caller's and must outlive it. Set the arena first. */
 struct policy_options {
 	struct arena *arena;
-	struct options_list files; /* --policy and plain FILE arguments */
-	struct options_list rules; /* --net-rule */
-	struct options_list nets;  /* --net */
+	struct options_list files;  /* --policy and plain FILE arguments */
+	struct options_list rules;  /* --net-rule */
+	struct options_list nets;   /* --net */
+	struct options_list floors; /* --floor */
 	struct options_list publishes, nameservers, nat64_prefixes;
 	const char *net_default, *net_default_egress, *net_default_ingress;
 	const char *query_timeout, *binding_minimum, *pool4, *pool6, *mac, *mtu, *address4, *address6,
@@ -38,7 +39,10 @@ struct policy_options {
 	const char
 		*today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: see options_set_today() */
 	bool no_net, no_rebind_protection;
-	bool takes_library; /* what is asked is about the file, not about flows: a library is fine */
+	bool takes_library;       /* what is asked is about the file, not about flows: a library is fine */
+	const char *floors_today; /* the day that floors are judged by; NULL: `today` */
+	const char *text;         /* what the file holds, where it is none */
+	bool as_floor;            /* the file is a floor's: it may forbid, and sets nothing */
 	/* flags of one value that were given twice; flags that parse and have no effect yet */
 	struct options_list repeated, unsupported;
 };

@@ -247,6 +247,7 @@ static struct policy *new_policy(struct diags *diags, const char *file, const st
 		.max_udp = { .most = POLICY_CONNECTIONS, .span = SPAN_NONE },
 		.connection_rate = { .most = POLICY_CONNECTION_RATE, .span = SPAN_NONE },
 		.accept_queue = POLICY_ACCEPT_QUEUE,
+		.is_floor = options->as_floor,
 		.multi_tenant = options->deployment_profile && !strcmp(options->deployment_profile, "multi-tenant"),
 	};
 	return policy;
@@ -277,10 +278,85 @@ static void refuse_library(struct resolver *r, const struct policy_options *opti
 			->help = "a policy of its own that includes this file, or without this line";
 }
 
+/* ---- floors ---- */
+
+static bool is_import(const char *file)
+{
+	const char *dot = strrchr(file, '.');
+
+	return dot && (!strcmp(dot, ".json") || !strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
+}
+
+/* Flags are the policy's: of them a floor sees the date alone. */
+static const struct policy *load_floor(struct resolver *r, const struct policy_options *options, const char *file)
+{
+	const struct policy_options own = { .arena = options->arena,
+					    .today = options->floors_today ? options->floors_today : options->today,
+					    .as_floor = true };
+	struct policy *floor;
+	size_t first = r->diags->sources->count;
+
+	if (is_import(file)) {
+		diag_error(r->diags, "floor", SPAN_NONE, "`%s` can be no floor: that is written in the policy language",
+			   file);
+		return NULL;
+	}
+	floor = options_resolve(&own, file, r->diags);
+	floor->first_source = first;
+	floor->source_count = r->diags->sources->count - first;
+	return floor;
+}
+
+/* A NAT64 prefix is a fact about the network, and the operator's to say */
+static void take_prefixes(struct resolver *r, const struct policy *floor)
+{
+	for (size_t i = 0; i < floor->nat64.count; i++)
+		addr_nat64_add(&r->policy->nat64, floor->nat64.items[i]);
+}
+
+/* Of a multi-tenant host: the library's, which no installed file is needed for */
+static void take_tenancy(struct resolver *r, const struct policy_options *options)
+{
+	static const char text[] =
+#include "multi_tenant.inc"
+		;
+	const struct policy_options own = { .arena = options->arena, .text = text, .as_floor = true };
+	struct policy *floor;
+
+	if (!r->policy->multi_tenant)
+		return;
+	floor = options_resolve(&own, "multi-tenant", r->diags);
+	floor->is_tenancy = true;
+	resolver_check_forbidden(r, floor);
+	*arena_push(r->arena, &r->policy->floors) = floor;
+}
+
+static void take_floors(struct resolver *r, const struct policy_options *options)
+{
+	take_tenancy(r, options);
+	for (size_t i = 0; i < options->floors.count; i++) {
+		size_t errors = r->diags->errors;
+		const struct policy *floor;
+
+		if (r->policy->floors.count == POLICY_FLOORS_MAX) {
+			diag_error(r->diags, "too-complex", SPAN_NONE, "more than %d floors", POLICY_FLOORS_MAX);
+			return;
+		}
+		floor = load_floor(r, options, options->floors.items[i]);
+		if (r->diags->errors > errors)
+			continue;
+		resolver_check_forbidden(r, floor);
+		*arena_push(r->arena, &r->policy->floors) = floor;
+	}
+	for (size_t i = 0; i < r->policy->floors.count; i++)
+		take_prefixes(r, r->policy->floors.items[i]);
+}
+
 static struct policy *resolve(struct arena *nodes, const struct policy_options *options, const char *file,
 			      struct diags *diags)
 {
 	struct resolve_input input = { .file = file,
+				       .text = options->text,
 				       .stdin_name = options->stdin_name,
 				       .include_root = options->include_root };
 	struct resolver r = { .arena = diags->arena,
@@ -315,7 +391,9 @@ static struct policy *resolve(struct arena *nodes, const struct policy_options *
 	resolver_apply_settings(&r);
 	take_rules(&r, lists, options->rules.count);
 	resolver_add_expects(&r);
+	resolver_apply_forbids(&r);
 	resolver_finish(&r);
+	take_floors(&r, options);
 	return r.policy;
 }
 

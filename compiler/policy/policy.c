@@ -34,6 +34,16 @@ const char *policy_action_name(enum policy_action action)
 	return action_names[action];
 }
 
+const char *policy_forbid_words(enum policy_forbid what)
+{
+	static const char *const words[FORBID_COUNT] = { [FORBID_PUBLISH] = "publish",
+							 [FORBID_NAMESERVER] = "nameserver",
+							 [FORBID_POOL] = "pool",
+							 [FORBID_REBIND_OFF] = "rebind-protection off" };
+
+	return words[what];
+}
+
 const char *policy_direction_name(enum policy_direction direction)
 {
 	return direction_names[direction];
@@ -340,17 +350,32 @@ static void add_settings(struct text *text, const struct policy *policy)
 		text_add(text, "deployment multi-tenant\n");
 }
 
+static void add_rules(struct text *text, const struct policy *policy)
+{
+	text_addf(text, "default egress %s\t%s\n", policy_action_name(policy->egress.action),
+		  place(text, policy, policy->egress.span));
+	text_addf(text, "default ingress %s\t%s\n", policy_action_name(policy->ingress.action),
+		  place(text, policy, policy->ingress.span));
+	for (size_t i = 0; i < policy->rules.count; i++)
+		add_rule(text, policy, i);
+}
+
+static void add_floor(struct text *text, const struct policy *policy, const struct policy *floor)
+{
+	text_addf(text, "floor %s\n", clean(text, policy_relative(text->arena, policy, floor->name)));
+	add_rules(text, floor);
+	for (size_t i = 0; i < FORBID_COUNT; i++)
+		if (floor->forbids[i].set)
+			text_addf(text, "forbid %s\t%s\n", policy_forbid_words((enum policy_forbid)i),
+				  place(text, floor, floor->forbids[i].span));
+}
+
 const char *policy_format(struct arena *arena, const struct policy *policy)
 {
 	struct text text = { .arena = arena };
 	char buf[ADDR_TEXT_MAX];
 
-	text_addf(&text, "default egress %s\t%s\n", policy_action_name(policy->egress.action),
-		  place(&text, policy, policy->egress.span));
-	text_addf(&text, "default ingress %s\t%s\n", policy_action_name(policy->ingress.action),
-		  place(&text, policy, policy->ingress.span));
-	for (size_t i = 0; i < policy->rules.count; i++)
-		add_rule(&text, policy, i);
+	add_rules(&text, policy);
 	for (size_t i = 0; i < policy->publishes.count; i++) {
 		const struct policy_publish *publish = &policy->publishes.items[i];
 		text_addf(&text, "publish %s:%u:%u/%s\t%s\n", addr_format_bracketed(publish->bind, buf),
@@ -364,5 +389,8 @@ const char *policy_format(struct arena *arena, const struct policy *policy)
 		text_addf(&text, "expect %s %s\t%s\n", policy_action_name(policy->expects.items[i].action),
 			  clean(&text, policy->expects.items[i].flow.text),
 			  place(&text, policy, policy->expects.items[i].span));
+	for (size_t i = 0; i < policy->floors.count; i++)
+		if (!policy->floors.items[i]->is_tenancy)
+			add_floor(&text, policy, policy->floors.items[i]);
 	return text_get(&text);
 }

@@ -182,6 +182,16 @@ struct policy_bound {
 
 struct eval_index;
 struct policy_options;
+#define POLICY_FLOORS_MAX 16
+/* What a floor forbids every policy above it to say */
+enum policy_forbid { FORBID_PUBLISH, FORBID_NAMESERVER, FORBID_POOL, FORBID_REBIND_OFF, FORBID_COUNT };
+
+const char *policy_forbid_words(enum policy_forbid); /* behind `forbid`: "publish" */
+
+struct policy_forbidden {
+	bool set;
+	struct span span; /* the statement */
+};
 
 struct policy {
 	struct arena *arena;
@@ -211,6 +221,11 @@ struct policy {
 	struct addr_nat64 nat64;        /* of the network the sandbox is in */
 	const struct eval_index *index; /* eval/eval_index.h; NULL: the evaluator walks all rules */
 	bool absent;                    /* no policy at all, with which a policy is compared: nothing passes */
+	/* Policies that every flow has to pass as well, and which have none of their own */
+	LIST_OF(const struct policy *) floors;         /* at most POLICY_FLOORS_MAX */
+	struct policy_forbidden forbids[FORBID_COUNT]; /* of a floor only */
+	bool is_floor, is_tenancy;                     /* is_tenancy: the one of multi-tenant hosts */
+	size_t first_source, source_count;             /* of a floor: the files it was read from */
 };
 
 /* The canonical token of a rule, its target spelt out or by its group's name; into the arena. */

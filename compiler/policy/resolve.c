@@ -150,7 +150,7 @@ static void apply_profiles(struct resolver *r)
 	imply(r, &policy->ingress, "ingress", all ? POLICY_ALLOW : POLICY_DENY, r->profiles.first);
 }
 
-/* A host shared by tenants gives none of them ports, resolvers or addresses of their choice */
+/* What a host shared by tenants asks of them beside its floor */
 static void check_tenancy(struct resolver *r)
 {
 	struct policy *policy = r->policy;
@@ -158,15 +158,6 @@ static void check_tenancy(struct resolver *r)
 
 	if (!policy->multi_tenant)
 		return;
-	for (size_t i = 0; i < policy->publishes.count; i++)
-		diag_error(r->diags, id, policy->publishes.items[i].span, "a multi-tenant sandbox publishes no ports");
-	for (size_t i = 0; i < policy->nameservers.count; i++)
-		diag_error(r->diags, id, policy->nameservers.items[i].span,
-			   "a multi-tenant sandbox chooses no nameservers");
-	if (policy->pool4.set)
-		diag_error(r->diags, id, policy->pool4.span, "a multi-tenant sandbox chooses no addresses");
-	if (policy->pool6.set)
-		diag_error(r->diags, id, policy->pool6.span, "a multi-tenant sandbox chooses no addresses");
 	for (size_t i = 0; i < policy->nat64.count; i++) {
 		struct addr_nat64 alone = { .count = 0 };
 		if (addr_nat64_find(&alone, policy->nat64.items[i]))
@@ -179,9 +170,6 @@ static void check_tenancy(struct resolver *r)
 		if (!bounds[i]->most && (i == 0 || bounds[i]->specific || bounds[i - 1]->most))
 			diag_error(r->diags, id, bounds[i]->span,
 				   "a multi-tenant sandbox keeps a bound on its connections");
-	if (!policy->rebind_protection)
-		diag_error(r->diags, id, r->given[SETTING_REBIND].span,
-			   "a multi-tenant sandbox keeps rebind protection");
 }
 
 void resolver_finish(struct resolver *r)

@@ -8,6 +8,7 @@
 struct resolve_input {
 	/* each may be NULL or empty */
 	const char *file; /* policy file as named; .json and .yaml go to the importers */
+	const char *text; /* in place of what the file holds */
 	const char *stdin_name;
 	const char *include_root; /* NULL: the top file's directory */
 	struct date today;        /* year 0: dates are not judged */

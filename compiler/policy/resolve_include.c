@@ -232,8 +232,12 @@ bool resolver_load(struct resolver *r)
 {
 	const char *file = r->input->file;
 	uint32_t source;
-	int error = sources_load(r->diags->sources, file, r->input->stdin_name, &source);
+	int error = 0;
 
+	if (r->input->text)
+		source = sources_add(r->diags->sources, SOURCE_FLAG, file, r->input->text, strlen(r->input->text));
+	else
+		error = sources_load(r->diags->sources, file, r->input->stdin_name, &source);
 	if (error) {
 		diag_error(r->diags, OPTIONS_UNREADABLE, SPAN_NONE, "cannot read `%s`: %s", file,
 			   why_unreadable(error));

@@ -86,16 +86,7 @@ void resolver_check_interface(struct resolver *r)
 {
 	const struct policy *policy = r->policy;
 	const struct policy_interface *interface = &policy->interface;
-	static const char id[] = "multi-tenant", why[] = "a multi-tenant sandbox chooses no addresses";
 
 	check_guest(r, &interface->address4, &policy->pool4);
 	check_guest(r, &interface->address6, &policy->pool6);
-	if (!policy->multi_tenant)
-		return;
-	if (interface->address4.set)
-		diag_error(r->diags, id, interface->address4.span, "%s", why);
-	if (interface->address6.set)
-		diag_error(r->diags, id, interface->address6.span, "%s", why);
-	if (interface->has_mac)
-		diag_error(r->diags, id, interface->mac_span, "%s", why);
 }

@@ -73,6 +73,9 @@ void resolver_set_mac(struct resolver *, struct span, const char *text);
 void resolver_set_mac_octets(struct resolver *, struct span, const uint8_t mac[static 6]);
 void resolver_set_guest(struct resolver *, struct span, enum addr_family, const char *addr);
 void resolver_check_interface(struct resolver *);
+/* resolve_floor.c: `forbid` statements, which only a floor has, and what a floor has not; what a floor forbids the policy */
+void resolver_apply_forbids(struct resolver *);
+void resolver_check_forbidden(struct resolver *, const struct policy *floor);
 void resolver_set_accept_queue(struct resolver *, struct span, uint64_t size);
 /* 0: no bound. Of several the command line's counts, and the one for a protocol before the one for both. */
 void resolver_set_bound(struct resolver *, enum options_bound, struct span, uint64_t count);

@@ -88,7 +88,7 @@ static void print_statement(const struct printer *printer, const struct ast_stat
 		[AST_RULE] = "rule",       [AST_DEFAULT] = "default", [AST_PROFILE] = "profile",
 		[AST_INCLUDE] = "include", [AST_GROUP] = "group",     [AST_PUBLISH] = "publish",
 		[AST_DNS] = "dns",         [AST_LIMIT] = "limit",     [AST_EXPECT] = "expect",
-		[AST_LIBRARY] = "library",
+		[AST_LIBRARY] = "library", [AST_FORBID] = "forbid",
 	};
 	struct place place = span_place(printer->sources, statement->span);
 	text_addf(printer->out, "%u:%u-%u:%u %s", place.line, place.column, place.end_line, place.end_column,

@@ -63,6 +63,7 @@ enum ast_kind {
 	AST_DNS,     /* words: the setting and its values */
 	AST_LIMIT,   /* words: direction, "bandwidth" or "ops", rate, then perhaps "burst" and a size */
 	AST_EXPECT,  /* word: the action; flow */
+	AST_FORBID,  /* words: what no policy above a floor may say */
 };
 
 struct ast_statement {

@@ -271,5 +271,8 @@ void fmt_add_statement(struct fmt_lines *lines, const struct ast_statement *stat
 	case AST_LIMIT:
 		write_plain(&writer, statement, "limit", statement->words.count);
 		break;
+	case AST_FORBID:
+		write_plain(&writer, statement, "forbid", statement->words.count);
+		break;
 	}
 }

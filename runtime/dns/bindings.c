@@ -16,7 +16,7 @@
 
 /* A rule with names among its targets, and the kernel's sets for it */
 struct slot {
-	size_t rule;
+	const struct policy_rule *rule; /* the policy's, or one of its floors' */
 	const char *set4, *set6;
 };
 
@@ -81,6 +81,21 @@ static struct binder **addr_bucket(struct bindings *bindings, struct addr addr)
 	return &bindings->by_addr[mix(mix(high ^ bindings->seed) ^ low) % ADDR_BUCKETS];
 }
 
+static void add_slot(struct bindings *bindings, const struct policy_rule *rule, const char *set4, const char *set6)
+{
+	if (set4 || set6)
+		*arena_push(bindings->arena, &bindings->slots) = (struct slot){ rule, set4, set6 };
+}
+
+static void add_floor_slots(struct bindings *bindings, size_t floor)
+{
+	const struct policy *policy = bindings->policy, *of = policy->floors.items[floor];
+	for (size_t i = 0; i < of->rules.count; i++)
+		add_slot(bindings, &of->rules.items[i],
+			 lower_floor_binding_set(bindings->arena, policy, floor, i, ADDR_V4),
+			 lower_floor_binding_set(bindings->arena, policy, floor, i, ADDR_V6));
+}
+
 struct bindings *bindings_new(const struct policy *policy)
 {
 	struct bindings *bindings = calloc(1, sizeof *bindings);
@@ -95,12 +110,11 @@ struct bindings *bindings_new(const struct policy *policy)
 	bindings->arena = arena_new();
 	if (getrandom(&bindings->seed, sizeof bindings->seed, 0) != sizeof bindings->seed)
 		bindings->seed = (uintptr_t)bindings;
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const char *set4 = lower_binding_set(bindings->arena, policy, i, ADDR_V4);
-		const char *set6 = lower_binding_set(bindings->arena, policy, i, ADDR_V6);
-		if (set4 || set6)
-			*arena_push(bindings->arena, &bindings->slots) = (struct slot){ i, set4, set6 };
-	}
+	for (size_t i = 0; i < policy->rules.count; i++)
+		add_slot(bindings, &policy->rules.items[i], lower_binding_set(bindings->arena, policy, i, ADDR_V4),
+			 lower_binding_set(bindings->arena, policy, i, ADDR_V6));
+	for (size_t i = 0; i < policy->floors.count; i++)
+		add_floor_slots(bindings, i);
 	return bindings;
 }
 
@@ -219,7 +233,7 @@ static struct entry *entry_new(struct bindings *bindings, const char *name, enum
 	entry->family = family;
 	memcpy(entry->name, name, len);
 	for (size_t i = 0; i < bindings->slots.count; i++) {
-		if (!rule_has_name(&bindings->policy->rules.items[bindings->slots.items[i].rule], name))
+		if (!rule_has_name(bindings->slots.items[i].rule, name))
 			continue;
 		if (!entry->slots)
 			entry->slots = calloc((bindings->slots.count + 63) / 64, sizeof *entry->slots);
@@ -256,8 +270,7 @@ static size_t changes_for(struct bindings *bindings, const struct entry *entry, 
 	for (size_t slot = 0; entry->slots && slot < bindings->slots.count; slot++) {
 		const struct slot *sets = &bindings->slots.items[slot];
 		const char *set = addr.family == ADDR_V4 ? sets->set4 : sets->set6;
-		if (!set || !entry_has_slot(entry, slot) ||
-		    !policy_rule_places(&bindings->policy->rules.items[sets->rule], addr, NULL))
+		if (!set || !entry_has_slot(entry, slot) || !policy_rule_places(sets->rule, addr, NULL))
 			continue;
 		uint64_t until = bound_until(bindings, slot, addr);
 		out[count++] = (struct bindings_change){ .set = set,

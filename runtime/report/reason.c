@@ -5,8 +5,9 @@
 #include <string.h>
 
 struct reasons {
-	struct reason egress, ingress, floor, refused;
+	struct reason egress, ingress, refused;
 	struct reason *rules;
+	struct reason **floors[3]; /* by direction, floor and rule; the last rule of each is its default */
 };
 
 static struct reason make(struct arena *arena, const struct policy *policy, const char *text, struct span span,
@@ -22,13 +23,33 @@ static struct reason make(struct arena *arena, const struct policy *policy, cons
 	return reason;
 }
 
+/* Of one floor, a reason for each rule and the default */
+static struct reason *make_floor(struct arena *arena, const struct policy *policy, size_t floor,
+				 enum policy_direction direction)
+{
+	size_t count = policy->floors.items[floor]->rules.count;
+	struct reason *reasons = arena_alloc(arena, (count + 1) * sizeof *reasons);
+
+	for (size_t i = 0; i <= count; i++) {
+		struct eval_floor_words words = eval_floor_words(policy, decided_by_floor(floor, i), direction);
+		reasons[i] = make(arena, policy, arena_printf(arena, "the floor: %s", words.text), words.span,
+				  words.because);
+	}
+	return reasons;
+}
+
 struct reasons *reasons_new(struct arena *arena, const struct policy *policy)
 {
 	struct reasons *reasons = arena_alloc(arena, sizeof *reasons);
 	reasons->egress = make(arena, policy, policy->egress.text, policy->egress.span, NULL);
 	reasons->ingress = make(arena, policy, policy->ingress.text, policy->ingress.span, NULL);
-	reasons->floor = make(arena, policy, "multi-tenant: the default policy denies it too", SPAN_NONE, NULL);
 	reasons->refused = make(arena, policy, "refused whatever the rules say", SPAN_NONE, NULL);
+	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++) {
+		struct reason **floors = arena_alloc(arena, (policy->floors.count + 1) * sizeof(struct reason *));
+		for (size_t i = 0; i < policy->floors.count; i++)
+			floors[i] = make_floor(arena, policy, i, (enum policy_direction)direction);
+		reasons->floors[direction] = floors;
+	}
 	reasons->rules = arena_alloc(arena, (policy->rules.count + 1) * sizeof *reasons->rules);
 	for (size_t i = 0; i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
@@ -44,7 +65,7 @@ const struct reason *reason_of(const struct reasons *reasons, struct eval_verdic
 	case DECIDER_RULE:
 		return &reasons->rules[verdict.by.rule];
 	case DECIDER_FLOOR:
-		return &reasons->floor;
+		return &reasons->floors[direction][verdict.by.floor][verdict.by.rule];
 	case DECIDER_REFUSED:
 		return &reasons->refused;
 	case DECIDER_REBIND: /* of whole flow expressions, which nothing here evaluates */

@@ -6,6 +6,7 @@
 #include "diag/diag.h"
 #include "policy/resolve.h"
 #include "run/guest_options.h"
+#include "run/host_floor.h"
 #include "syntax/parse.h"
 
 #include <ctype.h>
@@ -259,6 +260,7 @@ static void print_help(void)
 	      "                            --max-connections N: both; --max-connection-rate N: new ones a second (250)\n"
 	      "  --net-egress-bandwidth RATE  bytes, 1M/1s; --net-egress-ops RATE: packets, 1000/1s; likewise -ingress-;\n"
 	      "                            each with -burst SIZE: once on top\n"
+	      "  --floor FILE              a policy that every flow must pass too, besides " FLOOR_FILE "\n"
 	      "  --deployment-profile single-tenant|multi-tenant\n"
 	      "  --include-root DIR        where includes may lie; --stdin-name NAME, --today YYYY-MM-DD as in msb-policyc\n"
 	      "  --deny-mode refuse|drop   how a denied flow fails: at once (default), or in silence\n"
@@ -424,11 +426,13 @@ static bool load_policy(struct reading *reading)
 		log_error("one policy file at a time: a file takes in others by `include`");
 		return false;
 	}
+	if (!host_floor_take(&reading->policy))
+		return false;
 	options_set_today(&reading->policy, time(NULL));
 	reading->config->policy = options_resolve(
 		&reading->policy, reading->policy.files.count ? reading->policy.files.items[0] : NULL, diags);
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
-	return !diags->errors;
+	return !diags->errors && host_floor_trusted(reading->config->policy);
 }
 
 enum config_result config_parse(struct arena *arena, int argc, char **argv, struct run_config *config)

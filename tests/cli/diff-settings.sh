@@ -84,12 +84,12 @@ setting 'policy_rule.because' 'allow@10.0.0.1 because "a"' 'allow@10.0.0.1 becau
 setting 'policy.expects policy_expect.flow' 'expect deny egress@10.0.0.1:tcp:1' '' '+ setting: expect egress@10.0.0.1:tcp:1 removed, was deny'
 setting 'policy_expect.action' 'expect deny egress@10.0.0.1:tcp:1' 'expect allow egress@10.0.0.1:tcp:1' \
 	'+ setting: expect egress@10.0.0.1:tcp:1 allow, was deny'
-setting 'policy_expect.region policy_region.rule' 'expect deny egress@10.0.0.0/8' 'expect deny egress@10.0.0.0/16' \
-	'+ setting: expect egress@10.0.0.0/8 removed, was deny'
-setting 'policy_region.kind' 'expect deny egress@10.0.0.0/8' 'expect deny answer@10.0.0.0/8' \
-	'+ setting: expect egress@10.0.0.0/8 removed, was deny'
-setting 'policy_region.transports' 'expect deny dns@*.x.org' 'expect deny dns@*.x.org:tcp' \
-	'+ setting: expect dns@*.x.org removed, was deny'
+setting 'policy_expect.region policy_region.rule' 'expect deny egress@10.0.0.0/8; expect deny egress@10.0.0.0/16' \
+	'expect deny egress@10.0.0.0/16' '+ setting: expect egress@10.0.0.0/8 removed, was deny'
+setting 'policy_region.kind' 'expect deny egress@10.0.0.0/8; expect deny answer@10.0.0.0/8' 'expect deny egress@10.0.0.0/8' \
+	'+ setting: expect answer@10.0.0.0/8 removed, was deny'
+setting 'policy_region.transports' 'expect deny dns@*.x.org; expect deny dns@*.x.org:tcp' 'expect deny dns@*.x.org' \
+	'+ setting: expect dns@*.x.org:tcp removed, was deny'
 setting 'expectations: one more' '' 'expect deny egress@10.0.0.1:tcp:1' '~ setting: expect egress@10.0.0.1:tcp:1 deny added' '[+]'
 setting 'a finding that is silenced' 'allow@public' '# lint: ignore no-dns it is meant; allow@public' \
 	'+ setting: lint: ignore no-dns it is meant added'

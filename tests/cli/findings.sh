@@ -21,9 +21,11 @@ findings() { # of what a section holds: a command, or a file
 msb-policyc check --explain all >all
 out=$(msb-policyc check --explain no-dns)
 [[ $(<all) == *"$out"* ]]; check one-id $? "$out"
+out=$(sed -n 's/^\([a-z][a-z0-9-]*\) (\(error\|warning\|note\))$/\1/p' all | sort | uniq -d)
+[ -z "$out" ]; check once-each $? "$out"
 for id in $(sed -n 's/^\([a-z][a-z0-9-]*\) (\(error\|warning\|note\))$/\1/p' all); do
 	bad=$(section "$id" "raises it")
-	[ -n "$bad" ] || continue
+	[ -n "$bad" ]; check "$id-example" $? "there is none"
 	out=$(findings "$bad")
 	[[ $out == *"[$id]"* ]]; check "$id" $? "not raised"$'\n'"$out"
 	out=$(findings "$(section "$id" mended)")

@@ -75,8 +75,14 @@ def try_all(where, name, arguments=()):
 TARGETS = ["any", "dns", "public", "private", "host", "meta", "loopback", "link-local", "{private,host}", "{private,meta,host}",
            "10.0.0.0/8", "10.1.2.3/8", "10.0.0.5", "1.1.1.1", "0.0.0.0/0", "[::/0]", "[2606:4700::/32]", "198.51.100.0/24",
            "[::ffff:10.0.0.0/104]", "github.com", "*.github.com", "*.example.com", "api.example.com", "{pypi.org,*.github.com}",
-           "*.github.io", "vcs", "{10.0.0.0/8,public}", "169.254.169.254", "0.0.0.0"]
-PORTS = ["", "", ":tcp", ":udp", ":tcp:443", ":tcp:{80,443}", ":{tcp,udp}:53", ":tcp:1-1000", ":icmpv4", ":{tcp,icmpv6}", ":udp:853"]
+           "*.github.io", "vcs", "{10.0.0.0/8,public}", "169.254.169.254", "0.0.0.0",
+           "db.internal", "{127.0.0.1,1.1.1.1}", "{multicast,public}", "host.microsandbox.internal"]
+PORTS = ["", "", ":tcp", ":udp", ":tcp:443", ":tcp:{80,443}", ":{tcp,udp}:53", ":tcp:1-1000", ":icmpv4", ":{tcp,icmpv6}", ":udp:853", ":tcp:{443,853}",
+         ":udp:53"]
+BEHIND = ["", "", "", "  # why", ' because "it is so"', " log", "  # lint: ignore no-effect it is so", " # lint: ignore no-efect so",
+          " # lint: ignore bad-ports so", " # lint: ignore"]
+EXPECTS = ["egrss@github.com:tcp:443", "egress@github.com:443", "egress@any:tcp:443 sni=github.com", "answer@public", "dns@localhost:udp",
+           "egress@localhost:tcp:80", "dns@*.x.com", "ingress@[2606:4700::/32]:tcp:80", "egress@github.com", "dns@vcs"]
 
 
 def random_policy(pick):
@@ -90,7 +96,11 @@ def random_policy(pick):
             action, ports = action.split(":")[0], pick.choice(["", ":udp"])
         if "icmp" in ports:
             action = action.split(":")[0]
-        lines.append(f"{action}@{target}{ports}" + pick.choice(["", "", "  # why", ' because "it is so"', " log"]))
+        lines.append(f"{action}@{target}{ports}" + pick.choice(BEHIND))
+        if pick.random() < 0.05:
+            lines.insert(pick.randint(1, len(lines)), "# lint: ignore " + pick.choice(["no-effect", "no-dns"]) + " above")
+    if pick.random() < 0.1:
+        lines.append(pick.choice(["expect allow ", "expect deny "]) + pick.choice(EXPECTS))
     if pick.random() < 0.3:
         lines.append(pick.choice(["publish 8080:80", "publish 0.0.0.0:8080:80", "publish [::]:8443:443", "publish 443:8443"]))
     end = pick.choice(["\n", "\n", "\n", "\r\n"])

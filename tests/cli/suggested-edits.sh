@@ -26,11 +26,28 @@ allow@10.0.0.0/255.0.0.0
 allow@x.com:tcp:90-80
 allow@a.*.example.com:udp
 allow@suffix=*.example.com
+expect allow egrss@github.com:tcp:443
+expect allow egress@github.com:443
 END
 out=$(edits "$work/errors.msb" "$root"/tests/golden/*/*.msb); check "errors" $? "$out"
-[ "$(msb-policyc check --format json "$work/errors.msb" | jq '[.findings[] | select(.edits)] | length')" = 11 ]
+[ "$(msb-policyc check --format json "$work/errors.msb" | jq '[.findings[] | select(.edits)] | length')" = 13 ]
 check "errors have edits" $? "$(msb-policyc check --format json "$work/errors.msb" | jq -c '.findings[] | [.line, .edits]')"
-out=$(edits --random $((300 * ${MSB_TEST_EFFORT:-100} / 100 + 1)) "${MSB_TEST_SEED:-7}"); check "random policies" $? "$out"
+out=$(edits --random $((300 * ${MSB_TEST_EFFORT:-100} / 100 + 1)) "${MSB_SEED:-7}"); check "random policies" $? "$out"
+
+# a check offers its edits, and never gives one that was not tried
+out=$(grep -n diag_edit "$root"/compiler/lint/check_*.c); [ -z "$out" ]; check "none untried" $? "$out"
+
+# of a rule with a comment that silences nothing the comment alone goes, whatever ends the lines
+for end in '\n' '\r\n'; do
+	printf "default egress deny${end}allow@github.com:tcp:443\t # lint: ignore no-dns why$end" >"$work/comment.msb"
+	out=$(msb-policyc check --format json "$work/comment.msb" | jq -c '[.findings[].edits[] | [.line, .column, .endLine, .endColumn, .text]]')
+	[ "$out" = '[[2,25,2,52,""]]' ]; check "the comment alone, $end" $? "$out"
+done
+
+# the default of an empty file stands at its end where the file begins with a mark
+printf '\xef\xbb\xbf# nothing yet\n' >"$work/mark.msb"
+out=$(msb-policyc check --format json "$work/mark.msb" | jq -c '[.findings[] | select(.id == "implicit-default").edits[] | [.line, .text]]')
+[ "$out" = '[[2,"default egress deny\n"]]' ]; check "behind a mark" $? "$out"
 
 # where `deny@host` would end DNS, the help says what does not
 printf 'default egress deny\nallow@any\n' >"$work/any.msb"

@@ -159,6 +159,39 @@ struct test_policy random_policy(struct random *random, size_t most)
 	return made;
 }
 
+/* Rules without names: drawn anew until there are such */
+static const char *random_floor_rules(struct arena *arena, struct random *random)
+{
+	const char *rules = NULL;
+
+	for (uint32_t wanted = random_below(random, 4) + 1; wanted;) {
+		const char *rule = random_rule(arena, random);
+		if (strstr(rule, "example") || strstr(rule, "corp") || strstr(rule, "microsandbox"))
+			continue;
+		rules = rules ? arena_printf(arena, "%s,%s", rules, rule) : rule;
+		wanted--;
+	}
+	return rules;
+}
+
+void random_add_floors(struct test_policy *made, struct random *random)
+{
+	static const char *const actions[] = { "allow", "deny" };
+
+	for (uint32_t i = random_below(random, 2) + 1; i; i--) {
+		struct policy_options options = { .arena = made->arena,
+						  .net_default_egress = PICK(random, actions),
+						  .net_default_ingress = PICK(random, actions) };
+		struct policy *floor;
+
+		*arena_push(made->arena, &options.rules) = random_floor_rules(made->arena, random);
+		floor = options_resolve(&options, NULL, made->diags);
+		cr_assert_eq(made->diags->errors, 0);
+		floor->is_floor = true;
+		*arena_push(made->arena, &made->policy->floors) = floor;
+	}
+}
+
 /* ---- flows ---- */
 
 static const char *const addresses[] = {

@@ -14,6 +14,8 @@ size_t random_effort(size_t count);
 const char *random_rules(struct arena *, struct random *, size_t count);
 /* Any policy of up to `most` rules; the caller frees its arena */
 struct test_policy random_policy(struct random *, size_t most);
+/* Gives the policy one or two floors without rules on names */
+void random_add_floors(struct test_policy *, struct random *);
 /* A flow near the boundaries of those targets: connection, query or answer. Names may be bound to it that
  * could not be. */
 struct witness random_flow(struct random *);

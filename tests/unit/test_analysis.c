@@ -200,6 +200,8 @@ Test(analysis, facts_agree_with_the_evaluator)
 		if (i % POLICIES == 0)
 			random = (struct random){ seed() + i / POLICIES };
 		struct test_policy made = random_policy(&random, 9);
+		if (random_below(&random, 3) == 0)
+			random_add_floors(&made, &random);
 		struct fuel fuel = { .left = ANALYSIS_FUEL };
 		const struct policy *policy = made.policy;
 		const struct facts *facts = facts_find(

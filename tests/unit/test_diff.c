@@ -120,6 +120,12 @@ static struct two two_policies(struct random *random)
 	} else {
 		two.sides[1] = random_policy(random, 7);
 	}
+	if (random_below(random, 3) == 0) {
+		random_add_floors(&two.sides[0], random);
+		for (size_t i = 0; i < two.sides[0].policy->floors.count && random_below(random, 5); i++)
+			*arena_push(two.sides[1].arena, &two.sides[1].policy->floors) =
+				two.sides[0].policy->floors.items[i];
+	}
 	two.sides[1].policy->nat64 = two.sides[0].policy->nat64; /* in one network */
 	two.sides[1].context.gateway = two.sides[0].context.gateway;
 	two.shown =

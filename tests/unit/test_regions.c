@@ -65,7 +65,7 @@ static bool to_own_name(const struct eval_context *context, const struct witness
 	struct addr addrs[1] = { flow->addr };
 
 	if (alias ? !is_alias_at_gateway(context, flow->bound[0], flow->addr) :
-		    !eval_answer_passes(context, flow->addr))
+		    !eval_answer_passes_for(context, flow->bound[0], flow->addr))
 		return false;
 	binding.addrs.items = addrs;
 	binding.addrs.count = 1;
@@ -108,7 +108,7 @@ static bool can_be_bound(const struct eval_context *context, const char *name, s
 	    eval_dns(context, name, FLOW_DNS_TCP).action != POLICY_ALLOW)
 		return false;
 	return name_equal(name, NAME_HOST_ALIAS) ? is_alias_at_gateway(context, name, addr) :
-						   eval_answer_passes(context, addr);
+						   eval_answer_passes_for(context, name, addr);
 }
 
 static void check_witness(const struct eval_context *context, const struct expect_outcome *outcome, const char *rules)
@@ -132,6 +132,9 @@ static void check_witness(const struct eval_context *context, const struct expec
 		  flow->text);
 	if (flow->to_name) {
 		cr_assert(takes_name(rule, flow->name), "%s: %s by %s", rules, text, flow->text);
+		if (flow->resolve.count)
+			cr_assert(eval_answer_passes_for(context, flow->name, flow->resolve.items[0].addrs.items[0]),
+				  "%s: %s by %s", rules, text, flow->text);
 		return;
 	}
 	cr_assert(takes_address(context, rule, flow->addr) ||
@@ -339,6 +342,53 @@ Test(regions, of_one_name_bound_and_another_sent)
 		"allow@c.example:tcp:80,deny@c.example:tcp:443,deny@s.example:tcp:80,allow@{c.example,s.example}:tcp:443",
 		POLICY_DENY, "egress@8.8.8.0/24:tcp:443",
 		"egress@8.8.8.0:tcp:443 resolve=c.example=8.8.8.0 sni=s.example");
+}
+
+/* A rule that says `in` lets its names, and no others, lead into its network, and matches nowhere else */
+Test(regions, of_names_in_a_network)
+{
+	const char *db = "allow@db.example.org:tcp:5432 in 10.20.0.0/16";
+	const char *both = "allow@db.example.org:tcp:5432 in 10.20.0.0/16,allow@a.example:tcp:22";
+	const char *witness = "egress@10.20.0.0:tcp:5432 resolve=db.example.org=10.20.0.0";
+
+	fails_by(db, POLICY_DENY, "egress@private", witness);
+	fails_by(db, POLICY_DENY, "egress@any", witness);
+	fails_by(db, POLICY_DENY, "egress@10.20.0.0/16:tcp:5000-6000", witness);
+	holds(db, POLICY_DENY, "egress@192.168.0.0/16");
+	holds(db, POLICY_DENY, "egress@public");
+	holds(db, POLICY_DENY, "egress@10.20.0.0/16:tcp:443");
+	fails_by(db, POLICY_DENY, "egress@{db.example.org}:tcp:5432",
+		 "egress@db.example.org:tcp:5432 resolve=db.example.org=10.20.0.0");
+	fails_by(db, POLICY_ALLOW, "egress@{db.example.org}:tcp:5432", "egress@db.example.org:tcp:5432");
+	/* another name is led there by no answer */
+	holds(both, POLICY_DENY, "egress@private:tcp:22");
+	holds(both, POLICY_ALLOW, "egress@{a.example}:tcp:22");
+	/* an earlier deny of the network, and one of the name, go first */
+	holds("deny@10.0.0.0/8,allow@db.example.org:tcp:5432 in 10.20.0.0/16", POLICY_DENY, "egress@private");
+	holds("deny@db.example.org,allow@db.example.org:tcp:5432 in 10.20.0.0/16", POLICY_DENY, "egress@private");
+	/* a rule elsewhere may match by what is bound there by another's exception */
+	fails_by("allow@*.example.org:tcp:22,allow@db.example.org:tcp:5432 in 10.20.0.0/16", POLICY_DENY,
+		 "egress@private:tcp:22", "egress@10.20.0.0:tcp:22 resolve=db.example.org=10.20.0.0");
+	/* from there such a name's peer comes, looked up or not */
+	fails_by("allow:ingress@10.20.0.0/16:tcp,deny@db.example.org,allow@db.example.org in 10.20.0.0/16", POLICY_DENY,
+		 "ingress@{db.example.org}:tcp:80", "ingress@db.example.org:tcp:80 resolve=db.example.org=10.20.0.0");
+	holds("allow:ingress@10.20.0.0/16:tcp,deny@a.example,allow@db.example.org in 10.20.0.0/16", POLICY_DENY,
+	      "ingress@{a.example}:tcp:80");
+}
+
+/* The name sent and the name bound are both the rule's, in its network only */
+Test(regions, of_two_names_in_a_network)
+{
+	const char *rules = "allow@c.example:tcp:80,deny@c.example:tcp:443,"
+			    "allow@{c.example,s.example}:tcp:443 in 10.20.0.0/16";
+
+	fails_by(rules, POLICY_DENY, "egress@10.0.0.0/8:tcp:443",
+		 "egress@10.20.0.0:tcp:443 resolve=s.example=10.20.0.0");
+	holds(rules, POLICY_DENY, "egress@public:tcp:443");
+	fails_by("deny@s.example:tcp:80,allow@c.example:tcp:80,deny@c.example:tcp:443,"
+		 "deny@s.example:{udp,icmpv4},allow@{c.example,s.example}:tcp:443 in 10.20.0.0/16",
+		 POLICY_DENY, "egress@any:tcp:443",
+		 "egress@10.20.0.0:tcp:443 resolve=c.example=10.20.0.0 sni=s.example");
 }
 
 Test(regions, of_the_host)

@@ -107,6 +107,8 @@ Test(suggest, a_rule_lets_its_flow_pass_and_no_other)
 
 	for (size_t i = 0; i < POLICIES; i++) {
 		struct test_policy made = random_policy(&random, 6);
+		if (random_below(&random, 3) == 0)
+			random_add_floors(&made, &random);
 		for (int k = 0; k < FLOWS; k++) {
 			struct witness flow = random_flow(&random);
 			struct suggestion suggestion;

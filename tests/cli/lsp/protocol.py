@@ -398,6 +398,9 @@ def mends():
         uri, lambda found: all(finding["range"]["start"]["line"] >= 3 for finding in found))))
     client.open(uri, changed.replace("redundant-rule ", "redundant-rule for the reader"))
     same("action/ignore-with-a-reason", ["expectation"], codes(client.wait_findings(uri)))
+    client.open(uri, "default egress deny\nalow@public\nalow@pubic:tcp\n")
+    mended = [action["edit"]["changes"][uri] for action in client.of("codeAction", uri, **everywhere)]
+    same("action/errors-that-go", [[1, "allow"]], [[edit["range"]["start"]["line"], edit["newText"]] for [edit] in mended])
     same("action/other-kinds", [], client.of("codeAction", uri, range=everywhere["range"], context={"diagnostics": [], "only": ["refactor"]}))
     client.end()
 

@@ -287,6 +287,12 @@ static void report(struct oracle *oracle, const struct trial *trial, const struc
 		       trial->context.gateway.nat64.found ? " found out" : "");
 	for (size_t i = 0; i < trial->policy->rules.count; i++)
 		printf(" %s", trial->policy->rules.items[i].text);
+	for (size_t i = 0; i < trial->policy->floors.count; i++) {
+		const struct policy *floor = trial->policy->floors.items[i];
+		printf(" | floor, default %s", policy_action_name(floor->egress.action));
+		for (size_t k = 0; k < floor->rules.count; k++)
+			printf(" %s", floor->rules.items[k].text);
+	}
 	putchar('\n');
 }
 

@@ -179,6 +179,19 @@ static const char *random_rule(struct arena *arena)
 	return arena_printf(arena, "%s:%s:%s", rule, PICK(ported), random_ports(arena));
 }
 
+static const struct policy *random_floor(struct arena *arena, struct diags *diags)
+{
+	struct policy_options options = { .arena = arena };
+	struct policy *floor;
+
+	options.net_default_egress = one_in(2) ? "deny" : "allow";
+	for (unsigned n = 1 + random_below(6); n; n--)
+		*arena_push(arena, &options.rules) = random_rule(arena);
+	floor = options_resolve(&options, NULL, diags);
+	floor->is_floor = true;
+	return floor;
+}
+
 static struct policy *random_policy(struct arena *arena, struct diags *diags)
 {
 	struct policy_options options = { .arena = arena };
@@ -188,7 +201,10 @@ static struct policy *random_policy(struct arena *arena, struct diags *diags)
 		options.deployment_profile = "multi-tenant";
 	for (unsigned n = 1 + random_below(12); n; n--)
 		*arena_push(arena, &options.rules) = random_rule(arena);
-	return options_resolve(&options, NULL, diags);
+	struct policy *policy = options_resolve(&options, NULL, diags);
+	for (unsigned n = one_in(3) ? 1 + random_below(2) : 0; n; n--)
+		*arena_push(arena, &policy->floors) = random_floor(arena, diags);
+	return policy;
 }
 
 /* An address at the edge of a rule's network, or one that names are bound to, or any sample */
