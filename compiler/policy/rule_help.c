@@ -176,6 +176,21 @@ static const char *with_dash(struct arena *arena, const char *text)
 	return NULL;
 }
 
+/* All services of the rule's ports as their numbers: one error shows the first alone */
+static void suggest_numbers(const struct rule_scope *scope, struct diag *diag)
+{
+	const struct ast_words *ports = &scope->rule->ports;
+	struct text text = { .arena = scope->arena };
+
+	for (size_t i = 0; i < ports->count; i++) {
+		const char *port = ports->items[i].text ? ports->items[i].text : "";
+		const struct service *service = mistake_service(port);
+		text_addf(&text, "%s%s", i ? "," : "", service ? service->port : port);
+	}
+	rule_suggest(scope, diag, ports->span,
+		     arena_printf(scope->arena, ports->braced ? "{%s}" : "%s", text_get(&text)));
+}
+
 bool rule_explain_port(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
 {
 	if (!word->text)
@@ -190,7 +205,7 @@ bool rule_explain_port(const struct rule_scope *scope, struct diag *diag, const 
 		return true;
 	} else if (service) {
 		diag->label = "a port is written as its number";
-		rule_suggest(scope, diag, word->span, service->port);
+		suggest_numbers(scope, diag);
 	} else if (is_bare_list(text) && !braced) {
 		diag->label = "a list is written in braces";
 		rule_suggest(scope, diag, word->span, arena_printf(scope->arena, "{%s}", text));
@@ -283,7 +298,7 @@ static const char *network_meant(struct arena *arena, const char *text)
 	len = 8 * count;
 	if (*text == '/' && text[1] && strlen(text) < 4 && !text[1 + strspn(text + 1, "0123456789")])
 		len = (unsigned)atoi(text + 1);
-	else if (!strchr("*xX", *text) || text[strspn(text, ".*xX")] || text[strcspn(text, ".")] != text[1])
+	else if (!*text || !strchr("*xX", *text) || text[strspn(text, ".*xX")] || text[strcspn(text, ".")] != text[1])
 		return NULL;
 	const char *meant = arena_printf(arena, "%u.%u.%u.%u/%u", octets[0], octets[1], octets[2], octets[3], len);
 	return addr_prefix_parse(meant, &prefix) ? meant : NULL;
@@ -330,7 +345,9 @@ bool rule_explain_url(const struct rule_scope *scope, struct diag *diag, const s
 	const char *text = span_text(scope->arena, scope->diags->sources, url) + strlen(word->text);
 	if (strncmp(text, "://", 3) != 0)
 		return false;
-	const char *host = text + 3, *behind = host + strcspn(host, ":/?#");
+	const char *host = text + 3, *user = host + strcspn(host, "@:/?#");
+	host = *user == '@' ? user + 1 : host;
+	const char *behind = host + strcspn(host, ":/?#");
 	size_t digits = *behind == ':' ? strspn(behind + 1, "0123456789") : 0;
 	uint16_t port;
 	bool has_port = digits && units_port(behind + 1, digits, false, &port);

@@ -152,8 +152,10 @@ static bool explain_publish(struct parser *parser, struct diag *diag, struct spa
 	if (rest.start >= rest.end)
 		return false;
 	diag->label = "`publish` has one port, or one range of them";
-	diag->help = arena_printf(parser->arena, "on a line of its own: publish %s",
-				  span_text(parser->arena, parser->diags->sources, rest));
+	const char *more = span_text(parser->arena, parser->diags->sources, rest);
+	bool number = !more[strspn(more, "0123456789")];
+	diag->help = arena_printf(parser->arena, "on a line of its own: publish %s%s%s", more, number ? ":" : "",
+				  number ? more : "");
 	diag_edit(parser->diags, diag, (struct span){ found.source, before, rest.start },
 		  crlf ? "\r\npublish " : "\npublish ");
 	return true;
