@@ -1,6 +1,6 @@
 /* From statements to a policy: rules with what follows them, expectations, and at the end the defaults,
  * the rules that profiles bring, and what a multi-tenant host forbids. */
-#include "policy/resolve_state.h"
+#include "policy/resolve_help.h"
 #include "policy/expectation.h"
 #include "policy/policy_facts.h"
 #include "base/units.h"
@@ -23,7 +23,9 @@ static void resolve_until(struct resolver *r, const struct ast_attribute *attrib
 	const char *text = attribute->value.text ? attribute->value.text : "";
 
 	if (!date_parse(text, &rule->until)) {
-		diag_error(r->diags, "bad-date", attribute->value.span, "no date: `%s`", text)->label = "YYYY-MM-DD";
+		struct diag *diag = diag_error(r->diags, "bad-date", attribute->value.span, "no date: `%s`", text);
+		if (attribute->value.text)
+			resolver_suggest_date(r, diag, &attribute->value);
 		return;
 	}
 	rule->until_span = attribute->span;
@@ -65,7 +67,6 @@ void resolver_add_rules(struct resolver *r)
 
 void resolver_add_expects(struct resolver *r)
 {
-	static const char *const actions[] = { "allow", "deny", NULL };
 	struct rule_scope scope = { r->arena, r->diags, r->policy, &r->budget, NULL };
 
 	for (size_t i = 0; i < r->statements.count; i++) {
@@ -75,8 +76,10 @@ void resolver_add_expects(struct resolver *r)
 			continue;
 		const struct ast_word *action = &statement->words.items[0];
 		if (!resolver_parse_action(action->text, &expect.action))
-			diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text)->label =
-				rule_did_you_mean(r->arena, diag_nearest(action->text, actions));
+			resolver_suggest_expect(
+				r,
+				diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text),
+				statement);
 		else if (expectation_resolve(&scope, expect.action, statement->flow, &expect))
 			*arena_push(r->arena, &r->policy->expects) = expect;
 	}

@@ -1,9 +1,8 @@
 /* Everything of a policy that is no rule: defaults, profiles, nameservers, rebind protection, limits,
  * published ports. Options and imports set them through the same functions. */
-#include "policy/resolve_state.h"
+#include "policy/resolve_help.h"
 #include "policy/words.h"
 #include "base/units.h"
-#include "syntax/mistakes.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -53,15 +52,6 @@ void resolver_set_default(struct resolver *r, enum policy_direction direction, e
 		arena_printf(r->arena, "default %s %s", policy_direction_name(direction), policy_action_name(action));
 }
 
-/* Another tool's word, or the nearest of ours */
-static void suggest_word(struct resolver *r, struct diag *diag, enum mistake_place place, const struct ast_word *word,
-			 const char *const *words)
-{
-	const struct mistake *mistake = mistake_find(place, word->text);
-
-	diag_did_you_mean(r->diags, diag, word->span, mistake ? mistake->meant : diag_nearest(word->text, words));
-}
-
 static void apply_default(struct resolver *r, const struct ast_statement *statement)
 {
 	static const char *const directions[] = { "egress", "ingress", "any", NULL };
@@ -71,15 +61,16 @@ static void apply_default(struct resolver *r, const struct ast_statement *statem
 	enum policy_action value;
 
 	if (!any && strcmp(direction->text, "egress") != 0 && strcmp(direction->text, "ingress") != 0) {
-		suggest_word(r,
-			     diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`",
-					direction->text),
-			     MISTAKE_DIRECTION, direction, directions);
+		resolver_suggest_word(r,
+				      diag_error(r->diags, "bad-direction", direction->span, "no such direction: `%s`",
+						 direction->text),
+				      MISTAKE_DIRECTION, direction, directions);
 		return;
 	}
 	if (!resolver_parse_action(action->text, &value)) {
-		suggest_word(r, diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text),
-			     MISTAKE_ACTION, action, actions);
+		resolver_suggest_word(
+			r, diag_error(r->diags, "bad-action", action->span, "no such action: `%s`", action->text),
+			MISTAKE_ACTION, action, actions);
 		return;
 	}
 	if (any || direction->text[0] == 'e')
@@ -247,10 +238,10 @@ static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 		   !strcmp(words[0].text, "binding-minimum")) {
 		diag_error(r->diags, "bad-setting", words[2].span, "`dns %s` takes one value", words[0].text);
 	} else {
-		suggest_word(
+		resolver_suggest_dns(
 			r,
 			diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text),
-			MISTAKE_DNS, &words[0], resolve_dns_words);
+			statement, resolve_dns_words);
 	}
 }
 

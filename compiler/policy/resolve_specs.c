@@ -1,5 +1,5 @@
 /* The specifications that are one word with a form of its own: published ports and nameservers. */
-#include "policy/resolve.h"
+#include "policy/resolve_help.h"
 #include "base/units.h"
 #include "policy/policy_facts.h"
 
@@ -51,13 +51,6 @@ static size_t split(const char *text, struct piece *out, size_t max)
 
 /* ---- [BIND:]HOST:GUEST[/tcp|/udp], either a port or a range of them ---- */
 
-static bool report_publish(struct diags *diags, struct span span, const char *id, const char *fault, const char *spec)
-{
-	diag_error(diags, id, span, "%s: `%s`", fault, spec)->help =
-		"[BIND:]HOST:GUEST[/tcp|/udp], like 127.0.0.1:8080:80/tcp or 8000-8002:80-82";
-	return false;
-}
-
 /* A port, or "LO-HI", neither of them 0 */
 static bool parse_port_range(struct piece piece, uint16_t *lo, uint16_t *hi)
 {
@@ -70,6 +63,69 @@ static bool parse_port_range(struct piece piece, uint16_t *lo, uint16_t *hi)
 	if (!dash)
 		return true;
 	return parse_port(trim((struct piece){ dash + 1, piece.len - len - 1 }), false, hi) && *lo && *lo <= *hi;
+}
+
+/* "/tcp" and "/udp", cut off; "" where there is neither */
+static const char *cut_proto(char *text)
+{
+	static const char *const protos[] = { "/tcp", "/udp" };
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < 2; i++) {
+		if (len < 4 || strcmp(text + len - 4, protos[i]) != 0)
+			continue;
+		text[len - 4] = 0;
+		return protos[i];
+	}
+	return "";
+}
+
+static const char *bind_meant(struct arena *arena, struct piece piece)
+{
+	struct addr addr;
+
+	if (piece.len == strlen("localhost") && !memcmp(piece.text, "localhost", piece.len))
+		return "127.0.0.1:";
+	if (piece.len == 1 && piece.text[0] == '*')
+		return "0.0.0.0:";
+	return parse_addr(piece, &addr) ? arena_printf(arena, "%.*s:", (int)piece.len, piece.text) : NULL;
+}
+
+/* "80", "tcp:80", "80->8080", "localhost:80:80" as they are written here, or NULL */
+static const char *publish_meant(struct arena *arena, const char *spec)
+{
+	const char *proto = !strncmp(spec, "tcp:", 4) ? "/tcp" : !strncmp(spec, "udp:", 4) ? "/udp" : "";
+	char *text = arena_strdup(arena, *proto ? spec + 4 : spec), *arrow = strstr(text, "->");
+	const char *behind = cut_proto(text), *bind = "";
+	struct piece pieces[3];
+	uint16_t lo, hi;
+
+	if (arrow) {
+		*arrow = 0;
+		text = arena_printf(arena, "%s:%s", text, arrow + 2);
+	}
+	size_t parts = split(text, pieces, 3), first = parts == 3;
+	if (parts > 3)
+		return NULL;
+	if (first || (parts == 2 && bind_meant(arena, pieces[0]))) {
+		first = 1;
+		bind = bind_meant(arena, pieces[0]);
+	}
+	struct piece host = pieces[first], guest = pieces[parts - 1];
+	if (!bind || !parse_port_range(host, &lo, &hi) || !parse_port_range(guest, &lo, &hi))
+		return NULL;
+	const char *meant = arena_printf(arena, "%s%.*s:%.*s%s", bind, (int)host.len, host.text, (int)guest.len,
+					 guest.text, *behind ? behind : proto);
+	return strcmp(meant, spec) != 0 ? meant : NULL;
+}
+
+static bool report_publish(struct diags *diags, struct span span, const char *id, const char *fault, const char *spec)
+{
+	struct diag *diag = diag_error(diags, id, span, "%s: `%s`", fault, spec);
+
+	diag->help = "[BIND:]HOST:GUEST[/tcp|/udp], like 127.0.0.1:8080:80/tcp or 8000-8002:80-82";
+	resolve_offer(diags, diag, span, spec, publish_meant(diags->arena, spec));
+	return false;
 }
 
 static bool parse_ports(struct diags *diags, struct span span, const char *spec, struct piece host, struct piece guest,

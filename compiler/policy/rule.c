@@ -119,6 +119,19 @@ static const char *explain_no_rule(const struct rule_scope *scope, const char *t
 	return mistake && !mistake->meant ? mistake->why : "a rule is ACTION@TARGET[:PROTOCOL[:PORTS]]";
 }
 
+/* "default: deny" */
+static bool suggest_default(const struct rule_scope *scope, struct diag *diag, const char *text)
+{
+	const char *action = text + strlen("default:") * !strncmp(text, "default:", strlen("default:"));
+	const struct mistake *mistake = mistake_find(MISTAKE_ACTION, action + strspn(action, " \t"));
+
+	if (action == text || !mistake)
+		return false;
+	diag->label = "a default names its direction";
+	rule_suggest(scope, diag, scope->rule->span, arena_printf(scope->arena, "default egress %s", mistake->meant));
+	return true;
+}
+
 static bool report_missing_at(const struct rule_scope *scope)
 {
 	const struct ast_rule *rule = scope->rule;
@@ -132,13 +145,19 @@ static bool report_missing_at(const struct rule_scope *scope)
 		return false;
 	}
 	struct diag *diag = diag_error(scope->diags, "missing-at", rule->span, "`%s` is no rule: it has no `@`", text);
+	if (text[0] == '!' && text[1]) {
+		diag->label = "no line says `not`; a deny counts where it stands above the allow";
+		rule_suggest(scope, diag, (struct span){ rule->span.source, rule->span.start, rule->span.start + 1 },
+			     "deny@");
+		return false;
+	}
 	size_t word = strcspn(text, " \t");
 	const char *target = text + word + strspn(text + word, " \t");
 	if (!strncmp(target, "=>", 2) || !strncmp(target, "->", 2))
 		target += 2 + strspn(target + 2, " \t");
 	if (*target && is_one_of(arena_strndup(scope->arena, text, word), rule_action_words))
 		rule_suggest(scope, diag, rule->span, arena_printf(scope->arena, "%.*s@%s", (int)word, text, target));
-	else
+	else if (!suggest_default(scope, diag, text))
 		diag->help = explain_no_rule(scope, text);
 	return false;
 }

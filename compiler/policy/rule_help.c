@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "base/units.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -162,6 +163,34 @@ static bool is_bare_list(const char *text)
 	       !strstr(text, ",,");
 }
 
+/* "80–443", as word processors make it, with its dash, or NULL */
+static const char *with_dash(struct arena *arena, const char *text)
+{
+	static const char *const dashes[] = { "–", "—", "‐", "‑", "−" };
+
+	for (size_t i = 0; i < sizeof dashes / sizeof *dashes; i++) {
+		const char *found = strstr(text, dashes[i]);
+		if (found)
+			return arena_printf(arena, "%.*s-%s", (int)(found - text), text, found + strlen(dashes[i]));
+	}
+	return NULL;
+}
+
+/* All services of the rule's ports as their numbers: one error shows the first alone */
+static void suggest_numbers(const struct rule_scope *scope, struct diag *diag)
+{
+	const struct ast_words *ports = &scope->rule->ports;
+	struct text text = { .arena = scope->arena };
+
+	for (size_t i = 0; i < ports->count; i++) {
+		const char *port = ports->items[i].text ? ports->items[i].text : "";
+		const struct service *service = mistake_service(port);
+		text_addf(&text, "%s%s", i ? "," : "", service ? service->port : port);
+	}
+	rule_suggest(scope, diag, ports->span,
+		     arena_printf(scope->arena, ports->braced ? "{%s}" : "%s", text_get(&text)));
+}
+
 bool rule_explain_port(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
 {
 	if (!word->text)
@@ -176,13 +205,16 @@ bool rule_explain_port(const struct rule_scope *scope, struct diag *diag, const 
 		return true;
 	} else if (service) {
 		diag->label = "a port is written as its number";
-		rule_suggest(scope, diag, word->span, service->port);
+		suggest_numbers(scope, diag);
 	} else if (is_bare_list(text) && !braced) {
 		diag->label = "a list is written in braces";
 		rule_suggest(scope, diag, word->span, arena_printf(scope->arena, "{%s}", text));
 	} else if (len > 1 && text[len - 1] == '-' && units_port(text, len - 1, false, &port)) {
 		diag->label = "a range has two ends";
 		rule_suggest(scope, diag, word->span, arena_printf(scope->arena, "%s65535", text));
+	} else if (with_dash(scope->arena, text)) {
+		diag->label = "a range of ports has the dash of ASCII";
+		rule_suggest(scope, diag, word->span, with_dash(scope->arena, text));
 	} else {
 		return !braced && rule_explain(scope, diag, MISTAKE_PORT, word);
 	}
@@ -214,8 +246,12 @@ bool rule_explain_range(const struct rule_scope *scope, struct diag *diag, const
 	struct addr_prefix prefixes[PREFIXES_MAX];
 	struct addr low, high;
 
+	const char *dot = dash ? memrchr(word->text, '.', (size_t)(dash - word->text)) : NULL;
+	const char *end = dash ? dash + 1 : "";
+	if (dot && !strchr(end, '.')) /* "10.0.0.1-9" */
+		end = arena_printf(scope->arena, "%.*s%s", (int)(dot + 1 - word->text), word->text, end);
 	if (!dash || !addr_parse(arena_strndup(scope->arena, word->text, (size_t)(dash - word->text)), &low) ||
-	    !addr_parse(dash + 1, &high) || low.family != ADDR_V4 || high.family != ADDR_V4 || low.value > high.value)
+	    !addr_parse(end, &high) || low.family != ADDR_V4 || high.family != ADDR_V4 || low.value > high.value)
 		return false;
 	size_t count = addr_range_prefixes(low.family, (struct addr_range){ low.value, high.value }, prefixes);
 	diag->label = "a range of addresses is written as networks";
@@ -234,6 +270,71 @@ bool rule_explain_range(const struct rule_scope *scope, struct diag *diag, const
 	return true;
 }
 
+/* The next of an address's numbers, and *text behind it and its dot */
+static bool take_octet(const char **text, unsigned *out)
+{
+	size_t digits = strspn(*text, "0123456789");
+
+	if (!digits || digits > 3 || ((*text)[0] == '0' && digits > 1))
+		return false;
+	*out = 0;
+	for (size_t i = 0; i < digits; i++)
+		*out = *out * 10 + (unsigned)((*text)[i] - '0');
+	*text += digits;
+	*text += **text == '.' && (*text)[1];
+	return *out < 256;
+}
+
+/* "10.0.0.*", "10.x.x.x", "10/8", "192.168.1/24": the network with all its numbers; NULL: none of these */
+static const char *network_meant(struct arena *arena, const char *text)
+{
+	unsigned octets[4] = { 0 }, count = 0, len;
+	struct addr_prefix prefix;
+
+	while (count < 4 && take_octet(&text, &octets[count]))
+		count++;
+	if (!count || count == 4)
+		return NULL;
+	len = 8 * count;
+	if (*text == '/' && text[1] && strlen(text) < 4 && !text[1 + strspn(text + 1, "0123456789")])
+		len = (unsigned)atoi(text + 1);
+	else if (!*text || !strchr("*xX", *text) || text[strspn(text, ".*xX")] || text[strcspn(text, ".")] != text[1])
+		return NULL;
+	const char *meant = arena_printf(arena, "%u.%u.%u.%u/%u", octets[0], octets[1], octets[2], octets[3], len);
+	return addr_prefix_parse(meant, &prefix) ? meant : NULL;
+}
+
+bool rule_explain_network(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	const char *meant = network_meant(scope->arena, word->text);
+
+	if (!meant)
+		return false;
+	diag->label = "a network is a whole address and the number of its bits";
+	rule_suggest(scope, diag, word->span, meant);
+	return true;
+}
+
+bool rule_is_network(const char *text)
+{
+	const char *last = strrchr(text, '.');
+
+	if (text[0] < '0' || text[0] > '9' || !last)
+		return false;
+	return !text[strspn(text, "0123456789.*-")] ||
+	       (!strcasecmp(last, ".x") && !text[strspn(text, "0123456789.xX")]);
+}
+
+bool rule_explain_not(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
+{
+	if (word->text[0] != '!' || !word->text[1])
+		return false;
+	diag->label = "no target says `not`: a rule above this one takes it out";
+	if (scope->rule && scope->rule->action.text && !strcmp(scope->rule->action.text, "allow"))
+		diag->help = arena_printf(scope->arena, "deny@%s", word->text + 1);
+	return true;
+}
+
 bool rule_explain_url(const struct rule_scope *scope, struct diag *diag, const struct ast_word *word)
 {
 	const struct service *service = mistake_service(word->text);
@@ -244,7 +345,9 @@ bool rule_explain_url(const struct rule_scope *scope, struct diag *diag, const s
 	const char *text = span_text(scope->arena, scope->diags->sources, url) + strlen(word->text);
 	if (strncmp(text, "://", 3) != 0)
 		return false;
-	const char *host = text + 3, *behind = host + strcspn(host, ":/?#");
+	const char *host = text + 3, *user = host + strcspn(host, "@:/?#");
+	host = *user == '@' ? user + 1 : host;
+	const char *behind = host + strcspn(host, ":/?#");
 	size_t digits = *behind == ':' ? strspn(behind + 1, "0123456789") : 0;
 	uint16_t port;
 	bool has_port = digits && units_port(behind + 1, digits, false, &port);

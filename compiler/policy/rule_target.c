@@ -88,7 +88,8 @@ static bool report_cidr(const struct rule_scope *scope, const struct ast_word *w
 	struct span after = word->bracketed ? word->span : skip(word->span, (size_t)(len - word->text));
 
 	if (!addr_parse(address, &addr)) {
-		diag_error(scope->diags, "bad-cidr", word->span, "no network: `%s`", word->text);
+		rule_explain_network(
+			scope, diag_error(scope->diags, "bad-cidr", word->span, "no network: `%s`", word->text), word);
 	} else if (netmask_len(len) >= 0) {
 		rule_suggest(scope,
 			     diag_error(scope->diags, "bad-cidr", word->span,
@@ -98,7 +99,8 @@ static bool report_cidr(const struct rule_scope *scope, const struct ast_word *w
 		diag_error(scope->diags, "bad-cidr", word->span, "prefix length out of range: %s is more than %d", len,
 			   addr.family == ADDR_V4 ? 32 : 128);
 	} else {
-		diag_error(scope->diags, "bad-cidr", word->span, "no prefix length: `%s`", len);
+		rule_explain_semicolon(
+			scope, diag_error(scope->diags, "bad-cidr", word->span, "no prefix length: `%s`", len), word);
 	}
 	return false;
 }
@@ -163,7 +165,7 @@ static bool parse_name(const struct rule_scope *scope, const struct ast_word *wo
 		return false;
 	if (!name) {
 		struct diag *diag = diag_error(scope->diags, "bad-domain", word->span, "no domain name: `%s`", text);
-		if (!rule_explain_semicolon(scope, diag, word))
+		if (!rule_explain_semicolon(scope, diag, word) && !rule_explain_not(scope, diag, word))
 			diag->label = why;
 		return false;
 	}
@@ -203,10 +205,10 @@ static bool parse_dotted(const struct rule_scope *scope, const struct ast_word *
 {
 	const char *text = word->text;
 
-	if (name_looks_like_address(text)) {
+	if (name_looks_like_address(text) || rule_is_network(text)) {
 		struct diag *diag =
 			diag_error(scope->diags, "bad-ip", word->span, "`%s` looks like an address and is none", text);
-		if (!rule_explain_range(scope, diag, word))
+		if (!rule_explain_range(scope, diag, word) && !rule_explain_network(scope, diag, word))
 			diag->label = "four numbers from 0 to 255 in plain decimal";
 		return false;
 	}
@@ -310,7 +312,8 @@ static bool report_bare(const struct rule_scope *scope, const struct ast_word *w
 	if (report_brackets(scope, "ambiguous-bare") || rule_group_is_broken(scope, word->text))
 		return false;
 	struct diag *diag = diag_error(scope->diags, "ambiguous-bare", word->span, "no such target: `%s`", word->text);
-	if (explain_target(scope, diag, word) || rule_explain_url(scope, diag, word))
+	if (explain_target(scope, diag, word) || rule_explain_url(scope, diag, word) ||
+	    rule_explain_semicolon(scope, diag, word) || rule_explain_not(scope, diag, word))
 		return false;
 	const char *near = nearest_target(scope, word->text);
 	if (near && !strcmp(near, "dns")) /* what may stand behind it is another thing than behind a name */

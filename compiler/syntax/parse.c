@@ -34,9 +34,86 @@ static void refuse_character(struct diags *diags, struct span span, uint32_t cha
 			   reorders_text(character) ? "text-reordering" : "control", character);
 }
 
+/* What comes along when text is copied from a page, or typed with a keyboard for Chinese: blanks that are none, what is
+ * not seen at all, and signs that look like those of the language. The joiners U+200C and U+200D are parts of letters in
+ * some scripts; names have their rules for them. */
+static const struct {
+	uint32_t first, last;
+	const char *what, *instead;
+} unseen[] = {
+	{ 0x00a0, 0x00a0, "a no-break space", " " },
+	{ 0x00ad, 0x00ad, "a soft hyphen", "" },
+	{ 0x1680, 0x1680, "a space of Ogham", " " },
+	{ 0x180e, 0x180e, "an invisible character", "" },
+	{ 0x2000, 0x200a, "a space of print", " " },
+	{ 0x200b, 0x200b, "a zero-width space", "" },
+	{ 0x200e, 0x200f, "a direction mark", "" },
+	{ 0x2028, 0x2029, "a separator of lines", " " },
+	{ 0x202f, 0x202f, "a no-break space", " " },
+	{ 0x205f, 0x205f, "a space of formulas", " " },
+	{ 0x2060, 0x2064, "an invisible character", "" },
+	{ 0x3000, 0x3000, "an ideographic space", " " },
+	{ 0x3001, 0x3001, "an ideographic comma", "," },
+	{ 0xff0a, 0xff0a, "a wide `*`", "*" },
+	{ 0xff0c, 0xff0c, "a wide `,`", "," },
+	{ 0xff0f, 0xff0f, "a wide `/`", "/" },
+	{ 0xff1a, 0xff1a, "a wide `:`", ":" },
+	{ 0xff1d, 0xff1d, "a wide `=`", "=" },
+	{ 0xff20, 0xff20, "a wide `@`", "@" },
+	{ 0xff5b, 0xff5b, "a wide `{`", "{" },
+	{ 0xff5d, 0xff5d, "a wide `}`", "}" },
+	{ 0xfeff, 0xfeff, "a byte-order mark", "" },
+};
+enum { UNSEEN = sizeof unseen / sizeof *unseen };
+
+static size_t find_unseen(uint32_t character)
+{
+	size_t i = 0;
+
+	while (i < UNSEEN && (character < unseen[i].first || character > unseen[i].last))
+		i++;
+	return i;
+}
+
+/* Reports the first of those outside of strings and comments, with the edits of all; true where there is none. The text
+ * is known to be UTF-8. */
+static bool has_no_unseen(struct diags *diags, uint32_t index, const struct source *source)
+{
+	enum { EDITS_MAX = 1000 };
+	bool in_string = false, in_comment = false, blank_before = true;
+	struct diag *diag = NULL;
+	size_t size, edits = 0;
+
+	for (uint32_t at = source_mark_len(source), character; at < source->len; at += (uint32_t)size) {
+		size = utf8_decode(source->text + at, source->len - at, &character);
+		if (character == '\n')
+			in_string = in_comment = false;
+		else if (character == '"' && !in_comment)
+			in_string = !in_string;
+		else if (character == '#' && blank_before && !in_string)
+			in_comment = true;
+		blank_before = character == ' ' || character == '\t' || character == '\n';
+		size_t kind = character < 0x80 || in_string || in_comment ? UNSEEN : find_unseen(character);
+		if (kind == UNSEEN)
+			continue;
+		struct span span = { index, at, at + (uint32_t)size };
+		if (!diag) {
+			diag = diag_error(diags, "bad-text", span, "%s, U+%04X", unseen[kind].what, character);
+			diag->label = *unseen[kind].instead == ' ' ? "an ordinary blank is meant" :
+				      *unseen[kind].instead        ? "the character of ASCII is meant" :
+								     "it is not seen, and no part of a word";
+		}
+		if (edits++ < EDITS_MAX)
+			diag_edit(diags, diag, span, unseen[kind].instead);
+	}
+	return !diag;
+}
+
 /* Reports the first character that is not allowed in a policy. */
 static bool is_text(struct diags *diags, uint32_t index, const struct source *source)
 {
+	bool any_unseen = false;
+
 	for (uint32_t at = 0; at < source->len;) {
 		uint32_t character;
 		size_t size = utf8_decode(source->text + at, source->len - at, &character);
@@ -49,9 +126,10 @@ static bool is_text(struct diags *diags, uint32_t index, const struct source *so
 			refuse_character(diags, span, character);
 			return false;
 		}
+		any_unseen = any_unseen || (character >= 0x80 && find_unseen(character) < UNSEEN);
 		at = span.end;
 	}
-	return true;
+	return !any_unseen || has_no_unseen(diags, index, source);
 }
 
 static bool has_short_lines(struct diags *diags, uint32_t index, const struct source *source)

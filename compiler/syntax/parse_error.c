@@ -77,8 +77,13 @@ static bool explain_list(struct parser *parser, struct span span, const char *to
 			span.start = parser->brace.start;
 		diag_error(parser->diags, "syntax", span, empty ? "an empty list" : "an empty item in the list");
 	} else if (strcmp(token_name, "a word") == 0 || strstr(token_name, "bracket")) {
-		diag_error(parser->diags, "syntax", span, "a comma is missing before %s",
-			   found_text(parser, span, token_name));
+		uint32_t before = span.start;
+		while (before && is_blank(parser->text + before - 1, 1))
+			before--;
+		diag_edit(parser->diags,
+			  diag_error(parser->diags, "syntax", span, "a comma is missing before %s",
+				     found_text(parser, span, token_name)),
+			  (struct span){ span.source, before, before }, ",");
 	} else {
 		return false;
 	}
@@ -92,7 +97,11 @@ static void explain_statement(struct parser *parser, struct span span)
 				       found_text(parser, span, ""));
 	const char *nearest = diag_nearest(word, parse_statement_words);
 	const struct mistake *mistake = mistake_find(MISTAKE_STATEMENT, word);
-	if (!mistake) {
+	if (word[0] == '!' && word[1]) {
+		diag->label = "no line says `not`; a deny counts where it stands above the allow";
+		diag->help = arena_printf(parser->arena, "deny@%s", word + 1);
+		diag_edit(parser->diags, diag, (struct span){ span.source, span.start, span.start + 1 }, "deny@");
+	} else if (!mistake) {
 		diag_did_you_mean(parser->diags, diag, span, nearest);
 	} else if (mistake->meant) {
 		diag->label = mistake->why ? mistake->why : arena_printf(parser->arena, "write `%s`", mistake->meant);
@@ -108,7 +117,7 @@ static const char *nearest_expected(struct parser *parser, struct span span, con
 	const char **words = arena_alloc(parser->arena, (count + 1) * sizeof *words);
 	size_t used = 0;
 	for (size_t i = 0; i < count; i++)
-		if (!is_described(expected[i]) && strlen(expected[i]) > 1)
+		if (!is_described(expected[i]) && strlen(expected[i]) > 2) /* `in` is near to everything */
 			words[used++] = expected[i];
 	return diag_nearest(span_text(parser->arena, parser->diags->sources, span), words);
 }
@@ -132,7 +141,9 @@ static void explain_expected(struct parser *parser, struct span span, const char
 	if (parser->statement)
 		diag->help = parser->statement->usage;
 	if (parser->in_file)
-		parse_explain_mistake(parser, diag, span, has_name(expected, count, "a string in quotes"));
+		parse_explain_mistake(parser, diag, span,
+				      (has_name(expected, count, "a string in quotes") ? PARSE_WANTS_STRING : 0) |
+					      (has_name(expected, count, ",") ? PARSE_WANTS_COMMA : 0));
 }
 
 void parse_unexpected(struct parser *parser, struct span span, const char *token_name, const char *const *expected,
@@ -143,7 +154,9 @@ void parse_unexpected(struct parser *parser, struct span span, const char *token
 	if (strcmp(token_name, "an unknown statement") == 0) {
 		explain_statement(parser, span);
 	} else if (wants_string && span.end > span.start && parser->text[span.start] == '"') {
-		diag_error(parser->diags, "syntax", span, "the string does not end on its line");
+		struct diag *diag = diag_error(parser->diags, "syntax", span, "the string does not end on its line");
+		if (parser->in_file)
+			parse_explain_mistake(parser, diag, span, PARSE_WANTS_STRING);
 	} else if (strcmp(token_name, "{") == 0 && parser->depth == 1) {
 		diag_error(parser->diags, "syntax", span, "a list is not expected here");
 	} else if (parser->depth == 0 && strcmp(token_name, "}") != 0) {

@@ -77,8 +77,11 @@ void parse_add_expect(struct parser *, struct span, struct ast_word action, stru
 void parse_unexpected(struct parser *, struct span, const char *token_name, const char *const *expected,
 		      size_t expected_count);
 
-/* parse_mistakes.c: adds what to write instead to a syntax error in a line of a file, where its shape is known */
-void parse_explain_mistake(struct parser *, struct diag *, struct span, bool wants_string);
+/* parse_mistakes.c: adds what to write instead to a syntax error in a line of a file, where its shape is known. `wants`:
+ * of what the grammar allows there */
+#define PARSE_WANTS_STRING 1u
+#define PARSE_WANTS_COMMA 2u
+void parse_explain_mistake(struct parser *, struct diag *, struct span, unsigned wants);
 
 /* msb.l: all of *out but what parse_place_at() counts */
 void parse_place_now(void *scanner, struct parse_place *out);
