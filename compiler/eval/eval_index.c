@@ -107,7 +107,8 @@ void eval_index_make(struct policy *policy, struct addr unnamed4, struct addr un
 	arena_reserve(policy->arena, &index->entries, policy->rules.count);
 	for (size_t i = 0; i < policy->rules.count; i++)
 		add_rule(policy->arena, index, policy, (uint32_t)i);
-	qsort(index->entries.items, index->entries.count, sizeof *index->entries.items, compare_entries);
+	if (index->entries.count)
+		qsort(index->entries.items, index->entries.count, sizeof *index->entries.items, compare_entries);
 	keep_each_once(index);
 	index->unnamed[0] = unnamed4;
 	index->unnamed[1] = unnamed6;
