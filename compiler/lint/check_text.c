@@ -201,6 +201,27 @@ static void ingress_hosts(struct lint *lint)
 	}
 }
 
+/* ---- port-zero ---- */
+
+/* Other tools say "every port" by it: a deny of port 0 refuses nothing */
+static void port_zeros(struct lint *lint)
+{
+	for (size_t i = 0; i < lint->policy->rules.count; i++) {
+		const struct policy_rule *rule = &lint->policy->rules.items[i];
+		for (size_t k = 0; k < rule->ports.count; k++) {
+			const struct policy_port_range *ports = &rule->ports.items[k];
+			if (ports->lo || ports->hi)
+				continue;
+			struct span colon = { ports->span.source, ports->span.start - 1, ports->span.end };
+			const char *without = rule->ports.count == 1 ? lint_mend(lint, rule, colon, "") : NULL;
+			lint_warn(lint, "port-zero", lint_place(lint, ports->span), "no service has port 0")->help =
+				without ? arena_printf(lint->arena, "every port is meant where none is written: %s",
+						       without) :
+					  "every port is meant where none is written";
+		}
+	}
+}
+
 void check_text(struct lint *lint)
 {
 	masked_cidrs(lint);
@@ -208,4 +229,5 @@ void check_text(struct lint *lint)
 	expiring_rules(lint);
 	unused_groups(lint);
 	ingress_hosts(lint);
+	port_zeros(lint);
 }
