@@ -30,6 +30,11 @@ const struct source *sources_get(const struct sources *sources, uint32_t index)
 	return index < sources->count ? sources->items[index] : NULL;
 }
 
+uint32_t source_mark_len(const struct source *source)
+{
+	return source->kind == SOURCE_FILE && strncmp(source->text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 /* Offsets of the lines' first bytes, so that a place is found by binary search. */
 static void index_lines(struct arena *arena, struct source *source)
 {

@@ -60,6 +60,9 @@ struct sources *sources_new(struct arena *);
 uint32_t sources_add(struct sources *, enum source_kind, const char *name, const char *text, size_t len);
 const struct source *sources_get(const struct sources *, uint32_t index);
 
+/* Bytes of the mark that some editors put before a file's text: 3 or 0 */
+uint32_t source_mark_len(const struct source *);
+
 /* Reads a file for the command line: "-" and "/dev/stdin" are standard input under the name `stdin_name` or "<stdin>".
  * At most 64 MiB; regular files, and pipes that the caller has open: /dev/fd/63, as of a shell's <(…). 0, or -errno with
  * nothing added. */

@@ -279,7 +279,7 @@ Test(options, json)
 	expect_json("[]", "bad-value");
 	expect_json("{\"rule\":[]}", "unknown-key");
 	expect_json("{\"default_egress\":\"maybe\"}", "bad-default-action");
-	expect_json("{\"default_egress\":\"deny\",\"default_egress\":\"allow\"}", "syntax");
+	expect_json("{\"default_egress\":\"deny\",\"default_egress\":\"allow\"}", "conflict");
 	expect_json(
 		"{\"rules\":[{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":{\"group\":\"meta\"}}]}",
 		"ambiguous-bare");
