@@ -61,15 +61,79 @@ static bool read_flag(struct resolver *r, const struct yaml_node *node, const ch
 
 /* ---- rules: each entry is a token behind its action ---- */
 
+/* An entry whose text stands in the file as it is, from `start` on, which is so unless it has escapes or goes over lines */
+static bool is_verbatim(struct resolver *r, const struct yaml_node *entry, uint32_t *start)
+{
+	const struct source *file = sources_get(r->diags->sources, entry->span.source);
+	size_t len = strlen(entry->text);
+
+	*start = entry->span.start + !entry->plain;
+	return *start + len <= file->len && !memcmp(file->text + *start, entry->text, len);
+}
+
+/* From a place in the token that was made of an entry to the one in the file; what is before the entry is its start */
+static struct span in_file(struct span span, const struct yaml_node *entry, uint32_t start, uint32_t before)
+{
+	struct span moved = { entry->span.source, start, start };
+
+	moved.start += span.start > before ? span.start - before : 0;
+	moved.end += span.end > before ? span.end - before : 0;
+	return moved;
+}
+
+/* Whether the text may take the place of a part of any entry, quoted or not */
+static bool is_plain(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return *text && !text[strspn(text, plain)];
+}
+
+/* The edits that may be made in the file: all, or none, since they belong together */
+static void move_edits(struct diag *diag, const struct yaml_node *entry, uint32_t start, uint32_t before)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < diag->edits.count; i++) {
+		struct diag_edit *edit = &diag->edits.items[i];
+		if (edit->span.start < before || !is_plain(edit->text))
+			continue;
+		edit->span = in_file(edit->span, entry, start, before);
+		kept++;
+	}
+	if (kept < diag->edits.count)
+		diag->edits.count = 0;
+}
+
+/* Findings about the token point into the file, at the whole entry where its text is not there as it is. */
+static void move_finding(struct resolver *r, struct diag *diag, uint32_t token, const struct yaml_node *entry,
+			 uint32_t before)
+{
+	uint32_t start;
+
+	if (diag->span.source != token)
+		return;
+	if (!is_verbatim(r, entry, &start)) {
+		diag->span = entry->span;
+		diag->edits.count = 0;
+		return;
+	}
+	diag->span = in_file(diag->span, entry, start, before);
+	move_edits(diag, entry, start, before);
+}
+
 static void add_rule(struct resolver *r, const struct yaml_node *entry, const char *action)
 {
-	const char *token = arena_printf(r->arena, "%s@%s", action, entry->text);
+	const char *text = arena_printf(r->arena, "%s@%s", action, entry->text);
 	const char *name = span_format_line(r->arena, r->diags->sources, entry->span); /* its place is the entry's */
-	uint32_t source = sources_add(r->diags->sources, SOURCE_ARG, name, token, strlen(token));
-	const struct ast_rule *rule = parse_rule_token(r->diags, source);
+	uint32_t token = sources_add(r->diags->sources, SOURCE_ARG, name, text, strlen(text));
+	size_t findings = r->diags->list.count;
+	const struct ast_rule *rule = parse_rule_token(r->diags, token);
 
 	if (rule)
 		resolver_add_rule(r, rule, ORIGIN_FILE);
+	for (size_t i = findings; i < r->diags->list.count; i++)
+		move_finding(r, &r->diags->list.items[i], token, entry, (uint32_t)strlen(action) + 1);
 }
 
 static void add_deny(struct resolver *r, const struct yaml_node *entry)

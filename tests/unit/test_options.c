@@ -331,7 +331,7 @@ Test(options, yaml)
 	expect_yaml("policy: public\n---\npolicy: none\n", "bad-value");
 	expect_yaml("dns: { rebind_protection: off }\n", "bad-value");
 	expect_yaml("tls: { enabled: true }\n", "not-yet");
-	expect_yaml("allow: [pubic]\nports: [\"80\"]\n", "bad-format ambiguous-bare");
+	expect_yaml("allow: [pubic]\nports: [\"80\"]\n", "ambiguous-bare bad-format");
 	expect_yaml("[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]\n", "too-complex");
 	write_file("p.yaml", "deny:\n  - \"\xc3\xa9\"\n  - pubic\n");
 	struct diags *diags;
