@@ -215,6 +215,17 @@ static int compile_to_directory(struct stage *stage, const struct emitter *only)
 	return write_outputs(stage->line, outputs, count);
 }
 
+/* Only where that form was asked for: whoever writes all of them with -o keeps the policy beside it */
+static void warn_of_json(const struct stage *stage)
+{
+	struct diags *diags = diags_new(stage->loaded->arena, stage->loaded->sources);
+
+	if (!stage->line->emit || strcmp(stage->line->emit, "json") != 0)
+		return;
+	emit_json_weaker(stage->loaded->policy, diags);
+	diags_print_text(diags, stderr, color_wanted(stage->line->color, stderr));
+}
+
 static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char *file, void *unused)
 {
 	struct stage stage = { line, loaded };
@@ -223,6 +234,7 @@ static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char 
 	(void)unused;
 	if (status != STATUS_FINE)
 		return status;
+	warn_of_json(&stage);
 	if (line->out_dir)
 		return compile_to_directory(&stage, line->emit ? find_emitter(line->emit) : NULL);
 	const char *text = emit(&stage, find_emitter(line->emit ? line->emit : "nft"));

@@ -5,6 +5,8 @@
 const char *emit_nft(struct arena *, const struct policy *, const struct ruleset *, const struct lower_options *);
 const char *emit_dns(struct arena *, const struct policy *);
 const char *emit_json(struct arena *, const struct policy *); /* microsandbox's own policy shape */
+/* Warns of what microsandbox itself reads as something weaker there, once a kind */
+void emit_json_weaker(const struct policy *, struct diags *);
 /* For sites that run other DNS software. NULL where its format cannot express the policy: the reason is in `diags`, id
  * "cannot-say". */
 const char *emit_rpz(struct arena *, const struct policy *, struct diags *);

@@ -3,27 +3,13 @@
  * the network. Entries of `deny` come first, then those of `allow`, then what the policy brings; an allow
  * list that is not empty is the whole policy: everything else is denied. */
 #include "syntax/parse.h"
+#include "policy/import_keys.h"
 #include "policy/resolve_state.h"
 #include "base/units.h"
 #include "policy/yaml_tree.h"
 
 #include <string.h>
 
-static const char *const network_keys[] = { "policy",
-					    "allow",
-					    "deny",
-					    "ports",
-					    "dns",
-					    "tls",
-					    "strict",
-					    "trust_host_cas",
-					    "max_connections",
-					    "max_tcp_connections",
-					    "max_udp_connections",
-					    "tcp_accept_queue_size",
-					    "interface",
-					    "nat64_prefixes",
-					    NULL };
 static const struct {
 	const char *key;
 	enum options_bound bound;
@@ -32,30 +18,14 @@ static const struct {
 	{ "max_tcp_connections", BOUND_TCP },
 	{ "max_udp_connections", BOUND_UDP },
 };
-/* Of a whole configuration; only network, ports and secrets concern us */
-static const char *const sandbox_keys[] = { "network",  "ports",      "secrets",     "image",        "pull_policy",
-					    "registry", "cpus",       "memory",      "max_duration", "idle_timeout",
-					    "rlimits",  "workdir",    "shell",       "user",         "hostname",
-					    "security", "entrypoint", "cmd",         "env",          "labels",
-					    "init",     "mounts",     "patch_files", "patches",      "scripts",
-					    NULL };
-static const char *const dns_keys[] = { "rebind_protection", "nameservers", "query_timeout", "binding_minimum", NULL };
-
-static bool check_keys(struct resolver *r, const struct yaml_node *map, const char *what, const char *const *known)
+static bool check_keys(struct resolver *r, const struct yaml_node *map, enum import_shape shape, enum import_shape more)
 {
 	if (map->kind != YAML_MAP) {
-		diag_error(r->diags, "bad-value", map->span, "%s is no map", what);
+		diag_error(r->diags, "bad-value", map->span, "%s is no map", import_keys_name(shape));
 		return false;
 	}
-	for (size_t i = 0; i < map->items.count; i += 2) {
-		const struct yaml_node *key = map->items.items[i];
-		size_t k = 0;
-		while (known[k] && strcmp(known[k], key->text) != 0)
-			k++;
-		if (!known[k])
-			diag_error(r->diags, "unknown-key", key->span, "no such key: `%s`", key->text)->label =
-				rule_did_you_mean(r->arena, diag_nearest(key->text, known));
-	}
+	for (size_t i = 0; i < map->items.count; i += 2)
+		import_keys_check(r->diags, shape, more, map->items.items[i]->text, map->items.items[i]->span);
 	return true;
 }
 
@@ -91,15 +61,79 @@ static bool read_flag(struct resolver *r, const struct yaml_node *node, const ch
 
 /* ---- rules: each entry is a token behind its action ---- */
 
+/* An entry whose text stands in the file as it is, from `start` on, which is so unless it has escapes or goes over lines */
+static bool is_verbatim(struct resolver *r, const struct yaml_node *entry, uint32_t *start)
+{
+	const struct source *file = sources_get(r->diags->sources, entry->span.source);
+	size_t len = strlen(entry->text);
+
+	*start = entry->span.start + !entry->plain;
+	return *start + len <= file->len && !memcmp(file->text + *start, entry->text, len);
+}
+
+/* From a place in the token that was made of an entry to the one in the file; what is before the entry is its start */
+static struct span in_file(struct span span, const struct yaml_node *entry, uint32_t start, uint32_t before)
+{
+	struct span moved = { entry->span.source, start, start };
+
+	moved.start += span.start > before ? span.start - before : 0;
+	moved.end += span.end > before ? span.end - before : 0;
+	return moved;
+}
+
+/* Whether the text may take the place of a part of any entry, quoted or not */
+static bool is_plain(const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+	return *text && !text[strspn(text, plain)];
+}
+
+/* The edits that may be made in the file: all, or none, since they belong together */
+static void move_edits(struct diag *diag, const struct yaml_node *entry, uint32_t start, uint32_t before)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < diag->edits.count; i++) {
+		struct diag_edit *edit = &diag->edits.items[i];
+		if (edit->span.start < before || !is_plain(edit->text))
+			continue;
+		edit->span = in_file(edit->span, entry, start, before);
+		kept++;
+	}
+	if (kept < diag->edits.count)
+		diag->edits.count = 0;
+}
+
+/* Findings about the token point into the file, at the whole entry where its text is not there as it is. */
+static void move_finding(struct resolver *r, struct diag *diag, uint32_t token, const struct yaml_node *entry,
+			 uint32_t before)
+{
+	uint32_t start;
+
+	if (diag->span.source != token)
+		return;
+	if (!is_verbatim(r, entry, &start)) {
+		diag->span = entry->span;
+		diag->edits.count = 0;
+		return;
+	}
+	diag->span = in_file(diag->span, entry, start, before);
+	move_edits(diag, entry, start, before);
+}
+
 static void add_rule(struct resolver *r, const struct yaml_node *entry, const char *action)
 {
-	const char *token = arena_printf(r->arena, "%s@%s", action, entry->text);
+	const char *text = arena_printf(r->arena, "%s@%s", action, entry->text);
 	const char *name = span_format_line(r->arena, r->diags->sources, entry->span); /* its place is the entry's */
-	uint32_t source = sources_add(r->diags->sources, SOURCE_ARG, name, token, strlen(token));
-	const struct ast_rule *rule = parse_rule_token(r->diags, source);
+	uint32_t token = sources_add(r->diags->sources, SOURCE_ARG, name, text, strlen(text));
+	size_t findings = r->diags->list.count;
+	const struct ast_rule *rule = parse_rule_token(r->diags, token);
 
 	if (rule)
 		resolver_add_rule(r, rule, ORIGIN_FILE);
+	for (size_t i = findings; i < r->diags->list.count; i++)
+		move_finding(r, &r->diags->list.items[i], token, entry, (uint32_t)strlen(action) + 1);
 }
 
 static void add_deny(struct resolver *r, const struct yaml_node *entry)
@@ -123,8 +157,10 @@ static const char *read_preset(struct resolver *r, const struct yaml_node *node)
 	for (size_t i = 0; node->kind == YAML_TEXT && presets[i]; i++)
 		if (!strcmp(node->text, presets[i]))
 			return profiles[i];
-	diag_error(r->diags, "bad-value", node->span, "no such policy: `%s`", node->text ? node->text : "")->label =
-		node->text ? rule_did_you_mean(r->arena, diag_nearest(node->text, presets)) : NULL;
+	if (node->kind == YAML_TEXT)
+		import_keys_word(r->diags, "bad-value", node->span, "policy", node->text, presets);
+	else
+		diag_error(r->diags, "bad-value", node->span, "`policy` is no text")->help = "none, public or open";
 	return "";
 }
 
@@ -167,7 +203,7 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 	uint64_t ms;
 	bool on;
 
-	if (!dns || !check_keys(r, dns, "`dns`", dns_keys))
+	if (!dns || !check_keys(r, dns, IMPORT_YAML_DNS, IMPORT_YAML_DNS))
 		return;
 	if (read_flag(r, yaml_get(dns, "rebind_protection"), "rebind_protection", &on))
 		resolver_set_rebind(r, yaml_get(dns, "rebind_protection")->span, on);
@@ -184,21 +220,34 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 			->label = "like 500ms, 3s or 1m";
 }
 
-/* What later work brings: silence about it would leave open what was meant to be closed */
-static void refuse_not_yet(struct resolver *r, const struct yaml_node *network)
+/* As is written where it is not used: `false`, `{}`, `[]`, nothing at all, `{ enabled: false, … }` */
+static bool is_unused(const struct yaml_node *node)
 {
-	static const char *const switches[] = { "strict", "trust_host_cas" };
-	const struct yaml_node *tls = yaml_get(network, "tls");
+	const struct yaml_node *enabled = yaml_get(node, "enabled");
+
+	if (enabled)
+		node = enabled;
+	if (node->kind != YAML_TEXT)
+		return !node->items.count;
+	return node->plain && (!*node->text || !strcmp(node->text, "false") || !strcmp(node->text, "null") ||
+			       !strcmp(node->text, "~"));
+}
+
+static void refuse_not_here(struct resolver *r, const struct yaml_node *map)
+{
+	static const char *const keys[] = { "tls",     "strict", "trust_host_cas", "http", "outbound_proxy",
+					    "secrets", "vsock" };
+	static const char *const flags[] = { "strict", "trust_host_cas" };
 	bool on;
 
-	for (size_t i = 0; i < 2; i++)
-		if (read_flag(r, yaml_get(network, switches[i]), switches[i], &on) && on)
-			diag_error(r->diags, "not-yet", yaml_get(network, switches[i])->span,
-				   "`%s` is known and not yet supported", switches[i]);
-	if (tls && tls->kind != YAML_MAP)
-		diag_error(r->diags, "bad-value", tls->span, "`tls` is no map");
-	else if (tls && (!yaml_get(tls, "enabled") || (read_flag(r, yaml_get(tls, "enabled"), "enabled", &on) && on)))
-		diag_error(r->diags, "not-yet", tls->span, "TLS interception is known and not yet supported");
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (!read_flag(r, yaml_get(map, flags[i]), flags[i], &on) && yaml_get(map, flags[i]))
+			return;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const struct yaml_node *node = yaml_get(map, keys[i]);
+		if (node && !is_unused(node))
+			import_keys_not_here(r->diags, keys[i], node->span);
+	}
 }
 
 /* false where absent, or no number, which is reported */
@@ -221,21 +270,26 @@ static const char *text_of(struct resolver *r, const struct yaml_node *map, cons
 	return node ? node->text : NULL;
 }
 
+static struct span span_of(const struct yaml_node *map, const char *key)
+{
+	const struct yaml_node *node = yaml_get(map, key);
+
+	return node ? node->span : map->span;
+}
+
 static void read_interface(struct resolver *r, const struct yaml_node *interface)
 {
-	static const char *const known[] = { "mac",       "mtu", "ipv4_address", "ipv6_address", "ipv4_pool",
-					     "ipv6_pool", NULL };
 	uint64_t mtu;
 
-	if (!interface || !check_keys(r, interface, "`interface`", known))
+	if (!interface || !check_keys(r, interface, IMPORT_YAML_INTERFACE, IMPORT_YAML_INTERFACE))
 		return;
 	if (read_count(r, interface, "mtu", &mtu))
 		resolver_set_mtu(r, yaml_get(interface, "mtu")->span, mtu);
-	resolver_set_mac(r, interface->span, text_of(r, interface, "mac"));
-	resolver_set_guest(r, interface->span, ADDR_V4, text_of(r, interface, "ipv4_address"));
-	resolver_set_guest(r, interface->span, ADDR_V6, text_of(r, interface, "ipv6_address"));
-	resolver_set_pool(r, interface->span, ADDR_V4, text_of(r, interface, "ipv4_pool"));
-	resolver_set_pool(r, interface->span, ADDR_V6, text_of(r, interface, "ipv6_pool"));
+	resolver_set_mac(r, span_of(interface, "mac"), text_of(r, interface, "mac"));
+	resolver_set_guest(r, span_of(interface, "ipv4_address"), ADDR_V4, text_of(r, interface, "ipv4_address"));
+	resolver_set_guest(r, span_of(interface, "ipv6_address"), ADDR_V6, text_of(r, interface, "ipv6_address"));
+	resolver_set_pool(r, span_of(interface, "ipv4_pool"), ADDR_V4, text_of(r, interface, "ipv4_pool"));
+	resolver_set_pool(r, span_of(interface, "ipv6_pool"), ADDR_V6, text_of(r, interface, "ipv6_pool"));
 }
 
 static void read_network(struct resolver *r, const struct yaml_node *network)
@@ -248,14 +302,14 @@ static void read_network(struct resolver *r, const struct yaml_node *network)
 			resolver_add_profile(r, network->span, profile);
 		return;
 	}
-	if (!check_keys(r, network, "`network`", network_keys))
+	if (!check_keys(r, network, IMPORT_YAML_NETWORK, IMPORT_YAML_NETWORK))
 		return;
 	read_rules(r, network);
 	for_each_text(r, yaml_get(network, "ports"), "ports", add_port);
 	read_dns(r, yaml_get(network, "dns"));
 	for_each_text(r, yaml_get(network, "nat64_prefixes"), "nat64_prefixes", add_nat64);
 	read_interface(r, yaml_get(network, "interface"));
-	refuse_not_yet(r, network);
+	refuse_not_here(r, network);
 	for (size_t i = 0; i < sizeof bound_keys / sizeof *bound_keys; i++)
 		if (read_count(r, network, bound_keys[i].key, &number))
 			resolver_set_bound(r, bound_keys[i].bound, yaml_get(network, bound_keys[i].key)->span, number);
@@ -263,22 +317,39 @@ static void read_network(struct resolver *r, const struct yaml_node *network)
 		resolver_set_accept_queue(r, yaml_get(network, "tcp_accept_queue_size")->span, number);
 }
 
+/* A sandbox file says something that no network says */
+static bool is_sandbox(const struct yaml_node *root)
+{
+	bool is = yaml_get(root, "network") || yaml_get(root, "secrets");
+
+	for (size_t i = 0; root->kind == YAML_MAP && i < root->items.count; i += 2)
+		is |= import_keys_has(IMPORT_YAML_ELSEWHERE, root->items.items[i]->text);
+	return is;
+}
+
+/* Without `network` it has the default policy */
+static void read_sandbox(struct resolver *r, const struct yaml_node *root)
+{
+	const struct yaml_node *network = yaml_get(root, "network");
+
+	if (!check_keys(r, root, IMPORT_YAML_SANDBOX, IMPORT_YAML_ELSEWHERE))
+		return;
+	if (network)
+		read_network(r, network);
+	for_each_text(r, yaml_get(root, "ports"), "ports", add_port);
+	refuse_not_here(r, root);
+}
+
 bool resolver_import_yaml(struct resolver *r, uint32_t source)
 {
 	size_t errors = r->diags->errors;
-	const struct yaml_node *root = yaml_tree(r->diags, source), *network;
+	const struct yaml_node *root = yaml_tree(r->diags, source);
 
 	if (!root)
 		return r->diags->errors == errors;
-	network = yaml_get(root, "network");
-	if (!network) {
+	if (is_sandbox(root))
+		read_sandbox(r, root);
+	else
 		read_network(r, root);
-	} else if (check_keys(r, root, "the document", sandbox_keys)) {
-		read_network(r, network);
-		for_each_text(r, yaml_get(root, "ports"), "ports", add_port);
-		if (yaml_get(root, "secrets"))
-			diag_error(r->diags, "not-yet", yaml_get(root, "secrets")->span,
-				   "secrets are known and not yet supported");
-	}
 	return r->diags->errors == errors;
 }

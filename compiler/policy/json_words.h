@@ -14,6 +14,9 @@ static const struct {
 	{ ADDR_CLASS_HOST, "host" },
 };
 static_assert(sizeof json_groups / sizeof *json_groups == ADDR_CLASS_COUNT - 1, "a word for each group");
+/* In the order of json_groups */
+static const char *const json_group_words[] = { "public",   "private",   "loopback", "link_local",
+						"metadata", "multicast", "host",     NULL };
 
 static inline const char *json_group_word(enum addr_class group)
 {

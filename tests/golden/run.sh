@@ -26,6 +26,9 @@ run_stage() { # STAGE: prints what the stage prints, standard error included, an
 	errors) "$policyc" check --today $today "${input[@]}" "${args[@]}" ;;
 	sarif | github) "$policyc" check --today $today --format "$stage" "${input[@]}" "${args[@]}" ;;
 	findings) "$policyc" check --today $today --format json "${input[@]}" "${args[@]}" ;;
+	# standard error alone
+	weaker) "$policyc" compile --today $today --emit json "${input[@]}" "${args[@]}" 2>&1 >/dev/null ;;
+	json) "$policyc" compile --today $today --emit json "${input[@]}" "${args[@]}" 2>/dev/null ;;
 	test) "$policyc" test --today $today "${input[@]}" "${args[@]}" ;;
 	fmt) "$policyc" fmt - <"${input[0]}" ;;
 	*) "$policyc" compile --today $today --gateway $gateway -O0 --emit "$stage" "${input[@]}" "${args[@]}" ;;
@@ -58,8 +61,8 @@ check_fmt_fixpoint() {
 
 # microsandbox's shape, read back, prints as it did.
 check_json_fixpoint() {
-	compile json "${input[@]}" "${args[@]}" >"$work/once.json"
-	compile json "$work/once.json" >"$work/twice.json"
+	"$policyc" compile --today $today --emit json "${input[@]}" "${args[@]}" >"$work/once.json" 2>"$work/why"
+	"$policyc" compile --today $today --emit json "$work/once.json" >"$work/twice.json" 2>"$work/why"
 	diff -u "$work/once.json" "$work/twice.json" >"$work/why"
 }
 
@@ -79,7 +82,7 @@ for dir in */; do
 		[ -e "$name.$extension" ] && input=("$name.$extension")
 	done
 	[ -e args ] && eval "args=($(cat args))"
-	for stage in errors sarif github findings ast policy ir nft dns json test fmt; do
+	for stage in errors sarif github findings ast policy ir nft dns json weaker test fmt; do
 		[ -e "$stage" ] || continue
 		run_stage "$stage" >"$work/actual"
 		[ -z "$update" ] || cp "$work/actual" "$stage"

@@ -279,7 +279,7 @@ Test(options, json)
 	expect_json("[]", "bad-value");
 	expect_json("{\"rule\":[]}", "unknown-key");
 	expect_json("{\"default_egress\":\"maybe\"}", "bad-default-action");
-	expect_json("{\"default_egress\":\"deny\",\"default_egress\":\"allow\"}", "syntax");
+	expect_json("{\"default_egress\":\"deny\",\"default_egress\":\"allow\"}", "conflict");
 	expect_json(
 		"{\"rules\":[{\"action\":\"allow\",\"direction\":\"egress\",\"destination\":{\"group\":\"meta\"}}]}",
 		"ambiguous-bare");
@@ -331,7 +331,7 @@ Test(options, yaml)
 	expect_yaml("policy: public\n---\npolicy: none\n", "bad-value");
 	expect_yaml("dns: { rebind_protection: off }\n", "bad-value");
 	expect_yaml("tls: { enabled: true }\n", "not-yet");
-	expect_yaml("allow: [pubic]\nports: [\"80\"]\n", "bad-format ambiguous-bare");
+	expect_yaml("allow: [pubic]\nports: [\"80\"]\n", "ambiguous-bare bad-format");
 	expect_yaml("[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]\n", "too-complex");
 	write_file("p.yaml", "deny:\n  - \"\xc3\xa9\"\n  - pubic\n");
 	struct diags *diags;
