@@ -115,7 +115,8 @@ static void count_in(struct facts_pass *pass, uint32_t atom, uint32_t piece, boo
 static void count_atom(struct facts_pass *pass, uint32_t atom)
 {
 	uint32_t now = pass->active[atom] ? pass->first[atom] : ANALYSIS_NONE, was = pass->counted[atom];
-	bool floored = analysis_pass_floored(&pass->base, 0, atom);
+	bool floored =
+		pass->refused[atom] || (pass->facts->plane->floor_count && analysis_pass_floored(&pass->base, 0, atom));
 
 	if (now == was && floored == pass->counted_floored[atom])
 		return;

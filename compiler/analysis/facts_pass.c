@@ -187,7 +187,7 @@ static void look_at_atoms(struct facts_pass *pass, uint32_t lo, uint32_t hi)
 
 		if (!pass->active[atom] || pass->done[atom] == piece ||
 		    (piece == known && pass->class_of[atom] == class) ||
-		    (analysis_pass_refused(&pass->base, atom) && action_of(pass, piece) == POLICY_ALLOW))
+		    (pass->refused[atom] && action_of(pass, piece) == POLICY_ALLOW))
 			continue;
 		if (!look_at_atom(pass, atom))
 			continue;
@@ -470,8 +470,10 @@ void facts_pass_init(struct facts_pass *pass, struct facts *facts, struct arena 
 	pass->done = arena_alloc(arena, (atoms + 1) * sizeof *pass->done);
 	memset(pass->done, 0xff, (atoms + 1) * sizeof *pass->done);
 	pass->class_of = arena_alloc(arena, atoms + 1);
+	pass->refused = arena_alloc(arena, atoms + 1);
 	for (uint32_t i = 0; i < atoms; i++) {
 		pass->class_of[i] = (uint8_t)atoms_at(facts->analysis->atoms, i)->class;
+		pass->refused[i] = analysis_pass_refused(&pass->base, i);
 		pass->active[i] = pass->base.speaks[i] && pass->class_of[i] != ADDR_CLASS_NONE;
 	}
 }

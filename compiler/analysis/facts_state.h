@@ -55,6 +55,7 @@ struct facts_pass {
 	uint16_t port;                  /* of the interval, for witnesses */
 	bool *active;                   /* by atom: it has the protocol, and is an address */
 	uint8_t *class_of;              /* by atom: enum addr_class */
+	bool *refused;                  /* by atom: nothing gets there, whatever allows it */
 	bool have_matches;
 	struct first_matches bindable, all; /* of addresses that an answer can bind, and of all */
 	/* the same where the floor denies whatever else would allow, or nothing gets to; and the last of them */

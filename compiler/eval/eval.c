@@ -140,6 +140,8 @@ static void walk_connection(const struct eval_context *context, const struct eva
 	struct addr addr = addr_unmap(connection->addr);
 
 	eval_walk_start(walk, context->policy);
+	if (connection->has_port)
+		eval_walk_add_port(walk, connection->port);
 	eval_walk_add_addr(walk, addr, &context->gateway.nat64);
 	if (connection->sni)
 		eval_walk_add_name(walk, connection->sni);
@@ -312,6 +314,7 @@ static struct eval_verdict judge_query(const struct policy *policy, const char *
 	struct eval_walk walk;
 
 	eval_walk_start(&walk, policy);
+	eval_walk_add_port(&walk, flow_transport_port(transport));
 	if (name)
 		eval_walk_add_name(&walk, name);
 	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;)

@@ -1,5 +1,5 @@
 /* An entry says that a rule may match where a key is looked up; a key is a hash, so two keys with one hash only make a
- * walk longer. Keys are: a network of some length, a name, a suffix; one stands for the rules that are in every walk, one
+ * walk longer. Keys are: a network of some length, a name, a suffix, a port; one stands for the rules that are in every walk, one
  * for those that deny names. */
 #include "eval/eval_index.h"
 #include "policy/policy_facts.h"
@@ -19,7 +19,7 @@ struct eval_index {
 	struct addr unnamed[2];
 };
 
-enum { KEY_ALWAYS, KEY_DENIED_NAMES, KEY_V4, KEY_V6, KEY_DOMAIN, KEY_SUFFIX };
+enum { KEY_ALWAYS, KEY_DENIED_NAMES, KEY_PORT, KEY_V4, KEY_V6, KEY_DOMAIN, KEY_SUFFIX };
 
 /* ---- keys ---- */
 
@@ -52,8 +52,15 @@ static uint64_t name_key(int kind, const char *name)
 	return mix(hash, (uint64_t)kind);
 }
 
-static uint64_t target_key(const struct policy_target *target)
+static uint64_t port_key(uint16_t port)
 {
+	return mix(KEY_PORT, port);
+}
+
+static uint64_t target_key(const struct policy_rule *rule, const struct policy_target *target)
+{
+	const struct policy_port_list *ports = &rule->ports;
+
 	switch (target->kind) {
 	case TARGET_CIDR:
 		return network_key(target->prefix);
@@ -61,8 +68,9 @@ static uint64_t target_key(const struct policy_target *target)
 		return name_key(KEY_DOMAIN, target->name);
 	case TARGET_SUFFIX:
 		return name_key(KEY_SUFFIX, target->name);
-	default:
-		return KEY_ALWAYS;
+	default: /* `any` and groups, of one port or of whatever ports */
+		return ports->count == 1 && ports->items[0].lo == ports->items[0].hi ? port_key(ports->items[0].lo) :
+										       KEY_ALWAYS;
 	}
 }
 
@@ -84,7 +92,8 @@ static void add_rule(struct arena *arena, struct eval_index *index, const struct
 	for (size_t i = 0; i < targets->count; i++) {
 		const struct policy_target *target = &targets->items[i];
 
-		*arena_push(arena, &index->entries) = (struct eval_index_entry){ target_key(target), rule };
+		*arena_push(arena, &index->entries) =
+			(struct eval_index_entry){ target_key(&policy->rules.items[rule], target), rule };
 		if (target->kind == TARGET_CIDR)
 			index->lengths[target->prefix.addr.family == ADDR_V6][target->prefix.len] = true;
 	}
@@ -174,6 +183,11 @@ void eval_walk_start(struct eval_walk *walk, const struct policy *policy)
 void eval_walk_denied_names(struct eval_walk *walk, const struct policy *policy)
 {
 	start(walk, policy, KEY_DENIED_NAMES);
+}
+
+void eval_walk_add_port(struct eval_walk *walk, uint16_t port)
+{
+	add_key(walk, port_key(port));
 }
 
 static void add_networks(struct eval_walk *walk, struct addr addr)

@@ -7,7 +7,7 @@
 void eval_index_make(struct policy *, struct addr unnamed4, struct addr unnamed6);
 
 /* A walk over the policy's rules in their order that may leave out rules which cannot match; without an index it leaves
- * out none. Rules on `any` and on groups are in every walk. */
+ * out none. Rules on `any` and on groups are in every walk, unless they are of one port alone. */
 #define EVAL_WALK_LISTS 128
 struct eval_walk {
 	const struct policy *policy;
@@ -21,7 +21,9 @@ struct eval_walk {
 void eval_walk_start(struct eval_walk *, const struct policy *);
 /* A walk over the rules that deny names, and nothing is to be added to it; without an index over all rules */
 void eval_walk_denied_names(struct eval_walk *, const struct policy *);
-/* Before the first step: rules on networks with this address (unmapped), and on names that take this name, are in it. */
+/* Before the first step: rules on `any` or a group and this port, on networks with this address (unmapped), and on names
+ * that take this name, are in it. */
+void eval_walk_add_port(struct eval_walk *, uint16_t port);
 void eval_walk_add_addr(struct eval_walk *, struct addr, const struct addr_nat64 *);
 void eval_walk_add_name(struct eval_walk *, const char *name);
 /* A rule's index from 0; the number of rules at the end */
