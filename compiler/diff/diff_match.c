@@ -11,19 +11,20 @@ struct entry {
 	uint32_t side, rule;
 };
 
-/* Everything of a rule that the evaluator looks at */
-static const char *meaning_of(struct arena *arena, const struct policy_rule *rule)
+/* Everything of a rule that the evaluator looks at; `text` is used again for each */
+static const char *meaning_of(struct text *text, const struct policy_rule *rule)
 {
-	struct text text = { .arena = arena };
+	struct arena *arena = text->arena;
 
-	text_addf(&text, "%d %u %u", rule->action, rule->directions, rule->protos);
+	text->count = 0;
+	text_addf(text, "%d %u %u", rule->action, rule->directions, rule->protos);
 	for (size_t i = 0; i < rule->ports.count; i++)
-		text_addf(&text, " %u-%u", rule->ports.items[i].lo, rule->ports.items[i].hi);
+		text_addf(text, " %u-%u", rule->ports.items[i].lo, rule->ports.items[i].hi);
 	for (size_t i = 0; i < rule->targets.count; i++)
-		text_addf(&text, " %d/%s", rule->targets.items[i].kind,
+		text_addf(text, " %d/%s", rule->targets.items[i].kind,
 			  policy_target_format(arena, &rule->targets.items[i]));
-	text_add(&text, policy_within_format(arena, rule));
-	return text_get(&text);
+	text_add(text, policy_within_format(arena, rule));
+	return arena_strdup(arena, text_get(text));
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -81,6 +82,7 @@ void diff_match(struct diff *diff)
 {
 	size_t counts[2] = { diff->policies[0]->rules.count, diff->policies[1]->rules.count }, count = 0;
 	struct arena *scratch = arena_new();
+	struct text text = { .arena = scratch };
 	struct entry *entries = arena_alloc(scratch, (counts[0] + counts[1] + 1) * sizeof *entries);
 	uint32_t *partner = arena_alloc(scratch, (counts[0] + 1) * sizeof *partner);
 
@@ -89,7 +91,7 @@ void diff_match(struct diff *diff)
 		memset(diff->match[side], 0xff, (counts[side] + 1) * sizeof *diff->match[side]);
 		for (uint32_t i = 0; i < counts[side]; i++)
 			entries[count++] =
-				(struct entry){ meaning_of(scratch, &diff->policies[side]->rules.items[i]), side, i };
+				(struct entry){ meaning_of(&text, &diff->policies[side]->rules.items[i]), side, i };
 	}
 	memset(partner, 0xff, (counts[0] + 1) * sizeof *partner);
 	qsort(entries, count, sizeof *entries, compare_entries);

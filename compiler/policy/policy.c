@@ -144,6 +144,8 @@ const char *policy_within_format(struct arena *arena, const struct policy_rule *
 	struct text text = { .arena = arena };
 	bool list = rule->within.count > 1;
 
+	if (!rule->within.count)
+		return "";
 	for (size_t i = 0; i < rule->within.count; i++)
 		text_addf(&text, "%s%s",
 			  i    ? "," :
