@@ -106,9 +106,9 @@ struct names names_of_targets(struct arena *arena, const struct lsp_view *view)
 
 static void add_ports(struct collector *collector, const struct ast_statement *statement)
 {
-	const struct ast_words *ports = &statement_rule(statement)->ports;
+	const struct ast_words *ports = statement->kind == AST_RULE ? &statement_rule(statement)->ports : NULL;
 
-	for (size_t i = 0; statement->kind == AST_RULE && i < ports->count; i++)
+	for (size_t i = 0; ports && i < ports->count; i++)
 		if (ports->items[i].text && *ports->items[i].text)
 			*arena_push(collector->arena, &collector->names) = ports->items[i].text;
 }

@@ -15,7 +15,7 @@ struct test_policy test_policy_of(const char *egress, const char *ingress, const
 	made.options.net_default_ingress = ingress;
 	made.options.deployment_profile = multi_tenant ? "multi-tenant" : NULL;
 	if (rules)
-		*arena_push(made.arena, &made.options.rules) = rules;
+		*arena_push(made.arena, &made.options.rules) = arena_strdup(made.arena, rules);
 	made.policy = options_resolve(&made.options, NULL, made.diags);
 	cr_assert_eq(made.diags->errors, 0, "%s: %s", rules ? rules : "-",
 		     made.diags->list.count ? made.diags->list.items[0].message : "");
