@@ -28,17 +28,12 @@ static uint32_t cut_index(const struct port_cuts *cuts, uint32_t port)
 static struct port_cuts port_boundaries(struct arena *arena, const struct policy_rule *rule)
 {
 	struct port_cuts cuts = { NULL, 0, 0 };
-	size_t kept = 0;
 
 	for (size_t i = 0; i < rule->ports.count; i++) {
 		*arena_push(arena, &cuts) = rule->ports.items[i].lo;
 		*arena_push(arena, &cuts) = rule->ports.items[i].hi + 1u;
 	}
-	qsort(cuts.items, cuts.count, sizeof *cuts.items, compare_uint32);
-	for (size_t i = 0; i < cuts.count; i++)
-		if (!kept || cuts.items[kept - 1] != cuts.items[i])
-			cuts.items[kept++] = cuts.items[i];
-	cuts.count = kept;
+	cuts.count = sort_once_uint32(cuts.items, cuts.count);
 	return cuts;
 }
 

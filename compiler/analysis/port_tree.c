@@ -10,7 +10,7 @@ struct undo {
 	struct run run;
 };
 
-#define WIDE 64 /* places */
+#define WIDE 8 /* places */
 struct wide {
 	uint32_t plane;
 	struct run run;
@@ -37,7 +37,7 @@ static void find_intervals(struct port_tree *tree)
 {
 	struct port_tree_state *state = tree->state;
 	size_t most = 2 * tree->rects.count + tree->cuts.count + 2 * tree->refused.count + 4, count = 0;
-	uint32_t *starts = arena_alloc(tree->arena, most * sizeof *starts), kept = 0;
+	uint32_t *starts = arena_alloc(tree->arena, most * sizeof *starts);
 
 	starts[count++] = 0;
 	for (size_t i = 0; tree->has_ports && i < tree->rects.count; i++) {
@@ -51,12 +51,8 @@ static void find_intervals(struct port_tree *tree)
 		starts[count++] = tree->refused.items[i] + 1u;
 	}
 	starts[count++] = UINT16_MAX + 1u;
-	qsort(starts, count, sizeof *starts, compare_uint32);
-	for (size_t i = 0; i < count; i++)
-		if (!kept || starts[kept - 1] != starts[i])
-			starts[kept++] = starts[i];
 	state->starts = starts;
-	state->intervals = kept - 1;
+	state->intervals = (uint32_t)sort_once_uint32(starts, count) - 1;
 }
 
 static uint32_t interval_at(const struct port_tree_state *state, uint32_t port)
@@ -87,6 +83,7 @@ static void find_representative(struct port_tree *tree)
 {
 	struct port_tree_state *state = tree->state;
 	int32_t *change = arena_alloc(tree->arena, (state->intervals + 1u) * sizeof *change), depth = 0;
+	int32_t *floor_change = arena_alloc(tree->arena, (state->intervals + 1u) * sizeof *floor_change), floors = 0;
 
 	state->below = arena_alloc(tree->arena, state->intervals + 1u);
 	for (size_t i = 0; i < tree->rects.count; i++) {
@@ -94,16 +91,19 @@ static void find_representative(struct port_tree *tree)
 
 		if (covers_all(rect))
 			continue;
-		if (rect->plane >= tree->floors)
-			for (uint32_t at = interval_at(state, rect->lo); at < interval_at(state, rect->hi + 1u); at++)
-				state->below[at] = true;
-		change[interval_at(state, rect->lo)]++;
-		change[interval_at(state, rect->hi + 1u)]--;
+		uint32_t lo = interval_at(state, rect->lo), end = interval_at(state, rect->hi + 1u);
+
+		change[lo]++;
+		change[end]--;
+		floor_change[lo] += rect->plane >= tree->floors;
+		floor_change[end] -= rect->plane >= tree->floors;
 	}
 	state->representative = ANALYSIS_NONE;
-	for (uint32_t i = 0; i < state->intervals && state->representative == ANALYSIS_NONE; i++) {
+	for (uint32_t i = 0; i < state->intervals; i++) {
 		depth += change[i];
-		if (!depth && !is_refused(tree, i) && !is_apart(tree, i))
+		floors += floor_change[i];
+		state->below[i] = floors > 0;
+		if (state->representative == ANALYSIS_NONE && !depth && !is_refused(tree, i))
 			state->representative = i;
 	}
 }

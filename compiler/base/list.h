@@ -4,6 +4,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #define LIST_OF(type)              \
 	struct {                   \
@@ -17,6 +18,19 @@
 static inline int compare_uint32(const void *a, const void *b)
 {
 	return COMPARE(*(const uint32_t *)a, *(const uint32_t *)b);
+}
+
+/* Sorts them and leaves each once; returns how many that are. items may be NULL where there are none. */
+static inline size_t sort_once_uint32(uint32_t *items, size_t count)
+{
+	size_t kept = 0;
+
+	if (count)
+		qsort(items, count, sizeof *items, compare_uint32);
+	for (size_t i = 0; i < count; i++)
+		if (!kept || items[kept - 1] != items[i])
+			items[kept++] = items[i];
+	return kept;
 }
 
 /* The first index in [lo, hi) of an ascending array whose item is not below `value`; hi where all are */

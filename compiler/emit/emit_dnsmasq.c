@@ -278,10 +278,7 @@ static bool can_say(struct emitter *e)
 		const struct name_node *node = &e->tree->items[i];
 		if (!node->mentioned)
 			continue;
-		if (node->name[0] == '*' || strstr(node->name, ".*"))
-			ok = refuse(e, name_tree_span(e->tree, node),
-				    "`%s`: its `*` is a label of its own, to dnsmasq it is a pattern", node->name);
-		else if (!strcmp(node->name, NAME_HOST_ALIAS) && name_tree_action(e->tree, node->self) == POLICY_ALLOW)
+		if (!strcmp(node->name, NAME_HOST_ALIAS) && name_tree_action(e->tree, node->self) == POLICY_ALLOW)
 			ok = refuse(e, name_tree_span(e->tree, node), "`%s`: only a sandbox's own DNS knows it",
 				    node->name);
 	}

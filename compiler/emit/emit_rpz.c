@@ -19,11 +19,6 @@ static bool refuse(struct diags *diags, const struct name_tree *tree, const stru
 	return false;
 }
 
-static bool has_star(const char *name)
-{
-	return name[0] == '*' || strstr(name, ".*");
-}
-
 /* Labels that mean something else in such a zone */
 static bool is_trigger(const char *name)
 {
@@ -40,9 +35,7 @@ static bool can_say(struct diags *diags, const struct name_tree *tree)
 		const struct name_node *node = &tree->items[i];
 		if (!node->mentioned)
 			continue;
-		if (has_star(node->name))
-			ok = refuse(diags, tree, node, "its `*` is a label of its own, there it would be a wildcard");
-		else if (is_trigger(node->name))
+		if (is_trigger(node->name))
 			ok = refuse(diags, tree, node, "there its last label is a trigger");
 		else if (strlen(node->name) > LENGTH_MAX)
 			ok = refuse(diags, tree, node, "it is too long");

@@ -128,31 +128,39 @@ static bool named_peer(const struct lint *lint, const struct policy_publish *pub
 	return false;
 }
 
-static void check_publish(struct lint *lint, const struct policy_publish *publish)
+/* A peer that connects to the published port, bound to no name, and gets this verdict */
+static bool find_peer(struct lint *lint, const struct policy_publish *publish, enum policy_action action,
+		      bool (*wanted)(const struct analysis *, uint32_t atom, const void *context), struct witness *flow,
+		      struct decider *by)
 {
 	const struct policy_port_range port = { .lo = publish->guest_port, .hi = publish->guest_port };
-	struct analysis_query query = {
+	const struct analysis_query query = {
 		.direction = POLICY_INGRESS,
 		.protos = publish->proto,
 		.ports = &port,
 		.port_count = 1,
-		.wanted = is_peer,
+		.wanted = wanted,
 		.context = publish,
-		.action = POLICY_ALLOW,
+		.action = action,
 	};
+
+	return analysis_find(lint->analysis, &query, flow, by);
+}
+
+static void check_publish(struct lint *lint, const struct policy_publish *publish)
+{
 	struct witness flow;
 	struct diag *diag;
 	struct decider by;
 	bool local = addr_classify(publish->bind, NULL) == ADDR_CLASS_LOOPBACK, found;
 	const char *rule;
 
-	if (analysis_find(lint->analysis, &query, &flow, &by) || lint->fuel.out || named_peer(lint, publish))
+	if (find_peer(lint, publish, POLICY_ALLOW, is_peer, &flow, &by) || lint->fuel.out || named_peer(lint, publish))
 		return;
-	query.action = POLICY_DENY;
 	diag = lint_warn(lint, "port-not-reachable", lint_place(lint, publish->span),
 			 local ? "no peer may connect: the port listens on loopback alone, and that is denied" :
 				 "no peer may connect");
-	found = analysis_find(lint->analysis, &query, &flow, &by);
+	found = find_peer(lint, publish, POLICY_DENY, is_peer, &flow, &by);
 	if (found) {
 		lint_example(lint, diag, &flow);
 		lint_relate(lint, diag, by, POLICY_INGRESS,
@@ -212,22 +220,12 @@ static void offer_closing(struct lint *lint, struct diag *diag, const struct pol
 
 static void check_open(struct lint *lint, const struct policy_publish *publish)
 {
-	const struct policy_port_range port = { .lo = publish->guest_port, .hi = publish->guest_port };
-	const struct analysis_query query = {
-		.direction = POLICY_INGRESS,
-		.protos = publish->proto,
-		.ports = &port,
-		.port_count = 1,
-		.wanted = is_public_peer,
-		.context = publish,
-		.action = POLICY_ALLOW,
-	};
 	struct witness flow;
 	struct diag *diag;
 	struct decider by;
 
 	if (addr_classify(publish->bind, NULL) == ADDR_CLASS_LOOPBACK ||
-	    !analysis_find(lint->analysis, &query, &flow, &by) || by.kind != DECIDER_DEFAULT)
+	    !find_peer(lint, publish, POLICY_ALLOW, is_public_peer, &flow, &by) || by.kind != DECIDER_DEFAULT)
 		return;
 	diag = lint_warn(lint, "publish-open", lint_place(lint, publish->span),
 			 "whoever reaches the host reaches the guest's port %u", publish->guest_port);

@@ -24,7 +24,6 @@ static void add_cut(struct page *page, struct cuts *cuts, uint32_t port)
 static struct cuts find_cuts(struct page *page)
 {
 	struct cuts cuts = { 0 };
-	size_t kept = 0;
 
 	add_cut(page, &cuts, 0);
 	for (size_t i = 0; i < EVAL_REFUSED_PORTS; i++) {
@@ -38,11 +37,7 @@ static struct cuts find_cuts(struct page *page)
 		}
 	add_cut(page, &cuts, FLOW_DNS_PORT);
 	add_cut(page, &cuts, FLOW_DNS_PORT + 1u);
-	qsort(cuts.items, cuts.count, sizeof *cuts.items, compare_uint32);
-	for (size_t i = 0; i < cuts.count; i++)
-		if (!kept || cuts.items[kept - 1] != cuts.items[i])
-			cuts.items[kept++] = cuts.items[i];
-	cuts.count = kept;
+	cuts.count = sort_once_uint32(cuts.items, cuts.count);
 	return cuts;
 }
 
