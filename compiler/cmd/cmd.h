@@ -30,7 +30,8 @@ enum cmd_id {
 
 /* A file of that name that was not there: whole, or not at all. 0 or -errno, -EEXIST among them */
 int cmd_write_new(const char *path, const char *text);
-/* The same in the place of one that may be there: it has the old bytes or the new ones. Temporary texts go to the arena. */
+/* The same, or in the place of the file that the path leads to, whose owner and mode stay: it has the old bytes or the new
+ * ones. Temporary texts go to the arena. */
 int cmd_write_over(struct arena *, const char *path, const char *text);
 
 enum cmd_format {

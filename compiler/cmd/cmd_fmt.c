@@ -5,70 +5,13 @@
 #include "syntax/fmt.h"
 #include "base/line_diff.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static int fail(const char *shown, int error)
 {
 	fprintf(stderr, "msb-policyc: error: %s: %s\n", shown, strerror(-error));
 	return STATUS_SYSTEM;
-}
-
-static int write_all(int fd, const char *text)
-{
-	for (size_t left = strlen(text); left;) {
-		ssize_t done = write(fd, text, left);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		text += done;
-		left -= (size_t)done;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-/* Owner and group, then the mode, which a change of owner may clear; a file that was somebody's stays theirs or is not
- * replaced. */
-static int take_after(int fd, const struct stat *status)
-{
-	struct stat own;
-
-	if (fstat(fd, &own) < 0)
-		return -errno;
-	if ((own.st_uid != status->st_uid || own.st_gid != status->st_gid) &&
-	    fchown(fd, status->st_uid, status->st_gid) < 0)
-		return -errno;
-	return fchmod(fd, status->st_mode & 07777) < 0 ? -errno : 0;
-}
-
-/* Beside the file itself, whatever link leads to it, with its owner and mode. 0 or -errno, with nothing left behind. */
-static int replace_file(struct arena *arena, const char *path, const char *text)
-{
-	struct stat status;
-	char *target = realpath(path, NULL);
-	if (!target)
-		return -errno;
-	char *temporary = arena_printf(arena, "%s.XXXXXX", target);
-	int error = 0, fd = stat(target, &status) < 0 ? -1 : mkstemp(temporary);
-	if (fd < 0) {
-		error = -errno;
-	} else {
-		error = take_after(fd, &status) ?: write_all(fd, text);
-		if (close(fd) < 0 && !error)
-			error = -errno;
-		if (!error && rename(temporary, target) < 0)
-			error = -errno;
-		if (error)
-			unlink(temporary);
-	}
-	free(target);
-	return error;
 }
 
 static int is_policy_text(const char *path, const char *stdin_name)
@@ -95,7 +38,7 @@ static int deliver(struct cmd_line *line, struct cmd_policy *loaded, const char 
 	}
 	if (!differs)
 		return STATUS_FINE;
-	int error = replace_file(loaded->arena, file, after);
+	int error = cmd_write_over(loaded->arena, file, after);
 	if (error)
 		return fail(shown, error);
 	printf("%s: rewritten\n", shown);

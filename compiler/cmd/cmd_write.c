@@ -1,10 +1,12 @@
-/* New files of the command line. */
+/* What commands leave in files: each whole, or not at all. */
 #include "cmd/cmd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Closes it; what was not written whole is removed */
@@ -29,31 +31,62 @@ static int write_whole(int fd, const char *path, const char *text)
 	return error;
 }
 
-static int open_new(const char *path)
+int cmd_write_new(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
 
-	return fd < 0 ? -errno : fd;
+	return fd < 0 ? -errno : write_whole(fd, path, text);
 }
 
-int cmd_write_new(const char *path, const char *text)
+/* Owner and group, then the mode, which a change of owner may clear; a file that was somebody's stays theirs or is not
+ * replaced. */
+static int take_after(int fd, const struct stat *status)
 {
-	int fd = open_new(path);
+	struct stat own;
 
-	return fd < 0 ? fd : write_whole(fd, path, text);
+	if (fstat(fd, &own) < 0)
+		return -errno;
+	if ((own.st_uid != status->st_uid || own.st_gid != status->st_gid) &&
+	    fchown(fd, status->st_uid, status->st_gid) < 0)
+		return -errno;
+	return fchmod(fd, status->st_mode & 07777) < 0 ? -errno : 0;
+}
+
+static int replace(struct arena *arena, const char *target, const char *text)
+{
+	char *temporary = arena_printf(arena, "%s.XXXXXX", target);
+	struct stat status;
+	int error, fd;
+
+	if (stat(target, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -ENOTSUP;
+	fd = mkstemp(temporary);
+	if (fd < 0)
+		return -errno;
+	error = take_after(fd, &status);
+	if (error) {
+		close(fd);
+		unlink(temporary);
+		return error;
+	}
+	error = write_whole(fd, temporary, text);
+	if (error || rename(temporary, target) == 0)
+		return error;
+	error = -errno;
+	unlink(temporary);
+	return error;
 }
 
 int cmd_write_over(struct arena *arena, const char *path, const char *text)
 {
-	char *temporary = arena_printf(arena, "%s.%ld", path, (long)getpid());
-	int fd = open_new(temporary), error;
+	char *target = realpath(path, NULL);
+	int error;
 
-	if (fd < 0)
-		return fd;
-	error = write_whole(fd, temporary, text);
-	if (error || rename(temporary, path) == 0)
-		return error;
-	error = -errno;
-	unlink(temporary);
+	if (!target)
+		return errno == ENOENT ? cmd_write_new(path, text) : -errno;
+	error = replace(arena, target, text);
+	free(target);
 	return error;
 }
