@@ -1,5 +1,5 @@
-/* Starting the other two processes. The supervisor comes first, since the table owner needs its pidfd, but does nothing before
- * the table owner reports that it is ready. Whichever dies meanwhile, the others see the end of a channel and end too. */
+/* Starting the other two processes. The supervisor comes first, since the table owner needs its pidfd, but does nothing to
+ * the host before the table owner reports that it is ready. Whichever dies meanwhile, the others see the end of a channel and end too. */
 #include "run/launcher.h"
 #include "core/clock.h"
 #include "core/exit_status.h"
@@ -86,7 +86,7 @@ static int start_processes(struct launcher *launcher)
 		errno = -pid;
 		return fail("cannot make a pid namespace");
 	}
-	struct table_owner_start owner = { launcher->supervisor, nft_fd(launcher->table), launcher->claims.fd, owners };
+	struct table_owner_start owner = { launcher->supervisor, launcher->table, launcher->claims.fd, owners };
 	pid = table_owner_fork(&owner, &launcher->owner);
 	if (pid < 0) {
 		errno = -pid;

@@ -1,0 +1,33 @@
+# A B A B: how long msb-run and the peer's script take from exec to the command's first instruction, and to the end.
+# usage: start.py RUNS NOW MSB_RUN PEER RULESET
+# NOW: a static program that writes the monotonic clock; a process a turn is what it costs whoever starts one.
+import json, os, statistics, subprocess, sys, time
+
+runs, now, msb_run, peer, ruleset = int(sys.argv[1]), *sys.argv[2:]
+ways = {
+    "msb": [msb_run, "--vmm", "none", "--net-rule", "allow@dns,allow@public", "--", now],
+    "peer": [peer, ruleset, now],
+}
+
+
+def turn(argv):
+    begun = time.monotonic_ns()
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+    ended = time.monotonic_ns()
+    ready = int(done.stdout)
+    return [(ready - begun) / 1e6, (ended - ready) / 1e6, (ended - begun) / 1e6]
+
+
+for argv in ways.values():
+    turn(argv)
+took = {way: [] for way in ways}
+for _ in range(runs):
+    for way, argv in ways.items():
+        took[way].append(turn(argv))
+for part, (label, goal) in enumerate([("to ready", None), ("the end", None), ("exec to end", 5)]):
+    ours = [t[part] for t in took["msb"]]
+    ratios = [p[part] / m[part] for m, p in zip(took["msb"], took["peer"])]
+    low, ratio, high = statistics.quantiles(ratios, n=4)
+    row = {"work": "start and end of --vmm none -- true", "against": "ip and nft script", "label": label, "ratio": round(ratio, 2),
+           "low": round(low, 2), "high": round(high, 2), "runs": runs, "value": round(statistics.median(ours), 1), "unit": "ms"}
+    print(json.dumps(row | ({"goal": goal} if goal else {})), flush=True)
