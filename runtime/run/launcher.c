@@ -5,6 +5,7 @@
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
 #include "run/prerequisites.h"
@@ -236,6 +237,7 @@ static int run(struct launcher *launcher)
 	/* What is left to do, signals to our own uid, takes no capability. Failing that, nothing is less safe than before. */
 	if (error == 0 && capabilities_keep(NULL, 0))
 		log_line("the launcher keeps its capabilities: %s", strerror(errno));
+	memory_settle();
 	int status = wait_for_supervisor(launcher);
 	wait_for_table_owner(launcher);
 	return error < 0 ? EXIT_STATUS_FAILED : status;

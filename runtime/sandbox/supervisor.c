@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "core/exit_status.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
 #include "sandbox/setup.h"
@@ -160,6 +161,8 @@ static int timeout(struct sandbox *sandbox)
 static int serve(struct sandbox *sandbox)
 {
 	int epoll = open_loop(sandbox), status = epoll < 0 ? EXIT_STATUS_FAILED : RUNNING;
+
+	memory_settle();
 
 	while (status == RUNNING) {
 		struct epoll_event events[8];

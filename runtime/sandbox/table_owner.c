@@ -2,6 +2,7 @@
 #include "sandbox/table_owner.h"
 #include "core/leave_fds.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "core/socket.h"
 #include "isolation/capabilities.h"
@@ -110,6 +111,7 @@ static _Noreturn void table_owner_main(const struct table_owner_start *start)
 		log_error("the table owner cannot start: %s", strerror(errno));
 		_exit(1);
 	}
+	memory_settle();
 	serve(start, host, conntrack);
 }
 

@@ -5,6 +5,7 @@
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "core/socket.h"
 #include "isolation/capabilities.h"
@@ -157,6 +158,7 @@ static int attend(pid_t command)
 	sigset_t all;
 	int status;
 
+	memory_settle();
 	sigfillset(&all);
 	for (;;) {
 		int signo = sigwaitinfo(&all, NULL);
