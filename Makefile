@@ -159,7 +159,7 @@ bench: deps
 # The QEMU guest's way from exec to its command, in parts; BEFORE: the directory of a build to compare with
 bench-boot: deps
 	$(Q)$(MAKE) --no-print-directory all guest
-	$(Q)tests/bench/boot.sh $(BUILD) $(BEFORE)
+	$(Q)tests/bench/tools/boot.sh $(BUILD) $(BEFORE)
 tidy: $(BUILD)/generated/rentable.inc $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
 format:

@@ -497,12 +497,14 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 	return 0;
 }
 
-/* The table owner deletes the link while we end, which takes the kernel some milliseconds; where it is dead, it is ours to do. */
+/* The table owner deletes the link while we end, which takes the kernel some milliseconds; where it is dead, it is ours to do. It
+ * may hang: what the host forwards is put back here. */
 static void end_host(struct sandbox *sandbox)
 {
 	struct table_owner_message message = message_now(sandbox);
 	CLEANUP_NL struct nl *conntrack = NULL;
 
+	forward_leave(sandbox->host, sandbox->host_link.index);
 	message.ends = true;
 	if (table_owner_tell(sandbox->start->owner, &message, sandbox->vm_netns) == 0)
 		return;

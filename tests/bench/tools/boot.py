@@ -1,4 +1,4 @@
-# usage: boot.py RUNS BUILD [BEFORE]: see ../boot.sh
+# usage: boot.py RUNS BUILD [BEFORE]: see boot.sh
 import collections, os, re, select, statistics, subprocess, sys, time
 
 runs, builds = int(sys.argv[1]), sys.argv[2:]
