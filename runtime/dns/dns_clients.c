@@ -15,7 +15,7 @@
 #define UDP_BATCH 64
 
 struct client {
-	int fd; /* -1: free */
+	int fd; /* 0: free, as all are at first, which take no memory so */
 	uint32_t generation;
 	struct addr asked;
 	struct timer idle;
@@ -37,12 +37,8 @@ static void watch(struct proxy *proxy, struct client *client);
 bool clients_init(struct proxy *proxy)
 {
 	proxy->clients = calloc(PROXY_MAX_CLIENTS, sizeof *proxy->clients);
-	if (!proxy->clients)
-		return false;
-	for (size_t i = 0; i < PROXY_MAX_CLIENTS; i++)
-		proxy->clients[i].fd = -1;
 	timers_init(&proxy->idle_clients, PROXY_CLIENT_IDLE_MS);
-	return true;
+	return proxy->clients != NULL;
 }
 
 /* ---- UDP ---- */
@@ -104,15 +100,15 @@ static void client_close(struct proxy *proxy, struct client *client, bool orderl
 	close(client->fd);
 	free(client->out);
 	/* what is on the list of dirty ones stays there: the flush finds it closed */
-	*client = (struct client){
-		.fd = -1, .generation = client->generation + 1, .dirty = client->dirty, .next_dirty = client->next_dirty
-	};
+	*client = (struct client){ .generation = client->generation + 1,
+				   .dirty = client->dirty,
+				   .next_dirty = client->next_dirty };
 }
 
 void clients_free(struct proxy *proxy)
 {
 	for (size_t i = 0; proxy->clients && i < PROXY_MAX_CLIENTS; i++)
-		if (proxy->clients[i].fd >= 0)
+		if (proxy->clients[i].fd)
 			client_close(proxy, &proxy->clients[i], false);
 	free(proxy->clients);
 }
@@ -120,7 +116,7 @@ void clients_free(struct proxy *proxy)
 static struct client *client_take(struct proxy *proxy)
 {
 	for (size_t i = 0; i < PROXY_MAX_CLIENTS; i++)
-		if (proxy->clients[i].fd < 0)
+		if (!proxy->clients[i].fd)
 			return &proxy->clients[i];
 	/* the one that has been idle longest makes room */
 	struct timer *timer = proxy->idle_clients.head.next;
@@ -239,7 +235,7 @@ static bool client_read(struct proxy *proxy, struct client *client)
 void clients_event(struct proxy *proxy, union proxy_event event, uint32_t events)
 {
 	struct client *client = &proxy->clients[event.index];
-	if (client->fd < 0 || client->generation != event.generation)
+	if (!client->fd || client->generation != event.generation)
 		return; /* fetched before the connection was closed */
 	if (events & EPOLLERR || (events & EPOLLHUP && !(events & EPOLLIN))) {
 		client_close(proxy, client, false);
@@ -275,7 +271,7 @@ static bool out_append(struct client *client, const uint8_t *data, size_t len)
 static void tcp_reply(struct proxy *proxy, const struct client_ref *ref, const uint8_t *data, size_t len)
 {
 	struct client *client = &proxy->clients[ref->slot];
-	if (client->fd < 0 || client->generation != ref->generation)
+	if (!client->fd || client->generation != ref->generation)
 		return;
 	client->unanswered--;
 	if (!out_append(client, data, len))
@@ -293,7 +289,7 @@ void clients_flush(struct proxy *proxy)
 		struct client *client = proxy->dirty_clients;
 		proxy->dirty_clients = client->next_dirty;
 		client->dirty = false;
-		if (client->fd < 0)
+		if (!client->fd)
 			continue;
 		if (client->broken) {
 			client_close(proxy, client, false);

@@ -40,10 +40,9 @@ static int start_worker(struct dns *dns, const struct dns_start *given, const st
 		.config = { .policy = given->policy, .gateway = given->gateway, .server_count = count },
 	};
 	memcpy(start.config.servers, servers, count * sizeof *servers);
+	/* the worker inherits it, and gets sockets later */
 	struct rlimit before = worker_raise_descriptors(DESCRIPTORS_MAX);
-	int error = dns_sockets_open(&start.sockets, given, servers, count);
-	for (int place = 0; place < PLACE_COUNT; place++)
-		dns->has_place[place] = error == 0 && start.sockets.udp_count[place] > 0;
+	int error = dns_sockets_open(&start.sockets, &given->gateway);
 	if (error == 0) {
 		error = worker_start(&dns->worker, run_worker, &start);
 		dns_sockets_close(&start.sockets);
@@ -297,6 +296,7 @@ union message {
 	uint32_t kind;
 	struct dns_ask_bind bind;
 	struct dns_ask_resolver resolver;
+	struct dns_ask_sockets sockets;
 	struct dns_tell tell;
 	struct dns_tell_server server;
 };
@@ -323,6 +323,8 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 		if (len == sizeof message->resolver)
 			error = serve_resolver(dns, &message->resolver, denials, &verdict);
 		return error == 0 ? reply(dns, message->resolver.serial, verdict) : error;
+	case DNS_ASK_SOCKETS:
+		return len == sizeof message->sockets ? dns_supply(dns, &message->sockets) : -EPROTO;
 	case DNS_TELL_QUERY:
 	case DNS_TELL_ANSWER:
 		return len == sizeof message->tell ? serve_tell(dns, &message->tell, denials) : -EPROTO;

@@ -217,7 +217,7 @@ void exchange_answered(struct proxy *proxy, struct exchange *exchange, const uin
 
 void exchange_failed(struct proxy *proxy, struct exchange *exchange, int error)
 {
-	bool over_udp = exchange->state == EXCHANGE_UDP;
+	bool over_udp = exchange->state <= EXCHANGE_UDP;
 	timer_stop(&exchange->timer);
 	upstream_release(proxy, exchange);
 	if (over_udp || guest_wants_tcp(exchange))

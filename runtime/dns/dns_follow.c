@@ -104,8 +104,7 @@ struct dns_follow *dns_follow_open(const char *path)
 		dns_follow_close(follow);
 		return NULL;
 	}
-	watch_anew(follow);
-	/* it may have changed since it was read first */
+	/* it may have changed since it was read first: watched and read once more, which what is short need not wait for */
 	follow->settling = true;
 	set_timer(follow, SETTLE_MS);
 	return follow;

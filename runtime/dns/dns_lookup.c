@@ -282,7 +282,7 @@ void lookup_change_servers(struct proxy *proxy, void (*change)(struct proxy *, c
 			   const void *context)
 {
 	struct lookup *lookup;
-	upstream_forget_waiting(proxy);
+	pool_forget_waiting(proxy);
 	for (size_t i = 0; i < PROXY_MAX_LOOKUPS; i++)
 		while ((lookup = find_asking(proxy, i, true))) {
 			timer_stop(&lookup->timer);

@@ -9,7 +9,8 @@
 enum dns_ask_kind {
 	DNS_ASK_BIND = 1, /* answered by a dns_verdict once the kernel's sets hold the addresses */
 	DNS_ASK_RESOLVER, /* may a server of the guest's choice be asked? It depends on bindings, which only the supervisor has */
-	DNS_TELL_QUERY, /* denied: a query; no answer to this and the next two */
+	DNS_ASK_SOCKETS, /* towards servers; answered by a DNS_ORDER_SOCKETS with as many as there can be */
+	DNS_TELL_QUERY,  /* denied: a query; no answer to this and the next two */
 	DNS_TELL_ANSWER,
 	DNS_TELL_SERVER, /* one that never answers */
 };
@@ -34,6 +35,12 @@ struct dns_ask_resolver {
 	struct dns_wire_addr addr;
 };
 
+struct dns_ask_sockets {
+	uint32_t kind;
+	uint32_t place; /* enum upstream_place */
+	uint32_t udp_count, tcp_count;
+};
+
 struct dns_tell {
 	uint32_t kind;
 	uint8_t transport;
@@ -54,9 +61,9 @@ struct dns_verdict {
 	uint32_t kind;
 };
 
-/* What the supervisor tells unasked, before a verdict or after; told apart from one by its length */
+/* What the supervisor tells before a verdict or after; told apart from one by its length */
 enum dns_order_kind {
-	DNS_ORDER_SOCKETS = 1, /* of one place: descriptors come with it, UDP ones first */
+	DNS_ORDER_SOCKETS = 1, /* of one place, after DNS_ASK_SOCKETS: descriptors come with it, UDP ones first */
 	DNS_ORDER_SERVERS,     /* are to be asked instead of those before */
 };
 struct dns_order {

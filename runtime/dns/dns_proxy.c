@@ -38,7 +38,8 @@ struct proxy *proxy_new(const struct proxy_config *config, const struct proxy_so
 	health_init(proxy, config->servers, config->server_count);
 	proxy_random(proxy, &proxy->seed, sizeof proxy->seed);
 	proxy->cache = cache_new(proxy->seed);
-	if (proxy->epoll >= 0 && proxy->cache && clients_init(proxy) && upstream_init(proxy, sockets) &&
+	upstream_init(proxy);
+	if (proxy->epoll >= 0 && proxy->cache && clients_init(proxy) && pool_init(proxy) &&
 	    watch(proxy, proxy->control, proxy_event(EVENT_CONTROL, 0, 0, 0)) &&
 	    watch(proxy, proxy->udp4, proxy_event(EVENT_UDP_CLIENTS, 0, 4, 0)) &&
 	    watch(proxy, proxy->udp6, proxy_event(EVENT_UDP_CLIENTS, 0, 6, 0)) &&
@@ -63,7 +64,7 @@ void proxy_free(struct proxy *proxy)
 		while (proxy->buckets[i])
 			lookup_free(proxy, proxy->buckets[i]);
 	clients_free(proxy);
-	upstream_free(proxy);
+	pool_free(proxy);
 	cache_free(proxy->cache);
 	int fds[] = { proxy->epoll, proxy->control, proxy->udp4, proxy->udp6, proxy->tcp4, proxy->tcp6 };
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
@@ -93,14 +94,7 @@ static int carry_out(struct proxy *proxy, const struct dns_order *order, const i
 		lookup_change_servers(proxy, change_servers, order);
 		return 0;
 	}
-	if (order->kind != DNS_ORDER_SOCKETS || order->place >= PLACE_COUNT ||
-	    order->udp_count > UPSTREAM_UDP_SOCKETS || order->tcp_count > UPSTREAM_TCP_SOCKETS ||
-	    count != order->udp_count + order->tcp_count || proxy->udp_count[order->place] > 0)
-		return -EPROTO;
-	return upstream_add(proxy, (enum upstream_place)order->place, fds, order->udp_count, fds + order->udp_count,
-			    order->tcp_count) ?
-		       0 :
-		       -ENOMEM;
+	return order->kind == DNS_ORDER_SOCKETS ? pool_supplied(proxy, order, fds, count) : -EPROTO;
 }
 
 static int control_readable(struct proxy *proxy)

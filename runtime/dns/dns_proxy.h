@@ -53,13 +53,10 @@ static inline enum upstream_place upstream_place(const struct nameserver *server
 	return server->by_host ? PLACE_HOST6 : PLACE_VM6;
 }
 
-/* Descriptors made by the supervisor; -1 and 0 where there are none */
+/* Descriptors made by the supervisor; -1 where there is none. Those towards servers come when they are asked for. */
 struct proxy_sockets {
 	int control;
 	int udp4, udp6, tcp4, tcp6; /* listeners, transparent */
-	int udp[PLACE_COUNT][UPSTREAM_UDP_SOCKETS];
-	int tcp[PLACE_COUNT][UPSTREAM_TCP_SOCKETS];
-	size_t udp_count[PLACE_COUNT], tcp_count[PLACE_COUNT];
 };
 
 struct proxy_config {
@@ -109,11 +106,11 @@ struct server {
 /* One question to one server */
 #define SERVER_OF_GUEST SIZE_MAX /* the resolver that the guest chose */
 #define SERVER_NONE (SIZE_MAX - 1)
-enum exchange_state { EXCHANGE_UDP, EXCHANGE_TCP_QUEUED, EXCHANGE_TCP };
+enum exchange_state { EXCHANGE_UDP_QUEUED, EXCHANGE_UDP, EXCHANGE_TCP_QUEUED, EXCHANGE_TCP };
 struct exchange {
 	struct lookup *lookup;
 	struct exchange *next;    /* of the same lookup */
-	struct exchange *queued;  /* the next that waits for a TCP socket */
+	struct exchange *queued;  /* the next that waits for a socket */
 	struct exchange *sharing; /* the next on the same UDP socket */
 	size_t server;            /* index, or SERVER_OF_GUEST */
 	enum exchange_state state;
@@ -183,6 +180,20 @@ struct tcp_slot {
 	struct tcp_slot *next_free;
 };
 
+/* Sockets of one place: those there are, and what waits for one */
+struct exchange_queue {
+	struct exchange *head, **tail;
+	size_t count;
+};
+struct pool {
+	struct udp_slot *udp_slots, *udp_free;
+	struct tcp_slot *tcp_slots, *tcp_free;
+	size_t udp_count, tcp_count;
+	struct exchange_queue udp_queue, tcp_queue;
+	size_t asked_udp, asked_tcp; /* of the supervisor, that have not come yet */
+	uint64_t short_until_ms;     /* it could not make them all: it is not asked before */
+};
+
 struct client; /* dns_clients.c */
 struct cache;  /* dns_cache.c */
 
@@ -202,12 +213,8 @@ struct proxy {
 	size_t asks;                         /* of it, unanswered */
 	uint32_t serial;
 	struct lookup *asked[DNS_ASKS_MAX];
-	struct udp_slot *udp_slots[PLACE_COUNT], *udp_free[PLACE_COUNT];
-	size_t udp_count[PLACE_COUNT];
-	struct tcp_slot *tcp_slots[PLACE_COUNT], *tcp_free[PLACE_COUNT];
-	size_t tcp_count[PLACE_COUNT];
-	uint64_t flow_room, flows_filled_ms;                             /* in thousandths of a flow, as of that time */
-	struct exchange *tcp_head[PLACE_COUNT], **tcp_tail[PLACE_COUNT]; /* wait for a socket */
+	struct pool pools[PLACE_COUNT];
+	uint64_t flow_room, flows_filled_ms; /* in thousandths of a flow, as of that time */
 	struct client *clients, *dirty_clients;
 	struct reasons *reasons;
 	struct cache *cache;
@@ -318,18 +325,30 @@ void health_overtaken(struct proxy *, size_t server);
 /* It cannot be reached, or (-ETIMEDOUT) let the whole timeout pass */
 void health_failed(struct proxy *, size_t server, int error);
 
-/* dns_upstream.c: sockets towards servers */
-bool upstream_init(struct proxy *, const struct proxy_sockets *);
-void upstream_free(struct proxy *);
-/* Sockets of a place that had none; they are the proxy's */
-bool upstream_add(struct proxy *, enum upstream_place, const int *udp, size_t udp_count, const int *tcp,
-		  size_t tcp_count);
-/* Exchanges that wait for a TCP socket wait no more, but those with the guest's own resolvers */
-void upstream_forget_waiting(struct proxy *);
-/* Begins what waited until there might be a flow more */
+/* dns_pool.c: sockets towards servers, which the supervisor makes when one is first missed */
+bool pool_init(struct proxy *);
+void pool_free(struct proxy *);
+/* Whether there will be more of them, so that it makes sense to wait */
+bool pool_grows_udp(const struct proxy *, enum upstream_place);
+bool pool_grows_tcp(const struct proxy *, enum upstream_place);
+void pool_queue(struct exchange_queue *, struct exchange *);
+void pool_unqueue(struct exchange_queue *, struct exchange *);
+/* Exchanges that wait for a socket wait no more, but those with the guest's own resolvers */
+void pool_forget_waiting(struct proxy *);
+/* Asks for what is waited for, unless that has been done; once a turn of the loop */
+void pool_ask(struct proxy *, enum upstream_place);
+/* Whether it is yet to be asked: the control socket was full */
+bool pool_must_ask(const struct proxy *, enum upstream_place);
+/* They have come, and are the proxy's, whatever is returned. 0 or -errno where they cannot be used: -EPROTO where nobody asked */
+int pool_supplied(struct proxy *, const struct dns_order *, const int *fds, size_t count);
+
+/* dns_upstream.c: what is sent by them */
+void upstream_init(struct proxy *);
+/* Begins what waited until there might be a socket, or a flow more */
 void upstream_turn(struct proxy *);
 int upstream_wait(const struct proxy *, int most_ms); /* when that is to be called again */
-/* Sends the question; 0 or -errno where the server cannot be reached or no socket is left (-EAGAIN) */
+/* Sends the question, now or when there is a socket; 0 or -errno where the server cannot be reached or no socket is left
+ * (-EAGAIN) */
 int upstream_udp(struct proxy *, struct exchange *);
 void upstream_udp_resend(struct proxy *, struct exchange *);
 /* Sends it over TCP, now or when a socket is free */

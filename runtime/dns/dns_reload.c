@@ -1,11 +1,8 @@
 /* The host has changed while the sandbox runs: resolv.conf names other servers, or its addresses and routes are others, so
  * that a server is on the host now, or is not any more. The packet filters let the new servers be asked before the worker
  * learns of them, and the old ones no more once it has. */
-#include "core/fd.h"
 #include "core/log.h"
-#include "core/socket.h"
 #include "dns/dns_protocol.h"
-#include "dns/dns_sockets.h"
 #include "dns/dns_state.h"
 
 #include <errno.h>
@@ -54,38 +51,6 @@ static bool unchanged(const struct dns *dns, const struct nameserver *servers, s
 
 /* ---- carrying it out ---- */
 
-/* A message of the worker's sockets of one place, which it keeps from then on */
-static int give_sockets(struct dns *dns, enum upstream_place place)
-{
-	static struct proxy_sockets made;
-	int fds[UPSTREAM_UDP_SOCKETS + UPSTREAM_TCP_SOCKETS];
-	int error = dns_sockets_open_place(&made, &dns->start, place);
-	if (error < 0)
-		return error;
-	struct dns_order order = { .kind = DNS_ORDER_SOCKETS,
-				   .place = (uint32_t)place,
-				   .udp_count = (uint32_t)made.udp_count[place],
-				   .tcp_count = (uint32_t)made.tcp_count[place] };
-	memcpy(fds, made.udp[place], made.udp_count[place] * sizeof *fds);
-	memcpy(fds + made.udp_count[place], made.tcp[place], made.tcp_count[place] * sizeof *fds);
-	error = socket_send_fds(dns->worker.control, &order, sizeof order, fds,
-				made.udp_count[place] + made.tcp_count[place], MSG_DONTWAIT);
-	dns_sockets_close(&made);
-	dns->has_place[place] = error == 0;
-	return error;
-}
-
-static int give_missing(struct dns *dns, const struct nameserver *servers, size_t count)
-{
-	int error = 0;
-	for (size_t i = 0; i < count && error == 0; i++) {
-		enum upstream_place place = upstream_place(&servers[i]);
-		if (!dns->has_place[place])
-			error = give_sockets(dns, place);
-	}
-	return error;
-}
-
 static int tell_worker(struct dns *dns, const struct nameserver *servers, size_t count)
 {
 	struct dns_order order = { .kind = DNS_ORDER_SERVERS, .server_count = (uint32_t)count };
@@ -124,8 +89,6 @@ static int change_servers(struct dns *dns, const struct nameserver *servers, siz
 	int error = dns->start.admit_by_host(dns->start.admit_self, servers, count);
 	if (error == 0)
 		error = dns_servers_admit(dns->nft, before, before_count, servers, count);
-	if (error == 0)
-		error = give_missing(dns, servers, count);
 	if (error == 0)
 		error = tell_worker(dns, servers, count);
 	if (error == 0)

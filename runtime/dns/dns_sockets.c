@@ -1,14 +1,10 @@
-/* Listeners that may answer from any address, and upstream sockets that carry their mark: both need privilege once,
+/* Listeners that may answer from any address, and sockets towards servers that carry their mark: both need privilege once,
  * when they are made. */
 #include "dns/dns_sockets.h"
 #include "core/fd.h"
 #include "core/socket.h"
-#include "lower/sandbox_net.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #define SOCKET_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
@@ -48,8 +44,9 @@ static int listener(int *out, int family, int type)
 	return 0;
 }
 
-static int upstream_socket(int *out, int family, int type, uint32_t mark)
+int dns_sockets_upstream(enum upstream_place place, int type, uint32_t mark)
 {
+	int family = place == PLACE_VM4 || place == PLACE_HOST4 ? AF_INET : AF_INET6;
 	CLEANUP_FD int fd = socket(family, type | SOCKET_FLAGS, 0);
 	if (fd < 0)
 		return -errno;
@@ -62,25 +59,7 @@ static int upstream_socket(int *out, int family, int type, uint32_t mark)
 	if (error == 0 && type == SOCK_DGRAM) /* that a host or a network is unreachable is known at once */
 		error = family == AF_INET ? socket_set(fd, SOL_IP, IP_RECVERR, 1) :
 					    socket_set(fd, SOL_IPV6, IPV6_RECVERR, 1);
-	if (error == 0)
-		*out = TAKE_FD(fd);
-	return error;
-}
-
-static int place_open(struct proxy_sockets *sockets, enum upstream_place place, uint32_t mark)
-{
-	int family = place == PLACE_VM4 || place == PLACE_HOST4 ? AF_INET : AF_INET6;
-	int error = 0;
-	while (error == 0 && sockets->udp_count[place] < UPSTREAM_UDP_SOCKETS) {
-		error = upstream_socket(&sockets->udp[place][sockets->udp_count[place]], family, SOCK_DGRAM, mark);
-		sockets->udp_count[place] += error == 0;
-	}
-	while (error == 0 && sockets->tcp_count[place] < UPSTREAM_TCP_SOCKETS) {
-		error = upstream_socket(&sockets->tcp[place][sockets->tcp_count[place]], family, SOCK_STREAM, mark);
-		sockets->tcp_count[place] += error == 0;
-	}
-	/* a kernel without IPv6 has no such servers either */
-	return error == -EAFNOSUPPORT ? 0 : error;
+	return error < 0 ? error : TAKE_FD(fd);
 }
 
 static int listeners_open(struct proxy_sockets *sockets, const struct addr_gateway *gateway)
@@ -97,53 +76,10 @@ static int listeners_open(struct proxy_sockets *sockets, const struct addr_gatew
 	return error;
 }
 
-static bool wants(const struct nameserver *servers, size_t count, bool by_host, enum addr_family family)
+int dns_sockets_open(struct proxy_sockets *sockets, const struct addr_gateway *gateway)
 {
-	for (size_t i = 0; i < count; i++)
-		if (servers[i].by_host == by_host && servers[i].addr.family == family)
-			return true;
-	return false;
-}
-
-/* From the host's namespace, and back */
-static int host_place_open(struct proxy_sockets *sockets, const struct dns_start *start, enum upstream_place place)
-{
-	if (setns(start->host_netns, CLONE_NEWNET) < 0)
-		return -errno;
-	int error = place_open(sockets, place, start->host_mark);
-	return setns(start->vm_netns, CLONE_NEWNET) < 0 ? -errno : error;
-}
-
-static void sockets_init(struct proxy_sockets *sockets)
-{
-	memset(sockets, 0, sizeof *sockets);
-	sockets->control = sockets->udp4 = sockets->udp6 = sockets->tcp4 = sockets->tcp6 = -1;
-}
-
-int dns_sockets_open_place(struct proxy_sockets *sockets, const struct dns_start *start, enum upstream_place place)
-{
-	bool host = place == PLACE_HOST4 || place == PLACE_HOST6;
-	sockets_init(sockets);
-	int error = host ? host_place_open(sockets, start, place) : place_open(sockets, place, LOWER_UPSTREAM_MARK);
-	if (error < 0)
-		dns_sockets_close(sockets);
-	return error;
-}
-
-int dns_sockets_open(struct proxy_sockets *sockets, const struct dns_start *start, const struct nameserver *servers,
-		     size_t count)
-{
-	sockets_init(sockets);
-	const struct addr_gateway *gateway = &start->gateway;
+	*sockets = (struct proxy_sockets){ -1, -1, -1, -1, -1 };
 	int error = listeners_open(sockets, gateway);
-	if (error == 0 && (gateway->has4 || wants(servers, count, false, ADDR_V4)))
-		error = place_open(sockets, PLACE_VM4, LOWER_UPSTREAM_MARK);
-	if (error == 0 && (gateway->has6 || wants(servers, count, false, ADDR_V6)))
-		error = place_open(sockets, PLACE_VM6, LOWER_UPSTREAM_MARK);
-	if (error == 0)
-		error = wants(servers, count, true, ADDR_V4) ? host_place_open(sockets, start, PLACE_HOST4) : 0;
-	if (error == 0 && wants(servers, count, true, ADDR_V6))
-		error = host_place_open(sockets, start, PLACE_HOST6);
 	if (error < 0)
 		dns_sockets_close(sockets);
 	return error;
@@ -151,13 +87,7 @@ int dns_sockets_open(struct proxy_sockets *sockets, const struct dns_start *star
 
 void dns_sockets_close(struct proxy_sockets *sockets)
 {
-	int *few[] = { &sockets->control, &sockets->udp4, &sockets->udp6, &sockets->tcp4, &sockets->tcp6 };
-	for (size_t i = 0; i < sizeof few / sizeof *few; i++)
-		fd_closep(few[i]);
-	for (int place = 0; place < PLACE_COUNT; place++) {
-		while (sockets->udp_count[place] > 0)
-			fd_closep(&sockets->udp[place][--sockets->udp_count[place]]);
-		while (sockets->tcp_count[place] > 0)
-			fd_closep(&sockets->tcp[place][--sockets->tcp_count[place]]);
-	}
+	int *all[] = { &sockets->control, &sockets->udp4, &sockets->udp6, &sockets->tcp4, &sockets->tcp6 };
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		fd_closep(all[i]);
 }

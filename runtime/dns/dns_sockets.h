@@ -1,10 +1,10 @@
-/* The sockets of the DNS worker, made before it gives up the privilege that they take. */
+/* The sockets of the DNS worker, which take privilege to make. */
 #pragma once
 #include "dns/dns_proxy.h"
 
-/* Listeners on port 53 and upstream sockets in the caller's (the VM's) network namespace, those towards servers on the host
- * in `host_netns`, with `host_mark`; the caller is back in its namespace afterwards. 0 or -errno with nothing left open. */
-int dns_sockets_open(struct proxy_sockets *, const struct dns_start *, const struct nameserver *, size_t count);
-/* Those of one place, in the same way */
-int dns_sockets_open_place(struct proxy_sockets *, const struct dns_start *, enum upstream_place);
+/* Listeners on port 53, in the caller's (the VM's) network namespace. 0 or -errno with nothing left open */
+int dns_sockets_open(struct proxy_sockets *, const struct addr_gateway *);
 void dns_sockets_close(struct proxy_sockets *);
+/* One towards a server, unconnected, in the caller's network namespace, that carries `mark`; SOCK_DGRAM or SOCK_STREAM.
+ * The descriptor or -errno */
+int dns_sockets_upstream(enum upstream_place, int type, uint32_t mark);

@@ -2,6 +2,7 @@
 #pragma once
 #include "dns/dns.h"
 #include "dns/dns_follow.h"
+#include "dns/dns_protocol.h"
 #include "isolation/worker.h"
 
 struct known_server {
@@ -15,13 +16,19 @@ struct dns {
 	struct eval_context context;
 	struct known_server servers[NAMESERVERS_MAX];
 	size_t server_count;
-	bool has_place[4]; /* enum upstream_place: the worker has its sockets */
+	struct {
+		size_t udp, tcp;
+	} supplied[4]; /* enum upstream_place: sockets that the worker has been given */
 	struct bindings *bindings;
 	struct nft *nft;
 	struct worker worker;
 	struct dns_follow *follow;
-	bool reload_failed; /* which is reported once */
+	bool reload_failed, supply_failed; /* which is reported once */
 };
 
 /* One that does not answer the sandbox may answer the host, whose own packets go another way */
 void dns_try_by_host(struct dns *, struct known_server *);
+
+/* dns_supply.c: makes the sockets that the worker asks for and sends them. 0, or -errno where it asks for what it must not
+ * have (-EPROTO) or cannot be told, which ends the sandbox. */
+int dns_supply(struct dns *, const struct dns_ask_sockets *);

@@ -17,58 +17,10 @@ static bool watch(struct proxy *proxy, int operation, int fd, uint32_t events, u
 	return epoll_ctl(proxy->epoll, operation, fd, &event) == 0;
 }
 
-bool upstream_add(struct proxy *proxy, enum upstream_place place, const int *udp, size_t udp_count, const int *tcp,
-		  size_t tcp_count)
-{
-	bool watched = true;
-	proxy->udp_count[place] = udp_count;
-	proxy->tcp_count[place] = tcp_count;
-	for (size_t i = udp_count; i-- > 0;) {
-		struct udp_slot *slot = &proxy->udp_slots[place][i];
-		*slot = (struct udp_slot){ .fd = udp[i], .place = place, .next_free = proxy->udp_free[place] };
-		proxy->udp_free[place] = slot;
-		watched &= watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN, proxy_event(EVENT_UPSTREAM_UDP, place, i, 0));
-	}
-	for (size_t i = tcp_count; i-- > 0;) {
-		struct tcp_slot *slot = &proxy->tcp_slots[place][i];
-		*slot = (struct tcp_slot){ .fd = tcp[i], .place = place, .next_free = proxy->tcp_free[place] };
-		proxy->tcp_free[place] = slot;
-	}
-	return watched;
-}
-
-static bool place_init(struct proxy *proxy, const struct proxy_sockets *sockets, enum upstream_place place)
-{
-	proxy->tcp_tail[place] = &proxy->tcp_head[place];
-	proxy->udp_slots[place] = calloc(UPSTREAM_UDP_SOCKETS, sizeof *proxy->udp_slots[place]);
-	proxy->tcp_slots[place] = calloc(UPSTREAM_TCP_SOCKETS, sizeof *proxy->tcp_slots[place]);
-	return proxy->udp_slots[place] && proxy->tcp_slots[place] &&
-	       upstream_add(proxy, place, sockets->udp[place], sockets->udp_count[place], sockets->tcp[place],
-			    sockets->tcp_count[place]);
-}
-
-bool upstream_init(struct proxy *proxy, const struct proxy_sockets *sockets)
+void upstream_init(struct proxy *proxy)
 {
 	proxy->flow_room = UPSTREAM_FLOWS * 1000;
 	proxy->flows_filled_ms = proxy->now_ms;
-	for (int place = 0; place < PLACE_COUNT; place++)
-		if (!place_init(proxy, sockets, (enum upstream_place)place))
-			return false;
-	return true;
-}
-
-void upstream_free(struct proxy *proxy)
-{
-	for (int place = 0; place < PLACE_COUNT; place++) {
-		for (size_t i = 0; proxy->udp_slots[place] && i < proxy->udp_count[place]; i++)
-			close(proxy->udp_slots[place][i].fd);
-		for (size_t i = 0; proxy->tcp_slots[place] && i < proxy->tcp_count[place]; i++) {
-			close(proxy->tcp_slots[place][i].fd);
-			free(proxy->tcp_slots[place][i].in);
-		}
-		free(proxy->udp_slots[place]);
-		free(proxy->tcp_slots[place]);
-	}
 }
 
 static struct server_ref upstream_server(const struct proxy *proxy, const struct exchange *exchange)
@@ -132,7 +84,7 @@ static bool flows_are_short(struct proxy *proxy)
 /* Takes it off the list of free ones */
 static void udp_claim(struct proxy *proxy, struct udp_slot *slot)
 {
-	struct udp_slot **at = &proxy->udp_free[slot->place];
+	struct udp_slot **at = &proxy->pools[slot->place].udp_free;
 	while (*at != slot)
 		at = &(*at)->next_free;
 	*at = slot->next_free;
@@ -140,7 +92,7 @@ static void udp_claim(struct proxy *proxy, struct udp_slot *slot)
 
 static struct udp_slot *udp_kept(struct proxy *proxy, const struct server_ref *server)
 {
-	struct udp_slot *slot = proxy->udp_free[server->place];
+	struct udp_slot *slot = proxy->pools[server->place].udp_free;
 	while (slot && !(slot->kept && slot->uses < UPSTREAM_UDP_USES && same_server(&slot->server, server)))
 		slot = slot->next_free;
 	return slot;
@@ -148,7 +100,7 @@ static struct udp_slot *udp_kept(struct proxy *proxy, const struct server_ref *s
 
 static struct udp_slot *udp_fresh(struct proxy *proxy, const struct server_ref *server, int *error)
 {
-	struct udp_slot *slot = proxy->udp_free[server->place];
+	struct udp_slot *slot = proxy->pools[server->place].udp_free;
 	*error = -EAGAIN;
 	if (!slot || !flow_take(proxy))
 		return NULL;
@@ -167,8 +119,9 @@ static struct udp_slot *udp_fresh(struct proxy *proxy, const struct server_ref *
 static struct udp_slot *udp_shared(struct proxy *proxy, const struct server_ref *server)
 {
 	struct udp_slot *best = NULL;
-	for (size_t i = 0; i < proxy->udp_count[server->place]; i++) {
-		struct udp_slot *slot = &proxy->udp_slots[server->place][i];
+	const struct pool *pool = &proxy->pools[server->place];
+	for (size_t i = 0; i < pool->udp_count; i++) {
+		struct udp_slot *slot = &pool->udp_slots[i];
 		if (slot->exchanges > 0 && slot->exchanges < UPSTREAM_UDP_SHARE && same_server(&slot->server, server) &&
 		    (!best || slot->exchanges < best->exchanges))
 			best = slot;
@@ -229,12 +182,11 @@ static bool is_final(int error)
 	       error == EPERM || error == EADDRNOTAVAIL || error == ENETDOWN || error == EINVAL;
 }
 
-int upstream_udp(struct proxy *proxy, struct exchange *exchange)
+static int udp_start(struct proxy *proxy, struct exchange *exchange, const struct server_ref *server)
 {
 	uint8_t query[DNS_UPSTREAM_MAX];
-	struct server_ref server = upstream_server(proxy, exchange);
 	int error;
-	struct udp_slot *slot = udp_take(proxy, &server, &error);
+	struct udp_slot *slot = udp_take(proxy, server, &error);
 	if (!slot)
 		return error;
 	size_t len = write_query(proxy, exchange, slot, query);
@@ -253,6 +205,31 @@ int upstream_udp(struct proxy *proxy, struct exchange *exchange)
 		return 0; /* a datagram the kernel had no room for is one lost on the way: it is sent again */
 	upstream_release(proxy, exchange);
 	return -error;
+}
+
+int upstream_udp(struct proxy *proxy, struct exchange *exchange)
+{
+	struct server_ref server = upstream_server(proxy, exchange);
+	struct pool *pool = &proxy->pools[server.place];
+	if (pool->udp_free || !pool_grows_udp(proxy, server.place))
+		return udp_start(proxy, exchange, &server);
+	exchange->state = EXCHANGE_UDP_QUEUED;
+	pool_queue(&pool->udp_queue, exchange);
+	return 0;
+}
+
+/* Sockets have come or are free, or none will come: what waits shares one then */
+static void udp_next(struct proxy *proxy, enum upstream_place place)
+{
+	struct pool *pool = &proxy->pools[place];
+	while (pool->udp_queue.head && (pool->udp_free || !pool_grows_udp(proxy, place))) {
+		struct exchange *exchange = pool->udp_queue.head;
+		pool_unqueue(&pool->udp_queue, exchange);
+		struct server_ref server = upstream_server(proxy, exchange);
+		int error = udp_start(proxy, exchange, &server);
+		if (error < 0)
+			exchange_failed(proxy, exchange, error);
+	}
 }
 
 void upstream_udp_resend(struct proxy *proxy, struct exchange *exchange)
@@ -295,7 +272,7 @@ static void udp_message(struct proxy *proxy, struct udp_slot *slot, size_t len)
 
 void upstream_udp_event(struct proxy *proxy, union proxy_event event, uint32_t events)
 {
-	struct udp_slot *slot = &proxy->udp_slots[event.place][event.index];
+	struct udp_slot *slot = &proxy->pools[event.place].udp_slots[event.index];
 	ssize_t len = 0;
 	for (int batch = 0; batch < 32 && len >= 0; batch++) {
 		len = recv(slot->fd, packet, sizeof packet, MSG_DONTWAIT);
@@ -321,8 +298,8 @@ static void udp_release(struct proxy *proxy, struct exchange *exchange)
 	slot->kept = flows_are_short(proxy) && slot->uses < UPSTREAM_UDP_USES;
 	if (!slot->kept)
 		disconnect(slot->fd);
-	slot->next_free = proxy->udp_free[slot->place];
-	proxy->udp_free[slot->place] = slot;
+	slot->next_free = proxy->pools[slot->place].udp_free;
+	proxy->pools[slot->place].udp_free = slot;
 }
 
 /* ---- TCP: a connection a question ---- */
@@ -336,26 +313,27 @@ static void tcp_close(struct proxy *proxy, struct tcp_slot *slot)
 	slot->exchange->tcp = NULL;
 	slot->exchange = NULL;
 	slot->generation++;
-	slot->next_free = proxy->tcp_free[slot->place];
-	proxy->tcp_free[slot->place] = slot;
+	slot->next_free = proxy->pools[slot->place].tcp_free;
+	proxy->pools[slot->place].tcp_free = slot;
 }
 
 static int tcp_start(struct proxy *proxy, struct exchange *exchange, const struct server_ref *server)
 {
-	struct tcp_slot *slot = proxy->tcp_free[server->place];
+	struct pool *pool = &proxy->pools[server->place];
+	struct tcp_slot *slot = pool->tcp_free;
 	int error = connect_to(slot->fd, server);
 	if (error < 0 && error != -EINPROGRESS) {
 		disconnect(slot->fd);
 		return error;
 	}
-	size_t index = (size_t)(slot - proxy->tcp_slots[server->place]);
+	size_t index = (size_t)(slot - pool->tcp_slots);
 	if (!watch(proxy, EPOLL_CTL_ADD, slot->fd, EPOLLIN | EPOLLOUT,
 		   proxy_event(EVENT_UPSTREAM_TCP, server->place, index, slot->generation))) {
 		error = -errno;
 		disconnect(slot->fd);
 		return error;
 	}
-	proxy->tcp_free[server->place] = slot->next_free;
+	pool->tcp_free = slot->next_free;
 	size_t len = write_query(proxy, exchange, NULL, slot->out + 2);
 	slot->out[0] = (uint8_t)(len >> 8);
 	slot->out[1] = (uint8_t)len;
@@ -370,51 +348,28 @@ static int tcp_start(struct proxy *proxy, struct exchange *exchange, const struc
 int upstream_tcp(struct proxy *proxy, struct exchange *exchange)
 {
 	struct server_ref server = upstream_server(proxy, exchange);
-	if (proxy->tcp_count[server.place] == 0)
+	struct pool *pool = &proxy->pools[server.place];
+	if (pool->tcp_count == 0 && !pool_grows_tcp(proxy, server.place))
 		return -EAFNOSUPPORT;
-	if (proxy->tcp_free[server.place] && !proxy->tcp_head[server.place] && flow_take(proxy))
+	if (pool->tcp_free && !pool->tcp_queue.head && flow_take(proxy))
 		return tcp_start(proxy, exchange, &server);
 	exchange->state = EXCHANGE_TCP_QUEUED;
-	exchange->queued = NULL;
-	*proxy->tcp_tail[server.place] = exchange;
-	proxy->tcp_tail[server.place] = &exchange->queued;
+	pool_queue(&pool->tcp_queue, exchange);
 	return 0;
 }
 
-static void tcp_unqueue(struct proxy *proxy, struct exchange *exchange)
-{
-	enum upstream_place place = upstream_server(proxy, exchange).place;
-	struct exchange **at = &proxy->tcp_head[place];
-	while (*at && *at != exchange)
-		at = &(*at)->queued;
-	if (!*at)
-		return;
-	*at = exchange->queued;
-	if (!exchange->queued)
-		proxy->tcp_tail[place] = at;
-}
-
-void upstream_forget_waiting(struct proxy *proxy)
-{
-	for (int place = 0; place < PLACE_COUNT; place++) {
-		struct exchange **at = &proxy->tcp_head[place];
-		while (*at)
-			if ((*at)->server != SERVER_OF_GUEST)
-				*at = (*at)->queued;
-			else
-				at = &(*at)->queued;
-		proxy->tcp_tail[place] = at;
-	}
-}
-
-/* A socket is free: the exchange that waits longest has it */
+/* A socket is free: the exchange that waits longest has it. Where there is none and none will come, all fail. */
 static void tcp_next(struct proxy *proxy, enum upstream_place place)
 {
-	while (proxy->tcp_head[place] && proxy->tcp_free[place] && flow_take(proxy)) {
-		struct exchange *exchange = proxy->tcp_head[place];
-		tcp_unqueue(proxy, exchange);
+	struct pool *pool = &proxy->pools[place];
+	while (pool->tcp_queue.head) {
+		bool none = pool->tcp_count == 0 && !pool_grows_tcp(proxy, place);
+		if (!none && !(pool->tcp_free && flow_take(proxy)))
+			return;
+		struct exchange *exchange = pool->tcp_queue.head;
+		pool_unqueue(&pool->tcp_queue, exchange);
 		struct server_ref server = upstream_server(proxy, exchange);
-		int error = tcp_start(proxy, exchange, &server);
+		int error = none ? -EAFNOSUPPORT : tcp_start(proxy, exchange, &server);
 		if (error < 0)
 			exchange_failed(proxy, exchange, error);
 	}
@@ -422,25 +377,35 @@ static void tcp_next(struct proxy *proxy, enum upstream_place place)
 
 void upstream_turn(struct proxy *proxy)
 {
-	for (int place = 0; place < PLACE_COUNT; place++)
+	for (int place = 0; place < PLACE_COUNT; place++) {
+		udp_next(proxy, (enum upstream_place)place);
 		tcp_next(proxy, (enum upstream_place)place);
+		pool_ask(proxy, (enum upstream_place)place);
+	}
 }
 
 int upstream_wait(const struct proxy *proxy, int most_ms)
 {
 	const int flow_ms = 1000 / UPSTREAM_FLOWS_A_SECOND + 1;
-	for (int place = 0; place < PLACE_COUNT; place++)
-		if (proxy->tcp_head[place] && proxy->tcp_free[place])
-			return most_ms < 0 || most_ms > flow_ms ? flow_ms : most_ms;
-	return most_ms;
+	int wait = -1;
+	for (int place = 0; place < PLACE_COUNT; place++) {
+		const struct pool *pool = &proxy->pools[place];
+		if (pool->tcp_queue.head && pool->tcp_free && wait < 0)
+			wait = flow_ms;
+		if (pool_must_ask(proxy, (enum upstream_place)place))
+			wait = 1;
+	}
+	return wait < 0 || (most_ms >= 0 && most_ms < wait) ? most_ms : wait;
 }
 
 void upstream_release(struct proxy *proxy, struct exchange *exchange)
 {
 	if (exchange->udp)
 		udp_release(proxy, exchange);
+	if (exchange->state == EXCHANGE_UDP_QUEUED)
+		pool_unqueue(&proxy->pools[upstream_server(proxy, exchange).place].udp_queue, exchange);
 	if (exchange->state == EXCHANGE_TCP_QUEUED)
-		tcp_unqueue(proxy, exchange);
+		pool_unqueue(&proxy->pools[upstream_server(proxy, exchange).place].tcp_queue, exchange);
 	if (exchange->tcp) {
 		enum upstream_place place = exchange->tcp->place;
 		tcp_close(proxy, exchange->tcp);
@@ -487,7 +452,7 @@ static int tcp_read(struct tcp_slot *slot)
 
 void upstream_tcp_event(struct proxy *proxy, union proxy_event event, uint32_t events)
 {
-	struct tcp_slot *slot = &proxy->tcp_slots[event.place][event.index];
+	struct tcp_slot *slot = &proxy->pools[event.place].tcp_slots[event.index];
 	struct exchange *exchange = slot->exchange;
 	if (!exchange || slot->generation != event.generation)
 		return; /* fetched before the socket was released */

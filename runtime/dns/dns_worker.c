@@ -2,9 +2,6 @@
 #include "dns/dns_worker.h"
 #include "isolation/worker.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -16,26 +13,10 @@ static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(getrandom), JAIL_ANY, "ids and the case of letters" },
 };
 
-static size_t listed(const struct proxy_sockets *sockets, int *out)
-{
-	size_t count = 0;
-	const int few[] = { sockets->control, sockets->udp4, sockets->udp6, sockets->tcp4, sockets->tcp6 };
-	for (size_t i = 0; i < sizeof few / sizeof *few; i++)
-		out[count++] = few[i];
-	for (int place = 0; place < PLACE_COUNT; place++) {
-		for (size_t i = 0; i < sockets->udp_count[place]; i++)
-			out[count++] = sockets->udp[place][i];
-		for (size_t i = 0; i < sockets->tcp_count[place]; i++)
-			out[count++] = sockets->tcp[place][i];
-	}
-	return count;
-}
-
 _Noreturn void dns_worker(const struct proxy_config *config, const struct proxy_sockets *sockets, uid_t uid)
 {
-	int *keep = calloc(5 + PLACE_COUNT * (UPSTREAM_UDP_SOCKETS + UPSTREAM_TCP_SOCKETS), sizeof *keep);
-	int error = keep ? worker_jail_keep_only(keep, listed(sockets, keep)) : -ENOMEM;
-	free(keep);
+	int keep[] = { sockets->control, sockets->udp4, sockets->udp6, sockets->tcp4, sockets->tcp6 };
+	int error = worker_jail_keep_only(keep, sizeof keep / sizeof *keep);
 	prctl(PR_SET_NAME, "msb-dns");
 	struct proxy *proxy = error == 0 ? proxy_new(config, sockets) : NULL;
 	if (!proxy || worker_jail_enter(uid, calls, sizeof calls / sizeof *calls) < 0)

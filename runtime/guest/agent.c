@@ -1,6 +1,7 @@
-/* The last thing that init of the default guest starts, and process 1 from then on: runs the command with
- * standard streams that are the host's, by the ports of agent.h, and tells the host how it ended. Usage: agent ROOT */
+/* The first process of the default guest: prepares it, then runs the command with standard streams that are the host's, by the
+ * ports of agent.h, and tells the host how it ended. */
 #include "agent.h"
+#include "init.h"
 #include "root.h"
 #include "stream.h"
 
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,18 +30,10 @@ struct command {
 	struct stream in, out, err;
 };
 
-static void end_machine(void)
-{
-	sync();
-	reboot(RB_POWER_OFF);
-	for (;;)
-		pause();
-}
-
 static void fail(const char *what)
 {
 	fprintf(stderr, "msb-run: in the guest: %s: %s\n", what, strerror(errno));
-	end_machine();
+	init_end_machine();
 }
 
 /* ---- ports ---- */
@@ -291,7 +283,7 @@ static int command_run(struct command *command, int control, int signals)
 		if (poll(fds, 5, -1) < 0)
 			continue;
 		if (fds[0].revents & POLLHUP)
-			end_machine();
+			init_end_machine();
 		if (fds[0].revents)
 			control_read(command, control);
 		for (int i = 0; i < 3; i++)
@@ -309,13 +301,13 @@ static void end_all_others(void)
 		;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
+	const char *root = init_prepare();
 	struct command command = { .in.from = port_open(AGENT_IN),
 				   .out.to = port_open(AGENT_OUT),
 				   .err.to = port_open(AGENT_ERR) };
 	int control = port_open(AGENT_CONTROL), signals, status;
-	const char *root = argc > 1 ? argv[1] : "/";
 	char line[AGENT_LINE_MAX];
 	sigset_t child;
 
@@ -328,7 +320,7 @@ int main(int argc, char **argv)
 	if (root_complete_hosts(root) < 0)
 		fprintf(stderr, "msb-run: in the guest: /etc/hosts: %s\n", strerror(errno));
 	if (access(AGENT_VOLUMES, F_OK) == 0 && root_mount_volumes(root, strings_of(AGENT_VOLUMES)) < 0)
-		end_machine();
+		init_end_machine();
 	port_say(control, "ready\n");
 	command_start(&command, root);
 	status = command_run(&command, control, signals);

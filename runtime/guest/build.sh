@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the default guest: OUTDIR/vmlinuz, Debian's cloud kernel, and OUTDIR/initrd, busybox with our init and
-# agent. Does nothing where both are there and were made by this recipe. The kernel is fetched from Debian by apt
+# Builds the default guest: OUTDIR/vmlinuz, Debian's cloud kernel, OUTDIR/vmlinux, the same uncompressed, and OUTDIR/initrd,
+# busybox with our agent as init. Does nothing where both are there and were made by this recipe. The kernel is fetched from Debian by apt
 # and unpacked, never installed; busybox is Debian's, or compiled from its source where Debian's is at fault.
 # usage: runtime/guest/build.sh OUTDIR
 set -eu
@@ -21,7 +21,7 @@ fail() {
 
 # What the result depends on, in one line
 recipe() {
-	cat "$here/build.sh" "$here/init" "$here"/*.[ch] "$(busybox_path)" | sha256sum | cut -d' ' -f1
+	cat "$here/build.sh" "$here"/*.[ch] "$(busybox_path)" | sha256sum | cut -d' ' -f1
 }
 
 busybox_path() {
@@ -101,6 +101,7 @@ kernel() {
 	done
 	tar -xf "$1/deb/tar" -C "$1/tree" -T "$1/deb/wanted"
 	mv "$1"/tree/boot/vmlinuz-* "$1/vmlinuz"
+	uncompressed "$1/vmlinuz" "$1/vmlinux"
 	find "$1/tree" -name '*.ko.xz' -exec xz -d '{}' +
 	find "$1/tree" -name '*.ko' -exec mv -t "$1/unordered" '{}' +
 	for module in $modules; do
@@ -113,6 +114,23 @@ kernel() {
 		number=$((number + 1))
 	done
 	rm -r "$1/deb" "$1/tree" "$1/unordered"
+}
+
+# number FILE OFFSET BYTES: little-endian
+number() { od -An -tu"$3" -j"$2" -N"$3" "$1" | tr -d ' '; }
+
+# uncompressed VMLINUZ FILE: the kernel's ELF image, which QEMU starts at its PVH entry: the guest need not decompress it. Where it
+# cannot be had, as from a kernel compressed in another way, VMLINUZ has to do. The fields are of Linux' x86 boot protocol.
+uncompressed() {
+	[ "$(dd if="$1" bs=1 skip=514 count=4 2>/dev/null)" = HdrS ] || return 0
+	begin=$((($(number "$1" 497 1) + 1) * 512 + $(number "$1" 584 4)))
+	length=$(number "$1" 588 4)
+	for decompress in "head -c -4 | lz4 -dc" "zstd -dc" "xz -dc" "gzip -dc"; do
+		tail -c "+$((begin + 1))" "$1" | head -c "$length" | sh -c "$decompress" >"$2" 2>/dev/null || true
+		[ "$(head -c 4 "$2")" != "$(printf '\177ELF')" ] || break
+	done
+	# Xen's note 18 has the entry
+	readelf -nW "$2" 2>/dev/null | grep -q '(0x00000012)' || rm -f "$2"
 }
 
 # load_order DIR: the modules of DIR, each after those that it needs, which differs from one kernel to the next
@@ -134,8 +152,7 @@ initrd() {
 	"$2/bin/busybox" --list | while read -r applet; do
 		[ "$applet" = busybox ] || ln -s busybox "$2/bin/$applet"
 	done
-	install -m 755 "$here/init" "$2/init"
-	${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Os -s -static -o "$2/msb/agent" "$here"/*.c ||
+	${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Os -s -static -o "$2/init" "$here"/*.c ||
 		fail "could not compile the guest's agent" "apt-get install build-essential"
 	cp "$1"/modules/*.ko "$2/lib/modules/"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$2/etc/passwd"
@@ -151,7 +168,7 @@ mkdir -p "$out"
 work=$(mktemp -d "$out/.building.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
-kernel=$out/.kernel-$(echo "$modules" | cksum | cut -d' ' -f1)
+kernel=$out/.kernel-$(echo "$modules vmlinux" | cksum | cut -d' ' -f1)
 if [ ! -d "$kernel" ]; then
 	mkdir "$work/kernel"
 	kernel "$work/kernel"
@@ -162,6 +179,8 @@ mkdir "$work/root"
 initrd "$kernel" "$work/root" "$work/initrd"
 rm -f "$out/.recipe"
 ln -f "$kernel/vmlinuz" "$out/vmlinuz"
+rm -f "$out/vmlinux"
+[ ! -e "$kernel/vmlinux" ] || ln "$kernel/vmlinux" "$out/vmlinux"
 mv "$work/initrd" "$out/"
 recipe >"$work/recipe"
 mv "$work/recipe" "$out/.recipe"

@@ -146,8 +146,7 @@ int root_workdir(const char *path)
 	return make_directories(path) < 0 ? -1 : chdir(path);
 }
 
-/* The device of a disk by its serial number: their order is nobody's promise */
-static int disk_with_serial(const char *serial, char device[static PATH_MAX])
+int root_disk(const char *serial, char device[static PATH_MAX])
 {
 	for (char letter = 'a'; letter <= 'z'; letter++) {
 		char path[64], found[64] = "";
@@ -173,7 +172,7 @@ static int mount_volume(char *const words[4])
 	unsigned long flags = MS_NOSUID | MS_NODEV | (strcmp(words[2], "ro") ? 0 : MS_RDONLY);
 	bool image = strcmp(words[0], "virtiofs") != 0;
 
-	if (image && disk_with_serial(words[1], device) < 0)
+	if (image && root_disk(words[1], device) < 0)
 		return -1;
 	if (make_directories(words[3]) < 0)
 		return -1;

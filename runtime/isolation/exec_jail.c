@@ -75,6 +75,15 @@ static int write_all(int to, const char *data, size_t size)
 	return 0;
 }
 
+static int bind_file(const struct exec_jail_file *file, const char *path)
+{
+	const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (move_mount(file->from, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) || mount(NULL, path, NULL, flags, NULL))
+		return fail(file->path);
+	return 0;
+}
+
 /* A copy: it cannot change while it is used, and more can follow */
 static int add_file(const struct exec_jail_file *file)
 {
@@ -86,6 +95,8 @@ static int add_file(const struct exec_jail_file *file)
 	CLEANUP_FD int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (to < 0)
 		return fail(file->path);
+	if (file->bound)
+		return bind_file(file, path);
 	if (file->from >= 0)
 		error = copy_all(file->from, to);
 	if (error == 0 && file->more)

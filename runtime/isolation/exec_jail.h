@@ -10,6 +10,7 @@ struct exec_jail_file {
 	int from;         /* an open file to copy, or -1 */
 	const char *more; /* bytes that follow it, on a multiple of four, or NULL */
 	size_t more_size;
+	bool bound; /* `from` is a mount that is nowhere yet, of open_tree(), of a file that nobody but root can write: no copy */
 };
 
 /* A directory to serve, at EXEC_JAIL_SHARE: nothing above it is to be found. With it come /proc of the process's pid namespace,

@@ -25,8 +25,9 @@
  *    supervisor. An attacker who runs it can do with its descriptors what the list allows, and ask the supervisor,
  *    which judges each ask.
  *
- *    DNS worker    holds the listeners on port 53 and unconnected sockets towards servers, those towards servers on the
- *                  host opened in the host's namespace: each marked, so the packet filter decides what they reach.
+ *    DNS worker    holds the listeners on port 53, and gets unconnected sockets towards servers as it asks for them, up to a
+ *                  bound, those towards servers on the host opened in the host's namespace: each marked, so the packet
+ *                  filter decides what they reach.
  *    relay worker  holds UDP listeners, and the two ends of each flow as the supervisor hands them over. It cannot make,
  *                  bind or connect a socket.
  *    streams       (QEMU only) starts QEMU, then keeps its ends of QEMU's sockets, QEMU's pidfd and msb-run's standard

@@ -1,5 +1,6 @@
 /* Privileges dropped in named stages; each stage needs what the next one takes away. */
 #include "isolation/worker_jail.h"
+#include "core/memory.h"
 #include "core/process.h"
 
 #include <errno.h>
@@ -102,7 +103,8 @@ static int stage_calls(const struct worker_jail_call *calls, size_t count)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!filter)
 		return -ENOMEM;
-	int error = 0;
+	int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(madvise), 1,
+				     SCMP_A2(SCMP_CMP_EQ, MADV_DONTNEED)); /* free(), and what follows */
 	for (size_t i = 0; i < count && error == 0; i++)
 		error = allow(filter, &calls[i]);
 	if (error == 0)
@@ -120,7 +122,11 @@ int worker_jail_enter(uid_t uid, const struct worker_jail_call *calls, size_t co
 		error = stage_uid(uid);
 	if (error == 0)
 		error = stage_process();
-	return error == 0 ? stage_calls(calls, count) : error;
+	if (error == 0)
+		error = stage_calls(calls, count);
+	if (error == 0)
+		memory_settle();
+	return error;
 }
 
 int worker_jail_keep_only(int *fds, size_t count)

@@ -183,10 +183,14 @@ void forward_put_back(struct nl *host)
 	put_back(host, 0);
 }
 
-/* Called twice where the table owner ends what the supervisor ended: the second time there is nothing to do. */
-void forward_end(struct nl *host, uint32_t own)
+void forward_leave(struct nl *host, uint32_t own)
 {
 	rtnl_link_set_alias(host, own, ALIAS_ENDS);
 	put_back(host, own);
+}
+
+void forward_end(struct nl *host, uint32_t own)
+{
+	forward_leave(host, own);
 	rtnl_link_delete(host, own);
 }

@@ -56,5 +56,8 @@ int forward_switch_on(struct nl *host, uint32_t own, struct forward_plan *);
 bool forward_is_cut(const struct forward_plan *);
 /* What no living sandbox needs is put back; for who is no sandbox. */
 void forward_put_back(struct nl *host);
-/* At the end of a sandbox: the same, and deletes the host link. */
+/* At the end of a sandbox: the same. Called twice where the table owner ends what the supervisor has ended: the second time there is
+ * nothing to do. */
+void forward_leave(struct nl *host, uint32_t own);
+/* That, and deletes the host link, for which the kernel takes some milliseconds */
 void forward_end(struct nl *host, uint32_t own);

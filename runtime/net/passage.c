@@ -40,6 +40,14 @@ static int read_counts(const struct passage *passage, const char *chain, struct 
 	return error == 0 && counts->rules < PASSAGE_WAYS ? -ENOENT : error;
 }
 
+bool passage_unused(struct nl *nl, const char *table)
+{
+	const struct passage passage = { .nl = nl, .table = table };
+	struct counts entered;
+
+	return read_counts(&passage, PASSAGE_ENTERED, &entered) == 0 && entered.packets[PASSAGE_OUT] == 0;
+}
+
 /* The least that was missing at each of the last looks */
 static uint64_t dropped(const uint64_t missing[static PASSAGE_PATIENCE + 1])
 {

@@ -24,6 +24,8 @@ struct passage {
 
 /* In the host's namespace. `table`, of family inet, is the caller's. 0 or -errno. */
 int passage_open(struct passage *, const char *table);
+/* Has no new flow ever entered, and so none made an entry in the host's conntrack? false where that cannot be read. `nl` as above */
+bool passage_unused(struct nl *, const char *table);
 /* Every second, in the host's namespace: reports what was lost, the chains that may have dropped it, and what would let it pass,
  * on standard error. At the end, when there is no later look, what is missing now counts as lost. */
 void passage_look(struct passage *, bool at_end);

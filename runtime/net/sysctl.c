@@ -138,18 +138,21 @@ int sysctl_write(const char *path, const char *value)
 	return write(fd, value, strlen(value)) < 0 ? -errno : 0;
 }
 
-int sysctl_read(const char *path, char *value, size_t size)
+static int read_open(int fd, char *value, size_t size)
 {
-	CLEANUP_FD int fd = open_sysctl(path, O_RDONLY);
-
-	if (fd < 0)
-		return fd;
 	ssize_t len = read(fd, value, size - 1);
 	if (len < 0)
 		return -errno;
 	value[len] = '\0';
 	value[strcspn(value, "\n")] = '\0';
 	return 0;
+}
+
+int sysctl_read(const char *path, char *value, size_t size)
+{
+	CLEANUP_FD int fd = open_sysctl(path, O_RDONLY);
+
+	return fd < 0 ? fd : read_open(fd, value, size);
 }
 
 bool sysctl_exists(const char *path)
@@ -162,10 +165,15 @@ bool sysctl_exists(const char *path)
 /* Written only where it differs: some are read-only in a namespace yet right. */
 static int set(const char *path, const char *value)
 {
+	CLEANUP_FD int fd = open_sysctl(path, O_RDWR);
 	char now[32];
-	int error = sysctl_read(path, now, sizeof now);
 
-	return error < 0 || !strcmp(now, value) ? error : sysctl_write(path, value);
+	if (fd == -EACCES || fd == -EPERM || fd == -EROFS)
+		fd = open_sysctl(path, O_RDONLY);
+	int error = fd < 0 ? fd : read_open(fd, now, sizeof now);
+	if (error < 0 || !strcmp(now, value))
+		return error;
+	return pwrite(fd, value, strlen(value), 0) < 0 ? errno == EBADF ? -EACCES : -errno : 0;
 }
 
 /* A kernel without IPv6 has none of its sysctls and needs none. */

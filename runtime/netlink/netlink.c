@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,8 +33,9 @@ struct nl {
 
 struct nl *nl_open(int protocol)
 {
-	struct nl *nl = calloc(1, sizeof *nl);
-	if (!nl)
+	/* of its own pages, of which those that no message has filled take no memory */
+	struct nl *nl = mmap(NULL, sizeof *nl, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (nl == MAP_FAILED)
 		return NULL;
 	int on = 1, queue = NL_RECEIVE_QUEUE;
 	struct sockaddr_nl addr = { .nl_family = AF_NETLINK };
@@ -58,7 +60,7 @@ void nl_close(struct nl *nl)
 	int saved = errno;
 	if (nl->fd >= 0)
 		close(nl->fd);
-	free(nl);
+	munmap(nl, sizeof *nl);
 	errno = saved;
 }
 

@@ -219,6 +219,17 @@ int nft_refill(struct nft *nft, const struct ruleset *ruleset, const char *name,
 	return error;
 }
 
+int nft_delete(struct nft *nft, const char *name)
+{
+	struct rs_table table = { .family = RS_INET, .name = name };
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &table };
+
+	table_message(&build, NFT_MSG_DELTABLE, 0);
+	int error = nl_batch_send(build.batch, NULL);
+	nft_build_free(&build);
+	return error;
+}
+
 static int found(const struct nlmsghdr *message, void *context)
 {
 	(void)message;

@@ -17,6 +17,8 @@ int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size
 
 /* The rules of that chain of the ruleset's only table in place of those that the kernel has in it, in one transaction */
 int nft_refill(struct nft *, const struct ruleset *, const char *chain, char *why, size_t why_size);
+/* The inet table of that name, which the socket owns: 0 or -errno */
+int nft_delete(struct nft *, const char *name);
 /* Is there an inet table of that name, whoever owns it? 1, 0 or -errno */
 int nft_has_table(struct nft *, const char *name);
 

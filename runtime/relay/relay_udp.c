@@ -27,7 +27,7 @@ struct flow_udp {
 	enum flow_state state;
 	uint32_t listener, serial;
 	struct sockaddr_in6 peer, asked;
-	int far;  /* connected to the guest, or to the host's service */
+	int far;  /* once there is one: connected to the guest, or to the host's service */
 	int near; /* of a flow to the host: bound to the address asked, connected to the guest; else -1 */
 	struct datagram waiting[WAITING_MAX];
 	size_t waiting_count;
@@ -44,8 +44,6 @@ bool flows_init(struct relay_loop *loop)
 		if (!budget_init(&loop->flow_budgets[to_host], loop->slots / 2, RELAY_UDP_IDLE_MS, 0))
 			return false;
 	timers_init(&loop->refused_flows, RELAY_UDP_REFUSED_MS);
-	for (size_t i = 0; loop->flows && i < loop->slots; i++)
-		loop->flows[i].far = loop->flows[i].near = -1;
 	return loop->flows != NULL;
 }
 

@@ -1,10 +1,11 @@
-/* Starting the other two processes. The supervisor comes first, since the table owner needs its pidfd, but does nothing before
- * the table owner reports that it is ready. Whichever dies meanwhile, the others see the end of a channel and end too. */
+/* Starting the other two processes. The supervisor comes first, since the table owner needs its pidfd, but does nothing to
+ * the host before the table owner reports that it is ready. Whichever dies meanwhile, the others see the end of a channel and end too. */
 #include "run/launcher.h"
 #include "core/clock.h"
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
 #include "run/prerequisites.h"
@@ -86,7 +87,7 @@ static int start_processes(struct launcher *launcher)
 		errno = -pid;
 		return fail("cannot make a pid namespace");
 	}
-	struct table_owner_start owner = { launcher->supervisor, nft_fd(launcher->table), launcher->claims.fd, owners };
+	struct table_owner_start owner = { launcher->supervisor, launcher->table, launcher->claims.fd, owners };
 	pid = table_owner_fork(&owner, &launcher->owner);
 	if (pid < 0) {
 		errno = -pid;
@@ -236,6 +237,7 @@ static int run(struct launcher *launcher)
 	/* What is left to do, signals to our own uid, takes no capability. Failing that, nothing is less safe than before. */
 	if (error == 0 && capabilities_keep(NULL, 0))
 		log_line("the launcher keeps its capabilities: %s", strerror(errno));
+	memory_settle();
 	int status = wait_for_supervisor(launcher);
 	wait_for_table_owner(launcher);
 	return error < 0 ? EXIT_STATUS_FAILED : status;

@@ -2,6 +2,7 @@
 #include "core/config.h"
 #include "core/exit_status.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "run/launcher.h"
 
@@ -22,6 +23,7 @@ static int fill_standard_streams(void)
 int main(int argc, char **argv)
 {
 	process_notice_children();
+	memory_prepare();
 	log_open();
 	arena_on_exhaustion(EXIT_STATUS_FAILED);
 	struct arena *arena = arena_new();

@@ -3,6 +3,7 @@
 #include "sandbox/late_refusals.h"
 #include "base/arena.h"
 #include "core/clock.h"
+#include "core/leave_fds.h"
 #include "net/icmp_error.h"
 #include "net/unrouted.h"
 #include "netlink/nflog.h"
@@ -68,7 +69,7 @@ void late_refusals_close(struct late_refusals *refusals)
 	if (!refusals)
 		return;
 	nl_close(refusals->log);
-	close(refusals->link);
+	leave_fds(&refusals->link, 1);
 	free(refusals);
 }
 

@@ -13,6 +13,7 @@
 #include "netlink/nflog.h"
 #include "sandbox/claims.h"
 #include "sandbox/netns.h"
+#include "sandbox/setup_guest.h"
 #include "sandbox/setup_nat64.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
@@ -20,8 +21,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <linux/netlink.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#define TABLE_OWNER_TIMEOUT_MS 10000
 
 static const uint8_t host_mac[6] = HOST_LINK_MAC;
 static const uint8_t uplink_mac[6] = HOST_LINK_PEER_MAC;
@@ -65,6 +69,19 @@ static int make_tap(struct sandbox *sandbox)
 				     (struct rtnl_end){ LOWER_GUEST_LINK, NULL }, sandbox->guest_netns);
 	sandbox->tap = rtnl_tap_open(LOWER_TAP);
 	return sandbox->tap < 0 ? sandbox->tap : 0;
+}
+
+/* Nothing of the host's is touched before the table owner is there to undo it: it sends a byte when it is. */
+static int wait_for_table_owner(struct sandbox *sandbox)
+{
+	struct pollfd message = { .fd = sandbox->start->owner, .events = POLLIN };
+	int ready = poll(&message, 1, TABLE_OWNER_TIMEOUT_MS);
+	char byte;
+
+	if (ready == 1 && recv(message.fd, &byte, 1, MSG_DONTWAIT) == 1)
+		return 0;
+	log_error("the table owner %s: the sandbox is closed", ready ? "is gone" : "does not start");
+	return ready ? -ECHILD : -ETIMEDOUT;
 }
 
 /* Of all links between the guest and the host; the guest's own end is the VMM's. */
@@ -119,13 +136,15 @@ static struct table_owner_message message_now(const struct sandbox *sandbox)
 {
 	struct table_owner_message message = { .link = sandbox->host_link.index };
 
+	if (sandbox->has_table)
+		memcpy(message.table, sandbox->host_link.name, sizeof message.table);
 	add_sources(&message, sandbox->gateway.v4);
 	add_sources(&message, sandbox->gateway.v6);
 	return message;
 }
 
 /* From here on the host link, and what the host forwards for it, ends with the table owner, which outlives the sandbox. Told
- * once more when the sandbox has its addresses. */
+ * once more when the sandbox has its addresses and its table. */
 static int tell_table_owner(struct sandbox *sandbox)
 {
 	struct table_owner_message message = message_now(sandbox);
@@ -254,7 +273,9 @@ static int install_host_table(struct sandbox *sandbox)
 		.limits = &limits,
 	};
 
-	return host_table_install(sandbox->start->table, &table);
+	error = host_table_install(sandbox->start->table, &table);
+	sandbox->has_table = error == 0;
+	return error;
 }
 
 static int open_passage(struct sandbox *sandbox)
@@ -301,22 +322,12 @@ static int configure_family(struct sandbox *sandbox, struct addr gateway)
 	return error;
 }
 
-/* The gateway's MAC derives from its address as the guest's does from the guest's. */
-static void gateway_mac(const struct addr_gateway *gateway, uint8_t mac[static 6])
-{
-	uint32_t low = (uint32_t)(gateway->has4 ? gateway->v4 : gateway->v6).value;
-
-	mac[0] = 0x02, mac[1] = 0x6d;
-	mac[2] = (uint8_t)(low >> 24), mac[3] = (uint8_t)(low >> 16), mac[4] = (uint8_t)(low >> 8),
-	mac[5] = (uint8_t)low;
-}
-
 static int open_links(struct sandbox *sandbox)
 {
 	struct nl *vm = sandbox->vm;
 	uint8_t mac[6], guest[6];
 
-	gateway_mac(&sandbox->gateway, mac);
+	sandbox_gateway_mac(&sandbox->gateway, mac);
 	lower_guest_mac(&sandbox->gateway, guest);
 	if (!memcmp(mac, guest, sizeof mac)) {
 		log_error("the guest's MAC is the gateway's: another --net-mac");
@@ -410,7 +421,7 @@ static int open_late_refusals(struct sandbox *sandbox)
 	struct icmp_ends ends = { .gateway = sandbox->gateway };
 
 	lower_guest_mac(&sandbox->gateway, ends.guest_mac);
-	gateway_mac(&sandbox->gateway, ends.gateway_mac);
+	sandbox_gateway_mac(&sandbox->gateway, ends.gateway_mac);
 	sandbox->late_refusals = late_refusals_open(sandbox->tap_link.index, &ends);
 	return 0; /* without, as where CAP_NET_RAW is missing, some refusals take a second */
 }
@@ -437,45 +448,23 @@ static int start_dhcp(struct sandbox *sandbox)
 	return dhcp_open(&start);
 }
 
-static int start_guest(struct sandbox *sandbox)
-{
-	struct vmm_start start = {
-		.config = sandbox->start->config,
-		.gateway = sandbox->gateway,
-		.guest4 = lower_guest_addr(sandbox->gateway.v4),
-		.tap_fd = sandbox->tap,
-		.guest_netns = sandbox->guest_netns,
-		.foreground = sandbox->start->foreground,
-		.host_stdin = STDIN_FILENO,
-		.host_stdout = STDOUT_FILENO,
-		.host_stderr = STDERR_FILENO,
-		.uid = role_uid(sandbox, ROLE_VMM),
-		.streams_uid = role_uid(sandbox, ROLE_STREAMS),
-	};
-
-	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
-	lower_guest_mac(&sandbox->gateway, start.mac);
-	gateway_mac(&sandbox->gateway, start.gateway_mac);
-	return start.config->vmm == VMM_NONE ? vmm_none_start(&start, &sandbox->vmm) :
-					       vmm_qemu_start(&start, &sandbox->vmm);
-}
-
 /* The steps, in order. */
 /* clang-format off */
 static int (*const steps[])(struct sandbox *) = {
 	sandbox_ask_nat64,
 	make_namespaces,
 	set_sysctls,
+	wait_for_table_owner,
 	make_links,
 	set_up_host,
 	tell_table_owner,
 	claim_subnets,
-	tell_table_owner,
+	sandbox_prepare_guest,
 	sandbox_take_nat64,
 	install_firewall,
 	place_servers,
 	install_host_table,
+	tell_table_owner,
 	watch_passage,
 	follow_routes,
 	switch_forwarding_on,
@@ -486,7 +475,7 @@ static int (*const steps[])(struct sandbox *) = {
 	start_dns,
 	start_relay,
 	start_dhcp,
-	start_guest,
+	sandbox_start_guest,
 };
 /* clang-format on */
 
@@ -498,6 +487,7 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 				     .guest_netns = -1,
 				     .tap = -1,
 				     .vmm.pidfd = -1,
+				     .init = { .pidfd = -1, .channel = -1 },
 				     .nat64 = DNS_NAT64_NONE };
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		int error = steps[i](sandbox);
@@ -507,26 +497,28 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 	return 0;
 }
 
-/* The link at once. All else is the table owner's, when every process is dead; ours where it is dead. */
+/* The table owner deletes the link while we end, which takes the kernel some milliseconds; where it is dead, it is ours to do. It
+ * may hang: what the host forwards is put back here. */
 static void end_host(struct sandbox *sandbox)
 {
+	struct table_owner_message message = message_now(sandbox);
 	CLEANUP_NL struct nl *conntrack = NULL;
-	char byte;
 
-	if (recv(sandbox->start->owner, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-		conntrack = nl_open(NETLINK_NETFILTER);
-	if (conntrack) {
-		struct table_owner_message message = message_now(sandbox);
+	forward_leave(sandbox->host, sandbox->host_link.index);
+	message.ends = true;
+	if (table_owner_tell(sandbox->start->owner, &message, sandbox->vm_netns) == 0)
+		return;
+	conntrack = nl_open(NETLINK_NETFILTER);
+	if (conntrack)
 		table_owner_end(sandbox->host, conntrack, &message);
-	} else {
+	else
 		forward_end(sandbox->host, sandbox->host_link.index);
-	}
 }
 
+/* All of the pid namespace at once, so that they end side by side. */
 void sandbox_close(struct sandbox *sandbox)
 {
-	if (sandbox->vmm.pid > 0)
-		kill(sandbox->vmm.pid, SIGKILL);
+	kill(-1, SIGKILL);
 	if (sandbox->host_link.index && !netns_enter(sandbox->host_netns))
 		end_host(sandbox);
 	host_watch_close(sandbox->watch);

@@ -13,6 +13,7 @@
 #include "sandbox/late_refusals.h"
 #include "sandbox/supervisor.h"
 #include "vmm/vmm.h"
+#include "vmm/vmm_none.h"
 
 struct sandbox {
 	const struct supervisor_start *start;
@@ -25,6 +26,7 @@ struct sandbox {
 	struct host_watch *watch;
 	struct following following; /* what the host forwards for it */
 	struct routes routes;       /* what the host can reach */
+	bool has_table;             /* in the host's namespace */
 	bool link_is_down;          /* the host link, by somebody's doing */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
@@ -36,7 +38,8 @@ struct sandbox {
 	struct dns *dns;
 	struct denials *denials;
 	struct relay *relay;
-	struct vmm vmm; /* pid 0: not started */
+	struct vmm_none_init init; /* VMM_NONE: until COMMAND is started */
+	struct vmm vmm;            /* pid 0: not started */
 };
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */

@@ -1,10 +1,11 @@
-/* Theory of operation: wait until the table owner is ready; set up; then one loop over typed references. The loop ends when
+/* Theory of operation: set up; then one loop over typed references. The loop ends when
  * the guest does (its status is ours), or when a process is gone without which the sandbox is not safe: the launcher, the
  * table owner, the workers. Either way the sandbox is closed before pid 1 exits, and the kernel kills what is left. */
 #include "sandbox/supervisor.h"
 #include "core/clock.h"
 #include "core/exit_status.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
 #include "sandbox/setup.h"
@@ -34,7 +35,6 @@ enum watched {
 };
 
 #define RUNNING (-1)
-#define TABLE_OWNER_TIMEOUT_MS 10000
 
 /* The kernel kills us when the launcher dies; it may have died before we asked for that, which only its channel shows:
  * getppid() is 0 in a new pid namespace either way. */
@@ -45,20 +45,6 @@ static bool tie_to_launcher(int launcher)
 	if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && poll(&channel, 1, 0) >= 0)
 		return !(channel.revents & POLLHUP);
 	log_error("cannot watch the launcher: %s", strerror(errno));
-	return false;
-}
-
-/* The table owner sends a byte when it is ready. Where it ends before that, so do we. */
-static bool wait_for_table_owner(int owner)
-{
-	struct pollfd message = { .fd = owner, .events = POLLIN };
-	char byte;
-
-	if (poll(&message, 1, TABLE_OWNER_TIMEOUT_MS) == 0)
-		errno = ETIMEDOUT;
-	else if (recv(owner, &byte, 1, MSG_DONTWAIT) >= 0)
-		return message.revents & POLLIN;
-	log_error("no message from the table owner: %s", strerror(errno));
 	return false;
 }
 
@@ -176,6 +162,8 @@ static int serve(struct sandbox *sandbox)
 {
 	int epoll = open_loop(sandbox), status = epoll < 0 ? EXIT_STATUS_FAILED : RUNNING;
 
+	memory_settle();
+
 	while (status == RUNNING) {
 		struct epoll_event events[8];
 		int count = epoll_wait(epoll, events, 8, timeout(sandbox));
@@ -210,7 +198,7 @@ _Noreturn void supervisor_main(struct supervisor_start *start)
 	process_block_signals();
 	prctl(PR_SET_DUMPABLE, 0);
 	prctl(PR_SET_NAME, "msb-supervisor");
-	if (!tie_to_launcher(start->launcher) || !wait_for_table_owner(start->owner))
+	if (!tie_to_launcher(start->launcher))
 		_exit(EXIT_STATUS_FAILED);
 	int status = sandbox_set_up(&sandbox, start) || keep_little() ? EXIT_STATUS_FAILED : serve(&sandbox);
 	tell_launcher(&sandbox, SUPERVISOR_CLOSES, status);

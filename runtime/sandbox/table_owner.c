@@ -1,10 +1,14 @@
 /* The table owner's loop, and the message that the supervisor sends it. */
 #include "sandbox/table_owner.h"
+#include "core/leave_fds.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "core/socket.h"
 #include "isolation/capabilities.h"
+#include "net/passage.h"
 #include "netlink/conntrack.h"
+#include "netlink/nft_install.h"
 #include "netlink/rtnl.h"
 
 #include <errno.h>
@@ -30,22 +34,46 @@ static void read_channel(struct pollfd *channel, struct table_owner_message *tol
 		*told = message;
 	else if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR))
 		channel->fd = -1; /* the supervisor is gone, its namespace soon */
+	if (told->source_count > TABLE_OWNER_SOURCES)
+		told->source_count = TABLE_OWNER_SOURCES;
+	told->table[sizeof told->table - 1] = '\0';
 }
 
 /* The link goes first: it still belongs to a namespace that the kernel takes its time to dismantle. Behind a link that is gone
- * no packet makes an entry any more. */
+ * no packet makes an entry any more. Looking through all of the host's entries takes long, so where none was made nobody does. */
 void table_owner_end(struct nl *host, struct nl *conntrack, const struct table_owner_message *told)
 {
 	size_t deleted;
 
 	if (told->link)
 		forward_end(host, told->link);
+	if (!told->source_count || passage_unused(conntrack, told->table))
+		return;
 	int error = conntrack_forget(conntrack, told->sources, told->source_count, &deleted);
 	if (error < 0)
 		log_line("the host's conntrack keeps entries of the sandbox until they time out: %s", strerror(-error));
 }
 
-/* Until pid 1 is dead. */
+static void wait_for_end(int supervisor)
+{
+	struct pollfd watched = { .fd = supervisor, .events = POLLIN };
+
+	while (poll(&watched, 1, -1) != 1)
+		;
+}
+
+/* msb-run waits for us: what the kernel has still to do with what is not to be seen any more is left to it. */
+static void end_table(const struct table_owner_start *start, const struct table_owner_message *told,
+		      struct nl *conntrack)
+{
+	int sockets[] = { nft_fd(start->table), nl_fd(conntrack) };
+
+	if (*told->table)
+		nft_delete(start->table, told->table);
+	leave_fds(sockets, sizeof sockets / sizeof *sockets);
+}
+
+/* Until pid 1 is dead, or says that it will be. */
 static _Noreturn void serve(const struct table_owner_start *start, struct nl *host, struct nl *conntrack)
 {
 	struct pollfd watched[] = {
@@ -54,7 +82,7 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *ho
 	};
 	struct table_owner_message told = { 0 };
 
-	for (;;) {
+	while (!told.ends) {
 		if (poll(watched, 2, -1) < 0)
 			continue;
 		if (watched[1].fd >= 0 && watched[1].revents)
@@ -62,15 +90,15 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *ho
 		else if (watched[0].revents)
 			break;
 	}
-	if (told.source_count > TABLE_OWNER_SOURCES)
-		told.source_count = TABLE_OWNER_SOURCES;
 	table_owner_end(host, conntrack, &told);
+	wait_for_end(start->supervisor);
+	end_table(start, &told, conntrack);
 	_exit(0);
 }
 
 static _Noreturn void table_owner_main(const struct table_owner_start *start)
 {
-	int keep[] = { start->supervisor, start->table, start->claims, start->channel };
+	int keep[] = { start->supervisor, nft_fd(start->table), start->claims, start->channel };
 
 	process_block_signals();
 	process_close_others(keep, sizeof keep / sizeof *keep);
@@ -83,6 +111,7 @@ static _Noreturn void table_owner_main(const struct table_owner_start *start)
 		log_error("the table owner cannot start: %s", strerror(errno));
 		_exit(1);
 	}
+	memory_settle();
 	serve(start, host, conntrack);
 }
 

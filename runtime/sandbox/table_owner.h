@@ -9,15 +9,18 @@
 #include "base/address.h"
 #include "net/forward.h"
 
+#include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+struct nft;
 struct table_owner_start {
-	int supervisor; /* pidfd of pid 1 */
-	int table;      /* the nfnetlink socket that owns the table */
-	int claims;     /* see claims.h: no other sandbox has this one's uids while any process of it lives */
-	int channel;    /* to the supervisor: a byte when ready, then its messages; ends with either */
+	int supervisor;    /* pidfd of pid 1 */
+	struct nft *table; /* whose socket owns the table */
+	int claims;        /* see claims.h: no other sandbox has this one's uids while any process of it lives */
+	int channel;       /* to the supervisor: a byte when ready, then its messages; ends with either */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
  * so that it does not vanish with the namespace before the switches are put back. Told again when there is more to tell. */
@@ -27,6 +30,8 @@ struct table_owner_message {
 	/* What the sandbox sends from: the host's conntrack entries of these are deleted after the link */
 	struct addr sources[TABLE_OWNER_SOURCES];
 	size_t source_count;
+	char table[IFNAMSIZ]; /* "": none yet */
+	bool ends;            /* an orderly end: the link goes now, before pid 1 is dead */
 };
 
 /* By the supervisor; 0 or -errno. */

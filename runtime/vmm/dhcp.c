@@ -109,7 +109,7 @@ static _Noreturn void become_dnsmasq(const struct dhcp_start *start, const struc
 {
 	static char *environment[] = { "PATH=/usr/sbin:/usr/bin", "LC_ALL=C", NULL };
 	static const char *const devices[] = { "urandom", "null" };
-	const struct exec_jail_file empty = { EMPTY, -1, NULL, 0 };
+	const struct exec_jail_file empty = { EMPTY, -1, NULL, 0, false };
 	const struct exec_jail wanted = {
 		.uid = start->uid,
 		.files = &empty,

@@ -4,7 +4,8 @@
 
 struct guest_files {
 	int kernel, initrd; /* opened to read; initrd -1: none */
-	bool agent;         /* the default initrd: it has our init and agent */
+	bool agent;         /* the default guest: its initrd has our agent */
+	bool tree;          /* kernel is a mount of the file, of open_tree(), which need not be copied */
 };
 
 /* --kernel and --initrd, else the default guest: in guest/ beside the program, as `make` leaves it, or where

@@ -71,6 +71,8 @@ static const struct worker_jail_call calls[] = {
 	{ SCMP_SYS(ioctl), JAIL_TERMINAL, "the terminal's mode and size" },
 	{ SCMP_SYS(waitid), JAIL_ANY, "the end of QEMU" },
 	{ SCMP_SYS(clock_gettime), JAIL_ANY, "patience, where the vDSO cannot" },
+	{ SCMP_SYS(brk), JAIL_ANY, "what the heap gives back" },
+	{ SCMP_SYS(munmap), JAIL_ANY, "the same" },
 	{ SCMP_SYS(exit_group), JAIL_ANY, "our own end" },
 };
 

@@ -14,6 +14,6 @@ struct initrd_run {
 	const struct guest_volumes *volumes; /* or NULL */
 };
 
-/* The archive in new memory, *out (the caller's to free) of *size bytes, for runtime/guest/init and agent.c.
+/* The archive in new memory, *out (the caller's to free) of *size bytes, for runtime/guest/init.c and agent.c.
  * -errno on failure. */
 int initrd_make(const struct initrd_run *, char **out, size_t *size);

@@ -18,6 +18,7 @@ struct qemu_config {
 	uint32_t memory_mib, cpus;
 	bool verbose; /* the kernel writes more than errors to its console */
 	const char *kernel;
+	bool known_kernel;  /* the default guest's, whose options are known */
 	const char *initrd; /* NULL: none */
 	int tap;            /* opened without IFF_VNET_HDR */
 	uint8_t mac[6];

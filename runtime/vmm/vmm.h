@@ -30,6 +30,5 @@ void vmm_hosts(FILE *, const struct vmm_start *);
 
 /* 0 or -errno, with a line on standard error. On failure nothing runs. */
 int vmm_qemu_start(const struct vmm_start *, struct vmm *out);
-int vmm_none_start(const struct vmm_start *, struct vmm *out);
 /* Once pidfd is readable: the command's exit status, 128+N for a signal, 125 where the guest ended without telling it. */
 int vmm_finish(struct vmm *);

@@ -5,6 +5,7 @@
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "core/socket.h"
 #include "isolation/capabilities.h"
@@ -60,20 +61,34 @@ static int configure_links(struct nl *nl, const struct vmm_start *start)
 		error = add_family(nl, eth0.index, start->guest4, start->gateway.v4, start->gateway_mac);
 	if (error == 0 && start->gateway.has6)
 		error = add_family(nl, eth0.index, start->guest6, start->gateway.v6, start->gateway_mac);
-	return error < 0 ? error : rtnl_link_wait(nl, eth0.index);
+	return error;
 }
 
-static int set_up_network(const struct vmm_start *start)
+static int report_link(int error)
+{
+	if (error < 0)
+		log_error("cannot configure " LOWER_GUEST_LINK ": %s", strerror(-error));
+	return error;
+}
+
+/* *out is kept until the link is to be waited for */
+static int set_up_network(const struct vmm_start *start, struct nl **out)
 {
 	if (setns(start->guest_netns, CLONE_NEWNET)) {
 		log_error("cannot enter the guest's network namespace: %s", strerror(errno));
 		return -errno;
 	}
-	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
-	int error = nl ? configure_links(nl, start) : -errno;
-	if (error < 0)
-		log_error("cannot configure " LOWER_GUEST_LINK ": %s", strerror(-error));
-	return error;
+	*out = nl_open(NETLINK_ROUTE);
+	return report_link(*out ? configure_links(*out, start) : -errno);
+}
+
+/* Its other end is up by now, and so is this one, once the kernel has been asked. */
+static int wait_for_guest_link(struct nl *nl)
+{
+	struct rtnl_link eth0 = { 0 };
+	int error = rtnl_link_by_name(nl, LOWER_GUEST_LINK, &eth0);
+
+	return report_link(error < 0 ? error : rtnl_link_wait(nl, eth0.index));
 }
 
 static int enter_workdir(const char *workdir)
@@ -143,6 +158,7 @@ static int attend(pid_t command)
 	sigset_t all;
 	int status;
 
+	memory_settle();
 	sigfillset(&all);
 	for (;;) {
 		int signo = sigwaitinfo(&all, NULL);
@@ -153,10 +169,22 @@ static int attend(pid_t command)
 	}
 }
 
-/* pid 1 of the guest's pid namespace. The channel gets 0 or an errno, once nothing can fail but COMMAND itself; a byte back
- * tells to start that. */
+static int prepare(const struct vmm_start *start, struct nl **nl)
+{
+	int error = set_up_network(start, nl);
+
+	if (error == 0)
+		error = vmm_none_set_up_mounts(start);
+	if (error == 0)
+		error = enter_workdir(start->config->workdir);
+	return error == 0 ? drop_capabilities(start->config->cap_net_admin) : error;
+}
+
+/* pid 1 of the guest's pid namespace. The channel gets 0 or an errno, once nothing can fail but the link's coming up and COMMAND
+ * itself; a byte back tells to start that. */
 static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 {
+	struct nl *nl = NULL;
 	char go;
 
 	prctl(PR_SET_NAME, "msb-init");
@@ -166,19 +194,14 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 	if (error < 0)
 		log_error("cannot open the command's mount namespace: %s", strerror(-error));
 	else
-		error = set_up_network(start);
-	if (error == 0)
-		error = vmm_none_set_up_mounts(start);
-	if (error == 0)
-		error = enter_workdir(start->config->workdir);
-	if (error == 0)
-		error = drop_capabilities(start->config->cap_net_admin);
+		error = prepare(start, &nl);
 	if (socket_send_fds(channel, &error, sizeof error, &mounts, mounts >= 0, 0) < 0 || error < 0)
 		_exit(EXIT_STATUS_FAILED);
 	fd_closep(&mounts);
 	ssize_t len = read(channel, &go, 1);
-	if (len == 0) /* the supervisor's to explain */
+	if (len == 0 || wait_for_guest_link(nl)) /* the first is the supervisor's to explain */
 		_exit(EXIT_STATUS_FAILED);
+	nl_close(nl);
 	pid_t command = len == 1 ? fork_command(start) : -1;
 	if (command > 0)
 		_exit(attend(command));
@@ -186,7 +209,7 @@ static _Noreturn void guest_init(const struct vmm_start *start, int channel)
 	_exit(EXIT_STATUS_FAILED);
 }
 
-/* The guest's end is up: now the VM's end and the bridge get their carrier. */
+/* Both ends are up: now the VM's end and the bridge get their carrier. */
 static int wait_for_links(void)
 {
 	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
@@ -204,7 +227,7 @@ static int wait_for_links(void)
 	return error;
 }
 
-/* The init's own report, then ours that it may start COMMAND */
+/* The init's own report, then ours that it may start COMMAND. What keeps resolv.conf looks at it first, so it may come later. */
 static int handshake(int channel, const struct addr_gateway *gateway)
 {
 	int error, fds[SOCKET_FDS_MAX] = { -1, -1 };
@@ -216,18 +239,18 @@ static int handshake(int channel, const struct addr_gateway *gateway)
 		CLEANUP_FD int mounts = fds[0];
 		if (error == 0)
 			error = wait_for_links();
-		if (error == 0)
-			error = vmm_none_keep_resolv_conf(gateway, mounts);
-		if (error < 0 || write(channel, "", 1) == 1)
+		if (error < 0)
 			return error;
+		if (write(channel, "", 1) == 1)
+			return vmm_none_keep_resolv_conf(gateway, mounts);
 	}
 	log_error("the guest's init ended before the command could start");
 	return -ECHILD;
 }
 
-int vmm_none_start(const struct vmm_start *start, struct vmm *out)
+int vmm_none_prepare(const struct vmm_start *start, struct vmm_none_init *out)
 {
-	int channel[2], pidfd;
+	int channel[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel)) {
 		int error = -errno;
@@ -235,7 +258,7 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 		return error;
 	}
 	CLEANUP_FD int ours = channel[0], inits = channel[1];
-	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, &pidfd);
+	pid_t pid = process_fork(CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, &out->pidfd);
 	if (pid == 0) {
 		close(ours);
 		guest_init(start, inits);
@@ -244,14 +267,21 @@ int vmm_none_start(const struct vmm_start *start, struct vmm *out)
 		log_error("cannot make the guest's namespaces: %s", strerror(-pid));
 		return pid;
 	}
-	fd_closep(&inits);
-	int error = handshake(ours, &start->gateway);
+	out->pid = pid;
+	out->channel = TAKE_FD(ours);
+	return 0;
+}
+
+int vmm_none_start(struct vmm_none_init *init, const struct addr_gateway *gateway, struct vmm *out)
+{
+	int error = handshake(init->channel, gateway);
+
+	fd_closep(&init->channel); /* an init that waits for us sees the end */
 	if (error == 0) {
-		*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
+		*out = (struct vmm){ .pid = init->pid, .pidfd = TAKE_FD(init->pidfd) };
 		return 0;
 	}
-	fd_closep(&ours); /* an init that waits for us sees the end */
-	process_wait(pidfd);
-	close(pidfd);
+	process_wait(init->pidfd);
+	fd_closep(&init->pidfd);
 	return error;
 }

@@ -1,6 +1,17 @@
-/* Parts of --vmm none, in files of their own. */
+/* --vmm none: COMMAND's init, and its parts in files of their own. */
 #pragma once
 #include "vmm/vmm.h"
+
+/* The init while it prepares COMMAND's namespaces, beside whoever started it, and then waits to be told to start COMMAND. It ends
+ * where `channel` does. */
+struct vmm_none_init {
+	pid_t pid;
+	int pidfd, channel;
+};
+/* 0 or -errno, with a line on standard error. The first leaves the guest's link down on the VM's side; the second waits for what the
+ * first began, and for the links, and starts COMMAND. */
+int vmm_none_prepare(const struct vmm_start *, struct vmm_none_init *out);
+int vmm_none_start(struct vmm_none_init *, const struct addr_gateway *, struct vmm *out);
 
 /* In the guest's namespaces (vmm_none_mounts.c): /proc, /sys, resolv.conf, and what must not be reached. 0 or -errno with a
  * line on standard error. */

@@ -3,6 +3,7 @@
  * process in COMMAND's mount namespace, outside its pid namespace, puts the mount back. */
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
 #include "isolation/worker_jail.h"
@@ -74,5 +75,6 @@ int vmm_none_keep_resolv_conf(const struct addr_gateway *gateway, int mount_name
 	}
 	if (worker_jail_keep_only(NULL, 0) || capabilities_keep((const unsigned[]){ CAP_SYS_ADMIN }, 1))
 		_exit(1);
+	memory_settle();
 	keep(gateway);
 }

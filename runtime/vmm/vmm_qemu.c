@@ -149,6 +149,7 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 		.cpus = config->cpus,
 		.verbose = config->verbose,
 		.kernel = KERNEL,
+		.known_kernel = qemu->files.agent,
 		.initrd = qemu->files.initrd >= 0 ? INITRD : NULL,
 		.tap = qemu->start->tap_fd,
 		.console = qemu->qemus[STREAM_CONSOLE],
@@ -195,8 +196,8 @@ static _Noreturn void become_qemu(const struct qemu_start *qemu)
 	static char *environment[] = { "PATH=/usr/bin", "LC_ALL=C", NULL };
 	static const char *const kvm = "kvm";
 	const struct exec_jail_file files[] = {
-		{ KERNEL, qemu->files.kernel, NULL, 0 },
-		{ INITRD, qemu->files.initrd, qemu->initrd_run, qemu->initrd_run_size },
+		{ KERNEL, qemu->files.kernel, NULL, 0, qemu->files.tree },
+		{ INITRD, qemu->files.initrd, qemu->initrd_run, qemu->initrd_run_size, false },
 	};
 	const struct exec_jail wanted = {
 		.uid = qemu->start->uid,
@@ -256,7 +257,7 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 
 int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 {
-	struct qemu_start qemu = { .start = start, .files = { -1, -1, false }, .disk = -1 };
+	struct qemu_start qemu = { .start = start, .files = { -1, -1, false, false }, .disk = -1 };
 	int pidfd = -1;
 
 	memset(qemu.ours, -1, sizeof qemu.ours);

@@ -51,6 +51,15 @@ built() {
 package / && pack && built
 same "Debian 12: it is built" 0 "$status"
 same "Debian 12: all drivers are in it" 10 "$(wc -w <<<"$names")"
+same "a kernel that is none: as it is" "kernel " "$(cat "$work/out/vmlinuz") $([ ! -e "$work/out/vmlinux" ] || echo vmlinux)"
+# the boot protocol's kernel_version, as this build's guest has it
+if [ -e "$build/guest/vmlinux" ]; then
+	at=$(($(od -An -tu2 -j526 -N2 "$build/guest/vmlinuz") + 512))
+	version=$(tail -c "+$((at + 1))" "$build/guest/vmlinuz" | head -c 60 | cut -d' ' -f1 | head -n 1)
+	contains "uncompressed it is the same kernel" "$(grep -a -m 1 -o "Linux version [^ ]*" "$build/guest/vmlinux")" "^Linux version $version\$"
+else
+	skip "uncompressed it is the same kernel" "it is compressed in a way that is not known here"
+fi
 package /usr/ virtio_console fuse virtiofs
 find "$work/tree" -name '*.ko' -exec xz -1 '{}' +
 pack && built

@@ -41,7 +41,7 @@ for act in bindname bindmeta bindgateway bindalias; do
 	contains "asks to bind what the policy denies ($act): refused" "$err" 'error: the DNS worker asked for a binding that the policy denies'
 	same "asks to bind what the policy denies ($act): the sandbox closes" "125 " "$status $out"
 done
-for act in bindmany half; do
+for act in bindmany socketsmany socketsall socketsnowhere half; do
 	misbehave $act msb-dns "$(ASK $act)"
 	same "a message that makes no sense ($act): the sandbox closes" "125 " "$status $out"
 done

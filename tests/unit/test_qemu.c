@@ -103,6 +103,15 @@ Test(qemu, clocks_are_told_under_tcg_only)
 	cr_assert_str_eq(argument(argv, "-M", 0), "microvm,accel=kvm");
 }
 
+Test(qemu, a_kernel_of_the_user_s_tests_its_ciphers)
+{
+	struct qemu_config config = agent_guest;
+
+	cr_assert_not(strstr(argument(qemu_argv(arena, &config), "-append", 0), "notests"));
+	config.known_kernel = true;
+	cr_assert(strstr(argument(qemu_argv(arena, &config), "-append", 0), " cryptomgr.notests"));
+}
+
 Test(qemu, streams_are_ports)
 {
 	char **argv = qemu_argv(arena, &agent_guest);

@@ -82,6 +82,28 @@ static void try_bind_many(int control)
 	ask(control, "a.example.com", 0x5db8d822, 255);
 }
 
+static void ask_sockets(int control, uint32_t place, uint32_t udp_count, uint32_t tcp_count)
+{
+	struct dns_ask_sockets sockets = { DNS_ASK_SOCKETS, place, udp_count, tcp_count };
+	send(control, &sockets, sizeof sockets, 0);
+}
+
+static void try_sockets_many(int control)
+{
+	ask_sockets(control, PLACE_VM4, UPSTREAM_UDP_SOCKETS, UPSTREAM_TCP_SOCKETS);
+	ask_sockets(control, PLACE_VM4, UPSTREAM_UDP_SOCKETS, 0);
+}
+
+static void try_sockets_all(int control)
+{
+	ask_sockets(control, PLACE_VM4, UINT32_MAX, 0);
+}
+
+static void try_sockets_nowhere(int control)
+{
+	ask_sockets(control, PLACE_COUNT, 1, 0);
+}
+
 static void try_half_message(int control)
 {
 	send(control, "\1\0\0\0half", 8, 0);
@@ -101,6 +123,9 @@ static const struct {
 	{ "bindgateway", try_bind_gateway },
 	{ "bindalias", try_bind_alias },
 	{ "bindmany", try_bind_many },
+	{ "socketsmany", try_sockets_many },
+	{ "socketsall", try_sockets_all },
+	{ "socketsnowhere", try_sockets_nowhere },
 	{ "half", try_half_message },
 };
 
