@@ -42,7 +42,7 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install uninstall vsix guest tools golden-update docs clean
+.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -110,6 +110,9 @@ deps:
 	$(Q)./deps.sh
 deps-policyc:
 	$(Q)./deps.sh policyc
+# kernels that tests boot as the host
+kernels: deps
+	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
 guest: deps
 	$(Q)runtime/guest/build.sh $(BUILD)/guest
 demo: deps
@@ -118,7 +121,7 @@ demo: deps
 # JOBS tests at a time; most of them wait more than they work
 JOBS ?= 4
 check: deps
-	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
+	$(Q)$(MAKE) --no-print-directory all guest kernels tools $(BUILD)/unit
 	$(Q)tests/run -j $(JOBS) $(BUILD)
 golden-update: all
 	$(Q)tests/golden/run.sh --update $(BUILD)

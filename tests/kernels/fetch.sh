@@ -69,6 +69,7 @@ fetch() {
 }
 
 mkdir -p "$dir"
+dir=$(realpath "$dir")
 recipe=$(cat "$here/fetch.sh" "$here/init" | sha256sum | cut -d' ' -f1)
 [ "$(cat "$dir/.recipe" 2>/dev/null || true)" != "$recipe" ] || exit 0
 work=$(mktemp -d "$dir/.fetching.XXXXXX")
