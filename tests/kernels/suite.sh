@@ -9,8 +9,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 if [ "${1-}" != --inside ]; then
 	if [ ! -s "$build/kernels/$kernel/initrd" ]; then
-		not_ok "Linux $kernel" "is not in $build/kernels: make kernels"
-		exit 1
+		skip "Linux $kernel" "it is not in $build/kernels: make kernels"
+		exit 0
 	fi
 	SECONDS_MOST=1500 exec "$here/boot.sh" "$build/kernels/$kernel" "$0" "$build" "$kernel" --inside "$@"
 fi
