@@ -46,7 +46,7 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench bench-boot san fuzz tidy format install uninstall vsix guest tools golden-update docs clean
+.PHONY: all policyc deps deps-policyc check demo bench bench-boot san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -118,6 +118,9 @@ deps:
 	$(Q)./deps.sh
 deps-policyc:
 	$(Q)./deps.sh policyc
+# kernels that tests boot as the host
+kernels: deps
+	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
 guest: deps
 	$(Q)runtime/guest/build.sh $(BUILD)/guest
 demo: deps
@@ -127,6 +130,7 @@ demo: deps
 JOBS ?= 4
 check: deps
 	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
+	-$(Q)tests/kernels/fetch.sh $(BUILD)/kernels # without them two tests say that they skip
 	$(Q)tests/run -j $(JOBS) $(BUILD)
 golden-update: all
 	$(Q)tests/golden/run.sh --update $(BUILD)

@@ -88,6 +88,9 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 	case RS_CT_TIMEOUT:
 		text_addf(out, "ct timeout set \"%s\"", expr->set);
 		break;
+	case RS_FLOW_ADD:
+		text_addf(out, "flow add @%s", expr->set);
+		break;
 	}
 }
 
@@ -191,6 +194,12 @@ static void emit_timeout(struct text *out, const struct rs_timeout *timeout)
 	text_add(out, " }\n\t}\n");
 }
 
+static void emit_flowtable(struct text *out, const struct rs_flowtable *flowtable)
+{
+	text_addf(out, "\tflowtable %s {\n\t\thook ingress priority %d\n\t\tdevices = { \"%s\", \"%s\" }\n\t}\n",
+		  flowtable->name, flowtable->priority, flowtable->devices[0], flowtable->devices[1]);
+}
+
 static void emit_table(struct text *out, const struct rs_table *table)
 {
 	text_addf(out, "table %s %s {\n", rs_family_name(table->family), table->name);
@@ -200,6 +209,8 @@ static void emit_table(struct text *out, const struct rs_table *table)
 		emit_timeout(out, &table->timeouts.items[i]);
 	for (size_t i = 0; i < table->sets.count; i++)
 		emit_set(out, &table->sets.items[i]);
+	for (size_t i = 0; i < table->flowtables.count; i++)
+		emit_flowtable(out, &table->flowtables.items[i]);
 	for (size_t i = 0; i < table->chains.count; i++)
 		emit_chain(out, &table->chains.items[i]);
 	text_add(out, "}\n");
@@ -235,6 +246,24 @@ static void emit_header(struct text *out, const struct policy *policy, const str
 	text_add(out, "# start reading at chain egress\n");
 }
 
+/* As comments: nft would refuse the whole of the text where the kernel has no flowtables. */
+static void emit_fast_path(struct text *out, const struct ruleset *fast)
+{
+	struct text body = { .arena = out->arena };
+	char *rest, *line;
+
+	if (!fast)
+		return;
+	text_add(out,
+		 "# where the kernel has flowtables, msb-run adds this, and the packets of established flows go past "
+		 "the chains above:\n");
+	for (size_t i = 0; i < fast->tables.count; i++)
+		emit_table(&body, &fast->tables.items[i]);
+	rest = arena_strdup(out->arena, text_get(&body));
+	while ((line = strsep(&rest, "\n")) && *line)
+		text_addf(out, "#%s%s\n", *line == '\t' ? "" : " ", line);
+}
+
 const char *emit_nft(struct arena *arena, const struct policy *policy, const struct ruleset *ruleset,
 		     const struct lower_options *options)
 {
@@ -243,5 +272,6 @@ const char *emit_nft(struct arena *arena, const struct policy *policy, const str
 	emit_header(&out, policy, options);
 	for (size_t i = 0; i < ruleset->tables.count; i++)
 		emit_table(&out, &ruleset->tables.items[i]);
+	emit_fast_path(&out, lower_fast_path(arena, policy, options));
 	return text_get(&out);
 }

@@ -19,6 +19,8 @@ struct lower_options {
 };
 
 struct ruleset *lower_policy(struct arena *, const struct policy *, const struct lower_options *);
+/* What is added to that where the kernel can: see lower_fast_path.c. NULL: not with this policy */
+struct ruleset *lower_fast_path(struct arena *, const struct policy *, const struct lower_options *);
 /* The set of rule `rule` (index from 0) for a family; NULL where that rule has no name among its targets, or
  * can match nothing of that family. */
 const char *lower_binding_set(struct arena *, const struct policy *, size_t rule, enum addr_family);

@@ -65,11 +65,16 @@ void lower_match_new(struct lowering *lowering, struct rs_rule *rule)
 	match_ct(lowering, rule, CT_NEW);
 }
 
+void lower_match_established(struct lowering *lowering, struct rs_rule *rule)
+{
+	match_ct(lowering, rule, CT_ESTABLISHED);
+}
+
 void lower_known_flows(struct lowering *lowering, struct rs_chain *chain)
 {
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
-	match_ct(lowering, rule, CT_ESTABLISHED);
+	lower_match_established(lowering, rule);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
 	rule = lower_rule(lowering, chain, NULL);
 	match_ct(lowering, rule, CT_RELATED);

@@ -62,6 +62,7 @@ void lower_match_neighbours(struct lowering *, struct rs_rule *);
 void lower_match_dns_ports(struct lowering *, struct rs_rule *);
 void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);
 void lower_match_new(struct lowering *, struct rs_rule *);
+void lower_match_established(struct lowering *, struct rs_rule *);
 /* Established flows pass, and the errors about them that chain `related` knows */
 void lower_known_flows(struct lowering *, struct rs_chain *);
 void lower_drop_invalid(struct lowering *, struct rs_chain *);

@@ -60,6 +60,15 @@ struct rs_timeout *rs_timeout_add(struct ruleset *ruleset, struct rs_table *tabl
 	return timeout;
 }
 
+struct rs_flowtable *rs_flowtable_add(struct ruleset *ruleset, struct rs_table *table, const char *name, int priority)
+{
+	struct rs_flowtable *flowtable = arena_push(ruleset->arena, &table->flowtables);
+
+	flowtable->name = name;
+	flowtable->priority = priority;
+	return flowtable;
+}
+
 struct rs_chain *rs_chain_add(struct ruleset *ruleset, struct rs_table *table, const char *name)
 {
 	struct rs_chain *chain = arena_push(ruleset->arena, &table->chains);
@@ -203,6 +212,11 @@ void rs_pkttype_set(struct ruleset *ruleset, struct rs_rule *rule, enum rs_pktty
 void rs_ct_timeout(struct ruleset *ruleset, struct rs_rule *rule, const char *policy)
 {
 	rs_do(ruleset, rule, RS_CT_TIMEOUT)->set = policy;
+}
+
+void rs_flow_add(struct ruleset *ruleset, struct rs_rule *rule, const char *flowtable)
+{
+	rs_do(ruleset, rule, RS_FLOW_ADD)->set = flowtable;
 }
 
 void rs_log(struct ruleset *ruleset, struct rs_rule *rule, uint32_t group, uint32_t snaplen, const char *prefix)

@@ -100,6 +100,7 @@ enum rs_expr_kind {
 	RS_NOTRACK,     /* conntrack leaves the packet alone */
 	RS_PKTTYPE_SET, /* RS_PKT_…, in prerouting only */
 	RS_CT_TIMEOUT,  /* how long conntrack keeps the new flow: a named policy */
+	RS_FLOW_ADD,    /* the flow's next packets go past the chains: a flowtable */
 };
 
 /* What a link layer took a packet for: PACKET_HOST and so on */
@@ -115,7 +116,8 @@ struct rs_expr {
 	size_t field_count;
 	/* RS_MATCH: one value; several are an anonymous set, in order, disjoint, with gaps */
 	LIST_OF(struct rs_value) values;
-	const char *set; /* RS_LOOKUP, RS_VMAP; RS_LOG: its prefix or NULL; RS_CT_TIMEOUT: the policy's name */
+	/* RS_LOOKUP, RS_VMAP; RS_LOG: its prefix or NULL; RS_CT_TIMEOUT: the policy's name; RS_FLOW_ADD: the flowtable's */
+	const char *set;
 	struct rs_verdict verdict;
 	uint32_t number; /* log group, mark, connections, type of packet */
 	uint32_t snaplen;
@@ -164,12 +166,20 @@ struct rs_timeout {
 	uint32_t seconds[RS_TIMEOUT_STATES]; /* by state, every one: the kernel takes 0 for no time at all */
 };
 
+/* What established flows are looked up in where they enter by one of these links, ahead of all chains of the family */
+struct rs_flowtable {
+	const char *name;
+	int priority; /* among the ingress hooks of its links */
+	const char *devices[2];
+};
+
 struct rs_table {
 	enum rs_family family;
 	const char *name;
 	bool owner; /* the table lives as long as the netlink socket that made it */
 	LIST_OF(struct rs_timeout) timeouts;
 	LIST_OF(struct rs_set) sets;
+	LIST_OF(struct rs_flowtable) flowtables;
 	LIST_OF(struct rs_chain) chains;
 };
 
@@ -184,6 +194,7 @@ struct ruleset *ruleset_new(struct arena *);
 struct rs_table *rs_table_add(struct ruleset *, enum rs_family, const char *name);
 struct rs_set *rs_set_add(struct ruleset *, struct rs_table *, const char *name, enum rs_type);
 struct rs_timeout *rs_timeout_add(struct ruleset *, struct rs_table *, const char *name, uint8_t proto);
+struct rs_flowtable *rs_flowtable_add(struct ruleset *, struct rs_table *, const char *name, int priority);
 struct rs_chain *rs_chain_add(struct ruleset *, struct rs_table *, const char *name);
 struct rs_chain *rs_base_chain_add(struct ruleset *, struct rs_table *, const char *name, enum rs_chain_type,
 				   enum rs_hook, int priority, enum rs_verdict_kind policy);
@@ -208,6 +219,7 @@ void rs_ct_count(struct ruleset *, struct rs_rule *, uint32_t over);
 void rs_log(struct ruleset *, struct rs_rule *, uint32_t group, uint32_t snaplen, const char *prefix); /* or NULL */
 void rs_pkttype_set(struct ruleset *, struct rs_rule *, enum rs_pkttype);
 void rs_ct_timeout(struct ruleset *, struct rs_rule *, const char *policy);
+void rs_flow_add(struct ruleset *, struct rs_rule *, const char *flowtable);
 void rs_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);
 void rs_tproxy(struct ruleset *, struct rs_rule *, enum addr_family, uint16_t port);
 void rs_verdict(struct ruleset *, struct rs_rule *, enum rs_verdict_kind, const char *chain);

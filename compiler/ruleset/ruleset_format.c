@@ -177,6 +177,7 @@ static const char *const expr_names[] = {
 	[RS_NOTRACK] = "notrack",
 	[RS_PKTTYPE_SET] = "pkttype-set",
 	[RS_CT_TIMEOUT] = "ct-timeout",
+	[RS_FLOW_ADD] = "flow-add",
 };
 
 static void format_expr(struct text *out, const struct rs_expr *expr)
@@ -254,6 +255,12 @@ static void format_timeout(struct text *out, const struct rs_timeout *timeout)
 	text_add(out, "\n");
 }
 
+static void format_flowtable(struct text *out, const struct rs_flowtable *flowtable)
+{
+	text_addf(out, "\tflowtable %s priority %d devices %s %s\n", flowtable->name, flowtable->priority,
+		  flowtable->devices[0], flowtable->devices[1]);
+}
+
 static void format_chain(struct text *out, const struct rs_chain *chain)
 {
 	text_addf(out, "\tchain %s", chain->name);
@@ -288,6 +295,8 @@ const char *ruleset_format(struct arena *arena, const struct ruleset *ruleset)
 			format_timeout(&out, &table->timeouts.items[i]);
 		for (size_t i = 0; i < table->sets.count; i++)
 			format_set(&out, &table->sets.items[i]);
+		for (size_t i = 0; i < table->flowtables.count; i++)
+			format_flowtable(&out, &table->flowtables.items[i]);
 		for (size_t i = 0; i < table->chains.count; i++)
 			format_chain(&out, &table->chains.items[i]);
 	}

@@ -435,6 +435,9 @@ static void encode_expr(struct encoding *to, const struct rs_expr *expr)
 	case RS_CT_TIMEOUT:
 		encode_ct_timeout(to, expr->set);
 		break;
+	case RS_FLOW_ADD:
+		nftnl_expr_set_str(add(to, "flow_offload"), NFTNL_EXPR_FLOW_TABLE_NAME, expr->set);
+		break;
 	case RS_MASQUERADE:
 		add(to, "masq");
 		break;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/flowtable.h>
 #include <libnftnl/object.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
@@ -124,10 +125,34 @@ static void timeout_message(struct nft_build *build, const struct rs_timeout *ti
 	nftnl_obj_free(out);
 }
 
-static void build_table(struct nft_build *build, const struct rs_table *table)
+static void fill_flowtable(struct nlmsghdr *message, const void *flowtable)
+{
+	nftnl_flowtable_nlmsg_build_payload(message, flowtable);
+}
+
+static void flowtable_message(struct nft_build *build, const struct rs_flowtable *flowtable)
+{
+	struct nftnl_flowtable *out = arena_must(nftnl_flowtable_alloc());
+	const char *devices[] = { flowtable->devices[0], flowtable->devices[1], NULL };
+
+	nftnl_flowtable_set_u32(out, NFTNL_FLOWTABLE_FAMILY, nft_family(build->table->family));
+	nftnl_flowtable_set_str(out, NFTNL_FLOWTABLE_TABLE, build->table->name);
+	nftnl_flowtable_set_str(out, NFTNL_FLOWTABLE_NAME, flowtable->name);
+	nftnl_flowtable_set_u32(out, NFTNL_FLOWTABLE_HOOKNUM, NF_NETDEV_INGRESS);
+	nftnl_flowtable_set_u32(out, NFTNL_FLOWTABLE_PRIO, (uint32_t)flowtable->priority);
+	nftnl_flowtable_set_data(out, NFTNL_FLOWTABLE_DEVICES, devices, 0);
+	nft_build_message(build, NFT_MSG_NEWFLOWTABLE, NLM_F_CREATE | NLM_F_EXCL,
+			  (struct nft_label){ "flowtable", flowtable->name }, fill_flowtable, out);
+	nftnl_flowtable_free(out);
+}
+
+/* `flags` of the table's own message: NLM_F_EXCL where it must be a new one */
+static void build_table(struct nft_build *build, const struct rs_table *table, uint16_t flags)
 {
 	build->table = table;
-	table_message(build, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+	table_message(build, NFT_MSG_NEWTABLE, NLM_F_CREATE | flags);
+	for (size_t i = 0; i < table->flowtables.count; i++)
+		flowtable_message(build, &table->flowtables.items[i]);
 	for (size_t i = 0; i < table->timeouts.count; i++)
 		timeout_message(build, &table->timeouts.items[i]);
 	for (size_t i = 0; i < table->chains.count; i++)
@@ -157,18 +182,20 @@ static int send_build(struct nft *nft, struct nft_build *build, char *why, size_
 	return error;
 }
 
-static int install(struct nft *nft, const struct ruleset *ruleset, bool replace, char *why, size_t why_size)
+enum install { INSTALL_NEW, INSTALL_REPLACE, INSTALL_EXTEND };
+
+static int install(struct nft *nft, const struct ruleset *ruleset, enum install how, char *why, size_t why_size)
 {
 	struct nft_build build = { .batch = nl_batch_new(nft->nl) };
 
-	for (size_t i = 0; replace && i < ruleset->tables.count; i++) {
+	for (size_t i = 0; how == INSTALL_REPLACE && i < ruleset->tables.count; i++) {
 		/* Made, in case it is not there, then deleted: works on every kernel */
 		build.table = &ruleset->tables.items[i];
 		table_message(&build, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 		table_message(&build, NFT_MSG_DELTABLE, 0);
 	}
 	for (size_t i = 0; i < ruleset->tables.count; i++)
-		build_table(&build, &ruleset->tables.items[i]);
+		build_table(&build, &ruleset->tables.items[i], how == INSTALL_EXTEND ? 0 : NLM_F_EXCL);
 	int error = send_build(nft, &build, why, why_size);
 	nft_build_free(&build);
 	return error;
@@ -176,12 +203,17 @@ static int install(struct nft *nft, const struct ruleset *ruleset, bool replace,
 
 int nft_install(struct nft *nft, const struct ruleset *ruleset, char *why, size_t why_size)
 {
-	return install(nft, ruleset, false, why, why_size);
+	return install(nft, ruleset, INSTALL_NEW, why, why_size);
 }
 
 int nft_replace(struct nft *nft, const struct ruleset *ruleset, char *why, size_t why_size)
 {
-	return install(nft, ruleset, true, why, why_size);
+	return install(nft, ruleset, INSTALL_REPLACE, why, why_size);
+}
+
+int nft_extend(struct nft *nft, const struct ruleset *ruleset, char *why, size_t why_size)
+{
+	return install(nft, ruleset, INSTALL_EXTEND, why, why_size);
 }
 
 static void fill_rules(struct nlmsghdr *message, const void *rule)

@@ -14,6 +14,8 @@ int nft_fd(const struct nft *);
 int nft_install(struct nft *, const struct ruleset *, char *why, size_t why_size);
 /* The same in place of tables of those names, in one transaction */
 int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size);
+/* The same into tables of those names, which are there; it adds chains and sets of its own. */
+int nft_extend(struct nft *, const struct ruleset *, char *why, size_t why_size);
 
 /* The rules of that chain of the ruleset's only table in place of those that the kernel has in it, in one transaction */
 int nft_refill(struct nft *, const struct ruleset *, const char *chain, char *why, size_t why_size);

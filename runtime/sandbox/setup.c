@@ -217,6 +217,16 @@ static int claim_subnets(struct sandbox *sandbox)
 	return error;
 }
 
+/* Established flows past the chains: a kernel without flowtables, or one that has no room for it, goes without. */
+static void install_fast_path(struct sandbox *sandbox, struct arena *arena, const struct lower_options *options)
+{
+	const struct ruleset *fast = lower_fast_path(arena, sandbox->start->config->policy, options);
+	char why[256] = "";
+
+	if (fast)
+		nft_extend(sandbox->firewall, fast, why, sizeof why);
+}
+
 static int install_firewall(struct sandbox *sandbox)
 {
 	struct arena *arena = arena_new();
@@ -229,6 +239,8 @@ static int install_firewall(struct sandbox *sandbox)
 	char why[256] = "";
 
 	int error = nft_install(sandbox->firewall, lower_policy(arena, config->policy, &options), why, sizeof why);
+	if (error == 0)
+		install_fast_path(sandbox, arena, &options);
 	arena_free(arena);
 	if (error < 0)
 		log_error("cannot install the policy: %s: %s", why, strerror(-error));

@@ -19,7 +19,7 @@ attack() {
 		"ip link set eth0 mtu 1504 2>/dev/null; exec python3 $TESTS/e2e/tools/lone_reset.py $kind $count"
 	wait_for "$(patience 25)" grep -q ^opened "$WORK/$kind.out" || cat "$WORK/$kind.err"
 	said=$(cat "$WORK/$kind.out") entries=$(established)
-	within=$(nsenter --net="/proc/$(pgrep -ox msb-supervisor)/ns/net" -- grep -c ' ESTABLISHED ' /proc/net/nf_conntrack)
+	within=$(nsenter --net="/proc/$(pgrep -ox msb-supervisor)/ns/net" -- grep -cE ' ESTABLISHED |\[OFFLOAD\]' /proc/net/nf_conntrack)
 	kill "$sandbox_pid"
 	wait "$sandbox_pid" 2>/dev/null
 }
