@@ -2,15 +2,19 @@
  * further before what it has read is with the other end, so a peer that does not read stops the other end only.
  * The end of one direction is passed on as the end of that direction.
  *
- * Events are edges: an end counts as readable, or writable, from its event until a call says that it is not. */
+ * Events are edges: an end counts as readable, or writable, from its event until a call says that it is not.
+ *
+ * splice() stops in front of an urgent byte (tcp(7), MSG_OOB) and never gets past it: that one is passed on by itself. */
 #include "core/socket.h"
 #include "relay/relay_worker.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +26,7 @@ struct half {
 	struct relay_pipe pipe; /* none where nothing is held */
 	size_t held;            /* in the pipe */
 	bool readable, writable;
+	bool urgent;  /* `from` has an urgent byte, now or soon to be read */
 	bool closing; /* FIN has arrived behind what is still to be read */
 	bool moved;   /* bytes, since it was last asked */
 	bool ended;   /* FIN came from `from` */
@@ -71,7 +76,7 @@ static void pair_end(struct relay_loop *loop, struct pair *pair, bool orderly)
 
 static bool pair_watch(struct relay_loop *loop, const struct pair *pair)
 {
-	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
+	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET };
 	for (size_t end = 0; end < 2; end++) {
 		event.data.u64 =
 			relay_event(RELAY_EVENT_PAIR, 2 * (size_t)(pair - loop->pairs) + end, pair->generation);
@@ -118,6 +123,37 @@ void pair_start(struct relay_loop *loop, const struct relay_message *message, in
 		pair_end(loop, pair, false);
 }
 
+/* Past the mark: recv() leaves the urgent byte out, and takes the one behind it where there is one; that goes into the pipe */
+static ssize_t pass_mark(struct half *half)
+{
+	char behind;
+	ssize_t got = recv(half->from, &behind, 1, MSG_DONTWAIT);
+
+	half->urgent = false;
+	half->moved = true;
+	half->ended = got == 0;
+	if (got <= 0)
+		return got == 0 || errno == EAGAIN || errno == EINTR ? 0 : -1;
+	half->held = 1;
+	return write(half->pipe.in, &behind, 1);
+}
+
+/* All before the urgent byte is with the other end. As fill() */
+static ssize_t pass_urgent(struct half *half)
+{
+	int at_mark = 0;
+	char urgent;
+
+	if (ioctl(half->from, SIOCATMARK, &at_mark) < 0 || !at_mark ||
+	    recv(half->from, &urgent, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) != 1)
+		return 0; /* not yet: its event comes */
+	half->readable = true;
+	if (send(half->to, &urgent, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+		return pass_mark(half);
+	half->writable = false;
+	return errno == EAGAIN ? 0 : -1;
+}
+
 /* From the socket into the empty pipe; how many bytes, or -1: the connection is broken */
 static ssize_t fill(struct half *half)
 {
@@ -127,7 +163,9 @@ static ssize_t fill(struct half *half)
 		splice(half->from, NULL, half->pipe.in, NULL, RELAY_PIPE_BYTES, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 	if (got < 0) {
 		half->readable = errno != EAGAIN;
-		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+		if (errno != EAGAIN && errno != EINTR)
+			return -1;
+		return half->urgent ? pass_urgent(half) : 0;
 	}
 	half->held = (size_t)got;
 	half->moved |= got > 0;
@@ -165,7 +203,9 @@ static bool pass_end(struct half *half)
 /* Whether something can be done without waiting for an event */
 static bool can_move(const struct half *half)
 {
-	return half->held > 0 ? half->writable : half->readable && !half->ended;
+	if (half->held > 0)
+		return half->writable;
+	return half->readable && !half->ended && (half->writable || !half->urgent);
 }
 
 static bool move_bytes(struct half *half)
@@ -229,6 +269,8 @@ void pair_event(struct relay_loop *loop, union relay_event event, uint32_t event
 	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
 		pair->halves[end].readable = true;
+	if (events & EPOLLPRI)
+		pair->halves[end].readable = pair->halves[end].urgent = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP))
 		pair->halves[end].closing = true;
 	if (events & (EPOLLOUT | EPOLLHUP))

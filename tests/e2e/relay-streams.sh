@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Streams over the relay, to published ports and to the host's services: byte-exact both ways at once while either end stalls
 # as it likes; the end of one direction arrives behind all its bytes; who does not read stops nobody else and keeps no more than a
-# bounded number of pipes; what is written in pieces is passed on at once; an answer and its end arrive together.
+# bounded number of pipes; what is written in pieces is passed on at once; an answer and its end arrive together; an urgent byte is
+# passed on as one, in its place.
 . "$(dirname "$0")/lib.sh"
 world_up
 
 # serve.py ADDRESS PORT DIRECTORY: PORT sends and receives streams with stalls, the next answers when it has two bytes, the
-# next never reads, the next answers and closes
+# next never reads, the next answers and closes, the next says where in the stream urgent bytes were
 cat >"$WORK/serve.py" <<-'END_OF_FILE'
-	import socket, sys, threading
+	import fcntl, select, socket, sys, threading
 	sys.path.insert(0, sys.argv[3])
 	from stream import exchange
 	def each(port, serve):
@@ -25,10 +26,23 @@ cat >"$WORK/serve.py" <<-'END_OF_FILE'
 	def answer(connection):
 	    connection.sendall(b"answer to " + connection.recv(100))
 	    connection.close()
+	def urgent(connection):
+	    bytes_now = b""
+	    poll = select.poll()
+	    poll.register(connection, select.POLLIN | select.POLLPRI | select.POLLRDHUP)
+	    while b"." not in bytes_now:
+	        poll.poll()
+	        at_mark = fcntl.ioctl(connection, 0x8905, bytes(4)) != bytes(4)
+	        if at_mark:
+	            connection.sendall(b"[" + connection.recv(1, socket.MSG_OOB) + b"]")
+	        bytes_now = connection.recv(100)  # stops in front of a mark
+	        connection.sendall(bytes_now)
+	    connection.close()
 	each(0, lambda connection: exchange(connection, 2))
 	each(1, pairs)
 	each(2, kept.append)
 	each(3, answer)
+	each(4, urgent)
 	print("ready", flush=True)
 	threading.Event().wait()
 END_OF_FILE
@@ -110,11 +124,25 @@ cat >"$WORK/client.py" <<-'END_OF_FILE'
 	        right += said == b"answer to %d" % number
 	        connection.close()
 	    return right
+	def urgent():
+	    connection, said = dial(4), b""
+	    for number in range(3):
+	        connection.sendall(b"before")
+	        connection.send(b"%d" % number, socket.MSG_OOB)
+	        while said.count(b"]") <= number:  # until then a second one would take its place
+	            said += connection.recv(100)
+	        connection.sendall(b"behind")
+	    connection.sendall(b".")
+	    while data := connection.recv(100):
+	        said += data
+	    return said.decode()
 	what = sys.argv[4]
 	if what == "exchange":
 	    print("same" if exchange(dial(0), 1) else "not the same")
 	elif what == "pieces":
 	    print(pieces())
+	elif what == "urgent":
+	    print(urgent())
 	elif what == "stalled":
 	    stalled(int(sys.argv[5]))
 	else:
@@ -123,7 +151,7 @@ END_OF_FILE
 mkfifo "$WORK/ask" "$WORK/hold"
 python3 "$WORK/serve.py" 127.0.0.1 9100 "$WORK" >"$WORK/host-serve.out" &
 wait_for 20 grep -q ready "$WORK/host-serve.out"
-start_sandbox streams -p 9000-9003:9000-9003 --net-rule allow@host -- bash -c "python3 $WORK/serve.py 0.0.0.0 9000 $WORK &
+start_sandbox streams -p 9000-9004:9000-9004 --net-rule allow@host -- bash -c "python3 $WORK/serve.py 0.0.0.0 9000 $WORK &
 	while read -r what <$WORK/ask; do
 		python3 $WORK/client.py 172.16.0.1 9100 $WORK \$what >$WORK/said.part 2>&1; mv $WORK/said.part $WORK/said
 	done"
@@ -148,6 +176,9 @@ less "published: what is written in two pieces waits for no acknowledgement" 20 
 less "nor to a service of the host's" 20 "$(to_host pieces)"
 same "an answer with the end right behind it, 300 times" 300 "$(published answers 300)"
 same "and from a service of the host's" 300 "$(to_host answers 300)"
+in_place="before[0]behindbefore[1]behindbefore[2]behind."
+same "published: urgent bytes arrive as such, in their places, and what follows them, too" "$in_place" "$(published urgent)"
+same "and at a service of the host's" "$in_place" "$(to_host urgent)"
 
 published stalled 40 <"$WORK/hold" >"$WORK/stalled" &
 stalled=$!
