@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -87,6 +88,12 @@ static int allow(scmp_filter_ctx filter, const struct worker_jail_call *call)
 	case JAIL_LINGER_ONLY:
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 2, SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
 					SCMP_A2(SCMP_CMP_EQ, SO_LINGER));
+	case JAIL_AT_MARK:
+		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 1,
+					SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, SIOCATMARK));
+	case JAIL_PIPE_SIZE:
+		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 1,
+					SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, F_SETPIPE_SZ));
 	case JAIL_NO_EXEC:
 		return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call->number, 1,
 					SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

@@ -7,6 +7,8 @@
 enum worker_jail_limit {
 	JAIL_ANY,
 	JAIL_LINGER_ONLY, /* setsockopt: SOL_SOCKET, SO_LINGER */
+	JAIL_AT_MARK,     /* ioctl: SIOCATMARK */
+	JAIL_PIPE_SIZE,   /* fcntl: F_SETPIPE_SZ */
 	JAIL_NO_EXEC,     /* mmap: never executable */
 	JAIL_TERMINAL,    /* ioctl: a terminal's mode and size, never input that nobody typed (TIOCSTI) */
 };

@@ -186,6 +186,21 @@ int nl_query(struct nl *nl, struct nlmsghdr *message, int (*each)(const struct n
 	return error;
 }
 
+int nl_get(struct nl *nl, struct nlmsghdr *message, int (*take)(const struct nlmsghdr *, void *), void *context)
+{
+	const struct nlmsghdr *reply;
+
+	message->nlmsg_flags |= NLM_F_REQUEST;
+	int error = send_message(nl, message);
+	while (error == 0) {
+		error = nl_next(nl, 0, &reply);
+		if (error < 0 || reply->nlmsg_seq != nl->sequence)
+			continue;
+		return reply->nlmsg_type == NLMSG_ERROR ? nl_error_of(nl, reply) : take(reply, context);
+	}
+	return error;
+}
+
 struct nl_batch {
 	struct nl *nl;
 	char *data;

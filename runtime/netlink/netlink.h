@@ -30,6 +30,8 @@ int nl_do(struct nl *, struct nlmsghdr *);
 /* Sends and gives every reply to `each` until the kernel has sent the last; for dumps (NLM_F_DUMP) and for single
  * objects. `each` ends it early with a value other than 0, which is then the result. */
 int nl_query(struct nl *, struct nlmsghdr *, int (*each)(const struct nlmsghdr *, void *), void *context);
+/* The same for what one message answers, always: an object, which `take` gets, or an error. No acknowledgement is waited for. */
+int nl_get(struct nl *, struct nlmsghdr *, int (*take)(const struct nlmsghdr *, void *), void *context);
 /* The text that the kernel added to the last error, or "" */
 const char *nl_error_text(const struct nl *);
 

@@ -45,5 +45,5 @@ int sock_diag_owner(struct nl *nl, const struct sockaddr_in6 *from, const struct
 	if (from->sin6_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&from->sin6_addr))
 		request->id.idiag_if = from->sin6_scope_id;
 	request->id.idiag_cookie[0] = request->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-	return nl_query(nl, message, take_owner, uid);
+	return nl_get(nl, message, take_owner, uid);
 }

@@ -324,7 +324,6 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 			accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (near < 0)
 			return 0;
-		relay_socket_own(near, listener->to_host ? RELAY_PEER_GUEST : RELAY_PEER_OUTSIDE);
 		struct addr peer = addr_from_sockaddr((struct sockaddr *)&from);
 		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
 		if (far < 0)
@@ -332,6 +331,8 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 		struct relay_message pair = { .kind = RELAY_PAIR,
 					      .to_host = listener->to_host,
 					      .client = client_of(relay, listener, near, &from) };
+		if (pair.client.uid != RELAY_UID_UNKNOWN)
+			relay_socket_unpaced(near);
 		int error = hand_on(relay, &pair, (int[]){ near, far }, 2);
 		if (error < 0 && error != -EAGAIN && error != -ETOOMANYREFS)
 			return error;

@@ -5,15 +5,17 @@
  * yet; the supervisor judges the peer and hands over what the flow needs (RELAY_FLOW), or nothing. */
 #pragma once
 #include "relay/relay_budget.h"
+#include "relay/relay_pipes.h"
 
 #include <stdint.h>
 
 /* Published ports and the host's services, and of each TCP and UDP, have room for as many flows each; fewer where the
- * process may not have the descriptors: a pair of connections has two sockets and two pipes, a flow one or two sockets. */
+ * process may not have the descriptors: a pair of connections has two sockets and at most two pipes, a flow one or two
+ * sockets. */
 #define RELAY_ROOM_MAX 1024
 #define RELAY_ROOM_LEAST 16
 #define RELAY_SLOTS_MAX (2 * RELAY_ROOM_MAX)
-#define RELAY_DESCRIPTORS_OTHER (RELAY_LISTENERS_MAX + 32)
+#define RELAY_DESCRIPTORS_OTHER (RELAY_LISTENERS_MAX + 4 * RELAY_PIPES_IDLE + 32)
 #define RELAY_DESCRIPTORS_OF_ROOM (6 + 6 + 1 + 2)
 #define RELAY_DESCRIPTORS(room) (RELAY_DESCRIPTORS_OTHER + (room)*RELAY_DESCRIPTORS_OF_ROOM)
 #define RELAY_TCP_IDLE_MS (24 * 3600000) /* as the sandbox's conntrack; RFC 5382, REQ-5 wants 2 h 4 min */

@@ -22,15 +22,26 @@ static const struct keepalive {
 	[RELAY_PEER_OUTSIDE] = { 300, 30, 6 },
 };
 
-void relay_socket_own(int fd, enum relay_peer peer)
+void relay_socket_unpaced(int fd)
+{
+	static const char reno[] = "reno"; /* the one that every kernel has, and lets everybody have */
+
+	setsockopt(fd, SOL_TCP, TCP_CONGESTION, reno, sizeof reno - 1);
+}
+
+static void own(int fd, enum relay_peer peer)
 {
 	const struct keepalive *keepalive = &keepalives[peer];
 
 	socket_set_reset(fd, true);
+	/* what is sent together was put together where it comes from: to wait for more would only add to the delay */
+	socket_set(fd, SOL_TCP, TCP_NODELAY, 1);
 	socket_set(fd, SOL_TCP, TCP_KEEPIDLE, keepalive->idle);
 	socket_set(fd, SOL_TCP, TCP_KEEPINTVL, keepalive->interval);
 	socket_set(fd, SOL_TCP, TCP_KEEPCNT, keepalive->probes);
 	socket_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (peer == RELAY_PEER_GUEST)
+		relay_socket_unpaced(fd);
 }
 
 static int new_socket(int family, int type, enum relay_peer peer)
@@ -39,7 +50,7 @@ static int new_socket(int family, int type, enum relay_peer peer)
 	if (fd < 0)
 		return -errno;
 	if (type == SOCK_STREAM)
-		relay_socket_own(fd, peer);
+		own(fd, peer);
 	return fd;
 }
 
@@ -156,6 +167,8 @@ static int connect_loopback(int type, enum addr_family family, uint16_t port)
 	CLEANUP_FD int fd = new_socket(family == ADDR_V4 ? AF_INET : AF_INET6, type, RELAY_PEER_OUTSIDE);
 	int error = fd < 0 ? fd : connect_to(fd, loopback(family), port), refused = 0;
 	socklen_t len = sizeof refused;
+	if (fd >= 0 && type == SOCK_STREAM)
+		relay_socket_unpaced(fd);
 	if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &refused, &len) == 0)
 		error = -refused;
 	return error < 0 ? error : TAKE_FD(fd);

@@ -5,10 +5,11 @@
 #include "netlink/sock_diag.h"
 #include "relay/relay.h"
 
-/* Who is at the other end */
+/* Who is at the other end. TCP sockets are gone at once when their process dies, and notice when the peer is gone; those
+ * that a listener accepts have its options. */
 enum relay_peer { RELAY_PEER_GUEST, RELAY_PEER_OUTSIDE };
-/* A TCP socket is gone at once when its process dies, and notices when its peer is gone. */
-void relay_socket_own(int fd, enum relay_peer);
+/* For a peer on this machine, where nothing is to be gained from what paces its packets: the host's default may (BBR) */
+void relay_socket_unpaced(int fd);
 /* For asking whose a socket of the host's namespace is; NULL where the kernel does not tell */
 struct nl *relay_socket_diag(const struct relay_start *);
 /* Published: bound in the host's namespace. *port gets the system's choice where it is 0. */

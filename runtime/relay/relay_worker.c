@@ -22,6 +22,9 @@ static const struct worker_jail_call calls[] = {
 	WORKER_LOOP_CALLS,
 	{ SCMP_SYS(splice), JAIL_ANY, "TCP, without copying" },
 	{ SCMP_SYS(pipe2), JAIL_ANY, "what splice needs between two sockets" },
+	{ SCMP_SYS(fcntl), JAIL_PIPE_SIZE, "room in it for what a stream moves in one turn" },
+	{ SCMP_SYS(ioctl), JAIL_AT_MARK, "whether an urgent byte is next" },
+	{ SCMP_SYS(write), JAIL_ANY, "the byte behind it, into the pipe" },
 	{ SCMP_SYS(shutdown), JAIL_ANY, "the end of one direction is passed on" },
 };
 

@@ -1,6 +1,7 @@
 /* Inside the relay worker: one process, one epoll loop, two kinds of flows. */
 #pragma once
 #include "core/timers.h"
+#include "relay/relay_pipes.h"
 #include "relay/relay_protocol.h"
 
 #include <sys/types.h>
@@ -13,6 +14,7 @@ struct relay_loop {
 	int epoll, control;
 	uint64_t now_ms;
 	struct pair *pairs, *ready; /* ready: stopped for fairness, though there are bytes */
+	struct relay_pipes pipes;
 	struct flow_udp *flows;
 	size_t slots; /* of pairs, of flows */
 	size_t asks;
@@ -22,7 +24,8 @@ struct relay_loop {
 };
 
 /* What an event of the loop is about, in epoll's 64 bits. A slot may be freed and taken anew between an event's being
- * fetched and its turn: the generation, which changes with each use of a slot, tells whose it was. */
+ * fetched and its turn: the generation, which changes with each use of a slot, tells whose it was. A pair's index is twice
+ * its slot's, and one more for the second of its ends. */
 enum relay_event_kind { RELAY_EVENT_CONTROL, RELAY_EVENT_LISTENER, RELAY_EVENT_PAIR, RELAY_EVENT_FLOW };
 union relay_event {
 	struct {

@@ -3,6 +3,8 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -132,4 +134,119 @@ Test(relay, neighbours_of_one_prefix_are_one_client)
 	cr_assert(addr_equal(first.addr, relay_client_of(0, 0, &peer).addr));
 	peer.sin6_addr.s6_addr[7] = 9;
 	cr_assert(!addr_equal(first.addr, relay_client_of(0, 0, &peer).addr));
+}
+
+/* ---- pipes ---- */
+
+/* Until nobody takes any more; how many bytes */
+static size_t write_all(int fd)
+{
+	char bytes[4096];
+	size_t total = 0;
+
+	memset(bytes, 'a', sizeof bytes);
+	for (ssize_t sent; (sent = send(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0; serve())
+		total += (size_t)sent;
+	return total;
+}
+
+static size_t read_all(int fd)
+{
+	char bytes[4096];
+	size_t total = 0;
+
+	for (ssize_t got; (got = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0; serve())
+		total += (size_t)got;
+	return total;
+}
+
+static size_t idle_pipes(void)
+{
+	return loop.pipes.usual.count + loop.pipes.wide.count;
+}
+
+Test(relay, idle_pairs_hold_no_pipe)
+{
+	int first[2], second[2];
+
+	start(1, first);
+	start(2, second);
+	cr_assert_eq(idle_pipes(), 0);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(write(first[i], "x", 1), 1);
+		cr_assert_eq(write(second[i], "x", 1), 1);
+	}
+	serve();
+	cr_assert_eq(idle_pipes(), 1); /* one served all four directions */
+}
+
+Test(relay, what_is_held_arrives_when_there_is_room)
+{
+	int outer[2];
+
+	start(1, outer);
+	serve();
+	size_t sent = write_all(outer[0]);
+	cr_assert_eq(idle_pipes(), 0); /* it holds bytes */
+	cr_assert_eq(shutdown(outer[0], SHUT_WR), 0);
+	serve();
+	cr_assert_eq(read_all(outer[1]), sent);
+	cr_assert_eq(recv(outer[1], &(char){ 0 }, 1, MSG_DONTWAIT), 0); /* then the end */
+	cr_assert_eq(idle_pipes(), 1);
+}
+
+Test(relay, bytes_of_an_ended_pair_reach_no_other)
+{
+	int outer[2], next[2];
+	char bytes[8];
+
+	start(1, outer);
+	serve();
+	write_all(outer[0]);
+	close(outer[0]), close(outer[1]);
+	serve(); /* its other end is gone while the pipe is full */
+	cr_assert_eq(loop.pair_budgets[0].count, 0);
+	cr_assert_eq(idle_pipes() + loop.pipes.wide_count, 0);
+	start(2, next);
+	cr_assert_eq(write(next[0], "x", 1), 1);
+	serve();
+	cr_assert_eq(recv(next[1], bytes, sizeof bytes, MSG_DONTWAIT), 1);
+	cr_assert_eq(bytes[0], 'x');
+}
+
+Test(relay, wide_pipes_are_few_and_others_do_when_all_are_kept)
+{
+	enum { COUNT = RELAY_PIPES_WIDE + 4 };
+	struct relay_pipes pipes = { 0 };
+	struct relay_pipe taken[COUNT];
+	int wide = 0;
+
+	for (int i = 0; i < COUNT; i++) {
+		cr_assert(relay_pipe_take(&pipes, &taken[i]));
+		wide += taken[i].wide;
+		cr_assert_leq(fcntl(taken[i].in, F_GETPIPE_SZ), RELAY_PIPE_BYTES);
+	}
+	cr_assert_leq(wide, RELAY_PIPES_WIDE);
+	for (int i = 0; i < COUNT; i++)
+		relay_pipe_give(&pipes, &taken[i], true);
+	cr_assert_eq(taken[0].in, -1);
+	cr_assert_eq(pipes.wide.count, (size_t)wide);
+	cr_assert_eq(pipes.wide_count, (size_t)wide);
+	relay_pipe_give(&pipes, &taken[0], true); /* none: nothing happens */
+	cr_assert_eq(pipes.wide.count, (size_t)wide);
+	cr_assert(relay_pipe_take(&pipes, &taken[0]));
+	cr_assert_eq(taken[0].wide, wide > 0);
+}
+
+Test(relay, a_pipe_that_is_not_empty_is_closed)
+{
+	struct relay_pipes pipes = { 0 };
+	struct relay_pipe pipe;
+
+	cr_assert(relay_pipe_take(&pipes, &pipe));
+	int in = pipe.in;
+	cr_assert_eq(write(in, "x", 1), 1);
+	relay_pipe_give(&pipes, &pipe, false);
+	cr_assert_eq(pipes.usual.count + pipes.wide.count + pipes.wide_count, 0);
+	cr_assert_eq(fcntl(in, F_GETFD), -1);
 }
