@@ -32,6 +32,8 @@ COMPILER_SRC := $(filter-out compiler/cmd/%,$(wildcard compiler/*/*.c))
 POLICYC_SRC  := $(wildcard compiler/cmd/*.c)
 RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
 UNIT_SRC     := $(wildcard tests/unit/*.c)
+# what unit tests and tools share: random policies, packets, an interpreter of rulesets
+TESTLIB_SRC  := $(wildcard tests/lib/*.c)
 E2E_TOOLS    := $(patsubst tests/e2e/tools/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/tools/*.c))
 # these use the standard library alone and are static, so that they run in the guest too
 STATIC_TOOLS := $(addprefix $(BUILD)/e2e/,echo probe vnet_header)
@@ -40,6 +42,7 @@ FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/%,%,$(1)))
 LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
+LIBTEST    := $(BUILD)/libmsbtest.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
 .PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install uninstall vsix guest tools golden-update docs clean
@@ -89,13 +92,15 @@ $(LIBPOLICY): $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC) $(LIBRARY_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(LIBRUNTIME): $(call obj,$(RUNTIME_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
+$(LIBTEST): $(call obj,$(TESTLIB_SRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/msb-policyc: $(call obj,$(POLICYC_SRC)) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(COMPILER_LIBS)
 $(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
-$(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBRUNTIME) $(LIBPOLICY)
+$(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS) -lcriterion
-$(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/tools/%.o $(LIBRUNTIME) $(LIBPOLICY)
+$(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/tools/%.o $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 # workers that misbehave on demand, inside their jail

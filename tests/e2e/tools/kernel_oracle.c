@@ -13,7 +13,7 @@
 #include "eval/eval.h"
 #include "netlink/nft_install.h"
 #include "oracle_net.h"
-#include "oracle_packet.h"
+#include "tests/lib/packet.h"
 #include "oracle_policy.h"
 #include "lower/lower.h"
 #include "lower/sandbox_net.h"
@@ -212,11 +212,7 @@ static bool expected(const struct trial *trial, const struct packet_flow *flow)
 
 	connection.has_port = flow->proto == IPPROTO_TCP || flow->proto == IPPROTO_UDP;
 	connection.port = connection.has_port ? flow->port : 0;
-	connection.proto = flow->proto == IPPROTO_TCP    ? PROTO_TCP :
-			   flow->proto == IPPROTO_UDP    ? PROTO_UDP :
-			   flow->proto == IPPROTO_ICMP   ? PROTO_ICMPV4 :
-			   flow->proto == IPPROTO_ICMPV6 ? PROTO_ICMPV6 :
-							   PROTO_OTHER;
+	connection.proto = packet_policy_proto(flow->proto);
 	if (!(flow->to.family == ADDR_V4 ? gateway->has4 : gateway->has6))
 		return false; /* a family without a gateway is dropped whole */
 	if (connection.has_port && flow->port == 53)

@@ -2,7 +2,7 @@
  * one processor, each of a flow of its own, or all of one established flow. Prints the median of five runs.
  * usage: packet_rate GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC new|established */
 #include "oracle_net.h"
-#include "oracle_packet.h"
+#include "tests/lib/packet.h"
 
 #include <stdlib.h>
 #include <time.h>

@@ -1,7 +1,7 @@
 /* Ethernet frames of a guest, complete with checksums (conntrack drops packets whose sums are wrong), and what
  * each carries at its end so that it is known again where it arrives. */
 #pragma once
-#include "base/address.h"
+#include "policy/policy.h"
 
 #include <arpa/inet.h>
 #include <net/ethernet.h>
@@ -36,6 +36,16 @@ struct packet_flow {
 	enum packet_form form;
 	uint32_t id;
 };
+
+/* What rules call the protocol */
+static inline enum policy_proto packet_policy_proto(uint8_t proto)
+{
+	return proto == IPPROTO_TCP    ? PROTO_TCP :
+	       proto == IPPROTO_UDP    ? PROTO_UDP :
+	       proto == IPPROTO_ICMP   ? PROTO_ICMPV4 :
+	       proto == IPPROTO_ICMPV6 ? PROTO_ICMPV6 :
+					 PROTO_OTHER;
+}
 
 static inline uint32_t sum_words(uint32_t sum, const void *data, size_t len)
 {

@@ -1,0 +1,352 @@
+/* The ruleset against the evaluator, without a kernel: what the interpreter makes of a guest's packet must be what
+ * eval_connection() says, and the rule it names the one that decided, at the edges of everything that a policy names. */
+#include "random_policy.h"
+#include "base/escape.h"
+#include "dns/bindings.h"
+#include "eval/builtin.h"
+#include "lower/lower.h"
+#include "policy/flow.h"
+#include "lower/sandbox_net.h"
+#include "tests/lib/flow_edges.h"
+#include "tests/lib/packet.h"
+#include "tests/lib/ruleset_run.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+/* Flows at each edge; policies are many and their edges few */
+enum { FLOWS_AT_ADDR = 6, FLOWS_AT_CLASS = 2 };
+
+struct proof {
+	struct test_policy made;
+	struct bindings *bindings;
+	struct ruleset_run *run;
+	struct run_world world;
+	struct packet_ends ends4, ends6;
+	LIST_OF(struct addr) bound;
+	size_t flows, allowed;
+};
+
+static const char *const bound_names[] = { "a.example",       "b.example",        "corp.example",
+					   "x.corp.example",  "y.x.corp.example", "sub.microsandbox.internal",
+					   "www.example.net", "other.test" };
+
+static struct packet_ends ends_of(const struct addr_gateway *gateway, struct addr own)
+{
+	struct packet_ends ends = { .source = lower_guest_addr(own) };
+
+	lower_guest_mac(gateway, ends.source_mac);
+	return ends;
+}
+
+static const char *rule_comment(struct arena *arena, const struct policy *policy, size_t rule)
+{
+	const struct policy_rule *by = &policy->rules.items[rule];
+
+	return escape_nft_comment(arena,
+				  arena_printf(arena, "%s %s", policy_origin(arena, policy, by->span), by->text));
+}
+
+static const char *decider_comment(struct arena *arena, const struct policy *subject, struct decider by)
+{
+	const struct policy_default *otherwise = &subject->egress;
+
+	if (by.kind == DECIDER_RULE)
+		return rule_comment(arena, subject, by.rule);
+	return escape_nft_comment(
+		arena,
+		otherwise->span.source == SPAN_NO_SOURCE ?
+			otherwise->text :
+			arena_printf(arena, "%s %s", policy_origin(arena, subject, otherwise->span), otherwise->text));
+}
+
+/* The words that stand in the ruleset for who decided: a floor that denies is asked before the policy's own rules. */
+static const char *words_of(const struct proof *proof, const struct eval_connection *flow, struct decider by)
+{
+	const struct policy *policy = proof->made.policy;
+
+	for (size_t i = 0; i < policy->floors.count; i++) {
+		struct eval_context floor = eval_floor_context(&proof->made.context, i);
+		struct eval_verdict verdict = eval_connection(&floor, flow);
+		if (verdict.action == POLICY_DENY)
+			return decider_comment(proof->made.arena, floor.policy, verdict.by);
+	}
+	return decider_comment(proof->made.arena, policy, by);
+}
+
+static bool is_asked(const struct proof *proof, struct addr addr)
+{
+	const struct addr_gateway *gateway = &proof->made.context.gateway;
+	struct addr guest = lower_guest_addr(addr.family == ADDR_V4 ? gateway->v4 : gateway->v6);
+
+	return !addr_is_mapped(addr) && !addr_is_unspecified(addr) && !addr_equal(addr, guest);
+}
+
+static const char *arrives_as(enum run_end end)
+{
+	return end == RUN_FORWARDED ? "lets it pass" : end == RUN_DELIVERED ? "delivers it" : run_end_name(end);
+}
+
+/* What no rule can allow is refused before the rules are asked, whoever the evaluator says decided. */
+static bool refused_always(const struct proof *proof, const struct eval_connection *flow)
+{
+	const struct addr_gateway *gateway = &proof->made.context.gateway;
+
+	return eval_port_refused(flow) || eval_refused_address(POLICY_EGRESS, flow->addr, gateway) ||
+	       addr_is_malformed(flow->addr, &gateway->nat64);
+}
+
+/* How a refusal by the rules looks: at once, and reported */
+static bool refused_rightly(const struct run_result *result, uint8_t proto)
+{
+	return result->end == (proto == IPPROTO_TCP ? RUN_RESET : RUN_PROHIBITED) &&
+	       result->logged & 1u << LOWER_LOG_GROUP;
+}
+
+static void show(const struct proof *proof, const struct eval_connection *flow, const struct eval_verdict *verdict,
+		 const struct run_result *result, const char *words)
+{
+	struct arena *arena = proof->made.arena;
+
+	cr_log_error("%s, bound to %s\n%s\neval: %s by \"%s\"; the ruleset %s, by \"%s\" (chain %s)",
+		     flow_format_connection(arena, POLICY_EGRESS, flow->addr, flow->proto, flow->has_port, flow->port),
+		     proof->bound.count ? "some names" : "no name", policy_format(arena, proof->made.policy),
+		     policy_action_name(verdict->action), words, arrives_as(result->end),
+		     result->decided ? result->decided : "", result->chain);
+}
+
+static bool agrees(const struct proof *proof, const struct eval_connection *flow, uint8_t proto,
+		   const struct run_result *result)
+{
+	struct eval_verdict verdict = eval_connection(&proof->made.context, flow);
+	const struct addr_gateway *gateway = &proof->made.context.gateway;
+	enum run_end arrival = addr_gateway_has(gateway, flow->addr) ? RUN_DELIVERED : RUN_FORWARDED;
+
+	if (!(flow->addr.family == ADDR_V4 ? gateway->has4 : gateway->has6))
+		return result->end == RUN_DROPPED;
+	if (flow->has_port && flow->port == LOWER_DNS_PORT && (proto == IPPROTO_TCP || proto == IPPROTO_UDP))
+		return result->end != RUN_FORWARDED && (result->end != RUN_DELIVERED || result->mark == LOWER_DNS_MARK);
+	if (refused_always(proof, flow))
+		return verdict.action == POLICY_DENY && result->end != RUN_FORWARDED && result->end != RUN_DELIVERED;
+	const char *words = words_of(proof, flow, verdict.by);
+	bool same = verdict.action == POLICY_ALLOW ? result->end == arrival : refused_rightly(result, proto);
+	bool named = result->decided && !strcmp(result->decided, words);
+	if (!same || !named)
+		show(proof, flow, &verdict, result, words);
+	return same && named;
+}
+
+static void try_flow(struct proof *proof, struct random *random, struct addr addr, uint16_t port)
+{
+	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_TCP,  IPPROTO_UDP,
+					  IPPROTO_UDP, IPPROTO_ICMP, PROTO_EXPERIMENTAL };
+	uint8_t proto = RANDOM_PICK(random, protos), frame[PACKET_MAX];
+	bool v4 = addr.family == ADDR_V4;
+
+	if (proto == IPPROTO_ICMP && !v4)
+		proto = IPPROTO_ICMPV6;
+	struct packet_flow packet = { .to = addr, .proto = proto, .source_port = 40000, .port = port };
+	packet.options = !v4 && random_one_in(random, 8);
+	size_t len = packet_build(frame, v4 ? &proof->ends4 : &proof->ends6, &packet);
+	struct eval_connection flow = { .direction = POLICY_EGRESS, .addr = addr };
+	flow.has_port = proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+	flow.port = flow.has_port ? port : 0;
+	flow.proto = packet_policy_proto(proto);
+	struct run_result result = ruleset_run_frame(proof->run, &proof->world, LOWER_TAP, frame, len);
+	cr_assert(agrees(proof, &flow, proto, &result));
+	proof->flows++;
+	proof->allowed += result.end == RUN_FORWARDED || result.end == RUN_DELIVERED;
+}
+
+static void try_around(struct proof *proof, struct random *random, const struct flow_edges *edges, struct addr addr,
+		       unsigned flows)
+{
+	if (!is_asked(proof, addr))
+		return;
+	while (flows--)
+		try_flow(proof, random, addr, edges->ports.items[random_below(random, (uint32_t)edges->ports.count)]);
+}
+
+static void bind_name(struct proof *proof, const char *name, struct addr addr)
+{
+	const struct bindings_change *changes;
+	size_t count;
+
+	if (!is_asked(proof, addr) || !(addr.family == ADDR_V4 ? proof->world.gateway.has4 : proof->world.gateway.has6))
+		return;
+	cr_assert_eq(bindings_set(proof->bindings, name, addr.family, &addr, 1, 3600 * 1000, 1000, &changes, &count),
+		     0);
+	for (size_t i = 0; i < count; i++) {
+		const u128 key[RS_KEY_PARTS] = { changes[i].addr.value };
+		if (changes[i].remove)
+			ruleset_run_remove(proof->run, changes[i].set, key);
+		else
+			ruleset_run_add(proof->run, changes[i].set, key, NULL);
+	}
+	*arena_push(proof->made.arena, &proof->bound) = addr;
+}
+
+/* Names come to addresses that rules name, and to such as none does. */
+static void bind_names(struct proof *proof, struct random *random, const struct flow_edges *edges)
+{
+	for (unsigned i = 0; i < 24; i++) {
+		bool own = edges->addrs.count && random_one_in(random, 2);
+		struct addr addr =
+			own ? edges->addrs.items[random_below(random, (uint32_t)edges->addrs.count)] :
+			      edges->class_addrs.items[random_below(random, (uint32_t)edges->class_addrs.count)];
+		if (proof->bound.count && random_one_in(random, 3)) /* one address, several names */
+			addr = proof->bound.items[random_below(random, (uint32_t)proof->bound.count)];
+		bind_name(proof, RANDOM_PICK(random, bound_names), addr);
+	}
+	proof->made.context.bindings = bindings_view(proof->bindings, 2000);
+}
+
+static void start(struct proof *proof, struct random *random, size_t most)
+{
+	proof->made = random_policy(random, most);
+	struct addr_gateway *gateway = &proof->made.context.gateway;
+	if (random_one_in(random, 3))
+		random_add_floors(&proof->made, random);
+	if (random_one_in(random, 16))
+		gateway->has4 = false;
+	else if (random_one_in(random, 16))
+		gateway->has6 = false;
+	struct lower_options options = { .gateway = *gateway };
+	proof->run = ruleset_run_new(proof->made.arena, lower_policy(proof->made.arena, proof->made.policy, &options));
+	proof->world = (struct run_world){ .gateway = *gateway, .ct_state = RUN_CT_NEW };
+	proof->ends4 = ends_of(gateway, gateway->v4);
+	proof->ends6 = ends_of(gateway, gateway->v6);
+	proof->bindings = bindings_new(proof->made.policy);
+}
+
+static void try_policy(struct random *random, size_t most, size_t *flows, size_t *allowed)
+{
+	struct proof proof = { 0 };
+
+	start(&proof, random, most);
+	struct flow_edges edges = flow_edges_of(proof.made.arena, proof.made.policy, &proof.made.context.gateway);
+	bind_names(&proof, random, &edges);
+	for (size_t i = 0; i < edges.addrs.count; i++)
+		try_around(&proof, random, &edges, edges.addrs.items[i], FLOWS_AT_ADDR);
+	for (size_t i = 0; i < edges.class_addrs.count; i++)
+		try_around(&proof, random, &edges, edges.class_addrs.items[i], FLOWS_AT_CLASS);
+	for (size_t i = 0; i < proof.bound.count; i++)
+		try_around(&proof, random, &edges, proof.bound.items[i], 4 * FLOWS_AT_ADDR);
+	*flows += proof.flows;
+	*allowed += proof.allowed;
+	bindings_free(proof.bindings);
+	arena_free(proof.made.arena);
+}
+
+static void try_policies(uint64_t seed, size_t count, size_t most)
+{
+	struct random random = { seed };
+	size_t flows = 0, allowed = 0;
+
+	for (size_t i = random_effort(count); i; i--)
+		try_policy(&random, most, &flows, &allowed);
+	cr_log_info("%zu flows, %zu let pass", flows, allowed);
+	cr_expect(allowed * 20 > flows && allowed * 20 < flows * 19, "%zu of %zu were let pass", allowed, flows);
+}
+
+Test(ruleset_run, means_what_the_evaluator_says)
+{
+	try_policies(20261128, 400, 14);
+}
+
+Test(ruleset_run, means_it_with_many_rules)
+{
+	try_policies(20261129, 20, 120);
+}
+
+/* ---- what is not the policy's ---- */
+
+static struct proof proof_of(const char *egress, const char *rules)
+{
+	struct proof proof = { .made = test_policy_of(egress, "allow", rules, false) };
+	struct addr_gateway *gateway = &proof.made.context.gateway;
+
+	*gateway = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	struct lower_options options = { .gateway = *gateway };
+	proof.run = ruleset_run_new(proof.made.arena, lower_policy(proof.made.arena, proof.made.policy, &options));
+	proof.world = (struct run_world){ .gateway = *gateway, .ct_state = RUN_CT_NEW };
+	proof.ends4 = ends_of(gateway, gateway->v4);
+	proof.ends6 = ends_of(gateway, gateway->v6);
+	return proof;
+}
+
+static struct run_result sent_by(struct proof *proof, const char *link, const struct packet_ends *ends, const char *to,
+				 uint8_t proto, uint16_t port)
+{
+	struct packet_flow flow = { .to = test_addr(to), .proto = proto, .source_port = 40000, .port = port };
+	uint8_t frame[PACKET_MAX];
+	size_t len = packet_build(frame, ends, &flow);
+
+	return ruleset_run_frame(proof->run, &proof->world, link, frame, len);
+}
+
+static struct run_result sent(struct proof *proof, const char *to, uint8_t proto, uint16_t port)
+{
+	return sent_by(proof, LOWER_TAP, test_addr(to).family == ADDR_V4 ? &proof->ends4 : &proof->ends6, to, proto,
+		       port);
+}
+
+Test(ruleset_run, conntrack_decides_before_the_rules)
+{
+	struct proof proof = proof_of("deny", "allow@8.8.8.8");
+
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_FORWARDED);
+	cr_expect_eq(sent(&proof, "8.8.4.4", IPPROTO_UDP, 80).end, RUN_PROHIBITED);
+	proof.world.ct_state = RUN_CT_ESTABLISHED;
+	cr_expect_eq(sent(&proof, "8.8.4.4", IPPROTO_UDP, 80).end, RUN_FORWARDED);
+	proof.world.ct_state = RUN_CT_INVALID;
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_DROPPED);
+	proof.world.ct_state = RUN_CT_RELATED;
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_DROPPED, "not an error");
+	arena_free(proof.made.arena);
+}
+
+Test(ruleset_run, bounds_hold_for_new_flows_alone)
+{
+	struct proof proof = proof_of("allow", NULL);
+
+	proof.world.over_rate = true;
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_DROPPED);
+	proof.world.ct_state = RUN_CT_ESTABLISHED;
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_FORWARDED);
+	proof.world = (struct run_world){ .gateway = proof.world.gateway, .ct_state = RUN_CT_NEW, .over_count = true };
+	cr_expect_eq(sent(&proof, "172.16.0.1", IPPROTO_TCP, 80).end, RUN_RESET);
+	arena_free(proof.made.arena);
+}
+
+Test(ruleset_run, questions_go_to_the_proxy_untracked)
+{
+	struct proof proof = proof_of("allow", NULL);
+	struct run_result result;
+
+	proof.world.proxy = true;
+	result = sent(&proof, "8.8.8.8", IPPROTO_UDP, 53);
+	cr_expect_eq(result.end, RUN_DELIVERED);
+	cr_expect_eq(result.mark, LOWER_DNS_MARK);
+	cr_expect(result.untracked && result.proxied);
+	proof.world.proxy = false;
+	cr_expect_neq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 53).end, RUN_FORWARDED);
+	arena_free(proof.made.arena);
+}
+
+Test(ruleset_run, nothing_forged_gets_in_and_nothing_new_from_outside)
+{
+	struct proof proof = proof_of("allow", NULL);
+	struct packet_ends forged = proof.ends4, outside = { .source = test_addr("192.0.2.77") };
+
+	forged.source_mac[5] ^= 1;
+	cr_expect_eq(sent_by(&proof, LOWER_TAP, &forged, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_DROPPED);
+	forged = proof.ends4;
+	forged.source.value ^= 1;
+	cr_expect_eq(sent_by(&proof, LOWER_TAP, &forged, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_DROPPED);
+	cr_expect_eq(sent_by(&proof, LOWER_UPLINK, &outside, "172.16.0.2", IPPROTO_UDP, 80).end, RUN_DROPPED);
+	cr_expect_eq(sent_by(&proof, LOWER_UPLINK, &outside, "172.16.0.1", IPPROTO_TCP, 80).end, RUN_DROPPED);
+	proof.world.ct_state = RUN_CT_ESTABLISHED;
+	cr_expect_eq(sent_by(&proof, LOWER_UPLINK, &outside, "172.16.0.2", IPPROTO_UDP, 80).end, RUN_FORWARDED);
+	arena_free(proof.made.arena);
+}
