@@ -1,14 +1,17 @@
 /* Installs the firewall of a policy in the network namespace it is started in, by netlink as msb-run does.
- * usage: install [--replace] [--gateway V4,V6] [policy options] [FILE] */
+ * usage: install [--replace] [--gateway V4,V6] [--bind NAME=ADDR]… [policy options] [FILE]
+ * --bind: as if the guest had been answered that address for the name, for an hour */
+#include "dns/bindings.h"
 #include "lower/lower.h"
 #include "netlink/nft_install.h"
 #include "policy/options.h"
+#include "policy/policy_facts.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { OPT_REPLACE = 1, OPT_GATEWAY };
+enum { OPT_REPLACE = 1, OPT_GATEWAY, OPT_BIND };
 
 /* NAME,NAME: an IPv4 and an IPv6 address, either may be absent */
 static struct addr_gateway parse_gateway(struct arena *arena, const char *text)
@@ -29,6 +32,7 @@ static size_t option_table(struct option *out, size_t room)
 	static const struct option own[] = {
 		{ "replace", no_argument, NULL, OPT_REPLACE },
 		{ "gateway", required_argument, NULL, OPT_GATEWAY },
+		{ "bind", required_argument, NULL, OPT_BIND },
 	};
 	size_t count = sizeof own / sizeof *own;
 
@@ -39,6 +43,28 @@ static size_t option_table(struct option *out, size_t room)
 	return count;
 }
 
+/* NAME=ADDR into the kernel's sets: 0 or -errno */
+static int bind_name(struct nft *nft, struct bindings *bindings, char *text)
+{
+	const struct bindings_change *changes;
+	char *value = strchr(text, '=');
+	size_t count;
+	struct addr addr;
+
+	if (!value || !addr_parse(value + 1, &addr))
+		return -EINVAL;
+	*value = '\0';
+	int error = bindings_set(bindings, text, addr.family, &addr, 1, 3600 * 1000, 1000, &changes, &count);
+	for (size_t i = 0; i < count && !error; i++) {
+		struct nft_element element = { .set = changes[i].set,
+					       .addr = changes[i].addr,
+					       .timeout_ms = changes[i].timeout_ms,
+					       .remove = changes[i].remove };
+		error = nft_elements(nft, &element, 1);
+	}
+	return error;
+}
+
 int main(int argc, char **argv)
 {
 	struct arena *arena = arena_new();
@@ -47,6 +73,7 @@ int main(int argc, char **argv)
 	struct policy_options options = { .arena = arena };
 	struct lower_options lower = { 0 };
 	struct option table[64];
+	LIST_OF(char *) bound = { 0 };
 	bool replace = false;
 	char why[512] = "";
 	int value;
@@ -58,6 +85,8 @@ int main(int argc, char **argv)
 			replace = true;
 		else if (value == OPT_GATEWAY)
 			lower.gateway = parse_gateway(arena, optarg);
+		else if (value == OPT_BIND)
+			*arena_push(arena, &bound) = optarg;
 		else if (!options_take(&options, value, optarg))
 			return 2;
 	}
@@ -66,11 +95,16 @@ int main(int argc, char **argv)
 		diags_print_text(diags, stderr, false);
 		return 1;
 	}
+	lower.gateway = policy_gateway(policy, lower.gateway);
 	struct nft *nft = nft_open();
 	const struct ruleset *ruleset = lower_policy(arena, policy, &lower);
 	int error = !nft    ? -errno :
 		    replace ? nft_replace(nft, ruleset, why, sizeof why) :
 			      nft_install(nft, ruleset, why, sizeof why);
+	struct bindings *bindings = bindings_new(policy);
+	for (size_t i = 0; i < bound.count && !error; i++)
+		error = bind_name(nft, bindings, bound.items[i]);
+	bindings_free(bindings);
 	if (error)
 		fprintf(stderr, "install: %s\n", *why ? why : strerror(-error));
 	nft_close(nft);
