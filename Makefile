@@ -45,7 +45,7 @@ LIBRUNTIME := $(BUILD)/libmsbruntime.a
 LIBTEST    := $(BUILD)/libmsbtest.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install uninstall vsix guest tools golden-update docs clean
+.PHONY: all policyc deps deps-policyc check demo bench prove san fuzz tidy format install uninstall vsix guest tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -111,6 +111,15 @@ $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<
 
+# What tests build with: tests/e2e/wrong.sh
+.PHONY: compile-command link-command link-libraries
+compile-command:
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)'
+link-command:
+	@echo '$(CC) $(LDFLAGS)'
+link-libraries:
+	@echo '$(RUNTIME_LIBS) $(COMPILER_LIBS)'
+
 deps:
 	$(Q)./deps.sh
 deps-policyc:
@@ -150,6 +159,11 @@ fuzzers: $(FUZZERS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+# The kernel against the evaluator for PROVE_SECONDS, policies that nobody has tried before
+PROVE_SECONDS ?= 600
+prove: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)KERNEL_SECONDS=$(PROVE_SECONDS) KERNEL_SEED=$${MSB_SEED:-$$(date +%s)} tests/e2e/kernel.sh $(BUILD)
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)tests/bench/run.sh $(BUILD)

@@ -2,7 +2,9 @@
 # The kernel against the evaluator: random policies, millions of packets through installed rulesets, 0 mismatches. One that is
 # found is shrunk to few rules and one flow, and printed as commands that show it.
 # KERNEL_POLICIES, KERNEL_PACKETS (a policy), KERNEL_SEED change how many and which, KERNEL_WORKERS on how many processors;
-# with KERNEL_SECONDS new policies are tried until that long is over. usage: tests/e2e/kernel.sh BUILD
+# with KERNEL_SECONDS new policies are tried until that long is over; KERNEL_SHOWN: after so many with a mismatch a worker
+# ends. usage: tests/e2e/kernel.sh BUILD
+# long
 set -eu
 build=$(realpath "${1:?usage: tests/e2e/kernel.sh BUILD}")
 . "$(dirname "$0")/../tap.sh"
@@ -19,13 +21,13 @@ worker() {
 			type filter hook ingress device ${end#*:} priority 0; drop; }; }"
 	done
 	exec "$build/e2e/kernel_oracle" /run/netns/guest /run/netns/sink "$(mac link show br0)" "$(mac link show uplink)" \
-		"$3" "$4" "$5" "$6"
+		"$3" "$4" "$5" "$6" "${KERNEL_SHOWN:-3}"
 }
 [ "${2-}" != worker ] || worker "$@"
 
 policies=${KERNEL_POLICIES:-$(effort 1000)}
 packets=${KERNEL_PACKETS:-10000}
-seed=${KERNEL_SEED:-20261124}
+seed=${KERNEL_SEED:-${MSB_SEED:-20261124}}
 workers=${KERNEL_WORKERS:-$(nproc)}
 seconds=${KERNEL_SECONDS:-0}
 [ "$policies" -ge "$workers" ] || workers=$policies

@@ -114,6 +114,21 @@ static bool is_bindable(const struct trial *trial, struct addr addr)
 	return (addr.family == ADDR_V4 ? trial->gateway.has4 : trial->gateway.has6) && trial_is_routable(trial, addr);
 }
 
+/* What no name ever passes to by itself: the gateway, metadata */
+static struct addr special_addr(const struct trial *trial, struct random *random)
+{
+	static const char *const meta[] = { "169.254.169.254", "168.63.129.16", "fd00:ec2::254" };
+
+	switch (random_below(random, 3)) {
+	case 0:
+		return trial->gateway.v4;
+	case 1:
+		return trial->gateway.v6;
+	default:
+		return parsed(RANDOM_PICK(random, meta));
+	}
+}
+
 /* Every name gets some addresses, now and then one that another has as well */
 static void draw_bindings(struct arena *arena, struct random *random, struct trial *trial)
 {
@@ -123,7 +138,8 @@ static void draw_bindings(struct arena *arena, struct random *random, struct tri
 		for (uint32_t n = random_below(random, 5); n; n--) {
 			bool again = list->count && random_one_in(random, 3);
 			struct addr addr = again ? list->items[random_below(random, (uint32_t)list->count)].addr :
-						   random_addr(random);
+					   random_one_in(random, 6) ? special_addr(trial, random) :
+								      random_addr(random);
 			if (is_bindable(trial, addr))
 				*arena_push(arena, list) = (struct trial_binding){ names[i], addr };
 		}

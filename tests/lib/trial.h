@@ -29,6 +29,9 @@ struct trial_floors {
 	size_t count, cap;
 };
 
+/* The levels of optimising that there are, in turn, the highest most often; which of them is the i-th trial's */
+#define TRIAL_LEVEL(i) ((void)(i), 0)
+
 struct trial {
 	const char *egress; /* the default */
 	bool multi_tenant;

@@ -4,14 +4,15 @@
 #include "base/escape.h"
 #include "dns/bindings.h"
 #include "eval/builtin.h"
-#include "lower/lower.h"
 #include "policy/flow.h"
 #include "lower/sandbox_net.h"
 #include "tests/lib/flow_edges.h"
 #include "tests/lib/packet.h"
 #include "tests/lib/ruleset_run.h"
+#include "tests/lib/trial.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Flows at each edge; policies are many and their edges few */
@@ -27,9 +28,19 @@ struct proof {
 	size_t flows, allowed;
 };
 
-static const char *const bound_names[] = { "a.example",       "b.example",        "corp.example",
-					   "x.corp.example",  "y.x.corp.example", "sub.microsandbox.internal",
-					   "www.example.net", "other.test" };
+static const char *const bound_names[] = { "a.example.com",
+					   "b.example.com",
+					   "c.example.com",
+					   "x.y.example.net",
+					   "example.org",
+					   "a.example",
+					   "b.example",
+					   "corp.example",
+					   "x.corp.example",
+					   "y.x.corp.example",
+					   "sub.microsandbox.internal",
+					   "www.example.net",
+					   "other.test" };
 
 static struct packet_ends ends_of(const struct addr_gateway *gateway, struct addr own)
 {
@@ -97,10 +108,9 @@ static bool refused_always(const struct proof *proof, const struct eval_connecti
 }
 
 /* How a refusal by the rules looks: at once, and reported */
-static bool refused_rightly(const struct run_result *result, uint8_t proto)
+static bool refused_rightly(const struct run_result *result, bool tcp)
 {
-	return result->end == (proto == IPPROTO_TCP ? RUN_RESET : RUN_PROHIBITED) &&
-	       result->logged & 1u << LOWER_LOG_GROUP;
+	return result->end == (tcp ? RUN_RESET : RUN_PROHIBITED) && result->logged & 1u << LOWER_LOG_GROUP;
 }
 
 static void show(const struct proof *proof, const struct eval_connection *flow, const struct eval_verdict *verdict,
@@ -111,26 +121,37 @@ static void show(const struct proof *proof, const struct eval_connection *flow, 
 	cr_log_error("%s, bound to %s\n%s\neval: %s by \"%s\"; the ruleset %s, by \"%s\" (chain %s)",
 		     flow_format_connection(arena, POLICY_EGRESS, flow->addr, flow->proto, flow->has_port, flow->port),
 		     proof->bound.count ? "some names" : "no name", policy_format(arena, proof->made.policy),
-		     policy_action_name(verdict->action), words, arrives_as(result->end),
-		     result->decided ? result->decided : "", result->chain);
+		     policy_action_name(verdict->action), words ? words : "(what no rule changes)",
+		     arrives_as(result->end), result->decided ? result->decided : "", result->chain);
 }
 
-static bool agrees(const struct proof *proof, const struct eval_connection *flow, uint8_t proto,
-		   const struct run_result *result)
+/* Whether the frame fared as the evaluator says; *words: of who must have decided, NULL where that does not matter */
+static bool fared(const struct proof *proof, const struct eval_connection *flow, const struct eval_verdict *verdict,
+		  const struct run_result *result, const char **words)
 {
-	struct eval_verdict verdict = eval_connection(&proof->made.context, flow);
 	const struct addr_gateway *gateway = &proof->made.context.gateway;
-	enum run_end arrival = addr_gateway_has(gateway, flow->addr) ? RUN_DELIVERED : RUN_FORWARDED;
+	bool arrived = result->end == RUN_FORWARDED || result->end == RUN_DELIVERED;
 
+	*words = NULL;
 	if (!(flow->addr.family == ADDR_V4 ? gateway->has4 : gateway->has6))
 		return result->end == RUN_DROPPED;
-	if (flow->has_port && flow->port == LOWER_DNS_PORT && (proto == IPPROTO_TCP || proto == IPPROTO_UDP))
-		return result->end != RUN_FORWARDED && (result->end != RUN_DELIVERED || result->mark == LOWER_DNS_MARK);
+	if (flow->has_port && flow->port == LOWER_DNS_PORT)
+		return !arrived;
 	if (refused_always(proof, flow))
-		return verdict.action == POLICY_DENY && result->end != RUN_FORWARDED && result->end != RUN_DELIVERED;
-	const char *words = words_of(proof, flow, verdict.by);
-	bool same = verdict.action == POLICY_ALLOW ? result->end == arrival : refused_rightly(result, proto);
-	bool named = result->decided && !strcmp(result->decided, words);
+		return verdict->action == POLICY_DENY && !arrived;
+	*words = words_of(proof, flow, verdict->by);
+	if (verdict->action == POLICY_DENY)
+		return refused_rightly(result, flow->proto == PROTO_TCP);
+	return result->end == (addr_gateway_has(gateway, flow->addr) ? RUN_DELIVERED : RUN_FORWARDED);
+}
+
+static bool agrees(const struct proof *proof, const struct eval_connection *flow, const struct run_result *result)
+{
+	struct eval_verdict verdict = eval_connection(&proof->made.context, flow);
+	const char *words;
+	bool same = fared(proof, flow, &verdict, result, &words);
+	bool named = !words || (result->decided && !strcmp(result->decided, words));
+
 	if (!same || !named)
 		show(proof, flow, &verdict, result, words);
 	return same && named;
@@ -153,7 +174,7 @@ static void try_flow(struct proof *proof, struct random *random, struct addr add
 	flow.port = flow.has_port ? port : 0;
 	flow.proto = packet_policy_proto(proto);
 	struct run_result result = ruleset_run_frame(proof->run, &proof->world, LOWER_TAP, frame, len);
-	cr_assert(agrees(proof, &flow, proto, &result));
+	cr_assert(agrees(proof, &flow, &result));
 	proof->flows++;
 	proof->allowed += result.end == RUN_FORWARDED || result.end == RUN_DELIVERED;
 }
@@ -201,29 +222,59 @@ static void bind_names(struct proof *proof, struct random *random, const struct 
 	proof->made.context.bindings = bindings_view(proof->bindings, 2000);
 }
 
-static void start(struct proof *proof, struct random *random, size_t most)
+static void prepare(struct proof *proof, int level)
 {
-	proof->made = random_policy(random, most);
-	struct addr_gateway *gateway = &proof->made.context.gateway;
-	if (random_one_in(random, 3))
-		random_add_floors(&proof->made, random);
-	if (random_one_in(random, 16))
-		gateway->has4 = false;
-	else if (random_one_in(random, 16))
-		gateway->has6 = false;
-	struct lower_options options = { .gateway = *gateway };
-	proof->run = ruleset_run_new(proof->made.arena, lower_policy(proof->made.arena, proof->made.policy, &options));
+	const struct addr_gateway *gateway = &proof->made.context.gateway;
+	struct trial as = { .gateway = *gateway, .level = level };
+
+	proof->run = ruleset_run_new(proof->made.arena, trial_ruleset(proof->made.arena, &as, proof->made.policy));
 	proof->world = (struct run_world){ .gateway = *gateway, .ct_state = RUN_CT_NEW };
 	proof->ends4 = ends_of(gateway, gateway->v4);
 	proof->ends6 = ends_of(gateway, gateway->v6);
 	proof->bindings = bindings_new(proof->made.policy);
 }
 
-static void try_policy(struct random *random, size_t most, size_t *flows, size_t *allowed)
+static void finish(struct proof *proof)
+{
+	bindings_free(proof->bindings);
+	arena_free(proof->made.arena);
+}
+
+/* Few networks, names and ports, so that rules overlap a lot */
+static void draw_dense(struct proof *proof, struct random *random, size_t most, int level)
+{
+	proof->made = random_policy(random, most);
+	struct addr_gateway *gateway = &proof->made.context.gateway;
+
+	if (random_one_in(random, 3))
+		random_add_floors(&proof->made, random);
+	if (random_one_in(random, 16))
+		gateway->has4 = false;
+	else if (random_one_in(random, 16))
+		gateway->has6 = false;
+	prepare(proof, level);
+}
+
+/* Networks of any length and ports of any number, prefixes that were found out: as the kernel oracle has them */
+static void draw_wide(struct proof *proof, struct random *random, size_t most, int level)
+{
+	struct addr_gateway both = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	struct arena *arena = arena_new();
+	struct trial trial = trial_draw(arena, random, &both, most);
+
+	proof->made = (struct test_policy){ .arena = arena, .policy = trial_policy(arena, &trial) };
+	proof->made.context = (struct eval_context){ .policy = proof->made.policy, .gateway = trial.gateway };
+	prepare(proof, level);
+}
+
+typedef void draw_function(struct proof *, struct random *, size_t most, int level);
+
+static void try_policy(struct random *random, draw_function *draw, size_t most, int level, size_t *flows,
+		       size_t *allowed)
 {
 	struct proof proof = { 0 };
 
-	start(&proof, random, most);
+	draw(&proof, random, most, level);
 	struct flow_edges edges = flow_edges_of(proof.made.arena, proof.made.policy, &proof.made.context.gateway);
 	bind_names(&proof, random, &edges);
 	for (size_t i = 0; i < edges.addrs.count; i++)
@@ -234,29 +285,39 @@ static void try_policy(struct random *random, size_t most, size_t *flows, size_t
 		try_around(&proof, random, &edges, proof.bound.items[i], 4 * FLOWS_AT_ADDR);
 	*flows += proof.flows;
 	*allowed += proof.allowed;
-	bindings_free(proof.bindings);
-	arena_free(proof.made.arena);
+	finish(&proof);
 }
 
-static void try_policies(uint64_t seed, size_t count, size_t most)
+static void try_policies(uint64_t seed, draw_function *draw, size_t count, size_t most)
 {
-	struct random random = { seed };
+	const char *given = getenv("MSB_SEED");
+	struct random random = { given ? seed ^ strtoull(given, NULL, 10) : seed };
 	size_t flows = 0, allowed = 0;
 
 	for (size_t i = random_effort(count); i; i--)
-		try_policy(&random, most, &flows, &allowed);
+		try_policy(&random, draw, most, TRIAL_LEVEL(i), &flows, &allowed);
 	cr_log_info("%zu flows, %zu let pass", flows, allowed);
 	cr_expect(allowed * 20 > flows && allowed * 20 < flows * 19, "%zu of %zu were let pass", allowed, flows);
 }
 
 Test(ruleset_run, means_what_the_evaluator_says)
 {
-	try_policies(20261128, 400, 14);
+	try_policies(20261128, draw_dense, 400, 14);
 }
 
 Test(ruleset_run, means_it_with_many_rules)
 {
-	try_policies(20261129, 20, 120);
+	try_policies(20261129, draw_dense, 20, 120);
+}
+
+Test(ruleset_run, means_it_with_any_network_and_port)
+{
+	try_policies(20261130, draw_wide, 120, 12);
+}
+
+Test(ruleset_run, means_it_with_many_of_any_network_and_port)
+{
+	try_policies(20261131, draw_wide, 12, 200);
 }
 
 /* ---- what is not the policy's ---- */
@@ -264,14 +325,9 @@ Test(ruleset_run, means_it_with_many_rules)
 static struct proof proof_of(const char *egress, const char *rules)
 {
 	struct proof proof = { .made = test_policy_of(egress, "allow", rules, false) };
-	struct addr_gateway *gateway = &proof.made.context.gateway;
 
-	*gateway = test_gateway("172.16.0.1", "fd42:6d73:62::1");
-	struct lower_options options = { .gateway = *gateway };
-	proof.run = ruleset_run_new(proof.made.arena, lower_policy(proof.made.arena, proof.made.policy, &options));
-	proof.world = (struct run_world){ .gateway = *gateway, .ct_state = RUN_CT_NEW };
-	proof.ends4 = ends_of(gateway, gateway->v4);
-	proof.ends6 = ends_of(gateway, gateway->v6);
+	proof.made.context.gateway = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	prepare(&proof, 0);
 	return proof;
 }
 
@@ -303,7 +359,7 @@ Test(ruleset_run, conntrack_decides_before_the_rules)
 	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_DROPPED);
 	proof.world.ct_state = RUN_CT_RELATED;
 	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_DROPPED, "not an error");
-	arena_free(proof.made.arena);
+	finish(&proof);
 }
 
 Test(ruleset_run, bounds_hold_for_new_flows_alone)
@@ -316,7 +372,7 @@ Test(ruleset_run, bounds_hold_for_new_flows_alone)
 	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_FORWARDED);
 	proof.world = (struct run_world){ .gateway = proof.world.gateway, .ct_state = RUN_CT_NEW, .over_count = true };
 	cr_expect_eq(sent(&proof, "172.16.0.1", IPPROTO_TCP, 80).end, RUN_RESET);
-	arena_free(proof.made.arena);
+	finish(&proof);
 }
 
 Test(ruleset_run, questions_go_to_the_proxy_untracked)
@@ -331,7 +387,7 @@ Test(ruleset_run, questions_go_to_the_proxy_untracked)
 	cr_expect(result.untracked && result.proxied);
 	proof.world.proxy = false;
 	cr_expect_neq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 53).end, RUN_FORWARDED);
-	arena_free(proof.made.arena);
+	finish(&proof);
 }
 
 Test(ruleset_run, nothing_forged_gets_in_and_nothing_new_from_outside)
@@ -348,5 +404,5 @@ Test(ruleset_run, nothing_forged_gets_in_and_nothing_new_from_outside)
 	cr_expect_eq(sent_by(&proof, LOWER_UPLINK, &outside, "172.16.0.1", IPPROTO_TCP, 80).end, RUN_DROPPED);
 	proof.world.ct_state = RUN_CT_ESTABLISHED;
 	cr_expect_eq(sent_by(&proof, LOWER_UPLINK, &outside, "172.16.0.2", IPPROTO_UDP, 80).end, RUN_FORWARDED);
-	arena_free(proof.made.arena);
+	finish(&proof);
 }

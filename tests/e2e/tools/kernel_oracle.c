@@ -4,9 +4,10 @@
  * Packets from behind the uplink to the guest or the gateway must not arrive whatever the rules, ingress rules too: those are
  * judged where published ports are relayed.
  *
- * usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC POLICIES PACKETS SEED [PROCESSOR]
+ * usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC POLICIES PACKETS SEED PROCESSOR SHOWN
  * Runs in the namespace that has tap0, br0 and uplink (kernel.sh makes them); GUEST_NETNS and SINK_NETNS are paths. Prints
- * a line of figures for kernel.sh to add up, before it the mismatches, shrunk to few rules and one flow.
+ * a line of figures for kernel.sh to add up, before it the mismatches, shrunk to few rules and one flow; ends after the
+ * SHOWNth policy that has one.
  *
  * Left out are destinations that Linux does not route whatever the rules say: 0/8, the on-link networks themselves; and
  * IPv4-mapped IPv6 ones, which are refused without asking the policy. Port 53 belongs to the DNS proxy, which does not
@@ -27,7 +28,6 @@ enum { LOCAL_SOCKETS = 8, BURST = 256, MAX_PACKETS = 60000, INTRUDERS = 16, MAX_
 enum { FENCE_ID = MAX_PACKETS + 1, LONE_ID };
 enum { AT_SINK = 1, AT_GATEWAY = 2, AT_GUEST = 4 };
 enum { OTHERS_MAX = 200 /* flows to the gateway neither TCP nor UDP, of the 256 that a sandbox may have */ };
-enum { SHOWN_MAX = 3 };
 #define FENCE_ADDR "203.0.113.253"
 #define FENCE6_ADDR "2001:db8:fe::1"
 #define FENCE_PORT 65533
@@ -45,7 +45,7 @@ struct oracle {
 	struct addr_gateway full;  /* both families */
 	struct packet_flow *flows; /* by id */
 	bool *expected;
-	size_t sent, allowed, at_gateway, bound, fragmented, rules, intruders, mismatches, shown;
+	size_t sent, allowed, at_gateway, bound, fragmented, rules, intruders, mismatches, shown, show;
 };
 
 /* An installed trial */
@@ -269,6 +269,12 @@ static bool arrived(const struct oracle *oracle, uint32_t id)
 	return arrivals_of(oracle->arrivals, id) & (AT_SINK | AT_GATEWAY);
 }
 
+/* Whether a flow to the gateway itself is one too many: of other protocols than TCP and UDP it counts how many there are. */
+static bool is_too_many(uint8_t proto, unsigned *others)
+{
+	return proto != IPPROTO_TCP && proto != IPPROTO_UDP && ++*others > OTHERS_MAX;
+}
+
 static void run_packets(struct oracle *oracle, const struct running *running, const struct trial *trial, size_t packets)
 {
 	static struct batch batch;
@@ -281,7 +287,7 @@ static void run_packets(struct oracle *oracle, const struct running *running, co
 		flow->id = id;
 		trial_draw_flow(trial, running->policy, &oracle->random, flow);
 		bool here = addr_gateway_has(&oracle->full, flow->to);
-		if (here && flow->proto != IPPROTO_TCP && flow->proto != IPPROTO_UDP && ++others > OTHERS_MAX)
+		if (here && is_too_many(flow->proto, &others))
 			flow->proto = IPPROTO_UDP;
 		oracle->at_gateway += here;
 		oracle->fragmented += flow->form != PACKET_WHOLE;
@@ -423,7 +429,7 @@ static void run_trial(struct oracle *oracle, size_t packets, int level)
 	oracle->sent += packets;
 	oracle->bound += trial.bindings.count;
 	oracle->rules += trial.rules.count;
-	if (first_wrong && oracle->shown++ < SHOWN_MAX)
+	if (first_wrong && oracle->shown++ < oracle->show)
 		report(oracle, &trial, first_wrong);
 	arena_free(arena);
 }
@@ -432,23 +438,25 @@ int main(int argc, char **argv)
 {
 	struct oracle oracle = { 0 };
 
-	if (argc < 8)
+	if (argc != 10)
 		errx(2,
-		     "usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC POLICIES PACKETS SEED [PROCESSOR]");
+		     "usage: kernel_oracle GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC POLICIES PACKETS SEED PROCESSOR SHOWN");
 	size_t policies = strtoul(argv[5], NULL, 10), packets = strtoul(argv[6], NULL, 10);
 	if (packets + INTRUDERS > MAX_PACKETS)
 		errx(2, "at most %d packets a policy", MAX_PACKETS - INTRUDERS);
-	one_processor(argc > 8 ? atoi(argv[8]) : 0); /* packets stay in order and the fence is last */
+	one_processor(atoi(argv[8])); /* packets stay in order and the fence is last */
 	oracle.full = (struct addr_gateway){ .has4 = true, .has6 = true };
 	addr_parse("172.16.0.1", &oracle.full.v4);
 	addr_parse("fd42:6d73:62::1", &oracle.full.v6);
 	parse_mac(argv[3], oracle.ends.gateway_mac);
 	parse_mac(argv[4], oracle.uplink_mac);
+	oracle.show = strtoul(argv[9], NULL, 10);
 	oracle.random.state = strtoull(argv[7], NULL, 10);
 	open_all(&oracle, argv[1], argv[2]);
-	for (size_t i = 0; i < policies; i++)
-		run_trial(&oracle, packets, 0);
-	printf("figures %zu %zu %zu %zu %zu %zu %zu %zu %zu\n", policies, oracle.rules, oracle.sent, oracle.allowed,
+	size_t done = 0;
+	while (done < policies && oracle.shown < oracle.show)
+		run_trial(&oracle, packets, TRIAL_LEVEL(done++));
+	printf("figures %zu %zu %zu %zu %zu %zu %zu %zu %zu\n", done, oracle.rules, oracle.sent, oracle.allowed,
 	       oracle.at_gateway, oracle.fragmented, oracle.bound, oracle.intruders, oracle.mismatches);
 	nl_close(oracle.conntrack);
 	nft_close(oracle.nft);
