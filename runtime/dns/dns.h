@@ -12,6 +12,7 @@
 struct dns_start {
 	const struct policy *policy;
 	struct addr_gateway gateway;
+	struct lower_maps maps;   /* of the ruleset that is installed */
 	int host_netns, vm_netns; /* network namespaces, the caller's */
 	/* Lets what carries host_mark reach the by_host ones of these alone, from now on. 0 or -errno */
 	int (*admit_by_host)(void *self, const struct nameserver *, size_t count);

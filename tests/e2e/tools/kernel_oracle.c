@@ -11,7 +11,7 @@
  * IPv4-mapped IPv6 ones, which are refused without asking the
  * policy. Port 53 belongs to the DNS proxy, which does not run here: nothing may arrive there. */
 #include "eval/eval.h"
-#include "netlink/nft_install.h"
+#include "dns/bindings_install.h"
 #include "oracle_net.h"
 #include "oracle_packet.h"
 #include "oracle_policy.h"
@@ -22,7 +22,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
-enum { LOCAL_SOCKETS = 8, BURST = 128, MAX_PACKETS = 60000, MAX_ELEMENTS = 1024, INTRUDERS = 16 };
+enum { LOCAL_SOCKETS = 8, BURST = 128, MAX_PACKETS = 60000, INTRUDERS = 16 };
 #define FENCE_ADDR "203.0.113.253"
 #define FENCE6_ADDR "2001:db8:fe::1"
 #define FENCE_PORT 65533
@@ -226,13 +226,12 @@ static bool expected(const struct trial *trial, const struct packet_flow *flow)
 	return eval_connection(&trial->context, &connection).action == POLICY_ALLOW;
 }
 
-/* What one name resolves to in one family; the changes to the kernel's sets go behind *elements. */
-static void bind_name(struct oracle *oracle, struct trial *trial, const char *name, enum addr_family family,
-		      struct nft_element *elements, size_t *element_count)
+/* What one name resolves to in one family */
+static void bind_name(struct oracle *oracle, struct trial *trial, const char *name, enum addr_family family)
 {
-	const struct bindings_change *changes;
+	struct bindings_changes changes;
 	struct addr addrs[2];
-	size_t count = random_below(3), change_count;
+	size_t count = random_below(3);
 
 	for (size_t n = 0; n < count; n++) {
 		do
@@ -242,30 +241,19 @@ static void bind_name(struct oracle *oracle, struct trial *trial, const char *na
 	}
 	if (!(family == ADDR_V4 ? trial->context.gateway.has4 : trial->context.gateway.has6))
 		return;
-	if (bindings_set(trial->bindings, name, family, addrs, count, 3600 * 1000, 1000, &changes, &change_count) ||
-	    *element_count + change_count > MAX_ELEMENTS)
+	if (bindings_set(trial->bindings, name, family, addrs, count, 3600 * 1000, 1000, &changes))
 		errx(3, "bindings_set failed");
-	for (size_t n = 0; n < change_count; n++)
-		elements[(*element_count)++] = (struct nft_element){
-			.set = arena_strdup(trial->arena, changes[n].set),
-			.addr = changes[n].addr,
-			.timeout_ms = changes[n].timeout_ms,
-			.remove = changes[n].remove,
-		};
+	int error = bindings_install(oracle->nft, trial->bindings, &changes, 1000);
+	if (error)
+		errx(3, "bindings_install: %s", strerror(-error));
 }
 
 static void bind_names(struct oracle *oracle, struct trial *trial)
 {
-	struct nft_element elements[MAX_ELEMENTS];
-	size_t count = 0;
-
 	for (size_t i = 0; i < COUNT(sample_names); i++) {
-		bind_name(oracle, trial, sample_names[i], ADDR_V4, elements, &count);
-		bind_name(oracle, trial, sample_names[i], ADDR_V6, elements, &count);
+		bind_name(oracle, trial, sample_names[i], ADDR_V4);
+		bind_name(oracle, trial, sample_names[i], ADDR_V6);
 	}
-	int error = nft_elements(oracle->nft, elements, count);
-	if (error)
-		errx(3, "nft_elements: %s", strerror(-error));
 	trial->context.bindings = bindings_view(trial->bindings, 2000);
 }
 
@@ -305,6 +293,7 @@ static void install_policy(struct oracle *oracle, struct trial *trial)
 	add_fence(ruleset, options.gateway.has4);
 	if (nft_replace(oracle->nft, ruleset, why, sizeof why))
 		errx(3, "%s", why);
+	trial->bindings = bindings_new(trial->policy, &trial->context.gateway, lower_bound_maps(ruleset));
 }
 
 /* The frames of one flow's packet: one or two. Returns how many */
@@ -395,7 +384,6 @@ static void run_trial(struct oracle *oracle, size_t packets)
 		trial.context.gateway.has4 = false;
 	else if (one_in(8))
 		trial.context.gateway.has6 = false;
-	trial.bindings = bindings_new(trial.policy);
 	trial.expected = arena_alloc(arena, (packets + 1 + INTRUDERS) * sizeof *trial.expected);
 	trial.flows = arena_alloc(arena, (packets + 1 + INTRUDERS) * sizeof *trial.flows);
 	memset(oracle->arrived, 0, MAX_PACKETS + 1);
