@@ -78,6 +78,7 @@ void bindings_free(struct bindings *bindings)
 			entry_free(entry);
 		}
 	free(bindings->ended);
+	free(bindings->owed.items);
 	ways_free(bindings->ways);
 	arena_free(bindings->turn);
 	arena_free(bindings->arena);
@@ -322,6 +323,7 @@ static void begin(struct bindings *bindings, uint64_t now_ms, struct bindings_ch
 	arena_free(before);
 	if (now_ms - bindings->purged_ms >= PURGE_EVERY_MS)
 		purge(bindings);
+	bindings_change_owed(bindings, out);
 }
 
 int bindings_set(struct bindings *bindings, const char *name, enum addr_family family, const struct addr *addrs,
@@ -354,10 +356,17 @@ int bindings_set(struct bindings *bindings, const char *name, enum addr_family f
 	return 0;
 }
 
-void bindings_undo(struct bindings *bindings)
+void bindings_undo(struct bindings *bindings, const struct bindings_changes *changes)
 {
 	if (bindings->ways)
 		ways_undo(bindings->ways);
+	bindings->owed.items =
+		arena_must(realloc(bindings->owed.items, (changes->count + 1) * sizeof *bindings->owed.items));
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct bindings_change *change = &changes->items[i];
+		bindings->owed.items[i] = (struct owed){ change->addr, change->source, change->chain != NULL };
+	}
+	bindings->owed.count = changes->count;
 }
 
 uint64_t bindings_next_ms(const struct bindings *bindings)

@@ -30,6 +30,7 @@ struct bindings_change {
 	 * by a jump, or by goto. */
 	const char *chain, *before;
 	bool jump;
+	uint32_t source; /* the bindings' own */
 };
 
 /* To be carried out together: chains are made, then the elements change. All of it belongs to the bindings, until their next
@@ -47,8 +48,9 @@ struct bindings_changes {
  * 0; or with nothing changed -ENOSPC (the sandbox's bound is reached), -ENOMEM, -EINVAL (too many addresses). */
 int bindings_set(struct bindings *, const char *name, enum addr_family family, const struct addr *addrs, size_t count,
 		 uint64_t ttl_ms, uint64_t now_ms, struct bindings_changes *out);
-/* The kernel took none of the last changes: it is as it was, and what is bound here is not enforced there. */
-void bindings_undo(struct bindings *);
+/* The kernel took none of the last changes: it is as it was. What is bound here stays, and what that means for those addresses
+ * comes with the next changes. */
+void bindings_undo(struct bindings *, const struct bindings_changes *);
 
 /* When the first of several rules on an address ends, what is enforced for it changes: then bindings_expire() is to be called.
  * UINT64_MAX: never. */

@@ -55,15 +55,26 @@ static const char *slot_set(const struct slot *slot, enum addr_family family)
 	return family == ADDR_V4 ? slot->set4 : slot->set6;
 }
 
+static uint64_t until_of(const struct held_list *held, uint32_t slot)
+{
+	for (size_t i = 0; i < held->count; i++)
+		if (held->items[i].slot == slot)
+			return held->items[i].until_ms;
+	return 0;
+}
+
 /* One rule's set */
-static void change_set(struct bindings *bindings, const struct slot *slot, struct addr addr, uint64_t until_ms,
+static void change_set(struct bindings *bindings, uint32_t number, struct addr addr, const struct held_list *held,
 		       struct bindings_changes *out)
 {
+	const struct slot *slot = &bindings->slots.items[number];
+	uint64_t until_ms = until_of(held, number);
 	*arena_push(bindings->turn, out) =
 		(struct bindings_change){ .set = slot_set(slot, addr.family),
 					  .addr = addr,
 					  .timeout_ms = until_ms ? until_ms - bindings->now_ms : 0,
-					  .remove = until_ms == 0 };
+					  .remove = until_ms == 0,
+					  .source = number };
 }
 
 /* One subject's map */
@@ -79,14 +90,6 @@ static void change_map(struct bindings *bindings, size_t subject, struct addr ad
 				(struct way_rule){ slot->number, held->items[i].until_ms, slot_set(slot, addr.family) };
 	}
 	ways_set(bindings->ways, subject, addr, rules, count, out);
-}
-
-static uint64_t until_of(const struct held_list *held, uint32_t slot)
-{
-	for (size_t i = 0; i < held->count; i++)
-		if (held->items[i].slot == slot)
-			return held->items[i].until_ms;
-	return 0;
 }
 
 static bool has_map(const struct bindings *bindings, size_t subject, enum addr_family family)
@@ -108,9 +111,22 @@ void bindings_change_for(struct bindings *bindings, const struct entry *entry, s
 				change_map(bindings, slot->subject, addr, &held, out);
 			done = slot->subject;
 		} else if (slot_set(slot, addr.family) && policy_rule_places(slot->rule, addr, &bindings->gateway)) {
-			change_set(bindings, slot, addr, until_of(&held, entry->slots[i]), out);
+			change_set(bindings, entry->slots[i], addr, &held, out);
 		}
 	}
+}
+
+void bindings_change_owed(struct bindings *bindings, struct bindings_changes *out)
+{
+	for (size_t i = 0; i < bindings->owed.count; i++) {
+		const struct owed *owed = &bindings->owed.items[i];
+		struct held_list held = held_by(bindings, owed->addr);
+		if (owed->map)
+			change_map(bindings, owed->source, owed->addr, &held, out);
+		else
+			change_set(bindings, owed->source, owed->addr, &held, out);
+	}
+	bindings->owed.count = 0;
 }
 
 void bindings_change_due(struct bindings *bindings, struct bindings_changes *out)

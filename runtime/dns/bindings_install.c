@@ -39,7 +39,7 @@ int bindings_install(struct nft *nft, struct bindings *bindings, const struct bi
 		error = nft_change(nft, chains, elements, changes->count);
 	free(elements);
 	if (error < 0)
-		bindings_undo(bindings);
+		bindings_undo(bindings, changes);
 	else
 		delete_idle_chains(nft, bindings, now_ms);
 	return error;

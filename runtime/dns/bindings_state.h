@@ -38,6 +38,13 @@ struct entry {
 	char name[];
 };
 
+/* A set or map whose element for an address is not what the bindings are */
+struct owed {
+	struct addr addr;
+	uint32_t source; /* the set's slot, or the map's subject */
+	bool map;
+};
+
 struct bindings {
 	const struct policy *policy;
 	struct addr_gateway gateway;
@@ -46,6 +53,7 @@ struct bindings {
 	uint32_t first_slots[POLICY_FLOORS_MAX + 2]; /* where a subject's begin, and the last one's end */
 	struct ways *ways;                           /* NULL: no subject has a map */
 	struct arena *turn;                          /* the last changes; NULL: none yet */
+	LIST_OF(struct owed) owed;                   /* what the kernel did not take, allocated */
 	uint64_t seed; /* names and addresses are the guest's to choose: buckets must not be */
 	uint64_t now_ms, purged_ms;
 	size_t names, total, gave_way;
@@ -74,5 +82,7 @@ static inline struct binder **bindings_at(struct bindings *bindings, struct addr
 /* bindings_changes.c: the changes that make the kernel's sets and maps for one address what the bindings are now: one for each
  * rule that has the entry's name, or one for each subject */
 void bindings_change_for(struct bindings *, const struct entry *, struct addr, struct bindings_changes *out);
+/* The same of what is owed, which it is no more */
+void bindings_change_owed(struct bindings *, struct bindings_changes *out);
 /* The same for addresses whose first rule has ended, some at a time */
 void bindings_change_due(struct bindings *, struct bindings_changes *out);

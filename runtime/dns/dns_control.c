@@ -18,6 +18,8 @@
 #define ASKS_A_TURN 64
 #define DESCRIPTORS_MAX 4096
 #define ERROR_MAX 4095 /* errno */
+#define SETTLE_AGAIN_MS 200
+#define SETTLE_TRIES 10
 
 /* ---- start ---- */
 
@@ -206,6 +208,34 @@ static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, uint32_t 
 	if (error == 0)
 		return bind_names(dns, ask, addrs, verdict);
 	log_error("the DNS worker asked for a binding that the policy denies");
+	return error;
+}
+
+static uint64_t settle_at(const struct dns *dns)
+{
+	uint64_t next = bindings_next_ms(dns->bindings);
+	return next < dns->settle_after_ms ? dns->settle_after_ms : next;
+}
+
+int dns_settle_wait(const struct dns *dns)
+{
+	uint64_t at = settle_at(dns), now = clock_ms();
+	return at == UINT64_MAX ? -1 : at <= now ? 0 : (int)(at - now);
+}
+
+int dns_settle(struct dns *dns)
+{
+	struct bindings_changes changes;
+	uint64_t now = clock_ms();
+	if (settle_at(dns) > now)
+		return 0;
+	bindings_expire(dns->bindings, now, &changes);
+	int error = bindings_install(dns->nft, dns->bindings, &changes, now);
+	dns->settle_tries = error == 0 ? 0 : dns->settle_tries + 1;
+	dns->settle_after_ms = error == 0 ? 0 : now + SETTLE_AGAIN_MS;
+	if (dns->settle_tries < SETTLE_TRIES)
+		return 0;
+	log_error("the packet filter does not take the end of bindings: %s: the sandbox is closed", strerror(-error));
 	return error;
 }
 

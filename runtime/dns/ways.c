@@ -17,7 +17,7 @@ struct made_chain {
 	uint32_t subject;
 	enum addr_family family;
 	size_t elements;  /* that lead there, or may in the kernel */
-	uint64_t idle_ms; /* since when there is none */
+	uint64_t busy_ms; /* until then the kernel is not asked again to delete it */
 	char name[40];
 	char key[]; /* lower_bound_key() */
 };
@@ -217,10 +217,8 @@ static void lead_to(struct ways *ways, struct target *target, struct target to)
 {
 	if (to.made && to.made->elements++ == 0)
 		ways->idle_count--;
-	if (target->made && --target->made->elements == 0) {
-		target->made->idle_ms = ways->now_ms;
+	if (target->made && --target->made->elements == 0)
 		ways->idle_count++;
-	}
 	*target = to;
 }
 
@@ -240,7 +238,6 @@ static struct made_chain *chain_new(struct ways *ways, size_t subject, enum addr
 	*at = chain;
 	ways->chain_count++;
 	ways->idle_count++;
-	chain->idle_ms = ways->now_ms;
 	if (!ways->fresh) {
 		ways->fresh = ruleset_new(ways->turn);
 		rs_table_add(ways->fresh, RS_INET, LOWER_TABLE);
@@ -270,7 +267,7 @@ const char *ways_idle_chain(struct ways *ways, uint64_t now_ms)
 		return NULL;
 	for (size_t i = 0; i < CHAIN_BUCKETS; i++)
 		for (struct made_chain *chain = ways->chains[i]; chain; chain = chain->next)
-			if (chain->elements == 0 && chain->idle_ms + WAYS_GRACE_MS <= now_ms)
+			if (chain->elements == 0 && chain->busy_ms <= now_ms)
 				return chain->name;
 	return NULL;
 }
@@ -284,7 +281,7 @@ void ways_deleted(struct ways *ways, const char *name, bool done, uint64_t now_m
 			if (done)
 				chain_drop(ways, chain);
 			else
-				chain->idle_ms = now_ms;
+				chain->busy_ms = now_ms + WAYS_GRACE_MS;
 			return;
 		}
 }
@@ -392,6 +389,7 @@ static void change(struct ways *ways, struct element *element, struct target to,
 		.chain = to.to ? to.to : element->target.to,
 		.before = element->target.to,
 		.jump = lower_bound_jumps(element->subject),
+		.source = element->subject,
 	};
 	lead_to(ways, &element->target, to);
 	element->expires_ms = to.to ? expires_ms : 0;
