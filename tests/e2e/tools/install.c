@@ -1,11 +1,13 @@
 /* Installs the firewall of a policy in the network namespace it is started in, by netlink as msb-run does.
- * usage: install [--replace] [--gateway V4,V6] [policy options] [FILE] */
+ * usage: install [-O LEVEL] [--replace] [--gateway V4,V6] [policy options] [FILE] */
 #include "lower/lower.h"
 #include "netlink/nft_install.h"
+#include "optimise/optimise.h"
 #include "policy/options.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { OPT_REPLACE = 1, OPT_GATEWAY };
@@ -48,14 +50,17 @@ int main(int argc, char **argv)
 	struct lower_options lower = { 0 };
 	struct option table[64];
 	bool replace = false;
+	int level = 0;
 	char why[512] = "";
 	int value;
 
 	lower.gateway = parse_gateway(arena, "172.16.0.1,fd42:6d73:62::1");
 	option_table(table, 64);
-	while ((value = getopt_long(argc, argv, "p:", table, NULL)) != -1) {
+	while ((value = getopt_long(argc, argv, "p:O:", table, NULL)) != -1) {
 		if (value == OPT_REPLACE)
 			replace = true;
+		else if (value == 'O')
+			level = atoi(optarg);
 		else if (value == OPT_GATEWAY)
 			lower.gateway = parse_gateway(arena, optarg);
 		else if (!options_take(&options, value, optarg))
@@ -67,7 +72,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	struct nft *nft = nft_open();
-	const struct ruleset *ruleset = lower_policy(arena, policy, &lower);
+	struct ruleset *ruleset = lower_policy(arena, policy, &lower);
+	optimise(ruleset, level);
 	int error = !nft    ? -errno :
 		    replace ? nft_replace(nft, ruleset, why, sizeof why) :
 			      nft_install(nft, ruleset, why, sizeof why);

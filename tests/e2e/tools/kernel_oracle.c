@@ -17,6 +17,7 @@
 #include "oracle_policy.h"
 #include "lower/lower.h"
 #include "lower/sandbox_net.h"
+#include "optimise/optimise.h"
 
 #include <err.h>
 #include <poll.h>
@@ -290,6 +291,7 @@ static void install_policy(struct oracle *oracle, struct trial *trial)
 	struct ruleset *ruleset = lower_policy(trial->arena, trial->policy, &options);
 	char why[512] = "";
 
+	optimise(ruleset, one_in(2) ? 2 : 0);
 	add_fence(ruleset, options.gateway.has4);
 	if (nft_replace(oracle->nft, ruleset, why, sizeof why))
 		errx(3, "%s", why);
