@@ -2,6 +2,7 @@
  * as if an attacker had sent it. Anything else that it sends ends the sandbox. */
 #include "core/clock.h"
 #include "core/log.h"
+#include "dns/bindings_install.h"
 #include "dns/dns_protocol.h"
 #include "dns/dns_sockets.h"
 #include "dns/dns_state.h"
@@ -17,6 +18,8 @@
 #define ASKS_A_TURN 64
 #define DESCRIPTORS_MAX 4096
 #define ERROR_MAX 4095 /* errno */
+#define SETTLE_AGAIN_MS 200
+#define SETTLE_TRIES 10
 
 /* ---- start ---- */
 
@@ -61,7 +64,7 @@ struct dns *dns_open(const struct dns_start *start, const struct nameserver *ser
 	dns->nft = nft;
 	dns->start = *start;
 	dns->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
-	dns->bindings = bindings_new(start->policy);
+	dns->bindings = bindings_new(start->policy, &start->gateway, start->maps);
 	for (size_t i = 0; i < count; i++)
 		dns->servers[i].at = servers[i];
 	dns->server_count = count;
@@ -106,6 +109,9 @@ void dns_close(struct dns *dns)
 	if (gave_way > 0)
 		log_line("%zu addresses gave way to newer ones of their name, of which at most %d hold at once",
 			 gave_way, BINDINGS_MAX_HELD);
+	if (dns->bindings && bindings_refused(dns->bindings) > 0)
+		log_line("addresses were refused %zu times: names share them in more ways than there is room for",
+			 bindings_refused(dns->bindings));
 	dns_follow_close(dns->follow);
 	bindings_free(dns->bindings);
 	free(dns);
@@ -171,36 +177,18 @@ static int bind_check(const struct dns *dns, const struct dns_ask_bind *ask, str
 	return 0;
 }
 
-static int carry_out(struct dns *dns, const struct bindings_change *changes, size_t count)
-{
-	if (count == 0)
-		return 0;
-	struct nft_element *elements = calloc(count, sizeof *elements);
-	if (!elements)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		elements[i] = (struct nft_element){ .set = changes[i].set,
-						    .addr = changes[i].addr,
-						    .timeout_ms = changes[i].timeout_ms,
-						    .remove = changes[i].remove };
-	int error = nft_elements(dns->nft, elements, count);
-	free(elements);
-	return error;
-}
-
 /* 0 and *verdict, or -errno where kernel and bindings can no longer be made to agree */
 static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const struct addr *addrs, uint32_t *verdict)
 {
-	const struct bindings_change *changes;
-	size_t count;
+	struct bindings_changes changes;
 	/* clients keep addresses past their TTL */
 	uint64_t ttl_ms = ask->ttl_ms < 1 ? 1 : ask->ttl_ms, minimum_ms = dns->context.policy->binding_minimum_ms;
 	if (ttl_ms < minimum_ms)
 		ttl_ms = minimum_ms;
-	int error = bindings_set(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, clock_ms(), &changes,
-				 &count);
+	int error =
+		bindings_set(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, clock_ms(), &changes);
 	if (error == 0)
-		error = carry_out(dns, changes, count);
+		error = bindings_install(dns->nft, dns->bindings, &changes, clock_ms());
 	else if (error == -ENOSPC || error == -ENOMEM)
 		*verdict = DNS_VERDICT_FULL;
 	if (error == 0 || *verdict == DNS_VERDICT_FULL)
@@ -208,8 +196,8 @@ static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const str
 	/* the kernel took none of it: the name is bound to nothing, there as here */
 	log_line("cannot bind %s in the packet filter: %s", ask->name, strerror(-error));
 	*verdict = DNS_VERDICT_FULL;
-	error = bindings_set(dns->bindings, ask->name, ask->family, NULL, 0, 0, clock_ms(), &changes, &count);
-	return error == 0 ? carry_out(dns, changes, count) : error;
+	error = bindings_set(dns->bindings, ask->name, ask->family, NULL, 0, 0, clock_ms(), &changes);
+	return error == 0 ? bindings_install(dns->nft, dns->bindings, &changes, clock_ms()) : error;
 }
 
 static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, uint32_t *verdict)
@@ -220,6 +208,34 @@ static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, uint32_t 
 	if (error == 0)
 		return bind_names(dns, ask, addrs, verdict);
 	log_error("the DNS worker asked for a binding that the policy denies");
+	return error;
+}
+
+static uint64_t settle_at(const struct dns *dns)
+{
+	uint64_t next = bindings_next_ms(dns->bindings);
+	return next < dns->settle_after_ms ? dns->settle_after_ms : next;
+}
+
+int dns_settle_wait(const struct dns *dns)
+{
+	uint64_t at = settle_at(dns), now = clock_ms();
+	return at == UINT64_MAX ? -1 : at <= now ? 0 : (int)(at - now);
+}
+
+int dns_settle(struct dns *dns)
+{
+	struct bindings_changes changes;
+	uint64_t now = clock_ms();
+	if (settle_at(dns) > now)
+		return 0;
+	bindings_expire(dns->bindings, now, &changes);
+	int error = bindings_install(dns->nft, dns->bindings, &changes, now);
+	dns->settle_tries = error == 0 ? 0 : dns->settle_tries + 1;
+	dns->settle_after_ms = error == 0 ? 0 : now + SETTLE_AGAIN_MS;
+	if (dns->settle_tries < SETTLE_TRIES)
+		return 0;
+	log_error("the packet filter does not take the end of bindings: %s: the sandbox is closed", strerror(-error));
 	return error;
 }
 

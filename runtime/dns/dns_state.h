@@ -21,6 +21,8 @@ struct dns {
 	struct worker worker;
 	struct dns_follow *follow;
 	bool reload_failed; /* which is reported once */
+	int settle_tries;   /* that failed, one after another */
+	uint64_t settle_after_ms;
 };
 
 /* One that does not answer the sandbox may answer the host, whose own packets go another way */

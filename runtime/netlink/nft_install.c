@@ -124,6 +124,12 @@ static void timeout_message(struct nft_build *build, const struct rs_timeout *ti
 	nftnl_obj_free(out);
 }
 
+static void rule_messages(struct nft_build *build, const struct rs_chain *chain)
+{
+	for (size_t i = 0; i < chain->rules.count; i++)
+		nft_encode_rule(build, chain, &chain->rules.items[i]);
+}
+
 static void build_table(struct nft_build *build, const struct rs_table *table)
 {
 	build->table = table;
@@ -136,11 +142,8 @@ static void build_table(struct nft_build *build, const struct rs_table *table)
 		nft_encode_set(build, &table->sets.items[i]);
 	for (size_t i = 0; i < table->sets.count; i++)
 		nft_encode_elements(build, &table->sets.items[i]);
-	for (size_t i = 0; i < table->chains.count; i++) {
-		const struct rs_chain *chain = &table->chains.items[i];
-		for (size_t j = 0; j < chain->rules.count; j++)
-			nft_encode_rule(build, chain, &chain->rules.items[j]);
-	}
+	for (size_t i = 0; i < table->chains.count; i++)
+		rule_messages(build, &table->chains.items[i]);
 }
 
 static int send_build(struct nft *nft, struct nft_build *build, char *why, size_t why_size)
@@ -211,8 +214,7 @@ int nft_refill(struct nft *nft, const struct ruleset *ruleset, const char *name,
 		if (strcmp(chain->name, name))
 			continue;
 		empty_chain(&build, chain);
-		for (size_t j = 0; j < chain->rules.count; j++)
-			nft_encode_rule(&build, chain, &chain->rules.items[j]);
+		rule_messages(&build, chain);
 	}
 	int error = send_build(nft, &build, why, why_size);
 	nft_build_free(&build);
@@ -240,8 +242,9 @@ int nft_has_table(struct nft *nft, const char *name)
 	return error == -ENOENT ? 0 : error < 0 ? error : there;
 }
 
+/* With the chain that it leads to, of a verdict map; NULL: of a set */
 static void element_message(struct nft_build *build, const struct nft_element *element, uint16_t type,
-			    uint64_t timeout_ms)
+			    uint64_t timeout_ms, const char *chain)
 {
 	struct nftnl_set *set = arena_must(nftnl_set_alloc());
 	struct nftnl_set_elem *item = arena_must(nftnl_set_elem_alloc());
@@ -261,34 +264,71 @@ static void element_message(struct nft_build *build, const struct nft_element *e
 	nftnl_set_elem_set(item, NFTNL_SET_ELEM_KEY, key, len);
 	if (timeout_ms)
 		nftnl_set_elem_set_u64(item, NFTNL_SET_ELEM_TIMEOUT, timeout_ms);
+	if (chain) {
+		struct rs_verdict verdict = { element->jump ? RS_JUMP : RS_GOTO, chain };
+		nftnl_set_elem_set_u32(item, NFTNL_SET_ELEM_VERDICT, nft_verdict_code(&verdict));
+		nftnl_set_elem_set_str(item, NFTNL_SET_ELEM_CHAIN, chain);
+	}
 	nftnl_set_elem_add(set, item);
 	nft_build_message(build, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
 			  (struct nft_label){ "element of set", element->set }, nft_fill_elements, set);
 	nftnl_set_free(set);
 }
 
-/* Before Linux 6.3 only what is there can be deleted: it is made first. Before 6.12 an element keeps the timeout it was
- * made with: it is deleted and made anew, in the same transaction, so that packets always find it. */
+/* Before Linux 6.3 only what is there can be deleted: it is made first, and that takes nothing from one that is there, in a
+ * map where it leads to the same chain. Before 6.12 an element keeps the timeout it was made with, and none may lead
+ * elsewhere later: it is deleted and made anew, in the same transaction, so that packets always find it. */
 static void element_messages(struct nft_build *build, const struct nft_element *element)
 {
-	if (element->remove || element->timeout_ms) {
-		element_message(build, element, NFT_MSG_NEWSETELEM, 0);
-		element_message(build, element, NFT_MSG_DELSETELEM, 0);
+	if (element->chain ? element->before != NULL : element->remove || element->timeout_ms) {
+		element_message(build, element, NFT_MSG_NEWSETELEM, 0, element->before);
+		element_message(build, element, NFT_MSG_DELSETELEM, 0, NULL);
 	}
 	if (!element->remove)
-		element_message(build, element, NFT_MSG_NEWSETELEM, element->timeout_ms);
+		element_message(build, element, NFT_MSG_NEWSETELEM, element->timeout_ms, element->chain);
+}
+
+static void new_chains(struct nft_build *build, const struct rs_table *chains)
+{
+	for (size_t i = 0; i < chains->chains.count; i++)
+		chain_message(build, &chains->chains.items[i]);
+	for (size_t i = 0; i < chains->chains.count; i++)
+		rule_messages(build, &chains->chains.items[i]);
+}
+
+static const struct rs_table own_table = { .family = RS_INET, .name = LOWER_TABLE };
+
+int nft_change(struct nft *nft, const struct rs_table *chains, const struct nft_element *elements, size_t count)
+{
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &own_table };
+	int error = 0;
+
+	if (chains)
+		new_chains(&build, chains);
+	for (size_t i = 0; i < count; i++)
+		element_messages(&build, &elements[i]);
+	if (chains || count)
+		error = nl_batch_send(build.batch, NULL);
+	nft_build_free(&build);
+	return error;
 }
 
 int nft_elements(struct nft *nft, const struct nft_element *elements, size_t count)
 {
-	static const struct rs_table table = { .family = RS_INET, .name = LOWER_TABLE };
-	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &table };
-	int error = 0;
+	return nft_change(nft, NULL, elements, count);
+}
 
-	for (size_t i = 0; i < count; i++)
-		element_messages(&build, &elements[i]);
-	if (count)
-		error = nl_batch_send(build.batch, NULL);
+int nft_delete_chain(struct nft *nft, const char *name)
+{
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &own_table };
+	struct nftnl_chain *chain = arena_must(nftnl_chain_alloc());
+
+	nftnl_chain_set_u32(chain, NFTNL_CHAIN_FAMILY, NFPROTO_INET);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, own_table.name);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
+	nft_build_message(&build, NFT_MSG_DELCHAIN, 0, (struct nft_label){ "chain", name }, fill_chain, chain);
+	nftnl_chain_free(chain);
+	int error = nl_batch_send(build.batch, NULL);
 	nft_build_free(&build);
 	return error;
 }

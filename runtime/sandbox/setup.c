@@ -11,6 +11,7 @@
 #include "net/pool.h"
 #include "net/sysctl.h"
 #include "netlink/nflog.h"
+#include "optimise/optimise.h"
 #include "sandbox/claims.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_nat64.h"
@@ -22,6 +23,8 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#define OPTIMISED 2 /* the ruleset: as `msb-policyc compile` prints it */
 
 static const uint8_t host_mac[6] = HOST_LINK_MAC;
 static const uint8_t uplink_mac[6] = HOST_LINK_PEER_MAC;
@@ -207,9 +210,12 @@ static int install_firewall(struct sandbox *sandbox)
 		.silent = config->silent_deny,
 		.segments = config->vmm == VMM_NONE,
 	};
+	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
 
-	int error = nft_install(sandbox->firewall, lower_policy(arena, config->policy, &options), why, sizeof why);
+	optimise(ruleset, OPTIMISED);
+	sandbox->maps = lower_bound_maps(ruleset);
+	int error = nft_install(sandbox->firewall, ruleset, why, sizeof why);
 	arena_free(arena);
 	if (error < 0)
 		log_error("cannot install the policy: %s: %s", why, strerror(-error));
@@ -373,6 +379,7 @@ static int start_dns(struct sandbox *sandbox)
 	struct dns_start start = {
 		.policy = sandbox->start->config->policy,
 		.gateway = sandbox->gateway,
+		.maps = sandbox->maps,
 		.host_netns = sandbox->host_netns,
 		.vm_netns = sandbox->vm_netns,
 		.admit_by_host = admit_nameservers,

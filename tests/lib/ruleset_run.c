@@ -18,6 +18,7 @@ struct ruleset_run {
 	struct arena *arena;
 	struct run_names names, link_names; /* of table inet; of table netdev */
 	struct run_hook hooks[RS_INGRESS + 1];
+	uint64_t now_ms;
 };
 
 /* One packet's way through one hook */
@@ -94,14 +95,16 @@ static const struct rs_chain *chain_named(struct run_names *names, const char *n
 }
 
 void ruleset_run_add(struct ruleset_run *run, const char *set, const u128 key[RS_KEY_PARTS],
-		     const struct rs_verdict *verdict)
+		     const struct rs_verdict *verdict, uint64_t until_ms)
 {
-	struct run_element element = { 0 };
+	struct run_element element = { .until_ms = until_ms };
 
 	memcpy(element.lo, key, sizeof element.lo);
 	memcpy(element.hi, key, sizeof element.hi);
-	if (verdict)
+	if (verdict) {
 		element.verdict = *verdict;
+		element.verdict.chain = verdict->chain ? arena_strdup(run->arena, verdict->chain) : NULL;
+	}
 	run_set_put(run->arena, set_named(&run->names, set), &element);
 }
 
@@ -110,9 +113,41 @@ void ruleset_run_remove(struct ruleset_run *run, const char *set, const u128 key
 	run_set_take(set_named(&run->names, set), key);
 }
 
+void ruleset_run_set_time(struct ruleset_run *run, uint64_t now_ms)
+{
+	run->now_ms = now_ms;
+}
+
+static const char *copied(struct arena *arena, const char *text)
+{
+	return text ? arena_strdup(arena, text) : NULL;
+}
+
+static struct rs_expr copy_expr(struct arena *arena, const struct rs_expr *expr)
+{
+	struct rs_expr copy = *expr;
+
+	memset(&copy.values, 0, sizeof copy.values);
+	for (size_t i = 0; i < expr->values.count; i++)
+		*arena_push(arena, &copy.values) = expr->values.items[i];
+	copy.set = copied(arena, expr->set);
+	copy.verdict.chain = copied(arena, expr->verdict.chain);
+	return copy;
+}
+
 void ruleset_run_add_chain(struct ruleset_run *run, const struct rs_chain *chain)
 {
-	run_name_add(run->arena, &run->names, chain->name)->chain = chain;
+	struct rs_chain *copy = arena_alloc(run->arena, sizeof *copy);
+
+	copy->name = copied(run->arena, chain->name);
+	for (size_t i = 0; i < chain->rules.count; i++) {
+		const struct rs_rule *rule = &chain->rules.items[i];
+		struct rs_rule *to = arena_push(run->arena, &copy->rules);
+		*to = (struct rs_rule){ .comment = copied(run->arena, rule->comment) };
+		for (size_t k = 0; k < rule->exprs.count; k++)
+			*arena_push(run->arena, &to->exprs) = copy_expr(run->arena, &rule->exprs.items[k]);
+	}
+	run_name_add(run->arena, &run->names, copy->name)->chain = copy;
 }
 
 /* ---- expressions ---- */
@@ -131,7 +166,8 @@ static const struct run_element *look_up(struct walk *walk, const struct rs_expr
 	const struct run_set *set = set_named(walk->names, expr->set);
 	if (set->parts != expr->field_count)
 		broken("a key of another length for set", expr->set);
-	return run_set_find(set, key);
+	const struct run_element *element = run_set_find(set, key);
+	return element && walk->run->now_ms < element->until_ms ? element : NULL;
 }
 
 static void end(struct walk *walk, bool dropped, enum run_end how)

@@ -45,12 +45,14 @@ struct run_result {
 /* The ruleset must stay as it is; NULL is not returned. Everything belongs to the arena. */
 struct ruleset_run *ruleset_run_new(struct arena *, const struct ruleset *);
 /* What the runtime puts in while the sandbox runs: into sets and verdict maps of table inet, in place of an element with that
- * key; verdict NULL: a set */
+ * key; verdict NULL: a set. It is there before that time alone, of ruleset_run_set_time(); UINT64_MAX: for ever */
 void ruleset_run_add(struct ruleset_run *, const char *set, const u128 key[RS_KEY_PARTS],
-		     const struct rs_verdict *verdict);
+		     const struct rs_verdict *verdict, uint64_t until_ms);
 void ruleset_run_remove(struct ruleset_run *, const char *set, const u128 key[RS_KEY_PARTS]);
-/* A chain, as made at run time; it must stay as it is */
+/* A chain, as made at run time; it is copied */
 void ruleset_run_add_chain(struct ruleset_run *, const struct rs_chain *);
+
+void ruleset_run_set_time(struct ruleset_run *, uint64_t now_ms); /* 0 at first */
 
 /* A whole frame (reassembled), from where it enters by a link ("tap0", "br0", "uplink"; tap0 has the chains of its device
  * and goes on as br0's) to its end */

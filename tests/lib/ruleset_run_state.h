@@ -34,6 +34,7 @@ struct run_element {
 	u128 lo[RS_KEY_PARTS], hi[RS_KEY_PARTS];
 	struct rs_verdict verdict;
 	const char *comment;
+	uint64_t until_ms;
 };
 struct run_set {
 	const char *name;

@@ -2,6 +2,7 @@
 #include "trial.h"
 #include "lower/lower.h"
 #include "lower/sandbox_net.h"
+#include "optimise/optimise.h"
 #include "policy/flow.h"
 
 #include <err.h>
@@ -199,9 +200,11 @@ struct policy *trial_policy(struct arena *arena, const struct trial *trial)
 
 struct ruleset *trial_ruleset(struct arena *arena, const struct trial *trial, const struct policy *policy)
 {
-	struct lower_options options = { .gateway = trial->gateway, .optimise = trial->level };
+	struct lower_options options = { .gateway = trial->gateway };
+	struct ruleset *ruleset = lower_policy(arena, policy, &options);
 
-	return lower_policy(arena, policy, &options);
+	optimise(ruleset, trial->level);
+	return ruleset;
 }
 
 /* ---- flows ---- */
@@ -373,9 +376,10 @@ void trial_print(FILE *out, const struct trial *trial, const struct packet_flow 
 	for (size_t i = 0; i < trial->bindings.count; i++)
 		fprintf(out, " --resolve %s=%s", trial->bindings.items[i].name,
 			addr_format(trial->bindings.items[i].addr, text));
-	fprintf(out, " '%s'\n#   install",
+	fprintf(out, " '%s'\n#   install -O %d",
 		flow_format_connection(arena, POLICY_EGRESS, flow->to, connection.proto, connection.has_port,
-				       connection.port));
+				       connection.port),
+		trial->level);
 	print_options(out, trial);
 	print_gateway(out, trial);
 	fputs(" --max-connections " TRIAL_BOUND " --max-connection-rate " TRIAL_BOUND, out);

@@ -1,14 +1,16 @@
 /* Installs the firewall of a policy in the network namespace it is started in, by netlink as msb-run does.
- * usage: install [--replace] [--gateway V4,V6] [--bind NAME=ADDR]… [policy options] [FILE]
+ * usage: install [-O LEVEL] [--replace] [--gateway V4,V6] [--bind NAME=ADDR]… [policy options] [FILE]
  * --bind: as if the guest had been answered that address for the name, for an hour */
-#include "dns/bindings.h"
+#include "dns/bindings_install.h"
 #include "lower/lower.h"
-#include "netlink/nft_install.h"
+#include "lower/lower_bound.h"
+#include "optimise/optimise.h"
 #include "policy/options.h"
 #include "policy/policy_facts.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { OPT_REPLACE = 1, OPT_GATEWAY, OPT_BIND };
@@ -46,23 +48,15 @@ static size_t option_table(struct option *out, size_t room)
 /* NAME=ADDR into the kernel's sets: 0 or -errno */
 static int bind_name(struct nft *nft, struct bindings *bindings, char *text)
 {
-	const struct bindings_change *changes;
+	struct bindings_changes changes;
 	char *value = strchr(text, '=');
-	size_t count;
 	struct addr addr;
 
 	if (!value || !addr_parse(value + 1, &addr))
 		return -EINVAL;
 	*value = '\0';
-	int error = bindings_set(bindings, text, addr.family, &addr, 1, 3600 * 1000, 1000, &changes, &count);
-	for (size_t i = 0; i < count && !error; i++) {
-		struct nft_element element = { .set = changes[i].set,
-					       .addr = changes[i].addr,
-					       .timeout_ms = changes[i].timeout_ms,
-					       .remove = changes[i].remove };
-		error = nft_elements(nft, &element, 1);
-	}
-	return error;
+	int error = bindings_set(bindings, text, addr.family, &addr, 1, 3600 * 1000, 1000, &changes);
+	return error ? error : bindings_install(nft, bindings, &changes, 1000);
 }
 
 int main(int argc, char **argv)
@@ -75,14 +69,17 @@ int main(int argc, char **argv)
 	struct option table[64];
 	LIST_OF(char *) bound = { 0 };
 	bool replace = false;
+	int level = 0;
 	char why[512] = "";
 	int value;
 
 	lower.gateway = parse_gateway(arena, "172.16.0.1,fd42:6d73:62::1");
 	option_table(table, 64);
-	while ((value = getopt_long(argc, argv, "p:", table, NULL)) != -1) {
+	while ((value = getopt_long(argc, argv, "p:O:", table, NULL)) != -1) {
 		if (value == OPT_REPLACE)
 			replace = true;
+		else if (value == 'O')
+			level = atoi(optarg);
 		else if (value == OPT_GATEWAY)
 			lower.gateway = parse_gateway(arena, optarg);
 		else if (value == OPT_BIND)
@@ -97,11 +94,12 @@ int main(int argc, char **argv)
 	}
 	lower.gateway = policy_gateway(policy, lower.gateway);
 	struct nft *nft = nft_open();
-	const struct ruleset *ruleset = lower_policy(arena, policy, &lower);
+	struct ruleset *ruleset = lower_policy(arena, policy, &lower);
+	optimise(ruleset, level);
 	int error = !nft    ? -errno :
 		    replace ? nft_replace(nft, ruleset, why, sizeof why) :
 			      nft_install(nft, ruleset, why, sizeof why);
-	struct bindings *bindings = bindings_new(policy);
+	struct bindings *bindings = bindings_new(policy, &lower.gateway, lower_bound_maps(ruleset));
 	for (size_t i = 0; i < bound.count && !error; i++)
 		error = bind_name(nft, bindings, bound.items[i]);
 	bindings_free(bindings);

@@ -13,9 +13,9 @@
  * IPv4-mapped IPv6 ones, which are refused without asking the policy. Port 53 belongs to the DNS proxy, which does not
  * run here: nothing may arrive there. The bounds on flows are installed as they are shipped, but for their numbers, which
  * a million packets do not reach; 256 flows of other protocols to the gateway are not exceeded either. */
-#include "dns/bindings.h"
+#include "dns/bindings_install.h"
+#include "lower/lower_bound.h"
 #include "lower/sandbox_net.h"
-#include "netlink/nft_install.h"
 #include "oracle_net.h"
 #include "tests/lib/arrivals.h"
 #include "tests/lib/trial.h"
@@ -186,33 +186,18 @@ static void flush_batch(const struct oracle *oracle, const struct addr_gateway *
 
 /* ---- a trial ---- */
 
-static void apply_changes(struct oracle *oracle, const struct bindings_change *changes, size_t count)
-{
-	struct nft_element *elements = calloc(count ? count : 1, sizeof *elements);
-
-	for (size_t i = 0; i < count; i++)
-		elements[i] = (struct nft_element){ .set = changes[i].set,
-						    .addr = changes[i].addr,
-						    .timeout_ms = changes[i].timeout_ms,
-						    .remove = changes[i].remove };
-	int error = nft_elements(oracle->nft, elements, count);
-	if (error)
-		errx(3, "nft_elements: %s", strerror(-error));
-	free(elements);
-}
-
 static void bind_names(struct oracle *oracle, struct running *running, const struct trial *trial)
 {
 	for (size_t i = 0; i < trial->bindings.count; i++) {
 		const struct trial_binding *binding = &trial->bindings.items[i];
-		const struct bindings_change *changes;
-		size_t count;
+		struct bindings_changes changes;
 
 		if (bindings_set(running->bindings, binding->name, binding->addr.family, &binding->addr, 1, 3600 * 1000,
-				 1000, &changes, &count))
+				 1000, &changes))
 			errx(3, "bindings_set failed");
-		if (count)
-			apply_changes(oracle, changes, count);
+		int error = bindings_install(oracle->nft, running->bindings, &changes, 1000);
+		if (error)
+			errx(3, "bindings_install: %s", strerror(-error));
 	}
 	running->context.bindings = bindings_view(running->bindings, 2000);
 }
@@ -224,8 +209,8 @@ static struct running install_trial(struct oracle *oracle, const struct trial *t
 
 	running.policy = trial_policy(running.arena, trial);
 	running.context = (struct eval_context){ .policy = running.policy, .gateway = trial->gateway };
-	running.bindings = bindings_new(running.policy);
 	struct ruleset *ruleset = trial_ruleset(running.arena, trial, running.policy);
+	running.bindings = bindings_new(running.policy, &trial->gateway, lower_bound_maps(ruleset));
 	add_fence(ruleset, trial->gateway.has4);
 	if (nft_replace(oracle->nft, ruleset, why, sizeof why))
 		errx(3, "%s", why);
@@ -455,7 +440,7 @@ int main(int argc, char **argv)
 	open_all(&oracle, argv[1], argv[2]);
 	size_t done = 0;
 	while (done < policies && oracle.shown < oracle.show)
-		run_trial(&oracle, packets, TRIAL_LEVEL(done++));
+		run_trial(&oracle, packets, trial_level(done++));
 	printf("figures %zu %zu %zu %zu %zu %zu %zu %zu %zu\n", done, oracle.rules, oracle.sent, oracle.allowed,
 	       oracle.at_gateway, oracle.fragmented, oracle.bound, oracle.intruders, oracle.mismatches);
 	nl_close(oracle.conntrack);
