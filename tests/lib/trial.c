@@ -130,20 +130,32 @@ static struct addr special_addr(const struct trial *trial, struct random *random
 	}
 }
 
-/* Every name gets some addresses, now and then one that another has as well */
+/* Every name gets some addresses, now and then one that another has as well, and loses them now and then */
 static void draw_bindings(struct arena *arena, struct random *random, struct trial *trial)
 {
 	struct trial_bindings *list = &trial->bindings;
+	bool hurried = random_one_in(random, 64);
 
-	for (size_t i = 0; i < RANDOM_COUNT(names); i++)
-		for (uint32_t n = random_below(random, 5); n; n--) {
-			bool again = list->count && random_one_in(random, 3);
-			struct addr addr = again ? list->items[random_below(random, (uint32_t)list->count)].addr :
-					   random_one_in(random, 6) ? special_addr(trial, random) :
-								      random_addr(random);
-			if (is_bindable(trial, addr))
-				*arena_push(arena, list) = (struct trial_binding){ names[i], addr };
-		}
+	for (uint32_t n = 2 * RANDOM_COUNT(names); n; n--) {
+		struct trial_binding made = { .name = RANDOM_PICK(random, names) };
+		bool again = list->count && random_one_in(random, 3);
+		made.addr = again                    ? list->items[random_below(random, (uint32_t)list->count)].addr :
+			    random_one_in(random, 6) ? special_addr(trial, random) :
+						       random_addr(random);
+		made.how = random_one_in(random, 12)           ? TRIAL_GONE :
+			   hurried && random_one_in(random, 2) ? TRIAL_ENDS :
+								 TRIAL_LASTS;
+		if (is_bindable(trial, made.addr))
+			*arena_push(arena, list) = made;
+	}
+}
+
+bool trial_is_hurried(const struct trial *trial)
+{
+	for (size_t i = 0; i < trial->bindings.count; i++)
+		if (trial->bindings.items[i].how == TRIAL_ENDS)
+			return true;
+	return false;
 }
 
 struct trial trial_draw(struct arena *arena, struct random *random, const struct addr_gateway *gateway, size_t most)
@@ -358,6 +370,19 @@ static void print_gateway(FILE *out, const struct trial *trial)
 			gateway->nat64.items[i].len);
 }
 
+/* Whether it is so still when flows are sent */
+static bool holds(const struct trial *trial, size_t index)
+{
+	const struct trial_binding *binding = &trial->bindings.items[index];
+
+	if (binding->how != TRIAL_LASTS)
+		return false;
+	for (size_t i = index + 1; i < trial->bindings.count; i++)
+		if (trial->bindings.items[i].how == TRIAL_GONE && trial->bindings.items[i].name == binding->name)
+			return false;
+	return true;
+}
+
 void trial_print(FILE *out, const struct trial *trial, const struct packet_flow *flow)
 {
 	struct arena *arena = arena_new();
@@ -374,8 +399,9 @@ void trial_print(FILE *out, const struct trial *trial, const struct packet_flow 
 	print_options(out, trial);
 	print_gateway(out, trial);
 	for (size_t i = 0; i < trial->bindings.count; i++)
-		fprintf(out, " --resolve %s=%s", trial->bindings.items[i].name,
-			addr_format(trial->bindings.items[i].addr, text));
+		if (holds(trial, i))
+			fprintf(out, " --resolve %s=%s", trial->bindings.items[i].name,
+				addr_format(trial->bindings.items[i].addr, text));
 	fprintf(out, " '%s'\n#   install -O %d",
 		flow_format_connection(arena, POLICY_EGRESS, flow->to, connection.proto, connection.has_port,
 				       connection.port),
@@ -383,9 +409,12 @@ void trial_print(FILE *out, const struct trial *trial, const struct packet_flow 
 	print_options(out, trial);
 	print_gateway(out, trial);
 	fputs(" --max-connections " TRIAL_BOUND " --max-connection-rate " TRIAL_BOUND, out);
-	for (size_t i = 0; i < trial->bindings.count; i++)
-		fprintf(out, " --bind %s=%s", trial->bindings.items[i].name,
-			addr_format(trial->bindings.items[i].addr, text));
+	for (size_t i = 0; i < trial->bindings.count; i++) {
+		const struct trial_binding *binding = &trial->bindings.items[i];
+		fprintf(out, " --bind %s=%s%s", binding->name,
+			binding->how == TRIAL_GONE ? "" : addr_format(binding->addr, text),
+			binding->how == TRIAL_ENDS ? ",150" : "");
+	}
 	if (trial->gateway.nat64.found)
 		fputs("\n#   (the NAT64 prefix was found out, not told)", out);
 	fputc('\n', out);

@@ -16,9 +16,16 @@ struct trial_floor {
 	const char *egress; /* its default */
 	struct options_list rules;
 };
+enum trial_bound {
+	TRIAL_LASTS, /* for an hour */
+	TRIAL_ENDS,  /* within TRIAL_SHORT_MS, and is over when flows are sent */
+	TRIAL_GONE   /* the name has no addresses any more: a negative answer */
+};
+#define TRIAL_SHORT_MS 150
 struct trial_binding {
 	const char *name;
 	struct addr addr;
+	enum trial_bound how;
 };
 struct trial_bindings {
 	struct trial_binding *items;
@@ -49,6 +56,8 @@ struct trial {
 struct trial trial_draw(struct arena *, struct random *, const struct addr_gateway *, size_t most);
 /* The policy, with bounds that are there and that no test reaches; exits with status 3 where it does not resolve. */
 struct policy *trial_policy(struct arena *, const struct trial *);
+/* Whether some of its bindings are short ones */
+bool trial_is_hurried(const struct trial *);
 /* A flow near what one of the rules names; whole or in pieces. id is the caller's. */
 void trial_draw_flow(const struct trial *, const struct policy *, struct random *, struct packet_flow *);
 /* Whether Linux routes packets to the address at all, whatever the rules say */

@@ -220,6 +220,15 @@ static void bind_name(struct proof *proof, const char *name, struct addr addr, u
 	*arena_push(proof->made.arena, &proof->bound) = addr;
 }
 
+/* A negative answer */
+static void unbind_name(struct proof *proof, const char *name, enum addr_family family)
+{
+	struct bindings_changes changes;
+
+	cr_assert_eq(bindings_set(proof->bindings, name, family, NULL, 0, 0, START_MS, &changes), 0);
+	apply(proof, &changes, START_MS);
+}
+
 /* Time goes on, and what ends by then ends: what the supervisor's timer does */
 static void pass_time(struct proof *proof, uint64_t now_ms)
 {
@@ -246,6 +255,8 @@ static void bind_names(struct proof *proof, struct random *random, const struct 
 			addr = proof->bound.items[random_below(random, (uint32_t)proof->bound.count)];
 		bind_name(proof, RANDOM_PICK(random, bound_names), addr, (100 + random_below(random, 8) * 100) * 1000);
 	}
+	if (random_one_in(random, 2))
+		unbind_name(proof, RANDOM_PICK(random, bound_names), random_one_in(random, 2) ? ADDR_V4 : ADDR_V6);
 	pass_time(proof, START_MS);
 }
 

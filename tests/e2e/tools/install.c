@@ -1,6 +1,7 @@
 /* Installs the firewall of a policy in the network namespace it is started in, by netlink as msb-run does.
  * usage: install [-O LEVEL] [--replace] [--gateway V4,V6] [--bind NAME=ADDR]… [policy options] [FILE]
- * --bind: as if the guest had been answered that address for the name, for an hour */
+ * --bind: as if the guest had been answered that address for the name, for an hour; NAME=ADDR,MS: for so long; NAME=: none any more.
+ * What ends is looked after for a second, where something does. */
 #include "dns/bindings_install.h"
 #include "lower/lower.h"
 #include "lower/lower_bound.h"
@@ -12,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 enum { OPT_REPLACE = 1, OPT_GATEWAY, OPT_BIND };
 
@@ -45,18 +48,52 @@ static size_t option_table(struct option *out, size_t room)
 	return count;
 }
 
-/* NAME=ADDR into the kernel's sets: 0 or -errno */
-static int bind_name(struct nft *nft, struct bindings *bindings, char *text)
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static int bind_family(struct nft *nft, struct bindings *bindings, const char *name, const struct addr *addr,
+		       size_t count, uint64_t ttl_ms)
 {
 	struct bindings_changes changes;
-	char *value = strchr(text, '=');
-	struct addr addr;
+	int error = bindings_set(bindings, name, addr->family, addr, count, ttl_ms, now_ms(), &changes);
 
-	if (!value || !addr_parse(value + 1, &addr))
+	return error ? error : bindings_install(nft, bindings, &changes, now_ms());
+}
+
+/* NAME=ADDR,MS into the kernel's sets: 0 or -errno */
+static int bind_name(struct nft *nft, struct bindings *bindings, char *text)
+{
+	char *rest = text, *name = strsep(&rest, "="), *value = strsep(&rest, ",");
+	uint64_t ttl_ms = rest ? strtoull(rest, NULL, 10) : 3600 * 1000;
+	struct addr addr = { ADDR_V6, 0 };
+
+	if (!value || (*value && !addr_parse(value, &addr)))
 		return -EINVAL;
-	*value = '\0';
-	int error = bindings_set(bindings, text, addr.family, &addr, 1, 3600 * 1000, 1000, &changes);
-	return error ? error : bindings_install(nft, bindings, &changes, 1000);
+	int error = bind_family(nft, bindings, name, &addr, *value ? 1 : 0, ttl_ms);
+	addr.family = ADDR_V4;
+	return error || *value ? error : bind_family(nft, bindings, name, &addr, 0, ttl_ms);
+}
+
+static int let_end(struct nft *nft, struct bindings *bindings)
+{
+	struct bindings_changes changes;
+	uint64_t end_ms = now_ms() + 1000;
+	int error = 0;
+
+	while (!error && bindings_next_ms(bindings) < end_ms) {
+		if (bindings_next_ms(bindings) > now_ms()) {
+			usleep(1000);
+			continue;
+		}
+		bindings_expire(bindings, now_ms(), &changes);
+		error = bindings_install(nft, bindings, &changes, now_ms());
+	}
+	return error;
 }
 
 int main(int argc, char **argv)
@@ -102,6 +139,7 @@ int main(int argc, char **argv)
 	struct bindings *bindings = bindings_new(policy, &lower.gateway, lower_bound_maps(ruleset));
 	for (size_t i = 0; i < bound.count && !error; i++)
 		error = bind_name(nft, bindings, bound.items[i]);
+	error = error ? error : let_end(nft, bindings);
 	bindings_free(bindings);
 	if (error)
 		fprintf(stderr, "install: %s\n", *why ? why : strerror(-error));

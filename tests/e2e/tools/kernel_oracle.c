@@ -186,20 +186,59 @@ static void flush_batch(const struct oracle *oracle, const struct addr_gateway *
 
 /* ---- a trial ---- */
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void put_changes(struct oracle *oracle, struct running *running, const struct bindings_changes *changes)
+{
+	int error = bindings_install(oracle->nft, running->bindings, changes, now_ms());
+
+	if (error)
+		errx(3, "bindings_install: %s", strerror(-error));
+}
+
+static void bind_name(struct oracle *oracle, struct running *running, const struct trial_binding *binding)
+{
+	static const enum addr_family families[] = { ADDR_V4, ADDR_V6 };
+	uint64_t ttl_ms = binding->how == TRIAL_ENDS ? TRIAL_SHORT_MS : 3600 * 1000;
+	struct bindings_changes changes;
+
+	for (size_t i = 0; i < 2; i++) {
+		bool own = families[i] == binding->addr.family, gone = binding->how == TRIAL_GONE;
+		if (!own && !gone)
+			continue;
+		if (bindings_set(running->bindings, binding->name, families[i], &binding->addr, gone ? 0 : 1, ttl_ms,
+				 now_ms(), &changes))
+			errx(3, "bindings_set failed");
+		put_changes(oracle, running, &changes);
+	}
+}
+
+/* Until the short ones are over, and what the supervisor's timer does then */
+static void let_end(struct oracle *oracle, struct running *running)
+{
+	struct timespec pause = { 0, (TRIAL_SHORT_MS + 50) * 1000 * 1000 };
+	struct bindings_changes changes;
+
+	nanosleep(&pause, NULL);
+	while (bindings_next_ms(running->bindings) <= now_ms()) {
+		bindings_expire(running->bindings, now_ms(), &changes);
+		put_changes(oracle, running, &changes);
+	}
+}
+
 static void bind_names(struct oracle *oracle, struct running *running, const struct trial *trial)
 {
-	for (size_t i = 0; i < trial->bindings.count; i++) {
-		const struct trial_binding *binding = &trial->bindings.items[i];
-		struct bindings_changes changes;
-
-		if (bindings_set(running->bindings, binding->name, binding->addr.family, &binding->addr, 1, 3600 * 1000,
-				 1000, &changes))
-			errx(3, "bindings_set failed");
-		int error = bindings_install(oracle->nft, running->bindings, &changes, 1000);
-		if (error)
-			errx(3, "bindings_install: %s", strerror(-error));
-	}
-	running->context.bindings = bindings_view(running->bindings, 2000);
+	for (size_t i = 0; i < trial->bindings.count; i++)
+		bind_name(oracle, running, &trial->bindings.items[i]);
+	if (trial_is_hurried(trial))
+		let_end(oracle, running);
+	running->context.bindings = bindings_view(running->bindings, now_ms());
 }
 
 static struct running install_trial(struct oracle *oracle, const struct trial *trial)
