@@ -100,12 +100,38 @@ wrong "names on every port" $rules \
 	'add_binding_set(lowering, index, family), daddr_field(family));
 		match_service(lowering, out, &service);' \
 	'add_binding_set(lowering, index, family), daddr_field(family));'
-wrong "names everywhere" $rules \
-	'if (rule->within.count)
-			match_networks(lowering, out, index, &placed);' ''
 wrong "a port that is refused always is not" compiler/lower/lower_chains.c \
 	'lower_match_any(lowering, rule, field, ports, count);' \
 	'lower_match_any(lowering, rule, field, ports, count > 1 ? count - 1 : count);'
 wrong "malformed NAT64 let through" compiler/lower/lower_guest.c \
 	'i < nat64->count' 'i + 1 < nat64->count'
+
+# Names in verdict maps
+bound=compiler/lower/lower_bound.c
+wrong "what rules before take is left to names" $bound \
+	'take(&by_addr, &bound->subject->rules.items[covering.rules.items[next]], addr.family);' ';'
+wrong "rules behind take from names too" $bound \
+	'covering.rules.items[next] < rules[i]; next++' 'covering.rules.items[next] < rules[count - 1]; next++'
+wrong "wide rules before names forgotten" $bound \
+	'if (wide->any || wide->groups & groups' 'if (wide->any && wide->groups & groups'
+wrong "denials of what an address carries forgotten before names" $bound \
+	'if (addr.family == ADDR_V6 && addr_carries(' 'if (0 && addr_carries('
+wrong "ports left to a name with one more" $bound \
+	'.hi = (uint16_t)(end - 1)' '.hi = (uint16_t)(end < PORTS ? end : end - 1)'
+wrong "a chain for names of another list" $bound \
+	'if (part->whole)
+			continue;' 'continue;'
+wrong "all protocols but some taken for those" $bound \
+	'expr->negate = others;' ''
+wrong "a floor's chain of names that ends there" $bound \
+	'if (bound->number) {' 'if (0) {'
+wrong "a floor's name rule that ends there" compiler/optimise/names.c \
+	'if (subject->number)
+		go_on(subject, chain);' ''
+wrong "a stale element for several rules" runtime/dns/ways.c \
+	'if (first < last)
+		*again_ms = first;' ''
+wrong "names of one address forgotten but for the first" runtime/dns/bindings_changes.c \
+	'for (struct binder *binder = *bindings_at(bindings, addr); binder; binder = binder->next)' \
+	'for (struct binder *binder = *bindings_at(bindings, addr); binder; binder = NULL)'
 finish
