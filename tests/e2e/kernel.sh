@@ -51,7 +51,7 @@ if [ "$failed" != 0 ]; then
 	not_ok "kernel: ran to its end" "a worker failed"$'\n'"$(cat "$dir"/errors.*)"
 	finish
 fi
-read -r policies rules sent allowed here fragmented bound intruders mismatches < <(
+read -r policies rules sent allowed here fragmented bound intruders mismatches known known_wrong < <(
 	awk '/^figures/ { for (i = 2; i <= NF; i++) sum[i] += $i; n = NF } END { for (i = 2; i <= n; i++) printf "%d ", sum[i]; print "" }' \
 		"$dir"/[0-9]*)
 echo "# seed $seed: $policies policies of $((rules / policies)) rules, $sent packets, $allowed arrived;" \
@@ -59,6 +59,8 @@ echo "# seed $seed: $policies policies of $((rules / policies)) rules, $sent pac
 check "kernel: $policies policies, $sent packets, no mismatch with the evaluator" "$((mismatches != 0))" \
 	"$mismatches of $sent packets fared otherwise (seed $seed)"
 check "kernel: nothing new comes in, whatever the rules" "$((intruders != 0))" "$intruders packets did"
+check "kernel: $known flows that are known go on, and nothing forged with them" "$((known_wrong != 0))" \
+	"$known_wrong packets fared otherwise"
 check "kernel: both verdicts were tried" "$((allowed * 10 < sent || allowed * 10 > sent * 9))" \
 	"$allowed of $sent arrived"
 finish

@@ -320,6 +320,11 @@ void trial_draw_flow(const struct trial *trial, const struct policy *policy, str
 	flow->source_port = (uint16_t)(1024 + flow->id % 60000);
 	flow->options = flow->to.family == ADDR_V6 && random_one_in(random, 8);
 	flow->form = random_form(random);
+	flow->twist = flow->form == PACKET_WHOLE && random_one_in(random, 50) ?
+			      (enum packet_twist)random_below(random, PACKET_TWISTS) :
+			      PACKET_PLAIN;
+	if (flow->twist == PACKET_LAST_HOP && addr_gateway_has(&trial->gateway, flow->to))
+		flow->twist = PACKET_PLAIN; /* it has arrived */
 }
 
 static struct eval_connection connection_of(const struct packet_flow *flow)
@@ -343,6 +348,8 @@ bool trial_expects(const struct eval_context *context, const struct packet_flow 
 		return false; /* to the DNS proxy, which does not run */
 	if (flow->form == PACKET_LAST_FRAGMENT)
 		return false; /* without its first it is no packet */
+	if (flow->twist != PACKET_PLAIN)
+		return false;
 	return eval_connection(context, &connection).action == POLICY_ALLOW;
 }
 

@@ -159,6 +159,42 @@ static bool agrees(const struct proof *proof, const struct eval_connection *flow
 	return same && named;
 }
 
+/* A further packet of a flow that conntrack knows, whatever the rules say by now; and such with something wrong */
+static void try_known(struct proof *proof, struct random *random, struct packet_flow packet)
+{
+	struct run_world world = proof->world;
+	struct run_result result;
+	uint8_t frame[PACKET_MAX];
+	bool v4 = packet.to.family == ADDR_V4;
+
+	world.ct_state = RUN_CT_ESTABLISHED;
+	world.ct_status = 8 | 2; /* IPS_CONFIRMED, IPS_SEEN_REPLY */
+	packet.stage = PACKET_LATER;
+	packet.twist = (enum packet_twist)random_below(random, PACKET_TWISTS);
+	bool here = addr_gateway_has(&world.gateway, packet.to);
+	if (here && packet.twist == PACKET_LAST_HOP)
+		packet.twist = PACKET_PLAIN; /* it has arrived */
+	size_t len = packet_build(frame, v4 ? &proof->ends4 : &proof->ends6, &packet);
+	result = ruleset_run_frame(proof->run, &world, LOWER_TAP, frame, len);
+	enum run_end expected = packet.twist == PACKET_PLAIN    ? (here ? RUN_DELIVERED : RUN_FORWARDED) :
+				packet.twist == PACKET_LAST_HOP ? RUN_EXPIRED :
+								  RUN_DROPPED;
+	cr_assert_eq(result.end, expected, "of a known flow to %s port %u, twist %d: %s in chain %s",
+		     flow_format_connection(proof->made.arena, POLICY_EGRESS, packet.to,
+					    packet_policy_proto(packet.proto), false, 0),
+		     packet.port, packet.twist, run_end_name(result.end), result.chain);
+	if (packet.twist == PACKET_LAST_HOP)
+		cr_assert(result.untracked, "conntrack must not see what ends at this hop");
+}
+
+static bool can_be_known(const struct proof *proof, const struct eval_connection *flow)
+{
+	const struct addr_gateway *gateway = &proof->made.context.gateway;
+
+	return (flow->addr.family == ADDR_V4 ? gateway->has4 : gateway->has6) && !refused_always(proof, flow) &&
+	       !(flow->has_port && flow->port == LOWER_DNS_PORT);
+}
+
 static void try_flow(struct proof *proof, struct random *random, struct addr addr, uint16_t port)
 {
 	static const uint8_t protos[] = { IPPROTO_TCP, IPPROTO_TCP,  IPPROTO_UDP,
@@ -177,6 +213,8 @@ static void try_flow(struct proof *proof, struct random *random, struct addr add
 	flow.proto = packet_policy_proto(proto);
 	struct run_result result = ruleset_run_frame(proof->run, &proof->world, LOWER_TAP, frame, len);
 	cr_assert(agrees(proof, &flow, &result));
+	if (random_one_in(random, 8) && can_be_known(proof, &flow))
+		try_known(proof, random, packet);
 	proof->flows++;
 	proof->allowed += result.end == RUN_FORWARDED || result.end == RUN_DELIVERED;
 }
