@@ -82,7 +82,7 @@ static const char compile_help[] =
 	"  --emit dns              which names the guest may look up, for reading\n"
 	"  --emit json             microsandbox's policy shape\n"
 	"  --emit rpz              the verdicts on names as a response-policy zone: unbound, BIND, Knot Resolver\n"
-	"  --emit dnsmasq          a configuration of dnsmasq that answers so and fills the ruleset's sets\n"
+	"  --emit dnsmasq          a configuration of dnsmasq that answers so and fills the sets of -O 0\n"
 	"  --emit ast|policy|ir    a stage of the compiler, for reading\n"
 	"  -O 0                    one nftables rule per policy rule, family and chain\n"
 	"  --gateway V4,V6         the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1); one of them, or none\n"
