@@ -1,5 +1,4 @@
-/* The netlink backend of the ruleset IR: every object of every table into one batch, in the order the kernel wants
- * them: tables, chains, sets, elements (a verdict map's name chains), rules. */
+/* The netlink backend of the ruleset IR: every object of every table into one batch. */
 #include "netlink/nft_install.h"
 #include "lower/sandbox_net.h"
 #include "netlink/nft_encode.h"
@@ -64,41 +63,6 @@ static void table_message(struct nft_build *build, uint16_t type, uint16_t flags
 	nftnl_table_free(table);
 }
 
-static uint32_t hook_number(enum rs_hook hook)
-{
-	static const uint32_t numbers[] = {
-		[RS_PREROUTING] = NF_INET_PRE_ROUTING,   [RS_INPUT] = NF_INET_LOCAL_IN,
-		[RS_FORWARD] = NF_INET_FORWARD,          [RS_OUTPUT] = NF_INET_LOCAL_OUT,
-		[RS_POSTROUTING] = NF_INET_POST_ROUTING, [RS_INGRESS] = NF_NETDEV_INGRESS,
-	};
-	return numbers[hook];
-}
-
-static void fill_chain(struct nlmsghdr *message, const void *chain)
-{
-	nftnl_chain_nlmsg_build_payload(message, chain);
-}
-
-static void chain_message(struct nft_build *build, const struct rs_chain *chain)
-{
-	struct nftnl_chain *out = arena_must(nftnl_chain_alloc());
-
-	nftnl_chain_set_u32(out, NFTNL_CHAIN_FAMILY, nft_family(build->table->family));
-	nftnl_chain_set_str(out, NFTNL_CHAIN_TABLE, build->table->name);
-	nftnl_chain_set_str(out, NFTNL_CHAIN_NAME, chain->name);
-	if (chain->hook != RS_HOOK_NONE) {
-		nftnl_chain_set_str(out, NFTNL_CHAIN_TYPE, rs_chain_type_name(chain->type));
-		nftnl_chain_set_u32(out, NFTNL_CHAIN_HOOKNUM, hook_number(chain->hook));
-		nftnl_chain_set_s32(out, NFTNL_CHAIN_PRIO, chain->priority);
-		nftnl_chain_set_u32(out, NFTNL_CHAIN_POLICY, chain->policy == RS_DROP ? NF_DROP : NF_ACCEPT);
-	}
-	if (chain->device)
-		nftnl_chain_set_str(out, NFTNL_CHAIN_DEV, chain->device);
-	nft_build_message(build, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL,
-			  (struct nft_label){ "chain", chain->name }, fill_chain, out);
-	nftnl_chain_free(out);
-}
-
 static void fill_object(struct nlmsghdr *message, const void *object)
 {
 	nftnl_obj_nlmsg_build_payload(message, object);
@@ -124,26 +88,13 @@ static void timeout_message(struct nft_build *build, const struct rs_timeout *ti
 	nftnl_obj_free(out);
 }
 
-static void rule_messages(struct nft_build *build, const struct rs_chain *chain)
-{
-	for (size_t i = 0; i < chain->rules.count; i++)
-		nft_encode_rule(build, chain, &chain->rules.items[i]);
-}
-
 static void build_table(struct nft_build *build, const struct rs_table *table)
 {
 	build->table = table;
 	table_message(build, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
 	for (size_t i = 0; i < table->timeouts.count; i++)
 		timeout_message(build, &table->timeouts.items[i]);
-	for (size_t i = 0; i < table->chains.count; i++)
-		chain_message(build, &table->chains.items[i]);
-	for (size_t i = 0; i < table->sets.count; i++)
-		nft_encode_set(build, &table->sets.items[i]);
-	for (size_t i = 0; i < table->sets.count; i++)
-		nft_encode_elements(build, &table->sets.items[i]);
-	for (size_t i = 0; i < table->chains.count; i++)
-		rule_messages(build, &table->chains.items[i]);
+	nft_encode_table(build, table);
 }
 
 static int send_build(struct nft *nft, struct nft_build *build, char *why, size_t why_size)
@@ -162,7 +113,7 @@ static int send_build(struct nft *nft, struct nft_build *build, char *why, size_
 
 static int install(struct nft *nft, const struct ruleset *ruleset, bool replace, char *why, size_t why_size)
 {
-	struct nft_build build = { .batch = nl_batch_new(nft->nl) };
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .names_sets = true };
 
 	for (size_t i = 0; replace && i < ruleset->tables.count; i++) {
 		/* Made, in case it is not there, then deleted: works on every kernel */
@@ -214,7 +165,7 @@ int nft_refill(struct nft *nft, const struct ruleset *ruleset, const char *name,
 		if (strcmp(chain->name, name))
 			continue;
 		empty_chain(&build, chain);
-		rule_messages(&build, chain);
+		nft_encode_rules(&build, chain);
 	}
 	int error = send_build(nft, &build, why, why_size);
 	nft_build_free(&build);
@@ -291,9 +242,9 @@ static void element_messages(struct nft_build *build, const struct nft_element *
 static void new_chains(struct nft_build *build, const struct rs_table *chains)
 {
 	for (size_t i = 0; i < chains->chains.count; i++)
-		chain_message(build, &chains->chains.items[i]);
+		nft_encode_chain(build, &chains->chains.items[i]);
 	for (size_t i = 0; i < chains->chains.count; i++)
-		rule_messages(build, &chains->chains.items[i]);
+		nft_encode_rules(build, &chains->chains.items[i]);
 }
 
 static const struct rs_table own_table = { .family = RS_INET, .name = LOWER_TABLE };
@@ -316,6 +267,11 @@ int nft_change(struct nft *nft, const struct rs_table *chains, const struct nft_
 int nft_elements(struct nft *nft, const struct nft_element *elements, size_t count)
 {
 	return nft_change(nft, NULL, elements, count);
+}
+
+static void fill_chain(struct nlmsghdr *message, const void *chain)
+{
+	nftnl_chain_nlmsg_build_payload(message, chain);
 }
 
 int nft_delete_chain(struct nft *nft, const char *name)
