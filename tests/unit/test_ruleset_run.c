@@ -219,11 +219,42 @@ static void try_flow(struct proof *proof, struct random *random, struct addr add
 	proof->allowed += result.end == RUN_FORWARDED || result.end == RUN_DELIVERED;
 }
 
+/* The DNS proxy's question to a resolver that the guest chose goes out where the guest's own flow might; without the proxy's
+ * mark nothing does. */
+static void try_resolver(struct proof *proof, struct random *random, struct addr addr)
+{
+	static const struct {
+		uint8_t number;
+		enum flow_transport transport;
+	} protos[] = { { IPPROTO_UDP, FLOW_DNS_UDP }, { IPPROTO_TCP, FLOW_DNS_TCP } };
+	const struct addr_gateway *gateway = &proof->made.context.gateway;
+	size_t which = random_below(random, 2);
+	struct packet_ends own = { .source = test_addr(addr.family == ADDR_V4 ? "198.51.100.1" : "2001:db8:ff::1") };
+	struct packet_flow packet = { .to = addr, .proto = protos[which].number, .port = LOWER_DNS_PORT };
+	uint32_t mark = random_one_in(random, 8) ? 0 : LOWER_UPSTREAM_MARK;
+	uint8_t frame[PACKET_MAX];
+
+	if (!(addr.family == ADDR_V4 ? gateway->has4 : gateway->has6) || addr_gateway_has(gateway, addr) ||
+	    eval_refused_address(POLICY_EGRESS, addr, gateway) || addr_is_malformed(addr, &gateway->nat64))
+		return; /* the proxy is not asked there, or asks no further */
+	size_t len = packet_build(frame, &own, &packet);
+	struct run_result result = ruleset_run_output(proof->run, &proof->world, LOWER_UPLINK, mark, frame, len);
+	bool direct = eval_dns_route(&proof->made.context, addr, protos[which].transport) == EVAL_ROUTE_DIRECT;
+	cr_assert_eq(result.end == RUN_FORWARDED, mark && direct,
+		     "a question to %s by %s, mark %x: eval: %s by route, the ruleset %s (by \"%s\", chain %s)\n%s",
+		     flow_format_connection(proof->made.arena, POLICY_EGRESS, addr, PROTO_UDP, true, LOWER_DNS_PORT),
+		     which ? "TCP" : "UDP", mark, direct ? "allow" : "deny", run_end_name(result.end),
+		     result.decided ? result.decided : "", result.chain,
+		     policy_format(proof->made.arena, proof->made.policy));
+	proof->flows++;
+}
+
 static void try_around(struct proof *proof, struct random *random, const struct flow_edges *edges, struct addr addr,
 		       unsigned flows)
 {
 	if (!is_asked(proof, addr))
 		return;
+	try_resolver(proof, random, addr);
 	while (flows--)
 		try_flow(proof, random, addr, edges->ports.items[random_below(random, (uint32_t)edges->ports.count)]);
 }
