@@ -17,7 +17,7 @@ trap 'rm -rf "$dir"' EXIT
 compile=$(make -s BUILD="$build" compile-command)
 link=$(make -s BUILD="$build" link-command)
 libs=$(make -s BUILD="$build" link-libraries)
-unit_objects=$(printf "$build/obj/tests/unit/%s.o " test_ruleset_run random_policy policy_of)
+unit_objects=$(printf "$build/obj/tests/unit/%s.o " test_ruleset_run proof random_policy policy_of)
 archives="$build/libmsbtest.a $build/libmsbruntime.a $build/libmsbpolicy.a"
 
 # put FILE OLD NEW: a copy of it with the one place changed

@@ -18,7 +18,7 @@
 #include "lower/sandbox_net.h"
 #include "oracle_net.h"
 #include "tests/lib/arrivals.h"
-#include "tests/lib/trial.h"
+#include "tests/lib/trial_shrink.h"
 
 #include <err.h>
 #include <stdlib.h>
@@ -439,8 +439,9 @@ static void run_known(struct oracle *oracle, const struct trial *trial, uint32_t
 /* ---- mismatches ---- */
 
 /* Whether the flow alone fares otherwise than the evaluator says */
-static bool differs(struct oracle *oracle, const struct trial *trial, const struct packet_flow *flow)
+static bool differs(void *context, const struct trial *trial, const struct packet_flow *flow)
 {
+	struct oracle *oracle = context;
 	static struct batch batch;
 	struct running running = install_trial(oracle, trial);
 	struct packet_ends ends = ends_for(oracle, &trial->gateway, flow->to.family);
@@ -455,55 +456,6 @@ static bool differs(struct oracle *oracle, const struct trial *trial, const stru
 	return expected != came;
 }
 
-/* Takes away runs of the list's items as long as the flow still differs: halves first, single ones last. */
-static void shrink_list(struct oracle *oracle, struct trial *trial, const struct packet_flow *flow, void *list,
-			size_t size)
-{
-	struct {
-		uint8_t *items;
-		size_t count, cap;
-	} *of = list;
-
-	for (size_t run = of->count; run; run /= 2)
-		for (size_t at = 0; at + run <= of->count;) {
-			size_t bytes = of->count * size;
-			uint8_t *kept = malloc(bytes + 1);
-			memcpy(kept, of->items, bytes);
-			memmove(of->items + at * size, of->items + (at + run) * size, (of->count - at - run) * size);
-			of->count -= run;
-			if (!differs(oracle, trial, flow)) {
-				of->count += run;
-				memcpy(of->items, kept, bytes);
-				at += run;
-			}
-			free(kept);
-		}
-}
-
-static void shrink(struct oracle *oracle, struct trial *trial, struct packet_flow *flow)
-{
-	struct packet_flow plain = *flow;
-	struct trial single = *trial;
-
-	plain.form = PACKET_WHOLE;
-	plain.options = false;
-	if (differs(oracle, trial, &plain))
-		*flow = plain;
-	single.multi_tenant = false;
-	if (differs(oracle, &single, flow))
-		*trial = single;
-	single = *trial;
-	single.gateway.nat64 = (struct addr_nat64){ 0 };
-	if (differs(oracle, &single, flow))
-		*trial = single;
-	shrink_list(oracle, trial, flow, &trial->rules, sizeof *trial->rules.items);
-	shrink_list(oracle, trial, flow, &trial->floors, sizeof *trial->floors.items);
-	for (size_t i = 0; i < trial->floors.count; i++)
-		shrink_list(oracle, trial, flow, &trial->floors.items[i].rules,
-			    sizeof *trial->floors.items[i].rules.items);
-	shrink_list(oracle, trial, flow, &trial->bindings, sizeof *trial->bindings.items);
-}
-
 static void report(struct oracle *oracle, const struct trial *from, uint32_t id)
 {
 	struct trial trial = *from;
@@ -511,7 +463,7 @@ static void report(struct oracle *oracle, const struct trial *from, uint32_t id)
 	bool alone = differs(oracle, &trial, &flow), expected = oracle->expected[id];
 
 	if (alone)
-		shrink(oracle, &trial, &flow);
+		trial_shrink(&trial, &flow, differs, oracle);
 	printf("# mismatch at -O%d: eval %s, the kernel %s%s%s%s%s\n", trial.level, expected ? "allows" : "denies",
 	       expected ? "does not let it through" : "lets it through", alone ? "" : ", among others only",
 	       flow.form == PACKET_WHOLE ? "" : ", in fragments", flow.options ? ", behind an options header" : "",
