@@ -45,7 +45,7 @@ by_unit() {
 
 by_kernel() {
 	local printed
-	! printed=$(KERNEL_SHOWN=1 KERNEL_POLICIES=200 KERNEL_PACKETS=4000 tests/e2e/kernel.sh "$dir" 2>&1) &&
+	! printed=$(KERNEL_SHOWN=1 KERNEL_POLICIES=1000 KERNEL_PACKETS=4000 tests/e2e/kernel.sh "$dir" 2>&1) &&
 		grep -q '^# mismatch\|^# of a known flow' <<<"$printed"
 }
 

@@ -134,7 +134,7 @@ static struct addr special_addr(const struct trial *trial, struct random *random
 static void draw_bindings(struct arena *arena, struct random *random, struct trial *trial)
 {
 	struct trial_bindings *list = &trial->bindings;
-	bool hurried = random_one_in(random, 64);
+	bool hurried = random_one_in(random, 24);
 
 	for (uint32_t n = 2 * RANDOM_COUNT(names); n; n--) {
 		struct trial_binding made = { .name = RANDOM_PICK(random, names) };
