@@ -73,7 +73,8 @@ struct run_set *run_set_new(struct arena *arena, const struct rs_set *set)
 		to->comment = element->comment;
 		to->until_ms = element->timeout_ms ? element->timeout_ms : UINT64_MAX;
 	}
-	qsort(out->elements.items, out->elements.count, sizeof(struct run_element), compare_elements);
+	if (out->elements.count)
+		qsort(out->elements.items, out->elements.count, sizeof(struct run_element), compare_elements);
 	return out;
 }
 
