@@ -19,6 +19,24 @@ struct narrow {
 	uint32_t rule;
 };
 
+/* The rules on addresses that take one address in */
+struct covering {
+	struct arena *arena;
+	LIST_OF(uint32_t) rules; /* on networks */
+	uint32_t end;            /* rules from here on do not matter */
+	uint32_t groups[2];      /* of those that deny, that allow: which take the address in */
+};
+
+/* What was found out last, and of what */
+struct memo {
+	bool known;
+	enum addr_family family;
+	struct covering covering;
+	const uint32_t *rules;
+	size_t count;
+	struct lower_bound_parts parts;
+};
+
 struct lower_bound {
 	const struct policy *policy;  /* whose */
 	const struct policy *subject; /* it, or its floor */
@@ -27,6 +45,7 @@ struct lower_bound {
 	LIST_OF(struct wide) wide;     /* in the rules' order */
 	LIST_OF(struct narrow) narrow; /* by prefix, then in the rules' order */
 	bool lengths[2][129];          /* of networks, by family: those that occur */
+	struct memo memo;
 };
 
 /* ---- names ---- */
@@ -145,12 +164,6 @@ struct lower_bound *lower_bound_new(struct arena *arena, const struct policy *po
 
 /* ---- those that cover one address ---- */
 
-struct covering {
-	struct arena *arena;
-	LIST_OF(uint32_t) rules;
-	uint32_t end; /* rules from here on do not matter */
-};
-
 /* Those on a network of that length with the address; of carried IPv4 addresses only denials that it fits */
 static void add_length(const struct lower_bound *bound, struct covering *out, struct addr_prefix wanted,
 		       const struct addr_carried *carried)
@@ -197,30 +210,62 @@ static uint32_t groups_taking(const struct lower_bound *bound, bool deny, struct
 	return groups;
 }
 
-static void add_wide(const struct lower_bound *bound, struct covering *out, struct addr addr)
+/* The rules on addresses before `end` that take the address in: those on networks, in order, and of the wide ones which */
+static struct covering find_covering(const struct lower_bound *bound, struct arena *arena, struct addr addr,
+				     uint32_t end)
 {
-	uint32_t groups[] = {
-		[POLICY_DENY] = groups_taking(bound, true, addr), [POLICY_ALLOW] = groups_taking(bound, false, addr)
-	};
-
-	for (size_t i = 0; i < bound->wide.count && bound->wide.items[i].rule < out->end; i++) {
-		const struct wide *wide = &bound->wide.items[i];
-
-		if (wide->any || wide->groups & groups[bound->subject->rules.items[wide->rule].action])
-			*arena_push(out->arena, &out->rules) = wide->rule;
-	}
-}
-
-/* The rules on addresses before `end` that take the address in, in order, each once */
-static void find_covering(const struct lower_bound *bound, struct addr addr, struct covering *out)
-{
+	struct covering out = { .arena = arena, .end = end };
 	struct addr_carried carried;
 
-	add_networks(bound, out, addr, NULL);
+	out.groups[POLICY_DENY] = groups_taking(bound, true, addr);
+	out.groups[POLICY_ALLOW] = groups_taking(bound, false, addr);
+	add_networks(bound, &out, addr, NULL);
 	if (addr.family == ADDR_V6 && addr_carries(addr, &bound->gateway.nat64, &carried))
-		add_networks(bound, out, carried.v4, &carried);
-	add_wide(bound, out, addr);
-	out->rules.count = sort_once_uint32(out->rules.items, out->rules.count);
+		add_networks(bound, &out, carried.v4, &carried);
+	out.rules.count = sort_once_uint32(out.rules.items, out.rules.count);
+	return out;
+}
+
+static bool wide_covers(const struct lower_bound *bound, const struct covering *covering, const struct wide *wide)
+{
+	return wide->any || wide->groups & covering->groups[bound->subject->rules.items[wide->rule].action];
+}
+
+/* The next of them before rule `end`; SIZE_MAX: none. Both kinds are walked side by side, and need no order. */
+struct covering_walk {
+	size_t narrow, wide;
+};
+static size_t covering_next(const struct lower_bound *bound, const struct covering *covering,
+			    struct covering_walk *walk, uint32_t end)
+{
+	if (walk->narrow < covering->rules.count && covering->rules.items[walk->narrow] < end)
+		return covering->rules.items[walk->narrow++];
+	while (walk->wide < bound->wide.count && bound->wide.items[walk->wide].rule < end) {
+		const struct wide *wide = &bound->wide.items[walk->wide++];
+		if (wide_covers(bound, covering, wide))
+			return wide->rule;
+	}
+	return SIZE_MAX;
+}
+
+static bool is_covering(const struct lower_bound *bound, const struct covering *covering, uint32_t rule)
+{
+	uint32_t count = (uint32_t)covering->rules.count;
+	uint32_t at = lower_bound(covering->rules.items, 0, count, rule);
+	size_t lo = 0, hi = bound->wide.count;
+
+	if (at < count && covering->rules.items[at] == rule)
+		return true;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (bound->wide.items[mid].rule < rule)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < bound->wide.count && bound->wide.items[lo].rule == rule &&
+	       wide_covers(bound, covering, &bound->wide.items[lo]);
 }
 
 /* ---- services ---- */
@@ -316,14 +361,6 @@ static bool adds_to(struct taken *taken, const struct taken *own)
 
 /* ---- what is left for name rules ---- */
 
-static bool is_one_of(const struct covering *covering, uint32_t rule)
-{
-	uint32_t count = (uint32_t)covering->rules.count;
-	uint32_t at = lower_bound(covering->rules.items, 0, count, rule);
-
-	return at < count && covering->rules.items[at] == rule;
-}
-
 static void add_part(struct arena *arena, struct lower_bound_parts *out, size_t rule, const struct taken *own,
 		     bool whole)
 {
@@ -336,27 +373,96 @@ static void add_part(struct arena *arena, struct lower_bound_parts *out, size_t 
 	list_ports(arena, own->udp, &part->udp);
 }
 
-struct lower_bound_parts lower_bound_parts(const struct lower_bound *bound, struct arena *arena, struct addr addr,
-					   const uint32_t *rules, size_t count)
+static bool ports_meet(const struct policy_port_list *a, const struct policy_port_list *b)
 {
-	struct covering covering = { .arena = arena, .end = count ? rules[count - 1] + 1 : 0 };
+	if (!a->count || !b->count)
+		return true;
+	for (size_t i = 0; i < a->count; i++)
+		for (size_t j = 0; j < b->count; j++)
+			if (a->items[i].lo <= b->items[j].hi && b->items[j].lo <= a->items[i].hi)
+				return true;
+	return false;
+}
+
+static bool services_meet(const struct policy_rule *a, const struct policy_rule *b, enum addr_family family)
+{
+	return lower_rule_protos(a, family) & lower_rule_protos(b, family) && ports_meet(&a->ports, &b->ports);
+}
+
+/* Most addresses are held by one rule of whose flows no rule before it takes any: that is quick to see. */
+static bool is_whole(const struct lower_bound *bound, const struct covering *covering, uint32_t rule,
+		     enum addr_family family)
+{
+	const struct policy_rule *rules = bound->subject->rules.items;
+	struct covering_walk walk = { 0, 0 };
+
+	for (size_t i; (i = covering_next(bound, covering, &walk, rule)) != SIZE_MAX;)
+		if (services_meet(&rules[i], &rules[rule], family))
+			return false;
+	return true;
+}
+
+/* One after another: what is left of it by the rules on addresses before it, where name rules before it leave something */
+static struct lower_bound_parts divide(const struct lower_bound *bound, const struct covering *covering,
+				       enum addr_family family, const uint32_t *rules, size_t count)
+{
 	struct taken by_addr = { .others = 0 }, by_name = { .others = 0 };
 	struct lower_bound_parts out = { 0 };
-	size_t next = 0;
+	struct covering_walk walk = { 0, 0 };
 
-	find_covering(bound, addr, &covering);
 	for (size_t i = 0; i < count; i++) {
 		struct taken own = { .others = 0 };
 		bool whole;
 
-		for (; next < covering.rules.count && covering.rules.items[next] < rules[i]; next++)
-			take(&by_addr, &bound->subject->rules.items[covering.rules.items[next]], addr.family);
-		if (is_one_of(&covering, rules[i])) /* it decides there by the address */
+		for (size_t j; (j = covering_next(bound, covering, &walk, rules[i])) != SIZE_MAX;)
+			take(&by_addr, &bound->subject->rules.items[j], family);
+		if (is_covering(bound, covering, rules[i])) /* it decides there by the address */
 			continue;
-		take(&own, &bound->subject->rules.items[rules[i]], addr.family);
+		take(&own, &bound->subject->rules.items[rules[i]], family);
 		if (subtract(&own, &by_addr, &whole) && adds_to(&by_name, &own))
-			add_part(arena, &out, rules[i], &own, whole);
+			add_part(covering->arena, &out, rules[i], &own, whole);
 	}
+	return out;
+}
+
+static bool same_numbers(const uint32_t *a, size_t a_count, const uint32_t *b, size_t b_count)
+{
+	return a_count == b_count && (!a_count || !memcmp(a, b, a_count * sizeof *a));
+}
+
+static bool is_remembered(const struct memo *memo, enum addr_family family, const struct covering *covering,
+			  const uint32_t *rules, size_t count)
+{
+	const struct covering *before = &memo->covering;
+
+	return memo->known && memo->family == family && before->groups[0] == covering->groups[0] &&
+	       before->groups[1] == covering->groups[1] && same_numbers(memo->rules, memo->count, rules, count) &&
+	       same_numbers(before->rules.items, before->rules.count, covering->rules.items, covering->rules.count);
+}
+
+void lower_bound_forget(struct lower_bound *bound)
+{
+	bound->memo.known = false;
+}
+
+struct lower_bound_parts lower_bound_parts(struct lower_bound *bound, struct arena *arena, struct addr addr,
+					   const uint32_t *rules, size_t count)
+{
+	struct lower_bound_parts out = { 0 };
+	struct memo *memo = &bound->memo;
+
+	if (!count)
+		return out;
+	struct covering covering = find_covering(bound, arena, addr, rules[count - 1] + 1);
+	if (is_remembered(memo, addr.family, &covering, rules, count))
+		return memo->parts;
+	if (count > 1 || is_covering(bound, &covering, rules[0]) || !is_whole(bound, &covering, rules[0], addr.family))
+		out = divide(bound, &covering, addr.family, rules, count);
+	else
+		*arena_push(arena, &out) = (struct lower_bound_part){ .rule = rules[0], .whole = true };
+	uint32_t *copy = arena_alloc(arena, count * sizeof *copy);
+	memcpy(copy, rules, count * sizeof *copy);
+	*memo = (struct memo){ true, addr.family, covering, copy, count, out };
 	return out;
 }
 

@@ -28,7 +28,7 @@ struct lower_bound *lower_bound_new(struct arena *, const struct policy *, size_
 /* What of a name rule's service it decides at an address; of TCP and UDP the ports */
 struct lower_bound_part {
 	size_t rule;
-	bool whole;      /* all of its service */
+	bool whole;      /* all of its service; where there is no other part, what follows may be left out */
 	unsigned others; /* PROTO_ bits but TCP and UDP */
 	struct policy_port_list tcp, udp;
 };
@@ -37,9 +37,11 @@ struct lower_bound_parts {
 	size_t count, cap;
 };
 /* Of these name rules (ascending, each once, all with names and for egress) at this address; those that decide nothing are
- * left out. The lists belong to the arena. */
-struct lower_bound_parts lower_bound_parts(const struct lower_bound *, struct arena *, struct addr,
-					   const uint32_t *rules, size_t count);
+ * left out. The lists belong to the arena. Addresses of one answer mostly get the same list, the very same (items), which is
+ * remembered until lower_bound_forget(): before that arena goes. */
+struct lower_bound_parts lower_bound_parts(struct lower_bound *, struct arena *, struct addr, const uint32_t *rules,
+					   size_t count);
+void lower_bound_forget(struct lower_bound *);
 /* Two lists of one subject and family are the same where this text is; of one whole rule it is short, and the rule's own
  * chain is all it takes */
 const char *lower_bound_key(struct arena *, const struct lower_bound_parts *);

@@ -16,6 +16,7 @@ struct made_chain {
 	struct made_chain *next; /* in the bucket of its key */
 	uint32_t subject;
 	enum addr_family family;
+	size_t weight;    /* parts and ranges of ports */
 	size_t elements;  /* that lead there, or may in the kernel */
 	uint64_t busy_ms; /* until then the kernel is not asked again to delete it */
 	char name[40];
@@ -55,7 +56,7 @@ struct ways {
 	uint64_t seed, purged_ms;
 	struct element *elements[ELEMENT_BUCKETS];
 	struct made_chain *chains[CHAIN_BUCKETS];
-	size_t chain_count, idle_count, made, refused;
+	size_t chain_count, idle_count, weight, made, refused;
 	struct element **queue; /* a heap: those whose rules end at different times, by again_ms */
 	size_t queue_count, queue_cap;
 	/* this turn */
@@ -64,6 +65,8 @@ struct ways {
 	struct ruleset *fresh; /* the chains it makes; NULL: none */
 	LIST_OF(struct made_chain *) fresh_chains;
 	LIST_OF(struct before) before;
+	const struct lower_bound_part *last; /* the parts of the last chain that was looked for */
+	struct made_chain *last_chain;
 };
 
 /* ---- life ---- */
@@ -209,6 +212,7 @@ static void chain_drop(struct ways *ways, struct made_chain *chain)
 		at = &(*at)->next;
 	*at = chain->next;
 	ways->chain_count--;
+	ways->weight -= chain->weight;
 	ways->idle_count -= chain->elements == 0;
 	free(chain);
 }
@@ -220,6 +224,14 @@ static void lead_to(struct ways *ways, struct target *target, struct target to)
 	if (target->made && --target->made->elements == 0)
 		ways->idle_count++;
 	*target = to;
+}
+
+static size_t weight_of(const struct lower_bound_parts *parts)
+{
+	size_t weight = parts->count;
+	for (size_t i = 0; i < parts->count; i++)
+		weight += parts->items[i].tcp.count + parts->items[i].udp.count;
+	return weight;
 }
 
 static struct made_chain *chain_new(struct ways *ways, size_t subject, enum addr_family family, const char *key,
@@ -237,6 +249,8 @@ static struct made_chain *chain_new(struct ways *ways, size_t subject, enum addr
 	chain->next = *at;
 	*at = chain;
 	ways->chain_count++;
+	chain->weight = weight_of(parts);
+	ways->weight += chain->weight;
 	ways->idle_count++;
 	if (!ways->fresh) {
 		ways->fresh = ruleset_new(ways->turn);
@@ -249,16 +263,26 @@ static struct made_chain *chain_new(struct ways *ways, size_t subject, enum addr
 }
 
 /* The chain for these parts: one that there is, or a new one; NULL where there is no room for it */
-static struct made_chain *chain_for(struct ways *ways, size_t subject, enum addr_family family,
-				    const struct lower_bound_parts *parts)
+static struct made_chain *find_chain(struct ways *ways, size_t subject, enum addr_family family,
+				     const struct lower_bound_parts *parts)
 {
 	const char *key = lower_bound_key(ways->turn, parts);
 	for (struct made_chain *chain = *chain_bucket(ways, key); chain; chain = chain->next)
 		if (chain->subject == subject && chain->family == family && !strcmp(chain->key, key))
 			return chain;
-	if (ways->chain_count >= WAYS_CHAINS_MAX || parts->count > WAYS_PARTS_MAX)
+	if (ways->chain_count >= WAYS_CHAINS_MAX || parts->count > WAYS_PARTS_MAX ||
+	    ways->weight + weight_of(parts) > WAYS_WEIGHT_MAX)
 		return NULL;
 	return chain_new(ways, subject, family, key, parts);
+}
+
+static struct made_chain *chain_for(struct ways *ways, size_t subject, enum addr_family family,
+				    const struct lower_bound_parts *parts)
+{
+	if (!ways->last || ways->last != parts->items)
+		ways->last_chain = find_chain(ways, subject, family, parts);
+	ways->last = parts->items;
+	return ways->last_chain;
 }
 
 const char *ways_idle_chain(struct ways *ways, uint64_t now_ms)
@@ -339,6 +363,10 @@ void ways_begin(struct ways *ways, struct arena *turn, uint64_t now_ms)
 	ways->fresh = NULL;
 	memset(&ways->fresh_chains, 0, sizeof ways->fresh_chains);
 	memset(&ways->before, 0, sizeof ways->before);
+	ways->last = NULL;
+	for (size_t i = 0; i <= ways->policy->floors.count; i++)
+		if (ways->bounds[i])
+			lower_bound_forget(ways->bounds[i]);
 	if (now_ms - ways->purged_ms >= 1000)
 		purge(ways);
 }

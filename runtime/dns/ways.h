@@ -11,8 +11,9 @@
 #include "dns/bindings.h"
 #include "lower/lower_bound.h"
 
-#define WAYS_CHAINS_MAX 1024 /* at once, with those that nothing leads to any more */
-#define WAYS_PARTS_MAX 64    /* rules that one chain tells apart */
+#define WAYS_CHAINS_MAX 1024  /* at once, with those that nothing leads to any more */
+#define WAYS_PARTS_MAX 64     /* rules that one chain tells apart */
+#define WAYS_WEIGHT_MAX 65536 /* ranges of ports of all chains; a policy's rules say how many there can be in one */
 /* Expired elements hold a chain until the kernel collects them, which it does every second; and its clock is not ours. */
 #define WAYS_GRACE_MS 3000
 
