@@ -48,6 +48,13 @@ struct arrivals *arrivals_new(uint32_t most)
 	return arrivals;
 }
 
+void arrivals_free(struct arrivals *arrivals)
+{
+	munmap((void *)arrivals->seen, arrivals->size);
+	close(arrivals->map);
+	free(arrivals);
+}
+
 #define MOVE(to, from)                                                              \
 	{                                                                           \
 		.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = to, .src_reg = from \

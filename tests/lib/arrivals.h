@@ -8,6 +8,7 @@
 struct arrivals;
 /* Numbers 0 to `most`; exits with status 3 where the kernel will not */
 struct arrivals *arrivals_new(uint32_t most);
+void arrivals_free(struct arrivals *);
 /* From now on packets that come to the socket are noted with these bits, and none is queued. For packet and raw sockets
  * alike: the tag is what a packet ends with. */
 void arrivals_watch(struct arrivals *, int fd, uint8_t bits);

@@ -5,9 +5,11 @@
 #include "eval/builtin.h"
 #include "lower/sandbox_net.h"
 #include "policy/flow.h"
+#include "policy/policy_facts.h"
 #include "tests/lib/flow_edges.h"
 
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <stdlib.h>
 
 static const char *const bound_names[] = { "a.example.com",
@@ -122,6 +124,24 @@ static void try_around(struct proof *proof, struct random *random, const struct 
 		try_flow(proof, random, addr, edges->ports.items[random_below(random, (uint32_t)edges->ports.count)]);
 }
 
+/* One of the pool's, or one that a rule of the policy names */
+static const char *name_to_bind(struct proof *proof, struct random *random)
+{
+	const struct policy *policy = proof->made.policy;
+
+	if (policy->rules.count && random_one_in(random, 2)) {
+		const struct policy_rule *rule =
+			&policy->rules.items[random_below(random, (uint32_t)policy->rules.count)];
+		const struct policy_target *target =
+			&rule->targets.items[random_below(random, (uint32_t)rule->targets.count)];
+		if (target->kind == TARGET_SUFFIX && random_one_in(random, 2))
+			return arena_printf(proof->made.arena, "a.%s", target->name);
+		if (policy_target_is_name(target))
+			return target->name;
+	}
+	return RANDOM_PICK(random, bound_names);
+}
+
 /* Names come to addresses that rules name, and to such as none does. */
 static void bind_names(struct proof *proof, struct random *random, const struct flow_edges *edges)
 {
@@ -132,7 +152,7 @@ static void bind_names(struct proof *proof, struct random *random, const struct 
 			      edges->class_addrs.items[random_below(random, (uint32_t)edges->class_addrs.count)];
 		if (proof->bound.count && random_one_in(random, 3)) /* one address, several names */
 			addr = proof->bound.items[random_below(random, (uint32_t)proof->bound.count)];
-		proof_bind(proof, RANDOM_PICK(random, bound_names), addr, (100 + random_below(random, 8) * 100) * 1000);
+		proof_bind(proof, name_to_bind(proof, random), addr, (100 + random_below(random, 8) * 100) * 1000);
 	}
 	if (random_one_in(random, 2))
 		proof_unbind(proof, RANDOM_PICK(random, bound_names), random_one_in(random, 2) ? ADDR_V4 : ADDR_V6);
@@ -167,6 +187,25 @@ static void draw_wide(struct proof *proof, struct random *random, size_t most, i
 		if (trial->bindings.items[i].how == TRIAL_LASTS && random_one_in(random, 3))
 			trial->bindings.items[i].how = TRIAL_ENDS;
 	*proof = proof_of_trial(arena, trial);
+}
+
+/* The policies that are shipped, in turn */
+static void draw_shipped(struct proof *proof, struct random *random, size_t most, int level)
+{
+	glob_t files;
+
+	(void)most;
+	cr_assert_eq(glob("policies/*.msb", 0, NULL, &files), 0);
+	const char *file = files.gl_pathv[random_below(random, (uint32_t)files.gl_pathc)];
+	proof->made = test_policy_of(NULL, NULL, NULL, false);
+	struct policy_options options = { .arena = proof->made.arena };
+	*arena_push(proof->made.arena, &options.files) = arena_strdup(proof->made.arena, file);
+	proof->made.policy = options_resolve(&options, NULL, proof->made.diags);
+	cr_assert_eq(proof->made.diags->errors, 0, "%s", file);
+	proof->made.context.policy = proof->made.policy;
+	proof->made.context.gateway = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	globfree(&files);
+	proof_prepare(proof, level);
 }
 
 typedef void draw_function(struct proof *, struct random *, size_t most, int level);
@@ -224,6 +263,11 @@ Test(ruleset_run, means_it_with_any_network_and_port)
 Test(ruleset_run, means_it_with_many_of_any_network_and_port)
 {
 	try_policies(20261131, draw_wide, 12, 200);
+}
+
+Test(ruleset_run, means_it_of_what_is_shipped)
+{
+	try_policies(20261132, draw_shipped, 60, 1);
 }
 
 /* ---- what is not the policy's ---- */

@@ -528,5 +528,8 @@ int main(int argc, char **argv)
 	       oracle.known_wrong);
 	nl_close(oracle.conntrack);
 	nft_close(oracle.nft);
+	arrivals_free(oracle.arrivals);
+	free(oracle.flows);
+	free(oracle.expected);
 	return 0;
 }
