@@ -40,7 +40,8 @@ struct packet_flow {
 	struct addr to;
 	uint8_t proto; /* IPPROTO_… */
 	uint16_t source_port, port;
-	bool options; /* IPv6: a destination options header in front */
+	bool options;   /* IPv6: a header of destination options in front … */
+	bool every_hop; /* … or, of a whole packet, of options for every hop */
 	enum packet_form form;
 	enum packet_stage stage;
 	enum packet_twist twist;
@@ -158,7 +159,7 @@ static inline size_t put_ipv6(uint8_t *at, const struct packet_ends *ends, const
 			      .ip6_hlim = flow->twist == PACKET_LAST_HOP ? 1 : 64,
 			      .ip6_nxt = flow->proto };
 	bool routed = flow->twist == PACKET_SOURCE_ROUTE;
-	size_t extra = flow->options || routed ? 8 : 0;
+	size_t extra = flow->options || flow->every_hop || routed ? 8 : 0;
 
 	addr_to_bytes(ends->source, ip.ip6_src.s6_addr);
 	addr_to_bytes(flow->to, ip.ip6_dst.s6_addr);
@@ -166,7 +167,7 @@ static inline size_t put_ipv6(uint8_t *at, const struct packet_ends *ends, const
 		/* a PadN of 6 bytes; or a routing header of an unknown type with nowhere left to go */
 		const uint8_t options[8] = { flow->proto, 0, 1, 4 }, routing[8] = { flow->proto, 0, 253, 0 };
 		memcpy(at + sizeof ip, routed ? routing : options, sizeof options);
-		ip.ip6_nxt = routed ? IPPROTO_ROUTING : IPPROTO_DSTOPTS;
+		ip.ip6_nxt = routed ? IPPROTO_ROUTING : flow->every_hop ? IPPROTO_HOPOPTS : IPPROTO_DSTOPTS;
 	}
 	size_t len = extra + put_transport(at + sizeof ip + extra, flow, sum_words(0, &ip.ip6_src, 32));
 	ip.ip6_plen = htons((uint16_t)len);

@@ -320,6 +320,7 @@ void trial_draw_flow(const struct trial *trial, const struct policy *policy, str
 	flow->source_port = (uint16_t)(1024 + flow->id % 60000);
 	flow->options = flow->to.family == ADDR_V6 && random_one_in(random, 8);
 	flow->form = random_form(random);
+	flow->every_hop = flow->to.family == ADDR_V6 && flow->form == PACKET_WHOLE && random_one_in(random, 16);
 	flow->twist = flow->form == PACKET_WHOLE && random_one_in(random, 50) ?
 			      (enum packet_twist)random_below(random, PACKET_TWISTS) :
 			      PACKET_PLAIN;

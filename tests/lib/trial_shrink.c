@@ -47,7 +47,7 @@ static void shrink_flow(const struct shrinking *by)
 	struct packet_flow plain = *by->flow;
 
 	plain.form = PACKET_WHOLE;
-	plain.options = false;
+	plain.options = plain.every_hop = false;
 	if (by->differs(by->context, by->trial, &plain))
 		*by->flow = plain;
 }

@@ -73,6 +73,7 @@ static void try_flow(struct proof *proof, struct random *random, struct addr add
 	if (packet.proto == IPPROTO_ICMP && addr.family == ADDR_V6)
 		packet.proto = IPPROTO_ICMPV6;
 	packet.options = addr.family == ADDR_V6 && random_one_in(random, 8);
+	packet.every_hop = addr.family == ADDR_V6 && random_one_in(random, 8);
 	if (!proof_packet(proof, &packet, !proof->trial, &result)) {
 		proof_explain(proof, packet);
 		cr_assert_fail("the ruleset and the evaluator do not agree");

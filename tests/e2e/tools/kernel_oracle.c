@@ -340,7 +340,7 @@ static void intrude(struct oracle *oracle, const struct running *running, const 
 		flow.to = random_one_in(&oracle->random, 2) ? gateway : lower_guest_addr(gateway);
 		if (flow.proto == IPPROTO_ICMP || flow.proto == IPPROTO_ICMPV6)
 			flow.proto = gateway.family == ADDR_V4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-		flow.options = false;
+		flow.options = flow.every_hop = false;
 		flow.twist = PACKET_PLAIN;
 		add_frames(&ends, &flow, &batch);
 	}
@@ -383,6 +383,7 @@ static void add_later(const struct oracle *oracle, const struct trial *trial, co
 		later.id = id + i;
 		later.twist = i < PACKET_TWISTS ? (enum packet_twist)i : PACKET_PLAIN;
 		later.form = i < PACKET_TWISTS ? PACKET_WHOLE : PACKET_FRAGMENTS;
+		later.every_hop = flow->every_hop && later.form == PACKET_WHOLE;
 		add_frames(&ends, &later, batch);
 	}
 }
@@ -466,7 +467,8 @@ static void report(struct oracle *oracle, const struct trial *from, uint32_t id)
 		trial_shrink(&trial, &flow, differs, oracle);
 	printf("# mismatch at -O%d: eval %s, the kernel %s%s%s%s%s\n", trial.level, expected ? "allows" : "denies",
 	       expected ? "does not let it through" : "lets it through", alone ? "" : ", among others only",
-	       flow.form == PACKET_WHOLE ? "" : ", in fragments", flow.options ? ", behind an options header" : "",
+	       flow.form == PACKET_WHOLE ? "" : ", in fragments",
+	       flow.options || flow.every_hop ? ", behind an options header" : "",
 	       flow.twist ? ", forged or misrouted" : "");
 	trial_print(stdout, &trial, &flow);
 	fflush(stdout);
