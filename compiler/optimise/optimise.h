@@ -1,4 +1,4 @@
-/* The optimiser: a ruleset that means the same and takes the kernel less. Passes, in their order; each file says why its is safe
+/* The optimiser: a ruleset that means the same and takes the kernel less. Passes, in their order; each file says why it is safe
  * and why it is in this place. */
 #pragma once
 #include "ruleset/ruleset.h"
