@@ -140,4 +140,13 @@ wrong "a stale element for several rules" runtime/dns/ways.c \
 wrong "names of one address forgotten but for the first" runtime/dns/bindings_changes.c \
 	'for (struct binder *binder = *bindings_at(bindings, addr); binder; binder = binder->next)' \
 	'for (struct binder *binder = *bindings_at(bindings, addr); binder; binder = NULL)'
+
+# Lists that are shared
+wrong "lists of ports that begin alike taken for one" compiler/optimise/shared_sets.c \
+	'(unsigned)expr->values.items[i].lo, (unsigned)expr->values.items[i].hi);' \
+	'(unsigned)expr->values.items[i].lo, (unsigned)expr->values.items[i].lo);'
+wrong "a shared list without its first ports" compiler/optimise/shared_sets.c \
+	'for (size_t i = 0; i < expr->values.count; i++) {
+		arena_push(' 'for (size_t i = 1; i < expr->values.count; i++) {
+		arena_push('
 finish
