@@ -312,7 +312,7 @@ static void entry_link(struct bindings *bindings, struct entry *entry)
 	bindings->names++;
 }
 
-static void begin(struct bindings *bindings, uint64_t now_ms, struct bindings_changes *out)
+void bindings_begin(struct bindings *bindings, uint64_t now_ms, struct bindings_changes *out)
 {
 	struct arena *before = bindings->turn;
 	*out = (struct bindings_changes){ 0 };
@@ -326,13 +326,13 @@ static void begin(struct bindings *bindings, uint64_t now_ms, struct bindings_ch
 	bindings_change_owed(bindings, out);
 }
 
-int bindings_set(struct bindings *bindings, const char *name, enum addr_family family, const struct addr *addrs,
-		 size_t count, uint64_t ttl_ms, uint64_t now_ms, struct bindings_changes *out)
+int bindings_add(struct bindings *bindings, const char *name, enum addr_family family, const struct addr *addrs,
+		 size_t count, uint64_t ttl_ms, struct bindings_changes *out)
 {
+	uint64_t now_ms = bindings->now_ms;
 	bool fresh;
 	int error;
 	size_t total = 0, answer = 0;
-	begin(bindings, now_ms, out);
 	if (count > BINDINGS_MAX_ADDRS)
 		return -EINVAL;
 	if (count == 0 && !*entry_find(bindings, name, family))
@@ -356,6 +356,13 @@ int bindings_set(struct bindings *bindings, const char *name, enum addr_family f
 	return 0;
 }
 
+int bindings_set(struct bindings *bindings, const char *name, enum addr_family family, const struct addr *addrs,
+		 size_t count, uint64_t ttl_ms, uint64_t now_ms, struct bindings_changes *out)
+{
+	bindings_begin(bindings, now_ms, out);
+	return bindings_add(bindings, name, family, addrs, count, ttl_ms, out);
+}
+
 void bindings_undo(struct bindings *bindings, const struct bindings_changes *changes)
 {
 	if (bindings->ways)
@@ -376,7 +383,7 @@ uint64_t bindings_next_ms(const struct bindings *bindings)
 
 void bindings_expire(struct bindings *bindings, uint64_t now_ms, struct bindings_changes *out)
 {
-	begin(bindings, now_ms, out);
+	bindings_begin(bindings, now_ms, out);
 	if (bindings->ways)
 		bindings_change_due(bindings, out);
 }

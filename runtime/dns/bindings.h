@@ -33,22 +33,27 @@ struct bindings_change {
 	uint32_t source; /* the bindings' own */
 };
 
-/* To be carried out together: chains are made, then the elements change. All of it belongs to the bindings, until their next
- * call. */
+/* To be carried out together: chains are made, then the elements change. All of it belongs to the bindings, until the next
+ * turn. */
 struct bindings_changes {
 	struct bindings_change *items;
 	size_t count, cap;
 	const struct ruleset *ruleset; /* with one table, which has these chains; NULL: none */
 };
 
+/* A turn: the changes of every call until the next turn are carried out, or undone, together. */
+void bindings_begin(struct bindings *, uint64_t now_ms, struct bindings_changes *out);
 /* Adds to what `name` (canonical) is bound to in `family`: answers rotate, and a client may use an earlier one as long as it
  * holds. Beyond BINDINGS_MAX_HELD the address that was answered longest ago gives way. count 0 removes the name. Mapped
  * IPv6 addresses are taken as the IPv4 addresses they are, as the evaluator does. now_ms is monotonic and never runs back;
  * the TTL is cut at BINDINGS_MAX_TTL_MS. An address leaves a set only when no other name of that rule binds it still.
  * 0; or with nothing changed -ENOSPC (the sandbox's bound is reached), -ENOMEM, -EINVAL (too many addresses). */
+int bindings_add(struct bindings *, const char *name, enum addr_family family, const struct addr *addrs, size_t count,
+		 uint64_t ttl_ms, struct bindings_changes *out);
+/* A turn of one */
 int bindings_set(struct bindings *, const char *name, enum addr_family family, const struct addr *addrs, size_t count,
 		 uint64_t ttl_ms, uint64_t now_ms, struct bindings_changes *out);
-/* The kernel took none of the last changes: it is as it was. What is bound here stays, and what that means for those addresses
+/* The kernel took none of the turn's changes: it is as it was. What is bound here stays, and what that means for those addresses
  * comes with the next changes. */
 void bindings_undo(struct bindings *, const struct bindings_changes *);
 

@@ -20,6 +20,7 @@
 #define ERROR_MAX 4095 /* errno */
 #define SETTLE_AGAIN_MS 200
 #define SETTLE_TRIES 10
+#define CHANGES_A_TURN 1024 /* of elements: a transaction of the size that one answer may make */
 
 /* ---- start ---- */
 
@@ -177,36 +178,72 @@ static int bind_check(const struct dns *dns, const struct dns_ask_bind *ask, str
 	return 0;
 }
 
-/* 0 and *verdict, or -errno where kernel and bindings can no longer be made to agree */
-static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const struct addr *addrs, uint32_t *verdict)
+static int reply(struct dns *dns, uint32_t serial, uint32_t kind)
 {
-	struct bindings_changes changes;
+	struct dns_verdict verdict = { serial, kind };
+	/* the worker has at most DNS_ASKS_MAX asks open: where their answers do not fit, it does not keep to that */
+	if (send(dns->worker.control, &verdict, sizeof verdict, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof verdict)
+		return 0;
+	return errno == EAGAIN ? -EPROTO : -errno;
+}
+
+/* The kernel took none of it: the names are bound to nothing, there as here. 0, or -errno where kernel and bindings can no
+ * longer be made to agree */
+static int unbind(struct dns *dns, struct dns_binds *binds, int why)
+{
+	log_line("cannot bind %s in the packet filter: %s", binds->asked[0].name, strerror(-why));
+	bindings_begin(dns->bindings, clock_ms(), &binds->changes);
+	for (size_t i = 0; i < binds->count; i++) {
+		struct dns_asked *asked = &binds->asked[i];
+		int error = bindings_add(dns->bindings, asked->name, asked->family, NULL, 0, 0, &binds->changes);
+		if (error < 0)
+			return error;
+		asked->verdict = DNS_VERDICT_FULL;
+	}
+	return bindings_install(dns->nft, dns->bindings, &binds->changes, clock_ms());
+}
+
+/* What was asked since, in one transaction, and then the answers: the kernel looks at all of a map for each */
+static int finish_binds(struct dns *dns)
+{
+	struct dns_binds *binds = &dns->binds;
+	if (binds->count == 0)
+		return 0;
+	int error = bindings_install(dns->nft, dns->bindings, &binds->changes, clock_ms());
+	if (error < 0)
+		error = unbind(dns, binds, error);
+	for (size_t i = 0; error == 0 && i < binds->count; i++)
+		error = reply(dns, binds->asked[i].serial, binds->asked[i].verdict);
+	binds->count = 0;
+	return error;
+}
+
+static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const struct addr *addrs)
+{
+	struct dns_binds *binds = &dns->binds;
+	struct dns_asked *asked = &binds->asked[binds->count];
+	if (binds->count == 0)
+		bindings_begin(dns->bindings, clock_ms(), &binds->changes);
 	/* clients keep addresses past their TTL */
 	uint64_t ttl_ms = ask->ttl_ms < 1 ? 1 : ask->ttl_ms, minimum_ms = dns->context.policy->binding_minimum_ms;
 	if (ttl_ms < minimum_ms)
 		ttl_ms = minimum_ms;
-	int error =
-		bindings_set(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, clock_ms(), &changes);
-	if (error == 0)
-		error = bindings_install(dns->nft, dns->bindings, &changes, clock_ms());
-	else if (error == -ENOSPC || error == -ENOMEM)
-		*verdict = DNS_VERDICT_FULL;
-	if (error == 0 || *verdict == DNS_VERDICT_FULL)
-		return 0;
-	/* the kernel took none of it: the name is bound to nothing, there as here */
-	log_line("cannot bind %s in the packet filter: %s", ask->name, strerror(-error));
-	*verdict = DNS_VERDICT_FULL;
-	error = bindings_set(dns->bindings, ask->name, ask->family, NULL, 0, 0, clock_ms(), &changes);
-	return error == 0 ? bindings_install(dns->nft, dns->bindings, &changes, clock_ms()) : error;
+	int error = bindings_add(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, &binds->changes);
+	*asked = (struct dns_asked){ ask->serial, error == 0 ? DNS_VERDICT_OK : DNS_VERDICT_FULL, ask->family, "" };
+	strcpy(asked->name, ask->name);
+	binds->count++;
+	if (error < 0 && error != -ENOSPC && error != -ENOMEM)
+		return error;
+	return binds->count == DNS_BINDS_MAX || binds->changes.count >= CHANGES_A_TURN ? finish_binds(dns) : 0;
 }
 
-static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, uint32_t *verdict)
+/* Answered by finish_binds() */
+static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask)
 {
 	struct addr addrs[DNS_ANSWER_ADDRS];
 	int error = bind_check(dns, ask, addrs);
-	*verdict = error == 0 ? DNS_VERDICT_OK : DNS_VERDICT_REFUSED;
 	if (error == 0)
-		return bind_names(dns, ask, addrs, verdict);
+		return bind_names(dns, ask, addrs);
 	log_error("the DNS worker asked for a binding that the policy denies");
 	return error;
 }
@@ -317,24 +354,17 @@ union message {
 	struct dns_tell_server server;
 };
 
-static int reply(struct dns *dns, uint32_t serial, uint32_t kind)
-{
-	struct dns_verdict verdict = { serial, kind };
-	/* the worker has at most DNS_ASKS_MAX asks open: where their answers do not fit, it does not keep to that */
-	if (send(dns->worker.control, &verdict, sizeof verdict, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof verdict)
-		return 0;
-	return errno == EAGAIN ? -EPROTO : -errno;
-}
-
 static int serve(struct dns *dns, const union message *message, size_t len, struct denials *denials)
 {
-	uint32_t verdict = DNS_VERDICT_REFUSED;
-	int error = -EPROTO;
-	switch (len < sizeof message->kind ? 0 : message->kind) {
+	uint32_t verdict = DNS_VERDICT_REFUSED, kind = len < sizeof message->kind ? 0 : message->kind;
+	/* what is asked next may look at what is bound */
+	int error = kind == DNS_ASK_BIND ? 0 : finish_binds(dns);
+	if (error < 0)
+		return error;
+	error = -EPROTO;
+	switch (kind) {
 	case DNS_ASK_BIND:
-		if (len == sizeof message->bind)
-			error = serve_bind(dns, &message->bind, &verdict);
-		return error == 0 ? reply(dns, message->bind.serial, verdict) : error;
+		return len == sizeof message->bind ? serve_bind(dns, &message->bind) : -EPROTO;
 	case DNS_ASK_RESOLVER:
 		if (len == sizeof message->resolver)
 			error = serve_resolver(dns, &message->resolver, denials, &verdict);
@@ -355,12 +385,12 @@ int dns_control(struct dns *dns, struct denials *denials)
 	for (int i = 0; i < ASKS_A_TURN; i++) {
 		ssize_t len = recv(dns->worker.control, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
 		if (len < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+			return errno == EAGAIN || errno == EINTR ? finish_binds(dns) : -errno;
 		if (len == 0)
 			return -EPIPE;
 		int error = (size_t)len > sizeof message ? -EPROTO : serve(dns, &message, (size_t)len, denials);
 		if (error < 0)
 			return error;
 	}
-	return 0;
+	return finish_binds(dns);
 }

@@ -11,6 +11,7 @@
 #define CHAIN_BUCKETS 1024u
 #define CHAINS_KEPT 64 /* that nothing leads to: the next address may want one */
 #define NOT_QUEUED SIZE_MAX
+#define NOT_CHANGED SIZE_MAX
 
 struct made_chain {
 	struct made_chain *next; /* in the bucket of its key */
@@ -38,6 +39,7 @@ struct element {
 	uint64_t again_ms;   /* when the first of its rules ends; UINT64_MAX: it times out whole */
 	size_t place;        /* in the queue */
 	bool touched;        /* in this turn */
+	size_t change;       /* of this turn's, its own; NOT_CHANGED: none */
 };
 
 /* What an element was when the turn began */
@@ -373,9 +375,11 @@ void ways_begin(struct ways *ways, struct arena *turn, uint64_t now_ms)
 
 static void touch(struct ways *ways, struct element *element)
 {
-	if (!element->touched)
+	if (!element->touched) {
+		element->change = NOT_CHANGED;
 		*arena_push(ways->turn, &ways->before) =
 			(struct before){ element, element->target, element->expires_ms, element->again_ms };
+	}
 	element->touched = true;
 }
 
@@ -409,13 +413,20 @@ static void change(struct ways *ways, struct element *element, struct target to,
 		return;
 	if (lives && same_target(element->target, to) && element->expires_ms == expires_ms)
 		return;
-	*arena_push(ways->turn, out) = (struct bindings_change){
+	const char *before = element->target.to;
+	if (element->change == NOT_CHANGED) {
+		element->change = out->count;
+		arena_push(ways->turn, out);
+	} else { /* once more in this turn: the kernel sees the last alone */
+		before = out->items[element->change].before;
+	}
+	out->items[element->change] = (struct bindings_change){
 		.set = ways->map_names[element->subject][element->addr.family == ADDR_V6],
 		.addr = element->addr,
 		.timeout_ms = to.to ? expires_ms - ways->now_ms : 0,
 		.remove = !to.to,
 		.chain = to.to ? to.to : element->target.to,
-		.before = element->target.to,
+		.before = before,
 		.jump = lower_bound_jumps(element->subject),
 		.source = element->subject,
 	};
