@@ -36,6 +36,8 @@ COMPILER_SRC := $(filter-out compiler/cmd/%,$(wildcard compiler/*/*.c))
 POLICYC_SRC  := $(wildcard compiler/cmd/*.c)
 RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
 UNIT_SRC     := $(wildcard tests/unit/*.c)
+# what unit tests and tools share: random policies, packets, an interpreter of rulesets
+TESTLIB_SRC  := $(wildcard tests/lib/*.c)
 E2E_TOOLS    := $(patsubst tests/e2e/tools/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/tools/*.c))
 # these use the standard library alone and are static, so that they run in the guest too
 STATIC_TOOLS := $(addprefix $(BUILD)/e2e/,echo probe vnet_header)
@@ -44,9 +46,10 @@ FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/%,%,$(1)))
 LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
+LIBTEST    := $(BUILD)/libmsbtest.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench bench-boot san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
+.PHONY: all policyc deps deps-policyc check demo bench bench-boot prove san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -97,13 +100,15 @@ $(BUILD)/ldns.a: $(LDNS_ARCHIVE)
 		awk '{ sub(/@.*/, "", $$3); print $$3 }' >$@.symbols && objcopy --weaken-symbols=$@.symbols $< $@
 $(LIBRUNTIME): $(call obj,$(RUNTIME_SRC)) | $(LDNS)
 	$(Q)rm -f $@ && ar rcs $@ $^
+$(LIBTEST): $(call obj,$(TESTLIB_SRC))
+	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/msb-policyc: $(call obj,$(POLICYC_SRC)) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(COMPILER_LIBS)
 $(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
-$(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBRUNTIME) $(LIBPOLICY)
+$(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS) -lcriterion
-$(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/tools/%.o $(LIBRUNTIME) $(LIBPOLICY)
+$(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/tools/%.o $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 # workers that misbehave on demand, inside their jail
@@ -113,6 +118,15 @@ $(BUILD)/e2e/msb-run-misbehave: $(call obj,runtime/run/main.c tests/e2e/tools/mi
 $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<
+
+# What tests build with: tests/e2e/wrong.sh
+.PHONY: compile-command link-command link-libraries
+compile-command:
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)'
+link-command:
+	@echo '$(CC) $(LDFLAGS)'
+link-libraries:
+	@echo '$(RUNTIME_LIBS) $(COMPILER_LIBS)'
 
 deps:
 	$(Q)./deps.sh
@@ -157,6 +171,11 @@ fuzzers: $(FUZZERS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+# The kernel against the evaluator for PROVE_SECONDS, policies that nobody has tried before
+PROVE_SECONDS ?= 600
+prove: deps
+	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)KERNEL_SECONDS=$(PROVE_SECONDS) KERNEL_SEED=$${MSB_SEED:-$$(date +%s)} tests/e2e/kernel.sh $(BUILD)
 bench: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)tests/bench/run.sh $(BUILD)

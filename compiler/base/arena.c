@@ -175,5 +175,9 @@ void *arena_room(struct arena *arena, void *items, size_t count, size_t *cap, si
 /* Most lists have one item */
 void *arena_grow(struct arena *arena, void *items, size_t count, size_t *cap, size_t item_size)
 {
-	return arena_room(arena, items, count, cap, count < *cap ? *cap : *cap ? *cap * 2 : 1, item_size);
+	void *grown = arena_room(arena, items, count, cap, count < *cap ? *cap : *cap ? *cap * 2 : 1, item_size);
+
+	/* a list that was made shorter has remains behind its end */
+	memset((char *)grown + count * item_size, 0, item_size);
+	return grown;
 }

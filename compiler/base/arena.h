@@ -21,7 +21,7 @@ char *arena_strdup(struct arena *, const char *);
 char *arena_printf(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *, const char *fmt, va_list);
 
-/* Room for one more item: returns `items`, or a larger copy of it where `count` has reached `*cap`; then `items` may be
+/* Room for one more item, which is zeroed: returns `items`, or a larger copy of it where `count` has reached `*cap`; then `items` may be
  * gone, so nobody else may hold on to it. */
 void *arena_grow(struct arena *, void *items, size_t count, size_t *cap, size_t item_size);
 /* The same for `wanted` items in all */

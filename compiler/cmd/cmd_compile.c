@@ -3,6 +3,7 @@
 #include "cmd/cmd.h"
 #include "base/text.h"
 #include "emit/emit.h"
+#include "optimise/optimise.h"
 #include "syntax/parse.h"
 #include "policy/policy_facts.h"
 
@@ -24,20 +25,26 @@ static struct lower_options lower_options(const struct stage *stage)
 				       .optimise = stage->line->optimise };
 }
 
+static struct ruleset *lower(const struct stage *stage, const struct lower_options *options)
+{
+	struct ruleset *ruleset = lower_policy(stage->loaded->arena, stage->loaded->policy, options);
+
+	optimise(ruleset, options->optimise);
+	return ruleset;
+}
+
 static const char *emit_nft_text(const struct stage *stage)
 {
 	struct lower_options options = lower_options(stage);
-	struct arena *arena = stage->loaded->arena;
 
-	return emit_nft(arena, stage->loaded->policy, lower_policy(arena, stage->loaded->policy, &options), &options);
+	return emit_nft(stage->loaded->arena, stage->loaded->policy, lower(stage, &options), &options);
 }
 
 static const char *emit_ir_text(const struct stage *stage)
 {
 	struct lower_options options = lower_options(stage);
-	struct arena *arena = stage->loaded->arena;
 
-	return ruleset_format(arena, lower_policy(arena, stage->loaded->policy, &options));
+	return ruleset_format(stage->loaded->arena, lower(stage, &options));
 }
 
 static const char *emit_dns_text(const struct stage *stage)

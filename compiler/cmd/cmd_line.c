@@ -125,8 +125,6 @@ static const char *read_optimise(struct cmd_line *line, const char *value)
 
 	if (read_number(value, 0, 2, &level))
 		return "0, 1 or 2";
-	if (level > 0)
-		return "not yet: the optimiser is later work, -O0 is what there is";
 	line->optimise = (int)level;
 	return NULL;
 }

@@ -1,4 +1,4 @@
-/* `--emit dnsmasq`: a configuration for dnsmasq that answers by the policy and fills the ruleset's sets:
+/* `--emit dnsmasq`: a configuration for dnsmasq that answers by the policy and fills the sets of the ruleset at -O 0:
  * `server=` for what may be looked up, `local=` for what is NXDOMAIN, `nftset=` for the addresses of name
  * rules, `bogus-nxdomain=` for rebind protection. In dnsmasq a domain is itself and all below it, with `*.` in
  * front only what is below, and the longest match decides; `nftset` knows the first form alone. */
@@ -325,7 +325,7 @@ const char *emit_dnsmasq(struct arena *arena, const struct policy *policy, const
 	add_other_names(&e);
 	for (size_t i = 0; i < e.tree->count; i++)
 		add_node(&e, &e.tree->items[i]);
-	text_add(&e.text, "# the sets of the ruleset's name rules\n");
+	text_add(&e.text, "# the sets of the ruleset's name rules, as `msb-policyc compile -O 0` has them\n");
 	for (size_t i = 0; ok && i < e.tree->count; i++)
 		ok = add_sets(&e, i);
 	text_add(&e.text, policy->rebind_protection ? "# rebind protection\n" : "# rebind protection is off\n");

@@ -2,7 +2,8 @@
  * gateway and the options below, and on nothing else.
  *
  * Links: `tap0`, where the guest's frames enter; `br0`, the gateway; `uplink`, to the host.
- * Domain rules become timeout sets "rule<N>_v4" and "rule<N>_v6" (N from 1) that the runtime fills. A family
+ * Domain rules become timeout sets "rule<N>_v4" and "rule<N>_v6" (N from 1) that the runtime fills, and
+ * where the optimiser has made a map of bound addresses (lower_bound.h), chains of those names. A family
  * without a gateway is dropped whole in chain prerouting, and has no rules and no sets.
  *
  * What is made belongs to the arena. */

@@ -136,8 +136,7 @@ struct service {
 	struct policy_port_list ports;
 };
 
-/* The protocols a rule can match in one family; 0: none of them */
-static unsigned rule_protos(const struct policy_rule *rule, enum addr_family family)
+unsigned lower_rule_protos(const struct policy_rule *rule, enum addr_family family)
 {
 	unsigned all = PROTO_TCP | PROTO_UDP | PROTO_OTHER | (family == ADDR_V4 ? PROTO_ICMPV4 : PROTO_ICMPV6);
 	unsigned protos = rule->protos ? rule->protos & all : all;
@@ -148,7 +147,7 @@ static unsigned rule_protos(const struct policy_rule *rule, enum addr_family fam
 
 static struct service rule_service(struct lowering *lowering, const struct policy_rule *rule, enum addr_family family)
 {
-	unsigned protos = rule_protos(rule, family);
+	unsigned protos = lower_rule_protos(rule, family);
 
 	return (struct service){
 		.never = !protos,
@@ -169,7 +168,7 @@ static const char *binding_set(struct arena *arena, const struct policy *policy,
 {
 	const struct policy_rule *rule = &policy->rules.items[index];
 
-	if (!(rule->directions & POLICY_EGRESS) || !rule_protos(rule, family))
+	if (!(rule->directions & POLICY_EGRESS) || !lower_rule_protos(rule, family))
 		return NULL;
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		if (policy_target_is_name(&rule->targets.items[i]))

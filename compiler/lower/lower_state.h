@@ -27,6 +27,8 @@ struct lowering {
 
 /* lower_rules.c: sets of groups and names, chain egress, and a chain for each floor */
 void lower_rules(struct lowering *);
+/* The protocols a rule can match in one family; 0: none of them */
+unsigned lower_rule_protos(const struct policy_rule *, enum addr_family);
 /* Jumps to the floors' chains: of all packets, or of the DNS proxy's to resolvers that the guest chose */
 void lower_jump_to_floors(struct lowering *, struct rs_chain *, bool resolvers);
 /* lower_chains.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
@@ -47,7 +49,8 @@ void lower_link(struct lowering *);
 
 #define LOWER_CHAIN_EGRESS "egress"
 #define LOWER_CHAIN_FLOOR "floor"
-#define LOWER_CHAIN_REFUSE "refuse"
+#define LOWER_BOUND_MAP "bound"     /* with the family: of addresses that names are bound to */
+#define LOWER_ADDRESSES "addresses" /* "floor1_addresses": what is decided by the address alone */
 #define LOWER_CHAIN_LOGGED "logged"
 #define LOWER_CHAIN_ADMIT "admit"
 #define LOWER_CHAIN_ADMIT_HERE "admit_here"

@@ -23,6 +23,7 @@
 #define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */
 #define LOWER_UPSTREAM_SET4 "upstream_v4" /* address . port of the nameservers, filled at start */
 #define LOWER_UPSTREAM_SET6 "upstream_v6"
+#define LOWER_CHAIN_REFUSE "refuse" /* reports and refuses whatever gets there */
 #define LOWER_BINDING_SET_SIZE 65536
 /* The guest's address is the one after the gateway's; its MAC derives from its IPv4 address (or, without
  * one, from the low 32 bits of the IPv6 address): 02:6d: and the four octets;

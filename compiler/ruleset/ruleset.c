@@ -25,6 +25,8 @@ const struct rs_field_info *rs_field_info(enum rs_field field)
 	return &fields[field];
 }
 
+/* What is added is written whole: a list that passes have made shorter has remains behind its end. */
+
 struct ruleset *ruleset_new(struct arena *arena)
 {
 	struct ruleset *ruleset = arena_alloc(arena, sizeof *ruleset);
@@ -37,8 +39,7 @@ struct rs_table *rs_table_add(struct ruleset *ruleset, enum rs_family family, co
 {
 	struct rs_table *table = arena_push(ruleset->arena, &ruleset->tables);
 
-	table->family = family;
-	table->name = name;
+	*table = (struct rs_table){ .family = family, .name = name };
 	return table;
 }
 
@@ -46,8 +47,7 @@ struct rs_set *rs_set_add(struct ruleset *ruleset, struct rs_table *table, const
 {
 	struct rs_set *set = arena_push(ruleset->arena, &table->sets);
 
-	set->name = name;
-	set->type[0] = type;
+	*set = (struct rs_set){ .name = name, .type = { type } };
 	return set;
 }
 
@@ -55,8 +55,7 @@ struct rs_timeout *rs_timeout_add(struct ruleset *ruleset, struct rs_table *tabl
 {
 	struct rs_timeout *timeout = arena_push(ruleset->arena, &table->timeouts);
 
-	timeout->name = name;
-	timeout->proto = proto;
+	*timeout = (struct rs_timeout){ .name = name, .proto = proto };
 	return timeout;
 }
 
@@ -73,7 +72,7 @@ struct rs_chain *rs_chain_add(struct ruleset *ruleset, struct rs_table *table, c
 {
 	struct rs_chain *chain = arena_push(ruleset->arena, &table->chains);
 
-	chain->name = name;
+	*chain = (struct rs_chain){ .name = name };
 	return chain;
 }
 
@@ -94,7 +93,7 @@ struct rs_rule *rs_rule_add(struct ruleset *ruleset, struct rs_chain *chain, con
 {
 	struct rs_rule *rule = arena_push(ruleset->arena, &chain->rules);
 
-	rule->comment = comment ? escape_nft_comment(ruleset->arena, comment) : NULL;
+	*rule = (struct rs_rule){ .comment = comment ? escape_nft_comment(ruleset->arena, comment) : NULL };
 	return rule;
 }
 
@@ -122,7 +121,7 @@ void rs_set_add_addrs(struct ruleset *ruleset, struct rs_set *set, const struct 
 {
 	for (size_t i = 0; i < addrs->count; i++) {
 		struct rs_element *element = arena_push(ruleset->arena, &set->elements);
-		element->key[0] = addr_value(addrs->family, addrs->items[i]);
+		*element = (struct rs_element){ .key = { addr_value(addrs->family, addrs->items[i]) } };
 	}
 }
 
@@ -150,7 +149,7 @@ struct rs_expr *rs_do(struct ruleset *ruleset, struct rs_rule *rule, enum rs_exp
 {
 	struct rs_expr *expr = arena_push(ruleset->arena, &rule->exprs);
 
-	expr->kind = kind;
+	*expr = (struct rs_expr){ .kind = kind };
 	return expr;
 }
 

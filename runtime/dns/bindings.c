@@ -1,120 +1,63 @@
-/* Names bound to addresses for a time, and what that means for the kernel's sets. Two hash tables over
+/* Names bound to addresses for a time, and what that means for the kernel's sets and maps. Two hash tables over
  * the same entries: by name and family, and by address, so that "who else binds this address" is a short walk. */
-#include "dns/bindings.h"
 #include "base/name.h"
-#include "lower/lower.h"
-#include "policy/policy_facts.h"
+#include "dns/bindings_state.h"
+#include "eval/eval_index.h"
+#include "lower/lower_bound.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define NAME_BUCKETS 4096u
-#define ADDR_BUCKETS 16384u
 #define PURGE_EVERY_MS 1000
-
-/* A rule with names among its targets, and the kernel's sets for it */
-struct slot {
-	const struct policy_rule *rule; /* the policy's, or one of its floors' */
-	const char *set4, *set6;
-};
-
-struct binder {
-	struct binder *next; /* in the bucket of its address */
-	struct entry *entry;
-	struct addr addr;
-	uint64_t expires_ms; /* bound while now is before it */
-};
-
-/* A binding that is over */
-struct ended {
-	struct addr addr;
-	uint64_t ended_ms;
-	char name[NAME_TEXT_MAX];
-};
-
-struct entry {
-	struct entry *next; /* in the bucket of its name */
-	enum addr_family family;
-	uint64_t expires_ms;    /* of the address that holds longest */
-	struct binder *binders; /* in the order in which they were answered last */
-	size_t count;
-	uint64_t *slots; /* a bit for each slot whose rule has this name; NULL: none has */
-	char name[];
-};
-
-struct bindings {
-	const struct policy *policy;
-	struct arena *arena;
-	LIST_OF(struct slot) slots;
-	uint64_t seed; /* names and addresses are the guest's to choose: buckets must not be */
-	uint64_t now_ms, purged_ms;
-	size_t names, total, gave_way;
-	struct ended *ended; /* the last ones, round and round */
-	size_t ended_count;
-	struct entry *by_name[NAME_BUCKETS];
-	struct binder *by_addr[ADDR_BUCKETS];
-	struct bindings_change *changes;
-};
-
-static uint64_t mix(uint64_t value)
-{
-	value ^= value >> 33;
-	value *= 0xff51afd7ed558ccdull;
-	value ^= value >> 33;
-	value *= 0xc4ceb9fe1a85ec53ull;
-	return value ^ value >> 33;
-}
 
 static struct entry **name_bucket(struct bindings *bindings, const char *name)
 {
 	uint64_t hash = bindings->seed;
 	for (; *name; name++)
 		hash = (hash ^ (unsigned char)*name) * 0x100000001b3ull;
-	return &bindings->by_name[mix(hash) % NAME_BUCKETS];
+	return &bindings->by_name[bindings_mix(hash) % NAME_BUCKETS];
 }
 
-static struct binder **addr_bucket(struct bindings *bindings, struct addr addr)
+static const struct policy *subject_of(const struct bindings *bindings, size_t subject)
 {
-	uint64_t high = (uint64_t)(addr.value >> 64), low = (uint64_t)addr.value;
-	return &bindings->by_addr[mix(mix(high ^ bindings->seed) ^ low) % ADDR_BUCKETS];
+	return subject ? bindings->policy->floors.items[subject - 1] : bindings->policy;
 }
 
-static void add_slot(struct bindings *bindings, const struct policy_rule *rule, const char *set4, const char *set6)
+static void add_slots(struct bindings *bindings, size_t subject)
 {
-	if (set4 || set6)
-		*arena_push(bindings->arena, &bindings->slots) = (struct slot){ rule, set4, set6 };
+	const struct policy *of = subject_of(bindings, subject);
+	bindings->first_slots[subject] = (uint32_t)bindings->slots.count;
+	for (size_t i = 0; i < of->rules.count; i++) {
+		struct slot slot = { &of->rules.items[i], (uint32_t)subject, (uint32_t)i, NULL, NULL };
+		slot.set4 = lower_bound_rule_chain(bindings->arena, bindings->policy, subject, i, ADDR_V4);
+		slot.set6 = lower_bound_rule_chain(bindings->arena, bindings->policy, subject, i, ADDR_V6);
+		if (slot.set4 || slot.set6)
+			*arena_push(bindings->arena, &bindings->slots) = slot;
+	}
+	bindings->first_slots[subject + 1] = (uint32_t)bindings->slots.count;
 }
 
-static void add_floor_slots(struct bindings *bindings, size_t floor)
-{
-	const struct policy *policy = bindings->policy, *of = policy->floors.items[floor];
-	for (size_t i = 0; i < of->rules.count; i++)
-		add_slot(bindings, &of->rules.items[i],
-			 lower_floor_binding_set(bindings->arena, policy, floor, i, ADDR_V4),
-			 lower_floor_binding_set(bindings->arena, policy, floor, i, ADDR_V6));
-}
-
-struct bindings *bindings_new(const struct policy *policy)
+struct bindings *bindings_new(const struct policy *policy, const struct addr_gateway *gateway, struct lower_maps maps)
 {
 	struct bindings *bindings = calloc(1, sizeof *bindings);
 	if (!bindings)
 		return NULL;
 	bindings->policy = policy;
+	bindings->gateway = *gateway;
+	bindings->arena = arena_new();
 	bindings->ended = calloc(BINDINGS_ENDED, sizeof *bindings->ended);
-	if (!bindings->ended) {
-		free(bindings);
+	if (maps.v4 || maps.v6)
+		bindings->ways = ways_new(policy, gateway, maps);
+	if (!bindings->ended || ((maps.v4 || maps.v6) && !bindings->ways)) {
+		bindings_free(bindings);
 		return NULL;
 	}
-	bindings->arena = arena_new();
 	if (getrandom(&bindings->seed, sizeof bindings->seed, 0) != sizeof bindings->seed)
 		bindings->seed = (uintptr_t)bindings;
-	for (size_t i = 0; i < policy->rules.count; i++)
-		add_slot(bindings, &policy->rules.items[i], lower_binding_set(bindings->arena, policy, i, ADDR_V4),
-			 lower_binding_set(bindings->arena, policy, i, ADDR_V6));
-	for (size_t i = 0; i < policy->floors.count; i++)
-		add_floor_slots(bindings, i);
+	for (size_t i = 0; i <= policy->floors.count; i++)
+		add_slots(bindings, i);
 	return bindings;
 }
 
@@ -134,8 +77,10 @@ void bindings_free(struct bindings *bindings)
 			next = entry->next;
 			entry_free(entry);
 		}
-	free(bindings->changes);
 	free(bindings->ended);
+	free(bindings->owed.items);
+	ways_free(bindings->ways);
+	arena_free(bindings->turn);
 	arena_free(bindings->arena);
 	free(bindings);
 }
@@ -143,7 +88,7 @@ void bindings_free(struct bindings *bindings)
 static void unlink_binders(struct bindings *bindings, struct entry *entry)
 {
 	for (size_t i = 0; i < entry->count; i++) {
-		struct binder **at = addr_bucket(bindings, entry->binders[i].addr);
+		struct binder **at = bindings_at(bindings, entry->binders[i].addr);
 		while (*at != &entry->binders[i])
 			at = &(*at)->next;
 		*at = entry->binders[i].next;
@@ -153,7 +98,7 @@ static void unlink_binders(struct bindings *bindings, struct entry *entry)
 static void link_binders(struct bindings *bindings, struct entry *entry)
 {
 	for (size_t i = 0; i < entry->count; i++) {
-		struct binder **at = addr_bucket(bindings, entry->binders[i].addr);
+		struct binder **at = bindings_at(bindings, entry->binders[i].addr);
 		entry->binders[i].entry = entry;
 		entry->binders[i].next = *at;
 		*at = &entry->binders[i];
@@ -224,6 +169,30 @@ static bool rule_has_name(const struct policy_rule *rule, const char *name)
 	return false;
 }
 
+static void add_slot(struct entry *entry, uint32_t slot)
+{
+	entry->slots = arena_must(realloc(entry->slots, (entry->slot_count + 1) * sizeof *entry->slots));
+	entry->slots[entry->slot_count++] = slot;
+}
+
+/* The subject's rules with that name */
+static void find_slots(struct bindings *bindings, struct entry *entry, size_t subject)
+{
+	const struct policy *of = subject_of(bindings, subject);
+	uint32_t slot = bindings->first_slots[subject], end = bindings->first_slots[subject + 1];
+	struct eval_walk walk;
+	eval_walk_start(&walk, of);
+	eval_walk_add_name(&walk, entry->name);
+	for (size_t i; slot < end && (i = eval_walk_next(&walk)) < of->rules.count;) {
+		if (!rule_has_name(&of->rules.items[i], entry->name))
+			continue;
+		while (slot < end && bindings->slots.items[slot].number < i)
+			slot++;
+		if (slot < end && bindings->slots.items[slot].number == i)
+			add_slot(entry, slot);
+	}
+}
+
 static struct entry *entry_new(struct bindings *bindings, const char *name, enum addr_family family)
 {
 	size_t len = strlen(name) + 1;
@@ -232,53 +201,9 @@ static struct entry *entry_new(struct bindings *bindings, const char *name, enum
 		return NULL;
 	entry->family = family;
 	memcpy(entry->name, name, len);
-	for (size_t i = 0; i < bindings->slots.count; i++) {
-		if (!rule_has_name(bindings->slots.items[i].rule, name))
-			continue;
-		if (!entry->slots)
-			entry->slots = calloc((bindings->slots.count + 63) / 64, sizeof *entry->slots);
-		if (!entry->slots) {
-			free(entry);
-			return NULL;
-		}
-		entry->slots[i / 64] |= UINT64_C(1) << i % 64;
-	}
+	for (size_t i = 0; i <= bindings->policy->floors.count; i++)
+		find_slots(bindings, entry, i);
 	return entry;
-}
-
-static bool entry_has_slot(const struct entry *entry, size_t slot)
-{
-	return entry->slots && entry->slots[slot / 64] >> slot % 64 & 1;
-}
-
-/* Until when a name of that rule binds the address; 0: none does */
-static uint64_t bound_until(struct bindings *bindings, size_t slot, struct addr addr)
-{
-	uint64_t until = 0;
-	for (struct binder *binder = *addr_bucket(bindings, addr); binder; binder = binder->next)
-		if (addr_equal(binder->addr, addr) && binder->expires_ms > bindings->now_ms &&
-		    binder->expires_ms > until && entry_has_slot(binder->entry, slot))
-			until = binder->expires_ms;
-	return until;
-}
-
-/* The change that makes the kernel's sets for one address what the bindings are now, one for each rule. */
-static size_t changes_for(struct bindings *bindings, const struct entry *entry, struct addr addr,
-			  struct bindings_change *out)
-{
-	size_t count = 0;
-	for (size_t slot = 0; entry->slots && slot < bindings->slots.count; slot++) {
-		const struct slot *sets = &bindings->slots.items[slot];
-		const char *set = addr.family == ADDR_V4 ? sets->set4 : sets->set6;
-		if (!set || !entry_has_slot(entry, slot) || !policy_rule_places(sets->rule, addr, NULL))
-			continue;
-		uint64_t until = bound_until(bindings, slot, addr);
-		out[count++] = (struct bindings_change){ .set = set,
-							 .addr = addr,
-							 .timeout_ms = until ? until - bindings->now_ms : 0,
-							 .remove = until == 0 };
-	}
-	return count;
 }
 
 static const struct binder *find_binder(const struct binder *binders, size_t count, struct addr addr)
@@ -287,14 +212,6 @@ static const struct binder *find_binder(const struct binder *binders, size_t cou
 		if (addr_equal(binders[i].addr, addr))
 			return &binders[i];
 	return NULL;
-}
-
-static size_t slot_count(const struct bindings *bindings, const struct entry *entry)
-{
-	size_t count = 0;
-	for (size_t i = 0; entry->slots && i < (bindings->slots.count + 63) / 64; i++)
-		count += (size_t)__builtin_popcountll(entry->slots[i]);
-	return count;
 }
 
 /* What the entry holds after an answer: what held before and was not answered again, then the answer, each address once and
@@ -346,13 +263,12 @@ static bool make_room(struct bindings *bindings, size_t names, size_t addrs)
 	return true;
 }
 
-/* The entry's addresses become `binders`, which it owns from then on; what that changes goes to `changes`, which has room.
- * Those before `fresh` are as they were. */
-static size_t replace(struct bindings *bindings, struct entry *entry, struct binder *binders, size_t count,
-		      size_t fresh, struct bindings_change *changes)
+/* The entry's addresses become `binders`, which it owns from then on. Those before `fresh` are as they were. */
+static void replace(struct bindings *bindings, struct entry *entry, struct binder *binders, size_t count, size_t fresh,
+		    struct bindings_changes *out)
 {
 	struct binder *old = entry->binders;
-	size_t old_count = entry->count, changed = 0;
+	size_t old_count = entry->count;
 	unlink_binders(bindings, entry);
 	entry->binders = binders;
 	entry->count = count;
@@ -366,23 +282,11 @@ static size_t replace(struct bindings *bindings, struct entry *entry, struct bin
 		if (find_binder(binders, count, old[i].addr))
 			continue;
 		remember(bindings, entry, &old[i]);
-		changed += changes_for(bindings, entry, old[i].addr, changes + changed);
+		bindings_change_for(bindings, entry, old[i].addr, out);
 	}
 	for (size_t i = fresh; i < count; i++)
-		changed += changes_for(bindings, entry, binders[i].addr, changes + changed);
+		bindings_change_for(bindings, entry, binders[i].addr, out);
 	free(old);
-	return changed;
-}
-
-/* Room for the most changes that an entry of `before` addresses which gets `after` can make */
-static struct bindings_change *reserve_changes(struct bindings *bindings, const struct entry *entry, size_t before,
-					       size_t after)
-{
-	size_t room = (before + after) * slot_count(bindings, entry);
-	struct bindings_change *grown = realloc(bindings->changes, (room ? room : 1) * sizeof *grown);
-	if (grown)
-		bindings->changes = grown;
-	return grown;
 }
 
 /* The entry of that name, or a new one that is not in the table yet (*fresh), with room for so many addresses more. NULL and
@@ -408,25 +312,29 @@ static void entry_link(struct bindings *bindings, struct entry *entry)
 	bindings->names++;
 }
 
-static void begin(struct bindings *bindings, uint64_t now_ms)
+void bindings_begin(struct bindings *bindings, uint64_t now_ms, struct bindings_changes *out)
 {
+	struct arena *before = bindings->turn;
+	*out = (struct bindings_changes){ 0 };
 	bindings->now_ms = now_ms;
+	bindings->turn = arena_new();
+	if (bindings->ways)
+		ways_begin(bindings->ways, bindings->turn, now_ms);
+	arena_free(before);
 	if (now_ms - bindings->purged_ms >= PURGE_EVERY_MS)
 		purge(bindings);
+	bindings_change_owed(bindings, out);
 }
 
-int bindings_set(struct bindings *bindings, const char *name, enum addr_family family, const struct addr *addrs,
-		 size_t count, uint64_t ttl_ms, uint64_t now_ms, const struct bindings_change **changes,
-		 size_t *change_count)
+int bindings_add(struct bindings *bindings, const char *name, enum addr_family family, const struct addr *addrs,
+		 size_t count, uint64_t ttl_ms, struct bindings_changes *out)
 {
+	uint64_t now_ms = bindings->now_ms;
 	bool fresh;
 	int error;
 	size_t total = 0, answer = 0;
-	*changes = NULL;
-	*change_count = 0;
 	if (count > BINDINGS_MAX_ADDRS)
 		return -EINVAL;
-	begin(bindings, now_ms);
 	if (count == 0 && !*entry_find(bindings, name, family))
 		return 0;
 	struct entry *entry = entry_get(bindings, name, family, count, &fresh, &error);
@@ -435,20 +343,64 @@ int bindings_set(struct bindings *bindings, const char *name, enum addr_family f
 	if (ttl_ms > BINDINGS_MAX_TTL_MS)
 		ttl_ms = BINDINGS_MAX_TTL_MS;
 	struct binder *binders = binders_merge(bindings, entry, addrs, count, now_ms + ttl_ms, &total, &answer);
-	struct bindings_change *made = reserve_changes(bindings, entry, entry->count, total);
-	if (!binders || !made) {
-		free(binders);
+	if (!binders) {
 		if (fresh)
 			entry_free(entry);
 		return -ENOMEM;
 	}
 	if (fresh)
 		entry_link(bindings, entry);
-	*change_count = replace(bindings, entry, binders, total, answer, made);
-	*changes = made;
+	replace(bindings, entry, binders, total, answer, out);
 	if (count == 0)
 		entry_drop(bindings, entry_find(bindings, name, family));
 	return 0;
+}
+
+int bindings_set(struct bindings *bindings, const char *name, enum addr_family family, const struct addr *addrs,
+		 size_t count, uint64_t ttl_ms, uint64_t now_ms, struct bindings_changes *out)
+{
+	bindings_begin(bindings, now_ms, out);
+	return bindings_add(bindings, name, family, addrs, count, ttl_ms, out);
+}
+
+void bindings_undo(struct bindings *bindings, const struct bindings_changes *changes)
+{
+	if (bindings->ways)
+		ways_undo(bindings->ways);
+	bindings->owed.items =
+		arena_must(realloc(bindings->owed.items, (changes->count + 1) * sizeof *bindings->owed.items));
+	for (size_t i = 0; i < changes->count; i++) {
+		const struct bindings_change *change = &changes->items[i];
+		bindings->owed.items[i] = (struct owed){ change->addr, change->source, change->chain != NULL };
+	}
+	bindings->owed.count = changes->count;
+}
+
+uint64_t bindings_next_ms(const struct bindings *bindings)
+{
+	return bindings->ways ? ways_next_ms(bindings->ways) : UINT64_MAX;
+}
+
+void bindings_expire(struct bindings *bindings, uint64_t now_ms, struct bindings_changes *out)
+{
+	bindings_begin(bindings, now_ms, out);
+	if (bindings->ways)
+		bindings_change_due(bindings, out);
+}
+
+const char *bindings_idle_chain(struct bindings *bindings, uint64_t now_ms)
+{
+	return bindings->ways ? ways_idle_chain(bindings->ways, now_ms) : NULL;
+}
+
+void bindings_chain_deleted(struct bindings *bindings, const char *chain, bool done, uint64_t now_ms)
+{
+	ways_deleted(bindings->ways, chain, done, now_ms);
+}
+
+size_t bindings_refused(const struct bindings *bindings)
+{
+	return bindings->ways ? ways_refused(bindings->ways) : 0;
 }
 
 size_t bindings_gave_way(const struct bindings *bindings)
@@ -463,7 +415,7 @@ bool bindings_ended(const struct bindings *bindings, struct addr addr, uint64_t 
 	addr = addr_unmap(addr);
 	*name = NULL;
 	/* not purged yet, or remembered */
-	for (const struct binder *binder = *addr_bucket((struct bindings *)bindings, addr); binder;
+	for (const struct binder *binder = *bindings_at((struct bindings *)bindings, addr); binder;
 	     binder = binder->next)
 		if (addr_equal(binder->addr, addr) && binder->expires_ms <= now_ms && binder->expires_ms >= latest) {
 			latest = binder->expires_ms;
@@ -485,7 +437,7 @@ static bool any_name(const void *self, struct addr addr, bool (*each)(const char
 {
 	struct bindings *bindings = (struct bindings *)self;
 	addr = addr_unmap(addr);
-	for (struct binder *binder = *addr_bucket(bindings, addr); binder; binder = binder->next)
+	for (struct binder *binder = *bindings_at(bindings, addr); binder; binder = binder->next)
 		if (addr_equal(binder->addr, addr) && binder->expires_ms > bindings->now_ms &&
 		    each(binder->entry->name, context))
 			return true;

@@ -12,6 +12,7 @@
 struct dns_start {
 	const struct policy *policy;
 	struct addr_gateway gateway;
+	struct lower_maps maps;   /* of the ruleset that is installed */
 	int host_netns, vm_netns; /* network namespaces, the caller's */
 	/* Lets what carries host_mark reach the by_host ones of these alone, from now on. 0 or -errno */
 	int (*admit_by_host)(void *self, const struct nameserver *, size_t count);
@@ -55,6 +56,10 @@ struct denials;
  * caller ends the sandbox. denials may be NULL. */
 int dns_control(struct dns *, struct denials *);
 struct bindings *dns_bindings(struct dns *);
+/* What is enforced for an address that several rules' names hold changes when the first of them ends: does what is due, some
+ * of it a turn. 0, or -errno where the kernel did not take it for long: the caller ends the sandbox. */
+int dns_settle(struct dns *);
+int dns_settle_wait(const struct dns *); /* milliseconds until it is due; -1: nothing is */
 /* For denials_ask_ended(), with the struct dns */
 bool dns_binding_ended(const void *dns, struct addr, const char **name, uint64_t *ago_ms);
 /* Ends the worker, if it lives. NULL is fine. */

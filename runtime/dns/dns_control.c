@@ -2,6 +2,7 @@
  * as if an attacker had sent it. Anything else that it sends ends the sandbox. */
 #include "core/clock.h"
 #include "core/log.h"
+#include "dns/bindings_install.h"
 #include "dns/dns_protocol.h"
 #include "dns/dns_sockets.h"
 #include "dns/dns_state.h"
@@ -17,6 +18,9 @@
 #define ASKS_A_TURN 64
 #define DESCRIPTORS_MAX 4096
 #define ERROR_MAX 4095 /* errno */
+#define SETTLE_AGAIN_MS 200
+#define SETTLE_TRIES 10
+#define CHANGES_A_TURN 1024 /* of elements: a transaction of the size that one answer may make */
 
 /* ---- start ---- */
 
@@ -60,7 +64,7 @@ struct dns *dns_open(const struct dns_start *start, const struct nameserver *ser
 	dns->nft = nft;
 	dns->start = *start;
 	dns->context = (struct eval_context){ start->policy, start->gateway, EVAL_NO_BINDINGS };
-	dns->bindings = bindings_new(start->policy);
+	dns->bindings = bindings_new(start->policy, &start->gateway, start->maps);
 	for (size_t i = 0; i < count; i++)
 		dns->servers[i].at = servers[i];
 	dns->server_count = count;
@@ -105,6 +109,9 @@ void dns_close(struct dns *dns)
 	if (gave_way > 0)
 		log_line("%zu addresses gave way to newer ones of their name, of which at most %d hold at once",
 			 gave_way, BINDINGS_MAX_HELD);
+	if (dns->bindings && bindings_refused(dns->bindings) > 0)
+		log_line("addresses were refused %zu times: names share them in more ways than there is room for",
+			 bindings_refused(dns->bindings));
 	dns_follow_close(dns->follow);
 	bindings_free(dns->bindings);
 	free(dns);
@@ -170,55 +177,101 @@ static int bind_check(const struct dns *dns, const struct dns_ask_bind *ask, str
 	return 0;
 }
 
-static int carry_out(struct dns *dns, const struct bindings_change *changes, size_t count)
+static int reply(struct dns *dns, uint32_t serial, uint32_t kind)
 {
-	if (count == 0)
+	struct dns_verdict verdict = { serial, kind };
+	/* the worker has at most DNS_ASKS_MAX asks open: where their answers do not fit, it does not keep to that */
+	if (send(dns->worker.control, &verdict, sizeof verdict, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof verdict)
 		return 0;
-	struct nft_element *elements = calloc(count, sizeof *elements);
-	if (!elements)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		elements[i] = (struct nft_element){ .set = changes[i].set,
-						    .addr = changes[i].addr,
-						    .timeout_ms = changes[i].timeout_ms,
-						    .remove = changes[i].remove };
-	int error = nft_elements(dns->nft, elements, count);
-	free(elements);
+	return errno == EAGAIN ? -EPROTO : -errno;
+}
+
+/* The kernel took none of it: the names are bound to nothing, there as here. 0, or -errno where kernel and bindings can no
+ * longer be made to agree */
+static int unbind(struct dns *dns, struct dns_binds *binds, int why)
+{
+	log_line("cannot bind %s in the packet filter: %s", binds->asked[0].name, strerror(-why));
+	bindings_begin(dns->bindings, clock_ms(), &binds->changes);
+	for (size_t i = 0; i < binds->count; i++) {
+		struct dns_asked *asked = &binds->asked[i];
+		int error = bindings_add(dns->bindings, asked->name, asked->family, NULL, 0, 0, &binds->changes);
+		if (error < 0)
+			return error;
+		asked->verdict = DNS_VERDICT_FULL;
+	}
+	return bindings_install(dns->nft, dns->bindings, &binds->changes, clock_ms());
+}
+
+/* What was asked since, in one transaction, and then the answers: the kernel looks at all of a map for each */
+static int finish_binds(struct dns *dns)
+{
+	struct dns_binds *binds = &dns->binds;
+	if (binds->count == 0)
+		return 0;
+	int error = bindings_install(dns->nft, dns->bindings, &binds->changes, clock_ms());
+	if (error < 0)
+		error = unbind(dns, binds, error);
+	for (size_t i = 0; error == 0 && i < binds->count; i++)
+		error = reply(dns, binds->asked[i].serial, binds->asked[i].verdict);
+	binds->count = 0;
 	return error;
 }
 
-/* 0 and *verdict, or -errno where kernel and bindings can no longer be made to agree */
-static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const struct addr *addrs, uint32_t *verdict)
+static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const struct addr *addrs)
 {
-	const struct bindings_change *changes;
-	size_t count;
+	struct dns_binds *binds = &dns->binds;
+	struct dns_asked *asked = &binds->asked[binds->count];
+	if (binds->count == 0)
+		bindings_begin(dns->bindings, clock_ms(), &binds->changes);
 	/* clients keep addresses past their TTL */
 	uint64_t ttl_ms = ask->ttl_ms < 1 ? 1 : ask->ttl_ms, minimum_ms = dns->context.policy->binding_minimum_ms;
 	if (ttl_ms < minimum_ms)
 		ttl_ms = minimum_ms;
-	int error = bindings_set(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, clock_ms(), &changes,
-				 &count);
-	if (error == 0)
-		error = carry_out(dns, changes, count);
-	else if (error == -ENOSPC || error == -ENOMEM)
-		*verdict = DNS_VERDICT_FULL;
-	if (error == 0 || *verdict == DNS_VERDICT_FULL)
-		return 0;
-	/* the kernel took none of it: the name is bound to nothing, there as here */
-	log_line("cannot bind %s in the packet filter: %s", ask->name, strerror(-error));
-	*verdict = DNS_VERDICT_FULL;
-	error = bindings_set(dns->bindings, ask->name, ask->family, NULL, 0, 0, clock_ms(), &changes, &count);
-	return error == 0 ? carry_out(dns, changes, count) : error;
+	int error = bindings_add(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, &binds->changes);
+	*asked = (struct dns_asked){ ask->serial, error == 0 ? DNS_VERDICT_OK : DNS_VERDICT_FULL, ask->family, "" };
+	strcpy(asked->name, ask->name);
+	binds->count++;
+	if (error < 0 && error != -ENOSPC && error != -ENOMEM)
+		return error;
+	return binds->count == DNS_BINDS_MAX || binds->changes.count >= CHANGES_A_TURN ? finish_binds(dns) : 0;
 }
 
-static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, uint32_t *verdict)
+/* Answered by finish_binds() */
+static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask)
 {
 	struct addr addrs[DNS_ANSWER_ADDRS];
 	int error = bind_check(dns, ask, addrs);
-	*verdict = error == 0 ? DNS_VERDICT_OK : DNS_VERDICT_REFUSED;
 	if (error == 0)
-		return bind_names(dns, ask, addrs, verdict);
+		return bind_names(dns, ask, addrs);
 	log_error("the DNS worker asked for a binding that the policy denies");
+	return error;
+}
+
+static uint64_t settle_at(const struct dns *dns)
+{
+	uint64_t next = bindings_next_ms(dns->bindings);
+	return next < dns->settle_after_ms ? dns->settle_after_ms : next;
+}
+
+int dns_settle_wait(const struct dns *dns)
+{
+	uint64_t at = settle_at(dns), now = clock_ms();
+	return at == UINT64_MAX ? -1 : at <= now ? 0 : (int)(at - now);
+}
+
+int dns_settle(struct dns *dns)
+{
+	struct bindings_changes changes;
+	uint64_t now = clock_ms();
+	if (settle_at(dns) > now)
+		return 0;
+	bindings_expire(dns->bindings, now, &changes);
+	int error = bindings_install(dns->nft, dns->bindings, &changes, now);
+	dns->settle_tries = error == 0 ? 0 : dns->settle_tries + 1;
+	dns->settle_after_ms = error == 0 ? 0 : now + SETTLE_AGAIN_MS;
+	if (dns->settle_tries < SETTLE_TRIES)
+		return 0;
+	log_error("the packet filter does not take the end of bindings: %s: the sandbox is closed", strerror(-error));
 	return error;
 }
 
@@ -301,24 +354,17 @@ union message {
 	struct dns_tell_server server;
 };
 
-static int reply(struct dns *dns, uint32_t serial, uint32_t kind)
-{
-	struct dns_verdict verdict = { serial, kind };
-	/* the worker has at most DNS_ASKS_MAX asks open: where their answers do not fit, it does not keep to that */
-	if (send(dns->worker.control, &verdict, sizeof verdict, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof verdict)
-		return 0;
-	return errno == EAGAIN ? -EPROTO : -errno;
-}
-
 static int serve(struct dns *dns, const union message *message, size_t len, struct denials *denials)
 {
-	uint32_t verdict = DNS_VERDICT_REFUSED;
-	int error = -EPROTO;
-	switch (len < sizeof message->kind ? 0 : message->kind) {
+	uint32_t verdict = DNS_VERDICT_REFUSED, kind = len < sizeof message->kind ? 0 : message->kind;
+	/* what is asked next may look at what is bound */
+	int error = kind == DNS_ASK_BIND ? 0 : finish_binds(dns);
+	if (error < 0)
+		return error;
+	error = -EPROTO;
+	switch (kind) {
 	case DNS_ASK_BIND:
-		if (len == sizeof message->bind)
-			error = serve_bind(dns, &message->bind, &verdict);
-		return error == 0 ? reply(dns, message->bind.serial, verdict) : error;
+		return len == sizeof message->bind ? serve_bind(dns, &message->bind) : -EPROTO;
 	case DNS_ASK_RESOLVER:
 		if (len == sizeof message->resolver)
 			error = serve_resolver(dns, &message->resolver, denials, &verdict);
@@ -341,12 +387,12 @@ int dns_control(struct dns *dns, struct denials *denials)
 	for (int i = 0; i < ASKS_A_TURN; i++) {
 		ssize_t len = recv(dns->worker.control, &message, sizeof message, MSG_DONTWAIT | MSG_TRUNC);
 		if (len < 0)
-			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+			return errno == EAGAIN || errno == EINTR ? finish_binds(dns) : -errno;
 		if (len == 0)
 			return -EPIPE;
 		int error = (size_t)len > sizeof message ? -EPROTO : serve(dns, &message, (size_t)len, denials);
 		if (error < 0)
 			return error;
 	}
-	return 0;
+	return finish_binds(dns);
 }

@@ -1,5 +1,6 @@
 /* What the supervisor keeps for the DNS worker: shared by its files, nobody else's. */
 #pragma once
+#include "base/name.h"
 #include "dns/dns.h"
 #include "dns/dns_follow.h"
 #include "dns/dns_protocol.h"
@@ -11,6 +12,20 @@ struct known_server {
 	bool try_host; /* it is asked from the host's namespace, since the sandbox's packets do not get there */
 };
 
+/* A binding that the worker has asked for and that is not in the kernel yet */
+struct dns_asked {
+	uint32_t serial, verdict;
+	enum addr_family family;
+	char name[NAME_TEXT_MAX];
+};
+
+#define DNS_BINDS_MAX 64
+struct dns_binds {
+	struct dns_asked asked[DNS_BINDS_MAX];
+	size_t count;
+	struct bindings_changes changes; /* of all of them */
+};
+
 struct dns {
 	struct dns_start start;
 	struct eval_context context;
@@ -20,10 +35,13 @@ struct dns {
 		size_t udp, tcp;
 	} supplied[4]; /* enum upstream_place: sockets that the worker has been given */
 	struct bindings *bindings;
+	struct dns_binds binds;
 	struct nft *nft;
 	struct worker worker;
 	struct dns_follow *follow;
 	bool reload_failed, supply_failed; /* which is reported once */
+	int settle_tries;                  /* that failed, one after another */
+	uint64_t settle_after_ms;
 };
 
 /* One that does not answer the sandbox may answer the host, whose own packets go another way */

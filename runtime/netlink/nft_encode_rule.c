@@ -287,9 +287,11 @@ static void encode_match(struct encoding *to, const struct rs_expr *expr)
 	if (expr->values.count == 1) {
 		match_one(to, field, &expr->values.items[0], expr->negate);
 	} else {
-		uint32_t id = nft_encode_anonymous(to->build, expr->field[0], expr->values.items, expr->values.count);
+		char name[NFT_ANONYMOUS_MAX];
+		uint32_t id =
+			nft_encode_anonymous(to->build, expr->field[0], expr->values.items, expr->values.count, name);
 		load(to, field, field->size, NFT_REG_1);
-		lookup(to, NFT_ANONYMOUS, id, expr->negate, false);
+		lookup(to, name, id, expr->negate, false);
 	}
 	learn(to, expr);
 }

@@ -6,6 +6,7 @@
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,12 @@ void nft_fill_elements(struct nlmsghdr *message, const void *set)
 	nftnl_set_elems_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
 }
 
+/* An anonymous one has no name that lasts */
+static struct nft_label set_label(const struct rs_set *set, const char *kind)
+{
+	return (struct nft_label){ kind, set->name ? set->name : "of a rule's own" };
+}
+
 static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t flags, const char *name, uint32_t size)
 {
 	struct nftnl_set *out = set_named(build, name);
@@ -131,7 +138,7 @@ static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t 
 	if (set->type[1] && set->interval)
 		set_concat(out, set);
 	set_userdata(out, set);
-	nft_build_message(build, NFT_MSG_NEWSET, NLM_F_CREATE, (struct nft_label){ "set", name }, fill_set, out);
+	nft_build_message(build, NFT_MSG_NEWSET, NLM_F_CREATE, set_label(set, "set"), fill_set, out);
 	nftnl_set_free(out);
 }
 
@@ -218,8 +225,8 @@ static void add_elements(struct nft_build *build, const struct rs_set *set, cons
 			else
 				put_element(out, set, &set->elements.items[i], WHOLE);
 		}
-		nft_build_message(build, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
-				  (struct nft_label){ "elements of set", name }, nft_fill_elements, out);
+		nft_build_message(build, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set_label(set, "elements of set"),
+				  nft_fill_elements, out);
 		nftnl_set_free(out);
 	}
 }
@@ -229,7 +236,8 @@ void nft_encode_elements(struct nft_build *build, const struct rs_set *set)
 	add_elements(build, set, set->name, 0);
 }
 
-uint32_t nft_encode_anonymous(struct nft_build *build, enum rs_field field, const struct rs_value *values, size_t count)
+uint32_t nft_encode_anonymous(struct nft_build *build, enum rs_field field, const struct rs_value *values, size_t count,
+			      char name[static NFT_ANONYMOUS_MAX])
 {
 	const struct rs_field_info *info = rs_field_info(field);
 	struct rs_set set = { .type = { info->type } };
@@ -242,9 +250,13 @@ uint32_t nft_encode_anonymous(struct nft_build *build, enum rs_field field, cons
 		set.interval |= values[i].lo != values[i].hi;
 	}
 	elements = (uint32_t)(set.interval ? 2 * count + 1 : count);
-	add_set(build, &set, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT, NFT_ANONYMOUS, elements);
+	if (build->names_sets)
+		snprintf(name, NFT_ANONYMOUS_MAX, "__set%u", build->set_id);
+	else
+		strcpy(name, NFT_ANONYMOUS);
+	add_set(build, &set, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT, name, elements);
 	uint32_t id = build->set_id;
-	add_elements(build, &set, NFT_ANONYMOUS, id);
+	add_elements(build, &set, name, id);
 	free(set.elements.items);
 	return id;
 }

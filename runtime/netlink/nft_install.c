@@ -1,5 +1,4 @@
-/* The netlink backend of the ruleset IR: every object of every table into one batch, in the order the kernel wants
- * them: tables, chains, sets, elements (a verdict map's name chains), rules. */
+/* The netlink backend of the ruleset IR: every object of every table into one batch. */
 #include "netlink/nft_install.h"
 #include "lower/sandbox_net.h"
 #include "netlink/nft_encode.h"
@@ -65,41 +64,6 @@ static void table_message(struct nft_build *build, uint16_t type, uint16_t flags
 	nftnl_table_free(table);
 }
 
-static uint32_t hook_number(enum rs_hook hook)
-{
-	static const uint32_t numbers[] = {
-		[RS_PREROUTING] = NF_INET_PRE_ROUTING,   [RS_INPUT] = NF_INET_LOCAL_IN,
-		[RS_FORWARD] = NF_INET_FORWARD,          [RS_OUTPUT] = NF_INET_LOCAL_OUT,
-		[RS_POSTROUTING] = NF_INET_POST_ROUTING, [RS_INGRESS] = NF_NETDEV_INGRESS,
-	};
-	return numbers[hook];
-}
-
-static void fill_chain(struct nlmsghdr *message, const void *chain)
-{
-	nftnl_chain_nlmsg_build_payload(message, chain);
-}
-
-static void chain_message(struct nft_build *build, const struct rs_chain *chain)
-{
-	struct nftnl_chain *out = arena_must(nftnl_chain_alloc());
-
-	nftnl_chain_set_u32(out, NFTNL_CHAIN_FAMILY, nft_family(build->table->family));
-	nftnl_chain_set_str(out, NFTNL_CHAIN_TABLE, build->table->name);
-	nftnl_chain_set_str(out, NFTNL_CHAIN_NAME, chain->name);
-	if (chain->hook != RS_HOOK_NONE) {
-		nftnl_chain_set_str(out, NFTNL_CHAIN_TYPE, rs_chain_type_name(chain->type));
-		nftnl_chain_set_u32(out, NFTNL_CHAIN_HOOKNUM, hook_number(chain->hook));
-		nftnl_chain_set_s32(out, NFTNL_CHAIN_PRIO, chain->priority);
-		nftnl_chain_set_u32(out, NFTNL_CHAIN_POLICY, chain->policy == RS_DROP ? NF_DROP : NF_ACCEPT);
-	}
-	if (chain->device)
-		nftnl_chain_set_str(out, NFTNL_CHAIN_DEV, chain->device);
-	nft_build_message(build, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL,
-			  (struct nft_label){ "chain", chain->name }, fill_chain, out);
-	nftnl_chain_free(out);
-}
-
 static void fill_object(struct nlmsghdr *message, const void *object)
 {
 	nftnl_obj_nlmsg_build_payload(message, object);
@@ -155,17 +119,7 @@ static void build_table(struct nft_build *build, const struct rs_table *table, u
 		flowtable_message(build, &table->flowtables.items[i]);
 	for (size_t i = 0; i < table->timeouts.count; i++)
 		timeout_message(build, &table->timeouts.items[i]);
-	for (size_t i = 0; i < table->chains.count; i++)
-		chain_message(build, &table->chains.items[i]);
-	for (size_t i = 0; i < table->sets.count; i++)
-		nft_encode_set(build, &table->sets.items[i]);
-	for (size_t i = 0; i < table->sets.count; i++)
-		nft_encode_elements(build, &table->sets.items[i]);
-	for (size_t i = 0; i < table->chains.count; i++) {
-		const struct rs_chain *chain = &table->chains.items[i];
-		for (size_t j = 0; j < chain->rules.count; j++)
-			nft_encode_rule(build, chain, &chain->rules.items[j]);
-	}
+	nft_encode_table(build, table);
 }
 
 static int send_build(struct nft *nft, struct nft_build *build, char *why, size_t why_size)
@@ -186,7 +140,7 @@ enum install { INSTALL_NEW, INSTALL_REPLACE, INSTALL_EXTEND };
 
 static int install(struct nft *nft, const struct ruleset *ruleset, enum install how, char *why, size_t why_size)
 {
-	struct nft_build build = { .batch = nl_batch_new(nft->nl) };
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .names_sets = true };
 
 	for (size_t i = 0; how == INSTALL_REPLACE && i < ruleset->tables.count; i++) {
 		/* Made, in case it is not there, then deleted: works on every kernel */
@@ -243,8 +197,7 @@ int nft_refill(struct nft *nft, const struct ruleset *ruleset, const char *name,
 		if (strcmp(chain->name, name))
 			continue;
 		empty_chain(&build, chain);
-		for (size_t j = 0; j < chain->rules.count; j++)
-			nft_encode_rule(&build, chain, &chain->rules.items[j]);
+		nft_encode_rules(&build, chain);
 	}
 	int error = send_build(nft, &build, why, why_size);
 	nft_build_free(&build);
@@ -283,8 +236,9 @@ int nft_has_table(struct nft *nft, const char *name)
 	return error == -ENOENT ? 0 : error < 0 ? error : there;
 }
 
+/* With the chain that it leads to, of a verdict map; NULL: of a set */
 static void element_message(struct nft_build *build, const struct nft_element *element, uint16_t type,
-			    uint64_t timeout_ms)
+			    uint64_t timeout_ms, const char *chain)
 {
 	struct nftnl_set *set = arena_must(nftnl_set_alloc());
 	struct nftnl_set_elem *item = arena_must(nftnl_set_elem_alloc());
@@ -304,34 +258,76 @@ static void element_message(struct nft_build *build, const struct nft_element *e
 	nftnl_set_elem_set(item, NFTNL_SET_ELEM_KEY, key, len);
 	if (timeout_ms)
 		nftnl_set_elem_set_u64(item, NFTNL_SET_ELEM_TIMEOUT, timeout_ms);
+	if (chain) {
+		struct rs_verdict verdict = { element->jump ? RS_JUMP : RS_GOTO, chain };
+		nftnl_set_elem_set_u32(item, NFTNL_SET_ELEM_VERDICT, nft_verdict_code(&verdict));
+		nftnl_set_elem_set_str(item, NFTNL_SET_ELEM_CHAIN, chain);
+	}
 	nftnl_set_elem_add(set, item);
 	nft_build_message(build, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0,
 			  (struct nft_label){ "element of set", element->set }, nft_fill_elements, set);
 	nftnl_set_free(set);
 }
 
-/* Before Linux 6.3 only what is there can be deleted: it is made first. Before 6.12 an element keeps the timeout it was
- * made with: it is deleted and made anew, in the same transaction, so that packets always find it. */
+/* Before Linux 6.3 only what is there can be deleted: it is made first, and that takes nothing from one that is there, in a
+ * map where it leads to the same chain. Before 6.12 an element keeps the timeout it was made with, and none may lead
+ * elsewhere later: it is deleted and made anew, in the same transaction, so that packets always find it. */
 static void element_messages(struct nft_build *build, const struct nft_element *element)
 {
-	if (element->remove || element->timeout_ms) {
-		element_message(build, element, NFT_MSG_NEWSETELEM, 0);
-		element_message(build, element, NFT_MSG_DELSETELEM, 0);
+	if (element->chain ? element->before != NULL : element->remove || element->timeout_ms) {
+		element_message(build, element, NFT_MSG_NEWSETELEM, 0, element->before);
+		element_message(build, element, NFT_MSG_DELSETELEM, 0, NULL);
 	}
 	if (!element->remove)
-		element_message(build, element, NFT_MSG_NEWSETELEM, element->timeout_ms);
+		element_message(build, element, NFT_MSG_NEWSETELEM, element->timeout_ms, element->chain);
+}
+
+static void new_chains(struct nft_build *build, const struct rs_table *chains)
+{
+	for (size_t i = 0; i < chains->chains.count; i++)
+		nft_encode_chain(build, &chains->chains.items[i]);
+	for (size_t i = 0; i < chains->chains.count; i++)
+		nft_encode_rules(build, &chains->chains.items[i]);
+}
+
+static const struct rs_table own_table = { .family = RS_INET, .name = LOWER_TABLE };
+
+int nft_change(struct nft *nft, const struct rs_table *chains, const struct nft_element *elements, size_t count)
+{
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &own_table };
+	int error = 0;
+
+	if (chains)
+		new_chains(&build, chains);
+	for (size_t i = 0; i < count; i++)
+		element_messages(&build, &elements[i]);
+	if (chains || count)
+		error = nl_batch_send(build.batch, NULL);
+	nft_build_free(&build);
+	return error;
 }
 
 int nft_elements(struct nft *nft, const struct nft_element *elements, size_t count)
 {
-	static const struct rs_table table = { .family = RS_INET, .name = LOWER_TABLE };
-	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &table };
-	int error = 0;
+	return nft_change(nft, NULL, elements, count);
+}
 
-	for (size_t i = 0; i < count; i++)
-		element_messages(&build, &elements[i]);
-	if (count)
-		error = nl_batch_send(build.batch, NULL);
+static void fill_chain(struct nlmsghdr *message, const void *chain)
+{
+	nftnl_chain_nlmsg_build_payload(message, chain);
+}
+
+int nft_delete_chain(struct nft *nft, const char *name)
+{
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &own_table };
+	struct nftnl_chain *chain = arena_must(nftnl_chain_alloc());
+
+	nftnl_chain_set_u32(chain, NFTNL_CHAIN_FAMILY, NFPROTO_INET);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, own_table.name);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
+	nft_build_message(&build, NFT_MSG_DELCHAIN, 0, (struct nft_label){ "chain", name }, fill_chain, chain);
+	nftnl_chain_free(chain);
+	int error = nl_batch_send(build.batch, NULL);
 	nft_build_free(&build);
 	return error;
 }

@@ -24,7 +24,7 @@ int nft_delete(struct nft *, const char *name);
 /* Is there an inet table of that name, whoever owns it? 1, 0 or -errno */
 int nft_has_table(struct nft *, const char *name);
 
-/* Elements of sets of table inet msb, in one transaction. Adding one that is there renews its timeout;
+/* Elements of sets and maps of table inet msb, in one transaction. Adding one that is there renews its timeout;
  * deleting one that is not there is fine. */
 struct nft_element {
 	const char *set;
@@ -33,5 +33,12 @@ struct nft_element {
 	uint16_t port;
 	uint64_t timeout_ms; /* 0: none */
 	bool remove;
+	/* Of a verdict map: where it leads, by a jump or by goto; and where it led before, where it may be there still */
+	const char *chain, *before;
+	bool jump;
 };
 int nft_elements(struct nft *, const struct nft_element *, size_t count);
+/* The same behind new chains, those of `chains`, that elements may lead to; NULL: none */
+int nft_change(struct nft *, const struct rs_table *chains, const struct nft_element *, size_t count);
+/* A chain of that table with its rules. -EBUSY where something leads there */
+int nft_delete_chain(struct nft *, const char *name);

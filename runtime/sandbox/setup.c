@@ -11,6 +11,7 @@
 #include "net/pool.h"
 #include "net/sysctl.h"
 #include "netlink/nflog.h"
+#include "optimise/optimise.h"
 #include "sandbox/claims.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_guest.h"
@@ -26,6 +27,7 @@
 #include <sys/socket.h>
 
 #define TABLE_OWNER_TIMEOUT_MS 10000
+#define OPTIMISED 2 /* the ruleset: as `msb-policyc compile` prints it */
 
 static const uint8_t host_mac[6] = HOST_LINK_MAC;
 static const uint8_t uplink_mac[6] = HOST_LINK_PEER_MAC;
@@ -236,9 +238,12 @@ static int install_firewall(struct sandbox *sandbox)
 		.silent = config->silent_deny,
 		.segments = config->vmm == VMM_NONE,
 	};
+	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
 
-	int error = nft_install(sandbox->firewall, lower_policy(arena, config->policy, &options), why, sizeof why);
+	optimise(ruleset, OPTIMISED);
+	sandbox->maps = lower_bound_maps(ruleset);
+	int error = nft_install(sandbox->firewall, ruleset, why, sizeof why);
 	if (error == 0)
 		install_fast_path(sandbox, arena, &options);
 	arena_free(arena);
@@ -396,6 +401,7 @@ static int start_dns(struct sandbox *sandbox)
 	struct dns_start start = {
 		.policy = sandbox->start->config->policy,
 		.gateway = sandbox->gateway,
+		.maps = sandbox->maps,
 		.host_netns = sandbox->host_netns,
 		.vm_netns = sandbox->vm_netns,
 		.admit_by_host = admit_nameservers,

@@ -30,6 +30,7 @@ struct sandbox {
 	bool link_is_down;          /* the host link, by somebody's doing */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;
+	struct lower_maps maps;                     /* of addresses that names are bound to, as the ruleset has them */
 	struct dns_nat64 nat64;                     /* the question for the network's prefixes, until it is answered */
 	struct nameserver servers[NAMESERVERS_MAX]; /* as they are placed */
 	struct shape egress, ingress;               /* bandwidth */

@@ -152,9 +152,12 @@ static int timeout(struct sandbox *sandbox)
 	bool egress = shape_settle(sandbox->vm, &sandbox->egress);
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
 	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
+	int settle = dns_settle_wait(sandbox->dns);
 
 	if (again >= 0 && again < wait)
 		wait = again;
+	if (settle >= 0 && settle < wait)
+		wait = settle;
 	return (egress || ingress) && wait > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : wait;
 }
 
@@ -171,6 +174,8 @@ static int serve(struct sandbox *sandbox)
 			status = dispatch(sandbox, events[i].data.u32);
 		if (status == RUNNING && host_watch_run(sandbox))
 			status = closed("the way to the host's network");
+		if (status == RUNNING && dns_settle(sandbox->dns))
+			status = EXIT_STATUS_FAILED;
 	}
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));

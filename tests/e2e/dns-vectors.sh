@@ -80,9 +80,8 @@ entry() {
 READY=$(entry ready.test A NOERROR 'ready.test 60 A 192.0.2.1')
 # bound FAMILY: "addresses seconds", the least of the lifetimes rounded up
 bound() {
-	in_dns_netns nft -j list set inet msb "rule1_v$1" | jq -r '
-		[.nftables[].set.elem // [] | .[] | .elem // empty] | sort_by(.val)
-		| if . == [] then "none -" else (map(.val) | join(",")) + " " + (map(.timeout) | min | tostring) end'
+	bound_elements "$1" | awk '{ addresses = addresses comma $1; comma = ","; if (!least || $2 < least) least = $2 }
+		END { print NR ? addresses " " least : "none -" }'
 }
 # answer_row NAME TYPE: an earlier answer, then that one; leaves $got
 answer_row() {

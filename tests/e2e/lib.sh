@@ -68,6 +68,13 @@ in_dns_netns() {
 	nsenter --net="/proc/$(pgrep -nx msb-dns)/ns/net" -- "$@"
 }
 
+# bound_elements FAMILY [MAP]: addresses that names hold, each with its timeout in seconds and the chain it leads to, as the VM's
+# namespace has them
+bound_elements() {
+	in_dns_netns nft -j list map inet msb "${2-bound}$1" | jq -r '.nftables[].map.elem // [] | .[] |
+		(.[0].elem.val // .[0]) + " " + (.[0].elem.timeout | tostring) + " " + ((.[1].jump // .[1].goto).target)' | sort
+}
+
 # --- the Internet --------------------------------------------------------------------------------------------
 
 # on_internet COMMAND…: runs it in the Internet's network namespace

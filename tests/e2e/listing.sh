@@ -15,8 +15,14 @@ normal() {
 		walk(if type == "object" and has("counter") then .counter = {} else . end)' "$@"
 }
 
-# alike NAME ARGUMENTS…: of msb-policyc compile, and of install
+# alike NAME ARGUMENTS…: of msb-policyc compile, and of install; at each level, $work/text is the last's
 alike() {
+	local level
+	for level in 0 2; do
+		alike_at "$1, -O $level" -O $level "${@:2}"
+	done
+}
+alike_at() {
 	local name=$1
 	shift
 	if ! "$build/msb-policyc" compile --emit nft "$@" >"$work/text" 2>"$work/why" ||

@@ -24,8 +24,9 @@ may_include() {
 		lsp:       base diag syntax policy eval analysis lint diff explain expect
 		ruleset:   base
 		lower:     base policy eval ruleset
+		optimise:  base policy eval ruleset lower
 		emit:      base policy eval ruleset lower
-		cmd:       base diag syntax policy eval analysis lint diff explain expect denied page lsp ruleset lower emit
+		cmd:       base diag syntax policy eval analysis lint diff explain expect denied page lsp ruleset lower optimise emit
 
 		core:      base policy
 		isolation: core
@@ -36,7 +37,7 @@ may_include() {
 		relay:     base policy eval lower core isolation netlink report dns
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
-		sandbox:   base policy lower core isolation netlink net report dns relay vmm
+		sandbox:   base policy lower optimise core isolation netlink net report dns relay vmm
 		run:       base diag syntax policy eval lower core isolation netlink net report dns relay vmm sandbox
 	END
 }

@@ -6,12 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint32_t random_below(struct random *random, uint32_t bound)
-{
-	random->state = random->state * 6364136223846793005u + 1442695040888963407u;
-	return (uint32_t)((random->state >> 33) % bound);
-}
-
 size_t random_effort(size_t count)
 {
 	const char *percent = getenv("MSB_TEST_EFFORT");
@@ -19,8 +13,6 @@ size_t random_effort(size_t count)
 
 	return share ? share : 1;
 }
-
-#define PICK(random, list) ((list)[random_below(random, sizeof(list) / sizeof *(list))])
 
 static const char *const address_targets[] = {
 	"public",
@@ -63,73 +55,23 @@ static const char *const name_targets[] = {
 	"*.microsandbox.internal",
 	"*.example.net",
 };
-static const char *const protos[] = { "",        "",        ":tcp",       ":tcp",         ":udp",
-				      ":icmpv4", ":icmpv6", ":{tcp,udp}", ":{tcp,icmpv4}" };
 static const char *const ports[] = { "",        ":80",       ":443",     ":53",         ":853",
 				     ":80-443", ":{80,443}", ":0-65535", ":{22,80-90}", ":{80-90,85,91}",
 				     ":5353" };
 
-static const char *random_target(struct random *random)
-{
-	return random_below(random, 5) < 3 ? PICK(random, address_targets) : PICK(random, name_targets);
-}
-
-/* An allow on names that says where they may be */
-static const char *random_placed_rule(struct arena *arena, struct random *random)
-{
-	static const char *const networks[] = { "10.0.0.0/8",    "10.1.0.0/16",    "10.1.2.3",
-						"[fd00::/8]",    "169.254.0.0/16", "{10.1.2.0/30,93.184.216.0/24}",
-						"172.16.0.0/16", "[64:ff9b::/96]" };
-	const char *target = PICK(random, name_targets), *proto = PICK(random, protos), *port = "";
-
-	while (!strcmp(target, "host.microsandbox.internal"))
-		target = PICK(random, name_targets);
-	if (random_below(random, 3) == 0)
-		target = arena_printf(arena, "{%s,b.example}", target);
-	if (random_below(random, 2) && !strstr(proto, "icmp")) {
-		port = PICK(random, ports);
-		proto = port[0] && !proto[0] ? ":any" : proto;
-	}
-	return arena_printf(arena, "allow@%s%s%s in %s", target, proto, port, PICK(random, networks));
-}
-
-static const char *random_rule(struct arena *arena, struct random *random)
-{
-	static const char *const actions[] = { "allow", "deny" };
-	static const char *const directions[] = { "", "", "", ":ingress", ":any" };
-	const char *direction = PICK(random, directions), *target = random_target(random),
-		   *proto = PICK(random, protos);
-	const char *port = "";
-
-	if (random_below(random, 10) == 0)
-		return random_placed_rule(arena, random);
-	if (random_below(random, 12) == 0) {
-		target = "any";
-	} else if (random_below(random, 12) == 0) {
-		return arena_printf(arena, "%s@dns", PICK(random, actions));
-	} else if (random_below(random, 4) == 0) {
-		target = arena_printf(arena, "{%s", target);
-		for (uint32_t i = random_below(random, 3) + 1; i; i--)
-			target = arena_printf(arena, "%s,%s", target, random_target(random));
-		target = arena_printf(arena, "%s}", target);
-	}
-	if (strstr(proto, "icmp") && direction[0])
-		proto = "";
-	if (random_below(random, 2)) {
-		port = PICK(random, ports);
-		if (port[0] && (!proto[0] || strstr(proto, "icmp")))
-			proto = ":any";
-	}
-	return arena_printf(arena, "%s%s@%s%s%s", PICK(random, actions), direction, target, proto, port);
-}
+static const char *const networks[] = { "10.0.0.0/8",    "10.1.0.0/16",    "10.1.2.3",
+					"[fd00::/8]",    "169.254.0.0/16", "{10.1.2.0/30,93.184.216.0/24}",
+					"172.16.0.0/16", "[64:ff9b::/96]" };
+/* Few of each, so that rules overlap a lot */
+#define POOL                                                                                                  \
+	.addresses = address_targets, .address_count = RANDOM_COUNT(address_targets), .names = name_targets,  \
+	.name_count = RANDOM_COUNT(name_targets), .within = networks, .within_count = RANDOM_COUNT(networks), \
+	.ports = ports, .port_count = RANDOM_COUNT(ports)
+static const struct random_pool pool = { POOL }, floor_pool = { POOL, .floor = true };
 
 const char *random_rules(struct arena *arena, struct random *random, size_t count)
 {
-	const char *rules = random_rule(arena, random);
-
-	while (--count)
-		rules = arena_printf(arena, "%s,%s", rules, random_rule(arena, random));
-	return rules;
+	return random_rule_list(arena, random, &pool, count);
 }
 
 /* A network's own NAT64 prefix, of each length; random_flow() has addresses in them all */
@@ -145,8 +87,8 @@ struct test_policy random_policy(struct random *random, size_t most)
 	static const char *const actions[] = { "allow", "deny", "deny" };
 	struct arena *arena = arena_new();
 	const char *rules = random_rules(arena, random, random_below(random, (uint32_t)most) + 1);
-	struct test_policy made =
-		test_policy_of(PICK(random, actions), PICK(random, actions), rules, random_below(random, 8) == 0);
+	struct test_policy made = test_policy_of(RANDOM_PICK(random, actions), RANDOM_PICK(random, actions), rules,
+						 random_below(random, 8) == 0);
 
 	if (!made.policy->multi_tenant && random_below(random, 8) == 0)
 		made.policy->rebind_protection = false;
@@ -159,32 +101,18 @@ struct test_policy random_policy(struct random *random, size_t most)
 	return made;
 }
 
-/* Rules without names: drawn anew until there are such */
-static const char *random_floor_rules(struct arena *arena, struct random *random)
-{
-	const char *rules = NULL;
-
-	for (uint32_t wanted = random_below(random, 4) + 1; wanted;) {
-		const char *rule = random_rule(arena, random);
-		if (strstr(rule, "example") || strstr(rule, "corp") || strstr(rule, "microsandbox"))
-			continue;
-		rules = rules ? arena_printf(arena, "%s,%s", rules, rule) : rule;
-		wanted--;
-	}
-	return rules;
-}
-
 void random_add_floors(struct test_policy *made, struct random *random)
 {
 	static const char *const actions[] = { "allow", "deny" };
 
 	for (uint32_t i = random_below(random, 2) + 1; i; i--) {
 		struct policy_options options = { .arena = made->arena,
-						  .net_default_egress = PICK(random, actions),
-						  .net_default_ingress = PICK(random, actions) };
+						  .net_default_egress = RANDOM_PICK(random, actions),
+						  .net_default_ingress = RANDOM_PICK(random, actions) };
 		struct policy *floor;
 
-		*arena_push(made->arena, &options.rules) = random_floor_rules(made->arena, random);
+		*arena_push(made->arena, &options.rules) =
+			random_rule_list(made->arena, random, &floor_pool, random_below(random, 4) + 1);
 		floor = options_resolve(&options, NULL, made->diags);
 		cr_assert_eq(made->diags->errors, 0);
 		floor->is_floor = true;
@@ -281,13 +209,13 @@ static struct addr by_own_prefix(struct addr addr, uint64_t which)
 
 struct witness random_flow(struct random *random)
 {
-	struct witness flow = { .kind = FLOW_CONNECTION, .addr = test_addr(PICK(random, addresses)) };
+	struct witness flow = { .kind = FLOW_CONNECTION, .addr = test_addr(RANDOM_PICK(random, addresses)) };
 	flow.addr = by_own_prefix(flow.addr, random->state >> 20);
 	uint32_t kind = random_below(random, 12);
 
 	if (kind == 0) {
 		flow.kind = FLOW_DNS;
-		flow.name = PICK(random, names);
+		flow.name = RANDOM_PICK(random, names);
 		flow.transport = (enum flow_transport)random_below(random, 3);
 		return flow;
 	}
@@ -297,17 +225,17 @@ struct witness random_flow(struct random *random)
 	}
 	flow.direction = random_below(random, 4) ? POLICY_EGRESS : POLICY_INGRESS;
 	do
-		flow.proto = PICK(random, proto_numbers);
+		flow.proto = RANDOM_PICK(random, proto_numbers);
 	while ((flow.proto == PROTO_ICMPV4 && flow.addr.family == ADDR_V6) ||
 	       (flow.proto == PROTO_ICMPV6 && flow.addr.family == ADDR_V4));
 	flow.has_port = flow.proto == PROTO_TCP || flow.proto == PROTO_UDP;
-	flow.port = flow.has_port ? PICK(random, port_numbers) : 0;
+	flow.port = flow.has_port ? RANDOM_PICK(random, port_numbers) : 0;
 	if (random_below(random, 2))
-		flow.bound[0] = PICK(random, names);
+		flow.bound[0] = RANDOM_PICK(random, names);
 	if (flow.bound[0] && random_below(random, 3) == 0)
-		flow.bound[1] = PICK(random, names);
+		flow.bound[1] = RANDOM_PICK(random, names);
 	if (flow.proto == PROTO_TCP && flow.direction == POLICY_EGRESS && random_below(random, 3) == 0)
-		flow.sni = PICK(random, names);
+		flow.sni = RANDOM_PICK(random, names);
 	return flow;
 }
 

@@ -2,11 +2,8 @@
 #pragma once
 #include "policy_of.h"
 #include "analysis/analysis.h"
+#include "tests/lib/random_rules.h"
 
-struct random {
-	uint64_t state;
-};
-uint32_t random_below(struct random *, uint32_t bound);
 /* How many to try where there is no end: MSB_TEST_EFFORT percent of `count`, at least one */
 size_t random_effort(size_t count);
 

@@ -29,6 +29,11 @@ struct kernel {
 	uint64_t end[4][ADDRS]; /* of a rule's element; 0: absent */
 };
 
+static struct bindings *new_bindings(const struct test_policy *made)
+{
+	return bindings_new(made->policy, &made->context.gateway, (struct lower_maps){ 0, 0 });
+}
+
 static struct addr address(int i)
 {
 	char text[32];
@@ -105,8 +110,8 @@ static void step(struct bindings *bindings, struct model_entry model[NAMES][2], 
 	int name = rand() % NAMES, v6 = rand() % 2;
 	uint64_t ttl = 1 + (uint64_t)(rand() % 5000);
 	struct model_entry *entry = &model[name][v6];
-	size_t count = 0, change_count;
-	const struct bindings_change *changes;
+	size_t count = 0;
+	struct bindings_changes changes;
 	for (int addr = v6; addr < ADDRS; addr += 2)
 		if (rand() % 3 == 0) {
 			if (entry->end[addr] < now + ttl)
@@ -115,17 +120,15 @@ static void step(struct bindings *bindings, struct model_entry model[NAMES][2], 
 		}
 	if (count == 0)
 		*entry = (struct model_entry){ 0 };
-	cr_assert_eq(bindings_set(bindings, names[name], v6 ? ADDR_V6 : ADDR_V4, addrs, count, ttl, now, &changes,
-				  &change_count),
-		     0);
-	carry_out(kernel, changes, change_count, now);
+	cr_assert_eq(bindings_set(bindings, names[name], v6 ? ADDR_V6 : ADDR_V4, addrs, count, ttl, now, &changes), 0);
+	carry_out(kernel, changes.items, changes.count, now);
 }
 
 Test(bindings, property_kernel_holds_what_the_model_says)
 {
 	for (unsigned seed = 1; seed <= 60; seed++) {
 		struct test_policy made = test_policy_of("deny", "allow", rules, false);
-		struct bindings *bindings = bindings_new(made.policy);
+		struct bindings *bindings = new_bindings(&made);
 		struct model_entry model[NAMES][2] = { 0 };
 		struct kernel kernel = { 0 };
 		uint64_t now = 1000;
@@ -145,15 +148,17 @@ Test(bindings, property_kernel_holds_what_the_model_says)
 static int set_one(struct bindings *bindings, const char *name, const char *addr, uint64_t ttl, uint64_t now,
 		   size_t *changed)
 {
-	const struct bindings_change *changes;
+	struct bindings_changes changes;
 	struct addr one = test_addr(addr);
-	return bindings_set(bindings, name, one.family, &one, 1, ttl, now, &changes, changed);
+	int error = bindings_set(bindings, name, one.family, &one, 1, ttl, now, &changes);
+	*changed = changes.count;
+	return error;
 }
 
 Test(bindings, full_is_an_error_and_changes_nothing)
 {
 	struct test_policy made = test_policy_of("deny", "allow", "allow@*.example.com,allow@dns", false);
-	struct bindings *bindings = bindings_new(made.policy);
+	struct bindings *bindings = new_bindings(&made);
 	char name[64];
 	size_t changed;
 	for (int i = 0; i < BINDINGS_MAX_NAMES; i++) {
@@ -173,7 +178,7 @@ Test(bindings, full_is_an_error_and_changes_nothing)
 Test(bindings, names_without_a_rule_give_way)
 {
 	struct test_policy made = test_policy_of("deny", "allow", "allow@*.example.com,allow@dns", false);
-	struct bindings *bindings = bindings_new(made.policy);
+	struct bindings *bindings = new_bindings(&made);
 	char name[64];
 	size_t changed;
 	for (int i = 0; i < 2 * BINDINGS_MAX_NAMES; i++) {
@@ -193,23 +198,21 @@ Test(bindings, names_without_a_rule_give_way)
 Test(bindings, bounds_of_one_answer)
 {
 	struct test_policy made = test_policy_of("deny", "allow", "allow@a.example.com", false);
-	struct bindings *bindings = bindings_new(made.policy);
+	struct bindings *bindings = new_bindings(&made);
 	struct addr addrs[BINDINGS_MAX_ADDRS + 1];
-	const struct bindings_change *changes;
-	size_t changed;
+	struct bindings_changes changes;
 	for (size_t i = 0; i <= BINDINGS_MAX_ADDRS; i++)
 		addrs[i] = (struct addr){ ADDR_V4, 0x5db80000u + i };
-	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, addrs, BINDINGS_MAX_ADDRS + 1, 1, 1, &changes,
-				  &changed),
+	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, addrs, BINDINGS_MAX_ADDRS + 1, 1, 1, &changes),
 		     -EINVAL);
 	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, addrs, BINDINGS_MAX_ADDRS, UINT64_MAX / 2, 1,
-				  &changes, &changed),
+				  &changes),
 		     0);
-	cr_assert_eq(changed, BINDINGS_MAX_ADDRS);
-	cr_assert_eq(changes[0].timeout_ms, BINDINGS_MAX_TTL_MS, "at most a day");
-	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, NULL, 0, 1, 2, &changes, &changed), 0);
-	cr_assert_eq(changed, BINDINGS_MAX_ADDRS);
-	cr_assert(changes[0].remove);
+	cr_assert_eq(changes.count, BINDINGS_MAX_ADDRS);
+	cr_assert_eq(changes.items[0].timeout_ms, BINDINGS_MAX_TTL_MS, "at most a day");
+	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, NULL, 0, 1, 2, &changes), 0);
+	cr_assert_eq(changes.count, BINDINGS_MAX_ADDRS);
+	cr_assert(changes.items[0].remove);
 	bindings_free(bindings);
 	arena_free(made.arena);
 }
@@ -230,27 +233,23 @@ static size_t bound(struct bindings *bindings, size_t count, uint64_t now)
 Test(bindings, rotating_answers_add_up_and_the_oldest_gives_way)
 {
 	struct test_policy made = test_policy_of("deny", "allow", "allow@a.example.com", false);
-	struct bindings *bindings = bindings_new(made.policy);
-	const struct bindings_change *changes;
-	size_t changed, more = 10;
+	struct bindings *bindings = new_bindings(&made);
+	struct bindings_changes changes;
+	size_t more = 10;
 	for (size_t i = 0; i < BINDINGS_MAX_HELD + more; i++) {
 		struct addr one = { ADDR_V4, 0x5db80000u + i };
-		cr_assert_eq(
-			bindings_set(bindings, "a.example.com", ADDR_V4, &one, 1, 60000, 1000 + i, &changes, &changed),
-			0);
-		cr_assert_eq(changed, i < BINDINGS_MAX_HELD ? 1 : 2, "what gave way is removed");
+		cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, &one, 1, 60000, 1000 + i, &changes), 0);
+		cr_assert_eq(changes.count, i < BINDINGS_MAX_HELD ? 1 : 2, "what gave way is removed");
 		if (i == 0)
 			continue;
 		/* the first address is answered again and again: it is never the oldest */
 		one.value = 0x5db80000u;
-		cr_assert_eq(
-			bindings_set(bindings, "a.example.com", ADDR_V4, &one, 1, 60000, 1000 + i, &changes, &changed),
-			0);
+		cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, &one, 1, 60000, 1000 + i, &changes), 0);
 	}
 	cr_assert_eq(bound(bindings, BINDINGS_MAX_HELD + more, 2000), BINDINGS_MAX_HELD);
 	cr_assert_eq(bound(bindings, 1, 2000), 1);
 	cr_assert_eq(bindings_gave_way(bindings), more);
-	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, NULL, 0, 0, 2000, &changes, &changed), 0);
+	cr_assert_eq(bindings_set(bindings, "a.example.com", ADDR_V4, NULL, 0, 0, 2000, &changes), 0);
 	cr_assert_eq(bound(bindings, BINDINGS_MAX_HELD + more, 2000), 0, "a negative answer clears them all");
 	bindings_free(bindings);
 	arena_free(made.arena);
@@ -259,7 +258,7 @@ Test(bindings, rotating_answers_add_up_and_the_oldest_gives_way)
 Test(bindings, a_shorter_answer_ends_nothing_early)
 {
 	struct test_policy made = test_policy_of("deny", "allow", "allow@a.example.com", false);
-	struct bindings *bindings = bindings_new(made.policy);
+	struct bindings *bindings = new_bindings(&made);
 	size_t changed;
 	cr_assert_eq(set_one(bindings, "a.example.com", "93.184.0.0", 60000, 1000, &changed), 0);
 	cr_assert_eq(set_one(bindings, "a.example.com", "93.184.0.0", 2000, 2000, &changed), 0);
@@ -274,23 +273,22 @@ Test(bindings, a_shorter_answer_ends_nothing_early)
 Test(bindings, the_total_is_bounded)
 {
 	struct test_policy made = test_policy_of("deny", "allow", "allow@*.example.com", false);
-	struct bindings *bindings = bindings_new(made.policy);
+	struct bindings *bindings = new_bindings(&made);
 	struct addr addrs[BINDINGS_MAX_ADDRS];
-	const struct bindings_change *changes;
-	size_t changed, held = 0;
+	struct bindings_changes changes;
+	size_t held = 0;
 	char name[64];
 	int error = 0;
 	for (size_t i = 0; i < BINDINGS_MAX_ADDRS; i++)
 		addrs[i] = (struct addr){ ADDR_V4, 0x5db80000u + i };
 	for (int i = 0; i < BINDINGS_MAX_NAMES && error == 0; i++) {
 		snprintf(name, sizeof name, "n%d.example.com", i);
-		error = bindings_set(bindings, name, ADDR_V4, addrs, BINDINGS_MAX_ADDRS, 60000, 1000, &changes,
-				     &changed);
+		error = bindings_set(bindings, name, ADDR_V4, addrs, BINDINGS_MAX_ADDRS, 60000, 1000, &changes);
 		held += error == 0 ? BINDINGS_MAX_ADDRS : 0;
 	}
 	cr_assert_eq(error, -ENOSPC);
 	cr_assert_eq(held, BINDINGS_MAX_TOTAL);
-	cr_assert_eq(bindings_set(bindings, name, ADDR_V4, addrs, 1, 60000, 61001, &changes, &changed), 0,
+	cr_assert_eq(bindings_set(bindings, name, ADDR_V4, addrs, 1, 60000, 61001, &changes), 0,
 		     "what has ended makes room");
 	bindings_free(bindings);
 	arena_free(made.arena);
@@ -299,7 +297,7 @@ Test(bindings, the_total_is_bounded)
 Test(bindings, what_has_ended_is_remembered_for_a_while)
 {
 	struct test_policy made = test_policy_of("deny", "allow", "allow@*.example.com", false);
-	struct bindings *bindings = bindings_new(made.policy);
+	struct bindings *bindings = new_bindings(&made);
 	const char *name;
 	uint64_t ago;
 	size_t changed;

@@ -263,3 +263,25 @@ Test(ruleset, silent_refusals)
 	lacks(nft(&made), "reject");
 	arena_free(made.arena);
 }
+
+/* Passes take sets and rules away by making their list shorter. */
+Test(ruleset, what_is_added_to_a_shortened_list_is_empty)
+{
+	struct arena *arena = arena_new();
+	struct ruleset *ruleset = ruleset_new(arena);
+	struct rs_table *table = rs_table_add(ruleset, RS_INET, "t");
+	struct rs_set *set = rs_set_add(ruleset, table, "gone", RS_TYPE_IPV4);
+	struct addr_set all = addr_set_all(arena, ADDR_V4);
+
+	rs_set_add_addrs(ruleset, set, &all);
+	set->interval = true;
+	table->sets.count = 0;
+	set = rs_set_add(ruleset, table, "new", RS_TYPE_PORT);
+	cr_expect_eq(set->elements.count, 0);
+	cr_expect_not(set->interval);
+	struct rs_chain *chain = rs_chain_add(ruleset, table, "c");
+	rs_verdict(ruleset, rs_rule_add(ruleset, chain, "gone"), RS_DROP, NULL);
+	chain->rules.count = 0;
+	cr_expect_eq(rs_rule_add(ruleset, chain, NULL)->exprs.count, 0);
+	arena_free(arena);
+}

@@ -45,16 +45,15 @@ Test(within, sets_hold_addresses_inside_alone)
 {
 	struct test_policy test = test_policy_of("deny", "allow", "allow@db.internal in 10.20.0.0/16", false);
 	const struct addr addrs[] = { test_addr("10.20.0.5"), test_addr("93.184.216.34") };
-	const struct bindings_change *changes;
-	struct bindings *bindings = bindings_new(test.policy);
-	size_t count;
+	struct bindings *bindings = bindings_new(test.policy, &test.context.gateway, (struct lower_maps){ 0, 0 });
+	struct bindings_changes changes;
 
-	cr_assert_eq(bindings_set(bindings, "db.internal", ADDR_V4, addrs, 2, 60000, 1000, &changes, &count), 0);
-	cr_assert_eq(count, 1);
-	cr_expect(addr_equal(changes[0].addr, addrs[0]));
-	cr_assert_eq(bindings_set(bindings, "db.internal", ADDR_V4, NULL, 0, 0, 2000, &changes, &count), 0);
-	cr_assert_eq(count, 1);
-	cr_expect(changes[0].remove);
+	cr_assert_eq(bindings_set(bindings, "db.internal", ADDR_V4, addrs, 2, 60000, 1000, &changes), 0);
+	cr_assert_eq(changes.count, 1);
+	cr_expect(addr_equal(changes.items[0].addr, addrs[0]));
+	cr_assert_eq(bindings_set(bindings, "db.internal", ADDR_V4, NULL, 0, 0, 2000, &changes), 0);
+	cr_assert_eq(changes.count, 1);
+	cr_expect(changes.items[0].remove);
 	bindings_free(bindings);
 	arena_free(test.arena);
 }

@@ -59,11 +59,11 @@ static inline void parse_mac(const char *text, uint8_t mac[static 6])
 }
 
 /* veth queues on the sender's processor, and there packets stay in order */
-static inline void one_processor(void)
+static inline void one_processor(int processor)
 {
 	cpu_set_t one;
 
 	CPU_ZERO(&one);
-	CPU_SET(0, &one);
+	CPU_SET(processor, &one);
 	sched_setaffinity(0, sizeof one, &one);
 }

@@ -2,7 +2,7 @@
  * one processor, each of a flow of its own, or all of one established flow. Prints the median of five runs.
  * usage: packet_rate GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC new|established */
 #include "oracle_net.h"
-#include "oracle_packet.h"
+#include "tests/lib/packet.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 
 	if (argc != 6)
 		errx(2, "usage: packet_rate GUEST_NETNS SINK_NETNS GATEWAY_MAC UPLINK_MAC new|established");
-	one_processor();
+	one_processor(0);
 	parse_mac(argv[3], ends.gateway_mac);
 	int guest = packet_socket(argv[1], "eth0"), sink = packet_socket(argv[2], "sink0");
 	CLEANUP_NL struct nl *conntrack = nl_open(NETLINK_NETFILTER);

@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# Deliberate faults: each is put into a copy of a source file, and both the interpreter of the ruleset (the unit tests) and the
+# kernel must find it. What neither of the two finds could be wrong and nobody would know. A fault whose text is not there any more
+# fails: the code has changed, and the fault has to follow. With NAME that one alone.
+# usage: tests/e2e/wrong.sh BUILD [NAME]
+# long
+set -eu
+build=$(realpath "${1:?usage: tests/e2e/wrong.sh BUILD [NAME]}")
+only=${2-}
+. "$(dirname "$0")/../tap.sh"
+TAP_PREFIX="wrong: "
+cd "$(dirname "$0")/../.."
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+# Compiles and links as the Makefile does
+compile=$(make -s BUILD="$build" compile-command)
+link=$(make -s BUILD="$build" link-command)
+libs=$(make -s BUILD="$build" link-libraries)
+unit_objects=$(printf "$build/obj/tests/unit/%s.o " test_ruleset_run proof random_policy policy_of)
+archives="$build/libmsbtest.a $build/libmsbruntime.a $build/libmsbpolicy.a"
+
+# put FILE OLD NEW: a copy of it with the one place changed
+put() {
+	local text copy=$dir/wrong.c rest
+	text=$(cat "$1" && echo .)
+	rest=${text#*"$2"}
+	[ "$rest" != "$text" ] && [[ $rest != *"$2"* ]] || return 1
+	printf %s "${text%%"$2"*}$3${rest%.}" >"$copy"
+}
+
+# shellcheck disable=SC2086 # commands and lists
+# built FILE: the programs, with the copy in FILE's place
+built() {
+	mkdir -p "$dir/e2e"
+	$compile -I"$(dirname "$1")" -c -o "$dir/wrong.o" "$dir/wrong.c" &&
+		$link -o "$dir/unit" $unit_objects "$dir/wrong.o" $archives $libs -lcriterion &&
+		$link -o "$dir/e2e/kernel_oracle" "$build/obj/tests/e2e/tools/kernel_oracle.o" "$dir/wrong.o" $archives $libs
+}
+by_unit() {
+	local printed
+	! printed=$(MSB_TEST_EFFORT=100 "$dir/unit" --filter 'ruleset_run/means*' 2>&1) &&
+		grep -q 'eval: \(allow\|deny\) by\|of a known flow' <<<"$printed"
+}
+
+by_kernel() {
+	local printed
+	! printed=$(KERNEL_SHOWN=1 KERNEL_POLICIES=1000 KERNEL_PACKETS=4000 tests/e2e/kernel.sh "$dir" 2>&1) &&
+		grep -q '^# mismatch\|^# of a known flow' <<<"$printed"
+}
+
+# wrong NAME FILE OLD NEW
+wrong() {
+	[ -z "$only" ] || [ "$only" = "$1" ] || return 0
+	if ! put "$2" "$3" "$4"; then
+		not_ok "$1 is found" "not once in $2: $3"
+	elif ! built "$2" 2>"$dir/errors"; then
+		not_ok "$1 is found" "does not build"$'\n'"$(head -5 "$dir/errors")"
+	else
+		by_unit && check "$1 is found by the interpreter" 0 || check "$1 is found by the interpreter" 1 "it is not"
+		by_kernel && check "$1 is found by the kernel" 0 || check "$1 is found by the kernel" 1 "it is not"
+	fi
+}
+
+rules=compiler/lower/lower_rules.c
+wrong "a range of ports without its last" $rules \
+	'*arena_push(arena, &out) = sorted[i];' \
+	'*arena_push(arena, &out) = sorted[i], out.items[out.count - 1].hi -= sorted[i].hi > sorted[i].lo;'
+wrong "ports with a gap taken together" $rules \
+	'sorted[i].lo > (uint32_t)last->hi + 1' 'sorted[i].lo > (uint32_t)last->hi + 2'
+wrong "a network without its last address" $rules \
+	'addr_set_add(arena, &own, addr_prefix_range(target->prefix));' \
+	'struct addr_range range = addr_prefix_range(target->prefix); range.hi -= range.hi > range.lo; addr_set_add(arena, &own, range);'
+wrong "a network with its first address twice over" $rules \
+	'addr_set_add(arena, &own, addr_prefix_range(target->prefix));' \
+	'struct addr_range range = addr_prefix_range(target->prefix); range.lo -= range.lo > 0; addr_set_add(arena, &own, range);'
+wrong "UDP taken for TCP" $rules \
+	'service->protos == PROTO_UDP ? RS_UDP_DPORT' 'service->protos == PROTO_UDP ? RS_TCP_DPORT'
+wrong "the order of two rules lost" $rules \
+	'lower_policy_rule(lowering, chain, i);' \
+	'lower_policy_rule(lowering, chain, (i ^ 1) < lowering->subject->rules.count && lowering->subject->rules.items[i ^ 1].directions & POLICY_EGRESS ? i ^ 1 : i);'
+wrong "IPv6 forgotten" $rules \
+	'if (to.any || to.networks.count) {' 'if (family == ADDR_V4 && (to.any || to.networks.count)) {'
+wrong "the default turned round" $rules \
+	'if (by->action == POLICY_ALLOW)' 'if (by->action == POLICY_DENY)'
+wrong "a floor's allow that asks no further" $rules \
+	'lower_verdict(lowering, out, RS_RETURN, NULL);' 'lower_verdict(lowering, out, RS_ACCEPT, NULL);'
+wrong "a floor's default that asks no further" $rules \
+	'lowering->floor ? RS_RETURN : RS_ACCEPT' 'RS_ACCEPT'
+wrong "a floor forgotten" $rules \
+	'for (size_t i = 0; i < lowering->policy->floors.count; i++)' \
+	'for (size_t i = 1; i < lowering->policy->floors.count; i++)'
+wrong "denied addresses inside IPv6 ones forgotten" $rules \
+	'else if (own.family == ADDR_V4 && rule->action == POLICY_DENY)' 'else if (0)'
+wrong "what carries them allowed as well" $rules \
+	'else if (own.family == ADDR_V4 && rule->action == POLICY_DENY)' 'else if (own.family == ADDR_V4)'
+wrong "a group that is denied as one that is allowed" $rules \
+	'action == POLICY_DENY && lowering->gateway.nat64.found > 0' 'false'
+wrong "names on every port" $rules \
+	'add_binding_set(lowering, index, family), daddr_field(family));
+		match_service(lowering, out, &service);' \
+	'add_binding_set(lowering, index, family), daddr_field(family));'
+wrong "a port that is refused always is not" compiler/lower/lower_chains.c \
+	'lower_match_any(lowering, rule, field, ports, count);' \
+	'lower_match_any(lowering, rule, field, ports, count > 1 ? count - 1 : count);'
+wrong "malformed NAT64 let through" compiler/lower/lower_guest.c \
+	'i < nat64->count' 'i + 1 < nat64->count'
+wrong "IPv4 options let through" compiler/lower/lower_guest.c \
+	'rs_number(HEADER_WORDS))->negate = true;' 'rs_number(HEADER_WORDS - 1));'
+wrong "IPv6 source routes let through" compiler/lower/lower_guest.c \
+	'lower_match(lowering, rule, RS_IP6_ROUTING, 1);' 'lower_match(lowering, rule, RS_IP6_ROUTING, 2);'
+wrong "known flows judged anew" compiler/lower/lower_build.c \
+	'match_ct(lowering, rule, CT_ESTABLISHED);' 'match_ct(lowering, rule, CT_RELATED);'
+
+# Names in verdict maps
+bound=compiler/lower/lower_bound.c
+wrong "what rules before take is left to names" $bound \
+	'take(&by_addr, &bound->subject->rules.items[covering.rules.items[next]], addr.family);' ';'
+wrong "rules behind take from names too" $bound \
+	'covering.rules.items[next] < rules[i]; next++' 'covering.rules.items[next] < rules[count - 1]; next++'
+wrong "wide rules before names forgotten" $bound \
+	'if (wide->any || wide->groups & groups' 'if (wide->any && wide->groups & groups'
+wrong "denials of what an address carries forgotten before names" $bound \
+	'if (addr.family == ADDR_V6 && addr_carries(' 'if (0 && addr_carries('
+wrong "ports left to a name with one more" $bound \
+	'.hi = (uint16_t)(end - 1)' '.hi = (uint16_t)(end < PORTS ? end : end - 1)'
+wrong "a chain for names of another list" $bound \
+	'if (part->whole)
+			continue;' 'continue;'
+wrong "all protocols but some taken for those" $bound \
+	'expr->negate = others;' ''
+wrong "a floor's chain of names that ends there" $bound \
+	'if (bound->number) {' 'if (0) {'
+wrong "a floor's name rule that ends there" compiler/optimise/names.c \
+	'if (subject->number)
+		go_on(subject, chain);' ''
+wrong "a stale element for several rules" runtime/dns/ways.c \
+	'if (first < last)
+		*again_ms = first;' ''
+wrong "names of one address forgotten but for the first" runtime/dns/bindings_changes.c \
+	'for (struct binder *binder = *bindings_at(bindings, addr); binder; binder = binder->next)' \
+	'for (struct binder *binder = *bindings_at(bindings, addr); binder; binder = NULL)'
+
+# Lists that are shared
+wrong "lists of ports that begin alike taken for one" compiler/optimise/shared_sets.c \
+	'(unsigned)expr->values.items[i].lo, (unsigned)expr->values.items[i].hi);' \
+	'(unsigned)expr->values.items[i].lo, (unsigned)expr->values.items[i].lo);'
+wrong "a shared list without its first ports" compiler/optimise/shared_sets.c \
+	'for (size_t i = 0; i < expr->values.count; i++) {
+		arena_push(' 'for (size_t i = 1; i < expr->values.count; i++) {
+		arena_push('
+finish
