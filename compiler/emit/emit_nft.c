@@ -153,6 +153,8 @@ static void emit_set(struct text *out, const struct rs_set *set)
 	if (set->interval || set->timeout)
 		text_addf(out, "\t\tflags %s%s%s\n", set->interval ? "interval" : "",
 			  set->interval && set->timeout ? "," : "", set->timeout ? "timeout" : "");
+	if (set->counters)
+		text_add(out, "\t\tcounter\n");
 	if (set->comment)
 		text_addf(out, "\t\tcomment \"%s\"\n", set->comment);
 	emit_elements(out, set);
