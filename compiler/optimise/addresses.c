@@ -20,6 +20,7 @@
  *
  * What it knows: linear.c. A chain with another rule stays as it is, and one whose classes would multiply (sweep.c). */
 #include "optimise/addresses.h"
+#include "optimise/optimise.h"
 #include "base/text.h"
 #include "lower/lower_state.h"
 #include "lower/lower_bound.h"
@@ -173,6 +174,8 @@ static void write_chain(struct sweep *sweep, size_t chain)
 
 /* ---- subjects ---- */
 
+const char optimise_gave_up[] = "rule by rule: maps of addresses would be larger than the rules";
+
 static void optimise_subject(struct ruleset *ruleset, size_t chain, const char *prefix)
 {
 	struct addresses pass = { .ruleset = ruleset,
@@ -189,7 +192,7 @@ static void optimise_subject(struct ruleset *ruleset, size_t chain, const char *
 	if (sweep_addresses(&sweep))
 		write_chain(&sweep, chain);
 	else
-		chain_at(&pass, chain)->note = "rule by rule: maps of addresses would be larger than the rules";
+		chain_at(&pass, chain)->note = optimise_gave_up;
 }
 
 static size_t find_chain(const struct rs_table *table, const char *name)

@@ -12,3 +12,13 @@ void optimise(struct ruleset *ruleset, int level)
 		optimise_shared_sets(ruleset);
 	}
 }
+
+bool optimise_has_given_up(const struct ruleset *ruleset)
+{
+	const struct rs_table *table = &ruleset->tables.items[0];
+
+	for (size_t i = 0; i < table->chains.count; i++)
+		if (table->chains.items[i].note == optimise_gave_up)
+			return true;
+	return false;
+}

@@ -39,5 +39,6 @@ linear "networks within a network of many rules" nested
 awk 'BEGIN { print "default egress deny"; for (i = 0; i < 1000; i++) {
 	printf "allow@{10.0.0.0/8,20.%d.%d.0/24}:tcp:%d\n", i / 256, i % 256, i + 1024
 	printf "deny@10.%d.%d.0/24:udp\n", i / 256, i % 256 } }' >"$work/lists.msb"
-contains "classes that multiply: rule by rule, and said" "$("$build/msb-policyc" compile -O2 "$work/lists.msb" 2>&1)" "$note"
+contains "classes that multiply: rule by rule, and said" "$("$build/msb-policyc" compile -O2 "$work/lists.msb" 2>"$work/why")" "$note"
+contains "by compile, too" "$(<"$work/why")" 'note: its rules'
 finish
