@@ -30,6 +30,11 @@ static struct ruleset *lower(const struct stage *stage, const struct lower_optio
 	struct ruleset *ruleset = lower_policy(stage->loaded->arena, stage->loaded->policy, options);
 
 	optimise(ruleset, options->optimise);
+	if (optimise_has_given_up(ruleset))
+		fprintf(stderr,
+			"%s: note: its rules' networks overlap so much that they stay rule by rule, which is slow where they "
+			"are many: rules that list fewer networks each would not\n",
+			stage->loaded->name);
 	return ruleset;
 }
 
