@@ -153,6 +153,8 @@ static void emit_set(struct text *out, const struct rs_set *set)
 	if (set->interval || set->timeout)
 		text_addf(out, "\t\tflags %s%s%s\n", set->interval ? "interval" : "",
 			  set->interval && set->timeout ? "," : "", set->timeout ? "timeout" : "");
+	if (set->counters)
+		text_add(out, "\t\tcounter\n");
 	if (set->comment)
 		text_addf(out, "\t\tcomment \"%s\"\n", set->comment);
 	emit_elements(out, set);
@@ -233,6 +235,11 @@ static void emit_header(struct text *out, const struct policy *policy, const str
 		text_addf(out, "# ingress rules (%zu) are judged where published ports are relayed, not here\n",
 			  ingress_only);
 	text_add(out, "# start reading at chain egress\n");
+	if (options->optimise >= 2)
+		text_add(
+			out,
+			"# an address leads to its class of rules, what they leave to the rules on its group; a rule may "
+			"stand in several chains, and its comment names it in each\n");
 }
 
 const char *emit_nft(struct arena *arena, const struct policy *policy, const struct ruleset *ruleset,

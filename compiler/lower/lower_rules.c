@@ -260,8 +260,10 @@ static const char *group_set(struct lowering *lowering, enum addr_class group, e
 
 	if (cached == &lowering->groups[group][true][family == ADDR_V6])
 		name = arena_printf(lowering->arena, "%s_denied", name);
-	if (!cached->set)
+	if (!cached->set) {
 		cached->set = add_network_set(lowering, name, &cached->addrs);
+		lowering->table->sets.items[lowering->table->sets.count - 1].group = true;
+	}
 	return cached->set;
 }
 

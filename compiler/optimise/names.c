@@ -93,6 +93,8 @@ static void drop_sets(struct pass *pass)
 		if (!set || !set->gone)
 			table->sets.items[kept++] = table->sets.items[i];
 	}
+	/* what is pushed later is to be zero */
+	memset(table->sets.items + kept, 0, (table->sets.count - kept) * sizeof *table->sets.items);
 	table->sets.count = kept;
 }
 

@@ -76,6 +76,8 @@ struct rs_set {
 	enum rs_type type[RS_KEY_PARTS];
 	bool interval, timeout, map;         /* map: key to verdict */
 	bool runtime;                        /* elements are put in while the sandbox runs */
+	bool counters;                       /* each element counts its packets */
+	bool group;                          /* a group's addresses: many rules may look into it */
 	uint32_t size;                       /* 0: no bound */
 	const char *comment;                 /* in the kernel */
 	const char *note;                    /* in the text only */

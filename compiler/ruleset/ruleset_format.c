@@ -224,6 +224,7 @@ static void format_set(struct text *out, const struct rs_set *set)
 		text_addf(out, "%s%s", i ? " . " : " ", rs_type_info(set->type[i])->nft);
 	text_addf(out, "%s%s%s%s", set->interval ? " interval" : "", set->timeout ? " timeout" : "",
 		  set->map ? " map" : "", set->runtime ? " runtime" : "");
+	text_add(out, set->counters ? " counters" : "");
 	if (set->size)
 		text_addf(out, " size %u", set->size);
 	if (set->comment)

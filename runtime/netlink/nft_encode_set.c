@@ -2,6 +2,7 @@
 #include "netlink/nft_encode.h"
 
 #include <arpa/inet.h>
+#include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
@@ -122,7 +123,7 @@ static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t 
 	struct nftnl_set *out = set_named(build, name);
 
 	flags |= (set->interval ? NFT_SET_INTERVAL : 0) | (set->timeout ? NFT_SET_TIMEOUT : 0) |
-		 (set->map ? NFT_SET_MAP : 0);
+		 (set->map ? NFT_SET_MAP : 0) | (set->counters ? NFT_SET_EXPR : 0);
 	if (set->type[1] && set->interval)
 		flags |= NFT_SET_CONCAT;
 	nftnl_set_set_u32(out, NFTNL_SET_FLAGS, flags);
@@ -137,6 +138,8 @@ static void add_set(struct nft_build *build, const struct rs_set *set, uint32_t 
 		nftnl_set_set_u32(out, NFTNL_SET_DATA_LEN, 0);
 	if (set->type[1] && set->interval)
 		set_concat(out, set);
+	if (set->counters) /* which each element gets a copy of */
+		nftnl_set_add_expr(out, arena_must(nftnl_expr_alloc("counter")));
 	set_userdata(out, set);
 	nft_build_message(build, NFT_MSG_NEWSET, NLM_F_CREATE, set_label(set, "set"), fill_set, out);
 	nftnl_set_free(out);

@@ -2,7 +2,7 @@
 # Golden files, a directory a case: tests/golden/NAME/ holds the input NAME.msb (or .json, .yaml; none: the
 # command line alone), what it includes, perhaps `args` (further arguments, shell-quoted), and for each stage to
 # compare a file with what that stage prints: errors (check), sarif, github, findings (check's other formats), ast,
-# policy, ir, nft, dns, json (compile), test, fmt. Where the last line is "exit N", that was the status, else 0.
+# policy, ir, nft, nft-O2 (as it is installed), dns, json (compile), test, fmt. Where the last line is "exit N", that was the status, else 0.
 # Of every case without errors: reprinting what was printed changes nothing.
 # usage: run.sh [--update] BUILD; --update rewrites the files that are there
 set -u
@@ -31,6 +31,7 @@ run_stage() { # STAGE: prints what the stage prints, standard error included, an
 	json) "$policyc" compile --today $today --emit json "${input[@]}" "${args[@]}" 2>/dev/null ;;
 	test) "$policyc" test --today $today "${input[@]}" "${args[@]}" ;;
 	fmt) "$policyc" fmt - <"${input[0]}" ;;
+	nft-O2) "$policyc" compile --today $today --gateway $gateway -O2 --emit nft "${input[@]}" "${args[@]}" ;;
 	*) "$policyc" compile --today $today --gateway $gateway -O0 --emit "$stage" "${input[@]}" "${args[@]}" ;;
 	esac 2>&1
 	status=$?
@@ -82,7 +83,7 @@ for dir in */; do
 		[ -e "$name.$extension" ] && input=("$name.$extension")
 	done
 	[ -e args ] && eval "args=($(cat args))"
-	for stage in errors sarif github findings ast policy ir nft dns json weaker test fmt; do
+	for stage in errors sarif github findings ast policy ir nft nft-O2 dns json weaker test fmt; do
 		[ -e "$stage" ] || continue
 		run_stage "$stage" >"$work/actual"
 		[ -z "$update" ] || cp "$work/actual" "$stage"
