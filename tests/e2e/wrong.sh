@@ -149,4 +149,16 @@ wrong "a shared list without its first ports" compiler/optimise/shared_sets.c \
 	'for (size_t i = 0; i < expr->values.count; i++) {
 		arena_push(' 'for (size_t i = 1; i < expr->values.count; i++) {
 		arena_push('
+
+# Addresses in maps
+wrong "an interval that ends one later" compiler/optimise/sweep.c \
+	'{ hi + 1, index, wide, true }' '{ hi + 1 + (hi + 1 != last), index, wide, true }'
+wrong "zones of one length taken for one" compiler/optimise/sweep.c \
+	'a->items[i]->number != b->items[i]->number' 'a->items[i]->number == UINT32_MAX'
+wrong "a narrow rule before wide ones lost" compiler/optimise/sweep.c \
+	'zone->ports[proto].rest > rule->number)' 'zone->ports[proto].rest > rule->number + 3)'
+wrong "ports merged across rules that differ" compiler/optimise/zones.c \
+	'last->hi + 1u == port && last->number == number' 'last->hi + 1u == port'
+wrong "a floor's class that a return comes back from" compiler/optimise/addresses.c \
+	'pass->floor ? RS_GOTO : RS_JUMP' 'RS_JUMP'
 finish
