@@ -194,7 +194,7 @@ static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const str
 	size_t count;
 	/* clients keep addresses past their TTL */
 	uint64_t ttl_ms = ask->ttl_ms < 1 ? 1 : ask->ttl_ms, minimum_ms = dns->context.policy->binding_minimum_ms;
-	if (ttl_ms < minimum_ms)
+	if (ttl_ms < minimum_ms && !ask->renews)
 		ttl_ms = minimum_ms;
 	int error = bindings_set(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, clock_ms(), &changes,
 				 &count);
