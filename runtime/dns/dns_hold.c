@@ -17,11 +17,11 @@ uint64_t hold_ms(const struct proxy *proxy, uint64_t left_ms)
 	return hold > BINDINGS_MAX_TTL_MS ? BINDINGS_MAX_TTL_MS : hold;
 }
 
-void hold_keep(struct proxy *proxy, struct lookup *lookup, const char *name, uint32_t lifetime)
+void hold_keep(struct proxy *proxy, const struct lookup *lookup, const char *name)
 {
+	uint32_t lifetime = lookup->addresses.count ? lookup->addresses.ttl : dns_answer_lifetime(lookup->answer);
 	struct cached *cached = cache_put(proxy->cache, &lookup->key.question, lookup->answer, lifetime,
-					  ++proxy->versions, proxy->now_ms);
-	lookup->version = cached ? cached->version : 0;
+					  lookup->version, proxy->now_ms);
 	if (!cached)
 		return;
 	cached->over_udp = eval_dns(&proxy->context, name, FLOW_DNS_UDP).action == POLICY_ALLOW;

@@ -366,20 +366,21 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 		return;
 	}
 	dns_answer_addresses(lookup->answer, question, &lookup->addresses);
+	bool keep = left_ms == 0 && !lookup->key.direct;
 	if (left_ms == 0) {
 		dns_answer_prune(lookup->answer, question, &lookup->addresses);
-		uint32_t lifetime =
-			lookup->addresses.count ? lookup->addresses.ttl : dns_answer_lifetime(lookup->answer);
-		if (!lookup->key.direct)
-			hold_keep(proxy, lookup, asked.name, lifetime);
 		left_ms = lookup->addresses.ttl * 1000ull;
 	}
+	if (keep)
+		lookup->version = ++proxy->versions;
 	lookup->ttl_ms = hold_ms(proxy, left_ms);
 	lookup->held_until_ms = lookup->addresses.count ? proxy->now_ms + lookup->ttl_ms : CACHED_HELD;
 	lookup->result = RESULT_ANSWER;
 	if (is_address_type(question->type))
 		ask_supervisor(proxy, lookup, LOOKUP_ASK_QUEUED);
-	else
+	if (keep) /* while the supervisor binds it */
+		hold_keep(proxy, lookup, asked.name);
+	if (!is_address_type(question->type))
 		finish(proxy, lookup);
 }
 

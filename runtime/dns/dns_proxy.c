@@ -111,6 +111,9 @@ static int control_readable(struct proxy *proxy)
 			error = carry_out(proxy, &message.order, fds, count);
 		if (error < 0)
 			return error;
+		/* no other verdict can be there, and what was waiting for this one is to go out */
+		if (len == sizeof message.verdict && proxy->asks == 0)
+			return 0;
 	}
 }
 

@@ -294,8 +294,8 @@ void outbox_flush(void);
  * they are, without asking it again. */
 /* For how long those that a guest gets now are to be bound, of an answer that holds for `left_ms` more */
 uint64_t hold_ms(const struct proxy *, uint64_t left_ms);
-/* Caches what the lookup has been told */
-void hold_keep(struct proxy *, struct lookup *, const char *name, uint32_t lifetime);
+/* Caches what the lookup has been told, under its version */
+void hold_keep(struct proxy *, const struct lookup *, const char *name);
 /* The supervisor has been asked by it, */
 void hold_asked(struct proxy *, const struct lookup *);
 /* and has told what it thinks of it: they are bound until then; 0: they are not */
