@@ -6,7 +6,9 @@
  *   RESOLVER -> SERVERS -> BIND -> done
  *
  * forwards only. It skips RESOLVER unless the guest chose the server, and BIND unless the question is A or AAAA. It never
- * goes from BIND back to a server, and no answer to a client is written before BIND is over.
+ * goes from BIND back to a server, and no answer to a client is written before BIND is over. A cached answer whose addresses
+ * are known to be bound needs no lookup: dns_fast gives it at once, and a *renewal*, a lookup at BIND that nobody waits for, has
+ * them bound for longer where those who got it may use them for longer than they are.
  *
  * While it is at SERVERS it has *exchanges*, at most one with each server: the next server is asked as soon as one fails,
  * and when the last one asked has let PROXY_HEDGE_MS pass; all may still answer, and the first that knows decides. One

@@ -20,7 +20,7 @@ start_sandbox bench --dns-nameserver "$UPSTREAM" --net-default deny --net-rule "
 	-- sleep 3600
 wait_for 20 pgrep -x sleep
 in_vm() { nsenter --net="/proc/$(pgrep -nx msb-dns)/ns/net" -- "$@"; }
-wait_for 20 in_vm nft list chain inet msb answers
+wait_for 20 in_vm nft list table netdev msb
 sandbox_guest=/proc/$(pgrep -nx sleep)/ns/net
 in_vm nft list ruleset | sed -E '/^table inet msb_routes/,/^}/d; s/tproxy ip6? to :53 //' >"$WORK/ruleset"
 
