@@ -27,6 +27,15 @@ void timer_start(struct timers *timers, struct timer *timer, uint64_t now_ms)
 	timer->prev->next = timer->next->prev = timer;
 }
 
+void timer_start_first(struct timers *timers, struct timer *timer, uint64_t now_ms)
+{
+	timer_stop(timer);
+	timer->end_ms = now_ms;
+	timer->prev = &timers->head;
+	timer->next = timers->head.next;
+	timer->prev->next = timer->next->prev = timer;
+}
+
 struct timer *timers_ended(struct timers *timers, uint64_t now_ms)
 {
 	struct timer *first = timers->head.next;

@@ -1,6 +1,6 @@
-/* The guest's side: datagrams and connections that TPROXY handed over, whatever address they were sent to, and the
- * answers, which come from that address. A connection may hold many queries at once; one that does not read its
- * answers, or asks faster than they come, is not read from. */
+/* The guest's side: connections that TPROXY handed over, whatever address they were made to; dns_datagrams.c has the
+ * datagrams. A connection may hold many queries at once; one that does not read its answers, or asks faster than they come, is
+ * not read from. */
 #include "core/socket.h"
 #include "dns/dns_proxy.h"
 
@@ -12,7 +12,7 @@
 
 #define OUT_MAX (256u << 10) /* of a connection: beyond it the client does not read */
 #define OUT_FULL (64u << 10) /* beyond it we do not read from the client */
-#define UDP_BATCH 64
+#define ACCEPT_BATCH 64
 
 struct client {
 	int fd; /* 0: free, as all are at first, which take no memory so */
@@ -40,50 +40,6 @@ bool clients_init(struct proxy *proxy)
 	timers_init(&proxy->idle_clients, PROXY_CLIENT_IDLE_MS);
 	return proxy->clients != NULL;
 }
-
-/* ---- UDP ---- */
-
-void clients_udp_readable(struct proxy *proxy, int listener)
-{
-	uint8_t packet[DNS_QUERY_MAX + 1];
-	char control[256];
-	for (int i = 0; i < UDP_BATCH; i++) {
-		struct client_ref client = { .tcp = false };
-		struct sockaddr_in6 asked;
-		struct iovec data = { packet, sizeof packet };
-		struct msghdr message = { .msg_name = &client.peer,
-					  .msg_namelen = sizeof client.peer,
-					  .msg_iov = &data,
-					  .msg_iovlen = 1,
-					  .msg_control = control,
-					  .msg_controllen = sizeof control };
-		ssize_t len = recvmsg(listener, &message, MSG_DONTWAIT);
-		if (len < 0)
-			return;
-		if (!socket_asked(&message, &asked))
-			continue;
-		client.asked = addr_from_sockaddr((struct sockaddr *)&asked);
-		proxy_query(proxy, packet, (size_t)len, &client);
-	}
-}
-
-static void udp_reply(struct proxy *proxy, const struct client_ref *client, const uint8_t *data, size_t len)
-{
-	char control[SOCKET_SOURCE_ROOM] __attribute__((aligned(8))) = { 0 };
-	bool v4 = client->peer.sin6_family == AF_INET;
-	struct iovec iov = { (void *)data, len };
-	struct msghdr message = { .msg_name = (void *)&client->peer,
-				  .msg_namelen = v4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6),
-				  .msg_iov = &iov,
-				  .msg_iovlen = 1,
-				  .msg_control = control,
-				  .msg_controllen = sizeof control };
-	socket_set_source(&message, client->asked);
-	/* an answer that does not go out is one lost on the way: the guest asks again */
-	sendmsg(v4 ? proxy->udp4 : proxy->udp6, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* ---- TCP ---- */
 
 static uint32_t slot_of(const struct proxy *proxy, const struct client *client)
 {
@@ -127,7 +83,7 @@ static struct client *client_take(struct proxy *proxy)
 
 void clients_accept(struct proxy *proxy, int listener)
 {
-	for (int i = 0; i < UDP_BATCH; i++) {
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0)
 			return;
@@ -285,6 +241,7 @@ static void tcp_reply(struct proxy *proxy, const struct client_ref *ref, const u
 
 void clients_flush(struct proxy *proxy)
 {
+	outbox_flush();
 	while (proxy->dirty_clients) {
 		struct client *client = proxy->dirty_clients;
 		proxy->dirty_clients = client->next_dirty;
@@ -318,5 +275,5 @@ void clients_reply(struct proxy *proxy, const struct client_ref *client, const u
 	if (client->tcp)
 		tcp_reply(proxy, client, data, len);
 	else if (len > 0)
-		udp_reply(proxy, client, data, len);
+		outbox_reply(proxy, client, data, len);
 }

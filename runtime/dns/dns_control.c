@@ -225,7 +225,7 @@ static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const str
 		bindings_begin(dns->bindings, clock_ms(), &binds->changes);
 	/* clients keep addresses past their TTL */
 	uint64_t ttl_ms = ask->ttl_ms < 1 ? 1 : ask->ttl_ms, minimum_ms = dns->context.policy->binding_minimum_ms;
-	if (ttl_ms < minimum_ms)
+	if (ttl_ms < minimum_ms && !ask->renews)
 		ttl_ms = minimum_ms;
 	int error = bindings_add(dns->bindings, ask->name, ask->family, addrs, ask->count, ttl_ms, &binds->changes);
 	*asked = (struct dns_asked){ ask->serial, error == 0 ? DNS_VERDICT_OK : DNS_VERDICT_FULL, ask->family, "" };

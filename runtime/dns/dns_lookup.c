@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define RENEWALS_MAX (PROXY_MAX_LOOKUPS / 4)
+
 static uint8_t reply[LDNS_MAX_PACKETLEN];
 
 static const struct dns_note no_server = { 22, "no nameserver answered" };
@@ -22,11 +24,20 @@ static void fold(struct dns_question *question)
 		question->name[i] = (uint8_t)tolower(question->name[i]);
 }
 
+/* ---- keys ---- */
+
+static bool key_equal(const struct lookup_key *a, const struct lookup_key *b)
+{
+	if (!question_equal(&a->question, &b->question) || a->direct != b->direct)
+		return false;
+	return !a->direct || (a->transport == b->transport && addr_equal(a->resolver, b->resolver));
+}
+
 /* ---- lives ---- */
 
 static struct lookup **bucket(struct proxy *proxy, const struct lookup_key *key)
 {
-	return &proxy->buckets[lookup_key_hash(key, proxy->seed) % PROXY_MAX_LOOKUPS];
+	return &proxy->buckets[question_hash(&key->question, proxy->seed) % PROXY_MAX_LOOKUPS];
 }
 
 /* `shared`: equal questions may join it. NULL where the bound is reached or memory is short. */
@@ -69,6 +80,7 @@ void lookup_free(struct proxy *proxy, struct lookup *lookup)
 		proxy->waiters--;
 	}
 	ldns_pkt_free(lookup->answer);
+	proxy->renewals -= lookup->renewal;
 	free(lookup);
 	proxy->lookups--;
 }
@@ -136,6 +148,7 @@ static bool send_bind(struct proxy *proxy, struct lookup *lookup)
 	ask.serial = lookup->serial;
 	ask.family = lookup->key.question.type == LDNS_RR_TYPE_A ? ADDR_V4 : ADDR_V6;
 	ask.count = (uint8_t)lookup->addresses.count;
+	ask.renews = lookup->renewal;
 	ask.ttl_ms = lookup->ttl_ms;
 	for (size_t i = 0; i < lookup->addresses.count; i++)
 		ask.addrs[i] = dns_wire_addr(lookup->addresses.addrs[i]);
@@ -163,8 +176,10 @@ void lookup_ask_queued(struct proxy *proxy)
 		lookup->serial = proxy->serial;
 		if (!(lookup->state == LOOKUP_RESOLVER ? send_resolver : send_bind)(proxy, lookup))
 			return; /* the socket is full: again with the next verdict, or the next turn of the loop */
-		if (lookup->state == LOOKUP_ASK_QUEUED)
+		if (lookup->state == LOOKUP_ASK_QUEUED) {
 			lookup->state = LOOKUP_BIND;
+			hold_asked(proxy, lookup);
+		}
 		proxy->asked[proxy->serial++ % DNS_ASKS_MAX] = lookup;
 		proxy->asks++;
 		proxy->ask_head = lookup->queued;
@@ -173,12 +188,17 @@ void lookup_ask_queued(struct proxy *proxy)
 	}
 }
 
-static void ask_supervisor(struct proxy *proxy, struct lookup *lookup, enum lookup_state state)
+static void queue_ask(struct proxy *proxy, struct lookup *lookup, enum lookup_state state)
 {
 	lookup->state = state;
 	lookup->queued = NULL;
 	*proxy->ask_tail = lookup;
 	proxy->ask_tail = &lookup->queued;
+}
+
+static void ask_supervisor(struct proxy *proxy, struct lookup *lookup, enum lookup_state state)
+{
+	queue_ask(proxy, lookup, state);
 	lookup_ask_queued(proxy);
 }
 
@@ -346,20 +366,21 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 		return;
 	}
 	dns_answer_addresses(lookup->answer, question, &lookup->addresses);
+	bool keep = left_ms == 0 && !lookup->key.direct;
 	if (left_ms == 0) {
 		dns_answer_prune(lookup->answer, question, &lookup->addresses);
-		uint32_t lifetime =
-			lookup->addresses.count ? lookup->addresses.ttl : dns_answer_lifetime(lookup->answer);
-		if (!lookup->key.direct)
-			cache_put(proxy->cache, &lookup->key, lookup->answer, lifetime, proxy->now_ms);
 		left_ms = lookup->addresses.ttl * 1000ull;
 	}
-	/* whole seconds, as the guest is told: of a cached answer that soon ends, too, it gets to connect */
-	lookup->ttl_ms = (left_ms + 999) / 1000 * 1000;
+	if (keep)
+		lookup->version = ++proxy->versions;
+	lookup->ttl_ms = hold_ms(proxy, left_ms);
+	lookup->held_until_ms = lookup->addresses.count ? proxy->now_ms + lookup->ttl_ms : CACHED_HELD;
 	lookup->result = RESULT_ANSWER;
 	if (is_address_type(question->type))
 		ask_supervisor(proxy, lookup, LOOKUP_ASK_QUEUED);
-	else
+	if (keep) /* while the supervisor binds it */
+		hold_keep(proxy, lookup, asked.name);
+	if (!is_address_type(question->type))
 		finish(proxy, lookup);
 }
 
@@ -396,9 +417,12 @@ int lookup_verdict(struct proxy *proxy, const struct dns_verdict *verdict)
 		return -EPROTO;
 	proxy->asked[verdict->serial % DNS_ASKS_MAX] = NULL;
 	proxy->asks--;
-	if (verdict->kind == DNS_VERDICT_OK && lookup->state == LOOKUP_RESOLVER)
+	bool ok = verdict->kind == DNS_VERDICT_OK;
+	if (lookup->state == LOOKUP_BIND)
+		hold_told(proxy, lookup, ok ? lookup->held_until_ms : 0);
+	if (ok && lookup->state == LOOKUP_RESOLVER)
 		go_on(proxy, lookup);
-	else if (verdict->kind == DNS_VERDICT_OK)
+	else if (ok)
 		finish(proxy, lookup);
 	else if (verdict->kind == DNS_VERDICT_FULL)
 		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, too_many);
@@ -419,15 +443,14 @@ void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const str
 		const struct client_ref *client)
 {
 	struct lookup_key key = *written;
-	uint32_t age = 0;
-	uint64_t left_ms = 0;
 	fold(&key.question);
 	struct lookup *lookup = *bucket(proxy, &key);
-	while (lookup && (lookup->probe || !lookup_key_equal(&lookup->key, &key)))
+	while (lookup && (lookup->probe || !key_equal(&lookup->key, &key)))
 		lookup = lookup->next;
 	bool joined = lookup != NULL;
 	/* answers of the guest's own resolvers are not cached: the policy judges each anew */
-	ldns_pkt *known = joined || key.direct ? NULL : cache_get(proxy->cache, &key, proxy->now_ms, &age, &left_ms);
+	struct cached *cached = joined || key.direct ? NULL : cache_find(proxy->cache, &key.question, proxy->now_ms);
+	ldns_pkt *known = cached ? cached_parse(cached) : NULL;
 	if (!joined)
 		lookup = lookup_new(proxy, &key, true);
 	if (!lookup || !wait_for(proxy, lookup, query, client)) {
@@ -440,15 +463,40 @@ void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const str
 	if (joined)
 		return;
 	lookup->answer = known;
-	lookup->age = age;
-	if (known)
-		use_answer(proxy, lookup, left_ms);
-	else if (key.direct)
+	if (known) {
+		lookup->age = (uint32_t)((proxy->now_ms - cached->stored_ms) / 1000);
+		lookup->version = cached->version;
+		use_answer(proxy, lookup, cached->expires_ms - proxy->now_ms);
+	} else if (key.direct)
 		ask_supervisor(proxy, lookup, LOOKUP_RESOLVER);
 	else {
 		probe(proxy, &key);
 		go_on(proxy, lookup);
 	}
+}
+
+bool lookup_renew(struct proxy *proxy, struct cached *cached)
+{
+	struct lookup_key key = { .question = { .type = cached->type, .name_len = cached->name_len } };
+	memcpy(key.question.name, cached_name(cached), cached->name_len);
+	struct lookup *lookup = proxy->renewals < RENEWALS_MAX ? lookup_new(proxy, &key, false) : NULL;
+	if (!lookup)
+		return false;
+	lookup->renewal = true;
+	proxy->renewals++;
+	lookup->answer = cached_parse(cached);
+	if (!lookup->answer) {
+		lookup_free(proxy, lookup);
+		return false;
+	}
+	dns_answer_addresses(lookup->answer, &key.question, &lookup->addresses);
+	lookup->result = RESULT_ANSWER;
+	lookup->version = cached->version;
+	lookup->held_until_ms = cached->needed_until_ms;
+	lookup->ttl_ms = cached->needed_until_ms > proxy->now_ms ? cached->needed_until_ms - proxy->now_ms : 0;
+	cached->renewing = true;
+	queue_ask(proxy, lookup, LOOKUP_ASK_QUEUED);
+	return true;
 }
 
 void lookup_bind(struct proxy *proxy, enum lookup_result result, struct addr alias, const struct dns_query *query,

@@ -24,6 +24,7 @@ struct dns_ask_bind {
 	uint32_t kind, serial;
 	uint8_t family; /* of the query: AAAA is 6, whatever the addresses */
 	uint8_t count;
+	uint8_t renews; /* it was answered, some time ago: the policy's least time has begun then, and is in ttl_ms */
 	uint64_t ttl_ms;
 	struct dns_wire_addr addrs[DNS_ANSWER_ADDRS];
 	char name[NAME_TEXT_MAX]; /* canonical */

@@ -1,5 +1,5 @@
 /* The DNS worker's loop. */
-#include "dns/dns_proxy.h"
+#include "dns/dns_fast.h"
 #include "core/clock.h"
 #include "core/socket.h"
 #include "report/reason.h"
@@ -37,9 +37,8 @@ struct proxy *proxy_new(const struct proxy_config *config, const struct proxy_so
 	timers_init(&proxy->hedges, timeout_ms / 2 < PROXY_HEDGE_MS ? timeout_ms / 2 : PROXY_HEDGE_MS);
 	health_init(proxy, config->servers, config->server_count);
 	proxy_random(proxy, &proxy->seed, sizeof proxy->seed);
-	proxy->cache = cache_new(proxy->seed);
 	upstream_init(proxy);
-	if (proxy->epoll >= 0 && proxy->cache && clients_init(proxy) && pool_init(proxy) &&
+	if (proxy->epoll >= 0 && fast_init(proxy) && clients_init(proxy) && pool_init(proxy) &&
 	    watch(proxy, proxy->control, proxy_event(EVENT_CONTROL, 0, 0, 0)) &&
 	    watch(proxy, proxy->udp4, proxy_event(EVENT_UDP_CLIENTS, 0, 4, 0)) &&
 	    watch(proxy, proxy->udp6, proxy_event(EVENT_UDP_CLIENTS, 0, 6, 0)) &&
@@ -79,13 +78,9 @@ void proxy_free(struct proxy *proxy)
 static void change_servers(struct proxy *proxy, const void *context)
 {
 	const struct dns_order *order = context;
-	struct cache *cache = cache_new(proxy->seed);
 	health_change(proxy, order->servers, order->server_count);
 	/* what the other servers said may not hold here */
-	if (cache) {
-		cache_free(proxy->cache);
-		proxy->cache = cache;
-	}
+	cache_expire(proxy->cache);
 }
 
 static int carry_out(struct proxy *proxy, const struct dns_order *order, const int *fds, size_t count)
@@ -116,6 +111,9 @@ static int control_readable(struct proxy *proxy)
 			error = carry_out(proxy, &message.order, fds, count);
 		if (error < 0)
 			return error;
+		/* no other verdict can be there, and what was waiting for this one is to go out */
+		if (len == sizeof message.verdict && proxy->asks == 0)
+			return 0;
 	}
 }
 
@@ -126,7 +124,7 @@ static int dispatch(struct proxy *proxy, const struct epoll_event *event)
 	case EVENT_CONTROL:
 		return control_readable(proxy);
 	case EVENT_UDP_CLIENTS:
-		clients_udp_readable(proxy, data.index == 4 ? proxy->udp4 : proxy->udp6);
+		datagrams_readable(proxy, data.index == 4 ? proxy->udp4 : proxy->udp6);
 		break;
 	case EVENT_TCP_LISTENER:
 		clients_accept(proxy, data.index == 4 ? proxy->tcp4 : proxy->tcp6);
@@ -150,6 +148,7 @@ int proxy_turn(struct proxy *proxy, int most_ms)
 	int wait = timers_wait(&proxy->quarter_timeouts, proxy->now_ms, most_ms);
 	wait = timers_wait(&proxy->hedges, proxy->now_ms, wait);
 	wait = upstream_wait(proxy, wait);
+	wait = fast_wait(proxy, wait);
 	wait = timers_wait(&proxy->idle_clients, proxy->now_ms, wait);
 	if (proxy->ask_head && proxy->asks == 0)
 		wait = 1; /* the supervisor's socket was full */
@@ -166,6 +165,7 @@ int proxy_turn(struct proxy *proxy, int most_ms)
 	lookup_expire(proxy);
 	upstream_turn(proxy);
 	clients_expire(proxy);
+	fast_turn(proxy);
 	lookup_ask_queued(proxy);
 	clients_flush(proxy);
 	return 0;

@@ -6,7 +6,9 @@
  *   RESOLVER -> SERVERS -> BIND -> done
  *
  * forwards only. It skips RESOLVER unless the guest chose the server, and BIND unless the question is A or AAAA. It never
- * goes from BIND back to a server, and no answer to a client is written before BIND is over.
+ * goes from BIND back to a server, and no answer to a client is written before BIND is over. A cached answer whose addresses
+ * are known to be bound needs no lookup: dns_fast gives it at once, and a *renewal*, a lookup at BIND that nobody waits for, has
+ * them bound for longer where those who got it may use them for longer than they are.
  *
  * While it is at SERVERS it has *exchanges*, at most one with each server: the next server is asked as soon as one fails,
  * and when the last one asked has let PROXY_HEDGE_MS pass; all may still answer, and the first that knows decides. One
@@ -23,6 +25,7 @@
 #pragma once
 #include "core/timers.h"
 #include "dns/dns.h"
+#include "dns/dns_cache.h"
 #include "dns/dns_protocol.h"
 
 #include <netinet/in.h>
@@ -153,6 +156,9 @@ struct lookup {
 	struct addr alias; /* of RESULT_ALIAS */
 	struct dns_addresses addresses;
 	uint64_t ttl_ms;
+	uint64_t version;       /* of the cached answer that is bound; 0: it is not cached */
+	uint64_t held_until_ms; /* once it is */
+	bool renewal;           /* nobody waits: that answer was given, and shall hold for longer */
 	uint32_t serial;
 };
 
@@ -195,7 +201,6 @@ struct pool {
 };
 
 struct client; /* dns_clients.c */
-struct cache;  /* dns_cache.c */
 
 struct proxy {
 	struct proxy_config config;
@@ -218,6 +223,9 @@ struct proxy {
 	struct client *clients, *dirty_clients;
 	struct reasons *reasons;
 	struct cache *cache;
+	uint64_t versions; /* of answers in it, given so far */
+	size_t renewals;   /* lookups that are no more than that */
+	struct timers renewals_due;
 	uint8_t random[4096];
 	size_t random_left;
 };
@@ -261,17 +269,39 @@ static inline uint64_t proxy_event(enum proxy_event_kind kind, enum upstream_pla
 	return (union proxy_event){ { generation, (uint16_t)index, (uint8_t)place, (uint8_t)kind } }.u64;
 }
 
+/* dns_datagrams.c */
+void datagrams_readable(struct proxy *, int listener);
+
 /* dns_clients.c: the guest's side */
 bool clients_init(struct proxy *);
 void clients_free(struct proxy *);
-void clients_udp_readable(struct proxy *, int listener);
 void clients_accept(struct proxy *, int listener);
 void clients_event(struct proxy *, union proxy_event, uint32_t events);
 void clients_expire(struct proxy *);
 /* An answer, whole; to a client that is gone it goes nowhere. len 0: there is none, only the query is over. */
 void clients_reply(struct proxy *, const struct client_ref *, const uint8_t *message, size_t len);
-/* Sends what was replied over TCP; once a turn of the loop, after everything else */
+/* Sends what was replied; once a turn of the loop, after everything else */
 void clients_flush(struct proxy *);
+
+/* dns_outbox.c: answers to datagrams, that wait to be sent together */
+/* Room for DNS_UDP_MAX octets of one to be sent by that listener, until the next call of any of these */
+uint8_t *outbox_room(int listener);
+/* It has an answer of that length now, to `peer`, from `asked` */
+void outbox_add(const struct sockaddr_in6 *peer, struct addr asked, size_t len);
+/* Both at once */
+void outbox_reply(struct proxy *, const struct client_ref *, const uint8_t *message, size_t len);
+void outbox_flush(void);
+
+/* dns_hold.c: for how long the addresses of cached answers are bound, as the supervisor has said. A hit may be answered while
+ * they are, without asking it again. */
+/* For how long those that a guest gets now are to be bound, of an answer that holds for `left_ms` more */
+uint64_t hold_ms(const struct proxy *, uint64_t left_ms);
+/* Caches what the lookup has been told, under its version */
+void hold_keep(struct proxy *, const struct lookup *, const char *name);
+/* The supervisor has been asked by it, */
+void hold_asked(struct proxy *, const struct lookup *);
+/* and has told what it thinks of it: they are bound until then; 0: they are not */
+void hold_told(struct proxy *, const struct lookup *, uint64_t until_ms);
 
 /* dns_lookup.c: questions under way */
 void lookup_free(struct proxy *, struct lookup *);
@@ -280,6 +310,9 @@ void lookup_ask(struct proxy *, const struct lookup_key *, const struct dns_quer
 /* One that needs no server: binds what it is given, then answers `result` */
 void lookup_bind(struct proxy *, enum lookup_result, struct addr alias, const struct dns_query *,
 		 const struct client_ref *);
+/* Has the supervisor bind a cached answer's addresses for as long as it needs, at the end of the loop's turn. false: too much is
+ * under way */
+bool lookup_renew(struct proxy *, struct cached *);
 /* From an exchange, which is over: what the server says the name is, the lookup's from then on */
 void lookup_told(struct proxy *, struct lookup *, ldns_pkt *answer);
 /* … a truncated answer of the guest's own resolver, over UDP */
@@ -357,12 +390,3 @@ int upstream_tcp(struct proxy *, struct exchange *);
 void upstream_release(struct proxy *, struct exchange *);
 void upstream_udp_event(struct proxy *, union proxy_event, uint32_t events);
 void upstream_tcp_event(struct proxy *, union proxy_event, uint32_t events);
-
-/* dns_cache.c: answers kept for their TTL */
-struct cache *cache_new(uint64_t seed);
-void cache_free(struct cache *);
-void cache_put(struct cache *, const struct lookup_key *, const ldns_pkt *, uint32_t lifetime, uint64_t now_ms);
-/* NULL: not there. *age in seconds; *left_ms what is left of its life */
-ldns_pkt *cache_get(struct cache *, const struct lookup_key *, uint64_t now_ms, uint32_t *age, uint64_t *left_ms);
-bool lookup_key_equal(const struct lookup_key *, const struct lookup_key *);
-uint64_t lookup_key_hash(const struct lookup_key *, uint64_t seed);

@@ -7,6 +7,8 @@
 
 static const struct worker_jail_call calls[] = {
 	WORKER_LOOP_CALLS,
+	{ SCMP_SYS(recvmmsg), JAIL_ANY, "the guest's datagrams, many at once" },
+	{ SCMP_SYS(sendmmsg), JAIL_ANY, "the answers" },
 	{ SCMP_SYS(accept4), JAIL_ANY, "the guest's TCP connections" },
 	{ SCMP_SYS(getsockname), JAIL_ANY, "the address a TCP connection was made to" },
 	{ SCMP_SYS(connect), JAIL_ANY, "to servers; which ones it reaches is up to the packet filter" },

@@ -4,6 +4,7 @@
 #include "core/config.h"
 #include "core/log.h"
 #include "diag/diag.h"
+#include "eval/eval.h"
 #include "policy/resolve.h"
 #include "run/guest_options.h"
 #include "run/host_floor.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define DEFAULT_MEMORY_MIB 256
+#define RULES_WORTH_AN_INDEX 32
 #define MIN_MEMORY_MIB 32
 #define MAX_MEMORY_MIB (1u << 20)
 #define MAX_CPUS 64
@@ -429,10 +431,16 @@ static bool load_policy(struct reading *reading)
 	if (!host_floor_take(&reading->policy))
 		return false;
 	options_set_today(&reading->policy, time(NULL));
-	reading->config->policy = options_resolve(
+	struct policy *policy = options_resolve(
 		&reading->policy, reading->policy.files.count ? reading->policy.files.items[0] : NULL, diags);
+	reading->config->policy = policy;
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
-	return !diags->errors && host_floor_trusted(reading->config->policy);
+	if (diags->errors || !host_floor_trusted(policy))
+		return false;
+	/* each query of the guest's is judged by it */
+	if (policy->rules.count >= RULES_WORTH_AN_INDEX)
+		eval_prepare(policy);
+	return true;
 }
 
 enum config_result config_parse(struct arena *arena, int argc, char **argv, struct run_config *config)

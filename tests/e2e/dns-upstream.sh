@@ -106,12 +106,13 @@ lacks "nor another of the host's addresses" "$(python3 "$WORK/connect.py" $host_
 python3 "$WORK/connect.py" $host_mark 93.184.216.34 53 >/dev/null
 same "nor anything beyond the host" 0 "$(seen 93.184.216.34)"
 kill "$sandbox_pid" "$other_pid" 2>/dev/null
+wait "$sandbox_pid" "$other_pid" 2>/dev/null # a worker of theirs would be taken for the next one's
 
 # --- what the worker holds ---
 start_sandbox jailed -- sleep 600
 wait_for 20 pgrep -x msb-dns
-sleep 0.2
 worker=$(pgrep -nx msb-dns)
+wait_for 20 grep -q '^Seccomp:.2' "/proc/$worker/status"
 status_of() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/$worker/status"; }
 same "it runs under a uid of its own" yes "$([ "$(status_of Uid)" -ge 1000 ] && echo yes)"
 same "without a capability" "0000000000000000 0000000000000000 0000000000000000" "$(status_of CapEff) $(status_of CapPrm) $(status_of CapBnd)"
