@@ -9,6 +9,7 @@
 #   --kind new|established   --way vm|host    whether the host's table is on the way too
 #   --limits off|shipped     off: no bounds on new flows; shipped: bursts of 200 with time between them for the bound on their rate
 #   --flows FILE             ADDRESS tcp|udp PORT a line, from which flows are taken at random
+#   --names FILE             what guests look up first (policy.py makes such files); not with @1, @2
 #   --forget                 conntrack forgets all flows before each burst
 #   --rounds N --packets N --work TEXT --goal N
 set -eu
@@ -64,6 +65,7 @@ while [ $# -gt 0 ]; do
 	--limits) limits=$2 ;;
 	--rounds) rounds=$2 ;;
 	--packets) packets=$2 ;;
+	--names) NAMES=$(realpath "$2") ;;
 	--flows) flows=(--flows "$2") ;;
 	--work) work=$2 ;;
 	--goal) goal=(--goal "$2") ;;

@@ -10,10 +10,12 @@
  *   --packets N --rounds N --warm N   of a burst; bursts of a stand; packets before each burst, not timed
  *   --pause MS               between two rounds
  *   --forget                 flows before each burst; else conntrack knows them until they time out
+ *   --denied                 measures nothing: each of the flows is sent once, and the end of the way must see none
  *   --flows FILE             ADDRESS PROTO PORT a line, taken in a random order; else 93.184.216.34 udp 4433 */
 #include "bench_net.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -25,7 +27,7 @@ struct frame {
 };
 
 struct options {
-	bool established, forget;
+	bool established, forget, denied;
 	unsigned packets, rounds, warm, pause_ms;
 	const char *flows;
 };
@@ -197,6 +199,24 @@ static void round_of(struct stand *stands, size_t count, struct pool *pool, cons
 	}
 }
 
+static void expect_none(struct stand *stand, struct pool *pool)
+{
+	static struct packet_flow flows[PACKETS_MAX];
+	static struct frame frames[PACKETS_MAX];
+	uint64_t before = stand_arrived(stand);
+
+	for (size_t sent = 0; sent < pool->count; sent += PACKETS_MAX) {
+		unsigned count = (unsigned)(pool->count - sent < PACKETS_MAX ? pool->count - sent : PACKETS_MAX);
+		next_flows(pool, count, flows);
+		build(stand, flows, count, frames);
+		send_frames(stand->guest, frames, count);
+	}
+	nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL); /* what a kernel thread has left to do */
+	uint64_t arrived = stand_arrived(stand) - before;
+	if (arrived)
+		errx(1, "%s: %" PRIu64 " of %zu denied flows arrived", stand->name, arrived, pool->count);
+}
+
 static unsigned number_of(const char *text, unsigned most)
 {
 	char *end;
@@ -209,12 +229,17 @@ static unsigned number_of(const char *text, unsigned most)
 
 static void read_options(int argc, char **argv, struct options *options)
 {
-	enum { KIND = 1, PACKETS, ROUNDS, WARM, PAUSE, FLOWS, FORGET };
+	enum { KIND = 1, PACKETS, ROUNDS, WARM, PAUSE, FLOWS, FORGET, DENIED };
 	static const struct option table[] = {
-		{ "kind", required_argument, NULL, KIND },     { "packets", required_argument, NULL, PACKETS },
-		{ "rounds", required_argument, NULL, ROUNDS }, { "warm", required_argument, NULL, WARM },
-		{ "pause", required_argument, NULL, PAUSE },   { "flows", required_argument, NULL, FLOWS },
-		{ "forget", no_argument, NULL, FORGET },       { 0 },
+		{ "kind", required_argument, NULL, KIND },
+		{ "packets", required_argument, NULL, PACKETS },
+		{ "rounds", required_argument, NULL, ROUNDS },
+		{ "warm", required_argument, NULL, WARM },
+		{ "pause", required_argument, NULL, PAUSE },
+		{ "flows", required_argument, NULL, FLOWS },
+		{ "forget", no_argument, NULL, FORGET },
+		{ "denied", no_argument, NULL, DENIED },
+		{ 0 },
 	};
 	int value;
 
@@ -238,6 +263,9 @@ static void read_options(int argc, char **argv, struct options *options)
 		case FORGET:
 			options->forget = true;
 			break;
+		case DENIED:
+			options->denied = true;
+			break;
 		case FLOWS:
 			options->flows = optarg;
 			break;
@@ -245,6 +273,20 @@ static void read_options(int argc, char **argv, struct options *options)
 			exit(2);
 		}
 	}
+}
+
+static void measure(struct stand *stands, size_t count, struct pool *pool, const struct options *options)
+{
+	const struct timespec pause = { options->pause_ms / 1000, options->pause_ms % 1000 * 1000000 };
+
+	for (unsigned i = 0; i < options->rounds; i++) {
+		round_of(stands, count, pool, options, i);
+		nanosleep(&pause, NULL);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (stands[i].lost * 5 > options->rounds)
+			errx(3, "%s: %u of %u bursts did not arrive whole", stands[i].name, stands[i].lost,
+			     options->rounds);
 }
 
 int main(int argc, char **argv)
@@ -261,15 +303,9 @@ int main(int argc, char **argv)
 	if (!count)
 		errx(2, "usage: rates [options] STAND...");
 	one_processor_first();
-	for (unsigned i = 0; i < options.rounds; i++) {
-		round_of(stands, count, &pool, &options, i);
-		if (options.pause_ms)
-			nanosleep(&(struct timespec){ options.pause_ms / 1000, options.pause_ms % 1000 * 1000000 },
-				  NULL);
-	}
-	for (size_t i = 0; i < count; i++)
-		if (stands[i].lost * 5 > options.rounds)
-			errx(3, "%s: %u of %u bursts did not arrive whole", stands[i].name, stands[i].lost,
-			     options.rounds);
+	if (!options.denied)
+		measure(stands, count, &pool, &options);
+	for (size_t i = 0; options.denied && i < count; i++)
+		expect_none(&stands[i], &pool);
 	return 0;
 }

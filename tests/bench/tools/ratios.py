@@ -2,7 +2,7 @@
 """From `ROUND NAME VALUE` a line (what was measured side by side in a round) to a JSON object a line: the median and the quartiles of
 the ratio of each NAME to that of --against in the same round, and the median value.
 
-usage: ratios.py --work TEXT --against NAME [--as TEXT] [--goal NUMBER] [--unit TEXT] [--less] [NAME[=LABEL]...] < LINES
+usage: ratios.py --work TEXT --against NAME [--as TEXT] [--goal NUMBER] [--unit TEXT] [--less] [--rules N] [NAME[=LABEL]...] < LINES
    --less: the value is a cost, so the ratio is turned round: above 1 is better than --against"""
 import argparse
 import json
@@ -16,6 +16,7 @@ parser.add_argument("--as", dest="called")
 parser.add_argument("--goal", type=float)
 parser.add_argument("--unit", default="packets/s")
 parser.add_argument("--less", action="store_true")
+parser.add_argument("--rules", type=int, help="of the policy, where it is a point of a curve")
 parser.add_argument("names", nargs="*")
 options = parser.parse_args()
 
@@ -34,5 +35,7 @@ for wanted in options.names or [name for name in rounds if name != options.again
            "high": round(high, 3), "runs": len(ratios), "value": round(statistics.median(ours.values()), 3), "unit": options.unit}
     if options.goal is not None:
         row["goal"] = options.goal
+    if options.rules:
+        row["rules"] = options.rules
     row["label"] = label or name
     print(json.dumps(row))

@@ -149,7 +149,21 @@ copy_ways() { # SAVED TO LINK
 	done
 }
 
-# A stand with RULES as rates.sh has them
+# The guest looks up NAMES (see policy.py), which its Internet knows, so that what the policy allows of them is bound
+look_up() { # NAME NAMES
+	local name=$1 names=$2 server answered
+	server=$(in_ns "$name.net" "$BENCH/tools/dns.py" serve 203.0.113.1 "$names")
+	answered=$(in_ns "$name.guest" "$BENCH/tools/dns.py" ask "$(ip -n "$name.guest" route show default | cut -d' ' -f3)" "$names")
+	kill "$server"
+	[ "$answered" = "$(wc -l <"$names")" ] || die "$name: of $(wc -l <"$names") names only $answered are answered"
+}
+# The same, where what is bound is a set for each rule
+bind_in_sets() { # NAME NAMES
+	awk '{ print "add element inet msb rule" $1 "_v4 { " $3 " timeout 1d }" }' "$2" | in_ns "$1.vm" nft -f - ||
+		die "$1: the names' addresses cannot be added"
+}
+
+# A stand with RULES as rates.sh has them; $NAMES, where it is set, are what the guest has looked up
 stand() { # NAME vm|host RULES [OPTION of msb-run…]
 	local name=$1 way=$2 rules=$3
 	shift 3
@@ -159,6 +173,13 @@ stand() { # NAME vm|host RULES [OPTION of msb-run…]
 	*@[0-9]) sandbox "$name" "$WORK/any.msb" "$@" && compiled "$name" "${rules%@*}" "${rules##*@}" "$@" ;;
 	*) sandbox "$name" "$rules" "$@" ;;
 	esac
+	if [ -n "${NAMES-}" ]; then
+		case $rules in
+		*.msb@0) bind_in_sets "$name" "$NAMES" ;;
+		*.msb@*) die "$rules: names are bound at level 0, or by msb-run" ;;
+		*.msb) look_up "$name" "$NAMES" ;;
+		esac
+	fi
 	case $rules in
 	none) replace_rules "$name" /dev/null ;;
 	floor | linear) replace_rules "$name" "$BENCH/tools/$rules.nft" ;;
