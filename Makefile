@@ -43,7 +43,7 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench san fuzz tidy format install uninstall vsix guest tools golden-update docs clean
+.PHONY: all policyc deps deps-bench deps-policyc check demo bench san fuzz tidy format install uninstall vsix guest tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -149,9 +149,12 @@ fuzzers: $(FUZZERS)
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
-bench: deps
-	$(Q)$(MAKE) --no-print-directory all tools
-	$(Q)tests/bench/run.sh $(BUILD)
+# What it costs, as a table in Markdown, build/bench.json and build/bench.svg; ONLY="rates dns" for single ones, JSON=1 for objects
+bench: deps deps-bench
+	$(Q)$(MAKE) --no-print-directory all guest tools
+	$(Q)tests/bench/run.py $(BUILD) $(addprefix --only=,$(ONLY)) $(if $(JSON),--json)
+deps-bench:
+	$(Q)./deps.sh bench
 tidy: $(BUILD)/generated/rentable.inc $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
 format:

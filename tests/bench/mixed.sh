@@ -27,30 +27,36 @@ judge() { # DIR
 
 row() { "$BENCH/tools/ratios.py" --against frame --as "accept-all in our frame" "$@" <"$dir/rounds"; }
 
-# All stands of one policy: none (of baselines too) knows of another size
-point() { # SHAPE RULES
-	local shape=$1 count=$2 dir=$WORK/$1-$2 name goal=() seed=1
+# One policy in stands of its own; beside what msb-run installs, BASELINES: O0, linear, none
+point() { # SHAPE RULES [BASELINE…]
+	local shape=$1 count=$2 dir=$WORK/$1-$2 name goal=() seed=1 names=()
+	shift 2
 	NAMES=$dir/names
 	mkdir "$dir"
 	while "$BENCH/policy.py" "$count" "$seed" "$shape" "$dir" && judge "$dir" && [ ! -s "$dir/allowed" ]; do
 		seed=$((seed + 1)) # a few rules can happen to allow nothing
 	done
 	local -A rulesets=([none]=none [frame]=frame [ours]="$dir/policy.msb" [O0]="$dir/policy.msb@0" [linear]="$dir/linear.nft")
-	local names=("${!rulesets[@]}")
-	for name in "${names[@]}"; do stand "$name.$shape$count" vm "${rulesets[$name]}" "${UNLIMITED[@]}"; done
-	[ ! -s "$dir/denied" ] || "$build/bench/rates" --denied --flows "$dir/denied" ours."$shape$count" O0."$shape$count"
-	"$build/bench/rates" --rounds 40 --flows "$dir/allowed" "${names[@]/%/.$shape$count}" | sed "s/\\.$shape$count\t/\t/" >"$dir/rounds"
+	local -A labels=([none]="no ruleset" [O0]="-O0" [linear]="an ordinary ruleset")
+	for name in frame ours "$@"; do
+		stand "$name.$shape$count" vm "${rulesets[$name]}" "${UNLIMITED[@]}"
+		names+=("$name.$shape$count")
+	done
+	[ ! -s "$dir/denied" ] || "$build/bench/rates" --denied --flows "$dir/denied" "ours.$shape$count"
+	"$build/bench/rates" --rounds 40 --flows "$dir/allowed" "${names[@]}" | sed "s/\\.$shape$count\t/\t/" >"$dir/rounds"
 	[ -z "${goals[$count]-}" ] || goal=(--goal "${goals[$count]}")
 	row --rules "$count" --work "new flows, $count $shape rules with names" "${goal[@]}" "ours=as msb-run installs them"
-	row --rules "$count" --work "new flows, $count $shape rules with names" "O0=-O0" "linear=an ordinary ruleset" "none=no ruleset"
+	for name in "$@"; do
+		row --rules "$count" --work "new flows, $count $shape rules with names" "$name=${labels[$name]}"
+	done
 }
 
 if [ $# -gt 0 ]; then
 	shape=$1
 	shift
 	[ $# -gt 0 ] || set -- 100 1000 10000
-	for count in "$@"; do point "$shape" "$count"; done
+	for count in "$@"; do point "$shape" "$count" O0 linear none; done
 else
-	for count in 1 10 100 1000 10000; do point mixed "$count"; done
+	for count in 1 10 100 1000 10000; do point mixed "$count" O0 linear none; done
 	for count in 100 1000 10000; do point services "$count"; done
 fi
