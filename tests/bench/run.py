@@ -14,7 +14,8 @@ import platform
 import subprocess
 import sys
 
-import plot
+sys.dont_write_bytecode = True  # the tree stays as it is
+import plot  # pylint: disable=wrong-import-position
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -71,7 +72,7 @@ def read(path):
         text = file.read()
     try:
         return json.loads(text)
-    except ValueError: # an object a line
+    except ValueError:  # an object a line
         rows = [json.loads(line) for line in text.splitlines() if line]
         return {"machine": machine(), "date": datetime.date.today().isoformat(), "failed": [], "rows": rows}
 
