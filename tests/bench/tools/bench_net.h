@@ -14,7 +14,8 @@ struct stand {
 	uint8_t sink_mac[6], back_mac[6];
 	struct addr outside; /* the host's, which it masquerades with; unspecified where the way ends before */
 	uint32_t replies;
-	unsigned lost; /* bursts that did not arrive whole */
+	unsigned lost;  /* bursts that did not arrive whole */
+	uint64_t least; /* packets that arrived of such a one */
 };
 
 void stand_open(struct stand *, const char *name);

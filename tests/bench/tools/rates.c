@@ -145,7 +145,12 @@ static double burst(struct stand *stand, const struct frame *frames, const struc
 	send_frames(stand->guest, frames + options->warm, options->packets);
 	double took = seconds() - start;
 
-	return stand_arrived(stand) - before == options->packets ? options->packets / took : 0;
+	uint64_t arrived = stand_arrived(stand) - before;
+	if (arrived == options->packets)
+		return options->packets / took;
+	stand->lost++;
+	stand->least = stand->least && stand->least < arrived ? stand->least : arrived;
+	return 0;
 }
 
 /* One answer, so that conntrack takes the flow for established: to the guest's address, or to what the host made of it */
@@ -194,8 +199,6 @@ static void round_of(struct stand *stands, size_t count, struct pool *pool, cons
 		double rate = burst(stand, frames, options);
 		if (rate > 0)
 			printf("%u\t%s\t%.0f\n", number, stand->name, rate);
-		else
-			stand->lost++;
 	}
 }
 
@@ -285,8 +288,8 @@ static void measure(struct stand *stands, size_t count, struct pool *pool, const
 	}
 	for (size_t i = 0; i < count; i++)
 		if (stands[i].lost * 5 > options->rounds)
-			errx(3, "%s: %u of %u bursts did not arrive whole", stands[i].name, stands[i].lost,
-			     options->rounds);
+			errx(3, "%s: %u of %u bursts did not arrive whole, %" PRIu64 " of %u packets the least",
+			     stands[i].name, stands[i].lost, options->rounds, stands[i].least, options->packets);
 }
 
 int main(int argc, char **argv)
