@@ -39,6 +39,7 @@ UNIT_SRC     := $(wildcard tests/unit/*.c)
 # what unit tests and tools share: random policies, packets, an interpreter of rulesets
 TESTLIB_SRC  := $(wildcard tests/lib/*.c)
 E2E_TOOLS    := $(patsubst tests/e2e/tools/%.c,$(BUILD)/e2e/%,$(wildcard tests/e2e/tools/*.c))
+BENCH_TOOLS  := $(BUILD)/bench/rates
 # these use the standard library alone and are static, so that they run in the guest too
 STATIC_TOOLS := $(addprefix $(BUILD)/e2e/,echo probe vnet_header)
 FUZZERS      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -49,13 +50,13 @@ LIBRUNTIME := $(BUILD)/libmsbruntime.a
 LIBTEST    := $(BUILD)/libmsbtest.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run
 
-.PHONY: all policyc deps deps-policyc check demo bench bench-boot prove san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
+.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
 # msb-policyc alone, which needs neither QEMU nor the runtime's libraries
 policyc: $(BUILD)/msb-policyc
-tools: $(E2E_TOOLS) $(BUILD)/e2e/msb-run-misbehave
+tools: $(E2E_TOOLS) $(BENCH_TOOLS) $(BUILD)/e2e/msb-run-misbehave
 
 $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
 	@mkdir -p $(@D)
@@ -109,6 +110,9 @@ $(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 $(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS) -lcriterion
 $(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/tools/%.o $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+$(BUILD)/bench/rates: $(call obj,tests/bench/tools/rates.c tests/bench/tools/bench_net.c) $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 # workers that misbehave on demand, inside their jail
@@ -176,9 +180,12 @@ PROVE_SECONDS ?= 600
 prove: deps
 	$(Q)$(MAKE) --no-print-directory all tools
 	$(Q)KERNEL_SECONDS=$(PROVE_SECONDS) KERNEL_SEED=$${MSB_SEED:-$$(date +%s)} tests/e2e/kernel.sh $(BUILD)
-bench: deps
-	$(Q)$(MAKE) --no-print-directory all tools
-	$(Q)tests/bench/run.sh $(BUILD)
+# What it costs, as a table in Markdown, build/bench.json and build/bench.svg; ONLY="rates dns" for single ones, JSON=1 for objects
+bench: deps deps-bench
+	$(Q)$(MAKE) --no-print-directory all guest tools
+	$(Q)tests/bench/run.py $(BUILD) $(addprefix --only=,$(ONLY)) $(if $(JSON),--json)
+deps-bench:
+	$(Q)./deps.sh bench
 # The QEMU guest's way from exec to its command, in parts; BEFORE: the directory of a build to compare with
 bench-boot: deps
 	$(Q)$(MAKE) --no-print-directory all guest

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building, the demo and the tests need; says and does nothing when all are there.
-# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [fuzz|policyc|vsix]
+# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|fuzz|policyc|vsix]
 # policyc: those that building msb-policyc alone needs
 set -eu
 export LC_ALL=C
@@ -11,6 +11,7 @@ libcriterion-dev nftables iproute2 util-linux mount procps
 git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema python3-yaml
 mmdebstrap clang-format libc6-dbg chromium mandoc groff-base neovim"
 policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev libidn2-dev"
+bench_packages="gnuplot-nox"
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
 vsix_packages="nodejs npm" # unless they came from elsewhere
 
@@ -40,13 +41,14 @@ lacking() {
 
 case ${1-} in
 '') ;;
+bench) packages=$bench_packages ;;
 fuzz) packages="$packages $fuzz_packages" ;;
 policyc) packages=$policyc_packages ;;
 vsix)
 	if command -v node >/dev/null && command -v npm >/dev/null; then exit 0; fi
 	packages=$vsix_packages
 	;;
-*) echo "usage: deps.sh [fuzz|policyc|vsix]" >&2 && exit 2 ;;
+*) echo "usage: deps.sh [bench|fuzz|policyc|vsix]" >&2 && exit 2 ;;
 esac
 missing=$(lacking)
 [ -n "$missing" ] || exit 0
