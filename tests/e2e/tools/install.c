@@ -1,14 +1,15 @@
 /* Installs the firewall of a policy in the network namespace it is started in, by netlink as msb-run does.
- * usage: install [--replace] [--gateway V4,V6] [policy options] [FILE] */
+ * usage: install [--replace] [--plain] [--gateway V4,V6] [policy options] [FILE] */
 #include "lower/lower.h"
 #include "netlink/nft_install.h"
 #include "policy/options.h"
+#include "policy/policy_facts.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { OPT_REPLACE = 1, OPT_GATEWAY };
+enum { OPT_REPLACE = 1, OPT_GATEWAY, OPT_PLAIN };
 
 /* NAME,NAME: an IPv4 and an IPv6 address, either may be absent */
 static struct addr_gateway parse_gateway(struct arena *arena, const char *text)
@@ -29,6 +30,7 @@ static size_t option_table(struct option *out, size_t room)
 	static const struct option own[] = {
 		{ "replace", no_argument, NULL, OPT_REPLACE },
 		{ "gateway", required_argument, NULL, OPT_GATEWAY },
+		{ "plain", no_argument, NULL, OPT_PLAIN }, /* without shortcuts */
 	};
 	size_t count = sizeof own / sizeof *own;
 
@@ -58,6 +60,8 @@ int main(int argc, char **argv)
 			replace = true;
 		else if (value == OPT_GATEWAY)
 			lower.gateway = parse_gateway(arena, optarg);
+		else if (value == OPT_PLAIN)
+			lower.plain = true;
 		else if (!options_take(&options, value, optarg))
 			return 2;
 	}
@@ -66,6 +70,7 @@ int main(int argc, char **argv)
 		diags_print_text(diags, stderr, false);
 		return 1;
 	}
+	lower.gateway = policy_gateway(policy, lower.gateway);
 	struct nft *nft = nft_open();
 	const struct ruleset *ruleset = lower_policy(arena, policy, &lower);
 	int error = !nft    ? -errno :
