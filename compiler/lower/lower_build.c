@@ -1,7 +1,7 @@
 /* Chains, matches and rules that the files of lowering share. */
 #include "lower/lower_state.h"
 
-enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8 };
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = 64 };
 enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 136 };
 
 struct rs_chain *lower_chain(struct lowering *lowering, const char *name, const char *note)
@@ -60,9 +60,9 @@ static void match_ct(struct lowering *lowering, struct rs_rule *rule, unsigned s
 	lower_match(lowering, rule, RS_CT_STATE, state);
 }
 
-void lower_match_new(struct lowering *lowering, struct rs_rule *rule)
+void lower_match_first(struct lowering *lowering, struct rs_rule *rule)
 {
-	match_ct(lowering, rule, CT_NEW);
+	match_ct(lowering, rule, CT_NEW | CT_UNTRACKED);
 }
 
 void lower_match_established(struct lowering *lowering, struct rs_rule *rule)
@@ -70,15 +70,26 @@ void lower_match_established(struct lowering *lowering, struct rs_rule *rule)
 	match_ct(lowering, rule, CT_ESTABLISHED);
 }
 
-void lower_known_flows(struct lowering *lowering, struct rs_chain *chain)
+void lower_established(struct lowering *lowering, struct rs_chain *chain)
 {
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	lower_match_established(lowering, rule);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
-	rule = lower_rule(lowering, chain, NULL);
+}
+
+void lower_related(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
 	match_ct(lowering, rule, CT_RELATED);
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, "related");
+}
+
+void lower_known_flows(struct lowering *lowering, struct rs_chain *chain)
+{
+	lower_established(lowering, chain);
+	lower_related(lowering, chain);
 }
 
 void lower_drop_invalid(struct lowering *lowering, struct rs_chain *chain)

@@ -1,16 +1,18 @@
 /* The chains around the policy, the same for every policy: what of the guest's may be judged at all, DNS to the
  * proxy, what the namespace itself may send and receive, and how a refusal looks.
  *
- *   prerouting  source and destination checks, before conntrack sees a packet
- *   proxies     port 53 to the DNS proxy's socket, whatever its address; the gateway's ports to a relay
+ *   prerouting  source and destination checks, before conntrack sees a packet; then, chain proxies, port 53 to the DNS
+ *               proxy's socket, whatever its address, and the gateway's ports to a relay
  *   input       to the gateway: DNS, replies, neighbour discovery; the rest goes to outbound
  *   forward     replies and their errors; new flows from the guest go to outbound
  *   outbound    refusals no rule can lift, then chains floor and egress
- *   new_flows   behind forward and input: how many of the flows that the policy allows
+ *   admit       what these allow: how many flows of it
  *   output      what the gateway, the proxy and the relay may send */
 #include "lower/lower_state.h"
 #include "base/text.h"
 #include "eval/builtin.h"
+
+#include <stdlib.h>
 
 enum { FILTER_PRIORITY = 0 };
 #define REPORT_RATE 100 /* refused packets a second that are reported */
@@ -49,20 +51,19 @@ static void logged_chain(struct lowering *lowering)
 
 	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
 	rs_log(rs, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
-	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_ACCEPT, NULL);
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_ADMIT);
 }
 
 /* An error or redirect belongs to a flow, and then is related, or to nobody: no rule lets it pass. */
-static void drop_lone_errors(struct lowering *lowering, struct rs_chain *chain)
+static void errors_chain(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
-	static const char errors[] = "ICMP errors and redirects of no flow";
-	static const char errors6[] = "ICMPv6 errors, neighbour discovery, multicast listeners";
-	struct rs_rule *rule = lower_rule(lowering, chain, errors);
+	struct rs_chain *chain = lower_chain(lowering, "lone_errors", NULL);
+	struct rs_rule *rule = lower_rule(lowering, chain, "ICMP errors and redirects of no flow");
 
 	LOWER_MATCH_ANY(lowering, rule, RS_ICMP_TYPE, 3, 4, 5, 11, 12);
 	lower_verdict(lowering, rule, RS_DROP, NULL);
-	rule = lower_rule(lowering, chain, errors6);
+	rule = lower_rule(lowering, chain, "ICMPv6 errors, neighbour discovery, multicast listeners");
 	struct rs_expr *types = rs_match(rs, rule, RS_ICMPV6_TYPE, rs_range(0, 127));
 	rs_or(rs, types, rs_range(130, 137));
 	rs_or(rs, types, rs_number(143));
@@ -89,20 +90,56 @@ static void refuse_ports(struct lowering *lowering, struct rs_chain *chain, enum
 	lower_verdict(lowering, rule, RS_JUMP, target);
 }
 
-static void outbound_chain(struct lowering *lowering)
+static void odd_ports_chain(struct lowering *lowering)
 {
-	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain =
-		lower_chain(lowering, "outbound", "a new flow of the guest's: what no rule can allow, then the rules");
+	struct rs_chain *chain = lower_chain(lowering, "odd_ports", NULL);
 
-	drop_lone_errors(lowering, chain);
 	refuse_ports(lowering, chain, PROTO_UDP, RS_UDP_DPORT, "silence");
 	refuse_ports(lowering, chain, PROTO_TCP, RS_TCP_DPORT, LOWER_CHAIN_REFUSE);
 	struct rs_rule *rule = lower_rule(lowering, chain, "DNS goes to the proxy or nowhere");
 	lower_match_dns_ports(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const unsigned *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+/* What chain odd_ports looks at, whatever the protocol: what it does not refuse comes back. */
+static void match_odd_ports(struct lowering *lowering, struct rs_rule *rule)
+{
+	unsigned ports[EVAL_REFUSED_PORTS + 1] = { LOWER_DNS_PORT };
+	size_t count = 1, kept = 1;
+
+	for (size_t i = 0; i < EVAL_REFUSED_PORTS; i++)
+		ports[count++] = eval_refused_ports[i].port;
+	qsort(ports, count, sizeof *ports, by_number);
+	for (size_t i = 1; i < count; i++)
+		if (ports[i] != ports[kept - 1])
+			ports[kept++] = ports[i];
+	lower_match_any(lowering, rule, RS_TH_DPORT, ports, kept);
+}
+
+/* New flows that no rule can allow are few: one look for each kind of them, and the rules for the kind are elsewhere. */
+static void outbound_chain(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain =
+		lower_chain(lowering, "outbound", "a new flow of the guest's: what no rule can allow, then the rules");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_ICMP, IPPROTO_ICMPV6);
+	rs_verdict(rs, rule, RS_JUMP, "lone_errors");
+	rule = lower_rule(lowering, chain, NULL);
+	match_odd_ports(lowering, rule);
+	rs_verdict(rs, rule, RS_JUMP, "odd_ports");
 	lower_jump_to_floors(lowering, chain, false);
-	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_EGRESS);
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_EGRESS);
+	errors_chain(lowering);
+	odd_ports_chain(lowering);
 }
 
 /* Of what conntrack calls related only the errors that a transport needs */
@@ -119,28 +156,22 @@ static void related_chain(struct lowering *lowering)
 	lower_verdict(lowering, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
 }
 
+/* The states exclude one another, so their order is that of how often they are met. Without conntrack come questions to port
+ * 53 that no proxy took, which chain outbound refuses. */
 static void forward_chain(struct lowering *lowering)
 {
 	struct rs_chain *chain = lower_hook_chain(lowering, "forward", RS_FORWARD, FILTER_PRIORITY, RS_DROP,
 						  "between guest and host: nothing new comes in");
 
-	lower_drop_invalid(lowering, chain);
-	lower_known_flows(lowering, chain);
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
+	lower_established(lowering, chain);
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+	lower_match_first(lowering, rule);
+	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
 	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, "outbound");
+	lower_drop_invalid(lowering, chain);
+	lower_related(lowering, chain);
 	lower_verdict(lowering, lower_rule(lowering, chain, "new flows from outside"), RS_DROP, NULL);
-}
-
-/* Runs for what the chain before it accepted, so that refused flows count for nothing */
-static void new_flows_chain(struct lowering *lowering, const char *name, enum rs_hook hook, const char *admit)
-{
-	struct rs_chain *chain = lower_hook_chain(lowering, name, hook, FILTER_PRIORITY + 1, RS_ACCEPT,
-						  "what the policy has allowed, within bounds");
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
-
-	lower_match_new(lowering, rule);
-	rs_verdict(lowering->ruleset, rule, RS_GOTO, admit);
 }
 
 void lower_chains(struct lowering *lowering)
@@ -152,7 +183,5 @@ void lower_chains(struct lowering *lowering)
 	forward_chain(lowering);
 	related_chain(lowering);
 	lower_gateway_chains(lowering);
-	new_flows_chain(lowering, "new_flows", RS_FORWARD, LOWER_CHAIN_ADMIT);
-	new_flows_chain(lowering, "new_flows_here", RS_INPUT, LOWER_CHAIN_ADMIT_HERE);
-	lower_admit_chains(lowering);
+	lower_admit_chain(lowering);
 }

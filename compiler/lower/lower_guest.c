@@ -1,8 +1,9 @@
-/* What of the guest's may be judged at all, and which of it goes to a proxy: the chains before routing. */
+/* What of the guest's may be judged at all, and which of it goes to a proxy: chain prerouting, ahead of conntrack, and where
+ * it goes on. There is one base chain for all of it, for each costs every packet. */
 #include "lower/lower_state.h"
 #include "eval/builtin.h"
 
-enum { RAW_PRIORITY = -300, MANGLE_PRIORITY = -150 };
+enum { RAW_PRIORITY = -300 };
 /* Broadcasts to the DHCP server; a client sends some in an hour */
 #define DHCP_RATE 20
 #define DHCP_BURST 40
@@ -25,6 +26,7 @@ static void guest_passes(struct lowering *lowering, struct rs_chain *chain)
 	lower_match_dns_ports(lowering, rule);
 	rs_do(lowering->ruleset, rule, RS_NOTRACK);
 	lower_relayed_from_guest(lowering, chain);
+	rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_GOTO, "proxies");
 }
 
 /* What the router will not forward, its TTL being over, must not change what conntrack knows of a flow: a reset would end it here
@@ -158,18 +160,15 @@ static void prerouting_chain(struct lowering *lowering)
 	struct rs_chain *chain = lower_hook_chain(lowering, "prerouting", RS_PREROUTING, RAW_PRIORITY, RS_ACCEPT,
 						  "before conntrack: the guest speaks for itself, to one host");
 
+	lower_shortcuts(lowering, chain);
 	prerouting_family(lowering, chain, AF_INET, lowering->gateway.has4, "from_guest4");
 	prerouting_family(lowering, chain, AF_INET6, lowering->gateway.has6, "from_guest6");
-	struct rs_rule *rule = lower_rule(lowering, chain, "no other link");
-	struct rs_expr *links = rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
-	rs_or(lowering->ruleset, links, rs_name(LOWER_UPLINK));
-	links->negate = true;
-	lower_verdict(lowering, rule, RS_DROP, NULL);
+	lower_verdict(lowering, lower_rule(lowering, chain, "no other link"), RS_DROP, NULL);
 }
 
 static void dns_family(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
 {
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "to the DNS proxy");
+	struct rs_rule *rule = lower_rule(lowering, chain, "to the DNS proxy");
 
 	lower_match(lowering, rule, RS_META_NFPROTO, family == ADDR_V4 ? AF_INET : AF_INET6);
 	lower_match_dns_ports(lowering, rule);
@@ -183,12 +182,11 @@ static void dns_family(struct lowering *lowering, struct rs_chain *chain, enum a
 static void host_family(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
 {
 	bool v4 = family == ADDR_V4;
-	struct rs_rule *rule =
-		lower_rule_from(lowering, chain, LOWER_BRIDGE, v4 ? "to the DHCP server" : "to the DHCPv6 server");
+	struct rs_rule *rule = lower_rule(lowering, chain, v4 ? "to the DHCP server" : "to the DHCPv6 server");
 
 	lower_match_dhcp(lowering, rule, v4 ? 68 : 546, v4 ? 67 : 547);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
-	rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "to the relay of the host's services");
+	rule = lower_rule(lowering, chain, "to the relay of the host's services");
 	lower_match(lowering, rule, v4 ? RS_IP_DADDR : RS_IP6_DADDR,
 		    v4 ? lowering->gateway.v4.value : lowering->gateway.v6.value);
 	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
@@ -197,11 +195,9 @@ static void host_family(struct lowering *lowering, struct rs_chain *chain, enum 
 
 static void proxies_chain(struct lowering *lowering)
 {
-	struct rs_chain *chain =
-		lower_hook_chain(lowering, "proxies", RS_PREROUTING, MANGLE_PRIORITY, RS_ACCEPT,
-				 "all of port 53 reaches the DNS proxy; without a socket nothing matches here");
-	struct rs_rule *rule =
-		lower_rule_from(lowering, chain, LOWER_BRIDGE, "a network's broadcast is nobody's resolver");
+	struct rs_chain *chain = lower_chain(
+		lowering, "proxies", "all of port 53 reaches the DNS proxy; without a socket nothing matches here");
+	struct rs_rule *rule = lower_rule(lowering, chain, "a network's broadcast is nobody's resolver");
 
 	lower_match_dns_ports(lowering, rule);
 	LOWER_MATCH_ANY(lowering, rule, RS_FIB_DADDR_TYPE, FIB_BROADCAST, FIB_ANYCAST, FIB_MULTICAST);

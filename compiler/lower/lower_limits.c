@@ -10,46 +10,21 @@
  * kept for one or two minutes) takes tens of thousands. */
 #define BURST_SECONDS 4
 
-static void pass_known(struct lowering *lowering, struct rs_chain *chain)
-{
-	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
-
-	rs_match(lowering->ruleset, rule, RS_CT_STATUS, rs_number(CT_CONFIRMED));
-	rs_verdict(lowering->ruleset, rule, RS_RETURN, NULL);
-}
-
-static void admit_chain(struct lowering *lowering, const struct limit_chains *chains)
+static void bound_rate(struct lowering *lowering, struct rs_chain *chain)
 {
 	uint32_t rate = lowering->policy->connection_rate.most;
-	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, LOWER_CHAIN_ADMIT);
 
-	chain->note = "so many new flows a second, and no more; how many at once is counted in the host's table";
-	pass_known(lowering, chain);
-	if (rate && !lowering->options->any_flow_rate) {
-		struct rs_rule *rule =
-			lower_rule(lowering, chain, arena_printf(lowering->arena, "--max-connection-rate %u", rate));
-		rs_limit(lowering->ruleset, rule, rate, RS_SECOND, rate * BURST_SECONDS)->negate = true;
-		lower_verdict(lowering, rule, RS_GOTO, limit_chain(OVER_RATE));
-	}
-	limit_refusal_chain(chains, OVER_RATE);
+	if (!rate || lowering->options->any_flow_rate)
+		return;
+	struct rs_rule *rule =
+		lower_rule(lowering, chain, arena_printf(lowering->arena, "--max-connection-rate %u", rate));
+	rs_limit(lowering->ruleset, rule, rate, RS_SECOND, rate * BURST_SECONDS)->negate = true;
+	lower_verdict(lowering, rule, RS_GOTO, limit_chain(OVER_RATE));
 }
 
-/* Flows that end here have no entry in the host's table. */
-static void admit_here_chain(struct lowering *lowering, const struct limit_chains *chains)
-{
-	const struct policy *policy = lowering->policy;
-	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, LOWER_CHAIN_ADMIT_HERE);
-
-	chain->note = "the same to the gateway, and so many at once";
-	pass_known(lowering, chain);
-	rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_ADMIT);
-	limit_count_protocols(chains, chain, policy->max_tcp.most, policy->max_udp.most, POLICY_OTHER_CONNECTIONS);
-	limit_refusal_chain(chains, OVER_TCP);
-	limit_refusal_chain(chains, OVER_UDP);
-	limit_refusal_chain(chains, OVER_OTHER);
-}
-
-void lower_admit_chains(struct lowering *lowering)
+/* What the policy allows ends here, wherever it came from, so that refused flows count for nothing. How many flows at once is
+ * counted in the host's table, and here for those that end in this namespace, of which that knows nothing. */
+void lower_admit_chain(struct lowering *lowering)
 {
 	const struct limit_chains chains = {
 		.ruleset = lowering->ruleset,
@@ -57,9 +32,27 @@ void lower_admit_chains(struct lowering *lowering)
 		.log_group = LOWER_LOG_GROUP,
 		.silent = lowering->options->silent,
 	};
+	static const enum limit refusals[] = { OVER_RATE, OVER_TCP, OVER_UDP, OVER_OTHER };
+	struct ruleset *rs = lowering->ruleset;
+	const struct policy *policy = lowering->policy;
+	struct rs_chain *chain =
+		lower_chain(lowering, LOWER_CHAIN_ADMIT,
+			    "allowed by the policy: so many new flows a second, so many at once to the gateway");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
-	admit_chain(lowering, &chains);
-	admit_here_chain(lowering, &chains);
+	rs_match(rs, rule, RS_CT_STATUS, rs_number(CT_CONFIRMED));
+	rs_verdict(rs, rule, RS_ACCEPT, NULL);
+	rule = lower_rule(lowering, chain, "the DNS proxy's, to a resolver the guest chose");
+	rs_match(rs, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE))->negate = true;
+	rs_verdict(rs, rule, RS_ACCEPT, NULL);
+	bound_rate(lowering, chain);
+	rule = lower_rule(lowering, chain, "how many of these is counted in the host's table");
+	rs_match(rs, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
+	rs_verdict(rs, rule, RS_ACCEPT, NULL);
+	limit_count_protocols(&chains, chain, policy->max_tcp.most, policy->max_udp.most, POLICY_OTHER_CONNECTIONS);
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_ACCEPT, NULL);
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+		limit_refusal_chain(&chains, refusals[i]);
 }
 
 /* `size` packets every `refill_ms` in the shortest of nft's units that expresses it exactly, or within a thousandth;

@@ -42,15 +42,21 @@ static void accept_arp(struct lowering *lowering, struct rs_chain *chain)
 	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 }
 
-static void accept_ipv4(struct lowering *lowering, struct rs_chain *chain)
+/* Nearly all there is, and so the first rules */
+static void accept_own(struct lowering *lowering, struct rs_chain *chain, unsigned type, enum rs_field saddr,
+		       struct addr guest, const char *comment)
+{
+	struct rs_rule *rule = frame_rule(lowering, chain, type, comment);
+
+	rs_match(lowering->ruleset, rule, saddr, rs_number(guest.value));
+	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
+}
+
+static void accept_dhcp(struct lowering *lowering, struct rs_chain *chain)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_rule *rule = frame_rule(lowering, chain, TYPE_IP, "IPv4 from the guest's address");
+	struct rs_rule *rule = frame_rule(lowering, chain, TYPE_IP, "DHCP, before the guest has its address");
 
-	rs_match(rs, rule, RS_IP_SADDR, rs_number(lowering->guest4.value));
-	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
-
-	rule = frame_rule(lowering, chain, TYPE_IP, "DHCP, before the guest has its address");
 	rs_match(rs, rule, RS_IP_SADDR, rs_number(0));
 	rs_match(rs, rule, RS_IP_DADDR, rs_number(UINT32_MAX));
 	lower_match_dhcp(lowering, rule, 68, 67);
@@ -58,15 +64,12 @@ static void accept_ipv4(struct lowering *lowering, struct rs_chain *chain)
 	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
 }
 
-static void accept_ipv6(struct lowering *lowering, struct rs_chain *chain)
+/* What a start in IPv6 takes, before the guest has its address */
+static void accept_start6(struct lowering *lowering, struct rs_chain *chain)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_rule *rule = frame_rule(lowering, chain, TYPE_IP6, "IPv6 from the guest's address");
+	struct rs_rule *rule = frame_rule(lowering, chain, TYPE_IP6, "neighbour discovery from its link-local address");
 
-	rs_match(rs, rule, RS_IP6_SADDR, rs_number(lowering->guest6.value));
-	lower_verdict(lowering, rule, RS_ACCEPT, NULL);
-
-	rule = frame_rule(lowering, chain, TYPE_IP6, "neighbour discovery from its link-local address");
 	rs_match(rs, rule, RS_IP6_SADDR, rs_prefix(LINK_LOCAL));
 	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, ND_ROUTER_SOLICIT, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT);
 	rs_limit(rs, rule, ND_RATE, RS_SECOND, ND_BURST);
@@ -106,11 +109,15 @@ void lower_link(struct lowering *lowering)
 	chain->device = LOWER_TAP;
 	chain->note = "what enters by the guest's link: its own MAC and addresses, untagged, or nothing";
 	drop_oversized(lowering, chain);
+	if (lowering->gateway.has4)
+		accept_own(lowering, chain, TYPE_IP, RS_IP_SADDR, lowering->guest4, "IPv4 from the guest's address");
+	if (lowering->gateway.has6)
+		accept_own(lowering, chain, TYPE_IP6, RS_IP6_SADDR, lowering->guest6, "IPv6 from the guest's address");
 	if (lowering->gateway.has4) {
 		accept_arp(lowering, chain);
-		accept_ipv4(lowering, chain);
+		accept_dhcp(lowering, chain);
 	}
 	if (lowering->gateway.has6)
-		accept_ipv6(lowering, chain);
+		accept_start6(lowering, chain);
 	lower_verdict(lowering, lower_rule(lowering, chain, "forged, tagged, or of no use here"), RS_DROP, NULL);
 }

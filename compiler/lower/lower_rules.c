@@ -239,7 +239,7 @@ static void finish_rule(struct lowering *lowering, struct rs_rule *out, const st
 	else if (rule->log)
 		lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_LOGGED);
 	else
-		lower_verdict(lowering, out, RS_ACCEPT, NULL);
+		lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_ADMIT);
 }
 
 /* A named interval set with these addresses; returns its name */
@@ -390,7 +390,8 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 	struct rs_rule *rule = lower_rule(lowering, chain, comment);
 
 	if (by->action == POLICY_ALLOW)
-		lower_verdict(lowering, rule, lowering->floor ? RS_RETURN : RS_ACCEPT, NULL);
+		lower_verdict(lowering, rule, lowering->floor ? RS_RETURN : RS_GOTO,
+			      lowering->floor ? NULL : LOWER_CHAIN_ADMIT);
 	else
 		lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
 }

@@ -40,9 +40,11 @@ void lower_gateway_chains(struct lowering *);
 void lower_relayed_from_guest(struct lowering *, struct rs_chain *);
 void lower_relayed_to_guest(struct lowering *, struct rs_chain *);
 void lower_relayed_input(struct lowering *, struct rs_chain *);
-/* lower_limits.c: the chains that bound new flows; and a chain that drops what is over a policy's packet rate:
+/* lower_shortcut.c: the rules that let pass at once what no later rule of chain prerouting would touch */
+void lower_shortcuts(struct lowering *, struct rs_chain *);
+/* lower_limits.c: the chain that bounds new flows; and a chain that drops what is over a policy's packet rate:
  * returns its name, or NULL where there is no limit */
-void lower_admit_chains(struct lowering *);
+void lower_admit_chain(struct lowering *);
 const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
 /* lower_link.c: table netdev, what the guest's link lets in at all */
 void lower_link(struct lowering *);
@@ -53,7 +55,6 @@ void lower_link(struct lowering *);
 #define LOWER_ADDRESSES "addresses" /* "floor1_addresses": what is decided by the address alone */
 #define LOWER_CHAIN_LOGGED "logged"
 #define LOWER_CHAIN_ADMIT "admit"
-#define LOWER_CHAIN_ADMIT_HERE "admit_here"
 
 /* lower_build.c: what the files share. A note is printed above its chain. */
 struct rs_chain *lower_chain(struct lowering *, const char *name, const char *note);
@@ -64,10 +65,12 @@ void lower_match(struct lowering *, struct rs_rule *, enum rs_field, u128 number
 void lower_match_neighbours(struct lowering *, struct rs_rule *);
 void lower_match_dns_ports(struct lowering *, struct rs_rule *);
 void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);
-void lower_match_new(struct lowering *, struct rs_rule *);
+void lower_match_first(struct lowering *, struct rs_rule *); /* new, or without conntrack */
 void lower_match_established(struct lowering *, struct rs_rule *);
 /* Established flows pass, and the errors about them that chain `related` knows */
 void lower_known_flows(struct lowering *, struct rs_chain *);
+void lower_established(struct lowering *, struct rs_chain *);
+void lower_related(struct lowering *, struct rs_chain *);
 void lower_drop_invalid(struct lowering *, struct rs_chain *);
 
 /* Helpers */

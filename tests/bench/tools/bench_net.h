@@ -1,7 +1,7 @@
 /* A stand of the bench, from the side that sends and counts: one guest, the way it takes, and where that ends. */
 #pragma once
 #include "../../e2e/tools/oracle_net.h"
-#include "../../e2e/tools/oracle_packet.h"
+#include "tests/lib/packet.h"
 
 struct stand {
 	const char *name;

@@ -1,5 +1,5 @@
 /* Installs the firewall of a policy in the network namespace it is started in, by netlink as msb-run does.
- * usage: install [-O LEVEL] [--replace] [--gateway V4,V6] [--bind NAME=ADDR]… [policy options] [FILE]
+ * usage: install [-O LEVEL] [--replace] [--plain] [--gateway V4,V6] [--bind NAME=ADDR]… [policy options] [FILE]
  * --bind: as if the guest had been answered that address for the name, for an hour; NAME=ADDR,MS: for so long; NAME=: none any more.
  * What ends is looked after for a second, where something does. */
 #include "dns/bindings_install.h"
@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPT_REPLACE = 1, OPT_GATEWAY, OPT_BIND };
+enum { OPT_REPLACE = 1, OPT_GATEWAY, OPT_BIND, OPT_PLAIN };
 
 /* NAME,NAME: an IPv4 and an IPv6 address, either may be absent */
 static struct addr_gateway parse_gateway(struct arena *arena, const char *text)
@@ -38,6 +38,7 @@ static size_t option_table(struct option *out, size_t room)
 		{ "replace", no_argument, NULL, OPT_REPLACE },
 		{ "gateway", required_argument, NULL, OPT_GATEWAY },
 		{ "bind", required_argument, NULL, OPT_BIND },
+		{ "plain", no_argument, NULL, OPT_PLAIN }, /* without shortcuts */
 	};
 	size_t count = sizeof own / sizeof *own;
 
@@ -121,6 +122,8 @@ int main(int argc, char **argv)
 			lower.gateway = parse_gateway(arena, optarg);
 		else if (value == OPT_BIND)
 			*arena_push(arena, &bound) = optarg;
+		else if (value == OPT_PLAIN)
+			lower.plain = true;
 		else if (!options_take(&options, value, optarg))
 			return 2;
 	}
