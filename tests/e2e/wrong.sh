@@ -115,11 +115,10 @@ wrong "known flows judged anew" compiler/lower/lower_build.c \
 # Names in verdict maps
 bound=compiler/lower/lower_bound.c
 wrong "what rules before take is left to names" $bound \
-	'take(&by_addr, &bound->subject->rules.items[covering.rules.items[next]], addr.family);' ';'
-wrong "rules behind take from names too" $bound \
-	'covering.rules.items[next] < rules[i]; next++' 'covering.rules.items[next] < rules[count - 1]; next++'
+	'if (count > 1 || is_covering(bound, &covering, rules[0]) || !is_whole(bound, &covering, rules[0], addr.family))' \
+	'if (count > 1)'
 wrong "wide rules before names forgotten" $bound \
-	'if (wide->any || wide->groups & groups' 'if (wide->any && wide->groups & groups'
+	'return wide->any || wide->groups &' 'return wide->any && wide->groups &'
 wrong "denials of what an address carries forgotten before names" $bound \
 	'if (addr.family == ADDR_V6 && addr_carries(' 'if (0 && addr_carries('
 wrong "ports left to a name with one more" $bound \
