@@ -86,7 +86,7 @@ wrong "the default turned round" $rules \
 wrong "a floor's allow that asks no further" $rules \
 	'lower_verdict(lowering, out, RS_RETURN, NULL);' 'lower_verdict(lowering, out, RS_ACCEPT, NULL);'
 wrong "a floor's default that asks no further" $rules \
-	'lowering->floor ? RS_RETURN : RS_ACCEPT' 'RS_ACCEPT'
+	$'lowering->floor ? RS_RETURN : RS_GOTO,\n\t\t\t      lowering->floor ? NULL : LOWER_CHAIN_ADMIT' 'RS_GOTO, LOWER_CHAIN_ADMIT'
 wrong "a floor forgotten" $rules \
 	'for (size_t i = 0; i < lowering->policy->floors.count; i++)' \
 	'for (size_t i = 1; i < lowering->policy->floors.count; i++)'

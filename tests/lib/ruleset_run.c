@@ -252,11 +252,20 @@ static bool run_expr(struct walk *walk, const struct rs_expr *expr, const struct
 
 /* ---- chains ---- */
 
+/* What decides is counted; what merely leads on, or lets pass what was decided, is not. */
+static bool is_counted(const struct rs_rule *rule)
+{
+	for (size_t i = 0; i < rule->exprs.count; i++)
+		if (rule->exprs.items[i].kind == RS_COUNTER)
+			return true;
+	return false;
+}
+
 /* The verdict of a rule that took the packet, or NULL */
 static const struct rs_verdict *run_rule(struct walk *walk, const struct rs_rule *rule)
 {
 	const struct rs_verdict *verdict = NULL;
-	const char *comment = rule->comment;
+	const char *comment = is_counted(rule) ? rule->comment : NULL;
 
 	walk->result->rules++;
 	for (size_t i = 0; i < rule->exprs.count && !walk->over && !verdict; i++)

@@ -37,7 +37,7 @@ struct run_result {
 	uint32_t mark;
 	bool untracked, proxied;
 	unsigned logged;     /* bits: the nflog groups it went to */
-	const char *decided; /* the comment of the last rule or element that took it and gave a verdict; or NULL */
+	const char *decided; /* the comment of the last counted rule, or element, that took it and gave a verdict; or NULL */
 	const char *chain;   /* where it ended last */
 	size_t rules;        /* how many were looked at */
 };

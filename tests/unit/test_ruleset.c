@@ -144,10 +144,10 @@ Test(ruleset, egress_chain_reads_like_the_policy)
 		"\tchain egress {\n"
 		"\t\tip daddr @meta4 counter jump refuse comment \"agent.msb:6 deny@meta\"\n"
 		"\t\tip6 daddr @meta6 counter jump refuse comment \"agent.msb:6 deny@meta\"\n"
-		"\t\tip daddr @rule2_v4 tcp dport { 22, 443 } counter accept comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
-		"\t\tip6 daddr @rule2_v6 tcp dport { 22, 443 } counter accept comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
-		"\t\tip daddr @rule3_v4 tcp dport 443 counter accept comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
-		"\t\tip6 daddr @rule3_v6 tcp dport 443 counter accept comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
+		"\t\tip daddr @rule2_v4 tcp dport { 22, 443 } counter goto admit comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
+		"\t\tip6 daddr @rule2_v6 tcp dport { 22, 443 } counter goto admit comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
+		"\t\tip daddr @rule3_v4 tcp dport 443 counter goto admit comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
+		"\t\tip6 daddr @rule3_v6 tcp dport 443 counter goto admit comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
 		"\t\tcounter jump refuse comment \"agent.msb:2 default egress deny\"\n"
 		"\t}\n");
 	contains(text, "\t\tcomment \"github.com, raw.githubusercontent.com\"\n");
