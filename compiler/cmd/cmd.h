@@ -66,7 +66,7 @@ struct cmd_line {
 	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *git;
 	int optimise;
 	bool given_today; /* --today */
-	bool batch, werror, verbose, check_only, show_diff;
+	bool batch, werror, verbose, check_only, show_diff, passes;
 	long min_coverage; /* percent */
 	long rule;         /* from 1; 0: none */
 };

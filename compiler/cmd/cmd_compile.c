@@ -25,16 +25,21 @@ static struct lower_options lower_options(const struct stage *stage)
 				       .optimise = stage->line->optimise };
 }
 
-static struct ruleset *lower(const struct stage *stage, const struct lower_options *options)
+static void say_given_up(const struct stage *stage, const struct ruleset *ruleset)
 {
-	struct ruleset *ruleset = lower_policy(stage->loaded->arena, stage->loaded->policy, options);
-
-	optimise(ruleset, options->optimise);
 	if (optimise_has_given_up(ruleset))
 		fprintf(stderr,
 			"%s: note: its rules' networks overlap so much that they stay rule by rule, which is slow where they "
 			"are many: rules that list fewer networks each would not\n",
 			stage->loaded->name);
+}
+
+static struct ruleset *lower(const struct stage *stage, const struct lower_options *options)
+{
+	struct ruleset *ruleset = lower_policy(stage->loaded->arena, stage->loaded->policy, options);
+
+	optimise(ruleset, options->optimise);
+	say_given_up(stage, ruleset);
 	return ruleset;
 }
 
@@ -45,10 +50,31 @@ static const char *emit_nft_text(const struct stage *stage)
 	return emit_nft(stage->loaded->arena, stage->loaded->policy, lower(stage, &options), &options);
 }
 
+static void add_pass(void *context, const struct ruleset *ruleset, int number, const char *pass)
+{
+	struct text *text = context;
+
+	text_addf(text, "\n# pass %d, %s\n%s", number, pass, ruleset_format(text->arena, ruleset));
+}
+
+/* The ruleset as it is lowered, and behind each of the level's passes */
+static const char *each_pass(const struct stage *stage, const struct lower_options *options)
+{
+	struct text text = { .arena = stage->loaded->arena };
+	struct ruleset *ruleset = lower_policy(stage->loaded->arena, stage->loaded->policy, options);
+
+	text_addf(&text, "# before the passes\n%s", ruleset_format(text.arena, ruleset));
+	optimise_watched(ruleset, options->optimise, add_pass, &text);
+	say_given_up(stage, ruleset);
+	return text_get(&text);
+}
+
 static const char *emit_ir_text(const struct stage *stage)
 {
 	struct lower_options options = lower_options(stage);
 
+	if (stage->line->passes)
+		return each_pass(stage, &options);
 	return ruleset_format(stage->loaded->arena, lower(stage, &options));
 }
 
@@ -270,5 +296,7 @@ int cmd_compile(struct cmd_line *line)
 {
 	if (line->emit && !find_emitter(line->emit))
 		return cmd_usage_error(line, "--emit: `%s`: %s", line->emit, emitter_names(line->arena));
+	if (line->passes && (!line->emit || strcmp(line->emit, "ir") != 0))
+		return cmd_usage_error(line, "--passes: only with --emit ir");
 	return cmd_each_file(line, compile, NULL);
 }

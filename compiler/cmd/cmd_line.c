@@ -129,6 +129,13 @@ static const char *read_optimise(struct cmd_line *line, const char *value)
 	return NULL;
 }
 
+static const char *read_passes(struct cmd_line *line, const char *value)
+{
+	(void)value;
+	line->passes = true;
+	return NULL;
+}
+
 static const char *read_coverage(struct cmd_line *line, const char *value)
 {
 	return read_number(value, 0, 100, &line->min_coverage) ? "a percentage, 0 to 100" : NULL;
@@ -208,6 +215,7 @@ static const struct own_option {
 	{ "rule", 0, true, CMD_EXPLAIN, read_rule },
 	{ "emit", 0, true, CMD_COMPILE, read_emit },
 	{ "optimise", 'O', true, CMD_COMPILE, read_optimise },
+	{ "passes", 0, false, CMD_COMPILE, read_passes },
 	{ "output", 'o', true, CMD_COMPILE | CMD_INIT | CMD_REPORT, read_out_dir },
 	{ "werror", 0, false, CMD_CHECK, read_werror },
 	{ "explain", 0, true, CMD_CHECK, read_explain_id },

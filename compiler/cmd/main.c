@@ -1,6 +1,7 @@
 /* msb-policyc: a table of commands. */
 #include "cmd/cmd.h"
 #include "cmd/cmd_files.h"
+#include "optimise/optimise.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,7 +107,7 @@ static int run(struct cmd_line *line, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cmd_line line = { .arena = arena_new() };
+	struct cmd_line line = { .arena = arena_new(), .optimise = OPTIMISE_MOST };
 	int status = run(&line, argc, argv);
 
 	arena_free(line.arena);

@@ -196,13 +196,11 @@ static bool read_rule(const struct rs_table *table, const struct set_index *sets
 	return is_known_verdict(table, &rule->exprs.items[count - 1].verdict, jumped);
 }
 
-/* Rules of one rule of the policy for several families or addresses: alike but for those */
-static bool are_twins(const struct linear_rule *a, const struct linear_rule *b)
+bool linear_alike(const struct linear_rule *a, const struct linear_rule *b)
 {
 	struct rs_verdict x = linear_verdict(a), y = linear_verdict(b);
 
-	if (a->protos != b->protos || !a->ports != !b->ports || x.kind != y.kind || !same_text(x.chain, y.chain) ||
-	    !same_text(a->source->comment, b->source->comment))
+	if (a->protos != b->protos || !a->ports != !b->ports || x.kind != y.kind || !same_text(x.chain, y.chain))
 		return false;
 	if (!a->ports)
 		return true;
@@ -213,6 +211,12 @@ static bool are_twins(const struct linear_rule *a, const struct linear_rule *b)
 		    a->ports->values.items[i].hi != b->ports->values.items[i].hi)
 			return false;
 	return true;
+}
+
+/* Rules of one rule of the policy for several families or addresses: alike but for those */
+static bool are_twins(const struct linear_rule *a, const struct linear_rule *b)
+{
+	return linear_alike(a, b) && same_text(a->source->comment, b->source->comment);
 }
 
 bool linear_read(struct arena *arena, const struct rs_table *table, const struct rs_chain *chain, bool jumped,
@@ -235,17 +239,47 @@ bool linear_read(struct arena *arena, const struct rs_table *table, const struct
 	return last && last->family[0] && last->family[1] && last->protos == LINEAR_EVERY;
 }
 
+void linear_read_each(struct arena *arena, const struct rs_table *table, const struct rs_chain *chain,
+		      struct linear *out)
+{
+	const struct set_index sets = index_sets(arena, table);
+
+	*out = (struct linear){ 0 };
+	if (chain->rules.count)
+		arena_reserve(arena, out, chain->rules.count);
+	for (size_t i = 0; i < chain->rules.count; i++) {
+		struct linear_rule rule;
+		if (!read_rule(table, &sets, &chain->rules.items[i], false, &rule))
+			rule = (struct linear_rule){ .source = &chain->rules.items[i] };
+		*arena_push(arena, out) = rule;
+	}
+}
+
+bool linear_is_on_addresses(const struct linear_rule *rule)
+{
+	return rule->protos && (rule->place || rule->set);
+}
+
+/* What it does whatever the address is */
+static bool is_of_service(const struct rs_expr *expr)
+{
+	return !expr->field_count ||
+	       (expr->field[0] != RS_IP_DADDR && expr->field[0] != RS_IP6_DADDR && expr->field[0] != RS_META_NFPROTO);
+}
+
+void linear_copy_service(struct ruleset *ruleset, struct rs_rule *out, const struct linear_rule *rule)
+{
+	for (size_t i = 0; i < rule->source->exprs.count; i++)
+		if (is_of_service(&rule->source->exprs.items[i]))
+			*arena_push(ruleset->arena, &out->exprs) = rule->source->exprs.items[i];
+}
+
 void linear_copy(struct ruleset *ruleset, struct rs_chain *chain, const struct linear_rule *rule)
 {
 	struct rs_rule *out = rs_rule_add(ruleset, chain, NULL);
 
 	out->comment = rule->source->comment;
-	for (size_t i = 0; i < rule->source->exprs.count; i++) {
-		const struct rs_expr *expr = &rule->source->exprs.items[i];
-		if (!(expr->field_count && (expr->field[0] == RS_IP_DADDR || expr->field[0] == RS_IP6_DADDR ||
-					    expr->field[0] == RS_META_NFPROTO)))
-			*arena_push(ruleset->arena, &out->exprs) = *expr;
-	}
+	linear_copy_service(ruleset, out, rule);
 }
 
 size_t linear_range_count(const struct linear_rule *rule)

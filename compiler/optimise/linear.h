@@ -24,9 +24,16 @@ struct linear {
 /* false: something in it is not known, *out is of no use. `jumped`: what is made of the rules is jumped to, where a return
  * would mean something else. The last rule takes in every packet. */
 bool linear_read(struct arena *, const struct rs_table *, const struct rs_chain *, bool jumped, struct linear *out);
+/* Each rule by itself: one that is not known has its source, and no protos. Its chain keeps the rules that are made. */
+void linear_read_each(struct arena *, const struct rs_table *, const struct rs_chain *, struct linear *out);
+/* Whether it is known, and about the addresses of one family */
+bool linear_is_on_addresses(const struct linear_rule *);
+/* Whether they differ in addresses, family and comment alone */
+bool linear_alike(const struct linear_rule *, const struct linear_rule *);
 /* Its verdict as an element of a map has it, where nothing can come back from it */
 struct rs_verdict linear_verdict(const struct linear_rule *);
-/* Adds the rule without what it says of addresses */
+/* Adds what it does whatever the address: to a rule, or as a rule of its own with its comment */
+void linear_copy_service(struct ruleset *, struct rs_rule *, const struct linear_rule *);
 void linear_copy(struct ruleset *, struct rs_chain *, const struct linear_rule *);
 /* Its addresses in ascending order, disjoint; none: every one of its families */
 size_t linear_range_count(const struct linear_rule *);

@@ -1,4 +1,4 @@
-/* Pass 9: a list of ports that many rules match on becomes one named set, `ports1` and so on.
+/* Pass 5: a list of ports that many rules match on becomes one named set, `ports1` and so on.
  *
  * Why it is safe: a match on several values is a lookup in an anonymous set of those values. The named set has the same ones,
  * the expression stays where it is in its rule, and is negated where it was.

@@ -41,4 +41,18 @@ awk 'BEGIN { print "default egress deny"; for (i = 0; i < 1000; i++) {
 	printf "deny@10.%d.%d.0/24:udp\n", i / 256, i % 256 } }' >"$work/lists.msb"
 contains "classes that multiply: rule by rule, and said" "$("$build/msb-policyc" compile -O2 "$work/lists.msb" 2>"$work/why")" "$note"
 contains "by compile, too" "$(<"$work/why")" 'note: its rules'
+# Each pass, for whoever wants to know which one did it
+printf 'default egress deny\nallow@10.1.0.0/16:tcp:443\nallow@10.2.0.0/16:tcp:443\nallow@example.com:tcp:443\nallow@public:udp:443\n' >"$work/passes.msb"
+same "the passes of -O 2" "# before the passes # pass 1, names # pass 2, addresses # pass 3, merge # pass 4, unused sets # pass 5, shared sets" \
+	"$("$build/msb-policyc" compile --emit ir --passes "$work/passes.msb" | grep '^# ' | paste -sd' ')"
+same "those of -O 1" "# before the passes # pass 3, merge # pass 4, unused sets" \
+	"$("$build/msb-policyc" compile -O 1 --emit ir --passes "$work/passes.msb" | grep '^# ' | paste -sd' ')"
+same "what the last one leaves is what is printed without" "$("$build/msb-policyc" compile --emit ir "$work/passes.msb")" \
+	"$("$build/msb-policyc" compile --emit ir --passes "$work/passes.msb" | sed -n '/^# pass 5/,$p' | tail -n +2)"
+"$build/msb-policyc" compile --passes "$work/passes.msb" >"$work/text" 2>&1
+same "--passes without --emit ir: exit status" 2 $?
+contains "and why" "$(<"$work/text")" 'only with --emit ir'
+same "-O 1: neighbours are one rule" 1 "$("$build/msb-policyc" compile -O 1 "$work/passes.msb" | grep -c 'ip daddr @egress_run1_v4 tcp dport 443 counter goto admit')"
+same "each of them named in its element" 2 "$("$build/msb-policyc" compile -O 1 "$work/passes.msb" | grep -o '10\.[12]\.0\.0/16 comment "passes.msb:[23] ' | wc -l)"
+same "-O 2 is what there is without -O" "$("$build/msb-policyc" compile -O 2 "$work/passes.msb")" "$("$build/msb-policyc" compile "$work/passes.msb")"
 finish

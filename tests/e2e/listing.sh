@@ -18,7 +18,7 @@ normal() {
 # alike NAME ARGUMENTS…: of msb-policyc compile, and of install; at each level, $work/text is the last's
 alike() {
 	local level
-	for level in 0 2; do
+	for level in 0 1 2; do
 		alike_at "$1, -O $level" -O $level "${@:2}"
 	done
 }

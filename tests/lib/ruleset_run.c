@@ -201,6 +201,8 @@ static bool run_expr(struct walk *walk, const struct rs_expr *expr, const struct
 		return run_match(walk->packet, expr);
 	case RS_LOOKUP:
 		element = look_up(walk, expr, &breaks);
+		if (element && element->comment)
+			*comment = element->comment;
 		return !breaks && (element != NULL) != expr->negate;
 	case RS_VMAP:
 		element = look_up(walk, expr, &breaks);

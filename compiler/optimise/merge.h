@@ -1,0 +1,5 @@
+/* Pass 3, see merge.c */
+#pragma once
+#include "ruleset/ruleset.h"
+
+void optimise_merge(struct ruleset *);
