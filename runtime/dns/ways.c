@@ -58,6 +58,7 @@ struct ways {
 	uint64_t seed, purged_ms;
 	struct element *elements[ELEMENT_BUCKETS];
 	struct made_chain *chains[CHAIN_BUCKETS];
+	struct ways_room room;
 	size_t chain_count, idle_count, weight, made, refused;
 	struct element **queue; /* a heap: those whose rules end at different times, by again_ms */
 	size_t queue_count, queue_cap;
@@ -71,6 +72,58 @@ struct ways {
 	struct made_chain *last_chain;
 };
 
+/* ---- room ---- */
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A name rule's service falls into no more pieces than the rules on `any` and groups before it have ranges, and one, for TCP and
+ * for UDP; nor into more than its own ranges have ports. */
+static size_t most_pieces(const struct policy_rule *rule, size_t before)
+{
+	size_t ports = rule->ports.count ? 0 : UINT16_MAX;
+	for (size_t i = 0; i < rule->ports.count; i++)
+		ports += (size_t)(rule->ports.items[i].hi - rule->ports.items[i].lo) + 1;
+	return 2 * smaller(ports, before + rule->ports.count + 1);
+}
+
+static bool has_target(const struct policy_rule *rule, bool name)
+{
+	for (size_t i = 0; i < rule->targets.count; i++) {
+		const struct policy_target *target = &rule->targets.items[i];
+		if (name ? policy_target_is_name(target) : target->kind == TARGET_ANY || target->kind == TARGET_GROUP)
+			return true;
+	}
+	return false;
+}
+
+static void add_room(const struct policy *subject, struct ways_room *room)
+{
+	size_t before = 0;
+	for (size_t i = 0; i < subject->rules.count; i++) {
+		const struct policy_rule *rule = &subject->rules.items[i];
+		if (!(rule->directions & POLICY_EGRESS))
+			continue;
+		if (has_target(rule, true)) {
+			room->chains += 2;
+			room->weight += 2 * most_pieces(rule, before);
+		}
+		if (has_target(rule, false))
+			before += rule->ports.count ? rule->ports.count : 1;
+	}
+}
+
+struct ways_room ways_room(const struct policy *policy)
+{
+	struct ways_room room = { WAYS_CHAINS, WAYS_WEIGHT };
+	add_room(policy, &room);
+	for (size_t i = 0; i < policy->floors.count; i++)
+		add_room(policy->floors.items[i], &room);
+	return (struct ways_room){ smaller(room.chains, WAYS_CHAINS_MAX), smaller(room.weight, WAYS_WEIGHT_MAX) };
+}
+
 /* ---- life ---- */
 
 struct ways *ways_new(const struct policy *policy, const struct addr_gateway *gateway, struct lower_maps maps)
@@ -80,6 +133,7 @@ struct ways *ways_new(const struct policy *policy, const struct addr_gateway *ga
 		return NULL;
 	ways->policy = policy;
 	ways->maps = maps;
+	ways->room = ways_room(policy);
 	ways->arena = arena_new();
 	if (getrandom(&ways->seed, sizeof ways->seed, 0) != sizeof ways->seed)
 		ways->seed = (uintptr_t)ways;
@@ -272,8 +326,8 @@ static struct made_chain *find_chain(struct ways *ways, size_t subject, enum add
 	for (struct made_chain *chain = *chain_bucket(ways, key); chain; chain = chain->next)
 		if (chain->subject == subject && chain->family == family && !strcmp(chain->key, key))
 			return chain;
-	if (ways->chain_count >= WAYS_CHAINS_MAX || parts->count > WAYS_PARTS_MAX ||
-	    ways->weight + weight_of(parts) > WAYS_WEIGHT_MAX)
+	if (ways->chain_count >= ways->room.chains || parts->count > WAYS_PARTS_MAX ||
+	    ways->weight + weight_of(parts) > ways->room.weight)
 		return NULL;
 	return chain_new(ways, subject, family, key, parts);
 }

@@ -11,9 +11,18 @@
 #include "dns/bindings.h"
 #include "lower/lower_bound.h"
 
-#define WAYS_CHAINS_MAX 1024  /* at once, with those that nothing leads to any more */
-#define WAYS_PARTS_MAX 64     /* rules that one chain tells apart */
-#define WAYS_WEIGHT_MAX 65536 /* ranges of ports of all chains; a policy's rules say how many there can be in one */
+#define WAYS_PARTS_MAX 64 /* rules that one chain tells apart */
+/* Chains at once, with those that nothing leads to any more, and ranges of ports of them all: so many for addresses that several
+ * rules hold, and besides what each name rule of the policy may need by itself, in both families. The kernel takes some 100
+ * bytes a range, so the whole has an end. */
+#define WAYS_CHAINS 1024
+#define WAYS_WEIGHT 65536
+#define WAYS_CHAINS_MAX 32768
+#define WAYS_WEIGHT_MAX (1u << 20)
+struct ways_room {
+	size_t chains, weight;
+};
+struct ways_room ways_room(const struct policy *);
 /* Expired elements hold a chain until the kernel collects them, which it does every second; and its clock is not ours. */
 #define WAYS_GRACE_MS 3000
 
