@@ -36,10 +36,11 @@ struct run_result {
 	enum run_end end;
 	uint32_t mark;
 	bool untracked, proxied;
-	unsigned logged;     /* bits: the nflog groups it went to */
-	const char *decided; /* the comment of the last counted rule, or element, that took it and gave a verdict; or NULL */
-	const char *chain;   /* where it ended last */
-	size_t rules;        /* how many were looked at */
+	unsigned logged; /* bits: the nflog groups it went to */
+	const char *
+		decided; /* the comment of the last counted rule, or element, that took it and gave a verdict; or NULL */
+	const char *chain; /* where it ended last */
+	size_t rules;      /* how many were looked at */
 };
 
 /* The ruleset must stay as it is; NULL is not returned. Everything belongs to the arena. */
