@@ -19,6 +19,7 @@
 #define LOG_RATE 200 /* packets a second */
 #define LOG_BURST 400
 #define CT_NEW NF_CT_STATE_BIT(IP_CT_NEW)
+#define CT_ESTABLISHED NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
 
 struct range {
 	struct addr_range range;
@@ -157,6 +158,15 @@ static void new_flows_to(struct ruleset *ruleset, struct rs_chain *chain, const 
 	rs_verdict(ruleset, rule, RS_GOTO, target);
 }
 
+/* Nearly all there is, and none of it is new: it need not be looked at by each of the rules. */
+static void established_pass(struct ruleset *ruleset, struct rs_chain *chain)
+{
+	struct rs_rule *rule = rs_rule_add(ruleset, chain, NULL);
+
+	rs_match(ruleset, rule, RS_CT_STATE, rs_number(CT_ESTABLISHED));
+	rs_verdict(ruleset, rule, RS_ACCEPT, NULL);
+}
+
 static void add_neighbours(struct ruleset *ruleset, struct rs_table *table, uint32_t rate, bool silent)
 {
 	struct limit_chains chains = { ruleset, table, LOWER_LOG_GROUP, silent };
@@ -184,6 +194,7 @@ struct ruleset *unrouted_rules(struct arena *arena, const struct reach *v4, cons
 		add_neighbours(ruleset, table, neighbours, silent);
 	chain = rs_base_chain_add(ruleset, table, "forward", RS_FILTER, RS_FORWARD, BEHIND_THE_POLICY, RS_ACCEPT);
 
+	established_pass(ruleset, chain);
 	new_flows_to(ruleset, chain, &v4->none, "the host has no route", REFUSE);
 	new_flows_to(ruleset, chain, &v6->none, "the host has no route", REFUSE);
 	if (neighbours) {

@@ -88,3 +88,17 @@ Test(no_route, the_table)
 	cr_assert(strstr(text, "192.168.1.0") && strstr(text, "over_neighbours"), "%s", text);
 	arena_free(arena);
 }
+
+Test(no_route, established_flows_meet_one_rule)
+{
+	struct arena *arena = arena_new();
+	struct reach v4 = { addr_set_all(arena, ADDR_V4), addr_set_empty(ADDR_V4) };
+	struct reach v6 = { addr_set_all(arena, ADDR_V6), addr_set_empty(ADDR_V6) };
+	const char *text = ruleset_format(arena, unrouted_rules(arena, &v4, &v6, 0, false));
+	const char *established = strstr(text, "ct state"), *looks = strstr(text, "nfproto");
+
+	cr_assert(established && looks && established < looks, "%s", text);
+	cr_assert(strstr(established, "established") && strstr(established, "established") < strchr(established, '\n'),
+		  "%s", text);
+	arena_free(arena);
+}
