@@ -2,6 +2,7 @@
 #include "lower/lower_bound.h"
 #include "base/text.h"
 #include "lower/lower_state.h"
+#include "lower/lower_taken.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,11 @@ struct memo {
 	struct lower_bound_parts parts;
 };
 
+#define FEW_RANGES 8 /* of ports in a rule itself */
+#define WIDES_MOST 32
+
 struct lower_bound {
+	struct arena *arena;
 	const struct policy *policy;  /* whose */
 	const struct policy *subject; /* it, or its floor */
 	size_t number;                /* 0, or the floor's from 1 */
@@ -45,61 +50,13 @@ struct lower_bound {
 	LIST_OF(struct wide) wide;     /* in the rules' order */
 	LIST_OF(struct narrow) narrow; /* by prefix, then in the rules' order */
 	bool lengths[2][129];          /* of networks, by family: those that occur */
+	LIST_OF(struct taken_wide *) wides;
 	struct memo memo;
 };
-
-/* ---- names ---- */
 
 static const struct policy *subject_of(const struct policy *policy, size_t number)
 {
 	return number ? policy->floors.items[number - 1] : policy;
-}
-
-const char *lower_bound_map(struct arena *arena, size_t number, enum addr_family family)
-{
-	return number ? arena_printf(arena, LOWER_CHAIN_FLOOR "%zu_" LOWER_BOUND_MAP "%d", number, (int)family) :
-			arena_printf(arena, LOWER_BOUND_MAP "%d", (int)family);
-}
-
-bool lower_bound_jumps(size_t number)
-{
-	return number == 0;
-}
-
-const char *lower_bound_rule_chain(struct arena *arena, const struct policy *policy, size_t number, size_t rule,
-				   enum addr_family family)
-{
-	return number ? lower_floor_binding_set(arena, policy, number - 1, rule, family) :
-			lower_binding_set(arena, policy, rule, family);
-}
-
-static bool has_map(const struct rs_table *table, const char *name)
-{
-	for (size_t i = 0; i < table->sets.count; i++)
-		if (table->sets.items[i].map && !strcmp(table->sets.items[i].name, name))
-			return true;
-	return false;
-}
-
-struct lower_maps lower_bound_maps(const struct ruleset *ruleset)
-{
-	const struct rs_table *table = &ruleset->tables.items[0];
-	struct arena *arena = arena_new();
-	struct lower_maps maps = { 0, 0 };
-
-	for (size_t i = 0; i <= POLICY_FLOORS_MAX; i++) {
-		if (has_map(table, lower_bound_map(arena, i, ADDR_V4)))
-			maps.v4 |= UINT32_C(1) << i;
-		if (has_map(table, lower_bound_map(arena, i, ADDR_V6)))
-			maps.v6 |= UINT32_C(1) << i;
-	}
-	arena_free(arena);
-	return maps;
-}
-
-bool lower_maps_has(struct lower_maps maps, size_t number, enum addr_family family)
-{
-	return (family == ADDR_V4 ? maps.v4 : maps.v6) >> number & 1;
 }
 
 /* ---- the rules on addresses, found by address ---- */
@@ -150,6 +107,7 @@ struct lower_bound *lower_bound_new(struct arena *arena, const struct policy *po
 {
 	struct lower_bound *bound = arena_alloc(arena, sizeof *bound);
 
+	bound->arena = arena;
 	bound->policy = policy;
 	bound->subject = subject_of(policy, number);
 	bound->number = number;
@@ -270,65 +228,6 @@ static bool is_covering(const struct lower_bound *bound, const struct covering *
 
 /* ---- services ---- */
 
-#define PORTS 65536
-/* The flows that some rules take: of TCP and UDP by port */
-struct taken {
-	uint64_t tcp[PORTS / 64], udp[PORTS / 64];
-	unsigned others;
-};
-
-static void take_ports(uint64_t *ports, unsigned lo, unsigned hi)
-{
-	for (unsigned port = lo; port <= hi;) {
-		if (port % 64 == 0 && port + 63 <= hi) {
-			ports[port / 64] = ~UINT64_C(0);
-			port += 64;
-		} else {
-			ports[port / 64] |= UINT64_C(1) << port % 64;
-			port++;
-		}
-	}
-}
-
-static void take(struct taken *taken, const struct policy_rule *rule, enum addr_family family)
-{
-	static const struct policy_port_range every = { 0, PORTS - 1, { 0, 0, 0 } };
-	unsigned protos = lower_rule_protos(rule, family);
-	size_t count = rule->ports.count ? rule->ports.count : 1;
-	const struct policy_port_range *ports = rule->ports.count ? rule->ports.items : &every;
-
-	for (size_t i = 0; i < count; i++) {
-		if (protos & PROTO_TCP)
-			take_ports(taken->tcp, ports[i].lo, ports[i].hi);
-		if (protos & PROTO_UDP)
-			take_ports(taken->udp, ports[i].lo, ports[i].hi);
-	}
-	taken->others |= protos & ~(unsigned)(PROTO_TCP | PROTO_UDP);
-}
-
-/* From `port` on the first that is in the set, or is not; PORTS: none */
-static unsigned next_port(const uint64_t *ports, unsigned port, bool in)
-{
-	while (port < PORTS) {
-		uint64_t word = (in ? ports[port / 64] : ~ports[port / 64]) >> port % 64;
-
-		if (word)
-			return port + (unsigned)__builtin_ctzll(word);
-		port = port / 64 * 64 + 64;
-	}
-	return PORTS;
-}
-
-static void list_ports(struct arena *arena, const uint64_t *ports, struct policy_port_list *out)
-{
-	for (unsigned lo = next_port(ports, 0, true); lo < PORTS;) {
-		unsigned end = next_port(ports, lo, false);
-
-		*arena_push(arena, out) = (struct policy_port_range){ .lo = (uint16_t)lo, .hi = (uint16_t)(end - 1) };
-		lo = next_port(ports, end, true);
-	}
-}
-
 /* What is in `own` and not in `less`, into `own`; false where that is nothing. *whole: it is all of it */
 static bool subtract(struct taken *own, const struct taken *less, bool *whole)
 {
@@ -336,7 +235,7 @@ static bool subtract(struct taken *own, const struct taken *less, bool *whole)
 
 	*whole = !(own->others & less->others);
 	own->others &= ~less->others;
-	for (size_t i = 0; i < PORTS / 64; i++) {
+	for (size_t i = 0; i < TAKEN_PORTS / 64; i++) {
 		*whole &= !(own->tcp[i] & less->tcp[i]) && !(own->udp[i] & less->udp[i]);
 		own->tcp[i] &= ~less->tcp[i];
 		own->udp[i] &= ~less->udp[i];
@@ -351,7 +250,7 @@ static bool adds_to(struct taken *taken, const struct taken *own)
 	bool any = own->others & ~taken->others;
 
 	taken->others |= own->others;
-	for (size_t i = 0; i < PORTS / 64; i++) {
+	for (size_t i = 0; i < TAKEN_PORTS / 64; i++) {
 		any |= (own->tcp[i] & ~taken->tcp[i]) || (own->udp[i] & ~taken->udp[i]);
 		taken->tcp[i] |= own->tcp[i];
 		taken->udp[i] |= own->udp[i];
@@ -359,18 +258,119 @@ static bool adds_to(struct taken *taken, const struct taken *own)
 	return any;
 }
 
+/* ---- wide rules that take many ports ---- */
+
+static struct taken_wide *new_wide(const struct lower_bound *bound, const struct covering *covering,
+				   enum addr_family family)
+{
+	struct taken_wide *wide = arena_alloc(bound->arena, sizeof *wide);
+	const char *prefix = bound->number ? arena_printf(bound->arena, LOWER_CHAIN_FLOOR "%zu_", bound->number) : "";
+
+	wide->family = family;
+	wide->groups[0] = covering->groups[0];
+	wide->groups[1] = covering->groups[1];
+	wide->name = arena_printf(bound->arena, "%staken%zu", prefix, bound->wides.count + 1);
+	for (size_t i = 0; i < bound->wide.count; i++)
+		if (wide_covers(bound, covering, &bound->wide.items[i]))
+			taken_settle(bound->arena, wide, &bound->subject->rules.items[bound->wide.items[i].rule],
+				     bound->wide.items[i].rule);
+	return wide;
+}
+
+/* Of these addresses; NULL where there are too many kinds of them */
+static struct taken_wide *wide_of(struct lower_bound *bound, const struct covering *covering, enum addr_family family)
+{
+	for (size_t i = 0; i < bound->wides.count; i++) {
+		struct taken_wide *wide = bound->wides.items[i];
+		if (wide->family == family && !memcmp(wide->groups, covering->groups, sizeof wide->groups))
+			return wide;
+	}
+	if (bound->wides.count == WIDES_MOST)
+		return NULL;
+	struct taken_wide *wide = new_wide(bound, covering, family);
+	*(struct taken_wide **)arena_push(bound->arena, &bound->wides) = wide;
+	return wide;
+}
+
+/* What rules on networks take of `own` */
+static void subtract_narrow(const struct lower_bound *bound, const struct covering *covering, enum addr_family family,
+			    uint32_t end, struct taken *own)
+{
+	struct taken narrow = { .others = 0 };
+	bool whole;
+
+	for (size_t i = 0; i < covering->rules.count && covering->rules.items[i] < end; i++)
+		taken_add(&narrow, &bound->subject->rules.items[covering->rules.items[i]], family);
+	subtract(own, &narrow, &whole);
+}
+
+/* A part with long lists of ports gets those that sets are to leave out instead */
+static void shorten(struct lower_bound *bound, const struct covering *covering, enum addr_family family,
+		    struct lower_bound_part *part)
+{
+	struct policy_port_list *lists[TAKEN_PROTOS] = { &part->tcp, &part->udp };
+	size_t *before[TAKEN_PROTOS] = { &part->tcp_before, &part->udp_before };
+	struct taken own = { .others = 0 };
+	struct taken_wide *wide = NULL;
+
+	if (part->tcp.count > FEW_RANGES || part->udp.count > FEW_RANGES)
+		wide = wide_of(bound, covering, family);
+	if (!wide)
+		return;
+	taken_add(&own, &bound->subject->rules.items[part->rule], family);
+	subtract_narrow(bound, covering, family, (uint32_t)part->rule, &own);
+	for (int i = 0; i < TAKEN_PROTOS; i++) {
+		struct policy_port_list list = { 0 };
+		if (lists[i]->count <= FEW_RANGES)
+			continue;
+		taken_list(covering->arena, i ? own.udp : own.tcp, &list);
+		*before[i] = taken_before(wide, (enum taken_proto)i, (uint32_t)part->rule);
+		*lists[i] = list;
+		part->wide = wide;
+	}
+}
+
+size_t lower_bound_weight(const struct lower_bound *bound)
+{
+	size_t weight = 0;
+
+	for (size_t i = 0; i < bound->wides.count; i++)
+		weight += bound->wides.items[i]->weight;
+	return weight;
+}
+
+size_t lower_bound_needs(const struct lower_bound_parts *parts)
+{
+	size_t needs = 0;
+
+	for (size_t i = 0; i < parts->count; i++) {
+		const struct lower_bound_part *part = &parts->items[i];
+		if (part->wide)
+			needs += taken_to_make(part->wide, TAKEN_TCP, part->tcp_before) +
+				 taken_to_make(part->wide, TAKEN_UDP, part->udp_before);
+	}
+	return needs;
+}
+
+void lower_bound_undo(struct lower_bound *bound)
+{
+	for (size_t i = 0; i < bound->wides.count; i++)
+		taken_undo(bound->wides.items[i]);
+}
+
 /* ---- what is left for name rules ---- */
 
-static void add_part(struct arena *arena, struct lower_bound_parts *out, size_t rule, const struct taken *own,
-		     bool whole)
+static struct lower_bound_part *add_part(struct arena *arena, struct lower_bound_parts *out, size_t rule,
+					 const struct taken *own, bool whole)
 {
 	struct lower_bound_part *part = arena_push(arena, out);
 
 	part->rule = rule;
 	part->whole = whole;
 	part->others = own->others;
-	list_ports(arena, own->tcp, &part->tcp);
-	list_ports(arena, own->udp, &part->udp);
+	taken_list(arena, own->tcp, &part->tcp);
+	taken_list(arena, own->udp, &part->udp);
+	return part;
 }
 
 static bool ports_meet(const struct policy_port_list *a, const struct policy_port_list *b)
@@ -403,7 +403,7 @@ static bool is_whole(const struct lower_bound *bound, const struct covering *cov
 }
 
 /* One after another: what is left of it by the rules on addresses before it, where name rules before it leave something */
-static struct lower_bound_parts divide(const struct lower_bound *bound, const struct covering *covering,
+static struct lower_bound_parts divide(struct lower_bound *bound, const struct covering *covering,
 				       enum addr_family family, const uint32_t *rules, size_t count)
 {
 	struct taken by_addr = { .others = 0 }, by_name = { .others = 0 };
@@ -415,12 +415,12 @@ static struct lower_bound_parts divide(const struct lower_bound *bound, const st
 		bool whole;
 
 		for (size_t j; (j = covering_next(bound, covering, &walk, rules[i])) != SIZE_MAX;)
-			take(&by_addr, &bound->subject->rules.items[j], family);
+			taken_add(&by_addr, &bound->subject->rules.items[j], family);
 		if (is_covering(bound, covering, rules[i])) /* it decides there by the address */
 			continue;
-		take(&own, &bound->subject->rules.items[rules[i]], family);
+		taken_add(&own, &bound->subject->rules.items[rules[i]], family);
 		if (subtract(&own, &by_addr, &whole) && adds_to(&by_name, &own))
-			add_part(covering->arena, &out, rules[i], &own, whole);
+			shorten(bound, covering, family, add_part(covering->arena, &out, rules[i], &own, whole));
 	}
 	return out;
 }
@@ -443,6 +443,8 @@ static bool is_remembered(const struct memo *memo, enum addr_family family, cons
 void lower_bound_forget(struct lower_bound *bound)
 {
 	bound->memo.known = false;
+	for (size_t i = 0; i < bound->wides.count; i++)
+		taken_forget(bound->wides.items[i]);
 }
 
 struct lower_bound_parts lower_bound_parts(struct lower_bound *bound, struct arena *arena, struct addr addr,
@@ -483,6 +485,8 @@ const char *lower_bound_key(struct arena *arena, const struct lower_bound_parts 
 		if (part->whole)
 			continue;
 		text_addf(&key, "/%x", part->others);
+		if (part->wide)
+			text_addf(&key, "-%s_%zx_%zx", part->wide->name, part->tcp_before, part->udp_before);
 		key_ports(&key, "t", &part->tcp);
 		key_ports(&key, "u", &part->udp);
 	}
@@ -494,7 +498,9 @@ const char *lower_bound_key(struct arena *arena, const struct lower_bound_parts 
 struct filling {
 	struct lowering lowering;
 	struct rs_chain *chain;
+	struct arena *lasting;
 	const char *target, *comment;
+	const char *addresses; /* NULL: to return to */
 };
 
 static struct rs_rule *start_rule(struct filling *to)
@@ -509,7 +515,7 @@ static void finish_rule(struct filling *to, struct rs_rule *rule)
 
 static bool is_every_port(const struct policy_port_list *ports)
 {
-	return ports->count == 1 && ports->items[0].lo == 0 && ports->items[0].hi == PORTS - 1;
+	return ports->count == 1 && ports->items[0].lo == 0 && ports->items[0].hi == TAKEN_PORTS - 1;
 }
 
 static void match_ports(struct filling *to, struct rs_rule *rule, enum rs_field field,
@@ -530,6 +536,29 @@ static void some_ports(struct filling *to, enum rs_field field, const struct pol
 	struct rs_rule *rule = start_rule(to);
 	match_ports(to, rule, field, ports);
 	finish_rule(to, rule);
+}
+
+/* What is left to rules on addresses: in a floor, where a return would leave the floor, they are gone to */
+static void leave(struct filling *to, struct rs_rule *rule)
+{
+	if (to->addresses)
+		rs_verdict(to->lowering.ruleset, rule, RS_GOTO, to->addresses);
+	else
+		rs_verdict(to->lowering.ruleset, rule, RS_RETURN, NULL);
+}
+
+static void leave_ports(struct filling *to, struct taken_wide *wide, enum taken_proto proto, size_t count)
+{
+	struct lowering *lowering = &to->lowering;
+
+	for (unsigned level = TAKEN_LEVELS; level-- > 0;) {
+		const char *set = taken_set(to->lasting, wide, proto, count, level, lowering->ruleset, lowering->table);
+		if (!set)
+			continue;
+		struct rs_rule *rule = lower_rule(lowering, to->chain, NULL);
+		rs_lookup(lowering->ruleset, rule, set, proto == TAKEN_TCP ? RS_TCP_DPORT : RS_UDP_DPORT);
+		leave(to, rule);
+	}
 }
 
 /* The protocols of which all flows are meant; with PROTO_OTHER all but the rest of them are */
@@ -562,17 +591,25 @@ static void whole_protos(struct filling *to, const struct lower_bound_part *part
 
 static void send_part(struct filling *to, const struct lower_bound_part *part, enum addr_family family)
 {
+	if (part->wide) {
+		leave_ports(to, part->wide, TAKEN_TCP, part->tcp_before);
+		leave_ports(to, part->wide, TAKEN_UDP, part->udp_before);
+	}
 	whole_protos(to, part, family);
 	some_ports(to, RS_TCP_DPORT, &part->tcp);
 	some_ports(to, RS_UDP_DPORT, &part->udp);
 }
 
-struct rs_chain *lower_bound_chain(const struct lower_bound *bound, struct ruleset *ruleset, struct rs_table *table,
+struct rs_chain *lower_bound_chain(struct lower_bound *bound, struct ruleset *ruleset, struct rs_table *table,
 				   const char *name, enum addr_family family, const struct lower_bound_parts *parts)
 {
 	struct arena *arena = ruleset->arena;
 	struct filling to = { .lowering = { .arena = arena, .ruleset = ruleset, .table = table },
-			      .chain = rs_chain_add(ruleset, table, name) };
+			      .chain = rs_chain_add(ruleset, table, name),
+			      .lasting = bound->arena };
+
+	if (bound->number)
+		to.addresses = arena_printf(arena, LOWER_CHAIN_FLOOR "%zu_" LOWER_ADDRESSES, bound->number);
 
 	for (size_t i = 0; i < parts->count; i++) {
 		const struct policy_rule *rule = &bound->subject->rules.items[parts->items[i].rule];
@@ -583,7 +620,7 @@ struct rs_chain *lower_bound_chain(const struct lower_bound *bound, struct rules
 	}
 	if (bound->number) {
 		to.comment = NULL;
-		to.target = arena_printf(arena, LOWER_CHAIN_FLOOR "%zu_" LOWER_ADDRESSES, bound->number);
+		to.target = to.addresses;
 		finish_rule(&to, start_rule(&to));
 	}
 	return to.chain;

@@ -25,13 +25,18 @@ const char *lower_bound_rule_chain(struct arena *, const struct policy *, size_t
 struct lower_bound;
 struct lower_bound *lower_bound_new(struct arena *, const struct policy *, size_t subject, const struct addr_gateway *);
 
-/* What of a name rule's service it decides at an address; of TCP and UDP the ports */
+/* What of a name rule's service it decides at an address; of TCP and UDP the ports. Where rules on groups and on every address
+ * take many ports before it, these are not left out of tcp or udp: the first `before` runs of ports of `wide` are. */
+struct taken_wide;
 struct lower_bound_part {
 	size_t rule;
 	bool whole;      /* all of its service; where there is no other part, what follows may be left out */
 	unsigned others; /* PROTO_ bits but TCP and UDP */
 	struct policy_port_list tcp, udp;
+	struct taken_wide *wide;
+	size_t tcp_before, udp_before;
 };
+#define LOWER_BOUND_SETS_MOST 10 /* that a part's rules look into */
 struct lower_bound_parts {
 	struct lower_bound_part *items;
 	size_t count, cap;
@@ -45,6 +50,11 @@ void lower_bound_forget(struct lower_bound *);
 /* Two lists of one subject and family are the same where this text is; of one whole rule it is short, and the rule's own
  * chain is all it takes */
 const char *lower_bound_key(struct arena *, const struct lower_bound_parts *);
-/* The chain for such a list, added to a table that has no other: sends each part to its rule's chain */
-struct rs_chain *lower_bound_chain(const struct lower_bound *, struct ruleset *, struct rs_table *, const char *name,
+/* The chain for such a list, added to a table that has no other: sends each part to its rule's chain. Sets that it looks into
+ * are added too, each once; they are there from then on, or lower_bound_undo() says that none since lower_bound_forget() is. */
+struct rs_chain *lower_bound_chain(struct lower_bound *, struct ruleset *, struct rs_table *, const char *name,
 				   enum addr_family, const struct lower_bound_parts *);
+void lower_bound_undo(struct lower_bound *);
+/* Ranges of ports: in all those sets, and how many more this list needs */
+size_t lower_bound_weight(const struct lower_bound *);
+size_t lower_bound_needs(const struct lower_bound_parts *);

@@ -286,7 +286,18 @@ static size_t weight_of(const struct lower_bound_parts *parts)
 {
 	size_t weight = parts->count;
 	for (size_t i = 0; i < parts->count; i++)
-		weight += parts->items[i].tcp.count + parts->items[i].udp.count;
+		weight += parts->items[i].tcp.count + parts->items[i].udp.count +
+			  (parts->items[i].wide ? LOWER_BOUND_SETS_MOST : 0);
+	return weight;
+}
+
+/* Of chains and of the sets that they share, and of these, too */
+static size_t weight_with(const struct ways *ways, const struct lower_bound_parts *parts)
+{
+	size_t weight = ways->weight + weight_of(parts) + lower_bound_needs(parts);
+	for (size_t i = 0; i <= ways->policy->floors.count; i++)
+		if (ways->bounds[i])
+			weight += lower_bound_weight(ways->bounds[i]);
 	return weight;
 }
 
@@ -327,7 +338,7 @@ static struct made_chain *find_chain(struct ways *ways, size_t subject, enum add
 		if (chain->subject == subject && chain->family == family && !strcmp(chain->key, key))
 			return chain;
 	if (ways->chain_count >= ways->room.chains || parts->count > WAYS_PARTS_MAX ||
-	    ways->weight + weight_of(parts) > ways->room.weight)
+	    weight_with(ways, parts) > ways->room.weight)
 		return NULL;
 	return chain_new(ways, subject, family, key, parts);
 }
@@ -450,6 +461,9 @@ void ways_undo(struct ways *ways)
 	}
 	for (size_t i = 0; i < ways->fresh_chains.count; i++)
 		chain_drop(ways, ways->fresh_chains.items[i]);
+	for (size_t i = 0; i <= ways->policy->floors.count; i++)
+		if (ways->bounds[i])
+			lower_bound_undo(ways->bounds[i]);
 	ways->before.count = ways->fresh_chains.count = 0;
 }
 

@@ -12,13 +12,13 @@
 #include "lower/lower_bound.h"
 
 #define WAYS_PARTS_MAX 64 /* rules that one chain tells apart */
-/* Chains at once, with those that nothing leads to any more, and ranges of ports of them all: so many for addresses that several
- * rules hold, and besides what each name rule of the policy may need by itself, in both families. The kernel takes some 100
- * bytes a range, so the whole has an end. */
+/* Chains at once, with those that nothing leads to any more, and ranges of ports of them all and of the sets that they share:
+ * so many for addresses that several rules hold, and besides what each name rule of the policy may need by itself, in both
+ * families. The kernel takes some 100 bytes a range, so the whole has an end. */
 #define WAYS_CHAINS 1024
 #define WAYS_WEIGHT 65536
 #define WAYS_CHAINS_MAX 32768
-#define WAYS_WEIGHT_MAX (1u << 20)
+#define WAYS_WEIGHT_MAX (1u << 18)
 struct ways_room {
 	size_t chains, weight;
 };

@@ -282,8 +282,13 @@ static void element_messages(struct nft_build *build, const struct nft_element *
 		element_message(build, element, NFT_MSG_NEWSETELEM, element->timeout_ms, element->chain);
 }
 
+/* With the sets that they look into */
 static void new_chains(struct nft_build *build, const struct rs_table *chains)
 {
+	for (size_t i = 0; i < chains->sets.count; i++)
+		nft_encode_set(build, &chains->sets.items[i]);
+	for (size_t i = 0; i < chains->sets.count; i++)
+		nft_encode_elements(build, &chains->sets.items[i]);
 	for (size_t i = 0; i < chains->chains.count; i++)
 		nft_encode_chain(build, &chains->chains.items[i]);
 	for (size_t i = 0; i < chains->chains.count; i++)

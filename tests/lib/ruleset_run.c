@@ -135,6 +135,18 @@ static struct rs_expr copy_expr(struct arena *arena, const struct rs_expr *expr)
 	return copy;
 }
 
+void ruleset_run_add_set(struct ruleset_run *run, const struct rs_set *set)
+{
+	struct rs_set *copy = arena_alloc(run->arena, sizeof *copy);
+
+	*copy = *set;
+	copy->name = copied(run->arena, set->name);
+	memset(&copy->elements, 0, sizeof copy->elements);
+	for (size_t i = 0; i < set->elements.count; i++)
+		*arena_push(run->arena, &copy->elements) = set->elements.items[i];
+	run_name_add(run->arena, &run->names, copy->name)->set = run_set_new(run->arena, copy);
+}
+
 void ruleset_run_add_chain(struct ruleset_run *run, const struct rs_chain *chain)
 {
 	struct rs_chain *copy = arena_alloc(run->arena, sizeof *copy);

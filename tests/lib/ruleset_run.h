@@ -51,6 +51,7 @@ void ruleset_run_add(struct ruleset_run *, const char *set, const u128 key[RS_KE
 		     const struct rs_verdict *verdict, uint64_t until_ms);
 void ruleset_run_remove(struct ruleset_run *, const char *set, const u128 key[RS_KEY_PARTS]);
 /* A chain, as made at run time; it is copied */
+void ruleset_run_add_set(struct ruleset_run *, const struct rs_set *); /* of elements without texts */
 void ruleset_run_add_chain(struct ruleset_run *, const struct rs_chain *);
 
 void ruleset_run_set_time(struct ruleset_run *, uint64_t now_ms); /* 0 at first */

@@ -157,11 +157,13 @@ bool proof_packet(const struct proof *proof, const struct packet_flow *packet, b
 
 /* ---- names ---- */
 
-/* What the runtime does with the kernel's table: chains first, then elements */
+/* What the runtime does with the kernel's table: sets and chains first, then elements */
 static void apply(struct proof *proof, const struct bindings_changes *changes, uint64_t now_ms)
 {
 	const struct rs_table *made = changes->ruleset ? &changes->ruleset->tables.items[0] : NULL;
 
+	for (size_t i = 0; made && i < made->sets.count; i++)
+		ruleset_run_add_set(proof->run, &made->sets.items[i]);
 	for (size_t i = 0; made && i < made->chains.count; i++)
 		ruleset_run_add_chain(proof->run, &made->chains.items[i]);
 	for (size_t i = 0; i < changes->count; i++) {
