@@ -19,7 +19,8 @@
  * From the uplink nothing is looked at. */
 #include "lower/lower_state.h"
 
-enum { HEADER_WORDS = 5 }; /* of an IPv4 header without options */
+/* The first byte of an IPv4 header without options: version 4, which the stack has seen to, and five words */
+enum { PLAIN_HEADER = 0x45 };
 #define PREFIX4(value, len) rs_prefix((struct addr_prefix){ { ADDR_V4, value }, len })
 #define GLOBAL_UNICAST ((struct addr_prefix){ { ADDR_V6, (u128)0x2000 << 112 }, 3 })
 #define SIX_TO_FOUR ((struct addr_prefix){ { ADDR_V6, (u128)0x2002 << 112 }, 16 })
@@ -46,7 +47,7 @@ static void from_guest4(struct lowering *lowering, struct rs_chain *chain)
 	match_not(lowering, rule, RS_IP_DADDR, rs_number(lowering->gateway.v4.value));
 	rs_match(lowering->ruleset, rule, RS_IP_DADDR, rs_range(0, 0xdfffffff));
 	match_not(lowering, rule, RS_IP_DADDR, PREFIX4(0x7f000000, 8));
-	lower_match(lowering, rule, RS_IP_HDRLENGTH, HEADER_WORDS);
+	lower_match(lowering, rule, RS_IP_FIRST_BYTE, PLAIN_HEADER);
 	match_not(lowering, rule, RS_IP_TTL, rs_range(0, 1));
 	pass(lowering, rule);
 }

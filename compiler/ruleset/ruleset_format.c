@@ -77,6 +77,8 @@ static const char *number_format(struct arena *arena, enum rs_type type, u128 nu
 				    n >> 24 & 0xff, n >> 16 & 0xff, n >> 8 & 0xff, n & 0xff);
 	if (type == RS_TYPE_MARK)
 		return arena_printf(arena, "0x%08llx", n);
+	if (type == RS_TYPE_BYTE)
+		return arena_printf(arena, "0x%02llx", n);
 	if (type == RS_TYPE_CT_STATE || type == RS_TYPE_CT_STATUS)
 		return bits_format(arena, type, (unsigned)n);
 	for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {

@@ -88,6 +88,7 @@ Test(ruleset, values)
 		{ RS_TYPE_PROTO, rs_number(132), "132" },
 		{ RS_TYPE_ETHER, rs_number(0x026dac100002), "02:6d:ac:10:00:02" },
 		{ RS_TYPE_MARK, rs_number(0x1f), "0x0000001f" },
+		{ RS_TYPE_BYTE, rs_number(0x5), "0x05" },
 		{ RS_TYPE_CT_STATE, rs_number(6), "established,related" },
 		{ RS_TYPE_IFNAME, rs_name("br0"), "\"br0\"" },
 	};
