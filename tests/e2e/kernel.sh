@@ -51,13 +51,15 @@ if [ "$failed" != 0 ]; then
 	not_ok "kernel: ran to its end" "a worker failed"$'\n'"$(cat "$dir"/errors.*)"
 	finish
 fi
-read -r policies rules sent allowed here fragmented bound intruders mismatches known known_wrong < <(
+read -r policies rules sent allowed here fragmented bound intruders mismatches known known_wrong lost unexplained < <(
 	awk '/^figures/ { for (i = 2; i <= NF; i++) sum[i] += $i; n = NF } END { for (i = 2; i <= n; i++) printf "%d ", sum[i]; print "" }' \
 		"$dir"/[0-9]*)
 echo "# seed $seed: $policies policies of $((rules / policies)) rules, $sent packets, $allowed arrived;" \
-	"$here to the gateway, $fragmented in fragments, $bound names bound; $SECONDS s, $((sent / (SECONDS + 1))) packets/s"
+	"$here to the gateway, $fragmented in fragments, $bound names bound; $lost lost on the way and sent again; $SECONDS s, $((sent / (SECONDS + 1))) packets/s"
 check "kernel: $policies policies, $sent packets, no mismatch with the evaluator" "$((mismatches != 0))" \
 	"$mismatches of $sent packets fared otherwise (seed $seed)"
+check "kernel: what arrived only when it was sent again was lost where the kernel counts it" "$((unexplained != 0))" \
+	"$unexplained packets, and the kernel dropped fewer by itself"
 check "kernel: nothing new comes in, whatever the rules" "$((intruders != 0))" "$intruders packets did"
 check "kernel: $known flows that are known go on, and nothing forged with them" "$((known_wrong != 0))" \
 	"$known_wrong packets fared otherwise"

@@ -84,7 +84,7 @@ wrong "IPv6 forgotten" $rules \
 wrong "the default turned round" $rules \
 	'if (by->action == POLICY_ALLOW)' 'if (by->action == POLICY_DENY)'
 wrong "a floor's allow that asks no further" $rules \
-	'lower_verdict(lowering, out, RS_RETURN, NULL);' 'lower_verdict(lowering, out, RS_ACCEPT, NULL);'
+	'lower_verdict(lowering, out, RS_RETURN, NULL);' 'lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_ADMIT);'
 wrong "a floor's default that asks no further" $rules \
 	$'lowering->floor ? RS_RETURN : RS_GOTO,\n\t\t\t      lowering->floor ? NULL : LOWER_CHAIN_ADMIT' 'RS_GOTO, LOWER_CHAIN_ADMIT'
 wrong "a floor forgotten" $rules \

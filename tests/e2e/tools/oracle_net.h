@@ -65,5 +65,6 @@ static inline void one_processor(int processor)
 
 	CPU_ZERO(&one);
 	CPU_SET(processor, &one);
-	sched_setaffinity(0, sizeof one, &one);
+	if (sched_setaffinity(0, sizeof one, &one) < 0)
+		err(3, "processor %d", processor);
 }
