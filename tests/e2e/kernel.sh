@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The kernel against the evaluator: random policies, millions of packets through installed rulesets, 0 mismatches. One that is
 # found is shrunk to few rules and one flow, and printed as commands that show it.
-# KERNEL_POLICIES, KERNEL_PACKETS (a policy), KERNEL_SEED change how many and which, KERNEL_WORKERS on how many processors;
+# KERNEL_POLICIES, KERNEL_PACKETS (a policy), KERNEL_SEED change how many and which, KERNEL_WORKERS on how many processors,
+# from KERNEL_PROCESSOR on;
 # with KERNEL_SECONDS new policies are tried until that long is over; KERNEL_SHOWN: after so many with a mismatch a worker
 # ends. usage: tests/e2e/kernel.sh BUILD
 # long
@@ -29,6 +30,7 @@ policies=${KERNEL_POLICIES:-$(effort 1000)}
 packets=${KERNEL_PACKETS:-10000}
 seed=${KERNEL_SEED:-${MSB_SEED:-20261124}}
 workers=${KERNEL_WORKERS:-$(nproc)}
+first=${KERNEL_PROCESSOR:-0}
 seconds=${KERNEL_SECONDS:-0}
 [ "$policies" -ge "$workers" ] || workers=$policies
 dir=$(mktemp -d)
@@ -39,7 +41,8 @@ while
 	pids=()
 	for ((i = 0; i < workers; i++)); do
 		share=$(((policies + workers - 1 - i) / workers))
-		"$0" "$build" worker "$share" "$packets" $((seed + round * workers + i)) "$i" >"$dir/$round.$i" 2>"$dir/errors.$i" &
+		"$0" "$build" worker "$share" "$packets" $((seed + round * workers + i)) \
+			$(((first + i) % $(nproc))) >"$dir/$round.$i" 2>"$dir/errors.$i" &
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do wait "$pid" || failed=1; done

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Deliberate faults: each is put into a copy of a source file, and both the interpreter of the ruleset (the unit tests) and the
-# kernel must find it. What neither of the two finds could be wrong and nobody would know. A fault whose text is not there any more
-# fails: the code has changed, and the fault has to follow. With NAME that one alone.
+# kernel must find it; those of the shortcuts, the interpreter on frames (frame.sh has some of these before a kernel). What
+# neither of the two finds could be wrong and nobody would know. A fault whose text is not there any more fails: the code has
+# changed, and the fault has to follow. With NAME that one alone.
 # usage: tests/e2e/wrong.sh BUILD [NAME]
 # long
 set -eu
@@ -17,12 +18,14 @@ trap 'rm -rf "$dir"' EXIT
 compile=$(make -s BUILD="$build" compile-command)
 link=$(make -s BUILD="$build" link-command)
 libs=$(make -s BUILD="$build" link-libraries)
-unit_objects=$(printf "$build/obj/tests/unit/%s.o " test_ruleset_run proof random_policy policy_of)
+unit_objects=$(printf "$build/obj/tests/unit/%s.o " test_ruleset_run test_shortcuts proof random_policy policy_of)
 archives="$build/libmsbtest.a $build/libmsbruntime.a $build/libmsbpolicy.a"
+
+# In what follows $work is a directory of each lane's own.
 
 # put FILE OLD NEW: a copy of it with the one place changed
 put() {
-	local text copy=$dir/wrong.c rest
+	local text copy=$work/wrong.c rest
 	text=$(cat "$1" && echo .)
 	rest=${text#*"$2"}
 	[ "$rest" != "$text" ] && [[ $rest != *"$2"* ]] || return 1
@@ -30,36 +33,85 @@ put() {
 }
 
 # shellcheck disable=SC2086 # commands and lists
-# built FILE: the programs, with the copy in FILE's place
+# built FILE: the unit tests, with the copy in FILE's place
 built() {
-	mkdir -p "$dir/e2e"
-	$compile -I"$(dirname "$1")" -c -o "$dir/wrong.o" "$dir/wrong.c" &&
-		$link -o "$dir/unit" $unit_objects "$dir/wrong.o" $archives $libs -lcriterion &&
-		$link -o "$dir/e2e/kernel_oracle" "$build/obj/tests/e2e/tools/kernel_oracle.o" "$dir/wrong.o" $archives $libs
+	$compile -I"$(dirname "$1")" -c -o "$work/wrong.o" "$work/wrong.c" &&
+		$link -o "$work/unit" $unit_objects "$work/wrong.o" $archives $libs -lcriterion
 }
+
+# shellcheck disable=SC2086 # commands and lists
+built_oracle() {
+	mkdir -p "$work/e2e"
+	$link -o "$work/e2e/kernel_oracle" "$build/obj/tests/e2e/tools/kernel_oracle.o" "$work/wrong.o" $archives $libs
+}
+
 by_unit() {
 	local printed
-	! printed=$(MSB_TEST_EFFORT=100 "$dir/unit" --filter 'ruleset_run/means*' 2>&1) &&
+	! printed=$(MSB_TEST_EFFORT=100 "$work/unit" --filter 'ruleset_run/means*' 2>&1) &&
 		grep -q 'eval: \(allow\|deny\) by\|of a known flow' <<<"$printed"
+}
+
+by_frames() {
+	local printed
+	! printed=$("$work/unit" --filter 'shortcuts/*' 2>&1) && grep -q 'the shortcuts change what becomes of' <<<"$printed"
 }
 
 by_kernel() {
 	local printed
-	! printed=$(KERNEL_SHOWN=1 KERNEL_POLICIES=1000 KERNEL_PACKETS=4000 tests/e2e/kernel.sh "$dir" 2>&1) &&
-		grep -q '^# mismatch\|^# of a known flow' <<<"$printed"
+	! printed=$(KERNEL_SHOWN=1 KERNEL_POLICIES=1000 KERNEL_PACKETS=4000 KERNEL_WORKERS=1 KERNEL_PROCESSOR=$lane \
+		tests/e2e/kernel.sh "$work" 2>&1) && grep -q '^# mismatch\|^# of a known flow' <<<"$printed"
 }
 
-# wrong NAME FILE OLD NEW
-wrong() {
-	[ -z "$only" ] || [ "$only" = "$1" ] || return 0
-	if ! put "$2" "$3" "$4"; then
-		not_ok "$1 is found" "not once in $2: $3"
-	elif ! built "$2" 2>"$dir/errors"; then
-		not_ok "$1 is found" "does not build"$'\n'"$(head -5 "$dir/errors")"
+# found_by WHOM COMMAND: whether it finds the fault called $name
+found_by() {
+	if $2; then ok "$name is found by $1"; else not_ok "$name is found by $1" "it is not"; fi
+}
+
+# seek KIND NAME FILE OLD NEW
+seek() {
+	local name=$2
+	if ! put "$3" "$4" "$5"; then
+		not_ok "$name is found" "not once in $3: $4"
+	elif ! built "$3" 2>"$work/errors"; then
+		not_ok "$name is found" "does not build"$'\n'"$(head -5 "$work/errors")"
+	elif [ "$1" = shortcut ]; then
+		found_by "the interpreter" by_frames
 	else
-		by_unit && check "$1 is found by the interpreter" 0 || check "$1 is found by the interpreter" 1 "it is not"
-		by_kernel && check "$1 is found by the kernel" 0 || check "$1 is found by the kernel" 1 "it is not"
+		found_by "the interpreter" by_unit
+		if built_oracle 2>"$work/errors"; then
+			found_by "the kernel" by_kernel
+		else
+			not_ok "$name is found by the kernel" "does not link"$'\n'"$(head -5 "$work/errors")"
+		fi
 	fi
+}
+
+faults=()
+# wrong NAME FILE OLD NEW: found by the interpreter and by the kernel
+wrong() { [ -n "$only" ] && [ "$only" != "$1" ] || faults+=(policy "$@"); }
+# wrong_shortcut NAME OLD [NEW]: found by the interpreter, on frames
+wrong_shortcut() {
+	[ -n "$only" ] && [ "$only" != "$1" ] || faults+=(shortcut "$1" compiler/lower/lower_shortcut.c "$2" "${3-}")
+}
+
+# seek_all: a lane on each processor
+seek_all() {
+	local lanes i pids=()
+	lanes=$(nproc)
+	[ "${#faults[@]}" -gt 0 ] || not_ok "$only is found" "there is no such fault"
+	for ((lane = 0; lane < lanes; lane++)); do
+		work=$dir/$lane
+		mkdir -p "$work"
+		for ((i = lane * 5; i < ${#faults[@]}; i += lanes * 5)); do
+			seek "${faults[@]:i:5}" >"$dir/$i.out"
+		done &
+		pids+=($!)
+	done
+	wait "${pids[@]}" || not_ok "all faults were sought" "a lane ended early"
+	for ((i = 0; i < ${#faults[@]}; i += 5)); do
+		cat "$dir/$i.out" || continue
+		! grep -q '^not ok' "$dir/$i.out" || failures=$((failures + 1))
+	done
 }
 
 rules=compiler/lower/lower_rules.c
@@ -160,4 +212,24 @@ wrong "ports merged across rules that differ" compiler/optimise/zones.c \
 	'last->hi + 1u == port && last->number == number' 'last->hi + 1u == port'
 wrong "a floor's class that a return comes back from" compiler/optimise/addresses.c \
 	'pass->floor ? RS_GOTO : RS_JUMP' 'RS_JUMP'
+
+# Conditions of the shortcuts
+wrong_shortcut "a shortcut for any IPv4 source" 'lower_match(lowering, rule, RS_IP_SADDR, lowering->guest4.value);'
+wrong_shortcut "a shortcut to the gateway" 'match_not(lowering, rule, RS_IP_DADDR, rs_number(lowering->gateway.v4.value));'
+wrong_shortcut "a shortcut to multicast" 'rs_match(lowering->ruleset, rule, RS_IP_DADDR, rs_range(0, 0xdfffffff));'
+wrong_shortcut "a shortcut to multicast's first" '0xdfffffff' '0xe0000000'
+wrong_shortcut "a shortcut to loopback" 'match_not(lowering, rule, RS_IP_DADDR, PREFIX4(0x7f000000, 8));'
+wrong_shortcut "a shortcut for IPv4 options" 'lower_match(lowering, rule, RS_IP_HDRLENGTH, HEADER_WORDS);'
+wrong_shortcut "a shortcut at the last hop" 'match_not(lowering, rule, RS_IP_TTL, rs_range(0, 1));'
+wrong_shortcut "a shortcut past the DNS proxy" 'match_not(lowering, rule, RS_TH_DPORT, rs_number(LOWER_DNS_PORT));'
+wrong_shortcut "a shortcut past packets a second" 'rs_verdict(lowering->ruleset, rule, RS_GOTO, lowering->egress_rate);' \
+	'rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);'
+wrong_shortcut "a shortcut for any IPv6 source" 'lower_match(lowering, rule, RS_IP6_SADDR, lowering->guest6.value);'
+wrong_shortcut "a shortcut to all of IPv6" 'rs_match(lowering->ruleset, rule, RS_IP6_DADDR, rs_prefix(GLOBAL_UNICAST));'
+wrong_shortcut "a shortcut to 6to4" 'match_not(lowering, rule, RS_IP6_DADDR, rs_prefix(SIX_TO_FOUR));'
+wrong_shortcut "a shortcut to NAT64" 'match_not(lowering, rule, RS_IP6_DADDR, rs_prefix(nat64->items[i]));' ';'
+wrong_shortcut "a shortcut to a global gateway" 'match_not(lowering, rule, RS_IP6_DADDR, rs_number(gateway.addr.value));' ';'
+wrong_shortcut "a shortcut for extension headers" 'LOWER_MATCH_ANY(lowering, rule, RS_IP6_NEXTHDR, IPPROTO_TCP, IPPROTO_UDP);'
+wrong_shortcut "a shortcut at IPv6's last hop" 'match_not(lowering, rule, RS_IP6_HOPLIMIT, rs_range(0, 1));'
+seek_all
 finish

@@ -284,6 +284,41 @@ Test(ruleset_run, means_it_of_what_is_shipped)
 	try_policies(20261132, draw_shipped, 60, 1);
 }
 
+/* At least so many rules, which are as mixed as those of short policies */
+static struct trial draw_long(struct arena *arena, struct random *random, size_t least)
+{
+	struct addr_gateway both = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	struct trial trial;
+
+	do
+		trial = trial_draw(arena, random, &both, 2 * least);
+	while (trial.rules.count < least);
+	return trial;
+}
+
+Test(ruleset_run, thousands_of_rules_mean_what_the_evaluator_says)
+{
+	struct random random = { 20261133 };
+
+	for (size_t n = random_effort(3); n; n--) {
+		struct arena *arena = arena_new();
+		struct trial trial = draw_long(arena, &random, 2000);
+		trial.level = 2;
+		struct proof proof = proof_of_trial(arena, &trial);
+		for (unsigned i = 0; i < 6000; i++) {
+			struct packet_flow packet = { .id = i };
+			trial_draw_flow(&trial, proof.made.policy, &random, &packet);
+			if (proof_asks(&proof, packet.to))
+				try_flow(&proof, &random, packet.to, packet.port);
+		}
+		cr_log_info("%zu rules, %zu names bound: %zu flows, %zu let pass", trial.rules.count, proof.bound.count,
+			    proof.flows, proof.allowed);
+		cr_expect(proof.allowed * 50 > proof.flows && proof.allowed * 50 < proof.flows * 49,
+			  "%zu of %zu were let pass", proof.allowed, proof.flows);
+		proof_finish(&proof);
+	}
+}
+
 /* ---- what is not the policy's ---- */
 
 static struct proof proof_of(const char *egress, const char *rules)
