@@ -173,8 +173,8 @@ wrong "wide rules before names forgotten" $bound \
 	'return wide->any || wide->groups &' 'return wide->any && wide->groups &'
 wrong "denials of what an address carries forgotten before names" $bound \
 	'if (addr.family == ADDR_V6 && addr_carries(' 'if (0 && addr_carries('
-wrong "ports left to a name with one more" $bound \
-	'.hi = (uint16_t)(end - 1)' '.hi = (uint16_t)(end < PORTS ? end : end - 1)'
+wrong "ports left to a name with one more" compiler/lower/lower_taken.c \
+	'.hi = (uint16_t)(end - 1)' '.hi = (uint16_t)(end < TAKEN_PORTS ? end : end - 1)'
 wrong "a chain for names of another list" $bound \
 	'if (part->whole)
 			continue;' 'continue;'
@@ -219,7 +219,7 @@ wrong_shortcut "a shortcut to the gateway" 'match_not(lowering, rule, RS_IP_DADD
 wrong_shortcut "a shortcut to multicast" 'rs_match(lowering->ruleset, rule, RS_IP_DADDR, rs_range(0, 0xdfffffff));'
 wrong_shortcut "a shortcut to multicast's first" '0xdfffffff' '0xe0000000'
 wrong_shortcut "a shortcut to loopback" 'match_not(lowering, rule, RS_IP_DADDR, PREFIX4(0x7f000000, 8));'
-wrong_shortcut "a shortcut for IPv4 options" 'lower_match(lowering, rule, RS_IP_HDRLENGTH, HEADER_WORDS);'
+wrong_shortcut "a shortcut for IPv4 options" 'lower_match(lowering, rule, RS_IP_FIRST_BYTE, PLAIN_HEADER);'
 wrong_shortcut "a shortcut at the last hop" 'match_not(lowering, rule, RS_IP_TTL, rs_range(0, 1));'
 wrong_shortcut "a shortcut past the DNS proxy" 'match_not(lowering, rule, RS_TH_DPORT, rs_number(LOWER_DNS_PORT));'
 wrong_shortcut "a shortcut past packets a second" 'rs_verdict(lowering->ruleset, rule, RS_GOTO, lowering->egress_rate);' \
