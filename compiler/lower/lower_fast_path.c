@@ -15,7 +15,7 @@
 #include "lower/lower_state.h"
 
 #define FLOWTABLE "fast"
-/* Behind chain forward and what counts new flows; at ingress behind table netdev (LINK_PRIORITY of lower_link.c) */
+/* Behind chain forward, which lets pass; at ingress behind table netdev (LINK_PRIORITY of lower_link.c) */
 enum { BEHIND_FILTER = 10, BEHIND_LINK = 0 };
 
 static bool is_bounded(const struct policy *policy)
