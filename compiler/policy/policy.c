@@ -1,6 +1,7 @@
 /* A policy in words: the names of its enumerations, canonical rule tokens, and `--emit policy`. */
 #include "policy/policy.h"
 #include "policy/policy_facts.h"
+#include "policy/rule_help.h"
 #include "base/escape.h"
 #include "base/text.h"
 
@@ -85,8 +86,8 @@ const char *policy_target_format(struct arena *arena, const struct policy_target
 	case TARGET_CIDR:
 		return prefix_format(arena, target->prefix, false);
 	case TARGET_DOMAIN:
-		/* a bare word would be a keyword or a group, a bare star a suffix */
-		if (!strchr(target->name, '.') || target->name[0] == '*')
+		/* a bare word would be a keyword or a group, a bare star a suffix, "10.0.0.x" an address that is none */
+		if (!strchr(target->name, '.') || target->name[0] == '*' || rule_is_network(target->name))
 			return arena_printf(arena, "domain=%s", target->name);
 		return target->name;
 	case TARGET_SUFFIX:

@@ -38,6 +38,13 @@ same names-of-one-service-in-one-rule 'allow@{a.example,b.example}:tcp:443' "$(r
 cat two | "$policyc" suggest - >.again 2>/dev/null
 same standard-input "$(cat .out)" "$(cat .again)"
 
+# names that a bare target would take for an address that is none: a guest may look one up, and what else is offered stays
+for name in 10.0.0.x 0x10.x 1.2.x 1-2.3-4; do
+	{ deny "dns@$name:udp"; deny dns@pypi.org:udp; } >one
+	run one
+	same "named-as-such:$name" "0 allow@{domain=$name,pypi.org}:udp:53" "$status $(rules)"
+done
+
 # what is never offered
 for flow in egress@169.254.169.254:tcp:80 dns@metadata.google.internal:udp egress@172.16.0.1:tcp:22 egress@127.0.0.1:tcp:80 \
 	dns@host.microsandbox.internal:udp egress@1.1.1.1:tcp:853 egress@224.0.0.1:udp:5353 'egress@[fe80::1]:tcp:22'; do

@@ -41,6 +41,9 @@ for fuzzer in "$build"/fuzz/fuzz_*; do
 	else
 		echo "not ok fuzz/$name - see $findings"
 		tail -40 "$work/$name.log"
+		for finding in "$findings/$name"-*; do # where nobody can fetch the file
+			[ ! -s "$finding" ] || { echo "$finding, in base64:" && base64 -w0 "$finding" && echo; }
+		done
 		failed=1
 	fi
 done
