@@ -75,9 +75,10 @@ static bool rule_takes_addr(const struct eval_context *context, const struct pol
 	return false;
 }
 
-static bool sends_server_name(const struct eval_connection *connection)
+static bool sends_server_name(const struct eval_context *context, const struct eval_connection *connection)
 {
-	return connection->sni && connection->proto == PROTO_TCP && connection->direction == POLICY_EGRESS;
+	return context->policy->server_names && connection->sni && connection->proto == PROTO_TCP &&
+	       connection->direction == POLICY_EGRESS;
 }
 
 bool eval_rule_matches_target(const struct eval_context *context, const struct policy_rule *rule,
@@ -87,7 +88,7 @@ bool eval_rule_matches_target(const struct eval_context *context, const struct p
 
 	if (rule_takes_addr(context, rule, addr))
 		return true;
-	if (!sends_server_name(connection))
+	if (!sends_server_name(context, connection))
 		return rule_is_bound(context, rule, addr);
 	if (!rule_takes_name(rule, connection->sni))
 		return false;
@@ -114,6 +115,25 @@ static bool rule_may_match(const struct policy_rule *rule, const struct eval_con
 {
 	return (rule->directions & connection->direction) && eval_rule_matches_proto(rule, connection->proto) &&
 	       eval_rule_matches_port(rule, connection->has_port, connection->port);
+}
+
+bool eval_is_quic(const struct eval_connection *connection)
+{
+	return connection->direction == POLICY_EGRESS && connection->proto == PROTO_UDP && connection->has_port &&
+	       connection->port == EVAL_QUIC_PORT;
+}
+
+/* QUIC has its server name where nothing looks, so what a rule judges by it over TCP does not go by QUIC: an allow where its
+ * name is bound, a deny anywhere. Clients fall back to TCP. A rule for UDP alone decides by the binding. */
+bool eval_rule_refuses_quic(const struct eval_context *context, const struct policy_rule *rule,
+			    const struct eval_connection *connection)
+{
+	struct addr addr = addr_unmap(connection->addr);
+
+	return context->policy->server_names && eval_is_quic(connection) && policy_rule_has_names(rule) &&
+	       rule_may_match(rule, connection) && eval_rule_matches_proto(rule, PROTO_TCP) &&
+	       !rule_takes_addr(context, rule, addr) &&
+	       (rule->action == POLICY_DENY || rule_is_bound(context, rule, addr));
 }
 
 static struct eval_verdict by_rule(const struct policy *policy, size_t index)
@@ -155,10 +175,16 @@ static struct eval_verdict judge_by_rules(const struct eval_context *context, co
 	struct eval_walk walk;
 
 	walk_connection(context, connection, &walk);
-	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;)
-		if (rule_may_match(&policy->rules.items[i], connection) &&
-		    eval_rule_matches_target(context, &policy->rules.items[i], connection))
+	if (eval_is_quic(connection))
+		eval_walk_add_denied_names(&walk);
+	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+
+		if (eval_rule_refuses_quic(context, rule, connection))
+			return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
+		if (rule_may_match(rule, connection) && eval_rule_matches_target(context, rule, connection))
 			return by_rule(policy, i);
+	}
 	return by_default(policy, connection->direction);
 }
 
@@ -274,7 +300,7 @@ enum eval_syn eval_syn(const struct eval_context *context, const struct eval_con
 {
 	enum eval_syn syn;
 
-	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS)
+	if (connection->proto != PROTO_TCP || connection->direction != POLICY_EGRESS || !context->policy->server_names)
 		return eval_connection(context, connection).action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
 	if (eval_port_refused(connection) || is_malformed(context, connection) || !reaches(context, connection))
 		return EVAL_SYN_DENY;

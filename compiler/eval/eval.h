@@ -42,6 +42,11 @@ struct eval_connection {
 /* Final verdict, after the first flight was seen; refused ports and the policy's floors included. */
 struct eval_verdict eval_connection(const struct eval_context *, const struct eval_connection *);
 
+/* A flow that may be QUIC, whose server name nothing looks at; and a rule on names that refuses it for that */
+#define EVAL_QUIC_PORT 443
+bool eval_is_quic(const struct eval_connection *);
+bool eval_rule_refuses_quic(const struct eval_context *, const struct policy_rule *, const struct eval_connection *);
+
 /* What the packet filter does at SYN time. Defer: a name rule must see the server name first. */
 enum eval_syn { EVAL_SYN_ALLOW, EVAL_SYN_DENY, EVAL_SYN_DEFER };
 enum eval_syn eval_syn(const struct eval_context *, const struct eval_connection *);

@@ -185,6 +185,11 @@ void eval_walk_denied_names(struct eval_walk *walk, const struct policy *policy)
 	start(walk, policy, KEY_DENIED_NAMES);
 }
 
+void eval_walk_add_denied_names(struct eval_walk *walk)
+{
+	add_key(walk, KEY_DENIED_NAMES);
+}
+
 void eval_walk_add_port(struct eval_walk *walk, uint16_t port)
 {
 	add_key(walk, port_key(port));

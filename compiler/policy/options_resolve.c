@@ -130,6 +130,7 @@ static void take_ports_and_servers(struct resolver *r, const struct policy_optio
 					     options->binding_minimum);
 	if (options->no_rebind_protection)
 		resolver_set_rebind(r, add_flag(r, "--no-dns-rebind-protection", ""), false);
+	r->policy->server_names = !options->no_server_names;
 }
 
 /* Parsed here, for the order of errors; their words wait for the file's groups */
@@ -243,6 +244,7 @@ static struct policy *new_policy(struct diags *diags, const char *file, const st
 		.dns_timeout_ms = 5000,
 		.binding_minimum_ms = POLICY_BINDING_MINIMUM_MS,
 		.rebind_protection = true,
+		.server_names = true,
 		.max_tcp = { .most = POLICY_CONNECTIONS, .span = SPAN_NONE },
 		.max_udp = { .most = POLICY_CONNECTIONS, .span = SPAN_NONE },
 		.connection_rate = { .most = POLICY_CONNECTION_RATE, .span = SPAN_NONE },

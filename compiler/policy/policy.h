@@ -211,6 +211,8 @@ struct policy {
 	/* How long an address that was answered holds at least: POLICY_BINDING_MINIMUM_MS */
 	uint64_t binding_minimum_ms;
 	bool rebind_protection; /* true */
+	/* Whether the server names that TLS sends are enforced: true. Else a flow is judged by its address's names alone. */
+	bool server_names;
 	bool multi_tenant;
 	struct policy_bound max_tcp, max_udp; /* connections at once: 4096 each */
 	struct policy_bound connection_rate;  /* new ones a second: 250 */
