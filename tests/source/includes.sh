@@ -35,6 +35,7 @@ may_include() {
 		report:    base policy eval lower core netlink
 		dns:       base policy eval lower core isolation netlink report
 		relay:     base policy eval lower core isolation netlink report dns
+		names:     base policy eval lower core isolation netlink report relay
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
 		sandbox:   base policy lower optimise core isolation netlink net report dns relay vmm
