@@ -38,8 +38,8 @@ may_include() {
 		names:     base policy eval lower core isolation netlink report relay
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
-		sandbox:   base policy lower optimise core isolation netlink net report dns relay vmm
-		run:       base diag syntax policy eval lower core isolation netlink net report dns relay vmm sandbox
+		sandbox:   base policy lower optimise core isolation netlink net report dns relay names vmm
+		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm sandbox
 	END
 }
 
