@@ -38,6 +38,7 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --tcp-accept-queue-size N    connections that wait for a published port, 1024 if not given\n"                    \
 	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                                 \
 	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"               \
+	"  --dns-ech strip|keep    what tells clients to encrypt their server name; strip where rules on names judge it\n"  \
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR\n"                                                                  \
 	"  --max-tcp-connections N --max-udp-connections N   at once (4096 each; 0: no bound); --max-connections N: both\n" \
 	"  --max-connection-rate N new connections a second (250)\n"                                                        \

@@ -85,6 +85,24 @@ const struct policy_default *policy_default_of(const struct policy *policy, enum
 	return direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
 }
 
+static bool judges_server_names(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (policy_rule_has_names(&policy->rules.items[i]) &&
+		    policy_rule_fits(&policy->rules.items[i], POLICY_EGRESS, PROTO_TCP))
+			return true;
+	return false;
+}
+
+bool policy_strips_ech(const struct policy *policy)
+{
+	bool judges = policy->server_names && judges_server_names(policy);
+
+	for (size_t i = 0; policy->server_names && i < policy->floors.count; i++)
+		judges = judges || judges_server_names(policy->floors.items[i]);
+	return policy->ech_answers == POLICY_ECH_BY_RULES ? judges : policy->ech_answers == POLICY_ECH_STRIP;
+}
+
 enum policy_proto flow_transport_proto(enum flow_transport transport)
 {
 	return transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP;

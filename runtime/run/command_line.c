@@ -254,6 +254,7 @@ static void print_help(void)
 	      "  --tcp-accept-queue-size N  connections that wait for a published port (default 1024)\n"
 	      "  --dns-nameserver ADDRESS  instead of the host's; --dns-query-timeout-ms N\n"
 	      "  --dns-binding-minimum T   how long an address that was answered holds at least: 60s; 0 is its TTL\n"
+	      "  --dns-ech strip|keep      what tells clients to encrypt their server name; strip where rules on names judge it\n"
 	      "  --no-dns-rebind-protection  answers may hold private and other reserved addresses\n"
 	      "  --net-ipv4-pool CIDR      where subnets come from; --net-ipv6-pool\n"
 	      "  --net-mac MAC             the guest's card; --net-mtu N, --net-ipv4-address A, --net-ipv6-address A\n"
