@@ -64,7 +64,7 @@ static void read_dns(struct json_read *read, const struct json_node *object)
 		resolver_set_binding_minimum_ms(read->r, json_read_span(dns, "binding_minimum_ms"), ms);
 	const char *ech = json_read_text(read, dns, "ech");
 	if (ech)
-		resolver_set_ech(read->r, json_read_span(dns, "ech"), ech);
+		resolver_set_ech_answers(read->r, json_read_span(dns, "ech"), ech);
 	servers = json_read_list(read, dns, "nameservers");
 	for (size_t i = 0; servers && i < servers->count; i++)
 		if (json_is_string(servers->parts[i].json))

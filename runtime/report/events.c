@@ -66,6 +66,7 @@ static json_t *decider(struct eval_verdict verdict)
 	case DECIDER_FLOOR:
 		return json_string("floor");
 	case DECIDER_REFUSED:
+	case DECIDER_HIDDEN:
 		return json_string("refused");
 	case DECIDER_REBIND:
 		return json_string("rebind");
