@@ -295,11 +295,12 @@ static bool is_import(const char *file)
 	return dot && (!strcmp(dot, ".json") || !strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
 }
 
-/* Flags are the policy's: of them a floor sees the date alone. */
+/* Flags are the policy's: of them a floor sees the date, and whether server names are enforced at all. */
 static struct policy *load_floor(struct resolver *r, const struct policy_options *options, const char *file)
 {
 	const struct policy_options own = { .arena = options->arena,
 					    .today = options->floors_today ? options->floors_today : options->today,
+					    .no_server_names = options->no_server_names,
 					    .as_floor = true };
 	struct policy *floor;
 	size_t first = r->diags->sources->count;
@@ -328,7 +329,9 @@ static void take_tenancy(struct resolver *r, const struct policy_options *option
 	static const char text[] =
 #include "multi_tenant.inc"
 		;
-	const struct policy_options own = { .arena = options->arena, .text = text, .as_floor = true };
+	const struct policy_options own = {
+		.arena = options->arena, .text = text, .no_server_names = options->no_server_names, .as_floor = true
+	};
 	struct policy *floor;
 
 	if (!r->policy->multi_tenant)

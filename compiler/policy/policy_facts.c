@@ -23,6 +23,28 @@ bool policy_rule_has_names(const struct policy_rule *rule)
 	return false;
 }
 
+bool policy_rule_defers(const struct policy_rule *rule)
+{
+	return policy_rule_fits(rule, POLICY_EGRESS, PROTO_TCP) && policy_rule_has_names(rule);
+}
+
+static bool has_deferring_rule(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (policy_rule_defers(&policy->rules.items[i]))
+			return true;
+	return false;
+}
+
+bool policy_defers(const struct policy *policy)
+{
+	bool found = has_deferring_rule(policy);
+
+	for (size_t i = 0; !found && i < policy->floors.count; i++)
+		found = has_deferring_rule(policy->floors.items[i]);
+	return found && policy->server_names;
+}
+
 bool policy_rule_fits(const struct policy_rule *rule, enum policy_direction direction, enum policy_proto proto)
 {
 	return (rule->directions & direction) && (!rule->protos || (rule->protos & proto)) &&
@@ -85,22 +107,10 @@ const struct policy_default *policy_default_of(const struct policy *policy, enum
 	return direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
 }
 
-static bool judges_server_names(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->rules.count; i++)
-		if (policy_rule_has_names(&policy->rules.items[i]) &&
-		    policy_rule_fits(&policy->rules.items[i], POLICY_EGRESS, PROTO_TCP))
-			return true;
-	return false;
-}
-
 bool policy_strips_ech(const struct policy *policy)
 {
-	bool judges = policy->server_names && judges_server_names(policy);
-
-	for (size_t i = 0; policy->server_names && i < policy->floors.count; i++)
-		judges = judges || judges_server_names(policy->floors.items[i]);
-	return policy->ech_answers == POLICY_ECH_BY_RULES ? judges : policy->ech_answers == POLICY_ECH_STRIP;
+	return policy->ech_answers == POLICY_ECH_BY_RULES ? policy_defers(policy) :
+							    policy->ech_answers == POLICY_ECH_STRIP;
 }
 
 enum policy_proto flow_transport_proto(enum flow_transport transport)
