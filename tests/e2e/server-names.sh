@@ -63,6 +63,14 @@ same "and nothing by another" "tls 0 -|tls some host.microsandbox.internal|" "$(
 sandbox "$NAMED --no-server-names" "$GOOD4 8443 tls example.com" "$GOOD4 8443 tls evil.example.net"
 same "--no-server-names: by the binding alone" "hello example.com|hello evil.example.net|" "$lines"
 
+# a worker that says of the name `lie` that it was example.com (tools/misbehave): what it does with a flow of its own
+: >"$WORK/tls.log"
+read -ra options <<<"$NAMED"
+timeout 60 "$BUILD/e2e/msb-run-misbehave" --vmm none "${options[@]}" -- sh -c "dig +short example.com >/dev/null
+	for name in lie evil.example.net example.com; do $CLIENT $GOOD4 8443 tls \$name; done" >"$WORK/out" 2>"$WORK/err" </dev/null
+same "a worker that lies about one flow's name gets that one through, and no other" "hello lie|reset|hello example.com|" "$(tr '\n' '|' <"$WORK/out")"
+same "of which the server has read nothing" "tls 0 -|tls some example.com|tls some lie|" "$(reached tls 3)"
+
 read -ra options <<<"$NAMED"
 start_sandbox judged "${options[@]}" -- sleep 60
 wait_for 20 pgrep -x msb-names
