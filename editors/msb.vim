@@ -17,7 +17,7 @@ syntax region msbString start='"' end='"' oneline
 syntax match msbStatement '^\s*\zs\(default\|profile\|include\|library\|group\|publish\|dns\|tls\|limit\|expect\|forbid\)\ze\(\s\|$\)' nextgroup=msbExpectAction skipwhite
 syntax match msbExpectAction '\(allow\|deny\)\ze\s' contained
 syntax match msbDefault '\(^\s*default\s\+\)\@<=\(egress\|ingress\|any\)\s\+\(allow\|deny\)\ze\s*\(#\|$\)' contains=msbAllow,msbDeny,msbDirection
-syntax match msbSetting '\(^\s*dns\s\+\)\@<=\(nameserver\|timeout\|rebind-protection\|binding-minimum\|nat64-prefix\)\ze\s'
+syntax match msbSetting '\(^\s*dns\s\+\)\@<=\(nameserver\|timeout\|rebind-protection\|binding-minimum\|nat64-prefix\|ech\)\ze\s'
 syntax match msbSetting '\(^\s*tls\s\+\)\@<=ech\ze\s'
 syntax match msbSetting '\(^\s*limit\s\+\)\@<=\(egress\|ingress\)\s\+\(bandwidth\|ops\)\ze\s'
 syntax match msbSetting '\s\zsburst\ze\s'

@@ -257,6 +257,12 @@ static void compare_switches(struct diff *diff)
 				 (const char *[2]){ was->rebind_protection ? "on" : "off",
 						    now->rebind_protection ? "on" : "off" },
 				 nowhere);
+	/* where it follows from the rules, they tell it */
+	if (was->ech_answers != now->ech_answers && policy_strips_ech(was) != policy_strips_ech(now))
+		diff_add_setting(diff, policy_strips_ech(now) ? DIFF_CLOSES : DIFF_OPENS, "dns ech",
+				 (const char *[2]){ policy_strips_ech(was) ? "strip" : "keep",
+						    policy_strips_ech(now) ? "strip" : "keep" },
+				 nowhere);
 	if (was->deny_ech != now->deny_ech)
 		diff_add_setting(
 			diff, now->deny_ech ? DIFF_CLOSES : DIFF_OPENS, "tls ech",

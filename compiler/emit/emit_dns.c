@@ -146,6 +146,14 @@ static const char *nameserver_text(struct arena *arena, const struct policy_name
 	return arena_printf(arena, "%s:%u", policy_nameserver_host(arena, server, true), server->port);
 }
 
+static void print_ech(struct text *out, const struct policy *policy)
+{
+	if (policy->ech_answers == POLICY_ECH_STRIP)
+		text_add(out, "# What would encrypt a server name (ECH) is taken out of HTTPS and SVCB answers.\n");
+	if (policy->ech_answers == POLICY_ECH_KEEP)
+		text_add(out, "# HTTPS and SVCB answers keep what encrypts a server name (ECH).\n");
+}
+
 static void print_nameservers(struct text *out, const struct policy *policy)
 {
 	unsigned long long ms = policy->dns_timeout_ms;
@@ -184,5 +192,6 @@ const char *emit_dns(struct arena *arena, const struct policy *policy)
 	}
 	print_rebind(&out, policy);
 	print_nameservers(&out, policy);
+	print_ech(&out, policy);
 	return text_get(&out);
 }

@@ -152,9 +152,12 @@ static void set_dns(struct arena *arena, json_t *root, const struct policy *poli
 	json_object_set_new(dns, "rebind_protection", json_boolean(policy->rebind_protection));
 	json_object_set_new(dns, "nameservers", servers);
 	set_number(dns, "query_timeout_ms", policy->dns_timeout_ms);
-	/* ours alone: microsandbox does not know it */
+	/* ours alone: microsandbox does not know them */
 	if (policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS)
 		set_number(dns, "binding_minimum_ms", policy->binding_minimum_ms);
+	if (policy->ech_answers != POLICY_ECH_BY_RULES)
+		json_object_set_new(dns, "ech",
+				    json_string(policy->ech_answers == POLICY_ECH_STRIP ? "strip" : "keep"));
 	json_object_set_new(root, "dns", dns);
 }
 

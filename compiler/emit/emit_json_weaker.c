@@ -113,7 +113,8 @@ static void check_settings(const struct policy *policy, struct diags *diags)
 	} keys[] = {
 		{ policy->publishes.count > 0, "published_ports" },
 		{ policy->nameservers.count > 0 || !policy->rebind_protection || policy->dns_timeout_ms != 5000 ||
-			  policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS,
+			  policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS ||
+			  policy->ech_answers != POLICY_ECH_BY_RULES,
 		  "dns" },
 		{ policy->egress_bandwidth.size || policy->egress_ops.size || policy->ingress_bandwidth.size ||
 			  policy->ingress_ops.size,

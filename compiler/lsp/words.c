@@ -42,6 +42,7 @@ static enum word_place behind_keyword(const struct parse_place *place)
 	if (!strcmp(statement, "dns"))
 		return place->words == 1                                       ? WORD_DNS :
 		       place->words == 2 && !strcmp(last, "rebind-protection") ? WORD_ON_OFF :
+		       place->words == 2 && !strcmp(last, "ech")               ? WORD_ECH :
 										 WORD_NONE;
 	if (!strcmp(statement, "tls"))
 		return place->words == 1 ? WORD_TLS : place->words == 2 ? WORD_ACTION : WORD_NONE;

@@ -62,6 +62,9 @@ static void read_dns(struct json_read *read, const struct json_node *object)
 		resolver_set_timeout(read->r, json_read_span(dns, "query_timeout_ms"), ms);
 	if (json_read_number(read, dns, "binding_minimum_ms", INT64_MAX, &ms))
 		resolver_set_binding_minimum_ms(read->r, json_read_span(dns, "binding_minimum_ms"), ms);
+	const char *ech = json_read_text(read, dns, "ech");
+	if (ech)
+		resolver_set_ech_answers(read->r, json_read_span(dns, "ech"), ech);
 	servers = json_read_list(read, dns, "nameservers");
 	for (size_t i = 0; servers && i < servers->count; i++)
 		if (json_is_string(servers->parts[i].json))

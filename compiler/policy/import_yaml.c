@@ -211,6 +211,9 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 	const struct yaml_node *minimum = yaml_get(dns, "binding_minimum");
 	if (minimum)
 		resolver_set_binding_minimum(r, minimum->span, minimum->kind == YAML_TEXT ? minimum->text : "");
+	const struct yaml_node *ech = yaml_get(dns, "ech");
+	if (ech)
+		resolver_set_ech_answers(r, ech->span, ech->kind == YAML_TEXT ? ech->text : "");
 	timeout = yaml_get(dns, "query_timeout");
 	if (timeout && timeout->kind == YAML_TEXT && units_duration_ms(timeout->text, &ms))
 		resolver_set_timeout(r, timeout->span, ms);

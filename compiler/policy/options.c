@@ -22,6 +22,7 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(NET_DEFAULT_INGRESS, "net-default-ingress", required_argument, OPTION_ONCE, net_default_ingress)             \
 	X(DNS_QUERY_TIMEOUT_MS, "dns-query-timeout-ms", required_argument, OPTION_ONCE, query_timeout)                 \
 	X(DNS_BINDING_MINIMUM, "dns-binding-minimum", required_argument, OPTION_ONCE, binding_minimum)                 \
+	X(DNS_ECH, "dns-ech", required_argument, OPTION_ONCE, ech)                                                     \
 	X(NO_DNS_REBIND_PROTECTION, "no-dns-rebind-protection", no_argument, OPTION_SWITCH, no_rebind_protection)      \
 	X(NO_SERVER_NAMES, "no-server-names", no_argument, OPTION_SWITCH, no_server_names)                             \
 	X(DENY_ECH, "deny-ech", no_argument, OPTION_SWITCH, deny_ech)                                                  \

@@ -31,7 +31,7 @@ struct policy_options {
 	struct options_list floors; /* --floor */
 	struct options_list publishes, nameservers, nat64_prefixes;
 	const char *net_default, *net_default_egress, *net_default_ingress;
-	const char *query_timeout, *binding_minimum, *pool4, *pool6, *mac, *mtu, *address4, *address6,
+	const char *query_timeout, *binding_minimum, *ech, *pool4, *pool6, *mac, *mtu, *address4, *address6,
 		*deployment_profile, *accept_queue;
 	const char *bounds[BOUND_COUNT];
 	const char *rates[LIMIT_COUNT], *bursts[LIMIT_COUNT];

@@ -128,6 +128,8 @@ static void take_ports_and_servers(struct resolver *r, const struct policy_optio
 	if (options->binding_minimum)
 		resolver_set_binding_minimum(r, add_flag(r, "--dns-binding-minimum", options->binding_minimum),
 					     options->binding_minimum);
+	if (options->ech)
+		resolver_set_ech_answers(r, add_flag(r, "--dns-ech", options->ech), options->ech);
 	if (options->no_rebind_protection)
 		resolver_set_rebind(r, add_flag(r, "--no-dns-rebind-protection", ""), false);
 	if (options->deny_ech)

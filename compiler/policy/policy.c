@@ -298,6 +298,8 @@ static void add_dns(struct text *text, const struct policy *policy)
 	text_addf(text, "dns timeout %" PRIu64 "ms\n", policy->dns_timeout_ms);
 	if (policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS)
 		text_addf(text, "dns binding-minimum %" PRIu64 "ms\n", policy->binding_minimum_ms);
+	if (policy->ech_answers != POLICY_ECH_BY_RULES)
+		text_addf(text, "dns ech %s\n", policy->ech_answers == POLICY_ECH_STRIP ? "strip" : "keep");
 	text_addf(text, "dns rebind-protection %s\n", policy->rebind_protection ? "on" : "off");
 }
 

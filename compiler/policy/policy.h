@@ -195,6 +195,9 @@ struct policy_forbidden {
 	struct span span; /* the statement */
 };
 
+/* Whether a client is told how to encrypt its server name, by HTTPS and SVCB records (see policy_strips_ech()) */
+enum policy_ech { POLICY_ECH_BY_RULES, POLICY_ECH_STRIP, POLICY_ECH_KEEP };
+
 struct policy {
 	struct arena *arena;
 	struct sources *sources;
@@ -213,6 +216,7 @@ struct policy {
 	/* How long an address that was answered holds at least: POLICY_BINDING_MINIMUM_MS */
 	uint64_t binding_minimum_ms;
 	bool rebind_protection; /* true */
+	enum policy_ech ech_answers;
 	/* Whether the server names that TLS sends are enforced: true. Else a flow is judged by its address's names alone. */
 	bool server_names;
 	bool deny_ech; /* hellos that hide a name (ECH) are refused where a rule on names would judge it: false */

@@ -107,6 +107,12 @@ const struct policy_default *policy_default_of(const struct policy *policy, enum
 	return direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;
 }
 
+bool policy_strips_ech(const struct policy *policy)
+{
+	return policy->ech_answers == POLICY_ECH_BY_RULES ? policy_defers(policy) :
+							    policy->ech_answers == POLICY_ECH_STRIP;
+}
+
 enum policy_proto flow_transport_proto(enum flow_transport transport)
 {
 	return transport == FLOW_DNS_UDP ? PROTO_UDP : PROTO_TCP;

@@ -27,6 +27,9 @@ bool policy_rule_places(const struct policy_rule *, struct addr, const struct ad
 struct addr_set policy_rule_places_set(struct arena *, const struct policy_rule *, enum addr_family,
 				       const struct addr_gateway *);
 const struct policy_default *policy_default_of(const struct policy *, enum policy_direction);
+/* Whether answers lose what tells a client to encrypt its server name: where the policy says so, and unless it says
+ * otherwise where it defers */
+bool policy_strips_ech(const struct policy *);
 
 /* What a query over the transport is to the rules: a flow by this protocol to this port of the gateway */
 #define FLOW_DNS_PORT 53

@@ -148,7 +148,7 @@ void resolver_set_rebind(struct resolver *r, struct span span, bool on)
 
 void resolver_set_ech(struct resolver *r, struct span span, bool deny)
 {
-	if (set_once(r, SETTING_ECH, span, "what becomes of ECH", deny ? "deny" : "allow"))
+	if (set_once(r, SETTING_ECH_ANSWERS, span, "what becomes of ECH", deny ? "deny" : "allow"))
 		r->policy->deny_ech = deny;
 }
 
@@ -171,6 +171,16 @@ void resolver_set_binding_minimum(struct resolver *r, struct span span, const ch
 	else
 		diag_error(r->diags, "bad-duration", span, "no duration: `%s`", text)->label =
 			"like 60s; 0 is exactly the TTL";
+}
+
+void resolver_set_ech_answers(struct resolver *r, struct span span, const char *word)
+{
+	bool strip = !strcmp(word, "strip");
+
+	if (!strip && strcmp(word, "keep") != 0)
+		diag_error(r->diags, "bad-setting", span, "neither strip nor keep: `%s`", word);
+	else if (set_once(r, SETTING_ECH_ANSWERS, span, "what becomes of ECH in answers", word))
+		r->policy->ech_answers = strip ? POLICY_ECH_STRIP : POLICY_ECH_KEEP;
 }
 
 void resolver_add_nameserver(struct resolver *r, struct span span, const char *spec)
@@ -216,8 +226,9 @@ static void apply_dns_timeout(struct resolver *r, const struct ast_word *word)
 			"like 500ms, 3s or 1m";
 }
 
-const char *const resolve_dns_words[] = { "nameserver",      "timeout",      "rebind-protection",
-					  "binding-minimum", "nat64-prefix", NULL };
+const char *const resolve_dns_words[] = {
+	"nameserver", "timeout", "rebind-protection", "binding-minimum", "nat64-prefix", "ech", NULL
+};
 
 static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 {
@@ -234,6 +245,8 @@ static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 		apply_dns_timeout(r, &words[1]);
 	} else if (!strcmp(words[0].text, "binding-minimum") && count == 2) {
 		resolver_set_binding_minimum(r, words[1].span, words[1].text);
+	} else if (!strcmp(words[0].text, "ech") && count == 2) {
+		resolver_set_ech_answers(r, words[1].span, words[1].text);
 	} else if (!strcmp(words[0].text, "rebind-protection") && count == 2) {
 		bool on = !strcmp(words[1].text, "on");
 		if (on || !strcmp(words[1].text, "off"))
@@ -241,7 +254,7 @@ static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 		else
 			diag_error(r->diags, "bad-setting", words[1].span, "neither on nor off: `%s`", words[1].text);
 	} else if (!strcmp(words[0].text, "timeout") || !strcmp(words[0].text, "rebind-protection") ||
-		   !strcmp(words[0].text, "binding-minimum")) {
+		   !strcmp(words[0].text, "binding-minimum") || !strcmp(words[0].text, "ech")) {
 		diag_error(r->diags, "bad-setting", words[2].span, "`dns %s` takes one value", words[0].text);
 	} else {
 		resolver_suggest_dns(

@@ -13,6 +13,7 @@ enum setting {
 	SETTING_REBIND,
 	SETTING_ECH,
 	SETTING_BINDING_MINIMUM,
+	SETTING_ECH_ANSWERS,
 	SETTING_EGRESS_BANDWIDTH,
 	SETTING_EGRESS_OPS,
 	SETTING_INGRESS_BANDWIDTH,
@@ -68,6 +69,8 @@ void resolver_set_ech(struct resolver *, struct span, bool deny);
 void resolver_add_publish(struct resolver *, struct span, const char *spec);
 /* "60s", "500ms", "0"; at most a day */
 void resolver_set_binding_minimum(struct resolver *, struct span span, const char *text);
+/* "strip" or "keep" */
+void resolver_set_ech_answers(struct resolver *, struct span, const char *word);
 void resolver_set_binding_minimum_ms(struct resolver *, struct span span, uint64_t ms);
 void resolver_add_nameserver(struct resolver *, struct span, const char *spec);
 void resolver_add_nat64(struct resolver *, struct span, const char *prefix);

@@ -369,6 +369,8 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 	bool keep = left_ms == 0 && !lookup->key.direct;
 	if (left_ms == 0) {
 		dns_answer_prune(lookup->answer, question, &lookup->addresses);
+		if (proxy->strips_ech)
+			dns_answer_strip_ech(lookup->answer);
 		left_ms = lookup->addresses.ttl * 1000ull;
 	}
 	if (keep)

@@ -95,6 +95,9 @@ enum dns_hold dns_answer_check(const ldns_pkt *, bool (*passes)(const void *self
 /* Makes the answer what the guest may see: no additional section, of an A or AAAA answer no address but those that
  * get bound, no TTL beyond the binding's. `addresses` may be NULL for other types. */
 void dns_answer_prune(ldns_pkt *, const struct dns_question *, const struct dns_addresses *addresses);
+/* Takes the parameter `ech` out of its SVCB and HTTPS records (RFC 9848), and such a record out of it that is malformed.
+ * Whether it is another answer now, which DNSSEC would not validate. */
+bool dns_answer_strip_ech(ldns_pkt *);
 /* How many seconds it may be kept (RFC 2308 for negative ones); 0: not at all */
 uint32_t dns_answer_lifetime(const ldns_pkt *);
 

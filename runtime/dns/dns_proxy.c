@@ -2,6 +2,7 @@
 #include "dns/dns_fast.h"
 #include "core/clock.h"
 #include "core/socket.h"
+#include "policy/policy_facts.h"
 #include "report/reason.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ struct proxy *proxy_new(const struct proxy_config *config, const struct proxy_so
 		return NULL;
 	proxy->config = *config;
 	proxy->context = (struct eval_context){ config->policy, config->gateway, EVAL_NO_BINDINGS };
+	proxy->strips_ech = policy_strips_ech(config->policy);
 	proxy->arena = arena_new();
 	proxy->reasons = reasons_new(proxy->arena, config->policy);
 	proxy->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -205,6 +205,7 @@ struct client; /* dns_clients.c */
 struct proxy {
 	struct proxy_config config;
 	struct eval_context context;
+	bool strips_ech;
 	struct arena *arena; /* holds texts of rules and places */
 	int epoll, control, udp4, udp6, tcp4, tcp6;
 	uint64_t now_ms;

@@ -153,6 +153,9 @@ static bool is_new(struct denials *denials, const struct event *event)
 	return false;
 }
 
+/* Of a datagram that is refused for what it may be */
+static const char hidden_by_quic[] = "QUIC";
+
 /* In quotation marks where it might pass for words of the line */
 static const char *server_name_text(struct arena *arena, const char *sni)
 {
@@ -167,6 +170,8 @@ static const char *hello_words(struct arena *arena, const struct event *event)
 {
 	if (!event->hello)
 		return "";
+	if (event->hello == hidden_by_quic)
+		return "  QUIC hides the server name, which is judged over TCP";
 	const char *to = event->sni ? arena_printf(arena, " to %s", server_name_text(arena, event->sni)) : "";
 	if (strcmp(event->hello, hello_texts[DENIAL_NAME]) != 0)
 		return arena_printf(arena, "  TLS%s: %s", to, event->hello);
@@ -331,6 +336,7 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 		.verdict = verdict,
 		.reason = agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter,
 		.name = found.name,
+		.hello = verdict.by.kind == DECIDER_HIDDEN && agree && !allowed ? hidden_by_quic : NULL,
 		.suggest =
 			agree && !allowed ? offer_connection(denials, arena, &connection, verdict, found.name) : NULL,
 	};

@@ -254,6 +254,7 @@ static void print_help(void)
 	      "  --tcp-accept-queue-size N  connections that wait for a published port (default 1024)\n"
 	      "  --dns-nameserver ADDRESS  instead of the host's; --dns-query-timeout-ms N\n"
 	      "  --dns-binding-minimum T   how long an address that was answered holds at least: 60s; 0 is its TTL\n"
+	      "  --dns-ech strip|keep      what tells clients to encrypt their server name; strip where rules on names judge it\n"
 	      "  --no-dns-rebind-protection  answers may hold private and other reserved addresses\n"
 	      "  --no-server-names         judge by addresses and bindings alone, without the server names in TLS\n"
 	      "  --deny-ech                refuse TLS hellos that hide a name (ECH) where a rule on names judges them\n"

@@ -62,6 +62,9 @@ setting 'policy.binding_minimum_ms' '' 'dns binding-minimum 2m' '+ setting: dns 
 setting 'policy.rebind_protection' 'allow@0.0.0.0/0; allow@[::/0]' \
 	'allow@0.0.0.0/0; allow@[::/0]; dns rebind-protection off' \
 	'+ setting: dns rebind-protection off, was on'
+setting 'policy.ech_answers' '' 'dns ech strip' '- setting: dns ech strip, was keep'
+setting 'ech: kept though names are judged' 'allow@github.com:tcp:443' 'allow@github.com:tcp:443; dns ech keep' \
+	'+ setting: dns ech keep, was strip'
 setting 'policy.egress_bandwidth policy_limit.size' 'limit egress bandwidth 1M/1s' 'limit egress bandwidth 2M/1s' \
 	'+ setting: limit egress bandwidth 2M/1s, was 1M/1s'
 setting 'policy_limit.refill_ms' 'limit egress bandwidth 1M/1s' 'limit egress bandwidth 1M/2s' \

@@ -106,6 +106,9 @@ static void answer(const uint8_t *data, size_t size, const uint8_t *rest, size_t
 	if (dns_answer_check(pkt, passes, &proxy->context, &which) == DNS_HOLD_NONE) {
 		dns_answer_addresses(pkt, &asked.question, &addresses);
 		dns_answer_prune(pkt, &asked.question, &addresses);
+		dns_answer_strip_ech(pkt);
+		if (dns_answer_strip_ech(pkt))
+			abort(); /* something was left */
 		for (size_t i = 0; i < addresses.count; i++)
 			if (!passes(&proxy->context, addresses.addrs[i]))
 				abort(); /* bound, though held back */
