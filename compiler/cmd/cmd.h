@@ -63,6 +63,7 @@ struct cmd_line {
 	bool help;
 	struct addr_gateway gateway; /* the first of the default pools without --gateway */
 	struct cmd_words resolves, expects, disabled;
+	bool ech;
 	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *git;
 	int optimise;
 	bool given_today; /* --today */
