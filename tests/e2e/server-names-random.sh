@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kernel and relay against the evaluator: random policies with names, some thousand connections under each, with the server name
+# Kernel and relay against the evaluator: random policies with names, some hundred connections under each, with the server name
 # of an allowed name, of another, with none and without TLS. Each must fare as `msb-policyc eval` says of the first packet (refused
 # at once, or not) and of the server name (answered, or ended without an answer). usage: server-names-random.sh BUILD
 # MSB_SEED, MSB_POLICIES, MSB_FLOWS: what is tried
@@ -30,7 +30,8 @@ for ((seed = first; seed < first + policies; seed++)); do
 		grep -m3 mismatch "$WORK/compared" | sed 's/^/# /'
 		echo "# $last $(head -3 "$WORK/err" | tr '\n' ' ')"
 	fi
-	total=$((total + ${last%% flows*})) deferred=$((deferred + $(grep -o '"syn":"defer"' "$WORK/judged" | wc -l)))
+	[[ $last =~ ^([0-9]+)\ flows ]] && total=$((total + BASH_REMATCH[1]))
+	deferred=$((deferred + $(grep -c '"syn":"defer"' "$WORK/judged")))
 done
 echo "# $policies policies from seed $first, $total connections, $deferred of them by their server names"
 same "as-the-evaluator-says" 0 "$wrong"
