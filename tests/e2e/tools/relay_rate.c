@@ -2,8 +2,11 @@
  * usage: relay_rate serve ADDRESS PORT
  *        relay_rate in|out MIB ROUNDS WAY WAY
  *        relay_rate connect OUTSTANDING ROUNDS WAY WAY
- * A WAY is NETNS,ADDRESS,PORT,MARK: the network namespace's file, or - for this one's; the mark 0 is none. Prints the rate of the
- * first way (bytes or connections a second), then median and quartiles of second over first, of adjacent rounds:
+ *        relay_rate first CONNECTIONS ROUNDS WAY WAY
+ * A WAY is NETNS,ADDRESS,PORT,MARK[,NAME]: the network namespace's file, or - for this one's; the mark 0 is none; with a name each
+ * connection begins as TLS does, with a ClientHello for it and the server's answer. Prints the rate of the first way (bytes or
+ * connections a second; first: the median of microseconds from connect to the answer's first byte), then median and quartiles of
+ * second over first, of adjacent rounds:
  *        RATE_FIRST RATE_SECOND MEDIAN LOW HIGH */
 #include <arpa/inet.h>
 #include <err.h>
@@ -75,6 +78,54 @@ static bool receive_bytes(int fd, uint64_t count)
 	return true;
 }
 
+/* ---- the beginning of TLS ---- */
+
+enum { HELLO_MAX = 512, SERVER_HELLO = 5 + 4 + 38 };
+
+/* Big-endian, in so many bytes */
+static uint8_t *put(uint8_t *at, size_t bytes, size_t value)
+{
+	for (size_t i = bytes; i-- > 0;)
+		*at++ = (uint8_t)(value >> 8 * i);
+	return at;
+}
+
+/* A ClientHello as short as one may be, with a server name (RFC 8446 4.1.2, RFC 6066 3); its length */
+static size_t put_client_hello(uint8_t out[static HELLO_MAX], const char *name)
+{
+	size_t len = strlen(name), extensions = 4 + 5 + len, body = 2 + 32 + 1 + 4 + 2 + 2 + extensions;
+	uint8_t *at = out;
+
+	at = put(at, 3, 0x160301);
+	at = put(at, 2, 4 + body);
+	at = put(at, 1, 1);
+	at = put(at, 3, body);
+	at = put(at, 2, 0x0303);
+	memset(at, 7, 32);
+	at = put(at + 32, 1, 0);
+	at = put(at, 4, 0x00021301);
+	at = put(at, 2, 0x0100);
+	at = put(at, 2, extensions);
+	at = put(at, 2, 0);
+	at = put(at, 2, 5 + len);
+	at = put(at, 2, 3 + len);
+	at = put(at, 1, 0);
+	at = put(at, 2, len);
+	memcpy(at, name, len);
+	return (size_t)(at - out) + len;
+}
+
+static void put_server_hello(uint8_t out[static SERVER_HELLO])
+{
+	memset(out, 7, SERVER_HELLO);
+	uint8_t *at = put(out, 3, 0x160303);
+	at = put(at, 2, SERVER_HELLO - 5);
+	at = put(at, 1, 2);
+	at = put(at, 3, SERVER_HELLO - 9);
+	at = put(at, 2, 0x0303);
+	put(at + 32, 4, 0x00130100); /* no session, TLS_AES_128_GCM_SHA256, no compression */
+}
+
 /* ---- server ---- */
 
 /* What is asked: so many bytes in (then it answers one), or out */
@@ -96,13 +147,29 @@ static void *serve_streams(void *context)
 	return NULL;
 }
 
-/* A first byte 'c' is answered, and the connection over; else it is streams' */
+/* A ClientHello, in one piece; what follows begins anew */
+static void answer_hello(int fd)
+{
+	uint8_t hello[HELLO_MAX], answer[SERVER_HELLO];
+
+	put_server_hello(answer);
+	if (recv(fd, hello, 5, MSG_WAITALL) == 5)
+		recv(fd, hello, (size_t)hello[3] << 8 | hello[4], MSG_WAITALL);
+	send(fd, answer, sizeof answer, MSG_NOSIGNAL);
+}
+
+/* A ClientHello is answered, and there is more; a first byte 'c' is answered, and the connection over; else it is streams' */
 static void serve_first(int epoll, int fd)
 {
 	char kind;
 	pthread_t thread;
+	ssize_t got = recv(fd, &kind, 1, MSG_PEEK);
 
-	if (recv(fd, &kind, 1, MSG_PEEK) == 1 && kind != 'c') {
+	if (got == 1 && kind == 0x16) {
+		answer_hello(fd);
+		return;
+	}
+	if (got == 1 && kind != 'c') {
 		epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
 		if (pthread_create(&thread, NULL, serve_streams, (void *)(intptr_t)fd))
 			err(3, "pthread_create");
@@ -150,6 +217,8 @@ struct way {
 	struct sockaddr_in6 to;
 	socklen_t len;
 	int stream;
+	uint8_t hello[HELLO_MAX];
+	size_t hello_len; /* 0: none is sent */
 };
 
 static int home;
@@ -158,10 +227,11 @@ static struct way parse_way(char *text)
 {
 	struct way way = { .netns = -1, .stream = -1 };
 	const char *netns = strtok(text, ","), *address = strtok(NULL, ","), *port = strtok(NULL, ","),
-		   *mark = strtok(NULL, ",");
+		   *mark = strtok(NULL, ","), *name = mark ? strtok(NULL, ",") : NULL;
 
-	if (!mark)
-		errx(2, "a way is NETNS,ADDRESS,PORT,MARK");
+	if (!mark || (name && strlen(name) > 255))
+		errx(2, "a way is NETNS,ADDRESS,PORT,MARK[,NAME]");
+	way.hello_len = name ? put_client_hello(way.hello, name) : 0;
 	if (strcmp(netns, "-") != 0 && (way.netns = open(netns, O_RDONLY | O_CLOEXEC)) < 0)
 		err(2, "%s", netns);
 	way.to = at(address, port, &way.len);
@@ -183,6 +253,15 @@ static int dial(const struct way *way, int flags)
 	return fd;
 }
 
+static void begin_tls(const struct way *way, int fd)
+{
+	uint8_t answer[SERVER_HELLO];
+
+	if (way->hello_len && (send(fd, way->hello, way->hello_len, MSG_NOSIGNAL) != (ssize_t)way->hello_len ||
+			       recv(fd, answer, sizeof answer, MSG_WAITALL) != sizeof answer))
+		err(3, "no ServerHello");
+}
+
 static double stream_round(struct way *way, char kind, uint64_t count)
 {
 	struct request request;
@@ -190,8 +269,10 @@ static double stream_round(struct way *way, char kind, uint64_t count)
 	memset(&request, 0, sizeof request);
 	request.count = count;
 	request.kind = kind;
-	if (way->stream < 0)
+	if (way->stream < 0) {
 		way->stream = dial(way, 0);
+		begin_tls(way, way->stream);
+	}
 	double start = seconds();
 	if (send(way->stream, &request, sizeof request, MSG_NOSIGNAL) != sizeof request)
 		err(3, "send");
@@ -209,19 +290,27 @@ static void begin(const struct way *way, int epoll)
 	epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
 }
 
+static void ask(const struct way *way, int fd)
+{
+	const void *question = way->hello_len ? (const void *)way->hello : "c";
+	size_t len = way->hello_len ? way->hello_len : 1;
+
+	if (send(fd, question, len, MSG_NOSIGNAL) != (ssize_t)len)
+		err(3, "a connection failed");
+}
+
 /* Connected: asks. Answered: whether it is over */
-static bool go_on(int epoll, const struct epoll_event *event)
+static bool go_on(const struct way *way, int epoll, const struct epoll_event *event)
 {
 	struct epoll_event next = { .events = EPOLLIN, .data.fd = event->data.fd };
-	char answer;
+	char answer[SERVER_HELLO];
 
 	if (event->events & EPOLLOUT) {
-		if (send(event->data.fd, "c", 1, MSG_NOSIGNAL) != 1)
-			err(3, "a connection failed");
+		ask(way, event->data.fd);
 		epoll_ctl(epoll, EPOLL_CTL_MOD, event->data.fd, &next);
 		return false;
 	}
-	if (recv(event->data.fd, &answer, 1, 0) != 1)
+	if (recv(event->data.fd, answer, sizeof answer, 0) <= 0)
 		err(3, "no answer");
 	close(event->data.fd);
 	return true;
@@ -241,7 +330,7 @@ static double connect_round(const struct way *way, unsigned outstanding)
 		if (count <= 0)
 			errx(3, "%u of %d connections, then none", done, CONNECTIONS_A_ROUND);
 		for (int i = 0; i < count; i++) {
-			if (!go_on(epoll, &events[i]))
+			if (!go_on(way, epoll, &events[i]))
 				continue;
 			done++;
 			for (; begun < CONNECTIONS_A_ROUND && begun < done + outstanding; begun++)
@@ -250,6 +339,42 @@ static double connect_round(const struct way *way, unsigned outstanding)
 	}
 	close(epoll);
 	return CONNECTIONS_A_ROUND / (seconds() - start);
+}
+
+static int by_value(const void *a, const void *b);
+
+/* The median of microseconds from connect to the answer's first byte */
+static double first_round(const struct way *way, unsigned connections)
+{
+	double *times = calloc(connections, sizeof *times);
+
+	for (unsigned i = 0; i < connections; i++) {
+		char answer[SERVER_HELLO];
+		double start = seconds();
+		int fd = dial(way, 0);
+
+		ask(way, fd);
+		if (recv(fd, answer, sizeof answer, 0) <= 0)
+			err(3, "no answer");
+		times[i] = (seconds() - start) * 1e6;
+		close(fd);
+	}
+	qsort(times, connections, sizeof *times, by_value);
+	double median = times[connections / 2];
+	free(times);
+	return median;
+}
+
+static double one_round(const char *what, struct way *way, unsigned size)
+{
+	switch (what[0]) {
+	case 'c':
+		return connect_round(way, size);
+	case 'f':
+		return first_round(way, size);
+	default:
+		return stream_round(way, what[0], (uint64_t)size << 20);
+	}
 }
 
 static int by_value(const void *a, const void *b)
@@ -266,8 +391,7 @@ static void compare(const char *what, unsigned size, unsigned rounds, struct way
 
 	for (unsigned i = 0; i < rounds + 1; i++) /* the first warms up */
 		for (int way = 0; way < 2; way++) {
-			double rate = what[0] == 'c' ? connect_round(&ways[way], size) :
-						       stream_round(&ways[way], what[0], (uint64_t)size << 20);
+			double rate = one_round(what, &ways[way], size);
 			if (i > 0)
 				rates[way][i - 1] = rate;
 		}
@@ -287,7 +411,7 @@ int main(int argc, char **argv)
 		serve(argv[2], argv[3]);
 	if (argc != 6 || atoi(argv[2]) < 1 || atoi(argv[3]) < 1 ||
 	    (argv[1][0] == 'c' && atoi(argv[2]) > OUTSTANDING_MAX))
-		errx(2, "usage: relay_rate serve ADDRESS PORT | in|out|connect SIZE ROUNDS WAY WAY");
+		errx(2, "usage: relay_rate serve ADDRESS PORT | in|out|connect|first SIZE ROUNDS WAY WAY");
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct way ways[2] = { parse_way(argv[4]), parse_way(argv[5]) };
 	compare(argv[1], (unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]), ways);
