@@ -292,15 +292,22 @@ static int install_host_table(struct sandbox *sandbox)
 
 	error = host_table_install(sandbox->start->table, &table);
 	sandbox->has_table = error == 0;
+	sandbox->grants.of[0] = (struct flow_grant){ .limit = OVER_TCP, .bound = limits.grant_tcp ? limits.tcp : 0 };
+	sandbox->grants.of[1] = (struct flow_grant){ .limit = OVER_UDP, .bound = limits.grant_udp ? limits.udp : 0 };
 	return error;
 }
 
 static int open_passage(struct sandbox *sandbox)
 {
-	return passage_open(&sandbox->passage, sandbox->host_link.name);
+	int error = passage_open(&sandbox->passage, sandbox->host_link.name);
+
+	flow_grants_open(&sandbox->grants, sandbox->passage.nl, sandbox->start->table, sandbox->host_link.name,
+			 &sandbox->gateway);
+	return error;
 }
 
-/* Whether other firewalls let the sandbox pass is watched, not tested: what they do changes while it runs. */
+/* Whether other firewalls let the sandbox pass is watched, not tested: what they do changes while it runs. So is how many flows it
+ * has there. */
 static int watch_passage(struct sandbox *sandbox)
 {
 	int error = in_host(sandbox, open_passage);
