@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "lower/lower.h"
 #include "lower/sandbox_net.h"
+#include "net/flow_reserve.h"
 #include "net/host_link.h"
 #include "net/host_table.h"
 #include "net/icmp_error.h"
@@ -273,11 +274,24 @@ static int plan_limits(struct sandbox *sandbox, struct host_limits *limits)
 	return back ? fail("enter the VM's network namespace", back) : error;
 }
 
+static int reserve_flows(struct sandbox *sandbox, struct host_limits *limits)
+{
+	uint64_t most = host_limits_most(limits);
+
+	if (!limits->all || most > limits->reservable)
+		return 0;
+	int reserved = flow_reserve(sandbox->host, sandbox->host_link.index, (uint32_t)most, limits->reservable);
+	limits->reserved = reserved > 0;
+	return reserved < 0 ? fail("reserve the sandbox's part of the host's conntrack", reserved) : 0;
+}
+
 static int install_host_table(struct sandbox *sandbox)
 {
 	struct host_limits limits;
 
 	int error = plan_limits(sandbox, &limits);
+	if (error == 0)
+		error = reserve_flows(sandbox, &limits);
 	if (error < 0)
 		return error;
 	struct host_table table = {
