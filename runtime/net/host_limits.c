@@ -1,6 +1,9 @@
 /* Bounds in the host's table, see host_limits.h. */
 #include "net/host_limits.h"
 #include "core/log.h"
+#include "lower/sandbox_net.h"
+#include "net/flow_grants.h"
+#include "net/flow_reserve.h"
 #include "net/host_link.h"
 #include "net/sysctl.h"
 
@@ -16,11 +19,12 @@
 #define EVERYONE (-141)
 #define SETTLE (-140)
 #define QUESTIONS 4096
-#define ONE_OF 16 /* a sandbox's share of the table */
-#define ALL_OF 2  /* all sandboxes' */
+#define ONE_OF 16       /* a sandbox's share of the table */
+#define ALL_OF 2        /* all sandboxes' */
+#define RESERVABLE_OF 4 /* of which this is for reservations */
 /* The kernel walks all of a list for a new flow, so the flows of all are spread over several. */
 #define LISTS_MAX 8
-#define LIST_SIZE 16384
+#define LIST_SIZE 8192
 /* Bits of an nft ct state; related: what a helper of the host's expects */
 #define CT_FIRST (NF_CT_STATE_BIT(IP_CT_NEW) | NF_CT_STATE_BIT(IP_CT_RELATED))
 
@@ -41,11 +45,14 @@ static uint32_t part_of(uint64_t table, unsigned parts)
 void host_limits_make(const struct policy *policy, uint64_t table, struct host_limits *limits)
 {
 	limits->share = part_of(table, ONE_OF);
-	limits->all = part_of(table, ALL_OF);
+	limits->reservable = table < RESERVABLE_OF ? 0 : part_of(table, RESERVABLE_OF);
+	limits->all = part_of(table, ALL_OF) - limits->reservable;
 	limits->tcp = within(policy->max_tcp.most, limits->share);
 	limits->udp = within(policy->max_udp.most, limits->share);
 	limits->other = within(POLICY_OTHER_CONNECTIONS, limits->share);
 	limits->questions = within(QUESTIONS, limits->share);
+	limits->grant_tcp = flow_grants_fit(limits->tcp, policy->connection_rate.most);
+	limits->grant_udp = flow_grants_fit(limits->udp, policy->connection_rate.most);
 	/* a second for the way, one for rounding */
 	uint64_t question_s = policy->dns_timeout_ms / 1000 + 2;
 	limits->question_s = question_s > 600 ? 600 : (uint32_t)question_s;
@@ -63,6 +70,22 @@ int host_limits_read(const struct policy *policy, struct host_limits *limits)
 	}
 	host_limits_make(policy, strtoull(text, NULL, 10), limits);
 	return 0;
+}
+
+static uint64_t sum_of(const struct host_limits *limits)
+{
+	return (uint64_t)limits->tcp + limits->udp + limits->other + limits->questions;
+}
+
+/* Whether the bounds for protocols could let more through than the sandbox's share */
+static bool share_counts(const struct host_limits *limits)
+{
+	return limits->share && sum_of(limits) > limits->share;
+}
+
+uint64_t host_limits_most(const struct host_limits *limits)
+{
+	return share_counts(limits) ? limits->share : sum_of(limits);
 }
 
 /* ---- one sandbox ---- */
@@ -101,20 +124,53 @@ static void set_timeout(struct builder *builder, struct rs_chain *chain, unsigne
 	rs_ct_timeout(builder->ruleset, rule, policy);
 }
 
-static void questions_from(struct builder *builder, struct rs_chain *chain, enum rs_field saddr, struct addr gateway)
+static void flows_from(struct builder *builder, struct rs_chain *chain, struct addr source, const char *to)
 {
 	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, NULL);
 
-	rs_match(builder->ruleset, rule, saddr, rs_number(gateway.value));
-	rs_verdict(builder->ruleset, rule, RS_GOTO, "questions");
+	rs_match(builder->ruleset, rule, source.family == ADDR_V4 ? RS_IP_SADDR : RS_IP6_SADDR,
+		 rs_number(source.value));
+	rs_verdict(builder->ruleset, rule, RS_GOTO, to);
 }
 
-/* Whether the bounds for protocols could let more through than the sandbox's share */
-static bool share_counts(const struct host_limits *limits)
+static bool grants(const struct host_limits *limits)
 {
-	uint64_t sum = (uint64_t)limits->tcp + limits->udp + limits->other + limits->questions;
+	return limits->grant_tcp || limits->grant_udp;
+}
 
-	return limits->share && sum > limits->share;
+static void goto_grant(struct builder *builder, struct rs_chain *chain, unsigned proto, enum limit limit)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, NULL);
+
+	rs_match(builder->ruleset, rule, RS_META_L4PROTO, rs_number(proto));
+	rs_verdict(builder->ruleset, rule, RS_GOTO, flow_grants_chain(limit));
+}
+
+/* Only what has the guest's own address: flow_grants.h counts by that. */
+static void add_granted_flows(struct builder *builder)
+{
+	const struct host_limits *limits = builder->limits;
+	struct rs_chain *chain = rs_chain_add(builder->ruleset, builder->table, "guest_flows");
+
+	set_timeout(builder, chain, IPPROTO_TCP, "tcp");
+	set_timeout(builder, chain, IPPROTO_UDP, "udp");
+	if (limits->grant_tcp)
+		goto_grant(builder, chain, IPPROTO_TCP, OVER_TCP);
+	if (limits->grant_udp)
+		goto_grant(builder, chain, IPPROTO_UDP, OVER_UDP);
+	limit_count_protocols(&builder->chains, chain, limits->grant_tcp ? 0 : limits->tcp,
+			      limits->grant_udp ? 0 : limits->udp, limits->other);
+	if (limits->grant_tcp)
+		flow_grants_add(builder->ruleset, builder->table, OVER_TCP, limits->tcp);
+	if (limits->grant_udp)
+		flow_grants_add(builder->ruleset, builder->table, OVER_UDP, limits->udp);
+}
+
+static void add_sources(struct builder *builder, struct rs_chain *chain, struct addr gateway)
+{
+	if (grants(builder->limits))
+		flows_from(builder, chain, lower_guest_addr(gateway), "guest_flows");
+	flows_from(builder, chain, gateway, "questions");
 }
 
 static void add_new_flows(struct builder *builder)
@@ -126,17 +182,23 @@ static void add_new_flows(struct builder *builder)
 	if (share_counts(limits))
 		limit_count(&builder->chains, chain, OVER_SHARE, limits->share);
 	if (builder->gateway->has4)
-		questions_from(builder, chain, RS_IP_SADDR, builder->gateway->v4);
+		add_sources(builder, chain, builder->gateway->v4);
 	if (builder->gateway->has6)
-		questions_from(builder, chain, RS_IP6_SADDR, builder->gateway->v6);
-	set_timeout(builder, chain, IPPROTO_TCP, "tcp");
-	set_timeout(builder, chain, IPPROTO_UDP, "udp");
-	limit_count_protocols(&builder->chains, chain, limits->tcp, limits->udp, limits->other);
+		add_sources(builder, chain, builder->gateway->v6);
+	if (grants(limits)) {
+		rs_verdict(builder->ruleset, rs_rule_add(builder->ruleset, chain, "forged source"), RS_DROP, NULL);
+	} else {
+		set_timeout(builder, chain, IPPROTO_TCP, "tcp");
+		set_timeout(builder, chain, IPPROTO_UDP, "udp");
+		limit_count_protocols(&builder->chains, chain, limits->tcp, limits->udp, limits->other);
+	}
 
 	chain = rs_chain_add(builder->ruleset, builder->table, "questions");
 	set_timeout(builder, chain, IPPROTO_TCP, "tcp");
 	set_timeout(builder, chain, IPPROTO_UDP, "dns");
 	limit_count(&builder->chains, chain, OVER_QUESTIONS, limits->questions);
+	if (grants(limits))
+		add_granted_flows(builder);
 }
 
 /* A flow that is over counts for nothing but keeps its entry, so it is not kept for long; an established one for a day, as in
@@ -240,6 +302,9 @@ static void add_everyone(struct builder *builder)
 	rs_verdict(rs, rule, RS_GOTO, "everyone_new");
 	chain = rs_chain_add(rs, builder->table, "everyone_new");
 	pass_known(builder, chain);
+	rule = rs_rule_add(rs, chain, "reserved");
+	rs_match(rs, rule, RS_META_IIFGROUP, rs_range(FLOW_RESERVE_GROUP, FLOW_RESERVE_GROUP | FLOW_RESERVE_MAX));
+	rs_verdict(rs, rule, RS_RETURN, NULL);
 	spread(builder, chain, lists);
 	add_counts(builder, lists);
 }
@@ -276,7 +341,7 @@ void host_limits_add(struct ruleset *ruleset, struct rs_table *table, uint32_t l
 	};
 
 	add_limits(&builder);
-	if (limits->all) {
+	if (limits->all && !limits->reserved) {
 		add_everyone(&builder);
 		add_settle(&builder);
 	}

@@ -1,10 +1,12 @@
-/* Listing and deleting conntrack's entries. A listing goes on over several reads, so what it finds is kept until its end. */
+/* Listing, counting and deleting conntrack's entries. A listing goes on over several reads, so what it finds is kept until its end. */
 #include "netlink/conntrack.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define ROUNDS 4            /* a packet that is on its way makes an entry behind our back */
@@ -26,6 +28,7 @@ struct listing {
 	const struct addr *sources; /* of one family */
 	size_t source_count;
 	LIST_OF(struct entry) entries;
+	struct conntrack_flows *flows; /* where they are only counted */
 };
 
 struct message {
@@ -139,7 +142,7 @@ static void put_filter(struct nlmsghdr *header, struct addr source)
 	mnl_attr_nest_end(header, filter);
 }
 
-static int list(struct nl *nl, struct listing *listing)
+static int list(struct nl *nl, struct listing *listing, int (*each)(const struct nlmsghdr *, void *))
 {
 	bool v4 = listing->sources->family == ADDR_V4;
 	struct message message;
@@ -147,7 +150,7 @@ static int list(struct nl *nl, struct listing *listing)
 	start(&message, IPCTNL_MSG_CT_GET, NLM_F_DUMP, v4 ? AF_INET : AF_INET6);
 	if (v4)
 		put_filter(message.header, *listing->sources);
-	return nl_query(nl, message.header, list_entry, listing);
+	return nl_query(nl, message.header, each, listing);
 }
 
 /* ---- deleting ---- */
@@ -175,7 +178,7 @@ static int forget_sources(struct nl *nl, const struct addr *sources, size_t coun
 
 	for (int round = 0; error == -EAGAIN && round < ROUNDS; round++) {
 		listing.entries.count = 0;
-		error = list(nl, &listing);
+		error = list(nl, &listing, list_entry);
 		for (size_t i = 0; error == 0 && i < listing.entries.count; i++)
 			error = forget(nl, &listing.entries.items[i]);
 		*deleted += error == 0 ? listing.entries.count : 0;
@@ -198,4 +201,67 @@ int conntrack_forget(struct nl *nl, const struct addr *sources, size_t count, si
 	}
 	int error = i < count ? forget_sources(nl, &sources[i], count - i, deleted) : 0;
 	return first ? first : error;
+}
+
+/* ---- counting ---- */
+
+static uint8_t byte_of(const struct nlattr *attribute)
+{
+	return attribute && mnl_attr_get_payload_len(attribute) == 1 ? mnl_attr_get_u8(attribute) : 0;
+}
+
+static uint8_t protocol_of(const struct nlattr *tuple)
+{
+	struct attributes parts = { 0 }, proto = { 0 };
+
+	mnl_attr_parse_nested(tuple, take_attribute, &parts);
+	if (parts.of[CTA_TUPLE_PROTO])
+		mnl_attr_parse_nested(parts.of[CTA_TUPLE_PROTO], take_attribute, &proto);
+	return byte_of(proto.of[CTA_PROTO_NUM]);
+}
+
+/* nf_conncount.c, already_closed() */
+static bool has_ended(const struct nlattr *info)
+{
+	struct attributes protocols = { 0 }, tcp = { 0 };
+
+	if (info)
+		mnl_attr_parse_nested(info, take_attribute, &protocols);
+	if (protocols.of[CTA_PROTOINFO_TCP])
+		mnl_attr_parse_nested(protocols.of[CTA_PROTOINFO_TCP], take_attribute, &tcp);
+	uint8_t state = byte_of(tcp.of[CTA_PROTOINFO_TCP_STATE]);
+	return state == TCP_CONNTRACK_TIME_WAIT || state == TCP_CONNTRACK_CLOSE;
+}
+
+static int count_entry(const struct nlmsghdr *message, void *context)
+{
+	struct listing *listing = context;
+	struct attributes found = { 0 };
+
+	if (message->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW))
+		return 0;
+	mnl_attr_parse(message, sizeof(struct nfgenmsg), take_attribute, &found);
+	const struct nlattr *tuple = found.of[CTA_TUPLE_ORIG];
+	if (!tuple || !wanted(listing, tuple))
+		return 0;
+	uint8_t proto = protocol_of(tuple);
+	if (proto == IPPROTO_UDP)
+		listing->flows->udp++;
+	else if (proto == IPPROTO_TCP && !has_ended(found.of[CTA_PROTOINFO]))
+		listing->flows->tcp++;
+	return 0;
+}
+
+int conntrack_count(struct nl *nl, const struct addr *sources, size_t count, struct conntrack_flows *flows)
+{
+	int error = 0;
+
+	*flows = (struct conntrack_flows){ 0 };
+	for (size_t i = 0; error == 0 && i < count;) {
+		size_t together = sources[i].family == ADDR_V4 ? 1 : count - i;
+		struct listing listing = { .sources = &sources[i], .source_count = together, .flows = flows };
+		error = list(nl, &listing, count_entry);
+		i += together;
+	}
+	return error;
 }

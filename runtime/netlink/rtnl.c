@@ -146,6 +146,9 @@ static int read_link(const struct nlmsghdr *header, void *context)
 		case IFLA_LINK:
 			link->peer = mnl_attr_get_u32(attr);
 			break;
+		case IFLA_GROUP:
+			link->group = mnl_attr_get_u32(attr);
+			break;
 		case IFLA_OPERSTATE:
 			link->operstate = mnl_attr_get_u8(attr);
 			break;
@@ -224,6 +227,15 @@ int rtnl_link_set_mtu(struct nl *nl, uint32_t index, uint32_t mtu)
 
 	link_request(&message, RTM_NEWLINK, index);
 	mnl_attr_put_u32(message.header, IFLA_MTU, mtu);
+	return nl_do(nl, message.header);
+}
+
+int rtnl_link_set_group(struct nl *nl, uint32_t index, uint32_t group)
+{
+	struct rtnl_message message;
+
+	link_request(&message, RTM_NEWLINK, index);
+	mnl_attr_put_u32(message.header, IFLA_GROUP, group);
 	return nl_do(nl, message.header);
 }
 

@@ -16,7 +16,8 @@ struct rtnl_link {
 	uint32_t index;
 	uint32_t peer; /* of a veth: the other end's index, in its own namespace */
 	char name[IFNAMSIZ];
-	unsigned flags;             /* IFF_ */
+	unsigned flags; /* IFF_ */
+	uint32_t group;
 	uint8_t operstate;          /* IF_OPER_ */
 	char alias[256];            /* read by people and by other sandboxes; IFALIASZ */
 	char notes[RTNL_NOTES_MAX]; /* alternative names that begin with RTNL_NOTE, a blank after each */
@@ -43,6 +44,7 @@ int rtnl_links(struct nl *, int (*each)(const struct rtnl_link *, void *), void 
 int rtnl_link_up(struct nl *, uint32_t index);
 int rtnl_link_set_mtu(struct nl *, uint32_t index, uint32_t mtu);
 int rtnl_link_set_mac(struct nl *, uint32_t index, const uint8_t mac[static 6]);
+int rtnl_link_set_group(struct nl *, uint32_t index, uint32_t group);
 int rtnl_link_set_alias(struct nl *, uint32_t index, const char *alias);
 /* -EEXIST where any link has that name already, or a name is taken from a link that has it not */
 int rtnl_link_note(struct nl *, uint32_t index, const char *note);

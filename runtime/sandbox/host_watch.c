@@ -181,6 +181,7 @@ static int follow(struct sandbox *sandbox)
 static int look(struct sandbox *sandbox)
 {
 	passage_look(&sandbox->passage, false);
+	flow_grants_look(&sandbox->grants);
 	return follow_forwarding_is_cut(sandbox);
 }
 

@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "lower/lower.h"
 #include "lower/sandbox_net.h"
+#include "net/flow_reserve.h"
 #include "net/host_link.h"
 #include "net/host_table.h"
 #include "net/icmp_error.h"
@@ -273,11 +274,24 @@ static int plan_limits(struct sandbox *sandbox, struct host_limits *limits)
 	return back ? fail("enter the VM's network namespace", back) : error;
 }
 
+static int reserve_flows(struct sandbox *sandbox, struct host_limits *limits)
+{
+	uint64_t most = host_limits_most(limits);
+
+	if (!limits->all || most > limits->reservable)
+		return 0;
+	int reserved = flow_reserve(sandbox->host, sandbox->host_link.index, (uint32_t)most, limits->reservable);
+	limits->reserved = reserved > 0;
+	return reserved < 0 ? fail("reserve the sandbox's part of the host's conntrack", reserved) : 0;
+}
+
 static int install_host_table(struct sandbox *sandbox)
 {
 	struct host_limits limits;
 
 	int error = plan_limits(sandbox, &limits);
+	if (error == 0)
+		error = reserve_flows(sandbox, &limits);
 	if (error < 0)
 		return error;
 	struct host_table table = {
@@ -292,15 +306,22 @@ static int install_host_table(struct sandbox *sandbox)
 
 	error = host_table_install(sandbox->start->table, &table);
 	sandbox->has_table = error == 0;
+	sandbox->grants.of[0] = (struct flow_grant){ .limit = OVER_TCP, .bound = limits.grant_tcp ? limits.tcp : 0 };
+	sandbox->grants.of[1] = (struct flow_grant){ .limit = OVER_UDP, .bound = limits.grant_udp ? limits.udp : 0 };
 	return error;
 }
 
 static int open_passage(struct sandbox *sandbox)
 {
-	return passage_open(&sandbox->passage, sandbox->host_link.name);
+	int error = passage_open(&sandbox->passage, sandbox->host_link.name);
+
+	flow_grants_open(&sandbox->grants, sandbox->passage.nl, sandbox->start->table, sandbox->host_link.name,
+			 &sandbox->gateway);
+	return error;
 }
 
-/* Whether other firewalls let the sandbox pass is watched, not tested: what they do changes while it runs. */
+/* Whether other firewalls let the sandbox pass is watched, not tested: what they do changes while it runs. So is how many flows it
+ * has there. */
 static int watch_passage(struct sandbox *sandbox)
 {
 	int error = in_host(sandbox, open_passage);

@@ -2,6 +2,7 @@
 #pragma once
 #include "dns/dns.h"
 #include "dns/dns_nat64.h"
+#include "net/flow_grants.h"
 #include "net/passage.h"
 #include "net/shape.h"
 #include "names/names.h"
@@ -36,6 +37,7 @@ struct sandbox {
 	struct nameserver servers[NAMESERVERS_MAX]; /* as they are placed */
 	struct shape egress, ingress;               /* bandwidth */
 	struct passage passage;
+	struct flow_grants grants; /* of new flows, in the host's table */
 	struct late_refusals *late_refusals;
 	struct dns *dns;
 	struct denials *denials;

@@ -78,6 +78,9 @@ ip -n other link set eth0 up
 ip -n other route add default via 192.0.2.1
 on_internet ip route add 192.0.2.0/24 via "$HOST4"
 same "who is no sandbox is not counted" connected "$(ip netns exec other "$PROBE" tcp 93.184.216.34 443 3000 | cut -d' ' -f1)"
+ip link set msb4 group $((0x6d000010))
+flows 4 10
+same "nor is who has reserved its part" 10 "$(entries 4)"
 counted=$(nft -j list table inet msb2 | jq '[.nftables[].rule? // empty | select(.chain == "over_all")] | length')
 if [ "$counted" -ge 2 ]; then ok "their own tables refuse and report"; else not_ok "their own tables refuse and report" "$counted rules"; fi
 for n in 2 3 4; do untable "$n"; done

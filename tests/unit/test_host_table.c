@@ -1,6 +1,7 @@
 /* The table in the host's namespace, as rules: what each sandbox adds there, and nothing about other links than its own. */
 #include "net/host_table.h"
 #include "lower/sandbox_net.h"
+#include "net/flow_grants.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -137,14 +138,42 @@ Test(host_table, bounds_are_shares_of_the_hosts_conntrack)
 	cr_expect_eq(usual.udp, 100);
 	cr_expect_eq(usual.other, 256);
 	cr_expect_eq(usual.share, 16384);
-	cr_expect_eq(usual.all, 131072);
+	cr_expect_eq(usual.all, 65536, "half of the table, with what can be reserved");
+	cr_expect_eq(usual.reservable, 65536);
 	cr_expect_eq(usual.question_s, 7);
 	cr_expect_eq(small.tcp, 64);
 	cr_expect_eq(small.udp, 64, "no bound of one's own is not more than the share");
 	cr_expect_eq(small.questions, 64);
-	cr_expect_eq(small.all, 512);
+	cr_expect_eq(small.all, 256);
+	cr_expect_eq(small.reservable, 256);
 	cr_expect_eq(tiny.share, 1);
+	cr_expect_eq(tiny.all, 1, "no table is too small for a bound");
 	cr_expect_eq(endless.tcp, 0);
 	cr_expect_eq(endless.udp, 100);
 	cr_expect_eq(endless.all, 0);
+	cr_expect_eq(host_limits_most(&usual), 4096 + 100 + 256 + 4096);
+	cr_expect_eq(host_limits_most(&small), 64, "its share, where that is less");
+}
+
+Test(host_table, a_grant_where_it_lasts_from_one_look_to_the_next)
+{
+	cr_expect(flow_grants_fit(4096, 250));
+	cr_expect(!flow_grants_fit(2000, 250));
+	cr_expect(!flow_grants_fit(0, 250), "no bound");
+	cr_expect(!flow_grants_fit(4096, 0), "no rate: a guest uses it up at once");
+}
+
+Test(host_table, granted_flows_are_not_counted_by_the_kernel)
+{
+	struct arena *arena = arena_new();
+	struct host_limits limits = { .tcp = 4096, .udp = 77, .other = 3, .questions = 4, .grant_tcp = true };
+	struct host_table wanted = { .limits = &limits, .link = "msb7", .index = 7, .gateway.has4 = true };
+
+	addr_parse("172.16.0.1", &wanted.gateway.v4);
+	const char *text = ruleset_format(arena, host_table_rules(arena, &wanted));
+	cr_assert_eq(count(text, "ct-count over 4096"), 0, "%s", text);
+	cr_assert_eq(count(text, "ct-count over 77"), 1, "%s", text);
+	cr_assert_eq(count(text, "burst 4096"), 1, "%s", text);
+	cr_assert_eq(count(text, "ip saddr == 172.16.0.2"), 1, "only by the guest's own address:\n%s", text);
+	arena_free(arena);
 }
