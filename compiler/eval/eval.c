@@ -137,6 +137,13 @@ bool eval_is_quic(const struct eval_connection *connection)
 	       connection->port == EVAL_QUIC_PORT;
 }
 
+bool eval_rule_judges_quic(const struct policy *policy, const struct policy_rule *rule)
+{
+	return policy->server_names && policy_rule_has_names(rule) &&
+	       policy_rule_fits(rule, POLICY_EGRESS, PROTO_UDP) && policy_rule_fits(rule, POLICY_EGRESS, PROTO_TCP) &&
+	       eval_rule_matches_port(rule, true, EVAL_QUIC_PORT);
+}
+
 /* QUIC has its server name where nothing looks, so what a rule judges by it over TCP does not go by QUIC: an allow where its
  * name is bound, a deny anywhere. Clients fall back to TCP. A rule for UDP alone decides by the binding. */
 bool eval_rule_refuses_quic(const struct eval_context *context, const struct policy_rule *rule,
@@ -144,8 +151,7 @@ bool eval_rule_refuses_quic(const struct eval_context *context, const struct pol
 {
 	struct addr addr = addr_unmap(connection->addr);
 
-	return context->policy->server_names && eval_is_quic(connection) && policy_rule_has_names(rule) &&
-	       rule_may_match(rule, connection) && eval_rule_matches_proto(rule, PROTO_TCP) &&
+	return eval_is_quic(connection) && eval_rule_judges_quic(context->policy, rule) &&
 	       !rule_takes_addr(context, rule, addr) &&
 	       (rule->action == POLICY_DENY || rule_is_bound(context, rule, addr));
 }

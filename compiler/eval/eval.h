@@ -47,6 +47,7 @@ struct eval_verdict eval_connection(const struct eval_context *, const struct ev
  * DECIDER_HIDDEN */
 #define EVAL_QUIC_PORT 443
 bool eval_is_quic(const struct eval_connection *);
+bool eval_rule_judges_quic(const struct policy *, const struct policy_rule *); /* whether it may refuse any */
 bool eval_rule_refuses_quic(const struct eval_context *, const struct policy_rule *, const struct eval_connection *);
 
 /* A TLS hello with ECH is judged by its outer name. A policy that denies ECH, and an allow on names that says `no-ech`, do
