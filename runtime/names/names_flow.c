@@ -161,8 +161,13 @@ static bool look_for_answer(struct names_loop *loop, struct names_flow *flow, st
 {
 	bool sound = true;
 
-	if (!has_passed(loop, client, &sound) || !server->readable)
+	if (!has_passed(loop, client, &sound))
 		return sound;
+	/* some servers wait for the end, behind which no second hello comes */
+	if (client->closing && peek(client, 1) == 0)
+		return open_flow(loop, flow);
+	if (!server->readable)
+		return true;
 	ssize_t len = peek(server, HELLO_SERVER_MAX);
 	if (len < 0)
 		return len == -EAGAIN;
@@ -247,6 +252,7 @@ void names_flow_start(struct names_loop *loop, const struct names_message *messa
 		pair->halves[TO_CLIENT].limit = message->server_first ? RELAY_UNLIMITED : 0;
 	}
 	pair->halves[TO_SERVER].readable = true;
+	pair->halves[TO_SERVER].writable = false; /* until it is connected */
 	relay_pairs_move(&loop->pairs, pair);
 }
 
