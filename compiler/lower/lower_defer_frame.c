@@ -11,7 +11,8 @@ void lower_defer_facts(struct lowering *lowering)
 			lowering->floors_defer |= policy_rule_defers(&policy->floors.items[i]->rules.items[j]);
 	for (size_t i = 0; lowering->defers && i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
-		lowering->named_logs |= rule->action == POLICY_ALLOW && rule->log && policy_rule_defers(rule);
+		if (rule->action == POLICY_ALLOW && policy_rule_defers(rule))
+			*(rule->log ? &lowering->named_logs : &lowering->named_unlogged) = true;
 	}
 }
 

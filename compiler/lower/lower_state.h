@@ -22,8 +22,8 @@ struct lowering {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* where the gateway has the family */
 	uint8_t guest_mac[6];
-	/* Where server names decide (lower_defer.c): at all; in a floor; of allow rules on names, some log */
-	bool defers, floors_defer, named_logs;
+	/* Where server names decide (lower_defer.c): at all; in a floor; of allow rules on names, some log, some not */
+	bool defers, floors_defer, named_logs, named_unlogged;
 	struct lower_deferred deferred;                      /* of the subject's rules so far */
 	const char *egress_rate;                             /* the chain that bounds the guest's packets, or NULL */
 	struct lowered_group groups[ADDR_CLASS_COUNT][2][2]; /* of rules that allow, that deny; IPv4, IPv6 */
