@@ -3,6 +3,7 @@
 #include "emit/emit.h"
 #include "base/escape.h"
 #include "base/text.h"
+#include "policy/policy_facts.h"
 
 #include <string.h>
 
@@ -72,6 +73,9 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 		break;
 	case RS_MARK_SET:
 		text_addf(out, "meta mark set 0x%08x", expr->number);
+		break;
+	case RS_CT_MARK_SET:
+		text_addf(out, "ct mark set 0x%08x", expr->number);
 		break;
 	case RS_MASQUERADE:
 		text_add(out, "masquerade");
@@ -246,6 +250,15 @@ static void emit_header(struct text *out, const struct policy *policy, const str
 		text_addf(out, "# ingress rules (%zu) are judged where published ports are relayed, not here\n",
 			  ingress_only);
 	text_add(out, "# start reading at chain egress\n");
+	if (policy_defers(policy))
+		text_add(
+			out,
+			"# TCP waits for its server name at the name relay (chain defer) where a rule allows the address and a "
+			"denial of names is before it;\n"
+			"# or where it is denied and an allow before is of a name bound to the address, which marks the packet "
+			"(chain refuse_unnamed).\n"
+			"# QUIC, whose server name nobody sees, is refused where TCP would wait; what else names decide goes "
+			"by the addresses they are bound to\n");
 	if (options->optimise >= 2)
 		text_add(
 			out,

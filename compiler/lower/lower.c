@@ -15,10 +15,12 @@ struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, c
 		.guest6 = lower_guest_addr(options->gateway.v6),
 	};
 
+	lower_defer_facts(&lowering);
 	lower_guest_mac(&options->gateway, lowering.guest_mac);
 	lowering.table = rs_table_add(lowering.ruleset, RS_INET, LOWER_TABLE);
 	lower_rules(&lowering);
 	lower_chains(&lowering);
+	lower_defer_chains(&lowering);
 	lowering.table = rs_table_add(lowering.ruleset, RS_NETDEV, LOWER_TABLE);
 	lower_link(&lowering);
 	return lowering.ruleset;

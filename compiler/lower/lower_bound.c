@@ -2,15 +2,14 @@
 #include "lower/lower_bound.h"
 #include "base/text.h"
 #include "lower/lower_state.h"
-#include "lower/lower_taken.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A rule on `any` or on groups, which addresses of whole classes meet */
+/* A rule on `any` or on groups, which addresses of whole classes meet; quic: what a denial of names has for every address */
 struct wide {
 	uint32_t rule;
-	bool any;
+	bool any, quic;
 	uint32_t groups; /* a bit for each */
 };
 
@@ -46,6 +45,7 @@ struct lower_bound {
 	const struct policy *policy;  /* whose */
 	const struct policy *subject; /* it, or its floor */
 	size_t number;                /* 0, or the floor's from 1 */
+	bool defers;                  /* policy_defers() */
 	struct addr_gateway gateway;
 	LIST_OF(struct wide) wide;     /* in the rules' order */
 	LIST_OF(struct narrow) narrow; /* by prefix, then in the rules' order */
@@ -83,7 +83,8 @@ static struct addr_prefix masked(struct addr addr, uint8_t len)
 
 static void add_rule(struct arena *arena, struct lower_bound *bound, uint32_t index)
 {
-	const struct policy_targets *targets = &bound->subject->rules.items[index].targets;
+	const struct policy_rule *rule = &bound->subject->rules.items[index];
+	const struct policy_targets *targets = &rule->targets;
 	struct wide wide = { .rule = index };
 
 	for (size_t i = 0; i < targets->count; i++) {
@@ -100,6 +101,8 @@ static void add_rule(struct arena *arena, struct lower_bound *bound, uint32_t in
 	}
 	if (wide.any || wide.groups)
 		*arena_push(arena, &bound->wide) = wide;
+	if (bound->defers && rule->action == POLICY_DENY && lower_rule_refuses_quic(rule))
+		*arena_push(arena, &bound->wide) = (struct wide){ .rule = index, .any = true, .quic = true };
 }
 
 struct lower_bound *lower_bound_new(struct arena *arena, const struct policy *policy, size_t number,
@@ -111,6 +114,7 @@ struct lower_bound *lower_bound_new(struct arena *arena, const struct policy *po
 	bound->policy = policy;
 	bound->subject = subject_of(policy, number);
 	bound->number = number;
+	bound->defers = policy_defers(policy);
 	bound->gateway = *gateway;
 	for (size_t i = 0; i < bound->subject->rules.count; i++)
 		if (bound->subject->rules.items[i].directions & POLICY_EGRESS)
@@ -189,21 +193,24 @@ static bool wide_covers(const struct lower_bound *bound, const struct covering *
 	return wide->any || wide->groups & covering->groups[bound->subject->rules.items[wide->rule].action];
 }
 
-/* The next of them before rule `end`; SIZE_MAX: none. Both kinds are walked side by side, and need no order. */
+/* The next of them before rule `end`, as a rule with its service; NULL: none. Both kinds are walked side by side, and need no
+ * order. */
 struct covering_walk {
 	size_t narrow, wide;
 };
-static size_t covering_next(const struct lower_bound *bound, const struct covering *covering,
-			    struct covering_walk *walk, uint32_t end)
+static const struct policy_rule *covering_next(const struct lower_bound *bound, const struct covering *covering,
+					       struct covering_walk *walk, uint32_t end)
 {
+	const struct policy_rule *rules = bound->subject->rules.items;
+
 	if (walk->narrow < covering->rules.count && covering->rules.items[walk->narrow] < end)
-		return covering->rules.items[walk->narrow++];
+		return &rules[covering->rules.items[walk->narrow++]];
 	while (walk->wide < bound->wide.count && bound->wide.items[walk->wide].rule < end) {
 		const struct wide *wide = &bound->wide.items[walk->wide++];
 		if (wide_covers(bound, covering, wide))
-			return wide->rule;
+			return wide->quic ? &lower_quic : &rules[wide->rule];
 	}
-	return SIZE_MAX;
+	return NULL;
 }
 
 static bool is_covering(const struct lower_bound *bound, const struct covering *covering, uint32_t rule)
@@ -222,7 +229,7 @@ static bool is_covering(const struct lower_bound *bound, const struct covering *
 		else
 			hi = mid;
 	}
-	return lo < bound->wide.count && bound->wide.items[lo].rule == rule &&
+	return lo < bound->wide.count && bound->wide.items[lo].rule == rule && !bound->wide.items[lo].quic &&
 	       wide_covers(bound, covering, &bound->wide.items[lo]);
 }
 
@@ -258,6 +265,15 @@ static bool adds_to(struct taken *taken, const struct taken *own)
 	return any;
 }
 
+/* A name rule's service, where its names are bound */
+static void taken_by_name(const struct lower_bound *bound, struct taken *own, uint32_t rule, enum addr_family family)
+{
+	if (bound->defers)
+		lower_taken_by_name(own, &bound->subject->rules.items[rule], family);
+	else
+		taken_add(own, &bound->subject->rules.items[rule], family);
+}
+
 /* ---- wide rules that take many ports ---- */
 
 static struct taken_wide *new_wide(const struct lower_bound *bound, const struct covering *covering,
@@ -272,7 +288,10 @@ static struct taken_wide *new_wide(const struct lower_bound *bound, const struct
 	wide->name = arena_printf(bound->arena, "%staken%zu", prefix, bound->wides.count + 1);
 	for (size_t i = 0; i < bound->wide.count; i++)
 		if (wide_covers(bound, covering, &bound->wide.items[i]))
-			taken_settle(bound->arena, wide, &bound->subject->rules.items[bound->wide.items[i].rule],
+			taken_settle(bound->arena, wide,
+				     bound->wide.items[i].quic ?
+					     &lower_quic :
+					     &bound->subject->rules.items[bound->wide.items[i].rule],
 				     bound->wide.items[i].rule);
 	return wide;
 }
@@ -317,7 +336,7 @@ static void shorten(struct lower_bound *bound, const struct covering *covering, 
 		wide = wide_of(bound, covering, family);
 	if (!wide)
 		return;
-	taken_add(&own, &bound->subject->rules.items[part->rule], family);
+	taken_by_name(bound, &own, (uint32_t)part->rule, family);
 	subtract_narrow(bound, covering, family, (uint32_t)part->rule, &own);
 	for (int i = 0; i < TAKEN_PROTOS; i++) {
 		struct policy_port_list list = { 0 };
@@ -393,11 +412,14 @@ static bool services_meet(const struct policy_rule *a, const struct policy_rule 
 static bool is_whole(const struct lower_bound *bound, const struct covering *covering, uint32_t rule,
 		     enum addr_family family)
 {
-	const struct policy_rule *rules = bound->subject->rules.items;
+	const struct policy_rule *own = &bound->subject->rules.items[rule], *other;
 	struct covering_walk walk = { 0, 0 };
 
-	for (size_t i; (i = covering_next(bound, covering, &walk, rule)) != SIZE_MAX;)
-		if (services_meet(&rules[i], &rules[rule], family))
+	if (bound->defers && own->action == POLICY_DENY &&
+	    policy_rule_defers(own)) /* of its TCP there is no more than DNS */
+		return false;
+	while ((other = covering_next(bound, covering, &walk, rule)))
+		if (services_meet(other, own, family))
 			return false;
 	return true;
 }
@@ -412,13 +434,14 @@ static struct lower_bound_parts divide(struct lower_bound *bound, const struct c
 
 	for (size_t i = 0; i < count; i++) {
 		struct taken own = { .others = 0 };
+		const struct policy_rule *other;
 		bool whole;
 
-		for (size_t j; (j = covering_next(bound, covering, &walk, rules[i])) != SIZE_MAX;)
-			taken_add(&by_addr, &bound->subject->rules.items[j], family);
+		while ((other = covering_next(bound, covering, &walk, rules[i])))
+			taken_add(&by_addr, other, family);
 		if (is_covering(bound, covering, rules[i])) /* it decides there by the address */
 			continue;
-		taken_add(&own, &bound->subject->rules.items[rules[i]], family);
+		taken_by_name(bound, &own, rules[i], family);
 		if (subtract(&own, &by_addr, &whole) && adds_to(&by_name, &own))
 			shorten(bound, covering, family, add_part(covering->arena, &out, rules[i], &own, whole));
 	}

@@ -2,6 +2,9 @@
 #include "lower/lower_state.h"
 
 enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = 64 };
+enum { CT_CONFIRMED = 8 }; /* IPS_CONFIRMED */
+/* Packets a second of what rules with `log` let pass that are reported */
+enum { LOG_RATE = 100, LOG_BURST = 200 };
 enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 136 };
 
 struct rs_chain *lower_chain(struct lowering *lowering, const char *name, const char *note)
@@ -60,9 +63,22 @@ static void match_ct(struct lowering *lowering, struct rs_rule *rule, unsigned s
 	lower_match(lowering, rule, RS_CT_STATE, state);
 }
 
+void lower_match_new(struct lowering *lowering, struct rs_rule *rule)
+{
+	match_ct(lowering, rule, CT_NEW);
+}
+
 void lower_match_first(struct lowering *lowering, struct rs_rule *rule)
 {
 	match_ct(lowering, rule, CT_NEW | CT_UNTRACKED);
+}
+
+struct rs_rule *lower_confirmed_rule(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	lower_match(lowering, rule, RS_CT_STATUS, CT_CONFIRMED);
+	return rule;
 }
 
 void lower_match_established(struct lowering *lowering, struct rs_rule *rule)
@@ -98,4 +114,19 @@ void lower_drop_invalid(struct lowering *lowering, struct rs_chain *chain)
 
 	match_ct(lowering, rule, CT_INVALID);
 	lower_verdict(lowering, rule, RS_DROP, NULL);
+}
+
+unsigned lower_rule_protos(const struct policy_rule *rule, enum addr_family family)
+{
+	unsigned all = PROTO_TCP | PROTO_UDP | PROTO_OTHER | (family == ADDR_V4 ? PROTO_ICMPV4 : PROTO_ICMPV6);
+	unsigned protos = rule->protos ? rule->protos & all : all;
+
+	/* A flow without ports never matches a rule that lists ports */
+	return rule->ports.count ? protos & (PROTO_TCP | PROTO_UDP) : protos;
+}
+
+void lower_log_allowed(struct lowering *lowering, struct rs_rule *rule)
+{
+	rs_limit(lowering->ruleset, rule, LOG_RATE, RS_SECOND, LOG_BURST);
+	rs_log(lowering->ruleset, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
 }

@@ -47,10 +47,9 @@ static void logged_chain(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
 	struct rs_chain *chain = lower_chain(lowering, LOWER_CHAIN_LOGGED, "let pass by a rule with `log`");
-	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
-	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
-	rs_log(rs, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
+	lower_defer_logged(lowering, chain);
+	lower_log_allowed(lowering, lower_rule(lowering, chain, NULL));
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_ADMIT);
 }
 
@@ -127,8 +126,8 @@ static void match_odd_ports(struct lowering *lowering, struct rs_rule *rule)
 static void outbound_chain(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain =
-		lower_chain(lowering, "outbound", "a new flow of the guest's: what no rule can allow, then the rules");
+	struct rs_chain *chain = lower_chain(lowering, LOWER_CHAIN_OUTBOUND,
+					     "a new flow of the guest's: what no rule can allow, then the rules");
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_ICMP, IPPROTO_ICMPV6);
@@ -136,8 +135,9 @@ static void outbound_chain(struct lowering *lowering)
 	rule = lower_rule(lowering, chain, NULL);
 	match_odd_ports(lowering, rule);
 	rs_verdict(rs, rule, RS_JUMP, "odd_ports");
-	lower_jump_to_floors(lowering, chain, false);
-	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_EGRESS);
+	if (!lowering->defers)
+		lower_jump_to_floors(lowering, chain, false);
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, lower_judged_chain(lowering));
 	errors_chain(lowering);
 	odd_ports_chain(lowering);
 }
@@ -163,12 +163,13 @@ static void forward_chain(struct lowering *lowering)
 	struct rs_chain *chain = lower_hook_chain(lowering, "forward", RS_FORWARD, FILTER_PRIORITY, RS_DROP,
 						  "between guest and host: nothing new comes in");
 
+	lower_defer_forward(lowering, chain);
 	lower_established(lowering, chain);
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 	lower_match_first(lowering, rule);
 	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
 	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
-	rs_verdict(lowering->ruleset, rule, RS_GOTO, "outbound");
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, lower_new_chain(lowering));
 	lower_drop_invalid(lowering, chain);
 	lower_related(lowering, chain);
 	lower_verdict(lowering, lower_rule(lowering, chain, "new flows from outside"), RS_DROP, NULL);

@@ -5,10 +5,10 @@ enum { RAW_PRIORITY = -300, FILTER_PRIORITY = 0 };
 
 static void to_gateway_family(struct lowering *lowering, struct rs_chain *chain, enum rs_field daddr, u128 gateway)
 {
+	lower_defer_to_gateway(lowering, chain, daddr, gateway);
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
-
 	lower_match(lowering, rule, daddr, gateway);
-	rs_verdict(lowering->ruleset, rule, RS_GOTO, "outbound");
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_OUTBOUND);
 }
 
 static void to_gateway_chain(struct lowering *lowering)
@@ -48,6 +48,7 @@ static void input_chain(struct lowering *lowering)
 	rs_verdict(rs, rule, RS_ACCEPT, NULL);
 	lower_relayed_input(lowering, chain);
 	lower_known_flows(lowering, chain);
+	lower_defer_input(lowering, chain);
 	rule = lower_rule_from(lowering, chain, LOWER_UPLINK, "neighbour discovery with the host");
 	lower_match_neighbours(lowering, rule);
 	rs_verdict(rs, rule, RS_ACCEPT, NULL);
@@ -98,10 +99,12 @@ static void upstream_chain(struct lowering *lowering)
 	rs_verdict(rs, rule, RS_ACCEPT, NULL);
 	upstream_family(lowering, chain, LOWER_UPSTREAM_SET4, RS_IP_DADDR);
 	upstream_family(lowering, chain, LOWER_UPSTREAM_SET6, RS_IP6_DADDR);
-	lower_jump_to_floors(lowering, chain, true);
+	if (!lowering->defers)
+		lower_jump_to_floors(lowering, chain, true);
+	lower_defer_upstream(lowering, chain);
 	rule = upstream_rule(lowering, chain, "a resolver the guest chose");
 	lower_match_dns_ports(lowering, rule);
-	rs_verdict(rs, rule, RS_GOTO, LOWER_CHAIN_EGRESS);
+	rs_verdict(rs, rule, RS_GOTO, lower_judged_chain(lowering));
 	lower_verdict(lowering, lower_rule(lowering, chain, "no other flow leaves by itself"), RS_DROP, NULL);
 }
 
@@ -111,6 +114,7 @@ static void output_chain(struct lowering *lowering)
 	struct rs_chain *chain =
 		lower_hook_chain(lowering, "output", RS_OUTPUT, FILTER_PRIORITY, RS_DROP,
 				 "from the gateway itself: anything to the guest, questions to nameservers");
+	lower_defer_output(lowering, chain);
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	rs_match(rs, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));

@@ -2,7 +2,6 @@
 #include "lower/limits.h"
 #include "lower/lower_state.h"
 
-#define CT_CONFIRMED 8 /* IPS_CONFIRMED: an earlier packet of the flow was let pass */
 /* Faster than any link, and within what the kernel computes with */
 #define PACKET_RATE_MAX 100000000u
 
@@ -22,6 +21,29 @@ static void bound_rate(struct lowering *lowering, struct rs_chain *chain)
 	lower_verdict(lowering, rule, RS_GOTO, limit_chain(OVER_RATE));
 }
 
+#define CHAIN_RATE "rate"
+
+void lower_share_rate(struct lowering *lowering, struct rs_chain *chain)
+{
+	if (lowering->policy->connection_rate.most && !lowering->options->any_flow_rate)
+		rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_JUMP, CHAIN_RATE);
+}
+
+static void rate_chain(struct lowering *lowering)
+{
+	if (lowering->policy->connection_rate.most && !lowering->options->any_flow_rate)
+		bound_rate(lowering,
+			   lower_chain(lowering, CHAIN_RATE, "new flows a second, whoever opens them further"));
+}
+
+static void let_own_pass(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, "the DNS proxy's, to a resolver the guest chose");
+
+	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE))->negate = true;
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+}
+
 /* What the policy allows ends here, wherever it came from, so that refused flows count for nothing. How many flows at once is
  * counted in the host's table, and here for those that end in this namespace, of which that knows nothing. */
 void lower_admit_chain(struct lowering *lowering)
@@ -38,19 +60,29 @@ void lower_admit_chain(struct lowering *lowering)
 	struct rs_chain *chain =
 		lower_chain(lowering, LOWER_CHAIN_ADMIT,
 			    "allowed by the policy: so many new flows a second, so many at once to the gateway");
-	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
-	rs_match(rs, rule, RS_CT_STATUS, rs_number(CT_CONFIRMED));
-	rs_verdict(rs, rule, RS_ACCEPT, NULL);
-	rule = lower_rule(lowering, chain, "the DNS proxy's, to a resolver the guest chose");
-	rs_match(rs, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE))->negate = true;
-	rs_verdict(rs, rule, RS_ACCEPT, NULL);
-	bound_rate(lowering, chain);
-	rule = lower_rule(lowering, chain, "how many of these is counted in the host's table");
+	if (lowering->defers) {
+		let_own_pass(lowering, chain);
+		lower_defer_admit(lowering, chain);
+		rs_verdict(rs, lower_confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
+		lower_share_rate(lowering, chain);
+	} else {
+		rs_verdict(rs, lower_confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
+		let_own_pass(lowering, chain);
+		bound_rate(lowering, chain);
+	}
+	struct rs_rule *rule = lower_rule(lowering, chain, "how many of these is counted in the host's table");
 	rs_match(rs, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
 	rs_verdict(rs, rule, RS_ACCEPT, NULL);
+	if (lowering->defers) {
+		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_PASSED);
+		chain = lower_chain(lowering, LOWER_CHAIN_PASSED, "to the gateway: so many at once");
+		rs_verdict(rs, lower_confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
+	}
 	limit_count_protocols(&chains, chain, policy->max_tcp.most, policy->max_udp.most, POLICY_OTHER_CONNECTIONS);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_ACCEPT, NULL);
+	if (lowering->defers)
+		rate_chain(lowering);
 	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
 		limit_refusal_chain(&chains, refusals[i]);
 }

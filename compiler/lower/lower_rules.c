@@ -2,8 +2,9 @@
  * names both addresses and names. Groups become named interval sets, names become sets the runtime fills.
  * Ingress rules are judged where published ports are relayed, not here. */
 #include "lower/lower_state.h"
-#include "policy/policy_facts.h"
 #include "base/text.h"
+#include "eval/eval.h"
+#include "policy/policy_facts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -132,18 +133,10 @@ static struct policy_port_list merge_ports(struct arena *arena, const struct pol
 struct service {
 	bool never;      /* nothing of this family can match */
 	bool by_family;  /* differs between the families */
+	bool but_tcp;    /* all protocols but TCP */
 	unsigned protos; /* 0: no constraint */
 	struct policy_port_list ports;
 };
-
-unsigned lower_rule_protos(const struct policy_rule *rule, enum addr_family family)
-{
-	unsigned all = PROTO_TCP | PROTO_UDP | PROTO_OTHER | (family == ADDR_V4 ? PROTO_ICMPV4 : PROTO_ICMPV6);
-	unsigned protos = rule->protos ? rule->protos & all : all;
-
-	/* A flow without ports never matches a rule that lists ports */
-	return rule->ports.count ? protos & (PROTO_TCP | PROTO_UDP) : protos;
-}
 
 static struct service rule_service(struct lowering *lowering, const struct policy_rule *rule, enum addr_family family)
 {
@@ -220,6 +213,8 @@ static void match_service(struct lowering *lowering, struct rs_rule *rule, const
 	const struct policy_port_list *ports = &service->ports;
 	bool every = ports->count == 1 && ports->items[0].lo == 0 && ports->items[0].hi == UINT16_MAX;
 
+	if (service->but_tcp)
+		rs_match(lowering->ruleset, rule, RS_META_L4PROTO, rs_number(IPPROTO_TCP))->negate = true;
 	if (!ports->count || every || field == RS_TH_DPORT)
 		match_protos(lowering, rule, service->protos);
 	if (!ports->count || every)
@@ -230,16 +225,75 @@ static void match_service(struct lowering *lowering, struct rs_rule *rule, const
 		rs_or(lowering->ruleset, expr, rs_range(ports->items[i].lo, ports->items[i].hi));
 }
 
-static void finish_rule(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
+/* How a nft rule of a policy rule ends */
+enum ending {
+	BY_ACTION,
+	DEFER, /* an allow by address, behind a denial of names: the server name decides */
+	NAMED, /* an allow of bound names, of TCP: a denial by address behind it leaves it to the server name */
+	DENY,  /* of bound names, where no server name is to come */
+	QUIC,  /* refused: nobody sees its server name */
+};
+
+static void go_to(struct lowering *lowering, struct rs_rule *out, const char *chain)
 {
-	if (rule->action == POLICY_DENY)
+	lower_verdict(lowering, out, RS_GOTO, chain);
+}
+
+/* Of rules that log and rules that do not, the first says whether a flow that passes by its address is logged */
+static void mark_named(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
+{
+	bool logs = rule->log && !lowering->floor;
+
+	if (lowering->named_logs && lowering->named_unlogged && !lowering->floor)
+		rs_match(lowering->ruleset, out, RS_META_MARK,
+			 rs_number(logs ? LOWER_NAMED_MARK : LOWER_NAMED_LOGGED_MARK))
+			->negate = true;
+	rs_do(lowering->ruleset, out, RS_COUNTER);
+	rs_mark_set(lowering->ruleset, out, logs ? LOWER_NAMED_LOGGED_MARK : LOWER_NAMED_MARK);
+}
+
+static void deny(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
+{
+	if (!lowering->defers || !lower_deferred_meets_allowed(&lowering->deferred, rule))
 		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_REFUSE);
-	else if (lowering->floor) /* which the policy's own rules follow */
-		lower_verdict(lowering, out, RS_RETURN, NULL);
-	else if (rule->log)
-		lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_LOGGED);
+	else if (lowering->floor)
+		go_to(lowering, out, LOWER_CHAIN_FLOOR_UNNAMED);
 	else
-		lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_ADMIT);
+		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_UNNAMED);
+}
+
+static void allow(struct lowering *lowering, struct rs_rule *out, bool log)
+{
+	if (lowering->floor) /* which the policy's own rules follow */
+		lower_verdict(lowering, out, RS_RETURN, NULL);
+	else
+		go_to(lowering, out, log ? LOWER_CHAIN_LOGGED : LOWER_CHAIN_ADMIT);
+}
+
+static void finish_rule(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule,
+			enum ending ending)
+{
+	if (ending == DEFER)
+		go_to(lowering, out, lowering->floor ? LOWER_CHAIN_FLOOR_DEFER : LOWER_CHAIN_DEFER);
+	else if (ending == NAMED)
+		mark_named(lowering, out, rule);
+	else if (ending == DENY || ending == QUIC)
+		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_REFUSE);
+	else if (rule->action == POLICY_DENY)
+		deny(lowering, out, rule);
+	else
+		allow(lowering, out, rule->log);
+}
+
+/* Whether one of a rule's nft rules has added the set; they follow one another */
+static bool is_there(const struct lowering *lowering, const char *name)
+{
+	const struct rs_table *table = lowering->table;
+
+	for (size_t i = 0; i < 2 && i < table->sets.count; i++)
+		if (!strcmp(table->sets.items[table->sets.count - 1 - i].name, name))
+			return true;
+	return false;
 }
 
 /* A named interval set with these addresses; returns its name */
@@ -295,7 +349,8 @@ static void match_networks(struct lowering *lowering, struct rs_rule *out, size_
 	} else {
 		const char *name = arena_printf(lowering->arena, "%srule%zu_net%d",
 						floor_prefix(lowering->arena, lowering->floor), index + 1, (int)family);
-		rs_lookup(rs, out, add_network_set(lowering, name, &to->networks), field);
+		rs_lookup(rs, out, is_there(lowering, name) ? name : add_network_set(lowering, name, &to->networks),
+			  field);
 	}
 }
 
@@ -305,9 +360,11 @@ static const char *add_binding_set(struct lowering *lowering, size_t index, enum
 	const struct policy_rule *rule = &lowering->subject->rules.items[index];
 	const char *name = binding_set(lowering->arena, lowering->subject,
 				       floor_prefix(lowering->arena, lowering->floor), index, family);
-	struct rs_set *set = rs_set_add(lowering->ruleset, lowering->table, name, addr_type(family));
 	struct text names = { .arena = lowering->arena };
 
+	if (is_there(lowering, name))
+		return name;
+	struct rs_set *set = rs_set_add(lowering->ruleset, lowering->table, name, addr_type(family));
 	for (size_t i = 0; i < rule->targets.count && names.count <= NFT_COMMENT_MAX; i++) {
 		if (policy_target_is_name(&rule->targets.items[i]))
 			text_addf(&names, "%s%s", names.count ? ", " : "",
@@ -316,41 +373,120 @@ static const char *add_binding_set(struct lowering *lowering, size_t index, enum
 	rs_set_comment(lowering->ruleset, set, text_get(&names));
 	set->timeout = set->runtime = true;
 	set->size = LOWER_BINDING_SET_SIZE;
-	set->note = "filled by the DNS proxy, an element for each address that holds";
+	set->note = lowering->defers && lower_waits_whole(rule) ?
+			    "no rule looks here: server names decide, wherever they are sent (chain defer)" :
+			    "filled by the DNS proxy, an element for each address that holds";
 	return name;
 }
 
-/* One family's nft rules of a policy rule: at most one for its addresses and one for its names */
-static void lower_rule_family(struct lowering *lowering, struct rs_chain *chain, size_t index, enum addr_family family,
-			      const char *comment)
+/* Which packets a nft rule is about, by their destination */
+struct aim {
+	enum addr_family family;
+	bool everywhere;               /* in both families */
+	const struct destinations *to; /* NULL: whatever they are */
+	bool names;                    /* where the rule's names are bound */
+};
+
+static void add_rule(struct lowering *lowering, struct rs_chain *chain, size_t index, const struct aim *aim,
+		     const struct service *service, enum ending ending)
+{
+	const struct policy_rule *rule = &lowering->subject->rules.items[index];
+	const char *origin = policy_origin(lowering->arena, lowering->subject, rule->span);
+	struct rs_rule *out = lower_rule(
+		lowering, chain,
+		arena_printf(lowering->arena, "%s%s %s", ending == QUIC ? "QUIC: " : "", origin, rule->text));
+
+	if (aim->to && aim->to->any && !aim->everywhere)
+		match_family(lowering, out, aim->family);
+	else if (aim->to && !aim->everywhere)
+		match_networks(lowering, out, index, aim->to);
+	if (aim->names)
+		rs_lookup(lowering->ruleset, out, add_binding_set(lowering, index, aim->family),
+			  daddr_field(aim->family));
+	match_service(lowering, out, service);
+	finish_rule(lowering, out, rule, ending);
+}
+
+/* What it decides by the address: of an allow's TCP, the ports that denials of names before it have, wait for the name. */
+static void add_by_address(struct lowering *lowering, struct rs_chain *chain, size_t index, const struct aim *aim,
+			   const struct service *service)
+{
+	const struct policy_rule *rule = &lowering->subject->rules.items[index];
+	struct service deferred = { .protos = PROTO_TCP };
+	bool whole = false;
+
+	if (lowering->defers && rule->action == POLICY_ALLOW)
+		deferred.ports = lower_deferred_ports(lowering->arena, &lowering->deferred, rule, &whole);
+	if (deferred.ports.count)
+		add_rule(lowering, chain, index, aim, &deferred, DEFER);
+	if (!deferred.ports.count || !whole || service->protos != PROTO_TCP)
+		add_rule(lowering, chain, index, aim, service, BY_ACTION);
+}
+
+static struct service without_tcp(const struct service *service)
+{
+	struct service rest = *service;
+
+	rest.never = service->protos == PROTO_TCP;
+	rest.but_tcp = !service->protos;
+	rest.protos &= ~(unsigned)PROTO_TCP;
+	return rest;
+}
+
+/* Whether QUIC's refusal leaves nothing of an allow but TCP */
+static bool is_quic_alone(const struct policy_rule *rule)
+{
+	const struct policy_port_list *ports = &rule->ports;
+
+	return rule->action == POLICY_ALLOW && ports->count == 1 && ports->items[0].lo == EVAL_QUIC_PORT &&
+	       ports->items[0].hi == EVAL_QUIC_PORT && lower_rule_refuses_quic(rule);
+}
+
+/* What it decides where its names are bound: TCP by the server name, of which an allow notes that it may. The DNS proxy's own
+ * questions have none. */
+static void add_by_name(struct lowering *lowering, struct rs_chain *chain, size_t index, const struct aim *aim,
+			const struct service *service)
+{
+	static struct policy_port_range dns = { .lo = LOWER_DNS_PORT, .hi = LOWER_DNS_PORT };
+	const struct policy_rule *rule = &lowering->subject->rules.items[index];
+	const struct service tcp = { .protos = PROTO_TCP, .ports = service->ports };
+	const struct service question = { .protos = PROTO_TCP, .ports = { &dns, 1, 1 } };
+	const struct service quic = { .protos = PROTO_UDP, .ports = lower_quic.ports };
+	const struct service rest = without_tcp(service);
+
+	if (!lowering->defers || !policy_rule_defers(rule)) {
+		add_rule(lowering, chain, index, aim, service, BY_ACTION);
+		return;
+	}
+	if (rule->action == POLICY_DENY && eval_rule_matches_port(rule, true, LOWER_DNS_PORT))
+		add_rule(lowering, chain, index, aim, &question, BY_ACTION);
+	if (rule->action == POLICY_ALLOW && lower_rule_refuses_quic(rule))
+		add_rule(lowering, chain, index, aim, &quic, QUIC);
+	if (rule->action == POLICY_ALLOW)
+		add_rule(lowering, chain, index, aim, &tcp, NAMED);
+	if (!rest.never && !is_quic_alone(rule))
+		add_rule(lowering, chain, index, aim, &rest, rule->action == POLICY_DENY ? DENY : BY_ACTION);
+}
+
+static void lower_rule_family(struct lowering *lowering, struct rs_chain *chain, size_t index, enum addr_family family)
 {
 	const struct policy_rule *rule = &lowering->subject->rules.items[index];
 	struct service service = rule_service(lowering, rule, family);
 	struct destinations to = rule_destinations(lowering, rule, family);
+	struct destinations placed = { .networks = policy_rule_places_set(lowering->arena, rule, family,
+									  &lowering->gateway) };
+	const struct aim by_address = { family, .to = &to };
+	const struct aim by_name = { family, .to = rule->within.count ? &placed : NULL, .names = true };
 
 	if (service.never || !has_family(lowering, family))
 		return;
-	if (to.any || to.networks.count) {
-		struct rs_rule *out = lower_rule(lowering, chain, comment);
-		if (to.any)
-			match_family(lowering, out, family);
-		else
-			match_networks(lowering, out, index, &to);
-		match_service(lowering, out, &service);
-		finish_rule(lowering, out, rule);
-	}
-	struct destinations placed = { .networks = policy_rule_places_set(lowering->arena, rule, family,
-									  &lowering->gateway) };
-	if (to.names && !to.any && rule->within.count && !placed.networks.count) {
-		add_binding_set(lowering, index, family); /* stays empty; the runtime counts on it */
-	} else if (to.names && !to.any) {
-		struct rs_rule *out = lower_rule(lowering, chain, comment);
-		if (rule->within.count)
-			match_networks(lowering, out, index, &placed);
-		rs_lookup(lowering->ruleset, out, add_binding_set(lowering, index, family), daddr_field(family));
-		match_service(lowering, out, &service);
-		finish_rule(lowering, out, rule);
-	}
+	if (to.any || to.networks.count)
+		add_by_address(lowering, chain, index, &by_address, &service);
+	if (!to.names || to.any)
+		return;
+	if (!rule->within.count || placed.networks.count)
+		add_by_name(lowering, chain, index, &by_name, &service);
+	add_binding_set(lowering, index, family); /* with or without a rule: the runtime counts on it */
 }
 
 static bool takes_any(const struct policy_rule *rule)
@@ -365,20 +501,19 @@ static bool takes_any(const struct policy_rule *rule)
 static void lower_policy_rule(struct lowering *lowering, struct rs_chain *chain, size_t index)
 {
 	const struct policy_rule *rule = &lowering->subject->rules.items[index];
-	const char *comment = arena_printf(lowering->arena, "%s %s",
-					   policy_origin(lowering->arena, lowering->subject, rule->span), rule->text);
-	struct service service = rule_service(lowering, rule, ADDR_V4);
+	const struct service service = rule_service(lowering, rule, ADDR_V4);
+	const struct service quic = { .protos = PROTO_UDP, .ports = lower_quic.ports };
+	const struct aim everywhere = { .everywhere = true };
 
 	if (takes_any(rule) && !service.by_family) {
-		if (service.never)
-			return;
-		struct rs_rule *out = lower_rule(lowering, chain, comment);
-		match_service(lowering, out, &service);
-		finish_rule(lowering, out, rule);
+		if (!service.never)
+			add_by_address(lowering, chain, index, &everywhere, &service);
 		return;
 	}
-	lower_rule_family(lowering, chain, index, ADDR_V4, comment);
-	lower_rule_family(lowering, chain, index, ADDR_V6, comment);
+	lower_rule_family(lowering, chain, index, ADDR_V4);
+	lower_rule_family(lowering, chain, index, ADDR_V6);
+	if (lowering->defers && rule->action == POLICY_DENY && lower_rule_refuses_quic(rule))
+		add_rule(lowering, chain, index, &everywhere, &quic, QUIC);
 }
 
 static void lower_default(struct lowering *lowering, struct rs_chain *chain)
@@ -387,25 +522,35 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 	const char *place = policy_origin(lowering->arena, lowering->subject, by->span);
 	const char *comment =
 		by->span.source == SPAN_NO_SOURCE ? by->text : arena_printf(lowering->arena, "%s %s", place, by->text);
-	struct rs_rule *rule = lower_rule(lowering, chain, comment);
+	struct service deferred = { .protos = PROTO_TCP };
+	bool whole;
 
-	if (by->action == POLICY_ALLOW)
-		lower_verdict(lowering, rule, lowering->floor ? RS_RETURN : RS_GOTO,
-			      lowering->floor ? NULL : LOWER_CHAIN_ADMIT);
-	else
-		lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+	if (by->action == POLICY_DENY) {
+		deny(lowering, lower_rule(lowering, chain, comment), NULL);
+		return;
+	}
+	if (lowering->defers)
+		deferred.ports = lower_deferred_ports(lowering->arena, &lowering->deferred, NULL, &whole);
+	if (deferred.ports.count) {
+		struct rs_rule *rule = lower_rule(lowering, chain, comment);
+		match_service(lowering, rule, &deferred);
+		finish_rule(lowering, rule, NULL, DEFER);
+	}
+	allow(lowering, lower_rule(lowering, chain, comment), false);
 }
 
 static void lower_own_rules(struct lowering *lowering, struct rs_chain *chain)
 {
+	lowering->deferred = (struct lower_deferred){ .any_denied = false };
 	for (size_t i = 0; i < lowering->subject->rules.count; i++) {
 		if (lowering->subject->rules.items[i].directions & POLICY_EGRESS)
 			lower_policy_rule(lowering, chain, i);
+		lower_deferred_add(&lowering->deferred, &lowering->subject->rules.items[i]);
 	}
 	lower_default(lowering, chain);
 }
 
-static const char *floor_chain(struct lowering *lowering, size_t floor)
+const char *lower_floor_chain(struct lowering *lowering, size_t floor)
 {
 	return arena_printf(lowering->arena, LOWER_CHAIN_FLOOR "%zu", floor);
 }
@@ -416,7 +561,8 @@ static void lower_floors(struct lowering *lowering)
 	const struct policy *policy = lowering->policy;
 
 	for (size_t i = 0; i < policy->floors.count; i++) {
-		struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, floor_chain(lowering, i + 1));
+		struct rs_chain *chain =
+			rs_chain_add(lowering->ruleset, lowering->table, lower_floor_chain(lowering, i + 1));
 		const char *name = policy_relative(lowering->arena, policy, policy->floors.items[i]->name);
 
 		chain->note = arena_printf(lowering->arena, "the floor %s: a flow must pass it too", name);
@@ -452,5 +598,10 @@ static void jump_to_floor(struct lowering *lowering, struct rs_chain *chain, boo
 void lower_jump_to_floors(struct lowering *lowering, struct rs_chain *chain, bool resolvers)
 {
 	for (size_t i = 0; i < lowering->policy->floors.count; i++)
-		jump_to_floor(lowering, chain, resolvers, floor_chain(lowering, i + 1));
+		jump_to_floor(lowering, chain, resolvers, lower_floor_chain(lowering, i + 1));
+}
+
+const char *lower_judged_chain(struct lowering *lowering)
+{
+	return lowering->defers && lowering->policy->floors.count ? LOWER_CHAIN_JUDGED : LOWER_CHAIN_EGRESS;
 }

@@ -1,6 +1,7 @@
 /* What the files of lowering share: one call of lower_policy(). */
 #pragma once
 #include "lower/lower.h"
+#include "lower/lower_defer.h"
 #include "lower/sandbox_net.h"
 
 /* A group's addresses in one family, and the set that holds them once a rule has asked for it */
@@ -21,16 +22,32 @@ struct lowering {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* where the gateway has the family */
 	uint8_t guest_mac[6];
+	/* Where server names decide (lower_defer.c): at all; in a floor; of allow rules on names, some log, some not */
+	bool defers, floors_defer, named_logs, named_unlogged;
+	struct lower_deferred deferred;                      /* of the subject's rules so far */
 	const char *egress_rate;                             /* the chain that bounds the guest's packets, or NULL */
 	struct lowered_group groups[ADDR_CLASS_COUNT][2][2]; /* of rules that allow, that deny; IPv4, IPv6 */
 };
 
 /* lower_rules.c: sets of groups and names, chain egress, and a chain for each floor */
 void lower_rules(struct lowering *);
-/* The protocols a rule can match in one family; 0: none of them */
-unsigned lower_rule_protos(const struct policy_rule *, enum addr_family);
 /* Jumps to the floors' chains: of all packets, or of the DNS proxy's to resolvers that the guest chose */
 void lower_jump_to_floors(struct lowering *, struct rs_chain *, bool resolvers);
+const char *lower_floor_chain(struct lowering *, size_t floor); /* from 1 */
+/* The chain that judges a flow by floors and policy, of which outbound does the floors where no server names decide */
+const char *lower_judged_chain(struct lowering *);
+/* lower_defer.c: the chains of policies where server names decide; lower_defer_frame.c: what the other chains have of it.
+ * Nothing in other policies. */
+void lower_defer_chains(struct lowering *);
+void lower_defer_facts(struct lowering *);
+void lower_defer_forward(struct lowering *, struct rs_chain *); /* in front of what is established */
+const char *lower_new_chain(const struct lowering *);           /* where it sends new flows to the uplink */
+void lower_defer_input(struct lowering *, struct rs_chain *);
+void lower_defer_to_gateway(struct lowering *, struct rs_chain *, enum rs_field daddr, u128 gateway);
+void lower_defer_admit(struct lowering *, struct rs_chain *);
+void lower_defer_logged(struct lowering *, struct rs_chain *);
+void lower_defer_output(struct lowering *, struct rs_chain *);
+void lower_defer_upstream(struct lowering *, struct rs_chain *);
 /* lower_chains.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
  * the guest sends; lower_gateway.c: those of the namespace's own sockets */
 void lower_chains(struct lowering *);
@@ -44,6 +61,7 @@ void lower_relayed_input(struct lowering *, struct rs_chain *);
 void lower_shortcuts(struct lowering *, struct rs_chain *);
 /* lower_limits.c: the chain that bounds new flows; and a chain that drops what is over a policy's packet rate:
  * returns its name, or NULL where there is no limit */
+void lower_share_rate(struct lowering *, struct rs_chain *); /* with chain admit's, where server names decide */
 void lower_admit_chain(struct lowering *);
 const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
 /* lower_link.c: table netdev, what the guest's link lets in at all */
@@ -55,6 +73,15 @@ void lower_link(struct lowering *);
 #define LOWER_ADDRESSES "addresses" /* "floor1_addresses": what is decided by the address alone */
 #define LOWER_CHAIN_LOGGED "logged"
 #define LOWER_CHAIN_ADMIT "admit"
+#define LOWER_CHAIN_JUDGED "judged"
+#define LOWER_CHAIN_OUTBOUND "outbound"
+#define LOWER_CHAIN_NEW "new_flow"
+#define LOWER_CHAIN_ADMIT_TCP "admit_tcp"
+#define LOWER_CHAIN_PASSED "passed"
+#define LOWER_CHAIN_DEFER "defer"
+#define LOWER_CHAIN_UNNAMED "refuse_unnamed"
+#define LOWER_CHAIN_FLOOR_DEFER "floor_defer"
+#define LOWER_CHAIN_FLOOR_UNNAMED "floor_refuse_unnamed"
 
 /* lower_build.c: what the files share. A note is printed above its chain. */
 struct rs_chain *lower_chain(struct lowering *, const char *name, const char *note);
@@ -65,13 +92,19 @@ void lower_match(struct lowering *, struct rs_rule *, enum rs_field, u128 number
 void lower_match_neighbours(struct lowering *, struct rs_rule *);
 void lower_match_dns_ports(struct lowering *, struct rs_rule *);
 void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);
+void lower_match_new(struct lowering *, struct rs_rule *);
 void lower_match_first(struct lowering *, struct rs_rule *); /* new, or without conntrack */
+struct rs_rule *lower_confirmed_rule(struct lowering *,
+				     struct rs_chain *); /* of flows of which a packet was let pass */
 void lower_match_established(struct lowering *, struct rs_rule *);
 /* Established flows pass, and the errors about them that chain `related` knows */
 void lower_known_flows(struct lowering *, struct rs_chain *);
 void lower_established(struct lowering *, struct rs_chain *);
 void lower_related(struct lowering *, struct rs_chain *);
 void lower_drop_invalid(struct lowering *, struct rs_chain *);
+void lower_log_allowed(struct lowering *, struct rs_rule *); /* what a rule with `log` lets pass */
+/* The protocols a rule can match in one family; 0: none of them */
+unsigned lower_rule_protos(const struct policy_rule *, enum addr_family);
 
 /* Helpers */
 static inline struct rs_rule *lower_rule(struct lowering *lowering, struct rs_chain *chain, const char *comment)

@@ -16,7 +16,18 @@
 #define LOWER_DNS_MARK 0x6d736201u      /* set by the TPROXY rules; routed to lo by table LOWER_DNS_ROUTE_TABLE */
 #define LOWER_UPSTREAM_MARK 0x6d736202u /* on the DNS worker's upstream sockets */
 #define LOWER_RELAY_MARK 0x6d736203u    /* on the relay's sockets to published ports of the guest's */
-#define LOWER_LOCAL_PORT_FIRST 10240    /* this namespace's own sockets take their ports from here on */
+/* Where server names decide (policy_defers()): see lower_defer.c. TCP flows that defer reach transparent listeners
+ * (IP_TRANSPARENT, one a family) on port LOWER_NAMES_PORT of the namespace by LOWER_DIVERT_MARK, which table
+ * LOWER_DNS_ROUTE_TABLE routes to lo, too; what was dialled is the accepted socket's own address. Without a listener nothing
+ * of theirs gets anywhere. */
+#define LOWER_NAMES_PORT 2
+#define LOWER_NAMES_MARK 0x6d736204u        /* on the name relay's upstream sockets, judged in output */
+#define LOWER_NAMED_MARK 0x6d736205u        /* a packet on its walk: a bound name's allow is behind it */
+#define LOWER_PASSED_MARK 0x6d736206u       /* judged before routing and let pass: forward and input trust it */
+#define LOWER_DIVERT_MARK 0x6d736207u       /* goes to the name relay's listener */
+#define LOWER_DIVERTED_CT 0x6d736207u       /* the conntrack mark of a flow that is the name relay's */
+#define LOWER_NAMED_LOGGED_MARK 0x6d736208u /* as LOWER_NAMED_MARK, of a rule with `log` */
+#define LOWER_LOCAL_PORT_FIRST 10240        /* this namespace's own sockets take their ports from here on */
 #define LOWER_DNS_ROUTE_TABLE 100
 #define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
 #define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */

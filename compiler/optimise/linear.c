@@ -31,7 +31,7 @@ static bool ends(const struct rs_table *table, const char *name)
 			return false;
 		const struct rs_rule *last = &chain->rules.items[chain->rules.count - 1];
 		for (size_t i = 0; i + 1 < last->exprs.count; i++)
-			if (last->exprs.items[i].kind != RS_COUNTER)
+			if (last->exprs.items[i].kind != RS_COUNTER && last->exprs.items[i].kind != RS_CT_MARK_SET)
 				return false;
 		const struct rs_expr *expr = &last->exprs.items[last->exprs.count - 1];
 		if (expr->kind == RS_REJECT_ADMIN)
@@ -47,8 +47,6 @@ static bool ends(const struct rs_table *table, const char *name)
 
 static bool is_known_verdict(const struct rs_table *table, const struct rs_verdict *verdict, bool jumped)
 {
-	static const char refuse[] = LOWER_CHAIN_REFUSE;
-
 	switch (verdict->kind) {
 	case RS_ACCEPT:
 	case RS_DROP:
@@ -58,7 +56,7 @@ static bool is_known_verdict(const struct rs_table *table, const struct rs_verdi
 	case RS_RETURN:
 		return !jumped;
 	case RS_JUMP:
-		return !strcmp(verdict->chain, refuse) && ends(table, refuse);
+		return ends(table, verdict->chain);
 	}
 	return false;
 }

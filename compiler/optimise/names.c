@@ -10,8 +10,9 @@
  *
  * Why first: the passes behind it look at rules on addresses alone.
  *
- * What it knows a name rule by: one lookup of the destination in a set of its own that the runtime fills with timeouts. A
- * subject that uses such a set otherwise is left as it is. */
+ * What it knows a name rule by: one lookup of the destination in a set of its own that the runtime fills with timeouts, of one
+ * rule or of several that follow one another, and come to the same chain in their order. A subject that uses such a set
+ * otherwise is left as it is. */
 #include "optimise/names.h"
 #include "lower/lower_bound.h"
 #include "lower/lower_state.h"
@@ -109,15 +110,37 @@ static const struct rs_expr *name_lookup(const struct pass *pass, const struct r
 	return NULL;
 }
 
+/* How many rules from `first` on look into the same set */
+static size_t run_of(const struct pass *pass, const struct rs_chain *chain, size_t first)
+{
+	const char *set = name_lookup(pass, &chain->rules.items[first])->set;
+	size_t count = 1;
+
+	while (first + count < chain->rules.count) {
+		const struct rs_expr *lookup = name_lookup(pass, &chain->rules.items[first + count]);
+		if (!lookup || strcmp(lookup->set, set) != 0)
+			break;
+		count++;
+	}
+	return count;
+}
+
 static bool is_understood(const struct pass *pass, const struct rs_chain *chain)
 {
 	for (size_t i = 0; i < chain->rules.count; i++) {
 		const struct rs_expr *lookup = name_lookup(pass, &chain->rules.items[i]);
 
-		if (lookup && (lookup->kind != RS_LOOKUP || lookup->negate || lookup->field_count != 1 ||
-			       (lookup->field[0] != RS_IP_DADDR && lookup->field[0] != RS_IP6_DADDR) ||
-			       find_set(pass, lookup->set)->uses != 1))
-			return false;
+		if (!lookup)
+			continue;
+		size_t run = run_of(pass, chain, i);
+		for (size_t j = i; j < i + run; j++) {
+			lookup = name_lookup(pass, &chain->rules.items[j]);
+			if (lookup->kind != RS_LOOKUP || lookup->negate || lookup->field_count != 1 ||
+			    (lookup->field[0] != RS_IP_DADDR && lookup->field[0] != RS_IP6_DADDR) ||
+			    find_set(pass, lookup->set)->uses != run)
+				return false;
+		}
+		i += run - 1;
 	}
 	return true;
 }
@@ -128,21 +151,25 @@ static void go_on(const struct subject *subject, struct rs_chain *chain)
 		   subject->addresses);
 }
 
-/* The rule without its lookup, in the chain that has the set's name */
-static void make_chain(struct subject *subject, const struct rs_rule *rule, const struct rs_expr *lookup)
+/* The rules of one set without their lookups, in the chain that has the set's name */
+static void make_chain(struct subject *subject, const struct rs_rule *rules, size_t count)
 {
-	struct arena *arena = subject->pass->ruleset->arena;
-	struct rs_chain *chain = rs_chain_add(subject->pass->ruleset, subject->pass->table, lookup->set);
-	struct rs_rule *own = rs_rule_add(subject->pass->ruleset, chain, NULL);
+	struct pass *pass = subject->pass;
+	const struct rs_expr *first = name_lookup(pass, &rules[0]);
+	struct rs_chain *chain = rs_chain_add(pass->ruleset, pass->table, first->set);
 
-	find_set(subject->pass, lookup->set)->gone = true;
-	own->comment = rule->comment;
-	for (size_t i = 0; i < rule->exprs.count; i++)
-		if (&rule->exprs.items[i] != lookup)
-			*arena_push(arena, &own->exprs) = rule->exprs.items[i];
+	find_set(pass, first->set)->gone = true;
+	subject->has[first->field[0] == RS_IP6_DADDR] = true;
+	for (size_t i = 0; i < count; i++) {
+		const struct rs_expr *lookup = name_lookup(pass, &rules[i]);
+		struct rs_rule *own = rs_rule_add(pass->ruleset, chain, NULL);
+		own->comment = rules[i].comment;
+		for (size_t j = 0; j < rules[i].exprs.count; j++)
+			if (&rules[i].exprs.items[j] != lookup)
+				*arena_push(pass->ruleset->arena, &own->exprs) = rules[i].exprs.items[j];
+	}
 	if (subject->number)
 		go_on(subject, chain);
-	subject->has[lookup->field[0] == RS_IP6_DADDR] = true;
 }
 
 static void look_up(struct subject *subject, struct rs_chain *chain, enum addr_family family)
@@ -176,6 +203,20 @@ static void look_up_first(struct subject *subject)
 	go_on(subject, chain);
 }
 
+/* The sets of its rules on names that no rule looks into: nothing fills them where there is a map. */
+static void drop_unused(struct subject *subject)
+{
+	const char *prefix = subject->number ? arena_printf(subject->pass->ruleset->arena, LOWER_CHAIN_FLOOR "%u_rule",
+							    subject->number) :
+					       "rule";
+
+	for (size_t i = 0; i < subject->pass->sets.count; i++) {
+		struct bound_set *set = &subject->pass->sets.items[i];
+		bool v6 = set->name[strlen(set->name) - 1] == '6';
+		set->gone |= !set->uses && subject->has[v6] && !strncmp(set->name, prefix, strlen(prefix));
+	}
+}
+
 static void take_names_out(struct subject *subject)
 {
 	struct pass *pass = subject->pass;
@@ -186,16 +227,19 @@ static void take_names_out(struct subject *subject)
 		return;
 	for (size_t i = 0; i < chain.rules.count; i++) {
 		const struct rs_rule rule = chain.rules.items[i];
-		const struct rs_expr *lookup = name_lookup(pass, &rule);
 
-		if (lookup)
-			make_chain(subject, &rule, lookup);
-		else
+		if (!name_lookup(pass, &rule)) {
 			chain.rules.items[kept++] = rule;
+			continue;
+		}
+		size_t run = run_of(pass, &chain, i);
+		make_chain(subject, &chain.rules.items[i], run);
+		i += run - 1;
 	}
 	if (kept == chain.rules.count)
 		return;
 	pass->table->chains.items[subject->chain].rules.count = kept;
+	drop_unused(subject);
 	look_up_first(subject);
 }
 

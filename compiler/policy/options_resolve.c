@@ -326,7 +326,9 @@ static void take_tenancy(struct resolver *r, const struct policy_options *option
 	static const char text[] =
 #include "multi_tenant.inc"
 		;
-	const struct policy_options own = { .arena = options->arena, .text = text, .as_floor = true };
+	const struct policy_options own = {
+		.arena = options->arena, .text = text, .no_server_names = options->no_server_names, .as_floor = true
+	};
 	struct policy *floor;
 
 	if (!r->policy->multi_tenant)

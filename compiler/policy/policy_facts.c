@@ -23,6 +23,28 @@ bool policy_rule_has_names(const struct policy_rule *rule)
 	return false;
 }
 
+bool policy_rule_defers(const struct policy_rule *rule)
+{
+	return policy_rule_fits(rule, POLICY_EGRESS, PROTO_TCP) && policy_rule_has_names(rule);
+}
+
+static bool has_deferring_rule(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (policy_rule_defers(&policy->rules.items[i]))
+			return true;
+	return false;
+}
+
+bool policy_defers(const struct policy *policy)
+{
+	bool found = has_deferring_rule(policy);
+
+	for (size_t i = 0; !found && i < policy->floors.count; i++)
+		found = has_deferring_rule(policy->floors.items[i]);
+	return found && policy->server_names;
+}
+
 bool policy_rule_fits(const struct policy_rule *rule, enum policy_direction direction, enum policy_proto proto)
 {
 	return (rule->directions & direction) && (!rule->protos || (rule->protos & proto)) &&

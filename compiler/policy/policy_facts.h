@@ -12,6 +12,10 @@ bool policy_proto_has_ports(enum policy_proto);
 /* A domain or a suffix: what takes a DNS answer, or a server name, to match an address */
 bool policy_target_is_name(const struct policy_target *);
 bool policy_rule_has_names(const struct policy_rule *);
+/* Whether server names can decide: a rule of the policy's or of a floor's on names takes in TCP out of the sandbox, and they
+ * are enforced. Only then are there the name relay and the chains that divert to it. */
+bool policy_defers(const struct policy *);
+bool policy_rule_defers(const struct policy_rule *); /* such a rule */
 /* Whether the rule takes part in judging flows of this direction and protocol: those with ports or without */
 bool policy_rule_fits(const struct policy_rule *, enum policy_direction, enum policy_proto);
 /* The gateway, with what the policy says of the network behind it, its NAT64 prefixes, and of the guest's card */

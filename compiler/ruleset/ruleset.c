@@ -232,6 +232,11 @@ void rs_mark_set(struct ruleset *ruleset, struct rs_rule *rule, uint32_t mark)
 	rs_do(ruleset, rule, RS_MARK_SET)->number = mark;
 }
 
+void rs_ct_mark_set(struct ruleset *ruleset, struct rs_rule *rule, uint32_t mark)
+{
+	rs_do(ruleset, rule, RS_CT_MARK_SET)->number = mark;
+}
+
 void rs_tproxy(struct ruleset *ruleset, struct rs_rule *rule, enum addr_family family, uint16_t port)
 {
 	struct rs_expr *expr = rs_do(ruleset, rule, RS_TPROXY);

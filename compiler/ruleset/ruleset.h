@@ -97,6 +97,7 @@ enum rs_expr_kind {
 	RS_LIMIT,        /* packets in a time; negate: those over it */
 	RS_TPROXY,
 	RS_MARK_SET,
+	RS_CT_MARK_SET, /* of the flow: what its later packets and answers have, too */
 	RS_MASQUERADE,
 	RS_CT_COUNT,    /* connections over a bound */
 	RS_NOTRACK,     /* conntrack leaves the packet alone */
@@ -223,6 +224,7 @@ void rs_pkttype_set(struct ruleset *, struct rs_rule *, enum rs_pkttype);
 void rs_ct_timeout(struct ruleset *, struct rs_rule *, const char *policy);
 void rs_flow_add(struct ruleset *, struct rs_rule *, const char *flowtable);
 void rs_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);
+void rs_ct_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);
 void rs_tproxy(struct ruleset *, struct rs_rule *, enum addr_family, uint16_t port);
 void rs_verdict(struct ruleset *, struct rs_rule *, enum rs_verdict_kind, const char *chain);
 

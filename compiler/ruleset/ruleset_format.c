@@ -174,6 +174,7 @@ static const char *const expr_names[] = {
 	[RS_LIMIT] = "limit",
 	[RS_TPROXY] = "tproxy",
 	[RS_MARK_SET] = "mark-set",
+	[RS_CT_MARK_SET] = "ct-mark-set",
 	[RS_MASQUERADE] = "masquerade",
 	[RS_CT_COUNT] = "ct-count",
 	[RS_NOTRACK] = "notrack",
@@ -205,7 +206,7 @@ static void format_expr(struct text *out, const struct rs_expr *expr)
 			  rs_unit_name(expr->per), expr->burst);
 	if (expr->kind == RS_TPROXY)
 		text_addf(out, " ipv%d port %u", expr->family, expr->port);
-	if (expr->kind == RS_MARK_SET)
+	if (expr->kind == RS_MARK_SET || expr->kind == RS_CT_MARK_SET)
 		text_addf(out, " 0x%08x", expr->number);
 	if (expr->kind == RS_CT_COUNT)
 		text_addf(out, " over %u", expr->number);

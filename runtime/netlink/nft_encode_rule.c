@@ -382,6 +382,14 @@ static void set_meta(struct encoding *to, uint32_t key, const void *data, unsign
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_META_SREG, NFT_REG_1);
 }
 
+static void encode_ct_mark(struct encoding *to, uint32_t mark)
+{
+	immediate(to, &mark, sizeof mark);
+	struct nftnl_expr *expr = add(to, "ct");
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_SREG, NFT_REG_1);
+}
+
 static void encode_ct_timeout(struct encoding *to, const char *policy)
 {
 	struct nftnl_expr *expr = add(to, "objref");
@@ -430,6 +438,9 @@ static void encode_expr(struct encoding *to, const struct rs_expr *expr)
 		break;
 	case RS_MARK_SET:
 		set_meta(to, NFT_META_MARK, &expr->number, sizeof expr->number);
+		break;
+	case RS_CT_MARK_SET:
+		encode_ct_mark(to, expr->number);
 		break;
 	case RS_PKTTYPE_SET:
 		set_meta(to, NFT_META_PKTTYPE, &(uint8_t){ (uint8_t)expr->number }, 1);

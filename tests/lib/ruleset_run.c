@@ -194,7 +194,11 @@ static bool tproxy(struct walk *walk, const struct rs_expr *expr)
 {
 	unsigned nfproto = expr->family == ADDR_V4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
 
-	if (walk->packet->nfproto != nfproto || !walk->packet->world->proxy)
+	bool listens = expr->port == LOWER_NAMES_PORT ? walk->packet->world->name_relay : walk->packet->world->proxy;
+
+	if (walk->packet->nfproto != nfproto || !listens)
+		return false;
+	if (walk->packet->l4 != IPPROTO_TCP && walk->packet->l4 != IPPROTO_UDP)
 		return false;
 	walk->result->proxied = true;
 	return true;
@@ -248,6 +252,10 @@ static bool run_expr(struct walk *walk, const struct rs_expr *expr, const struct
 		return tproxy(walk, expr);
 	case RS_MARK_SET:
 		walk->packet->mark = expr->number;
+		return true;
+	case RS_CT_MARK_SET:
+		if (walk->packet->has_ct)
+			walk->packet->ct_mark = expr->number;
 		return true;
 	case RS_NOTRACK:
 		walk->untracked |= !walk->packet->has_ct;
@@ -331,9 +339,10 @@ static void see_conntrack(struct walk *walk, bool seen)
 {
 	struct run_packet *packet = walk->packet;
 
-	packet->has_ct = seen && !walk->untracked;
+	packet->has_ct = seen && !walk->untracked && packet->world->ct_state != RUN_CT_INVALID;
 	packet->ct_state = walk->untracked ? RUN_CT_UNTRACKED : seen ? packet->world->ct_state : RUN_CT_INVALID;
 	packet->ct_status = packet->has_ct ? packet->world->ct_status : 0;
+	packet->ct_mark = packet->has_ct ? packet->world->ct_mark : 0;
 	walk->result->untracked |= walk->untracked;
 }
 
@@ -404,7 +413,7 @@ static void run_inet(struct walk *walk)
 	walk->names = &walk->run->names;
 	if (!run_hook(walk, RS_PREROUTING, NULL))
 		return;
-	bool to_proxy = walk->result->proxied && packet->mark == LOWER_DNS_MARK;
+	bool to_proxy = packet->mark == LOWER_DNS_MARK || packet->mark == LOWER_DIVERT_MARK; /* `ip rule` */
 	if (!to_proxy && !is_own(packet->world, run_destination(packet)))
 		forward(walk);
 	else if (run_hook(walk, RS_INPUT, NULL))
@@ -448,6 +457,7 @@ struct run_result ruleset_run_frame(struct ruleset_run *run, const struct run_wo
 	else
 		result.end = RUN_DELIVERED;
 	result.mark = packet.mark;
+	result.ct_mark = packet.ct_mark;
 	return result;
 }
 
@@ -464,6 +474,7 @@ struct run_result ruleset_run_output(struct ruleset_run *run, const struct run_w
 	if (run_hook(&walk, RS_OUTPUT, NULL) && run_hook(&walk, RS_POSTROUTING, NULL))
 		result.end = RUN_FORWARDED;
 	result.mark = packet.mark;
+	result.ct_mark = packet.ct_mark;
 	return result;
 }
 

@@ -16,7 +16,9 @@ struct run_world {
 	unsigned ct_state;           /* of a packet that conntrack is let see */
 	unsigned ct_status;
 	unsigned fib_type; /* RTN_… of the destination; 0: unicast */
+	uint32_t ct_mark;  /* of the flow, before this packet */
 	bool proxy;        /* a transparent socket is there for TPROXY to find */
+	bool name_relay;   /* one of the name relay's is */
 	bool socket;       /* a socket of ours is the packet's, with this mark */
 	uint32_t socket_mark;
 	bool over_rate, over_count; /* every bound of a rate, of flows at once, is reached */
@@ -34,7 +36,7 @@ enum run_end {
 
 struct run_result {
 	enum run_end end;
-	uint32_t mark;
+	uint32_t mark, ct_mark;
 	bool untracked, proxied;
 	unsigned logged; /* bits: the nflog groups it went to */
 	const char *

@@ -148,7 +148,7 @@ static bool conntrack(const struct run_packet *packet, unsigned key, u128 *value
 		*value = packet->ct_state;
 		return true;
 	}
-	*value = packet->ct_status;
+	*value = key == NFT_CT_MARK ? packet->ct_mark : packet->ct_status;
 	return packet->has_ct;
 }
 

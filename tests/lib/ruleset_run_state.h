@@ -16,7 +16,7 @@ struct run_packet {
 	bool routing;     /* an IPv6 routing header is there */
 	unsigned ct_state, ct_status;
 	bool has_ct;
-	uint32_t mark;
+	uint32_t mark, ct_mark;
 	unsigned pkttype;
 };
 

@@ -4,6 +4,7 @@
 #include "eval/builtin.h"
 #include "lower/lower_bound.h"
 #include "lower/sandbox_net.h"
+#include "policy/policy_facts.h"
 #include "policy/flow.h"
 #include "tests/lib/trial_shrink.h"
 
@@ -39,16 +40,45 @@ static const char *decider_comment(struct arena *arena, const struct policy *sub
 			arena_printf(arena, "%s %s", policy_origin(arena, subject, otherwise->span), otherwise->text));
 }
 
-/* The words that stand in the ruleset for who decided: a floor that denies is asked before the policy's own rules. */
+/* Of TCP where server names decide, what the rules say of the address alone: the ruleset knows no more, and a flow that waits
+ * for its name has the words of that. */
+static struct decider by_address(const struct eval_context *context, const struct eval_connection *flow)
+{
+	struct eval_context alone = *context;
+
+	alone.bindings = EVAL_NO_BINDINGS;
+	return eval_connection(&alone, flow).by;
+}
+
+static bool is_deferring(const struct proof *proof, const struct eval_connection *flow)
+{
+	return flow->proto == PROTO_TCP && policy_defers(proof->made.policy);
+}
+
+/* The words that stand in the ruleset for who decided: a floor that denies is asked before the policy's own rules. NULL: of
+ * QUIC, which refuses where a rule on names is, whatever that rule says. */
 static const char *words_of(const struct proof *proof, const struct eval_connection *flow, struct decider by)
 {
 	const struct policy *policy = proof->made.policy;
+	bool defers = is_deferring(proof, flow);
 
 	for (size_t i = 0; i < policy->floors.count; i++) {
 		struct eval_context floor = eval_floor_context(&proof->made.context, i);
 		struct eval_verdict verdict = eval_connection(&floor, flow);
-		if (verdict.action == POLICY_DENY)
-			return decider_comment(proof->made.arena, floor.policy, verdict.by);
+		if (defers ? eval_syn(&floor, flow) == EVAL_SYN_DENY : verdict.action == POLICY_DENY)
+			return verdict.by.kind == DECIDER_REFUSED || verdict.by.kind == DECIDER_HIDDEN ?
+				       NULL :
+				       decider_comment(proof->made.arena, floor.policy,
+						       defers ? by_address(&floor, flow) : verdict.by);
+	}
+	if (by.kind == DECIDER_REFUSED || by.kind == DECIDER_HIDDEN)
+		return NULL;
+	if (defers) { /* floors aside */
+		struct policy own = *policy;
+		struct eval_context context = proof->made.context;
+		own.floors.count = 0;
+		context.policy = &own;
+		by = by_address(&context, flow);
 	}
 	return decider_comment(proof->made.arena, policy, by);
 }
@@ -86,11 +116,14 @@ static void show(const struct proof *proof, const struct eval_connection *flow, 
 {
 	struct arena *arena = proof->made.arena;
 
-	cr_log_error("%s, bound to %s\n%s\neval: %s by \"%s\"; the ruleset %s, by \"%s\" (chain %s)",
+	static const char *const syns[] = { "allow", "deny", "defer" };
+
+	cr_log_error("%s, bound to %s\n%s\neval: %s by \"%s\" (its SYN: %s); the ruleset %s, by \"%s\" (chain %s)",
 		     flow_format_connection(arena, POLICY_EGRESS, flow->addr, flow->proto, flow->has_port, flow->port),
 		     proof->bound.count ? "some names" : "no name", policy_format(arena, proof->made.policy),
 		     policy_action_name(verdict->action), words ? words : "(what no rule changes)",
-		     arrives_as(result->end), result->decided ? result->decided : "", result->chain);
+		     syns[eval_syn(&proof->made.context, flow)], arrives_as(result->end),
+		     result->decided ? result->decided : "", result->chain);
 }
 
 /* Whether the frame fared as the evaluator says; *words: of who must have decided, NULL where that does not matter */
@@ -108,9 +141,15 @@ static bool fared(const struct proof *proof, const struct eval_connection *flow,
 	if (proof_refuses_always(proof, flow))
 		return verdict->action == POLICY_DENY && !arrived;
 	*words = words_of(proof, flow, verdict->by);
-	if (verdict->action == POLICY_DENY)
+	bool diverted = result->ct_mark == LOWER_DIVERTED_CT;
+	enum eval_syn syn = verdict->action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
+	if (is_deferring(proof, flow))
+		syn = eval_syn(&proof->made.context, flow);
+	if (syn == EVAL_SYN_DEFER)
+		return diverted && result->end == RUN_DELIVERED && result->mark == LOWER_DIVERT_MARK;
+	if (syn == EVAL_SYN_DENY)
 		return refused_rightly(result, flow->proto == PROTO_TCP);
-	return result->end == (addr_gateway_has(gateway, flow->addr) ? RUN_DELIVERED : RUN_FORWARDED);
+	return !diverted && result->end == (addr_gateway_has(gateway, flow->addr) ? RUN_DELIVERED : RUN_FORWARDED);
 }
 
 static bool agrees(const struct proof *proof, const struct eval_connection *flow, const struct run_result *result,
@@ -222,7 +261,7 @@ void proof_prepare(struct proof *proof, int level)
 
 	const struct ruleset *ruleset = trial_ruleset(proof->made.arena, &as, proof->made.policy);
 	proof->run = ruleset_run_new(proof->made.arena, ruleset);
-	proof->world = (struct run_world){ .gateway = *gateway, .ct_state = RUN_CT_NEW };
+	proof->world = (struct run_world){ .gateway = *gateway, .ct_state = RUN_CT_NEW, .name_relay = true };
 	proof->ends4 = ends_of(gateway, gateway->v4);
 	proof->ends6 = ends_of(gateway, gateway->v6);
 	proof->bindings = bindings_new(proof->made.policy, gateway, lower_bound_maps(ruleset));
@@ -231,6 +270,8 @@ void proof_prepare(struct proof *proof, int level)
 void proof_finish(struct proof *proof)
 {
 	bindings_free(proof->bindings);
+	for (size_t i = 0; i < proof->others.count; i++)
+		arena_free(proof->others.items[i]);
 	arena_free(proof->made.arena);
 }
 
