@@ -7,7 +7,6 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "lower/sandbox_net.h"
-#include "netlink/conntrack.h"
 #include "netlink/nft_read.h"
 
 #include <errno.h>
@@ -136,13 +135,13 @@ static bool is_due(const struct flow_grants *grants, const struct flow_grant *gr
 	return grants->idle >= REVIEW && usage->left < grant->bound / 2 && usage->left < GRANT_MAX / 2;
 }
 
-static int renew(struct flow_grants *grants, struct flow_grant *grant, const struct usage *usage, uint32_t counted)
+static int renew(struct flow_grants *grants, struct flow_grant *grant, uint32_t counted)
 {
-	uint64_t taken = (uint64_t)counted + usage->left;
+	uint64_t taken = (uint64_t)counted + grant->left;
 	uint32_t flows = taken < grant->bound ? at_most(grant->bound - (uint32_t)taken) : 0;
 
 	/* the same again only later: what is left may be more than what it would be replaced by */
-	if (flows <= usage->left)
+	if (flows <= grant->left)
 		return 0;
 	int error = install(grants, grant->limit, flows);
 	if (error == 0) {
@@ -152,57 +151,83 @@ static int renew(struct flow_grants *grants, struct flow_grant *grant, const str
 	return error;
 }
 
-static int count_and_renew(struct flow_grants *grants, const struct usage usage[static 2], const bool due[static 2])
+/* Once in a row */
+static void report(struct flow_grants *grants, int error)
 {
-	struct conntrack_flows flows;
-	uint64_t began = clock_ms();
-
-	int error = conntrack_count(grants->nl, grants->guests, grants->guest_count, &flows);
-	uint64_t ended = clock_ms();
-	grants->rest_ms = ended + (ended - began) * REST;
-	grants->idle = 0;
-	for (size_t i = 0; error == 0 && i < 2; i++)
-		if (due[i])
-			error = renew(grants, &grants->of[i], &usage[i],
-				      grants->of[i].limit == OVER_TCP ? flows.tcp : flows.udp);
-	return error;
-}
-
-static int look(struct flow_grants *grants, uint64_t now, bool late)
-{
-	struct usage usage[2] = { 0 };
-	bool due[2] = { false }, any = false;
-
-	for (size_t i = 0; i < 2; i++) {
-		struct flow_grant *grant = &grants->of[i];
-		if (!grant->bound)
-			continue;
-		int error = read_usage(grants, grant, &usage[i]);
-		if (error < 0)
-			return error;
-		if (late && usage[i].refused)
-			log_line(
-				"new flows were refused because the supervisor could not count them for %u s: it was stopped, or the host is overloaded",
-				(unsigned)((now - grants->looked_ms) / 1000));
-		late &= !usage[i].refused;
-		due[i] = is_due(grants, grant, &usage[i]);
-		any |= due[i];
-	}
-	grants->idle++;
-	return any && now >= grants->rest_ms ? count_and_renew(grants, usage, due) : 0;
-}
-
-void flow_grants_look(struct flow_grants *grants)
-{
-	uint64_t now = clock_ms();
-
-	if (!grants->of[0].bound && !grants->of[1].bound)
-		return;
-	int error = look(grants, now, grants->looked_ms && now - grants->looked_ms >= LATE_MS);
-	grants->looked_ms = now;
 	grants->failures = error < 0 ? grants->failures + 1 : 0;
 	if (grants->failures == FAILURES)
 		log_error(
 			"cannot count the sandbox's flows in the host's conntrack: %s; new ones are refused once %u are open",
 			strerror(-error), grants->of[0].bound ? grants->of[0].bound : grants->of[1].bound);
+}
+
+/* Somebody was refused what an earlier count might have granted. */
+static void report_late(struct flow_grants *grants, uint64_t now)
+{
+	uint64_t since = grants->asked_ms ? grants->asked_ms : grants->looked_ms;
+
+	if (grants->said || !since || now - since < LATE_MS)
+		return;
+	grants->said = true;
+	log_line(
+		"new flows are refused: for %u s nobody could count those that are open; a process of the sandbox's was stopped, or the host is overloaded",
+		(unsigned)((now - since) / 1000));
+}
+
+/* 1: a count is due; 0, or -errno */
+static int look(struct flow_grants *grants, uint64_t now)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct flow_grant *grant = &grants->of[i];
+		struct usage usage;
+		if (!grant->bound)
+			continue;
+		int error = read_usage(grants, grant, &usage);
+		if (error < 0)
+			return error;
+		if (usage.refused)
+			report_late(grants, now);
+		if (grants->asked_ms)
+			continue;
+		grant->left = usage.left;
+		grant->due = is_due(grants, grant, &usage);
+		any |= grant->due;
+	}
+	return any && now >= grants->rest_ms;
+}
+
+bool flow_grants_look(struct flow_grants *grants)
+{
+	uint64_t now = clock_ms();
+
+	if (!grants->of[0].bound && !grants->of[1].bound)
+		return false;
+	int due = look(grants, now);
+	if (due < 0)
+		report(grants, due);
+	grants->looked_ms = now;
+	grants->idle++;
+	if (due <= 0 || grants->asked_ms)
+		return false;
+	grants->asked_ms = now;
+	return true;
+}
+
+void flow_grants_counted(struct flow_grants *grants, int error, const struct conntrack_flows *flows)
+{
+	uint64_t now = clock_ms();
+
+	if (!grants->asked_ms)
+		return;
+	grants->rest_ms = now + (now - grants->asked_ms) * REST;
+	grants->asked_ms = 0;
+	grants->idle = 0;
+	grants->said = false;
+	for (size_t i = 0; error == 0 && i < 2; i++)
+		if (grants->of[i].due)
+			error = renew(grants, &grants->of[i],
+				      grants->of[i].limit == OVER_TCP ? flows->tcp : flows->udp);
+	report(grants, error);
 }

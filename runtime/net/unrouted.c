@@ -19,7 +19,6 @@
 #define LOG_RATE 200 /* packets a second */
 #define LOG_BURST 400
 #define CT_NEW NF_CT_STATE_BIT(IP_CT_NEW)
-#define CT_ESTABLISHED NF_CT_STATE_BIT(IP_CT_ESTABLISHED)
 
 struct range {
 	struct addr_range range;
@@ -144,8 +143,6 @@ static void new_flows_to(struct ruleset *ruleset, struct rs_chain *chain, const 
 	if (!unrouted->count)
 		return;
 	struct rs_rule *rule = rs_rule_add(ruleset, chain, comment);
-	rs_match(ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
-	rs_match(ruleset, rule, RS_CT_STATE, rs_number(CT_NEW));
 	struct addr_range first = unrouted->items[0];
 	if (first.lo == 0 && first.hi == addr_prefix_range((struct addr_prefix){ { unrouted->family, 0 }, 0 }).hi) {
 		rs_match(ruleset, rule, RS_META_NFPROTO, rs_number(v4 ? NFPROTO_IPV4 : NFPROTO_IPV6));
@@ -158,12 +155,13 @@ static void new_flows_to(struct ruleset *ruleset, struct rs_chain *chain, const 
 	rs_verdict(ruleset, rule, RS_GOTO, target);
 }
 
-/* Nearly all there is, and none of it is new: it need not be looked at by each of the rules. */
-static void established_pass(struct ruleset *ruleset, struct rs_chain *chain)
+/* The rules are about new flows, and of those the policy, which comes before, lets pass the guest's only: what each of them would have
+ * to look at is looked at once. */
+static void others_pass(struct ruleset *ruleset, struct rs_chain *chain)
 {
 	struct rs_rule *rule = rs_rule_add(ruleset, chain, NULL);
 
-	rs_match(ruleset, rule, RS_CT_STATE, rs_number(CT_ESTABLISHED));
+	rs_match(ruleset, rule, RS_CT_STATE, rs_number(CT_NEW))->negate = true;
 	rs_verdict(ruleset, rule, RS_ACCEPT, NULL);
 }
 
@@ -194,7 +192,7 @@ struct ruleset *unrouted_rules(struct arena *arena, const struct reach *v4, cons
 		add_neighbours(ruleset, table, neighbours, silent);
 	chain = rs_base_chain_add(ruleset, table, "forward", RS_FILTER, RS_FORWARD, BEHIND_THE_POLICY, RS_ACCEPT);
 
-	established_pass(ruleset, chain);
+	others_pass(ruleset, chain);
 	new_flows_to(ruleset, chain, &v4->none, "the host has no route", REFUSE);
 	new_flows_to(ruleset, chain, &v6->none, "the host has no route", REFUSE);
 	if (neighbours) {

@@ -9,10 +9,13 @@
 #include "sandbox/follow_link.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup.h"
+#include "sandbox/table_owner.h"
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #define SETTLE_MS 100
 #define RETRY_MS 1000
@@ -177,11 +180,33 @@ static int follow(struct sandbox *sandbox)
 	return error;
 }
 
+static void ask_for_count(struct sandbox *sandbox)
+{
+	const struct flow_grants *grants = &sandbox->grants;
+	struct table_owner_question question = { .count = grants->guest_count };
+
+	memcpy(question.guests, grants->guests, sizeof question.guests);
+	int error = table_owner_ask(sandbox->start->owner, &question);
+	if (error < 0)
+		flow_grants_counted(&sandbox->grants, error, NULL);
+}
+
+bool host_watch_counted(struct sandbox *sandbox)
+{
+	struct table_owner_count count;
+	ssize_t len = recv(sandbox->start->owner, &count, sizeof count, MSG_DONTWAIT);
+
+	if (len == sizeof count)
+		flow_grants_counted(&sandbox->grants, count.error, &count.flows);
+	return len == sizeof count || (len < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
 /* What the kernel tells nobody; 1: forwarding is cut */
 static int look(struct sandbox *sandbox)
 {
 	passage_look(&sandbox->passage, false);
-	flow_grants_look(&sandbox->grants);
+	if (flow_grants_look(&sandbox->grants))
+		ask_for_count(sandbox);
 	return follow_forwarding_is_cut(sandbox);
 }
 

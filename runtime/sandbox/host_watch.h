@@ -1,6 +1,7 @@
 /* The host's network, followed while the sandbox runs: the kernel tells what changes, and soon after, once for all that comes
  * at once, everyone who follows it looks anew. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sandbox;
@@ -18,5 +19,7 @@ void host_watch_wake(struct host_watch *);
 int host_watch_wait(const struct sandbox *);
 /* Does what is due. Not 0: the sandbox cannot go on. */
 int host_watch_run(struct sandbox *);
+/* The table owner has counted the sandbox's flows; false: it is gone, or says something else. */
+bool host_watch_counted(struct sandbox *);
 /* When the guest has ended: what is lost on the way through the host and not yet reported */
 void host_watch_end(struct sandbox *);

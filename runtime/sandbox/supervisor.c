@@ -127,7 +127,7 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_LAUNCHER:
 		return serve_launcher(sandbox);
 	case WATCH_TABLE_OWNER:
-		return closed("the table owner");
+		return host_watch_counted(sandbox) ? RUNNING : closed("the table owner");
 	case WATCH_DNS:
 		return dns_control(sandbox->dns, sandbox->denials) ? closed("the DNS worker") : RUNNING;
 	case WATCH_DNS_FOLLOW:

@@ -23,15 +23,38 @@ int table_owner_tell(int channel, const struct table_owner_message *message, int
 	return socket_send_fds(channel, message, sizeof *message, &vm_netns, 1, 0);
 }
 
-/* The namespace that comes with a message is held by its descriptor's being open. */
-static void read_channel(struct pollfd *channel, struct table_owner_message *told)
+int table_owner_ask(int channel, const struct table_owner_question *question)
 {
-	struct table_owner_message message;
-	int fds[SOCKET_FDS_MAX];
-	ssize_t len = socket_receive_fds(channel->fd, &message, sizeof message, fds);
+	return send(channel, question, sizeof *question, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
 
-	if (len == sizeof message)
-		*told = message;
+_Static_assert(sizeof(struct table_owner_question) != sizeof(struct table_owner_message), "told apart by their size");
+
+/* Where the supervisor does not take the answer, it is not needed. */
+static void answer(int channel, const struct table_owner_question *question, struct nl *conntrack)
+{
+	struct table_owner_count count = { 0 };
+
+	count.error = question->count > sizeof question->guests / sizeof *question->guests ?
+			      -EINVAL :
+			      conntrack_count(conntrack, question->guests, question->count, &count.flows);
+	send(channel, &count, sizeof count, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* The namespace that comes with a message is held by its descriptor's being open. */
+static void read_channel(struct pollfd *channel, struct table_owner_message *told, struct nl *conntrack)
+{
+	union {
+		struct table_owner_message message;
+		struct table_owner_question question;
+	} heard;
+	int fds[SOCKET_FDS_MAX];
+	ssize_t len = socket_receive_fds(channel->fd, &heard, sizeof heard, fds);
+
+	if (len == sizeof heard.message)
+		*told = heard.message;
+	else if (len == sizeof heard.question)
+		answer(channel->fd, &heard.question, conntrack);
 	else if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR))
 		channel->fd = -1; /* the supervisor is gone, its namespace soon */
 	if (told->source_count > TABLE_OWNER_SOURCES)
@@ -86,7 +109,7 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *ho
 		if (poll(watched, 2, -1) < 0)
 			continue;
 		if (watched[1].fd >= 0 && watched[1].revents)
-			read_channel(&watched[1], &told);
+			read_channel(&watched[1], &told, conntrack);
 		else if (watched[0].revents)
 			break;
 	}

@@ -8,6 +8,7 @@
 #pragma once
 #include "base/address.h"
 #include "net/forward.h"
+#include "netlink/conntrack.h"
 
 #include <net/if.h>
 #include <stdbool.h>
@@ -34,7 +35,19 @@ struct table_owner_message {
 	bool ends;            /* an orderly end: the link goes now, before pid 1 is dead */
 };
 
+/* While the sandbox runs the supervisor asks it to count what the host's conntrack has of these: that can take long, and the supervisor
+ * has others to serve. The answer comes by the channel. */
+struct table_owner_question {
+	struct addr guests[2]; /* IPv4 first */
+	size_t count;
+};
+struct table_owner_count {
+	int error; /* 0 or -errno */
+	struct conntrack_flows flows;
+};
+
 /* By the supervisor; 0 or -errno. */
+int table_owner_ask(int channel, const struct table_owner_question *);
 int table_owner_tell(int channel, const struct table_owner_message *, int vm_netns);
 /* What the table owner does at the end. By the supervisor, in the host's namespace, where the table owner is dead. */
 void table_owner_end(struct nl *host, struct nl *conntrack, const struct table_owner_message *);

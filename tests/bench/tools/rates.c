@@ -168,8 +168,9 @@ static void answer(struct stand *stand, const struct packet_flow *flow, const st
 	memcpy(ends.gateway_mac, stand->back_mac, 6);
 	memcpy(ends.source_mac, stand->sink_mac, 6);
 	for (unsigned i = 0; i < 2; i++) {
-		back.to = i ? stand->outside : stand->ends.source;
-		if (i && addr_is_unspecified(stand->outside))
+		bool v6 = flow->to.family == ADDR_V6;
+		back.to = i ? stand->outside : v6 ? stand->source6 : stand->ends.source;
+		if (i && (v6 || addr_is_unspecified(stand->outside)))
 			break;
 		reply.len = (uint16_t)packet_build(bytes, &ends, &back);
 		memcpy(reply.bytes, bytes, sizeof reply.bytes);
