@@ -43,8 +43,13 @@ retry_gnutls() {
 	request "$1" | timeout 20 gnutls-cli --logfile=/dev/null --x509cafile="$CA" -p 444 "$1" | sed '1,/^\r$/d'
 	return "${PIPESTATUS[1]}"
 }
-# Chrome's hello has extensions in any order, large key shares, and an ECH extension that means nothing
+# Chrome's hello has extensions in any order, large key shares, and an ECH extension that means nothing. It drops all its
+# connections when the network changes, as it does while an address of the link's is tentative
 chromium_() {
+	for _ in $(seq 100); do
+		ip -6 address show tentative | grep -q inet6 || break
+		sleep 0.1
+	done
 	timeout 40 chromium --headless --no-sandbox --disable-gpu --user-data-dir="$(mktemp -d)" --disable-background-networking \
 		--disable-component-update --ignore-certificate-errors-spki-list="$KEYS" "${@:2}" --dump-dom "https://$1/page" 2>/dev/null |
 		sed 's/<[^>]*>//g; /^$/d'
@@ -123,6 +128,7 @@ read_by_servers >/dev/null
 clients bad "$HTTPS $RETRY" "${ALLOW[@]}" --events "$WORK/events"
 refused "an allow on the other name"
 contains "and the line says which name" "$err" "denied egress@$SHARED4:tcp:443 .* TLS to bad.shared.test"
+contains "and what would let it pass is a rule on that name" "$err" 'to allow: allow@bad.shared.test:tcp:443'
 same "each with a line of events" "$(wc -w <<<"$HTTPS $RETRY")" \
 	"$(jq -r 'select(.kind == "deny" and .sni == "bad.shared.test" and .hello == "name") | .flow' "$WORK/events" | wc -l)"
 
