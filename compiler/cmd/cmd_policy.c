@@ -191,6 +191,15 @@ void cmd_flow_error(struct arena *arena, const struct diags *diags)
 	}
 }
 
+void cmd_note_unenforced(struct cmd_line *line)
+{
+	if (!line->policy.no_server_names || line->said_unenforced)
+		return;
+	line->said_unenforced = true;
+	fputs("note: server names are not enforced (--no-server-names): the addresses decide that the guest was given\n",
+	      stderr);
+}
+
 struct cmd_decision cmd_decision(struct arena *arena, const struct policy *policy, struct eval_verdict verdict,
 				 enum policy_direction direction)
 {

@@ -247,6 +247,7 @@ void names_flow_start(struct names_loop *loop, const struct names_message *messa
 		pair->halves[TO_CLIENT].limit = message->server_first ? RELAY_UNLIMITED : 0;
 	}
 	pair->halves[TO_SERVER].readable = true;
+	pair->halves[TO_SERVER].writable = false; /* until it is connected */
 	relay_pairs_move(&loop->pairs, pair);
 }
 

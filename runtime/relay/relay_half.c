@@ -94,9 +94,10 @@ static bool drain(struct relay_half *half)
 	return true;
 }
 
+/* Towards one that is still connecting it would give up the connection. */
 static bool pass_end(struct relay_half *half)
 {
-	if (!half->ended || half->held > 0 || half->passed)
+	if (!half->ended || half->held > 0 || half->passed || !half->writable)
 		return true;
 	half->passed = true;
 	return shutdown(half->to, SHUT_WR) == 0 || errno == ENOTCONN;
@@ -126,7 +127,7 @@ static bool move_bytes(struct relay_half *half)
 int relay_half_move(struct relay_half *half, struct relay_pipes *pipes)
 {
 	if (!can_move(half))
-		return 0;
+		return pass_end(half) ? 0 : -1;
 	if (half->pipe.in < 0 && !relay_pipe_take(pipes, &half->pipe))
 		return -1;
 	if (!move_bytes(half))

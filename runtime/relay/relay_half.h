@@ -25,7 +25,8 @@ struct relay_half {
 	bool passed;  /* and went to `to` */
 };
 
-/* Without a limit. A socket takes bytes unless it says otherwise; that there are some is told by its event. */
+/* Without a limit. A socket takes bytes unless it says otherwise, or is known to be connecting still (not writable until its event
+ * comes); that there are some is told by its event. */
 struct relay_half relay_half_between(int from, int to);
 /* Moves what can be moved. 1: there is more, but others shall have their turn; 0: it waits for an event, or for its limit to be
  * raised; -1: the connection is broken */

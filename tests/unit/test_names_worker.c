@@ -4,11 +4,14 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,10 +20,24 @@
 static struct names_loop loop;
 static int supervisor;
 
+/* A loopback of the test's own, where that can be had: whatever the host's packet filter says */
+static void own_loopback(void)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	int any;
+
+	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		return;
+	any = socket(AF_INET, SOCK_DGRAM, 0);
+	cr_assert_eq(ioctl(any, SIOCSIFFLAGS, &lo), 0);
+	close(any);
+}
+
 static void setup(void)
 {
 	int channel[2];
 
+	own_loopback();
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, channel), 0);
 	supervisor = channel[0];
 	loop = (struct names_loop){ .epoll = epoll_create1(EPOLL_CLOEXEC), .control = channel[1], .now_ms = 1000 };
@@ -543,6 +560,55 @@ Test(names_worker, half_closed_flows_carry_the_other_half)
 	serve();
 	cr_assert_eq(recv(ends.client, &byte, 1, MSG_DONTWAIT), 0);
 	cr_assert_eq(loop.budget.count, 0);
+}
+
+/* A connection that waits for room in the listener's queue, and what fills that */
+static int connecting(int listener, int fillers[static 8])
+{
+	struct sockaddr_in at;
+	socklen_t len = sizeof at;
+
+	cr_assert_eq(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+	for (int i = 0; i < 8; i++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		struct pollfd connected = { .fd = fd, .events = POLLOUT };
+		connect(fd, (struct sockaddr *)&at, len);
+		if (poll(&connected, 1, 50) == 0)
+			return fd;
+		fillers[i] = fd;
+	}
+	cr_assert_fail("the queue is never full");
+	return -1;
+}
+
+Test(names_worker, the_end_of_a_client_does_not_give_up_a_connection_that_is_on_its_way)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), fillers[8], client, ours, server = -1;
+	char byte;
+
+	cr_assert(listener >= 0 && !bind(listener, (struct sockaddr *)&at, sizeof at) && !listen(listener, 0));
+	int far = connecting(listener, fillers);
+	tcp_pair(&client, &ours);
+	names_flow_start(&loop, &(struct names_message){ .kind = NAMES_PAIR, .serial = 7, .server_first = true }, ours,
+			 far);
+	cr_assert_eq(shutdown(client, SHUT_WR), 0);
+	serve();
+	struct names_ask ask = asked(7, NAMES_SAW_START, NULL);
+	answer(&ask, true);
+	close(accept(listener, NULL, NULL));
+	for (int i = 0; i < 200 && server < 0; i++) { /* until the kernel tries once more */
+		serve_once(50);
+		server = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+		if (server >= 0 && recv(server, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == ECONNRESET)
+			server = -1; /* one that filled the queue */
+	}
+	cr_assert_geq(server, 0, "it was given up");
+	cr_assert_eq(send(server, "banner", 6, MSG_NOSIGNAL), 6);
+	serve();
+	expect_heard(client, "banner", 6);
+	serve();
+	cr_assert_eq(recv(server, &byte, 1, MSG_DONTWAIT), 0);
 }
 
 Test(names_worker, what_is_not_to_be_judged_goes_on_at_once)
