@@ -34,19 +34,9 @@ void lower_defer_forward(struct lowering *lowering, struct rs_chain *chain)
 	lower_verdict(lowering, rule, RS_DROP, NULL);
 }
 
-void lower_defer_passed(struct lowering *lowering, struct rs_chain *chain)
+const char *lower_new_chain(const struct lowering *lowering)
 {
-	if (!lowering->defers)
-		return;
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
-	match_mark(lowering, rule, LOWER_PASSED_MARK);
-	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
-	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
-	rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "TCP is let pass before routing or not at all");
-	match_tcp(lowering, rule);
-	lower_match_first(lowering, rule);
-	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
-	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+	return lowering->defers ? LOWER_CHAIN_NEW : LOWER_CHAIN_OUTBOUND;
 }
 
 void lower_defer_input(struct lowering *lowering, struct rs_chain *chain)
@@ -66,7 +56,7 @@ void lower_defer_to_gateway(struct lowering *lowering, struct rs_chain *chain, e
 	lower_match(lowering, rule, daddr, gateway);
 	match_mark(lowering, rule, LOWER_PASSED_MARK);
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_PASSED);
-	rule = lower_rule(lowering, chain, "TCP is let pass before routing or not at all");
+	rule = lower_rule(lowering, chain, "not judged");
 	lower_match(lowering, rule, daddr, gateway);
 	match_tcp(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
@@ -88,25 +78,10 @@ void lower_defer_logged(struct lowering *lowering, struct rs_chain *chain)
 
 void lower_defer_admit(struct lowering *lowering, struct rs_chain *chain)
 {
-	if (lowering->floors_defer) {
-		struct rs_rule *rule =
-			lower_rule_from(lowering, chain, LOWER_BRIDGE, "a floor waits for the server name");
-		lower_match(lowering, rule, RS_CT_MARK, LOWER_DIVERTED_CT);
-		rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_DEFER);
-	}
-	if (lowering->named_logs) {
-		struct rs_rule *rule =
-			lower_rule_from(lowering, chain, LOWER_BRIDGE, "a rule on names with `log` was before");
-		match_mark(lowering, rule, LOWER_NAMED_LOGGED_MARK);
-		lower_log_allowed(lowering, rule);
-	}
-}
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
-void lower_defer_pass(struct lowering *lowering, struct rs_rule *rule)
-{
 	match_tcp(lowering, rule);
-	rs_mark_set(lowering->ruleset, rule, LOWER_PASSED_MARK);
-	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_ADMIT_TCP);
 }
 
 void lower_defer_output(struct lowering *lowering, struct rs_chain *chain)
@@ -126,5 +101,5 @@ void lower_defer_upstream(struct lowering *lowering, struct rs_chain *chain)
 	struct rs_rule *rule = lower_rule(lowering, chain, "the name relay, as the guest would");
 	match_mark(lowering, rule, LOWER_NAMES_MARK);
 	match_tcp(lowering, rule);
-	rs_verdict(lowering->ruleset, rule, RS_GOTO, "outbound");
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_OUTBOUND);
 }

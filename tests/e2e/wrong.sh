@@ -48,7 +48,7 @@ built_oracle() {
 by_unit() {
 	local printed
 	! printed=$(MSB_TEST_EFFORT=100 "$work/unit" --filter 'ruleset_run/means*' 2>&1) &&
-		grep -q 'eval: \(allow\|deny\) (its SYN\|of a known flow' <<<"$printed"
+		grep -q 'eval: \(allow\|deny\) by\|of a known flow' <<<"$printed"
 }
 
 by_frames() {
@@ -170,15 +170,19 @@ wrong "denials of names that nothing waits for" $ports \
 wrong "names on one port more" $ports \
 	'ports[i] |= own.tcp[i];' 'ports[i] |= own.tcp[i] | own.tcp[i] << 1;'
 wrong "names of a denial that take its TCP" $ports \
-	'own.tcp[i] & asked' 'own.tcp[i] | (own.tcp[i] & asked)'
+	'own.tcp[i] & asked' '(own.udp[i] ? own.tcp[i] : own.tcp[i] & asked)'
 wrong "bound names that are not heeded" compiler/lower/lower_defer.c \
 	'RS_META_MARK, LOWER_NAMED_MARK, LOWER_NAMED_LOGGED_MARK);' 'RS_META_MARK, LOWER_PASSED_MARK, LOWER_NAMED_LOGGED_MARK);'
 wrong "names of a floor that the policy heeds" compiler/lower/lower_defer.c \
 	'if (has_allowed_names(lowering->policy->floors.items[i]))
 			rs_mark_set(' 'if (0)
 			rs_mark_set('
-wrong "a floor that waits for a name forgotten" compiler/lower/lower_defer_frame.c \
-	'lower_rule_from(lowering, chain, LOWER_BRIDGE, "a floor waits' 'lower_rule_from(lowering, chain, LOWER_UPLINK, "a floor waits'
+wrong "a floor that waits for a name forgotten" compiler/lower/lower_defer.c \
+	'LOWER_BRIDGE, NULL);
+
+	rs_ct_mark_set(' 'LOWER_UPLINK, NULL);
+
+	rs_ct_mark_set('
 wrong "QUIC to bound names let through" $rules \
 	'add_rule(lowering, chain, index, aim, &quic, QUIC);' ';'
 wrong "QUIC behind a denial of names left to other names" compiler/lower/lower_bound.c \

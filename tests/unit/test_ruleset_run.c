@@ -134,7 +134,7 @@ static void try_name_relay(struct proof *proof, struct addr addr, uint16_t port)
 		ruleset_run_output(proof->run, &proof->world, LOWER_UPLINK, LOWER_NAMES_MARK, frame, len);
 	bool denied = eval_syn(&proof->made.context, &flow) == EVAL_SYN_DENY;
 	cr_assert_eq(result.end, denied ? RUN_RESET : RUN_FORWARDED,
-		     "eval: the name relay to %s: %s; the ruleset %s (by \"%s\", chain %s)\n%s",
+		     "the name relay to %s: eval: %s by its SYN; the ruleset %s (by \"%s\", chain %s)\n%s",
 		     flow_format_connection(proof->made.arena, POLICY_EGRESS, addr, PROTO_TCP, true, port),
 		     denied ? "deny" : "allow", run_end_name(result.end), result.decided ? result.decided : "",
 		     result.chain, policy_format(proof->made.arena, proof->made.policy));
@@ -231,6 +231,44 @@ static void draw_wide(struct proof *proof, struct random *random, size_t most, i
 	*proof = proof_of_trial(arena, trial);
 }
 
+/* Few rules, half of them on names, in floors too: what one says of a flow and the next is seen */
+static const char *named_rules(struct arena *arena, struct random *random, uint32_t most)
+{
+	static const char *const names[] = { "a.example", "b.example", "x.corp.example", "*.corp.example" },
+				 *const addresses[] = { "8.8.8.8", "8.8.8.0/30", "[2600::1]", "public", "any" },
+				 *const services[] = { "",         ":tcp",        ":tcp:443",       ":tcp:{80,443}",
+						       ":any:443", ":any:80-443", ":{tcp,udp}:443", ":udp" },
+				 *const actions[] = { "allow", "deny" };
+	const char *rules = "";
+
+	for (uint32_t i = random_below(random, most) + 1; i; i--) {
+		const char *target =
+			random_one_in(random, 2) ? RANDOM_PICK(random, addresses) : RANDOM_PICK(random, names);
+		rules = arena_printf(arena, "%s%s%s@%s%s", rules, *rules ? "," : "", RANDOM_PICK(random, actions),
+				     target, RANDOM_PICK(random, services));
+	}
+	return rules;
+}
+
+static void draw_named(struct proof *proof, struct random *random, size_t most, int level)
+{
+	static const char *const actions[] = { "allow", "deny", "deny" };
+	struct arena *arena = arena_new();
+
+	proof->made = test_policy_of(RANDOM_PICK(random, actions), "allow", named_rules(arena, random, (uint32_t)most),
+				     false);
+	proof->made.context.gateway = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	for (uint32_t i = random_below(random, 3); i; i--) {
+		struct test_policy floor = test_policy_of(RANDOM_PICK(random, actions), "allow",
+							  named_rules(arena, random, (uint32_t)most / 2), false);
+		floor.policy->is_floor = true;
+		*arena_push(proof->made.arena, &proof->made.policy->floors) = floor.policy;
+		*arena_push(proof->made.arena, &proof->others) = floor.arena;
+	}
+	arena_free(arena);
+	proof_prepare(proof, level);
+}
+
 /* The policies that are shipped, in turn */
 static void draw_shipped(struct proof *proof, struct random *random, size_t most, int level)
 {
@@ -306,6 +344,11 @@ Test(ruleset_run, means_it_with_any_network_and_port)
 Test(ruleset_run, means_it_with_many_of_any_network_and_port)
 {
 	try_policies(20261131, draw_wide, 40, 200);
+}
+
+Test(ruleset_run, means_it_with_names_and_floors_of_names)
+{
+	try_policies(20261134, draw_named, 400, 8);
 }
 
 Test(ruleset_run, means_it_of_what_is_shipped)
