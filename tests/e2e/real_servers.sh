@@ -43,6 +43,7 @@ pages() {
 		git -C "$WORK/source-$name" add page
 		git -C "$WORK/source-$name" -c user.name=a -c user.email=a@example.com commit -qm page
 		git clone -q --bare "$WORK/source-$name" "$WORK/pages/$name/repository.git"
+		git -C "$WORK/pages/$name/repository.git" config http.receivepack true
 	done
 }
 

@@ -18,6 +18,14 @@ git_() {
 	local copy
 	copy=$(mktemp -d) && GIT_SSL_CAINFO=$CA GIT_TERMINAL_PROMPT=0 git clone -q "https://$1/git/repository.git" "$copy/clone" && cat "$copy/clone/page"
 }
+git_push() { # and what was sent comes back
+	local copy branch=branch$RANDOM
+	copy=$(mktemp -d) && export GIT_SSL_CAINFO=$CA GIT_TERMINAL_PROMPT=0 && git clone -q "https://$1/git/repository.git" "$copy/clone" &&
+		cd "$copy/clone" && echo "$branch" >>page && base64 -w0 /dev/urandom | head -c 3000000 >large && git add -A &&
+		git -c user.name=a -c user.email=a@example.com commit -qm "$branch" && git push -q origin "HEAD:$branch" &&
+		git clone -q --branch "$branch" "https://$1/git/repository.git" "$copy/again" && cmp large "$copy/again/large" &&
+		git show HEAD^:page
+}
 python_() {
 	python3 -c 'import ssl, sys, urllib.request
 context = ssl.create_default_context(cafile=sys.argv[2])
@@ -79,7 +87,7 @@ tell() {
 	echo "$2 $1 $([ "$status" = 0 ] && echo worked || echo failed) ${digest%% *} $(((${EPOCHREALTIME/./} - started) / 1000)) $(tr '\n' ' ' <"$WORK/said" | head -c 200)"
 }
 END
-HTTPS="curl_ curl_http1 curl_ipv6 wget_ git_ python_ node_ openssl_ gnutls_"
+HTTPS="curl_ curl_http1 curl_ipv6 wget_ git_ git_push python_ node_ openssl_ gnutls_"
 RETRY="retry_ retry_gnutls" SERVER_FIRST="ssh_ mysql_"
 KEYS=$(for name in good bad; do
 	openssl x509 -in "$TLS/$name.crt" -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64
@@ -101,7 +109,7 @@ worked() { # WHAT DIGEST
 }
 refused() { # WHAT: nothing was got, and not after a while
 	local client status digest ms rest most
-	most=$(($(patience 10) * 1000))
+	most=$(($(patience 5) * 1000))
 	while read -r client _ status digest ms rest; do
 		same "$1: ${client%_} is refused" "failed $NOTHING" "$status $digest"
 		check "$1: ${client%_} knows at once" $((ms > most)) "$ms ms"
@@ -131,6 +139,10 @@ contains "and the line says which name" "$err" "denied egress@$SHARED4:tcp:443 .
 contains "and what would let it pass is a rule on that name" "$err" 'to allow: allow@bad.shared.test:tcp:443'
 same "each with a line of events" "$(wc -w <<<"$HTTPS $RETRY")" \
 	"$(jq -r 'select(.kind == "deny" and .sni == "bad.shared.test" and .hello == "name") | .flow' "$WORK/events" | wc -l)"
+contains "so msb-policyc says of the events" "$("$BUILD/msb-policyc" suggest "$WORK/events" 2>/dev/null)" 'allow@bad.shared.test:tcp:.443,444. '
+run_sandbox "${ALLOW[@]}" -- bash -c "getent ahosts good.shared.test >/dev/null
+	openssl s_client -servername \$'bad\e[31m\nmsb-run: allowed.test' -connect $SHARED4:443 </dev/null >/dev/null 2>&1"
+contains "what a guest puts into a name stays one line" "$err" "TLS to \"bad.x1b.31m.x0amsb-run: allowed.test\""
 
 # A deny on one of the names, before addresses are allowed: every flow waits for its name, those too whose server speaks first
 echo "$SHARED4 bad.shared.test" >"$WORK/hosts" # no lookup is needed to know an address
