@@ -3,8 +3,8 @@
 #	good.shared.test, bad.shared.test   SHARED4 SHARED6   each with a certificate of its own, by one CA
 #
 #	443 TCP    apache2: /page, as large as $PAGE_SIZE, and a repository of git, another of each name
-#	444 TCP    openssl s_server, which asks every client for another key share (HelloRetryRequest): the good name's page
-#	443 UDP    gtlsserver: that page by HTTP/3
+#	444 TCP    the same, which asks every client for another key share (HelloRetryRequest)
+#	443 UDP    gtlsserver: the good name's page by HTTP/3, which an HTTPS record offers
 #	22, 3306   dropbear and mariadbd, which both speak first; user `guest`, password `shared`
 #
 # shellcheck shell=bash disable=SC2034
@@ -12,6 +12,7 @@
 SHARED4=93.184.216.50 SHARED6=2606:2800:220:1::50
 SHARED_RECORDS="good.shared.test. 60 IN A $SHARED4
 good.shared.test. 60 IN AAAA $SHARED6
+good.shared.test. 60 IN TYPE65 \\# 13 0001 00 0001 0006 026833 026832
 bad.shared.test. 60 IN A $SHARED4
 bad.shared.test. 60 IN AAAA $SHARED6"
 PAGE_SIZE=300000
@@ -42,6 +43,7 @@ pages() {
 		git -C "$WORK/source-$name" add page
 		git -C "$WORK/source-$name" -c user.name=a -c user.email=a@example.com commit -qm page
 		git clone -q --bare "$WORK/source-$name" "$WORK/pages/$name/repository.git"
+		git -C "$WORK/pages/$name/repository.git" config http.receivepack true
 	done
 }
 
@@ -86,7 +88,7 @@ shared_address() {
 read_by_servers() { on_internet nft -j reset counters table inet shared | jq '[.nftables[].counter.packets // empty] | add'; }
 
 apache_config() {
-	local name module modules="mpm_event authz_core mime env alias cgid ssl socache_shmcb http2"
+	local name port module modules="mpm_event authz_core mime env alias cgid ssl socache_shmcb http2"
 	for module in $modules; do echo "LoadModule ${module}_module /usr/lib/apache2/modules/mod_$module.so"; done
 	cat <<-EOF
 		ServerName shared.test
@@ -97,6 +99,7 @@ apache_config() {
 		ScriptSock $WORK/apache/cgi.sock
 		Mutex file:$WORK/apache
 		Listen 10443
+		Listen 10444
 		Protocols h2 http/1.1
 		<Directory $WORK/pages>
 			Require all granted
@@ -108,18 +111,21 @@ apache_config() {
 		SSLCertificateKeyFile $TLS/good.key
 	EOF
 	for name in good bad; do
-		cat <<-EOF
-			<VirtualHost *:10443>
-				ServerName $name.shared.test
-				DocumentRoot $WORK/pages/$name
-				SSLEngine on
-				SSLCertificateFile $TLS/$name.crt
-				SSLCertificateKeyFile $TLS/$name.key
-				SetEnv GIT_PROJECT_ROOT $WORK/pages/$name
-				SetEnv GIT_HTTP_EXPORT_ALL 1
-				ScriptAlias /git/ $(git --exec-path)/git-http-backend/
-			</VirtualHost>
-		EOF
+		for port in 10443 10444; do
+			cat <<-EOF
+				<VirtualHost *:$port>
+					ServerName $name.shared.test
+					DocumentRoot $WORK/pages/$name
+					SSLEngine on
+					SSLCertificateFile $TLS/$name.crt
+					SSLCertificateKeyFile $TLS/$name.key
+					$([ $port = 10443 ] || echo SSLOpenSSLConfCmd Groups P-384)
+					SetEnv GIT_PROJECT_ROOT $WORK/pages/$name
+					SetEnv GIT_HTTP_EXPORT_ALL 1
+					ScriptAlias /git/ $(git --exec-path)/git-http-backend/
+				</VirtualHost>
+			EOF
+		done
 	done
 }
 
@@ -130,10 +136,6 @@ https_up() {
 	mkdir -p "$WORK/apache"
 	apache_config >"$WORK/apache/conf"
 	on_internet /usr/sbin/apache2 -f "$WORK/apache/conf" -DFOREGROUND >"$WORK/apache/out" 2>&1 &
-	cd "$WORK/pages/good" || exit 1
-	on_internet openssl s_server -accept '[::]:10444' -WWW -groups P-384 -cert "$TLS/good.crt" -key "$TLS/good.key" \
-		-servername bad.shared.test -cert2 "$TLS/bad.crt" -key2 "$TLS/bad.key" >/dev/null 2>&1 <"$WORK/never" &
-	cd "$OLDPWD" || exit 1
 	wait_for 10 answers 10443 || cat "$WORK/apache/out" "$WORK/apache/error.log"
 	wait_for 10 answers 10444
 }
@@ -170,8 +172,6 @@ shared_up() {
 	certificates
 	pages
 	shared_address
-	mkfifo "$WORK/never"
-	exec 9<>"$WORK/never" # so that s_server has a standard input
 	https_up
 	http3_up
 	ssh_up
