@@ -215,6 +215,7 @@ static bool await_name(struct names *names, const struct eval_connection *connec
 		return true;
 	pair->server_first = eval_connection(&names->context, connection).action == POLICY_ALLOW;
 	pair->serial = names_judge_open(names->judge, connection, names->context.bindings);
+	names_judge_foresee(names->judge, pair->serial, pair);
 	if (pair->serial == NAMES_NO_SERIAL)
 		say_full(names);
 	return pair->serial != NAMES_NO_SERIAL;

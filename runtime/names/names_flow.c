@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 enum { TO_SERVER, TO_CLIENT }; /* a pair's halves */
@@ -49,11 +50,35 @@ static bool open_flow(struct names_loop *loop, struct names_flow *flow)
 	return true;
 }
 
+/* The hello may pass, and nothing behind it; a flow that began otherwise is open. */
+static void go_on(struct names_loop *loop, struct names_flow *flow, struct relay_half *halves)
+{
+	if (!flow->tls) {
+		open_flow(loop, flow);
+		return;
+	}
+	flow->stage = NAMES_ANSWER;
+	halves[TO_SERVER].limit = flow->hello.consumed;
+	halves[TO_CLIENT].limit = 0;
+}
+
+static bool is_foreseen(const struct names_flow *flow)
+{
+	const struct hello *hello = &flow->hello;
+
+	return flow->foreseen_len && hello->has_name && !hello->ech && hello->name_len == flow->foreseen_len &&
+	       memcmp(hello->name, flow->foreseen, flow->foreseen_len) == 0;
+}
+
 static bool ask(struct names_loop *loop, struct names_flow *flow, bool tls)
 {
 	flow->stage = NAMES_ASKED;
 	flow->tls = tls;
 	timer_stop(&flow->patience);
+	if (tls && is_foreseen(flow)) {
+		go_on(loop, flow, pair_of(loop, flow)->halves);
+		return true;
+	}
 	return names_tell(loop, flow, NAMES_SAW_START, tls ? &flow->hello : NULL, token_of(loop, flow));
 }
 
@@ -245,6 +270,8 @@ void names_flow_start(struct names_loop *loop, const struct names_message *messa
 		return;
 	}
 	flow->serial = message->serial;
+	flow->foreseen_len = message->foreseen_len;
+	memcpy(flow->foreseen, message->foreseen, message->foreseen_len);
 	flow->stage = NAMES_OPEN;
 	if (message->serial != NAMES_NO_SERIAL) {
 		flow->stage = NAMES_HELLO;
@@ -254,17 +281,6 @@ void names_flow_start(struct names_loop *loop, const struct names_message *messa
 	pair->halves[TO_SERVER].readable = true;
 	pair->halves[TO_SERVER].writable = false; /* until it is connected */
 	relay_pairs_move(&loop->pairs, pair);
-}
-
-static void go_on(struct names_loop *loop, struct names_flow *flow, struct relay_half *halves)
-{
-	if (!flow->tls) {
-		open_flow(loop, flow);
-		return;
-	}
-	flow->stage = NAMES_ANSWER;
-	halves[TO_SERVER].limit = flow->hello.consumed;
-	halves[TO_CLIENT].limit = 0;
 }
 
 void names_flow_verdict(struct names_loop *loop, const struct names_message *message)

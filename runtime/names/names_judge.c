@@ -109,7 +109,7 @@ uint32_t names_judge_open(struct names_judge *judge, const struct eval_connectio
 	return flow->generation << INDEX_BITS | (uint32_t)judge->first_free;
 }
 
-static struct waiting *find(struct names_judge *judge, uint32_t serial)
+static struct waiting *find(const struct names_judge *judge, uint32_t serial)
 {
 	size_t index = serial & ((1u << INDEX_BITS) - 1);
 	struct waiting *flow = index < judge->room ? &judge->flows[index] : NULL;
@@ -172,6 +172,31 @@ static enum denial_hello reason_of(const struct eval_context *context, struct ev
 static bool is_logged(const struct policy *policy, struct eval_verdict verdict)
 {
 	return verdict.by.kind == DECIDER_RULE && policy->rules.items[verdict.by.rule].log;
+}
+
+#define FORESEEN_MOST 4 /* names that are tried */
+
+void names_judge_foresee(const struct names_judge *judge, uint32_t serial, struct names_message *pair)
+{
+	const struct waiting *flow = find(judge, serial);
+	struct names_ask none = { 0 };
+	char ignored[HELLO_NAME_MAX + 1];
+
+	if (!flow || !flow->names)
+		return;
+	struct eval_context context = context_of(judge, flow, EVAL_NO_BINDINGS);
+	struct eval_connection connection = connection_of(flow, &none, ignored);
+	const char *name = flow->names;
+	for (int i = 0; i < FORESEEN_MOST && *name; i++, name += strlen(name) + 1) {
+		connection.sni = name;
+		struct eval_verdict verdict = eval_connection(&context, &connection);
+		if (verdict.action != POLICY_ALLOW || is_logged(context.policy, verdict) ||
+		    strlen(name) > HELLO_NAME_MAX)
+			continue;
+		pair->foreseen_len = (uint8_t)strlen(name);
+		memcpy(pair->foreseen, name, pair->foreseen_len);
+		return;
+	}
 }
 
 static bool may_go_on(const struct eval_context *context, const struct eval_connection *connection,

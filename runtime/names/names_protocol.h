@@ -2,7 +2,8 @@
  *
  * The supervisor accepts, connects, and hands both ends over (NAMES_PAIR). Where the verdict may depend on the server name it gives the
  * flow a serial; the worker asks once with what the client said (NAMES_ASK), and is told whether the flow may go on
- * (NAMES_VERDICT). A serial is the supervisor's until the flow is refused or given back: with an ask, or by itself. */
+ * (NAMES_VERDICT). Where a name of the address's is allowed, the verdict on it comes with the flow, and nobody is asked: most clients
+ * say the name that they looked up. A serial is the supervisor's until the flow is refused or given back: with an ask, or by itself. */
 #pragma once
 #include "names/hello.h"
 #include "relay/relay_pairs.h"
@@ -27,6 +28,9 @@ struct names_message {
 	uint64_t token;    /* of NAMES_VERDICT: the ask's */
 	bool server_first; /* of NAMES_PAIR: what the server says may pass before the client has said anything */
 	bool allowed;      /* of NAMES_VERDICT */
+	/* Of NAMES_PAIR: a server name that is allowed, sent so and without ECH; none has length 0 */
+	uint8_t foreseen_len;
+	char foreseen[HELLO_NAME_MAX];
 };
 
 /* What the client said. All but the first are of flows that the worker has ended, which wait for no verdict. */

@@ -2,7 +2,7 @@
  * server's one too unless the server may speak first. Then
  *
  *   HELLO     what the client sends is looked at where it is, without being taken (MSG_PEEK), until it is a whole hello or no TLS
- *   ASKED     the supervisor judges; a refusal resets both ends, and the server has got nothing
+ *   ASKED     the supervisor judges, unless it has done so beforehand; a refusal resets both ends, and the server has got nothing
  *   ANSWER    the hello passes and nothing behind it, until the server's first record is seen: it may be a HelloRetryRequest
  *   SECOND    then what comes next must be a hello that says the same
  *   OPEN      both directions without a limit; no way leads back
@@ -23,8 +23,10 @@ enum names_stage { NAMES_OPEN, NAMES_HELLO, NAMES_ASKED, NAMES_ANSWER, NAMES_SEC
 /* Beside the pair of the same slot */
 struct names_flow {
 	enum names_stage stage;
-	uint32_t serial; /* NAMES_NO_SERIAL: none, or not ours any more */
-	bool tls;        /* from ASKED on: it began with the hello below */
+	uint32_t serial;      /* NAMES_NO_SERIAL: none, or not ours any more */
+	bool tls;             /* from ASKED on: it began with the hello below */
+	uint8_t foreseen_len; /* a server name that the supervisor has allowed already */
+	char foreseen[HELLO_NAME_MAX];
 	struct timer patience;
 	struct hello hello;
 };

@@ -105,6 +105,40 @@ Test(names_judge, the_name_decides_where_the_evaluator_says_so)
 	cr_expect(passes_text("::ffff:198.51.100.1", "other.example"));
 }
 
+static const char *foreseen(const char *address)
+{
+	static struct names_message pair;
+	uint32_t serial = open_to(address);
+
+	pair = (struct names_message){ .serial = serial };
+	names_judge_foresee(judge, serial, &pair);
+	pair.foreseen[pair.foreseen_len] = '\0';
+	names_judge_drop(judge, serial);
+	return pair.foreseen;
+}
+
+Test(names_judge, only_a_name_that_the_evaluator_allows_there_is_foreseen)
+{
+	cr_expect_str_eq(foreseen("192.0.2.1"), "good.example");
+	bound[0] = "a.evil.example";
+	cr_expect_str_eq(foreseen("192.0.2.1"), "");
+	cr_expect_str_eq(foreseen("198.51.100.1"), "",
+			 "the rule on its address does not make good what one before it denies");
+	bound[1] = "good.example";
+	bound[2] = NULL;
+	cr_expect_str_eq(foreseen("192.0.2.1"), "good.example");
+	bound[0] = NULL;
+	cr_expect_str_eq(foreseen("192.0.2.1"), "");
+}
+
+Test(names_judge, a_name_whose_flows_are_logged_is_not_foreseen)
+{
+	names_judge_free(judge);
+	made.policy->rules.items[1].log = true;
+	judge = names_judge_new(made.policy, &made.context.gateway, ROOM);
+	cr_expect_str_eq(foreseen("192.0.2.1"), "");
+}
+
 Test(names_judge, a_name_with_a_nul_is_none_that_passes)
 {
 	cr_expect(!passes("192.0.2.1", "good.example\0.evil", 18));

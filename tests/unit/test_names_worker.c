@@ -286,6 +286,51 @@ Test(names_worker, a_hello_that_is_there_before_the_pair_is_asked_about_at_once)
 	asked(3, NAMES_SAW_START, "good.example");
 }
 
+/* A pair whose verdict on that name is known, and what the client says of itself; whether that is asked about */
+static bool is_asked_about(const char *foreseen, const char *said, struct ends *ends, struct bytes *hello)
+{
+	struct names_message pair = { .kind = NAMES_PAIR, .serial = 7, .foreseen_len = (uint8_t)strlen(foreseen) };
+	struct names_ask ask;
+	int client, server;
+
+	memcpy(pair.foreseen, foreseen, pair.foreseen_len);
+	tcp_pair(&ends->client, &client);
+	tcp_pair(&ends->server, &server);
+	names_flow_start(&loop, &pair, client, server);
+	*hello = hello_of(said, 0);
+	say(ends->client, hello->at, hello->len);
+	return recv(supervisor, &ask, sizeof ask, MSG_DONTWAIT) > 0;
+}
+
+Test(names_worker, a_name_that_is_foreseen_passes_without_an_ask_and_nothing_behind_it)
+{
+	struct bytes hello, answer_of_server = server_hello(false);
+	struct ends ends;
+
+	cr_assert(!is_asked_about("good.example", "good.example", &ends, &hello));
+	expect_heard(ends.server, hello.at, hello.len);
+	say(ends.client, "more", 4);
+	expect_silence(ends.server);
+	say(ends.server, answer_of_server.at, answer_of_server.len);
+	expect_heard(ends.client, answer_of_server.at, answer_of_server.len);
+	expect_heard(ends.server, "more", 4);
+	cr_assert(was_given_back(7));
+}
+
+Test(names_worker, any_other_name_than_the_foreseen_is_asked_about)
+{
+	static const char *const others[] = { "evil.example", "GOOD.example", "good.example.", "good.exampl",
+					      "a.good.example" };
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		struct bytes hello;
+		struct ends ends;
+
+		cr_expect(is_asked_about("good.example", others[i], &ends, &hello), "%s", others[i]);
+		expect_silence(ends.server);
+	}
+}
+
 Test(names_worker, a_refused_hello_resets_both_and_nothing_has_passed)
 {
 	struct ends ends = start(7, true);
