@@ -118,7 +118,7 @@ $(BUILD)/bench/rates: $(call obj,tests/bench/tools/rates.c tests/bench/tools/ben
 # workers that misbehave on demand, inside their jail
 $(BUILD)/e2e/msb-run-misbehave: $(call obj,runtime/run/main.c tests/e2e/tools/misbehave/misbehave.c) $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=proxy_query,--wrap=flows_readable -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=proxy_query,--wrap=flows_readable,--wrap=names_tell -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<

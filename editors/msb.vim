@@ -14,14 +14,15 @@ syntax match msbLibrary '\(^\s*include\s\+\)\@<=<[^>[:blank:]]*>'
 syntax region msbString start='"' end='"' oneline
 
 " Statements
-syntax match msbStatement '^\s*\zs\(default\|profile\|include\|library\|group\|publish\|dns\|limit\|expect\|forbid\)\ze\(\s\|$\)' nextgroup=msbExpectAction skipwhite
+syntax match msbStatement '^\s*\zs\(default\|profile\|include\|library\|group\|publish\|dns\|tls\|limit\|expect\|forbid\)\ze\(\s\|$\)' nextgroup=msbExpectAction skipwhite
 syntax match msbExpectAction '\(allow\|deny\)\ze\s' contained
 syntax match msbDefault '\(^\s*default\s\+\)\@<=\(egress\|ingress\|any\)\s\+\(allow\|deny\)\ze\s*\(#\|$\)' contains=msbAllow,msbDeny,msbDirection
-syntax match msbSetting '\(^\s*dns\s\+\)\@<=\(nameserver\|timeout\|rebind-protection\|nat64-prefix\)\ze\s'
+syntax match msbSetting '\(^\s*dns\s\+\)\@<=\(nameserver\|timeout\|rebind-protection\|binding-minimum\|nat64-prefix\)\ze\s'
+syntax match msbSetting '\(^\s*tls\s\+\)\@<=ech\ze\s'
 syntax match msbSetting '\(^\s*limit\s\+\)\@<=\(egress\|ingress\)\s\+\(bandwidth\|ops\)\ze\s'
 syntax match msbSetting '\s\zsburst\ze\s'
 syntax match msbGroupName '\(^\s*group\s\+\)\@<=[^ \t=]\+'
-syntax match msbAttribute '\s\zs\(because\|until\|log\|in\)\ze\(\s\|$\)'
+syntax match msbAttribute '\s\zs\(because\|until\|log\|in\|no-ech\|ech\)\ze\(\s\|$\)'
 syntax match msbDate '\(\suntil\s\+\)\@<=\d\{4}-\d\d-\d\d'
 syntax match msbOption '\s\zs\(resolve\|sni\)\ze='
 

@@ -42,8 +42,8 @@ static void msb_yyerror(struct span *span, struct parser *parser, void *scanner,
 %token BRACKETED "an address in brackets" ANGLED "a name in angle brackets" UNCLOSED "a bracket without its end" TRAILING "a fourth field"
 %token AT "@" COLON ":" COMMA "," LBRACE "{" RBRACE "}" EQUALS "=" EOL "the end of the line"
 %token DEFAULT "default" PROFILE "profile" INCLUDE "include" GROUP "group" PUBLISH "publish" DNS "dns"
-%token LIBRARY "library" LIMIT "limit" EXPECT_ "expect" FORBID "forbid" BECAUSE "because" UNTIL "until" LOG "log" IN "in"
-%token RESOLVE "resolve=" SNI "sni="
+%token LIBRARY "library" LIMIT "limit" TLS "tls" EXPECT_ "expect" FORBID "forbid" BECAUSE "because" UNTIL "until" LOG "log" IN "in" NO_ECH "no-ech"
+%token RESOLVE "resolve=" SNI "sni=" ECH "ech"
 %token UNKNOWN "an unknown statement" JUNK "a stray character"
 
 %type <head> head start
@@ -94,6 +94,7 @@ statement:
 |	"library"			{ parse_add_statement(parser, AST_LIBRARY, @$, (struct ast_words){ 0 }); }
 |	"publish" word			{ parse_add_statement(parser, AST_PUBLISH, @$, parse_single(parser, $2)); }
 |	"dns" word comma_words		{ parse_add_statement(parser, AST_DNS, @$, parse_prepend(parser, $2, $3)); }
+|	"tls" words			{ parse_add_statement(parser, AST_TLS, @$, $2); }
 |	"limit" words			{ parse_add_statement(parser, AST_LIMIT, @$, $2); }
 |	"forbid" words			{ parse_add_statement(parser, AST_FORBID, @$, $2); }
 |	"expect" word flow_line		{ parse_add_expect(parser, @$, $2, $3); }
@@ -108,6 +109,7 @@ attribute:
 	"because" STRING		{ $$ = parse_attribute(AST_BECAUSE, @$, parse_word_inside(parser, @2)); }
 |	"until" word			{ $$ = parse_attribute(AST_UNTIL, @$, $2); }
 |	"log"				{ $$ = parse_attribute(AST_LOG, @$, (struct ast_word){ .span = NOWHERE(@1) }); }
+|	"no-ech"			{ $$ = parse_attribute(AST_NO_ECH, @$, (struct ast_word){ .span = NOWHERE(@1) }); }
 |	networks
 ;
 networks:
@@ -167,6 +169,7 @@ flow_line:
 	flow
 |	flow_line "resolve=" value	{ parse_add_option(parser, &$1->resolve, $3, "resolve="); $$ = $1; }
 |	flow_line "sni=" value		{ parse_add_option(parser, &$1->sni, $3, "sni="); $$ = $1; }
+|	flow_line "ech"			{ parse_add_option(parser, &$1->ech, parse_word(parser, @2), "ech"); $$ = $1; }
 ;
 value:	%empty				{ $$ = parse_word(parser, @$); }
 |	word

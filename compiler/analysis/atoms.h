@@ -16,6 +16,7 @@
 #define ANALYSIS_PLANES (ANALYSIS_POLICIES * (1 + POLICY_FLOORS_MAX))
 /* No place, rule, piece or class */
 #define ANALYSIS_NONE UINT32_MAX
+#define ANALYSIS_HIDDEN (UINT32_MAX - 1)
 
 struct atom {
 	enum addr_family family;

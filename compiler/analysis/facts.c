@@ -35,6 +35,8 @@ static bool piece_matches(const struct facts *facts, uint32_t index)
 	const struct policy_rule *rule = &facts->plane->policy->rules.items[facts->plane->rule_of[index]];
 	unsigned families;
 
+	if (piece->target == ANALYSIS_HIDDEN) /* the names match as much */
+		return false;
 	if (piece->target == ANALYSIS_NONE) /* a query, or a connection bound to the name */
 		return (rule->directions & POLICY_EGRESS) || ports_match(rule, POLICY_INGRESS, PROTO_TCP) ||
 		       ports_match(rule, POLICY_INGRESS, PROTO_UDP);
@@ -94,6 +96,22 @@ static void make_rules(struct facts *facts)
 	facts->rules[policy->rules.count].changes_verdict = true; /* nothing is to be found out about the default */
 }
 
+/* What a `no-ech` leaves to the rules behind it are hellos with ECH, which no flow looked at here has. */
+static void leave_ech_open(struct facts *facts)
+{
+	const struct policy *policy = facts->plane->policy;
+	bool left = false;
+
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+
+		if (left && !rule->no_ech && policy_rule_has_names(rule) &&
+		    policy_rule_fits(rule, POLICY_EGRESS, PROTO_TCP))
+			facts->rules[i].unknown = facts->rules[i].of_ech = true;
+		left = left || rule->no_ech;
+	}
+}
+
 struct facts *facts_find(struct analysis *analysis)
 {
 	struct facts *facts = arena_alloc(analysis->arena, sizeof *facts);
@@ -118,6 +136,7 @@ struct facts *facts_find(struct analysis *analysis)
 	}
 	facts_look_at_within(facts);
 	facts_find_shadowing(facts);
+	leave_ech_open(facts);
 	analysis_enter_zone(analysis, ANALYSIS_NONE);
 	return facts;
 }

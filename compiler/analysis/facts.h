@@ -7,6 +7,7 @@ struct rule_facts {
 	bool matches;          /* some flow that is possible, if it stood alone */
 	bool decides;          /* some possible flow: example */
 	bool changes_verdict;  /* some flow that it decides would fare otherwise without it, or an answer */
+	bool of_ech;           /* `unknown` since hellos with ECH may come to it past a `no-ech` */
 	bool unknown;          /* too many names to tell: it may decide or change something all the same */
 	bool answers;          /* rebind protection lets an answer through, or not, because of it */
 	unsigned protos;       /* those of connections, and transports of queries, that it decides */

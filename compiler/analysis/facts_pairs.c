@@ -62,7 +62,8 @@ void facts_look_at_pairs(struct facts *facts)
 	struct name_pairs pairs = { analysis, arena_new(), PAIRS_MAX, PAIRS_PER_RULE, may_bind, { NULL, 0, 0 } };
 	struct facts_pass pass;
 
-	for (uint32_t i = 0; i < facts->plane->policy->rules.count && !analysis->fuel->out; i++) {
+	for (uint32_t i = 0;
+	     facts->plane->policy->server_names && i < facts->plane->policy->rules.count && !analysis->fuel->out; i++) {
 		size_t start = pairs.list.count;
 
 		if (is_open(facts, i) && !name_pairs_add_rule(&pairs, 0, i, i + 1)) {

@@ -69,6 +69,12 @@ uint32_t facts_pass_find_atom(const struct facts_pass *pass, bool bindable, uint
 
 /* ---- rules on addresses ---- */
 
+/* Whether the piece is what QUIC would hide of a rule */
+static bool is_hidden(const struct facts_pass *pass, uint32_t piece)
+{
+	return piece < pass->facts->plane->piece_count && pass->facts->plane->pieces[piece].target == ANALYSIS_HIDDEN;
+}
+
 static void note_class(struct facts_pass *pass, uint32_t piece, uint32_t atom)
 {
 	struct facts *facts = pass->facts;
@@ -111,6 +117,17 @@ static bool own_names_change(const struct facts_pass *pass, uint32_t first, uint
 	return false;
 }
 
+/* The next piece behind `first` that is of another rule: what QUIC hides of an allow is a deny */
+static uint32_t next_of_other(const struct facts_pass *pass, const struct piece_set *set, uint32_t first)
+{
+	const uint32_t *rules = pass->facts->plane->rule_of;
+	uint32_t next = piece_set_next(set, first + 1);
+
+	while (next != ANALYSIS_NONE && rules[next] == rules[first])
+		next = piece_set_next(set, next + 1);
+	return next;
+}
+
 static bool is_gateway(const struct facts_pass *pass, uint32_t atom)
 {
 	const struct addr_gateway *gateway = &pass->facts->analysis->gateway;
@@ -136,7 +153,7 @@ static bool atom_changes(struct facts_pass *pass, uint32_t atom)
 		return false;
 	facts_pass_find_names(pass);
 	if (pass->facts->plane->bindable[atom] &&
-	    (piece_set_next(&pass->bound[!action], first + 1) < second || own_names_change(pass, first, second)))
+	    (next_of_other(pass, &pass->bound[!action], first) < second || own_names_change(pass, first, second)))
 		return true;
 	/* no answer binds the gateway but the host's alias does */
 	if (pass->alias != ANALYSIS_NONE && is_gateway(pass, atom) && class_changes(pass, pass->alias, first, second))
@@ -153,6 +170,19 @@ static void note_ports(const struct facts_pass *pass, uint32_t piece)
 		rule->ports[pass->base.tree->planes[0].port_item[pass->facts->plane->rule_of[piece]]] = true;
 }
 
+/* All names of a rule alike let it refuse QUIC */
+static void note_target(const struct facts_pass *pass, uint32_t piece)
+{
+	const struct analysis_plane *plane = pass->facts->plane;
+	const struct policy_rule *rule = &plane->policy->rules.items[plane->rule_of[piece]];
+	bool *targets = rule_of(pass, piece)->targets;
+
+	if (!is_hidden(pass, piece))
+		targets[plane->pieces[piece].target] = true;
+	for (size_t i = 0; is_hidden(pass, piece) && i < rule->targets.count; i++)
+		targets[i] = targets[i] || policy_target_is_name(&rule->targets.items[i]);
+}
+
 /* What the atom shows about its first rule. true: another atom of its class with this first rule shows no more */
 static bool look_at_atom(struct facts_pass *pass, uint32_t atom)
 {
@@ -167,7 +197,7 @@ static bool look_at_atom(struct facts_pass *pass, uint32_t atom)
 	}
 	rule->protos |= pass->base.proto;
 	if (rule->targets)
-		rule->targets[pass->facts->plane->pieces[piece].target] = true;
+		note_target(pass, piece);
 	note_ports(pass, piece);
 	if (!rule->changes_verdict && atom_changes(pass, atom))
 		rule->changes_verdict = true;
@@ -342,7 +372,8 @@ static void look_for_bypass(struct facts_pass *pass, uint32_t first)
 	struct rule_facts *rule = rule_of(pass, first);
 	uint32_t atom, by;
 
-	if (rule->bypass || pass->base.direction != POLICY_EGRESS || action_of(pass, first) != POLICY_DENY)
+	if (rule->bypass || is_hidden(pass, first) || pass->base.direction != POLICY_EGRESS ||
+	    action_of(pass, first) != POLICY_DENY)
 		return;
 	if (!facts_pass_find_matches(pass) ||
 	    piece_set_next(&pass->bindable.by_action[POLICY_ALLOW], 0) == ANALYSIS_NONE)
@@ -354,8 +385,7 @@ static void look_for_bypass(struct facts_pass *pass, uint32_t first)
 	by = pass->first[atom];
 	rule->bypass = true;
 	rule->bypass_flow = facts_pass_witness(pass, atom);
-	rule->bypass_by = by < pass->facts->plane->piece_count ? decided_by_rule(pass->facts->plane->rule_of[by]) :
-								 decided_by(DECIDER_DEFAULT);
+	rule->bypass_by = analysis_decider(pass->facts->plane, by);
 }
 
 enum { BY_BINDING = 1, BY_SERVER_NAME = 2 };

@@ -47,6 +47,28 @@ static void add_addresses(struct analysis_pass *pass, uint32_t index)
 	}
 }
 
+static bool may_be_quic(const struct analysis_pass *pass)
+{
+	return pass->direction == POLICY_EGRESS && pass->proto == PROTO_UDP;
+}
+
+/* Denies on names, everywhere. The first two are the first two in every place, so no more are inserted. */
+static void add_hidden_everywhere(struct analysis_pass *pass, uint32_t index)
+{
+	const struct analysis_plane *plane = &pass->analysis->planes[index];
+	const struct run every = { 0, pass->analysis->atom_count };
+	int added = 0;
+
+	for (size_t i = 0; may_be_quic(pass) && i < plane->policy->rules.count && added < 2; i++) {
+		uint32_t piece = analysis_hidden_piece(plane, i);
+
+		if (piece == ANALYSIS_NONE || plane->policy->rules.items[i].action != POLICY_DENY || !every.hi)
+			continue;
+		analysis_add_rects(pass->analysis, pass->tree, index, piece, &every, 1, 0);
+		added++;
+	}
+}
+
 void analysis_pass_init(struct analysis_pass *pass, struct analysis *analysis, struct arena *arena,
 			enum policy_direction direction, enum policy_proto proto, uint32_t pairs)
 {
@@ -55,7 +77,8 @@ void analysis_pass_init(struct analysis_pass *pass, struct analysis *analysis, s
 		.tree = analysis_tree_new(analysis, arena, direction, proto, 2 * analysis->class_count + pairs),
 		.direction = direction,
 		.proto = proto,
-		.server_names = direction == POLICY_EGRESS && proto == PROTO_TCP,
+		.server_names =
+			direction == POLICY_EGRESS && proto == PROTO_TCP && analysis->planes[0].policy->server_names,
 		.speaks = arena_alloc(arena, analysis->atom_count + 1),
 	};
 	for (uint32_t i = 0; i < analysis->atom_count; i++) {
@@ -69,6 +92,7 @@ void analysis_pass_init(struct analysis_pass *pass, struct analysis *analysis, s
 
 		pass->defaults[i] = policy_default_of(policy, direction)->action;
 		add_addresses(pass, i);
+		add_hidden_everywhere(pass, i);
 	}
 }
 
@@ -82,6 +106,15 @@ struct decider analysis_pass_floor(const struct analysis_pass *pass, uint32_t pl
 			return decided_by_floor(i, pass->analysis->planes[of->floors + i].rule_of[piece]);
 	}
 	return decided_by_floor(of->floor_count, 0);
+}
+
+static void add_hidden(struct analysis_pass *pass, uint32_t index, size_t rule, const struct run *runs, size_t count)
+{
+	const struct analysis_plane *plane = &pass->analysis->planes[index];
+	uint32_t piece = may_be_quic(pass) ? analysis_hidden_piece(plane, rule) : ANALYSIS_NONE;
+
+	if (piece != ANALYSIS_NONE && plane->policy->rules.items[rule].action == POLICY_ALLOW)
+		analysis_add_rects(pass->analysis, pass->tree, index, piece, runs, count, analysis_pass_bound(pass, 0));
 }
 
 static void add_names(struct analysis_pass *pass, uint32_t index)
@@ -100,6 +133,7 @@ static void add_names(struct analysis_pass *pass, uint32_t index)
 			continue;
 		pass->named = true;
 		analysis_add_rects(analysis, pass->tree, index, piece, runs, count, analysis_pass_bound(pass, 0));
+		add_hidden(pass, index, i, runs, count);
 		if (pass->server_names && rule->action == POLICY_DENY)
 			analysis_add_rects(analysis, pass->tree, index, piece, runs, count,
 					   analysis_pass_sent(pass, 0));

@@ -12,7 +12,9 @@ struct rule_ports {
 
 /* A rule, or the part of it that one target is, or all its names are */
 struct piece {
-	uint32_t target;          /* by target: which; ANALYSIS_NONE: all of the rule's names, or the whole rule */
+	/* by target: which; ANALYSIS_NONE: all of the rule's names, or the whole rule; ANALYSIS_HIDDEN: what it refuses at
+	 * port 443 of UDP, since QUIC would hide its server name. That denies, whatever the rule does */
+	uint32_t target;
 	uint32_t runs, run_count; /* of atoms, into the plane's runs */
 };
 
@@ -55,6 +57,10 @@ struct analysis {
 void analysis_cut(struct analysis *, uint32_t plane);
 /* The piece of the rule's names; ANALYSIS_NONE: it has none */
 uint32_t analysis_names_piece(const struct analysis_plane *, size_t rule);
+/* The piece of what QUIC would hide from the rule; ANALYSIS_NONE: it has none */
+uint32_t analysis_hidden_piece(const struct analysis_plane *, size_t rule);
+/* Whom a piece stands for, the default's included */
+struct decider analysis_decider(const struct analysis_plane *, uint32_t piece);
 /* A tree without rectangles, with room for `scenarios` places behind the atoms: there nothing matches, in an atom the
  * default does */
 struct port_tree *analysis_tree_new(struct analysis *, struct arena *, enum policy_direction, enum policy_proto,
@@ -113,7 +119,7 @@ struct analysis_pass {
 	struct port_tree *tree;
 	enum policy_direction direction;
 	enum policy_proto proto;
-	bool server_names; /* TCP out: a TLS client may send one */
+	bool server_names; /* TCP out: a TLS client may send one, that is looked at */
 	bool named;        /* rules on names take part */
 	bool *speaks;      /* by atom: its family has the protocol, and it is in the zone */
 	uint16_t lo, hi;   /* the interval's ports */
@@ -121,10 +127,12 @@ struct analysis_pass {
 	void *self;
 };
 
-/* Inserts every rule on addresses that fits */
+/* Inserts every rule on addresses that fits; for UDP out also what rules on names deny at every address, since QUIC would
+ * hide the name */
 void analysis_pass_init(struct analysis_pass *, struct analysis *, struct arena *, enum policy_direction,
 			enum policy_proto, uint32_t pairs);
-/* ... and every rule on names: an allow by a bound name, a deny by a name that is bound or sent */
+/* ... and every rule on names: an allow by a bound name, a deny by a name that is bound or sent; and what an allow refuses
+ * where its name is bound, since QUIC would hide it */
 void analysis_pass_add_names(struct analysis_pass *);
 uint32_t analysis_pass_bound(const struct analysis_pass *, uint32_t class);
 uint32_t analysis_pass_sent(const struct analysis_pass *, uint32_t class);

@@ -88,24 +88,47 @@ static void add_runs(struct analysis *analysis, struct analysis_plane *plane, st
 	piece->run_count += (uint32_t)count;
 }
 
+/* What the rule refuses since QUIC would hide its server name, before the names themselves and behind all addresses */
+static void add_hidden(struct analysis_plane *plane, size_t index)
+{
+	if (!eval_rule_judges_quic(plane->policy, &plane->policy->rules.items[index]))
+		return;
+	add_piece(plane, index, ANALYSIS_HIDDEN);
+	plane->actions[plane->piece_count - 1] = POLICY_DENY;
+}
+
+/* One piece for a rule as a whole; two, where what QUIC hides comes between its addresses and its names */
+static bool is_one_piece(const struct analysis *analysis, const struct policy *policy, const struct policy_rule *rule)
+{
+	bool mixed = false;
+
+	for (size_t i = 0; i < rule->targets.count; i++)
+		mixed = mixed || !policy_target_is_name(&rule->targets.items[i]);
+	return analysis->grain == ANALYSIS_BY_RULE && !(mixed && eval_rule_judges_quic(policy, rule));
+}
+
 static void cut_rule(struct analysis *analysis, struct analysis_plane *plane, size_t index)
 {
 	const struct policy_rule *rule = &plane->policy->rules.items[index];
-	bool whole = analysis->grain == ANALYSIS_BY_RULE;
+	bool whole = is_one_piece(analysis, plane->policy, rule);
 	struct piece *piece = NULL;
 
 	plane->first_piece[index] = plane->piece_count;
-	if (whole)
+	if (whole) {
+		add_hidden(plane, index);
 		piece = add_piece(plane, index, ANALYSIS_NONE);
+	}
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		if (policy_target_is_name(&rule->targets.items[i]))
 			continue;
-		if (!whole)
+		if (!whole && (!piece || analysis->grain == ANALYSIS_BY_TARGET))
 			piece = add_piece(plane, index, (uint32_t)i);
 		add_runs(analysis, plane, piece, rule, i);
 	}
-	if (!whole && policy_rule_has_names(rule))
+	if (!whole && policy_rule_has_names(rule)) {
+		add_hidden(plane, index);
 		add_piece(plane, index, ANALYSIS_NONE);
+	}
 	if (rule->ports.count == 1)
 		*arena_push(analysis->arena, &plane->ports[index]) =
 			(struct rule_ports){ rule->ports.items[0].lo, rule->ports.items[0].hi, 0 };
@@ -120,7 +143,7 @@ void analysis_cut(struct analysis *analysis, uint32_t index)
 	size_t most = 1, rules = policy->rules.count;
 
 	for (size_t i = 0; i < rules; i++)
-		most += policy->rules.items[i].targets.count + 1;
+		most += policy->rules.items[i].targets.count + 2;
 	plane->pieces = arena_alloc(analysis->arena, most * sizeof *plane->pieces);
 	plane->rule_of = arena_alloc(analysis->arena, most * sizeof *plane->rule_of);
 	plane->actions = arena_alloc(analysis->arena, most);
@@ -141,7 +164,37 @@ uint32_t analysis_names_piece(const struct analysis_plane *plane, size_t rule)
 	return ANALYSIS_NONE;
 }
 
+uint32_t analysis_hidden_piece(const struct analysis_plane *plane, size_t rule)
+{
+	uint32_t names = analysis_names_piece(plane, rule);
+	bool found = names != ANALYSIS_NONE && names > plane->first_piece[rule] &&
+		     plane->pieces[names - 1].target == ANALYSIS_HIDDEN;
+
+	return found ? names - 1 : ANALYSIS_NONE;
+}
+
+struct decider analysis_decider(const struct analysis_plane *plane, uint32_t piece)
+{
+	if (piece >= plane->piece_count)
+		return decided_by(DECIDER_DEFAULT);
+	return plane->pieces[piece].target == ANALYSIS_HIDDEN ? decided_by_hidden(plane->rule_of[piece]) :
+								decided_by_rule(plane->rule_of[piece]);
+}
+
 /* ---- rectangles ---- */
+
+/* A piece of what is hidden is of one port */
+static void add_hidden_rect(const struct analysis_plane *plane, struct port_tree *tree, struct port_tree_rect rect)
+{
+	size_t rule = plane->rule_of[rect.piece];
+
+	rect.lo = rect.hi = EVAL_QUIC_PORT;
+	for (size_t i = 0; plane->ports[rule].count > 1 && i < plane->ports[rule].count; i++)
+		if (plane->ports[rule].items[i].lo <= EVAL_QUIC_PORT &&
+		    EVAL_QUIC_PORT <= plane->ports[rule].items[i].hi)
+			rect.port_item = plane->ports[rule].items[i].item;
+	*arena_push(tree->arena, &tree->rects) = rect;
+}
 
 void analysis_add_rects(struct analysis *analysis, struct port_tree *tree, uint32_t index, uint32_t piece,
 			const struct run *runs, size_t count, uint32_t offset)
@@ -157,6 +210,15 @@ void analysis_add_rects(struct analysis *analysis, struct port_tree *tree, uint3
 	}
 	for (size_t i = 0; i < count; i++)
 		*arena_push(tree->arena, &tree->runs) = (struct run){ runs[i].lo + offset, runs[i].hi + offset };
+	if (plane->pieces[piece].target == ANALYSIS_HIDDEN) {
+		add_hidden_rect(plane, tree,
+				(struct port_tree_rect){ .plane = index,
+							 .piece = piece,
+							 .runs = (uint32_t)start,
+							 .run_count = (uint32_t)count,
+							 .port_item = ANALYSIS_NONE });
+		return;
+	}
 	for (size_t i = 0; i < (ports ? ports : 1); i++) {
 		const struct rule_ports *of = ports ? &plane->ports[rule].items[i] : NULL;
 

@@ -41,7 +41,7 @@ static void found(const struct analysis_pass *pass, struct search *search, uint3
 		.has_port = policy_proto_has_ports(pass->proto),
 		.port = wants_port(search->query, port) ? port : pass->lo,
 	};
-	*search->by = piece < plane->piece_count ? decided_by_rule(plane->rule_of[piece]) : decided_by(DECIDER_DEFAULT);
+	*search->by = analysis_decider(plane, piece);
 }
 
 static void visit(struct port_tree *tree, const struct port_interval *interval)

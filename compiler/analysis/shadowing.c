@@ -13,11 +13,13 @@ static bool is_found(const struct facts *facts, uint32_t index)
 	return facts->rules[index].shadowing.kind == DECIDER_RULE;
 }
 
-static void note(struct facts *facts, uint32_t index, uint32_t by, const struct witness *flow)
+/* `action`: what rule `by` does with the flow */
+static void note(struct facts *facts, uint32_t index, uint32_t by, enum policy_action action,
+		 const struct witness *flow)
 {
 	struct rule_facts *rule = &facts->rules[index];
 	const struct policy *policy = facts->plane->policy;
-	bool opposes = policy->rules.items[by].action != policy->rules.items[index].action;
+	bool opposes = action != policy->rules.items[index].action;
 
 	if (by < index && !opposes)
 		rule->shadowed_alike = true;
@@ -67,7 +69,8 @@ static void look_at_addresses(struct facts_pass *pass, uint32_t index)
 				if (is_found(facts, index) && analysis_pass_action(&pass->base, 0, first) == own)
 					continue;
 				flow = facts_pass_witness(pass, atom);
-				note(facts, index, plane->rule_of[first], &flow);
+				note(facts, index, plane->rule_of[first], analysis_pass_action(&pass->base, 0, first),
+				     &flow);
 				if (facts->rules[index].shadowing_opposes)
 					return;
 			}
@@ -89,7 +92,8 @@ static void note_bound(struct facts_pass *pass, uint32_t index, uint32_t class, 
 	struct witness flow = facts_pass_witness(pass, atom);
 
 	flow.bound[0] = name_classes_at(pass->facts->analysis->names, class)->member;
-	note(pass->facts, index, pass->facts->plane->rule_of[piece], &flow);
+	note(pass->facts, index, pass->facts->plane->rule_of[piece], analysis_pass_action(&pass->base, 0, piece),
+	     &flow);
 }
 
 /* Flows bound to a class of the rule: the first rule by that name, or the first by address before it */
@@ -176,7 +180,7 @@ static void look_at_query(struct facts *facts, uint32_t index, const char *name)
 			continue;
 		verdict = eval_dns(&context, name, flow.transport);
 		if (verdict.by.kind == DECIDER_RULE)
-			note(facts, index, (uint32_t)verdict.by.rule, &flow);
+			note(facts, index, (uint32_t)verdict.by.rule, verdict.action, &flow);
 	}
 }
 

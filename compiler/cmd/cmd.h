@@ -63,6 +63,7 @@ struct cmd_line {
 	bool help;
 	struct addr_gateway gateway; /* the first of the default pools without --gateway */
 	struct cmd_words resolves, expects, disabled;
+	bool ech, said_unenforced;
 	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *git;
 	int optimise;
 	bool given_today; /* --today */
@@ -120,6 +121,9 @@ bool cmd_flow(const struct cmd_line *, const struct policy *, struct arena *, st
 
 /* "error: no flow: write egress@github.com:tcp:443", a line for each, to standard error */
 void cmd_flow_error(struct arena *, const struct diags *);
+
+/* Says once, on standard error, that --no-server-names leaves unjudged what `sni=` or rules on names say */
+void cmd_note_unenforced(struct cmd_line *);
 
 /* Who decided, as eval prints it: "1", "default", "floor", "refused"; the place; the rule's text. */
 struct cmd_decision {

@@ -72,6 +72,7 @@ int cmd_diff(struct cmd_line *line)
 	if (before != STATUS_FINE || after != STATUS_FINE)
 		return before > after ? before : after;
 	note_includes(line, &sides);
+	cmd_note_unenforced(line);
 	diff = cmd_diff_compare(line, line->arena, &sides, &complex);
 	if (!diff) {
 		diags_print_text(sides.loaded[complex].diags, stderr, color_wanted(line->color, stderr));

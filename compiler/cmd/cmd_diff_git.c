@@ -136,6 +136,7 @@ int cmd_diff_git(struct cmd_line *line)
 	struct git_pairs pairs = { 0 };
 	int status = git_review_open(&review, line);
 
+	cmd_note_unenforced(line);
 	if (status == STATUS_FINE)
 		status = review_changes(line, &review, &pairs);
 	git_pairs_free(&pairs);

@@ -14,7 +14,7 @@
 
 /* One answer: its own arena, so that a batch of any length needs no more memory than its longest line. */
 struct answer {
-	const struct cmd_line *line;
+	struct cmd_line *line;
 	const struct policy *policy;
 	struct arena *arena;
 	struct flow flow;
@@ -34,6 +34,8 @@ static void ask(struct answer *answer, const char *text)
 		return;
 	}
 	answer->result = eval_flow(&context, &answer->flow);
+	if (answer->flow.sni)
+		cmd_note_unenforced(answer->line);
 }
 
 static void print_line(const struct answer *answer)
@@ -90,6 +92,8 @@ static json_t *answer_json(const struct answer *answer, const char *text)
 	cmd_decision_json(object, answer->arena, answer->policy, &answer->flow, &answer->result);
 	if (passes_questions(answer))
 		json_object_set_new(object, "note", json_string(EVAL_DNS_ONLY));
+	if (answer->flow.sni && !answer->policy->server_names)
+		json_object_set_new(object, "serverNames", json_string("not enforced"));
 	if (answer->result.has_lookup) {
 		json_t *lookup = json_object();
 
@@ -102,7 +106,7 @@ static json_t *answer_json(const struct answer *answer, const char *text)
 /* ---- one flow, several, a stream of them ---- */
 
 struct printer {
-	const struct cmd_line *line;
+	struct cmd_line *line;
 	const struct policy *policy;
 	bool list; /* JSON: an array around the objects */
 	size_t count;

@@ -64,7 +64,9 @@ static void print_nothing(const struct rule_explanation *explanation)
 	const struct rule_facts *facts = explanation->facts;
 	const char *action = policy_action_name(subject(explanation)->action);
 
-	if (facts->unknown)
+	if (facts->of_ech)
+		puts("What it decides are TLS hellos that hide a name (ECH), which a rule before it does not take.");
+	else if (facts->unknown)
 		puts("Too many names to tell what it decides.");
 	else if (facts->decides)
 		printf("Nothing would fare otherwise without it: %s, which it decides, %s would %s as well.\n",

@@ -37,6 +37,8 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  -p [BIND:]HOST:GUEST[/udp]   publish a port of the guest; ranges: 8000-8002:80-82\n"                             \
 	"  --tcp-accept-queue-size N    connections that wait for a published port, 1024 if not given\n"                    \
 	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                                 \
+	"  --no-server-names       judge by addresses and bindings alone, without the server names in TLS\n"                \
+	"  --deny-ech              refuse TLS hellos that hide a name (ECH) where a rule on names judges them\n"            \
 	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"               \
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR\n"                                                                  \
 	"  --max-tcp-connections N --max-udp-connections N   at once (4096 each; 0: no bound); --max-connections N: both\n" \
@@ -55,7 +57,8 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 #define FLOW_OPTIONS                                                                             \
 	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n" \
 	"  --resolve NAME=ADDR,…   what the guest was answered for NAME (repeatable)\n"        \
-	"  --sni NAME              the server name in the TLS client's first message\n"
+	"  --sni NAME              the server name in the TLS client's first message\n"          \
+	"  --ech                   which hides another name behind that one (ECH)\n"
 #define FLOWS                                                                                                          \
 	"Flows:  egress@github.com:tcp:443   egress@[2606:4700::1111]:udp:53   ingress@192.168.1.7:tcp:80\n"           \
 	"        egress@10.0.0.1:icmpv4      dns@example.com[:udp|tcp|dot]     answer@10.0.0.5\n" POLICY_OPTIONS       \
@@ -101,7 +104,7 @@ static const char eval_help[] =
 	"Prints, tab-separated: allow or deny; the rule's number (from 1, in the final order), `default`, `floor` or\n"
 	"`refused`; its place; its text. An answer's second field is not-reserved, excepted or reserved.\n"
 	"\n"
-	"  --batch                 flows from standard input, one a line: FLOW [resolve=NAME=ADDR,…;NAME2=…] [sni=NAME]\n"
+	"  --batch                 flows from standard input, one a line: FLOW [resolve=NAME=ADDR,…;NAME2=…] [sni=NAME [ech]]\n"
 	"                          a line that is no flow is answered `error`, a tab, and why\n" FLOW_OPTIONS
 	"  --format text|json      json adds the class of the address, the verdict at SYN time\n"
 	"\n" FLOWS;

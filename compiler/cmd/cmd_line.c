@@ -186,6 +186,7 @@ READ_INTO(emit, text)
 READ_INTO(out_dir, text)
 READ_INTO(explain_id, text)
 READ_INTO(git, text)
+READ_INTO(ech, true)
 READ_INTO(batch, true)
 READ_INTO(werror, true)
 READ_INTO(verbose, true)
@@ -211,6 +212,7 @@ static const struct own_option {
 	  read_gateway },
 	{ "resolve", 0, true, CMD_EVAL | CMD_EXPLAIN, read_resolve },
 	{ "sni", 0, true, CMD_EVAL | CMD_EXPLAIN, read_sni },
+	{ "ech", 0, false, CMD_EVAL | CMD_EXPLAIN, read_ech },
 	{ "batch", 0, false, CMD_EVAL, read_batch },
 	{ "rule", 0, true, CMD_EXPLAIN, read_rule },
 	{ "emit", 0, true, CMD_COMPILE, read_emit },

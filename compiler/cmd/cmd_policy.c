@@ -173,6 +173,7 @@ bool cmd_flow(const struct cmd_line *line, const struct policy *policy, struct a
 		}
 	if (!out->sni)
 		out->sni = line->sni;
+	out->ech = out->ech || line->ech;
 	/* for several flows they may concern one of these only */
 	return line->flows.count != 1 || flow_check_options(diags, out);
 }
@@ -188,6 +189,15 @@ void cmd_flow_error(struct arena *arena, const struct diags *diags)
 		if (diag->help)
 			fprintf(stderr, "  help: %s\n", escape_text(arena, diag->help));
 	}
+}
+
+void cmd_note_unenforced(struct cmd_line *line)
+{
+	if (!line->policy.no_server_names || line->said_unenforced)
+		return;
+	line->said_unenforced = true;
+	fputs("note: server names are not enforced (--no-server-names): the addresses decide that the guest was given\n",
+	      stderr);
 }
 
 struct cmd_decision cmd_decision(struct arena *arena, const struct policy *policy, struct eval_verdict verdict,
@@ -209,6 +219,11 @@ struct cmd_decision cmd_decision(struct arena *arena, const struct policy *polic
 					      escape_text(arena, floor.text) };
 	case DECIDER_REFUSED:
 		return (struct cmd_decision){ "refused", NULL, "refused whatever the rules say" };
+	case DECIDER_HIDDEN:
+		rule = &policy->rules.items[verdict.by.rule];
+		return (struct cmd_decision){ "refused", span_format(arena, policy->sources, rule->span),
+					      arena_printf(arena, "%s: the server name that it judges is hidden",
+							   escape_text(arena, rule->text)) };
 	case DECIDER_REBIND:
 		return (struct cmd_decision){ "reserved", NULL, "rebind protection" };
 	default:
@@ -245,6 +260,13 @@ struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *
 		return (struct cmd_decision){ "reserved", NULL, "no address: the family has no gateway" };
 	if (verdict.by.kind == DECIDER_REFUSED && result->has_addr)
 		return refused(arena, policy, result->addr);
+	if (verdict.by.kind == DECIDER_HIDDEN) {
+		decision = cmd_decision(arena, policy, verdict, flow->direction);
+		decision.text = arena_printf(arena, "%s: %s would hide the server name that it judges",
+					     escape_text(arena, policy->rules.items[verdict.by.rule].text),
+					     flow->proto == PROTO_UDP ? "QUIC" : "ECH");
+		return decision;
+	}
 	if (flow->kind != FLOW_ANSWER)
 		return cmd_decision(arena, policy, verdict,
 				    flow->kind == FLOW_CONNECTION ? flow->direction : POLICY_EGRESS);

@@ -381,6 +381,9 @@ static int test_policy(struct cmd_line *line, struct cmd_policy *loaded, const c
 		return STATUS_FINE;
 	}
 	test.context = cmd_context(line, loaded->policy);
+	for (size_t i = 0; i < loaded->policy->expects.count; i++)
+		if (loaded->policy->expects.items[i].flow.sni)
+			cmd_note_unenforced(line);
 	test.report = expect_run(loaded->arena, &test.context);
 	test.failures = diags_new(loaded->arena, loaded->sources);
 	expect_explain(test.report, loaded->policy, test.failures);

@@ -54,7 +54,8 @@ static struct eval_connection connection_of(const struct flow *flow)
 					 .proto = flow->proto,
 					 .addr = flow->addr,
 					 .has_port = flow->has_port,
-					 .port = flow->port };
+					 .port = flow->port,
+					 .sni = flow->sni };
 }
 
 /* A verdict by the policy given, else the event's own */
@@ -149,14 +150,35 @@ static bool is_to_be_offered(struct denied *denied, const struct event_line *eve
 	return true;
 }
 
+/* What was judged by its server name is offered a rule on that name or none: of a hello that had none, or was refused for
+ * another reason, no rule lets it pass. A name that no rule can say matches none. False: nothing is to be offered */
+static bool add_server_name(struct arena *arena, const struct event_line *event, struct flow *flow)
+{
+	const char *why, *name;
+
+	if (!event->hello)
+		return true;
+	if (strcmp(event->hello, "name") != 0 || !event->sni || flow->kind != FLOW_CONNECTION)
+		return false;
+	flow->sni = event->sni;
+	name = name_from_rule(arena, event->sni, &why);
+	if (name)
+		add_binding(arena, flow, name);
+	return true;
+}
+
 static void offer(struct denied *denied, struct arena *arena, const struct event_line *event, struct flow *flow)
 {
 	const char *name = NULL;
 	struct eval_context context = denied->context;
-	struct eval_connection connection = connection_of(flow);
 	struct suggestion suggestion;
 	bool offered;
 
+	if (!add_server_name(arena, event, flow)) {
+		denied->not_offered++;
+		return;
+	}
+	struct eval_connection connection = connection_of(flow);
 	if (flow->kind == FLOW_CONNECTION && flow->direction == POLICY_EGRESS)
 		name = bound_name(arena, event);
 	if (name)

@@ -44,6 +44,8 @@ static const char *read_denial(struct arena *arena, const json_t *object, struct
 
 	out->flow = member(arena, object, "flow");
 	out->name = member(arena, object, "name");
+	out->hello = member(arena, object, "hello");
+	out->sni = member(arena, object, "sni");
 	out->decided_by = json_is_integer(rule) ? "rule" : member(arena, object, "rule");
 	if (!out->flow)
 		return "a denial without \"flow\"";

@@ -12,6 +12,7 @@ struct event_line {
 	const char *kind;
 	const char *flow, *decided_by; /* of denials: "default", "floor" …; a rule's number is "rule" */
 	const char *name;              /* NULL: none */
+	const char *hello, *sni;       /* of a flow judged by its server name; else NULL */
 	size_t lost;                   /* of kind "lost" */
 };
 

@@ -114,7 +114,7 @@ void diff_connections(struct diff *diff, enum policy_direction direction, enum p
 	struct diff_pass pass = { .diff = diff, .arena = arena_new(), .base.analysis = analysis };
 	bool has_ports = policy_proto_has_ports(proto);
 
-	if (direction == POLICY_EGRESS && proto == PROTO_TCP)
+	if (direction == POLICY_EGRESS && proto == PROTO_TCP && diff->policies[0]->server_names)
 		diff_find_pairs(&pass);
 	cells_init(&pass.addresses, pass.arena, analysis->atom_count);
 	cells_init(&pass.names, pass.arena, analysis->class_count);

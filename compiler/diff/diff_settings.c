@@ -54,6 +54,10 @@ static void compare_rules(struct diff *diff, const struct policy_rule *was, cons
 	if (was->log != now->log)
 		diff_add_setting(diff, was->log ? DIFF_OPENS : DIFF_CLOSES, arena_printf(arena, "log of %s", now->text),
 				 (const char *[2]){ was->log ? "" : NULL, now->log ? "" : NULL }, spans);
+	if (was->no_ech != now->no_ech)
+		diff_add_setting(diff, was->no_ech ? DIFF_OPENS : DIFF_CLOSES,
+				 arena_printf(arena, "no-ech of %s", now->text),
+				 (const char *[2]){ was->no_ech ? "" : NULL, now->no_ech ? "" : NULL }, spans);
 	if (!same_text(was->because, now->because))
 		diff_add_setting(diff, DIFF_CHANGES, arena_printf(arena, "reason of %s", now->text),
 				 (const char *[2]){ quoted(arena, was->because), quoted(arena, now->because) }, spans);
@@ -89,7 +93,7 @@ struct rules {
 	size_t count, cap;
 };
 
-/* A rule that changed and, with that, lost its date or its log: the first of the rules without counterpart that does the
+/* A rule that changed and, with that, lost its date, its log or its no-ech: the first of the rules without counterpart that does the
  * same to a target of its. */
 static const struct policy_rule *successor(const struct rules *candidates, const struct policy_rule *was,
 					   struct fuel *fuel)
@@ -119,7 +123,7 @@ static void compare_all_rules(struct diff *diff, struct fuel *fuel)
 
 		if (match != ANALYSIS_NONE)
 			now = &after->rules.items[match];
-		else if (was->until.year || was->log)
+		else if (was->until.year || was->log || was->no_ech)
 			now = successor(&candidates, was, fuel);
 		if (now)
 			compare_rules(diff, was, now);
@@ -253,6 +257,11 @@ static void compare_switches(struct diff *diff)
 				 (const char *[2]){ was->rebind_protection ? "on" : "off",
 						    now->rebind_protection ? "on" : "off" },
 				 nowhere);
+	if (was->deny_ech != now->deny_ech)
+		diff_add_setting(
+			diff, now->deny_ech ? DIFF_CLOSES : DIFF_OPENS, "tls ech",
+			(const char *[2]){ was->deny_ech ? "deny" : "allow", now->deny_ech ? "deny" : "allow" },
+			nowhere);
 	if (was->multi_tenant != now->multi_tenant)
 		diff_add_setting(diff, now->multi_tenant ? DIFF_CLOSES : DIFF_OPENS, "deployment",
 				 (const char *[2]){ was->multi_tenant ? "multi-tenant" : "single-tenant",

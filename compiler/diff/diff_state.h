@@ -55,7 +55,7 @@ struct diff_pass {
 	struct analysis_pass base;
 	struct diff *diff;
 	struct arena *arena;           /* of the pass */
-	const uint32_t *first[2];      /* by policy: first matches by place, as rules */
+	const uint32_t *first[2];      /* by policy: first matches by place, as pieces */
 	struct records findings;       /* of struct diff_findings: the keys of cells */
 	struct cells addresses;        /* by atom */
 	struct cells names;            /* by class */
@@ -66,7 +66,7 @@ struct diff_pass {
 };
 
 /* Names first match (diff_verdicts.c) */
-enum policy_action diff_verdict(const struct diff_pass *, int side, uint32_t atom, uint32_t rule, struct decider *);
+enum policy_action diff_verdict(const struct diff_pass *, int side, uint32_t atom, uint32_t piece, struct decider *);
 /* Whether first matches a (before) and b (after) are the same rule, defaults included */
 bool diff_corresponds(const struct diff_pass *, uint32_t a, uint32_t b);
 bool diff_place_corresponds(const struct diff_pass *, uint32_t place);

@@ -26,6 +26,9 @@ const char *diff_decider_text(struct arena *arena, const struct diff *diff, cons
 	switch (region->by[side].kind) {
 	case DECIDER_FLOOR:
 		return escape_text(arena, eval_floor_words(policy, region->by[side], region->direction).text);
+	case DECIDER_HIDDEN:
+		return arena_printf(arena, "name hidden from %s",
+				    escape_text(arena, policy->rules.items[region->by[side].rule].text));
 	case DECIDER_REBIND:
 		return policy->rebind_protection ? "rebind protection" : "rebind protection off";
 	default:
@@ -39,6 +42,8 @@ struct span diff_decider_span(const struct diff *diff, const struct diff_region 
 
 	if (rule)
 		return rule->span;
+	if (region->by[side].kind == DECIDER_HIDDEN)
+		return diff->policies[side]->rules.items[region->by[side].rule].span;
 	if (region->by[side].kind == DECIDER_FLOOR)
 		return eval_floor_words(diff->policies[side], region->by[side], region->direction).span;
 	if (region->by[side].kind != DECIDER_DEFAULT)

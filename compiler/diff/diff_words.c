@@ -458,7 +458,7 @@ static bool is_gateway_dns(const struct diff *diff, const struct diff_region *re
 
 static bool same_decider(const struct decider *a, const struct decider *b)
 {
-	return a->kind == b->kind && (a->kind != DECIDER_RULE || a->rule == b->rule);
+	return a->kind == b->kind && ((a->kind != DECIDER_RULE && a->kind != DECIDER_HIDDEN) || a->rule == b->rule);
 }
 
 /* Lookups of any name, by the protocols of `region` and the same rules */

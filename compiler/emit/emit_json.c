@@ -96,6 +96,8 @@ static void add_rule(struct arena *arena, json_t *rules, const struct policy_rul
 			set_text(arena, object, "until",
 				 arena_printf(arena, "%04d-%02d-%02d", rule->until.year, rule->until.month,
 					      rule->until.day));
+		if (rule->no_ech)
+			json_object_set_new(object, "no_ech", json_true());
 		if (rule->log)
 			json_object_set_new(object, "log", json_true());
 		json_array_append_new(rules, object);
@@ -301,6 +303,8 @@ const char *emit_json(struct arena *arena, const struct policy *policy)
 		set_number(root, "tcp_accept_queue_size", policy->accept_queue);
 	set_pool(arena, root, "ipv4_pool", &policy->pool4);
 	set_pool(arena, root, "ipv6_pool", &policy->pool6);
+	if (policy->deny_ech)
+		json_object_set_new(root, "deny_ech", json_true());
 	if (policy->multi_tenant)
 		set_text(arena, root, "deployment_profile", "multi-tenant");
 	set_expects(arena, root, policy);

@@ -42,6 +42,12 @@ static bool has_log(const struct policy_rule *rule, const struct policy_target *
 	return rule->log;
 }
 
+static bool has_no_ech(const struct policy_rule *rule, const struct policy_target *target)
+{
+	(void)target;
+	return rule->no_ech;
+}
+
 static bool has_because(const struct policy_rule *rule, const struct policy_target *target)
 {
 	(void)target;
@@ -64,6 +70,7 @@ static const struct {
 	{ has_within, "`in` is not read there: the names are allowed wherever they lead to",
 	  "allow the networks instead of the names" },
 	{ has_until, "`until` is not read there: the rule stays after its day", "remove the rule there on that day" },
+	{ has_no_ech, "`no_ech` is not read there: hellos that hide a name match the rule", NULL },
 	{ has_log, "`log` is not read there: what the rule decides is not logged", NULL },
 	{ has_because, "`because` is not read there: why the rule is there is lost", NULL },
 };
@@ -120,6 +127,7 @@ static void check_settings(const struct policy *policy, struct diags *diags)
 		  "interface" },
 		{ policy->pool4.set, "ipv4_pool" },
 		{ policy->pool6.set, "ipv6_pool" },
+		{ policy->deny_ech, "deny_ech" },
 		{ policy->multi_tenant, "deployment_profile" },
 		{ policy->expects.count > 0, "expect" },
 	};

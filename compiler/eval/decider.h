@@ -9,6 +9,7 @@ enum decider_kind {
 	DECIDER_DEFAULT, /* the direction's default, where no rule matched */
 	DECIDER_FLOOR,   /* one of the policy's floors, whatever its own rules say */
 	DECIDER_REFUSED, /* a port that is refused whatever the rules say */
+	DECIDER_HIDDEN,  /* a rule on names, since QUIC or ECH hides the server name that it would judge */
 	DECIDER_REBIND,  /* rebind protection, which held the answer of a lookup back */
 	DECIDER_SEVERAL, /* not one: within a class of flows the deciders differ */
 };
@@ -17,7 +18,7 @@ struct decider {
 	enum decider_kind kind;
 	/* Indices from 0; 0 where they mean nothing, so that deciders compare by their members. Of a floor that has so
 	 * few rules, `rule` is its default. */
-	size_t rule;  /* DECIDER_RULE, DECIDER_FLOOR */
+	size_t rule;  /* DECIDER_RULE, DECIDER_HIDDEN, DECIDER_FLOOR */
 	size_t floor; /* DECIDER_FLOOR */
 };
 
@@ -29,6 +30,11 @@ static inline struct decider decided_by(enum decider_kind kind)
 static inline struct decider decided_by_rule(size_t rule)
 {
 	return (struct decider){ .kind = DECIDER_RULE, .rule = rule };
+}
+
+static inline struct decider decided_by_hidden(size_t rule)
+{
+	return (struct decider){ .kind = DECIDER_HIDDEN, .rule = rule };
 }
 
 static inline struct decider decided_by_floor(size_t floor, size_t rule)

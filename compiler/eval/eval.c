@@ -81,6 +81,18 @@ static bool sends_server_name(const struct eval_context *context, const struct e
 	       connection->direction == POLICY_EGRESS;
 }
 
+/* Its hello does, where anything looks at hellos */
+static bool hides_name(const struct eval_context *context, const struct eval_connection *connection)
+{
+	return context->policy->server_names && connection->ech && connection->proto == PROTO_TCP &&
+	       connection->direction == POLICY_EGRESS;
+}
+
+bool eval_rule_takes_ech(const struct policy *policy, const struct policy_rule *rule)
+{
+	return rule->action == POLICY_DENY || !(rule->no_ech || policy->deny_ech);
+}
+
 bool eval_rule_matches_target(const struct eval_context *context, const struct policy_rule *rule,
 			      const struct eval_connection *connection)
 {
@@ -88,6 +100,8 @@ bool eval_rule_matches_target(const struct eval_context *context, const struct p
 
 	if (rule_takes_addr(context, rule, addr))
 		return true;
+	if (hides_name(context, connection) && !eval_rule_takes_ech(context->policy, rule))
+		return false;
 	if (!sends_server_name(context, connection))
 		return rule_is_bound(context, rule, addr);
 	if (!rule_takes_name(rule, connection->sni))
@@ -123,6 +137,13 @@ bool eval_is_quic(const struct eval_connection *connection)
 	       connection->port == EVAL_QUIC_PORT;
 }
 
+bool eval_rule_judges_quic(const struct policy *policy, const struct policy_rule *rule)
+{
+	return policy->server_names && policy_rule_has_names(rule) &&
+	       policy_rule_fits(rule, POLICY_EGRESS, PROTO_UDP) && policy_rule_fits(rule, POLICY_EGRESS, PROTO_TCP) &&
+	       eval_rule_matches_port(rule, true, EVAL_QUIC_PORT);
+}
+
 /* QUIC has its server name where nothing looks, so what a rule judges by it over TCP does not go by QUIC: an allow where its
  * name is bound, a deny anywhere. Clients fall back to TCP. A rule for UDP alone decides by the binding. */
 bool eval_rule_refuses_quic(const struct eval_context *context, const struct policy_rule *rule,
@@ -130,10 +151,17 @@ bool eval_rule_refuses_quic(const struct eval_context *context, const struct pol
 {
 	struct addr addr = addr_unmap(connection->addr);
 
-	return context->policy->server_names && eval_is_quic(connection) && policy_rule_has_names(rule) &&
-	       rule_may_match(rule, connection) && eval_rule_matches_proto(rule, PROTO_TCP) &&
+	return eval_is_quic(connection) && eval_rule_judges_quic(context->policy, rule) &&
 	       !rule_takes_addr(context, rule, addr) &&
 	       (rule->action == POLICY_DENY || rule_is_bound(context, rule, addr));
+}
+
+bool eval_rule_refuses_ech(const struct eval_context *context, const struct policy_rule *rule,
+			   const struct eval_connection *connection)
+{
+	return context->policy->deny_ech && hides_name(context, connection) && rule->action == POLICY_DENY &&
+	       policy_rule_has_names(rule) && rule_may_match(rule, connection) &&
+	       !rule_takes_addr(context, rule, addr_unmap(connection->addr));
 }
 
 static struct eval_verdict by_rule(const struct policy *policy, size_t index)
@@ -175,13 +203,14 @@ static struct eval_verdict judge_by_rules(const struct eval_context *context, co
 	struct eval_walk walk;
 
 	walk_connection(context, connection, &walk);
-	if (eval_is_quic(connection))
+	if (eval_is_quic(connection) || (policy->deny_ech && connection->ech))
 		eval_walk_add_denied_names(&walk);
 	for (size_t i; (i = eval_walk_next(&walk)) < policy->rules.count;) {
 		const struct policy_rule *rule = &policy->rules.items[i];
 
-		if (eval_rule_refuses_quic(context, rule, connection))
-			return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
+		if (eval_rule_refuses_quic(context, rule, connection) ||
+		    eval_rule_refuses_ech(context, rule, connection))
+			return (struct eval_verdict){ POLICY_DENY, decided_by_hidden(i) };
 		if (rule_may_match(rule, connection) && eval_rule_matches_target(context, rule, connection))
 			return by_rule(policy, i);
 	}
@@ -232,7 +261,8 @@ struct eval_floor_words eval_floor_words(const struct policy *policy, struct dec
 /* What a floor says, as it counts beside a verdict that allows: its denial, with the rule or default behind it */
 static struct eval_verdict by_floor(const struct policy *policy, size_t floor, struct eval_verdict verdict)
 {
-	size_t rule = verdict.by.kind == DECIDER_RULE ? verdict.by.rule : policy->floors.items[floor]->rules.count;
+	bool names_rule = verdict.by.kind == DECIDER_RULE || verdict.by.kind == DECIDER_HIDDEN;
+	size_t rule = names_rule ? verdict.by.rule : policy->floors.items[floor]->rules.count;
 
 	return (struct eval_verdict){ POLICY_DENY, decided_by_floor(floor, rule) };
 }

@@ -37,15 +37,24 @@ struct eval_connection {
 	bool has_port;
 	uint16_t port;   /* the guest-side port */
 	const char *sni; /* as sent; NULL: none seen */
+	bool ech;        /* the hello has the extension that hides another name: `sni` is its outer one */
 };
 
 /* Final verdict, after the first flight was seen; refused ports and the policy's floors included. */
 struct eval_verdict eval_connection(const struct eval_context *, const struct eval_connection *);
 
-/* A flow that may be QUIC, whose server name nothing looks at; and a rule on names that refuses it for that */
+/* A flow that may be QUIC, whose server name nothing looks at; and a rule on names that refuses it for that:
+ * DECIDER_HIDDEN */
 #define EVAL_QUIC_PORT 443
 bool eval_is_quic(const struct eval_connection *);
+bool eval_rule_judges_quic(const struct policy *, const struct policy_rule *); /* whether it may refuse any */
 bool eval_rule_refuses_quic(const struct eval_context *, const struct policy_rule *, const struct eval_connection *);
+
+/* A TLS hello with ECH is judged by its outer name. A policy that denies ECH, and an allow on names that says `no-ech`, do
+ * not trust that name: such an allow does not match by it; under a policy that denies ECH a deny on names refuses the
+ * hello whatever the outer name is (DECIDER_HIDDEN), since the name that it would judge is hidden. */
+bool eval_rule_takes_ech(const struct policy *, const struct policy_rule *);
+bool eval_rule_refuses_ech(const struct eval_context *, const struct policy_rule *, const struct eval_connection *);
 
 /* What the packet filter does at SYN time. Defer: a name rule must see the server name first. */
 enum eval_syn { EVAL_SYN_ALLOW, EVAL_SYN_DENY, EVAL_SYN_DEFER };

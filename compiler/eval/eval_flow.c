@@ -226,6 +226,7 @@ static struct eval_connection connection_of(const struct flow *flow, struct addr
 		.has_port = flow->has_port,
 		.port = flow->port,
 		.sni = flow->sni,
+		.ech = flow->ech,
 	};
 }
 

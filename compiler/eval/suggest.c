@@ -133,6 +133,41 @@ static bool try_connection(struct arena *arena, const struct eval_context *conte
 	return true;
 }
 
+/* The server name as a rule would have it; NULL where none can */
+static const char *name_of_server(struct arena *arena, const char *sni)
+{
+	size_t len = strlen(sni);
+	char *name = arena_strndup(arena, sni, len && sni[len - 1] == '.' ? len - 1 : len);
+
+	for (char *at = name; *at; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at - 'A' + 'a');
+	return is_offered_name(arena, name) ? name : NULL;
+}
+
+struct one_binding {
+	struct addr addr;
+	const char *name;
+};
+
+static bool only_name(const void *self, struct addr addr, bool (*each)(const char *, void *), void *context)
+{
+	const struct one_binding *one = self;
+
+	return addr_equal(one->addr, addr) && each(one->name, context);
+}
+
+/* The name was not looked up yet where no rule allowed that */
+static bool try_server_name(struct arena *arena, const struct eval_context *context,
+			    const struct eval_connection *connection, struct suggestion *out)
+{
+	struct one_binding one = { addr_unmap(connection->addr), name_of_server(arena, connection->sni) };
+	struct eval_context bound = *context;
+
+	bound.bindings = (struct eval_bindings){ only_name, &one };
+	return one.name && try_connection(arena, &bound, connection, one.name, out);
+}
+
 bool suggest_connection(struct arena *arena, const struct eval_context *context,
 			const struct eval_connection *connection, struct eval_verdict verdict, const char *name,
 			struct suggestion *out)
@@ -142,6 +177,8 @@ bool suggest_connection(struct arena *arena, const struct eval_context *context,
 	if (verdict.action != POLICY_DENY || verdict.by.kind != DECIDER_DEFAULT || !is_offered_class(class) ||
 	    connection->proto == PROTO_OTHER || (connection->direction == POLICY_INGRESS && !connection->has_port))
 		return false;
+	if (connection->sni)
+		return try_server_name(arena, context, connection, out);
 	if (connection->direction == POLICY_EGRESS && name && is_offered_name(arena, name) &&
 	    try_connection(arena, context, connection, arena_strdup(arena, name), out))
 		return true;

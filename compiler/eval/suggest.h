@@ -20,7 +20,8 @@ struct suggestion {
 	const char *name;  /* of the first two ranks: whose lookup it brings; else NULL */
 };
 
-/* A connection that got this verdict. name: a name its address is bound to, canonical; or NULL. False: none is offered */
+/* A connection that got this verdict. One with a server name is offered a rule on that name only, as if it had been looked
+ * up. name: a name its address is bound to, canonical; or NULL. False: none is offered */
 bool suggest_connection(struct arena *, const struct eval_context *, const struct eval_connection *,
 			struct eval_verdict, const char *name, struct suggestion *out);
 bool suggest_query(struct arena *, const struct eval_context *, const char *name, enum flow_transport,

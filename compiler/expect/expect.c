@@ -140,6 +140,11 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 	case DECIDER_REFUSED:
 		diag->label = "refused whatever the rules say";
 		return;
+	case DECIDER_HIDDEN:
+		diag_relate(diags, diag, policy->rules.items[verdict.by.rule].span,
+			    "%srefused, since the server name that rule %zu judges is hidden", what,
+			    verdict.by.rule + 1);
+		return;
 	case DECIDER_REBIND:
 		diag->label = "rebind protection holds the answer back";
 		return;

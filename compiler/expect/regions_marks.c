@@ -59,7 +59,7 @@ static void mark(struct regions *all, struct decider by, const struct flow *flow
 	const size_t *first = all->coverage->first;
 	size_t cost = by.kind == DECIDER_RULE ? 1 + first[by.rule + 1] - first[by.rule] : 3;
 
-	if (all->marks < cost || coverage_is_complete(all->coverage, by, flow->direction))
+	if (by.kind == DECIDER_HIDDEN || all->marks < cost || coverage_is_complete(all->coverage, by, flow->direction))
 		return;
 	all->marks -= cost;
 	coverage_mark(all->coverage, flow, result);
@@ -69,8 +69,7 @@ void region_mark(struct region_pass *pass, uint32_t piece, uint32_t atom, const 
 {
 	struct regions *all = pass->all;
 	const struct analysis_plane *plane = &all->analysis->planes[0];
-	struct decider by =
-		piece < plane->piece_count ? decided_by_rule(plane->rule_of[piece]) : decided_by(DECIDER_DEFAULT);
+	struct decider by = analysis_decider(plane, piece);
 	struct flow flow = {
 		.kind = FLOW_CONNECTION,
 		.direction = pass->base.direction,

@@ -5,6 +5,7 @@
 #include "policy/policy_facts.h"
 #include "eval/builtin.h"
 
+#include "explain/explain_names.h"
 #include "explain/explain_reason.h"
 #include "base/name.h"
 #include "base/text.h"
@@ -234,7 +235,7 @@ static const char *connection_text(struct explainer *explainer, const struct exp
 		text_addf(&what, ", %s", class_text(explainer, connection->addr));
 	text_addf(&what, ", %s", bound_text(explainer, flow));
 	if (connection->sni)
-		text_addf(&what, ", server name %s", connection->sni);
+		text_addf(&what, ", server name %s%s", connection->sni, connection->ech ? " outside of ECH" : "");
 	return text_get(&what);
 }
 
@@ -265,6 +266,11 @@ static void walk_rules(struct explainer *explainer, struct explain_step *step, c
 		const struct policy_rule *rule = &policy->rules.items[i];
 		const struct eval_connection *connection = &flow->connection;
 
+		if (eval_rule_refuses_quic(context, rule, connection) ||
+		    eval_rule_refuses_ech(context, rule, connection)) {
+			add_row(explainer, step, i, true, explain_hidden_why(connection));
+			return;
+		}
 		if ((rule->directions & connection->direction) && eval_rule_matches_proto(rule, connection->proto) &&
 		    eval_rule_matches_port(rule, connection->has_port, connection->port) &&
 		    eval_rule_matches_target(context, rule, connection)) {
@@ -302,7 +308,8 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 				.addr = explainer->to->result.addr,
 				.has_port = asked->has_port,
 				.port = asked->port,
-				.sni = asked->sni },
+				.sni = asked->sni,
+				.ech = asked->ech },
 		.flow = flow,
 	};
 	struct explain_step *step = add_step(explainer, EXPLAIN_CONNECT, connection_text(explainer, &connection));
@@ -317,6 +324,10 @@ static void explain_connection(struct explainer *explainer, const struct flow *f
 	if (verdict.action == POLICY_ALLOW &&
 	    eval_is_dns_only(asked->direction, asked->proto, asked->has_port, asked->port))
 		step->note = note ? arena_printf(explainer->arena, "%s; " EVAL_DNS_ONLY, note) : EVAL_DNS_ONLY;
+	if (verdict.by.kind == DECIDER_HIDDEN)
+		step->note =
+			explain_hidden_note(explainer->arena, &explainer->context->policy->rules.items[verdict.by.rule],
+					    verdict.by.rule + 1, &connection.connection);
 	explain_rules(explainer, step, &connection);
 	if (verdict.by.kind == DECIDER_FLOOR && explainer->context->policy->floors.items[verdict.by.floor]->is_tenancy)
 		step->note = arena_printf(
@@ -356,26 +367,6 @@ static const char *address_note(struct explainer *explainer)
 		return NULL;
 	return arena_printf(explainer->arena, "(an address that no rule names; --resolve %s=ADDR asks about another)",
 			    flow->name);
-}
-
-/* A server name is only looked for where an allow by name decided. */
-static const char *sni_advice(struct explainer *explainer)
-{
-	const struct explanation *to = explainer->to;
-	const struct policy_rule *rule;
-
-	if (!to->result.has_syn || to->result.verdict.by.kind != DECIDER_RULE || to->flow->sni ||
-	    to->flow->proto != PROTO_TCP || to->flow->direction != POLICY_EGRESS)
-		return NULL;
-	rule = &explainer->context->policy->rules.items[to->result.verdict.by.rule];
-	for (size_t i = 0; i < rule->targets.count; i++)
-		if (eval_target_takes_addr(explainer->context, rule->action, &rule->targets.items[i], to->result.addr))
-			return NULL;
-	if (rule->action == POLICY_DENY)
-		return "If TLS sends a server name, that decides instead of the binding: try --sni NAME.";
-	return arena_printf(explainer->arena,
-			    "If TLS sends a server name, it must match rule %zu as well: try --sni NAME.",
-			    to->result.verdict.by.rule + 1);
 }
 
 static void explain_to_name(struct explainer *explainer)
@@ -423,6 +414,6 @@ struct explanation *explain_flow(struct arena *arena, const struct eval_context 
 		explain_to_name(&explainer);
 	else
 		explain_connection(&explainer, flow, explanation->result.verdict, NULL);
-	explanation->after = sni_advice(&explainer);
+	explanation->after = explain_names_after(arena, context, flow, &explanation->result);
 	return explanation;
 }

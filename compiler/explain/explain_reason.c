@@ -108,7 +108,11 @@ static const char *not_by_name(struct arena *arena, const struct eval_context *c
 					    " (the host's never is)" :
 					    "");
 
-	if (sni && flow->connection.proto == PROTO_TCP && flow->connection.direction == POLICY_EGRESS) {
+	if (flow->connection.ech && context->policy->server_names && !eval_rule_takes_ech(context->policy, rule))
+		return context->policy->deny_ech ? "its hello hides a name (ECH), which `tls ech deny` does not trust" :
+						   "its hello hides a name (ECH), which `no-ech` does not take";
+	if (sni && context->policy->server_names && flow->connection.proto == PROTO_TCP &&
+	    flow->connection.direction == POLICY_EGRESS) {
 		for (size_t i = 0; i < rule->targets.count; i++)
 			if (eval_target_takes_name(&rule->targets.items[i], sni))
 				return arena_printf(arena, "server name %s fits, %s is not bound to %s", sni, addr,
@@ -197,12 +201,13 @@ static const char *by_address(struct arena *arena, const struct eval_context *co
 	return NULL;
 }
 
-static const char *by_name(struct arena *arena, const struct policy_rule *rule, const struct explain_connection *flow,
-			   struct addr addr)
+static const char *by_name(struct arena *arena, const struct eval_context *context, const struct policy_rule *rule,
+			   const struct explain_connection *flow, struct addr addr)
 {
 	const char *bound = explain_bound_name(flow->flow, addr, rule), *sni = flow->connection.sni;
 
-	if (flow->connection.proto != PROTO_TCP || flow->connection.direction != POLICY_EGRESS)
+	if (!context->policy->server_names || flow->connection.proto != PROTO_TCP ||
+	    flow->connection.direction != POLICY_EGRESS)
 		sni = NULL;
 	if (sni && bound)
 		return arena_printf(arena, "bound to %s, server name %s", bound, sni);
@@ -219,7 +224,7 @@ const char *explain_match_connection(struct arena *arena, const struct eval_cont
 	const char *address = by_address(arena, context, rule, addr);
 	struct text why = { .arena = arena };
 
-	text_add(&why, address ? address : by_name(arena, rule, flow, addr));
+	text_add(&why, address ? address : by_name(arena, context, rule, flow, addr));
 	if (rule->protos)
 		text_addf(&why, ", %s", policy_proto_name(connection->proto));
 	if (rule->ports.count)

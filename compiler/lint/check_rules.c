@@ -212,7 +212,7 @@ static void undeciding(struct lint *lint, size_t index, const struct rule_facts 
 {
 	const struct policy_rule *rule = rule_at(lint, index);
 
-	if (facts->answers)
+	if (facts->answers || facts->of_ech)
 		return;
 	if (facts->unknown) {
 		lint_warn(lint, "too-complex", lint_place(lint, rule->span),

@@ -60,6 +60,7 @@ void check_names(struct lint *);              /* confusable-name */
 void check_dns(struct lint *);                /* whether names resolve at all; before check_rules() */
 void check_service(struct lint *);            /* published ports */
 void check_wire(struct lint *);               /* what is allowed, and refused or not found all the same */
+void check_server_names(struct lint *);       /* what looks at them, and what nothing looks at */
 /* Reports what the rule allows and nothing passes to; true: that is all of it */
 bool check_never_passes(struct lint *, size_t rule);
 /* Whether that is so of an item of its lists */

@@ -63,6 +63,7 @@ static void check_all(struct lint *lint)
 		check_reach(lint);
 		check_service(lint);
 		check_wire(lint);
+		check_server_names(lint);
 	}
 	if (lint->fuel.out)
 		too_complex(lint);

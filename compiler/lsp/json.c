@@ -129,6 +129,9 @@ const char *lsp_decider(struct arena *arena, const struct lsp_view *view, struct
 				    lsp_behind_place(arena, view, policy_default_of(policy, direction)->span));
 	case DECIDER_FLOOR:
 		return "the floor";
+	case DECIDER_HIDDEN:
+		return arena_printf(arena, "rule %zu%s, whose server name would be hidden", verdict.by.rule + 1,
+				    lsp_behind_place(arena, view, policy->rules.items[verdict.by.rule].span));
 	case DECIDER_REBIND:
 		return "rebind protection, which holds the answer back";
 	default:

@@ -43,6 +43,8 @@ static enum word_place behind_keyword(const struct parse_place *place)
 		return place->words == 1                                       ? WORD_DNS :
 		       place->words == 2 && !strcmp(last, "rebind-protection") ? WORD_ON_OFF :
 										 WORD_NONE;
+	if (!strcmp(statement, "tls"))
+		return place->words == 1 ? WORD_TLS : place->words == 2 ? WORD_ACTION : WORD_NONE;
 	if (strcmp(statement, "limit") != 0)
 		return WORD_NONE;
 	return place->words == 1 ? WORD_LIMIT_DIRECTION :
@@ -118,7 +120,7 @@ const char *word_at(enum word_place place, size_t index)
 		[WORD_STATEMENT] = parse_statement_words, [WORD_ACTION] = rule_action_words,
 		[WORD_DIRECTION] = rule_direction_words,  [WORD_TARGET] = rule_target_words,
 		[WORD_PROTO] = rule_proto_words,          [WORD_PROFILE] = resolve_profile_words,
-		[WORD_DNS] = resolve_dns_words,
+		[WORD_DNS] = resolve_dns_words,           [WORD_TLS] = resolve_tls_words,
 	};
 
 	if (place == WORD_ATTRIBUTE)

@@ -123,14 +123,21 @@
 		return flow.direction === EGRESS ? places[place].vetoes[index] : "";
 	}
 
+	/* QUIC would hide the server name that the rule judges over TCP */
+	function hides(rule, flow, place, named) {
+		return rule.hidden && flow.direction === EGRESS && flow.proto.bit === data.protos.udp.bit && flow.port === 443 &&
+			!has(rule.places, place) && (!rule.allow || named);
+	}
+
 	function judgeConnection(flow, addr, bound) {
 		var place = placeOf(addr), verdict = null;
 		if (isRefused(flow, addr))
 			return { allow: false, by: "refused" };
 		for (var i = 0; i < data.rules.length && !verdict; i++) {
-			var rule = data.rules[i];
-			if (fits(rule, flow) && (has(rule.places, place) ||
-						 bound !== null && takesName(rule, bound) && has(rule.bound, place)))
+			var rule = data.rules[i], named = bound !== null && takesName(rule, bound) && has(rule.bound, place);
+			if (hides(rule, flow, place, named))
+				return { allow: false, by: "refused", rule: i };
+			if (fits(rule, flow) && (has(rule.places, place) || named))
 				verdict = byRule(i);
 		}
 		return unlessVetoed(verdict || byDefault(flow.direction), vetoOf(flow, place));
@@ -256,8 +263,10 @@
 		if (verdict.rule === undefined) {
 			cell.append(reasons[verdict.by]);
 		} else {
-			var link = element("a", "", "rule " + verdict.by);
-			link.href = "#rule-" + verdict.by;
+			var link = element("a", "", "rule " + (verdict.rule + 1));
+			link.href = "#rule-" + (verdict.rule + 1);
+			if (verdict.by === "refused")
+				cell.append("refused: QUIC would hide the server name that this judges: ");
 			cell.append(link, " ", element("code", "", data.rules[verdict.rule].text));
 		}
 		if (verdict.place !== undefined)

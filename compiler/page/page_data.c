@@ -217,6 +217,7 @@ static json_t *rule_json(struct page *page, const struct policy_rule *rule)
 	json_object_set_new(object, "names", names_json(page, rule));
 	json_object_set_new(object, "bound",
 			    policy_rule_has_names(rule) ? runs_json(page, rule, takes_bound) : json_array());
+	json_object_set_new(object, "hidden", json_boolean(eval_rule_judges_quic(page->policy, rule)));
 	json_object_set_new(object, "queries", json_integer(query_bits(rule)));
 	return object;
 }

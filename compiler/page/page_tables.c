@@ -257,6 +257,14 @@ static void limit(struct page *page, const char *name, const char *unit, const s
 						    ""));
 }
 
+static const char *server_names(const struct policy *policy)
+{
+	if (!policy->server_names)
+		return "not enforced: bindings alone decide";
+	return policy->deny_ech ? "enforced where rules name names; ECH is denied there" :
+				  "enforced where rules name names; ECH is judged by its outer name";
+}
+
 void page_settings(struct page *page)
 {
 	const struct policy *policy = page->policy;
@@ -267,6 +275,7 @@ void page_settings(struct page *page)
 	setting(page, "Nameservers", nameservers(page));
 	setting(page, "Rebind protection",
 		policy->rebind_protection ? "on" : "off: answers may lead to private addresses");
+	setting(page, "Server names in TLS", server_names(policy));
 	setting(page, "Published ports", published(page));
 	if (policy->multi_tenant)
 		setting(page, "Floor", "multi-tenant: the default policy must allow every flow too");

@@ -19,5 +19,8 @@ const char *page_decider(struct page *page, struct decider by)
 
 	if (by.kind == DECIDER_RULE)
 		return arena_printf(page->arena, "<a href=\"#rule-%zu\">rule %zu</a>", by.rule + 1, by.rule + 1);
+	if (by.kind == DECIDER_HIDDEN)
+		return arena_printf(page->arena, "refused: a name hidden from <a href=\"#rule-%zu\">rule %zu</a>",
+				    by.rule + 1, by.rule + 1);
 	return words[by.kind] ? words[by.kind] : "–";
 }

@@ -456,6 +456,15 @@ static bool check_sni(struct span span, struct diags *diags, const struct flow *
 	return true;
 }
 
+/* A hello with ECH says an outer name, and hides another */
+static bool check_ech(struct span span, struct diags *diags, const struct flow *flow)
+{
+	if (!flow->sni || flow->proto != PROTO_TCP || flow->direction != POLICY_EGRESS)
+		return report(diags, span, "ech goes with the outer name of a TLS hello: sni=cdn.example.com ech",
+			      NULL);
+	return true;
+}
+
 /* ---- whole flows ---- */
 
 bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags *diags, struct flow *out)
@@ -476,6 +485,9 @@ bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags 
 	if (ast->resolve.text && !flow_add_resolve(arena, &flow, ast->resolve.text, &why))
 		return report(diags, ast->resolve.span, why, NULL);
 	flow.sni = ast->sni.text;
+	flow.ech = ast->ech.text;
+	if (flow.ech && !check_ech(ast->ech.span, diags, &flow))
+		return false;
 	if ((ast->resolve.text && !check_resolve(ast->resolve.span, diags, &flow)) ||
 	    (flow.sni && !check_sni(ast->sni.span, diags, &flow)))
 		return false;
@@ -486,7 +498,7 @@ bool flow_resolve(struct arena *arena, const struct ast_flow *ast, struct diags 
 bool flow_check_options(struct diags *diags, const struct flow *flow)
 {
 	return (!flow->resolve.count || check_resolve(SPAN_NONE, diags, flow)) &&
-	       (!flow->sni || check_sni(SPAN_NONE, diags, flow));
+	       (!flow->sni || check_sni(SPAN_NONE, diags, flow)) && (!flow->ech || check_ech(SPAN_NONE, diags, flow));
 }
 
 bool flow_parse(struct arena *arena, struct sources *sources, const char *text, struct diags *diags, struct flow *out)

@@ -6,7 +6,7 @@
 
 /* An AST flow's meaning; errors (id "bad-flow") go to diags. false: there were some. */
 bool flow_resolve(struct arena *, const struct ast_flow *, struct diags *, struct flow *out);
-/* One expression, or a --batch line "FLOW [resolve=…] [sni=…]", from text; parsed by the grammar. */
+/* One expression, or a --batch line "FLOW [resolve=…] [sni=…] [ech]", from text; parsed by the grammar. */
 bool flow_parse(struct arena *, struct sources *, const char *text, struct diags *, struct flow *out);
 /* A name (canonical) as a flow's target: "github.com", "domain=localhost", "." */
 const char *flow_name_text(struct arena *, const char *name);

@@ -183,6 +183,14 @@ static void read_bounds(struct json_read *read, const struct json_node *object)
 		resolver_set_accept_queue(read->r, json_read_span(object, "tcp_accept_queue_size"), count);
 }
 
+static void read_ech(struct json_read *read, const struct json_node *object)
+{
+	bool deny;
+
+	if (json_read_flag(read, object, "deny_ech", &deny))
+		resolver_set_ech(read->r, json_read_span(object, "deny_ech"), deny);
+}
+
 static void read_profile(struct json_read *read, const struct json_node *object)
 {
 	static const char *const words[] = { "single-tenant", "multi-tenant", NULL };
@@ -236,6 +244,7 @@ static void read_policy(struct json_read *read, struct json_node *root)
 	read_settings(read, root);
 	read_pools(read, root);
 	read_profile(read, root);
+	read_ech(read, root);
 	read_expects(read, root);
 }
 

@@ -204,6 +204,16 @@ static bool check_within(struct json_read *read, const struct json_node *node, c
 	return !rule->within.count || rule_check_within(&scope, &one, json_read_span(node, "in"));
 }
 
+static bool check_ech(struct json_read *read, const struct json_node *node, const struct policy_rule *rule,
+		      const struct policy_target *target)
+{
+	struct policy_rule one = *rule;
+
+	one.targets = (struct policy_targets){ 0 };
+	*arena_push(read->r->arena, &one.targets) = *target;
+	return !rule->no_ech || resolver_check_no_ech(read->r, &one, json_read_span(node, "no_ech"));
+}
+
 static bool read_direction(struct json_read *read, const struct json_node *rule, unsigned *out)
 {
 	static const char *const words[] = { "egress", "ingress", "any", NULL };
@@ -222,6 +232,7 @@ static bool read_attributes(struct json_read *read, const struct json_node *rule
 
 	out->because = json_read_text(read, rule, "because");
 	json_read_flag(read, rule, "log", &out->log);
+	json_read_flag(read, rule, "no_ech", &out->no_ech);
 	if (!until)
 		return true;
 	if (!date_parse(until, &out->until)) {
@@ -282,6 +293,8 @@ static const char *differing_key(const struct policy_rule *a, const struct polic
 		return "because";
 	if (!same_date(a->until, b->until))
 		return "until";
+	if (a->no_ech != b->no_ech)
+		return "no_ech";
 	return a->log != b->log ? "log" : NULL;
 }
 
@@ -327,7 +340,7 @@ static void read_rule(struct rules *rules, struct json_node *node)
 	    !read_direction(read, node, &rule.directions) || !read_destination(read, node, &target) ||
 	    !read_protocols(read, node, &rule.protos) || !read_ports(read, node, &rule) ||
 	    !read_within(read, node, &rule) || !check_within(read, node, &rule, &target) ||
-	    !read_attributes(read, node, &rule))
+	    !read_attributes(read, node, &rule) || !check_ech(read, node, &rule, &target))
 		return;
 	if ((rule.directions & POLICY_INGRESS) && (rule.protos & (PROTO_ICMPV4 | PROTO_ICMPV6))) {
 		json_read_report(read, "icmp-ingress", json_read_span(node, "protocols"),

@@ -24,6 +24,7 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(DNS_BINDING_MINIMUM, "dns-binding-minimum", required_argument, OPTION_ONCE, binding_minimum)                 \
 	X(NO_DNS_REBIND_PROTECTION, "no-dns-rebind-protection", no_argument, OPTION_SWITCH, no_rebind_protection)      \
 	X(NO_SERVER_NAMES, "no-server-names", no_argument, OPTION_SWITCH, no_server_names)                             \
+	X(DENY_ECH, "deny-ech", no_argument, OPTION_SWITCH, deny_ech)                                                  \
 	X(NET_IPV4_POOL, "net-ipv4-pool", required_argument, OPTION_ONCE, pool4)                                       \
 	X(NET_IPV6_POOL, "net-ipv6-pool", required_argument, OPTION_ONCE, pool6)                                       \
 	X(NET_IPV4_ADDRESS, "net-ipv4-address", required_argument, OPTION_ONCE, address4)                              \

@@ -38,7 +38,7 @@ struct policy_options {
 	const char *stdin_name, *include_root;
 	const char
 		*today; /* YYYY-MM-DD; NULL: dates are not judged. The library has no clock: see options_set_today() */
-	bool no_net, no_rebind_protection, no_server_names;
+	bool no_net, no_rebind_protection, no_server_names, deny_ech;
 	bool takes_library;       /* what is asked is about the file, not about flows: a library is fine */
 	const char *floors_today; /* the day that floors are judged by; NULL: `today` */
 	const char *text;         /* what the file holds, where it is none */

@@ -130,7 +130,11 @@ static void take_ports_and_servers(struct resolver *r, const struct policy_optio
 					     options->binding_minimum);
 	if (options->no_rebind_protection)
 		resolver_set_rebind(r, add_flag(r, "--no-dns-rebind-protection", ""), false);
+	if (options->deny_ech)
+		resolver_set_ech(r, add_flag(r, "--deny-ech", ""), true);
 	r->policy->server_names = !options->no_server_names;
+	if (options->no_server_names)
+		r->no_server_names = add_flag(r, "--no-server-names", "");
 }
 
 /* Parsed here, for the order of errors; their words wait for the file's groups */
@@ -290,7 +294,7 @@ static bool is_import(const char *file)
 }
 
 /* Flags are the policy's: of them a floor sees the date, and whether server names are enforced at all. */
-static const struct policy *load_floor(struct resolver *r, const struct policy_options *options, const char *file)
+static struct policy *load_floor(struct resolver *r, const struct policy_options *options, const char *file)
 {
 	const struct policy_options own = { .arena = options->arena,
 					    .today = options->floors_today ? options->floors_today : options->today,
@@ -341,7 +345,7 @@ static void take_floors(struct resolver *r, const struct policy_options *options
 	take_tenancy(r, options);
 	for (size_t i = 0; i < options->floors.count; i++) {
 		size_t errors = r->diags->errors;
-		const struct policy *floor;
+		struct policy *floor;
 
 		if (r->policy->floors.count == POLICY_FLOORS_MAX) {
 			diag_error(r->diags, "too-complex", SPAN_NONE, "more than %d floors", POLICY_FLOORS_MAX);
@@ -351,6 +355,7 @@ static void take_floors(struct resolver *r, const struct policy_options *options
 		if (r->diags->errors > errors)
 			continue;
 		resolver_check_forbidden(r, floor);
+		floor->deny_ech = r->policy->deny_ech; /* which only closes */
 		*arena_push(r->arena, &r->policy->floors) = floor;
 	}
 	for (size_t i = 0; i < r->policy->floors.count; i++)

@@ -262,7 +262,7 @@ static void add_rule(struct text *text, const struct policy *policy, size_t inde
 		text_addf(text, "\tbecause \"%s\"", clean(text, rule->because));
 	if (rule->until.year)
 		text_addf(text, "\tuntil %04d-%02d-%02d", rule->until.year, rule->until.month, rule->until.day);
-	text_add(text, rule->log ? "\tlog\n" : "\n");
+	text_addf(text, "%s%s\n", rule->no_ech ? "\tno-ech" : "", rule->log ? "\tlog" : "");
 }
 
 static void add_limit(struct text *text, const char *what, const struct policy_limit *limit)
@@ -299,6 +299,14 @@ static void add_dns(struct text *text, const struct policy *policy)
 	if (policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS)
 		text_addf(text, "dns binding-minimum %" PRIu64 "ms\n", policy->binding_minimum_ms);
 	text_addf(text, "dns rebind-protection %s\n", policy->rebind_protection ? "on" : "off");
+}
+
+static void add_tls(struct text *text, const struct policy *policy)
+{
+	if (policy->deny_ech)
+		text_add(text, "tls ech deny\n");
+	if (!policy->server_names)
+		text_add(text, "server-names off\n");
 }
 
 static void add_nat64(struct text *text, const struct policy *policy)
@@ -386,6 +394,7 @@ const char *policy_format(struct arena *arena, const struct policy *policy)
 			  place(&text, policy, publish->span));
 	}
 	add_dns(&text, policy);
+	add_tls(&text, policy);
 	add_nat64(&text, policy);
 	add_settings(&text, policy);
 	for (size_t i = 0; i < policy->expects.count; i++)

@@ -64,6 +64,7 @@ struct policy_rule {
 	struct date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
 	bool log;
+	bool no_ech; /* of an allow on names: does not match a TLS hello that hides another name (ECH) */
 	enum policy_origin origin;
 	struct span span;       /* the token; of the profile's word for ORIGIN_PROFILE; SPAN_NONE for ORIGIN_BUILTIN */
 	const char *text;       /* the token as written, blanks inside braces aside: "allow@vcs:tcp:{22,443}" */
@@ -123,6 +124,7 @@ struct flow {
 	enum flow_transport transport; /* FLOW_DNS */
 	LIST_OF(struct flow_binding) resolve;
 	const char *sni; /* canonical or raw as sent; NULL: none seen */
+	bool ech;        /* its hello hides another name (ECH) */
 	struct span span;
 	const char *text; /* as written */
 };
@@ -213,6 +215,7 @@ struct policy {
 	bool rebind_protection; /* true */
 	/* Whether the server names that TLS sends are enforced: true. Else a flow is judged by its address's names alone. */
 	bool server_names;
+	bool deny_ech; /* hellos that hide a name (ECH) are refused where a rule on names would judge it: false */
 	bool multi_tenant;
 	struct policy_bound max_tcp, max_udp; /* connections at once: 4096 each */
 	struct policy_bound connection_rate;  /* new ones a second: 250 */

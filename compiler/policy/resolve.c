@@ -32,6 +32,18 @@ static void resolve_until(struct resolver *r, const struct ast_attribute *attrib
 	resolver_check_until(r, rule);
 }
 
+bool resolver_check_no_ech(struct resolver *r, const struct policy_rule *rule, struct span span)
+{
+	const char *why = rule->action != POLICY_ALLOW ? "rules that allow: `tls ech deny` is for those that deny" :
+			  !policy_rule_has_names(rule) ? "rules on names: no other rule looks at TLS" :
+			  !policy_rule_fits(rule, POLICY_EGRESS, PROTO_TCP) ? "egress rules that take in TCP" :
+									      NULL;
+
+	if (why)
+		diag_error(r->diags, "bad-no-ech", span, "`no-ech` is for %s", why);
+	return !why;
+}
+
 static void resolve_attributes(struct resolver *r, const struct ast_rule *ast, struct policy_rule *rule)
 {
 	for (size_t i = 0; i < ast->attributes.count; i++) {
@@ -40,6 +52,8 @@ static void resolve_attributes(struct resolver *r, const struct ast_rule *ast, s
 			rule->because = attribute->value.text;
 		else if (attribute->kind == AST_UNTIL)
 			resolve_until(r, attribute, rule);
+		else if (attribute->kind == AST_NO_ECH)
+			rule->no_ech = resolver_check_no_ech(r, rule, attribute->span);
 		else if (attribute->kind == AST_LOG)
 			rule->log = true;
 	}

@@ -1,6 +1,7 @@
 /* An operator's floors: policies that every flow has to pass besides the policy itself. A floor is read as a policy is,
  * from a file of its own; what it says that is no matter of flows is an error, unless it forbids something. */
 #include "policy/resolve_state.h"
+#include "policy/policy_facts.h"
 
 #include <string.h>
 
@@ -39,7 +40,7 @@ static bool is_setting(const struct ast_statement *statement)
 {
 	if (statement->kind == AST_DNS)
 		return strcmp(statement->words.items[0].text, "nat64-prefix") != 0;
-	return statement->kind == AST_LIMIT || statement->kind == AST_PUBLISH;
+	return statement->kind == AST_LIMIT || statement->kind == AST_TLS || statement->kind == AST_PUBLISH;
 }
 
 void resolver_apply_forbids(struct resolver *r)
@@ -105,6 +106,22 @@ static bool names_prefix(const struct policy *floor, struct addr_prefix prefix)
 	return false;
 }
 
+/* A name that a floor judges it judges by what TLS says too, and no flag lifts that */
+static void forbid_no_server_names(struct resolver *r, const struct policy *floor)
+{
+	for (size_t i = 0; i < floor->rules.count; i++) {
+		const struct policy_rule *rule = &floor->rules.items[i];
+
+		if (!policy_rule_has_names(rule) || !policy_rule_fits(rule, POLICY_EGRESS, PROTO_TCP))
+			continue;
+		struct diag *diag = diag_error(r->diags, "forbidden", r->no_server_names,
+					       "the floor has rules on names, which hold for the server names in TLS");
+		diag_relate(r->diags, diag, rule->span, "by this line");
+		diag->help = "without --no-server-names";
+		return;
+	}
+}
+
 void resolver_check_forbidden(struct resolver *r, const struct policy *floor)
 {
 	const struct policy *policy = r->policy;
@@ -124,4 +141,6 @@ void resolver_check_forbidden(struct resolver *r, const struct policy *floor)
 		forbid_addresses(r, floor);
 	if (floor->forbids[FORBID_REBIND_OFF].set && !policy->rebind_protection)
 		forbid(r, floor, FORBID_REBIND_OFF, r->given[SETTING_REBIND].span);
+	if (!policy->server_names)
+		forbid_no_server_names(r, floor);
 }

@@ -146,6 +146,12 @@ void resolver_set_rebind(struct resolver *r, struct span span, bool on)
 		r->policy->rebind_protection = on;
 }
 
+void resolver_set_ech(struct resolver *r, struct span span, bool deny)
+{
+	if (set_once(r, SETTING_ECH, span, "what becomes of ECH", deny ? "deny" : "allow"))
+		r->policy->deny_ech = deny;
+}
+
 void resolver_set_binding_minimum_ms(struct resolver *r, struct span span, uint64_t ms)
 {
 	if (ms > POLICY_BINDING_MAXIMUM_MS)
@@ -243,6 +249,27 @@ static void apply_dns(struct resolver *r, const struct ast_statement *statement)
 			diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `dns %s`", words[0].text),
 			statement, resolve_dns_words);
 	}
+}
+
+/* ---- TLS ---- */
+
+const char *const resolve_tls_words[] = { "ech", NULL };
+
+static void apply_tls(struct resolver *r, const struct ast_statement *statement)
+{
+	const struct ast_word *words = statement->words.items;
+	enum policy_action action;
+
+	if (strcmp(words[0].text, "ech") != 0)
+		diag_error(r->diags, "bad-setting", words[0].span, "no such setting: `tls %s`", words[0].text)->help =
+			"tls ech deny";
+	else if (statement->words.count != 2)
+		diag_error(r->diags, "bad-setting", words[statement->words.count - 1].span, "`tls ech` takes one value")
+			->help = "tls ech deny";
+	else if (!resolver_parse_action(words[1].text, &action))
+		diag_error(r->diags, "bad-setting", words[1].span, "neither allow nor deny: `%s`", words[1].text);
+	else
+		resolver_set_ech(r, statement->span, action == POLICY_DENY);
 }
 
 /* ---- limits ---- */
@@ -405,6 +432,8 @@ void resolver_apply_settings(struct resolver *r)
 			apply_default(r, statement);
 		else if (statement->kind == AST_DNS)
 			apply_dns(r, statement);
+		else if (statement->kind == AST_TLS)
+			apply_tls(r, statement);
 		else if (statement->kind == AST_LIMIT)
 			apply_limit(r, statement);
 		else if (statement->kind == AST_PUBLISH)

@@ -11,6 +11,7 @@ enum setting {
 	SETTING_INGRESS,
 	SETTING_TIMEOUT,
 	SETTING_REBIND,
+	SETTING_ECH,
 	SETTING_BINDING_MINIMUM,
 	SETTING_EGRESS_BANDWIDTH,
 	SETTING_EGRESS_OPS,
@@ -39,6 +40,7 @@ struct resolver {
 		struct span span;
 	} given[SETTING_COUNT]; /* value NULL: not given */
 	struct profiles profiles;
+	struct span no_server_names;       /* the flag */
 	struct span nat64[ADDR_NAT64_MAX]; /* of the policy's prefixes */
 	size_t budget;                     /* of targets that lists of groups copy */
 };
@@ -59,7 +61,10 @@ void resolver_set_default(struct resolver *, enum policy_direction, enum policy_
 void resolver_add_profile(struct resolver *, struct span, const char *name);
 void resolver_set_limit(struct resolver *, enum setting, struct span, const char *rate, const char *burst);
 void resolver_set_timeout(struct resolver *, struct span, uint64_t ms);
+/* Whether the rule may say `no-ech`; an error is reported where not */
+bool resolver_check_no_ech(struct resolver *, const struct policy_rule *, struct span);
 void resolver_set_rebind(struct resolver *, struct span, bool on);
+void resolver_set_ech(struct resolver *, struct span, bool deny);
 void resolver_add_publish(struct resolver *, struct span, const char *spec);
 /* "60s", "500ms", "0"; at most a day */
 void resolver_set_binding_minimum(struct resolver *, struct span span, const char *text);

@@ -7,3 +7,4 @@ extern const char *const rule_target_words[]; /* `any` aside, in the order in wh
 extern const char *const rule_proto_words[];
 extern const char *const resolve_profile_words[];
 extern const char *const resolve_dns_words[]; /* settings: behind `dns` */
+extern const char *const resolve_tls_words[]; /* behind `tls` */

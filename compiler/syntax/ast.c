@@ -50,9 +50,11 @@ static void print_trailing(const struct printer *printer, struct span span)
 
 static void print_rule(const struct printer *printer, const struct ast_rule *rule)
 {
-	static const char *const names[] = {
-		[AST_BECAUSE] = "because", [AST_UNTIL] = "until", [AST_LOG] = "log", [AST_IN] = "in"
-	};
+	static const char *const names[] = { [AST_BECAUSE] = "because",
+					     [AST_UNTIL] = "until",
+					     [AST_LOG] = "log",
+					     [AST_IN] = "in",
+					     [AST_NO_ECH] = "no-ech" };
 	print_named(printer, "action", &rule->action);
 	print_named(printer, "direction", &rule->direction);
 	print_field(printer, "target", &rule->target);
@@ -80,6 +82,7 @@ static void print_flow(const struct printer *printer, const struct ast_flow *flo
 	print_trailing(printer, flow->trailing);
 	print_named(printer, "resolve", &flow->resolve);
 	print_named(printer, "sni", &flow->sni);
+	print_named(printer, "ech", &flow->ech);
 }
 
 static void print_statement(const struct printer *printer, const struct ast_statement *statement)
@@ -88,7 +91,7 @@ static void print_statement(const struct printer *printer, const struct ast_stat
 		[AST_RULE] = "rule",       [AST_DEFAULT] = "default", [AST_PROFILE] = "profile",
 		[AST_INCLUDE] = "include", [AST_GROUP] = "group",     [AST_PUBLISH] = "publish",
 		[AST_DNS] = "dns",         [AST_LIMIT] = "limit",     [AST_EXPECT] = "expect",
-		[AST_LIBRARY] = "library", [AST_FORBID] = "forbid",
+		[AST_LIBRARY] = "library", [AST_FORBID] = "forbid",   [AST_TLS] = "tls",
 	};
 	struct place place = span_place(printer->sources, statement->span);
 	text_addf(printer->out, "%u:%u-%u:%u %s", place.line, place.column, place.end_line, place.end_column,

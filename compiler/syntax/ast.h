@@ -25,7 +25,7 @@ struct ast_words {
 };
 
 struct ast_attribute {
-	enum ast_attribute_kind { AST_BECAUSE, AST_UNTIL, AST_LOG, AST_IN } kind;
+	enum ast_attribute_kind { AST_BECAUSE, AST_UNTIL, AST_LOG, AST_IN, AST_NO_ECH } kind;
 	struct span span;        /* keyword and value */
 	struct ast_word value;   /* text without the quotes */
 	struct ast_words values; /* AST_IN: networks */
@@ -48,8 +48,9 @@ struct ast_flow {
 	struct ast_word kind; /* "egress", "ingress", "dns", "answer", or any other word */
 	struct ast_words target, proto, port;
 	struct span trailing;
-	/* what expect and --batch lines add: resolve=…, sni=… */
+	/* what expect and --batch lines add: resolve=…, sni=…, ech */
 	struct ast_word resolve, sni; /* the value behind "=", text NULL: absent */
+	struct ast_word ech;          /* the word; text NULL: absent */
 };
 
 enum ast_kind {
@@ -61,6 +62,7 @@ enum ast_kind {
 	AST_GROUP,   /* words: name, then members */
 	AST_PUBLISH, /* words: the specification, raw */
 	AST_DNS,     /* words: the setting and its values */
+	AST_TLS,     /* words: the setting and its value */
 	AST_LIMIT,   /* words: direction, "bandwidth" or "ops", rate, then perhaps "burst" and a size */
 	AST_EXPECT,  /* word: the action; flow */
 	AST_FORBID,  /* words: what no policy above a floor may say */

@@ -127,13 +127,13 @@ static void add_attribute(const struct writer *writer, struct text *text, const 
 	else if (attribute->kind == AST_UNTIL)
 		text_addf(text, "until %s", attribute->value.text);
 	else
-		text_add(text, "log");
+		text_add(text, attribute->kind == AST_NO_ECH ? "no-ech" : "log");
 }
 
-/* Where its names may be first, then the reason, how long, log; NULL without any */
+/* Where its names may be and how TLS may say them first, then the reason, how long, log; NULL without any */
 static const char *attributes_text(const struct writer *writer, const struct ast_rule *rule)
 {
-	static const enum ast_attribute_kind order[] = { AST_IN, AST_BECAUSE, AST_UNTIL, AST_LOG };
+	static const enum ast_attribute_kind order[] = { AST_IN, AST_NO_ECH, AST_BECAUSE, AST_UNTIL, AST_LOG };
 	struct text text = { .arena = writer->lines->arena };
 	for (size_t kind = 0; kind < sizeof order / sizeof *order; kind++)
 		for (size_t i = 0; i < rule->attributes.count; i++)
@@ -202,6 +202,7 @@ static void write_flow(struct writer *writer, const struct ast_flow *flow)
 	text_add(&writer->text, source_text(writer, flow->trailing));
 	write_option(writer, "resolve", &flow->resolve);
 	write_option(writer, "sni", &flow->sni);
+	text_add(&writer->text, flow->ech.text ? " ech" : "");
 }
 
 static void write_expect(struct writer *writer, const struct ast_statement *statement)
@@ -267,6 +268,9 @@ void fmt_add_statement(struct fmt_lines *lines, const struct ast_statement *stat
 		break;
 	case AST_DNS:
 		write_plain(&writer, statement, "dns", 1);
+		break;
+	case AST_TLS:
+		write_plain(&writer, statement, "tls", statement->words.count);
 		break;
 	case AST_LIMIT:
 		write_plain(&writer, statement, "limit", statement->words.count);

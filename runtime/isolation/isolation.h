@@ -30,6 +30,8 @@
  *                  filter decides what they reach.
  *    relay worker  holds UDP listeners, and the two ends of each flow as the supervisor hands them over. It cannot make,
  *                  bind or connect a socket.
+ *    name worker   (where server names decide) holds the two ends of each flow that the packet filter diverts, as the supervisor hands
+ *                  them over. It cannot make, bind or connect a socket.
  *    streams       (QEMU only) starts QEMU, then keeps its ends of QEMU's sockets, QEMU's pidfd and msb-run's standard
  *                  streams, the terminal among them. QEMU, its child, dies with it.
  *

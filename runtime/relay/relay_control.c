@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/socket.h"
 #include "isolation/worker.h"
+#include "lower/sandbox_net.h"
 #include "relay/relay.h"
 #include "relay/relay_protocol.h"
 #include "relay/relay_sockets.h"
@@ -99,7 +100,8 @@ static int open_published(struct relay *relay)
 static int open_gateway(struct relay *relay, bool active, enum addr_family family)
 {
 	for (int tcp = 0; active && tcp < 2; tcp++) {
-		int fd = relay_socket_gateway(family == ADDR_V4 ? AF_INET : AF_INET6, tcp ? SOCK_STREAM : SOCK_DGRAM);
+		int fd = relay_socket_transparent(family == ADDR_V4 ? AF_INET : AF_INET6,
+						  tcp ? SOCK_STREAM : SOCK_DGRAM, LOWER_HOST_PORT);
 		int error = fd < 0 ? fd : add_listener(relay, (struct listener){ fd, tcp, true, family, 0 });
 		if (error < 0)
 			return error;

@@ -18,8 +18,6 @@
 #define RELAY_DESCRIPTORS_OTHER (RELAY_LISTENERS_MAX + 4 * RELAY_PIPES_IDLE + 32)
 #define RELAY_DESCRIPTORS_OF_ROOM (6 + 6 + 1 + 2)
 #define RELAY_DESCRIPTORS(room) (RELAY_DESCRIPTORS_OTHER + (room)*RELAY_DESCRIPTORS_OF_ROOM)
-#define RELAY_TCP_IDLE_MS (24 * 3600000) /* as the sandbox's conntrack; RFC 5382, REQ-5 wants 2 h 4 min */
-#define RELAY_TCP_SETTLED_MS 1000
 #define RELAY_UDP_IDLE_MS (5 * 60000) /* what RFC 4787, REQ-5 recommends */
 #define RELAY_UDP_REFUSED_MS 60000    /* then a peer that was refused is judged again */
 #define RELAY_ASKS_MAX 256            /* unanswered */

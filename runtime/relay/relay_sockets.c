@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define ACCEPT_QUEUE 1024 /* the guest's own connections; the kernel cuts it to net.core.somaxconn */
+
 /* Seconds without a byte, seconds between probes, and how many are lost before the peer counts as gone. A guest that is
  * stopped or busy has five minutes. To the guest they go often, where they cost nothing: conntrack in the VM's namespace
  * forgets the guest's own connection a minute after one end has closed its direction, unless it sees something. */
@@ -133,7 +135,7 @@ int relay_socket_publish(const struct relay_start *start, int type, struct addr 
 	return TAKE_FD(fd);
 }
 
-int relay_socket_gateway(int family, int type)
+int relay_socket_transparent(int family, int type, uint16_t port)
 {
 	struct addr any = { family == AF_INET ? ADDR_V4 : ADDR_V6, 0 };
 	CLEANUP_FD int fd = new_socket(family, type, RELAY_PEER_GUEST);
@@ -141,8 +143,8 @@ int relay_socket_gateway(int family, int type)
 	if (error == 0)
 		error = socket_set_transparent(fd, family);
 	if (error == 0)
-		error = bind_to(fd, any, LOWER_HOST_PORT);
-	if (error == 0 && type == SOCK_STREAM && listen(fd, 256) < 0)
+		error = bind_to(fd, any, port);
+	if (error == 0 && type == SOCK_STREAM && listen(fd, ACCEPT_QUEUE) < 0)
 		error = -errno;
 	return error < 0 ? error : TAKE_FD(fd);
 }
@@ -153,6 +155,20 @@ int relay_socket_to_guest(int type, struct addr guest, uint16_t port)
 	int error = fd < 0 ? fd : socket_set(fd, SOL_SOCKET, SO_MARK, LOWER_RELAY_MARK);
 	if (error == 0)
 		error = connect_to(fd, guest, port);
+	return error < 0 ? error : TAKE_FD(fd);
+}
+
+/* Bound to an address alone, so that the port is chosen with the destination: as many flows as there are ports to each */
+int relay_socket_outside(struct addr from, struct addr to, uint16_t port, uint32_t mark)
+{
+	CLEANUP_FD int fd = new_socket(family_of(to), SOCK_STREAM, RELAY_PEER_OUTSIDE);
+	int error = fd < 0 ? fd : socket_set(fd, SOL_SOCKET, SO_MARK, (int)mark);
+	if (error == 0)
+		error = socket_set(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	if (error == 0)
+		error = bind_to(fd, from, 0);
+	if (error == 0)
+		error = connect_to(fd, to, port);
 	return error < 0 ? error : TAKE_FD(fd);
 }
 

@@ -14,10 +14,12 @@ void relay_socket_unpaced(int fd);
 struct nl *relay_socket_diag(const struct relay_start *);
 /* Published: bound in the host's namespace. *port gets the system's choice where it is 0. */
 int relay_socket_publish(const struct relay_start *, int type, struct addr bind, uint16_t *port);
-/* TPROXY's listener on LOWER_HOST_PORT, in the VM's namespace */
-int relay_socket_gateway(int family, int type);
+/* What TPROXY hands on to that port, in the VM's namespace */
+int relay_socket_transparent(int family, int type, uint16_t port);
 /* Connected, or on its way; to the guest from the VM's namespace */
 int relay_socket_to_guest(int type, struct addr guest, uint16_t port);
+/* TCP to where the guest wanted, from the VM's namespace: connected, or on its way; the packet filter knows it by its mark */
+int relay_socket_outside(struct addr from, struct addr to, uint16_t port, uint32_t mark);
 /* To the host's loopback, of that family first, from the host's namespace; -ECONNREFUSED where nothing listens */
 int relay_socket_to_host(const struct relay_start *, int type, enum addr_family, uint16_t port);
 /* UDP, bound to the gateway's address and the port asked, connected to the guest: what answers it */

@@ -20,12 +20,7 @@
 
 static const struct worker_jail_call calls[] = {
 	WORKER_LOOP_CALLS,
-	{ SCMP_SYS(splice), JAIL_ANY, "TCP, without copying" },
-	{ SCMP_SYS(pipe2), JAIL_ANY, "what splice needs between two sockets" },
-	{ SCMP_SYS(fcntl), JAIL_PIPE_SIZE, "room in it for what a stream moves in one turn" },
-	{ SCMP_SYS(ioctl), JAIL_AT_MARK, "whether an urgent byte is next" },
-	{ SCMP_SYS(write), JAIL_ANY, "the byte behind it, into the pipe" },
-	{ SCMP_SYS(shutdown), JAIL_ANY, "the end of one direction is passed on" },
+	RELAY_PAIR_CALLS,
 };
 
 static bool watch(const struct relay_loop *loop, int fd, uint64_t data)
@@ -81,7 +76,7 @@ static bool dispatch(struct relay_loop *loop, const struct epoll_event *event)
 		flows_readable(loop, data.index);
 		break;
 	case RELAY_EVENT_PAIR:
-		pair_event(loop, data, event->events);
+		relay_pairs_event(&loop->pairs, data, event->events);
 		break;
 	case RELAY_EVENT_FLOW:
 		flow_event(loop, data);
@@ -94,25 +89,23 @@ static bool dispatch(struct relay_loop *loop, const struct epoll_event *event)
 static int wait_ms(const struct relay_loop *loop)
 {
 	int wait = timers_wait(&loop->refused_flows, loop->now_ms, -1);
-	for (int to_host = 0; to_host < 2; to_host++) {
-		wait = timers_wait(&loop->pair_budgets[to_host].idle, loop->now_ms, wait);
+	for (int to_host = 0; to_host < 2; to_host++)
 		wait = timers_wait(&loop->flow_budgets[to_host].idle, loop->now_ms, wait);
-	}
-	return wait;
+	return relay_pairs_wait(&loop->pairs, wait);
 }
 
 static bool turn(struct relay_loop *loop)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, loop->ready ? 0 : wait_ms(loop));
+	int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, loop->pairs.ready ? 0 : wait_ms(loop));
 	if (count < 0 && errno != EINTR)
 		return false;
 	loop->now_ms = clock_ms();
 	for (int i = 0; i < count; i++)
 		if (!dispatch(loop, &events[i]))
 			return false;
-	pairs_ready(loop);
-	pairs_expire(loop);
+	relay_pairs_ready(&loop->pairs);
+	relay_pairs_expire(&loop->pairs);
 	flows_expire(loop);
 	return true;
 }

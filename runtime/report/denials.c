@@ -1,5 +1,6 @@
 /* What was refused: the evaluator finds the rule, each kind is printed once. */
 #include "report/denials.h"
+#include "base/escape.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "lower/sandbox_net.h"
@@ -110,6 +111,12 @@ void denials_close(struct denials *denials)
 
 /* ---- printing it once ---- */
 
+static const char *const hello_texts[DENIAL_HELLO_COUNT] = {
+	[DENIAL_NAME] = "name",     [DENIAL_MALFORMED] = "malformed hello",
+	[DENIAL_SLOW] = "too slow", [DENIAL_RENAMED] = "second hello names another",
+	[DENIAL_ECH] = "ECH",
+};
+
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
 	do
@@ -118,12 +125,20 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 	return hash;
 }
 
-/* Whether this is the first of its kind. Where there are more kinds than fit, no further one counts as first. */
-static bool is_new(struct denials *denials, const char *flow, const struct reason *reason)
+static uint64_t hash_event(const struct event *event)
 {
-	uint64_t hash = hash_text(hash_text(hash_text(0xcbf29ce484222325ull, flow), place_or_dash(reason->place)),
-				  reason->text) |
-			1;
+	uint64_t hash = hash_text(0xcbf29ce484222325ull, event->flow);
+
+	hash = hash_text(hash_text(hash, place_or_dash(event->reason->place)), event->reason->text);
+	if (event->hello)
+		hash = hash_text(hash_text(hash, event->hello), event->sni ? event->sni : "");
+	return hash | 1;
+}
+
+/* Whether this is the first of its kind. Where there are more kinds than fit, no further one counts as first. */
+static bool is_new(struct denials *denials, const struct event *event)
+{
+	uint64_t hash = hash_event(event);
 	for (size_t i = 0; i < KNOWN_MAX / 2; i++) {
 		uint64_t *known = &denials->known[(hash / 2 + i) % KNOWN_MAX];
 		if (*known == hash)
@@ -138,7 +153,27 @@ static bool is_new(struct denials *denials, const char *flow, const struct reaso
 	return false;
 }
 
-/* "denied FLOW   RULE (PLACE) "REASON"  NAME", in columns that a person can read down */
+/* In quotation marks where it might pass for words of the line */
+static const char *server_name_text(struct arena *arena, const char *sni)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+
+	return sni[0] && !sni[strspn(sni, plain)] ? sni : arena_printf(arena, "\"%s\"", sni);
+}
+
+/* "TLS to evil.example", "TLS: malformed hello", behind two blanks; "" where no server name was looked at. What sends none
+ * need not be TLS. */
+static const char *hello_words(struct arena *arena, const struct event *event)
+{
+	if (!event->hello)
+		return "";
+	const char *to = event->sni ? arena_printf(arena, " to %s", server_name_text(arena, event->sni)) : "";
+	if (strcmp(event->hello, hello_texts[DENIAL_NAME]) != 0)
+		return arena_printf(arena, "  TLS%s: %s", to, event->hello);
+	return event->sni ? arena_printf(arena, "  TLS%s", to) : "  no server name";
+}
+
+/* "denied FLOW   RULE (PLACE) "REASON"  NAME  TLS to SNI", in columns that a person can read down */
 static const char *line_of(struct arena *arena, const char *what, const struct event *event)
 {
 	const struct reason *reason = event->reason;
@@ -148,8 +183,8 @@ static const char *line_of(struct arena *arena, const char *what, const struct e
 	if (event->ended)
 		name = arena_printf(arena, "%s, whose binding ended %" PRIu64 " s ago", name,
 				    event->ended_ago_ms / 1000);
-	return arena_printf(arena, "%s %-29s   %s%s%s%s%s%s", what, event->flow, reason->text, placed ? " (" : "",
-			    placed ? reason->place : "", placed ? ")" : "", because, name);
+	return arena_printf(arena, "%s %-29s   %s%s%s%s%s%s%s", what, event->flow, reason->text, placed ? " (" : "",
+			    placed ? reason->place : "", placed ? ")" : "", because, name, hello_words(arena, event));
 }
 
 static void print_now(const char *line, const char *hint)
@@ -176,7 +211,7 @@ static void print(struct denials *denials, const char *line, const char *hint, b
 /* Frees the arena, which has the event's texts. */
 static void report(struct denials *denials, struct arena *arena, const struct event *event)
 {
-	bool first = is_new(denials, event->flow, event->reason);
+	bool first = is_new(denials, event);
 	bool denied = strcmp(event->kind, "allow") != 0;
 	denials->total += denied;
 	denials->different += denied && first;
@@ -379,6 +414,32 @@ void denials_ingress(struct denials *denials, struct addr peer, enum policy_prot
 	const char *flow = flow_format_connection(arena, POLICY_INGRESS, peer, proto, true, guest_port);
 	deny(denials, arena, flow, verdict, POLICY_INGRESS,
 	     offer_connection(denials, arena, &connection, verdict, NULL));
+}
+
+/* No rule lets pass what no name was read of, nor one of two names */
+static const struct suggestion *offer_server_name(const struct denials *denials, struct arena *arena,
+						  const struct eval_connection *connection, struct eval_verdict verdict,
+						  enum denial_hello why)
+{
+	return why == DENIAL_NAME && connection->sni ? offer_connection(denials, arena, connection, verdict, NULL) :
+						       NULL;
+}
+
+void denials_server_name(struct denials *denials, const struct eval_connection *connection, struct eval_verdict verdict,
+			 enum denial_hello why)
+{
+	struct arena *arena = arena_new();
+	struct event event = {
+		.kind = verdict.action == POLICY_ALLOW ? "allow" : "deny",
+		.flow = flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
+					       connection->has_port, connection->port),
+		.verdict = verdict,
+		.reason = reason_of(denials->reasons, verdict, connection->direction),
+		.hello = hello_texts[why],
+		.sni = connection->sni ? escape_text(arena, connection->sni) : NULL,
+		.suggest = offer_server_name(denials, arena, connection, verdict, why),
+	};
+	report(denials, arena, &event);
 }
 
 void denials_finish(struct denials *denials)

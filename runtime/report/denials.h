@@ -29,6 +29,18 @@ void denials_resolver(struct denials *, struct addr, enum flow_transport, struct
 void denials_answer(struct denials *, const char *name, struct addr);
 /* A peer that an ingress rule or the default keeps from a published port */
 void denials_ingress(struct denials *, struct addr peer, enum policy_proto, uint16_t guest_port, struct eval_verdict);
+/* Why a TCP flow that waited for its server name is not let through */
+enum denial_hello {
+	DENIAL_NAME, /* the server name, or that there is none, decided by the verdict's rule */
+	DENIAL_MALFORMED,
+	DENIAL_SLOW,
+	DENIAL_RENAMED, /* the second hello, after a HelloRetryRequest, has another name: that one is the connection's */
+	DENIAL_ECH,
+	DENIAL_HELLO_COUNT
+};
+/* Such a flow, with the server name that was sent (any bytes but NUL; NULL: none). A verdict that allows, of a rule with
+ * `log`, is reported as that. */
+void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello);
 /* Prints the count, after the lines that waited for the end while standard input was a terminal */
 void denials_finish(struct denials *);
 void denials_close(struct denials *); /* NULL is fine */

@@ -66,6 +66,7 @@ static json_t *decider(struct eval_verdict verdict)
 	case DECIDER_FLOOR:
 		return json_string("floor");
 	case DECIDER_REFUSED:
+	case DECIDER_HIDDEN:
 		return json_string("refused");
 	case DECIDER_REBIND:
 		return json_string("rebind");
@@ -106,6 +107,10 @@ static char *event_line(const struct event *event, size_t *len)
 		json_object_set_new(object, "because", json_string(event->reason->because));
 	if (event->name)
 		json_object_set_new(object, "name", json_string(event->name));
+	if (event->hello)
+		json_object_set_new(object, "hello", json_string(event->hello));
+	if (event->sni)
+		json_object_set_new(object, "sni", json_string(event->sni));
 	if (event->ended)
 		json_object_set_new(object, "binding_ended", time_before(event->ended_ago_ms));
 	if (event->suggest)

@@ -8,8 +8,10 @@ struct event {
 	const char *flow; /* as the evaluator's command line takes it */
 	struct eval_verdict verdict;
 	const struct reason *reason;
-	const char *name; /* what the address was looked up by, or NULL */
-	bool ended;       /* its binding did, so long ago */
+	const char *name;  /* what the address was looked up by, or NULL */
+	const char *hello; /* of a flow judged by its server name: why, "name", "malformed hello", …; else NULL */
+	const char *sni;   /* what it sent, fit for a terminal; NULL: none */
+	bool ended;        /* its binding did, so long ago */
 	uint64_t ended_ago_ms;
 	const struct suggestion *suggest; /* the rule that would let it pass, or NULL */
 	/* Of a limit: the option that raises it, or NULL, and its number */

@@ -63,6 +63,7 @@ const struct reason *reason_of(const struct reasons *reasons, struct eval_verdic
 {
 	switch (verdict.by.kind) {
 	case DECIDER_RULE:
+	case DECIDER_HIDDEN:
 		return &reasons->rules[verdict.by.rule];
 	case DECIDER_FLOOR:
 		return &reasons->floors[direction][verdict.by.floor][verdict.by.rule];

@@ -255,6 +255,8 @@ static void print_help(void)
 	      "  --dns-nameserver ADDRESS  instead of the host's; --dns-query-timeout-ms N\n"
 	      "  --dns-binding-minimum T   how long an address that was answered holds at least: 60s; 0 is its TTL\n"
 	      "  --no-dns-rebind-protection  answers may hold private and other reserved addresses\n"
+	      "  --no-server-names         judge by addresses and bindings alone, without the server names in TLS\n"
+	      "  --deny-ech                refuse TLS hellos that hide a name (ECH) where a rule on names judges them\n"
 	      "  --net-ipv4-pool CIDR      where subnets come from; --net-ipv6-pool\n"
 	      "  --net-mac MAC             the guest's card; --net-mtu N, --net-ipv4-address A, --net-ipv6-address A\n"
 	      "  --net-nat64-prefix CIDR   the network's own, whose addresses are classed as what they carry\n"

@@ -4,7 +4,7 @@
 #include <sys/types.h>
 
 /* Each has a uid of its own, also its gid, and of each sandbox another */
-enum role { ROLE_DNS, ROLE_NAT64, ROLE_RELAY, ROLE_DHCP, ROLE_VMM, ROLE_STREAMS };
+enum role { ROLE_DNS, ROLE_NAT64, ROLE_RELAY, ROLE_NAMES, ROLE_DHCP, ROLE_VMM, ROLE_STREAMS };
 
 struct claims {
 	int fd;    /* the claims hold until its last copy is closed */

@@ -334,6 +334,8 @@ static int configure_family(struct sandbox *sandbox, struct addr gateway)
 		error = rtnl_route_add(sandbox->vm, &to_host);
 	if (error == 0)
 		error = rtnl_rule_add(sandbox->vm, family, LOWER_DNS_MARK, LOWER_DNS_ROUTE_TABLE);
+	if (error == 0 && policy_defers(sandbox->start->config->policy))
+		error = rtnl_rule_add(sandbox->vm, family, LOWER_DIVERT_MARK, LOWER_DNS_ROUTE_TABLE);
 	if (error == 0)
 		error = rtnl_route_add(sandbox->vm, &to_proxy);
 	return error;
@@ -417,7 +419,7 @@ static int start_dns(struct sandbox *sandbox)
 	return 0;
 }
 
-static int start_relay(struct sandbox *sandbox)
+static struct relay_start relay_start(const struct sandbox *sandbox, enum role role)
 {
 	struct relay_start start = {
 		.policy = sandbox->start->config->policy,
@@ -425,13 +427,31 @@ static int start_relay(struct sandbox *sandbox)
 		.guest4 = lower_guest_addr(sandbox->gateway.v4),
 		.host_netns = sandbox->host_netns,
 		.vm_netns = sandbox->vm_netns,
-		.uid = role_uid(sandbox, ROLE_RELAY),
+		.uid = role_uid(sandbox, role),
 	};
 
 	if (sandbox->gateway.has6)
 		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	return start;
+}
+
+static int start_relay(struct sandbox *sandbox)
+{
+	struct relay_start start = relay_start(sandbox, ROLE_RELAY);
+
 	sandbox->relay = relay_open(&start);
 	return sandbox->relay ? 0 : -errno; /* reported */
+}
+
+/* Where the packet filter diverts flows by their server names */
+static int start_names(struct sandbox *sandbox)
+{
+	struct relay_start start = relay_start(sandbox, ROLE_NAMES);
+
+	if (!policy_defers(start.policy))
+		return 0;
+	sandbox->names = names_open(&start);
+	return sandbox->names ? 0 : -errno; /* reported */
 }
 
 static int open_late_refusals(struct sandbox *sandbox)
@@ -492,6 +512,7 @@ static int (*const steps[])(struct sandbox *) = {
 	open_log,
 	start_dns,
 	start_relay,
+	start_names,
 	start_dhcp,
 	sandbox_start_guest,
 };
@@ -544,5 +565,6 @@ void sandbox_close(struct sandbox *sandbox)
 	late_refusals_close(sandbox->late_refusals);
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
+	names_close(sandbox->names);
 	denials_close(sandbox->denials);
 }

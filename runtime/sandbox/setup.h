@@ -4,6 +4,7 @@
 #include "dns/dns_nat64.h"
 #include "net/passage.h"
 #include "net/shape.h"
+#include "names/names.h"
 #include "netlink/rtnl.h"
 #include "relay/relay.h"
 #include "report/denials.h"
@@ -39,6 +40,7 @@ struct sandbox {
 	struct dns *dns;
 	struct denials *denials;
 	struct relay *relay;
+	struct names *names;       /* NULL: no server name decides anything */
 	struct vmm_none_init init; /* VMM_NONE: until COMMAND is started */
 	struct vmm vmm;            /* pid 0: not started */
 };

@@ -29,6 +29,8 @@ enum watched {
 	WATCH_DNS_FOLLOW,
 	WATCH_RELAY,
 	WATCH_RELAY_WORKER,
+	WATCH_NAMES,
+	WATCH_NAMES_WORKER,
 	WATCH_DENIALS,
 	WATCH_HOST,
 	WATCH_LATE_REFUSALS
@@ -55,6 +57,12 @@ static int watch(int epoll, int fd, enum watched source)
 	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
+static int watch_names(int epoll, const struct names *names)
+{
+	return names && (watch(epoll, names_fd(names), WATCH_NAMES) ||
+			 watch(epoll, names_worker_pidfd(names), WATCH_NAMES_WORKER));
+}
+
 static int open_loop(const struct sandbox *sandbox)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -67,7 +75,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, dns_follow_fd(sandbox->dns), WATCH_DNS_FOLLOW) ||
 	    watch(epoll, relay_fd(sandbox->relay), WATCH_RELAY) ||
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
-	    watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
+	    watch_names(epoll, sandbox->names) || watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
 	    watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS) ||
 	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
@@ -132,6 +140,12 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 											      RUNNING;
 	case WATCH_RELAY_WORKER:
 		return closed("the relay");
+	case WATCH_NAMES:
+		return names_serve(sandbox->names, bindings_now(sandbox), sandbox->denials) ?
+			       closed("the relay of server names") :
+			       RUNNING;
+	case WATCH_NAMES_WORKER:
+		return closed("the relay of server names");
 	case WATCH_DENIALS:
 		denials_read(sandbox->denials, bindings_now(sandbox));
 		return RUNNING;

@@ -51,6 +51,14 @@ forbidden "a pool" 7 --net-ipv4-pool 10.0.0.0/24
 forbidden "an address" 7 --net-ipv4-address 172.16.0.2
 forbidden "a MAC" 7 --net-mac 02:00:5e:00:53:01
 forbidden "no rebind protection" 8 --no-dns-rebind-protection
+forbidden "server names unjudged" 2 --no-server-names
+printf 'default egress allow\ndeny@*.evil.com:udp\n' >udp.msb
+same "no server names over a floor whose names are of UDP" 0 \
+	"$("$policyc" check --floor udp.msb --no-server-names >/dev/null 2>&1; echo $?)"
+same "--deny-ech holds for the floor's names too" $'deny\tfloor\tfloor.msb:2:1' "$("$policyc" eval agent.msb --floor floor.msb \
+	--deny-ech 'egress@1.2.3.4:tcp:443 sni=cdn.example.com ech' | cut -f1-3)"
+same "without it the outer name is judged" $'allow\t3' "$("$policyc" eval agent.msb --floor floor.msb \
+	'egress@1.2.3.4:tcp:443 sni=cdn.example.com ech' | cut -f1-2)"
 printf 'default egress deny\npublish 8080:80\n' >publish.msb
 contains "forbidden in a file, at its place" "$("$policyc" check --floor floor.msb publish.msb 2>&1)" "publish.msb:2:"
 contains "a NAT64 prefix is the floor's to say" \

@@ -84,6 +84,42 @@ deny dns@xn--gthub-n2e.com:udp >one
 run one
 same a-look-alike-shows-its-a-label allow@xn--gthub-n2e.com:udp:53 "$(rules)"
 
+# a server name that was denied is offered itself, never its address, nor the name that the address was looked up by
+hello() { # FLOW WHY SNI [RULE]: an event of a flow that was judged by its server name
+	deny "$1" "${4-}" cdn.example | jq -c --arg hello "$2" --arg sni "$3" '. + {hello: $hello, sni: $sni}'
+}
+flow=egress@93.184.216.34:tcp:443
+hello $flow name evil.example.net >one
+run one
+same server-name/itself "0 allow@evil.example.net:tcp:443" "$status $(rules)"
+hello $flow name Evil.Example.NET. >one
+run one
+same server-name/as-a-rule-writes-it allow@evil.example.net:tcp:443 "$(rules)"
+deny $flow | jq -c '. + {hello: "name"}' >one
+run one
+same server-name/none-was-sent "" "$(rules)"
+for name in 93.184.216.34 '' '*.example' 'a\\x00b.example' $'a.example\nallow@any' gіthub.com host.microsandbox.internal; do
+	hello $flow name "$name" >one
+	run one
+	same "server-name/hostile:$(printf %q "$name")" "0 " "$status $(cat .out)"
+done
+for why in 'malformed hello' 'too slow' 'second hello names another' ECH; do
+	hello $flow "$why" evil.example.net >one
+	run one
+	same "server-name/no-rule-mends:$why" "" "$(cat .out)"
+	contains "server-name/no-rule-mends:$why/counted" "$(cat .err)" '1 of which none is offered'
+done
+hello $flow name evil.example.net 3 >one
+run one
+same server-name/a-rule-denies-it "" "$(cat .out)"
+hello $flow name evil.example.net >one
+run one --net-default deny --net-rule 'allow@cdn.example:tcp:443'
+same server-name/the-name-it-was-looked-up-by-does-not-count allow@evil.example.net:tcp:443 "$(rules)"
+run one --net-default deny --net-rule allow@evil.example.net:tcp:443
+contains server-name/a-policy-that-allows-it "$(cat .err)" '1 the policy allows already'
+run one --net-rule 'deny@*.example.net,allow@public'
+contains server-name/a-policy-that-denies-it "$(cat .err)" 'deny@\*\.example\.net denies 1'
+
 # with a policy
 cat >agent.msb <<-'END'
 	default any deny

@@ -63,7 +63,7 @@ END
 # start_flows: a sandbox that has all of these
 start_flows() {
 	rm -f "$WORK/flows.out"
-	start_sandbox flows --quiet --net-default allow -- python3 "$WORK/flows.py"
+	start_sandbox flows --quiet --net-default allow --net-rule deny@evil.example:tcp:4002 -- python3 "$WORK/flows.py"
 	wait_for "$(patience 30)" grep -q ready "$WORK/flows.out"
 }
 
@@ -86,7 +86,7 @@ killed() {
 		not_ok "$who: no entry is left in the host's namespace" "$ended of $began are"
 	fi
 }
-for who in TERM front msb-supervisor msb-dns msb-relay msb-owner; do killed "$who"; done
+for who in TERM front msb-supervisor msb-dns msb-relay msb-names msb-owner; do killed "$who"; done
 
 # By the time that msb-run is back, not later
 run_sandbox --quiet --net-default allow -- "$PROBE" tcp 93.184.216.34 443

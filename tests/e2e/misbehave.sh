@@ -36,6 +36,17 @@ for act in execve:execve socket:socket open:openat; do
 	same "relay, ${act%:*}: the sandbox closes" "125 " "$status $out"
 	contains "relay, ${act%:*}: and says so" "$err" 'error: the relay is gone: the sandbox is closed'
 done
+HELLO() { echo "dig +short example.com >/dev/null; openssl s_client -connect 93.184.216.34:443 -servername $1 </dev/null >/dev/null 2>&1"; }
+for act in execve:execve socket:socket open:openat; do
+	misbehave "${act%:*}" msb-names "$(HELLO "${act%:*}")"
+	contains "relay of server names, ${act%:*}: killed for it" "$(tail -n 2 <<<"$trace" | tr '\n' ' ')" "${act#*:}\(.*killed by SIGSYS"
+	same "relay of server names, ${act%:*}: the sandbox closes" "125 " "$status $out"
+	contains "relay of server names, ${act%:*}: and says so" "$err" 'error: the relay of server names is gone: the sandbox is closed'
+done
+for act in half unknownflow; do
+	misbehave $act msb-names "$(HELLO $act)"
+	same "relay of server names, a message that makes no sense ($act): the sandbox closes" "125 " "$status $out"
+done
 for act in bindname bindmeta bindgateway bindalias; do
 	misbehave $act msb-dns "$(ASK $act)"
 	contains "asks to bind what the policy denies ($act): refused" "$err" 'error: the DNS worker asked for a binding that the policy denies'

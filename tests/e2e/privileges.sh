@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 
-for name in one two; do start_sandbox $name --quiet -- sleep 60; done
+for name in one two; do start_sandbox $name --quiet --net-rule deny@evil.example:tcp:443 -- sleep 60; done
 wait_for 40 sh -c 'test "$(pgrep -cx sleep)" -ge 2'
 field() { awk -v key="$2:" '$1 == key { print $2 }' "/proc/$1/status"; }
 
@@ -34,7 +34,8 @@ jailed() {
 }
 jailed "the DNS worker" "$(pgrep -ox msb-dns)"
 jailed "the relay" "$(pgrep -ox msb-relay)"
-same "the DNS worker and the relay: two uids" 2 "$(for name in msb-dns msb-relay; do field "$(pgrep -ox $name)" Uid; done | sort -u | wc -l)"
+jailed "the relay of server names" "$(pgrep -ox msb-names)"
+same "the DNS worker and the relays: three uids" 3 "$(for name in msb-dns msb-relay msb-names; do field "$(pgrep -ox $name)" Uid; done | sort -u | wc -l)"
 same "the DNS workers of two sandboxes: two uids" 2 "$(for pid in $(pgrep -x msb-dns); do field "$pid" Uid; done | sort -u | wc -l)"
 
 run_sandbox --quiet -- sh -c 'grep -E "CapEff|CapBnd" /proc/self/status'

@@ -4,9 +4,9 @@
 world_up
 MOST_KB=500 # written to by each: heap, stack, what was relocated, in parts where it is shared
 
-start_sandbox small --quiet --net-rule allow@dns,allow@public -- sleep 60
+start_sandbox small --quiet --net-rule deny@evil.example:tcp:443,allow@dns,allow@public -- sleep 60
 wait_for 40 pgrep -x sleep
-for name in msb-run msb-owner msb-supervisor msb-init msb-resolv msb-dns msb-relay; do
+for name in msb-run msb-owner msb-supervisor msb-init msb-resolv msb-dns msb-relay msb-names; do
 	pid=$(pgrep -ox "$name")
 	anon() { awk '/^Pss_Anon:/ { print $2 }' "/proc/$pid/smaps_rollup"; }
 	small() { [ "$(anon)" -le $MOST_KB ]; }

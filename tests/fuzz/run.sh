@@ -17,12 +17,25 @@ seeds_of_lines() { # DIRECTORY COLUMN FILE
 	grep -v '^#' "$3" | cut -f"$2" | awk -v directory="$1" '{ printf "%s", $0 > (directory "/line" NR); close(directory "/line" NR) }'
 }
 
+# The same of bytes in hex, two bytes that choose before them
+seeds_of_hex() { # DIRECTORY COLUMN FILE
+	python3 - "$@" <<-'END'
+		import sys
+		directory, column, path = sys.argv[1:]
+		for number, line in enumerate(open(path, encoding="utf-8")):
+		    if not line.startswith("#"):
+		        with open(f"{directory}/line{number}", "wb") as seed:
+		            seed.write(bytes([0, number]) + bytes.fromhex(line.split("\t")[int(column) - 1]))
+	END
+}
+
 seed() { # NAME DIRECTORY
 	case $1 in
 	policy) cp policies/*.msb tests/golden/*/*.msb "$2" 2>/dev/null ;;
 	json) cp policies/*.json tests/golden/*/*.json tests/golden/*/json "$2" 2>/dev/null ;;
 	yaml) cp policies/*.yaml tests/golden/*/*.yaml "$2" 2>/dev/null ;;
 	token) seeds_of_lines "$2" 1 tests/vectors/tokens.tsv ;;
+	hello) seeds_of_hex "$2" 2 tests/vectors/sni.tsv ;;
 	esac
 	[ ! -d "tests/fuzz/seeds/$1" ] || cp tests/fuzz/seeds/"$1"/* "$2"
 }

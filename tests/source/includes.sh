@@ -35,10 +35,11 @@ may_include() {
 		report:    base policy eval lower core netlink
 		dns:       base policy eval lower core isolation netlink report
 		relay:     base policy eval lower core isolation netlink report dns
+		names:     base policy eval lower core isolation netlink report relay
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
-		sandbox:   base policy lower optimise core isolation netlink net report dns relay vmm
-		run:       base diag syntax policy eval lower core isolation netlink net report dns relay vmm sandbox
+		sandbox:   base policy lower optimise core isolation netlink net report dns relay names vmm
+		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm sandbox
 	END
 }
 

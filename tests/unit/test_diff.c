@@ -126,6 +126,7 @@ static struct two two_policies(struct random *random)
 			*arena_push(two.sides[1].arena, &two.sides[1].policy->floors) =
 				two.sides[0].policy->floors.items[i];
 	}
+	two.sides[0].policy->server_names = two.sides[1].policy->server_names = !random_one_in(random, 6);
 	two.sides[1].policy->nat64 = two.sides[0].policy->nat64; /* in one network */
 	two.sides[1].context.gateway = two.sides[0].context.gateway;
 	two.shown =

@@ -147,7 +147,55 @@ Test(eval, server_names)
 	cr_expect_eq(eval_connection(&test.context, &connection).action, POLICY_DENY);
 	connection.sni = "Evil.Com"; /* UDP has no server name: the binding decides */
 	connection.proto = PROTO_UDP;
+	connection.port = 8443;
 	cr_expect_eq(eval_connection(&test.context, &connection).by.rule, 1);
+	arena_free(test.arena);
+}
+
+/* ECH: the outer name is judged, unless an allow says `no-ech` or the policy denies ECH */
+Test(eval, ech_is_judged_by_its_outer_name)
+{
+	struct test_policy test =
+		test_policy_of("deny", "allow", "deny@evil.com,allow@cdn.com:tcp:443,allow@a.com", false);
+	struct policy *policy = (struct policy *)test.context.policy;
+	const char *shown = "egress@cdn.com:tcp:443 sni=cdn.com", *hidden = "egress@cdn.com:tcp:443 sni=cdn.com ech";
+
+	expect_rule(&test, hidden, POLICY_ALLOW, 1);
+	policy->rules.items[1].no_ech = true;
+	expect_rule(&test, shown, POLICY_ALLOW, 1);
+	expect_by(&test, hidden, POLICY_DENY, DECIDER_DEFAULT);
+	expect_rule(&test, "egress@a.com:tcp:443 sni=a.com ech", POLICY_ALLOW, 2);
+	policy->server_names = false;
+	expect_rule(&test, hidden, POLICY_ALLOW, 1);
+	arena_free(test.arena);
+}
+
+Test(eval, denied_ech_hides_a_name_from_a_deny)
+{
+	struct test_policy test = test_policy_of("allow", "allow", "allow@10.0.0.0/8,deny@evil.com:tcp:443", false);
+	struct policy *policy = (struct policy *)test.context.policy;
+	const char *hidden = "egress@1.2.3.4:tcp:443 sni=good.com ech";
+
+	expect_by(&test, hidden, POLICY_ALLOW, DECIDER_DEFAULT);
+	policy->deny_ech = true;
+	expect_by(&test, hidden, POLICY_DENY, DECIDER_HIDDEN);
+	cr_expect_eq(flow_of(&test, hidden).verdict.by.rule, 1);
+	cr_expect_eq(flow_of(&test, hidden).syn, EVAL_SYN_DEFER);
+	expect_by(&test, "egress@1.2.3.4:tcp:443 sni=good.com", POLICY_ALLOW, DECIDER_DEFAULT);
+	expect_by(&test, "egress@1.2.3.4:tcp:8443 sni=good.com ech", POLICY_ALLOW, DECIDER_DEFAULT);
+	expect_rule(&test, "egress@10.0.0.1:tcp:443 sni=good.com ech", POLICY_ALLOW, 0);
+	arena_free(test.arena);
+}
+
+Test(eval, quic_would_hide_the_name)
+{
+	struct test_policy test =
+		test_policy_of("allow", "allow", "allow@10.0.0.0/8,deny@evil.com,allow@any:udp", false);
+
+	expect_by(&test, "egress@1.2.3.4:udp:443", POLICY_DENY, DECIDER_HIDDEN);
+	cr_expect_eq(flow_of(&test, "egress@1.2.3.4:udp:443").verdict.by.rule, 1);
+	expect_rule(&test, "egress@10.0.0.1:udp:443", POLICY_ALLOW, 0);
+	expect_rule(&test, "egress@1.2.3.4:udp:444", POLICY_ALLOW, 2);
 	arena_free(test.arena);
 }
 

@@ -95,7 +95,9 @@ Test(explain, a_name_takes_two_steps)
 	cr_expect_str_eq(explanation->steps.items[0].rows.items[1].why, "name github.com (ports play no part)");
 	cr_expect_str_eq(explanation->steps.items[1].what, "93.184.216.34 tcp 443, bound to github.com");
 	cr_expect_str_eq(explanation->steps.items[1].rows.items[1].why, "bound to github.com, tcp, port 443");
-	cr_expect_str_eq(explanation->after,
-			 "If TLS sends a server name, it must match rule 2 as well: try --sni NAME.");
+	cr_expect_str_eq(
+		explanation->after,
+		"The relay looks at the server name that TLS sends, which must match rule 2 as well: try --sni NAME. "
+		"Without one the binding decides, as here; ECH is judged by its outer name.");
 	arena_free(test.arena);
 }

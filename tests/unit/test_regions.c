@@ -207,6 +207,7 @@ static void check_held(const struct test_policy *made, const struct expect_outco
 static void check_policy(struct random *random, struct counts *counts)
 {
 	struct test_policy made = random_policy(random, 7);
+	made.policy->server_names = !random_one_in(random, 6);
 	const char *rules = arena_strdup(made.arena, made.options.rules.items[0]);
 	struct expect_report *report;
 

@@ -45,15 +45,15 @@ Test(relay, event_of_an_ended_pair_is_not_the_next_ones)
 
 	start(1, first);
 	cr_assert_eq(epoll_wait(loop.epoll, events, 8, 0), 2); /* one of each end, fetched in one batch */
-	pair_event(&loop, event_of(&events[0]), EPOLLERR);
+	relay_pairs_event(&loop.pairs, event_of(&events[0]), EPOLLERR);
 	cr_assert_eq(loop.pair_budgets[0].count, 0);
 	start(1, second); /* in the same slot */
-	pair_event(&loop, event_of(&events[1]), EPOLLERR);
+	relay_pairs_event(&loop.pairs, event_of(&events[1]), EPOLLERR);
 	cr_assert_eq(loop.pair_budgets[0].count, 1);
 
 	cr_assert_eq(write(second[0], "x", 1), 1);
 	cr_assert_eq(epoll_wait(loop.epoll, events, 1, 0), 1);
-	pair_event(&loop, event_of(&events[0]), events[0].events);
+	relay_pairs_event(&loop.pairs, event_of(&events[0]), events[0].events);
 	cr_assert_eq(read(second[1], &byte, 1), 1);
 	cr_assert_eq(byte, 'x');
 }
@@ -72,7 +72,7 @@ static void serve(void)
 
 	int count = epoll_wait(loop.epoll, events, 16, 0);
 	for (int i = 0; i < count; i++)
-		pair_event(&loop, event_of(&events[i]), events[i].events);
+		relay_pairs_event(&loop.pairs, event_of(&events[i]), events[i].events);
 }
 
 Test(relay, who_holds_most_gives_way)
@@ -115,10 +115,10 @@ Test(relay, idle_pairs_end)
 	loop.now_ms += RELAY_TCP_IDLE_MS - 1;
 	cr_assert_eq(write(used[1], "x", 1), 1);
 	serve();
-	pairs_expire(&loop);
+	relay_pairs_expire(&loop.pairs);
 	cr_assert(lives(idle));
 	loop.now_ms++;
-	pairs_expire(&loop);
+	relay_pairs_expire(&loop.pairs);
 	cr_assert(!lives(idle));
 	char byte;
 	cr_assert_eq(recv(used[0], &byte, 1, MSG_DONTWAIT), 1);
@@ -162,7 +162,7 @@ static size_t read_all(int fd)
 
 static size_t idle_pipes(void)
 {
-	return loop.pipes.usual.count + loop.pipes.wide.count;
+	return loop.pairs.pipes.usual.count + loop.pairs.pipes.wide.count;
 }
 
 Test(relay, idle_pairs_hold_no_pipe)
@@ -206,7 +206,7 @@ Test(relay, bytes_of_an_ended_pair_reach_no_other)
 	close(outer[0]), close(outer[1]);
 	serve(); /* its other end is gone while the pipe is full */
 	cr_assert_eq(loop.pair_budgets[0].count, 0);
-	cr_assert_eq(idle_pipes() + loop.pipes.wide_count, 0);
+	cr_assert_eq(idle_pipes() + loop.pairs.pipes.wide_count, 0);
 	start(2, next);
 	cr_assert_eq(write(next[0], "x", 1), 1);
 	serve();

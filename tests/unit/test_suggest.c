@@ -201,3 +201,37 @@ Test(suggest, names_that_a_rule_cannot_say_are_not_offered)
 		arena_free(made.arena);
 	}
 }
+
+static void expect_server_name(const char *rules, const char *bound, const char *sni, const char *want)
+{
+	struct test_policy made = test_policy_of("deny", "deny", rules, false);
+	struct witness flow = { .kind = FLOW_CONNECTION,
+				.direction = POLICY_EGRESS,
+				.proto = PROTO_TCP,
+				.has_port = true,
+				.port = 443,
+				.bound = { bound },
+				.sni = sni };
+	struct suggestion suggestion;
+
+	cr_assert(addr_parse("93.184.216.34", &flow.addr));
+	bool offered = offer(made.arena, made.context, &flow, &suggestion);
+	cr_expect_eq(offered, want != NULL, "%s", sni);
+	cr_expect(!offered || !want || !strcmp(suggestion.rule, want), "%s: %s", sni, suggestion.rule);
+	arena_free(made.arena);
+}
+
+Test(suggest, a_denied_server_name_is_offered_and_never_its_address)
+{
+	const char *rules = "allow@cdn.example:tcp:443";
+
+	expect_server_name(rules, "cdn.example", "evil.example.net", "allow@evil.example.net:tcp:443");
+	expect_server_name(rules, "cdn.example", "EVIL.example.net.", "allow@evil.example.net:tcp:443");
+	expect_server_name(rules, NULL, "evil.example.net", "allow@evil.example.net:tcp:443");
+	expect_server_name(rules, "cdn.example", "93.184.216.34", NULL);
+	expect_server_name(rules, "cdn.example", "", NULL);
+	expect_server_name(rules, "cdn.example", "a..example", NULL);
+	expect_server_name(rules, "cdn.example", "a\nb.example", NULL);
+	expect_server_name(rules, "cdn.example", "host.microsandbox.internal", NULL);
+	expect_server_name("deny@evil.example.net,allow@public", NULL, "evil.example.net", NULL);
+}

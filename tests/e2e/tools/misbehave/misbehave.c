@@ -1,7 +1,9 @@
 /* msb-run whose workers misbehave when a guest says so: the debug build of tests/e2e/misbehave.sh. Linked with
- * --wrap=proxy_query and --wrap=flows_readable, so that what runs here runs inside the jail, in the worker's own process.
- * A query whose first label is one of the acts below makes the DNS worker do it; a datagram does for the relay. */
+ * --wrap=proxy_query, --wrap=flows_readable and --wrap=names_tell, so that what runs here runs inside the jail, in the worker's own
+ * process. A query whose first label is one of the acts below makes the DNS worker do it; a datagram does for the relay, a server
+ * name for the relay of those. */
 #include "dns/dns_proxy.h"
+#include "names/names_worker.h"
 #include "relay/relay_worker.h"
 
 #include <fcntl.h>
@@ -15,6 +17,8 @@ bool __real_proxy_query(struct proxy *, const uint8_t *, size_t, const struct cl
 bool __wrap_proxy_query(struct proxy *, const uint8_t *, size_t, const struct client_ref *);
 void __real_flows_readable(struct relay_loop *, uint32_t);
 void __wrap_flows_readable(struct relay_loop *, uint32_t);
+bool __real_names_tell(struct names_loop *, struct names_flow *, enum names_saw, const struct hello *, uint64_t);
+bool __wrap_names_tell(struct names_loop *, struct names_flow *, enum names_saw, const struct hello *, uint64_t);
 
 static void try_execve(int control)
 {
@@ -109,6 +113,13 @@ static void try_half_message(int control)
 	send(control, "\1\0\0\0half", 8, 0);
 }
 
+/* A flow that it was never given */
+static void try_unknown_flow(int control)
+{
+	struct names_ask ask = { .kind = NAMES_ASK, .serial = UINT32_MAX, .saw = NAMES_SAW_START };
+	send(control, &ask, sizeof ask, 0);
+}
+
 static const struct {
 	const char *label;
 	void (*act)(int control);
@@ -127,6 +138,7 @@ static const struct {
 	{ "socketsall", try_sockets_all },
 	{ "socketsnowhere", try_sockets_nowhere },
 	{ "half", try_half_message },
+	{ "unknownflow", try_unknown_flow },
 };
 
 static void act(const uint8_t *text, size_t len, int control)
@@ -150,4 +162,18 @@ void __wrap_flows_readable(struct relay_loop *loop, uint32_t listener)
 	if (len > 0)
 		act(text, (size_t)len, loop->control);
 	__real_flows_readable(loop, listener);
+}
+
+/* `lie`: another name than the one that was sent */
+bool __wrap_names_tell(struct names_loop *loop, struct names_flow *flow, enum names_saw saw, const struct hello *hello,
+		       uint64_t token)
+{
+	static const char allowed[] = "example.com";
+	struct hello lie = { .has_name = true, .name_len = sizeof allowed - 1 };
+
+	if (!hello)
+		return __real_names_tell(loop, flow, saw, hello, token);
+	act(hello->name, hello->name_len, loop->control);
+	memcpy(lie.name, allowed, sizeof allowed - 1);
+	return __real_names_tell(loop, flow, saw, hello->name_len == 3 ? &lie : hello, token);
 }

@@ -1,0 +1,245 @@
+/* A table of flows by serial: an index, and a generation that tells one use of a place from the next. */
+#include "names/names_judge.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INDEX_BITS 13
+#define KEPT_MAX 4096 /* bytes of the names of one flow's address; with more, those it has when it is judged count */
+
+struct waiting {
+	uint32_t generation; /* of this use, or the last */
+	bool used, asked;
+	struct addr addr; /* unmapped */
+	uint16_t port;
+	char *names; /* each ends with NUL, the last with two; NULL: those of the time of the verdict */
+};
+
+struct names_judge {
+	struct eval_context context;
+	struct waiting *flows;
+	size_t room, first_free; /* no flow before this one is */
+};
+
+struct names_judge *names_judge_new(const struct policy *policy, const struct addr_gateway *gateway, size_t room)
+{
+	struct names_judge *judge = calloc(1, sizeof *judge);
+
+	if (!judge)
+		return NULL;
+	judge->context = (struct eval_context){ policy, *gateway, EVAL_NO_BINDINGS };
+	judge->room = room < 1u << INDEX_BITS ? room : 1u << INDEX_BITS;
+	judge->flows = calloc(judge->room, sizeof *judge->flows);
+	if (judge->flows)
+		return judge;
+	free(judge);
+	return NULL;
+}
+
+void names_judge_free(struct names_judge *judge)
+{
+	if (!judge)
+		return;
+	for (size_t i = 0; i < judge->room; i++)
+		free(judge->flows[i].names);
+	free(judge->flows);
+	free(judge);
+}
+
+/* ---- names of an address ---- */
+
+struct kept {
+	char *names;
+	size_t len;
+};
+
+static bool keep_name(const char *name, void *context)
+{
+	struct kept *kept = context;
+	size_t len = strlen(name) + 1;
+
+	if (kept->len + len + 1 > KEPT_MAX)
+		return true;
+	memcpy(kept->names + kept->len, name, len);
+	kept->len += len;
+	return false;
+}
+
+static char *keep_names(struct eval_bindings now, struct addr addr)
+{
+	struct kept kept = { .names = malloc(KEPT_MAX) };
+
+	bool all = kept.names && now.any_name && !now.any_name(now.self, addr, keep_name, &kept);
+
+	if (!all) {
+		free(kept.names);
+		return NULL;
+	}
+	kept.names[kept.len++] = '\0';
+	char *fit = realloc(kept.names, kept.len);
+	return fit ? fit : kept.names;
+}
+
+static bool any_kept(const void *self, struct addr addr, bool (*each)(const char *name, void *context), void *context)
+{
+	const struct waiting *flow = self;
+
+	for (const char *name = flow->names; addr_equal(addr, flow->addr) && *name; name += strlen(name) + 1)
+		if (each(name, context))
+			return true;
+	return false;
+}
+
+/* ---- the table ---- */
+
+uint32_t names_judge_open(struct names_judge *judge, const struct eval_connection *connection, struct eval_bindings now)
+{
+	while (judge->first_free < judge->room && judge->flows[judge->first_free].used)
+		judge->first_free++;
+	if (judge->first_free == judge->room)
+		return NAMES_NO_SERIAL;
+	struct waiting *flow = &judge->flows[judge->first_free];
+	uint32_t generation = (flow->generation + 1) & (UINT32_MAX >> INDEX_BITS);
+	*flow = (struct waiting){ .generation = generation ? generation : 1,
+				  .used = true,
+				  .addr = addr_unmap(connection->addr),
+				  .port = connection->port };
+	flow->names = keep_names(now, flow->addr);
+	return flow->generation << INDEX_BITS | (uint32_t)judge->first_free;
+}
+
+static struct waiting *find(struct names_judge *judge, uint32_t serial)
+{
+	size_t index = serial & ((1u << INDEX_BITS) - 1);
+	struct waiting *flow = index < judge->room ? &judge->flows[index] : NULL;
+
+	return flow && flow->used && flow->generation == serial >> INDEX_BITS ? flow : NULL;
+}
+
+void names_judge_drop(struct names_judge *judge, uint32_t serial)
+{
+	struct waiting *flow = find(judge, serial);
+
+	if (!flow)
+		return;
+	free(flow->names);
+	flow->names = NULL;
+	flow->used = false;
+	if ((size_t)(flow - judge->flows) < judge->first_free)
+		judge->first_free = (size_t)(flow - judge->flows);
+}
+
+/* ---- the verdict ---- */
+
+/* What is said of the flow, for the evaluator; `name` has room for the server name */
+static struct eval_connection connection_of(const struct waiting *flow, const struct names_ask *ask, char *name)
+{
+	/* A server may take the name to end at a NUL; it is judged nowhere. */
+	bool named = ask->has_name && !memchr(ask->name, '\0', ask->name_len);
+
+	memcpy(name, ask->name, ask->name_len);
+	name[ask->name_len] = '\0';
+	return (struct eval_connection){
+		.direction = POLICY_EGRESS,
+		.proto = PROTO_TCP,
+		.addr = flow->addr,
+		.has_port = true,
+		.port = flow->port,
+		.sni = named ? name : NULL,
+		.ech = ask->ech,
+	};
+}
+
+static struct eval_context context_of(const struct names_judge *judge, const struct waiting *flow,
+				      struct eval_bindings now)
+{
+	struct eval_context context = judge->context;
+
+	context.bindings = flow->names ? (struct eval_bindings){ any_kept, flow } : now;
+	return context;
+}
+
+/* Whether the name would have done without the extension */
+static enum denial_hello reason_of(const struct eval_context *context, struct eval_connection connection)
+{
+	bool ech = connection.ech;
+
+	connection.ech = false;
+	return ech && eval_connection(context, &connection).action == POLICY_ALLOW ? DENIAL_ECH : DENIAL_NAME;
+}
+
+static bool is_logged(const struct policy *policy, struct eval_verdict verdict)
+{
+	return verdict.by.kind == DECIDER_RULE && policy->rules.items[verdict.by.rule].log;
+}
+
+static bool may_go_on(const struct eval_context *context, const struct eval_connection *connection,
+		      struct denials *denials)
+{
+	struct eval_verdict verdict = eval_connection(context, connection);
+	bool allowed = verdict.action == POLICY_ALLOW;
+
+	if (denials && (!allowed || is_logged(context->policy, verdict)))
+		denials_server_name(denials, connection, verdict,
+				    allowed ? DENIAL_NAME : reason_of(context, *connection));
+	return allowed;
+}
+
+static void report_ended(const struct eval_connection *connection, enum denial_hello why, struct denials *denials)
+{
+	struct eval_verdict refused = { POLICY_DENY, decided_by(DECIDER_REFUSED) };
+
+	if (denials)
+		denials_server_name(denials, connection, refused, why);
+}
+
+static bool is_sane(const struct names_ask *ask)
+{
+	return ask->saw < NAMES_SAW_COUNT && ask->has_name <= 1 && ask->ech <= 1 && (ask->has_name || !ask->name_len);
+}
+
+/* Of a flow that the worker has ended */
+static const enum denial_hello ended_why[NAMES_SAW_COUNT] = {
+	[NAMES_SAW_MALFORMED] = DENIAL_MALFORMED,
+	[NAMES_SAW_SLOW] = DENIAL_SLOW,
+	[NAMES_SAW_RENAMED] = DENIAL_RENAMED,
+};
+
+static int judge_flow(struct names_judge *judge, const struct names_ask *ask, struct eval_bindings now,
+		      struct denials *denials, struct names_message *verdict)
+{
+	struct waiting *flow = find(judge, ask->serial);
+	char name[HELLO_NAME_MAX + 1];
+
+	if (!is_sane(ask) || !flow || (ask->saw == NAMES_SAW_START && flow->asked))
+		return -EPROTO;
+	struct eval_context context = context_of(judge, flow, now);
+	struct eval_connection connection = connection_of(flow, ask, name);
+	*verdict = (struct names_message){ .kind = NAMES_VERDICT, .serial = ask->serial, .token = ask->token };
+	flow->asked = true;
+	if (ask->saw != NAMES_SAW_START)
+		report_ended(&connection, ended_why[ask->saw], denials);
+	else if (ask->has_name && !connection.sni)
+		report_ended(&connection, DENIAL_MALFORMED, denials);
+	else
+		verdict->allowed = may_go_on(&context, &connection, denials);
+	if (!verdict->allowed)
+		names_judge_drop(judge, ask->serial);
+	return ask->saw == NAMES_SAW_START;
+}
+
+int names_judge_ask(struct names_judge *judge, const struct names_ask *ask, struct eval_bindings now,
+		    struct denials *denials, struct names_message *verdict)
+{
+	int result = 0;
+
+	if (ask->kind < NAMES_ASK || ask->kind > NAMES_FULL || ask->given_back_count > NAMES_GIVEN_BACK_MAX)
+		return -EPROTO;
+	if (ask->kind == NAMES_ASK)
+		result = judge_flow(judge, ask, now, denials, verdict);
+	/* one that was refused while the worker gave it back is not there any more */
+	for (size_t i = 0; i < ask->given_back_count; i++)
+		names_judge_drop(judge, ask->given_back[i]);
+	return result;
+}
