@@ -1,7 +1,8 @@
 /* Chains, matches and rules that the files of lowering share. */
 #include "lower/lower_state.h"
 
-enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = 64 };
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = LOWER_CT_UNTRACKED };
+enum { CT_CONFIRMED = 8 }; /* IPS_CONFIRMED */
 /* Packets a second of what rules with `log` let pass that are reported */
 enum { LOG_RATE = 100, LOG_BURST = 200 };
 enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 136 };
@@ -70,6 +71,14 @@ void lower_match_new(struct lowering *lowering, struct rs_rule *rule)
 void lower_match_first(struct lowering *lowering, struct rs_rule *rule)
 {
 	match_ct(lowering, rule, CT_NEW | CT_UNTRACKED);
+}
+
+struct rs_rule *lower_confirmed_rule(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	lower_match(lowering, rule, RS_CT_STATUS, CT_CONFIRMED);
+	return rule;
 }
 
 void lower_match_established(struct lowering *lowering, struct rs_rule *rule)

@@ -126,8 +126,8 @@ static void match_odd_ports(struct lowering *lowering, struct rs_rule *rule)
 static void outbound_chain(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain =
-		lower_chain(lowering, "outbound", "a new flow of the guest's: what no rule can allow, then the rules");
+	struct rs_chain *chain = lower_chain(lowering, LOWER_CHAIN_OUTBOUND,
+					     "a new flow of the guest's: what no rule can allow, then the rules");
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_ICMP, IPPROTO_ICMPV6);
@@ -165,12 +165,11 @@ static void forward_chain(struct lowering *lowering)
 
 	lower_defer_forward(lowering, chain);
 	lower_established(lowering, chain);
-	lower_defer_passed(lowering, chain);
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 	lower_match_first(lowering, rule);
 	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
 	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
-	rs_verdict(lowering->ruleset, rule, RS_GOTO, "outbound");
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, lower_new_chain(lowering));
 	lower_drop_invalid(lowering, chain);
 	lower_related(lowering, chain);
 	lower_verdict(lowering, lower_rule(lowering, chain, "new flows from outside"), RS_DROP, NULL);

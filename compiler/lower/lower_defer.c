@@ -11,8 +11,8 @@
  *
  * What the guest sends on those addresses and ports is never forwarded, the relay there or not: chain forward drops what has
  * the flow's mark before it looks whether the flow is established. When conntrack has forgotten the flow, what follows is
- * invalid without a SYN (nf_conntrack_tcp_loose is off), and a SYN is walked anew. A packet whose TTL is over is not tracked,
- * so it is neither diverted nor forwarded.
+ * invalid without a SYN (nf_conntrack_tcp_loose is off; were it on, it would be walked anew), and what the relay sends gets the
+ * mark again. A packet whose TTL is over is not tracked, so it is neither diverted nor forwarded.
  *
  * A flow defers where, by rules in order and the address alone, an allow ends it and a denial of names before has its port
  * (known beforehand: the allow's own rule goes to chain defer), or a denial ends it and an allow before has its port whose name
@@ -46,12 +46,42 @@ static void names_chain(struct lowering *lowering)
 	struct rs_chain *chain =
 		lower_hook_chain(lowering, "names", RS_PREROUTING, WALK_PRIORITY, RS_ACCEPT,
 				 "new TCP of the guest's is judged here, where it can still be diverted");
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
-	match_tcp(lowering, rule);
+	/* what most packets fail first */
 	lower_match_new(lowering, rule);
+	match_tcp(lowering, rule);
+	rs_match(rs, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
 	rs_match(rs, rule, RS_CT_MARK, rs_number(LOWER_DIVERTED_CT))->negate = true;
-	rs_verdict(rs, rule, RS_GOTO, "outbound");
+	rs_verdict(rs, rule, RS_GOTO, LOWER_CHAIN_OUTBOUND);
+}
+
+/* Before routing, so it may yet be for the gateway: chain to_gateway counts it. */
+static void pass(struct lowering *lowering, struct rs_rule *rule)
+{
+	rs_mark_set(lowering->ruleset, rule, LOWER_PASSED_MARK);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+}
+
+static void admit_tcp_chain(struct lowering *lowering)
+{
+	struct rs_chain *chain =
+		lower_chain(lowering, LOWER_CHAIN_ADMIT_TCP, "judged before routing: what is let pass is marked");
+	struct rs_rule *rule;
+
+	if (lowering->floors_defer) {
+		rule = lower_rule(lowering, chain, "a floor waits for the server name");
+		lower_match(lowering, rule, RS_CT_MARK, LOWER_DIVERTED_CT);
+		rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_DEFER);
+	}
+	if (lowering->named_logs) {
+		rule = lower_rule(lowering, chain, "a rule on names with `log` was before");
+		lower_match(lowering, rule, RS_META_MARK, LOWER_NAMED_LOGGED_MARK);
+		lower_log_allowed(lowering, rule);
+	}
+	pass(lowering, lower_confirmed_rule(lowering, chain));
+	lower_share_rate(lowering, chain);
+	pass(lowering, lower_rule(lowering, chain, NULL));
 }
 
 static void to_listener(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
@@ -71,9 +101,10 @@ static void divert_chain(struct lowering *lowering)
 	struct rs_chain *chain = lower_hook_chain(lowering, "divert", RS_PREROUTING, DIVERT_PRIORITY, RS_ACCEPT,
 						  "flows whose server name decides go to the name relay, with all that "
 						  "follows");
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	lower_match(lowering, rule, RS_CT_MARK, LOWER_DIVERTED_CT);
+	rs_match(rs, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
 	rs_verdict(rs, rule, RS_GOTO, "diverted");
 	chain = lower_chain(lowering, "diverted", "to the relay's socket, or nowhere");
 	if (lowering->gateway.has4)
@@ -178,11 +209,27 @@ static void judged_chain(struct lowering *lowering)
 	rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_EGRESS);
 }
 
+/* ---- in forward ---- */
+
+static void new_chain(struct lowering *lowering)
+{
+	struct rs_chain *chain =
+		lower_chain(lowering, LOWER_CHAIN_NEW, "of TCP what was let pass before routing, no other");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+	lower_match(lowering, rule, RS_META_MARK, LOWER_PASSED_MARK);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	rule = lower_rule(lowering, chain, "not judged");
+	match_tcp(lowering, rule);
+	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+	rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_OUTBOUND);
+}
+
 void lower_defer_chains(struct lowering *lowering)
 {
 	if (!lowering->defers)
 		return;
 	names_chain(lowering);
+	admit_tcp_chain(lowering);
 	divert_chain(lowering);
 	defer_chain(lowering);
 	if (has_allowed_names(lowering->policy))
@@ -192,4 +239,5 @@ void lower_defer_chains(struct lowering *lowering)
 	if (floors_allow_names(lowering))
 		unnamed_chain(lowering, LOWER_CHAIN_FLOOR_UNNAMED, LOWER_CHAIN_FLOOR_DEFER);
 	judged_chain(lowering);
+	new_chain(lowering);
 }

@@ -11,7 +11,8 @@ void lower_defer_facts(struct lowering *lowering)
 			lowering->floors_defer |= policy_rule_defers(&policy->floors.items[i]->rules.items[j]);
 	for (size_t i = 0; lowering->defers && i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
-		lowering->named_logs |= rule->action == POLICY_ALLOW && rule->log && policy_rule_defers(rule);
+		if (rule->action == POLICY_ALLOW && policy_rule_defers(rule))
+			*(rule->log ? &lowering->named_logs : &lowering->named_unlogged) = true;
 	}
 }
 
@@ -34,19 +35,9 @@ void lower_defer_forward(struct lowering *lowering, struct rs_chain *chain)
 	lower_verdict(lowering, rule, RS_DROP, NULL);
 }
 
-void lower_defer_passed(struct lowering *lowering, struct rs_chain *chain)
+const char *lower_new_chain(const struct lowering *lowering)
 {
-	if (!lowering->defers)
-		return;
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
-	match_mark(lowering, rule, LOWER_PASSED_MARK);
-	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
-	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
-	rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, "TCP is let pass before routing or not at all");
-	match_tcp(lowering, rule);
-	lower_match_first(lowering, rule);
-	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
-	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+	return lowering->defers ? LOWER_CHAIN_NEW : LOWER_CHAIN_OUTBOUND;
 }
 
 void lower_defer_input(struct lowering *lowering, struct rs_chain *chain)
@@ -66,7 +57,7 @@ void lower_defer_to_gateway(struct lowering *lowering, struct rs_chain *chain, e
 	lower_match(lowering, rule, daddr, gateway);
 	match_mark(lowering, rule, LOWER_PASSED_MARK);
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_PASSED);
-	rule = lower_rule(lowering, chain, "TCP is let pass before routing or not at all");
+	rule = lower_rule(lowering, chain, "not judged");
 	lower_match(lowering, rule, daddr, gateway);
 	match_tcp(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
@@ -88,25 +79,34 @@ void lower_defer_logged(struct lowering *lowering, struct rs_chain *chain)
 
 void lower_defer_admit(struct lowering *lowering, struct rs_chain *chain)
 {
-	if (lowering->floors_defer) {
-		struct rs_rule *rule =
-			lower_rule_from(lowering, chain, LOWER_BRIDGE, "a floor waits for the server name");
-		lower_match(lowering, rule, RS_CT_MARK, LOWER_DIVERTED_CT);
-		rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_DEFER);
-	}
-	if (lowering->named_logs) {
-		struct rs_rule *rule =
-			lower_rule_from(lowering, chain, LOWER_BRIDGE, "a rule on names with `log` was before");
-		match_mark(lowering, rule, LOWER_NAMED_LOGGED_MARK);
-		lower_log_allowed(lowering, rule);
-	}
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	match_tcp(lowering, rule);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_ADMIT_TCP);
 }
 
-void lower_defer_pass(struct lowering *lowering, struct rs_rule *rule)
+/* The kernel finds a flow's socket by itself, ahead of routing (early demux), for packets that conntrack is not let see, too. They
+ * do not get to it, and are no reason to end the guest's flow. */
+void lower_defer_last_hop(struct lowering *lowering, struct rs_chain *chain)
 {
+	if (!lowering->defers)
+		return;
+	struct rs_rule *rule = lower_rule(lowering, chain, "of a flow of the name relay's, and ends at this hop");
+	lower_match(lowering, rule, RS_CT_STATE, LOWER_CT_UNTRACKED);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+}
+
+/* Conntrack may have forgotten a flow of which the relay is first to send on: then it must not become the server's, whose
+ * answers the guest's packets would be. The gateway's own addresses are not forwarded to anyway. */
+static void mark_relayed(struct lowering *lowering, struct rs_chain *chain, enum rs_field saddr, u128 gateway)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, "the name relay's, with the server's address");
+
+	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
+	lower_match_new(lowering, rule);
 	match_tcp(lowering, rule);
-	rs_mark_set(lowering->ruleset, rule, LOWER_PASSED_MARK);
-	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	rs_match(lowering->ruleset, rule, saddr, rs_number(gateway))->negate = true;
+	rs_ct_mark_set(lowering->ruleset, rule, LOWER_DIVERTED_CT);
 }
 
 void lower_defer_output(struct lowering *lowering, struct rs_chain *chain)
@@ -117,6 +117,10 @@ void lower_defer_output(struct lowering *lowering, struct rs_chain *chain)
 	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
 	match_mark(lowering, rule, LOWER_NAMES_MARK);
 	lower_verdict(lowering, rule, RS_DROP, NULL);
+	if (lowering->gateway.has4)
+		mark_relayed(lowering, chain, RS_IP_SADDR, lowering->gateway.v4.value);
+	if (lowering->gateway.has6)
+		mark_relayed(lowering, chain, RS_IP6_SADDR, lowering->gateway.v6.value);
 }
 
 void lower_defer_upstream(struct lowering *lowering, struct rs_chain *chain)
@@ -126,5 +130,5 @@ void lower_defer_upstream(struct lowering *lowering, struct rs_chain *chain)
 	struct rs_rule *rule = lower_rule(lowering, chain, "the name relay, as the guest would");
 	match_mark(lowering, rule, LOWER_NAMES_MARK);
 	match_tcp(lowering, rule);
-	rs_verdict(lowering->ruleset, rule, RS_GOTO, "outbound");
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_OUTBOUND);
 }

@@ -2,7 +2,6 @@
 #include "lower/limits.h"
 #include "lower/lower_state.h"
 
-#define CT_CONFIRMED 8 /* IPS_CONFIRMED: an earlier packet of the flow was let pass */
 /* Faster than any link, and within what the kernel computes with */
 #define PACKET_RATE_MAX 100000000u
 
@@ -37,31 +36,12 @@ static void rate_chain(struct lowering *lowering)
 			   lower_chain(lowering, CHAIN_RATE, "new flows a second, whoever opens them further"));
 }
 
-static struct rs_rule *confirmed_rule(struct lowering *lowering, struct rs_chain *chain)
-{
-	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
-
-	rs_match(lowering->ruleset, rule, RS_CT_STATUS, rs_number(CT_CONFIRMED));
-	return rule;
-}
-
 static void let_own_pass(struct lowering *lowering, struct rs_chain *chain)
 {
 	struct rs_rule *rule = lower_rule(lowering, chain, "the DNS proxy's, to a resolver the guest chose");
 
 	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE))->negate = true;
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
-}
-
-/* TCP that is judged before routing may yet be for the gateway: chain to_gateway counts it. */
-static void admit_deferring(struct lowering *lowering, struct rs_chain *chain)
-{
-	let_own_pass(lowering, chain);
-	lower_defer_admit(lowering, chain);
-	lower_defer_pass(lowering, confirmed_rule(lowering, chain));
-	rs_verdict(lowering->ruleset, confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
-	lower_share_rate(lowering, chain);
-	lower_defer_pass(lowering, lower_rule(lowering, chain, NULL));
 }
 
 /* What the policy allows ends here, wherever it came from, so that refused flows count for nothing. How many flows at once is
@@ -82,9 +62,12 @@ void lower_admit_chain(struct lowering *lowering)
 			    "allowed by the policy: so many new flows a second, so many at once to the gateway");
 
 	if (lowering->defers) {
-		admit_deferring(lowering, chain);
+		let_own_pass(lowering, chain);
+		lower_defer_admit(lowering, chain);
+		rs_verdict(rs, lower_confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
+		lower_share_rate(lowering, chain);
 	} else {
-		rs_verdict(rs, confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
+		rs_verdict(rs, lower_confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
 		let_own_pass(lowering, chain);
 		bound_rate(lowering, chain);
 	}
@@ -94,7 +77,7 @@ void lower_admit_chain(struct lowering *lowering)
 	if (lowering->defers) {
 		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_PASSED);
 		chain = lower_chain(lowering, LOWER_CHAIN_PASSED, "to the gateway: so many at once");
-		rs_verdict(rs, confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
+		rs_verdict(rs, lower_confirmed_rule(lowering, chain), RS_ACCEPT, NULL);
 	}
 	limit_count_protocols(&chains, chain, policy->max_tcp.most, policy->max_udp.most, POLICY_OTHER_CONNECTIONS);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_ACCEPT, NULL);

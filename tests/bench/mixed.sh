@@ -13,15 +13,16 @@ shift
 UNLIMITED=(--max-connection-rate 0 --max-connections 0)
 declare -A goals=([100]=0.97 [1000]=0.88 [10000]=0.80)
 
-# The candidates that their rule allows, and those that are denied, as the evaluator says
+# The candidates that their rule allows, those that wait for a server name aside, and those that are denied, as the evaluator says
 judge() { # DIR
 	cut -d' ' -f1-4 "$1/candidates" >"$1/flows"
 	awk '{ print "egress@" ($2 ~ /:/ ? "[" $2 "]" : $2) ":" $3 ":" $4 ($5 ? " resolve=" $5 "=" $2 : "") }' "$1/candidates" |
-		"$build/msb-policyc" eval "$1/policy.msb" --batch | cut -f1,2 >"$1/verdicts"
+		"$build/msb-policyc" eval "$1/policy.msb" --batch --format json |
+		jq -r '.[] | [.verdict, .rule // "-", .syn // "-"] | join(" ")' >"$1/verdicts"
 	: >"$1/allowed"
 	: >"$1/denied"
-	paste -d' ' "$1/flows" <(tr '\t' ' ' <"$1/verdicts") | awk -v dir="$1" '
-		$5 == "allow" && $6 == $1 { print $2, $3, $4 >(dir "/allowed") }
+	paste -d' ' "$1/flows" "$1/verdicts" | awk -v dir="$1" '
+		$5 == "allow" && $6 == $1 && $7 != "defer" { print $2, $3, $4 >(dir "/allowed") }
 		$5 == "deny" { print $2, $3, $4 >(dir "/denied") }'
 }
 

@@ -132,13 +132,13 @@ wrong "the order of two rules lost" $rules \
 	'lower_policy_rule(lowering, chain, i);' \
 	'lower_policy_rule(lowering, chain, (i ^ 1) < lowering->subject->rules.count && lowering->subject->rules.items[i ^ 1].directions & POLICY_EGRESS ? i ^ 1 : i);'
 wrong "IPv6 forgotten" $rules \
-	'if (to.any || to.networks.count) {' 'if (family == ADDR_V4 && (to.any || to.networks.count)) {'
+	'if (to.any || to.networks.count)
+		add_by_address' 'if (family == ADDR_V4 && (to.any || to.networks.count))
+		add_by_address'
 wrong "the default turned round" $rules \
-	'if (by->action == POLICY_ALLOW)' 'if (by->action == POLICY_DENY)'
+	'if (by->action == POLICY_DENY) {' 'if (by->action == POLICY_ALLOW) {'
 wrong "a floor's allow that asks no further" $rules \
-	'lower_verdict(lowering, out, RS_RETURN, NULL);' 'lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_ADMIT);'
-wrong "a floor's default that asks no further" $rules \
-	$'lowering->floor ? RS_RETURN : RS_GOTO,\n\t\t\t      lowering->floor ? NULL : LOWER_CHAIN_ADMIT' 'RS_GOTO, LOWER_CHAIN_ADMIT'
+	'lower_verdict(lowering, out, RS_RETURN, NULL);' 'go_to(lowering, out, LOWER_CHAIN_ADMIT);'
 wrong "a floor forgotten" $rules \
 	'for (size_t i = 0; i < lowering->policy->floors.count; i++)' \
 	'for (size_t i = 1; i < lowering->policy->floors.count; i++)'
@@ -149,9 +149,10 @@ wrong "what carries them allowed as well" $rules \
 wrong "a group that is denied as one that is allowed" $rules \
 	'action == POLICY_DENY && lowering->gateway.nat64.found > 0' 'false'
 wrong "names on every port" $rules \
-	'add_binding_set(lowering, index, family), daddr_field(family));
-		match_service(lowering, out, &service);' \
-	'add_binding_set(lowering, index, family), daddr_field(family));'
+	'match_service(lowering, out, service);
+	finish_rule' 'if (!aim->names)
+		match_service(lowering, out, service);
+	finish_rule'
 wrong "a port that is refused always is not" compiler/lower/lower_chains.c \
 	'lower_match_any(lowering, rule, field, ports, count);' \
 	'lower_match_any(lowering, rule, field, ports, count > 1 ? count - 1 : count);'
@@ -163,6 +164,31 @@ wrong "IPv6 source routes let through" compiler/lower/lower_guest.c \
 	'lower_match(lowering, rule, RS_IP6_ROUTING, 1);' 'lower_match(lowering, rule, RS_IP6_ROUTING, 2);'
 wrong "known flows judged anew" compiler/lower/lower_build.c \
 	'match_ct(lowering, rule, CT_ESTABLISHED);' 'match_ct(lowering, rule, CT_RELATED);'
+
+# Server names
+ports=compiler/lower/lower_defer_ports.c
+wrong "denials of names that nothing waits for" $ports \
+	'own.tcp[i] &= deferred->denied[i];' 'own.tcp[i] = 0;'
+wrong "names on one port more" $ports \
+	'ports[i] |= own.tcp[i];' 'ports[i] |= own.tcp[i] | own.tcp[i] << 1;'
+wrong "names of a denial that take its TCP" $ports \
+	'own.tcp[i] & asked' '(own.udp[i] ? own.tcp[i] : own.tcp[i] & asked)'
+wrong "bound names that are not heeded" compiler/lower/lower_defer.c \
+	'RS_META_MARK, LOWER_NAMED_MARK, LOWER_NAMED_LOGGED_MARK);' 'RS_META_MARK, LOWER_PASSED_MARK, LOWER_NAMED_LOGGED_MARK);'
+wrong "names of a floor that the policy heeds" compiler/lower/lower_defer.c \
+	'if (has_allowed_names(lowering->policy->floors.items[i]))
+			rs_mark_set(' 'if (0)
+			rs_mark_set('
+wrong "a floor that waits for a name forgotten" compiler/lower/lower_defer.c \
+	'LOWER_BRIDGE, NULL);
+
+	rs_ct_mark_set(' 'LOWER_UPLINK, NULL);
+
+	rs_ct_mark_set('
+wrong "QUIC to bound names let through" $rules \
+	'add_rule(lowering, chain, index, aim, &quic, QUIC);' ';'
+wrong "QUIC behind a denial of names left to other names" compiler/lower/lower_bound.c \
+	'if (bound->defers && rule->action == POLICY_DENY && lower_rule_refuses_quic(rule))' 'if (0)'
 
 # Names in verdict maps
 bound=compiler/lower/lower_bound.c

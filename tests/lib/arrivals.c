@@ -91,32 +91,42 @@ void arrivals_free(struct arrivals *arrivals)
 	{                                                                                        \
 		.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = reg, .imm = number, .off = skipped \
 	}
+#define SKIP(count)                                    \
+	{                                              \
+		.code = BPF_JMP | BPF_JA, .off = count \
+	}
 #define LEAVE                              \
 	{                                  \
 		.code = BPF_JMP | BPF_EXIT \
 	}
 
-/* skb_load_bytes(skb, skb->len - 8, tag, 8); where its magic is ours, seen[tag.id] |= bits. What it returns is how much of the
+/* skb_load_bytes(skb, skb->len - 8, tag, 8); where its magic is ours, seen[tag.id] |= bits, or `marked` where the
+ * packet has that mark. What it returns is how much of the
  * packet to keep: nothing. */
-static int load_program(int map, uint8_t bits)
+static int load_program(int map, uint8_t bits, uint32_t mark, uint8_t marked)
 {
 	const struct bpf_insn program[] = {
+		MOVE(BPF_REG_6, BPF_REG_1),
 		LOAD(BPF_W, BPF_REG_2, BPF_REG_1, offsetof(struct __sk_buff, len)),
 		ADD(BPF_REG_2, -8),
 		MOVE(BPF_REG_3, BPF_REG_10),
 		ADD(BPF_REG_3, -8),
 		SET(BPF_REG_4, 8),
 		CALL(BPF_FUNC_skb_load_bytes),
-		UNLESS_EQUAL(BPF_REG_0, 0, 11),
+		UNLESS_EQUAL(BPF_REG_0, 0, 15),
 		LOAD(BPF_W, BPF_REG_1, BPF_REG_10, -8),
-		UNLESS_EQUAL(BPF_REG_1, PACKET_MAGIC, 9),
+		UNLESS_EQUAL(BPF_REG_1, PACKET_MAGIC, 13),
 		{ .code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map },
 		{ 0 }, /* the second half of the one before */
 		MOVE(BPF_REG_2, BPF_REG_10),
 		ADD(BPF_REG_2, -4),
 		CALL(BPF_FUNC_map_lookup_elem),
-		IF_EQUAL(BPF_REG_0, 0, 3),
+		IF_EQUAL(BPF_REG_0, 0, 7),
 		LOAD(BPF_B, BPF_REG_1, BPF_REG_0, 0),
+		LOAD(BPF_W, BPF_REG_2, BPF_REG_6, offsetof(struct __sk_buff, mark)),
+		UNLESS_EQUAL(BPF_REG_2, (int)mark, 2),
+		OR(BPF_REG_1, marked),
+		SKIP(1),
 		OR(BPF_REG_1, bits),
 		STORE(BPF_B, BPF_REG_0, BPF_REG_1, 0),
 		SET(BPF_REG_0, 0),
@@ -139,7 +149,12 @@ static int load_program(int map, uint8_t bits)
 
 void arrivals_watch(struct arrivals *arrivals, int fd, uint8_t bits)
 {
-	int program = load_program(arrivals->map, bits);
+	arrivals_watch_marked(arrivals, fd, bits, 0, bits);
+}
+
+void arrivals_watch_marked(struct arrivals *arrivals, int fd, uint8_t bits, uint32_t mark, uint8_t marked)
+{
+	int program = load_program(arrivals->map, bits, mark, marked);
 
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_BPF, &program, sizeof program) < 0)
 		err(3, "SO_ATTACH_BPF");

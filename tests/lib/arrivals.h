@@ -12,6 +12,8 @@ void arrivals_free(struct arrivals *);
 /* From now on packets that come to the socket are noted with these bits, and none is queued. For packet and raw sockets
  * alike: the tag is what a packet ends with. */
 void arrivals_watch(struct arrivals *, int fd, uint8_t bits);
+/* Packets with that mark are noted with others */
+void arrivals_watch_marked(struct arrivals *, int fd, uint8_t bits, uint32_t mark, uint8_t marked);
 void arrivals_clear(struct arrivals *);
 /* The bits of all sockets that the packet came to */
 uint8_t arrivals_of(const struct arrivals *, uint32_t id);

@@ -353,20 +353,20 @@ static struct eval_connection connection_of(const struct packet_flow *flow)
 	return connection;
 }
 
-bool trial_expects(const struct eval_context *context, const struct packet_flow *flow)
+enum eval_syn trial_expects(const struct eval_context *context, const struct packet_flow *flow)
 {
 	struct eval_connection connection = connection_of(flow);
 	const struct addr_gateway *gateway = &context->gateway;
 
 	if (!(flow->to.family == ADDR_V4 ? gateway->has4 : gateway->has6))
-		return false; /* a family without a gateway is dropped whole */
+		return EVAL_SYN_DENY; /* a family without a gateway is dropped whole */
 	if (connection.has_port && flow->port == LOWER_DNS_PORT)
-		return false; /* to the DNS proxy, which does not run */
+		return EVAL_SYN_DENY; /* to the DNS proxy, which does not run */
 	if (flow->form == PACKET_LAST_FRAGMENT)
-		return false; /* without its first it is no packet */
+		return EVAL_SYN_DENY; /* without its first it is no packet */
 	if (flow->twist != PACKET_PLAIN)
-		return false;
-	return eval_connection(context, &connection).action == POLICY_ALLOW;
+		return EVAL_SYN_DENY;
+	return eval_syn(context, &connection);
 }
 
 /* ---- as text ---- */

@@ -62,8 +62,9 @@ bool trial_is_hurried(const struct trial *);
 void trial_draw_flow(const struct trial *, const struct policy *, struct random *, struct packet_flow *);
 /* Whether Linux routes packets to the address at all, whatever the rules say */
 bool trial_is_routable(const struct trial *, struct addr);
-/* Whether the packet must arrive: what eval_connection() says, port 53 and lone fragments aside */
-bool trial_expects(const struct eval_context *, const struct packet_flow *);
+/* What must become of the packet: where server names decide what eval_syn() says of TCP, else eval_connection(); port 53 and
+ * lone fragments aside */
+enum eval_syn trial_expects(const struct eval_context *, const struct packet_flow *);
 /* Commands, a line each, that show the same: what the evaluator says, and how to install the policy */
 void trial_print(FILE *, const struct trial *, const struct packet_flow *);
 /* What a sandbox of the trial would install */

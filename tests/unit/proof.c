@@ -118,11 +118,11 @@ static void show(const struct proof *proof, const struct eval_connection *flow, 
 
 	static const char *const syns[] = { "allow", "deny", "defer" };
 
-	cr_log_error("%s, bound to %s\n%s\neval: %s (its SYN: %s) by \"%s\"; the ruleset %s, by \"%s\" (chain %s)",
+	cr_log_error("%s, bound to %s\n%s\neval: %s by \"%s\" (its SYN: %s); the ruleset %s, by \"%s\" (chain %s)",
 		     flow_format_connection(arena, POLICY_EGRESS, flow->addr, flow->proto, flow->has_port, flow->port),
 		     proof->bound.count ? "some names" : "no name", policy_format(arena, proof->made.policy),
-		     policy_action_name(verdict->action), syns[eval_syn(&proof->made.context, flow)],
-		     words ? words : "(what no rule changes)", arrives_as(result->end),
+		     policy_action_name(verdict->action), words ? words : "(what no rule changes)",
+		     syns[eval_syn(&proof->made.context, flow)], arrives_as(result->end),
 		     result->decided ? result->decided : "", result->chain);
 }
 
@@ -270,6 +270,8 @@ void proof_prepare(struct proof *proof, int level)
 void proof_finish(struct proof *proof)
 {
 	bindings_free(proof->bindings);
+	for (size_t i = 0; i < proof->others.count; i++)
+		arena_free(proof->others.items[i]);
 	arena_free(proof->made.arena);
 }
 

@@ -18,6 +18,7 @@ struct proof {
 	const struct trial *trial; /* that it was made of, and whose names are bound; NULL: none */
 	struct packet_ends ends4, ends6;
 	LIST_OF(struct addr) bound;
+	LIST_OF(struct arena *) others; /* that go with it */
 	size_t flows, allowed;
 };
 

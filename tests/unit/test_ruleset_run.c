@@ -115,6 +115,32 @@ static void try_resolver(struct proof *proof, struct random *random, struct addr
 	proof->flows++;
 }
 
+/* The name relay's own way out is the guest's: what is refused for certain is refused to it as well, and what its name
+ * decides, which was judged by then, is not. */
+static void try_name_relay(struct proof *proof, struct addr addr, uint16_t port)
+{
+	const struct addr_gateway *gateway = &proof->made.context.gateway;
+	struct packet_ends own = { .source = test_addr(addr.family == ADDR_V4 ? "198.51.100.1" : "2001:db8:ff::1") };
+	struct packet_flow packet = { .to = addr, .proto = IPPROTO_TCP, .port = port };
+	struct eval_connection flow = proof_connection(&packet);
+	uint8_t frame[PACKET_MAX];
+
+	if (!policy_defers(proof->made.policy) || port == LOWER_DNS_PORT ||
+	    !(addr.family == ADDR_V4 ? gateway->has4 : gateway->has6) || addr_gateway_has(gateway, addr) ||
+	    eval_refused_address(POLICY_EGRESS, addr, gateway) || addr_is_malformed(addr, &gateway->nat64))
+		return; /* nothing of these comes to it */
+	size_t len = packet_build(frame, &own, &packet);
+	struct run_result result =
+		ruleset_run_output(proof->run, &proof->world, LOWER_UPLINK, LOWER_NAMES_MARK, frame, len);
+	bool denied = eval_syn(&proof->made.context, &flow) == EVAL_SYN_DENY;
+	cr_assert_eq(result.end, denied ? RUN_RESET : RUN_FORWARDED,
+		     "the name relay to %s: eval: %s by its SYN; the ruleset %s (by \"%s\", chain %s)\n%s",
+		     flow_format_connection(proof->made.arena, POLICY_EGRESS, addr, PROTO_TCP, true, port),
+		     denied ? "deny" : "allow", run_end_name(result.end), result.decided ? result.decided : "",
+		     result.chain, policy_format(proof->made.arena, proof->made.policy));
+	proof->flows++;
+}
+
 /* Flows near one rule's address and port at once, as the kernel oracle has them */
 static void try_near_rules(struct proof *proof, struct random *random)
 {
@@ -133,8 +159,11 @@ static void try_around(struct proof *proof, struct random *random, const struct 
 	if (!proof_asks(proof, addr))
 		return;
 	try_resolver(proof, random, addr);
-	while (flows--)
-		try_flow(proof, random, addr, edges->ports.items[random_below(random, (uint32_t)edges->ports.count)]);
+	while (flows--) {
+		uint16_t port = edges->ports.items[random_below(random, (uint32_t)edges->ports.count)];
+		try_flow(proof, random, addr, port);
+		try_name_relay(proof, addr, port);
+	}
 }
 
 /* One of the pool's, or one that a rule of the policy names */
@@ -200,6 +229,44 @@ static void draw_wide(struct proof *proof, struct random *random, size_t most, i
 		if (trial->bindings.items[i].how == TRIAL_LASTS && random_one_in(random, 3))
 			trial->bindings.items[i].how = TRIAL_ENDS;
 	*proof = proof_of_trial(arena, trial);
+}
+
+/* Few rules, half of them on names, in floors too: what one says of a flow and the next is seen */
+static const char *named_rules(struct arena *arena, struct random *random, uint32_t most)
+{
+	static const char *const names[] = { "a.example", "b.example", "x.corp.example", "*.corp.example" },
+				 *const addresses[] = { "8.8.8.8", "8.8.8.0/30", "[2600::1]", "public", "any" },
+				 *const services[] = { "",         ":tcp",        ":tcp:443",       ":tcp:{80,443}",
+						       ":any:443", ":any:80-443", ":{tcp,udp}:443", ":udp" },
+				 *const actions[] = { "allow", "deny" };
+	const char *rules = "";
+
+	for (uint32_t i = random_below(random, most) + 1; i; i--) {
+		const char *target =
+			random_one_in(random, 2) ? RANDOM_PICK(random, addresses) : RANDOM_PICK(random, names);
+		rules = arena_printf(arena, "%s%s%s@%s%s", rules, *rules ? "," : "", RANDOM_PICK(random, actions),
+				     target, RANDOM_PICK(random, services));
+	}
+	return rules;
+}
+
+static void draw_named(struct proof *proof, struct random *random, size_t most, int level)
+{
+	static const char *const actions[] = { "allow", "deny", "deny" };
+	struct arena *arena = arena_new();
+
+	proof->made = test_policy_of(RANDOM_PICK(random, actions), "allow", named_rules(arena, random, (uint32_t)most),
+				     false);
+	proof->made.context.gateway = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	for (uint32_t i = random_below(random, 3); i; i--) {
+		struct test_policy floor = test_policy_of(RANDOM_PICK(random, actions), "allow",
+							  named_rules(arena, random, (uint32_t)most / 2), false);
+		floor.policy->is_floor = true;
+		*arena_push(proof->made.arena, &proof->made.policy->floors) = floor.policy;
+		*arena_push(proof->made.arena, &proof->others) = floor.arena;
+	}
+	arena_free(arena);
+	proof_prepare(proof, level);
 }
 
 /* The policies that are shipped, in turn */
@@ -277,6 +344,11 @@ Test(ruleset_run, means_it_with_any_network_and_port)
 Test(ruleset_run, means_it_with_many_of_any_network_and_port)
 {
 	try_policies(20261131, draw_wide, 40, 200);
+}
+
+Test(ruleset_run, means_it_with_names_and_floors_of_names)
+{
+	try_policies(20261134, draw_named, 400, 8);
 }
 
 Test(ruleset_run, means_it_of_what_is_shipped)
@@ -404,4 +476,111 @@ Test(ruleset_run, nothing_forged_gets_in_and_nothing_new_from_outside)
 	proof.world.ct_state = RUN_CT_ESTABLISHED;
 	cr_expect_eq(sent_by(&proof, LOWER_UPLINK, &outside, "172.16.0.2", IPPROTO_UDP, 80).end, RUN_FORWARDED);
 	proof_finish(&proof);
+}
+
+/* ---- flows of the name relay's ---- */
+
+Test(ruleset_run, what_is_diverted_is_never_forwarded)
+{
+	static const unsigned states[] = { RUN_CT_NEW, RUN_CT_ESTABLISHED, RUN_CT_RELATED, RUN_CT_INVALID };
+	struct proof proof = proof_of("deny", "deny@evil.example, allow@public");
+	struct packet_ends server = { .source = test_addr("8.8.8.8") }, server6 = { .source = test_addr("2600::1") };
+
+	struct run_result first = sent(&proof, "8.8.8.8", IPPROTO_TCP, 443);
+	cr_expect(first.end == RUN_DELIVERED && first.mark == LOWER_DIVERT_MARK && first.ct_mark == LOWER_DIVERTED_CT);
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		for (int listens = 0; listens < 2; listens++) {
+			bool known = listens && states[i] != RUN_CT_INVALID && states[i] != RUN_CT_RELATED;
+			enum run_end end = known ? RUN_DELIVERED : RUN_DROPPED;
+			proof.world.ct_mark = LOWER_DIVERTED_CT;
+			proof.world.ct_state = states[i];
+			proof.world.name_relay = listens;
+			cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_TCP, 443).end, end, "state %u", states[i]);
+			cr_expect_eq(sent(&proof, "2600::1", IPPROTO_TCP, 443).end, end, "state %u", states[i]);
+			cr_expect_eq(sent_by(&proof, LOWER_UPLINK, &server, "172.16.0.2", IPPROTO_TCP, 40000).end,
+				     RUN_DROPPED, "state %u", states[i]);
+			cr_expect_eq(sent_by(&proof, LOWER_UPLINK, &server6, "fd42:6d73:62::2", IPPROTO_TCP, 40000).end,
+				     RUN_DROPPED, "state %u", states[i]);
+		}
+	}
+	proof_finish(&proof);
+}
+
+/* A rule on UDP leads to chain forward, where TCP has no business to be judged. */
+Test(ruleset_run, tcp_that_was_not_judged_before_routing_is_not_let_pass)
+{
+	struct proof proof = proof_of("allow", "deny@evil.example:tcp:443");
+
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_TCP, 80).end, RUN_FORWARDED);
+	proof.world.ct_state = RUN_CT_UNTRACKED;
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_TCP, 80).end, RUN_RESET);
+	cr_expect_eq(sent(&proof, "172.16.0.1", IPPROTO_TCP, 80).end, RUN_RESET);
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_UDP, 80).end, RUN_FORWARDED);
+	proof_finish(&proof);
+}
+
+Test(ruleset_run, bounds_hold_for_deferred_flows)
+{
+	struct proof proof = proof_of("deny", "deny@evil.example, allow@any");
+
+	proof.world.over_rate = true;
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_TCP, 443).end, RUN_DROPPED);
+	proof.world.ct_mark = LOWER_DIVERTED_CT; /* the same SYN once more */
+	cr_expect_eq(sent(&proof, "8.8.8.8", IPPROTO_TCP, 443).end, RUN_DELIVERED);
+	proof_finish(&proof);
+}
+
+Test(ruleset_run, the_gateway_s_flows_are_counted_and_deferred)
+{
+	struct proof proof = proof_of("allow", "deny@host.microsandbox.internal:tcp:443");
+
+	cr_expect_eq(sent(&proof, "172.16.0.1", IPPROTO_TCP, 443).ct_mark, LOWER_DIVERTED_CT);
+	struct run_result result = sent(&proof, "172.16.0.1", IPPROTO_TCP, 80);
+	cr_expect(result.end == RUN_DELIVERED && !result.ct_mark);
+	proof.world.over_count = true;
+	cr_expect_eq(sent(&proof, "172.16.0.1", IPPROTO_TCP, 80).end, RUN_RESET);
+	cr_expect_eq(sent(&proof, "172.16.0.1", IPPROTO_UDP, 80).end, RUN_PROHIBITED);
+	proof_finish(&proof);
+}
+
+static struct proof proof_of_text(const char *text, int level)
+{
+	struct proof proof = { .made = test_policy_of(NULL, NULL, NULL, false) };
+
+	proof.made.options.text = text;
+	proof.made.policy = options_resolve(&proof.made.options, "text", proof.made.diags);
+	cr_assert_eq(proof.made.diags->errors, 0, "%s", text);
+	proof.made.context.policy = proof.made.policy;
+	proof.made.context.gateway = test_gateway("172.16.0.1", "fd42:6d73:62::1");
+	proof_prepare(&proof, level);
+	return proof;
+}
+
+/* What passes by its address behind a bound name's allow that logs is logged for that; the name relay's is the supervisor's to
+ * log. */
+Test(ruleset_run, rules_on_names_log_what_passes_by_address)
+{
+	static const struct {
+		const char *rules;
+		bool logged;
+	} cases[] = {
+		{ "allow@{a.example,b.example}:tcp:443 log\nallow@public", true },
+		{ "allow@{a.example,b.example}:tcp:443\nallow@public", false },
+		{ "allow@a.example:tcp:443\nallow@b.example:tcp:443 log\nallow@public", false },
+		{ "allow@a.example:tcp:443 log\nallow@b.example:tcp:443\nallow@public", true },
+		{ "allow@a.example:tcp:443 log\nallow@public log", true },
+		{ "allow@a.example:tcp:443 log\ndeny@c.example\nallow@public log", false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		for (int level = 0; level <= 2; level += 2) {
+			struct proof proof = proof_of_text(cases[i].rules, level);
+			proof_bind(&proof, "a.example", test_addr("8.8.8.8"), 100000);
+			proof_bind(&proof, "b.example", test_addr("8.8.8.8"), 100000);
+			proof_pass_time(&proof, PROOF_START_MS);
+			unsigned logged = sent(&proof, "8.8.8.8", IPPROTO_TCP, 443).logged;
+			cr_expect_eq(logged, cases[i].logged ? 1u << LOWER_ALLOW_LOG_GROUP : 0, "%s at -O%d",
+				     cases[i].rules, level);
+			proof_finish(&proof);
+		}
 }

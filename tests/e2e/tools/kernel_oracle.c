@@ -1,5 +1,6 @@
 /* The kernel against the evaluator: random policies are installed, random packets of a guest's are sent through
- * them, and what arrives (behind the uplink, or at the gateway's own sockets) must be what eval_connection() allows.
+ * them, and what arrives (behind the uplink, at the gateway's own sockets, or handed to the name relay's) must be what
+ * eval_syn() says.
  *
  * Packets from behind the uplink to the guest or the gateway must not arrive whatever the rules, ingress rules too: those are
  * judged where published ports are relayed.
@@ -41,7 +42,7 @@ enum {
 	FIRST_KNOWN_ID,
 	LAST_ID = FIRST_KNOWN_ID + KNOWN * KNOWN_IDS
 };
-enum { AT_SINK = 1, AT_GATEWAY = 2, AT_GUEST = 4 };
+enum { AT_SINK = 1, AT_GATEWAY = 2, AT_GUEST = 4, AT_RELAY = 8 };
 enum { OTHERS_MAX = 200 /* flows to the gateway neither TCP nor UDP, of the 256 that a sandbox may have */ };
 #define FENCE_ADDR "203.0.113.253"
 #define FENCE6_ADDR "2001:db8:fe::1"
@@ -59,9 +60,9 @@ struct oracle {
 	uint8_t uplink_mac[6];
 	struct addr_gateway full;  /* both families */
 	struct packet_flow *flows; /* by id */
-	bool *expected;
+	enum eval_syn *expected;
 	size_t sent, allowed, at_gateway, bound, fragmented, rules, intruders, known, known_wrong, mismatches, shown,
-		show, lost, unexplained;
+		show, lost, unexplained, deferred;
 };
 
 /* An installed trial */
@@ -74,7 +75,7 @@ struct running {
 
 /* ---- sockets ---- */
 
-/* Raw sockets get a copy of what passed the input chain. */
+/* Raw sockets get a copy of what passed the input chain; what is for the name relay has its mark. */
 static void local_sockets(struct oracle *oracle)
 {
 	static const int protos4[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, PROTO_EXPERIMENTAL };
@@ -85,9 +86,24 @@ static void local_sockets(struct oracle *oracle)
 				 socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, protos6[i - 4]);
 		if (fd < 0)
 			err(3, "raw socket");
-		arrivals_watch(oracle->arrivals, fd, AT_GATEWAY);
+		arrivals_watch_marked(oracle->arrivals, fd, AT_GATEWAY, LOWER_DIVERT_MARK, AT_RELAY);
 		oracle->local[i] = fd;
 	}
+}
+
+/* Where the name relay would listen; kernel.sh has the route of its mark. Nobody accepts. */
+static void name_listener(int family)
+{
+	struct sockaddr_storage any = { .ss_family = (sa_family_t)family };
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	((struct sockaddr_in *)&any)->sin_port = htons(LOWER_NAMES_PORT); /* in the same place for either family */
+	if (fd < 0 || setsockopt(fd, SOL_IP, IP_TRANSPARENT, &on, sizeof on) < 0 ||
+	    (family == AF_INET6 && setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
+	    bind(fd, (struct sockaddr *)&any,
+		 family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) < 0 ||
+	    listen(fd, 1) < 0)
+		err(3, "a transparent listener");
 }
 
 static void open_all(struct oracle *oracle, const char *guest, const char *sink)
@@ -98,6 +114,8 @@ static void open_all(struct oracle *oracle, const char *guest, const char *sink)
 	arrivals_watch(oracle->arrivals, oracle->guest, AT_GUEST);
 	arrivals_watch(oracle->arrivals, oracle->sink, AT_SINK);
 	local_sockets(oracle);
+	name_listener(AF_INET);
+	name_listener(AF_INET6);
 	oracle->nft = nft_open();
 	oracle->conntrack = nl_open(NETLINK_NETFILTER);
 	oracle->flows = calloc(MAX_PACKETS + 1, sizeof *oracle->flows);
@@ -272,6 +290,14 @@ static bool arrived(const struct oracle *oracle, uint32_t id)
 	return arrivals_of(oracle->arrivals, id) & (AT_SINK | AT_GATEWAY);
 }
 
+/* What became of the packet */
+static enum eval_syn fared(const struct oracle *oracle, uint32_t id)
+{
+	if (arrived(oracle, id)) /* and be it to the relay as well */
+		return EVAL_SYN_ALLOW;
+	return arrivals_of(oracle->arrivals, id) & AT_RELAY ? EVAL_SYN_DEFER : EVAL_SYN_DENY;
+}
+
 /* Whether a flow to the gateway itself is one too many: of other protocols than TCP and UDP it counts how many there are. */
 static bool is_too_many(uint8_t proto, unsigned *others)
 {
@@ -304,7 +330,7 @@ static void run_packets(struct oracle *oracle, const struct running *running, co
 /* Whether it should have arrived and has not */
 static bool is_missing(const struct oracle *oracle, uint32_t id)
 {
-	return oracle->expected[id] && !arrived(oracle, id);
+	return oracle->expected[id] != EVAL_SYN_DENY && fared(oracle, id) == EVAL_SYN_DENY;
 }
 
 static size_t missing(const struct oracle *oracle, size_t packets, size_t *pieces)
@@ -433,10 +459,11 @@ static void add_later(const struct oracle *oracle, const struct trial *trial, co
 	}
 }
 
-/* The i-th of a known flow's packets: whether it should arrive, and whether it has */
-static bool known_expected(uint32_t i)
+/* The i-th of a known flow's packets: whether it should arrive, and whether it has. Of a flow of the name relay's nothing does,
+ * neither what a server answers nor what the guest makes up. */
+static bool known_expected(bool relayed, uint32_t i)
 {
-	return i <= 1 || i == KNOWN_IDS - 1;
+	return !relayed && (i <= 1 || i == KNOWN_IDS - 1);
 }
 
 static bool known_came(const struct oracle *oracle, uint32_t id, uint32_t i)
@@ -444,10 +471,15 @@ static bool known_came(const struct oracle *oracle, uint32_t id, uint32_t i)
 	return i ? arrived(oracle, id + i) : arrivals_of(oracle->arrivals, id) == AT_GUEST;
 }
 
-static bool is_known_whole(const struct oracle *oracle, uint32_t id)
+static bool is_relayed(const struct oracle *oracle, const struct packet_flow *flow)
+{
+	return arrivals_of(oracle->arrivals, flow->id) & AT_RELAY;
+}
+
+static bool is_known_whole(const struct oracle *oracle, const struct packet_flow *flow, uint32_t id)
 {
 	for (uint32_t i = 0; i < KNOWN_IDS; i++)
-		if (known_expected(i) && !known_came(oracle, id, i))
+		if (known_expected(is_relayed(oracle, flow), i) && !known_came(oracle, id, i))
 			return false;
 	return true;
 }
@@ -461,15 +493,17 @@ static void judge_known(struct oracle *oracle, const struct packet_flow *flow, u
 						     "one with a forged MAC",
 						     "one with a forged source",
 						     "one in fragments" };
+	bool relayed = is_relayed(oracle, flow);
 
 	for (uint32_t i = 0; i < KNOWN_IDS; i++) {
 		bool came = known_came(oracle, id, i);
 		char text[ADDR_TEXT_MAX];
-		if (came == known_expected(i))
+		if (came == known_expected(relayed, i))
 			continue;
 		if (oracle->known_wrong++ < oracle->show)
-			printf("# of a known flow (protocol %u to %s port %u) %s %s\n", flow->proto,
-			       addr_format(flow->to, text), flow->port, what[i], came ? "gets through" : "does not");
+			printf("# of a known flow (protocol %u to %s port %u%s) %s %s\n", flow->proto,
+			       addr_format(flow->to, text), flow->port, relayed ? ", the name relay's" : "", what[i],
+			       came ? "gets through" : "does not");
 	}
 }
 
@@ -488,11 +522,11 @@ static void send_known(struct oracle *oracle, const struct trial *trial, const s
 /* Sends again where something is missing; true: it was lost, and now is there. */
 static bool mend_known(struct oracle *oracle, const struct trial *trial, const struct packet_flow *flow, uint32_t id)
 {
-	if (is_known_whole(oracle, id))
+	if (is_known_whole(oracle, flow, id))
 		return false;
-	for (int sendings = 1; sendings < SENDINGS && !is_known_whole(oracle, id); sendings++)
+	for (int sendings = 1; sendings < SENDINGS && !is_known_whole(oracle, flow, id); sendings++)
 		send_known(oracle, trial, flow, id);
-	return is_known_whole(oracle, id);
+	return is_known_whole(oracle, flow, id);
 }
 
 /* Some of the flows that got through are answered and go on: no rule is asked again, and nothing forged rides on them. */
@@ -504,7 +538,7 @@ static void run_known(struct oracle *oracle, const struct trial *trial, uint32_t
 	size_t count = 0;
 
 	for (uint32_t id = 1; id <= packets && count < KNOWN; id += 1 + packets / 500)
-		if (oracle->flows[id].form == PACKET_WHOLE && arrivals_of(oracle->arrivals, id) & AT_SINK)
+		if (oracle->flows[id].form == PACKET_WHOLE && arrivals_of(oracle->arrivals, id) & (AT_SINK | AT_RELAY))
 			ids[count++] = id;
 	for (size_t i = 0; i < count; i++)
 		add_answer(oracle, &oracle->flows[ids[i]], (uint32_t)(FIRST_KNOWN_ID + i * KNOWN_IDS), &batch);
@@ -542,11 +576,12 @@ static bool differs(void *context, const struct trial *trial, const struct packe
 
 	again.id = LONE_ID;
 	arrivals_forget(oracle->arrivals, LONE_ID);
-	bool expected = trial_expects(&running.context, flow), came = false;
-	for (int sendings = 0; sendings < SENDINGS && !came && (expected || !sendings); sendings++) {
+	enum eval_syn expected = trial_expects(&running.context, flow), came = EVAL_SYN_DENY;
+	for (int sendings = 0; sendings < SENDINGS && came == EVAL_SYN_DENY && (expected != EVAL_SYN_DENY || !sendings);
+	     sendings++) {
 		batch_add(&batch, &ends, &again);
 		flush_batch(oracle, &trial->gateway, &batch);
-		came = arrived(oracle, LONE_ID);
+		came = fared(oracle, LONE_ID);
 	}
 	end_trial(&running);
 	return expected != came;
@@ -556,13 +591,16 @@ static void report(struct oracle *oracle, const struct trial *from, uint32_t id)
 {
 	struct trial trial = *from;
 	struct packet_flow flow = oracle->flows[id];
-	bool alone = differs(oracle, &trial, &flow), expected = oracle->expected[id];
+	static const char *const says[] = { "allows", "denies", "defers" }, *const does[] = { "lets it through",
+											      "refuses it",
+											      "diverts it" };
+	bool alone = differs(oracle, &trial, &flow);
+	enum eval_syn expected = oracle->expected[id], came = fared(oracle, id);
 
 	if (alone)
 		trial_shrink(&trial, &flow, differs, oracle);
-	printf("# mismatch at -O%d: eval %s, the kernel %s%s%s%s%s\n", trial.level, expected ? "allows" : "denies",
-	       expected ? "does not let it through" : "lets it through", alone ? "" : ", among others only",
-	       flow.form == PACKET_WHOLE ? "" : ", in fragments",
+	printf("# mismatch at -O%d: eval %s, the kernel %s%s%s%s%s\n", trial.level, says[expected], does[came],
+	       alone ? "" : ", among others only", flow.form == PACKET_WHOLE ? "" : ", in fragments",
 	       flow.options || flow.every_hop ? ", behind an options header" : "",
 	       flow.twist ? ", forged or misrouted" : "");
 	trial_print(stdout, &trial, &flow);
@@ -585,8 +623,9 @@ static void run_trial(struct oracle *oracle, size_t packets, int level)
 	before = kernel_drops();
 	run_known(oracle, &trial, (uint32_t)packets, &before);
 	for (uint32_t id = (uint32_t)packets; id >= 1; id--) {
-		bool came = arrived(oracle, id);
-		oracle->allowed += came;
+		enum eval_syn came = fared(oracle, id);
+		oracle->allowed += came == EVAL_SYN_ALLOW;
+		oracle->deferred += came == EVAL_SYN_DEFER;
 		if (came == oracle->expected[id])
 			continue;
 		oracle->mismatches++;
@@ -623,9 +662,9 @@ int main(int argc, char **argv)
 	size_t done = 0;
 	while (done < policies && oracle.shown < oracle.show)
 		run_trial(&oracle, packets, trial_level(done++));
-	printf("figures %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu\n", done, oracle.rules, oracle.sent,
+	printf("figures %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu %zu\n", done, oracle.rules, oracle.sent,
 	       oracle.allowed, oracle.at_gateway, oracle.fragmented, oracle.bound, oracle.intruders, oracle.mismatches,
-	       oracle.known, oracle.known_wrong, oracle.lost, oracle.unexplained);
+	       oracle.known, oracle.known_wrong, oracle.lost, oracle.unexplained, oracle.deferred);
 	nl_close(oracle.conntrack);
 	nft_close(oracle.nft);
 	arrivals_free(oracle.arrivals);
