@@ -116,7 +116,7 @@ static void try_half_message(int control)
 /* A flow that it was never given */
 static void try_unknown_flow(int control)
 {
-	struct names_ask ask = { .kind = NAMES_ASK, .serial = 1u << 13, .saw = NAMES_SAW_START };
+	struct names_ask ask = { .kind = NAMES_ASK, .serial = UINT32_MAX, .saw = NAMES_SAW_START };
 	send(control, &ask, sizeof ask, 0);
 }
 
