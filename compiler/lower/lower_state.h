@@ -46,6 +46,7 @@ void lower_defer_input(struct lowering *, struct rs_chain *);
 void lower_defer_to_gateway(struct lowering *, struct rs_chain *, enum rs_field daddr, u128 gateway);
 void lower_defer_admit(struct lowering *, struct rs_chain *);
 void lower_defer_logged(struct lowering *, struct rs_chain *);
+void lower_defer_last_hop(struct lowering *, struct rs_chain *);
 void lower_defer_output(struct lowering *, struct rs_chain *);
 void lower_defer_upstream(struct lowering *, struct rs_chain *);
 /* lower_chains.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
@@ -92,6 +93,7 @@ void lower_match(struct lowering *, struct rs_rule *, enum rs_field, u128 number
 void lower_match_neighbours(struct lowering *, struct rs_rule *);
 void lower_match_dns_ports(struct lowering *, struct rs_rule *);
 void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);
+#define LOWER_CT_UNTRACKED 64 /* as a state of conntrack's: it was not let see the packet */
 void lower_match_new(struct lowering *, struct rs_rule *);
 void lower_match_first(struct lowering *, struct rs_rule *); /* new, or without conntrack */
 struct rs_rule *lower_confirmed_rule(struct lowering *,

@@ -22,7 +22,7 @@ evil() { while read -r _ way port; do echo "$way:$EVIL:$port"; done <<<"$ways"; 
 asked() { grep -qxsF "$1" "$READ/$2.names" && echo yes || echo no; }
 
 # shellcheck disable=SC2046 # a word a task
-judged --cap-net-admin --no-server-names "${RULES[@]}" -- $(evil) after-denial:$EVIL:9020
+AT_ONCE=1 judged --cap-net-admin --no-server-names "${RULES[@]}" -- $(evil) after-denial:$EVIL:9020
 while read -r title way port; do
 	case $way in
 	# the first that arrives stays; what is sent again is known already
@@ -34,7 +34,7 @@ wait_for 5 test -s "$READ/all.forged"
 check "after-denial, names not looked at: forged segments arrive" "$([ "$(wc -l <"$READ/all.forged")" -gt 10 ]; echo $?)"
 
 # shellcheck disable=SC2046
-judged --cap-net-admin "${RULES[@]}" -- $(evil) after-denial:$EVIL:9020 reordered:$GOOD:9220 syn-data:$GOOD:9221
+AT_ONCE=1 judged --cap-net-admin "${RULES[@]}" -- $(evil) after-denial:$EVIL:9020 reordered:$GOOD:9220 syn-data:$GOOD:9221
 while read -r title way port; do
 	same "$title: TLS is not asked for the other name" "no no" "$(asked $EVIL "$port") $(asked $EVIL $((port + 50)))"
 	same "$title: nor has the server read it" 0 "$(cat "$READ/$port.read" "$READ/$((port + 50)).read" 2>/dev/null | grep -ac $EVIL)"

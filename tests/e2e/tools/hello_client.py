@@ -378,18 +378,18 @@ def do(way, name, address, port):
     print(f"{way} {name} {port} {said}\n", end="", flush=True)
 
 
-def main():
+def main(act):
     tasks = [sys.argv[at:at + 4] for at in range(1, len(sys.argv), 4)]
     if os.environ.get("AT_ONCE"):
-        threads = [threading.Thread(target=do, args=task) for task in tasks]
+        threads = [threading.Thread(target=act, args=task) for task in tasks]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     else:
         for task in tasks:
-            do(*task)
+            act(*task)
 
 
 if __name__ == "__main__":
-    main()
+    main(do)

@@ -14,7 +14,7 @@ import sys
 import time
 
 import hellos
-from hello_client import outcome
+from hello_client import main, outcome
 
 HERE = sys.modules[__name__]
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
@@ -33,19 +33,15 @@ class Link:
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.socket.bind(("eth0", 3))
 
     def segment(self, port, flags, to_us=False):
-        """(frame's header, source, destination, sequence, acknowledgement) of the last with exactly these flags, ours by its port"""
-        until, found = time.monotonic() + 5, None
-        self.socket.settimeout(0.3)
+        """(frame's header, source, destination, sequence, acknowledgement) of the first with exactly these flags, ours by its port"""
+        until = time.monotonic() + 10
+        self.socket.settimeout(10)
         while time.monotonic() < until:
-            try:
-                frame = self.socket.recv(4096)
-            except socket.timeout:
-                if found:
-                    break
-                continue
+            frame = self.socket.recv(4096)
             v4 = frame[12:14] == b"\x08\0"
             at = 14 + ((frame[14] & 15) * 4 if v4 else 40)
             if frame[12:14] not in (b"\x08\0", b"\x86\xdd") or frame[23 if v4 else 20] != 6 or len(frame) < at + 20:
@@ -53,12 +49,8 @@ class Link:
             ends = struct.unpack("!HH", frame[at:at + 4])
             if ends[to_us] == port and frame[at + 13] & 0x3F == flags:
                 source, to = (frame[26:30], frame[30:34]) if v4 else (frame[22:38], frame[38:54])
-                found = (frame[:14], source, to) + struct.unpack("!II", frame[at + 4:at + 12])
-                if to_us:
-                    break
-        if not found:
-            raise OSError("no such segment seen")
-        return found
+                return (frame[:14], source, to) + struct.unpack("!II", frame[at + 4:at + 12])
+        raise OSError("no such segment seen")
 
 
 class Beside:
@@ -226,18 +218,14 @@ def after_end(beside, name):
     return said + " forged"
 
 
-def main():
-    rest = sys.argv[1:]
-    while rest:
-        way, name, address, port = rest[:4]
-        rest = rest[4:]
-        try:
-            beside = Beside(address, int(port))
-            said = getattr(HERE, way.replace("-", "_"))(beside, name)
-            beside.connection.close()
-        except OSError as why:
-            said = f"failed: {why}"
-        print(way, name, port, said, flush=True)
+def do(way, name, address, port):
+    try:
+        beside = Beside(address, int(port))
+        said = getattr(HERE, way.replace("-", "_"))(beside, name)
+        beside.connection.close()
+    except OSError as why:
+        said = f"failed: {why}"
+    print(f"{way} {name} {port} {said}\n", end="", flush=True)
 
 
-main()
+main(do)
