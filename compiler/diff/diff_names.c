@@ -294,11 +294,29 @@ static bool shows_the_same(struct diff_pass *pass, const struct port_interval *i
 	return are_known(known, &here);
 }
 
+/* Whether a class shows for all ports, together with another, what the addresses touched here may hide: its own rules need
+ * not have changed for that. */
+static bool shows_with_another(const struct diff_pass *pass)
+{
+	const struct analysis *analysis = pass->base.analysis;
+
+	if (!fuel_use(analysis->fuel, analysis->class_count))
+		return false;
+	for (uint32_t i = 0; i < analysis->class_count; i++) {
+		const struct diff_findings *known = diff_findings_of(pass, pass->names.base[i]);
+
+		for (size_t j = 0; j < known->count; j++)
+			if (known->items[j].partner != ANALYSIS_NONE)
+				return true;
+	}
+	return false;
+}
+
 static bool all_show_the_same(struct diff_pass *pass, const struct port_interval *interval)
 {
 	const struct diff_names *names = pass->name_state;
 
-	if (!mark_touched(pass, interval))
+	if (!mark_touched(pass, interval) || shows_with_another(pass))
 		return false;
 	for (size_t i = 0; i < names->changed_classes.count; i++) {
 		uint32_t class = names->changed_classes.items[i];

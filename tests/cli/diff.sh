@@ -90,4 +90,11 @@ grep -q '^+ allow egress@{meta,10\.0\.0\.0/16,.*… 18 more}' out; say $? "of mo
 python3 -c 'import json, sys, jsonschema
 jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))' json "$root/docs/diff.schema.json" >out 2>&1
 say $? "the JSON fits its schema"
+# what two bound names show for all ports does not hold where a rule on addresses comes first
+printf 'default egress deny\nallow:any@any:tcp:443\nallow@*.corp.example in 10.0.0.0/8\nallow:any@a.example\n' >old.msb
+printf 'default egress deny\nallow:any@any:tcp:443\ndeny@*.corp.example\nallow:any@a.example\n' >new.msb
+contains "two names, one port left out" "$("$policyc" diff old.msb new.msb)" \
+	'egress@a\.example:\{tcp,udp\}:\{0-442,444-65535\}, bound to corp\.example too'
+"$policyc" diff --format json old.msb new.msb | jq -r '.changes[] | .example' >flows
+same "each example closes" "" "$("$policyc" eval new.msb --batch <flows | grep -v ^deny)"
 finish
