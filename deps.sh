@@ -12,7 +12,7 @@ git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 so
 apache2-bin gnutls-bin openssl openssh-client dropbear-bin mariadb-server-core mariadb-client-core ngtcp2-client ngtcp2-server wget nodejs
 mmdebstrap clang-format libc6-dbg chromium mandoc groff-base neovim"
 policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev libidn2-dev"
-bench_packages="gnuplot-nox"
+bench_packages="gnuplot-nox haproxy sniproxy ethtool"
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
 vsix_packages="nodejs npm" # unless they came from elsewhere
 

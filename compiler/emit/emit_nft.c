@@ -253,10 +253,12 @@ static void emit_header(struct text *out, const struct policy *policy, const str
 	if (policy_defers(policy))
 		text_add(
 			out,
-			"# rules on names: UDP and the like by the addresses that names are bound to. TCP waits for its server "
-			"name, at the name relay (chain defer), where an allow by address is behind a denial of names, and where "
-			"a denial by address is behind an allow of bound names, which marks the packet (chain refuse_unnamed); "
-			"QUIC, whose name nobody sees, is refused where TCP would be judged by it\n");
+			"# TCP waits for its server name at the name relay (chain defer) where a rule allows the address and a "
+			"denial of names is before it;\n"
+			"# or where it is denied and an allow before is of a name bound to the address, which marks the packet "
+			"(chain refuse_unnamed).\n"
+			"# QUIC, whose server name nobody sees, is refused where TCP would wait; what else names decide goes "
+			"by the addresses they are bound to\n");
 	if (options->optimise >= 2)
 		text_add(
 			out,

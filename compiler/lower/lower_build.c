@@ -1,7 +1,7 @@
 /* Chains, matches and rules that the files of lowering share. */
 #include "lower/lower_state.h"
 
-enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = 64 };
+enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = LOWER_CT_UNTRACKED };
 enum { CT_CONFIRMED = 8 }; /* IPS_CONFIRMED */
 /* Packets a second of what rules with `log` let pass that are reported */
 enum { LOG_RATE = 100, LOG_BURST = 200 };

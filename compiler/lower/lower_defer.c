@@ -11,8 +11,8 @@
  *
  * What the guest sends on those addresses and ports is never forwarded, the relay there or not: chain forward drops what has
  * the flow's mark before it looks whether the flow is established. When conntrack has forgotten the flow, what follows is
- * invalid without a SYN (nf_conntrack_tcp_loose is off), and a SYN is walked anew. A packet whose TTL is over is not tracked,
- * so it is neither diverted nor forwarded.
+ * invalid without a SYN (nf_conntrack_tcp_loose is off; were it on, it would be walked anew), and what the relay sends gets the
+ * mark again. A packet whose TTL is over is not tracked, so it is neither diverted nor forwarded.
  *
  * A flow defers where, by rules in order and the address alone, an allow ends it and a denial of names before has its port
  * (known beforehand: the allow's own rule goes to chain defer), or a denial ends it and an allow before has its port whose name

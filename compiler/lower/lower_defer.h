@@ -12,6 +12,9 @@ extern const struct policy_rule lower_quic;
  * the DNS proxy's questions to a resolver that the guest chose, which have none. */
 void lower_taken_by_name(struct taken *, const struct policy_rule *, enum addr_family);
 
+/* A denial of names of which that is nothing */
+bool lower_waits_whole(const struct policy_rule *);
+
 /* TCP ports of a subject's name rules up to some rule */
 struct lower_deferred {
 	uint64_t denied[TAKEN_PORTS / 64], allowed[TAKEN_PORTS / 64];

@@ -11,7 +11,8 @@ void lower_defer_facts(struct lowering *lowering)
 			lowering->floors_defer |= policy_rule_defers(&policy->floors.items[i]->rules.items[j]);
 	for (size_t i = 0; lowering->defers && i < policy->rules.count; i++) {
 		const struct policy_rule *rule = &policy->rules.items[i];
-		lowering->named_logs |= rule->action == POLICY_ALLOW && rule->log && policy_rule_defers(rule);
+		if (rule->action == POLICY_ALLOW && policy_rule_defers(rule))
+			*(rule->log ? &lowering->named_logs : &lowering->named_unlogged) = true;
 	}
 }
 
@@ -84,6 +85,30 @@ void lower_defer_admit(struct lowering *lowering, struct rs_chain *chain)
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_ADMIT_TCP);
 }
 
+/* The kernel finds a flow's socket by itself, ahead of routing (early demux), for packets that conntrack is not let see, too. They
+ * do not get to it, and are no reason to end the guest's flow. */
+void lower_defer_last_hop(struct lowering *lowering, struct rs_chain *chain)
+{
+	if (!lowering->defers)
+		return;
+	struct rs_rule *rule = lower_rule(lowering, chain, "of a flow of the name relay's, and ends at this hop");
+	lower_match(lowering, rule, RS_CT_STATE, LOWER_CT_UNTRACKED);
+	lower_verdict(lowering, rule, RS_DROP, NULL);
+}
+
+/* Conntrack may have forgotten a flow of which the relay is first to send on: then it must not become the server's, whose
+ * answers the guest's packets would be. The gateway's own addresses are not forwarded to anyway. */
+static void mark_relayed(struct lowering *lowering, struct rs_chain *chain, enum rs_field saddr, u128 gateway)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, "the name relay's, with the server's address");
+
+	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
+	lower_match_new(lowering, rule);
+	match_tcp(lowering, rule);
+	rs_match(lowering->ruleset, rule, saddr, rs_number(gateway))->negate = true;
+	rs_ct_mark_set(lowering->ruleset, rule, LOWER_DIVERTED_CT);
+}
+
 void lower_defer_output(struct lowering *lowering, struct rs_chain *chain)
 {
 	if (!lowering->defers)
@@ -92,6 +117,10 @@ void lower_defer_output(struct lowering *lowering, struct rs_chain *chain)
 	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
 	match_mark(lowering, rule, LOWER_NAMES_MARK);
 	lower_verdict(lowering, rule, RS_DROP, NULL);
+	if (lowering->gateway.has4)
+		mark_relayed(lowering, chain, RS_IP_SADDR, lowering->gateway.v4.value);
+	if (lowering->gateway.has6)
+		mark_relayed(lowering, chain, RS_IP6_SADDR, lowering->gateway.v6.value);
 }
 
 void lower_defer_upstream(struct lowering *lowering, struct rs_chain *chain)

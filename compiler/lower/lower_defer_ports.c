@@ -26,6 +26,12 @@ static void tcp_of(struct taken *out, const struct policy_rule *rule)
 		memset(out->tcp, 0xff, sizeof out->tcp);
 }
 
+bool lower_waits_whole(const struct policy_rule *rule)
+{
+	return policy_rule_defers(rule) && rule->action == POLICY_DENY && rule->protos == PROTO_TCP &&
+	       !eval_rule_matches_port(rule, true, LOWER_DNS_PORT);
+}
+
 void lower_taken_by_name(struct taken *taken, const struct policy_rule *rule, enum addr_family family)
 {
 	struct taken own = { .others = 0 };

@@ -32,6 +32,7 @@ static void to_gateway_chain(struct lowering *lowering)
 	}
 	if (lowering->gateway.has6)
 		to_gateway_family(lowering, chain, RS_IP6_DADDR, lowering->gateway.v6.value);
+	lower_defer_last_hop(lowering, chain);
 	lower_verdict(lowering, lower_rule(lowering, chain, "no other address of this namespace"), RS_JUMP,
 		      LOWER_CHAIN_REFUSE);
 }

@@ -244,7 +244,7 @@ static void mark_named(struct lowering *lowering, struct rs_rule *out, const str
 {
 	bool logs = rule->log && !lowering->floor;
 
-	if (lowering->named_logs && !lowering->floor)
+	if (lowering->named_logs && lowering->named_unlogged && !lowering->floor)
 		rs_match(lowering->ruleset, out, RS_META_MARK,
 			 rs_number(logs ? LOWER_NAMED_MARK : LOWER_NAMED_LOGGED_MARK))
 			->negate = true;
@@ -373,7 +373,9 @@ static const char *add_binding_set(struct lowering *lowering, size_t index, enum
 	rs_set_comment(lowering->ruleset, set, text_get(&names));
 	set->timeout = set->runtime = true;
 	set->size = LOWER_BINDING_SET_SIZE;
-	set->note = "filled by the DNS proxy, an element for each address that holds";
+	set->note = lowering->defers && lower_waits_whole(rule) ?
+			    "no rule looks here: server names decide, wherever they are sent (chain defer)" :
+			    "filled by the DNS proxy, an element for each address that holds";
 	return name;
 }
 
@@ -431,6 +433,15 @@ static struct service without_tcp(const struct service *service)
 	return rest;
 }
 
+/* Whether QUIC's refusal leaves nothing of an allow but TCP */
+static bool is_quic_alone(const struct policy_rule *rule)
+{
+	const struct policy_port_list *ports = &rule->ports;
+
+	return rule->action == POLICY_ALLOW && ports->count == 1 && ports->items[0].lo == EVAL_QUIC_PORT &&
+	       ports->items[0].hi == EVAL_QUIC_PORT && lower_rule_refuses_quic(rule);
+}
+
 /* What it decides where its names are bound: TCP by the server name, of which an allow notes that it may. The DNS proxy's own
  * questions have none. */
 static void add_by_name(struct lowering *lowering, struct rs_chain *chain, size_t index, const struct aim *aim,
@@ -453,7 +464,7 @@ static void add_by_name(struct lowering *lowering, struct rs_chain *chain, size_
 		add_rule(lowering, chain, index, aim, &quic, QUIC);
 	if (rule->action == POLICY_ALLOW)
 		add_rule(lowering, chain, index, aim, &tcp, NAMED);
-	if (!rest.never)
+	if (!rest.never && !is_quic_alone(rule))
 		add_rule(lowering, chain, index, aim, &rest, rule->action == POLICY_DENY ? DENY : BY_ACTION);
 }
 

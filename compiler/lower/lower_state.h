@@ -22,8 +22,8 @@ struct lowering {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* where the gateway has the family */
 	uint8_t guest_mac[6];
-	/* Where server names decide (lower_defer.c): at all; in a floor; of allow rules on names, some log */
-	bool defers, floors_defer, named_logs;
+	/* Where server names decide (lower_defer.c): at all; in a floor; of allow rules on names, some log, some not */
+	bool defers, floors_defer, named_logs, named_unlogged;
 	struct lower_deferred deferred;                      /* of the subject's rules so far */
 	const char *egress_rate;                             /* the chain that bounds the guest's packets, or NULL */
 	struct lowered_group groups[ADDR_CLASS_COUNT][2][2]; /* of rules that allow, that deny; IPv4, IPv6 */
@@ -46,6 +46,7 @@ void lower_defer_input(struct lowering *, struct rs_chain *);
 void lower_defer_to_gateway(struct lowering *, struct rs_chain *, enum rs_field daddr, u128 gateway);
 void lower_defer_admit(struct lowering *, struct rs_chain *);
 void lower_defer_logged(struct lowering *, struct rs_chain *);
+void lower_defer_last_hop(struct lowering *, struct rs_chain *);
 void lower_defer_output(struct lowering *, struct rs_chain *);
 void lower_defer_upstream(struct lowering *, struct rs_chain *);
 /* lower_chains.c: table inet's chains around them, which no policy changes; lower_guest.c: those before routing, for what
@@ -92,6 +93,7 @@ void lower_match(struct lowering *, struct rs_rule *, enum rs_field, u128 number
 void lower_match_neighbours(struct lowering *, struct rs_rule *);
 void lower_match_dns_ports(struct lowering *, struct rs_rule *);
 void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);
+#define LOWER_CT_UNTRACKED 64 /* as a state of conntrack's: it was not let see the packet */
 void lower_match_new(struct lowering *, struct rs_rule *);
 void lower_match_first(struct lowering *, struct rs_rule *); /* new, or without conntrack */
 struct rs_rule *lower_confirmed_rule(struct lowering *,

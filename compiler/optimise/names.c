@@ -203,6 +203,20 @@ static void look_up_first(struct subject *subject)
 	go_on(subject, chain);
 }
 
+/* The sets of its rules on names that no rule looks into: nothing fills them where there is a map. */
+static void drop_unused(struct subject *subject)
+{
+	const char *prefix = subject->number ? arena_printf(subject->pass->ruleset->arena, LOWER_CHAIN_FLOOR "%u_rule",
+							    subject->number) :
+					       "rule";
+
+	for (size_t i = 0; i < subject->pass->sets.count; i++) {
+		struct bound_set *set = &subject->pass->sets.items[i];
+		bool v6 = set->name[strlen(set->name) - 1] == '6';
+		set->gone |= !set->uses && subject->has[v6] && !strncmp(set->name, prefix, strlen(prefix));
+	}
+}
+
 static void take_names_out(struct subject *subject)
 {
 	struct pass *pass = subject->pass;
@@ -225,6 +239,7 @@ static void take_names_out(struct subject *subject)
 	if (kept == chain.rules.count)
 		return;
 	pass->table->chains.items[subject->chain].rules.count = kept;
+	drop_unused(subject);
 	look_up_first(subject);
 }
 

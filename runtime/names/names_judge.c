@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INDEX_BITS 12
+#define INDEX_BITS 13
 #define KEPT_MAX 4096 /* bytes of the names of one flow's address; with more, those it has when it is judged count */
 
 struct waiting {

@@ -8,7 +8,7 @@
 #include "relay/relay_pairs.h"
 
 /* Flows at once; fewer where the process may not have the descriptors: of each, two sockets and at most two pipes */
-#define NAMES_ROOM_MAX 1024
+#define NAMES_ROOM_MAX 4096 /* as many as the sandbox may have TCP connections, unless it says otherwise */
 #define NAMES_ROOM_LEAST 16
 #define NAMES_DESCRIPTORS_OTHER (4 * RELAY_PIPES_IDLE + 32)
 #define NAMES_DESCRIPTORS_OF_ROOM 6
@@ -17,6 +17,8 @@
 #define NAMES_GIVEN_BACK_MAX 8 /* serials with one message */
 
 #define NAMES_NO_SERIAL 0
+
+_Static_assert(2 * NAMES_ROOM_MAX <= UINT16_MAX, "an event has the index of an end in 16 bits");
 
 enum names_kind { NAMES_PAIR = 1, NAMES_VERDICT, NAMES_ASK, NAMES_GIVE_BACK, NAMES_FULL };
 

@@ -15,6 +15,9 @@ ip netns add sink
 
 sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 net.ipv4.conf.all.rp_filter=0 \
 	net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.default.accept_dad=0
+# As msb-run has it: else frames that are bridged meet the chains before they are IP's, and lose the socket they were given.
+# Without the module the settings are not there
+sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0 2>/dev/null || :
 ip link add br0 type bridge mcast_snooping 0
 ip link add tap0 type veth peer name eth0 netns guest
 ip link add uplink type veth peer name sink0 netns sink

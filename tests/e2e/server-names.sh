@@ -60,6 +60,12 @@ sandbox "--net-default deny --net-rule allow@host.microsandbox.internal:tcp:8443
 same "the host's services by their name" "hello host.microsandbox.internal|reset|" "$lines"
 same "and nothing by another" "tls 0 -|tls some host.microsandbox.internal|" "$(reached host 2)"
 
+printf 'default egress deny\nallow@example.com:tcp:8443 log\ndeny@*.example.net:tcp log\nallow@public log\n' >"$WORK/log.msb"
+sandbox "--policy $WORK/log.msb" "$GOOD4 8443 tls example.com" "$GOOD4 8443 tls example.org" "$GOOD4 2222 listen"
+same "rules with \`log\`: what the relay lets pass" "hello example.com|hello example.org|ready echo|" "$lines"
+contains "is reported with the name and its rule" "$err" "allowed egress@$GOOD4:tcp:8443 .*allow@example.com:tcp:8443 .*TLS to example.com"
+contains "another with the rule that it comes to" "$err" "allowed egress@$GOOD4:tcp:8443 .*allow@public .*TLS to example.org"
+contains "and what has none" "$err" "allowed egress@$GOOD4:tcp:2222 .*allow@public "
 sandbox "$NAMED --no-server-names" "$GOOD4 8443 tls example.com" "$GOOD4 8443 tls evil.example.net"
 same "--no-server-names: by the binding alone" "hello example.com|hello evil.example.net|" "$lines"
 

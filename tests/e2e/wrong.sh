@@ -132,7 +132,9 @@ wrong "the order of two rules lost" $rules \
 	'lower_policy_rule(lowering, chain, i);' \
 	'lower_policy_rule(lowering, chain, (i ^ 1) < lowering->subject->rules.count && lowering->subject->rules.items[i ^ 1].directions & POLICY_EGRESS ? i ^ 1 : i);'
 wrong "IPv6 forgotten" $rules \
-	'if (to.any || to.networks.count) {' 'if (family == ADDR_V4 && (to.any || to.networks.count)) {'
+	'if (to.any || to.networks.count)
+		add_by_address' 'if (family == ADDR_V4 && (to.any || to.networks.count))
+		add_by_address'
 wrong "the default turned round" $rules \
 	'if (by->action == POLICY_DENY) {' 'if (by->action == POLICY_ALLOW) {'
 wrong "a floor's allow that asks no further" $rules \

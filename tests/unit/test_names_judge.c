@@ -179,7 +179,7 @@ Test(names_judge, what_makes_no_sense_is_no_honest_workers)
 	REFUSED(kind, 99);
 	REFUSED(serial, NAMES_NO_SERIAL);
 	REFUSED(serial, serial + 1);
-	REFUSED(serial, serial + (1u << 12));
+	REFUSED(serial, serial + (1u << 13));
 	REFUSED(serial, UINT32_MAX);
 	REFUSED(saw, NAMES_SAW_COUNT);
 	REFUSED(saw, UINT32_MAX);

@@ -139,21 +139,50 @@ Test(ruleset, egress_chain_reads_like_the_policy)
 	contains(text, "# agent.msb at -O0 by msb-policyc " MSB_VERSION ": edit agent.msb, not this\n"
 		       "# 3 rules, default egress deny, default ingress allow; gateway 172.16.0.1, fd42:6d73:62::1\n"
 		       "# start reading at chain egress\n"
-		       "table inet msb {\n");
+		       "# TCP waits for its server name at the name relay");
 	contains(
 		text,
 		"\tchain egress {\n"
 		"\t\tip daddr @meta4 counter jump refuse comment \"agent.msb:6 deny@meta\"\n"
 		"\t\tip6 daddr @meta6 counter jump refuse comment \"agent.msb:6 deny@meta\"\n"
-		"\t\tip daddr @rule2_v4 tcp dport { 22, 443 } counter goto admit comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
-		"\t\tip6 daddr @rule2_v6 tcp dport { 22, 443 } counter goto admit comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
-		"\t\tip daddr @rule3_v4 tcp dport 443 counter goto admit comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
-		"\t\tip6 daddr @rule3_v6 tcp dport 443 counter goto admit comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
-		"\t\tcounter jump refuse comment \"agent.msb:2 default egress deny\"\n"
+		"\t\tip daddr @rule2_v4 tcp dport { 22, 443 } counter meta mark set 0x6d736205 comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
+		"\t\tip6 daddr @rule2_v6 tcp dport { 22, 443 } counter meta mark set 0x6d736205 comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
+		"\t\tip daddr @rule3_v4 tcp dport 443 counter meta mark set 0x6d736205 comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
+		"\t\tip6 daddr @rule3_v6 tcp dport 443 counter meta mark set 0x6d736205 comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
+		"\t\tcounter jump refuse_unnamed comment \"agent.msb:2 default egress deny\"\n"
 		"\t}\n");
 	contains(text, "\t\tcomment \"github.com, raw.githubusercontent.com\"\n");
 	lacks(text, "/tmp/"); /* wherever the policy lies, the text is the same */
 	arena_free(made.arena);
+}
+
+/* What is there for server names is there where one can decide, and nowhere else. */
+Test(ruleset, nothing_of_server_names_where_none_decides)
+{
+	static const char *const without[] = { "default egress deny\nallow@public:tcp:443\n",
+					       "default egress allow\ndeny@ads.example:udp\n",
+					       "default egress deny\nallow:ingress@x.example:tcp\n" };
+	static const char *const with[] = { "default egress deny\nallow@x.example:tcp:443\n",
+					    "default egress allow\ndeny@ads.example\n" };
+	static const char *const parts[] = { "chain names", "chain divert", "chain defer", "ct mark",
+					     "tproxy ip to :2" };
+
+	for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
+		struct made made = make("p.msb", without[i]);
+		for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+			lacks(nft(&made), parts[k]);
+		arena_free(made.arena);
+	}
+	for (size_t i = 0; i < sizeof with / sizeof *with; i++) {
+		struct made made = make("p.msb", with[i]);
+		for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+			contains(nft(&made), parts[k]);
+		made.policy->server_names = false;
+		made.ruleset = lower_policy(made.arena, made.policy, &made.options);
+		for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
+			lacks(nft(&made), parts[k]);
+		arena_free(made.arena);
+	}
 }
 
 Test(ruleset, dns_allowlist_layout)

@@ -32,6 +32,7 @@ struct kernel {
 struct trial {
 	struct test_policy made;
 	struct eval_context context; /* the subject's */
+	struct policy unheard;       /* what of it bound names decide of TCP that waits for its server name */
 	size_t subject;
 	struct bindings *bindings;
 	struct kernel kernel;
@@ -188,7 +189,9 @@ static size_t kernel_rule(struct trial *trial, const struct eval_connection *flo
 		     chain);
 	cr_assert_eq(family, flow->addr.family);
 	const struct policy_rule *of = &policy->rules.items[rule - 1];
-	bool takes = eval_rule_matches_proto(of, flow->proto) && eval_rule_matches_port(of, flow->has_port, flow->port);
+	bool waits = flow->proto == PROTO_TCP && of->action == POLICY_DENY && policy_defers(trial->made.policy);
+	bool takes = eval_rule_matches_proto(of, flow->proto) &&
+		     eval_rule_matches_port(of, flow->has_port, flow->port) && !waits;
 	cr_assert(takes || is_compiled(element->chain), "what is sent to a rule's chain is its");
 	return takes ? rule - 1 : SIZE_MAX;
 }
@@ -269,10 +272,15 @@ static void compare(struct trial *trial)
 	flow.has_port = policy_proto_has_ports(flow.proto);
 	flow.port = flow.has_port ? ports[random_below(random, 12)] : 0;
 	trial->context.bindings = bindings_view(trial->bindings, trial->now_ms);
+	const struct policy *whole = trial->context.policy;
+	bool waits = flow.proto == PROTO_TCP && policy_defers(trial->made.policy);
+	if (waits)
+		trial->context.policy = &trial->unheard;
 	struct eval_verdict wanted = eval_connection(&trial->context, &flow);
 	size_t rule = kernel_rule(trial, &flow);
 	trial->context.bindings = EVAL_NO_BINDINGS;
 	struct eval_verdict by_addr = eval_connection(&trial->context, &flow);
+	trial->context.policy = whole;
 	if (wanted.by.kind == DECIDER_REFUSED || by_addr.by.kind == DECIDER_REFUSED)
 		return;
 	struct decider by = rule == SIZE_MAX ? by_addr.by : decided_by_rule(rule);
@@ -281,6 +289,25 @@ static void compare(struct trial *trial)
 	cr_assert(decider_equal(wanted.by, by), "%s proto %d port %d at %llu: rule %zd, evaluator %zu (kind %d)",
 		  addr_format(flow.addr, text), flow.proto, flow.port, (unsigned long long)trial->now_ms, (ssize_t)rule,
 		  wanted.by.rule, wanted.by.kind);
+}
+
+/* Where TCP waits for its server name, bound names lead to what allows it alone: the same rules, but that none denies a name */
+static struct policy without_denied_names(struct arena *arena, const struct policy *policy)
+{
+	struct policy out = *policy;
+
+	memset(&out.rules, 0, sizeof out.rules);
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		struct policy_rule *rule = arena_push(arena, &out.rules);
+		*rule = policy->rules.items[i];
+		if (rule->action == POLICY_ALLOW)
+			continue;
+		memset(&rule->targets, 0, sizeof rule->targets);
+		for (size_t j = 0; j < policy->rules.items[i].targets.count; j++)
+			if (!policy_target_is_name(&policy->rules.items[i].targets.items[j]))
+				*arena_push(arena, &rule->targets) = policy->rules.items[i].targets.items[j];
+	}
+	return out;
 }
 
 /* The policy itself, or as the floor of one that says nothing */
@@ -292,12 +319,15 @@ static void make_policy(struct trial *trial)
 	trial->made.policy->floors.count = 0;
 	trial->subject = random_below(trial->random, 3) == 0;
 	gateway = trial->made.context.gateway;
+	trial->made.policy->server_names = random_below(trial->random, 3) > 0;
 	if (random_below(trial->random, 2))
 		eval_prepare(trial->made.policy);
+	trial->unheard = without_denied_names(trial->made.arena, trial->made.policy);
 	trial->context = (struct eval_context){ trial->made.policy, gateway, EVAL_NO_BINDINGS };
 	if (trial->subject) {
 		struct policy *above = arena_alloc(trial->made.arena, sizeof *above);
 		above->egress = (struct policy_default){ .action = POLICY_ALLOW };
+		above->server_names = trial->made.policy->server_names;
 		*arena_push(trial->made.arena, &above->floors) = trial->made.policy;
 		trial->made.policy = above;
 	}

@@ -2,6 +2,7 @@
  * usage: relay_rate serve ADDRESS PORT
  *        relay_rate in|out MIB ROUNDS WAY WAY
  *        relay_rate connect OUTSTANDING ROUNDS WAY WAY
+ * With hello- before the kind, each connection begins with a ClientHello, which is answered; a connect is over with that.
  * A WAY is NETNS,ADDRESS,PORT,MARK: the network namespace's file, or - for this one's; the mark 0 is none. Prints the rate of the
  * first way (bytes or connections a second), then median and quartiles of second over first, of adjacent rounds:
  *        RATE_FIRST RATE_SECOND MEDIAN LOW HIGH */
@@ -26,6 +27,28 @@
 enum { BLOCK = 128 << 10, OUTSTANDING_MAX = 256, CONNECTIONS_A_ROUND = 400 };
 
 static uint8_t block[BLOCK];
+
+/* A ClientHello with the name cdn.example.com, as long as a browser's; no server could go on from it */
+enum { HELLO = 5 + 512 };
+static uint8_t hello[HELLO];
+static bool with_hello;
+
+static void make_hello(void)
+{
+	static const uint8_t head[] = { 22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3 };
+	static const uint8_t suites[] = { 0, 0, 2, 0x13, 1, 1, 0, 1, 0xd1 }; /* no session; 465 bytes of extensions */
+	static const char name[] = "cdn.example.com";
+	const uint8_t server_name[] = { 0, 0, 0, sizeof name + 4, 0, sizeof name + 2, 0, 0, sizeof name - 1 };
+	uint8_t *at = hello + sizeof head + 32 + sizeof suites;
+
+	memcpy(hello, head, sizeof head);
+	memcpy(hello + sizeof head + 32, suites, sizeof suites);
+	memcpy(at, server_name, sizeof server_name);
+	memcpy(at + sizeof server_name, name, sizeof name - 1);
+	at += sizeof server_name + sizeof name - 1;
+	size_t left = (size_t)(hello + HELLO - at) - 4;
+	memcpy(at, (uint8_t[]){ 0, 21, (uint8_t)(left >> 8), (uint8_t)left }, 4); /* padding */
+}
 
 static struct sockaddr_in6 at(const char *address, const char *port, socklen_t *len)
 {
@@ -96,13 +119,19 @@ static void *serve_streams(void *context)
 	return NULL;
 }
 
-/* A first byte 'c' is answered, and the connection over; else it is streams' */
+/* A hello is answered. A first byte 'c' is, too, and the connection over; else it is streams' */
 static void serve_first(int epoll, int fd)
 {
-	char kind;
+	char kind = 'c';
 	pthread_t thread;
+	bool more = recv(fd, &kind, 1, MSG_PEEK) == 1;
 
-	if (recv(fd, &kind, 1, MSG_PEEK) == 1 && kind != 'c') {
+	if (more && kind == 22) {
+		receive_bytes(fd, HELLO);
+		send(fd, "s", 1, MSG_NOSIGNAL);
+		return;
+	}
+	if (more && kind != 'c') {
 		epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
 		if (pthread_create(&thread, NULL, serve_streams, (void *)(intptr_t)fd))
 			err(3, "pthread_create");
@@ -190,8 +219,12 @@ static double stream_round(struct way *way, char kind, uint64_t count)
 	memset(&request, 0, sizeof request);
 	request.count = count;
 	request.kind = kind;
-	if (way->stream < 0)
+	if (way->stream < 0) {
 		way->stream = dial(way, 0);
+		if (with_hello &&
+		    (send(way->stream, hello, HELLO, MSG_NOSIGNAL) != HELLO || !receive_bytes(way->stream, 1)))
+			errx(3, "no answer to the hello");
+	}
 	double start = seconds();
 	if (send(way->stream, &request, sizeof request, MSG_NOSIGNAL) != sizeof request)
 		err(3, "send");
@@ -216,7 +249,8 @@ static bool go_on(int epoll, const struct epoll_event *event)
 	char answer;
 
 	if (event->events & EPOLLOUT) {
-		if (send(event->data.fd, "c", 1, MSG_NOSIGNAL) != 1)
+		size_t len = with_hello ? HELLO : 1;
+		if (send(event->data.fd, with_hello ? (void *)hello : "c", len, MSG_NOSIGNAL) != (ssize_t)len)
 			err(3, "a connection failed");
 		epoll_ctl(epoll, EPOLL_CTL_MOD, event->data.fd, &next);
 		return false;
@@ -283,11 +317,16 @@ static void compare(const char *what, unsigned size, unsigned rounds, struct way
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	make_hello();
+	if (argc == 6 && strncmp(argv[1], "hello-", 6) == 0) {
+		with_hello = true;
+		argv[1] += 6;
+	}
 	if (argc == 4 && strcmp(argv[1], "serve") == 0)
 		serve(argv[2], argv[3]);
 	if (argc != 6 || atoi(argv[2]) < 1 || atoi(argv[3]) < 1 ||
 	    (argv[1][0] == 'c' && atoi(argv[2]) > OUTSTANDING_MAX))
-		errx(2, "usage: relay_rate serve ADDRESS PORT | in|out|connect SIZE ROUNDS WAY WAY");
+		errx(2, "usage: relay_rate serve ADDRESS PORT | [hello-]in|out|connect SIZE ROUNDS WAY WAY");
 	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct way ways[2] = { parse_way(argv[4]), parse_way(argv[5]) };
 	compare(argv[1], (unsigned)atoi(argv[2]), (unsigned)atoi(argv[3]), ways);
