@@ -16,6 +16,9 @@
  *  - Server names. With server name s, a deny matches if it takes s, an allow if it takes s and a bound name. So beside
  *    "nothing bound" the scenarios are: c bound; s sent; s sent while c is bound, where an allow takes both.
  *    The rules that match in a scenario are a fixed list, as they are in an atom: a scenario is one more place.
+ *  - QUIC. Where a rule on names for TCP and UDP may match, UDP to port 443 is refused: a piece of its own, which denies,
+ *    before the rule's names and behind its addresses. Of an allow it is where a name is bound, of a deny in every atom.
+ *  - ECH only ever closes, so flows are looked at without it.
  *  - For one direction and protocol the tree of ports visits each interval with the first two rules that match in
  *    every place: the decision regions of that interval. By address the first is what decides. By name it is the first
  *    of a scenario's and an atom's, for each atom to which an answer can bind the name; which atoms these are,

@@ -300,7 +300,6 @@ static struct policy *load_floor(struct resolver *r, const struct policy_options
 {
 	const struct policy_options own = { .arena = options->arena,
 					    .today = options->floors_today ? options->floors_today : options->today,
-					    .no_server_names = options->no_server_names,
 					    .as_floor = true };
 	struct policy *floor;
 	size_t first = r->diags->sources->count;

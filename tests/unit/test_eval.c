@@ -2,6 +2,7 @@
  * names; and the meaning of a flow to a name, step by step. */
 #include "policy/flow.h"
 #include "policy_of.h"
+#include "random_policy.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -185,6 +186,69 @@ Test(eval, denied_ech_hides_a_name_from_a_deny)
 	expect_by(&test, "egress@1.2.3.4:tcp:8443 sni=good.com ech", POLICY_ALLOW, DECIDER_DEFAULT);
 	expect_rule(&test, "egress@10.0.0.1:tcp:443 sni=good.com ech", POLICY_ALLOW, 0);
 	arena_free(test.arena);
+}
+
+/* What the packet filter and the relay rest on, whatever a hello says: what it lets pass at once is allowed, what it refuses
+ * is denied, and ECH only ever closes. */
+static void check_hello(const struct eval_context *context, struct eval_connection connection, const char *shown)
+{
+	enum eval_syn syn = eval_syn(context, &connection);
+	enum policy_action plain = eval_connection(context, &connection).action;
+
+	connection.ech = true;
+	enum policy_action hidden = eval_connection(context, &connection).action;
+	cr_assert(hidden == POLICY_DENY || plain == POLICY_ALLOW, "ECH opens\n%s", shown);
+	cr_assert(syn == EVAL_SYN_DEFER || plain == (syn == EVAL_SYN_ALLOW ? POLICY_ALLOW : POLICY_DENY),
+		  "a server name decides what was decided\n%s", shown);
+	cr_assert(syn == EVAL_SYN_DEFER || hidden == plain, "ECH decides what was decided\n%s", shown);
+}
+
+Test(eval, property_hellos_are_judged_where_they_are_looked_at)
+{
+	static const char *const names[] = { NULL,
+					     "",
+					     "example.com",
+					     "x.example.com",
+					     "a.example",
+					     "z.corp.example",
+					     "x.corp.example",
+					     "example.net",
+					     "evil.example" };
+	struct random random = { 20261128 };
+	size_t judged = 0;
+
+	for (size_t i = 0; i < random_effort(4000); i++) {
+		struct test_policy made = random_policy(&random, 9);
+
+		made.policy->deny_ech = random_one_in(&random, 3);
+		for (size_t j = 0; j < made.policy->rules.count; j++)
+			made.policy->rules.items[j].no_ech = random_one_in(&random, 2);
+		for (size_t j = 0; j < 100; j++) {
+			struct witness flow = random_flow(&random);
+			struct eval_connection connection = { .direction = POLICY_EGRESS,
+							      .proto = PROTO_TCP,
+							      .addr = flow.addr,
+							      .has_port = true,
+							      .port = flow.port };
+			struct flow bound = { .kind = FLOW_CONNECTION };
+			struct eval_context context = made.context;
+
+			if (flow.kind != FLOW_CONNECTION || flow.proto != PROTO_TCP || flow.direction != POLICY_EGRESS)
+				continue;
+			for (int k = 0; k < 2 && flow.bound[k]; k++) {
+				struct flow_binding *binding = arena_push(made.arena, &bound.resolve);
+
+				*binding = (struct flow_binding){ .name = flow.bound[k] };
+				*arena_push(made.arena, &binding->addrs) = flow.addr;
+			}
+			context.bindings = eval_flow_bindings(&bound);
+			connection.sni = RANDOM_PICK(&random, names);
+			check_hello(&context, connection, policy_format(made.arena, made.policy));
+			judged++;
+		}
+		arena_free(made.arena);
+	}
+	cr_assert(judged > 1000, "%zu hellos", judged);
 }
 
 Test(eval, quic_would_hide_the_name)

@@ -50,6 +50,9 @@ static void flow_row(char **field)
 		cr_expect(decider_equal(shown_decider(&explanation->steps.items[0]), verdict.by), "%s", field[0]);
 	else
 		cr_expect_not_null(explanation->steps.items[0].note, "%s", field[0]);
+	if (verdict.by.kind == DECIDER_HIDDEN)
+		cr_expect(decider_is_rule(shown_decider(&explanation->steps.items[0]), verdict.by.rule), "%s",
+			  field[0]);
 	arena_free(test.arena);
 }
 

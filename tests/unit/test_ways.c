@@ -284,6 +284,9 @@ static void compare(struct trial *trial)
 	if (wanted.by.kind == DECIDER_REFUSED || by_addr.by.kind == DECIDER_REFUSED)
 		return;
 	struct decider by = rule == SIZE_MAX ? by_addr.by : decided_by_rule(rule);
+	/* what a rule refuses since QUIC would hide the name, its chain does */
+	if (wanted.by.kind == DECIDER_HIDDEN && by.kind == DECIDER_RULE)
+		by.kind = DECIDER_HIDDEN;
 	if (!decider_equal(wanted.by, by))
 		printf("%s\n", policy_format(trial->made.arena, trial->context.policy));
 	cr_assert(decider_equal(wanted.by, by), "%s proto %d port %d at %llu: rule %zd, evaluator %zu (kind %d)",
