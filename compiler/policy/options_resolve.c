@@ -295,7 +295,7 @@ static bool is_import(const char *file)
 	return dot && (!strcmp(dot, ".json") || !strcmp(dot, ".yaml") || !strcmp(dot, ".yml"));
 }
 
-/* Flags are the policy's: of them a floor sees the date, and whether server names are enforced at all. */
+/* Flags are the policy's: of them a floor sees the date alone. */
 static struct policy *load_floor(struct resolver *r, const struct policy_options *options, const char *file)
 {
 	const struct policy_options own = { .arena = options->arena,
