@@ -66,12 +66,12 @@ static const char *words_of(const struct proof *proof, const struct eval_connect
 		struct eval_context floor = eval_floor_context(&proof->made.context, i);
 		struct eval_verdict verdict = eval_connection(&floor, flow);
 		if (defers ? eval_syn(&floor, flow) == EVAL_SYN_DENY : verdict.action == POLICY_DENY)
-			return verdict.by.kind == DECIDER_REFUSED ?
+			return verdict.by.kind == DECIDER_HIDDEN ?
 				       NULL :
 				       decider_comment(proof->made.arena, floor.policy,
 						       defers ? by_address(&floor, flow) : verdict.by);
 	}
-	if (by.kind == DECIDER_REFUSED)
+	if (by.kind == DECIDER_HIDDEN)
 		return NULL;
 	if (defers) { /* floors aside */
 		struct policy own = *policy;
