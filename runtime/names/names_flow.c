@@ -289,6 +289,7 @@ void names_flow_verdict(struct names_loop *loop, const struct names_message *mes
 	struct relay_pair *pair = &loop->pairs.items[of.index / 2];
 	struct names_flow *flow = &loop->flows[of.index / 2];
 
+	loop->asked -= loop->asked > 0;
 	if (!pair->used || pair->generation != of.generation || flow->stage != NAMES_ASKED)
 		return; /* it has ended since */
 	if (message->allowed) {
