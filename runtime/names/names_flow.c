@@ -119,10 +119,20 @@ static bool wait_for_rest(struct names_loop *loop, struct names_flow *flow, cons
 
 /* ---- stages ---- */
 
-static bool look_for_hello(struct names_loop *loop, struct names_flow *flow, struct relay_half *client)
+/* A server that has ended the connection without a word: a client that keeps it for later has to know */
+static void show_end(struct relay_half *server)
+{
+	if (server->closing && server->readable && peek(server, 1) == 0)
+		server->limit = RELAY_UNLIMITED;
+}
+
+static bool look_for_hello(struct names_loop *loop, struct names_flow *flow, struct relay_half *client,
+			   struct relay_half *server)
 {
 	ssize_t len = client->readable ? peek(client, HELLO_MAX) : -EAGAIN;
 
+	if (len == -EAGAIN)
+		show_end(server);
 	if (len < 0)
 		return len == -EAGAIN;
 	if (len == 0) /* it only listens */
@@ -213,17 +223,21 @@ static bool look(struct relay_pairs *pairs, struct relay_pair *pair)
 {
 	struct names_loop *loop = loop_of(pairs);
 	struct names_flow *flow = &loop->flows[pair - pairs->items];
+	struct relay_half *client = &pair->halves[TO_SERVER], *server = &pair->halves[TO_CLIENT];
 
 	switch (flow->stage) {
 	case NAMES_OPEN:
 	case NAMES_ASKED:
 		return true;
 	case NAMES_HELLO:
-		return look_for_hello(loop, flow, &pair->halves[TO_SERVER]);
+		if (!look_for_hello(loop, flow, client, server))
+			return false;
+		/* its end may have come with it, and no event of the client's is to come */
+		return flow->stage != NAMES_ANSWER || look_for_answer(loop, flow, client, server);
 	case NAMES_ANSWER:
-		return look_for_answer(loop, flow, &pair->halves[TO_SERVER], &pair->halves[TO_CLIENT]);
+		return look_for_answer(loop, flow, client, server);
 	case NAMES_SECOND:
-		return look_for_second(loop, flow, &pair->halves[TO_SERVER]);
+		return look_for_second(loop, flow, client);
 	}
 	return false;
 }

@@ -607,6 +607,49 @@ Test(names_worker, half_closed_flows_carry_the_other_half)
 	cr_assert_eq(loop.budget.count, 0);
 }
 
+Test(names_worker, the_end_behind_a_foreseen_hello_passes_with_it)
+{
+	struct names_message pair = { .kind = NAMES_PAIR, .serial = 7, .foreseen_len = 12, .foreseen = "good.example" };
+	struct bytes hello = hello_of("good.example", 0);
+	int client, server, ours, far;
+	char byte;
+
+	tcp_pair(&client, &ours);
+	tcp_pair(&server, &far);
+	names_flow_start(&loop, &pair, ours, far);
+	serve(); /* it is connected before the client speaks */
+	cr_assert_eq(send(client, hello.at, hello.len, 0), (ssize_t)hello.len);
+	cr_assert_eq(shutdown(client, SHUT_WR), 0);
+	serve();
+	expect_heard(server, hello.at, hello.len);
+	cr_assert_eq(recv(server, &byte, 1, MSG_DONTWAIT), 0);
+}
+
+/* A client that keeps a connection for later has to see that it is of no use any more. */
+Test(names_worker, a_server_that_ends_the_connection_is_seen_to_before_the_client_speaks)
+{
+	struct ends ends = start(7, false), spoke = start(8, false);
+	struct bytes hello = hello_of("good.example", 0);
+	char byte;
+
+	cr_assert_eq(shutdown(ends.server, SHUT_WR), 0);
+	serve();
+	cr_assert_eq(recv(ends.client, &byte, 1, MSG_DONTWAIT), 0);
+	say(ends.client, hello.at, hello.len);
+	struct names_ask ask = asked(7, NAMES_SAW_START, "good.example");
+	expect_silence(ends.server);
+	answer(&ask, true);
+	expect_heard(ends.server, hello.at, hello.len);
+	cr_assert_eq(shutdown(ends.client, SHUT_WR), 0);
+	serve();
+	/* what it has said is not for a client whose name is not known */
+	say(spoke.server, "220 ready", 9);
+	cr_assert_eq(shutdown(spoke.server, SHUT_WR), 0);
+	serve();
+	expect_silence(spoke.client);
+	cr_assert_eq(loop.budget.count, 1);
+}
+
 /* A connection that waits for room in the listener's queue, and what fills that */
 static int connecting(int listener, int fillers[static 8])
 {
