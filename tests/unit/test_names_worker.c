@@ -523,6 +523,34 @@ Test(names_worker, a_second_hello_says_the_same)
 	cr_assert(was_given_back(7));
 }
 
+/* Each record is looked at by itself: a client that sends them without end would have the worker for itself. */
+Test(names_worker, many_records_before_a_second_hello_take_turns_with_other_flows)
+{
+	enum { COUNT = 300, SIZE = sizeof change_cipher_spec };
+	struct ends ends = retried("good.example", 7);
+	struct bytes evil = hello_of("evil.example", 0);
+	static uint8_t records[COUNT * SIZE];
+	size_t got = 0;
+
+	for (size_t i = 0; i < COUNT; i++)
+		memcpy(records + i * SIZE, change_cipher_spec, SIZE);
+	cr_assert_eq(send(ends.client, records, sizeof records, 0), (ssize_t)sizeof records);
+	cr_assert_eq(serve_once(1000), 1);
+	cr_assert(loop.pairs.ready, "all at once");
+	while (loop.pairs.ready)
+		relay_pairs_ready(&loop.pairs);
+	while (got < sizeof records) {
+		struct pollfd there = { .fd = ends.server, .events = POLLIN };
+		cr_assert_eq(poll(&there, 1, 2000), 1);
+		ssize_t more = recv(ends.server, records, sizeof records, MSG_DONTWAIT);
+		cr_assert_gt(more, 0);
+		got += (size_t)more;
+	}
+	say(ends.client, evil.at, evil.len);
+	asked(7, NAMES_SAW_RENAMED, "evil.example");
+	expect_refused(ends);
+}
+
 Test(names_worker, a_second_hello_with_another_name_is_refused)
 {
 	struct ends ends = retried("good.example", 7);
