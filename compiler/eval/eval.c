@@ -10,9 +10,9 @@
 
 /* ---- matching ---- */
 
-bool eval_target_takes_name(const struct policy_target *target, const char *name)
+static bool takes_name_of(const struct policy_target *target, const char *name, size_t len)
 {
-	size_t len = strlen(name), want;
+	size_t want;
 
 	if (!policy_target_is_name(target))
 		return false;
@@ -24,6 +24,17 @@ bool eval_target_takes_name(const struct policy_target *target, const char *name
 	if (len == want)
 		return true;
 	return target->kind == TARGET_SUFFIX && name[len - want - 1] == '.';
+}
+
+bool eval_target_takes_name(const struct policy_target *target, const char *name)
+{
+	return takes_name_of(target, name, strlen(name));
+}
+
+/* nginx takes what is before a colon for the name */
+bool eval_target_takes_server_name(enum policy_action action, const struct policy_target *target, const char *sni)
+{
+	return takes_name_of(target, sni, action == POLICY_DENY ? strcspn(sni, ":") : strlen(sni));
 }
 
 bool eval_target_takes_addr(const struct eval_context *context, enum policy_action action,
@@ -51,6 +62,14 @@ static bool rule_takes_name(const struct policy_rule *rule, const char *name)
 {
 	for (size_t i = 0; i < rule->targets.count; i++)
 		if (eval_target_takes_name(&rule->targets.items[i], name))
+			return true;
+	return false;
+}
+
+static bool rule_takes_server_name(const struct policy_rule *rule, const char *sni)
+{
+	for (size_t i = 0; i < rule->targets.count; i++)
+		if (eval_target_takes_server_name(rule->action, &rule->targets.items[i], sni))
 			return true;
 	return false;
 }
@@ -104,7 +123,7 @@ bool eval_rule_matches_target(const struct eval_context *context, const struct p
 		return false;
 	if (!sends_server_name(context, connection))
 		return rule_is_bound(context, rule, addr);
-	if (!rule_takes_name(rule, connection->sni))
+	if (!rule_takes_server_name(rule, connection->sni))
 		return false;
 	/* A deny matches on the server name alone, an allow wants the binding too */
 	return rule->action == POLICY_DENY || rule_is_bound(context, rule, addr);
@@ -192,7 +211,7 @@ static void walk_connection(const struct eval_context *context, const struct eva
 		eval_walk_add_port(walk, connection->port);
 	eval_walk_add_addr(walk, addr, &context->gateway.nat64);
 	if (connection->sni)
-		eval_walk_add_name(walk, connection->sni);
+		eval_walk_add_server_name(walk, connection->sni);
 	if (context->bindings.any_name)
 		context->bindings.any_name(context->bindings.self, addr, walk_bound_name, walk);
 }

@@ -116,6 +116,8 @@ bool eval_rule_matches_target(const struct eval_context *, const struct policy_r
 bool eval_rule_matches_query(const struct policy_rule *, const char *name, enum flow_transport);
 /* A domain or suffix target and a name, in any case, one trailing dot ignored */
 bool eval_target_takes_name(const struct policy_target *, const char *name);
+/* The server name that TLS sends: a deny takes one with a port behind it, too, since servers pass over that */
+bool eval_target_takes_server_name(enum policy_action, const struct policy_target *, const char *sni);
 /* An address target (any, group, CIDR) and an address, unmapped; the action decides about carried IPv4 */
 bool eval_target_takes_addr(const struct eval_context *, enum policy_action, const struct policy_target *, struct addr);
 /* Whether the connection's port is refused whatever the rules say. Exported for tests only. */

@@ -215,9 +215,8 @@ void eval_walk_add_addr(struct eval_walk *walk, struct addr addr, const struct a
 		add_networks(walk, carried.v4);
 }
 
-void eval_walk_add_name(struct eval_walk *walk, const char *name)
+static void add_name(struct eval_walk *walk, const char *name, size_t len)
 {
-	size_t len = strlen(name);
 	uint64_t hash = 0;
 
 	if (walk->whole)
@@ -230,6 +229,16 @@ void eval_walk_add_name(struct eval_walk *walk, const char *name)
 			add_key(walk, mix(hash, KEY_SUFFIX));
 	}
 	add_key(walk, mix(hash, KEY_DOMAIN));
+}
+
+void eval_walk_add_name(struct eval_walk *walk, const char *name)
+{
+	add_name(walk, name, strlen(name));
+}
+
+void eval_walk_add_server_name(struct eval_walk *walk, const char *sni)
+{
+	add_name(walk, sni, strcspn(sni, ":"));
 }
 
 /* The least of what the lists have next; those that have it step on */

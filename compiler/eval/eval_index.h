@@ -26,6 +26,7 @@ void eval_walk_denied_names(struct eval_walk *, const struct policy *);
 void eval_walk_add_port(struct eval_walk *, uint16_t port);
 void eval_walk_add_addr(struct eval_walk *, struct addr, const struct addr_nat64 *);
 void eval_walk_add_name(struct eval_walk *, const char *name);
+void eval_walk_add_server_name(struct eval_walk *, const char *sni);
 void eval_walk_add_denied_names(struct eval_walk *); /* all rules that deny names */
 /* A rule's index from 0; the number of rules at the end */
 size_t eval_walk_next(struct eval_walk *);

@@ -157,7 +157,7 @@ static bool connection_decides(const struct eval_context *context, const struct 
 		target = &rule->targets.items[item->index];
 		return eval_target_takes_addr(context, rule->action, target, addr) || names_addr(target, flow, addr) ||
 		       (flow->sni && flow->proto == PROTO_TCP && flow->direction == POLICY_EGRESS &&
-			rule->action == POLICY_DENY && eval_target_takes_name(target, flow->sni));
+			rule->action == POLICY_DENY && eval_target_takes_server_name(rule->action, target, flow->sni));
 	case COVER_PROTO:
 		return item->index == flow->proto;
 	case COVER_PORT:

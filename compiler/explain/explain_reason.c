@@ -114,7 +114,7 @@ static const char *not_by_name(struct arena *arena, const struct eval_context *c
 	if (sni && context->policy->server_names && flow->connection.proto == PROTO_TCP &&
 	    flow->connection.direction == POLICY_EGRESS) {
 		for (size_t i = 0; i < rule->targets.count; i++)
-			if (eval_target_takes_name(&rule->targets.items[i], sni))
+			if (eval_target_takes_server_name(rule->action, &rule->targets.items[i], sni))
 				return arena_printf(arena, "server name %s fits, %s is not bound to %s", sni, addr,
 						    names);
 		return arena_printf(arena, "server name %s is not %s", sni, names);

@@ -274,7 +274,7 @@ static int accept_all(struct names *names, int listener, struct denials *denials
 
 /* ---- asks ---- */
 
-/* Asks are bounded, so their answers fit, unless the worker does not keep to that. */
+/* There is room for its answer: an honest worker reads them. */
 static int serve_ask(struct names *names, const struct names_ask *ask, struct denials *denials)
 {
 	struct names_message verdict;
@@ -289,6 +289,8 @@ static int serve_ask(struct names *names, const struct names_ask *ask, struct de
 
 static int control_readable(struct names *names, struct denials *denials)
 {
+	if (!worker_keeps_up(names)) /* what it asks waits until it has read what it was told */
+		return 0;
 	for (int i = 0; i < ASKS_A_TURN; i++) {
 		struct names_ask ask;
 		ssize_t len = recv(names->worker.control, &ask, sizeof ask, MSG_DONTWAIT | MSG_TRUNC);

@@ -119,10 +119,20 @@ static bool wait_for_rest(struct names_loop *loop, struct names_flow *flow, cons
 
 /* ---- stages ---- */
 
-static bool look_for_hello(struct names_loop *loop, struct names_flow *flow, struct relay_half *client)
+/* A server that has ended the connection without a word: a client that keeps it for later has to know */
+static void show_end(struct relay_half *server)
+{
+	if (server->closing && server->readable && peek(server, 1) == 0)
+		server->limit = RELAY_UNLIMITED;
+}
+
+static bool look_for_hello(struct names_loop *loop, struct names_flow *flow, struct relay_half *client,
+			   struct relay_half *server)
 {
 	ssize_t len = client->readable ? peek(client, HELLO_MAX) : -EAGAIN;
 
+	if (len == -EAGAIN)
+		show_end(server);
 	if (len < 0)
 		return len == -EAGAIN;
 	if (len == 0) /* it only listens */
@@ -151,12 +161,19 @@ static bool has_passed(struct names_loop *loop, struct relay_half *half, bool *s
 	return *sound && half->limit == 0 && half->held == 0;
 }
 
+#define SKIPS_A_TURN 16 /* records before a second hello: a client may send them without end */
+
 static bool look_for_second(struct names_loop *loop, struct names_flow *flow, struct relay_half *client)
 {
 	struct hello second;
 	bool sound = true;
+	int turns = 0;
 
 	while (has_passed(loop, client, &sound)) {
+		if (turns++ == SKIPS_A_TURN) {
+			relay_pairs_again(&loop->pairs, pair_of(loop, flow));
+			break;
+		}
 		ssize_t len = client->readable ? peek(client, HELLO_MAX) : -EAGAIN;
 		if (len < 0)
 			return len == -EAGAIN;
@@ -213,17 +230,21 @@ static bool look(struct relay_pairs *pairs, struct relay_pair *pair)
 {
 	struct names_loop *loop = loop_of(pairs);
 	struct names_flow *flow = &loop->flows[pair - pairs->items];
+	struct relay_half *client = &pair->halves[TO_SERVER], *server = &pair->halves[TO_CLIENT];
 
 	switch (flow->stage) {
 	case NAMES_OPEN:
 	case NAMES_ASKED:
 		return true;
 	case NAMES_HELLO:
-		return look_for_hello(loop, flow, &pair->halves[TO_SERVER]);
+		if (!look_for_hello(loop, flow, client, server))
+			return false;
+		/* its end may have come with it, and no event of the client's is to come */
+		return flow->stage != NAMES_ANSWER || look_for_answer(loop, flow, client, server);
 	case NAMES_ANSWER:
-		return look_for_answer(loop, flow, &pair->halves[TO_SERVER], &pair->halves[TO_CLIENT]);
+		return look_for_answer(loop, flow, client, server);
 	case NAMES_SECOND:
-		return look_for_second(loop, flow, &pair->halves[TO_SERVER]);
+		return look_for_second(loop, flow, client);
 	}
 	return false;
 }
@@ -289,6 +310,7 @@ void names_flow_verdict(struct names_loop *loop, const struct names_message *mes
 	struct relay_pair *pair = &loop->pairs.items[of.index / 2];
 	struct names_flow *flow = &loop->flows[of.index / 2];
 
+	loop->asked -= loop->asked > 0;
 	if (!pair->used || pair->generation != of.generation || flow->stage != NAMES_ASKED)
 		return; /* it has ended since */
 	if (message->allowed) {

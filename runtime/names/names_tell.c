@@ -35,7 +35,9 @@ bool names_tell(struct names_loop *loop, struct names_flow *flow, enum names_saw
 		ask.name_len = hello->name_len;
 		memcpy(ask.name, hello->name, hello->name_len);
 	}
-	return send_ask(loop, &ask);
+	bool told = send_ask(loop, &ask);
+	loop->asked += told && saw == NAMES_SAW_START;
+	return told;
 }
 
 void names_tell_full(struct names_loop *loop)

@@ -23,10 +23,13 @@ static bool worker_init(struct names_loop *loop, const struct names_worker_confi
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = relay_event(RELAY_EVENT_CONTROL, 0, 0) };
 
-	*loop = (struct names_loop){ .control = config->control, .epoll = epoll_create1(EPOLL_CLOEXEC) };
+	*loop = (struct names_loop){ .control = config->control,
+				     .epoll = epoll_create1(EPOLL_CLOEXEC),
+				     .epoll_control = epoll_create1(EPOLL_CLOEXEC) };
 	loop->now_ms = clock_ms();
-	return loop->epoll >= 0 && names_flows_init(loop, config->room) &&
-	       epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->control, &event) == 0;
+	return loop->epoll >= 0 && loop->epoll_control >= 0 && names_flows_init(loop, config->room) &&
+	       epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->control, &event) == 0 &&
+	       epoll_ctl(loop->epoll_control, EPOLL_CTL_ADD, loop->control, &event) == 0;
 }
 
 /* false: the supervisor is gone. Some a turn: flows that have ended make room before more begin. */
@@ -55,7 +58,8 @@ static bool control_readable(struct names_loop *loop)
 static bool turn(struct names_loop *loop)
 {
 	struct epoll_event events[EVENTS_A_TURN];
-	int count = epoll_wait(loop->epoll, events, EVENTS_A_TURN, loop->pairs.ready ? 0 : names_flows_wait(loop));
+	int epoll = loop->asked < NAMES_ASKED_MOST ? loop->epoll : loop->epoll_control;
+	int count = epoll_wait(epoll, events, EVENTS_A_TURN, loop->pairs.ready ? 0 : names_flows_wait(loop));
 
 	if (count < 0 && errno != EINTR)
 		return false;

@@ -33,6 +33,8 @@ struct names_flow {
 
 struct names_loop {
 	int epoll, control;
+	int epoll_control; /* for the channel alone */
+	size_t asked;      /* verdicts that are still to come */
 	uint64_t now_ms;
 	struct relay_pairs pairs;
 	struct budget budget;
@@ -55,6 +57,9 @@ void names_flow_verdict(struct names_loop *, const struct names_message *);
 void names_flows_expire(struct names_loop *);
 /* Milliseconds until something ends by time; -1: never */
 int names_flows_wait(const struct names_loop *);
+
+/* Verdicts are waited for before more is looked at: so many fit into the channel that none has to be refused unasked. */
+#define NAMES_ASKED_MOST 64
 
 /* names_tell.c: what the supervisor is told. false: the channel has no room, and the flow has to end. */
 bool names_tell(struct names_loop *, struct names_flow *, enum names_saw, const struct hello *, uint64_t token);

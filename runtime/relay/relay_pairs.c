@@ -105,6 +105,15 @@ struct relay_pair *relay_pairs_start(struct relay_pairs *pairs, size_t budget, c
 	return NULL;
 }
 
+void relay_pairs_again(struct relay_pairs *pairs, struct relay_pair *pair)
+{
+	if (pair->queued)
+		return;
+	pair->queued = true;
+	pair->next_ready = pairs->ready;
+	pairs->ready = pair;
+}
+
 void relay_pairs_move(struct relay_pairs *pairs, struct relay_pair *pair)
 {
 	struct relay_half *halves = pair->halves;
@@ -124,11 +133,8 @@ void relay_pairs_move(struct relay_pairs *pairs, struct relay_pair *pair)
 		halves[0].moved = halves[1].moved = false;
 		budget_touch(&pairs->budgets[pair->budget], &pair->member, *pairs->now_ms);
 	}
-	if ((first || second) && !pair->queued) {
-		pair->queued = true;
-		pair->next_ready = pairs->ready;
-		pairs->ready = pair;
-	}
+	if (first || second)
+		relay_pairs_again(pairs, pair);
 }
 
 void relay_pairs_event(struct relay_pairs *pairs, union relay_event event, uint32_t events)

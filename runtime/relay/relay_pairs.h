@@ -70,6 +70,8 @@ struct relay_pair *relay_pairs_start(struct relay_pairs *, size_t budget, const 
 void relay_pairs_event(struct relay_pairs *, union relay_event, uint32_t events);
 /* Looks at the pair and moves what can be moved */
 void relay_pairs_move(struct relay_pairs *, struct relay_pair *);
+/* It gets another turn when the others had theirs, whatever happens to it */
+void relay_pairs_again(struct relay_pairs *, struct relay_pair *);
 /* Both ends get RST */
 void relay_pairs_break(struct relay_pairs *, struct relay_pair *);
 void relay_pairs_expire(struct relay_pairs *);

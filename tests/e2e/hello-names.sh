@@ -21,7 +21,7 @@ stopped "ech-outer: the outer name is not" ech:$EVIL:9009
 
 # looked up for a rule of its own, so that the address is bound to it
 judged --net-default allow --net-rule "allow@$EVIL:tcp:1,deny@$EVIL:tcp" -- no-name:none:9000 ip-as-name:$GOOD4:9001 plain:$EVIL:9002 plain:$GOOD:9003 nul:$GOOD:9004 \
-	upper:$EVIL:9005 dot:$EVIL:9006
+	upper:$EVIL:9005 dot:$EVIL:9006 port:$EVIL:9007 port:$GOOD:9008
 stopped "no-name: the address is bound to a name that is denied" no-name:none:9000
 arrives "ip-as-name: is no name that is denied" ip-as-name:$GOOD4:9001
 stopped "a name that is denied" plain:$EVIL:9002
@@ -29,6 +29,8 @@ arrives "another on its address" plain:$GOOD:9003
 stopped "name-nul-and-case: a name with a NUL in it is refused whatever is denied" nul:$GOOD:9004
 stopped "name-nul-and-case: capitals of a name that is denied" upper:$EVIL:9005
 stopped "name-nul-and-case: a name that is denied, with a dot" dot:$EVIL:9006
+stopped "name-and-port: a name that is denied, with a port, which servers pass over" port:$EVIL:9007
+arrives "name-and-port: another" port:$GOOD:9008
 
 judged "${RULES[@]}" --deny-ech -- ech:$GOOD:9000 plain:$GOOD:9001
 stopped "ech-outer: refused by --deny-ech whatever its name" ech:$GOOD:9000

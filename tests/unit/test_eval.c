@@ -144,6 +144,15 @@ Test(eval, server_names)
 	cr_expect_eq(eval_connection(&test.context, &connection).by.kind, DECIDER_DEFAULT);
 	connection.sni = "Evil.Com";
 	cr_expect_eq(eval_connection(&test.context, &connection).by.rule, 0);
+	/* a server looks at the name before the port */
+	static const char *const with_port[] = { "Evil.Com:443", "evil.com.:443", "evil.com:", "EVIL.com:443." };
+	for (size_t i = 0; i < sizeof with_port / sizeof *with_port; i++) {
+		connection.sni = with_port[i];
+		cr_expect_eq(eval_connection(&test.context, &connection).by.kind, DECIDER_RULE, "%s", with_port[i]);
+		cr_expect_eq(eval_connection(&test.context, &connection).by.rule, 0, "%s", with_port[i]);
+	}
+	connection.sni = "a.good.com:443"; /* not all do, and no client says it */
+	cr_expect_eq(eval_connection(&test.context, &connection).by.kind, DECIDER_DEFAULT);
 	connection.sni = ""; /* a zero-length name is a name */
 	cr_expect_eq(eval_connection(&test.context, &connection).action, POLICY_DENY);
 	connection.sni = "Evil.Com"; /* UDP has no server name: the binding decides */

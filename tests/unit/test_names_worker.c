@@ -523,6 +523,34 @@ Test(names_worker, a_second_hello_says_the_same)
 	cr_assert(was_given_back(7));
 }
 
+/* Each record is looked at by itself: a client that sends them without end would have the worker for itself. */
+Test(names_worker, many_records_before_a_second_hello_take_turns_with_other_flows)
+{
+	enum { COUNT = 300, SIZE = sizeof change_cipher_spec };
+	struct ends ends = retried("good.example", 7);
+	struct bytes evil = hello_of("evil.example", 0);
+	static uint8_t records[COUNT * SIZE];
+	size_t got = 0;
+
+	for (size_t i = 0; i < COUNT; i++)
+		memcpy(records + i * SIZE, change_cipher_spec, SIZE);
+	cr_assert_eq(send(ends.client, records, sizeof records, 0), (ssize_t)sizeof records);
+	cr_assert_eq(serve_once(1000), 1);
+	cr_assert(loop.pairs.ready, "all at once");
+	while (loop.pairs.ready)
+		relay_pairs_ready(&loop.pairs);
+	while (got < sizeof records) {
+		struct pollfd there = { .fd = ends.server, .events = POLLIN };
+		cr_assert_eq(poll(&there, 1, 2000), 1);
+		ssize_t more = recv(ends.server, records, sizeof records, MSG_DONTWAIT);
+		cr_assert_gt(more, 0);
+		got += (size_t)more;
+	}
+	say(ends.client, evil.at, evil.len);
+	asked(7, NAMES_SAW_RENAMED, "evil.example");
+	expect_refused(ends);
+}
+
 Test(names_worker, a_second_hello_with_another_name_is_refused)
 {
 	struct ends ends = retried("good.example", 7);
@@ -605,6 +633,49 @@ Test(names_worker, half_closed_flows_carry_the_other_half)
 	serve();
 	cr_assert_eq(recv(ends.client, &byte, 1, MSG_DONTWAIT), 0);
 	cr_assert_eq(loop.budget.count, 0);
+}
+
+Test(names_worker, the_end_behind_a_foreseen_hello_passes_with_it)
+{
+	struct names_message pair = { .kind = NAMES_PAIR, .serial = 7, .foreseen_len = 12, .foreseen = "good.example" };
+	struct bytes hello = hello_of("good.example", 0);
+	int client, server, ours, far;
+	char byte;
+
+	tcp_pair(&client, &ours);
+	tcp_pair(&server, &far);
+	names_flow_start(&loop, &pair, ours, far);
+	serve(); /* it is connected before the client speaks */
+	cr_assert_eq(send(client, hello.at, hello.len, 0), (ssize_t)hello.len);
+	cr_assert_eq(shutdown(client, SHUT_WR), 0);
+	serve();
+	expect_heard(server, hello.at, hello.len);
+	cr_assert_eq(recv(server, &byte, 1, MSG_DONTWAIT), 0);
+}
+
+/* A client that keeps a connection for later has to see that it is of no use any more. */
+Test(names_worker, a_server_that_ends_the_connection_is_seen_to_before_the_client_speaks)
+{
+	struct ends ends = start(7, false), spoke = start(8, false);
+	struct bytes hello = hello_of("good.example", 0);
+	char byte;
+
+	cr_assert_eq(shutdown(ends.server, SHUT_WR), 0);
+	serve();
+	cr_assert_eq(recv(ends.client, &byte, 1, MSG_DONTWAIT), 0);
+	say(ends.client, hello.at, hello.len);
+	struct names_ask ask = asked(7, NAMES_SAW_START, "good.example");
+	expect_silence(ends.server);
+	answer(&ask, true);
+	expect_heard(ends.server, hello.at, hello.len);
+	cr_assert_eq(shutdown(ends.client, SHUT_WR), 0);
+	serve();
+	/* what it has said is not for a client whose name is not known */
+	say(spoke.server, "220 ready", 9);
+	cr_assert_eq(shutdown(spoke.server, SHUT_WR), 0);
+	serve();
+	expect_silence(spoke.client);
+	cr_assert_eq(loop.budget.count, 1);
 }
 
 /* A connection that waits for room in the listener's queue, and what fills that */

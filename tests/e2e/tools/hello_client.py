@@ -112,6 +112,10 @@ def dot(connection, name):
     return say(connection, hellos.hello(name + "."))
 
 
+def port(connection, name):
+    return say(connection, hellos.hello(name + ":443"))
+
+
 def empty(connection, _):
     return say(connection, hellos.hello(b""))
 
