@@ -3,7 +3,7 @@
  * The supervisor accepts, connects, and hands both ends over (NAMES_PAIR). Where the verdict may depend on the server name it gives the
  * flow a serial; the worker asks once with what the client said (NAMES_ASK), and is told whether the flow may go on
  * (NAMES_VERDICT). Where a name of the address's is allowed, the verdict on it comes with the flow, and nobody is asked: most clients
- * say the name that they looked up. A serial is the supervisor's until the flow is refused or given back: with an ask, or by itself. */
+ * say the name that they looked up. A serial is the worker's until the flow is refused, or it is given back: with an ask, or by itself. */
 #pragma once
 #include "names/hello.h"
 #include "relay/relay_pairs.h"
