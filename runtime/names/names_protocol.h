@@ -13,7 +13,6 @@
 #define NAMES_ROOM_LEAST 16
 #define NAMES_DESCRIPTORS_OTHER (4 * RELAY_PIPES_IDLE + 32)
 #define NAMES_DESCRIPTORS_OF_ROOM 6
-#define NAMES_DESCRIPTORS(room) (NAMES_DESCRIPTORS_OTHER + (room)*NAMES_DESCRIPTORS_OF_ROOM)
 #define NAMES_HELLO_MS 5000    /* from a client's first byte until its hello is whole */
 #define NAMES_GIVEN_BACK_MAX 8 /* serials with one message */
 
