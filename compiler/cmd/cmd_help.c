@@ -37,10 +37,11 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  -p [BIND:]HOST:GUEST[/udp]   publish a port of the guest; ranges: 8000-8002:80-82\n"                             \
 	"  --tcp-accept-queue-size N    connections that wait for a published port, 1024 if not given\n"                    \
 	"  --dns-nameserver ADDR   --dns-query-timeout-ms N   --no-dns-rebind-protection\n"                                 \
-	"  --no-server-names       judge by addresses and bindings alone, without the server names in TLS\n"                \
-	"  --deny-ech              refuse TLS hellos that hide a name (ECH) where a rule on names judges them\n"            \
 	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"               \
-	"  --dns-ech strip|keep    what tells clients to encrypt their server name; strip where rules on names judge it\n"  \
+	"  --dns-ech strip|keep    whether answers keep the keys by which clients hide their server name (ECH);\n"          \
+	"                          strip, unless said, where rules on names judge it\n"                                     \
+	"  --no-server-names       rules on names go by the addresses of lookups alone, not by what TLS clients say\n"      \
+	"  --deny-ech              refuse TLS hellos that hide a name (ECH) where a rule on names judges them\n"            \
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR\n"                                                                  \
 	"  --max-tcp-connections N --max-udp-connections N   at once (4096 each; 0: no bound); --max-connections N: both\n" \
 	"  --max-connection-rate N new connections a second (250)\n"                                                        \

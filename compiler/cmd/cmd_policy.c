@@ -196,7 +196,7 @@ void cmd_note_unenforced(struct cmd_line *line)
 	if (!line->policy.no_server_names || line->said_unenforced)
 		return;
 	line->said_unenforced = true;
-	fputs("note: server names are not enforced (--no-server-names): the addresses decide that the guest was given\n",
+	fputs("note: server names are not enforced (--no-server-names): the addresses that the guest was given decide\n",
 	      stderr);
 }
 

@@ -212,8 +212,8 @@ static void check_deny(struct lint *lint, size_t index)
 	if (!facts->bypass || !facts->decides)
 		return;
 	diag = lint_note(lint, "name-bypass", lint_place(lint, rule->span),
-			 "a client that brings the address%s gets there without the name",
-			 lint->policy->server_names ? ", and says no name," : "");
+			 "a client that brings the address%s gets there all the same",
+			 lint->policy->server_names ? " and sends no server name" : "");
 	lint_example(lint, diag, &facts->bypass_flow);
 	lint_relate(lint, diag, facts->bypass_by, POLICY_EGRESS,
 		    facts->bypass_by.kind == DECIDER_RULE ? "allowed by address here" : "allowed by this default");

@@ -88,7 +88,7 @@ static void check_deferring(struct lint *lint)
 				"every TCP connection behind it, whatever the port, goes through the relay for its "
 				"server name: " RELAY_COST);
 			lint_example(lint, diag, &flow);
-			diag->help = "ports on the rule, or the rules behind it that need none of this before it";
+			diag->help = "give the rule ports, or put before it what is allowed by address";
 			offer = lint_offer(lint, diag, "deny it on the port of TLS and QUIC alone: `:{tcp,udp}:443`");
 		} else {
 			more++;
@@ -119,9 +119,10 @@ static struct span part_of(struct lint *lint, const struct policy_rule *rule, co
 
 static void report_udp_alone(struct lint *lint, const struct policy_rule *rule)
 {
-	struct diag *diag = lint_note(lint, "quic-unjudged", lint_place(lint, rule->span),
-				      "the server name in QUIC is not looked at: over UDP alone the addresses decide "
-				      "that the guest was given for the name");
+	struct diag *diag =
+		lint_note(lint, "quic-unjudged", lint_place(lint, rule->span),
+			  "the server name in QUIC is not looked at: over UDP alone, the addresses that the "
+			  "guest was given for the name decide");
 
 	diag->help = "over TCP the server name is looked at, and clients fall back to that";
 	offer_replace(lint, lint_offer(lint, diag, "over TCP the name is looked at: `tcp` in place of `udp`"),
@@ -188,10 +189,10 @@ static void check_http(struct lint *lint)
 			lint, "http-unjudged", lint_is_literal(rule, http) ? http : lint_place(lint, rule->span),
 			"clear HTTP is judged by its address alone: nothing looks at the Host header, so another "
 			"site of the same server may be asked for");
-		diag->help = "without port 80, where the clients speak TLS";
+		diag->help = "leave out port 80, where the clients speak TLS";
 		if (rule->action == POLICY_ALLOW)
-			offer_remove_item(lint, lint_offer(lint, diag, "without port 80, where the clients speak TLS"),
-					  http);
+			offer_remove_item(
+				lint, lint_offer(lint, diag, "leave out port 80, where the clients speak TLS"), http);
 	}
 	if (diag)
 		diag->label = and_more(lint, more);
@@ -218,7 +219,7 @@ static void check_unenforced(struct lint *lint)
 			 "addresses of this one%s",
 			 policy->deny_ech ? ", and ECH is not looked for" : "");
 	diag->label = and_more(lint, more);
-	diag->help = "without --no-server-names";
+	diag->help = "leave out --no-server-names";
 }
 
 void check_server_names(struct lint *lint)

@@ -30,6 +30,11 @@ void lower_match(struct lowering *lowering, struct rs_rule *rule, enum rs_field 
 	rs_match(lowering->ruleset, rule, field, rs_number(number));
 }
 
+void lower_match_tcp(struct lowering *lowering, struct rs_rule *rule)
+{
+	lower_match(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP);
+}
+
 struct rs_rule *lower_rule_from(struct lowering *lowering, struct rs_chain *chain, const char *link,
 				const char *comment)
 {

@@ -37,7 +37,7 @@ static void refusal_chains(struct lowering *lowering)
 		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
 	} else {
 		rule = lower_rule(lowering, chain, NULL);
-		lower_match(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP);
+		lower_match_tcp(lowering, rule);
 		rs_do(rs, rule, RS_REJECT_RESET);
 		rs_do(rs, lower_rule(lowering, chain, NULL), RS_REJECT_ADMIN);
 	}

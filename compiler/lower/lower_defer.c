@@ -25,11 +25,6 @@
 enum { WALK_PRIORITY = -150, DIVERT_PRIORITY = -149 };
 enum { FIB_LOCAL = 2, FIB_BROADCAST = 3, FIB_ANYCAST = 4, FIB_MULTICAST = 5 };
 
-static void match_tcp(struct lowering *lowering, struct rs_rule *rule)
-{
-	lower_match(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP);
-}
-
 static bool has_allowed_names(const struct policy *policy)
 {
 	for (size_t i = 0; i < policy->rules.count; i++)
@@ -50,7 +45,7 @@ static void names_chain(struct lowering *lowering)
 
 	/* what most packets fail first */
 	lower_match_new(lowering, rule);
-	match_tcp(lowering, rule);
+	lower_match_tcp(lowering, rule);
 	rs_match(rs, rule, RS_META_IIFNAME, rs_name(LOWER_BRIDGE));
 	rs_match(rs, rule, RS_CT_MARK, rs_number(LOWER_DIVERTED_CT))->negate = true;
 	rs_verdict(rs, rule, RS_GOTO, LOWER_CHAIN_OUTBOUND);
@@ -67,15 +62,10 @@ static void admit_tcp_chain(struct lowering *lowering)
 {
 	struct rs_chain *chain =
 		lower_chain(lowering, LOWER_CHAIN_ADMIT_TCP, "judged before routing: what is let pass is marked");
-	struct rs_rule *rule;
 
-	if (lowering->floors_defer) {
-		rule = lower_rule(lowering, chain, "a floor waits for the server name");
-		lower_match(lowering, rule, RS_CT_MARK, LOWER_DIVERTED_CT);
-		rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_DEFER);
-	}
+	lower_defer_for_floor(lowering, chain);
 	if (lowering->named_logs) {
-		rule = lower_rule(lowering, chain, "a rule on names with `log` was before");
+		struct rs_rule *rule = lower_rule(lowering, chain, "a rule on names with `log` was before");
 		lower_match(lowering, rule, RS_META_MARK, LOWER_NAMED_LOGGED_MARK);
 		lower_log_allowed(lowering, rule);
 	}
@@ -89,7 +79,7 @@ static void to_listener(struct lowering *lowering, struct rs_chain *chain, enum 
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
 	lower_match(lowering, rule, RS_META_NFPROTO, family == ADDR_V4 ? AF_INET : AF_INET6);
-	match_tcp(lowering, rule);
+	lower_match_tcp(lowering, rule);
 	rs_tproxy(lowering->ruleset, rule, family, LOWER_NAMES_PORT);
 	rs_mark_set(lowering->ruleset, rule, LOWER_DIVERT_MARK);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
@@ -219,7 +209,7 @@ static void new_chain(struct lowering *lowering)
 	lower_match(lowering, rule, RS_META_MARK, LOWER_PASSED_MARK);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
 	rule = lower_rule(lowering, chain, "not judged");
-	match_tcp(lowering, rule);
+	lower_match_tcp(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
 	rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_OUTBOUND);
 }

@@ -21,11 +21,6 @@ static void match_mark(struct lowering *lowering, struct rs_rule *rule, uint32_t
 	lower_match(lowering, rule, RS_META_MARK, mark);
 }
 
-static void match_tcp(struct lowering *lowering, struct rs_rule *rule)
-{
-	lower_match(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP);
-}
-
 void lower_defer_forward(struct lowering *lowering, struct rs_chain *chain)
 {
 	if (!lowering->defers)
@@ -59,17 +54,22 @@ void lower_defer_to_gateway(struct lowering *lowering, struct rs_chain *chain, e
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_PASSED);
 	rule = lower_rule(lowering, chain, "not judged");
 	lower_match(lowering, rule, daddr, gateway);
-	match_tcp(lowering, rule);
+	lower_match_tcp(lowering, rule);
 	lower_verdict(lowering, rule, RS_JUMP, LOWER_CHAIN_REFUSE);
+}
+
+void lower_defer_for_floor(struct lowering *lowering, struct rs_chain *chain)
+{
+	if (!lowering->floors_defer)
+		return;
+	struct rs_rule *rule = lower_rule(lowering, chain, "a floor waits for the server name");
+	lower_match(lowering, rule, RS_CT_MARK, LOWER_DIVERTED_CT);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_DEFER);
 }
 
 void lower_defer_logged(struct lowering *lowering, struct rs_chain *chain)
 {
-	if (lowering->floors_defer) {
-		struct rs_rule *rule = lower_rule(lowering, chain, "a floor waits for the server name");
-		lower_match(lowering, rule, RS_CT_MARK, LOWER_DIVERTED_CT);
-		rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_DEFER);
-	}
+	lower_defer_for_floor(lowering, chain);
 	if (lowering->named_logs) {
 		struct rs_rule *rule = lower_rule(lowering, chain, "logged there");
 		match_mark(lowering, rule, LOWER_NAMED_LOGGED_MARK);
@@ -81,7 +81,7 @@ void lower_defer_admit(struct lowering *lowering, struct rs_chain *chain)
 {
 	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
 
-	match_tcp(lowering, rule);
+	lower_match_tcp(lowering, rule);
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_ADMIT_TCP);
 }
 
@@ -104,7 +104,7 @@ static void mark_relayed(struct lowering *lowering, struct rs_chain *chain, enum
 
 	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
 	lower_match_new(lowering, rule);
-	match_tcp(lowering, rule);
+	lower_match_tcp(lowering, rule);
 	rs_match(lowering->ruleset, rule, saddr, rs_number(gateway))->negate = true;
 	rs_ct_mark_set(lowering->ruleset, rule, LOWER_DIVERTED_CT);
 }
@@ -129,6 +129,6 @@ void lower_defer_upstream(struct lowering *lowering, struct rs_chain *chain)
 		return;
 	struct rs_rule *rule = lower_rule(lowering, chain, "the name relay, as the guest would");
 	match_mark(lowering, rule, LOWER_NAMES_MARK);
-	match_tcp(lowering, rule);
+	lower_match_tcp(lowering, rule);
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_OUTBOUND);
 }

@@ -1,5 +1,5 @@
-/* Ports whose flows wait for a server name: see lower_defer.h. */
-#include "lower/lower_defer.h"
+/* Ports whose flows wait for a server name: see lower_defer_ports.h. */
+#include "lower/lower_defer_ports.h"
 #include "eval/eval.h"
 #include "lower/sandbox_net.h"
 

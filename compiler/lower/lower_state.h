@@ -1,7 +1,7 @@
 /* What the files of lowering share: one call of lower_policy(). */
 #pragma once
 #include "lower/lower.h"
-#include "lower/lower_defer.h"
+#include "lower/lower_defer_ports.h"
 #include "lower/sandbox_net.h"
 
 /* A group's addresses in one family, and the set that holds them once a rule has asked for it */
@@ -45,6 +45,7 @@ const char *lower_new_chain(const struct lowering *);           /* where it send
 void lower_defer_input(struct lowering *, struct rs_chain *);
 void lower_defer_to_gateway(struct lowering *, struct rs_chain *, enum rs_field daddr, u128 gateway);
 void lower_defer_admit(struct lowering *, struct rs_chain *);
+void lower_defer_for_floor(struct lowering *, struct rs_chain *); /* what the policy lets pass */
 void lower_defer_logged(struct lowering *, struct rs_chain *);
 void lower_defer_last_hop(struct lowering *, struct rs_chain *);
 void lower_defer_output(struct lowering *, struct rs_chain *);
@@ -90,6 +91,7 @@ struct rs_chain *lower_hook_chain(struct lowering *, const char *name, enum rs_h
 				  enum rs_verdict_kind policy, const char *note);
 struct rs_rule *lower_rule_from(struct lowering *, struct rs_chain *, const char *link, const char *comment);
 void lower_match(struct lowering *, struct rs_rule *, enum rs_field, u128 number);
+void lower_match_tcp(struct lowering *, struct rs_rule *);
 void lower_match_neighbours(struct lowering *, struct rs_rule *);
 void lower_match_dns_ports(struct lowering *, struct rs_rule *);
 void lower_match_dhcp(struct lowering *, struct rs_rule *, unsigned client, unsigned server);

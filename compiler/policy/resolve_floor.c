@@ -117,7 +117,7 @@ static void forbid_no_server_names(struct resolver *r, const struct policy *floo
 		struct diag *diag = diag_error(r->diags, "forbidden", r->no_server_names,
 					       "the floor has rules on names, which hold for the server names in TLS");
 		diag_relate(r->diags, diag, rule->span, "by this line");
-		diag->help = "without --no-server-names";
+		diag->help = "leave out --no-server-names";
 		return;
 	}
 }

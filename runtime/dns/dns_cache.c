@@ -1,5 +1,6 @@
 /* The cache: a hash table that grows to its bound, and an array of all entries, from which those that give way are drawn. */
 #include "dns/dns_cache.h"
+#include "dns/dns_wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -172,11 +173,6 @@ static void make_room(struct cache *cache, size_t bytes, uint64_t now_ms)
 
 /* ---- what comes ---- */
 
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 /* Past the name at `at`; 0: there is none */
 static size_t skip_name(const uint8_t *wire, size_t len, size_t at)
 {
@@ -191,7 +187,7 @@ static size_t skip_name(const uint8_t *wire, size_t len, size_t at)
 /* Where the message's TTLs are. false: it is not a message as ldns makes them, or has more than `room` records */
 static bool find_ttls(const uint8_t *wire, size_t len, uint16_t *out, size_t room, uint16_t *count)
 {
-	size_t records = (size_t)get16(wire + 6) + get16(wire + 8) + get16(wire + 10);
+	size_t records = (size_t)wire_get16(wire + 6) + wire_get16(wire + 8) + wire_get16(wire + 10);
 	size_t at = skip_name(wire, len, HEADER) + 4;
 	*count = 0;
 	if (records > room)
@@ -201,7 +197,7 @@ static bool find_ttls(const uint8_t *wire, size_t len, uint16_t *out, size_t roo
 		if (at + 10 > len)
 			return false;
 		out[(*count)++] = (uint16_t)(at + 4);
-		at += 10u + get16(wire + at + 8);
+		at += 10u + wire_get16(wire + at + 8);
 	}
 	return at == len;
 }

@@ -1,6 +1,7 @@
 /* Takes the keys for Encrypted Client Hello out of an answer: who does not get them sends its server name in clear, where the
  * policy's rules on names see it. The records' other parameters stay as they are. */
 #include "dns/dns_message.h"
+#include "dns/dns_wire.h"
 
 #include <string.h>
 
@@ -10,27 +11,11 @@
 #define PARAMETER_HEAD 4
 #define RDATA_MAX 65535
 
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put16(uint8_t *at, size_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
 /* Where the parameters begin; 0: there is no whole name before them, or a compressed one */
 static size_t find_parameters(const uint8_t *data, size_t len)
 {
-	size_t at = 2;
-	while (at < len && data[at] != 0) {
-		if (data[at] > LDNS_MAX_LABELLEN)
-			return 0;
-		at += 1u + data[at];
-	}
-	return at < len ? at + 1 : 0;
+	size_t name = wire_name_length(data, len, 2);
+	return name ? 2 + name : 0;
 }
 
 /* The list of keys without ours, in place; its new length */
@@ -38,8 +23,8 @@ static size_t strip_mandatory(uint8_t *keys, size_t len)
 {
 	size_t kept = 0;
 	for (size_t at = 0; at + 2 <= len; at += 2)
-		if (get16(keys + at) != KEY_ECH) {
-			put16(keys + kept, get16(keys + at));
+		if (wire_get16(keys + at) != KEY_ECH) {
+			wire_put16(keys + kept, wire_get16(keys + at));
 			kept += 2;
 		}
 	return kept;
@@ -52,14 +37,14 @@ static size_t strip_data(uint8_t *data, size_t len)
 	while (kept && at < len) {
 		if (len - at < PARAMETER_HEAD)
 			return 0;
-		unsigned key = get16(data + at);
-		size_t size = get16(data + at + 2);
+		unsigned key = wire_get16(data + at);
+		size_t size = wire_get16(data + at + 2);
 		if (size > len - at - PARAMETER_HEAD || (key == KEY_MANDATORY && size % 2 != 0))
 			return 0;
 		memmove(data + kept, data + at, PARAMETER_HEAD + size);
 		at += PARAMETER_HEAD + size;
 		size_t left = key == KEY_MANDATORY ? strip_mandatory(data + kept + PARAMETER_HEAD, size) : size;
-		put16(data + kept + 2, left);
+		wire_put16(data + kept + 2, left);
 		/* a list of none is no list (RFC 9460 8) */
 		if (key != KEY_ECH && (key != KEY_MANDATORY || left > 0))
 			kept += PARAMETER_HEAD + left;
@@ -76,11 +61,11 @@ static ldns_rr *make_like(const ldns_rr *rr, const uint8_t *data, size_t len)
 	if (name > LDNS_MAX_DOMAINLEN || len > RDATA_MAX)
 		return NULL;
 	memcpy(wire, ldns_rdf_data(ldns_rr_owner(rr)), name);
-	put16(wire + name, ldns_rr_get_type(rr));
-	put16(wire + name + 2, ldns_rr_get_class(rr));
-	put16(wire + name + 4, ldns_rr_ttl(rr) >> 16);
-	put16(wire + name + 6, ldns_rr_ttl(rr));
-	put16(wire + name + 8, len);
+	wire_put16(wire + name, ldns_rr_get_type(rr));
+	wire_put16(wire + name + 2, ldns_rr_get_class(rr));
+	wire_put16(wire + name + 4, ldns_rr_ttl(rr) >> 16);
+	wire_put16(wire + name + 6, ldns_rr_ttl(rr));
+	wire_put16(wire + name + 8, len);
 	memcpy(wire + name + 10, data, len);
 	return ldns_wire2rr(&made, wire, name + 10 + len, &at, LDNS_SECTION_ANSWER) == LDNS_STATUS_OK ? made : NULL;
 }

@@ -3,6 +3,7 @@
  * hold the two against each other. Nothing is decided here. The verdict on a name does not change while the worker lives, so
  * the cache has it with the answer, which rebind protection has let pass, too. */
 #include "dns/dns_fast.h"
+#include "dns/dns_wire.h"
 
 #include <string.h>
 
@@ -13,35 +14,18 @@
 static const uint8_t opt_reply[] = { 0, 0, LDNS_RR_TYPE_OPT, DNS_UPSTREAM_UDP >> 8, DNS_UPSTREAM_UDP & 255, 0, 0, 0, 0,
 				     0, 0 };
 
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 static uint8_t fold(uint8_t octet)
 {
 	return octet >= 'A' && octet <= 'Z' ? octet | 0x20 : octet;
-}
-
-/* Length of the uncompressed name behind the header; 0: there is none */
-static size_t name_length(const uint8_t *message, size_t len)
-{
-	size_t at = HEADER;
-	while (at < len && message[at] != 0) {
-		if (message[at] > LDNS_MAX_LABELLEN)
-			return 0;
-		at += 1u + message[at];
-	}
-	return at < len && at + 1 - HEADER <= LDNS_MAX_DOMAINLEN ? at + 1 - HEADER : 0;
 }
 
 /* OPT alone, version 0, no flags, no options; *size as the long way takes it */
 static bool opt_read(const uint8_t *opt, uint16_t *size)
 {
 	static const uint8_t rest[6] = { 0 };
-	if (opt[0] != 0 || get16(opt + 1) != LDNS_RR_TYPE_OPT || memcmp(opt + 5, rest, sizeof rest) != 0)
+	if (opt[0] != 0 || wire_get16(opt + 1) != LDNS_RR_TYPE_OPT || memcmp(opt + 5, rest, sizeof rest) != 0)
 		return false;
-	*size = get16(opt + 3) < 512 ? 512 : get16(opt + 3) > DNS_UDP_MAX ? DNS_UDP_MAX : get16(opt + 3);
+	*size = wire_get16(opt + 3) < 512 ? 512 : wire_get16(opt + 3) > DNS_UDP_MAX ? DNS_UDP_MAX : wire_get16(opt + 3);
 	return true;
 }
 
@@ -52,22 +36,23 @@ bool fast_query_read(const uint8_t *message, size_t len, struct fast_query *out)
 	if (len < HEADER + 5 || message[2] > 1 || message[3] & ~0x30 ||
 	    memcmp(message + 4, one_question, sizeof one_question) != 0 || message[11] > 1)
 		return false;
-	size_t name_len = name_length(message, len), end = HEADER + name_len + 4;
+	size_t name_len = wire_name_length(message, len, HEADER), end = HEADER + name_len + 4;
 	out->edns = message[11];
 	out->udp_size = 512;
 	if (name_len == 0 || len != end + (out->edns ? sizeof opt_reply : 0) ||
-	    get16(message + end - 2) != LDNS_RR_CLASS_IN || (out->edns && !opt_read(message + end, &out->udp_size)))
+	    wire_get16(message + end - 2) != LDNS_RR_CLASS_IN ||
+	    (out->edns && !opt_read(message + end, &out->udp_size)))
 		return false;
 	for (size_t i = 0; i < name_len; i++)
 		out->question.name[i] = fold(message[HEADER + i]);
 	out->question.name_len = (uint8_t)name_len;
-	out->question.type = get16(message + end - 4);
+	out->question.type = wire_get16(message + end - 4);
 	return true;
 }
 
 static void age_ttl(uint8_t *at, uint32_t age)
 {
-	uint32_t ttl = (uint32_t)get16(at) << 16 | get16(at + 2);
+	uint32_t ttl = (uint32_t)wire_get16(at) << 16 | wire_get16(at + 2);
 	ttl = ttl > age ? ttl - age : 0;
 	at[0] = (uint8_t)(ttl >> 24);
 	at[1] = (uint8_t)(ttl >> 16);

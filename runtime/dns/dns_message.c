@@ -1,22 +1,12 @@
 /* From bytes to a question, and from a question to bytes for a server: what a guest's message must be, and
  * whether a server's message answers ours. Answers themselves are in dns_answer.c, replies in dns_reply.c. */
 #include "dns/dns_message.h"
+#include "dns/dns_wire.h"
 
 #include <ctype.h>
 #include <string.h>
 
 #define HEADER 12
-
-static uint16_t get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put16(uint8_t *at, unsigned value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
 
 /* RFC 6895 3.1: 128..255 are questions and meta types, and so are 0 and OPT */
 static bool type_is_meta(uint16_t type)
@@ -24,29 +14,15 @@ static bool type_is_meta(uint16_t type)
 	return type == 0 || type == LDNS_RR_TYPE_OPT || (type >= 128 && type <= 255);
 }
 
-/* Length of the uncompressed name that starts at `at`; 0 where there is none within the bounds */
-static size_t name_length(const uint8_t *message, size_t len, size_t at)
-{
-	size_t start = at;
-	while (at < len && message[at] != 0) {
-		if (message[at] > LDNS_MAX_LABELLEN)
-			return 0;
-		at += 1u + message[at];
-	}
-	if (at >= len || at - start + 1 > LDNS_MAX_DOMAINLEN)
-		return 0;
-	return at - start + 1;
-}
-
 static bool question_read(const uint8_t *message, size_t len, struct dns_query *query)
 {
-	size_t name_len = name_length(message, len, HEADER);
+	size_t name_len = wire_name_length(message, len, HEADER);
 	if (name_len == 0 || HEADER + name_len + 4 > len)
 		return false;
 	memcpy(query->question.name, message + HEADER, name_len);
 	query->question.name_len = (uint8_t)name_len;
-	query->question.type = get16(message + HEADER + name_len);
-	query->class = get16(message + HEADER + name_len + 2);
+	query->question.type = wire_get16(message + HEADER + name_len);
+	query->class = wire_get16(message + HEADER + name_len + 2);
 	return true;
 }
 
@@ -93,13 +69,13 @@ enum dns_parse dns_query_parse(const uint8_t *message, size_t len, struct dns_qu
 	*out = (struct dns_query){ .udp_size = 512 };
 	if (len < HEADER || len > DNS_QUERY_MAX || message[2] & 0x80)
 		return DNS_PARSE_DROP; /* an answer to an answer would make two servers talk for ever */
-	out->id = get16(message);
+	out->id = wire_get16(message);
 	out->recursion = message[2] & 1;
 	if (message[2] >> 3 & 15) {
 		*rcode = LDNS_RCODE_NOTIMPL;
 		return DNS_PARSE_REPLY;
 	}
-	if (get16(message + 4) != 1) {
+	if (wire_get16(message + 4) != 1) {
 		*rcode = LDNS_RCODE_FORMERR;
 		return DNS_PARSE_REPLY;
 	}
@@ -131,15 +107,15 @@ size_t dns_upstream_query(const struct dns_question *question, uint16_t id, cons
 			asked->name[i] =
 				(uint8_t)((asked->name[i] & ~0x20) | (case_bits[i / 8] >> i % 8 & 1 ? 0x20 : 0));
 	memset(out, 0, HEADER);
-	put16(out, id);
+	wire_put16(out, id);
 	out[2] = 1;               /* RD */
 	out[5] = 1;               /* QDCOUNT */
 	out[11] = edns_size != 0; /* ARCOUNT */
 	uint8_t *at = out + HEADER;
 	memcpy(at, asked->name, asked->name_len);
 	at += asked->name_len;
-	put16(at, asked->type);
-	put16(at + 2, LDNS_RR_CLASS_IN);
+	wire_put16(at, asked->type);
+	wire_put16(at + 2, LDNS_RR_CLASS_IN);
 	memcpy(at + 4, opt, opt_len);
 	return (size_t)(at + 4 - out) + opt_len;
 }
@@ -148,21 +124,21 @@ size_t dns_upstream_query(const struct dns_question *question, uint16_t id, cons
 static bool is_bare_refusal(const uint8_t *message)
 {
 	unsigned rcode = dns_answer_rcode(message);
-	return get16(message + 4) == 0 && get16(message + 6) == 0 && rcode != LDNS_RCODE_NOERROR &&
+	return wire_get16(message + 4) == 0 && wire_get16(message + 6) == 0 && rcode != LDNS_RCODE_NOERROR &&
 	       rcode != LDNS_RCODE_NXDOMAIN;
 }
 
 enum dns_match dns_answer_match(const uint8_t *message, size_t len, uint16_t id, const struct dns_question *asked)
 {
 	size_t name_len = asked->name_len;
-	if (len < HEADER || get16(message) != id || (message[2] & 0xf8) != 0x80)
+	if (len < HEADER || wire_get16(message) != id || (message[2] & 0xf8) != 0x80)
 		return DNS_MATCH_NO;
 	if (is_bare_refusal(message))
 		return DNS_MATCH_BARE;
-	if (len < HEADER + name_len + 4 || get16(message + 4) != 1)
+	if (len < HEADER + name_len + 4 || wire_get16(message + 4) != 1)
 		return DNS_MATCH_NO;
 	const uint8_t *name = message + HEADER;
-	if (get16(name + name_len) != asked->type || get16(name + name_len + 2) != LDNS_RR_CLASS_IN)
+	if (wire_get16(name + name_len) != asked->type || wire_get16(name + name_len + 2) != LDNS_RR_CLASS_IN)
 		return DNS_MATCH_NO;
 	if (memcmp(name, asked->name, name_len) == 0)
 		return DNS_MATCH_YES;

@@ -1,6 +1,7 @@
 /* Starting and ending worker processes. */
 #include "isolation/worker.h"
 #include "core/fd.h"
+#include "core/log.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,6 +26,29 @@ struct rlimit worker_raise_descriptors(rlim_t most)
 void worker_restore_descriptors(struct rlimit before)
 {
 	setrlimit(RLIMIT_NOFILE, &before);
+}
+
+rlim_t worker_descriptors_most(const struct worker_descriptors *need)
+{
+	return need->other + need->most * need->each;
+}
+
+int worker_room(const struct worker_descriptors *need, size_t *room)
+{
+	const size_t least = need->other + need->least * need->each;
+	struct rlimit now;
+
+	getrlimit(RLIMIT_NOFILE, &now);
+	if (now.rlim_cur < least) {
+		log_error("too few descriptors for %s: the hard limit is %llu, it needs %zu", need->worker,
+			  (unsigned long long)now.rlim_cur, least);
+		log_help("raise it: ulimit -Hn %llu, or LimitNOFILE= of the service",
+			 (unsigned long long)worker_descriptors_most(need));
+		return -EMFILE;
+	}
+	const size_t fits = (now.rlim_cur - need->other) / need->each;
+	*room = fits < need->most ? fits : need->most;
+	return 0;
 }
 
 int worker_start(struct worker *worker, void (*run)(int control, void *context), void *context)

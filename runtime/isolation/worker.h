@@ -40,6 +40,14 @@ struct worker {
  * worker_restore_descriptors() */
 struct rlimit worker_raise_descriptors(rlim_t most);
 void worker_restore_descriptors(struct rlimit);
+/* What descriptors a worker needs: `each` for one of its flows, of which `least` to `most` may be at once, and `other` besides */
+struct worker_descriptors {
+	const char *worker; /* "the relay" */
+	size_t least, most, each, other;
+};
+rlim_t worker_descriptors_most(const struct worker_descriptors *);
+/* For how many flows the limit is enough, as raised for that many. 0, or -EMFILE with lines on standard error, *room unchanged */
+int worker_room(const struct worker_descriptors *, size_t *room);
 /* Forks: `run` is called in the worker with its end of the channel, and must not return. 0 or -errno, after which
  * worker_end() still has to be called. */
 int worker_start(struct worker *, void (*run)(int control, void *context), void *context);

@@ -66,28 +66,20 @@ static void run_worker(int control, void *context)
 	names_worker(&start->config, start->uid);
 }
 
-/* How many flows the process has descriptors for */
-static int room_for(rlim_t descriptors, size_t *room)
-{
-	if (descriptors < NAMES_DESCRIPTORS(NAMES_ROOM_LEAST)) {
-		log_error("too few descriptors for the relay of server names: the hard limit is %llu, it needs %d",
-			  (unsigned long long)descriptors, NAMES_DESCRIPTORS(NAMES_ROOM_LEAST));
-		log_help("raise it: ulimit -Hn %d, or LimitNOFILE= of the service", NAMES_DESCRIPTORS(NAMES_ROOM_MAX));
-		return -EMFILE;
-	}
-	*room = (descriptors - NAMES_DESCRIPTORS_OTHER) / NAMES_DESCRIPTORS_OF_ROOM;
-	if (*room > NAMES_ROOM_MAX)
-		*room = NAMES_ROOM_MAX;
-	return 0;
-}
+static const struct worker_descriptors descriptors = {
+	.worker = "the relay of server names",
+	.least = NAMES_ROOM_LEAST,
+	.most = NAMES_ROOM_MAX,
+	.each = NAMES_DESCRIPTORS_OF_ROOM,
+	.other = NAMES_DESCRIPTORS_OTHER,
+};
 
 static int start_worker(struct names *names)
 {
 	struct start start = { .uid = names->start.uid };
-	struct rlimit now, before = worker_raise_descriptors(NAMES_DESCRIPTORS(NAMES_ROOM_MAX));
+	struct rlimit before = worker_raise_descriptors(worker_descriptors_most(&descriptors));
 
-	getrlimit(RLIMIT_NOFILE, &now);
-	int error = room_for(now.rlim_cur, &start.config.room);
+	int error = worker_room(&descriptors, &start.config.room);
 	if (error == 0)
 		error = worker_start(&names->worker, run_worker, &start);
 	worker_restore_descriptors(before);

@@ -51,8 +51,10 @@ static bool open_flow(struct names_loop *loop, struct names_flow *flow)
 }
 
 /* The hello may pass, and nothing behind it; a flow that began otherwise is open. */
-static void go_on(struct names_loop *loop, struct names_flow *flow, struct relay_half *halves)
+static void go_on(struct names_loop *loop, struct names_flow *flow)
 {
+	struct relay_half *halves = pair_of(loop, flow)->halves;
+
 	if (!flow->tls) {
 		open_flow(loop, flow);
 		return;
@@ -76,7 +78,7 @@ static bool ask(struct names_loop *loop, struct names_flow *flow, bool tls)
 	flow->tls = tls;
 	timer_stop(&flow->patience);
 	if (tls && is_foreseen(flow)) {
-		go_on(loop, flow, pair_of(loop, flow)->halves);
+		go_on(loop, flow);
 		return true;
 	}
 	return names_tell(loop, flow, NAMES_SAW_START, tls ? &flow->hello : NULL, token_of(loop, flow));
@@ -314,7 +316,7 @@ void names_flow_verdict(struct names_loop *loop, const struct names_message *mes
 	if (!pair->used || pair->generation != of.generation || flow->stage != NAMES_ASKED)
 		return; /* it has ended since */
 	if (message->allowed) {
-		go_on(loop, flow, pair->halves);
+		go_on(loop, flow);
 		relay_pairs_move(&loop->pairs, pair);
 		return;
 	}

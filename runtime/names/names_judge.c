@@ -6,7 +6,8 @@
 #include <string.h>
 
 #define INDEX_BITS 13
-#define KEPT_MAX 4096 /* bytes of the names of one flow's address; with more, those it has when it is judged count */
+#define KEPT_MAX 4096   /* bytes of the names of one flow's address; with more, those it has when it is judged count */
+#define FORESEEN_MOST 4 /* names that are tried */
 
 struct waiting {
 	uint32_t generation; /* of this use, or the last */
@@ -174,7 +175,12 @@ static bool is_logged(const struct policy *policy, struct eval_verdict verdict)
 	return verdict.by.kind == DECIDER_RULE && policy->rules.items[verdict.by.rule].log;
 }
 
-#define FORESEEN_MOST 4 /* names that are tried */
+static bool passes_unlogged(const struct eval_context *context, const struct eval_connection *connection)
+{
+	struct eval_verdict verdict = eval_connection(context, connection);
+
+	return verdict.action == POLICY_ALLOW && !is_logged(context->policy, verdict);
+}
 
 void names_judge_foresee(const struct names_judge *judge, uint32_t serial, struct names_message *pair)
 {
@@ -189,9 +195,7 @@ void names_judge_foresee(const struct names_judge *judge, uint32_t serial, struc
 	const char *name = flow->names;
 	for (int i = 0; i < FORESEEN_MOST && *name; i++, name += strlen(name) + 1) {
 		connection.sni = name;
-		struct eval_verdict verdict = eval_connection(&context, &connection);
-		if (verdict.action != POLICY_ALLOW || is_logged(context.policy, verdict) ||
-		    strlen(name) > HELLO_NAME_MAX)
+		if (strlen(name) > HELLO_NAME_MAX || !passes_unlogged(&context, &connection))
 			continue;
 		pair->foreseen_len = (uint8_t)strlen(name);
 		memcpy(pair->foreseen, name, pair->foreseen_len);

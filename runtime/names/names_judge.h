@@ -11,7 +11,7 @@ void names_judge_free(struct names_judge *); /* NULL is fine */
 /* A flow that waits, judged later by the names that its address has now: a connection outlives its binding. Its serial;
  * NAMES_NO_SERIAL: there is no room. */
 uint32_t names_judge_open(struct names_judge *, const struct eval_connection *, struct eval_bindings now);
-/* Puts a name of its address's into the message that hands it on, where such a server name would be allowed, and nobody told */
+/* Into the message that hands the flow on: a name of its address's that is allowed as its server name, and that nobody logs */
 void names_judge_foresee(const struct names_judge *, uint32_t serial, struct names_message *pair);
 /* It is not handed on */
 void names_judge_drop(struct names_judge *, uint32_t serial);

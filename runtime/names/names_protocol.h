@@ -3,7 +3,7 @@
  * The supervisor accepts, connects, and hands both ends over (NAMES_PAIR). Where the verdict may depend on the server name it gives the
  * flow a serial; the worker asks once with what the client said (NAMES_ASK), and is told whether the flow may go on
  * (NAMES_VERDICT). Where a name of the address's is allowed, the verdict on it comes with the flow, and nobody is asked: most clients
- * say the name that they looked up. A serial is the supervisor's until the flow is refused or given back: with an ask, or by itself. */
+ * say the name that they looked up. A serial is the worker's until the flow is refused, or it is given back: with an ask, or by itself. */
 #pragma once
 #include "names/hello.h"
 #include "relay/relay_pairs.h"
@@ -13,7 +13,6 @@
 #define NAMES_ROOM_LEAST 16
 #define NAMES_DESCRIPTORS_OTHER (4 * RELAY_PIPES_IDLE + 32)
 #define NAMES_DESCRIPTORS_OF_ROOM 6
-#define NAMES_DESCRIPTORS(room) (NAMES_DESCRIPTORS_OTHER + (room)*NAMES_DESCRIPTORS_OF_ROOM)
 #define NAMES_HELLO_MS 5000    /* from a client's first byte until its hello is whole */
 #define NAMES_GIVEN_BACK_MAX 8 /* serials with one message */
 

@@ -121,32 +121,23 @@ static void run_worker(int control, void *context)
 	relay_worker(&start->config, start->uid);
 }
 
-/* How many flows of a kind the process has descriptors for */
-static int room_for(rlim_t descriptors, size_t *room)
-{
-	if (descriptors < RELAY_DESCRIPTORS(RELAY_ROOM_LEAST)) {
-		log_error("too few descriptors for the relay: the hard limit is %llu, it needs %d",
-			  (unsigned long long)descriptors, RELAY_DESCRIPTORS(RELAY_ROOM_LEAST));
-		log_help("raise it: ulimit -Hn %d, or LimitNOFILE= of the service", RELAY_DESCRIPTORS(RELAY_ROOM_MAX));
-		return -EMFILE;
-	}
-	*room = (descriptors - RELAY_DESCRIPTORS_OTHER) / RELAY_DESCRIPTORS_OF_ROOM;
-	if (*room > RELAY_ROOM_MAX)
-		*room = RELAY_ROOM_MAX;
-	return 0;
-}
+static const struct worker_descriptors descriptors = {
+	.worker = "the relay",
+	.least = RELAY_ROOM_LEAST,
+	.most = RELAY_ROOM_MAX,
+	.each = RELAY_DESCRIPTORS_OF_ROOM,
+	.other = RELAY_DESCRIPTORS_OTHER,
+};
 
 static int start_worker(struct relay *relay)
 {
 	struct start start = { .uid = relay->start.uid };
-	struct rlimit now;
 	for (size_t i = 0; i < relay->count; i++)
 		if (!relay->listeners[i].tcp)
 			start.config.listeners[start.config.listener_count++] =
 				(struct relay_listener){ relay->listeners[i].fd, relay->listeners[i].to_host };
-	struct rlimit before = worker_raise_descriptors(RELAY_DESCRIPTORS(RELAY_ROOM_MAX));
-	getrlimit(RLIMIT_NOFILE, &now);
-	int error = room_for(now.rlim_cur, &start.config.room);
+	struct rlimit before = worker_raise_descriptors(worker_descriptors_most(&descriptors));
+	int error = worker_room(&descriptors, &start.config.room);
 	if (error == 0)
 		error = worker_start(&relay->worker, run_worker, &start);
 	worker_restore_descriptors(before);

@@ -17,7 +17,6 @@
 #define RELAY_SLOTS_MAX (2 * RELAY_ROOM_MAX)
 #define RELAY_DESCRIPTORS_OTHER (RELAY_LISTENERS_MAX + 4 * RELAY_PIPES_IDLE + 32)
 #define RELAY_DESCRIPTORS_OF_ROOM (6 + 6 + 1 + 2)
-#define RELAY_DESCRIPTORS(room) (RELAY_DESCRIPTORS_OTHER + (room)*RELAY_DESCRIPTORS_OF_ROOM)
 #define RELAY_UDP_IDLE_MS (5 * 60000) /* what RFC 4787, REQ-5 recommends */
 #define RELAY_UDP_REFUSED_MS 60000    /* then a peer that was refused is judged again */
 #define RELAY_ASKS_MAX 256            /* unanswered */

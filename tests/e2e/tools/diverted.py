@@ -12,6 +12,8 @@ import subprocess
 import sys
 import time
 
+from inet_checksum import checksum
+
 NAMES_PORT = 2
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
@@ -49,14 +51,6 @@ def listener(family):
     made.listen(16)
     made.settimeout(5)
     return made
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def packet(version, source, to, proto, payload, ttl=64):

@@ -12,20 +12,14 @@ import subprocess
 import sys
 import time
 
+from inet_checksum import checksum
+
 GATEWAY_MAC, GUEST_MAC = (bytes.fromhex(mac.replace(":", "")) for mac in sys.argv[1:3])
 GUEST4, GATEWAY4, UPLINK4 = "172.16.0.2", "172.16.0.1", "198.51.100.1"
 GUEST6, GATEWAY6 = "fd42:6d73:62::2", "fd42:6d73:62::1"
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def ip4(proto, payload, to, source=GUEST4, ttl=64, options=b"", fragment=0, ident=1):

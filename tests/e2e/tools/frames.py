@@ -15,6 +15,8 @@ import struct
 import sys
 import time
 
+from inet_checksum import checksum
+
 
 def read_mac():
     with open("/sys/class/net/eth0/address", encoding="ascii") as file:
@@ -32,14 +34,6 @@ with open("/proc/net/if_inet6", encoding="ascii") as listing:
                   for line in listing if line.split()[5] == "eth0" and line.startswith("fd"))
 GATEWAY6 = socket.inet_ntop(socket.AF_INET6, (int.from_bytes(socket.inet_pton(socket.AF_INET6, GUEST6), "big") - 1)
                             .to_bytes(16, "big"))
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def ether(kind, payload, source=GUEST_MAC, to=GATEWAY_MAC, tags=()):

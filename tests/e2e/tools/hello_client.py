@@ -5,6 +5,7 @@
 
 Prints "WAY NAME PORT OUTCOME" for each: reset, closed, answered, silence, refused; what else a way prints is behind it. Ways are the
 functions below, "_" written "-". AT_ONCE in the environment: all at the same time."""
+import contextlib
 import os
 import socket
 import ssl
@@ -22,6 +23,12 @@ def dial(address, port):
     connection = socket.create_connection((address, port), timeout=10)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
+
+
+def end(connection):
+    """Of what is sent; a connection that is reset by now has none"""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
 
 
 def outcome(connection, seconds=8):
@@ -87,7 +94,7 @@ def row(connection, bits):
     connection.sendall(bytes.fromhex(bits))
     said = outcome(connection, 0.3)
     if said == "silence":
-        connection.shutdown(socket.SHUT_WR)
+        end(connection)
         said = outcome(connection)
     return said
 
@@ -161,7 +168,7 @@ def half(connection, name):
     """The hello's beginning, and the end of all"""
     data = hellos.hello(name)
     connection.sendall(data[:len(data) // 2])
-    connection.shutdown(socket.SHUT_WR)
+    end(connection)
     return outcome(connection)
 
 
@@ -246,7 +253,7 @@ def banner(connection, _):
 def ends(connection, name):
     """The hello and its end: the answer arrives behind it"""
     connection.sendall(hellos.hello(name))
-    connection.shutdown(socket.SHUT_WR)
+    end(connection)
     said = b""
     connection.settimeout(10)
     try:
@@ -257,9 +264,7 @@ def ends(connection, name):
     return said.decode().strip().replace(" ", "-")
 
 
-def urgent(connection, name):
-    """Whoever reads the urgent byte in its place reads good's name, whoever does not reads NAME"""
-    before, byte, behind = hellos.two_ways(hellos.GOOD, name)
+def send_urgent(connection, before, byte, behind):
     connection.sendall(before)
     time.sleep(0.01)
     try:
@@ -269,20 +274,16 @@ def urgent(connection, name):
     except OSError:
         return "reset"
     return outcome(connection)
+
+
+def urgent(connection, name):
+    """Whoever reads the urgent byte in its place reads good's name, whoever does not reads NAME"""
+    return send_urgent(connection, *hellos.two_ways(hellos.GOOD, name))
 
 
 def urgent_inline(connection, name):
     """The other way round"""
-    before, byte, behind = hellos.two_ways(name, hellos.GOOD)
-    connection.sendall(before)
-    time.sleep(0.01)
-    try:
-        connection.send(byte, socket.MSG_OOB)
-        time.sleep(0.01)
-        connection.sendall(behind)
-    except OSError:
-        return "reset"
-    return outcome(connection)
+    return send_urgent(connection, *hellos.two_ways(name, hellos.GOOD))
 
 
 def client_context(version=None):
@@ -332,11 +333,13 @@ def flooded(connection, name):
     time.sleep(1)
     try:
         connection.sendall(hellos.hello(name))
-        connection.settimeout(5)
+        connection.settimeout(20)
         until = time.monotonic() + 1
         while time.monotonic() < until:
             if not connection.recv(1 << 20):
                 return "closed"
+    except socket.timeout:
+        return "silence"
     except OSError:
         return "reset"
     return "flows"

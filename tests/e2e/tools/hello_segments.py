@@ -15,17 +15,10 @@ import time
 
 import hellos
 from hello_client import main, outcome
+from inet_checksum import checksum
 
 HERE = sys.modules[__name__]
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 class Link:

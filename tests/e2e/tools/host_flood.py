@@ -8,17 +8,12 @@ import struct
 import subprocess
 import sys
 
+from inet_checksum import checksum
+
 protocol, source, destination = sys.argv[1:4]
 count, first = int(sys.argv[4]), int(sys.argv[5])
 source, destination = ipaddress.ip_address(source), ipaddress.ip_address(destination)
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1 if source.version == 4 else 58}
-
-
-def checksum(data):
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def segment(port):

@@ -10,17 +10,11 @@ import struct
 import sys
 import time
 
+from inet_checksum import checksum
+
 PORT = 9999
 TYPES4 = [3, 4, 5, 11, 12, 9, 10]
 TYPES6 = [1, 2, 3, 4, 100, 134, 137]
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def summed(message, pseudo=b""):

@@ -14,17 +14,11 @@ import struct
 import sys
 import time
 
+from inet_checksum import checksum
+
 ADDRESSES = ("93.184.216.34", "2606:2800:220:1::34")
 link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 link.bind(("eth0", 3))
-
-
-def checksum(data):
-    data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def last_ack(sport):
