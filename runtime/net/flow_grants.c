@@ -72,16 +72,20 @@ static int install(struct flow_grants *grants, enum limit limit, uint32_t flows)
 }
 
 void flow_grants_open(struct flow_grants *grants, struct nl *nl, struct nft *nft, const char *table,
-		      const struct addr_gateway *gateway)
+		      const struct addr_gateway *gateway, bool relayed)
 {
 	grants->nl = nl;
 	grants->nft = nft;
 	grants->table = table;
-	grants->guest_count = 0;
+	grants->guest_count = grants->relay_count = 0;
 	if (gateway->has4)
 		grants->guests[grants->guest_count++] = lower_guest_addr(gateway->v4);
 	if (gateway->has6)
 		grants->guests[grants->guest_count++] = lower_guest_addr(gateway->v6);
+	if (relayed && gateway->has4)
+		grants->relays[grants->relay_count++] = gateway->v4;
+	if (relayed && gateway->has6)
+		grants->relays[grants->relay_count++] = gateway->v6;
 	for (size_t i = 0; i < 2; i++)
 		grants->of[i].granted = at_most(grants->of[i].bound);
 }

@@ -24,7 +24,9 @@ struct flow_grants {
 	struct nft *nft;
 	const char *table; /* of family inet, which nft owns */
 	struct addr guests[2];
-	size_t guest_count; /* IPv4 first */
+	size_t guest_count;    /* IPv4 first */
+	struct addr relays[2]; /* of their TCP too: the gateway, where the name relay connects */
+	size_t relay_count;
 	struct flow_grant of[2];
 	uint64_t looked_ms, rest_ms; /* when last; not to count before */
 	uint64_t asked_ms;           /* for the count that goes on; 0: none does */
@@ -40,7 +42,8 @@ const char *flow_grants_chain(enum limit);
 void flow_grants_add(struct ruleset *, struct rs_table *, enum limit, uint32_t bound);
 
 /* Of a table that was installed with the first grants, each .limit and .bound in `of`. The sockets and the name stay the caller's. */
-void flow_grants_open(struct flow_grants *, struct nl *, struct nft *, const char *table, const struct addr_gateway *);
+void flow_grants_open(struct flow_grants *, struct nl *, struct nft *, const char *table, const struct addr_gateway *,
+		      bool relayed);
 /* Every second: whether the guests' entries are to be counted now, and flow_grants_counted() called with what that gave. What goes wrong
  * is said on standard error, and means no new grant. */
 bool flow_grants_look(struct flow_grants *);

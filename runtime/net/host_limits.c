@@ -53,6 +53,7 @@ void host_limits_make(const struct policy *policy, uint64_t table, struct host_l
 	limits->questions = within(QUESTIONS, limits->share);
 	limits->grant_tcp = flow_grants_fit(limits->tcp, policy->connection_rate.most);
 	limits->grant_udp = flow_grants_fit(limits->udp, policy->connection_rate.most);
+	limits->relayed = policy_defers(policy);
 	/* a second for the way, one for rounding */
 	uint64_t question_s = policy->dns_timeout_ms / 1000 + 2;
 	limits->question_s = question_s > 600 ? 600 : (uint32_t)question_s;
@@ -146,8 +147,19 @@ static void goto_grant(struct builder *builder, struct rs_chain *chain, unsigned
 	rs_verdict(builder->ruleset, rule, RS_GOTO, flow_grants_chain(limit));
 }
 
-/* Only what has the guest's own address: flow_grants.h counts by that. */
-static void add_granted_flows(struct builder *builder)
+/* What the name relay opens is the guest's; the DNS proxy's TCP goes to port 53, or counts for a flow of the guest's. */
+static void relayed_from(struct builder *builder, struct rs_chain *chain, struct addr gateway)
+{
+	struct rs_rule *rule = rs_rule_add(builder->ruleset, chain, "the name relay's");
+
+	rs_match(builder->ruleset, rule, gateway.family == ADDR_V4 ? RS_IP_SADDR : RS_IP6_SADDR,
+		 rs_number(gateway.value));
+	rs_match(builder->ruleset, rule, RS_TCP_DPORT, rs_number(LOWER_DNS_PORT))->negate = true;
+	rs_verdict(builder->ruleset, rule, RS_GOTO, "guest_flows");
+}
+
+/* By a grant only what has the guest's own address, or is relayed: flow_grants.h counts by that. */
+static void add_guest_flows(struct builder *builder)
 {
 	const struct host_limits *limits = builder->limits;
 	struct rs_chain *chain = rs_chain_add(builder->ruleset, builder->table, "guest_flows");
@@ -170,6 +182,8 @@ static void add_sources(struct builder *builder, struct rs_chain *chain, struct 
 {
 	if (grants(builder->limits))
 		flows_from(builder, chain, lower_guest_addr(gateway), "guest_flows");
+	if (builder->limits->relayed)
+		relayed_from(builder, chain, gateway);
 	flows_from(builder, chain, gateway, "questions");
 }
 
@@ -185,20 +199,16 @@ static void add_new_flows(struct builder *builder)
 		add_sources(builder, chain, builder->gateway->v4);
 	if (builder->gateway->has6)
 		add_sources(builder, chain, builder->gateway->v6);
-	if (grants(limits)) {
+	if (grants(limits))
 		rs_verdict(builder->ruleset, rs_rule_add(builder->ruleset, chain, "forged source"), RS_DROP, NULL);
-	} else {
-		set_timeout(builder, chain, IPPROTO_TCP, "tcp");
-		set_timeout(builder, chain, IPPROTO_UDP, "udp");
-		limit_count_protocols(&builder->chains, chain, limits->tcp, limits->udp, limits->other);
-	}
+	else
+		rs_verdict(builder->ruleset, rs_rule_add(builder->ruleset, chain, NULL), RS_GOTO, "guest_flows");
 
 	chain = rs_chain_add(builder->ruleset, builder->table, "questions");
 	set_timeout(builder, chain, IPPROTO_TCP, "tcp");
 	set_timeout(builder, chain, IPPROTO_UDP, "dns");
 	limit_count(&builder->chains, chain, OVER_QUESTIONS, limits->questions);
-	if (grants(limits))
-		add_granted_flows(builder);
+	add_guest_flows(builder);
 }
 
 /* A flow that is over counts for nothing but keeps its entry, so it is not kept for long; an established one for a day, as in

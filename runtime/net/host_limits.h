@@ -19,6 +19,7 @@ struct host_limits {
 		reservable; /* what all reservations together may come to (flow_reserve.h), which do not count against `all` */
 	bool reserved; /* all that it may hold is */
 	bool grant_tcp, grant_udp;
+	bool relayed;        /* TCP of the guest's may come from the gateway, by the name relay */
 	uint32_t question_s; /* how long a question of the DNS proxy's is waited for */
 	uint16_t log_group;
 	bool silent;

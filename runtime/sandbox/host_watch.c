@@ -183,9 +183,10 @@ static int follow(struct sandbox *sandbox)
 static void ask_for_count(struct sandbox *sandbox)
 {
 	const struct flow_grants *grants = &sandbox->grants;
-	struct table_owner_question question = { .count = grants->guest_count };
+	struct table_owner_question question = { .count = grants->guest_count, .relay_count = grants->relay_count };
 
 	memcpy(question.guests, grants->guests, sizeof question.guests);
+	memcpy(question.relays, grants->relays, sizeof question.relays);
 	int error = table_owner_ask(sandbox->start->owner, &question);
 	if (error < 0)
 		flow_grants_counted(&sandbox->grants, error, NULL);

@@ -316,7 +316,7 @@ static int open_passage(struct sandbox *sandbox)
 	int error = passage_open(&sandbox->passage, sandbox->host_link.name);
 
 	flow_grants_open(&sandbox->grants, sandbox->passage.nl, sandbox->start->table, sandbox->host_link.name,
-			 &sandbox->gateway);
+			 &sandbox->gateway, policy_defers(sandbox->start->config->policy));
 	return error;
 }
 

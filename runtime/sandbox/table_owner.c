@@ -30,14 +30,27 @@ int table_owner_ask(int channel, const struct table_owner_question *question)
 
 _Static_assert(sizeof(struct table_owner_question) != sizeof(struct table_owner_message), "told apart by their size");
 
+static int count_flows(const struct table_owner_question *question, struct nl *conntrack, struct conntrack_flows *out)
+{
+	const size_t most = sizeof question->guests / sizeof *question->guests;
+	struct conntrack_flows relayed;
+
+	if (question->count > most || question->relay_count > most)
+		return -EINVAL;
+	int error = conntrack_count(conntrack, question->guests, question->count, out);
+	if (error == 0)
+		error = conntrack_count(conntrack, question->relays, question->relay_count, &relayed);
+	if (error == 0)
+		out->tcp += relayed.tcp;
+	return error;
+}
+
 /* Where the supervisor does not take the answer, it is not needed. */
 static void answer(int channel, const struct table_owner_question *question, struct nl *conntrack)
 {
 	struct table_owner_count count = { 0 };
 
-	count.error = question->count > sizeof question->guests / sizeof *question->guests ?
-			      -EINVAL :
-			      conntrack_count(conntrack, question->guests, question->count, &count.flows);
+	count.error = count_flows(question, conntrack, &count.flows);
 	send(channel, &count, sizeof count, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

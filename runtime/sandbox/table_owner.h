@@ -40,6 +40,9 @@ struct table_owner_message {
 struct table_owner_question {
 	struct addr guests[2]; /* IPv4 first */
 	size_t count;
+	struct addr relays
+		[2]; /* what the name relay connects from, of which TCP alone counts: questions are no flows of the guest's */
+	size_t relay_count;
 };
 struct table_owner_count {
 	int error; /* 0 or -errno */
