@@ -3,7 +3,7 @@
 
 usage: name_flows.py policy SEED              a policy's rules and default, as arguments of msb-run and msb-policyc, a line each
        name_flows.py flows SEED COUNT         flows to try under it: PROTO ADDRESS PORT SENT, SENT a server name, or - for none
-       name_flows.py try RESOLVER FLOWS       (in the guest) looks the names up, then tries the flows; prints
+       name_flows.py try RESOLVER FLOWS [NAME]...  (in the guest) looks names up, its own or these, then tries the flows; prints
                                               "bound NAME ADDRESS,…" for each name that was answered, then what came of each flow:
                                               refused, answered, or reset: connected, and ended without an answer
        name_flows.py batch FLOWS TRIED        the flows as `msb-policyc eval --batch` reads them
@@ -14,10 +14,12 @@ import json
 import random
 import selectors
 import socket
-import ssl
 import subprocess
 import sys
 import time
+
+sys.dont_write_bytecode = True  # the tree stays as it is
+import hellos  # pylint: disable=wrong-import-position
 
 # Names that share addresses, and one that is another's parent
 NAMES = {
@@ -54,19 +56,6 @@ def flows(seed, count):
         print(proto, chance.choice(ADDRESSES), chance.choice(PORTS), sent)
 
 
-def client_hello(name):
-    """What OpenSSL says first to a server of that name"""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connection = context.wrap_bio(incoming, outgoing, server_hostname=name)
-    try:
-        connection.do_handshake()
-    except ssl.SSLWantReadError:
-        pass
-    return outgoing.read()
-
-
 class Flow:
     """One, from its first packet to what came of it"""
 
@@ -78,7 +67,7 @@ class Flow:
         self.index, self.tcp, self.result = index, proto == "tcp", None
         self.until = time.monotonic() + PATIENCE
         if sent != "-" and sent not in self.hellos:
-            self.hellos[sent] = client_hello(sent)
+            self.hellos[sent] = hellos.hello(sent)
         self.first = self.hellos.get(sent, b"no TLS at all\n")
         self.socket = socket.socket(family, socket.SOCK_STREAM if self.tcp else socket.SOCK_DGRAM)
         self.socket.setblocking(False)
@@ -100,8 +89,8 @@ class Flow:
         return False
 
 
-def try_all(resolver, path):
-    for name in NAMES:
+def try_all(resolver, path, *names):
+    for name in names or NAMES:
         for kind in ("A", "AAAA"):
             answer = subprocess.run(["dig", "+short", "+tries=3", "+time=3", "@" + resolver, name, kind], check=False,
                                     stdout=subprocess.PIPE, text=True).stdout.split()
