@@ -305,6 +305,7 @@ run_vm() {
 start_sandbox() {
 	local name=$1
 	shift
+	: >"$WORK/$name.out" # what was there of one before must not be taken for its
 	"$BUILD/msb-run" --vmm none --name "$name" "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" </dev/null &
 	sandbox_pid=$!
 }

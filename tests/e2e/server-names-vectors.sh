@@ -14,7 +14,6 @@ one() {
 	mapfile -t options <"$1/options"
 	mapfile -t names <"$1/names"
 	[ -s "$1/records" ] && dns_records "$(cat "$1/records")"
-	rm -f "$WORK/vectors.out" # of the one before
 	start_sandbox vectors "${options[@]}" --max-connection-rate 100000 -- \
 		sh -c 'python3 "$0" try 172.16.0.1 "$@"; echo done; exec sleep 60' "$tools/name_flows.py" "$1/flows" "${names[@]:-localhost}"
 	wait_for "$(patience 60)" grep -q '^done' "$WORK/vectors.out"
