@@ -388,16 +388,8 @@ const struct run *name_classes_rule_runs(const struct name_classes *names, size_
 bool name_classes_rule_takes(const struct name_classes *names, size_t policy, size_t rule, uint32_t class)
 {
 	const struct rule_spans *spans = &names->spans[policy][rule];
-	size_t lo = 0, hi = spans->count;
+	size_t lo = FIND_FIRST(spans->count, at, spans->items[at].hi <= class);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (spans->items[mid].hi <= class)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
 	return lo < spans->count && spans->items[lo].lo <= class;
 }
 

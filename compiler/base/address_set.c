@@ -51,16 +51,7 @@ static void append(struct arena *arena, struct addr_set *set, struct addr_range 
 /* Index of the first range that ends at or after `value` */
 static size_t first_not_below(const struct addr_set *set, u128 value)
 {
-	size_t lo = 0, hi = set->count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (set->items[mid].hi < value)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return FIND_FIRST(set->count, at, set->items[at].hi < value);
 }
 
 bool addr_set_contains(const struct addr_set *set, u128 value)

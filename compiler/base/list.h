@@ -33,6 +33,21 @@ static inline size_t sort_once_uint32(uint32_t *items, size_t count)
 	return kept;
 }
 
+/* The index of the first of `count` items that `is_before`, an expression of the index `at`, does not hold of: it holds of all before
+ * that one, and of none behind it. `count` where it holds of all. */
+#define FIND_FIRST(count, at, is_before)                               \
+	({                                                             \
+		size_t find_lo = 0, find_hi = (count);                 \
+		while (find_lo < find_hi) {                            \
+			size_t at = find_lo + (find_hi - find_lo) / 2; \
+			if (is_before)                                 \
+				find_lo = at + 1;                      \
+			else                                           \
+				find_hi = at;                          \
+		}                                                      \
+		find_lo;                                               \
+	})
+
 /* The first index in [lo, hi) of an ascending array whose item is not below `value`; hi where all are */
 static inline uint32_t lower_bound(const uint32_t *items, uint32_t lo, uint32_t hi, uint32_t value)
 {

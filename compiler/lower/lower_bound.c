@@ -130,18 +130,11 @@ struct lower_bound *lower_bound_new(struct arena *arena, const struct policy *po
 static void add_length(const struct lower_bound *bound, struct covering *out, struct addr_prefix wanted,
 		       const struct addr_carried *carried)
 {
-	size_t lo = 0, hi = bound->narrow.count;
+	size_t first =
+		FIND_FIRST(bound->narrow.count, at, compare_prefixes(bound->narrow.items[at].prefix, wanted) < 0);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (compare_prefixes(bound->narrow.items[mid].prefix, wanted) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	for (; lo < bound->narrow.count; lo++) {
-		const struct narrow *narrow = &bound->narrow.items[lo];
+	for (size_t i = first; i < bound->narrow.count; i++) {
+		const struct narrow *narrow = &bound->narrow.items[i];
 
 		if (compare_prefixes(narrow->prefix, wanted) || narrow->rule >= out->end)
 			return;
@@ -217,18 +210,10 @@ static bool is_covering(const struct lower_bound *bound, const struct covering *
 {
 	uint32_t count = (uint32_t)covering->rules.count;
 	uint32_t at = lower_bound(covering->rules.items, 0, count, rule);
-	size_t lo = 0, hi = bound->wide.count;
 
 	if (at < count && covering->rules.items[at] == rule)
 		return true;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (bound->wide.items[mid].rule < rule)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
+	size_t lo = FIND_FIRST(bound->wide.count, i, bound->wide.items[i].rule < rule);
 	return lo < bound->wide.count && bound->wide.items[lo].rule == rule && !bound->wide.items[lo].quic &&
 	       wide_covers(bound, covering, &bound->wide.items[lo]);
 }

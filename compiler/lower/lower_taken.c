@@ -90,16 +90,8 @@ void taken_settle(struct arena *arena, struct taken_wide *wide, const struct pol
 size_t taken_before(const struct taken_wide *wide, enum taken_proto proto, uint32_t rule)
 {
 	const struct taken_runs *runs = &wide->ports[proto];
-	size_t lo = 0, hi = runs->count;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (runs->items[mid].rule < rule)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return FIND_FIRST(runs->count, at, runs->items[at].rule < rule);
 }
 
 /* The set of the count's digit on that level; false: the digit is 0. In units of a run */

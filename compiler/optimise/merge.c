@@ -52,16 +52,7 @@ static void insert(struct arena *arena, struct pieces *pieces, size_t at, struct
 /* The first piece that ends at lo or behind it */
 static size_t find_piece(const struct pieces *pieces, u128 lo)
 {
-	size_t from = 0, to = pieces->count;
-
-	while (from < to) {
-		size_t middle = from + (to - from) / 2;
-		if (pieces->items[middle].hi < lo)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from;
+	return FIND_FIRST(pieces->count, at, pieces->items[at].hi < lo);
 }
 
 /* What of the range no piece has yet */

@@ -90,16 +90,7 @@ uint32_t zone_end(const struct zone *zone)
 
 static const struct linear_rule *rule_of(const struct zone *zone, uint32_t number)
 {
-	size_t lo = 0, hi = zone->count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (zone->items[mid]->number < number)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return zone->items[lo];
+	return zone->items[FIND_FIRST(zone->count, at, zone->items[at]->number < number)];
 }
 
 static const char *proto_name(int proto)
@@ -232,16 +223,7 @@ static void leave_by_sets(struct addresses *pass, struct zone *zone, size_t chai
 
 static size_t count_before(const struct zone_ports *ports, uint32_t number)
 {
-	size_t lo = 0, hi = ports->count;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		if (ports->by_number[mid].number < number)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	return FIND_FIRST(ports->count, at, ports->by_number[at].number < number);
 }
 
 struct runs {
@@ -258,14 +240,7 @@ static bool runs_before(struct addresses *pass, const struct zone_ports *ports, 
 	for (size_t v = 0; v < (rule->ports ? rule->ports->values.count : 1); v++) {
 		uint32_t lo = rule->ports ? (uint32_t)rule->ports->values.items[v].lo : 0;
 		uint32_t hi = rule->ports ? (uint32_t)rule->ports->values.items[v].hi : PORTS - 1;
-		size_t first = 0, end = ports->count;
-		while (first < end) {
-			size_t mid = first + (end - first) / 2;
-			if (ports->items[mid].hi < lo)
-				first = mid + 1;
-			else
-				end = mid;
-		}
+		size_t first = FIND_FIRST(ports->count, at, ports->items[at].hi < lo);
 		for (; first < ports->count && ports->items[first].lo <= hi; first++) {
 			const struct zone_run *run = &ports->items[first];
 			if (++looked > LOOKED_AT_MOST)
