@@ -19,7 +19,6 @@
 
 #define ACCEPTS_A_TURN 32
 #define WORKER_PATIENCE_MS 1                    /* rather than turn in circles, and take the processor from it */
-#define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
 #define CONTROL UINT32_MAX                      /* in place of a listener's index */
 
 /* A published port, or the gateway's own */
@@ -76,10 +75,6 @@ static int add_listener(struct relay *relay, struct listener listener)
 static int open_published(struct relay *relay)
 {
 	const struct policy *policy = relay->start.policy;
-	if (policy->publishes.count > PUBLISHED_MAX) {
-		log_error("%zu published ports: a sandbox has %d at most", policy->publishes.count, PUBLISHED_MAX);
-		return -E2BIG;
-	}
 	for (size_t i = 0; i < policy->publishes.count; i++) {
 		const struct policy_publish *publish = &policy->publishes.items[i];
 		uint16_t port = publish->host_port;

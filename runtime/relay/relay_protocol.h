@@ -4,6 +4,7 @@
  * UDP: the worker reads the listeners, so that no privileged process copies datagrams. It asks for each peer it does not know
  * yet; the supervisor judges the peer and hands over what the flow needs (RELAY_FLOW), or nothing. */
 #pragma once
+#include "policy/policy.h"
 #include "relay/relay_budget.h"
 #include "relay/relay_pipes.h"
 
@@ -17,10 +18,10 @@
 #define RELAY_SLOTS_MAX (2 * RELAY_ROOM_MAX)
 #define RELAY_DESCRIPTORS_OTHER (RELAY_LISTENERS_MAX + 4 * RELAY_PIPES_IDLE + 32)
 #define RELAY_DESCRIPTORS_OF_ROOM (6 + 6 + 1 + 2)
-#define RELAY_UDP_IDLE_MS (5 * 60000) /* what RFC 4787, REQ-5 recommends */
-#define RELAY_UDP_REFUSED_MS 60000    /* then a peer that was refused is judged again */
-#define RELAY_ASKS_MAX 256            /* unanswered */
-#define RELAY_LISTENERS_MAX 64
+#define RELAY_UDP_IDLE_MS (5 * 60000)                /* what RFC 4787, REQ-5 recommends */
+#define RELAY_UDP_REFUSED_MS 60000                   /* then a peer that was refused is judged again */
+#define RELAY_ASKS_MAX 256                           /* unanswered */
+#define RELAY_LISTENERS_MAX (POLICY_PUBLISH_MAX + 4) /* the gateway's own: TCP and UDP of two families */
 
 enum relay_kind { RELAY_PAIR = 1, RELAY_FLOW, RELAY_ASK_UDP };
 
