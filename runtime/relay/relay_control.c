@@ -18,8 +18,8 @@
 #include <sys/socket.h>
 
 #define ACCEPTS_A_TURN 32
-#define WORKER_PATIENCE_MS 1                    /* rather than turn in circles, and take the processor from it */
-#define CONTROL UINT32_MAX                      /* in place of a listener's index */
+#define WORKER_PATIENCE_MS 1 /* rather than turn in circles, and take the processor from it */
+#define CONTROL UINT32_MAX   /* in place of a listener's index */
 
 /* A published port, or the gateway's own */
 struct listener {
