@@ -137,6 +137,10 @@ static int read_link(const struct nlmsghdr *header, void *context)
 		case IFLA_IFNAME:
 			strncpy(link->name, mnl_attr_get_str(attr), IFNAMSIZ - 1);
 			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(attr) == sizeof link->mac)
+				memcpy(link->mac, mnl_attr_get_payload(attr), sizeof link->mac);
+			break;
 		case IFLA_IFALIAS:
 			strncpy(link->alias, mnl_attr_get_str(attr), sizeof link->alias - 1);
 			break;

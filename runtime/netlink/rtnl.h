@@ -17,6 +17,7 @@ struct rtnl_link {
 	uint32_t peer; /* of a veth: the other end's index, in its own namespace */
 	char name[IFNAMSIZ];
 	unsigned flags; /* IFF_ */
+	uint8_t mac[6]; /* 0 where it has none, or another kind of address */
 	uint32_t group;
 	uint8_t operstate;          /* IF_OPER_ */
 	char alias[256];            /* read by people and by other sandboxes; IFALIASZ */

@@ -8,7 +8,7 @@
 #include "core/memory.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
-#include "run/prerequisites.h"
+#include "isolation/prerequisites.h"
 #include "sandbox/claims.h"
 #include "sandbox/supervisor.h"
 #include "sandbox/table_owner.h"

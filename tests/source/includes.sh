@@ -39,6 +39,7 @@ may_include() {
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
 		sandbox:   base policy lower optimise core isolation netlink net report dns relay names vmm
+		doctor:    base policy ruleset lower core isolation netlink net dns vmm sandbox
 		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm sandbox
 	END
 }
