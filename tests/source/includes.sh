@@ -40,6 +40,7 @@ may_include() {
 		vmm:       base policy lower core isolation netlink net guest
 		sandbox:   base policy lower optimise core isolation netlink net report dns relay names vmm
 		doctor:    base policy ruleset lower core isolation netlink net dns vmm sandbox
+		metrics:   base core isolation
 		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm sandbox
 	END
 }
