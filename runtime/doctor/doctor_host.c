@@ -37,7 +37,7 @@ static void run_directory(const struct doctor_check *check, struct doctor_findin
 	if (lstat(RUN_DIRECTORY, &st))
 		doctor_say(finding, errno == ENOENT ? DOCTOR_OK : DOCTOR_PROBLEM, RUN_DIRECTORY ": %s",
 			   errno == ENOENT ? "made by the first sandbox" : strerror(errno));
-	else if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
+	else if (!S_ISDIR(st.st_mode) || st.st_uid != 0 || st.st_mode & (S_IRWXG | S_IRWXO) & ~(S_IXGRP | S_IXOTH))
 		doctor_say(finding, DOCTOR_PROBLEM, RUN_DIRECTORY " is not root's alone: sandboxes refuse to start");
 	else
 		doctor_say(finding, DOCTOR_OK, RUN_DIRECTORY);

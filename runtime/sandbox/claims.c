@@ -16,7 +16,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define CLAIMS_FILE "claims"
 /* 2^20 uids that no distribution and no container engine hands out by default */
 #define UID_BASE 0x6d700000u
 #define UIDS_IN_BLOCK 8u
@@ -45,7 +44,7 @@ static uint64_t hash(const char *name)
 	return value;
 }
 
-static off_t name_byte(const char *name)
+static off_t byte_of(const char *name)
 {
 	return NAME_BASE + (off_t)(hash(name) >> 2);
 }
@@ -56,11 +55,11 @@ static off_t name_byte(const char *name)
 
 static int claim_name(int fd, const char *name)
 {
-	int error = lock(fd, name_byte(name));
+	int error = lock(fd, byte_of(name));
 
 	for (int i = 0; i < CLAIM_TRIES && is_taken(error); i++) {
 		nanosleep(&(struct timespec){ .tv_nsec = CLAIM_AGAIN_NS }, NULL);
-		error = lock(fd, name_byte(name));
+		error = lock(fd, byte_of(name));
 	}
 	if (is_taken(error)) {
 		log_error("a sandbox called `%s` is running", name);
@@ -111,7 +110,7 @@ int claims_take(const char *name, struct claims *out)
 int claims_hold_name(int directory, const char *name)
 {
 	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	int error = fd < 0 ? -errno : lock(fd, name_byte(name));
+	int error = fd < 0 ? -errno : lock(fd, byte_of(name));
 
 	return is_taken(error) ? -EAGAIN : error < 0 ? error : TAKE_FD(fd);
 }
@@ -124,4 +123,16 @@ bool claims_any(int directory)
 	if (fd < 0)
 		return errno != ENOENT;
 	return fcntl(fd, F_OFD_GETLK, &all) < 0 || all.l_type != F_UNLCK;
+}
+
+int claims_is_taken(int directory, const char *name)
+{
+	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct flock claim = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte_of(name), .l_len = 1 };
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fcntl(fd, F_OFD_GETLK, &claim))
+		return -errno;
+	return claim.l_type != F_UNLCK;
 }

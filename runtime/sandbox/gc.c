@@ -7,6 +7,7 @@
  *                that directory */
 #include "sandbox/gc.h"
 #include "base/arena.h"
+#include "control/control_place.h"
 #include "core/fd.h"
 #include "core/run_directory.h"
 #include "net/forward.h"
@@ -16,8 +17,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define SANDBOX_NAME_MAX 32
 
 struct gc {
 	bool dry;
@@ -88,43 +87,18 @@ static int sweep_forwarding(struct gc *gc)
 
 /* ---- run directories ---- */
 
-static bool is_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	return len > 0 && len <= SANDBOX_NAME_MAX && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
-}
-
-/* Files and sockets; a sandbox makes no directory in its own */
-static int remove_directory(int parent, const char *name)
-{
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	int error = directory ? 0 : -errno;
-
-	for (struct dirent *entry; error == 0 && (entry = readdir(directory));)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    unlinkat(fd, entry->d_name, 0) && errno != ENOENT)
-			error = -errno;
-	if (directory)
-		closedir(directory);
-	if (error == 0 && unlinkat(parent, name, AT_REMOVEDIR))
-		error = -errno;
-	return error;
-}
-
 static void sweep_directory(const struct gc *gc, const char *name)
 {
 	struct stat st;
 
-	if (fstatat(gc->directory, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode) || !is_name(name))
+	if (fstatat(gc->directory, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode) || !run_name_valid(name))
 		return;
 	CLEANUP_FD int claim = claims_hold_name(gc->directory, name);
 	int error = claim < 0 ? claim : 0;
 	if (error == -EAGAIN) /* a sandbox runs by that name, or is starting */
 		return;
 	if (error == 0 && !gc->dry)
-		error = remove_directory(gc->directory, name);
+		error = control_place_remove(gc->directory, name);
 	if (error != -ENOENT)
 		report(gc, GC_DIRECTORY, name, false, error);
 }
@@ -163,7 +137,7 @@ static int sweep(struct gc *gc, const char **what)
 
 int gc_run(bool dry, void (*each)(const struct gc_item *, void *), void *context, const char **what)
 {
-	CLEANUP_FD int directory = open(RUN_DIRECTORY, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	CLEANUP_FD int directory = run_directory_look(true);
 	CLEANUP_NL struct nl *host = nl_open(NETLINK_ROUTE);
 	struct nft *tables = nft_open();
 	struct gc gc = { dry, each, context, directory, host, tables, .arena = arena_new() };
