@@ -14,6 +14,12 @@ static const struct ctl_command commands[] = {
 	{ "ps", "", "all sandboxes of this host", ctl_ps, .no_name = true, .watches = true },
 	{ "status", "NAME", "its rules and what they decided, bindings, limits, flows", ctl_show_status,
 	  .watches = true },
+	{ "events", "NAME [--follow]", "what it denied, and what else it reports", ctl_events,
+	  "  --follow   from now on, until the sandbox ends; without: the last ones\n", .own_options = true },
+	{ "stop", "NAME [--kill]", "end it", ctl_stop,
+	  "  --wait S   so many seconds for the command to end by itself: 10\n"
+	  "  --kill     by force, where it does not\n",
+	  .own_options = true },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
