@@ -10,13 +10,18 @@
 
 #define WATCH_MS 1000
 
-#define GC_HELP "  --dry-run            only says what it would remove\n"
-
 static const struct ctl_command commands[] = {
 	{ "ps", "", "all sandboxes of this host", ctl_ps, .no_name = true, .watches = true },
 	{ "status", "NAME", "its rules and what they decided, bindings, limits, flows", ctl_show_status,
 	  .watches = true },
-	{ "gc", "", "removes what killed sandboxes left", ctl_gc, GC_HELP, .no_name = true, .own_options = true },
+	{ "events", "NAME [--follow]", "what it denied, and what else it reports", ctl_events,
+	  "  --follow   from now on, until the sandbox ends; without: the last ones\n", .own_options = true },
+	{ "stop", "NAME [--kill]", "end it", ctl_stop,
+	  "  --wait S   so many seconds for the command to end by itself: 10\n"
+	  "  --kill     by force, where it does not\n",
+	  .own_options = true },
+	{ "gc", "", "removes what killed sandboxes left", ctl_gc, "  --dry-run  only says what it would remove\n",
+	  .no_name = true, .own_options = true },
 	{ "doctor", "", "whether this host can run sandboxes, and what to do where not", ctl_doctor, .no_name = true },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
