@@ -20,6 +20,12 @@ static const struct ctl_command commands[] = {
 	  "  --wait S   so many seconds for the command to end by itself: 10\n"
 	  "  --kill     by force, where it does not\n",
 	  .own_options = true },
+	{ "stats", "[NAME]", "what it has counted: traffic, rules, DNS, events", ctl_stats,
+	  "  --format prometheus  of NAME, or of all sandboxes: text format 0.0.4\n"
+	  "  --output FILE        into FILE, which is replaced at once: for a textfile collector\n",
+	  .no_name = true, .watches = true, .own_options = true, .measures = true },
+	{ "serve-metrics", "", "a scrape of all sandboxes for Prometheus, by HTTP", ctl_serve_metrics,
+	  "  --listen ADDRESS:PORT  127.0.0.1:9471; GET /metrics\n", .no_name = true, .own_options = true },
 	{ "gc", "", "removes what killed sandboxes left", ctl_gc, "  --dry-run  only says what it would remove\n",
 	  .no_name = true, .own_options = true },
 	{ "doctor", "", "whether this host can run sandboxes, and what to do where not", ctl_doctor, .no_name = true },
@@ -77,6 +83,21 @@ static bool read_watch(struct ctl_line *line, const char *value)
 	return true;
 }
 
+static bool read_format(struct ctl_line *line, const char *value)
+{
+	static const char *const names[] = {
+		[CTL_TEXT] = "text", [CTL_JSON] = "json", [CTL_PROMETHEUS] = "prometheus"
+	};
+	int last = line->command->measures ? CTL_PROMETHEUS : CTL_JSON;
+
+	for (int format = CTL_TEXT; format <= last; format++)
+		if (!strcmp(value, names[format])) {
+			line->format = (enum ctl_format)format;
+			return true;
+		}
+	return false;
+}
+
 /* Takes one of the options that all commands have; false: it is none. *wrong: what is wrong with it */
 static bool take_option(struct ctl_line *line, char **argv, int *at, const char **wrong)
 {
@@ -87,9 +108,9 @@ static bool take_option(struct ctl_line *line, char **argv, int *at, const char 
 	else if (!strncmp(word, "--format=", 9))
 		value = word + 9;
 	if (value) {
-		line->format = strcmp(value, "json") ? CTL_TEXT : CTL_JSON;
-		if (strcmp(value, "json") && strcmp(value, "text"))
-			*wrong = "--format is text or json";
+		if (!read_format(line, value))
+			*wrong = line->command->measures ? "--format is text, json or prometheus" :
+							   "--format is text or json";
 		return true;
 	}
 	if (!line->command->watches || strncmp(word, "--watch", 7) || (word[7] && word[7] != '='))

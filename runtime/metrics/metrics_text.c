@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABELS_MAX 2
+#define LABELS_MAX 3
 
 struct metric {
 	const char *name, *type, *help;
@@ -17,8 +17,6 @@ struct metric {
 
 static const struct metric metrics[] = {
 	{ "msb_start_time_seconds", "gauge", "When the sandbox started, in seconds since 1970", NULL, "started_s" },
-	{ "msb_policy_generation", "gauge", "How often the policy was put in force: 1 as it started", NULL,
-	  "generation" },
 	{ "msb_traffic_bytes_total",
 	  "counter",
 	  "Bytes of frames between guest and sandbox",
@@ -32,18 +30,19 @@ static const struct metric metrics[] = {
 	  "packets",
 	  { "direction" } },
 	{ "msb_flows", "gauge", "Entries of the sandbox's own conntrack", NULL, "flows" },
-	{ "msb_rule_hits_total",
+	{ "msb_rule_connections_total",
 	  "counter",
 	  "First packets of flows that the rule decided, in the kernel",
 	  "rules",
-	  "hits",
-	  { "rule", "place" } },
-	{ "msb_denials_total",
+	  "connections",
+	  { "rule", "place", "action" } },
+	{ "msb_rule_lookups_total",
 	  "counter",
-	  "Flows and lookups that the rule denied, as reported",
+	  "Lookups that the rule decided",
 	  "rules",
-	  "denials",
-	  { "rule", "place" } },
+	  "lookups",
+	  { "rule", "place", "action" } },
+	{ "msb_denials_total", "counter", "Denials that were reported, of flows, lookups and limits", NULL, "denied" },
 	{ "msb_dns_questions_total",
 	  "counter",
 	  "Questions of the guest's, by what became of them",
@@ -51,16 +50,21 @@ static const struct metric metrics[] = {
 	  "count",
 	  { "outcome" } },
 	{ "msb_dns_cached_total", "counter", "Of them: answered without asking a server", NULL, "dns.cached" },
-	{ "msb_events_total", "counter", "Events that were written or followed", NULL, "events.written" },
+	{ "msb_events_total", "counter", "Events that were written", NULL, "events.written" },
 	{ "msb_events_lost_total", "counter", "Events that were left out or lost", NULL, "events.lost" },
 	{ "msb_bindings",
 	  "gauge",
-	  "Names that are bound, and the addresses that they are bound to",
+	  "Names that are bound, one a family, and the addresses they are bound to",
 	  "bindings",
 	  "count",
 	  { "what" } },
-	{ "msb_limit", "gauge", "How many flows at once a limit lets the guest have", "limits", "most", { "limit" } },
-	{ "msb_limit_used", "gauge", "How many of them there are, as last counted", "limits", "used", { "limit" } },
+	{ "msb_limit",
+	  "gauge",
+	  "What an option lets the guest have at once, or in a second",
+	  "limits",
+	  "most",
+	  { "option" } },
+	{ "msb_limit_used", "gauge", "How much of it is used", "limits", "used", { "option" } },
 };
 #define WAIT "msb_dns_wait_seconds"
 
@@ -161,12 +165,12 @@ static json_t *fewer(const json_t *list)
 	size_t count = json_array_size(list);
 	struct ranked *ranked = arena_must(calloc(count, sizeof *ranked));
 	json_t *kept = arena_must(json_array());
-	json_int_t hits = 0, denials = 0;
+	json_int_t connections = 0, lookups = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		const json_t *item = json_array_get(list, i);
-		ranked[i] = (struct ranked){ item, json_integer_value(json_object_get(item, "hits")) +
-							   json_integer_value(json_object_get(item, "denials")) };
+		ranked[i] = (struct ranked){ item, json_integer_value(json_object_get(item, "connections")) +
+							   json_integer_value(json_object_get(item, "lookups")) };
 	}
 	qsort(ranked, count, sizeof *ranked, by_count);
 	for (size_t i = 0; i < count; i++) {
@@ -174,11 +178,11 @@ static json_t *fewer(const json_t *list)
 			json_array_append(kept, (json_t *)ranked[i].item);
 			continue;
 		}
-		hits += json_integer_value(json_object_get(ranked[i].item, "hits"));
-		denials += json_integer_value(json_object_get(ranked[i].item, "denials"));
+		connections += json_integer_value(json_object_get(ranked[i].item, "connections"));
+		lookups += json_integer_value(json_object_get(ranked[i].item, "lookups"));
 	}
-	json_array_append_new(kept, json_pack("{s:s, s:s, s:I, s:I}", "rule", "other", "place", "", "hits", hits,
-					      "denials", denials));
+	json_array_append_new(kept, json_pack("{s:s, s:s, s:s, s:I, s:I}", "rule", "other", "place", "", "action", "",
+					      "connections", connections, "lookups", lookups));
 	free(ranked);
 	return kept;
 }

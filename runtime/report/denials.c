@@ -492,3 +492,8 @@ size_t denials_total(const struct denials *denials)
 {
 	return denials->total;
 }
+
+void denials_events(const struct denials *denials, struct events_counted *out)
+{
+	*out = events_counted(denials->events);
+}

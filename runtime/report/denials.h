@@ -46,6 +46,9 @@ void denials_server_name(struct denials *, const struct eval_connection *, struc
 void denials_lookup(struct denials *, struct eval_verdict);
 /* What the rules of the policy in force decided of this */
 const struct hits *denials_hits(const struct denials *);
+/* What became of the events, see events.h */
+struct events_counted;
+void denials_events(const struct denials *, struct events_counted *out);
 /* How many there were so far */
 size_t denials_total(const struct denials *);
 /* Prints the count, after the lines that waited for the end while standard input was a terminal */

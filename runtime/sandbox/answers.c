@@ -10,11 +10,9 @@
 #include <time.h>
 
 static const struct control_command commands[] = {
-	{ .name = "ps", .answer = answer_ps },
-	{ .name = "status", .answer = answer_status },
-	{ .name = "events", .answer = answer_events },
-	{ .name = "stop", .answer = answer_stop },
-	{ 0 },
+	{ .name = "ps", .answer = answer_ps },       { .name = "status", .answer = answer_status },
+	{ .name = "stats", .answer = answer_stats }, { .name = "events", .answer = answer_events },
+	{ .name = "stop", .answer = answer_stop },   { 0 },
 };
 
 int sandbox_open_control(struct sandbox *sandbox)

@@ -89,7 +89,7 @@ static bool count_flows(const struct sandbox *sandbox, struct conntrack_flows *f
 	return nl && conntrack_count(nl, guests, count, flows) == 0;
 }
 
-static void add_limits(const struct sandbox *sandbox, json_t *answer)
+void answer_add_limits(const struct sandbox *sandbox, json_t *answer)
 {
 	const struct policy *policy = sandbox->start->config->policy;
 	json_t *list = json_array();
@@ -113,7 +113,7 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 
 	answer_add_rules(sandbox, answer);
 	add_bindings(sandbox, answer);
-	add_limits(sandbox, answer);
+	answer_add_limits(sandbox, answer);
 	add_nameservers(sandbox, answer);
 	return answer;
 }
