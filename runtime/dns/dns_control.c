@@ -41,7 +41,10 @@ static int start_worker(struct dns *dns, const struct dns_start *given, const st
 {
 	struct start start = {
 		.given = given,
-		.config = { .policy = given->policy, .gateway = given->gateway, .server_count = count },
+		.config = { .policy = given->policy,
+			    .gateway = given->gateway,
+			    .server_count = count,
+			    .counters = dns->counters },
 	};
 	memcpy(start.config.servers, servers, count * sizeof *servers);
 	/* the worker inherits it, and gets sockets later */
@@ -68,8 +71,10 @@ struct dns *dns_open(const struct dns_start *start, const struct nameserver *ser
 	for (size_t i = 0; i < count; i++)
 		dns->servers[i].at = servers[i];
 	dns->server_count = count;
+	dns->counters = dns_counters_new();
 	dns->follow = dns_follow_open(DNS_RESOLV_CONF);
-	int error = dns->bindings && dns->follow ? dns_servers_admit(nft, NULL, 0, servers, count) : -ENOMEM;
+	int error = dns->bindings && dns->counters && dns->follow ? dns_servers_admit(nft, NULL, 0, servers, count) :
+								    -ENOMEM;
 	if (error == 0)
 		error = start_worker(dns, start, servers, count);
 	if (error == 0)
@@ -94,6 +99,11 @@ struct bindings *dns_bindings(struct dns *dns)
 	return dns->bindings;
 }
 
+void dns_counted(const struct dns *dns, struct dns_counted *out)
+{
+	dns_counters_read(dns->counters, out);
+}
+
 bool dns_binding_ended(const void *self, struct addr addr, const char **name, uint64_t *ago_ms)
 {
 	const struct dns *dns = self;
@@ -114,6 +124,7 @@ void dns_close(struct dns *dns)
 			 bindings_refused(dns->bindings));
 	dns_follow_close(dns->follow);
 	bindings_free(dns->bindings);
+	dns_counters_free(dns->counters);
 	free(dns);
 }
 
@@ -237,10 +248,12 @@ static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const str
 }
 
 /* Answered by finish_binds() */
-static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask)
+static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, struct denials *denials)
 {
 	struct addr addrs[DNS_ANSWER_ADDRS];
 	int error = bind_check(dns, ask, addrs);
+	if (error == 0 && denials && !ask->renews)
+		denials_lookup(denials, eval_dns(&dns->context, ask->name, FLOW_DNS_UDP));
 	if (error == 0)
 		return bind_names(dns, ask, addrs);
 	log_error("the DNS worker asked for a binding that the policy denies");
@@ -364,7 +377,7 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 	error = -EPROTO;
 	switch (kind) {
 	case DNS_ASK_BIND:
-		return len == sizeof message->bind ? serve_bind(dns, &message->bind) : -EPROTO;
+		return len == sizeof message->bind ? serve_bind(dns, &message->bind, denials) : -EPROTO;
 	case DNS_ASK_RESOLVER:
 		if (len == sizeof message->resolver)
 			error = serve_resolver(dns, &message->resolver, denials, &verdict);

@@ -26,6 +26,7 @@
 #include "core/timers.h"
 #include "dns/dns.h"
 #include "dns/dns_cache.h"
+#include "dns/dns_counters.h"
 #include "dns/dns_protocol.h"
 
 #include <netinet/in.h>
@@ -67,6 +68,7 @@ struct proxy_config {
 	struct addr_gateway gateway;
 	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
+	struct dns_counters *counters; /* or NULL */
 };
 
 /* ---- where an answer goes ---- */
@@ -81,6 +83,7 @@ struct waiter {
 	struct waiter *next;
 	struct dns_query query;
 	struct client_ref client;
+	uint64_t since_ms;
 };
 
 /* ---- upstream ---- */

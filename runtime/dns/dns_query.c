@@ -10,6 +10,8 @@ static uint8_t reply[4096];
 static void answer_rcode(struct proxy *proxy, const struct dns_query *query, unsigned rcode, struct dns_note note,
 			 const struct client_ref *client)
 {
+	if (note.code == DNS_EDE_BLOCKED)
+		dns_count_blocked(proxy->config.counters);
 	clients_reply(proxy, client, reply, dns_reply_rcode(query, rcode, note, reply, sizeof reply));
 }
 

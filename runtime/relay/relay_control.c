@@ -408,3 +408,15 @@ int relay_serve(struct relay *relay, struct eval_bindings bindings, struct denia
 				accept_all(relay, &relay->listeners[events[i].data.u32], denials);
 	return error;
 }
+
+bool relay_published(const struct relay *relay, size_t index, struct relay_published *out)
+{
+	for (size_t i = 0; i < relay->count; i++) {
+		const struct listener *listener = &relay->listeners[i];
+		if (listener->to_host || index-- > 0)
+			continue;
+		*out = (struct relay_published){ .guest_port = listener->guest_port, .tcp = listener->tcp };
+		return relay_socket_bound(listener->fd, &out->bind, &out->host_port);
+	}
+	return false;
+}

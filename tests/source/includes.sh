@@ -38,8 +38,12 @@ may_include() {
 		names:     base policy eval lower core isolation netlink report relay
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
-		sandbox:   base policy lower optimise core isolation netlink net report dns relay names vmm
-		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm sandbox
+		control:   base core
+		sandbox:   base policy eval lower optimise core isolation netlink net report dns relay names vmm control
+		doctor:    base policy ruleset lower core isolation netlink net dns vmm sandbox
+		metrics:   base core isolation
+		ctl:       base diag syntax policy eval analysis diff explain expect core isolation control sandbox doctor metrics
+		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm control sandbox ctl
 	END
 }
 
