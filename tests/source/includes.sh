@@ -20,6 +20,7 @@ may_include() {
 		explain:   base policy eval analysis diff
 		expect:    base diag syntax policy eval analysis
 		denied:    base diag syntax policy eval
+		learn:     base diag syntax policy eval analysis lint expect
 		page:      base diag policy eval analysis expect
 		lsp:       base diag syntax policy eval analysis lint diff explain expect
 		ruleset:   base
