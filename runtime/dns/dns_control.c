@@ -9,6 +9,7 @@
 #include "dns/dns_worker.h"
 #include "policy/policy_facts.h"
 #include "report/denials.h"
+#include "report/learning.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +42,10 @@ static int start_worker(struct dns *dns, const struct dns_start *given, const st
 {
 	struct start start = {
 		.given = given,
-		.config = { .policy = given->policy, .gateway = given->gateway, .server_count = count },
+		.config = { .policy = given->policy,
+			    .gateway = given->gateway,
+			    .server_count = count,
+			    .tells_all = given->tells_all },
 	};
 	memcpy(start.config.servers, servers, count * sizeof *servers);
 	/* the worker inherits it, and gets sockets later */
@@ -237,12 +241,14 @@ static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const str
 }
 
 /* Answered by finish_binds() */
-static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask)
+static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, struct denials *denials)
 {
 	struct addr addrs[DNS_ANSWER_ADDRS];
 	int error = bind_check(dns, ask, addrs);
-	if (error == 0)
+	if (error == 0) {
+		learning_bound(denials_learning(denials), ask->name, addrs, ask->count);
 		return bind_names(dns, ask, addrs);
+	}
 	log_error("the DNS worker asked for a binding that the policy denies");
 	return error;
 }
@@ -285,9 +291,6 @@ static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, s
 		return -EPROTO;
 	struct eval_context context = dns->context;
 	context.bindings = bindings_view(dns->bindings, clock_ms());
-	*verdict = DNS_VERDICT_OK;
-	if (eval_dns_route(&context, addr, transport) == EVAL_ROUTE_DIRECT)
-		return 0;
 	struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
 		.proto = flow_transport_proto(transport),
@@ -295,10 +298,28 @@ static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, s
 		.has_port = true,
 		.port = DNS_PORT,
 	};
+	*verdict = DNS_VERDICT_OK;
+	if (eval_dns_route(&context, addr, transport) == EVAL_ROUTE_DIRECT) {
+		learning_flow(denials_learning(denials), &connection);
+		return 0;
+	}
 	*verdict = DNS_VERDICT_REFUSED;
 	if (denials)
 		denials_resolver(denials, addr, transport, eval_connection(&context, &connection));
 	return 0;
+}
+
+/* One that passes is told where all are */
+static void tell_query(struct dns *dns, const struct dns_tell *tell, struct denials *denials)
+{
+	enum flow_transport transport = (enum flow_transport)tell->transport;
+	struct eval_verdict verdict = eval_dns(&dns->context, tell->name, transport);
+	if (tell->untold)
+		learning_lost(denials_learning(denials), tell->untold);
+	if (verdict.action == POLICY_ALLOW)
+		learning_lookup(denials_learning(denials), tell->name);
+	else
+		denials_dns(denials, tell->name, transport, verdict);
 }
 
 static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denials *denials)
@@ -311,7 +332,7 @@ static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denia
 	if (!denials)
 		return 0;
 	if (tell->kind == DNS_TELL_QUERY)
-		denials_dns(denials, tell->name, transport, eval_dns(&dns->context, tell->name, transport));
+		tell_query(dns, tell, denials);
 	else
 		denials_answer(denials, tell->name, addr);
 	return 0;
@@ -364,7 +385,7 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 	error = -EPROTO;
 	switch (kind) {
 	case DNS_ASK_BIND:
-		return len == sizeof message->bind ? serve_bind(dns, &message->bind) : -EPROTO;
+		return len == sizeof message->bind ? serve_bind(dns, &message->bind, denials) : -EPROTO;
 	case DNS_ASK_RESOLVER:
 		if (len == sizeof message->resolver)
 			error = serve_resolver(dns, &message->resolver, denials, &verdict);

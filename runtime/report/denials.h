@@ -7,6 +7,7 @@
 #include "report/limit_report.h"
 
 struct denials;
+struct learning;
 /* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
  * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
  * NULL and errno on failure, with a line on standard error. */
@@ -16,6 +17,8 @@ struct denials *denials_open(const struct run_config *, const struct addr_gatewa
 /* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */
 typedef bool denials_ended(const void *self, struct addr, const char **name, uint64_t *ago_ms);
 void denials_ask_ended(struct denials *, denials_ended *, const void *self);
+/* Where what passes is told; NULL: nowhere */
+struct learning *denials_learning(struct denials *);
 /* For the supervisor's epoll loop */
 int denials_fd(const struct denials *);
 int denials_host_fd(const struct denials *);
@@ -41,6 +44,6 @@ enum denial_hello {
 /* Such a flow, with the server name that was sent (any bytes but NUL; NULL: none). A verdict that allows, of a rule with
  * `log`, is reported as that. */
 void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello);
-/* Prints the count, after the lines that waited for the end while standard input was a terminal */
-void denials_finish(struct denials *);
+/* Writes what was learnt to `learnt`, if anything was to be. Prints the count, after the lines that waited for the end while standard input was a terminal */
+void denials_finish(struct denials *, int learnt);
 void denials_close(struct denials *); /* NULL is fine */

@@ -33,14 +33,14 @@ may_include() {
 		isolation: core
 		netlink:   base policy eval ruleset lower core
 		net:       base policy lower core netlink
-		report:    base policy eval lower core netlink
+		report:    base policy eval learn lower core netlink
 		dns:       base policy eval lower core isolation netlink report
 		relay:     base policy eval lower core isolation netlink report dns
 		names:     base policy eval lower core isolation netlink report relay
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
 		sandbox:   base policy lower optimise core isolation netlink net report dns relay names vmm
-		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm sandbox
+		run:       base diag syntax policy eval learn lower core isolation netlink net report dns relay names vmm sandbox
 	END
 }
 
