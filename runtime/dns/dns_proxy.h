@@ -69,6 +69,7 @@ struct proxy_config {
 	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
 	struct dns_counters *counters; /* or NULL */
+	bool tells_all; /* queries that pass are told to the supervisor, too */
 };
 
 /* ---- where an answer goes ---- */
@@ -218,6 +219,7 @@ struct proxy {
 	struct lookup *buckets[PROXY_MAX_LOOKUPS];
 	uint64_t seed;
 	size_t lookups, waiters;
+	uint32_t untold; /* queries that there was no room to tell of, since the last that was told */
 	struct lookup *ask_head, **ask_tail; /* wait to ask the supervisor */
 	size_t asks;                         /* of it, unanswered */
 	uint32_t serial;

@@ -8,6 +8,7 @@
 #include "report/limit_report.h"
 
 struct denials;
+struct learning;
 /* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
  * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
  * NULL and errno on failure, with a line on standard error. */
@@ -17,6 +18,8 @@ struct denials *denials_open(const struct run_config *, const struct addr_gatewa
 /* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */
 typedef bool denials_ended(const void *self, struct addr, const char **name, uint64_t *ago_ms);
 void denials_ask_ended(struct denials *, denials_ended *, const void *self);
+/* Where what passes is told; NULL: nowhere */
+struct learning *denials_learning(struct denials *);
 /* For the supervisor's epoll loop */
 int denials_fd(const struct denials *);
 int denials_host_fd(const struct denials *);
@@ -51,6 +54,6 @@ struct events_counted;
 void denials_events(const struct denials *, struct events_counted *out);
 /* How many there were so far */
 size_t denials_total(const struct denials *);
-/* Prints the count, after the lines that waited for the end while standard input was a terminal */
-void denials_finish(struct denials *);
+/* Writes what was learnt to `learnt`, if anything was to be. Prints the count, after the lines that waited for the end while standard input was a terminal */
+void denials_finish(struct denials *, int learnt);
 void denials_close(struct denials *); /* NULL is fine */

@@ -239,6 +239,7 @@ static int install_firewall(struct sandbox *sandbox)
 		.gateway = sandbox->gateway,
 		.silent = config->silent_deny,
 		.segments = config->vmm == VMM_NONE,
+		.log_all = config->learn,
 	};
 	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
@@ -432,6 +433,7 @@ static int start_dns(struct sandbox *sandbox)
 		.admit_self = sandbox,
 		.host_mark = host_table_mark(sandbox->host_link.index),
 		.uid = role_uid(sandbox, ROLE_DNS),
+		.tells_all = sandbox->start->config->learn,
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);
