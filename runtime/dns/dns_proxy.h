@@ -69,7 +69,7 @@ struct proxy_config {
 	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
 	struct dns_counters *counters; /* or NULL */
-	bool tells_all; /* queries that pass are told to the supervisor, too */
+	bool tells_all;                /* queries that pass are told to the supervisor, too */
 };
 
 /* ---- where an answer goes ---- */
