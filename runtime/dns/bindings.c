@@ -105,7 +105,7 @@ static void link_binders(struct bindings *bindings, struct entry *entry)
 	}
 }
 
-static void remember(struct bindings *bindings, const struct entry *entry, const struct binder *binder)
+void bindings_remember(struct bindings *bindings, const struct entry *entry, const struct binder *binder)
 {
 	struct ended *ended = &bindings->ended[bindings->ended_count++ % BINDINGS_ENDED];
 	ended->addr = binder->addr;
@@ -118,7 +118,7 @@ static void entry_drop(struct bindings *bindings, struct entry **at)
 	struct entry *entry = *at;
 	*at = entry->next;
 	for (size_t i = 0; i < entry->count; i++)
-		remember(bindings, entry, &entry->binders[i]);
+		bindings_remember(bindings, entry, &entry->binders[i]);
 	unlink_binders(bindings, entry);
 	bindings->total -= entry->count;
 	entry_free(entry);
@@ -281,7 +281,7 @@ static void replace(struct bindings *bindings, struct entry *entry, struct binde
 	for (size_t i = 0; i < old_count; i++) {
 		if (find_binder(binders, count, old[i].addr))
 			continue;
-		remember(bindings, entry, &old[i]);
+		bindings_remember(bindings, entry, &old[i]);
 		bindings_change_for(bindings, entry, old[i].addr, out);
 	}
 	for (size_t i = fresh; i < count; i++)

@@ -57,6 +57,13 @@ int bindings_set(struct bindings *, const char *name, enum addr_family family, c
  * comes with the next changes. */
 void bindings_undo(struct bindings *, const struct bindings_changes *);
 
+/* Whether a name may be bound to an address still */
+typedef bool bindings_keeps(const void *self, const char *name, struct addr);
+/* A turn of `fresh`, which is new and of another policy: takes over what of `from` that policy keeps, each address for as long
+ * as it had, and what is known of bindings that are over; one that it does not keep is over now. `from` stays as it is. */
+void bindings_carry(struct bindings *fresh, struct bindings *from, bindings_keeps *, const void *self, uint64_t now_ms,
+		    struct bindings_changes *out);
+
 /* When the first of several rules on an address ends, what is enforced for it changes: then bindings_expire() is to be called.
  * UINT64_MAX: never. */
 uint64_t bindings_next_ms(const struct bindings *);

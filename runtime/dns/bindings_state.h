@@ -79,6 +79,9 @@ static inline struct binder **bindings_at(struct bindings *bindings, struct addr
 	return &bindings->by_addr[bindings_mix(bindings_mix(high ^ bindings->seed) ^ low) % ADDR_BUCKETS];
 }
 
+/* bindings.c: an address of the entry's is bound to its name no more */
+void bindings_remember(struct bindings *, const struct entry *, const struct binder *);
+
 /* bindings_changes.c: the changes that make the kernel's sets and maps for one address what the bindings are now: one for each
  * rule that has the entry's name, or one for each subject */
 void bindings_change_for(struct bindings *, const struct entry *, struct addr, struct bindings_changes *out);
