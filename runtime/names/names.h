@@ -15,4 +15,7 @@ int names_worker_pidfd(const struct names *); /* readable: the worker died, whic
 /* New connections and what the worker asks. denials may be NULL. 0, or -errno where the worker misbehaved or is gone: the
  * caller ends the sandbox. */
 int names_serve(struct names *, struct eval_bindings, struct denials *);
+/* Another policy: flows that wait for their names are judged by it, and so is what comes. 0 or -errno: the worker is not told,
+ * which ends the sandbox */
+int names_use_policy(struct names *, const struct policy *);
 void names_close(struct names *); /* NULL is fine */

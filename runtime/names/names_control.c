@@ -134,6 +134,15 @@ struct names *names_open(const struct relay_start *start)
 	return NULL;
 }
 
+int names_use_policy(struct names *names, const struct policy *policy)
+{
+	const struct names_message anew = { .kind = NAMES_ANEW };
+
+	names->start.policy = names->context.policy = policy;
+	names_judge_use_policy(names->judge, policy);
+	return socket_send_fds(names->worker.control, &anew, sizeof anew, NULL, 0, MSG_DONTWAIT);
+}
+
 int names_fd(const struct names *names)
 {
 	return names->epoll;

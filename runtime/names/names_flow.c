@@ -306,6 +306,12 @@ void names_flow_start(struct names_loop *loop, const struct names_message *messa
 	relay_pairs_move(&loop->pairs, pair);
 }
 
+void names_flows_anew(struct names_loop *loop)
+{
+	for (size_t i = 0; i < loop->pairs.slots; i++)
+		loop->flows[i].foreseen_len = 0;
+}
+
 void names_flow_verdict(struct names_loop *loop, const struct names_message *message)
 {
 	union relay_event of = { .u64 = message->token };

@@ -38,6 +38,11 @@ struct names_judge *names_judge_new(const struct policy *policy, const struct ad
 	return NULL;
 }
 
+void names_judge_use_policy(struct names_judge *judge, const struct policy *policy)
+{
+	judge->context.policy = policy;
+}
+
 void names_judge_free(struct names_judge *judge)
 {
 	if (!judge)

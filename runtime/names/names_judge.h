@@ -7,6 +7,8 @@
 struct names_judge;
 /* NULL: no memory. The policy must outlive it. `room`: how many may wait. */
 struct names_judge *names_judge_new(const struct policy *, const struct addr_gateway *, size_t room);
+/* Another one, which judges what waits, too */
+void names_judge_use_policy(struct names_judge *, const struct policy *);
 void names_judge_free(struct names_judge *); /* NULL is fine */
 /* A flow that waits, judged later by the names that its address has now: a connection outlives its binding. Its serial;
  * NAMES_NO_SERIAL: there is no room. */

@@ -20,7 +20,14 @@
 
 _Static_assert(2 * NAMES_ROOM_MAX <= UINT16_MAX, "an event has the index of an end in 16 bits");
 
-enum names_kind { NAMES_PAIR = 1, NAMES_VERDICT, NAMES_ASK, NAMES_GIVE_BACK, NAMES_FULL };
+enum names_kind {
+	NAMES_PAIR = 1,
+	NAMES_VERDICT,
+	NAMES_ASK,
+	NAMES_GIVE_BACK,
+	NAMES_FULL,
+	NAMES_ANEW, /* to the worker: the policy is another, and what it was told of names beforehand does not hold */
+};
 
 /* To the worker */
 struct names_message {

@@ -47,6 +47,8 @@ static bool control_readable(struct names_loop *loop)
 			names_flow_start(loop, &message, fds[0], fds[1]);
 			continue;
 		}
+		if (message.kind == NAMES_ANEW)
+			names_flows_anew(loop);
 		if (message.kind == NAMES_VERDICT)
 			names_flow_verdict(loop, &message);
 		fd_closep(&fds[0]);

@@ -53,6 +53,7 @@ _Noreturn void names_worker(const struct names_worker_config *, uid_t uid);
 bool names_flows_init(struct names_loop *, size_t room);
 /* Takes the descriptors, whatever comes of it: the client's end and the server's */
 void names_flow_start(struct names_loop *, const struct names_message *, int client, int server);
+void names_flows_anew(struct names_loop *); /* NAMES_ANEW */
 void names_flow_verdict(struct names_loop *, const struct names_message *);
 void names_flows_expire(struct names_loop *);
 /* Milliseconds until something ends by time; -1: never */

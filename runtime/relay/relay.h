@@ -25,3 +25,11 @@ int relay_worker_pidfd(const struct relay *); /* readable: the worker died, whic
  * or is gone: the caller ends the sandbox. */
 int relay_serve(struct relay *, struct eval_bindings, struct denials *);
 void relay_close(struct relay *); /* NULL is fine */
+
+/* Another policy while the sandbox runs. Ports that it publishes anew are bound first: 0, or -errno with a line on standard error
+ * and nothing changed. Nobody is served there until it is taken: then ports that are published no more are closed, and whom it
+ * concerns is judged by it. relay_policy_take(): 0, or -errno where the worker is not told, which ends the sandbox. */
+struct relay_change;
+int relay_policy_prepare(struct relay *, const struct policy *, struct relay_change **out);
+int relay_policy_take(struct relay *, struct relay_change *);
+void relay_policy_drop(struct relay_change *); /* NULL is fine */

@@ -6,7 +6,7 @@
 #include "isolation/worker.h"
 #include "lower/sandbox_net.h"
 #include "relay/relay.h"
-#include "relay/relay_protocol.h"
+#include "relay/relay_state.h"
 #include "relay/relay_sockets.h"
 #include "relay/relay_worker.h"
 
@@ -21,24 +21,6 @@
 #define WORKER_PATIENCE_MS 1                    /* rather than turn in circles, and take the processor from it */
 #define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
 #define CONTROL UINT32_MAX                      /* in place of a listener's index */
-
-/* A published port, or the gateway's own */
-struct listener {
-	int fd;
-	bool tcp, to_host;
-	enum addr_family family;
-	uint16_t guest_port; /* of a published port */
-};
-
-struct relay {
-	struct relay_start start;
-	struct eval_context context;
-	struct listener listeners[RELAY_LISTENERS_MAX];
-	size_t count;
-	int epoll;
-	struct nl *diag; /* in the host's namespace; NULL where the kernel does not tell whose a socket is */
-	struct worker worker;
-};
 
 /* ---- start ---- */
 
@@ -69,30 +51,48 @@ static int add_listener(struct relay *relay, struct listener listener)
 		close(listener.fd);
 		return -E2BIG;
 	}
+	for (size_t i = 0; i < relay->count; i++)
+		listener.at += !relay->listeners[i].tcp;
+	listener.used = true;
 	relay->listeners[relay->count++] = listener;
 	return 0;
+}
+
+bool relay_publishes_fit(const struct policy *policy)
+{
+	if (policy->publishes.count > PUBLISHED_MAX)
+		log_error("%zu published ports: a sandbox has %d at most", policy->publishes.count, PUBLISHED_MAX);
+	return policy->publishes.count <= PUBLISHED_MAX;
+}
+
+int relay_publish(const struct relay *relay, const struct policy_publish *publish, struct listener *out)
+{
+	bool tcp = publish->proto == PROTO_TCP;
+
+	*out = (struct listener){ .tcp = tcp,
+				  .family = publish->bind.family,
+				  .guest_port = publish->guest_port,
+				  .publish = *publish,
+				  .port = publish->host_port };
+	out->fd = relay_socket_publish(&relay->start, tcp ? SOCK_STREAM : SOCK_DGRAM, publish->bind, &out->port);
+	if (out->fd < 0)
+		report_not_published(publish, out->fd);
+	return out->fd < 0 ? out->fd : 0;
 }
 
 static int open_published(struct relay *relay)
 {
 	const struct policy *policy = relay->start.policy;
-	if (policy->publishes.count > PUBLISHED_MAX) {
-		log_error("%zu published ports: a sandbox has %d at most", policy->publishes.count, PUBLISHED_MAX);
+	struct listener listener;
+	if (!relay_publishes_fit(policy))
 		return -E2BIG;
-	}
 	for (size_t i = 0; i < policy->publishes.count; i++) {
-		const struct policy_publish *publish = &policy->publishes.items[i];
-		uint16_t port = publish->host_port;
-		bool tcp = publish->proto == PROTO_TCP;
-		int fd = relay_socket_publish(&relay->start, tcp ? SOCK_STREAM : SOCK_DGRAM, publish->bind, &port);
-		int error = fd < 0 ? fd :
-				     add_listener(relay, (struct listener){ fd, tcp, false, publish->bind.family,
-									    publish->guest_port });
-		if (error < 0) {
-			report_not_published(publish, error);
+		int error = relay_publish(relay, &policy->publishes.items[i], &listener);
+		if (error == 0)
+			error = add_listener(relay, listener);
+		if (error < 0)
 			return error;
-		}
-		report_published(publish, port);
+		report_published(&policy->publishes.items[i], listener.port);
 	}
 	return 0;
 }
@@ -102,7 +102,10 @@ static int open_gateway(struct relay *relay, bool active, enum addr_family famil
 	for (int tcp = 0; active && tcp < 2; tcp++) {
 		int fd = relay_socket_transparent(family == ADDR_V4 ? AF_INET : AF_INET6,
 						  tcp ? SOCK_STREAM : SOCK_DGRAM, LOWER_HOST_PORT);
-		int error = fd < 0 ? fd : add_listener(relay, (struct listener){ fd, tcp, true, family, 0 });
+		int error =
+			fd < 0 ? fd :
+				 add_listener(relay, (struct listener){
+							     .fd = fd, .tcp = tcp, .to_host = true, .family = family });
 		if (error < 0)
 			return error;
 	}
@@ -144,6 +147,12 @@ static int start_worker(struct relay *relay)
 	return error;
 }
 
+int relay_watch(struct relay *relay, size_t listener)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)listener };
+	return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->listeners[listener].fd, &event) < 0 ? -errno : 0;
+}
+
 /* UDP listeners are the worker's alone from here on; what is left in the table are their facts. */
 static int watch_all(struct relay *relay)
 {
@@ -152,11 +161,13 @@ static int watch_all(struct relay *relay)
 	if (relay->epoll < 0 || epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->worker.control, &event) < 0)
 		return -errno;
 	for (size_t i = 0; i < relay->count; i++) {
-		event.data.u32 = (uint32_t)i;
+		int error = 0;
 		if (!relay->listeners[i].tcp)
 			fd_closep(&relay->listeners[i].fd);
-		else if (epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->listeners[i].fd, &event) < 0)
-			return -errno;
+		else
+			error = relay_watch(relay, i);
+		if (error < 0)
+			return error;
 	}
 	return 0;
 }
@@ -258,8 +269,7 @@ static struct addr gateway_of(const struct relay *relay, enum addr_family family
 
 /* ---- handing on ---- */
 
-/* 0, -EAGAIN where the worker does not keep up: what was to be handed on is dropped; or -errno */
-static int hand_on(struct relay *relay, const struct relay_message *message, const int *fds, size_t count)
+int relay_hand_on(struct relay *relay, const struct relay_message *message, const int *fds, size_t count)
 {
 	return socket_send_fds(relay->worker.control, message, sizeof *message, fds, count, MSG_DONTWAIT);
 }
@@ -326,18 +336,18 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 					      .client = client_of(relay, listener, near, &from) };
 		if (pair.client.uid != RELAY_UID_UNKNOWN)
 			relay_socket_unpaced(near);
-		int error = hand_on(relay, &pair, (int[]){ near, far }, 2);
+		int error = relay_hand_on(relay, &pair, (int[]){ near, far }, 2);
 		if (error < 0 && error != -EAGAIN && error != -ETOOMANYREFS)
 			return error;
 	}
 	return 0;
 }
 
-/* Of the UDP listeners, the one with that index in the worker's list */
+/* The UDP listener with that index in the worker's list */
 static const struct listener *udp_listener(const struct relay *relay, uint32_t index)
 {
 	for (size_t i = 0; i < relay->count; i++)
-		if (!relay->listeners[i].tcp && index-- == 0)
+		if (relay->listeners[i].used && !relay->listeners[i].tcp && relay->listeners[i].at == index)
 			return &relay->listeners[i];
 	return NULL;
 }
@@ -373,13 +383,14 @@ static size_t flow_ends(struct relay *relay, const struct listener *listener, co
 static int serve_ask(struct relay *relay, const struct relay_message *ask, struct denials *denials)
 {
 	const struct listener *listener = udp_listener(relay, ask->listener);
-	if (ask->kind != RELAY_ASK_UDP || !listener || !sane_address(&ask->peer, listener->family) ||
-	    !sane_address(&ask->asked, listener->family))
+	bool sane =
+		listener && sane_address(&ask->peer, listener->family) && sane_address(&ask->asked, listener->family);
+	if (ask->kind != RELAY_ASK_UDP || (!sane && !relay->changed))
 		return -EPROTO;
 	int fds[2] = { -1, -1 };
-	size_t count = flow_ends(relay, listener, ask, fds, denials);
+	size_t count = sane ? flow_ends(relay, listener, ask, fds, denials) : 0;
 	struct relay_message answer = { .kind = RELAY_FLOW, .serial = ask->serial, .allowed = count > 0 };
-	int error = hand_on(relay, &answer, fds, count);
+	int error = relay_hand_on(relay, &answer, fds, count);
 	fd_closep(&fds[0]);
 	fd_closep(&fds[1]);
 	/* asks are bounded, so their answers fit, unless the worker does not keep to that */

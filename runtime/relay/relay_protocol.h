@@ -22,12 +22,21 @@
 #define RELAY_ASKS_MAX 256            /* unanswered */
 #define RELAY_LISTENERS_MAX 64
 
-enum relay_kind { RELAY_PAIR = 1, RELAY_FLOW, RELAY_ASK_UDP };
+enum relay_kind {
+	RELAY_PAIR = 1,
+	RELAY_FLOW,
+	RELAY_ASK_UDP,
+	RELAY_LISTEN,    /* on one more UDP listener of a published port, which comes with it */
+	RELAY_UNLISTEN,  /* on that one no more: its flows end */
+	RELAY_END_FLOWS, /* of that one, which leads elsewhere from now on */
+	RELAY_END_PAIRS, /* the same of TCP: those whose client has that listener */
+	RELAY_ANEW,      /* the policy is another: who was refused may ask again */
+};
 
 struct relay_message {
 	uint32_t kind;
 	uint32_t serial;   /* of an ask, and of its answer */
-	uint32_t listener; /* index of a UDP listener; of an ask */
+	uint32_t listener; /* index of a UDP listener; of an ask, RELAY_LISTEN and RELAY_UNLISTEN */
 	bool to_host;      /* of RELAY_PAIR, as is the client */
 	struct relay_client client;
 	bool allowed; /* of RELAY_FLOW: descriptors come with it: the far end, connected; of a flow to the host also the near end */

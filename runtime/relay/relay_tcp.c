@@ -13,5 +13,17 @@ bool pairs_init(struct relay_loop *loop)
 
 void pair_start(struct relay_loop *loop, const struct relay_message *message, int a, int b)
 {
-	relay_pairs_start(&loop->pairs, message->to_host, &message->client, a, b);
+	struct relay_pair *pair = relay_pairs_start(&loop->pairs, message->to_host, &message->client, a, b);
+
+	if (pair)
+		pair->listener = message->client.listener;
+}
+
+void pairs_end(struct relay_loop *loop, uint32_t listener)
+{
+	for (size_t i = 0; i < loop->pairs.slots; i++) {
+		struct relay_pair *pair = &loop->pairs.items[i];
+		if (pair->used && !pair->budget && pair->listener == listener)
+			relay_pairs_break(&loop->pairs, pair);
+	}
 }

@@ -31,7 +31,10 @@ static bool watch(const struct relay_loop *loop, int fd, uint64_t data)
 
 static bool worker_init(struct relay_loop *loop, const struct relay_worker_config *config)
 {
-	*loop = (struct relay_loop){ .config = config, .control = config->control, .slots = 2 * config->room };
+	*loop = (struct relay_loop){ .control = config->control, .slots = 2 * config->room };
+	for (uint32_t i = 0; i < RELAY_LISTENERS_MAX; i++)
+		loop->listeners[i] =
+			i < config->listener_count ? config->listeners[i] : (struct relay_listener){ -1, false };
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->now_ms = clock_ms();
 	if (loop->epoll < 0 || !pairs_init(loop) || !flows_init(loop) ||
@@ -60,6 +63,16 @@ static bool control_readable(struct relay_loop *loop)
 		}
 		if (message.kind == RELAY_FLOW)
 			flow_answer(loop, &message, fds);
+		else if (message.kind == RELAY_LISTEN)
+			flows_listen(loop, message.listener, TAKE_FD(fds[0]));
+		else if (message.kind == RELAY_UNLISTEN)
+			flows_unlisten(loop, message.listener);
+		else if (message.kind == RELAY_END_FLOWS)
+			flows_end(loop, message.listener);
+		else if (message.kind == RELAY_END_PAIRS)
+			pairs_end(loop, message.listener);
+		else if (message.kind == RELAY_ANEW)
+			flows_forget_refused(loop);
 		fd_closep(&fds[0]);
 		fd_closep(&fds[1]);
 	}

@@ -9,7 +9,7 @@
 struct flow_udp;
 
 struct relay_loop {
-	const struct relay_worker_config *config;
+	struct relay_listener listeners[RELAY_LISTENERS_MAX]; /* fd -1: none */
 	int epoll, control;
 	uint64_t now_ms;
 	struct relay_pairs pairs;
@@ -27,6 +27,7 @@ _Noreturn void relay_worker(const struct relay_worker_config *, uid_t uid);
 /* relay_tcp.c. Takes the descriptors, whatever comes of it. */
 bool pairs_init(struct relay_loop *);
 void pair_start(struct relay_loop *, const struct relay_message *, int a, int b);
+void pairs_end(struct relay_loop *, uint32_t listener); /* of published ports */
 
 /* relay_udp.c */
 bool flows_init(struct relay_loop *);
@@ -35,3 +36,9 @@ void flow_event(struct relay_loop *, union relay_event);
 /* Takes what it uses of `fds`, -1 where there is none */
 void flow_answer(struct relay_loop *, const struct relay_message *, int fds[static 2]);
 void flows_expire(struct relay_loop *);
+/* Takes the descriptor, whatever comes of it */
+void flows_listen(struct relay_loop *, uint32_t listener, int fd);
+void flows_unlisten(struct relay_loop *, uint32_t listener);
+void flows_end(struct relay_loop *, uint32_t listener);
+/* Ends those that were refused */
+void flows_forget_refused(struct relay_loop *);

@@ -28,7 +28,6 @@
 #include <sys/socket.h>
 
 #define TABLE_OWNER_TIMEOUT_MS 10000
-#define OPTIMISED 2 /* the ruleset: as `msb-policyc compile` prints it */
 
 static const uint8_t host_mac[6] = HOST_LINK_MAC;
 static const uint8_t uplink_mac[6] = HOST_LINK_PEER_MAC;
@@ -242,7 +241,7 @@ static int install_firewall(struct sandbox *sandbox)
 	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
 
-	optimise(ruleset, OPTIMISED);
+	optimise(ruleset, SETUP_OPTIMISED);
 	sandbox->maps = lower_bound_maps(ruleset);
 	int error = nft_install(sandbox->firewall, ruleset, why, sizeof why);
 	if (error == 0)
@@ -270,6 +269,7 @@ static int plan_limits(struct sandbox *sandbox, struct host_limits *limits)
 	sandbox->limits.most[OVER_QUESTIONS] = limits->questions;
 	sandbox->limits.most[OVER_SHARE] = limits->share;
 	sandbox->limits.most[OVER_ALL] = limits->all;
+	limits->relayed = true; /* by this policy or by one that comes later */
 	int back = netns_enter(sandbox->vm_netns);
 	return back ? fail("enter the VM's network namespace", back) : error;
 }
@@ -316,7 +316,7 @@ static int open_passage(struct sandbox *sandbox)
 	int error = passage_open(&sandbox->passage, sandbox->host_link.name);
 
 	flow_grants_open(&sandbox->grants, sandbox->passage.nl, sandbox->start->table, sandbox->host_link.name,
-			 &sandbox->gateway, policy_defers(sandbox->start->config->policy));
+			 &sandbox->gateway, true);
 	return error;
 }
 
@@ -355,7 +355,7 @@ static int configure_family(struct sandbox *sandbox, struct addr gateway)
 		error = rtnl_route_add(sandbox->vm, &to_host);
 	if (error == 0)
 		error = rtnl_rule_add(sandbox->vm, family, LOWER_DNS_MARK, LOWER_DNS_ROUTE_TABLE);
-	if (error == 0 && policy_defers(sandbox->start->config->policy))
+	if (error == 0)
 		error = rtnl_rule_add(sandbox->vm, family, LOWER_DIVERT_MARK, LOWER_DNS_ROUTE_TABLE);
 	if (error == 0)
 		error = rtnl_route_add(sandbox->vm, &to_proxy);
@@ -401,14 +401,17 @@ static uid_t role_uid(const struct sandbox *sandbox, enum role role)
 	return sandbox->start->claims->uid + role;
 }
 
+int setup_bandwidth(struct sandbox *sandbox, const struct policy *policy)
+{
+	int error = shape_change(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
+	return error < 0 ? error :
+			   shape_change(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth,
+					&sandbox->ingress);
+}
+
 static int limit_bandwidth(struct sandbox *sandbox)
 {
-	const struct policy *policy = sandbox->start->config->policy;
-
-	int error = shape_start(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
-	return error < 0 ?
-		       error :
-		       shape_start(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth, &sandbox->ingress);
+	return setup_bandwidth(sandbox, sandbox->start->config->policy);
 }
 
 static int admit_nameservers(void *self, const struct nameserver *servers, size_t count)
@@ -464,15 +467,21 @@ static int start_relay(struct sandbox *sandbox)
 	return sandbox->relay ? 0 : -errno; /* reported */
 }
 
-/* Where the packet filter diverts flows by their server names */
-static int start_names(struct sandbox *sandbox)
+int setup_start_names(struct sandbox *sandbox, const struct policy *policy)
 {
 	struct relay_start start = relay_start(sandbox, ROLE_NAMES);
 
-	if (!policy_defers(start.policy))
-		return 0;
+	start.policy = policy;
 	sandbox->names = names_open(&start);
 	return sandbox->names ? 0 : -errno; /* reported */
+}
+
+/* Where the packet filter diverts flows by their server names */
+static int start_names(struct sandbox *sandbox)
+{
+	const struct policy *policy = sandbox->start->config->policy;
+
+	return policy_defers(policy) ? setup_start_names(sandbox, policy) : 0;
 }
 
 static int open_late_refusals(struct sandbox *sandbox)
@@ -541,7 +550,9 @@ static int (*const steps[])(struct sandbox *) = {
 
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
 {
-	*sandbox = (struct sandbox){ .start = start,
+	*sandbox = (struct sandbox){ .own_start = *start,
+				     .config = *start->config,
+				     .reload = reload_new(),
 				     .host_netns = -1,
 				     .vm_netns = -1,
 				     .guest_netns = -1,
@@ -549,6 +560,8 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 				     .vmm.pidfd = -1,
 				     .init = { .pidfd = -1, .channel = -1 },
 				     .nat64 = DNS_NAT64_NONE };
+	sandbox->own_start.config = &sandbox->config;
+	sandbox->start = &sandbox->own_start;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		int error = steps[i](sandbox);
 		if (error < 0)
@@ -588,4 +601,5 @@ void sandbox_close(struct sandbox *sandbox)
 	relay_close(sandbox->relay);
 	names_close(sandbox->names);
 	denials_close(sandbox->denials);
+	reload_free(sandbox->reload);
 }

@@ -158,7 +158,7 @@ bool __wrap_proxy_query(struct proxy *proxy, const uint8_t *message, size_t len,
 void __wrap_flows_readable(struct relay_loop *loop, uint32_t listener)
 {
 	uint8_t text[32];
-	ssize_t len = recv(loop->config->listeners[listener].fd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t len = recv(loop->listeners[listener].fd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
 	if (len > 0)
 		act(text, (size_t)len, loop->control);
 	__real_flows_readable(loop, listener);
