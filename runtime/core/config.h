@@ -2,6 +2,8 @@
 #pragma once
 #include "policy/options.h"
 
+#include <sys/types.h>
+
 enum vmm_kind { VMM_QEMU, VMM_NONE };
 enum accel_kind { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 
@@ -14,7 +16,9 @@ struct run_volume {
 
 struct run_config {
 	const struct policy *policy; /* resolved, without errors */
-	const char *name;            /* [a-z0-9-]{1,32}; never NULL, made up where not given */
+	const char *name;            /* run_name_valid(); never NULL, made up where not given */
+	bool has_control_group;      /* who may speak to it by msb-ctl, besides root */
+	gid_t control_group;
 	uint32_t memory_mib, cpus;
 	const char *kernel, *initrd, *rootfs; /* NULL: the embedded default guest */
 	enum accel_kind accel;

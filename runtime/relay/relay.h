@@ -24,6 +24,13 @@ int relay_worker_pidfd(const struct relay *); /* readable: the worker died, whic
 /* New connections and what the worker asks. denials may be NULL. 0, or -errno where the worker misbehaved
  * or is gone: the caller ends the sandbox. */
 int relay_serve(struct relay *, struct eval_bindings, struct denials *);
+/* A published port as it was bound, by index, from 0; false: there are no more. Tell it apart by `tcp` and the guest's port */
+struct relay_published {
+	struct addr bind;
+	uint16_t host_port, guest_port;
+	bool tcp;
+};
+bool relay_published(const struct relay *, size_t index, struct relay_published *out);
 void relay_close(struct relay *); /* NULL is fine */
 
 /* Another policy while the sandbox runs. Ports that it publishes anew are bound first: 0, or -errno with a line on standard error

@@ -424,3 +424,18 @@ int relay_serve(struct relay *relay, struct eval_bindings bindings, struct denia
 				accept_all(relay, &relay->listeners[events[i].data.u32], denials);
 	return error;
 }
+
+bool relay_published(const struct relay *relay, size_t index, struct relay_published *out)
+{
+	for (size_t i = 0; i < relay->count; i++) {
+		const struct listener *listener = &relay->listeners[i];
+		if (!listener->used || listener->to_host || index-- > 0)
+			continue;
+		*out = (struct relay_published){ .bind = listener->publish.bind,
+						 .host_port = listener->port,
+						 .guest_port = listener->guest_port,
+						 .tcp = listener->tcp };
+		return true;
+	}
+	return false;
+}

@@ -471,3 +471,8 @@ void denials_finish(struct denials *denials)
 		 denials->total, denials->total == 1 ? "" : "s", denials->different, seconds,
 		 file ? policy->name : "[the same options]");
 }
+
+size_t denials_total(const struct denials *denials)
+{
+	return denials->total;
+}

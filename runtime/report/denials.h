@@ -43,6 +43,8 @@ enum denial_hello {
 /* Such a flow, with the server name that was sent (any bytes but NUL; NULL: none). A verdict that allows, of a rule with
  * `log`, is reported as that. */
 void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello);
+/* How many there were so far */
+size_t denials_total(const struct denials *);
 /* Prints the count, after the lines that waited for the end while standard input was a terminal */
 void denials_finish(struct denials *);
 void denials_close(struct denials *); /* NULL is fine */

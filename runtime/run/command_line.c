@@ -3,6 +3,7 @@
 #include "base/escape.h"
 #include "core/config.h"
 #include "core/log.h"
+#include "core/run_directory.h"
 #include "diag/diag.h"
 #include "eval/eval.h"
 #include "policy/resolve.h"
@@ -11,6 +12,7 @@
 #include "syntax/parse.h"
 
 #include <ctype.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +23,6 @@
 #define MIN_MEMORY_MIB 32
 #define MAX_MEMORY_MIB (1u << 20)
 #define MAX_CPUS 64
-#define NAME_MAX_LENGTH 32
 
 /* What the readers below fill */
 struct reading {
@@ -36,10 +37,8 @@ struct reading {
 
 static const char *read_name(struct reading *reading, const char *value)
 {
-	size_t len = strlen(value);
-
-	if (len < 1 || len > NAME_MAX_LENGTH || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") != len)
-		return "1 to 32 of a-z, 0-9 and -";
+	if (!run_name_valid(value))
+		return "1 to 32 of a-z, 0-9 and -, other than " CLAIMS_FILE;
 	reading->config->name = value;
 	return NULL;
 }
@@ -112,6 +111,22 @@ READ_FLAG(cap_net_admin)
 READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
+
+static const char *read_control_group(struct reading *reading, const char *value)
+{
+	const struct group *group = getgrnam(value);
+	const char *rest;
+	uint64_t number;
+
+	if (group)
+		reading->config->control_group = group->gr_gid;
+	else if (read_number(value, UINT32_MAX - 1, &number, &rest) && !*rest)
+		reading->config->control_group = (gid_t)number;
+	else
+		return "a group of this host's";
+	reading->config->has_control_group = true;
+	return NULL;
+}
 
 static const char *read_env(struct reading *reading, const char *value)
 {
@@ -194,6 +209,7 @@ static const struct own_option {
 	char letter;
 } own_options[] = {
 	{ "name", required_argument, read_name },
+	{ "control-group", required_argument, read_control_group },
 	{ "memory", required_argument, read_memory, FOR_QEMU },
 	{ "cpus", required_argument, read_cpus, FOR_QEMU },
 	{ "kernel", required_argument, read_kernel, FOR_QEMU },
@@ -271,6 +287,7 @@ static void print_help(void)
 	      "  --deny-mode refuse|drop   how a denied flow fails: at once (default), or in silence\n"
 	      "\n"
 	      "  --name N                  of the sandbox: a-z, 0-9, -\n"
+	      "  --control-group GROUP     who may see and change it by msb-ctl, besides root\n"
 	      "  --vmm qemu|none           none: no VM, the command in namespaces of this kernel; no boundary against root\n"
 	      "  --cap-net-admin           with --vmm none: the command keeps NET_ADMIN inside\n"
 	      "  --accel auto|kvm|tcg      --memory M  --cpus N\n"

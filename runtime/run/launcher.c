@@ -1,12 +1,14 @@
 /* Starting the other two processes. The supervisor comes first, since the table owner needs its pidfd, but does nothing to
  * the host before the table owner reports that it is ready. Whichever dies meanwhile, the others see the end of a channel and end too. */
 #include "run/launcher.h"
+#include "control/control_place.h"
 #include "core/clock.h"
 #include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/process.h"
+#include "core/run_directory.h"
 #include "isolation/capabilities.h"
 #include "run/prerequisites.h"
 #include "sandbox/claims.h"
@@ -36,11 +38,13 @@ struct launcher {
 	struct nft *table;
 	struct claims claims;  /* held by every process that is ours as long as any other uses what is claimed */
 	int supervisor, owner; /* pidfds */
+	pid_t pid;             /* ours */
 	int channel, signals;
-	bool foreground;  /* we own the terminal that standard input is */
-	int unanswered;   /* a signal to end that has not been passed on to the guest yet, or 0 */
-	int status;       /* what the guest ended with, or -1 */
-	uint64_t kill_ms; /* when the supervisor is killed, should it still be there; 0: not at all */
+	int run_directory, control; /* the control socket, until the supervisor has it */
+	bool foreground;            /* we own the terminal that standard input is */
+	int unanswered;             /* a signal to end that has not been passed on to the guest yet, or 0 */
+	int status;                 /* what the guest ended with, or -1 */
+	uint64_t kill_ms;           /* when the supervisor is killed, should it still be there; 0: not at all */
 };
 
 static int fail(const char *what)
@@ -62,8 +66,10 @@ static _Noreturn void run_supervisor(struct launcher *launcher, int channel, int
 		.owner = owner,
 		.table = launcher->table,
 		.foreground = launcher->foreground,
+		.control = launcher->control,
+		.pid = launcher->pid,
 	};
-	int keep[] = { channel, owner, nft_fd(launcher->table), launcher->claims.fd };
+	int keep[] = { channel, owner, nft_fd(launcher->table), launcher->claims.fd, launcher->control };
 
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	supervisor_main(&start);
@@ -87,7 +93,12 @@ static int start_processes(struct launcher *launcher)
 		errno = -pid;
 		return fail("cannot make a pid namespace");
 	}
-	struct table_owner_start owner = { launcher->supervisor, launcher->table, launcher->claims.fd, owners };
+	struct table_owner_start owner = { .supervisor = launcher->supervisor,
+					   .table = launcher->table,
+					   .claims = launcher->claims.fd,
+					   .channel = owners,
+					   .run_directory = launcher->run_directory,
+					   .name = launcher->config->name };
 	pid = table_owner_fork(&owner, &launcher->owner);
 	if (pid < 0) {
 		errno = -pid;
@@ -214,12 +225,36 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* With the name claimed: whatever has it in the run directory is a dead sandbox's, or ours. */
+static int open_control(struct launcher *launcher)
+{
+	const struct run_config *config = launcher->config;
+
+	launcher->run_directory = run_directory_open();
+	if (launcher->run_directory < 0)
+		return launcher->run_directory;
+	launcher->control = control_place_make(launcher->run_directory, config->name,
+					       config->has_control_group ? &config->control_group : NULL);
+	return launcher->control < 0 ? launcher->control : 0;
+}
+
+/* Done by the table owner, unless it was killed */
+static void close_control(struct launcher *launcher)
+{
+	if (launcher->claims.fd >= 0 && launcher->run_directory >= 0)
+		control_place_remove(launcher->run_directory, launcher->config->name);
+	close(launcher->run_directory);
+	close(launcher->control);
+}
+
 static int run(struct launcher *launcher)
 {
 	if (prerequisites_check(launcher->config))
 		return EXIT_STATUS_FAILED;
 	int count = dns_servers(launcher->config->policy, launcher->servers);
 	if (count < 0 || claims_take(launcher->config->name, &launcher->claims))
+		return EXIT_STATUS_FAILED;
+	if (open_control(launcher))
 		return EXIT_STATUS_FAILED;
 	launcher->server_count = (size_t)count;
 	launcher->table = nft_open();
@@ -230,6 +265,8 @@ static int run(struct launcher *launcher)
 	launcher->signals = open_signals();
 	int error = start_processes(launcher);
 	nft_close(launcher->table);
+	close(launcher->control);
+	launcher->control = -1;
 	if (launcher->supervisor < 0)
 		return EXIT_STATUS_FAILED;
 	if (error < 0)
@@ -251,6 +288,9 @@ int launcher_run(const struct run_config *config)
 				     .owner = -1,
 				     .channel = -1,
 				     .signals = -1,
+				     .run_directory = -1,
+				     .control = -1,
+				     .pid = getpid(),
 				     .status = -1 };
 	pid_t group = tcgetpgrp(STDIN_FILENO);
 	struct termios terminal;
@@ -263,6 +303,7 @@ int launcher_run(const struct run_config *config)
 	/* The process that made it raw may have been killed */
 	if (known)
 		tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+	close_control(&launcher);
 	close(launcher.claims.fd);
 	close(launcher.channel);
 	close(launcher.signals);

@@ -15,7 +15,6 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-#define CLAIMS_FILE "claims"
 /* 2^20 uids that no distribution and no container engine hands out by default */
 #define UID_BASE 0x6d700000u
 #define UIDS_IN_BLOCK 8u
@@ -44,9 +43,14 @@ static uint64_t hash(const char *name)
 	return value;
 }
 
+static off_t byte_of(const char *name)
+{
+	return NAME_BASE + (off_t)(hash(name) >> 2);
+}
+
 static int claim_name(int fd, const char *name)
 {
-	int error = lock(fd, NAME_BASE + (off_t)(hash(name) >> 2));
+	int error = lock(fd, byte_of(name));
 
 	if (is_taken(error)) {
 		log_error("a sandbox called `%s` is running", name);
@@ -92,4 +96,16 @@ int claims_take(const char *name, struct claims *out)
 	if (error == 0)
 		out->fd = TAKE_FD(fd);
 	return error;
+}
+
+int claims_is_taken(int directory, const char *name)
+{
+	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct flock claim = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte_of(name), .l_len = 1 };
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fcntl(fd, F_OFD_GETLK, &claim))
+		return -errno;
+	return claim.l_type != F_UNLCK;
 }

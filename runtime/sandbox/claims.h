@@ -13,3 +13,5 @@ struct claims {
 
 /* 0, or -errno with a line on standard error: also where a sandbox of that name is running. */
 int claims_take(const char *name, struct claims *out);
+/* Whether a sandbox of that name is running, told from the claims in the run directory `directory`: 1, 0 or -errno. */
+int claims_is_taken(int directory, const char *name);

@@ -13,6 +13,7 @@
 #include "net/sysctl.h"
 #include "netlink/nflog.h"
 #include "optimise/optimise.h"
+#include "sandbox/answers.h"
 #include "sandbox/claims.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_guest.h"
@@ -545,6 +546,7 @@ static int (*const steps[])(struct sandbox *) = {
 	start_names,
 	start_dhcp,
 	sandbox_start_guest,
+	sandbox_open_control,
 };
 /* clang-format on */
 
@@ -601,5 +603,6 @@ void sandbox_close(struct sandbox *sandbox)
 	relay_close(sandbox->relay);
 	names_close(sandbox->names);
 	denials_close(sandbox->denials);
+	control_close(sandbox->control);
 	reload_free(sandbox->reload);
 }

@@ -1,5 +1,6 @@
 /* Setting a sandbox up: a table of steps, each finding what the ones before it made in one struct. */
 #pragma once
+#include "control/control.h"
 #include "dns/dns.h"
 #include "dns/dns_nat64.h"
 #include "net/flow_grants.h"
@@ -57,6 +58,9 @@ struct sandbox {
 	struct names *names;       /* NULL: no server name has decided anything yet */
 	struct vmm_none_init init; /* VMM_NONE: until COMMAND is started */
 	struct vmm vmm;            /* pid 0: not started */
+	struct control *control;
+	struct timespec started; /* CLOCK_REALTIME, CLOCK_BOOTTIME's is started_ms */
+	uint64_t started_ms;
 };
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */

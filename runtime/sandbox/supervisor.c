@@ -33,7 +33,8 @@ enum watched {
 	WATCH_NAMES_WORKER,
 	WATCH_DENIALS,
 	WATCH_HOST,
-	WATCH_LATE_REFUSALS
+	WATCH_LATE_REFUSALS,
+	WATCH_CONTROL
 };
 
 #define RUNNING (-1)
@@ -78,6 +79,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch_names(epoll, sandbox->names) || watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
 	    watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS) ||
 	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
+	    watch(epoll, control_fd(sandbox->control), WATCH_CONTROL) ||
 	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
@@ -154,6 +156,9 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 		return RUNNING;
 	case WATCH_LATE_REFUSALS:
 		late_refusals_serve(sandbox->late_refusals);
+		return RUNNING;
+	case WATCH_CONTROL:
+		control_serve(sandbox->control);
 		return RUNNING;
 	}
 	return RUNNING;

@@ -14,6 +14,8 @@ struct supervisor_start {
 	int owner;    /* to the table owner, see table_owner.h */
 	struct nft *table; /* of the host's namespace, shared with the table owner */
 	bool foreground;   /* the guest's command gets the terminal */
+	int control;       /* the control socket, which listens */
+	pid_t pid;         /* the launcher's, as the host knows it */
 };
 
 /* What the launcher is told, so that it need not wait for ever: each signal has been passed on; the guest has ended, with

@@ -1,5 +1,6 @@
 /* The table owner's loop, and the message that the supervisor sends it. */
 #include "sandbox/table_owner.h"
+#include "control/control_place.h"
 #include "core/leave_fds.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -128,13 +129,14 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *ho
 	}
 	table_owner_end(host, conntrack, &told);
 	wait_for_end(start->supervisor);
+	control_place_remove(start->run_directory, start->name);
 	end_table(start, &told, conntrack);
 	_exit(0);
 }
 
 static _Noreturn void table_owner_main(const struct table_owner_start *start)
 {
-	int keep[] = { start->supervisor, nft_fd(start->table), start->claims, start->channel };
+	int keep[] = { start->supervisor, nft_fd(start->table), start->claims, start->channel, start->run_directory };
 
 	process_block_signals();
 	process_close_others(keep, sizeof keep / sizeof *keep);

@@ -22,6 +22,8 @@ struct table_owner_start {
 	struct nft *table; /* whose socket owns the table */
 	int claims;        /* see claims.h: no other sandbox has this one's uids while any process of it lives */
 	int channel;       /* to the supervisor: a byte when ready, then its messages; ends with either */
+	int run_directory; /* where the sandbox has its control socket, … */
+	const char *name;  /* … which is removed at the end, while the name is still claimed */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
  * so that it does not vanish with the namespace before the switches are put back. Told again when there is more to tell. */

@@ -23,6 +23,7 @@ struct vmm_start {
 struct vmm {
 	pid_t pid; /* its exit status is the command's */
 	int pidfd;
+	enum accel_kind accel; /* of QEMU */
 };
 
 /* The lines "ADDRESS NAME" of /etc/hosts without which a program does not find itself: localhost and the guest's own name */

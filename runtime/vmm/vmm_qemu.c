@@ -273,6 +273,6 @@ int vmm_qemu_start(const struct vmm_start *start, struct vmm *out)
 		log_error("cannot start QEMU: %s", strerror(-pid));
 		return pid;
 	}
-	*out = (struct vmm){ .pid = pid, .pidfd = pidfd };
+	*out = (struct vmm){ .pid = pid, .pidfd = pidfd, .accel = qemu.accel };
 	return 0;
 }

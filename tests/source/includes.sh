@@ -38,8 +38,10 @@ may_include() {
 		names:     base policy eval lower core isolation netlink report relay
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
-		sandbox:   base policy lower optimise core isolation netlink net report dns relay names vmm
-		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm sandbox
+		control:   base core
+		sandbox:   base policy eval lower optimise core isolation netlink net report dns relay names vmm control
+		ctl:       base diag syntax policy eval analysis diff explain expect core control sandbox
+		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm control sandbox ctl
 	END
 }
 

@@ -1,0 +1,160 @@
+/* msb-ctl: a table of commands. */
+#include "core/run_directory.h"
+#include "ctl/ctl.h"
+#include "diag/diag.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCH_MS 1000
+
+static const struct ctl_command commands[] = {
+	{ "ps", "", "all sandboxes of this host", ctl_ps, .no_name = true, .watches = true },
+	{ "status", "NAME", "its rules and what they decided, bindings, limits, flows", ctl_show_status,
+	  .watches = true },
+};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static void print_help(void)
+{
+	puts("msb-ctl: see and change sandboxes that run\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		printf("  msb-ctl %-8s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+	puts("\n"
+	     "  --format text|json   a table, or one JSON object: docs/control.md, control.schema.json\n"
+	     "  --watch[=SECONDS]    again every second, or so often\n"
+	     "  --help, --version    msb-ctl COMMAND --help has a command's own options\n"
+	     "\n"
+	     "For root; for others where the sandbox was started with --control-group and they are in that group.\n"
+	     "Status: 0 fine, 1 the answer is no, 2 usage, 3 the system failed or no such sandbox. See: man msb-ctl");
+}
+
+static enum ctl_status print_command_help(const struct ctl_command *command)
+{
+	printf("msb-ctl %s %s\n  %s\n\n%s%s  --format text|json\n", command->name, command->arguments, command->summary,
+	       command->help ? command->help : "", command->watches ? "  --watch[=SECONDS]\n" : "");
+	return CTL_FINE;
+}
+
+static const struct ctl_command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static enum ctl_status no_command(struct ctl_line *line, const char *word)
+{
+	const char *names[COMMAND_COUNT + 1] = { NULL };
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		names[i] = commands[i].name;
+	const char *near = diag_nearest(word, names);
+	return near ? ctl_usage(line, "no such command: `%s`; did you mean `%s`?", word, near) :
+		      ctl_usage(line, "no such command: `%s`", word);
+}
+
+static bool read_watch(struct ctl_line *line, const char *value)
+{
+	char *end;
+	double seconds = value ? strtod(value, &end) : 1;
+
+	if ((value && (end == value || *end)) || !(seconds >= 0.1 && seconds <= 3600))
+		return false;
+	line->watch_ms = (unsigned)(seconds * WATCH_MS);
+	return true;
+}
+
+/* Takes one of the options that all commands have; false: it is none. *wrong: what is wrong with it */
+static bool take_option(struct ctl_line *line, char **argv, int *at, const char **wrong)
+{
+	const char *word = argv[*at], *value = NULL;
+
+	if (!strcmp(word, "--format") && argv[*at + 1])
+		value = argv[++*at];
+	else if (!strncmp(word, "--format=", 9))
+		value = word + 9;
+	if (value) {
+		line->format = strcmp(value, "json") ? CTL_TEXT : CTL_JSON;
+		if (strcmp(value, "json") && strcmp(value, "text"))
+			*wrong = "--format is text or json";
+		return true;
+	}
+	if (!line->command->watches || strncmp(word, "--watch", 7) || (word[7] && word[7] != '='))
+		return false;
+	if (!read_watch(line, word[7] ? word + 8 : NULL))
+		*wrong = "--watch=SECONDS is 0.1 to 3600";
+	return true;
+}
+
+/* What is left of the words for the command, behind its name; NULL: *status, said */
+static char **take_words(struct ctl_line *line, char **argv, enum ctl_status *status)
+{
+	size_t count = 0;
+	while (argv[count])
+		count++;
+	char **left = arena_alloc(line->arena, (count + 2) * sizeof *left);
+	const char *wrong = NULL;
+
+	left[line->argc++] = argv[0];
+	for (int at = 1; argv[at] && !wrong; at++) {
+		if (!strcmp(argv[at], "--help")) {
+			*status = print_command_help(line->command);
+			return NULL;
+		}
+		if (take_option(line, argv, &at, &wrong))
+			continue;
+		if (*argv[at] == '-' && !line->command->own_options)
+			wrong = arena_printf(line->arena, "%s: no such option", argv[at]);
+		else if (!line->command->no_name && !line->sandbox && *argv[at] != '-')
+			line->sandbox = argv[at];
+		else
+			left[line->argc++] = argv[at];
+	}
+	if (!wrong)
+		return left;
+	*status = ctl_usage(line, "%s", wrong);
+	return NULL;
+}
+
+static enum ctl_status run(struct ctl_line *line, char **argv)
+{
+	enum ctl_status status = CTL_FINE;
+
+	line->command = find_command(argv[0]);
+	if (!line->command)
+		return no_command(line, argv[0]);
+	line->argv = take_words(line, argv, &status);
+	if (!line->argv)
+		return status;
+	if (!line->command->no_name && !line->sandbox)
+		return ctl_usage(line, "which sandbox? msb-ctl %s %s", line->command->name, line->command->arguments);
+	if (line->sandbox && !run_name_valid(line->sandbox))
+		return ctl_usage(line, "`%s` is no sandbox's name: 1 to 32 of a-z, 0-9 and -", line->sandbox);
+	if (line->argc > 1 && !line->command->own_options)
+		return ctl_usage(line, "%s: one word too many", line->argv[1]);
+	return line->command->run(line);
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	arena_on_exhaustion(CTL_FAILED);
+	struct arena *arena = arena_new();
+	struct ctl_line line = { .arena = arena };
+	enum ctl_status status = CTL_FINE;
+
+	if (argc < 2)
+		status = ctl_usage(&line, "which command?");
+	else if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help"))
+		print_help();
+	else if (!strcmp(argv[1], "--version"))
+		puts("msb-ctl " MSB_VERSION);
+	else
+		status = run(&line, argv + 1);
+	arena_free(arena);
+	return fflush(stdout) && status == CTL_FINE ? CTL_FAILED : (int)status;
+}

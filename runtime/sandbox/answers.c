@@ -1,0 +1,63 @@
+/* The table of commands, and the answers that change something or go on. */
+#include "sandbox/answers.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "sandbox/setup.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+static const struct control_command commands[] = {
+	{ .name = "ps", .answer = answer_ps },
+	{ .name = "status", .answer = answer_status },
+	{ .name = "events", .answer = answer_events },
+	{ .name = "stop", .answer = answer_stop },
+	{ 0 },
+};
+
+int sandbox_open_control(struct sandbox *sandbox)
+{
+	const struct run_config *config = sandbox->start->config;
+	struct control_start start = {
+		.listener = sandbox->start->control,
+		.name = config->name,
+		.group = config->has_control_group ? &config->control_group : NULL,
+		.commands = commands,
+		.self = sandbox,
+	};
+
+	clock_gettime(CLOCK_REALTIME, &sandbox->started);
+	sandbox->started_ms = clock_ms();
+	sandbox->control = control_open(&start);
+	if (sandbox->control)
+		return 0;
+	int error = -errno;
+	log_error("cannot serve the control socket: %s", strerror(-error));
+	return error;
+}
+
+/* What msb-run does with SIGTERM: the guest decides what that means; "kill" leaves it no choice. Either way the end is an orderly
+ * one: the loop goes on until the guest is gone. */
+json_t *answer_stop(void *self, const json_t *request, struct control_call *call)
+{
+	const struct sandbox *sandbox = self;
+	bool by_force = json_is_true(json_object_get(request, "kill"));
+
+	(void)call;
+	if (kill(sandbox->vmm.pid, by_force ? SIGKILL : SIGTERM))
+		return control_error(NULL, "cannot reach the guest: %s", strerror(errno));
+	return json_pack("{s:b}", "killed", by_force);
+}
+
+json_t *answer_events(void *self, const json_t *request, struct control_call *call)
+{
+	const struct sandbox *sandbox = self;
+
+	if (!json_is_true(json_object_get(request, "follow")))
+		return json_pack("{s:o}", "events", control_history(sandbox->control));
+	if (control_call_follow(call) < 0)
+		return control_error("end one of them", "%d readers follow the events already", CONTROL_FOLLOWERS_MAX);
+	return json_pack("{s:b}", "follow", 1);
+}
