@@ -77,7 +77,12 @@ static const char *wanted_bundle(struct sandbox *sandbox, const char *text, size
 	return why;
 }
 
-/* From here on the request is answered by reload_turn() */
+static json_t *tried(struct sandbox *sandbox)
+{
+	return json_pack("{s:b, s:I}", "ok", 1, "generation", (json_int_t)sandbox->reload->generation);
+}
+
+/* From here on the request is answered by reload_turn(), unless it is over by now */
 static void begin(struct sandbox *sandbox, const char *text, size_t len)
 {
 	struct reload *reload = sandbox->reload;
@@ -88,9 +93,14 @@ static void begin(struct sandbox *sandbox, const char *text, size_t len)
 	pending->until_ms = clock_ms() + WORKER_PATIENCE_MS;
 	const char *why = wanted_bundle(sandbox, text, len, &bundle);
 	pending->text = why ? NULL : policy_bundle_write(pending->arena, &bundle, &pending->len);
-	json_t *wrong = why ? reload_failed(why) : !pending->text ? reload_failed("no memory") : reload_make(sandbox);
+	json_t *wrong = why                         ? reload_failed(why) :
+			!pending->text              ? reload_failed("no memory") :
+			pending->kind == RELOAD_TRY ? reload_compile(sandbox) :
+						      reload_make(sandbox);
 	if (wrong)
 		finish(reload, wrong);
+	else if (pending->kind == RELOAD_TRY)
+		finish(reload, tried(sandbox));
 }
 
 static bool is_busy(const struct reload *reload, reload_done *done, void *self)
@@ -100,14 +110,25 @@ static bool is_busy(const struct reload *reload, reload_done *done, void *self)
 	return reload->pending.kind != RELOAD_IDLE;
 }
 
-void reload_ask(struct sandbox *sandbox, const char *bundle, size_t len, reload_done *done, void *self)
+static void ask(struct sandbox *sandbox, enum reload_kind kind, const char *bundle, size_t len, reload_done *done,
+		void *self)
 {
 	struct reload *reload = sandbox->reload;
 
 	if (is_busy(reload, done, self))
 		return;
-	reload->pending = (struct reload_pending){ .kind = RELOAD_POLICY, .done = done, .self = self };
+	reload->pending = (struct reload_pending){ .kind = kind, .done = done, .self = self };
 	begin(sandbox, bundle, len);
+}
+
+void reload_ask(struct sandbox *sandbox, const char *bundle, size_t len, reload_done *done, void *self)
+{
+	ask(sandbox, RELOAD_POLICY, bundle, len, done, self);
+}
+
+void reload_try(struct sandbox *sandbox, const char *bundle, size_t len, reload_done *done, void *self)
+{
+	ask(sandbox, RELOAD_TRY, bundle, len, done, self);
 }
 
 void reload_grant(struct sandbox *sandbox, const char *rule, uint64_t for_ms, reload_done *done, void *self)

@@ -29,6 +29,11 @@ void reload_ask(struct sandbox *, const char *bundle, size_t len, reload_done *,
 void reload_grant(struct sandbox *, const char *rule, uint64_t for_ms, reload_done *, void *self);
 void reload_revoke(struct sandbox *, uint32_t id, reload_done *, void *self);
 
+/* What would come of it, changing nothing: no other policy is prepared beyond its ruleset */
+void reload_try(struct sandbox *, const char *bundle, size_t len, reload_done *, void *self);
+
+/* Where msb-run was started: relative paths of the policy's files start there */
+const char *reload_directory(const struct reload *);
 /* The bundle in force, grants and all: to be freed; NULL where the policy has none */
 char *reload_bundle(const struct sandbox *, size_t *len);
 uint64_t reload_generation(const struct reload *);

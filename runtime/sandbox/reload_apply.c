@@ -65,7 +65,7 @@ static const char *cannot_change(struct sandbox *sandbox, const struct policy *w
 		      NULL;
 }
 
-json_t *reload_make(struct sandbox *sandbox)
+json_t *reload_compile(struct sandbox *sandbox)
 {
 	struct reload_pending *pending = &sandbox->reload->pending;
 	struct diags *diags = diags_new(pending->arena, sources_new(pending->arena));
@@ -80,6 +80,16 @@ json_t *reload_make(struct sandbox *sandbox)
 		return reload_failed(why);
 	pending->ruleset = lower_policy(pending->arena, pending->policy, &options);
 	optimise(pending->ruleset, SETUP_OPTIMISED);
+	return NULL;
+}
+
+json_t *reload_make(struct sandbox *sandbox)
+{
+	struct reload_pending *pending = &sandbox->reload->pending;
+	json_t *wrong = reload_compile(sandbox);
+
+	if (wrong)
+		return wrong;
 	int error = relay_policy_prepare(sandbox->relay, pending->policy, &pending->ports);
 	if (error < 0)
 		return reload_failed(

@@ -2,13 +2,21 @@
 #include "sandbox/reload_state.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 struct reload *reload_new(void)
 {
 	struct reload *reload = arena_must(calloc(1, sizeof *reload));
 
 	reload->generation = 1;
+	if (!getcwd(reload->directory, sizeof reload->directory))
+		reload->directory[0] = '\0';
 	return reload;
+}
+
+const char *reload_directory(const struct reload *reload)
+{
+	return reload->directory;
 }
 
 void reload_free(struct reload *reload)

@@ -3,13 +3,15 @@
 #include "policy/policy_bundle.h"
 #include "sandbox/reload.h"
 
+#include <limits.h>
+
 struct reload_granted {
 	uint32_t id;
 	char *rule;
 	uint64_t until_ms; /* of CLOCK_BOOTTIME */
 };
 
-enum reload_kind { RELOAD_IDLE, RELOAD_POLICY, RELOAD_GRANT, RELOAD_REVOKE };
+enum reload_kind { RELOAD_IDLE, RELOAD_TRY, RELOAD_POLICY, RELOAD_GRANT, RELOAD_REVOKE };
 
 /* The request under way */
 struct relay_change;
@@ -31,7 +33,8 @@ struct reload_pending {
 
 struct reload {
 	uint64_t generation;
-	struct arena *arena; /* of the policy in force; NULL: it is the one of the start */
+	char directory[PATH_MAX]; /* where msb-run was started; "" where that is gone */
+	struct arena *arena;      /* of the policy in force; NULL: it is the one of the start */
 	struct reload_pending pending;
 	struct reload_granted grants[RELOAD_GRANTS_MAX]; /* in the order in which they were given */
 	size_t grant_count;
@@ -45,7 +48,9 @@ struct diags;
 json_t *reload_findings(struct arena *, const struct diags *);
 
 /* reload_apply.c. All that is made belongs to the pending request. */
-/* The policy of its bundle, its ruleset, its ports; and offers it to the DNS worker. NULL; or the answer, why not */
+/* The policy of its bundle, and its ruleset. NULL; or the answer, why not */
+json_t *reload_compile(struct sandbox *);
+/* That, and its ports; and offers it to the DNS worker */
 json_t *reload_make(struct sandbox *);
 void reload_offer(struct sandbox *);
 /* Gives back what the request holds outside its arena */

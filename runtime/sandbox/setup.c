@@ -397,19 +397,6 @@ static int open_links(struct sandbox *sandbox)
 	return error < 0 ? fail("configure the sandbox's links", error) : 0;
 }
 
-static uid_t role_uid(const struct sandbox *sandbox, enum role role)
-{
-	return sandbox->start->claims->uid + role;
-}
-
-int setup_bandwidth(struct sandbox *sandbox, const struct policy *policy)
-{
-	int error = shape_change(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
-	return error < 0 ? error :
-			   shape_change(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth,
-					&sandbox->ingress);
-}
-
 static int limit_bandwidth(struct sandbox *sandbox)
 {
 	return setup_bandwidth(sandbox, sandbox->start->config->policy);
@@ -434,7 +421,7 @@ static int start_dns(struct sandbox *sandbox)
 		.admit_by_host = admit_nameservers,
 		.admit_self = sandbox,
 		.host_mark = host_table_mark(sandbox->host_link.index),
-		.uid = role_uid(sandbox, ROLE_DNS),
+		.uid = setup_uid(sandbox, ROLE_DNS),
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);
@@ -444,37 +431,12 @@ static int start_dns(struct sandbox *sandbox)
 	return 0;
 }
 
-static struct relay_start relay_start(const struct sandbox *sandbox, enum role role)
-{
-	struct relay_start start = {
-		.policy = sandbox->start->config->policy,
-		.gateway = sandbox->gateway,
-		.guest4 = lower_guest_addr(sandbox->gateway.v4),
-		.host_netns = sandbox->host_netns,
-		.vm_netns = sandbox->vm_netns,
-		.uid = role_uid(sandbox, role),
-	};
-
-	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
-	return start;
-}
-
 static int start_relay(struct sandbox *sandbox)
 {
-	struct relay_start start = relay_start(sandbox, ROLE_RELAY);
+	struct relay_start start = setup_relay_start(sandbox, ROLE_RELAY);
 
 	sandbox->relay = relay_open(&start);
 	return sandbox->relay ? 0 : -errno; /* reported */
-}
-
-int setup_start_names(struct sandbox *sandbox, const struct policy *policy)
-{
-	struct relay_start start = relay_start(sandbox, ROLE_NAMES);
-
-	start.policy = policy;
-	sandbox->names = names_open(&start);
-	return sandbox->names ? 0 : -errno; /* reported */
 }
 
 /* Where the packet filter diverts flows by their server names */
@@ -505,7 +467,7 @@ static int open_log(struct sandbox *sandbox)
 static int start_dhcp(struct sandbox *sandbox)
 {
 	const struct run_config *config = sandbox->start->config;
-	struct dhcp_start start = { .gateway = sandbox->gateway, .uid = role_uid(sandbox, ROLE_DHCP) };
+	struct dhcp_start start = { .gateway = sandbox->gateway, .uid = setup_uid(sandbox, ROLE_DHCP) };
 
 	if (config->vmm == VMM_NONE || (!config->kernel && !config->initrd))
 		return 0;

@@ -13,6 +13,7 @@
 #include "sandbox/follow_forwarding.h"
 #include "sandbox/follow_routes.h"
 #include "sandbox/host_watch.h"
+#include "sandbox/claims.h"
 #include "sandbox/late_refusals.h"
 #include "sandbox/reload.h"
 #include "sandbox/supervisor.h"
@@ -65,7 +66,10 @@ struct sandbox {
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */
 int sandbox_set_up(struct sandbox *, const struct supervisor_start *);
-/* While it runs: what a policy takes that none before did. 0 or -errno, reported */
+/* setup_policy.c */
+uid_t setup_uid(const struct sandbox *, enum role);
+struct relay_start setup_relay_start(const struct sandbox *, enum role);
+/* While it runs, too: what a policy takes that none before did. 0 or -errno, reported */
 int setup_start_names(struct sandbox *, const struct policy *);
 int setup_bandwidth(struct sandbox *, const struct policy *);
 /* What an orderly stop does: the guest and the worker are killed, and the uplink goes before the host's table does. */
