@@ -36,9 +36,10 @@ may_include() {
 		dns:       base policy eval lower core isolation netlink report
 		relay:     base policy eval lower core isolation netlink report dns
 		names:     base policy eval lower core isolation netlink report relay
+		flows:     base policy eval ruleset lower core netlink net dns relay names
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
-		sandbox:   base policy lower optimise core isolation netlink net report dns relay names vmm
+		sandbox:   base policy lower optimise core isolation netlink net report dns relay names flows vmm
 		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm sandbox
 	END
 }
