@@ -28,7 +28,8 @@ bool conntrack_entry_read(const struct nlmsghdr *, struct conntrack_entry *out);
  * 0. `each` ends it early with a value other than 0, which is then the result; else 0 or -errno. */
 int conntrack_entries(struct nl *, uint32_t mark, uint32_t mark_mask,
 		      int (*each)(const struct conntrack_entry *, void *), void *context);
-/* 0, or -errno: -ENOENT where it has ended since. By tuple and, where it has one, id: another flow with this tuple is left alone. */
+/* 0, or -errno: -ENOENT where it has ended since. The mark is set by tuple; what is deleted is known by its id as well, where it has
+ * one: another flow with this tuple is left alone. */
 int conntrack_entry_set_mark(struct nl *, const struct conntrack_entry *, uint32_t mark);
 int conntrack_entry_delete(struct nl *, const struct conntrack_entry *);
 /* The same of another namespace's entry whose first packet had this tuple; what its id is, is not known here */

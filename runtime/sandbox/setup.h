@@ -5,6 +5,7 @@
 #include "net/flow_grants.h"
 #include "net/passage.h"
 #include "net/shape.h"
+#include "flows/flows.h"
 #include "names/names.h"
 #include "netlink/rtnl.h"
 #include "relay/relay.h"
@@ -42,7 +43,8 @@ struct sandbox {
 	struct dns *dns;
 	struct denials *denials;
 	struct relay *relay;
-	struct names *names;       /* NULL: no server name decides anything */
+	struct names *names; /* NULL: no server name decides anything */
+	struct flows *flows;
 	struct vmm_none_init init; /* VMM_NONE: until COMMAND is started */
 	struct vmm vmm;            /* pid 0: not started */
 };
