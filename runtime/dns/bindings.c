@@ -109,6 +109,7 @@ void bindings_remember(struct bindings *bindings, const struct entry *entry, con
 {
 	struct ended *ended = &bindings->ended[bindings->ended_count++ % BINDINGS_ENDED];
 	ended->addr = binder->addr;
+	ended->since_ms = binder->since_ms;
 	ended->ended_ms = binder->expires_ms < bindings->now_ms ? binder->expires_ms : bindings->now_ms;
 	strcpy(ended->name, entry->name);
 }
@@ -214,6 +215,12 @@ static const struct binder *find_binder(const struct binder *binders, size_t cou
 	return NULL;
 }
 
+/* Where it was bound before, without an end between; one that had ended is remembered by itself. */
+static uint64_t bound_since(struct bindings *bindings, const struct binder *before)
+{
+	return before && before->expires_ms > bindings->now_ms ? before->since_ms : bindings->now_ms;
+}
+
 /* What the entry holds after an answer: what held before and was not answered again, then the answer, each address once and
  * unmapped, at most BINDINGS_MAX_HELD. *fresh: where the answer begins. NULL where memory is short. */
 static struct binder *binders_merge(struct bindings *bindings, const struct entry *entry, const struct addr *addrs,
@@ -228,6 +235,7 @@ static struct binder *binders_merge(struct bindings *bindings, const struct entr
 		const struct binder *before = find_binder(entry->binders, entry->count, addr);
 		if (!find_binder(answer, unique, addr))
 			answer[unique++] = (struct binder){ .addr = addr,
+							    .since_ms = bound_since(bindings, before),
 							    .expires_ms = before && before->expires_ms > expires_ms ?
 										  before->expires_ms :
 										  expires_ms };
@@ -279,8 +287,12 @@ static void replace(struct bindings *bindings, struct entry *entry, struct binde
 	link_binders(bindings, entry);
 	bindings->total += count - old_count;
 	for (size_t i = 0; i < old_count; i++) {
-		if (find_binder(binders, count, old[i].addr))
+		bool over = old[i].expires_ms <= bindings->now_ms;
+		if (find_binder(binders, count, old[i].addr)) {
+			if (over)
+				bindings_remember(bindings, entry, &old[i]);
 			continue;
+		}
 		bindings_remember(bindings, entry, &old[i]);
 		bindings_change_for(bindings, entry, old[i].addr, out);
 	}

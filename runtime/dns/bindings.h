@@ -82,7 +82,7 @@ size_t bindings_refused(const struct bindings *);
 
 /* The name that the address was bound to last, and for how long it is over; false: none that is remembered, which are the
  * last BINDINGS_ENDED. */
-#define BINDINGS_ENDED 1024
+#define BINDINGS_ENDED 4096
 bool bindings_ended(const struct bindings *, struct addr, uint64_t now_ms, const char **name, uint64_t *ago_ms);
 
 /* As the evaluator wants them, at that time; until the next bindings_set() */

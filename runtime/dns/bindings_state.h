@@ -18,12 +18,13 @@ struct binder {
 	struct entry *entry;
 	struct addr addr;
 	uint64_t expires_ms; /* bound while now is before it */
+	uint64_t since_ms;   /* and not before this */
 };
 
 /* A binding that is over */
 struct ended {
 	struct addr addr;
-	uint64_t ended_ms;
+	uint64_t since_ms, ended_ms;
 	char name[NAME_TEXT_MAX];
 };
 

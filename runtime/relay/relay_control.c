@@ -1,5 +1,6 @@
 /* The supervisor's side of the relay: listens, judges by the real peer, connects, hands the two ends on. It reads no byte of
  * what flows. */
+#include "core/clock.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/socket.h"
@@ -7,6 +8,7 @@
 #include "lower/sandbox_net.h"
 #include "relay/relay.h"
 #include "relay/relay_state.h"
+#include "relay/relay_records.h"
 #include "relay/relay_sockets.h"
 #include "relay/relay_worker.h"
 
@@ -316,6 +318,49 @@ static bool worker_keeps_up(const struct relay *relay)
 	return poll(&channel, 1, WORKER_PATIENCE_MS) == 1 && channel.revents & POLLOUT;
 }
 
+/* Who began it, and what was asked for */
+static struct relay_flow flow_of(const struct relay *relay, const struct listener *listener,
+				 const struct sockaddr_in6 *peer, uint16_t port)
+{
+	return (struct relay_flow){
+		.pair = listener->tcp,
+		.to_host = listener->to_host,
+		.peer = addr_from_sockaddr((const struct sockaddr *)peer),
+		.peer_port = ntohs(peer->sin6_port),
+		.asked = listener->to_host ? gateway_of(relay, listener->family) : guest_of(relay, listener->family),
+		.port = listener->to_host ? port : listener->guest_port,
+		.began_ms = clock_ms(),
+	};
+}
+
+static uint16_t dialled_port(int near)
+{
+	struct sockaddr_in6 asked = { 0 };
+	socklen_t len = sizeof asked;
+
+	return getsockname(near, (struct sockaddr *)&asked, &len) < 0 ? 0 : ntohs(asked.sin6_port);
+}
+
+/* 0; what is not handed on is closed with linger 0, a reset; -errno: the worker is gone */
+static int hand_pair_on(struct relay *relay, const struct listener *listener, const struct sockaddr_in6 *from, int near,
+			int far)
+{
+	struct relay_flow flow = flow_of(relay, listener, from, dialled_port(near));
+	struct relay_message pair = { .kind = RELAY_PAIR,
+				      .to_host = listener->to_host,
+				      .client = client_of(relay, listener, near, from),
+				      .serial = relay_records_add_pair(&relay->records, &flow) };
+
+	if (!pair.serial)
+		return 0;
+	if (pair.client.uid != RELAY_UID_UNKNOWN)
+		relay_socket_unpaced(near);
+	int error = relay_hand_on(relay, &pair, (int[]){ near, far }, 2);
+	if (error < 0)
+		relay_records_drop(&relay->records, (struct relay_serial){ pair.serial, true });
+	return error == -EAGAIN || error == -ETOOMANYREFS ? 0 : error;
+}
+
 static int accept_all(struct relay *relay, const struct listener *listener, struct denials *denials)
 {
 	if (!worker_keeps_up(relay))
@@ -331,13 +376,8 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
 		if (far < 0)
 			continue; /* closed with linger 0: a reset */
-		struct relay_message pair = { .kind = RELAY_PAIR,
-					      .to_host = listener->to_host,
-					      .client = client_of(relay, listener, near, &from) };
-		if (pair.client.uid != RELAY_UID_UNKNOWN)
-			relay_socket_unpaced(near);
-		int error = relay_hand_on(relay, &pair, (int[]){ near, far }, 2);
-		if (error < 0 && error != -EAGAIN && error != -ETOOMANYREFS)
+		int error = hand_pair_on(relay, listener, &from, near, far);
+		if (error < 0)
 			return error;
 	}
 	return 0;
@@ -390,11 +430,25 @@ static int serve_ask(struct relay *relay, const struct relay_message *ask, struc
 	int fds[2] = { -1, -1 };
 	size_t count = sane ? flow_ends(relay, listener, ask, fds, denials) : 0;
 	struct relay_message answer = { .kind = RELAY_FLOW, .serial = ask->serial, .allowed = count > 0 };
+	if (answer.allowed) {
+		struct relay_flow flow = flow_of(relay, listener, &ask->peer, ntohs(ask->asked.sin6_port));
+		flow.serial = ask->serial;
+		relay_records_add_flow(&relay->records, &flow);
+	}
 	int error = relay_hand_on(relay, &answer, fds, count);
 	fd_closep(&fds[0]);
 	fd_closep(&fds[1]);
 	/* asks are bounded, so their answers fit, unless the worker does not keep to that */
 	return error == -EAGAIN ? -EPROTO : error;
+}
+
+static int serve_ended(struct relay *relay, const struct relay_message *told)
+{
+	if (told->ended_count > RELAY_ENDED_MAX)
+		return -EPROTO;
+	for (size_t i = 0; i < told->ended_count; i++)
+		relay_records_drop(&relay->records, told->ended[i]);
+	return 0;
 }
 
 static int control_readable(struct relay *relay, struct denials *denials)
@@ -406,7 +460,7 @@ static int control_readable(struct relay *relay, struct denials *denials)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		if (len != sizeof ask)
 			return len == 0 ? -EPIPE : -EPROTO;
-		int error = serve_ask(relay, &ask, denials);
+		int error = ask.kind == RELAY_ENDED ? serve_ended(relay, &ask) : serve_ask(relay, &ask, denials);
 		if (error < 0)
 			return error;
 	}
@@ -438,4 +492,66 @@ bool relay_published(const struct relay *relay, size_t index, struct relay_publi
 		return true;
 	}
 	return false;
+}
+
+/* ---- listing and ending ---- */
+
+static int each_of(struct relay_record *records, size_t count, int (*each)(const struct relay_flow *, void *),
+		   void *context)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++)
+		if (records[i].used)
+			result = each(&records[i].flow, context);
+	return result;
+}
+
+int relay_flows(struct relay *relay, int (*each)(const struct relay_flow *, void *), void *context)
+{
+	int result = each_of(relay->records.pairs, RELAY_RECORDS_PAIRS, each, context);
+
+	return result ? result : each_of(relay->records.flows, RELAY_SLOTS_MAX, each, context);
+}
+
+int relay_end(struct relay *relay, bool pair, uint32_t serial)
+{
+	return relay_records_end(&relay->records, (struct relay_serial){ serial, pair });
+}
+
+bool relay_ending(const struct relay *relay)
+{
+	return relay->records.ending > 0;
+}
+
+static int tell_to_end(struct relay *relay, struct relay_record *record, uint64_t now)
+{
+	struct relay_message end = { .kind = RELAY_END,
+				     .ended_count = 1,
+				     .ended = { { record->flow.serial, record->flow.pair } } };
+
+	if (!record->used || record->ending == RELAY_GOES_ON)
+		return 0;
+	if (!record->asked_ms)
+		record->asked_ms = now;
+	if (now - record->asked_ms > RELAY_END_MS)
+		return -EPROTO;
+	int error = record->ending == RELAY_TOLD ? 0 : relay_hand_on(relay, &end, NULL, 0);
+	if (error == 0)
+		record->ending = RELAY_TOLD;
+	return error == -EAGAIN ? 0 : error;
+}
+
+int relay_settle(struct relay *relay)
+{
+	uint64_t now = clock_ms();
+	int error = 0;
+
+	if (!relay_ending(relay))
+		return 0;
+	for (size_t i = 0; i < RELAY_RECORDS_PAIRS && error == 0; i++)
+		error = tell_to_end(relay, &relay->records.pairs[i], now);
+	for (size_t i = 0; i < RELAY_SLOTS_MAX && error == 0; i++)
+		error = tell_to_end(relay, &relay->records.flows[i], now);
+	return error;
 }

@@ -3,6 +3,7 @@
 #include "isolation/worker.h"
 #include "relay/relay.h"
 #include "relay/relay_protocol.h"
+#include "relay/relay_records.h"
 
 /* A published port, or the gateway's own */
 struct listener {
@@ -24,6 +25,7 @@ struct relay {
 	int epoll;
 	struct nl *diag; /* in the host's namespace; NULL where the kernel does not tell whose a socket is */
 	struct worker worker;
+	struct relay_records records;
 	bool changed; /* since the start: what the worker asks may be about a listener that it has no more */
 };
 

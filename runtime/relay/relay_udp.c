@@ -81,6 +81,8 @@ static void flow_end(struct relay_loop *loop, struct flow_udp *flow)
 	budget_leave(budget_of(loop, flow->listener), &flow->member);
 	timer_stop(&flow->refused);
 	loop->asks -= flow->state == RELAY_FLOW_ASKED;
+	if (flow->state == RELAY_FLOW_OPEN)
+		ended_note(loop, (struct relay_serial){ flow->serial, false });
 	*flow = (struct flow_udp){ .far = -1, .near = -1, .serial = flow->serial };
 }
 
@@ -242,18 +244,37 @@ static bool flow_watch(struct relay_loop *loop, const struct flow_udp *flow)
 	       (flow->near < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->near, &event) == 0);
 }
 
+/* The supervisor takes it for a flow that is open. */
+static void note_unused(struct relay_loop *loop, const struct relay_message *answer)
+{
+	if (answer->allowed)
+		ended_note(loop, (struct relay_serial){ answer->serial, false });
+}
+
+void flow_stop(struct relay_loop *loop, uint32_t serial)
+{
+	size_t index = serial % RELAY_SLOTS_MAX;
+
+	if (index < loop->slots && loop->flows[index].state == RELAY_FLOW_OPEN && loop->flows[index].serial == serial)
+		flow_end(loop, &loop->flows[index]);
+}
+
 void flow_answer(struct relay_loop *loop, const struct relay_message *message, int fds[static 2])
 {
 	size_t index = message->serial % RELAY_SLOTS_MAX;
 	struct flow_udp *flow = &loop->flows[index < loop->slots ? index : 0];
-	if (flow->state != RELAY_FLOW_ASKED || flow->serial != message->serial)
+	if (flow->state != RELAY_FLOW_ASKED || flow->serial != message->serial) {
+		note_unused(loop, message);
 		return;
+	}
 	loop->asks--;
 	bool to_host = loop->listeners[flow->listener].to_host;
 	flow->state = RELAY_FLOW_REFUSED;
 	timer_start(&loop->refused_flows, &flow->refused, loop->now_ms);
-	if (!message->allowed || fds[0] < 0 || (fds[1] >= 0) != to_host)
+	if (!message->allowed || fds[0] < 0 || (fds[1] >= 0) != to_host) {
+		note_unused(loop, message);
 		return;
+	}
 	timer_stop(&flow->refused);
 	flow->state = RELAY_FLOW_OPEN;
 	flow->far = TAKE_FD(fds[0]);

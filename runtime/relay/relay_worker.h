@@ -19,7 +19,17 @@ struct relay_loop {
 	/* of published ports, and of the host's services */
 	struct budget pair_budgets[2], flow_budgets[2];
 	struct timers refused_flows;
+	uint32_t *pair_serials; /* by slot; 0: the supervisor knows that it has ended */
+	/* What the supervisor is still to hear of: told once a turn */
+	struct relay_serial *ended;
+	size_t ended_count;
+	bool lost; /* it cannot be told what it has to know */
 };
+
+/* relay_ended.c. false: no memory */
+bool ended_init(struct relay_loop *);
+void ended_note(struct relay_loop *, struct relay_serial);
+void ended_tell(struct relay_loop *);
 
 /* In the child, after fork, still privileged: keeps its sockets and nothing else, and serves until the supervisor is gone. */
 _Noreturn void relay_worker(const struct relay_worker_config *, uid_t uid);
@@ -28,6 +38,7 @@ _Noreturn void relay_worker(const struct relay_worker_config *, uid_t uid);
 bool pairs_init(struct relay_loop *);
 void pair_start(struct relay_loop *, const struct relay_message *, int a, int b);
 void pairs_end(struct relay_loop *, uint32_t listener); /* of published ports */
+void pair_stop(struct relay_loop *, uint32_t serial);   /* both ends get RST; none has it: fine */
 
 /* relay_udp.c */
 bool flows_init(struct relay_loop *);
@@ -42,3 +53,4 @@ void flows_unlisten(struct relay_loop *, uint32_t listener);
 void flows_end(struct relay_loop *, uint32_t listener);
 /* Ends those that were refused */
 void flows_forget_refused(struct relay_loop *);
+void flow_stop(struct relay_loop *, uint32_t serial);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define WORKER_PATIENCE_MS 20000 /* for the DNS worker to make a policy: the largest take seconds */
+#define PENDING_MS 20            /* to look whether what goes on is over */
 #define END_AGAIN_MS 500         /* a grant that could not be ended */
 #define END_TRIES 20
 
@@ -77,11 +78,6 @@ static const char *wanted_bundle(struct sandbox *sandbox, const char *text, size
 	return why;
 }
 
-static json_t *tried(struct sandbox *sandbox)
-{
-	return json_pack("{s:b, s:I}", "ok", 1, "generation", (json_int_t)sandbox->reload->generation);
-}
-
 /* From here on the request is answered by reload_turn(), unless it is over by now */
 static void begin(struct sandbox *sandbox, const char *text, size_t len)
 {
@@ -100,7 +96,7 @@ static void begin(struct sandbox *sandbox, const char *text, size_t len)
 	if (wrong)
 		finish(reload, wrong);
 	else if (pending->kind == RELOAD_TRY)
-		finish(reload, tried(sandbox));
+		finish(reload, reload_tell_would_end(sandbox, pending->policy));
 }
 
 static bool is_busy(const struct reload *reload, reload_done *done, void *self)
@@ -259,12 +255,14 @@ static int end_grants(struct sandbox *sandbox)
 
 /* ---- the loop ---- */
 
-static json_t *done_answer(const struct reload *reload)
+static json_t *done_answer(struct sandbox *sandbox)
 {
+	const struct reload *reload = sandbox->reload;
 	json_t *json = json_pack("{s:b, s:I}", "ok", 1, "generation", (json_int_t)reload->generation);
 
 	if (reload->pending.kind == RELOAD_GRANT)
 		json_object_set_new(json, "id", json_integer((json_int_t)reload->last_id));
+	reload_tell_ended(flows_result(sandbox->flows), json);
 	return json;
 }
 
@@ -282,11 +280,11 @@ static int take(struct sandbox *sandbox)
 	if (error < 0)
 		return error;
 	reload->generation++;
+	reload->pending.applied = true;
 	if (reload->pending.kind == RELOAD_GRANT)
 		add_grant(reload);
 	else if (reload->pending.kind == RELOAD_REVOKE)
 		drop_grant(reload, reload->pending.ends);
-	finish(reload, done_answer(reload));
 	return 0;
 }
 
@@ -294,9 +292,14 @@ static int go_on(struct sandbox *sandbox)
 {
 	struct reload *reload = sandbox->reload;
 
+	if (reload->pending.applied) {
+		if (flows_result(sandbox->flows)->done)
+			finish(reload, done_answer(sandbox));
+		return 0;
+	}
 	switch (dns_policy_offered(sandbox->dns)) {
 	case DNS_OFFER_READY:
-		return take(sandbox);
+		return flows_result(sandbox->flows)->done ? take(sandbox) : 0;
 	case DNS_OFFER_NONE: /* it has only now taken the one before */
 		reload_offer(sandbox);
 		break;
@@ -329,7 +332,7 @@ int reload_wait(const struct reload *reload)
 	uint64_t now = boot_ms(), at = next ? next->until_ms : 0;
 
 	if (reload->pending.kind != RELOAD_IDLE)
-		return 100;
+		return PENDING_MS;
 	if (!next)
 		return -1;
 	if (at < reload->end_after_ms)

@@ -186,7 +186,10 @@ static int begin_names(struct sandbox *sandbox)
 {
 	if (sandbox->names || !policy_defers(sandbox->reload->pending.policy))
 		return 0;
-	return setup_start_names(sandbox, sandbox->reload->pending.policy);
+	int error = setup_start_names(sandbox, sandbox->reload->pending.policy);
+	if (error == 0)
+		flows_use_names(sandbox->flows, sandbox->names);
+	return error;
 }
 
 static void use_fast_path(struct sandbox *sandbox)
@@ -215,6 +218,8 @@ static int use_policy(struct sandbox *sandbox, struct dns_change *names)
 	denials_use_policy(sandbox->denials, policy);
 	if (error == 0)
 		error = setup_bandwidth(sandbox, policy);
+	if (error == 0)
+		error = flows_revoke(sandbox->flows, policy, dns_bindings(sandbox->dns));
 	use_fast_path(sandbox);
 	sandbox->config.policy = policy;
 	arena_free(reload->arena);

@@ -29,6 +29,7 @@ struct reload_pending {
 	uint64_t for_ms;   /* RELOAD_GRANT, with its rule */
 	char *rule;
 	uint32_t ends; /* RELOAD_REVOKE */
+	bool applied;  /* the policy is in force; flows that it denies are being ended */
 };
 
 struct reload {
@@ -46,6 +47,11 @@ struct reload {
 json_t *reload_failed(const char *why);
 struct diags;
 json_t *reload_findings(struct arena *, const struct diags *);
+
+/* reload_flows.c: into an answer, the flows that were ended; the answer to a dry run */
+struct flows_result;
+void reload_tell_ended(const struct flows_result *, json_t *answer);
+json_t *reload_tell_would_end(struct sandbox *, const struct policy *);
 
 /* reload_apply.c. All that is made belongs to the pending request. */
 /* The policy of its bundle, and its ruleset. NULL; or the answer, why not */

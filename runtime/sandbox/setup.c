@@ -447,6 +447,29 @@ static int start_names(struct sandbox *sandbox)
 	return policy_defers(policy) ? setup_start_names(sandbox, policy) : 0;
 }
 
+static int open_flows(struct sandbox *sandbox)
+{
+	struct flows_start start = {
+		.gateway = sandbox->gateway,
+		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.host_netns = sandbox->host_netns,
+		.vm_netns = sandbox->vm_netns,
+		.tap = sandbox->tap_link.index,
+		.uplink = sandbox->uplink.index,
+		.uplink_mac = HOST_LINK_PEER_MAC,
+		.host_mac = HOST_LINK_MAC,
+		.relay = sandbox->relay,
+		.names = sandbox->names,
+	};
+
+	if (sandbox->gateway.has6)
+		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	lower_guest_mac(&sandbox->gateway, start.guest_mac);
+	sandbox_gateway_mac(&sandbox->gateway, start.gateway_mac);
+	sandbox->flows = flows_open(&start);
+	return sandbox->flows ? 0 : -errno; /* reported */
+}
+
 static int open_late_refusals(struct sandbox *sandbox)
 {
 	struct icmp_ends ends = { .gateway = sandbox->gateway };
@@ -506,6 +529,7 @@ static int (*const steps[])(struct sandbox *) = {
 	start_dns,
 	start_relay,
 	start_names,
+	open_flows,
 	start_dhcp,
 	sandbox_start_guest,
 	sandbox_open_control,
@@ -564,6 +588,7 @@ void sandbox_close(struct sandbox *sandbox)
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	names_close(sandbox->names);
+	flows_close(sandbox->flows);
 	denials_close(sandbox->denials);
 	control_close(sandbox->control);
 	reload_free(sandbox->reload);

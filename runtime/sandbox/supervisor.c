@@ -172,6 +172,7 @@ static int timeout(struct sandbox *sandbox)
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
 	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
 	int settle = dns_settle_wait(sandbox->dns), reload = reload_wait(sandbox->reload);
+	int flows = flows_wait(sandbox->flows);
 
 	if (reload >= 0 && reload < wait)
 		wait = reload;
@@ -179,6 +180,8 @@ static int timeout(struct sandbox *sandbox)
 		wait = again;
 	if (settle >= 0 && settle < wait)
 		wait = settle;
+	if (flows >= 0 && flows < wait)
+		wait = flows;
 	return (egress || ingress) && wait > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : wait;
 }
 
@@ -206,6 +209,8 @@ static int serve(struct sandbox *sandbox)
 			status = closed("the way to the host's network");
 		if (status == RUNNING && (dns_settle(sandbox->dns) || change_policy(sandbox, epoll)))
 			status = EXIT_STATUS_FAILED;
+		if (status == RUNNING && flows_settle(sandbox->flows))
+			status = closed("what ends its flows");
 	}
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));
