@@ -108,6 +108,8 @@ static int begin_listener(struct relay *relay, struct listener *opened)
 	if (place == RELAY_LISTENERS_MAX)
 		return -E2BIG;
 	struct listener *listener = &relay->listeners[place];
+	while (!opened->tcp && is_taken(relay, opened->at))
+		opened->at++;
 	*listener = *opened;
 	listener->used = true;
 	opened->fd = -1;
@@ -115,8 +117,6 @@ static int begin_listener(struct relay *relay, struct listener *opened)
 		relay->count++;
 	if (listener->tcp)
 		return relay_watch(relay, place);
-	while (is_taken(relay, listener->at) && listener->at < RELAY_LISTENERS_MAX)
-		listener->at++;
 	int error = tell(relay, RELAY_LISTEN, listener->at, listener->fd);
 	fd_closep(&listener->fd);
 	return error;
