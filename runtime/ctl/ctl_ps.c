@@ -3,6 +3,7 @@
 #include "core/run_directory.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/ctl_sections.h"
 #include "ctl/table.h"
 #include "sandbox/claims.h"
 
@@ -10,20 +11,14 @@
 
 static const char *const heads[] = { "NAME", "UP", "VMM", "GUEST", "POLICY", "DENIED", "PUBLISHED" };
 
-/* "127.0.0.1:8080->80/tcp" and how many more */
+/* The first, and how many more */
 static const char *published(struct arena *arena, const json_t *answer)
 {
-	const json_t *list = json_object_get(answer, "published"), *port = json_array_get(list, 0);
-	size_t more = json_array_size(list);
-	const char *bind = json_string_value(json_object_get(port, "bind"));
-	const char *protocol = json_string_value(json_object_get(port, "protocol"));
+	const json_t *list = json_object_get(answer, "published");
+	size_t count = json_array_size(list);
+	const char *first = section_port(arena, json_array_get(list, 0));
 
-	if (!more || !bind || !protocol)
-		return "-";
-	const char *text = arena_printf(arena, strchr(bind, ':') ? "[%s]:%d->%d/%s" : "%s:%d->%d/%s", bind,
-					(int)json_integer_value(json_object_get(port, "host_port")),
-					(int)json_integer_value(json_object_get(port, "guest_port")), protocol);
-	return more == 1 ? text : arena_printf(arena, "%s and %zu more", text, more - 1);
+	return count < 2 ? first : arena_printf(arena, "%s and %zu more", first, count - 1);
 }
 
 static const char *text_or_dash(const json_t *value)

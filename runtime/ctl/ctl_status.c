@@ -1,8 +1,176 @@
-/* One sandbox, in full. */
+/* One sandbox, in full: what it answers, section by section. */
+#include "base/escape.h"
 #include "ctl/ctl.h"
+#include "ctl/ctl_sections.h"
 #include "ctl/table.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define ADDRESSES_TOLD 1 /* of a name; of more the number */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "-";
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+	json_int_t value = json_integer_value(json_object_get(object, key));
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static const char *joined(struct arena *arena, const json_t *list)
+{
+	const char *text = "";
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *item = json_string_value(json_array_get(list, i));
+		text = item ? arena_printf(arena, "%s%s%s", text, *text ? " " : "", item) : text;
+	}
+	return escape_text(arena, text);
+}
+
+static void print_head(struct ctl_line *line, const json_t *answer)
+{
+	struct arena *arena = line->arena;
+	const json_t *generation = json_object_get(answer, "generation");
+
+	printf("%s  running %s  %s pid %u  since %s\n", line->sandbox,
+	       table_duration(arena, number_of(answer, "up_ms")), escape_text(arena, text_of(answer, "vmm")),
+	       (unsigned)number_of(answer, "pid"), escape_text(arena, text_of(answer, "started")));
+	printf("guest  %s  gateway %s\n", joined(arena, json_object_get(answer, "guest")),
+	       joined(arena, json_object_get(answer, "gateway")));
+	printf("policy %s", escape_text(arena, text_of(answer, "policy")));
+	if (generation)
+		printf(", generation %u", (unsigned)number_of(answer, "generation"));
+	printf("; denied %" JSON_INTEGER_FORMAT "\n", json_integer_value(json_object_get(answer, "denied")));
+}
+
+/* What is not counted for a rule is not a number */
+static const char *count_of(struct arena *arena, const json_t *rule, const char *key)
+{
+	const json_t *value = json_object_get(rule, key);
+
+	return json_is_integer(value) ? arena_printf(arena, "%" JSON_INTEGER_FORMAT, json_integer_value(value)) : "-";
+}
+
+static void add_rule(struct ctl_line *line, struct table *table, const json_t *rule)
+{
+	const json_t *number = json_object_get(rule, "number"), *until = json_object_get(rule, "until");
+	const char *last = json_string_value(json_object_get(rule, "last"));
+
+	table_cell(table, "%s", number ? count_of(line->arena, rule, "number") : "-");
+	table_cell(table, "%s", count_of(line->arena, rule, "connections"));
+	table_cell(table, "%s", count_of(line->arena, rule, "lookups"));
+	table_cell(table, "%s", last ? section_ago(line->arena, last) : "-");
+	table_cell(table, "%s", text_of(rule, "text"));
+	table_cell(table, "%s%s%s", text_of(rule, "place"), until ? "  until " : "",
+		   until ? text_of(rule, "until") : "");
+}
+
+static void print_rules(struct ctl_line *line, const json_t *answer)
+{
+	static const char *const heads[] = { "#", "CONNECTIONS", "LOOKUPS", "LAST", "RULE", "PLACE" };
+	const json_t *rules = json_object_get(answer, "rules"), *defaults = json_object_get(answer, "defaults");
+	struct table *table = table_new(line->arena, heads, 6, 4);
+
+	for (size_t i = 0; i < 4; i++)
+		table_align_right(table, i);
+	for (size_t i = 0; i < json_array_size(rules); i++)
+		add_rule(line, table, json_array_get(rules, i));
+	for (size_t i = 0; i < json_array_size(defaults); i++)
+		add_rule(line, table, json_array_get(defaults, i));
+	puts("");
+	table_print(table, stdout, table_terminal_width());
+	if (json_is_false(json_object_get(answer, "counted")))
+		puts("the kernel did not tell its counters");
+}
+
+static void print_grants(struct ctl_line *line, const json_t *answer)
+{
+	static const char *const heads[] = { "GRANT", "RULE", "FOR" };
+	const json_t *grants = json_object_get(answer, "grants");
+	struct table *table = table_new(line->arena, heads, 3, 1);
+
+	table_align_right(table, 0);
+	for (size_t i = 0; i < json_array_size(grants); i++) {
+		const json_t *grant = json_array_get(grants, i);
+		table_cell(table, "%s", count_of(line->arena, grant, "id"));
+		table_cell(table, "%s", text_of(grant, "rule"));
+		table_cell(table, "%s", table_duration(line->arena, number_of(grant, "left_ms")));
+	}
+	if (!json_array_size(grants))
+		return;
+	puts("");
+	table_print(table, stdout, table_terminal_width());
+}
+
+/* Those of one name follow one another */
+static void print_bindings(struct ctl_line *line, const json_t *answer)
+{
+	static const char *const heads[] = { "NAME", "BOUND TO", "FOR" };
+	const json_t *bindings = json_object_get(answer, "bindings");
+	struct table *table = table_new(line->arena, heads, 3, 0);
+	size_t count = json_array_size(bindings);
+
+	for (size_t i = 0, next; i < count; i = next) {
+		const json_t *first = json_array_get(bindings, i);
+		uint64_t most = 0;
+		for (next = i; next < count; next++) {
+			const json_t *binding = json_array_get(bindings, next);
+			uint64_t left = number_of(binding, "left_ms");
+			if (strcmp(text_of(first, "name"), text_of(binding, "name")) != 0)
+				break;
+			most = left > most ? left : most;
+		}
+		table_cell(table, "%s", text_of(first, "name"));
+		table_cell(table, next - i > 1 ? "%s and %zu more" : "%s", text_of(first, "address"), next - i - 1);
+		table_cell(table, "%s", table_duration(line->arena, most));
+	}
+	if (!count)
+		return;
+	puts("");
+	table_print(table, stdout, table_terminal_width());
+	if (number_of(answer, "bindings_more"))
+		printf("and %u more\n", (unsigned)number_of(answer, "bindings_more"));
+}
+
+static void print_limits(struct ctl_line *line, const json_t *answer)
+{
+	static const char *const heads[] = { "LIMIT", "MOST", "NOW" };
+	const json_t *limits = json_object_get(answer, "limits");
+	struct table *table = table_new(line->arena, heads, 3, 0);
+
+	table_align_right(table, 1);
+	for (size_t i = 0; i < json_array_size(limits); i++) {
+		const json_t *limit = json_array_get(limits, i);
+		table_cell(table, "%s", text_of(limit, "option"));
+		table_cell(table, "%s", number_of(limit, "most") ? count_of(line->arena, limit, "most") : "none");
+		table_cell(table, "%s", count_of(line->arena, limit, "used"));
+	}
+	puts("");
+	table_print(table, stdout, table_terminal_width());
+}
+
+static void print_ports(struct ctl_line *line, const json_t *answer)
+{
+	const json_t *ports = json_object_get(answer, "published");
+	const json_t *servers = json_object_get(answer, "nameservers");
+
+	puts("");
+	for (size_t i = 0; i < json_array_size(ports); i++)
+		printf("published %s\n", escape_text(line->arena, section_port(line->arena, json_array_get(ports, i))));
+	for (size_t i = 0; i < json_array_size(servers); i++) {
+		const json_t *server = json_array_get(servers, i);
+		printf("nameserver %s port %u%s\n", escape_text(line->arena, text_of(server, "address")),
+		       (unsigned)number_of(server, "port"),
+		       json_is_true(json_object_get(server, "by_host")) ? ", asked by the host" : "");
+	}
+}
 
 static enum ctl_status once(struct ctl_line *line)
 {
@@ -13,8 +181,12 @@ static enum ctl_status once(struct ctl_line *line)
 		return status;
 	if (line->format == CTL_JSON)
 		return ctl_print_json(line, answer);
-	printf("%s  running %s\n", line->sandbox,
-	       table_duration(line->arena, (uint64_t)json_integer_value(json_object_get(answer, "up_ms"))));
+	print_head(line, answer);
+	print_rules(line, answer);
+	print_grants(line, answer);
+	print_bindings(line, answer);
+	print_limits(line, answer);
+	print_ports(line, answer);
 	json_decref(answer);
 	return CTL_FINE;
 }

@@ -24,6 +24,12 @@ static const struct ctl_command commands[] = {
 	{ "deny", "NAME RULE --for 10m", "likewise a rule that denies", ctl_deny, .own_options = true,
 	  .help = "  --for TIME           90s, 10m, 2h, 1h30m; 24h at most\n" },
 	{ "revoke", "NAME ID", "ends such a rule early: its id is in `status`", ctl_revoke, .own_options = true },
+	{ "events", "NAME [--follow]", "what it denied, and what else it reports", ctl_events,
+	  "  --follow   from now on, until the sandbox ends; without: the last ones\n", .own_options = true },
+	{ "stop", "NAME [--kill]", "end it", ctl_stop,
+	  "  --wait S   so many seconds for the command to end by itself: 10\n"
+	  "  --kill     by force, where it does not\n",
+	  .own_options = true },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

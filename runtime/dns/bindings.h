@@ -75,6 +75,10 @@ void bindings_expire(struct bindings *, uint64_t now_ms, struct bindings_changes
 const char *bindings_idle_chain(struct bindings *, uint64_t now_ms);
 void bindings_chain_deleted(struct bindings *, const char *chain, bool done, uint64_t now_ms);
 
+/* Calls `each` for every address that a name is bound to at that time, until it returns false */
+void bindings_each(const struct bindings *, uint64_t now_ms,
+		   bool (*each)(const char *name, struct addr, uint64_t left_ms, void *context), void *context);
+
 /* How many addresses gave way to newer ones of their name */
 size_t bindings_gave_way(const struct bindings *);
 /* How often an address was refused, since it took a chain more than there may be */

@@ -83,6 +83,8 @@ struct denials;
  * caller ends the sandbox. denials may be NULL. */
 int dns_control(struct dns *, struct denials *);
 struct bindings *dns_bindings(struct dns *);
+/* Who is asked now; how many */
+size_t dns_nameservers(const struct dns *, struct nameserver out[static NAMESERVERS_MAX]);
 /* What is enforced for an address that several rules' names hold changes when the first of them ends: does what is due, some
  * of it a turn. 0, or -errno where the kernel did not take it for long: the caller ends the sandbox. */
 int dns_settle(struct dns *);

@@ -223,10 +223,12 @@ static int bind_names(struct dns *dns, const struct dns_ask_bind *ask, const str
 }
 
 /* Answered by finish_binds() */
-static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask)
+static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, struct denials *denials)
 {
 	struct addr addrs[DNS_ANSWER_ADDRS];
 	int error = bind_check(dns, ask, addrs);
+	if (error == 0 && denials && !ask->renews)
+		denials_lookup(denials, eval_dns(&dns->context, ask->name, FLOW_DNS_UDP));
 	if (error == 0)
 		return bind_names(dns, ask, addrs);
 	/* it asked before it could know of the policy that is in force by now */
@@ -356,7 +358,7 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 	error = -EPROTO;
 	switch (kind) {
 	case DNS_ASK_BIND:
-		return len == sizeof message->bind ? serve_bind(dns, &message->bind) : -EPROTO;
+		return len == sizeof message->bind ? serve_bind(dns, &message->bind, denials) : -EPROTO;
 	case DNS_ASK_RESOLVER:
 		if (len == sizeof message->resolver)
 			error = serve_resolver(dns, &message->resolver, denials, &verdict);

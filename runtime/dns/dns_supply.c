@@ -84,3 +84,10 @@ int dns_supply(struct dns *dns, const struct dns_ask_sockets *ask)
 	/* it has one ask of a place open at most, and its answer fits: one that has more does not keep to that */
 	return error == -EAGAIN ? -EPROTO : error;
 }
+
+size_t dns_nameservers(const struct dns *dns, struct nameserver out[static NAMESERVERS_MAX])
+{
+	for (size_t i = 0; i < dns->server_count; i++)
+		out[i] = dns->servers[i].at;
+	return dns->server_count;
+}

@@ -38,12 +38,14 @@ struct denials {
 	size_t line_count, flow_lines;
 	struct suggestions *suggestions; /* NULL: not wanted */
 	size_t total, different;
+	struct hits hits;
 	uint64_t started_ms;
 	uint64_t known[KNOWN_MAX]; /* hashes of what was printed; 0: free */
 };
 
 void denials_use_policy(struct denials *denials, const struct policy *policy)
 {
+	hits_free(&denials->hits); /* the rules that they are of may be gone */
 	arena_free(denials->arena);
 	denials->arena = arena_new();
 	denials->reasons = reasons_new(denials->arena, policy);
@@ -112,6 +114,7 @@ void denials_close(struct denials *denials)
 	nl_close(denials->nflog);
 	nl_close(denials->host_log);
 	events_close(denials->events);
+	hits_free(&denials->hits);
 	arena_free(denials->arena);
 	free(denials);
 }
@@ -220,6 +223,16 @@ static void print(struct denials *denials, const char *line, const char *hint, b
 	denials->line_count++;
 }
 
+static bool is_lookup(const struct event *event)
+{
+	return !strncmp(event->flow, "dns@", 4);
+}
+
+static enum policy_direction direction_of(const struct event *event)
+{
+	return strncmp(event->flow, "ingress@", 8) ? POLICY_EGRESS : POLICY_INGRESS;
+}
+
 /* Frees the arena, which has the event's texts. */
 static void report(struct denials *denials, struct arena *arena, const struct event *event)
 {
@@ -227,6 +240,7 @@ static void report(struct denials *denials, struct arena *arena, const struct ev
 	bool denied = strcmp(event->kind, "allow") != 0;
 	denials->total += denied;
 	denials->different += denied && first;
+	hits_add(&denials->hits, denials->context.policy, event->verdict, direction_of(event), is_lookup(event));
 	events_write(denials->events, event);
 	if (first && denied)
 		suggestions_add(denials->suggestions, event->suggest);
@@ -470,6 +484,16 @@ void denials_finish(struct denials *denials)
 	log_line("%s: %zu denial%s, %zu different, in %.1f s; why: msb-policyc explain %s FLOW", denials->config->name,
 		 denials->total, denials->total == 1 ? "" : "s", denials->different, seconds,
 		 file ? policy->name : "[the same options]");
+}
+
+void denials_lookup(struct denials *denials, struct eval_verdict verdict)
+{
+	hits_add(&denials->hits, denials->context.policy, verdict, POLICY_EGRESS, true);
+}
+
+const struct hits *denials_hits(const struct denials *denials)
+{
+	return &denials->hits;
 }
 
 size_t denials_total(const struct denials *denials)

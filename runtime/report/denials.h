@@ -4,6 +4,7 @@
 #pragma once
 #include "core/config.h"
 #include "eval/eval.h"
+#include "report/hits.h"
 #include "report/limit_report.h"
 
 struct denials;
@@ -43,6 +44,10 @@ enum denial_hello {
 /* Such a flow, with the server name that was sent (any bytes but NUL; NULL: none). A verdict that allows, of a rule with
  * `log`, is reported as that. */
 void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello);
+/* Something that was let pass and that nobody hears of: a lookup */
+void denials_lookup(struct denials *, struct eval_verdict);
+/* What the rules of the policy in force decided of this */
+const struct hits *denials_hits(const struct denials *);
 /* How many there were so far */
 size_t denials_total(const struct denials *);
 /* Prints the count, after the lines that waited for the end while standard input was a terminal */

@@ -1,0 +1,27 @@
+/* Ports and times. */
+#include "ctl/ctl_sections.h"
+#include "ctl/table.h"
+
+#include <string.h>
+#include <time.h>
+
+const char *section_port(struct arena *arena, const json_t *port)
+{
+	const char *bind = json_string_value(json_object_get(port, "bind"));
+	const char *protocol = json_string_value(json_object_get(port, "protocol"));
+
+	if (!bind || !protocol)
+		return "-";
+	return arena_printf(arena, strchr(bind, ':') ? "[%s]:%d->%d/%s" : "%s:%d->%d/%s", bind,
+			    (int)json_integer_value(json_object_get(port, "host_port")),
+			    (int)json_integer_value(json_object_get(port, "guest_port")), protocol);
+}
+
+const char *section_ago(struct arena *arena, const char *text)
+{
+	struct tm utc = { 0 };
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+	time_t then = rest ? timegm(&utc) : 0, now = time(NULL);
+
+	return !rest ? "-" : table_duration(arena, now > then ? (uint64_t)(now - then) * 1000 : 0);
+}
