@@ -90,6 +90,25 @@ static void print_rules(struct ctl_line *line, const json_t *answer)
 		puts("the kernel did not tell its counters");
 }
 
+static void print_grants(struct ctl_line *line, const json_t *answer)
+{
+	static const char *const heads[] = { "GRANT", "RULE", "FOR" };
+	const json_t *grants = json_object_get(answer, "grants");
+	struct table *table = table_new(line->arena, heads, 3, 1);
+
+	table_align_right(table, 0);
+	for (size_t i = 0; i < json_array_size(grants); i++) {
+		const json_t *grant = json_array_get(grants, i);
+		table_cell(table, "%s", count_of(line->arena, grant, "id"));
+		table_cell(table, "%s", text_of(grant, "rule"));
+		table_cell(table, "%s", table_duration(line->arena, number_of(grant, "left_ms")));
+	}
+	if (!json_array_size(grants))
+		return;
+	puts("");
+	table_print(table, stdout, table_terminal_width());
+}
+
 /* Those of one name follow one another */
 static void print_bindings(struct ctl_line *line, const json_t *answer)
 {
@@ -164,6 +183,7 @@ static enum ctl_status once(struct ctl_line *line)
 		return ctl_print_json(line, answer);
 	print_head(line, answer);
 	print_rules(line, answer);
+	print_grants(line, answer);
 	print_bindings(line, answer);
 	print_limits(line, answer);
 	print_ports(line, answer);

@@ -20,6 +20,8 @@ typedef bool denials_ended(const void *self, struct addr, const char **name, uin
 void denials_ask_ended(struct denials *, denials_ended *, const void *self);
 /* Where what passes is told; NULL: nowhere */
 struct learning *denials_learning(struct denials *);
+/* Another policy, and no word of the one before is kept */
+void denials_use_policy(struct denials *, const struct policy *);
 /* For the supervisor's epoll loop */
 int denials_fd(const struct denials *);
 int denials_host_fd(const struct denials *);

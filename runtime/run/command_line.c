@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #define DEFAULT_MEMORY_MIB 256
-#define RULES_WORTH_AN_INDEX 32
 #define MIN_MEMORY_MIB 32
 #define MAX_MEMORY_MIB (1u << 20)
 #define MAX_CPUS 64
@@ -485,8 +484,7 @@ static bool load_policy(struct reading *reading)
 			 bound_name(policy), reading->config->learn);
 	}
 	/* each query of the guest's is judged by it */
-	if (policy->rules.count >= RULES_WORTH_AN_INDEX)
-		eval_prepare(policy);
+	eval_prepare_if_worth(policy);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /* The table of commands, and the answers that change something or go on. */
 #include "sandbox/answers.h"
+#include "sandbox/answers_policy.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "sandbox/setup.h"
@@ -10,9 +11,16 @@
 #include <time.h>
 
 static const struct control_command commands[] = {
-	{ .name = "ps", .answer = answer_ps },       { .name = "status", .answer = answer_status },
-	{ .name = "stats", .answer = answer_stats }, { .name = "events", .answer = answer_events },
-	{ .name = "stop", .answer = answer_stop },   { 0 },
+	{ .name = "ps", .answer = answer_ps },
+	{ .name = "status", .answer = answer_status },
+	{ .name = "stats", .answer = answer_stats },
+	{ .name = "events", .answer = answer_events },
+	{ .name = "stop", .answer = answer_stop },
+	{ .name = "policy", .answer = answer_policy },
+	{ .name = "reload", .answer = answer_reload, .large = true },
+	{ .name = "grant", .answer = answer_grant },
+	{ .name = "revoke", .answer = answer_revoke },
+	{ 0 },
 };
 
 int sandbox_open_control(struct sandbox *sandbox)

@@ -111,6 +111,8 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 	const struct sandbox *sandbox = self;
 	json_t *answer = answer_ps(self, request, call);
 
+	json_object_set_new(answer, "generation", json_integer((json_int_t)reload_generation(sandbox->reload)));
+	json_object_set_new(answer, "grants", reload_grants(sandbox->reload));
 	answer_add_rules(sandbox, answer);
 	add_bindings(sandbox, answer);
 	answer_add_limits(sandbox, answer);

@@ -81,6 +81,12 @@ for command in ps status events; do
 	echo "{\"version\":1,\"command\":\"$command\"}" | timeout 10 socat -t 5 - UNIX-CONNECT:/run/msb/one/control >"$WORK/raw-$command.json"
 done
 echo nonsense | timeout 10 socat -t 5 - UNIX-CONNECT:/run/msb/one/control >"$WORK/raw-failure.json"
+echo '{"version":1,"command":"policy"}' | timeout 10 socat -t 5 - UNIX-CONNECT:/run/msb/one/control >"$WORK/raw-policy.json"
+"$CTL" allow one allow@8.8.8.8 --for 1h --format json >"$WORK/grant.json"
+"$CTL" status one --format json >"$WORK/status-granted.json"
+contains "as text: grants" "$("$CTL" status one)" '^ *1  allow@8\.8\.8\.8  +(1h|59m)$'
+"$CTL" reload one --format json >"$WORK/reload.json"
+"$CTL" reload one --dry-run --format json >"$WORK/reload-dry.json"
 "$CTL" stop one --format json >"$WORK/stop.json"
 same "stop" "one false" "$(jq -r '.name + " \(.killed)"' "$WORK/stop.json")"
 "$CTL" ps --format json >"$WORK/ps-none.json"
