@@ -56,7 +56,7 @@ PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl
 all: $(PROGRAMS)
 # msb-policyc alone, which needs neither QEMU nor the runtime's libraries
 policyc: $(BUILD)/msb-policyc
-tools: $(E2E_TOOLS) $(BENCH_TOOLS) $(BUILD)/e2e/msb-run-misbehave
+tools: $(E2E_TOOLS) $(BENCH_TOOLS) $(BUILD)/e2e/msb-run-misbehave $(BUILD)/e2e/msb-run-revoke
 
 $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.tab.h &: grammar/msb.y
 	@mkdir -p $(@D)
@@ -121,6 +121,10 @@ $(BUILD)/bench/rates: $(call obj,tests/bench/tools/rates.c tests/bench/tools/ben
 $(BUILD)/e2e/msb-run-misbehave: $(call obj,runtime/run/main.c tests/e2e/tools/misbehave/misbehave.c) $(LIBRUNTIME) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=proxy_query,--wrap=flows_readable,--wrap=names_tell -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+# flows that end on demand
+$(BUILD)/e2e/msb-run-revoke: $(call obj,runtime/run/main.c tests/e2e/tools/revoke/revoke.c) $(LIBRUNTIME) $(LIBPOLICY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=flows_wait,--wrap=flows_settle,--wrap=dns_settle -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<

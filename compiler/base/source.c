@@ -185,6 +185,8 @@ static int take_text(struct sources *sources, const struct source *text, uint32_
 {
 	*out = sources_add(sources, SOURCE_FILE, text->name, text->text, text->len);
 	sources->items[*out]->quotable = text->quotable;
+	if (text->path)
+		sources->items[*out]->path = arena_strdup(sources->arena, text->path);
 	return 0;
 }
 
@@ -330,6 +332,8 @@ int sources_load(struct sources *sources, const char *path, const char *stdin_na
 void sources_allow(struct sources *sources, uint32_t index, const char *dir)
 {
 	struct source *source = sources->items[index];
+	if (sources->texts) /* each says itself whether it is shown */
+		return;
 	if (sources->tree) {
 		allow_in_tree(sources, source, dir);
 		return;
@@ -392,6 +396,8 @@ const char *source_path_beneath(struct arena *arena, const char *root_dir, const
 
 const char *sources_path_beneath(const struct sources *sources, const char *root_dir, const char *dir)
 {
+	if (sources->texts) /* which are found by the name that is shown, wherever they lay */
+		return "";
 	if (!sources->tree)
 		return source_path_beneath(sources->arena, root_dir, dir);
 	const char *root = strcmp(root_dir, ".") ? root_dir : "", *inner = strcmp(dir, ".") ? dir : "";

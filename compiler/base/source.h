@@ -42,8 +42,9 @@ struct source_tree {
 
 /* What stands for files that were read before, some of them changed: nothing is read anew. */
 struct source_texts {
-	const struct source *items; /* name, text, len and quotable; the first is the top file */
+	const struct source *items; /* name, path (NULL: the name), text, len and quotable; the first is the top file */
 	size_t count;
+	const struct source_texts *floors; /* where those of the floors are apart; NULL: they are among these */
 };
 
 struct sources {

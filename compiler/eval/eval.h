@@ -101,6 +101,13 @@ struct addr eval_unnamed_public(const struct policy *, enum addr_family);
 
 /* Makes the policy quick to ask, where that pays: before thousands of flows. It must not change any more. */
 void eval_prepare(struct policy *);
+/* The same for one that is asked now and then: from so many rules on it pays */
+#define EVAL_RULES_WORTH_AN_INDEX 32
+static inline void eval_prepare_if_worth(struct policy *policy)
+{
+	if (policy->rules.count >= EVAL_RULES_WORTH_AN_INDEX)
+		eval_prepare(policy);
+}
 /* What of a floor decided, in its own words: its rule or default, of DECIDER_FLOOR */
 struct eval_floor_words {
 	const char *text, *because; /* because NULL: none */

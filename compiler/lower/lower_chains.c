@@ -142,7 +142,8 @@ static void outbound_chain(struct lowering *lowering)
 	odd_ports_chain(lowering);
 }
 
-/* Of what conntrack calls related only the errors that a transport needs */
+/* Of what conntrack calls related only the errors that a transport needs; and the resets by which the kernel itself refuses packets
+ * of a flow that is being ended, which reach the far end by chain output: nothing from outside can have that mark. */
 static void related_chain(struct lowering *lowering)
 {
 	struct rs_chain *chain = lower_chain(lowering, "related", "errors about a known flow");
@@ -152,6 +153,10 @@ static void related_chain(struct lowering *lowering)
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
 	rule = lower_rule(lowering, chain, NULL);
 	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, 1, 2, 3, 4);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	rule = lower_rule(lowering, chain, "resets of flows that are being ended");
+	lower_match(lowering, rule, RS_CT_MARK, LOWER_REVOKED_CT);
+	lower_match_tcp(lowering, rule);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
 	lower_verdict(lowering, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
 }

@@ -132,6 +132,37 @@ bool options_take(struct policy_options *options, int value, const char *argumen
 	return true;
 }
 
+bool options_each(const struct policy_options *options, bool (*each)(void *self, const char *name, const char *value),
+		  void *self)
+{
+	bool more = true;
+
+	for (size_t i = 0; more && i < INDEX_COUNT; i++) {
+		const void *field = (const char *)options + table[i].offset;
+		const char *name = policy_long_options[i].name;
+		const struct options_list *list = field;
+
+		if (i == INDEX_ALLOW_INCLUDE) /* another name for --include-root */
+			continue;
+		for (size_t k = 0; more && table[i].kind == OPTION_LIST && k < list->count; k++)
+			more = each(self, name, list->items[k]);
+		if (table[i].kind == OPTION_ONCE && *(const char *const *)field)
+			more = each(self, name, *(const char *const *)field);
+		else if (table[i].kind == OPTION_SWITCH && *(const bool *)field)
+			more = each(self, name, NULL);
+	}
+	return more;
+}
+
+bool options_take_named(struct policy_options *options, const char *name, const char *value)
+{
+	for (size_t i = 0; i < INDEX_COUNT; i++)
+		if (!strcmp(policy_long_options[i].name, name))
+			return (policy_long_options[i].has_arg == required_argument) == (value != NULL) &&
+			       options_take(options, OPTIONS_FIRST + (int)i, value);
+	return false;
+}
+
 void options_set_today(struct policy_options *options, time_t now)
 {
 	char *text = arena_alloc(options->arena, sizeof "YYYY-MM-DD");

@@ -22,6 +22,12 @@ enum options_limit {
 /* Numbers of connections, as --max-connections and its kin name them */
 enum options_bound { BOUND_CONNECTIONS, BOUND_TCP, BOUND_UDP, BOUND_RATE, BOUND_COUNT };
 
+/* A rule in front of all others, for a time: the caller keeps its end */
+struct policy_grant {
+	uint32_t id;
+	const char *rule; /* "allow@pypi.org:tcp:443" */
+};
+
 /* Filled by options_take(); argv stays the caller's and must outlive it. Set the arena first. */
 struct policy_options {
 	struct arena *arena;
@@ -30,6 +36,7 @@ struct policy_options {
 	struct options_list nets;   /* --net */
 	struct options_list floors; /* --floor */
 	struct options_list publishes, nameservers, nat64_prefixes;
+	LIST_OF(struct policy_grant) grants; /* of no option: what a running sandbox was granted */
 	const char *net_default, *net_default_egress, *net_default_ingress;
 	const char *query_timeout, *binding_minimum, *ech, *pool4, *pool6, *mac, *mtu, *address4, *address6,
 		*deployment_profile, *accept_queue;
@@ -53,6 +60,13 @@ struct policy_options {
 extern const struct option policy_long_options[];
 /* true where `value` was one of ours, 'p' among them, and was taken */
 bool options_take(struct policy_options *, int value, const char *optarg);
+
+/* Every option that was given, in the table's order, without its dashes; value NULL: a switch. Stops at the first false,
+ * and returns whether there was none. */
+bool options_each(const struct policy_options *, bool (*each)(void *self, const char *name, const char *value),
+		  void *self);
+/* By its name without dashes; false: none of that name, or one that takes a value has none, or the other way round */
+bool options_take_named(struct policy_options *, const char *name, const char *value);
 
 /* What --today is without the option: the day of `now`, UTC */
 void options_set_today(struct policy_options *, time_t now);

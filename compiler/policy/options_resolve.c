@@ -261,15 +261,17 @@ static struct policy *new_policy(struct diags *diags, const char *file, const st
 	return policy;
 }
 
-/* --net-rule rules first, then the file's: an import has put its own into the policy while it was loaded */
-static void take_rules(struct resolver *r, const struct ast_file **lists, size_t count)
+/* Grants, --net-rule rules, then the file's: an import has put its own into the policy while it was loaded */
+static void take_rules(struct resolver *r, const struct policy_options *options, const struct ast_file **lists)
 {
 	struct policy_rule *imported = r->policy->rules.items;
 	size_t imported_count = r->policy->rules.count;
 
 	r->policy->rules.items = NULL;
 	r->policy->rules.count = r->policy->rules.cap = 0;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < options->grants.count; i++)
+		resolver_add_grant(r, options->grants.items[i].id, options->grants.items[i].rule);
+	for (size_t i = 0; i < options->rules.count; i++)
 		for (size_t k = 0; k < lists[i]->statements.count; k++)
 			resolver_add_rule(r, lists[i]->statements.items[k].rule, ORIGIN_ARG);
 	for (size_t i = 0; i < imported_count; i++)
@@ -309,7 +311,11 @@ static struct policy *load_floor(struct resolver *r, const struct policy_options
 			   file);
 		return NULL;
 	}
+	const struct source_texts *texts = r->diags->sources->texts;
+	if (texts && texts->floors)
+		r->diags->sources->texts = texts->floors;
 	floor = options_resolve(&own, file, r->diags);
+	r->diags->sources->texts = texts;
 	floor->first_source = first;
 	floor->source_count = r->diags->sources->count - first;
 	return floor;
@@ -400,7 +406,7 @@ static struct policy *resolve(struct arena *nodes, const struct policy_options *
 	refuse_library(&r, options);
 	resolver_add_groups(&r);
 	resolver_apply_settings(&r);
-	take_rules(&r, lists, options->rules.count);
+	take_rules(&r, options, lists);
 	resolver_add_expects(&r);
 	resolver_apply_forbids(&r);
 	resolver_finish(&r);

@@ -49,6 +49,7 @@ struct policy_port_list {
 enum policy_origin {
 	ORIGIN_FILE,    /* a policy file or an include */
 	ORIGIN_ARG,     /* --net-rule */
+	ORIGIN_GRANT,   /* in front of all, for a time */
 	ORIGIN_PROFILE, /* what a profile brought */
 	ORIGIN_BUILTIN, /* the default policy, where nothing replaced it */
 };

@@ -47,3 +47,7 @@ enum ctl_status ctl_ps(struct ctl_line *);
 enum ctl_status ctl_show_status(struct ctl_line *);
 enum ctl_status ctl_events(struct ctl_line *);
 enum ctl_status ctl_stop(struct ctl_line *);
+enum ctl_status ctl_reload(struct ctl_line *);
+enum ctl_status ctl_allow(struct ctl_line *);
+enum ctl_status ctl_deny(struct ctl_line *);
+enum ctl_status ctl_revoke(struct ctl_line *);

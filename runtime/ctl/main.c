@@ -20,6 +20,16 @@ static const struct ctl_command commands[] = {
 	  "  --wait S   so many seconds for the command to end by itself: 10\n"
 	  "  --kill     by force, where it does not\n",
 	  .own_options = true },
+	{ "reload", "NAME [policy options]", "another policy, or its files as they are now; what that changes",
+	  ctl_reload, .own_options = true,
+	  .help = "  --dry-run            only say what would change\n"
+		  "  policy options as of msb-run: --policy FILE, --net-rule RULES, … Without any: the same again,\n"
+		  "  the files as they are now. Floors and the deployment profile stay as they are.\n" },
+	{ "allow", "NAME RULE --for 10m", "a rule in front of the policy, for a time", ctl_allow, .own_options = true,
+	  .help = "  --for TIME           90s, 10m, 2h, 1h30m; 24h at most\n" },
+	{ "deny", "NAME RULE --for 10m", "likewise a rule that denies", ctl_deny, .own_options = true,
+	  .help = "  --for TIME           90s, 10m, 2h, 1h30m; 24h at most\n" },
+	{ "revoke", "NAME ID", "ends such a rule early: its id is in `status`", ctl_revoke, .own_options = true },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

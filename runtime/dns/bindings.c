@@ -105,10 +105,11 @@ static void link_binders(struct bindings *bindings, struct entry *entry)
 	}
 }
 
-static void remember(struct bindings *bindings, const struct entry *entry, const struct binder *binder)
+void bindings_remember(struct bindings *bindings, const struct entry *entry, const struct binder *binder)
 {
 	struct ended *ended = &bindings->ended[bindings->ended_count++ % BINDINGS_ENDED];
 	ended->addr = binder->addr;
+	ended->since_ms = binder->since_ms;
 	ended->ended_ms = binder->expires_ms < bindings->now_ms ? binder->expires_ms : bindings->now_ms;
 	strcpy(ended->name, entry->name);
 }
@@ -118,7 +119,7 @@ static void entry_drop(struct bindings *bindings, struct entry **at)
 	struct entry *entry = *at;
 	*at = entry->next;
 	for (size_t i = 0; i < entry->count; i++)
-		remember(bindings, entry, &entry->binders[i]);
+		bindings_remember(bindings, entry, &entry->binders[i]);
 	unlink_binders(bindings, entry);
 	bindings->total -= entry->count;
 	entry_free(entry);
@@ -214,6 +215,12 @@ static const struct binder *find_binder(const struct binder *binders, size_t cou
 	return NULL;
 }
 
+/* Where it was bound before, without an end between; one that had ended is remembered by itself. */
+static uint64_t bound_since(struct bindings *bindings, const struct binder *before)
+{
+	return before && before->expires_ms > bindings->now_ms ? before->since_ms : bindings->now_ms;
+}
+
 /* What the entry holds after an answer: what held before and was not answered again, then the answer, each address once and
  * unmapped, at most BINDINGS_MAX_HELD. *fresh: where the answer begins. NULL where memory is short. */
 static struct binder *binders_merge(struct bindings *bindings, const struct entry *entry, const struct addr *addrs,
@@ -228,6 +235,7 @@ static struct binder *binders_merge(struct bindings *bindings, const struct entr
 		const struct binder *before = find_binder(entry->binders, entry->count, addr);
 		if (!find_binder(answer, unique, addr))
 			answer[unique++] = (struct binder){ .addr = addr,
+							    .since_ms = bound_since(bindings, before),
 							    .expires_ms = before && before->expires_ms > expires_ms ?
 										  before->expires_ms :
 										  expires_ms };
@@ -279,9 +287,13 @@ static void replace(struct bindings *bindings, struct entry *entry, struct binde
 	link_binders(bindings, entry);
 	bindings->total += count - old_count;
 	for (size_t i = 0; i < old_count; i++) {
-		if (find_binder(binders, count, old[i].addr))
+		bool over = old[i].expires_ms <= bindings->now_ms;
+		if (find_binder(binders, count, old[i].addr)) {
+			if (over)
+				bindings_remember(bindings, entry, &old[i]);
 			continue;
-		remember(bindings, entry, &old[i]);
+		}
+		bindings_remember(bindings, entry, &old[i]);
 		bindings_change_for(bindings, entry, old[i].addr, out);
 	}
 	for (size_t i = fresh; i < count; i++)

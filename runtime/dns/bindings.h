@@ -57,6 +57,13 @@ int bindings_set(struct bindings *, const char *name, enum addr_family family, c
  * comes with the next changes. */
 void bindings_undo(struct bindings *, const struct bindings_changes *);
 
+/* Whether a name may be bound to an address still */
+typedef bool bindings_keeps(const void *self, const char *name, struct addr);
+/* A turn of `fresh`, which is new and of another policy: takes over what of `from` that policy keeps, each address for as long
+ * as it had, and what is known of bindings that are over; one that it does not keep is over now. `from` stays as it is. */
+void bindings_carry(struct bindings *fresh, struct bindings *from, bindings_keeps *, const void *self, uint64_t now_ms,
+		    struct bindings_changes *out);
+
 /* When the first of several rules on an address ends, what is enforced for it changes: then bindings_expire() is to be called.
  * UINT64_MAX: never. */
 uint64_t bindings_next_ms(const struct bindings *);
@@ -79,7 +86,7 @@ size_t bindings_refused(const struct bindings *);
 
 /* The name that the address was bound to last, and for how long it is over; false: none that is remembered, which are the
  * last BINDINGS_ENDED. */
-#define BINDINGS_ENDED 1024
+#define BINDINGS_ENDED 4096
 bool bindings_ended(const struct bindings *, struct addr, uint64_t now_ms, const char **name, uint64_t *ago_ms);
 
 /* As the evaluator wants them, at that time; until the next bindings_set() */

@@ -14,7 +14,7 @@ static void delete_idle_chains(struct nft *nft, struct bindings *bindings, uint6
 		bindings_chain_deleted(bindings, chain, nft_delete_chain(nft, chain) == 0, now_ms);
 }
 
-static struct nft_element element_of(const struct bindings_change *change)
+struct nft_element bindings_element(const struct bindings_change *change)
 {
 	return (struct nft_element){ .set = change->set,
 				     .addr = change->addr,
@@ -34,7 +34,7 @@ int bindings_install(struct nft *nft, struct bindings *bindings, const struct bi
 	const struct rs_table *chains = changes->ruleset ? &changes->ruleset->tables.items[0] : NULL;
 	int error = elements ? 0 : -ENOMEM;
 	for (size_t i = 0; error == 0 && i < changes->count; i++)
-		elements[i] = element_of(&changes->items[i]);
+		elements[i] = bindings_element(&changes->items[i]);
 	if (error == 0)
 		error = nft_change(nft, chains, elements, changes->count);
 	free(elements);

@@ -18,12 +18,13 @@ struct binder {
 	struct entry *entry;
 	struct addr addr;
 	uint64_t expires_ms; /* bound while now is before it */
+	uint64_t since_ms;   /* and not before this */
 };
 
 /* A binding that is over */
 struct ended {
 	struct addr addr;
-	uint64_t ended_ms;
+	uint64_t since_ms, ended_ms;
 	char name[NAME_TEXT_MAX];
 };
 
@@ -78,6 +79,9 @@ static inline struct binder **bindings_at(struct bindings *bindings, struct addr
 	uint64_t high = (uint64_t)(addr.value >> 64), low = (uint64_t)addr.value;
 	return &bindings->by_addr[bindings_mix(bindings_mix(high ^ bindings->seed) ^ low) % ADDR_BUCKETS];
 }
+
+/* bindings.c: an address of the entry's is bound to its name no more */
+void bindings_remember(struct bindings *, const struct entry *, const struct binder *);
 
 /* bindings_changes.c: the changes that make the kernel's sets and maps for one address what the bindings are now: one for each
  * rule that has the entry's name, or one for each subject */

@@ -51,6 +51,33 @@ void dns_follow(struct dns *);
  * changes for them. In the VM's network namespace, as all of these. */
 void dns_host_changed(struct dns *);
 
+/* Another policy while the sandbox runs: it is offered to the worker, which makes it of its bundle while the one before goes
+ * on; prepared here; and taken, once the packet filter has it. Until then dns_policy_drop() leaves everything as it was. */
+enum dns_offer { DNS_OFFER_NONE, DNS_OFFER_WAITS, DNS_OFFER_READY, DNS_OFFER_REFUSED };
+/* 0 or -errno with nothing offered; -EBUSY: the worker has not taken the last one yet */
+int dns_policy_offer(struct dns *, const char *bundle, size_t len);
+enum dns_offer dns_policy_offered(const struct dns *);
+/* What the packet filter is to hold of names and nameservers, in the transaction that replaces its ruleset */
+struct dns_change {
+	const struct policy *policy;
+	struct bindings *bindings;
+	struct bindings_changes changes;
+	struct nameserver servers[NAMESERVERS_MAX];
+	size_t server_count;
+	struct nft_element *elements;
+	size_t count;
+	const struct rs_table *chains; /* NULL: none */
+};
+/* `servers` as they are placed. 0, or -errno with nothing made */
+int dns_policy_prepare(struct dns *, const struct policy *, struct lower_maps, const struct nameserver *servers,
+		       size_t count, struct dns_change *out);
+/* The transaction is done. 0; or -errno where worker and packet filter are no longer of one mind, which ends the sandbox */
+int dns_policy_take(struct dns *, struct dns_change *);
+/* The change may be all zero, or NULL */
+void dns_policy_drop(struct dns *, struct dns_change *);
+/* As the policy in force has them, or the host */
+size_t dns_servers_now(const struct dns *, struct nameserver out[static NAMESERVERS_MAX]);
+
 struct denials;
 /* Serves what is readable on the control socket. 0, or -errno where the worker misbehaved or is gone: the
  * caller ends the sandbox. denials may be NULL. */

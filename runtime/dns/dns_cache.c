@@ -110,6 +110,12 @@ static void drop(struct cache *cache, struct cached *cached)
 	free(cached);
 }
 
+void cache_each(struct cache *cache, void (*each)(void *self, struct cached *), void *self)
+{
+	for (size_t i = 0; i < cache->entries; i++)
+		each(self, cache->all[i]);
+}
+
 void cache_expire(struct cache *cache)
 {
 	for (size_t i = 0; i < cache->entries; i++)

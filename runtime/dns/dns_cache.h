@@ -43,6 +43,8 @@ struct cache;
 /* `dropped` is called for each one that goes while its renewal runs; it must not touch the cache. NULL where memory is short. */
 struct cache *cache_new(uint64_t seed, void (*dropped)(void *self, struct cached *), void *self);
 void cache_free(struct cache *); /* NULL is fine */
+/* Calls it for each; it must not touch the cache */
+void cache_each(struct cache *, void (*each)(void *self, struct cached *), void *self);
 /* All are over */
 void cache_expire(struct cache *);
 /* Keeps an answer to that question, in small letters, for so many seconds, instead of any before. `version` is like no other

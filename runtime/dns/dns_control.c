@@ -147,31 +147,17 @@ static bool name_is_sane(const char name[static NAME_TEXT_MAX])
 	return true;
 }
 
-static bool lookup_allowed(const struct dns *dns, const char *name)
-{
-	return eval_dns(&dns->context, name, FLOW_DNS_UDP).action == POLICY_ALLOW ||
-	       eval_dns(&dns->context, name, FLOW_DNS_TCP).action == POLICY_ALLOW;
-}
-
-/* The alias is the gateway's and nothing else's; any other name's address must pass rebind protection. */
-static bool address_allowed(const struct dns *dns, const char *name, struct addr addr)
-{
-	if (name_equal(name, NAME_HOST_ALIAS))
-		return addr_gateway_has(&dns->context.gateway, addr);
-	return eval_answer_passes_for(&dns->context, name, addr);
-}
-
 static int bind_check(const struct dns *dns, const struct dns_ask_bind *ask, struct addr addrs[static DNS_ANSWER_ADDRS])
 {
 	if (!name_is_sane(ask->name) || ask->count > DNS_ANSWER_ADDRS ||
 	    (ask->family != ADDR_V4 && ask->family != ADDR_V6))
 		return -EPROTO;
-	if (!lookup_allowed(dns, ask->name))
+	if (!dns_lookup_allowed(&dns->context, ask->name))
 		return -EPERM;
 	for (size_t i = 0; i < ask->count; i++) {
 		if (!wire_addr_read(&ask->addrs[i], &addrs[i]) || ask->addrs[i].family != ask->family)
 			return -EPROTO;
-		if (!address_allowed(dns, ask->name, addrs[i]))
+		if (!dns_address_allowed(&dns->context, ask->name, addrs[i]))
 			return -EPERM;
 	}
 	return 0;
@@ -245,6 +231,11 @@ static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, struct de
 		denials_lookup(denials, eval_dns(&dns->context, ask->name, FLOW_DNS_UDP));
 	if (error == 0)
 		return bind_names(dns, ask, addrs);
+	/* it asked before it could know of the policy that is in force by now */
+	if (error == -EPERM && dns->policy_state == DNS_POLICY_SWITCHING) {
+		error = finish_binds(dns);
+		return error == 0 ? reply(dns, ask->serial, DNS_VERDICT_REFUSED) : error;
+	}
 	log_error("the DNS worker asked for a binding that the policy denies");
 	return error;
 }
@@ -354,6 +345,7 @@ union message {
 	struct dns_ask_sockets sockets;
 	struct dns_tell tell;
 	struct dns_tell_server server;
+	struct dns_tell_policy policy;
 };
 
 static int serve(struct dns *dns, const union message *message, size_t len, struct denials *denials)
@@ -378,6 +370,8 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 		return len == sizeof message->tell ? serve_tell(dns, &message->tell, denials) : -EPROTO;
 	case DNS_TELL_SERVER:
 		return len == sizeof message->server ? serve_tell_server(dns, &message->server) : -EPROTO;
+	case DNS_TELL_POLICY:
+		return len == sizeof message->policy ? dns_policy_told(dns, &message->policy) : -EPROTO;
 	default:
 		return -EPROTO;
 	}

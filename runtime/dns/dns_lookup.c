@@ -51,6 +51,7 @@ static struct lookup *lookup_new(struct proxy *proxy, const struct lookup_key *k
 	lookup->key = *key;
 	lookup->failed_rcode = LDNS_RCODE_SERVFAIL;
 	lookup->failed = no_server;
+	lookup->policy = proxy->policies;
 	proxy->lookups++;
 	if (shared) {
 		lookup->next = *bucket(proxy, key);
@@ -167,10 +168,31 @@ static bool send_resolver(struct proxy *proxy, struct lookup *lookup)
 	return send(proxy->control, &ask, sizeof ask, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof ask;
 }
 
+static void unqueue_ask(struct proxy *proxy)
+{
+	proxy->ask_head = proxy->ask_head->queued;
+	if (!proxy->ask_head)
+		proxy->ask_tail = &proxy->ask_head;
+}
+
+/* It was let begin by a policy that is not in force any more, and the one that is denies it */
+static void finish_denied(struct proxy *proxy, struct lookup *lookup, struct eval_verdict verdict)
+{
+	const char *why = verdict.by.kind == DECIDER_REBIND ? "rebind protection" :
+							      reason_of(proxy->reasons, verdict, POLICY_EGRESS)->note;
+	finish_rcode(proxy, lookup, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, why });
+}
+
 void lookup_ask_queued(struct proxy *proxy)
 {
+	struct eval_verdict verdict;
 	while (proxy->ask_head && proxy->asks < DNS_ASKS_MAX) {
 		struct lookup *lookup = proxy->ask_head;
+		if (lookup->state == LOOKUP_ASK_QUEUED && !policy_still_wants(proxy, lookup, &verdict)) {
+			unqueue_ask(proxy);
+			finish_denied(proxy, lookup, verdict);
+			continue;
+		}
 		while (proxy->asked[proxy->serial % DNS_ASKS_MAX])
 			proxy->serial++;
 		lookup->serial = proxy->serial;
@@ -182,9 +204,7 @@ void lookup_ask_queued(struct proxy *proxy)
 		}
 		proxy->asked[proxy->serial++ % DNS_ASKS_MAX] = lookup;
 		proxy->asks++;
-		proxy->ask_head = lookup->queued;
-		if (!proxy->ask_head)
-			proxy->ask_tail = &proxy->ask_head;
+		unqueue_ask(proxy);
 	}
 }
 
@@ -353,6 +373,11 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 	char name[NAME_TEXT_MAX];
 	const struct asked asked = { &proxy->context,
 				     name_from_wire(question->name, question->name_len, name) ? name : NULL };
+	struct eval_verdict verdict;
+	if (!policy_still_wants(proxy, lookup, &verdict)) {
+		finish_denied(proxy, lookup, verdict);
+		return;
+	}
 	enum dns_hold hold = dns_answer_check(lookup->answer, passes_rebind, &asked, &which);
 	if (hold == DNS_HOLD_MALFORMED) {
 		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, malformed);
@@ -420,6 +445,13 @@ int lookup_verdict(struct proxy *proxy, const struct dns_verdict *verdict)
 	proxy->asked[verdict->serial % DNS_ASKS_MAX] = NULL;
 	proxy->asks--;
 	bool ok = verdict->kind == DNS_VERDICT_OK;
+	struct eval_verdict denied = { POLICY_DENY, decided_by(DECIDER_DEFAULT) };
+	if (lookup->state == LOOKUP_BIND && verdict->kind == DNS_VERDICT_REFUSED) {
+		/* asked under a policy that the supervisor had left already */
+		policy_still_wants(proxy, lookup, &denied);
+		finish_denied(proxy, lookup, denied);
+		return 0;
+	}
 	if (lookup->state == LOOKUP_BIND)
 		hold_told(proxy, lookup, ok ? lookup->held_until_ms : 0);
 	if (ok && lookup->state == LOOKUP_RESOLVER)

@@ -13,6 +13,7 @@ enum dns_ask_kind {
 	DNS_TELL_QUERY,  /* denied: a query; no answer to this and the next two */
 	DNS_TELL_ANSWER,
 	DNS_TELL_SERVER, /* one that never answers */
+	DNS_TELL_POLICY, /* what has become of an order about a policy */
 };
 
 struct dns_wire_addr {
@@ -56,6 +57,21 @@ struct dns_tell_server {
 	struct dns_wire_addr addr;
 };
 
+struct dns_tell_policy {
+	uint32_t kind;
+	uint32_t state; /* enum dns_policy_state */
+	uint32_t offer; /* which it is about */
+};
+/* Of the policy that the worker was offered last; the worker tells the last three */
+enum dns_policy_state {
+	DNS_POLICY_NONE,
+	DNS_POLICY_OFFERED,
+	DNS_POLICY_SWITCHING,
+	DNS_POLICY_READY,
+	DNS_POLICY_REFUSED,
+	DNS_POLICY_TAKEN
+};
+
 enum dns_verdict_kind { DNS_VERDICT_OK, DNS_VERDICT_FULL, DNS_VERDICT_REFUSED };
 struct dns_verdict {
 	uint32_t serial;
@@ -66,10 +82,15 @@ struct dns_verdict {
 enum dns_order_kind {
 	DNS_ORDER_SOCKETS = 1, /* of one place, after DNS_ASK_SOCKETS: descriptors come with it, UDP ones first */
 	DNS_ORDER_SERVERS,     /* are to be asked instead of those before */
+	DNS_ORDER_POLICY,      /* a bundle comes with it, to be made a policy of: a sealed memfd of `size` bytes */
+	DNS_ORDER_SWITCH,      /* that policy is in force: from now on it judges */
+	DNS_ORDER_FORGET,      /* it never will be */
 };
 struct dns_order {
 	uint32_t kind;
 	uint32_t place, udp_count, tcp_count; /* of DNS_ORDER_SOCKETS */
+	uint64_t size;                        /* of DNS_ORDER_POLICY, */
+	uint32_t offer;                       /* as is its number */
 	uint32_t server_count;
 	struct nameserver servers[NAMESERVERS_MAX];
 };

@@ -71,6 +71,8 @@ void proxy_free(struct proxy *proxy)
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	arena_free(proxy->policy_arena);
+	arena_free(proxy->offered_arena);
 	arena_free(proxy->arena);
 	free(proxy);
 }
@@ -91,6 +93,12 @@ static int carry_out(struct proxy *proxy, const struct dns_order *order, const i
 		lookup_change_servers(proxy, change_servers, order);
 		return 0;
 	}
+	if (order->kind == DNS_ORDER_POLICY)
+		return count == 1 ? policy_offered(proxy, order, fds[0]) : -EPROTO;
+	if (order->kind == DNS_ORDER_SWITCH)
+		return policy_switched(proxy);
+	if (order->kind == DNS_ORDER_FORGET)
+		return policy_forgotten(proxy);
 	return order->kind == DNS_ORDER_SOCKETS ? pool_supplied(proxy, order, fds, count) : -EPROTO;
 }
 

@@ -160,6 +160,7 @@ struct lookup {
 	uint64_t held_until_ms; /* once it is */
 	bool renewal;           /* nobody waits: that answer was given, and shall hold for longer */
 	uint32_t serial;
+	uint32_t policy; /* whose verdict on the name let it begin: proxy->policies then */
 };
 
 struct udp_slot {
@@ -223,6 +224,11 @@ struct proxy {
 	uint64_t flow_room, flows_filled_ms; /* in thousandths of a flow, as of that time */
 	struct client *clients, *dirty_clients;
 	struct reasons *reasons;
+	struct arena *policy_arena;  /* NULL: the policy is the one the worker began with */
+	struct policy *offered;      /* one that may be in force soon; NULL: none */
+	struct arena *offered_arena; /* its own */
+	uint32_t offer;              /* its number */
+	uint32_t policies;           /* taken so far */
 	struct cache *cache;
 	uint64_t versions; /* of answers in it, given so far */
 	size_t renewals;   /* lookups that are no more than that */
@@ -303,6 +309,14 @@ void hold_keep(struct proxy *, const struct lookup *, const char *name);
 void hold_asked(struct proxy *, const struct lookup *);
 /* and has told what it thinks of it: they are bound until then; 0: they are not */
 void hold_told(struct proxy *, const struct lookup *, uint64_t until_ms);
+
+/* dns_policy_take.c: another policy while the sandbox runs. All but 0 means that nothing may be served any more. */
+int policy_offered(struct proxy *, const struct dns_order *, int fd);
+int policy_switched(struct proxy *);
+int policy_forgotten(struct proxy *);
+/* Whether what the lookup is about to have bound may be so under the policy in force, which may not be the one that let it
+ * begin; if not, *verdict is why */
+bool policy_still_wants(const struct proxy *, const struct lookup *, struct eval_verdict *verdict);
 
 /* dns_lookup.c: questions under way */
 void lookup_free(struct proxy *, struct lookup *);

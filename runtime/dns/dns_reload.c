@@ -51,7 +51,7 @@ static bool unchanged(const struct dns *dns, const struct nameserver *servers, s
 
 /* ---- carrying it out ---- */
 
-static int tell_worker(struct dns *dns, const struct nameserver *servers, size_t count)
+int dns_tell_servers(struct dns *dns, const struct nameserver *servers, size_t count)
 {
 	struct dns_order order = { .kind = DNS_ORDER_SERVERS, .server_count = (uint32_t)count };
 	memcpy(order.servers, servers, count * sizeof *servers);
@@ -68,7 +68,7 @@ static struct known_server *find_known(struct dns *dns, const struct nameserver 
 	return NULL;
 }
 
-static void take_over(struct dns *dns, const struct nameserver *servers, size_t count)
+void dns_take_servers(struct dns *dns, const struct nameserver *servers, size_t count)
 {
 	struct known_server taken[NAMESERVERS_MAX];
 	for (size_t i = 0; i < count; i++) {
@@ -90,9 +90,9 @@ static int change_servers(struct dns *dns, const struct nameserver *servers, siz
 	if (error == 0)
 		error = dns_servers_admit(dns->nft, before, before_count, servers, count);
 	if (error == 0)
-		error = tell_worker(dns, servers, count);
+		error = dns_tell_servers(dns, servers, count);
 	if (error == 0)
-		take_over(dns, servers, count);
+		dns_take_servers(dns, servers, count);
 	return error;
 }
 

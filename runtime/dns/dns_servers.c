@@ -2,7 +2,7 @@
  * asked from the host's own namespace. */
 #include "core/fd.h"
 #include "core/log.h"
-#include "dns/dns.h"
+#include "dns/dns_state.h"
 #include "lower/sandbox_net.h"
 
 #include <arpa/inet.h>
@@ -49,7 +49,7 @@ void dns_servers_place(struct nameserver *servers, size_t count, const struct ad
 
 /* ---- who may ask them ---- */
 
-static size_t add_elements(struct nft_element *out, const struct nameserver *servers, size_t count, bool remove)
+size_t dns_servers_elements(struct nft_element *out, const struct nameserver *servers, size_t count, bool remove)
 {
 	size_t used = 0;
 	for (size_t i = 0; i < count; i++)
@@ -68,8 +68,8 @@ int dns_servers_admit(struct nft *nft, const struct nameserver *before, size_t b
 		      const struct nameserver *servers, size_t count)
 {
 	struct nft_element elements[2 * NAMESERVERS_MAX];
-	size_t used = add_elements(elements, before, before_count, true);
-	used += add_elements(elements + used, servers, count, false);
+	size_t used = dns_servers_elements(elements, before, before_count, true);
+	used += dns_servers_elements(elements + used, servers, count, false);
 	return used ? nft_elements(nft, elements, used) : 0;
 }
 

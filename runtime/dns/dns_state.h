@@ -39,10 +39,25 @@ struct dns {
 	struct nft *nft;
 	struct worker worker;
 	struct dns_follow *follow;
-	bool reload_failed, supply_failed; /* which is reported once */
-	int settle_tries;                  /* that failed, one after another */
+	enum dns_policy_state policy_state; /* of the one the worker was offered last, */
+	uint32_t offer;                     /* and which that is */
+	bool reload_failed, supply_failed;  /* which is reported once */
+	int settle_tries;                   /* that failed, one after another */
 	uint64_t settle_after_ms;
 };
+
+/* dns_servers.c: the elements that let those be asked that are not asked from the host's namespace, into as many as there are */
+size_t dns_servers_elements(struct nft_element *, const struct nameserver *, size_t count, bool remove);
+/* dns_judge.c */
+bool dns_lookup_allowed(const struct eval_context *, const char *name);
+bool dns_address_allowed(const struct eval_context *, const char *name, struct addr);
+bool dns_binding_allowed(const struct eval_context *, const char *name, struct addr);
+/* dns_reload.c */
+int dns_tell_servers(struct dns *, const struct nameserver *, size_t count);
+void dns_take_servers(struct dns *, const struct nameserver *, size_t count);
+/* dns_policy.c: from the worker. 0 or -EPROTO */
+struct dns_tell_policy;
+int dns_policy_told(struct dns *, const struct dns_tell_policy *);
 
 /* One that does not answer the sandbox may answer the host, whose own packets go another way */
 void dns_try_by_host(struct dns *, struct known_server *);

@@ -2,6 +2,7 @@
 #include "dns/dns_worker.h"
 #include "isolation/worker.h"
 
+#include <jansson.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@ _Noreturn void dns_worker(const struct proxy_config *config, const struct proxy_
 	int keep[] = { sockets->control, sockets->udp4, sockets->udp6, sockets->tcp4, sockets->tcp6 };
 	int error = worker_jail_keep_only(keep, sizeof keep / sizeof *keep);
 	prctl(PR_SET_NAME, "msb-dns");
+	/* jansson would open a file for that when it reads the first policy, in the jail */
+	json_object_seed(0);
 	struct proxy *proxy = error == 0 ? proxy_new(config, sockets) : NULL;
 	if (!proxy || worker_jail_enter(uid, calls, sizeof calls / sizeof *calls) < 0)
 		_exit(1);

@@ -15,7 +15,8 @@
  *                  table, an rtnetlink socket, a channel, pid 1's pidfd, the run directory (to remove the control
  *                  socket), later the VM's network namespace.
  *    supervisor    pid 1 of the sandbox's pid namespace, killed with the launcher (PDEATHSIG). All capabilities while it
- *                  sets up and starts the processes below; then CAP_NET_ADMIN, SYS_ADMIN, KILL, NET_BIND_SERVICE.
+ *                  sets up and starts the processes below; then CAP_NET_ADMIN, SYS_ADMIN, KILL, NET_BIND_SERVICE; and
+ *                  SETUID, SETGID, SETPCAP, to jail the name worker should a later policy be the first to need it.
  *                  Holds both network namespaces, netlink sockets in both, its workers' channels, TCP listeners, the
  *                  tap, the events file, standard streams, the control socket: it reads JSON of root, or of a
  *                  group that root named (SO_PEERCRED), and reads no file that a request names.

@@ -15,4 +15,25 @@ int names_worker_pidfd(const struct names *); /* readable: the worker died, whic
 /* New connections and what the worker asks. denials may be NULL. 0, or -errno where the worker misbehaved or is gone: the
  * caller ends the sandbox. */
 int names_serve(struct names *, struct eval_bindings, struct denials *);
+/* Another policy: flows that wait for their names are judged by it, and so is what comes. 0 or -errno: the worker is not told,
+ * which ends the sandbox */
+int names_use_policy(struct names *, const struct policy *);
 void names_close(struct names *); /* NULL is fine */
+
+/* A flow that the worker has, for listing it */
+struct names_flow {
+	uint32_t serial;
+	/* With the server name that admitted it, and whether its hello had ECH; sni NULL: it said none, or has not said any yet */
+	struct eval_connection connection;
+	bool waits;                 /* for its server name, which will be judged */
+	struct eval_bindings names; /* of its address when it began */
+	struct addr guest;
+	uint16_t guest_port;
+	uint64_t began_ms; /* clock_ms() */
+};
+/* All of them; `each` ends it early with a value other than 0, which is then the result. It may call names_end(). */
+int names_flows(struct names *, int (*each)(const struct names_flow *, void *context), void *context);
+/* As relay_end(), relay_ending() and relay_settle() */
+int names_end(struct names *, uint32_t serial);
+bool names_ending(const struct names *);
+int names_settle(struct names *);

@@ -1,5 +1,6 @@
 /* The supervisor's side of the name relay: accepts, judges by the address, connects, hands the two ends on, and answers what the worker
  * asks. It reads no byte of what flows. */
+#include "core/clock.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/socket.h"
@@ -134,6 +135,15 @@ struct names *names_open(const struct relay_start *start)
 	return NULL;
 }
 
+int names_use_policy(struct names *names, const struct policy *policy)
+{
+	const struct names_message anew = { .kind = NAMES_ANEW };
+
+	names->start.policy = names->context.policy = policy;
+	names_judge_use_policy(names->judge, policy);
+	return socket_send_fds(names->worker.control, &anew, sizeof anew, NULL, 0, MSG_DONTWAIT);
+}
+
 int names_fd(const struct names *names)
 {
 	return names->epoll;
@@ -199,15 +209,16 @@ static int far_end(const struct names *names, const struct eval_connection *to)
 				    LOWER_NAMES_MARK);
 }
 
-/* Gives the flow a serial where its name is to decide. false: there is no room */
+/* Gives the flow a serial, and has its name judged where that is to decide. false: there is no room */
 static bool await_name(struct names *names, const struct eval_connection *connection, enum eval_syn syn,
 		       struct names_message *pair)
 {
-	if (syn != EVAL_SYN_DEFER)
-		return true;
-	pair->server_first = eval_connection(&names->context, connection).action == POLICY_ALLOW;
 	pair->serial = names_judge_open(names->judge, connection, names->context.bindings);
-	names_judge_foresee(names->judge, pair->serial, pair);
+	pair->judged = syn == EVAL_SYN_DEFER;
+	if (pair->judged) {
+		pair->server_first = eval_connection(&names->context, connection).action == POLICY_ALLOW;
+		names_judge_foresee(names->judge, pair->serial, pair);
+	}
 	if (pair->serial == NAMES_NO_SERIAL)
 		say_full(names);
 	return pair->serial != NAMES_NO_SERIAL;
@@ -215,7 +226,7 @@ static bool await_name(struct names *names, const struct eval_connection *connec
 
 /* The packet filter has diverted the flow; it is judged again as the bindings are now. What is not handed on is closed with linger 0: a
  * reset. 0, or -errno: the worker is gone. */
-static int take_connection(struct names *names, int near, struct denials *denials)
+static int take_connection(struct names *names, int near, struct names_origin origin, struct denials *denials)
 {
 	struct names_message pair = { .kind = NAMES_PAIR };
 	struct eval_connection connection;
@@ -232,6 +243,8 @@ static int take_connection(struct names *names, int near, struct denials *denial
 	CLEANUP_FD int far = far_end(names, &connection);
 	if (far < 0 || !await_name(names, &connection, syn, &pair))
 		return 0;
+	origin.judged = pair.judged;
+	names_judge_note(names->judge, pair.serial, &origin);
 	int error = socket_send_fds(names->worker.control, &pair, sizeof pair, (int[]){ near, far }, 2, MSG_DONTWAIT);
 	if (error < 0)
 		names_judge_drop(names->judge, pair.serial);
@@ -258,8 +271,11 @@ static int accept_all(struct names *names, int listener, struct denials *denials
 		CLEANUP_FD int near = accept4(listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (near < 0)
 			break;
-		if (is_guest(names, addr_from_sockaddr((struct sockaddr *)&from)))
-			error = take_connection(names, near, denials);
+		struct names_origin origin = { .guest = addr_from_sockaddr((struct sockaddr *)&from),
+					       .guest_port = ntohs(from.sin6_port),
+					       .began_ms = clock_ms() };
+		if (is_guest(names, origin.guest))
+			error = take_connection(names, near, origin, denials);
 	}
 	return error;
 }
@@ -308,4 +324,34 @@ int names_serve(struct names *names, struct eval_bindings bindings, struct denia
 				control_readable(names, denials) :
 				accept_all(names, names->listeners[events[i].data.u32], denials);
 	return error;
+}
+
+/* ---- listing and ending ---- */
+
+int names_flows(struct names *names, int (*each)(const struct names_flow *, void *), void *context)
+{
+	return names_judge_flows(names->judge, names->context.bindings, each, context);
+}
+
+int names_end(struct names *names, uint32_t serial)
+{
+	return names_judge_end(names->judge, serial);
+}
+
+bool names_ending(const struct names *names)
+{
+	return names_judge_ending(names->judge) > 0;
+}
+
+static int tell_to_end(uint32_t serial, void *context)
+{
+	const struct names *names = context;
+	struct names_message end = { .kind = NAMES_END, .serial = serial };
+
+	return socket_send_fds(names->worker.control, &end, sizeof end, NULL, 0, MSG_DONTWAIT);
+}
+
+int names_settle(struct names *names)
+{
+	return names_judge_settle(names->judge, clock_ms(), tell_to_end, names);
 }

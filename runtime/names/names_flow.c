@@ -14,17 +14,17 @@ static struct names_loop *loop_of(struct relay_pairs *pairs)
 	return (struct names_loop *)((char *)pairs - offsetof(struct names_loop, pairs));
 }
 
-static size_t slot_of(const struct names_loop *loop, const struct names_flow *flow)
+static size_t slot_of(const struct names_loop *loop, const struct names_held *flow)
 {
 	return (size_t)(flow - loop->flows);
 }
 
-static struct relay_pair *pair_of(const struct names_loop *loop, const struct names_flow *flow)
+static struct relay_pair *pair_of(const struct names_loop *loop, const struct names_held *flow)
 {
 	return &loop->pairs.items[slot_of(loop, flow)];
 }
 
-static uint64_t token_of(const struct names_loop *loop, const struct names_flow *flow)
+static uint64_t token_of(const struct names_loop *loop, const struct names_held *flow)
 {
 	return relay_event(RELAY_EVENT_PAIR, 2 * slot_of(loop, flow), pair_of(loop, flow)->generation);
 }
@@ -32,26 +32,25 @@ static uint64_t token_of(const struct names_loop *loop, const struct names_flow 
 /* ---- moves. Each says whether the flow may live ---- */
 
 /* The worker ends the flow itself: the serial is the supervisor's again with that. */
-static bool refuse(struct names_loop *loop, struct names_flow *flow, enum names_saw saw, const struct hello *hello)
+static bool refuse(struct names_loop *loop, struct names_held *flow, enum names_saw saw, const struct hello *hello)
 {
 	if (names_tell(loop, flow, saw, hello, 0))
 		flow->serial = NAMES_NO_SERIAL;
 	return false;
 }
 
-static bool open_flow(struct names_loop *loop, struct names_flow *flow)
+static bool open_flow(struct names_loop *loop, struct names_held *flow)
 {
 	struct relay_half *halves = pair_of(loop, flow)->halves;
 
 	flow->stage = NAMES_OPEN;
 	timer_stop(&flow->patience);
 	halves[TO_SERVER].limit = halves[TO_CLIENT].limit = RELAY_UNLIMITED;
-	names_give_back(loop, flow);
 	return true;
 }
 
 /* The hello may pass, and nothing behind it; a flow that began otherwise is open. */
-static void go_on(struct names_loop *loop, struct names_flow *flow)
+static void go_on(struct names_loop *loop, struct names_held *flow)
 {
 	struct relay_half *halves = pair_of(loop, flow)->halves;
 
@@ -64,7 +63,7 @@ static void go_on(struct names_loop *loop, struct names_flow *flow)
 	halves[TO_CLIENT].limit = 0;
 }
 
-static bool is_foreseen(const struct names_flow *flow)
+static bool is_foreseen(const struct names_held *flow)
 {
 	const struct hello *hello = &flow->hello;
 
@@ -72,7 +71,7 @@ static bool is_foreseen(const struct names_flow *flow)
 	       memcmp(hello->name, flow->foreseen, flow->foreseen_len) == 0;
 }
 
-static bool ask(struct names_loop *loop, struct names_flow *flow, bool tls)
+static bool ask(struct names_loop *loop, struct names_held *flow, bool tls)
 {
 	flow->stage = NAMES_ASKED;
 	flow->tls = tls;
@@ -110,7 +109,7 @@ static bool has_urgent(const struct relay_half *half)
 }
 
 /* The rest is to come soon, or not at all. */
-static bool wait_for_rest(struct names_loop *loop, struct names_flow *flow, const struct relay_half *half)
+static bool wait_for_rest(struct names_loop *loop, struct names_held *flow, const struct relay_half *half)
 {
 	if (half->closing)
 		return refuse(loop, flow, NAMES_SAW_MALFORMED, NULL);
@@ -128,7 +127,7 @@ static void show_end(struct relay_half *server)
 		server->limit = RELAY_UNLIMITED;
 }
 
-static bool look_for_hello(struct names_loop *loop, struct names_flow *flow, struct relay_half *client,
+static bool look_for_hello(struct names_loop *loop, struct names_held *flow, struct relay_half *client,
 			   struct relay_half *server)
 {
 	ssize_t len = client->readable ? peek(client, HELLO_MAX) : -EAGAIN;
@@ -165,7 +164,7 @@ static bool has_passed(struct names_loop *loop, struct relay_half *half, bool *s
 
 #define SKIPS_A_TURN 16 /* records before a second hello: a client may send them without end */
 
-static bool look_for_second(struct names_loop *loop, struct names_flow *flow, struct relay_half *client)
+static bool look_for_second(struct names_loop *loop, struct names_held *flow, struct relay_half *client)
 {
 	struct hello second;
 	bool sound = true;
@@ -200,7 +199,7 @@ static bool look_for_second(struct names_loop *loop, struct names_flow *flow, st
 	return sound;
 }
 
-static bool look_for_answer(struct names_loop *loop, struct names_flow *flow, struct relay_half *client,
+static bool look_for_answer(struct names_loop *loop, struct names_held *flow, struct relay_half *client,
 			    struct relay_half *server)
 {
 	bool sound = true;
@@ -231,7 +230,7 @@ static bool look_for_answer(struct names_loop *loop, struct names_flow *flow, st
 static bool look(struct relay_pairs *pairs, struct relay_pair *pair)
 {
 	struct names_loop *loop = loop_of(pairs);
-	struct names_flow *flow = &loop->flows[pair - pairs->items];
+	struct names_held *flow = &loop->flows[pair - pairs->items];
 	struct relay_half *client = &pair->halves[TO_SERVER], *server = &pair->halves[TO_CLIENT];
 
 	switch (flow->stage) {
@@ -254,7 +253,7 @@ static bool look(struct relay_pairs *pairs, struct relay_pair *pair)
 static void ended(struct relay_pairs *pairs, struct relay_pair *pair)
 {
 	struct names_loop *loop = loop_of(pairs);
-	struct names_flow *flow = &loop->flows[pair - pairs->items];
+	struct names_held *flow = &loop->flows[pair - pairs->items];
 
 	timer_stop(&flow->patience);
 	names_give_back(loop, flow);
@@ -284,8 +283,8 @@ void names_flow_start(struct names_loop *loop, const struct names_message *messa
 {
 	static const struct relay_client guest = { 0 }; /* all flows are its own */
 	struct relay_pair *pair = relay_pairs_start(&loop->pairs, 0, &guest, client, server);
-	struct names_flow none = { .serial = message->serial };
-	struct names_flow *flow = pair ? &loop->flows[pair - loop->pairs.items] : &none;
+	struct names_held none = { .serial = message->serial };
+	struct names_held *flow = pair ? &loop->flows[pair - loop->pairs.items] : &none;
 
 	if (!pair) {
 		names_give_back(loop, &none);
@@ -296,7 +295,7 @@ void names_flow_start(struct names_loop *loop, const struct names_message *messa
 	flow->foreseen_len = message->foreseen_len;
 	memcpy(flow->foreseen, message->foreseen, message->foreseen_len);
 	flow->stage = NAMES_OPEN;
-	if (message->serial != NAMES_NO_SERIAL) {
+	if (message->judged) {
 		flow->stage = NAMES_HELLO;
 		pair->halves[TO_SERVER].limit = 0;
 		pair->halves[TO_CLIENT].limit = message->server_first ? RELAY_UNLIMITED : 0;
@@ -306,11 +305,17 @@ void names_flow_start(struct names_loop *loop, const struct names_message *messa
 	relay_pairs_move(&loop->pairs, pair);
 }
 
+void names_flows_anew(struct names_loop *loop)
+{
+	for (size_t i = 0; i < loop->pairs.slots; i++)
+		loop->flows[i].foreseen_len = 0;
+}
+
 void names_flow_verdict(struct names_loop *loop, const struct names_message *message)
 {
 	union relay_event of = { .u64 = message->token };
 	struct relay_pair *pair = &loop->pairs.items[of.index / 2];
-	struct names_flow *flow = &loop->flows[of.index / 2];
+	struct names_held *flow = &loop->flows[of.index / 2];
 
 	loop->asked -= loop->asked > 0;
 	if (!pair->used || pair->generation != of.generation || flow->stage != NAMES_ASKED)
@@ -327,14 +332,24 @@ void names_flow_verdict(struct names_loop *loop, const struct names_message *mes
 void names_flows_expire(struct names_loop *loop)
 {
 	for (struct timer *timer; (timer = timers_ended(&loop->patience, loop->now_ms));) {
-		struct names_flow *flow = timer_of(timer, struct names_flow, patience);
+		struct names_held *flow = timer_of(timer, struct names_held, patience);
 		refuse(loop, flow, NAMES_SAW_SLOW, NULL);
 		relay_pairs_break(&loop->pairs, pair_of(loop, flow));
 	}
 	relay_pairs_expire(&loop->pairs);
 }
 
+void names_flow_stop(struct names_loop *loop, uint32_t serial)
+{
+	for (size_t i = 0; serial != NAMES_NO_SERIAL && i < loop->pairs.slots; i++)
+		if (loop->pairs.items[i].used && loop->flows[i].serial == serial)
+			relay_pairs_break(&loop->pairs, &loop->pairs.items[i]);
+	names_give_all_back(loop);
+}
+
 int names_flows_wait(const struct names_loop *loop)
 {
-	return relay_pairs_wait(&loop->pairs, timers_wait(&loop->patience, loop->now_ms, -1));
+	int wait = loop->given_back_count ? NAMES_GIVEN_BACK_MS : -1;
+
+	return relay_pairs_wait(&loop->pairs, timers_wait(&loop->patience, loop->now_ms, wait));
 }

@@ -15,12 +15,19 @@ struct waiting {
 	struct addr addr; /* unmapped */
 	uint16_t port;
 	char *names; /* each ends with NUL, the last with two; NULL: those of the time of the verdict */
+	/* Once it is admitted, or foreseen */
+	char *sni; /* NULL: none was said */
+	bool ech;
+	struct names_origin origin;
+	bool to_end, told;
+	uint64_t asked_ms; /* when the worker was first to be told; 0: not yet */
 };
 
 struct names_judge {
 	struct eval_context context;
 	struct waiting *flows;
 	size_t room, first_free; /* no flow before this one is */
+	size_t ending;           /* are to end, and have not */
 };
 
 struct names_judge *names_judge_new(const struct policy *policy, const struct addr_gateway *gateway, size_t room)
@@ -38,12 +45,19 @@ struct names_judge *names_judge_new(const struct policy *policy, const struct ad
 	return NULL;
 }
 
+void names_judge_use_policy(struct names_judge *judge, const struct policy *policy)
+{
+	judge->context.policy = policy;
+}
+
 void names_judge_free(struct names_judge *judge)
 {
 	if (!judge)
 		return;
-	for (size_t i = 0; i < judge->room; i++)
+	for (size_t i = 0; i < judge->room; i++) {
 		free(judge->flows[i].names);
+		free(judge->flows[i].sni);
+	}
 	free(judge->flows);
 	free(judge);
 }
@@ -125,8 +139,10 @@ void names_judge_drop(struct names_judge *judge, uint32_t serial)
 	if (!flow)
 		return;
 	free(flow->names);
-	flow->names = NULL;
-	flow->used = false;
+	free(flow->sni);
+	flow->names = flow->sni = NULL;
+	judge->ending -= flow->to_end;
+	flow->to_end = flow->used = false;
 	if ((size_t)(flow - judge->flows) < judge->first_free)
 		judge->first_free = (size_t)(flow - judge->flows);
 }
@@ -182,6 +198,14 @@ static bool passes_unlogged(const struct eval_context *context, const struct eva
 	return verdict.action == POLICY_ALLOW && !is_logged(context->policy, verdict);
 }
 
+/* Of one that says nothing else, since it is not asked about then, or of one that was asked about */
+static void keep_said(struct waiting *flow, const char *name, bool ech)
+{
+	free(flow->sni);
+	flow->sni = name ? strdup(name) : NULL;
+	flow->ech = ech;
+}
+
 void names_judge_foresee(const struct names_judge *judge, uint32_t serial, struct names_message *pair)
 {
 	const struct waiting *flow = find(judge, serial);
@@ -199,6 +223,7 @@ void names_judge_foresee(const struct names_judge *judge, uint32_t serial, struc
 			continue;
 		pair->foreseen_len = (uint8_t)strlen(name);
 		memcpy(pair->foreseen, name, pair->foreseen_len);
+		keep_said(find(judge, serial), name, false);
 		return;
 	}
 }
@@ -255,6 +280,8 @@ static int judge_flow(struct names_judge *judge, const struct names_ask *ask, st
 		verdict->allowed = may_go_on(&context, &connection, denials);
 	if (!verdict->allowed)
 		names_judge_drop(judge, ask->serial);
+	else
+		keep_said(flow, connection.sni, connection.ech);
 	return ask->saw == NAMES_SAW_START;
 }
 
@@ -271,4 +298,81 @@ int names_judge_ask(struct names_judge *judge, const struct names_ask *ask, stru
 	for (size_t i = 0; i < ask->given_back_count; i++)
 		names_judge_drop(judge, ask->given_back[i]);
 	return result;
+}
+
+/* ---- those that go on ---- */
+
+void names_judge_note(struct names_judge *judge, uint32_t serial, const struct names_origin *origin)
+{
+	struct waiting *flow = find(judge, serial);
+
+	if (flow)
+		flow->origin = *origin;
+}
+
+/* The names of a flow whose address had too many are those it has by now. */
+int names_judge_flows(struct names_judge *judge, struct eval_bindings now,
+		      int (*each)(const struct names_flow *, void *), void *context)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < judge->room && result == 0; i++) {
+		const struct waiting *flow = &judge->flows[i];
+		if (!flow->used)
+			continue;
+		struct names_flow out = {
+			.serial = flow->generation << INDEX_BITS | (uint32_t)i,
+			.connection = { .direction = POLICY_EGRESS,
+					.proto = PROTO_TCP,
+					.addr = flow->addr,
+					.has_port = true,
+					.port = flow->port,
+					.sni = flow->sni,
+					.ech = flow->ech },
+			.waits = flow->origin.judged && !flow->asked && !flow->sni,
+			.names = flow->names ? (struct eval_bindings){ any_kept, flow } : now,
+			.guest = flow->origin.guest,
+			.guest_port = flow->origin.guest_port,
+			.began_ms = flow->origin.began_ms,
+		};
+		result = each(&out, context);
+	}
+	return result;
+}
+
+int names_judge_end(struct names_judge *judge, uint32_t serial)
+{
+	struct waiting *flow = find(judge, serial);
+
+	if (!flow || flow->to_end)
+		return 0;
+	flow->to_end = true;
+	flow->told = false;
+	flow->asked_ms = 0;
+	judge->ending++;
+	return 1;
+}
+
+size_t names_judge_ending(const struct names_judge *judge)
+{
+	return judge->ending;
+}
+
+int names_judge_settle(struct names_judge *judge, uint64_t now_ms, int (*tell)(uint32_t serial, void *context),
+		       void *context)
+{
+	for (size_t i = 0; i < judge->room && judge->ending; i++) {
+		struct waiting *flow = &judge->flows[i];
+		if (!flow->to_end)
+			continue;
+		if (!flow->asked_ms)
+			flow->asked_ms = now_ms;
+		if (now_ms - flow->asked_ms > NAMES_END_MS)
+			return -EPROTO;
+		int error = flow->told ? 0 : tell(flow->generation << INDEX_BITS | (uint32_t)i, context);
+		flow->told = error == 0;
+		if (error < 0 && error != -EAGAIN)
+			return error;
+	}
+	return 0;
 }

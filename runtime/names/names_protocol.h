@@ -3,7 +3,9 @@
  * The supervisor accepts, connects, and hands both ends over (NAMES_PAIR). Where the verdict may depend on the server name it gives the
  * flow a serial; the worker asks once with what the client said (NAMES_ASK), and is told whether the flow may go on
  * (NAMES_VERDICT). Where a name of the address's is allowed, the verdict on it comes with the flow, and nobody is asked: most clients
- * say the name that they looked up. A serial is the worker's until the flow is refused, or it is given back: with an ask, or by itself. */
+ * say the name that they looked up. A serial is the worker's until the flow is refused, or it is given back when the flow ends: with an
+ * ask, or by itself. The worker ends a flow where it is told to (NAMES_END): both ends get RST. It gives the serial back soon then, unless
+ * it has done so. */
 #pragma once
 #include "names/hello.h"
 #include "relay/relay_pairs.h"
@@ -13,20 +15,31 @@
 #define NAMES_ROOM_LEAST 16
 #define NAMES_DESCRIPTORS_OTHER (4 * RELAY_PIPES_IDLE + 32)
 #define NAMES_DESCRIPTORS_OF_ROOM 6
-#define NAMES_HELLO_MS 5000    /* from a client's first byte until its hello is whole */
-#define NAMES_GIVEN_BACK_MAX 8 /* serials with one message */
+#define NAMES_HELLO_MS 5000     /* from a client's first byte until its hello is whole */
+#define NAMES_GIVEN_BACK_MAX 8  /* serials with one message */
+#define NAMES_GIVEN_BACK_MS 200 /* after which none waits for an ask any more */
+#define NAMES_END_MS 2000       /* a worker that has not ended by then what it was told to does not obey */
 
 #define NAMES_NO_SERIAL 0
 
 _Static_assert(2 * NAMES_ROOM_MAX <= UINT16_MAX, "an event has the index of an end in 16 bits");
 
-enum names_kind { NAMES_PAIR = 1, NAMES_VERDICT, NAMES_ASK, NAMES_GIVE_BACK, NAMES_FULL };
+enum names_kind {
+	NAMES_PAIR = 1,
+	NAMES_VERDICT,
+	NAMES_ASK,
+	NAMES_GIVE_BACK,
+	NAMES_FULL,
+	NAMES_END,
+	NAMES_ANEW, /* to the worker: the policy is another, and what it was told of names beforehand does not hold */
+};
 
 /* To the worker */
 struct names_message {
 	uint32_t kind;
-	uint32_t serial;   /* of NAMES_PAIR: NAMES_NO_SERIAL: it goes on as it is */
+	uint32_t serial;   /* of all of them */
 	uint64_t token;    /* of NAMES_VERDICT: the ask's */
+	bool judged;       /* of NAMES_PAIR: by its server name; else it goes on as it is */
 	bool server_first; /* of NAMES_PAIR: what the server says may pass before the client has said anything */
 	bool allowed;      /* of NAMES_VERDICT */
 	/* Of NAMES_PAIR: a server name that is allowed, sent so and without ECH; none has length 0 */

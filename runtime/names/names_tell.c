@@ -24,7 +24,7 @@ static bool send_ask(struct names_loop *loop, struct names_ask *ask)
 	return false;
 }
 
-bool names_tell(struct names_loop *loop, struct names_flow *flow, enum names_saw saw, const struct hello *hello,
+bool names_tell(struct names_loop *loop, struct names_held *flow, enum names_saw saw, const struct hello *hello,
 		uint64_t token)
 {
 	struct names_ask ask = { .kind = NAMES_ASK, .serial = flow->serial, .token = token, .saw = saw };
@@ -49,7 +49,7 @@ void names_tell_full(struct names_loop *loop)
 }
 
 /* An honest supervisor does not hand out more than there is room for. */
-void names_give_back(struct names_loop *loop, struct names_flow *flow)
+void names_give_back(struct names_loop *loop, struct names_held *flow)
 {
 	struct names_ask ask = { .kind = NAMES_GIVE_BACK };
 
@@ -63,4 +63,14 @@ void names_give_back(struct names_loop *loop, struct names_flow *flow)
 	flow->serial = NAMES_NO_SERIAL;
 	if (loop->given_back_count >= 2 * NAMES_GIVEN_BACK_MAX)
 		send_ask(loop, &ask);
+}
+
+void names_give_all_back(struct names_loop *loop)
+{
+	bool sent = true;
+
+	while (loop->given_back_count > 0 && sent) {
+		struct names_ask ask = { .kind = NAMES_GIVE_BACK };
+		sent = send_ask(loop, &ask);
+	}
 }

@@ -47,8 +47,12 @@ static bool control_readable(struct names_loop *loop)
 			names_flow_start(loop, &message, fds[0], fds[1]);
 			continue;
 		}
+		if (message.kind == NAMES_ANEW)
+			names_flows_anew(loop);
 		if (message.kind == NAMES_VERDICT)
 			names_flow_verdict(loop, &message);
+		if (message.kind == NAMES_END)
+			names_flow_stop(loop, message.serial);
 		fd_closep(&fds[0]);
 		fd_closep(&fds[1]);
 	}
@@ -64,6 +68,8 @@ static bool turn(struct names_loop *loop)
 	if (count < 0 && errno != EINTR)
 		return false;
 	loop->now_ms = clock_ms();
+	if (count == 0)
+		names_give_all_back(loop);
 	for (int i = 0; i < count; i++) {
 		union relay_event event = { .u64 = events[i].data.u64 };
 		if (event.kind == RELAY_EVENT_PAIR)

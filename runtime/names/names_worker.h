@@ -21,7 +21,7 @@ struct names_worker_config {
 enum names_stage { NAMES_OPEN, NAMES_HELLO, NAMES_ASKED, NAMES_ANSWER, NAMES_SECOND };
 
 /* Beside the pair of the same slot */
-struct names_flow {
+struct names_held {
 	enum names_stage stage;
 	uint32_t serial;      /* NAMES_NO_SERIAL: none, or not ours any more */
 	bool tls;             /* from ASKED on: it began with the hello below */
@@ -38,7 +38,7 @@ struct names_loop {
 	uint64_t now_ms;
 	struct relay_pairs pairs;
 	struct budget budget;
-	struct names_flow *flows;
+	struct names_held *flows;
 	struct timers patience;
 	uint32_t *given_back; /* serials that wait to be */
 	size_t given_back_count, given_back_most;
@@ -53,7 +53,9 @@ _Noreturn void names_worker(const struct names_worker_config *, uid_t uid);
 bool names_flows_init(struct names_loop *, size_t room);
 /* Takes the descriptors, whatever comes of it: the client's end and the server's */
 void names_flow_start(struct names_loop *, const struct names_message *, int client, int server);
+void names_flows_anew(struct names_loop *); /* NAMES_ANEW */
 void names_flow_verdict(struct names_loop *, const struct names_message *);
+void names_flow_stop(struct names_loop *, uint32_t serial); /* both ends get RST; none has it: fine */
 void names_flows_expire(struct names_loop *);
 /* Milliseconds until something ends by time; -1: never */
 int names_flows_wait(const struct names_loop *);
@@ -62,6 +64,7 @@ int names_flows_wait(const struct names_loop *);
 #define NAMES_ASKED_MOST 64
 
 /* names_tell.c: what the supervisor is told. false: the channel has no room, and the flow has to end. */
-bool names_tell(struct names_loop *, struct names_flow *, enum names_saw, const struct hello *, uint64_t token);
+bool names_tell(struct names_loop *, struct names_held *, enum names_saw, const struct hello *, uint64_t token);
 void names_tell_full(struct names_loop *);
-void names_give_back(struct names_loop *, struct names_flow *);
+void names_give_back(struct names_loop *, struct names_held *);
+void names_give_all_back(struct names_loop *); /* that wait; what has no room waits on */

@@ -45,18 +45,37 @@ static int put_bucket(struct nl *nl, const struct shape *shape)
 	return nl_do(nl, message.header);
 }
 
-int shape_start(struct nl *nl, uint32_t link, const struct policy_limit *limit, struct shape *out)
+static int drop_bucket(struct nl *nl, uint32_t link)
 {
-	*out = (struct shape){ 0 };
-	if (!limit->size || !limit->refill_ms)
+	struct rtnl_message message;
+	struct tcmsg *header = rtnl_message(&message, RTM_DELQDISC, 0, sizeof *header);
+
+	header->tcm_family = AF_UNSPEC;
+	header->tcm_ifindex = (int)link;
+	header->tcm_parent = TC_H_ROOT;
+	header->tcm_handle = ROOT_HANDLE;
+	return nl_do(nl, message.header);
+}
+
+int shape_change(struct nl *nl, uint32_t link, const struct policy_limit *limit, struct shape *shape)
+{
+	struct shape wanted = { 0 };
+	int error = 0;
+
+	if (limit->size && limit->refill_ms)
+		wanted = (struct shape){ .link = link,
+					 .size = limit->size,
+					 .burst = limit->burst,
+					 .rate = (uint64_t)((u128)limit->size * 1000 / limit->refill_ms),
+					 .burst_left = limit->burst };
+	if (wanted.link == shape->link && wanted.size == shape->size && wanted.rate == shape->rate &&
+	    wanted.burst == shape->burst)
 		return 0;
-	out->link = link;
-	out->size = limit->size;
-	out->rate = (uint64_t)((u128)limit->size * 1000 / limit->refill_ms);
-	out->burst_left = limit->burst;
-	int error = put_bucket(nl, out);
+	error = wanted.link ? put_bucket(nl, &wanted) : drop_bucket(nl, link);
 	if (error < 0)
 		log_error("cannot limit the bandwidth: %s", strerror(-error));
+	else
+		*shape = wanted;
 	return error;
 }
 

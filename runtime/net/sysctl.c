@@ -100,6 +100,9 @@ static const struct setting sandbox_settings[] = {
 	{ "netfilter/nf_conntrack_tcp_loose", "0", true },
 	{ "netfilter/nf_conntrack_tcp_be_liberal", "0", true },
 	{ "netfilter/nf_conntrack_checksum", "1", true },
+	/* How much a flow has sent, and when it began: kernels that cannot tell do without */
+	{ "netfilter/nf_conntrack_acct", "1", true },
+	{ "netfilter/nf_conntrack_timestamp", "1", true },
 	/* An entry counts against --max-connections and the host's table: none is kept long for what came to nothing */
 	{ "netfilter/nf_conntrack_udp_timeout", "15", true },
 	{ "netfilter/nf_conntrack_icmp_timeout", "10", true },

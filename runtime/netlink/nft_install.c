@@ -138,18 +138,23 @@ static int send_build(struct nft *nft, struct nft_build *build, char *why, size_
 
 enum install { INSTALL_NEW, INSTALL_REPLACE, INSTALL_EXTEND };
 
+static void build_tables(struct nft_build *build, const struct ruleset *ruleset, enum install how)
+{
+	for (size_t i = 0; how == INSTALL_REPLACE && i < ruleset->tables.count; i++) {
+		/* Made, in case it is not there, then deleted: works on every kernel */
+		build->table = &ruleset->tables.items[i];
+		table_message(build, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+		table_message(build, NFT_MSG_DELTABLE, 0);
+	}
+	for (size_t i = 0; i < ruleset->tables.count; i++)
+		build_table(build, &ruleset->tables.items[i], how == INSTALL_EXTEND ? 0 : NLM_F_EXCL);
+}
+
 static int install(struct nft *nft, const struct ruleset *ruleset, enum install how, char *why, size_t why_size)
 {
 	struct nft_build build = { .batch = nl_batch_new(nft->nl), .names_sets = true };
 
-	for (size_t i = 0; how == INSTALL_REPLACE && i < ruleset->tables.count; i++) {
-		/* Made, in case it is not there, then deleted: works on every kernel */
-		build.table = &ruleset->tables.items[i];
-		table_message(&build, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-		table_message(&build, NFT_MSG_DELTABLE, 0);
-	}
-	for (size_t i = 0; i < ruleset->tables.count; i++)
-		build_table(&build, &ruleset->tables.items[i], how == INSTALL_EXTEND ? 0 : NLM_F_EXCL);
+	build_tables(&build, ruleset, how);
 	int error = send_build(nft, &build, why, why_size);
 	nft_build_free(&build);
 	return error;
@@ -297,15 +302,35 @@ static void new_chains(struct nft_build *build, const struct rs_table *chains)
 
 static const struct rs_table own_table = { .family = RS_INET, .name = LOWER_TABLE };
 
+static void build_changes(struct nft_build *build, const struct rs_table *chains, const struct nft_element *elements,
+			  size_t count)
+{
+	build->table = &own_table;
+	if (chains)
+		new_chains(build, chains);
+	for (size_t i = 0; i < count; i++)
+		element_messages(build, &elements[i]);
+}
+
+int nft_replace_with(struct nft *nft, const struct ruleset *ruleset, const struct rs_table *chains,
+		     const struct nft_element *elements, size_t count, char *why, size_t why_size)
+{
+	struct nft_build build = { .batch = nl_batch_new(nft->nl), .names_sets = true };
+
+	build_tables(&build, ruleset, INSTALL_REPLACE);
+	build.names_sets = false;
+	build_changes(&build, chains, elements, count);
+	int error = send_build(nft, &build, why, why_size);
+	nft_build_free(&build);
+	return error;
+}
+
 int nft_change(struct nft *nft, const struct rs_table *chains, const struct nft_element *elements, size_t count)
 {
-	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &own_table };
+	struct nft_build build = { .batch = nl_batch_new(nft->nl) };
 	int error = 0;
 
-	if (chains)
-		new_chains(&build, chains);
-	for (size_t i = 0; i < count; i++)
-		element_messages(&build, &elements[i]);
+	build_changes(&build, chains, elements, count);
 	if (chains || count)
 		error = nl_batch_send(build.batch, NULL);
 	nft_build_free(&build);

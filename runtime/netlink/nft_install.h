@@ -14,6 +14,11 @@ int nft_fd(const struct nft *);
 int nft_install(struct nft *, const struct ruleset *, char *why, size_t why_size);
 /* The same in place of tables of those names, in one transaction */
 int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size);
+/* The same with chains and elements of table inet msb on top, as nft_change() has them: what is in force before the
+ * transaction and what is in force behind it leave no packet between them */
+struct nft_element;
+int nft_replace_with(struct nft *, const struct ruleset *, const struct rs_table *chains, const struct nft_element *,
+		     size_t count, char *why, size_t why_size);
 /* The same into tables of those names, which are there; it adds chains and sets of its own. */
 int nft_extend(struct nft *, const struct ruleset *, char *why, size_t why_size);
 

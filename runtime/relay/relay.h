@@ -32,3 +32,30 @@ struct relay_published {
 };
 bool relay_published(const struct relay *, size_t index, struct relay_published *out);
 void relay_close(struct relay *); /* NULL is fine */
+
+/* Another policy while the sandbox runs. Ports that it publishes anew are bound first: 0, or -errno with a line on standard error
+ * and nothing changed. Nobody is served there until it is taken: then ports that are published no more are closed, and whom it
+ * concerns is judged by it. relay_policy_take(): 0, or -errno where the worker is not told, which ends the sandbox. */
+struct relay_change;
+int relay_policy_prepare(struct relay *, const struct policy *, struct relay_change **out);
+int relay_policy_take(struct relay *, struct relay_change *);
+void relay_policy_drop(struct relay_change *); /* NULL is fine */
+/* A flow that the worker has, for listing it */
+struct relay_flow {
+	uint32_t serial;
+	bool pair; /* TCP; else UDP */
+	bool to_host;
+	struct addr peer; /* who began it: a client of a published port, or the guest */
+	uint16_t peer_port;
+	struct addr asked; /* the guest's address, or the gateway's */
+	uint16_t port;     /* the guest's, or the one dialled at the gateway */
+	uint64_t began_ms; /* clock_ms() */
+};
+/* All of them; `each` ends it early with a value other than 0, which is then the result. It may call relay_end(). */
+int relay_flows(struct relay *, int (*each)(const struct relay_flow *, void *context), void *context);
+/* The worker is to end it, a pair by a reset at both ends. 1: from now on; 0: it has ended, or is to end already. What is left of it is
+ * relay_settle()'s: again while relay_ending(), every few milliseconds. 0, or -EPROTO: the worker does not obey; or another
+ * -errno: it is gone. The caller ends the sandbox. */
+int relay_end(struct relay *, bool pair, uint32_t serial);
+bool relay_ending(const struct relay *);
+int relay_settle(struct relay *);

@@ -1,12 +1,14 @@
 /* The supervisor's side of the relay: listens, judges by the real peer, connects, hands the two ends on. It reads no byte of
  * what flows. */
+#include "core/clock.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/socket.h"
 #include "isolation/worker.h"
 #include "lower/sandbox_net.h"
 #include "relay/relay.h"
-#include "relay/relay_protocol.h"
+#include "relay/relay_state.h"
+#include "relay/relay_records.h"
 #include "relay/relay_sockets.h"
 #include "relay/relay_worker.h"
 
@@ -21,24 +23,6 @@
 #define WORKER_PATIENCE_MS 1                    /* rather than turn in circles, and take the processor from it */
 #define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
 #define CONTROL UINT32_MAX                      /* in place of a listener's index */
-
-/* A published port, or the gateway's own */
-struct listener {
-	int fd;
-	bool tcp, to_host;
-	enum addr_family family;
-	uint16_t guest_port; /* of a published port */
-};
-
-struct relay {
-	struct relay_start start;
-	struct eval_context context;
-	struct listener listeners[RELAY_LISTENERS_MAX];
-	size_t count;
-	int epoll;
-	struct nl *diag; /* in the host's namespace; NULL where the kernel does not tell whose a socket is */
-	struct worker worker;
-};
 
 /* ---- start ---- */
 
@@ -69,30 +53,48 @@ static int add_listener(struct relay *relay, struct listener listener)
 		close(listener.fd);
 		return -E2BIG;
 	}
+	for (size_t i = 0; i < relay->count; i++)
+		listener.at += !relay->listeners[i].tcp;
+	listener.used = true;
 	relay->listeners[relay->count++] = listener;
 	return 0;
+}
+
+bool relay_publishes_fit(const struct policy *policy)
+{
+	if (policy->publishes.count > PUBLISHED_MAX)
+		log_error("%zu published ports: a sandbox has %d at most", policy->publishes.count, PUBLISHED_MAX);
+	return policy->publishes.count <= PUBLISHED_MAX;
+}
+
+int relay_publish(const struct relay *relay, const struct policy_publish *publish, struct listener *out)
+{
+	bool tcp = publish->proto == PROTO_TCP;
+
+	*out = (struct listener){ .tcp = tcp,
+				  .family = publish->bind.family,
+				  .guest_port = publish->guest_port,
+				  .publish = *publish,
+				  .port = publish->host_port };
+	out->fd = relay_socket_publish(&relay->start, tcp ? SOCK_STREAM : SOCK_DGRAM, publish->bind, &out->port);
+	if (out->fd < 0)
+		report_not_published(publish, out->fd);
+	return out->fd < 0 ? out->fd : 0;
 }
 
 static int open_published(struct relay *relay)
 {
 	const struct policy *policy = relay->start.policy;
-	if (policy->publishes.count > PUBLISHED_MAX) {
-		log_error("%zu published ports: a sandbox has %d at most", policy->publishes.count, PUBLISHED_MAX);
+	struct listener listener;
+	if (!relay_publishes_fit(policy))
 		return -E2BIG;
-	}
 	for (size_t i = 0; i < policy->publishes.count; i++) {
-		const struct policy_publish *publish = &policy->publishes.items[i];
-		uint16_t port = publish->host_port;
-		bool tcp = publish->proto == PROTO_TCP;
-		int fd = relay_socket_publish(&relay->start, tcp ? SOCK_STREAM : SOCK_DGRAM, publish->bind, &port);
-		int error = fd < 0 ? fd :
-				     add_listener(relay, (struct listener){ fd, tcp, false, publish->bind.family,
-									    publish->guest_port });
-		if (error < 0) {
-			report_not_published(publish, error);
+		int error = relay_publish(relay, &policy->publishes.items[i], &listener);
+		if (error == 0)
+			error = add_listener(relay, listener);
+		if (error < 0)
 			return error;
-		}
-		report_published(publish, port);
+		report_published(&policy->publishes.items[i], listener.port);
 	}
 	return 0;
 }
@@ -102,7 +104,10 @@ static int open_gateway(struct relay *relay, bool active, enum addr_family famil
 	for (int tcp = 0; active && tcp < 2; tcp++) {
 		int fd = relay_socket_transparent(family == ADDR_V4 ? AF_INET : AF_INET6,
 						  tcp ? SOCK_STREAM : SOCK_DGRAM, LOWER_HOST_PORT);
-		int error = fd < 0 ? fd : add_listener(relay, (struct listener){ fd, tcp, true, family, 0 });
+		int error =
+			fd < 0 ? fd :
+				 add_listener(relay, (struct listener){
+							     .fd = fd, .tcp = tcp, .to_host = true, .family = family });
 		if (error < 0)
 			return error;
 	}
@@ -144,6 +149,12 @@ static int start_worker(struct relay *relay)
 	return error;
 }
 
+int relay_watch(struct relay *relay, size_t listener)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)listener };
+	return epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->listeners[listener].fd, &event) < 0 ? -errno : 0;
+}
+
 /* UDP listeners are the worker's alone from here on; what is left in the table are their facts. */
 static int watch_all(struct relay *relay)
 {
@@ -152,11 +163,13 @@ static int watch_all(struct relay *relay)
 	if (relay->epoll < 0 || epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->worker.control, &event) < 0)
 		return -errno;
 	for (size_t i = 0; i < relay->count; i++) {
-		event.data.u32 = (uint32_t)i;
+		int error = 0;
 		if (!relay->listeners[i].tcp)
 			fd_closep(&relay->listeners[i].fd);
-		else if (epoll_ctl(relay->epoll, EPOLL_CTL_ADD, relay->listeners[i].fd, &event) < 0)
-			return -errno;
+		else
+			error = relay_watch(relay, i);
+		if (error < 0)
+			return error;
 	}
 	return 0;
 }
@@ -258,8 +271,7 @@ static struct addr gateway_of(const struct relay *relay, enum addr_family family
 
 /* ---- handing on ---- */
 
-/* 0, -EAGAIN where the worker does not keep up: what was to be handed on is dropped; or -errno */
-static int hand_on(struct relay *relay, const struct relay_message *message, const int *fds, size_t count)
+int relay_hand_on(struct relay *relay, const struct relay_message *message, const int *fds, size_t count)
 {
 	return socket_send_fds(relay->worker.control, message, sizeof *message, fds, count, MSG_DONTWAIT);
 }
@@ -306,6 +318,49 @@ static bool worker_keeps_up(const struct relay *relay)
 	return poll(&channel, 1, WORKER_PATIENCE_MS) == 1 && channel.revents & POLLOUT;
 }
 
+/* Who began it, and what was asked for */
+static struct relay_flow flow_of(const struct relay *relay, const struct listener *listener,
+				 const struct sockaddr_in6 *peer, uint16_t port)
+{
+	return (struct relay_flow){
+		.pair = listener->tcp,
+		.to_host = listener->to_host,
+		.peer = addr_from_sockaddr((const struct sockaddr *)peer),
+		.peer_port = ntohs(peer->sin6_port),
+		.asked = listener->to_host ? gateway_of(relay, listener->family) : guest_of(relay, listener->family),
+		.port = listener->to_host ? port : listener->guest_port,
+		.began_ms = clock_ms(),
+	};
+}
+
+static uint16_t dialled_port(int near)
+{
+	struct sockaddr_in6 asked = { 0 };
+	socklen_t len = sizeof asked;
+
+	return getsockname(near, (struct sockaddr *)&asked, &len) < 0 ? 0 : ntohs(asked.sin6_port);
+}
+
+/* 0; what is not handed on is closed with linger 0, a reset; -errno: the worker is gone */
+static int hand_pair_on(struct relay *relay, const struct listener *listener, const struct sockaddr_in6 *from, int near,
+			int far)
+{
+	struct relay_flow flow = flow_of(relay, listener, from, dialled_port(near));
+	struct relay_message pair = { .kind = RELAY_PAIR,
+				      .to_host = listener->to_host,
+				      .client = client_of(relay, listener, near, from),
+				      .serial = relay_records_add_pair(&relay->records, &flow) };
+
+	if (!pair.serial)
+		return 0;
+	if (pair.client.uid != RELAY_UID_UNKNOWN)
+		relay_socket_unpaced(near);
+	int error = relay_hand_on(relay, &pair, (int[]){ near, far }, 2);
+	if (error < 0)
+		relay_records_drop(&relay->records, (struct relay_serial){ pair.serial, true });
+	return error == -EAGAIN || error == -ETOOMANYREFS ? 0 : error;
+}
+
 static int accept_all(struct relay *relay, const struct listener *listener, struct denials *denials)
 {
 	if (!worker_keeps_up(relay))
@@ -321,23 +376,18 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
 		if (far < 0)
 			continue; /* closed with linger 0: a reset */
-		struct relay_message pair = { .kind = RELAY_PAIR,
-					      .to_host = listener->to_host,
-					      .client = client_of(relay, listener, near, &from) };
-		if (pair.client.uid != RELAY_UID_UNKNOWN)
-			relay_socket_unpaced(near);
-		int error = hand_on(relay, &pair, (int[]){ near, far }, 2);
-		if (error < 0 && error != -EAGAIN && error != -ETOOMANYREFS)
+		int error = hand_pair_on(relay, listener, &from, near, far);
+		if (error < 0)
 			return error;
 	}
 	return 0;
 }
 
-/* Of the UDP listeners, the one with that index in the worker's list */
+/* The UDP listener with that index in the worker's list */
 static const struct listener *udp_listener(const struct relay *relay, uint32_t index)
 {
 	for (size_t i = 0; i < relay->count; i++)
-		if (!relay->listeners[i].tcp && index-- == 0)
+		if (relay->listeners[i].used && !relay->listeners[i].tcp && relay->listeners[i].at == index)
 			return &relay->listeners[i];
 	return NULL;
 }
@@ -373,17 +423,32 @@ static size_t flow_ends(struct relay *relay, const struct listener *listener, co
 static int serve_ask(struct relay *relay, const struct relay_message *ask, struct denials *denials)
 {
 	const struct listener *listener = udp_listener(relay, ask->listener);
-	if (ask->kind != RELAY_ASK_UDP || !listener || !sane_address(&ask->peer, listener->family) ||
-	    !sane_address(&ask->asked, listener->family))
+	bool sane =
+		listener && sane_address(&ask->peer, listener->family) && sane_address(&ask->asked, listener->family);
+	if (ask->kind != RELAY_ASK_UDP || (!sane && !relay->changed))
 		return -EPROTO;
 	int fds[2] = { -1, -1 };
-	size_t count = flow_ends(relay, listener, ask, fds, denials);
+	size_t count = sane ? flow_ends(relay, listener, ask, fds, denials) : 0;
 	struct relay_message answer = { .kind = RELAY_FLOW, .serial = ask->serial, .allowed = count > 0 };
-	int error = hand_on(relay, &answer, fds, count);
+	if (answer.allowed) {
+		struct relay_flow flow = flow_of(relay, listener, &ask->peer, ntohs(ask->asked.sin6_port));
+		flow.serial = ask->serial;
+		relay_records_add_flow(&relay->records, &flow);
+	}
+	int error = relay_hand_on(relay, &answer, fds, count);
 	fd_closep(&fds[0]);
 	fd_closep(&fds[1]);
 	/* asks are bounded, so their answers fit, unless the worker does not keep to that */
 	return error == -EAGAIN ? -EPROTO : error;
+}
+
+static int serve_ended(struct relay *relay, const struct relay_message *told)
+{
+	if (told->ended_count > RELAY_ENDED_MAX)
+		return -EPROTO;
+	for (size_t i = 0; i < told->ended_count; i++)
+		relay_records_drop(&relay->records, told->ended[i]);
+	return 0;
 }
 
 static int control_readable(struct relay *relay, struct denials *denials)
@@ -395,7 +460,7 @@ static int control_readable(struct relay *relay, struct denials *denials)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 		if (len != sizeof ask)
 			return len == 0 ? -EPIPE : -EPROTO;
-		int error = serve_ask(relay, &ask, denials);
+		int error = ask.kind == RELAY_ENDED ? serve_ended(relay, &ask) : serve_ask(relay, &ask, denials);
 		if (error < 0)
 			return error;
 	}
@@ -418,10 +483,75 @@ bool relay_published(const struct relay *relay, size_t index, struct relay_publi
 {
 	for (size_t i = 0; i < relay->count; i++) {
 		const struct listener *listener = &relay->listeners[i];
-		if (listener->to_host || index-- > 0)
+		if (!listener->used || listener->to_host || index-- > 0)
 			continue;
-		*out = (struct relay_published){ .guest_port = listener->guest_port, .tcp = listener->tcp };
-		return relay_socket_bound(listener->fd, &out->bind, &out->host_port);
+		*out = (struct relay_published){ .bind = listener->publish.bind,
+						 .host_port = listener->port,
+						 .guest_port = listener->guest_port,
+						 .tcp = listener->tcp };
+		return true;
 	}
 	return false;
+}
+
+/* ---- listing and ending ---- */
+
+static int each_of(struct relay_record *records, size_t count, int (*each)(const struct relay_flow *, void *),
+		   void *context)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++)
+		if (records[i].used)
+			result = each(&records[i].flow, context);
+	return result;
+}
+
+int relay_flows(struct relay *relay, int (*each)(const struct relay_flow *, void *), void *context)
+{
+	int result = each_of(relay->records.pairs, RELAY_RECORDS_PAIRS, each, context);
+
+	return result ? result : each_of(relay->records.flows, RELAY_SLOTS_MAX, each, context);
+}
+
+int relay_end(struct relay *relay, bool pair, uint32_t serial)
+{
+	return relay_records_end(&relay->records, (struct relay_serial){ serial, pair });
+}
+
+bool relay_ending(const struct relay *relay)
+{
+	return relay->records.ending > 0;
+}
+
+static int tell_to_end(struct relay *relay, struct relay_record *record, uint64_t now)
+{
+	struct relay_message end = { .kind = RELAY_END,
+				     .ended_count = 1,
+				     .ended = { { record->flow.serial, record->flow.pair } } };
+
+	if (!record->used || record->ending == RELAY_GOES_ON)
+		return 0;
+	if (!record->asked_ms)
+		record->asked_ms = now;
+	if (now - record->asked_ms > RELAY_END_MS)
+		return -EPROTO;
+	int error = record->ending == RELAY_TOLD ? 0 : relay_hand_on(relay, &end, NULL, 0);
+	if (error == 0)
+		record->ending = RELAY_TOLD;
+	return error == -EAGAIN ? 0 : error;
+}
+
+int relay_settle(struct relay *relay)
+{
+	uint64_t now = clock_ms();
+	int error = 0;
+
+	if (!relay_ending(relay))
+		return 0;
+	for (size_t i = 0; i < RELAY_RECORDS_PAIRS && error == 0; i++)
+		error = tell_to_end(relay, &relay->records.pairs[i], now);
+	for (size_t i = 0; i < RELAY_SLOTS_MAX && error == 0; i++)
+		error = tell_to_end(relay, &relay->records.flows[i], now);
+	return error;
 }

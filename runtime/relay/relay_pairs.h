@@ -11,6 +11,7 @@
 struct relay_pair {
 	bool used, queued;
 	uint8_t budget;
+	uint32_t listener; /* the owner's, who may end all of one: 0 at first */
 	uint32_t generation;
 	struct relay_half halves[2]; /* from the first end to the second, and back */
 	struct relay_pair *next_ready;

@@ -2,7 +2,10 @@
  *
  * TCP: the supervisor accepts and connects; the worker gets both ends (RELAY_PAIR).
  * UDP: the worker reads the listeners, so that no privileged process copies datagrams. It asks for each peer it does not know
- * yet; the supervisor judges the peer and hands over what the flow needs (RELAY_FLOW), or nothing. */
+ * yet; the supervisor judges the peer and hands over what the flow needs (RELAY_FLOW), or nothing.
+ *
+ * Each pair has a serial of the supervisor's, each flow one of the worker's. The worker tells which have ended (RELAY_ENDED), and ends
+ * one where it is told to (RELAY_END): both ends of a pair get RST. It answers that soon, whether it has the serial or has not. */
 #pragma once
 #include "relay/relay_budget.h"
 #include "relay/relay_pipes.h"
@@ -22,17 +25,38 @@
 #define RELAY_ASKS_MAX 256            /* unanswered */
 #define RELAY_LISTENERS_MAX 64
 
-enum relay_kind { RELAY_PAIR = 1, RELAY_FLOW, RELAY_ASK_UDP };
+#define RELAY_ENDED_MAX 32 /* serials with one message */
+#define RELAY_END_MS 2000  /* a worker that has not ended by then what it was told to does not obey */
+
+enum relay_kind {
+	RELAY_PAIR = 1,
+	RELAY_FLOW,
+	RELAY_ASK_UDP,
+	RELAY_END,
+	RELAY_ENDED,
+	RELAY_LISTEN,    /* on one more UDP listener of a published port, which comes with it */
+	RELAY_UNLISTEN,  /* on that one no more: its flows end */
+	RELAY_END_FLOWS, /* of that one, which leads elsewhere from now on */
+	RELAY_END_PAIRS, /* the same of TCP: those whose client has that listener */
+	RELAY_ANEW,      /* the policy is another: who was refused may ask again */
+};
+
+struct relay_serial {
+	uint32_t serial;
+	bool pair; /* else a flow's */
+};
 
 struct relay_message {
 	uint32_t kind;
-	uint32_t serial;   /* of an ask, and of its answer */
-	uint32_t listener; /* index of a UDP listener; of an ask */
+	uint32_t serial;   /* of an ask, and of its answer; of RELAY_PAIR */
+	uint32_t listener; /* index of a UDP listener; of an ask, RELAY_LISTEN and RELAY_UNLISTEN */
 	bool to_host;      /* of RELAY_PAIR, as is the client */
 	struct relay_client client;
 	bool allowed; /* of RELAY_FLOW: descriptors come with it: the far end, connected; of a flow to the host also the near end */
 	struct sockaddr_in6 peer;  /* who sent the datagram; a sockaddr_in where its family says so */
 	struct sockaddr_in6 asked; /* where to, likewise */
+	uint8_t ended_count;       /* of RELAY_ENDED; of RELAY_END: 1 */
+	struct relay_serial ended[RELAY_ENDED_MAX];
 };
 
 /* What the worker starts with */

@@ -216,15 +216,3 @@ int relay_socket_as_gateway(struct addr gateway, uint16_t port, struct addr gues
 		error = connect_to(fd, guest, guest_port);
 	return error < 0 ? error : TAKE_FD(fd);
 }
-
-bool relay_socket_bound(int fd, struct addr *addr, uint16_t *port)
-{
-	struct sockaddr_in6 at;
-	socklen_t len = sizeof at;
-
-	if (getsockname(fd, (struct sockaddr *)&at, &len) < 0)
-		return false;
-	*addr = addr_from_sockaddr((const struct sockaddr *)&at);
-	*port = ntohs(at.sin6_port);
-	return true;
-}

@@ -14,8 +14,6 @@ void relay_socket_unpaced(int fd);
 struct nl *relay_socket_diag(const struct relay_start *);
 /* Published: bound in the host's namespace. *port gets the system's choice where it is 0. */
 int relay_socket_publish(const struct relay_start *, int type, struct addr bind, uint16_t *port);
-/* Where it is bound */
-bool relay_socket_bound(int fd, struct addr *, uint16_t *port);
 /* What TPROXY hands on to that port, in the VM's namespace */
 int relay_socket_transparent(int family, int type, uint16_t port);
 /* Connected, or on its way; to the guest from the VM's namespace */

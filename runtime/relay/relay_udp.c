@@ -69,7 +69,7 @@ static struct flow_udp *flow_of(struct budget_member *member)
 
 static struct budget *budget_of(struct relay_loop *loop, uint32_t listener)
 {
-	return &loop->flow_budgets[loop->config->listeners[listener].to_host];
+	return &loop->flow_budgets[loop->listeners[listener].to_host];
 }
 
 static void flow_end(struct relay_loop *loop, struct flow_udp *flow)
@@ -81,6 +81,8 @@ static void flow_end(struct relay_loop *loop, struct flow_udp *flow)
 	budget_leave(budget_of(loop, flow->listener), &flow->member);
 	timer_stop(&flow->refused);
 	loop->asks -= flow->state == RELAY_FLOW_ASKED;
+	if (flow->state == RELAY_FLOW_OPEN)
+		ended_note(loop, (struct relay_serial){ flow->serial, false });
 	*flow = (struct flow_udp){ .far = -1, .near = -1, .serial = flow->serial };
 }
 
@@ -91,6 +93,39 @@ void flows_expire(struct relay_loop *loop)
 			flow_end(loop, flow_of(timer_of(timer, struct budget_member, idle)));
 	for (struct timer *timer; (timer = timers_ended(&loop->refused_flows, loop->now_ms));)
 		flow_end(loop, timer_of(timer, struct flow_udp, refused));
+}
+
+void flows_forget_refused(struct relay_loop *loop)
+{
+	for (size_t i = 0; i < loop->slots; i++)
+		if (loop->flows[i].state == RELAY_FLOW_REFUSED)
+			flow_end(loop, &loop->flows[i]);
+}
+
+void flows_end(struct relay_loop *loop, uint32_t listener)
+{
+	for (size_t i = 0; i < loop->slots; i++)
+		if (loop->flows[i].state != RELAY_FLOW_FREE && loop->flows[i].listener == listener)
+			flow_end(loop, &loop->flows[i]);
+}
+
+void flows_unlisten(struct relay_loop *loop, uint32_t listener)
+{
+	if (listener >= RELAY_LISTENERS_MAX)
+		return;
+	flows_end(loop, listener);
+	fd_closep(&loop->listeners[listener].fd);
+}
+
+void flows_listen(struct relay_loop *loop, uint32_t listener, int fd)
+{
+	CLEANUP_FD int taken = fd;
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = relay_event(RELAY_EVENT_LISTENER, listener, 0) };
+
+	if (fd < 0 || listener >= RELAY_LISTENERS_MAX || loop->listeners[listener].fd >= 0 ||
+	    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		return;
+	loop->listeners[listener] = (struct relay_listener){ TAKE_FD(taken), false };
 }
 
 static struct flow_udp *flow_find(struct relay_loop *loop, uint32_t listener, const struct sockaddr_in6 *peer,
@@ -181,7 +216,7 @@ static void flow_arrived(struct relay_loop *loop, uint32_t listener, const struc
 
 void flows_readable(struct relay_loop *loop, uint32_t listener)
 {
-	const struct relay_listener *from = &loop->config->listeners[listener];
+	const struct relay_listener *from = &loop->listeners[listener];
 	char control[256];
 	for (int i = 0; i < BATCH; i++) {
 		struct sockaddr_in6 peer = { 0 }, asked;
@@ -209,18 +244,37 @@ static bool flow_watch(struct relay_loop *loop, const struct flow_udp *flow)
 	       (flow->near < 0 || epoll_ctl(loop->epoll, EPOLL_CTL_ADD, flow->near, &event) == 0);
 }
 
+/* The supervisor takes it for a flow that is open. */
+static void note_unused(struct relay_loop *loop, const struct relay_message *answer)
+{
+	if (answer->allowed)
+		ended_note(loop, (struct relay_serial){ answer->serial, false });
+}
+
+void flow_stop(struct relay_loop *loop, uint32_t serial)
+{
+	size_t index = serial % RELAY_SLOTS_MAX;
+
+	if (index < loop->slots && loop->flows[index].state == RELAY_FLOW_OPEN && loop->flows[index].serial == serial)
+		flow_end(loop, &loop->flows[index]);
+}
+
 void flow_answer(struct relay_loop *loop, const struct relay_message *message, int fds[static 2])
 {
 	size_t index = message->serial % RELAY_SLOTS_MAX;
 	struct flow_udp *flow = &loop->flows[index < loop->slots ? index : 0];
-	if (flow->state != RELAY_FLOW_ASKED || flow->serial != message->serial)
+	if (flow->state != RELAY_FLOW_ASKED || flow->serial != message->serial) {
+		note_unused(loop, message);
 		return;
+	}
 	loop->asks--;
-	bool to_host = loop->config->listeners[flow->listener].to_host;
+	bool to_host = loop->listeners[flow->listener].to_host;
 	flow->state = RELAY_FLOW_REFUSED;
 	timer_start(&loop->refused_flows, &flow->refused, loop->now_ms);
-	if (!message->allowed || fds[0] < 0 || (fds[1] >= 0) != to_host)
+	if (!message->allowed || fds[0] < 0 || (fds[1] >= 0) != to_host) {
+		note_unused(loop, message);
 		return;
+	}
 	timer_stop(&flow->refused);
 	flow->state = RELAY_FLOW_OPEN;
 	flow->far = TAKE_FD(fds[0]);
@@ -251,7 +305,7 @@ static void reply_by_listener(const struct relay_loop *loop, struct flow_udp *fl
 		message.msg_controllen = sizeof control;
 		socket_set_source(&message, addr_from_sockaddr((struct sockaddr *)&flow->asked));
 	}
-	sendmsg(loop->config->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	sendmsg(loop->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* An answer for the peer: by the socket that is its alone, or by the listener it sent to */

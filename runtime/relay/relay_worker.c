@@ -17,6 +17,7 @@
 /* A new pair has two events at once and one at its end: flows end as fast as others begin */
 #define EVENTS_A_TURN 64
 #define MESSAGES_A_TURN 16
+#define TELL_AGAIN_MS 20 /* where the supervisor did not keep up */
 
 static const struct worker_jail_call calls[] = {
 	WORKER_LOOP_CALLS,
@@ -31,7 +32,10 @@ static bool watch(const struct relay_loop *loop, int fd, uint64_t data)
 
 static bool worker_init(struct relay_loop *loop, const struct relay_worker_config *config)
 {
-	*loop = (struct relay_loop){ .config = config, .control = config->control, .slots = 2 * config->room };
+	*loop = (struct relay_loop){ .control = config->control, .slots = 2 * config->room };
+	for (uint32_t i = 0; i < RELAY_LISTENERS_MAX; i++)
+		loop->listeners[i] =
+			i < config->listener_count ? config->listeners[i] : (struct relay_listener){ -1, false };
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
 	loop->now_ms = clock_ms();
 	if (loop->epoll < 0 || !pairs_init(loop) || !flows_init(loop) ||
@@ -41,6 +45,13 @@ static bool worker_init(struct relay_loop *loop, const struct relay_worker_confi
 		if (!watch(loop, config->listeners[i].fd, relay_event(RELAY_EVENT_LISTENER, i, 0)))
 			return false;
 	return true;
+}
+
+/* What it does not have has ended, of which the supervisor hears, or has heard. */
+static void end_told(struct relay_loop *loop, const struct relay_message *message)
+{
+	for (size_t i = 0; i < message->ended_count && i < RELAY_ENDED_MAX; i++)
+		(message->ended[i].pair ? pair_stop : flow_stop)(loop, message->ended[i].serial);
 }
 
 /* false: the supervisor is gone. Some a turn: flows that have ended make room before more begin. */
@@ -60,6 +71,18 @@ static bool control_readable(struct relay_loop *loop)
 		}
 		if (message.kind == RELAY_FLOW)
 			flow_answer(loop, &message, fds);
+		else if (message.kind == RELAY_LISTEN)
+			flows_listen(loop, message.listener, TAKE_FD(fds[0]));
+		else if (message.kind == RELAY_UNLISTEN)
+			flows_unlisten(loop, message.listener);
+		else if (message.kind == RELAY_END_FLOWS)
+			flows_end(loop, message.listener);
+		else if (message.kind == RELAY_END_PAIRS)
+			pairs_end(loop, message.listener);
+		else if (message.kind == RELAY_ANEW)
+			flows_forget_refused(loop);
+		else if (message.kind == RELAY_END)
+			end_told(loop, &message);
 		fd_closep(&fds[0]);
 		fd_closep(&fds[1]);
 	}
@@ -88,7 +111,7 @@ static bool dispatch(struct relay_loop *loop, const struct epoll_event *event)
 /* Until something ends by time */
 static int wait_ms(const struct relay_loop *loop)
 {
-	int wait = timers_wait(&loop->refused_flows, loop->now_ms, -1);
+	int wait = timers_wait(&loop->refused_flows, loop->now_ms, loop->ended_count ? TELL_AGAIN_MS : -1);
 	for (int to_host = 0; to_host < 2; to_host++)
 		wait = timers_wait(&loop->flow_budgets[to_host].idle, loop->now_ms, wait);
 	return relay_pairs_wait(&loop->pairs, wait);
@@ -107,7 +130,8 @@ static bool turn(struct relay_loop *loop)
 	relay_pairs_ready(&loop->pairs);
 	relay_pairs_expire(&loop->pairs);
 	flows_expire(loop);
-	return true;
+	ended_tell(loop);
+	return !loop->lost;
 }
 
 _Noreturn void relay_worker(const struct relay_worker_config *config, uid_t uid)

@@ -43,6 +43,14 @@ struct denials {
 	uint64_t known[KNOWN_MAX]; /* hashes of what was printed; 0: free */
 };
 
+void denials_use_policy(struct denials *denials, const struct policy *policy)
+{
+	arena_free(denials->arena);
+	denials->arena = arena_new();
+	denials->reasons = reasons_new(denials->arena, policy);
+	denials->context.policy = policy;
+}
+
 struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway, struct nl *host,
 			     const struct limit_numbers *limits)
 {
@@ -53,8 +61,7 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials->limits = *limits;
 	denials->config = config;
 	denials->context = (struct eval_context){ config->policy, *gateway, EVAL_NO_BINDINGS };
-	denials->arena = arena_new();
-	denials->reasons = reasons_new(denials->arena, config->policy);
+	denials_use_policy(denials, config->policy);
 	denials->waits = isatty(STDIN_FILENO);
 	denials->started_ms = clock_ms();
 	denials->nflog = nflog_open();

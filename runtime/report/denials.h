@@ -17,6 +17,8 @@ struct denials *denials_open(const struct run_config *, const struct addr_gatewa
 /* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */
 typedef bool denials_ended(const void *self, struct addr, const char **name, uint64_t *ago_ms);
 void denials_ask_ended(struct denials *, denials_ended *, const void *self);
+/* Another policy, and no word of the one before is kept */
+void denials_use_policy(struct denials *, const struct policy *);
 /* For the supervisor's epoll loop */
 int denials_fd(const struct denials *);
 int denials_host_fd(const struct denials *);

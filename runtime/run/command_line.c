@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define DEFAULT_MEMORY_MIB 256
-#define RULES_WORTH_AN_INDEX 32
 #define MIN_MEMORY_MIB 32
 #define MAX_MEMORY_MIB (1u << 20)
 #define MAX_CPUS 64
@@ -459,8 +458,7 @@ static bool load_policy(struct reading *reading)
 	if (diags->errors || !host_floor_trusted(policy))
 		return false;
 	/* each query of the guest's is judged by it */
-	if (policy->rules.count >= RULES_WORTH_AN_INDEX)
-		eval_prepare(policy);
+	eval_prepare_if_worth(policy);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /* The table of commands, and the answers that change something or go on. */
 #include "sandbox/answers.h"
+#include "sandbox/answers_policy.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "sandbox/setup.h"
@@ -14,6 +15,10 @@ static const struct control_command commands[] = {
 	{ .name = "status", .answer = answer_status },
 	{ .name = "events", .answer = answer_events },
 	{ .name = "stop", .answer = answer_stop },
+	{ .name = "policy", .answer = answer_policy },
+	{ .name = "reload", .answer = answer_reload, .large = true },
+	{ .name = "grant", .answer = answer_grant },
+	{ .name = "revoke", .answer = answer_revoke },
 	{ 0 },
 };
 

@@ -3,6 +3,7 @@
 #include "lower/sandbox_net.h"
 #include "netlink/conntrack.h"
 #include "sandbox/answers.h"
+#include "sandbox/answers_flows.h"
 #include "sandbox/answers_rules.h"
 #include "sandbox/setup.h"
 
@@ -115,5 +116,8 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 	add_bindings(sandbox, answer);
 	add_limits(sandbox, answer);
 	add_nameservers(sandbox, answer);
+	answer_add_flows(sandbox, answer);
+	json_object_set_new(answer, "generation", json_integer((json_int_t)reload_generation(sandbox->reload)));
+	json_object_set_new(answer, "grants", reload_grants(sandbox->reload));
 	return answer;
 }

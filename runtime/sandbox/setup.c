@@ -29,7 +29,6 @@
 #include <sys/socket.h>
 
 #define TABLE_OWNER_TIMEOUT_MS 10000
-#define OPTIMISED 2 /* the ruleset: as `msb-policyc compile` prints it */
 
 static const uint8_t host_mac[6] = HOST_LINK_MAC;
 static const uint8_t uplink_mac[6] = HOST_LINK_PEER_MAC;
@@ -243,7 +242,7 @@ static int install_firewall(struct sandbox *sandbox)
 	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
 
-	optimise(ruleset, OPTIMISED);
+	optimise(ruleset, SETUP_OPTIMISED);
 	sandbox->maps = lower_bound_maps(ruleset);
 	int error = nft_install(sandbox->firewall, ruleset, why, sizeof why);
 	if (error == 0)
@@ -271,6 +270,7 @@ static int plan_limits(struct sandbox *sandbox, struct host_limits *limits)
 	sandbox->limits.most[OVER_QUESTIONS] = limits->questions;
 	sandbox->limits.most[OVER_SHARE] = limits->share;
 	sandbox->limits.most[OVER_ALL] = limits->all;
+	limits->relayed = true; /* by this policy or by one that comes later */
 	int back = netns_enter(sandbox->vm_netns);
 	return back ? fail("enter the VM's network namespace", back) : error;
 }
@@ -317,7 +317,7 @@ static int open_passage(struct sandbox *sandbox)
 	int error = passage_open(&sandbox->passage, sandbox->host_link.name);
 
 	flow_grants_open(&sandbox->grants, sandbox->passage.nl, sandbox->start->table, sandbox->host_link.name,
-			 &sandbox->gateway, policy_defers(sandbox->start->config->policy));
+			 &sandbox->gateway, true);
 	return error;
 }
 
@@ -356,7 +356,7 @@ static int configure_family(struct sandbox *sandbox, struct addr gateway)
 		error = rtnl_route_add(sandbox->vm, &to_host);
 	if (error == 0)
 		error = rtnl_rule_add(sandbox->vm, family, LOWER_DNS_MARK, LOWER_DNS_ROUTE_TABLE);
-	if (error == 0 && policy_defers(sandbox->start->config->policy))
+	if (error == 0)
 		error = rtnl_rule_add(sandbox->vm, family, LOWER_DIVERT_MARK, LOWER_DNS_ROUTE_TABLE);
 	if (error == 0)
 		error = rtnl_route_add(sandbox->vm, &to_proxy);
@@ -397,19 +397,9 @@ static int open_links(struct sandbox *sandbox)
 	return error < 0 ? fail("configure the sandbox's links", error) : 0;
 }
 
-static uid_t role_uid(const struct sandbox *sandbox, enum role role)
-{
-	return sandbox->start->claims->uid + role;
-}
-
 static int limit_bandwidth(struct sandbox *sandbox)
 {
-	const struct policy *policy = sandbox->start->config->policy;
-
-	int error = shape_start(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
-	return error < 0 ?
-		       error :
-		       shape_start(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth, &sandbox->ingress);
+	return setup_bandwidth(sandbox, sandbox->start->config->policy);
 }
 
 static int admit_nameservers(void *self, const struct nameserver *servers, size_t count)
@@ -431,7 +421,7 @@ static int start_dns(struct sandbox *sandbox)
 		.admit_by_host = admit_nameservers,
 		.admit_self = sandbox,
 		.host_mark = host_table_mark(sandbox->host_link.index),
-		.uid = role_uid(sandbox, ROLE_DNS),
+		.uid = setup_uid(sandbox, ROLE_DNS),
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);
@@ -441,25 +431,9 @@ static int start_dns(struct sandbox *sandbox)
 	return 0;
 }
 
-static struct relay_start relay_start(const struct sandbox *sandbox, enum role role)
-{
-	struct relay_start start = {
-		.policy = sandbox->start->config->policy,
-		.gateway = sandbox->gateway,
-		.guest4 = lower_guest_addr(sandbox->gateway.v4),
-		.host_netns = sandbox->host_netns,
-		.vm_netns = sandbox->vm_netns,
-		.uid = role_uid(sandbox, role),
-	};
-
-	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
-	return start;
-}
-
 static int start_relay(struct sandbox *sandbox)
 {
-	struct relay_start start = relay_start(sandbox, ROLE_RELAY);
+	struct relay_start start = setup_relay_start(sandbox, ROLE_RELAY);
 
 	sandbox->relay = relay_open(&start);
 	return sandbox->relay ? 0 : -errno; /* reported */
@@ -468,12 +442,32 @@ static int start_relay(struct sandbox *sandbox)
 /* Where the packet filter diverts flows by their server names */
 static int start_names(struct sandbox *sandbox)
 {
-	struct relay_start start = relay_start(sandbox, ROLE_NAMES);
+	const struct policy *policy = sandbox->start->config->policy;
 
-	if (!policy_defers(start.policy))
-		return 0;
-	sandbox->names = names_open(&start);
-	return sandbox->names ? 0 : -errno; /* reported */
+	return policy_defers(policy) ? setup_start_names(sandbox, policy) : 0;
+}
+
+static int open_flows(struct sandbox *sandbox)
+{
+	struct flows_start start = {
+		.gateway = sandbox->gateway,
+		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.host_netns = sandbox->host_netns,
+		.vm_netns = sandbox->vm_netns,
+		.tap = sandbox->tap_link.index,
+		.uplink = sandbox->uplink.index,
+		.uplink_mac = HOST_LINK_PEER_MAC,
+		.host_mac = HOST_LINK_MAC,
+		.relay = sandbox->relay,
+		.names = sandbox->names,
+	};
+
+	if (sandbox->gateway.has6)
+		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	lower_guest_mac(&sandbox->gateway, start.guest_mac);
+	sandbox_gateway_mac(&sandbox->gateway, start.gateway_mac);
+	sandbox->flows = flows_open(&start);
+	return sandbox->flows ? 0 : -errno; /* reported */
 }
 
 static int open_late_refusals(struct sandbox *sandbox)
@@ -496,7 +490,7 @@ static int open_log(struct sandbox *sandbox)
 static int start_dhcp(struct sandbox *sandbox)
 {
 	const struct run_config *config = sandbox->start->config;
-	struct dhcp_start start = { .gateway = sandbox->gateway, .uid = role_uid(sandbox, ROLE_DHCP) };
+	struct dhcp_start start = { .gateway = sandbox->gateway, .uid = setup_uid(sandbox, ROLE_DHCP) };
 
 	if (config->vmm == VMM_NONE || (!config->kernel && !config->initrd))
 		return 0;
@@ -535,6 +529,7 @@ static int (*const steps[])(struct sandbox *) = {
 	start_dns,
 	start_relay,
 	start_names,
+	open_flows,
 	start_dhcp,
 	sandbox_start_guest,
 	sandbox_open_control,
@@ -543,7 +538,9 @@ static int (*const steps[])(struct sandbox *) = {
 
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
 {
-	*sandbox = (struct sandbox){ .start = start,
+	*sandbox = (struct sandbox){ .own_start = *start,
+				     .config = *start->config,
+				     .reload = reload_new(),
 				     .host_netns = -1,
 				     .vm_netns = -1,
 				     .guest_netns = -1,
@@ -551,6 +548,8 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 				     .vmm.pidfd = -1,
 				     .init = { .pidfd = -1, .channel = -1 },
 				     .nat64 = DNS_NAT64_NONE };
+	sandbox->own_start.config = &sandbox->config;
+	sandbox->start = &sandbox->own_start;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		int error = steps[i](sandbox);
 		if (error < 0)
@@ -589,6 +588,8 @@ void sandbox_close(struct sandbox *sandbox)
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	names_close(sandbox->names);
+	flows_close(sandbox->flows);
 	denials_close(sandbox->denials);
 	control_close(sandbox->control);
+	reload_free(sandbox->reload);
 }

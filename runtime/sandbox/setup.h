@@ -6,6 +6,7 @@
 #include "net/flow_grants.h"
 #include "net/passage.h"
 #include "net/shape.h"
+#include "flows/flows.h"
 #include "names/names.h"
 #include "netlink/rtnl.h"
 #include "relay/relay.h"
@@ -13,15 +14,28 @@
 #include "sandbox/follow_forwarding.h"
 #include "sandbox/follow_routes.h"
 #include "sandbox/host_watch.h"
+#include "sandbox/claims.h"
 #include "sandbox/late_refusals.h"
+#include "sandbox/reload.h"
 #include "sandbox/supervisor.h"
 #include "vmm/vmm.h"
 #include "vmm/vmm_none.h"
 
+#define SETUP_OPTIMISED 2 /* the ruleset: as `msb-policyc compile` prints it */
+
+struct setup_servers {
+	struct nameserver items[NAMESERVERS_MAX];
+	size_t count;
+};
+
 struct sandbox {
-	const struct supervisor_start *start;
-	struct nl *host, *vm; /* rtnetlink in the two namespaces */
-	struct nft *firewall; /* nfnetlink in the VM's */
+	const struct supervisor_start *start; /* of its own, with a configuration of its own, … */
+	struct supervisor_start own_start;
+	struct run_config config; /* … whose policy is the one in force */
+	struct reload *reload;
+	struct setup_servers found; /* of a policy that is to be in force */
+	struct nl *host, *vm;       /* rtnetlink in the two namespaces */
+	struct nft *firewall;       /* nfnetlink in the VM's */
 	struct limit_numbers limits;
 	struct nl *host_log; /* what the bounds in the host's namespace refuse; the denials' from then on */
 	int host_netns, vm_netns, guest_netns;
@@ -43,7 +57,8 @@ struct sandbox {
 	struct dns *dns;
 	struct denials *denials;
 	struct relay *relay;
-	struct names *names;       /* NULL: no server name decides anything */
+	struct names *names; /* NULL: no server name has decided anything yet */
+	struct flows *flows;
 	struct vmm_none_init init; /* VMM_NONE: until COMMAND is started */
 	struct vmm vmm;            /* pid 0: not started */
 	struct control *control;
@@ -53,5 +68,11 @@ struct sandbox {
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */
 int sandbox_set_up(struct sandbox *, const struct supervisor_start *);
+/* setup_policy.c */
+uid_t setup_uid(const struct sandbox *, enum role);
+struct relay_start setup_relay_start(const struct sandbox *, enum role);
+/* While it runs, too: what a policy takes that none before did. 0 or -errno, reported */
+int setup_start_names(struct sandbox *, const struct policy *);
+int setup_bandwidth(struct sandbox *, const struct policy *);
 /* What an orderly stop does: the guest and the worker are killed, and the uplink goes before the host's table does. */
 void sandbox_close(struct sandbox *);

@@ -171,13 +171,27 @@ static int timeout(struct sandbox *sandbox)
 	bool egress = shape_settle(sandbox->vm, &sandbox->egress);
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
 	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
-	int settle = dns_settle_wait(sandbox->dns);
+	int settle = dns_settle_wait(sandbox->dns), reload = reload_wait(sandbox->reload);
+	int flows = flows_wait(sandbox->flows);
 
+	if (reload >= 0 && reload < wait)
+		wait = reload;
 	if (again >= 0 && again < wait)
 		wait = again;
 	if (settle >= 0 && settle < wait)
 		wait = settle;
+	if (flows >= 0 && flows < wait)
+		wait = flows;
 	return (egress || ingress) && wait > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : wait;
+}
+
+/* A policy that is to be in force goes on, or a grant ends. The relay of server names may be started by that. */
+static int change_policy(struct sandbox *sandbox, int epoll)
+{
+	const struct names *before = sandbox->names;
+	int error = reload_turn(sandbox);
+
+	return error < 0 ? error : sandbox->names != before ? watch_names(epoll, sandbox->names) : 0;
 }
 
 static int serve(struct sandbox *sandbox)
@@ -193,8 +207,10 @@ static int serve(struct sandbox *sandbox)
 			status = dispatch(sandbox, events[i].data.u32);
 		if (status == RUNNING && host_watch_run(sandbox))
 			status = closed("the way to the host's network");
-		if (status == RUNNING && dns_settle(sandbox->dns))
+		if (status == RUNNING && (dns_settle(sandbox->dns) || change_policy(sandbox, epoll)))
 			status = EXIT_STATUS_FAILED;
+		if (status == RUNNING && flows_settle(sandbox->flows))
+			status = closed("what ends its flows");
 	}
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));
@@ -204,10 +220,12 @@ static int serve(struct sandbox *sandbox)
 }
 
 /* What serving takes: the sandbox's sets and links; entering the host's namespace; killing other uids' workers; answering
- * the guest's datagrams from a port below 1024 of the gateway's */
+ * the guest's datagrams from a port below 1024 of the gateway's; and jailing a worker under a uid of its own, where a policy that
+ * comes later is the first to need the relay of server names */
 static int keep_little(void)
 {
-	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL, CAP_NET_BIND_SERVICE };
+	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL,   CAP_NET_BIND_SERVICE,
+					 CAP_SETUID,    CAP_SETGID,    CAP_SETPCAP };
 	int error = capabilities_keep(kept, sizeof kept / sizeof *kept);
 
 	if (error < 0)

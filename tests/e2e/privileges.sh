@@ -16,10 +16,10 @@ holds() {
 	same "$name: not by exec either" "" "$(field "$pid" CapBnd | sed "s/^0*//; s/^$3\$//")"
 	same "$name: no new privileges" 1 "$(field "$pid" NoNewPrivs)"
 }
-# NET_ADMIN is bit 12, SYS_ADMIN 21, KILL 5, NET_BIND_SERVICE 10
+# NET_ADMIN is bit 12, SYS_ADMIN 21, KILL 5, NET_BIND_SERVICE 10, SETGID 6, SETUID 7, SETPCAP 8
 holds "the launcher" "$(pgrep -ox msb-run)" ""
 holds "the table owner" "$(pgrep -ox msb-owner)" 1000
-holds "the supervisor" "$(pgrep -ox msb-supervisor)" 201420
+holds "the supervisor" "$(pgrep -ox msb-supervisor)" 2015e0
 
 # jailed NAME PID: a worker that reads what strangers send
 jailed() {

@@ -36,12 +36,13 @@ may_include() {
 		dns:       base policy eval lower core isolation netlink report
 		relay:     base policy eval lower core isolation netlink report dns
 		names:     base policy eval lower core isolation netlink report relay
+		flows:     base policy eval ruleset lower core netlink net dns relay names
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
 		control:   base core
-		sandbox:   base policy eval lower optimise core isolation netlink net report dns relay names vmm control
+		sandbox:   base policy eval lower optimise core isolation netlink net report dns relay names flows vmm control
 		ctl:       base diag syntax policy eval analysis diff explain expect core control sandbox
-		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names vmm control sandbox ctl
+		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names flows vmm control sandbox ctl
 	END
 }
 

@@ -320,3 +320,59 @@ Test(bindings, what_has_ended_is_remembered_for_a_while)
 	bindings_free(bindings);
 	arena_free(made.arena);
 }
+
+/* ---- another policy ---- */
+
+static bool keeps_all_but_two(const void *self, const char *name, struct addr addr)
+{
+	(void)self;
+	return strcmp(name, "example.com") && !addr_equal(addr, address(2));
+}
+
+/* The element of a rule's set for that address, 0: the changes leave none */
+static uint64_t element_of(const struct bindings_changes *changes, const char *set, struct addr addr)
+{
+	uint64_t timeout_ms = 0;
+
+	for (size_t i = 0; i < changes->count; i++)
+		if (!strcmp(changes->items[i].set, set) && addr_equal(changes->items[i].addr, addr))
+			timeout_ms = changes->items[i].remove ? 0 : changes->items[i].timeout_ms;
+	return timeout_ms;
+}
+
+Test(bindings, another_policy_keeps_what_it_wants_for_as_long_as_it_had)
+{
+	struct test_policy before = test_policy_of("deny", "deny", rules, false);
+	struct test_policy after = test_policy_of("deny", "deny", "deny@10.0.0.0/8,allow@a.example.com:tcp:80", false);
+	struct bindings *old = new_bindings(&before), *fresh = new_bindings(&after);
+	struct bindings_changes changes;
+	const char *name;
+	uint64_t ago_ms;
+
+	struct addr two[] = { address(0), address(2) }, one = address(4), odd = address(1);
+	bindings_set(old, "a.example.com", ADDR_V4, two, 2, 60000, 1000, &changes);
+	bindings_set(old, "a.example.com", ADDR_V6, &odd, 1, 5000, 1000, &changes);
+	bindings_set(old, "example.com", ADDR_V4, &one, 1, 60000, 1000, &changes);
+	bindings_set(old, "b.example.com", ADDR_V4, &one, 1, 90000, 1000, &changes);
+	bindings_carry(fresh, old, keeps_all_but_two, NULL, 11000, &changes);
+	cr_assert_eq(element_of(&changes, "rule2_v4", address(0)), 50000, "what is left of its time");
+	cr_assert_eq(element_of(&changes, "rule2_v4", address(2)), 0, "an address that is not kept");
+	cr_assert_eq(element_of(&changes, "rule2_v6", odd), 0, "one that was over");
+	for (size_t i = 0; i < changes.count; i++)
+		cr_assert(strstr(changes.items[i].set, "rule2"), "no set of the policy before: %s",
+			  changes.items[i].set);
+	cr_assert(bindings_ended(fresh, address(2), 11000, &name, &ago_ms));
+	cr_assert_str_eq(name, "a.example.com");
+	cr_assert_eq(ago_ms, 0);
+	cr_assert(bindings_ended(fresh, odd, 11000, &name, &ago_ms));
+	cr_assert_eq(ago_ms, 5000);
+	/* names that no rule has any more are kept to tell denials by, and the old ones are as they were */
+	struct eval_bindings view = bindings_view(fresh, 11000);
+	cr_assert(view.any_name && bindings_ended(fresh, one, 11000, &name, &ago_ms), "example.com is over");
+	cr_assert_str_eq(name, "example.com");
+	cr_assert(!bindings_ended(old, address(2), 11000, &name, &ago_ms));
+	bindings_free(old);
+	bindings_free(fresh);
+	arena_free(before.arena);
+	arena_free(after.arena);
+}

@@ -17,8 +17,8 @@ bool __real_proxy_query(struct proxy *, const uint8_t *, size_t, const struct cl
 bool __wrap_proxy_query(struct proxy *, const uint8_t *, size_t, const struct client_ref *);
 void __real_flows_readable(struct relay_loop *, uint32_t);
 void __wrap_flows_readable(struct relay_loop *, uint32_t);
-bool __real_names_tell(struct names_loop *, struct names_flow *, enum names_saw, const struct hello *, uint64_t);
-bool __wrap_names_tell(struct names_loop *, struct names_flow *, enum names_saw, const struct hello *, uint64_t);
+bool __real_names_tell(struct names_loop *, struct names_held *, enum names_saw, const struct hello *, uint64_t);
+bool __wrap_names_tell(struct names_loop *, struct names_held *, enum names_saw, const struct hello *, uint64_t);
 
 static void try_execve(int control)
 {
@@ -158,7 +158,7 @@ bool __wrap_proxy_query(struct proxy *proxy, const uint8_t *message, size_t len,
 void __wrap_flows_readable(struct relay_loop *loop, uint32_t listener)
 {
 	uint8_t text[32];
-	ssize_t len = recv(loop->config->listeners[listener].fd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t len = recv(loop->listeners[listener].fd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
 	if (len > 0)
 		act(text, (size_t)len, loop->control);
 	__real_flows_readable(loop, listener);
@@ -170,7 +170,7 @@ static bool is_name(const struct hello *hello, const char *name)
 }
 
 /* `lie`: another name than the one that was sent; `twice`: the same again for a flow that was judged */
-bool __wrap_names_tell(struct names_loop *loop, struct names_flow *flow, enum names_saw saw, const struct hello *hello,
+bool __wrap_names_tell(struct names_loop *loop, struct names_held *flow, enum names_saw saw, const struct hello *hello,
 		       uint64_t token)
 {
 	static const char allowed[] = "example.com";

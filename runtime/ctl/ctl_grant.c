@@ -1,0 +1,108 @@
+/* Rules for a time: given, and ended early. */
+#include "base/units.h"
+#include "ctl/running.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LONGEST_MS (24ull * 3600 * 1000)
+
+/* "10m", "90s", "2h", "1h30m" */
+static bool read_duration(struct arena *arena, const char *text, uint64_t *out)
+{
+	char *end;
+	unsigned long hours = strtoul(text, &end, 10);
+	uint64_t rest = 0;
+
+	if (end == text || *end != 'h' || hours > 24)
+		return units_duration_ms(text, out);
+	if (end[1] && !units_duration_ms(arena_strdup(arena, end + 1), &rest))
+		return false;
+	*out = (uint64_t)hours * 3600000 + rest;
+	return true;
+}
+
+/* "allow@x" of the command `allow`; what says no action gets the command's */
+static const char *rule_of(struct ctl_line *line, const char *action, const char *word)
+{
+	static const char *const actions[] = { "allow", "deny" };
+	size_t len = strlen(action);
+
+	if (!strncmp(word, action, len) && (word[len] == '@' || word[len] == ':'))
+		return word;
+	for (size_t i = 0; i < 2; i++)
+		if (!strncmp(word, actions[i], strlen(actions[i])) && strchr("@:", word[strlen(actions[i])]))
+			return NULL;
+	return arena_printf(line->arena, "%s@%s", action, word);
+}
+
+static enum ctl_status ask(struct ctl_line *line, json_t *request, const char *said)
+{
+	enum ctl_status status = CTL_FAILED;
+	json_t *answer = ctl_ask_patiently(line, request, &status);
+
+	if (!answer)
+		return status;
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		status = ctl_say_no(line, answer);
+	} else if (line->format == CTL_JSON) {
+		return ctl_print_json(line, answer);
+	} else {
+		const json_t *id = json_object_get(answer, "id");
+		if (id)
+			printf("grant %lld: ", (long long)json_integer_value(id));
+		puts(said);
+		status = fflush(stdout) ? CTL_FAILED : CTL_FINE;
+	}
+	json_decref(answer);
+	return status;
+}
+
+static enum ctl_status grant(struct ctl_line *line, const char *action)
+{
+	static const struct option options[] = { { "for", required_argument, NULL, 'f' }, { NULL, 0, NULL, 0 } };
+	const char *time = NULL;
+	uint64_t for_ms = 0;
+	int value;
+
+	opterr = 0;
+	optind = 0;
+	while ((value = getopt_long(line->argc, line->argv, ":f:", options, NULL)) != -1) {
+		if (value != 'f')
+			return ctl_usage(line, value == ':' ? "%s wants a value" : "%s: no such option",
+					 line->argv[optind - 1]);
+		time = optarg;
+	}
+	if (optind != line->argc - 1)
+		return ctl_usage(line, "one rule: msb-ctl %s NAME '%s@pypi.org:tcp:443' --for 10m", action, action);
+	const char *word = line->argv[optind];
+	if (!time || !read_duration(line->arena, time, &for_ms) || !for_ms || for_ms > LONGEST_MS)
+		return ctl_usage(line, "for how long? --for 10m: s, m or h, 24h at most");
+	const char *rule = rule_of(line, action, word);
+	if (!rule)
+		return ctl_usage(line, "`%s` is no rule that says %s", word, action);
+	return ask(line, json_pack("{s:s, s:s, s:I}", "command", "grant", "rule", rule, "for_ms", (json_int_t)for_ms),
+		   arena_printf(line->arena, "%s for %s", rule, time));
+}
+
+enum ctl_status ctl_allow(struct ctl_line *line)
+{
+	return grant(line, "allow");
+}
+
+enum ctl_status ctl_deny(struct ctl_line *line)
+{
+	return grant(line, "deny");
+}
+
+enum ctl_status ctl_revoke(struct ctl_line *line)
+{
+	uint64_t id = 0;
+
+	if (line->argc != 2 || !units_number(line->argv[1], &id) || !id || id > UINT32_MAX)
+		return ctl_usage(line, "which grant? msb-ctl revoke NAME ID, as `msb-ctl status` has it");
+	return ask(line, json_pack("{s:s, s:I}", "command", "revoke", "id", (json_int_t)id),
+		   arena_printf(line->arena, "grant %llu is over", (unsigned long long)id));
+}

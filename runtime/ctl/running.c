@@ -1,0 +1,108 @@
+/* Asks a sandbox for its policy's bundle. */
+#include "ctl/running.h"
+#include "base/escape.h"
+#include "core/fd.h"
+#include "core/run_directory.h"
+#include "ctl/client.h"
+#include "policy/policy_facts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PATIENCE_MS 30000
+
+json_t *ctl_ask_patiently(struct ctl_line *line, json_t *request, enum ctl_status *status)
+{
+	CLEANUP_FD int directory = run_directory_look(false);
+	struct client_ask ask = { .name = line->sandbox, .error = directory };
+
+	json_object_set_new(request, "version", json_integer(1));
+	if (directory >= 0)
+		client_ask_all(directory, &ask, 1, request, PATIENCE_MS);
+	json_decref(request);
+	if (directory < 0 || ask.error < 0) {
+		*status = ctl_fail(line, ask.error == -ENOENT || ask.error == -ECONNREFUSED ? "msb-ctl ps" : NULL,
+				   "%s: %s", line->sandbox, client_error_text(ask.error));
+		return NULL;
+	}
+	client_close(&ask);
+	return ask.answer;
+}
+
+enum ctl_status ctl_say_no(struct ctl_line *line, const json_t *answer)
+{
+	const json_t *findings = json_object_get(answer, "findings"), *finding;
+	const char *error = json_string_value(json_object_get(answer, "error"));
+	size_t index;
+
+	if (!json_array_size(findings)) {
+		ctl_fail(line, json_string_value(json_object_get(answer, "help")), "%s: %s", line->sandbox,
+			 error ? error : "refused");
+		return CTL_NO;
+	}
+	json_array_foreach(findings, index, finding)
+	{
+		const char *place = json_string_value(json_object_get(finding, "place"));
+		const char *message = json_string_value(json_object_get(finding, "message"));
+		ctl_fail(line, json_string_value(json_object_get(finding, "help")), "%s%s%s", place ? place : "",
+			 place ? ": " : "", message ? message : "");
+	}
+	return CTL_NO;
+}
+
+static void read_gateway(const json_t *answer, struct addr_gateway *out)
+{
+	const json_t *list = json_object_get(answer, "gateway"), *prefixes = json_object_get(answer, "nat64");
+	struct addr_prefix prefix;
+	struct addr addr;
+	size_t index;
+	json_t *value;
+
+	json_array_foreach(list, index, value)
+	{
+		if (!json_is_string(value) || !addr_parse(json_string_value(value), &addr))
+			continue;
+		if (addr.family == ADDR_V4)
+			out->has4 = true, out->v4 = addr;
+		else
+			out->has6 = true, out->v6 = addr;
+	}
+	json_array_foreach(prefixes, index,
+			   value) if (json_is_string(value) && addr_prefix_parse(json_string_value(value), &prefix))
+		addr_nat64_find(&out->nat64, prefix);
+}
+
+static enum ctl_status take(struct ctl_line *line, const json_t *answer, struct ctl_running *out)
+{
+	struct diags *diags = diags_new(line->arena, sources_new(line->arena));
+	char *text = json_dumps(json_object_get(answer, "policy"), JSON_COMPACT);
+	const char *why = text ? policy_bundle_read(line->arena, text, strlen(text), &out->bundle) : "no bundle";
+
+	free(text);
+	if (why)
+		return ctl_fail(line, "msb-ctl and msb-run of one version go together", "%s: %s", line->sandbox, why);
+	out->policy = policy_bundle_resolve(&out->bundle, diags);
+	if (diags->errors)
+		return ctl_fail(line, "msb-ctl and msb-run of one version go together",
+				"%s: its policy is none here: %s", line->sandbox, diags->list.items[0].message);
+	out->gateway = policy_gateway(out->policy, out->gateway);
+	read_gateway(answer, &out->gateway);
+	out->generation = (uint64_t)json_integer_value(json_object_get(answer, "generation"));
+	const char *directory = json_string_value(json_object_get(answer, "directory"));
+	out->directory = directory ? arena_strdup(line->arena, directory) : ".";
+	return CTL_FINE;
+}
+
+enum ctl_status ctl_running(struct ctl_line *line, struct ctl_running *out)
+{
+	enum ctl_status status = CTL_FAILED;
+	json_t *answer = ctl_ask_patiently(line, json_pack("{s:s}", "command", "policy"), &status);
+
+	*out = (struct ctl_running){ .generation = 0 };
+	if (!answer)
+		return status;
+	status = json_is_true(json_object_get(answer, "ok")) ? take(line, answer, out) : ctl_say_no(line, answer);
+	json_decref(answer);
+	return status;
+}

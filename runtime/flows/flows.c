@@ -1,0 +1,322 @@
+/* Opening, and a revocation from its beginning to its end: see flows.h. */
+#include "flows/flows.h"
+#include "core/clock.h"
+#include "core/exit_status.h"
+#include "core/leave_fds.h"
+#include "core/log.h"
+#include "flows/flows_state.h"
+#include "lower/sandbox_net.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LOOK_MS 20 /* from one look to the next */
+/* When the ends are asked again: more often than this they do not answer (Linux: tcp_invalid_ratelimit, 500 ms) */
+static const uint16_t ask_again_ms[] = { 60, 650, 1300 };
+#define ASKS (sizeof ask_again_ms / sizeof *ask_again_ms)
+
+/* ---- opening ---- */
+
+/* A packet socket that receives nothing; -1: without, ends that are idle hear late */
+static int open_link(uint32_t index)
+{
+	struct sockaddr_ll link = { .sll_family = AF_PACKET, .sll_ifindex = (int)index };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&link, sizeof link)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static struct nl *open_in_host(const struct flows_start *start)
+{
+	if (setns(start->host_netns, CLONE_NEWNET) < 0)
+		return NULL;
+	struct nl *nl = nl_open(NETLINK_NETFILTER);
+	int saved = errno;
+	if (setns(start->vm_netns, CLONE_NEWNET) < 0) {
+		log_error("cannot return to the VM's network namespace: %s", strerror(errno));
+		_exit(EXIT_STATUS_FAILED); /* nothing may be opened in the wrong one; with pid 1 all of the sandbox ends */
+	}
+	errno = saved;
+	return nl;
+}
+
+struct flows *flows_open(const struct flows_start *start)
+{
+	struct flows *flows = arena_must(calloc(1, sizeof *flows));
+
+	flows->start = *start;
+	flows->result.done = true;
+	flows->guest = open_link(start->tap);
+	flows->uplink = open_link(start->uplink);
+	flows->vm = nl_open(NETLINK_NETFILTER);
+	flows->nft = nft_open();
+	flows->host = open_in_host(start);
+	if (flows->vm && flows->nft && flows->host)
+		return flows;
+	int saved = errno;
+	log_error("cannot follow the sandbox's flows: %s", strerror(saved));
+	flows_close(flows);
+	errno = saved;
+	return NULL;
+}
+
+void flows_close(struct flows *flows)
+{
+	if (!flows)
+		return;
+	leave_fds(&flows->guest, 1);
+	leave_fds(&flows->uplink, 1);
+	nl_close(flows->vm);
+	nl_close(flows->host);
+	nft_close(flows->nft);
+	free(flows->ended);
+	free(flows->resetting);
+	free(flows);
+}
+
+void flows_use_names(struct flows *flows, struct names *names)
+{
+	flows->start.names = names;
+}
+
+/* ---- what is ended ---- */
+
+static bool first_name(const char *name, void *context)
+{
+	snprintf(context, sizeof((struct flows_ended *)NULL)->name, "%s", name);
+	return true;
+}
+
+static void note_name(const struct flows_flow *flow, struct flows_ended *ended)
+{
+	if (flow->connection.sni)
+		first_name(flow->connection.sni, ended->name);
+	else if (flow->names.any_name && flow->connection.direction == POLICY_EGRESS)
+		flow->names.any_name(flow->names.self, flow->connection.addr, first_name, ended->name);
+}
+
+static void note_ended(struct flows *flows, const struct flows_flow *flow, enum flows_how how)
+{
+	struct flows_result *result = &flows->result;
+
+	result->total++;
+	if (result->count == FLOWS_ENDED_MAX)
+		return;
+	if (result->count == flows->ended_cap) {
+		flows->ended_cap = flows->ended_cap ? 2 * flows->ended_cap : 64;
+		flows->ended = arena_must(realloc(flows->ended, flows->ended_cap * sizeof *flows->ended));
+		result->items = flows->ended;
+	}
+	struct flows_ended *ended = &flows->ended[result->count++];
+	*ended = (struct flows_ended){
+		.kind = flow->kind,
+		.how = how,
+		.l4 = flow->l4,
+		.direction = flow->connection.direction,
+		.near = flow->near,
+		.far = flow->connection.addr,
+		.near_port = flow->near_port,
+		.port = flow->connection.port,
+		.counted = flow->counted,
+		.bytes_out = flow->bytes_out,
+		.bytes_in = flow->bytes_in,
+		.packets_out = flow->packets_out,
+		.packets_in = flow->packets_in,
+		.has_began = flow->has_began,
+		.began_ms = flow->began_ms,
+		.by = flow->verdict.by,
+	};
+	note_name(flow, ended);
+}
+
+/* ---- those of the kernel ---- */
+
+struct denied {
+	struct flows *flows;
+	struct denied_entry {
+		struct conntrack_entry entry;
+		enum flows_how how;
+	} * items;
+	size_t count, cap, kept;
+};
+
+/* Established, or both ends know of each other: they can be told by resets. */
+static enum flows_how how_to_end(const struct conntrack_entry *entry)
+{
+	bool half_open = entry->tcp_state == TCP_CONNTRACK_NONE || entry->tcp_state == TCP_CONNTRACK_SYN_SENT ||
+			 entry->tcp_state == TCP_CONNTRACK_SYN_SENT2;
+
+	return entry->original.proto == IPPROTO_TCP && !half_open && !(entry->status & IPS_OFFLOAD) ? FLOWS_RESET :
+												      FLOWS_FORGOT;
+}
+
+static int collect_entry(const struct conntrack_entry *entry, void *context)
+{
+	struct denied *denied = context;
+	struct flows *flows = denied->flows;
+	struct bindings_past past;
+	struct flows_flow flow;
+
+	if (entry->mark == LOWER_REVOKED_CT ||
+	    !flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
+		return 0;
+	if (flow.verdict.action == POLICY_ALLOW) {
+		denied->kept++;
+		return 0;
+	}
+	if (denied->count == denied->cap) {
+		denied->cap = denied->cap ? 2 * denied->cap : 64;
+		denied->items = arena_must(realloc(denied->items, denied->cap * sizeof *denied->items));
+	}
+	enum flows_how how = how_to_end(entry);
+	denied->items[denied->count++] = (struct denied_entry){ *entry, how };
+	note_ended(flows, &flow, how);
+	return 0;
+}
+
+static int end_entry(struct flows *flows, const struct denied_entry *denied)
+{
+	if (denied->how == FLOWS_RESET)
+		return flows_reset_begin(flows, &denied->entry);
+	int error = conntrack_entry_delete(flows->vm, &denied->entry);
+	conntrack_tuple_delete(flows->host, &denied->entry.original);
+	return error == -ENOENT ? 0 : error;
+}
+
+/* Listed first, then ended: one socket is for both. */
+static int end_forwarded(struct flows *flows)
+{
+	struct denied denied = { .flows = flows };
+	int error = conntrack_entries(flows->vm, 0, 0, collect_entry, &denied);
+
+	for (size_t i = 0; error == 0 && i < denied.count; i++)
+		error = end_entry(flows, &denied.items[i]);
+	flows->result.kept = denied.kept;
+	free(denied.items);
+	return error;
+}
+
+/* ---- those of the relays ---- */
+
+static int end_relayed_one(const struct flows_flow *flow, uint32_t serial, void *context)
+{
+	struct flows *flows = context;
+
+	if (flow->verdict.action == POLICY_ALLOW) {
+		flows->result.kept++;
+		return 0;
+	}
+	int fresh = flow->kind == FLOWS_NAMED ? names_end(flows->start.names, serial) :
+						relay_end(flows->start.relay, flow->l4 == IPPROTO_TCP, serial);
+	if (fresh > 0)
+		note_ended(flows, flow, FLOWS_RELAYED);
+	return 0;
+}
+
+static int end_relayed(struct flows *flows)
+{
+	return flows_list_relayed(flows, flows->policy, flows->bindings, end_relayed_one, flows);
+}
+
+/* ---- from the beginning to the end ---- */
+
+static int end_all(struct flows *flows)
+{
+	int error = end_forwarded(flows);
+
+	return error == 0 ? end_relayed(flows) : error;
+}
+
+int flows_revoke(struct flows *flows, const struct policy *policy, struct bindings *bindings)
+{
+	if (!flows->result.done)
+		return -EBUSY;
+	flows->result = (struct flows_result){ .items = flows->ended };
+	flows->policy = policy;
+	flows->bindings = bindings;
+	flows->looked_again = false;
+	flows->rounds = 0;
+	flows->since_ms = clock_ms();
+	int error = end_all(flows);
+	if (error == 0 && flows->resetting_count)
+		error = flows_reset_look(flows) < 0 ? -EIO : 0;
+	if (error < 0)
+		return error;
+	flows_reset_ask(flows);
+	flows->next_ms = flows->since_ms + LOOK_MS;
+	return 0;
+}
+
+const struct flows_result *flows_result(const struct flows *flows)
+{
+	return &flows->result;
+}
+
+int flows_wait(const struct flows *flows)
+{
+	uint64_t now = clock_ms();
+
+	if (flows->result.done)
+		return -1;
+	return flows->next_ms > now ? (int)(flows->next_ms - now) : 0;
+}
+
+/* A first packet that was let pass while the ruleset changed may have made its entry behind the first look. */
+static int look_again(struct flows *flows)
+{
+	flows->looked_again = true;
+	return end_all(flows);
+}
+
+static int finish(struct flows *flows)
+{
+	flows->result.done = true;
+	flows->policy = NULL;
+	flows->bindings = NULL;
+	return flows_reset_finish(flows);
+}
+
+static bool relays_are_done(const struct flows *flows)
+{
+	return !relay_ending(flows->start.relay) && (!flows->start.names || !names_ending(flows->start.names));
+}
+
+static int settle_relays(struct flows *flows)
+{
+	int error = flows->start.relay ? relay_settle(flows->start.relay) : 0;
+
+	return error == 0 && flows->start.names ? names_settle(flows->start.names) : error;
+}
+
+int flows_settle(struct flows *flows)
+{
+	uint64_t now = clock_ms(), since = now - flows->since_ms;
+
+	if (flows->result.done || now < flows->next_ms)
+		return 0;
+	int error = flows->looked_again ? 0 : look_again(flows);
+	if (error == 0)
+		error = settle_relays(flows);
+	int seen = error == 0 ? flows_reset_look(flows) : error;
+	if (seen < 0)
+		return seen;
+	if (relays_are_done(flows) && (seen || since >= FLOWS_REVOKE_MS))
+		return finish(flows);
+	if (flows->rounds <= ASKS && since >= ask_again_ms[flows->rounds - 1])
+		flows_reset_ask(flows);
+	flows->next_ms = now + LOOK_MS;
+	return 0;
+}

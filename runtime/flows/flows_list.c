@@ -1,0 +1,138 @@
+/* Which of conntrack's entries are flows of the guest's that the kernel forwards, and how each is judged: as it was when it began. What
+ * the namespace itself has with others (the DNS proxy, the relays' own ends) is not listed by its entries. */
+#include "core/clock.h"
+#include "flows/flows_state.h"
+#include "lower/sandbox_net.h"
+
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <netinet/in.h>
+
+const char *flows_kind_name(enum flows_kind kind)
+{
+	static const char *const names[FLOWS_KIND_COUNT] = { "forwarded", "published", "host", "named" };
+
+	return names[kind];
+}
+
+static const struct {
+	uint8_t l4;
+	enum policy_proto proto;
+} protos[] = {
+	{ IPPROTO_TCP, PROTO_TCP },
+	{ IPPROTO_UDP, PROTO_UDP },
+	{ IPPROTO_ICMP, PROTO_ICMPV4 },
+	{ IPPROTO_ICMPV6, PROTO_ICMPV6 },
+};
+
+static enum policy_proto proto_of(uint8_t l4)
+{
+	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
+		if (protos[i].l4 == l4)
+			return protos[i].proto;
+	return PROTO_OTHER;
+}
+
+static bool has_ended(const struct conntrack_entry *entry)
+{
+	return entry->original.proto == IPPROTO_TCP &&
+	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT || entry->tcp_state == TCP_CONNTRACK_CLOSE);
+}
+
+/* Neither the DNS proxy's nor a relay's: these are handed to sockets of the namespace */
+static bool is_forwarded(const struct flows *flows, const struct conntrack_entry *entry)
+{
+	const struct conntrack_tuple *tuple = &entry->original;
+	bool v4 = tuple->src.family == ADDR_V4, ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
+
+	if (!addr_equal(tuple->src, v4 ? flows->start.guest4 : flows->start.guest6) || entry->mark == LOWER_DIVERTED_CT)
+		return false;
+	return !ports || (tuple->dport != LOWER_DNS_PORT && !addr_gateway_has(&flows->start.gateway, tuple->dst));
+}
+
+/* From the clock of the day, which conntrack stamps with, to the one that bindings are kept by */
+static bool began_of(const struct conntrack_entry *entry, uint64_t *began_ms)
+{
+	struct timespec now;
+
+	if (!entry->began_ns)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &now);
+	uint64_t day_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec, monotonic_ms = clock_ms();
+	uint64_t age_ms = day_ns > entry->began_ns ? (day_ns - entry->began_ns) / 1000000 : 0;
+	*began_ms = monotonic_ms > age_ms ? monotonic_ms - age_ms : 0;
+	return true;
+}
+
+static void describe(const struct conntrack_entry *entry, struct flows_flow *out)
+{
+	const struct conntrack_tuple *tuple = &entry->original;
+	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
+
+	*out = (struct flows_flow){
+		.kind = FLOWS_FORWARDED,
+		.l4 = tuple->proto,
+		.connection = { .direction = POLICY_EGRESS,
+				.proto = proto_of(tuple->proto),
+				.addr = tuple->dst,
+				.has_port = ports,
+				.port = ports ? tuple->dport : 0 },
+		.near = tuple->src,
+		.near_port = ports ? tuple->sport : 0,
+		.tcp_state = entry->tcp_state,
+		.counted = entry->counted,
+		.bytes_out = entry->bytes[0],
+		.bytes_in = entry->bytes[1],
+		.packets_out = entry->packets[0],
+		.packets_in = entry->packets[1],
+	};
+	out->has_began = began_of(entry, &out->began_ms);
+}
+
+bool flows_judge_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
+		       const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
+{
+	if (!is_forwarded(flows, entry) || has_ended(entry))
+		return false;
+	describe(entry, out);
+	*past = (struct bindings_past){ bindings, out->has_began, out->began_ms };
+	out->names = bindings_past_view(past);
+	struct eval_context context = { policy, flows->start.gateway, out->names };
+	out->verdict = eval_connection(&context, &out->connection);
+	return true;
+}
+
+struct listing {
+	struct flows *flows;
+	const struct policy *policy;
+	struct bindings *bindings;
+	int (*each)(const struct flows_flow *, void *);
+	void *context;
+};
+
+static int list_entry(const struct conntrack_entry *entry, void *context)
+{
+	struct listing *listing = context;
+	struct bindings_past past;
+	struct flows_flow flow;
+
+	if (!flows_judge_entry(listing->flows, listing->policy, listing->bindings, entry, &past, &flow))
+		return 0;
+	return listing->each(&flow, listing->context);
+}
+
+static int list_relayed(const struct flows_flow *flow, uint32_t serial, void *context)
+{
+	struct listing *listing = context;
+
+	(void)serial;
+	return listing->each(flow, listing->context);
+}
+
+int flows_list(struct flows *flows, const struct policy *policy, struct bindings *bindings,
+	       int (*each)(const struct flows_flow *, void *), void *context)
+{
+	struct listing listing = { flows, policy, bindings, each, context };
+	int result = conntrack_entries(flows->vm, 0, 0, list_entry, &listing);
+
+	return result ? result : flows_list_relayed(flows, policy, bindings, list_relayed, &listing);
+}

@@ -1,0 +1,45 @@
+/* What the files of the flows share, nobody else. */
+#pragma once
+#include "dns/bindings_past.h"
+#include "flows/flows.h"
+#include "netlink/nft_install.h"
+
+/* Ends that have said something since the flow's packets are answered with resets */
+enum flows_end { FLOWS_GUEST_END = 1, FLOWS_FAR_END = 2, FLOWS_BOTH_ENDS = 3 };
+
+struct flows_resetting {
+	struct conntrack_entry entry; /* with the packets that were counted before its mark took hold */
+	unsigned seen;                /* enum flows_end */
+};
+
+struct flows {
+	struct flows_start start;
+	struct nl *vm, *host; /* ctnetlink in the two namespaces */
+	struct nft *nft;      /* owns table msb_revoke */
+	int guest, uplink;    /* packet sockets that receive nothing; -1: none */
+	struct flows_result result;
+	struct flows_ended *ended; /* the result's */
+	size_t ended_cap;
+	struct flows_resetting *resetting; /* by id */
+	size_t resetting_count, resetting_cap;
+	/* of a revocation that goes on */
+	const struct policy *policy;
+	struct bindings *bindings;
+	bool table; /* msb_revoke is there */
+	bool looked_again;
+	unsigned rounds; /* in which the ends were asked */
+	uint64_t since_ms, next_ms;
+};
+
+/* flows_list.c: what the kernel forwards of the guest's, judged; false: no flow of that kind, or one that has ended */
+bool flows_judge_entry(const struct flows *, const struct policy *, struct bindings *, const struct conntrack_entry *,
+		       struct bindings_past *, struct flows_flow *out);
+/* Those of the relays */
+int flows_list_relayed(struct flows *, const struct policy *, struct bindings *,
+		       int (*each)(const struct flows_flow *, uint32_t serial, void *context), void *context);
+
+/* flows_reset.c */
+int flows_reset_begin(struct flows *, const struct conntrack_entry *);
+int flows_reset_look(struct flows *); /* whether all ends have been seen: 1, 0 or -errno */
+void flows_reset_ask(struct flows *); /* those that have not said anything, by a SYN each */
+int flows_reset_finish(struct flows *);

@@ -1,0 +1,274 @@
+/* Reading, marking and deleting single entries. What the kernel leaves out of a message of its own (bytes where nothing counts, a start
+ * where nothing is stamped) is left out of the entry. */
+#include "netlink/conntrack_entry.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#define ATTRIBUTES_MAX CTA_MAX /* the longest of the enumerations that are read here */
+_Static_assert(CTA_PROTO_MAX <= ATTRIBUTES_MAX && CTA_PROTOINFO_TCP_MAX <= ATTRIBUTES_MAX &&
+		       CTA_COUNTERS_MAX <= ATTRIBUTES_MAX && CTA_TIMESTAMP_MAX <= ATTRIBUTES_MAX,
+	       "attributes have room");
+
+struct attributes {
+	const struct nlattr *of[ATTRIBUTES_MAX + 1]; /* NULL: not there */
+};
+
+static int take_attribute(const struct nlattr *attribute, void *context)
+{
+	struct attributes *found = context;
+
+	if (mnl_attr_get_type(attribute) <= ATTRIBUTES_MAX)
+		found->of[mnl_attr_get_type(attribute)] = attribute;
+	return MNL_CB_OK;
+}
+
+static struct attributes inside(const struct nlattr *nest)
+{
+	struct attributes found = { 0 };
+
+	if (nest)
+		mnl_attr_parse_nested(nest, take_attribute, &found);
+	return found;
+}
+
+/* A number of `size` bytes in network order; false: not there, or of another size */
+static bool number_of(const struct nlattr *attribute, size_t size, uint64_t *out)
+{
+	if (!attribute || mnl_attr_get_payload_len(attribute) != size)
+		return false;
+	const uint8_t *bytes = mnl_attr_get_payload(attribute);
+	*out = 0;
+	for (size_t i = 0; i < size; i++)
+		*out = *out << 8 | bytes[i];
+	return true;
+}
+
+static uint64_t number_or_0(const struct nlattr *attribute, size_t size)
+{
+	uint64_t number;
+
+	return number_of(attribute, size, &number) ? number : 0;
+}
+
+static bool address_of(const struct nlattr *attribute4, const struct nlattr *attribute6, struct addr *out)
+{
+	struct in6_addr v6;
+	struct in_addr v4;
+
+	if (attribute4 && mnl_attr_get_payload_len(attribute4) == sizeof v4) {
+		memcpy(&v4, mnl_attr_get_payload(attribute4), sizeof v4);
+		*out = addr_from_v4(v4);
+		return true;
+	}
+	if (attribute6 && mnl_attr_get_payload_len(attribute6) == sizeof v6) {
+		memcpy(&v6, mnl_attr_get_payload(attribute6), sizeof v6);
+		*out = addr_from_v6(&v6);
+		return true;
+	}
+	return false;
+}
+
+static void read_icmp(const struct attributes *proto, struct conntrack_tuple *out)
+{
+	bool v4 = proto->of[CTA_PROTO_ICMP_ID] != NULL;
+	uint64_t id = number_or_0(proto->of[v4 ? CTA_PROTO_ICMP_ID : CTA_PROTO_ICMPV6_ID], 2);
+	uint64_t type = number_or_0(proto->of[v4 ? CTA_PROTO_ICMP_TYPE : CTA_PROTO_ICMPV6_TYPE], 1);
+	uint64_t code = number_or_0(proto->of[v4 ? CTA_PROTO_ICMP_CODE : CTA_PROTO_ICMPV6_CODE], 1);
+
+	out->sport = (uint16_t)id;
+	out->dport = (uint16_t)(type << 8 | code);
+}
+
+static bool is_icmp(uint8_t proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+static bool read_tuple(const struct nlattr *nest, struct conntrack_tuple *out)
+{
+	struct attributes parts = inside(nest), ip = inside(parts.of[CTA_TUPLE_IP]);
+	struct attributes proto = inside(parts.of[CTA_TUPLE_PROTO]);
+	uint64_t number;
+
+	*out = (struct conntrack_tuple){ 0 };
+	if (!address_of(ip.of[CTA_IP_V4_SRC], ip.of[CTA_IP_V6_SRC], &out->src) ||
+	    !address_of(ip.of[CTA_IP_V4_DST], ip.of[CTA_IP_V6_DST], &out->dst) || out->src.family != out->dst.family ||
+	    !number_of(proto.of[CTA_PROTO_NUM], 1, &number))
+		return false;
+	out->proto = (uint8_t)number;
+	out->sport = (uint16_t)number_or_0(proto.of[CTA_PROTO_SRC_PORT], 2);
+	out->dport = (uint16_t)number_or_0(proto.of[CTA_PROTO_DST_PORT], 2);
+	if (is_icmp(out->proto))
+		read_icmp(&proto, out);
+	return true;
+}
+
+static bool read_counters(const struct nlattr *nest, uint64_t *packets, uint64_t *bytes)
+{
+	struct attributes counters = inside(nest);
+
+	return number_of(counters.of[CTA_COUNTERS_PACKETS], 8, packets) &&
+	       number_of(counters.of[CTA_COUNTERS_BYTES], 8, bytes);
+}
+
+static uint8_t tcp_state_of(const struct nlattr *info)
+{
+	struct attributes protocols = inside(info), tcp = inside(protocols.of[CTA_PROTOINFO_TCP]);
+
+	return (uint8_t)number_or_0(tcp.of[CTA_PROTOINFO_TCP_STATE], 1);
+}
+
+bool conntrack_entry_read(const struct nlmsghdr *message, struct conntrack_entry *out)
+{
+	struct attributes found = { 0 };
+	uint64_t id;
+
+	*out = (struct conntrack_entry){ 0 };
+	if (message->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
+	    mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+		return false;
+	mnl_attr_parse(message, sizeof(struct nfgenmsg), take_attribute, &found);
+	if (!found.of[CTA_TUPLE_ORIG] || !read_tuple(found.of[CTA_TUPLE_ORIG], &out->original) ||
+	    !found.of[CTA_TUPLE_REPLY] || !read_tuple(found.of[CTA_TUPLE_REPLY], &out->reply))
+		return false;
+	out->mark = (uint32_t)number_or_0(found.of[CTA_MARK], 4);
+	out->status = (uint32_t)number_or_0(found.of[CTA_STATUS], 4);
+	out->has_id = number_of(found.of[CTA_ID], 4, &id);
+	out->id = out->has_id ? (uint32_t)id : 0;
+	out->tcp_state = tcp_state_of(found.of[CTA_PROTOINFO]);
+	out->counted = read_counters(found.of[CTA_COUNTERS_ORIG], &out->packets[0], &out->bytes[0]) &&
+		       read_counters(found.of[CTA_COUNTERS_REPLY], &out->packets[1], &out->bytes[1]);
+	struct attributes times = inside(found.of[CTA_TIMESTAMP]);
+	out->began_ns = number_or_0(times.of[CTA_TIMESTAMP_START], 8);
+	return true;
+}
+
+/* ---- messages ---- */
+
+struct message {
+	_Alignas(struct nlmsghdr) uint8_t bytes[1024];
+	struct nlmsghdr *header;
+};
+
+static void start(struct message *message, uint16_t type, uint16_t flags, uint8_t family)
+{
+	message->header = mnl_nlmsg_put_header(message->bytes);
+	message->header->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
+	message->header->nlmsg_flags = NLM_F_REQUEST | flags;
+	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message->header, sizeof *header);
+	header->nfgen_family = family;
+	header->version = NFNETLINK_V0;
+}
+
+static void put_addresses(struct nlmsghdr *header, const struct conntrack_tuple *tuple)
+{
+	bool v4 = tuple->src.family == ADDR_V4;
+	uint8_t bytes[16];
+
+	struct nlattr *ip = mnl_attr_nest_start(header, CTA_TUPLE_IP);
+	addr_to_bytes(tuple->src, bytes);
+	mnl_attr_put(header, v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, v4 ? 4 : 16, bytes);
+	addr_to_bytes(tuple->dst, bytes);
+	mnl_attr_put(header, v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, v4 ? 4 : 16, bytes);
+	mnl_attr_nest_end(header, ip);
+}
+
+static void put_icmp(struct nlmsghdr *header, const struct conntrack_tuple *tuple)
+{
+	bool v4 = tuple->proto == IPPROTO_ICMP;
+
+	mnl_attr_put_u16(header, v4 ? CTA_PROTO_ICMP_ID : CTA_PROTO_ICMPV6_ID, htons(tuple->sport));
+	mnl_attr_put_u8(header, v4 ? CTA_PROTO_ICMP_TYPE : CTA_PROTO_ICMPV6_TYPE, (uint8_t)(tuple->dport >> 8));
+	mnl_attr_put_u8(header, v4 ? CTA_PROTO_ICMP_CODE : CTA_PROTO_ICMPV6_CODE, (uint8_t)tuple->dport);
+}
+
+static void put_tuple(struct nlmsghdr *header, const struct conntrack_tuple *tuple)
+{
+	struct nlattr *nest = mnl_attr_nest_start(header, CTA_TUPLE_ORIG);
+
+	put_addresses(header, tuple);
+	struct nlattr *proto = mnl_attr_nest_start(header, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(header, CTA_PROTO_NUM, tuple->proto);
+	if (is_icmp(tuple->proto)) {
+		put_icmp(header, tuple);
+	} else {
+		mnl_attr_put_u16(header, CTA_PROTO_SRC_PORT, htons(tuple->sport));
+		mnl_attr_put_u16(header, CTA_PROTO_DST_PORT, htons(tuple->dport));
+	}
+	mnl_attr_nest_end(header, proto);
+	mnl_attr_nest_end(header, nest);
+}
+
+static uint8_t family_of(const struct conntrack_tuple *tuple)
+{
+	return tuple->src.family == ADDR_V4 ? AF_INET : AF_INET6;
+}
+
+/* ---- the table ---- */
+
+struct listing {
+	int (*each)(const struct conntrack_entry *, void *);
+	void *context;
+	uint32_t mark, mask;
+};
+
+/* The kernel's filter by mark is not relied on alone. */
+static int list_entry(const struct nlmsghdr *message, void *context)
+{
+	struct listing *listing = context;
+	struct conntrack_entry entry;
+
+	if (!conntrack_entry_read(message, &entry) || (entry.mark & listing->mask) != (listing->mark & listing->mask))
+		return 0;
+	return listing->each(&entry, listing->context);
+}
+
+int conntrack_entries(struct nl *nl, uint32_t mark, uint32_t mark_mask,
+		      int (*each)(const struct conntrack_entry *, void *), void *context)
+{
+	struct listing listing = { each, context, mark, mark_mask };
+	struct message message;
+
+	start(&message, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
+	if (mark_mask) {
+		mnl_attr_put_u32(message.header, CTA_MARK, htonl(mark));
+		mnl_attr_put_u32(message.header, CTA_MARK_MASK, htonl(mark_mask));
+	}
+	return nl_query(nl, message.header, list_entry, &listing);
+}
+
+int conntrack_entry_set_mark(struct nl *nl, const struct conntrack_entry *entry, uint32_t mark)
+{
+	struct message message;
+
+	start(&message, IPCTNL_MSG_CT_NEW, 0, family_of(&entry->original));
+	put_tuple(message.header, &entry->original);
+	mnl_attr_put_u32(message.header, CTA_MARK, htonl(mark));
+	return nl_do(nl, message.header);
+}
+
+static int delete_entry(struct nl *nl, const struct conntrack_tuple *tuple, bool has_id, uint32_t id)
+{
+	struct message message;
+
+	start(&message, IPCTNL_MSG_CT_DELETE, 0, family_of(tuple));
+	put_tuple(message.header, tuple);
+	if (has_id)
+		mnl_attr_put_u32(message.header, CTA_ID, htonl(id));
+	return nl_do(nl, message.header);
+}
+
+int conntrack_entry_delete(struct nl *nl, const struct conntrack_entry *entry)
+{
+	return delete_entry(nl, &entry->original, entry->has_id, entry->id);
+}
+
+int conntrack_tuple_delete(struct nl *nl, const struct conntrack_tuple *original)
+{
+	return delete_entry(nl, original, false, 0);
+}

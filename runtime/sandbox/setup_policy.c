@@ -1,0 +1,44 @@
+/* Steps of the set-up that another policy may ask for while the sandbox runs. */
+#include "lower/sandbox_net.h"
+#include "sandbox/claims.h"
+#include "sandbox/setup.h"
+
+#include <errno.h>
+
+uid_t setup_uid(const struct sandbox *sandbox, enum role role)
+{
+	return sandbox->start->claims->uid + role;
+}
+
+struct relay_start setup_relay_start(const struct sandbox *sandbox, enum role role)
+{
+	struct relay_start start = {
+		.policy = sandbox->start->config->policy,
+		.gateway = sandbox->gateway,
+		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.host_netns = sandbox->host_netns,
+		.vm_netns = sandbox->vm_netns,
+		.uid = setup_uid(sandbox, role),
+	};
+
+	if (sandbox->gateway.has6)
+		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+	return start;
+}
+
+int setup_start_names(struct sandbox *sandbox, const struct policy *policy)
+{
+	struct relay_start start = setup_relay_start(sandbox, ROLE_NAMES);
+
+	start.policy = policy;
+	sandbox->names = names_open(&start);
+	return sandbox->names ? 0 : -errno; /* reported */
+}
+
+int setup_bandwidth(struct sandbox *sandbox, const struct policy *policy)
+{
+	int error = shape_change(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
+	return error < 0 ? error :
+			   shape_change(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth,
+					&sandbox->ingress);
+}
