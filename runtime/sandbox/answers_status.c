@@ -3,6 +3,7 @@
 #include "lower/sandbox_net.h"
 #include "netlink/conntrack.h"
 #include "sandbox/answers.h"
+#include "sandbox/answers_flows.h"
 #include "sandbox/answers_rules.h"
 #include "sandbox/setup.h"
 
@@ -117,5 +118,6 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 	add_bindings(sandbox, answer);
 	answer_add_limits(sandbox, answer);
 	add_nameservers(sandbox, answer);
+	answer_add_flows(sandbox, answer);
 	return answer;
 }

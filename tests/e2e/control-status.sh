@@ -61,12 +61,16 @@ same "what never happened" null "$(rule deny@public:tcp:11 last)"
 same "bindings" "example.com 93.184.216.34" "$(jq -r '.bindings[] | select(.left_ms > 1000 and .left_ms <= 60000) | .name + " " + .address' <<<"$json")"
 same "published" "127.0.0.1:18080->80/tcp" "$(jq -r '.published[] | "\(.bind):\(.host_port)->\(.guest_port)/\(.protocol)"' <<<"$json")"
 same "an open connection is used of the limit" 1 "$(jq '[.limits[] | select(.option == "--max-tcp-connections") | .used][0] >= 1 | if . then 1 else 0 end' <<<"$json")"
+same "a flow that is open, its rule and bytes" "forwarded 4 true" \
+	"$(jq -r '.flows[] | select(.flow == "egress@10.9.9.9:tcp:7") | select(.open_ms < 60000) | "\(.kind) \(.rule) \(.bytes_out > 0)"' <<<"$json" | sort -u)"
+same "the generation" 1 "$(jq .generation <<<"$json")"
 same "nameservers" "$RESOLVER" "$(jq -r '.nameservers[].address' <<<"$json")"
 
 text=$("$CTL" status one)
 contains "as text: counters" "$text" '^ *1 +3 +- +[0-9]+s  deny@meta +p.msb:1$'
 contains "as text: until" "$text" 'allow@example.com:udp:7 +p.msb:2  until 2099-06-30'
 contains "as text: bindings" "$text" '^example.com +93.184.216.34 +[0-9]+s$'
+contains "as text: flows" "$text" '^egress@10.9.9.9:tcp:7 +[0-9]+s +[0-9.]+K? +[0-9.]+K? +4  -$'
 contains "as text: ports" "$text" '^published 127.0.0.1:18080->80/tcp$'
 narrow() { script -qec "stty cols $1 rows 40; $CTL $2" /dev/null </dev/null | tr -d '\r' | awk 'below { print length } NF == 0 { below = 1 }' | sort -n | tail -1; }
 widest=$(narrow 60 "status one")
