@@ -16,6 +16,7 @@ ipv6_up
 start() {
 	local rules=$1
 	shift
+	: >"$WORK/out" # what one before it said must not be taken for its
 	"$RUN" --vmm none --name revoked --net-default deny --net-rule "$rules" --max-connections 4000 -- "$@" >"$WORK/out" 2>"$WORK/err" </dev/null &
 	sandbox_pid=$!
 	wait_for 60 grep -q ready "$WORK/out" || { echo "the client does not start:"; cat "$WORK/err"; }
