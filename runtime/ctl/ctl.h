@@ -45,6 +45,7 @@ enum ctl_status ctl_repeat(struct ctl_line *, enum ctl_status (*once)(struct ctl
 
 enum ctl_status ctl_ps(struct ctl_line *);
 enum ctl_status ctl_show_status(struct ctl_line *);
+enum ctl_status ctl_explain(struct ctl_line *);
 enum ctl_status ctl_events(struct ctl_line *);
 enum ctl_status ctl_stop(struct ctl_line *);
 enum ctl_status ctl_reload(struct ctl_line *);

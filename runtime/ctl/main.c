@@ -16,6 +16,10 @@ static const struct ctl_command commands[] = {
 	  .watches = true },
 	{ "events", "NAME [--follow]", "what it denied, and what else it reports", ctl_events,
 	  "  --follow   from now on, until the sandbox ends; without: the last ones\n", .own_options = true },
+	{ "explain", "NAME FLOW...", "would this pass now, and by which rule", ctl_explain,
+	  "  FLOW as of msb-policyc explain: egress@github.com:tcp:443, dns@pypi.org; names have the addresses that the\n"
+	  "  sandbox was given for them, unless resolve= says others\n",
+	  .own_options = true },
 	{ "stop", "NAME [--kill]", "end it", ctl_stop,
 	  "  --wait S   so many seconds for the command to end by itself: 10\n"
 	  "  --kill     by force, where it does not\n",
