@@ -127,18 +127,6 @@ void cmd_flow_error(struct arena *, const struct diags *);
 /* Says once, on standard error, that --no-server-names leaves unjudged what `sni=` or rules on names say */
 void cmd_note_unenforced(struct cmd_line *);
 
-/* Who decided, as eval prints it: "1", "default", "floor", "refused"; the place; the rule's text. */
-struct cmd_decision {
-	const char *number, *place, *text; /* place NULL: it has none */
-	bool is_rule;
-};
-struct cmd_decision cmd_decision(struct arena *, const struct policy *, struct eval_verdict, enum policy_direction);
-/* As a sentence calls it: "rule 1", "default" */
-const char *cmd_decider(struct arena *, const struct cmd_decision *);
-/* The decision on a whole flow: an answer's verdict is "not-reserved", "excepted", "reserved" */
-struct cmd_decision cmd_flow_decision(struct arena *, const struct policy *, const struct flow *,
-				      const struct eval_result *);
-
 int cmd_check(struct cmd_line *);
 int cmd_compile(struct cmd_line *);
 int cmd_eval(struct cmd_line *);

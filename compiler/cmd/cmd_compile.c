@@ -1,6 +1,7 @@
 /* msb-policyc compile: a policy as nftables text, or as any other stage of it. All output is made in memory
  * first: with an error anywhere nothing is printed and no file is touched. */
 #include "cmd/cmd.h"
+#include "explain/decision.h"
 #include "base/text.h"
 #include "emit/emit.h"
 #include "optimise/optimise.h"

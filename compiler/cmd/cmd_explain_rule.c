@@ -1,5 +1,6 @@
 /* msb-policyc explain --rule N: what only this rule decides, with an example of each. */
-#include "cmd/cmd_json.h"
+#include "cmd/cmd.h"
+#include "explain/decision.h"
 #include "base/escape.h"
 #include "explain/explain_rule.h"
 #include "policy/policy_facts.h"

@@ -46,6 +46,7 @@ enum ctl_status ctl_repeat(struct ctl_line *, enum ctl_status (*once)(struct ctl
 
 enum ctl_status ctl_ps(struct ctl_line *);
 enum ctl_status ctl_show_status(struct ctl_line *);
+enum ctl_status ctl_explain(struct ctl_line *);
 enum ctl_status ctl_reload(struct ctl_line *);
 enum ctl_status ctl_allow(struct ctl_line *);
 enum ctl_status ctl_deny(struct ctl_line *);

@@ -14,6 +14,10 @@ static const struct ctl_command commands[] = {
 	{ "ps", "", "all sandboxes of this host", ctl_ps, .no_name = true, .watches = true },
 	{ "status", "NAME", "its rules and what they decided, bindings, limits, flows", ctl_show_status,
 	  .watches = true },
+	{ "explain", "NAME FLOW...", "would this pass now, and by which rule", ctl_explain,
+	  "  FLOW as of msb-policyc explain: egress@github.com:tcp:443, dns@pypi.org; names have the addresses that the\n"
+	  "  sandbox was given for them, unless resolve= says others\n",
+	  .own_options = true },
 	{ "reload", "NAME [policy options]", "another policy, or its files as they are now; what that changes",
 	  ctl_reload, .own_options = true,
 	  .help = "  --dry-run            only say what would change\n"

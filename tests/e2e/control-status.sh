@@ -78,6 +78,19 @@ check "tables fit a terminal of 60 columns ($widest)" $((widest > 60))
 timeout 2 "$CTL" status one --watch=0.1 --format json >"$WORK/watch"
 check "--watch goes on" $(($(wc -l <"$WORK/watch") < 3)) "$(wc -l <"$WORK/watch") times"
 
+# explain: by what the sandbox is, and has been given
+explained=$("$CTL" explain one egress@example.com:udp:7)
+contains "explain goes by the sandbox's bindings" "$explained" '^egress@example.com:udp:7   ALLOW   rule 2   '
+contains "and shows the address" "$explained" '93.184.216.34 udp 7, bound to example.com'
+contains "an address that a name is bound to" "$("$CTL" explain one egress@93.184.216.34:udp:7)" '   ALLOW   rule 2 '
+contains "one that none is" "$("$CTL" explain one egress@93.184.216.35:udp:7)" '   DENY   default '
+flows=(egress@169.254.169.254:tcp:80 egress@10.3.1.1:tcp:7 egress@8.8.8.8:tcp:12 dns@evil.example ingress@1.2.3.4:tcp:80)
+same "else it says what msb-policyc does" "$("$BUILD/msb-policyc" explain "$WORK/p.msb" --gateway 172.16.0.1,fd42:6d73:62::1 "${flows[@]}")" \
+	"$("$CTL" explain one "${flows[@]}")"
+same "as JSON, too" "$("$BUILD/msb-policyc" explain "$WORK/p.msb" --gateway 172.16.0.1,fd42:6d73:62::1 --format json "${flows[@]}")" \
+	"$("$CTL" explain one "${flows[@]}" --format json)"
+"$CTL" explain one nonsense 2>/dev/null; same "no flow" 2 $?
+
 # events, and the schema
 "$CTL" ps --format json >"$WORK/ps.json"
 "$CTL" status one --format json >"$WORK/status.json"
