@@ -25,6 +25,7 @@ struct run_config {
 	enum vmm_kind vmm;
 	const char *events; /* file, or - for standard output, or NULL */
 	bool quiet, silent_deny, cap_net_admin, verbose, repack;
+	bool watch;     /* the policy's files, and reload when they change */
 	bool suggest;   /* at the end, the rules that would let denials pass */
 	char **command; /* NULL-terminated; NULL: a shell */
 	/* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */

@@ -9,6 +9,7 @@
 #include "policy/resolve.h"
 #include "run/guest_options.h"
 #include "run/host_floor.h"
+#include "run/policy_watch.h"
 #include "syntax/parse.h"
 
 #include <ctype.h>
@@ -111,6 +112,7 @@ READ_FLAG(cap_net_admin)
 READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
+READ_FLAG(watch)
 
 static const char *read_control_group(struct reading *reading, const char *value)
 {
@@ -221,6 +223,7 @@ static const struct own_option {
 	{ "events", required_argument, read_events },
 	{ "deny-mode", required_argument, read_deny_mode },
 	{ "suggest", no_argument, read_suggest },
+	{ "watch", no_argument, read_watch },
 	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
 	{ "verbose", no_argument, read_verbose, FOR_QEMU },
 	{ "env", required_argument, read_env, FOR_ALL, 'e' },
@@ -297,6 +300,7 @@ static void print_help(void)
 	      "  -w, --workdir DIR         where the command starts; made where it is not there\n"
 	      "  -v, --volume HOST:GUEST[:ro]  a directory of the host's in the guest\n"
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
+	      "  --watch                   reload when the policy's files change, and say what that changes\n"
 	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
 	      "  -q, --quiet               no messages about denials\n"
 	      "  --verbose                 what the guest's kernel writes to its console\n"
@@ -456,6 +460,11 @@ static bool load_policy(struct reading *reading)
 	reading->config->policy = policy;
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
 	if (diags->errors || !host_floor_trusted(policy))
+		return false;
+	const char *unwatched = reading->config->watch ? policy_watch_cannot(policy) : NULL;
+	if (unwatched)
+		log_error("--watch: %s", unwatched);
+	if (unwatched)
 		return false;
 	/* each query of the guest's is judged by it */
 	eval_prepare_if_worth(policy);
