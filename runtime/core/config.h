@@ -29,6 +29,7 @@ struct run_config {
 		*bound;         /* as stated, where `policy` is what enforces it and reports everything; else NULL */
 	const char *learn;      /* the file for a policy of what happens; NULL: none */
 	bool propose_wildcards; /* in it, as comments */
+	bool watch;             /* the policy's files, and reload when they change */
 	bool suggest;           /* at the end, the rules that would let denials pass */
 	char **command;         /* NULL-terminated; NULL: a shell */
 	/* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */

@@ -54,8 +54,10 @@
  *                  NET_BIND_SERVICE in its own user namespace, valid over nothing that exists. Its one raw socket
  *                  is lent to it (lend_socket.h).
  *
- * Three processes are root with some capabilities less, and no jail:
+ * Four processes are root with some capabilities less, and no jail:
  *
+ *    msb-watch     (--watch) CAP_DAC_READ_SEARCH, to read the policy's files as msb-run could; standard error; no other descriptor of
+ *                  ours. Asks the sandbox over its control socket, as any client of root's.
  *    mke2fs        (--rootfs DIRECTORY) packs before anything of the guest runs: mount, IPC and network namespaces of its
  *                  own, the directory mounted without symbolic links, devices or writing; CAP_DAC_READ_SEARCH.
  *    msb-resolv    (--vmm none) CAP_SYS_ADMIN, in COMMAND's mount namespace, where it mounts one file that it writes itself.

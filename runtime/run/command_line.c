@@ -10,6 +10,7 @@
 #include "policy/resolve.h"
 #include "run/guest_options.h"
 #include "run/host_floor.h"
+#include "run/policy_watch.h"
 #include "syntax/parse.h"
 
 #include <ctype.h>
@@ -114,6 +115,7 @@ READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
 READ_FLAG(propose_wildcards)
+READ_FLAG(watch)
 
 static const char *read_control_group(struct reading *reading, const char *value)
 {
@@ -226,6 +228,7 @@ static const struct own_option {
 	{ "suggest", no_argument, read_suggest },
 	{ "learn", required_argument, read_learn },
 	{ "propose-wildcards", no_argument, read_propose_wildcards },
+	{ "watch", no_argument, read_watch },
 	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
 	{ "verbose", no_argument, read_verbose, FOR_QEMU },
 	{ "env", required_argument, read_env, FOR_ALL, 'e' },
@@ -302,6 +305,7 @@ static void print_help(void)
 	      "  -w, --workdir DIR         where the command starts; made where it is not there\n"
 	      "  -v, --volume HOST:GUEST[:ro]  a directory of the host's in the guest\n"
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
+	      "  --watch                   reload when the policy's files change, and say what that changes\n"
 	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
 	      "  --learn FILE              at the end, the least policy under which the same work passes, as a new file;\n"
 	      "                            meanwhile the policy given is the bound\n"
@@ -477,12 +481,21 @@ static bool load_policy(struct reading *reading)
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
 	if (diags->errors || !host_floor_trusted(policy))
 		return false;
+	if (reading->config->learn && reading->config->watch) {
+		log_error("--watch: a run that learns keeps its bound");
+		return false;
+	}
 	if (reading->config->learn) {
 		reading->config->bound = policy;
 		reading->config->policy = policy = learn_bound(arena, policy);
 		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
 			 bound_name(policy), reading->config->learn);
 	}
+	const char *unwatched = reading->config->watch ? policy_watch_cannot(policy) : NULL;
+	if (unwatched)
+		log_error("--watch: %s", unwatched);
+	if (unwatched)
+		return false;
 	/* each query of the guest's is judged by it */
 	eval_prepare_if_worth(policy);
 	return true;

@@ -12,6 +12,7 @@
 #include "isolation/capabilities.h"
 #include "isolation/prerequisites.h"
 #include "run/learn_file.h"
+#include "run/policy_watch.h"
 #include "sandbox/claims.h"
 #include "sandbox/supervisor.h"
 #include "sandbox/table_owner.h"
@@ -43,6 +44,7 @@ struct launcher {
 	int supervisor, owner; /* pidfds */
 	pid_t pid;             /* ours */
 	int channel, signals;
+	pid_t watch;                /* --watch; 0: none */
 	int run_directory, control; /* the control socket, until the supervisor has it */
 	bool foreground;            /* we own the terminal that standard input is */
 	int unanswered;             /* a signal to end that has not been passed on to the guest yet, or 0 */
@@ -281,6 +283,8 @@ static int run(struct launcher *launcher)
 	}
 	launcher->signals = open_signals();
 	int error = start_processes(launcher);
+	if (error == 0 && launcher->config->watch && (launcher->watch = policy_watch_start(launcher->config)) < 0)
+		error = -ECHILD;
 	nft_close(launcher->table);
 	close(launcher->control);
 	launcher->control = -1;
@@ -323,6 +327,7 @@ int launcher_run(const struct run_config *config)
 	/* The process that made it raw may have been killed */
 	if (known)
 		tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+	policy_watch_end(launcher.watch);
 	close_control(&launcher);
 	learn_file_close(&launcher.learn);
 	close(launcher.claims.fd);

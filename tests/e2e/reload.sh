@@ -102,5 +102,13 @@ reload rules --policy "$WORK/agent.msb"
 ask 'busybox nslookup a.example.com | tail -n +4'
 contains "and answered again once it is" "$said" "$address"
 fares "and open" connected tcp "$address" 80
+
+# --- whatever a policy holds, the DNS worker makes it in its jail, where one wrong system call is its end ---
+for policy in "$TESTS"/../policies/*.msb "$TESTS"/golden/{agent,escapes,include,in-networks,msb-json,msb-yaml,statements}/*.{msb,json,yaml}; do
+	[ -e "$policy" ] || continue
+	reload rules --policy "$policy" --today 2026-11-24
+	contains "in the jail: ${policy##*/}" "$status $err" '^0|cannot change while the sandbox runs|: error: '
+	same "and lives" 0 "$("$CTL" status rules >/dev/null 2>&1; echo $?)"
+done
 end
 finish
