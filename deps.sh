@@ -71,6 +71,7 @@ if [ -n "$unknown" ]; then
 	exit 1
 fi
 echo "deps: installing$wanted"
-# a server that a package starts by itself would take port 53: the tests start their own
+# a server that a package starts by itself would take port 53: the tests start their own; prometheus, for promtool, takes 9090 where there
+# is a systemd
 # shellcheck disable=SC2086 # a word a package
 $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $wanted >/dev/null

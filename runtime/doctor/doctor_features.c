@@ -1,10 +1,14 @@
 /* nf_tables, tried: a ruleset of one rule goes into the kernel of a throw-away network namespace by the same encoder that
  * installs policies. */
 #include "doctor/doctor_features.h"
+#include "core/fd.h"
 #include "doctor/doctor.h"
+#include "lower/sandbox_net.h"
 #include "netlink/nft_install.h"
+#include "netlink/rtnl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -164,7 +168,8 @@ static void past_the_chains(struct ruleset *ruleset, struct rs_table *table, str
 	struct rs_flowtable *flowtable = rs_flowtable_add(ruleset, table, "fast", 0);
 	struct rs_rule *rule = rs_rule_add(ruleset, chain, NULL);
 
-	flowtable->devices[0] = flowtable->devices[1] = LOOPBACK;
+	flowtable->devices[0] = LOWER_TAP; /* two: the kernel refuses one twice */
+	flowtable->devices[1] = LOWER_UPLINK;
 	rs_match(ruleset, rule, RS_META_L4PROTO, rs_number(IPPROTO_TCP));
 	rs_flow_add(ruleset, rule, "fast");
 }
@@ -213,6 +218,21 @@ static void try_owner(const struct doctor_check *check, struct doctor_finding *f
 	install(check, finding, true);
 }
 
+/* A flowtable takes links, which have to be there */
+static void try_with_links(const struct doctor_check *check, struct doctor_finding *finding)
+{
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+	CLEANUP_FD int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	int error = nl ? rtnl_veth_add(nl, (struct rtnl_end){ LOWER_TAP, NULL },
+				       (struct rtnl_end){ LOWER_UPLINK, NULL }, here) :
+			 -errno;
+	if (error < 0)
+		doctor_fail(finding, "make a pair of links", error);
+	else
+		install(check, finding, false);
+}
+
 #define FEATURE(...) (&(const struct doctor_feature){ __VA_ARGS__ })
 #define RULE(title, todo, ...)                                                                                       \
 	{                                                                                                            \
@@ -251,8 +271,11 @@ static const struct doctor_check checks[] = {
 	     "CONFIG_NFT_FIB_INET, CONFIG_NFT_FIB_IPV4, CONFIG_NFT_FIB_IPV6"),
 	RULE("nft masquerade", NULL, masquerade, RS_POSTROUTING, RS_NAT, RS_INET, "nft_masq",
 	     "CONFIG_NFT_MASQ, CONFIG_NFT_NAT"),
-	RULE("nft flowtable", "sandboxes work without; with it established flows take the kernel less", past_the_chains,
-	     RS_FORWARD, RS_FILTER, RS_INET, "nft_flow_offload", "CONFIG_NFT_FLOW_OFFLOAD, CONFIG_NF_FLOW_TABLE_INET",
-	     true),
+	{ .name = "nft flowtable",
+	  .run = try_with_links,
+	  .help = "sandboxes work without; with it established flows take the kernel less",
+	  .namespaces = CLONE_NEWNET,
+	  .of = FEATURE(past_the_chains, RS_FORWARD, RS_FILTER, RS_INET, "nft_flow_offload",
+			"CONFIG_NFT_FLOW_OFFLOAD, CONFIG_NF_FLOW_TABLE_INET", true) },
 };
 const struct doctor_group doctor_features = { checks, sizeof checks / sizeof *checks };

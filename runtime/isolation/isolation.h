@@ -21,6 +21,9 @@
  *                  tap, the events file, standard streams, the control socket: it reads JSON of root, or of a
  *                  group that root named (SO_PEERCRED), and reads no file that a request names.
  *
+ *    msb-ctl       as it was started, but serve-metrics: that listens, then keeps no capability and, by Landlock (files.h),
+ *                  no file but to read what is in /run/msb, and only then reads HTTP. It stays root, whom sandboxes answer.
+ *
  * 2. Worker jail (worker_jail.h): a uid of the sandbox and role alone. The stages, each of which needs what the next takes
  *    away: only the listed descriptors; no environment; an empty, read-only root, in mount and IPC namespaces of its own;
  *    capabilities out of the bounding set, the uid, no capability; no core dump, no new process, not dumpable,

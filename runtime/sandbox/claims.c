@@ -50,7 +50,7 @@ static off_t byte_of(const char *name)
 }
 
 /* Who looks for leftovers holds a name's claim for a moment */
-#define CLAIM_TRIES 10
+#define CLAIM_TRIES 30
 #define CLAIM_AGAIN_NS 10000000
 
 static int claim_name(int fd, const char *name)

@@ -121,7 +121,7 @@ wait "$one"
 "$CTL" status one 2>/dev/null; same "no such sandbox" 3 $?
 "$CTL" stop one 2>/dev/null; same "nor to stop" 3 $?
 "$CTL" 2>/dev/null; same "no command" 2 $?
-"$CTL" statuss one 2>"$WORK/err"; same "no such command" 2 $?
+"$CTL" statuz one 2>"$WORK/err"; same "no such command" 2 $?
 contains "the nearest" "$(cat "$WORK/err")" 'did you mean `status`'
 "$CTL" status 2>/dev/null; same "no name" 2 $?
 "$CTL" status one --color 2>/dev/null; same "no such option" 2 $?

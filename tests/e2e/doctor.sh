@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 CTL=$BUILD/msb-ctl
-SCHEMA=$TESTS/../docs/doctor.schema.json
+SCHEMA=$TESTS/../docs/control.schema.json
 
 # examine: leaves $out and $status
 examine() { out=$(timeout 60 "$CTL" doctor "$@" 2>"$WORK/err") status=$?; }

@@ -42,7 +42,7 @@ same "and changes nothing" "$before" "$(switches)"
 try "and leaves the run directory" test -d /run/msb/one
 out=$("$CTL" gc --format json)
 try "JSON is as the schema says" python3 -c 'import json, jsonschema, sys
-jsonschema.validate(json.loads(sys.argv[2]), json.load(open(sys.argv[1])))' "$TESTS/../docs/doctor.schema.json" "$out"
+jsonschema.validate(json.loads(sys.argv[2]), json.load(open(sys.argv[1])))' "$TESTS/../docs/control.schema.json" "$out"
 same "and the run directory" 'removed ' "$(jq -r '.items[] | select(.kind == "directory") | .outcome' <<<"$out") $(ls -d /run/msb/one 2>/dev/null)"
 same "gc removes it" 'removed' "$(jq -r '.items[] | select(.kind == "forwarding") | .outcome' <<<"$out")"
 same "the switches are back" "$off" "$(switches)"
@@ -112,6 +112,25 @@ for i in 0 1 2 3 4 5 6 7 8; do : >"$WORK/log$i"; done
 works=0
 for i in 0 1 2 3 4 5 6 7 8; do wait_for "$(patience 20)" grep -q ^connected "$WORK/log$i" && works=$((works + 1)); done
 same "and the others work" 9 "$works"
+
+# --- a start at the very moment in which gc holds the name's claim, which it does while it removes a directory ---
+same "waits for that, and starts" "0 started" "$(python3 - "$BUILD/msb-run" <<-'END'
+	import fcntl, struct, subprocess, sys, time
+	name, value = b"held", 0xcbf29ce484222325
+	for byte in name:
+	    value = (value ^ byte) * 0x100000001b3 % 2**64
+	byte = (1 << 62) + (value >> 2)
+	claims = open("/run/msb/claims", "r+b")
+	F_OFD_SETLK = 37
+	fcntl.fcntl(claims, F_OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, byte, 1, 0))
+	run = subprocess.Popen([sys.argv[1], "--vmm", "none", "--quiet", "--name", "held", "--", "echo", "started"],
+	                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+	time.sleep(0.1)
+	claims.close()
+	out = run.communicate(timeout=60)[0]
+	print(run.returncode, out.strip())
+END
+)"
 
 # --- while sandboxes start and end ---
 while [ ! -e "$WORK/enough" ]; do "$CTL" gc; done >"$WORK/gc" 2>"$WORK/gc.err" &
