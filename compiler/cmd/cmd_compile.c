@@ -22,7 +22,7 @@ struct stage {
 
 static struct lower_options lower_options(const struct stage *stage)
 {
-	return (struct lower_options){ .gateway = policy_gateway(stage->loaded->policy, stage->line->gateway),
+	return (struct lower_options){ .gateway = cmd_gateway(stage->line, stage->loaded->policy),
 				       .optimise = stage->line->optimise };
 }
 

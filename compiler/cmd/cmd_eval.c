@@ -62,7 +62,7 @@ static json_t *connection_json(const struct answer *answer, json_t *object)
 {
 	char text[ADDR_TEXT_MAX];
 
-	struct addr_gateway gateway = policy_gateway(answer->policy, answer->line->gateway);
+	struct addr_gateway gateway = cmd_gateway(answer->line, answer->policy);
 	enum addr_class class = addr_classify(answer->result.addr, &gateway);
 
 	json_object_set_new(object, "address", json_string(addr_format(answer->result.addr, text)));

@@ -148,7 +148,7 @@ int cmd_explain_rule(struct cmd_line *line, struct cmd_policy *loaded)
 {
 	const struct policy *policy = loaded->policy;
 	struct fuel fuel = { .left = analysis_fuel(policy->rules.count) };
-	struct addr_gateway gateway = policy_gateway(policy, line->gateway);
+	struct addr_gateway gateway = cmd_gateway(line, policy);
 	struct rule_explanation *explanation;
 
 	if ((size_t)line->rule > policy->rules.count)

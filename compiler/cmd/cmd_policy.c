@@ -83,10 +83,17 @@ const char *cmd_library_text(const struct cmd_policy *loaded)
 	return arena_printf(loaded->arena, "library, %zu group%s", count, count == 1 ? "" : "s");
 }
 
+struct addr_gateway cmd_gateway(const struct cmd_line *line, const struct policy *policy)
+{
+	struct addr_gateway gateway = policy_gateway(policy, line->gateway);
+
+	return line->given_gateway ? gateway : policy_place_gateway(policy, gateway);
+}
+
 struct eval_context cmd_context(const struct cmd_line *line, const struct policy *policy)
 {
 	return (struct eval_context){ .policy = policy,
-				      .gateway = policy_gateway(policy, line->gateway),
+				      .gateway = cmd_gateway(line, policy),
 				      .bindings = EVAL_NO_BINDINGS };
 }
 

@@ -90,6 +90,25 @@ static void print_rules(struct ctl_line *line, const json_t *answer)
 		puts("the kernel did not tell its counters");
 }
 
+static void print_grants(struct ctl_line *line, const json_t *answer)
+{
+	static const char *const heads[] = { "GRANT", "RULE", "FOR" };
+	const json_t *grants = json_object_get(answer, "grants");
+	struct table *table = table_new(line->arena, heads, 3, 1);
+
+	table_align_right(table, 0);
+	for (size_t i = 0; i < json_array_size(grants); i++) {
+		const json_t *grant = json_array_get(grants, i);
+		table_cell(table, "%s", count_of(line->arena, grant, "id"));
+		table_cell(table, "%s", text_of(grant, "rule"));
+		table_cell(table, "%s", table_duration(line->arena, number_of(grant, "left_ms")));
+	}
+	if (!json_array_size(grants))
+		return;
+	puts("");
+	table_print(table, stdout, table_terminal_width());
+}
+
 /* Those of one name follow one another */
 static void print_bindings(struct ctl_line *line, const json_t *answer)
 {
@@ -151,25 +170,6 @@ static void print_ports(struct ctl_line *line, const json_t *answer)
 		       (unsigned)number_of(server, "port"),
 		       json_is_true(json_object_get(server, "by_host")) ? ", asked by the host" : "");
 	}
-}
-
-static void print_grants(struct ctl_line *line, const json_t *answer)
-{
-	static const char *const heads[] = { "GRANT", "FOR", "RULE" };
-	const json_t *grants = json_object_get(answer, "grants");
-	struct table *table = table_new(line->arena, heads, 3, 2);
-
-	table_align_right(table, 0);
-	for (size_t i = 0; i < json_array_size(grants); i++) {
-		const json_t *grant = json_array_get(grants, i);
-		table_cell(table, "%s", count_of(line->arena, grant, "id"));
-		table_cell(table, "%s", table_duration(line->arena, number_of(grant, "left_ms")));
-		table_cell(table, "%s", text_of(grant, "rule"));
-	}
-	if (!json_array_size(grants))
-		return;
-	puts("");
-	table_print(table, stdout, table_terminal_width());
 }
 
 static const char *size_of(struct arena *arena, const json_t *flow, const char *key)

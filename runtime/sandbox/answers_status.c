@@ -90,7 +90,7 @@ static bool count_flows(const struct sandbox *sandbox, struct conntrack_flows *f
 	return nl && conntrack_count(nl, guests, count, flows) == 0;
 }
 
-static void add_limits(const struct sandbox *sandbox, json_t *answer)
+void answer_add_limits(const struct sandbox *sandbox, json_t *answer)
 {
 	const struct policy *policy = sandbox->start->config->policy;
 	json_t *list = json_array();
@@ -112,12 +112,12 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 	const struct sandbox *sandbox = self;
 	json_t *answer = answer_ps(self, request, call);
 
-	answer_add_rules(sandbox, answer);
-	add_bindings(sandbox, answer);
-	add_limits(sandbox, answer);
-	add_nameservers(sandbox, answer);
-	answer_add_flows(sandbox, answer);
 	json_object_set_new(answer, "generation", json_integer((json_int_t)reload_generation(sandbox->reload)));
 	json_object_set_new(answer, "grants", reload_grants(sandbox->reload));
+	answer_add_rules(sandbox, answer);
+	add_bindings(sandbox, answer);
+	answer_add_limits(sandbox, answer);
+	add_nameservers(sandbox, answer);
+	answer_add_flows(sandbox, answer);
 	return answer;
 }

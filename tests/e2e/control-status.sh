@@ -98,6 +98,12 @@ for command in ps status events; do
 	echo "{\"version\":1,\"command\":\"$command\"}" | timeout 10 socat -t 5 - UNIX-CONNECT:/run/msb/one/control >"$WORK/raw-$command.json"
 done
 echo nonsense | timeout 10 socat -t 5 - UNIX-CONNECT:/run/msb/one/control >"$WORK/raw-failure.json"
+echo '{"version":1,"command":"policy"}' | timeout 10 socat -t 5 - UNIX-CONNECT:/run/msb/one/control >"$WORK/raw-policy.json"
+"$CTL" allow one allow@8.8.8.8 --for 1h --format json >"$WORK/grant.json"
+"$CTL" status one --format json >"$WORK/status-granted.json"
+contains "as text: grants" "$("$CTL" status one)" '^ *1  allow@8\.8\.8\.8  +(1h|59m)$'
+"$CTL" reload one --format json >"$WORK/reload.json"
+"$CTL" reload one --dry-run --format json >"$WORK/reload-dry.json"
 "$CTL" stop one --format json >"$WORK/stop.json"
 same "stop" "one false" "$(jq -r '.name + " \(.killed)"' "$WORK/stop.json")"
 "$CTL" ps --format json >"$WORK/ps-none.json"
@@ -115,7 +121,7 @@ wait "$one"
 "$CTL" status one 2>/dev/null; same "no such sandbox" 3 $?
 "$CTL" stop one 2>/dev/null; same "nor to stop" 3 $?
 "$CTL" 2>/dev/null; same "no command" 2 $?
-"$CTL" statsu one 2>"$WORK/err"; same "no such command" 2 $?
+"$CTL" statuss one 2>"$WORK/err"; same "no such command" 2 $?
 contains "the nearest" "$(cat "$WORK/err")" 'did you mean `status`'
 "$CTL" status 2>/dev/null; same "no name" 2 $?
 "$CTL" status one --color 2>/dev/null; same "no such option" 2 $?
