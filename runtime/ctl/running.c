@@ -7,20 +7,21 @@
 #include "policy/policy_facts.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PATIENCE_MS 30000
+#define BUSY_MS 100
+#define BUSY_TRIES 100
 
-json_t *ctl_ask_patiently(struct ctl_line *line, json_t *request, enum ctl_status *status)
+static json_t *ask(struct ctl_line *line, json_t *request, enum ctl_status *status)
 {
 	CLEANUP_FD int directory = run_directory_look(false);
 	struct client_ask ask = { .name = line->sandbox, .error = directory };
 
-	json_object_set_new(request, "version", json_integer(1));
 	if (directory >= 0)
 		client_ask_all(directory, &ask, 1, request, PATIENCE_MS);
-	json_decref(request);
 	if (directory < 0 || ask.error < 0) {
 		*status = ctl_fail(line, ask.error == -ENOENT || ask.error == -ECONNREFUSED ? "msb-ctl ps" : NULL,
 				   "%s: %s", line->sandbox, client_error_text(ask.error));
@@ -28,6 +29,28 @@ json_t *ctl_ask_patiently(struct ctl_line *line, json_t *request, enum ctl_statu
 	}
 	client_close(&ask);
 	return ask.answer;
+}
+
+static bool is_busy(const json_t *answer)
+{
+	const char *error = json_string_value(json_object_get(answer, "error"));
+
+	return error && !strncmp(error, "busy", strlen("busy"));
+}
+
+/* Another change of the policy, or the end of a grant, is over soon */
+json_t *ctl_ask_patiently(struct ctl_line *line, json_t *request, enum ctl_status *status)
+{
+	json_object_set_new(request, "version", json_integer(1));
+	json_t *answer = ask(line, request, status);
+
+	for (int tries = 0; tries < BUSY_TRIES && is_busy(answer); tries++) {
+		json_decref(answer);
+		poll(NULL, 0, BUSY_MS);
+		answer = ask(line, request, status);
+	}
+	json_decref(request);
+	return answer;
 }
 
 enum ctl_status ctl_say_no(struct ctl_line *line, const json_t *answer)

@@ -81,6 +81,13 @@ same "one that is over cannot be" 1 $?
 same "a reload keeps grants" '["allow@a.example.com:tcp:7"]' "$(grants grant)"
 flow refused 8.8.8.8 7 "and has its own rules behind them"
 
+# --- several at once: they wait for each other ---
+for i in 1 2 3 4; do "$CTL" deny grant "deny@10.0.0.$i" --for 1h >/dev/null 2>>"$WORK/at-once" & pids[i]=$!; done
+for i in 1 2 3 4; do wait "${pids[i]}"; done
+same "four at once" "" "$(cat "$WORK/at-once")"
+same "are all there" 4 "$(grants grant | jq '[.[] | select(startswith("deny@10.0.0."))] | length')"
+for id in $("$CTL" status grant --format json | jq '.grants[] | select(.rule | startswith("deny@10.0.0.")) | .id'); do "$CTL" revoke grant "$id" >/dev/null; done
+
 # --- what is no grant ---
 for wrong in 'allow@meta' 'allow@any' 'allow@169.254.0.0/16' 'allow@169.254.169.254:tcp:80'; do
 	err=$("$CTL" allow grant "$wrong" --for 10m 2>&1)
