@@ -8,7 +8,7 @@ Q        := $(if $(V),,@)
 # package publicsuffix
 PUBLIC_SUFFIXES ?= /usr/share/publicsuffix/public_suffix_list.dat
 COMPILER_PKGS := jansson yaml-0.1 libidn2 libpsl
-RUNTIME_PKGS  := libnftnl libmnl ldns libseccomp libcap-ng
+RUNTIME_PKGS  := libnftnl libmnl ldns libseccomp libcap-ng libmicrohttpd
 # libldns wants libcrypto and libssl for DNSSEC's keys and DANE, of which nothing is called here: where there is a static one, they
 # are left out, and with them half of what the dynamic linker does and 700 kB of each sandbox
 LDNS_ARCHIVE  := $(filter /%,$(shell $(CC) -print-file-name=libldns.a))

@@ -61,12 +61,12 @@ struct cmd_line {
 	enum cmd_format format;
 	enum color_when color;
 	bool help;
-	struct addr_gateway gateway; /* the first of the default pools without --gateway */
+	struct addr_gateway gateway; /* --gateway; without it the first of the default pools: see cmd_gateway() */
 	struct cmd_words resolves, expects, disabled;
 	bool ech, said_unenforced;
 	const char *sni, *emit, *out_dir, *explain_id, *fail_on, *git;
 	int optimise;
-	bool given_today; /* --today */
+	bool given_today, given_gateway;
 	bool batch, werror, verbose, check_only, show_diff, passes;
 	long min_coverage; /* percent */
 	long rule;         /* from 1; 0: none */
@@ -110,6 +110,8 @@ bool cmd_policy_quotable(const struct cmd_policy *);
 int cmd_policy_require(struct cmd_policy *, const struct cmd_line *, const char *file);
 /* Of a file that is a library: "library, 3 groups" */
 const char *cmd_library_text(const struct cmd_policy *);
+/* Without --gateway: where the policy puts the guest */
+struct addr_gateway cmd_gateway(const struct cmd_line *, const struct policy *);
 struct eval_context cmd_context(const struct cmd_line *, const struct policy *);
 /* Runs `each` for every FILE, or once with NULL where there is none, in an arena of its own */
 typedef int cmd_each(struct cmd_line *, struct cmd_policy *, const char *file, void *context);
@@ -124,18 +126,6 @@ void cmd_flow_error(struct arena *, const struct diags *);
 
 /* Says once, on standard error, that --no-server-names leaves unjudged what `sni=` or rules on names say */
 void cmd_note_unenforced(struct cmd_line *);
-
-/* Who decided, as eval prints it: "1", "default", "floor", "refused"; the place; the rule's text. */
-struct cmd_decision {
-	const char *number, *place, *text; /* place NULL: it has none */
-	bool is_rule;
-};
-struct cmd_decision cmd_decision(struct arena *, const struct policy *, struct eval_verdict, enum policy_direction);
-/* As a sentence calls it: "rule 1", "default" */
-const char *cmd_decider(struct arena *, const struct cmd_decision *);
-/* The decision on a whole flow: an answer's verdict is "not-reserved", "excepted", "reserved" */
-struct cmd_decision cmd_flow_decision(struct arena *, const struct policy *, const struct flow *,
-				      const struct eval_result *);
 
 int cmd_check(struct cmd_line *);
 int cmd_compile(struct cmd_line *);

@@ -42,7 +42,7 @@ static void find(const struct cmd_line *line, struct cmd_policy *loaded, const c
 	cmd_policy_load(loaded, line, file);
 	if (line->policy.today)
 		date_parse(line->policy.today, &options.today);
-	options.gateway = policy_gateway(loaded->policy, line->gateway);
+	options.gateway = cmd_gateway(line, loaded->policy);
 	if (!is_whole(loaded, first)) {
 		lint_error_edits(loaded->policy, loaded->diags, first);
 		return;

@@ -1,6 +1,7 @@
 /* msb-policyc compile: a policy as nftables text, or as any other stage of it. All output is made in memory
  * first: with an error anywhere nothing is printed and no file is touched. */
 #include "cmd/cmd.h"
+#include "explain/decision.h"
 #include "base/text.h"
 #include "emit/emit.h"
 #include "optimise/optimise.h"
@@ -21,7 +22,7 @@ struct stage {
 
 static struct lower_options lower_options(const struct stage *stage)
 {
-	return (struct lower_options){ .gateway = policy_gateway(stage->loaded->policy, stage->line->gateway),
+	return (struct lower_options){ .gateway = cmd_gateway(stage->line, stage->loaded->policy),
 				       .optimise = stage->line->optimise };
 }
 

@@ -2,7 +2,8 @@
 #include "cmd/cmd.h"
 #include "eval/builtin.h"
 #include "base/escape.h"
-#include "cmd/cmd_json.h"
+#include "cmd/cmd.h"
+#include "explain/decision.h"
 #include "policy/policy_facts.h"
 
 #include <errno.h>
@@ -40,13 +41,13 @@ static void ask(struct answer *answer, const char *text)
 
 static void print_line(const struct answer *answer)
 {
-	struct cmd_decision decision;
+	struct decision decision;
 
 	if (answer->error) {
 		printf("error\t%s\n", escape_text(answer->arena, answer->error));
 		return;
 	}
-	decision = cmd_flow_decision(answer->arena, answer->policy, &answer->flow, &answer->result);
+	decision = decision_of_flow(answer->arena, answer->policy, &answer->flow, &answer->result);
 	printf("%s\t%s\t%s\t%s\n", policy_action_name(answer->result.verdict.action), decision.number,
 	       place_or_dash(decision.place), decision.text);
 }
@@ -61,7 +62,7 @@ static json_t *connection_json(const struct answer *answer, json_t *object)
 {
 	char text[ADDR_TEXT_MAX];
 
-	struct addr_gateway gateway = policy_gateway(answer->policy, answer->line->gateway);
+	struct addr_gateway gateway = cmd_gateway(answer->line, answer->policy);
 	enum addr_class class = addr_classify(answer->result.addr, &gateway);
 
 	json_object_set_new(object, "address", json_string(addr_format(answer->result.addr, text)));
@@ -89,7 +90,7 @@ static json_t *answer_json(const struct answer *answer, const char *text)
 		json_object_set_new(object, "error", json_text(answer->arena, answer->error));
 		return object;
 	}
-	cmd_decision_json(object, answer->arena, answer->policy, &answer->flow, &answer->result);
+	decision_flow_json(object, answer->arena, answer->policy, &answer->flow, &answer->result);
 	if (passes_questions(answer))
 		json_object_set_new(object, "note", json_string(EVAL_DNS_ONLY));
 	if (answer->flow.sni && !answer->policy->server_names)
@@ -97,7 +98,7 @@ static json_t *answer_json(const struct answer *answer, const char *text)
 	if (answer->result.has_lookup) {
 		json_t *lookup = json_object();
 
-		cmd_verdict_json(lookup, answer->arena, answer->policy, answer->result.lookup, POLICY_EGRESS);
+		decision_verdict_json(lookup, answer->arena, answer->policy, answer->result.lookup, POLICY_EGRESS);
 		json_object_set_new(object, "lookup", lookup);
 	}
 	return answer->result.has_addr ? connection_json(answer, object) : object;

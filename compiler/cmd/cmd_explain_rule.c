@@ -1,5 +1,6 @@
 /* msb-policyc explain --rule N: what only this rule decides, with an example of each. */
-#include "cmd/cmd_json.h"
+#include "cmd/cmd.h"
+#include "explain/decision.h"
 #include "base/escape.h"
 #include "explain/explain_rule.h"
 #include "policy/policy_facts.h"
@@ -147,7 +148,7 @@ int cmd_explain_rule(struct cmd_line *line, struct cmd_policy *loaded)
 {
 	const struct policy *policy = loaded->policy;
 	struct fuel fuel = { .left = analysis_fuel(policy->rules.count) };
-	struct addr_gateway gateway = policy_gateway(policy, line->gateway);
+	struct addr_gateway gateway = cmd_gateway(line, policy);
 	struct rule_explanation *explanation;
 
 	if ((size_t)line->rule > policy->rules.count)

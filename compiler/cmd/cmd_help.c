@@ -56,10 +56,10 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --today YYYY-MM-DD      judge `until` as of this day\n"
 
 /* Of the commands that judge flows */
-#define FLOW_OPTIONS                                                                             \
-	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n" \
-	"  --resolve NAME=ADDR,…   what the guest was answered for NAME (repeatable)\n"        \
-	"  --sni NAME              the server name in the TLS client's first message\n"          \
+#define FLOW_OPTIONS                                                                                                      \
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1, or what the policy says)\n" \
+	"  --resolve NAME=ADDR,…   what the guest was answered for NAME (repeatable)\n"                                 \
+	"  --sni NAME              the server name in the TLS client's first message\n"                                   \
 	"  --ech                   which hides another name behind that one (ECH)\n"
 #define FLOWS                                                                                                          \
 	"Flows:  egress@github.com:tcp:443   egress@[2606:4700::1111]:udp:53   ingress@192.168.1.7:tcp:80\n"           \
@@ -93,7 +93,7 @@ static const char compile_help[] =
 	"  -O 0                    one nftables rule per policy rule, family and chain, for reading; -O 1: neighbours\n"
 	"                          that differ in their addresses alone are one rule with a set\n"
 	"  --passes                with --emit ir: the ruleset before the optimiser's passes and after each\n"
-	"  --gateway V4,V6         the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1); one of them, or none\n"
+	"  --gateway V4,V6         the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1, or what the policy says); or none\n"
 	"  -o DIR                  write files into DIR, all or none: ruleset.nft, names.dns, policy.json,\n"
 	"                          policy.txt; with --emit, that one\n"
 	"\n"
@@ -121,7 +121,7 @@ static const char test_help[] =
 	"  --expect FILE           a file of more `expect` lines (repeatable)\n"
 	"  --min-coverage PERCENT  status 1 when fewer of the items are decided by an expectation\n"
 	"  --verbose, -v           name every gap, the items of undecided rules too\n"
-	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n"
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1, or what the policy says)\n"
 	"  --format text|json|tap|junit\n" POLICY_OPTIONS
 	"\nStatus: 0 all hold; 1 some fail, there are none, or the policy has errors; 2 usage; 3 a file could not\n"
 	"be read.\n";
@@ -174,7 +174,7 @@ static const char suggest_help[] =
 	"whatever the rules say, nor against a rule that denies. Counts go to standard error.\n"
 	"\n"
 	"  --policy FILE           leave out what this policy allows, and say which of its lines denies the rest\n"
-	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n" POLICY_OPTIONS
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1, or what the policy says)\n" POLICY_OPTIONS
 	"\nStatus: 0 fine; 1 a line that is no event, errors in the policy; 2 usage; 3 a file could not be read.\n";
 
 static const char report_help[] =
@@ -184,7 +184,7 @@ static const char report_help[] =
 	"or a name typed in gets. The page fetches nothing and needs no script to be read.\n"
 	"\n"
 	"  -o FILE.html            write it there, over what was there; else to standard output\n"
-	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n"
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1, or what the policy says)\n"
 	"\n"
 	"The page depends on the policy, the options and --today alone.\n" POLICY_OPTIONS
 	"\nStatus: 0 written; 1 errors in the policy, or too complex; 2 usage; 3 a file could not be read or written.\n";
@@ -195,7 +195,7 @@ static const char lsp_help[] =
 	"expectation does, completion, definitions, layout, mends. Reads what the editor has open, and the files it includes.\n"
 	"\n"
 	"  --disable ID            leave out findings of this id (repeatable)\n"
-	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1)\n"
+	"  --gateway V4,V6|none    the sandbox's gateway (default 172.16.0.1,fd42:6d73:62::1, or what the policy says)\n"
 	"  --stdio                 has no effect: it is what is done\n" POLICY_OPTIONS
 	"\nStatus: 0 after `shutdown`; 1 the client went without it, or what it sent is no protocol; 2 usage; 3 the\n"
 	"system failed.\n";

@@ -92,6 +92,7 @@ static const char *read_gateway(struct cmd_line *line, const char *value)
 		addr_gateway_set(&gateway, addr);
 	}
 	line->gateway = gateway;
+	line->given_gateway = true;
 	return NULL;
 }
 
@@ -367,6 +368,7 @@ bool cmd_line_parse(struct cmd_line *line, const struct cmd *cmd, int argc, char
 	line->format = FORMAT_TEXT;
 	line->policy.arena = line->arena;
 	read_gateway(line, DEFAULT_GATEWAY);
+	line->given_gateway = false;
 	options = long_options(line, letters);
 	opterr = 0;
 	while (index = -1, (value = getopt_long(argc, argv, letters, options, &index)) != -1) {

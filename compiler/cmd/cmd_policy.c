@@ -83,10 +83,17 @@ const char *cmd_library_text(const struct cmd_policy *loaded)
 	return arena_printf(loaded->arena, "library, %zu group%s", count, count == 1 ? "" : "s");
 }
 
+struct addr_gateway cmd_gateway(const struct cmd_line *line, const struct policy *policy)
+{
+	struct addr_gateway gateway = policy_gateway(policy, line->gateway);
+
+	return line->given_gateway ? gateway : policy_place_gateway(policy, gateway);
+}
+
 struct eval_context cmd_context(const struct cmd_line *line, const struct policy *policy)
 {
 	return (struct eval_context){ .policy = policy,
-				      .gateway = policy_gateway(policy, line->gateway),
+				      .gateway = cmd_gateway(line, policy),
 				      .bindings = EVAL_NO_BINDINGS };
 }
 
@@ -198,84 +205,4 @@ void cmd_note_unenforced(struct cmd_line *line)
 	line->said_unenforced = true;
 	fputs("note: server names are not enforced (--no-server-names): the addresses that the guest was given decide\n",
 	      stderr);
-}
-
-struct cmd_decision cmd_decision(struct arena *arena, const struct policy *policy, struct eval_verdict verdict,
-				 enum policy_direction direction)
-{
-	const struct policy_rule *rule;
-	const struct policy_default *fallback;
-	struct eval_floor_words floor;
-
-	switch (verdict.by.kind) {
-	case DECIDER_RULE:
-		rule = &policy->rules.items[verdict.by.rule];
-		return (struct cmd_decision){ arena_printf(arena, "%zu", verdict.by.rule + 1),
-					      span_format(arena, policy->sources, rule->span),
-					      escape_text(arena, rule->text), true };
-	case DECIDER_FLOOR:
-		floor = eval_floor_words(policy, verdict.by, direction);
-		return (struct cmd_decision){ "floor", span_format(arena, policy->sources, floor.span),
-					      escape_text(arena, floor.text) };
-	case DECIDER_REFUSED:
-		return (struct cmd_decision){ "refused", NULL, "refused whatever the rules say" };
-	case DECIDER_HIDDEN:
-		rule = &policy->rules.items[verdict.by.rule];
-		return (struct cmd_decision){ "refused", span_format(arena, policy->sources, rule->span),
-					      arena_printf(arena, "%s: the server name that it judges is hidden",
-							   escape_text(arena, rule->text)) };
-	case DECIDER_REBIND:
-		return (struct cmd_decision){ "reserved", NULL, "rebind protection" };
-	default:
-		fallback = policy_default_of(policy, direction);
-		return (struct cmd_decision){ "default", span_format(arena, policy->sources, fallback->span),
-					      escape_text(arena, fallback->text) };
-	}
-}
-
-const char *cmd_decider(struct arena *arena, const struct cmd_decision *decision)
-{
-	return decision->is_rule ? arena_printf(arena, "rule %s", decision->number) : decision->number;
-}
-
-/* What is refused whatever the rules say; by its address, why */
-static struct cmd_decision refused(struct arena *arena, const struct policy *policy, struct addr addr)
-{
-	const struct addr_gateway gateway = policy_gateway(policy, (struct addr_gateway){ .has4 = false });
-	const struct eval_refused_address *address = eval_refused_address(POLICY_EGRESS, addr, &gateway);
-	const char *text = "refused whatever the rules say";
-
-	if (address)
-		text = arena_printf(arena, "%s: %s %s", text, address->what, address->why);
-	return (struct cmd_decision){ "refused", NULL, text };
-}
-
-struct cmd_decision cmd_flow_decision(struct arena *arena, const struct policy *policy, const struct flow *flow,
-				      const struct eval_result *result)
-{
-	struct cmd_decision decision;
-	struct eval_verdict verdict = result->verdict;
-
-	if (result->no_address)
-		return (struct cmd_decision){ "reserved", NULL, "no address: the family has no gateway" };
-	if (verdict.by.kind == DECIDER_REFUSED && result->has_addr)
-		return refused(arena, policy, result->addr);
-	if (verdict.by.kind == DECIDER_HIDDEN) {
-		decision = cmd_decision(arena, policy, verdict, flow->direction);
-		decision.text = arena_printf(arena, "%s: %s would hide the server name that it judges",
-					     escape_text(arena, policy->rules.items[verdict.by.rule].text),
-					     flow->proto == PROTO_UDP ? "QUIC" : "ECH");
-		return decision;
-	}
-	if (flow->kind != FLOW_ANSWER)
-		return cmd_decision(arena, policy, verdict,
-				    flow->kind == FLOW_CONNECTION ? flow->direction : POLICY_EGRESS);
-	if (result->answer == EVAL_ANSWER_EXCEPTED) {
-		decision = cmd_decision(arena, policy, verdict, POLICY_EGRESS);
-		decision.number = "excepted";
-		decision.is_rule = false;
-		return decision;
-	}
-	return (struct cmd_decision){ result->answer == EVAL_ANSWER_RESERVED ? "reserved" : "not-reserved", NULL,
-				      policy->rebind_protection ? "rebind protection" : "rebind protection is off" };
 }

@@ -10,7 +10,7 @@
 
 static void add_findings(const struct cmd_line *line, struct cmd_policy *loaded)
 {
-	struct lint_options options = { .gateway = policy_gateway(loaded->policy, line->gateway) };
+	struct lint_options options = { .gateway = cmd_gateway(line, loaded->policy) };
 
 	if (line->policy.today)
 		date_parse(line->policy.today, &options.today);

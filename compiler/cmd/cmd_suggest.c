@@ -1,5 +1,6 @@
 /* msb-policyc suggest: what a run was denied, as rules and expectations to paste. */
 #include "cmd/cmd.h"
+#include "explain/decision.h"
 #include "denied/denied.h"
 #include "base/escape.h"
 
@@ -68,7 +69,7 @@ static void print_rules(const struct run *run)
 	for (size_t i = 0; i < denied->rules.count; i++) {
 		const struct denied_rule *rule = &denied->rules.items[i];
 		struct eval_verdict verdict = { POLICY_DENY, decided_by_rule(rule->rule) };
-		struct cmd_decision decision = cmd_decision(arena, denied->context.policy, verdict, rule->direction);
+		struct decision decision = decision_of(arena, denied->context.policy, verdict, rule->direction);
 
 		fprintf(stderr, "  %s: %s denies %zu, the first %s\n", place_or_dash(decision.place), decision.text,
 			rule->count, escape_text(arena, rule->flow));

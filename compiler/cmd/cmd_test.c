@@ -1,5 +1,6 @@
 /* msb-policyc test: do the expectations of a policy hold, and what do they leave untried? */
-#include "cmd/cmd_json.h"
+#include "cmd/cmd.h"
+#include "explain/decision.h"
 #include "base/escape.h"
 #include "expect/expect.h"
 #include "policy/policy_facts.h"
@@ -170,7 +171,7 @@ static json_t *outcome_json(const struct test *test, const struct expect_outcome
 	if (outcome->region && outcome->flow)
 		json_object_set_new(object, "example", json_text(arena, outcome->flow->text));
 	if (outcome->flow)
-		cmd_decision_json(object, arena, test->loaded->policy, outcome->flow, &outcome->result);
+		decision_flow_json(object, arena, test->loaded->policy, outcome->flow, &outcome->result);
 	else
 		json_object_set_new(object, "flows", json_string(region_state(outcome)));
 	return object;
@@ -217,15 +218,15 @@ static const char *failure_message(const struct test *test, const struct expect_
 {
 	struct arena *arena = test->loaded->arena;
 	const char *wanted = policy_action_name(outcome->expect->action);
-	struct cmd_decision decision;
+	struct decision decision;
 
 	if (!outcome->flow)
 		return arena_printf(arena, "expected %s of every flow: %s", wanted, region_state(outcome));
-	decision = cmd_flow_decision(arena, test->loaded->policy, outcome->flow, &outcome->result);
+	decision = decision_of_flow(arena, test->loaded->policy, outcome->flow, &outcome->result);
 	return arena_printf(arena, "expected %s%s%s, got %s by %s%s: %s", wanted,
 			    outcome->region ? " of every flow, of which " : "",
 			    outcome->region ? outcome->flow->text : "",
-			    policy_action_name(outcome->result.verdict.action), cmd_decider(arena, &decision),
+			    policy_action_name(outcome->result.verdict.action), decision_word(arena, &decision),
 			    decision.place ? arena_printf(arena, " at %s", decision.place) : "", decision.text);
 }
 

@@ -67,7 +67,7 @@ struct diff *cmd_diff_compare(const struct cmd_line *line, struct arena *arena, 
 
 static struct diags *findings(const struct cmd_line *line, struct arena *arena, const struct cmd_policy *loaded)
 {
-	struct lint_options options = { .gateway = policy_gateway(loaded->policy, line->gateway) };
+	struct lint_options options = { .gateway = cmd_gateway(line, loaded->policy) };
 	struct diags *diags = diags_new(arena, loaded->sources);
 
 	if (line->policy.today)

@@ -12,7 +12,7 @@
 static const char *const metadata_names[] = { "metadata.google.internal", "metadata.goog", "metadata.azure.internal",
 					      "instance-data", "instance-data.ec2.internal" };
 
-static bool is_offered_name(struct arena *arena, const char *name)
+bool suggest_offers_name(struct arena *arena, const char *name)
 {
 	const char *why, *canonical = name_from_rule(arena, name, &why);
 
@@ -142,7 +142,7 @@ static const char *name_of_server(struct arena *arena, const char *sni)
 	for (char *at = name; *at; at++)
 		if (*at >= 'A' && *at <= 'Z')
 			*at = (char)(*at - 'A' + 'a');
-	return is_offered_name(arena, name) ? name : NULL;
+	return suggest_offers_name(arena, name) ? name : NULL;
 }
 
 struct one_binding {
@@ -179,7 +179,7 @@ bool suggest_connection(struct arena *arena, const struct eval_context *context,
 		return false;
 	if (connection->sni)
 		return try_server_name(arena, context, connection, out);
-	if (connection->direction == POLICY_EGRESS && name && is_offered_name(arena, name) &&
+	if (connection->direction == POLICY_EGRESS && name && suggest_offers_name(arena, name) &&
 	    try_connection(arena, context, connection, arena_strdup(arena, name), out))
 		return true;
 	/* an address that a name leads to belongs to the name: by itself it may be another's tomorrow */
@@ -189,7 +189,7 @@ bool suggest_connection(struct arena *arena, const struct eval_context *context,
 bool suggest_query(struct arena *arena, const struct eval_context *context, const char *name,
 		   enum flow_transport transport, struct eval_verdict verdict, struct suggestion *out)
 {
-	if (verdict.action != POLICY_DENY || verdict.by.kind != DECIDER_DEFAULT || !is_offered_name(arena, name))
+	if (verdict.action != POLICY_DENY || verdict.by.kind != DECIDER_DEFAULT || !suggest_offers_name(arena, name))
 		return false;
 	name = arena_strdup(arena, name);
 	/* The port that lookups have opens none of the name's own services */

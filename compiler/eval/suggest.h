@@ -20,6 +20,10 @@ struct suggestion {
 	const char *name;  /* of the first two ranks: whose lookup it brings; else NULL */
 };
 
+/* Whether a rule may be offered on the name (canonical): one that a rule says as it is, and no metadata service's nor the
+ * host's */
+bool suggest_offers_name(struct arena *, const char *name);
+
 /* A connection that got this verdict. One with a server name is offered a rule on that name only, as if it had been looked
  * up. name: a name its address is bound to, canonical; or NULL. False: none is offered */
 bool suggest_connection(struct arena *, const struct eval_context *, const struct eval_connection *,

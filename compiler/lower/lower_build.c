@@ -132,6 +132,7 @@ unsigned lower_rule_protos(const struct policy_rule *rule, enum addr_family fami
 
 void lower_log_allowed(struct lowering *lowering, struct rs_rule *rule)
 {
-	rs_limit(lowering->ruleset, rule, LOG_RATE, RS_SECOND, LOG_BURST);
+	if (!lowering->options->log_all)
+		rs_limit(lowering->ruleset, rule, LOG_RATE, RS_SECOND, LOG_BURST);
 	rs_log(lowering->ruleset, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
 }

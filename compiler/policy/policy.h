@@ -151,6 +151,7 @@ struct policy_group {
 	bool used;
 };
 
+#define POLICY_PUBLISH_MAX 256   /* published ports, each of a range counted */
 #define POLICY_ACCEPT_QUEUE 1024 /* unless said otherwise, as in microsandbox */
 
 struct policy_pool {

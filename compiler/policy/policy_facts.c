@@ -102,6 +102,28 @@ struct addr_gateway policy_gateway(const struct policy *policy, struct addr_gate
 	return gateway;
 }
 
+/* Gateway first and guest second in the subnet, as the runtime places them */
+static struct addr place_gateway(const struct policy_address *guest, const struct policy_pool *pool,
+				 struct addr otherwise)
+{
+	struct addr gateway = guest->set ? guest->addr : pool->prefix.addr;
+
+	if (guest->set)
+		gateway.value--;
+	else if (pool->set)
+		gateway.value = addr_prefix_range(pool->prefix).lo + 1;
+	return guest->set || pool->set ? gateway : otherwise;
+}
+
+struct addr_gateway policy_place_gateway(const struct policy *policy, struct addr_gateway gateway)
+{
+	if (gateway.has4)
+		gateway.v4 = place_gateway(&policy->interface.address4, &policy->pool4, gateway.v4);
+	if (gateway.has6)
+		gateway.v6 = place_gateway(&policy->interface.address6, &policy->pool6, gateway.v6);
+	return gateway;
+}
+
 const struct policy_default *policy_default_of(const struct policy *policy, enum policy_direction direction)
 {
 	return direction == POLICY_EGRESS ? &policy->egress : &policy->ingress;

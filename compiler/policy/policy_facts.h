@@ -20,6 +20,9 @@ bool policy_rule_defers(const struct policy_rule *); /* such a rule */
 bool policy_rule_fits(const struct policy_rule *, enum policy_direction, enum policy_proto);
 /* The gateway, with what the policy says of the network behind it, its NAT64 prefixes, and of the guest's card */
 struct addr_gateway policy_gateway(const struct policy *, struct addr_gateway);
+/* The gateway of a sandbox that starts first on its host: in families that it has, the one that the policy's guest address or pool
+ * makes it */
+struct addr_gateway policy_place_gateway(const struct policy *, struct addr_gateway);
 /* Whether a rule that says `in` matches at the address (unmapped), and lets answers for its names hold it: in one of its
  * networks, and neither the metadata service's nor the host's nor loopback. True of all other rules. */
 bool policy_rule_places(const struct policy_rule *, struct addr, const struct addr_gateway *);

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { PUBLISH_MAX = 4096, NAMESERVER_MAX = 64, CONNECTIONS_MAX = 1000000 };
+enum { NAMESERVER_MAX = 64, CONNECTIONS_MAX = 1000000 };
 
 /* false, with the conflict reported, where `setting` was given before with another value. `what` is its name in the
  * message. */
@@ -369,8 +369,8 @@ void resolver_add_publish(struct resolver *r, struct span span, const char *spec
 
 	if (!resolve_publish(r->diags, span, spec, &publish, &count))
 		return;
-	if (r->policy->publishes.count + count > PUBLISH_MAX) {
-		diag_error(r->diags, "too-complex", span, "more than %d published ports", PUBLISH_MAX);
+	if (r->policy->publishes.count + count > POLICY_PUBLISH_MAX) {
+		diag_error(r->diags, "too-complex", span, "more than %d published ports", POLICY_PUBLISH_MAX);
 		return;
 	}
 	for (; count; count--, publish.host_port++, publish.guest_port++)

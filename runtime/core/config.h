@@ -25,9 +25,13 @@ struct run_config {
 	enum vmm_kind vmm;
 	const char *events; /* file, or - for standard output, or NULL */
 	bool quiet, silent_deny, cap_net_admin, verbose, repack;
-	bool watch;     /* the policy's files, and reload when they change */
-	bool suggest;   /* at the end, the rules that would let denials pass */
-	char **command; /* NULL-terminated; NULL: a shell */
+	bool watch; /* the policy's files, and reload when they change */
+	const struct policy
+		*bound;         /* as stated, where `policy` is what enforces it and reports everything; else NULL */
+	const char *learn;      /* the file for a policy of what happens; NULL: none */
+	bool propose_wildcards; /* in it, as comments */
+	bool suggest;           /* at the end, the rules that would let denials pass */
+	char **command;         /* NULL-terminated; NULL: a shell */
 	/* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */
 	struct options_list env;
 	struct run_volume volumes[VOLUMES_MAX];

@@ -10,7 +10,7 @@
 /* Exit statuses: fine; the answer is no; a command line that makes no sense; the system failed, or there is no such sandbox */
 enum ctl_status { CTL_FINE, CTL_NO, CTL_USAGE, CTL_FAILED };
 
-enum ctl_format { CTL_TEXT, CTL_JSON };
+enum ctl_format { CTL_TEXT, CTL_JSON, CTL_PROMETHEUS };
 
 struct ctl_line {
 	const struct ctl_command *command;
@@ -28,6 +28,7 @@ struct ctl_command {
 	const char *help; /* its own options, lines "  --x  …\n"; NULL: none */
 	bool no_name;     /* the first argument is no sandbox */
 	bool watches;     /* --watch is for it */
+	bool measures;    /* and --format prometheus */
 	bool own_options; /* takes options behind NAME, by getopt_long() of its own; --format and --help are taken out before */
 };
 
@@ -45,9 +46,14 @@ enum ctl_status ctl_repeat(struct ctl_line *, enum ctl_status (*once)(struct ctl
 
 enum ctl_status ctl_ps(struct ctl_line *);
 enum ctl_status ctl_show_status(struct ctl_line *);
+enum ctl_status ctl_explain(struct ctl_line *);
 enum ctl_status ctl_reload(struct ctl_line *);
 enum ctl_status ctl_allow(struct ctl_line *);
 enum ctl_status ctl_deny(struct ctl_line *);
 enum ctl_status ctl_revoke(struct ctl_line *);
 enum ctl_status ctl_events(struct ctl_line *);
 enum ctl_status ctl_stop(struct ctl_line *);
+enum ctl_status ctl_stats(struct ctl_line *);
+enum ctl_status ctl_serve_metrics(struct ctl_line *);
+enum ctl_status ctl_gc(struct ctl_line *);
+enum ctl_status ctl_doctor(struct ctl_line *);

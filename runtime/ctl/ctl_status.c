@@ -172,6 +172,41 @@ static void print_ports(struct ctl_line *line, const json_t *answer)
 	}
 }
 
+static const char *size_of(struct arena *arena, const json_t *flow, const char *key)
+{
+	return json_object_get(flow, key) ? table_size(arena, number_of(flow, key)) : "-";
+}
+
+static void add_flow(struct ctl_line *line, struct table *table, const json_t *flow)
+{
+	const json_t *open = json_object_get(flow, "open_ms");
+
+	table_cell(table, "%s", text_of(flow, "flow"));
+	table_cell(table, "%s", open ? table_duration(line->arena, number_of(flow, "open_ms")) : "-");
+	table_cell(table, "%s", size_of(line->arena, flow, "bytes_out"));
+	table_cell(table, "%s", size_of(line->arena, flow, "bytes_in"));
+	table_cell(table, "%s", count_of(line->arena, flow, "rule"));
+	table_cell(table, "%s", text_of(flow, "name"));
+}
+
+static void print_flows(struct ctl_line *line, const json_t *answer)
+{
+	static const char *const heads[] = { "FLOW", "OPEN", "SENT", "RECEIVED", "#", "NAME" };
+	const json_t *flows = json_object_get(answer, "flows");
+	struct table *table = table_new(line->arena, heads, 6, 0);
+
+	for (size_t i = 1; i < 5; i++)
+		table_align_right(table, i);
+	for (size_t i = 0; i < json_array_size(flows); i++)
+		add_flow(line, table, json_array_get(flows, i));
+	if (!json_array_size(flows))
+		return;
+	puts("");
+	table_print(table, stdout, table_terminal_width());
+	if (number_of(answer, "flows_more"))
+		printf("and %u more\n", (unsigned)number_of(answer, "flows_more"));
+}
+
 static enum ctl_status once(struct ctl_line *line)
 {
 	enum ctl_status status = CTL_FINE;
@@ -185,6 +220,7 @@ static enum ctl_status once(struct ctl_line *line)
 	print_rules(line, answer);
 	print_grants(line, answer);
 	print_bindings(line, answer);
+	print_flows(line, answer);
 	print_limits(line, answer);
 	print_ports(line, answer);
 	json_decref(answer);

@@ -14,6 +14,10 @@ static const struct ctl_command commands[] = {
 	{ "ps", "", "all sandboxes of this host", ctl_ps, .no_name = true, .watches = true },
 	{ "status", "NAME", "its rules and what they decided, bindings, limits, flows", ctl_show_status,
 	  .watches = true },
+	{ "explain", "NAME FLOW...", "would this pass now, and by which rule", ctl_explain,
+	  "  FLOW as of msb-policyc explain: egress@github.com:tcp:443, dns@pypi.org; names have the addresses that the\n"
+	  "  sandbox was given for them, unless resolve= says others\n",
+	  .own_options = true },
 	{ "reload", "NAME [policy options]", "another policy, or its files as they are now; what that changes",
 	  ctl_reload, .own_options = true,
 	  .help = "  --dry-run            only say what would change\n"
@@ -30,6 +34,15 @@ static const struct ctl_command commands[] = {
 	  "  --wait S   so many seconds for the command to end by itself: 10\n"
 	  "  --kill     by force, where it does not\n",
 	  .own_options = true },
+	{ "stats", "[NAME]", "what it has counted: traffic, rules, DNS, events", ctl_stats,
+	  "  --format prometheus  of NAME, or of all sandboxes: text format 0.0.4\n"
+	  "  --output FILE        into FILE, which is replaced at once: for a textfile collector\n",
+	  .no_name = true, .watches = true, .own_options = true, .measures = true },
+	{ "serve-metrics", "", "a scrape of all sandboxes for Prometheus, by HTTP", ctl_serve_metrics,
+	  "  --listen ADDRESS:PORT  127.0.0.1:9471; GET /metrics\n", .no_name = true, .own_options = true },
+	{ "gc", "", "removes what killed sandboxes left", ctl_gc, "  --dry-run  only says what it would remove\n",
+	  .no_name = true, .own_options = true },
+	{ "doctor", "", "whether this host can run sandboxes, and what to do where not", ctl_doctor, .no_name = true },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
@@ -84,6 +97,21 @@ static bool read_watch(struct ctl_line *line, const char *value)
 	return true;
 }
 
+static bool read_format(struct ctl_line *line, const char *value)
+{
+	static const char *const names[] = {
+		[CTL_TEXT] = "text", [CTL_JSON] = "json", [CTL_PROMETHEUS] = "prometheus"
+	};
+	int last = line->command->measures ? CTL_PROMETHEUS : CTL_JSON;
+
+	for (int format = CTL_TEXT; format <= last; format++)
+		if (!strcmp(value, names[format])) {
+			line->format = (enum ctl_format)format;
+			return true;
+		}
+	return false;
+}
+
 /* Takes one of the options that all commands have; false: it is none. *wrong: what is wrong with it */
 static bool take_option(struct ctl_line *line, char **argv, int *at, const char **wrong)
 {
@@ -94,9 +122,9 @@ static bool take_option(struct ctl_line *line, char **argv, int *at, const char 
 	else if (!strncmp(word, "--format=", 9))
 		value = word + 9;
 	if (value) {
-		line->format = strcmp(value, "json") ? CTL_TEXT : CTL_JSON;
-		if (strcmp(value, "json") && strcmp(value, "text"))
-			*wrong = "--format is text or json";
+		if (!read_format(line, value))
+			*wrong = line->command->measures ? "--format is text, json or prometheus" :
+							   "--format is text or json";
 		return true;
 	}
 	if (!line->command->watches || strncmp(word, "--watch", 7) || (word[7] && word[7] != '='))

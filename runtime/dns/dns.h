@@ -19,6 +19,7 @@ struct dns_start {
 	void *admit_self;
 	uint32_t host_mark; /* SO_MARK of the sockets opened there, this sandbox's alone: the host's table lets what
 			     * carries it reach the by_host servers and nothing else */
+	bool tells_all;     /* queries that pass are told, too: denials_learning() */
 	uid_t uid;          /* the worker's; also its gid */
 };
 
@@ -85,6 +86,8 @@ int dns_control(struct dns *, struct denials *);
 struct bindings *dns_bindings(struct dns *);
 /* Who is asked now; how many */
 size_t dns_nameservers(const struct dns *, struct nameserver out[static NAMESERVERS_MAX]);
+struct dns_counted; /* dns_counters.h */
+void dns_counted(const struct dns *, struct dns_counted *out);
 /* What is enforced for an address that several rules' names hold changes when the first of them ends: does what is due, some
  * of it a turn. 0, or -errno where the kernel did not take it for long: the caller ends the sandbox. */
 int dns_settle(struct dns *);

@@ -272,6 +272,7 @@ void clients_expire(struct proxy *proxy)
 
 void clients_reply(struct proxy *proxy, const struct client_ref *client, const uint8_t *data, size_t len)
 {
+	dns_count_reply(proxy->config.counters, data, len);
 	if (client->tcp)
 		tcp_reply(proxy, client, data, len);
 	else if (len > 0)

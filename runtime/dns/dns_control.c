@@ -9,6 +9,7 @@
 #include "dns/dns_worker.h"
 #include "policy/policy_facts.h"
 #include "report/denials.h"
+#include "report/learning.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +42,11 @@ static int start_worker(struct dns *dns, const struct dns_start *given, const st
 {
 	struct start start = {
 		.given = given,
-		.config = { .policy = given->policy, .gateway = given->gateway, .server_count = count },
+		.config = { .policy = given->policy,
+			    .gateway = given->gateway,
+			    .server_count = count,
+			    .counters = dns->counters,
+			    .tells_all = given->tells_all },
 	};
 	memcpy(start.config.servers, servers, count * sizeof *servers);
 	/* the worker inherits it, and gets sockets later */
@@ -68,8 +73,10 @@ struct dns *dns_open(const struct dns_start *start, const struct nameserver *ser
 	for (size_t i = 0; i < count; i++)
 		dns->servers[i].at = servers[i];
 	dns->server_count = count;
+	dns->counters = dns_counters_new();
 	dns->follow = dns_follow_open(DNS_RESOLV_CONF);
-	int error = dns->bindings && dns->follow ? dns_servers_admit(nft, NULL, 0, servers, count) : -ENOMEM;
+	int error = dns->bindings && dns->counters && dns->follow ? dns_servers_admit(nft, NULL, 0, servers, count) :
+								    -ENOMEM;
 	if (error == 0)
 		error = start_worker(dns, start, servers, count);
 	if (error == 0)
@@ -94,6 +101,11 @@ struct bindings *dns_bindings(struct dns *dns)
 	return dns->bindings;
 }
 
+void dns_counted(const struct dns *dns, struct dns_counted *out)
+{
+	dns_counters_read(dns->counters, out);
+}
+
 bool dns_binding_ended(const void *self, struct addr addr, const char **name, uint64_t *ago_ms)
 {
 	const struct dns *dns = self;
@@ -114,6 +126,7 @@ void dns_close(struct dns *dns)
 			 bindings_refused(dns->bindings));
 	dns_follow_close(dns->follow);
 	bindings_free(dns->bindings);
+	dns_counters_free(dns->counters);
 	free(dns);
 }
 
@@ -229,8 +242,10 @@ static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, struct de
 	int error = bind_check(dns, ask, addrs);
 	if (error == 0 && denials && !ask->renews)
 		denials_lookup(denials, eval_dns(&dns->context, ask->name, FLOW_DNS_UDP));
-	if (error == 0)
+	if (error == 0) {
+		learning_bound(denials_learning(denials), ask->name, addrs, ask->count);
 		return bind_names(dns, ask, addrs);
+	}
 	/* it asked before it could know of the policy that is in force by now */
 	if (error == -EPERM && dns->policy_state == DNS_POLICY_SWITCHING) {
 		error = finish_binds(dns);
@@ -278,9 +293,6 @@ static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, s
 		return -EPROTO;
 	struct eval_context context = dns->context;
 	context.bindings = bindings_view(dns->bindings, clock_ms());
-	*verdict = DNS_VERDICT_OK;
-	if (eval_dns_route(&context, addr, transport) == EVAL_ROUTE_DIRECT)
-		return 0;
 	struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
 		.proto = flow_transport_proto(transport),
@@ -288,10 +300,28 @@ static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, s
 		.has_port = true,
 		.port = DNS_PORT,
 	};
+	*verdict = DNS_VERDICT_OK;
+	if (eval_dns_route(&context, addr, transport) == EVAL_ROUTE_DIRECT) {
+		learning_flow(denials_learning(denials), &connection);
+		return 0;
+	}
 	*verdict = DNS_VERDICT_REFUSED;
 	if (denials)
 		denials_resolver(denials, addr, transport, eval_connection(&context, &connection));
 	return 0;
+}
+
+/* One that passes is told where all are */
+static void tell_query(struct dns *dns, const struct dns_tell *tell, struct denials *denials)
+{
+	enum flow_transport transport = (enum flow_transport)tell->transport;
+	struct eval_verdict verdict = eval_dns(&dns->context, tell->name, transport);
+	if (tell->untold)
+		learning_lost(denials_learning(denials), tell->untold);
+	if (verdict.action == POLICY_ALLOW)
+		learning_lookup(denials_learning(denials), tell->name);
+	else
+		denials_dns(denials, tell->name, transport, verdict);
 }
 
 static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denials *denials)
@@ -304,7 +334,7 @@ static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denia
 	if (!denials)
 		return 0;
 	if (tell->kind == DNS_TELL_QUERY)
-		denials_dns(denials, tell->name, transport, eval_dns(&dns->context, tell->name, transport));
+		tell_query(dns, tell, denials);
 	else
 		denials_answer(denials, tell->name, addr);
 	return 0;

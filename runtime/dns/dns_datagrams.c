@@ -55,10 +55,13 @@ static void query(struct proxy *proxy, int listener, size_t i)
 				     .peer = in.peers[i],
 				     .asked = addr_from_sockaddr((struct sockaddr *)&asked) };
 	size_t reply_len = fast_answer(proxy, message, len, client.asked, outbox_room(listener));
-	if (reply_len > 0)
-		outbox_add(&client.peer, client.asked, reply_len);
-	else
+	if (reply_len == 0) {
 		proxy_query(proxy, message, len, &client);
+		return;
+	}
+	dns_count_reply(proxy->config.counters, outbox_room(listener), reply_len);
+	dns_count_cached(proxy->config.counters);
+	outbox_add(&client.peer, client.asked, reply_len);
 }
 
 void datagrams_readable(struct proxy *proxy, int listener)

@@ -92,7 +92,7 @@ static bool wait_for(struct proxy *proxy, struct lookup *lookup, const struct dn
 	struct waiter *waiter = proxy->waiters < PROXY_MAX_WAITERS ? malloc(sizeof *waiter) : NULL;
 	if (!waiter)
 		return false;
-	*waiter = (struct waiter){ lookup->waiters, *query, *client };
+	*waiter = (struct waiter){ lookup->waiters, *query, *client, proxy->now_ms };
 	lookup->waiters = waiter;
 	proxy->waiters++;
 	return true;
@@ -100,11 +100,20 @@ static bool wait_for(struct proxy *proxy, struct lookup *lookup, const struct dn
 
 /* ---- ends ---- */
 
+static void count_end(struct proxy *proxy, const struct lookup *lookup, const struct waiter *waiter)
+{
+	if (lookup->tried || lookup->key.direct)
+		dns_count_wait(proxy->config.counters, proxy->now_ms - waiter->since_ms);
+}
+
 static void finish_rcode(struct proxy *proxy, struct lookup *lookup, unsigned rcode, struct dns_note note)
 {
 	for (struct waiter *waiter = lookup->waiters; waiter; waiter = waiter->next) {
 		size_t len = dns_reply_rcode(&waiter->query, rcode, note, reply, sizeof reply);
 		clients_reply(proxy, &waiter->client, reply, len);
+		count_end(proxy, lookup, waiter);
+		if (note.code == DNS_EDE_BLOCKED)
+			dns_count_blocked(proxy->config.counters);
 	}
 	lookup_free(proxy, lookup);
 }
@@ -114,6 +123,7 @@ static void finish_truncated(struct proxy *proxy, struct lookup *lookup)
 	for (struct waiter *waiter = lookup->waiters; waiter; waiter = waiter->next) {
 		size_t len = dns_reply_truncated(&waiter->query, LDNS_RCODE_NOERROR, reply, sizeof reply);
 		clients_reply(proxy, &waiter->client, reply, len);
+		count_end(proxy, lookup, waiter);
 	}
 	lookup_free(proxy, lookup);
 }
@@ -134,8 +144,10 @@ static size_t result_for(const struct lookup *lookup, const struct waiter *waite
 
 static void finish(struct proxy *proxy, struct lookup *lookup)
 {
-	for (struct waiter *waiter = lookup->waiters; waiter; waiter = waiter->next)
+	for (struct waiter *waiter = lookup->waiters; waiter; waiter = waiter->next) {
 		clients_reply(proxy, &waiter->client, reply, result_for(lookup, waiter));
+		count_end(proxy, lookup, waiter);
+	}
 	lookup_free(proxy, lookup);
 }
 
@@ -498,6 +510,7 @@ void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const str
 		return;
 	lookup->answer = known;
 	if (known) {
+		dns_count_cached(proxy->config.counters);
 		lookup->age = (uint32_t)((proxy->now_ms - cached->stored_ms) / 1000);
 		lookup->version = cached->version;
 		use_answer(proxy, lookup, cached->expires_ms - proxy->now_ms);

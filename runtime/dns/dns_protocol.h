@@ -10,7 +10,7 @@ enum dns_ask_kind {
 	DNS_ASK_BIND = 1, /* answered by a dns_verdict once the kernel's sets hold the addresses */
 	DNS_ASK_RESOLVER, /* may a server of the guest's choice be asked? It depends on bindings, which only the supervisor has */
 	DNS_ASK_SOCKETS, /* towards servers; answered by a DNS_ORDER_SOCKETS with as many as there can be */
-	DNS_TELL_QUERY,  /* denied: a query; no answer to this and the next two */
+	DNS_TELL_QUERY,  /* a query, denied or where all are told; no answer to this and the next two */
 	DNS_TELL_ANSWER,
 	DNS_TELL_SERVER, /* one that never answers */
 	DNS_TELL_POLICY, /* what has become of an order about a policy */
@@ -46,6 +46,7 @@ struct dns_ask_sockets {
 struct dns_tell {
 	uint32_t kind;
 	uint8_t transport;
+	uint32_t untold;           /* of DNS_TELL_QUERY: others before, which were not told */
 	struct dns_wire_addr addr; /* of DNS_TELL_ANSWER */
 	char name[NAME_TEXT_MAX];
 };

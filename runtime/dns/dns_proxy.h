@@ -26,6 +26,7 @@
 #include "core/timers.h"
 #include "dns/dns.h"
 #include "dns/dns_cache.h"
+#include "dns/dns_counters.h"
 #include "dns/dns_protocol.h"
 
 #include <netinet/in.h>
@@ -67,6 +68,8 @@ struct proxy_config {
 	struct addr_gateway gateway;
 	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
+	struct dns_counters *counters; /* or NULL */
+	bool tells_all;                /* queries that pass are told to the supervisor, too */
 };
 
 /* ---- where an answer goes ---- */
@@ -81,6 +84,7 @@ struct waiter {
 	struct waiter *next;
 	struct dns_query query;
 	struct client_ref client;
+	uint64_t since_ms;
 };
 
 /* ---- upstream ---- */
@@ -216,6 +220,7 @@ struct proxy {
 	struct lookup *buckets[PROXY_MAX_LOOKUPS];
 	uint64_t seed;
 	size_t lookups, waiters;
+	uint32_t untold; /* queries that there was no room to tell of, since the last that was told */
 	struct lookup *ask_head, **ask_tail; /* wait to ask the supervisor */
 	size_t asks;                         /* of it, unanswered */
 	uint32_t serial;

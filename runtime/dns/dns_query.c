@@ -10,6 +10,8 @@ static uint8_t reply[4096];
 static void answer_rcode(struct proxy *proxy, const struct dns_query *query, unsigned rcode, struct dns_note note,
 			 const struct client_ref *client)
 {
+	if (note.code == DNS_EDE_BLOCKED)
+		dns_count_blocked(proxy->config.counters);
 	clients_reply(proxy, client, reply, dns_reply_rcode(query, rcode, note, reply, sizeof reply));
 }
 
@@ -19,18 +21,19 @@ static void answer_any(struct proxy *proxy, const struct dns_query *query, const
 }
 
 /* The supervisor reports it; one that has no room for the report just now loses it, never the answer */
-static void tell_denied(struct proxy *proxy, const char *name, enum flow_transport transport)
+static void tell_query(struct proxy *proxy, const char *name, enum flow_transport transport)
 {
-	struct dns_tell tell = { .kind = DNS_TELL_QUERY, .transport = (uint8_t)transport };
+	struct dns_tell tell = { .kind = DNS_TELL_QUERY, .transport = (uint8_t)transport, .untold = proxy->untold };
 	memcpy(tell.name, name, strlen(name) + 1);
-	send(proxy->control, &tell, sizeof tell, MSG_DONTWAIT | MSG_NOSIGNAL);
+	bool told = send(proxy->control, &tell, sizeof tell, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof tell;
+	proxy->untold = told ? 0 : proxy->untold + (proxy->untold < UINT32_MAX);
 }
 
 static void deny_name(struct proxy *proxy, const struct dns_query *query, const char *name,
 		      enum flow_transport transport, struct eval_verdict verdict, const struct client_ref *client)
 {
 	const struct reason *reason = reason_of(proxy->reasons, verdict, POLICY_EGRESS);
-	tell_denied(proxy, name, transport);
+	tell_query(proxy, name, transport);
 	answer_rcode(proxy, query, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, reason->note }, client);
 }
 
@@ -72,6 +75,8 @@ bool proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const 
 		deny_name(proxy, &query, name, transport, verdict, client);
 		return true;
 	}
+	if (proxy->config.tells_all)
+		tell_query(proxy, name, transport);
 	if (answer_locally(proxy, &query, name, client))
 		return true;
 	struct lookup_key key = {

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/name.h"
 #include "dns/dns.h"
+#include "dns/dns_counters.h"
 #include "dns/dns_follow.h"
 #include "dns/dns_protocol.h"
 #include "isolation/worker.h"
@@ -35,6 +36,7 @@ struct dns {
 		size_t udp, tcp;
 	} supplied[4]; /* enum upstream_place: sockets that the worker has been given */
 	struct bindings *bindings;
+	struct dns_counters *counters;
 	struct dns_binds binds;
 	struct nft *nft;
 	struct worker worker;

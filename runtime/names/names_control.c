@@ -10,6 +10,7 @@
 #include "names/names_judge.h"
 #include "names/names_worker.h"
 #include "relay/relay_sockets.h"
+#include "report/learning.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -243,6 +244,10 @@ static int take_connection(struct names *names, int near, struct names_origin or
 	CLEANUP_FD int far = far_end(names, &connection);
 	if (far < 0 || !await_name(names, &connection, syn, &pair))
 		return 0;
+	if (pair.serial == NAMES_NO_SERIAL)
+		learning_flow(denials_learning(denials), &connection);
+	else
+		learning_begun(denials_learning(denials), &connection);
 	origin.judged = pair.judged;
 	names_judge_note(names->judge, pair.serial, &origin);
 	int error = socket_send_fds(names->worker.control, &pair, sizeof pair, (int[]){ near, far }, 2, MSG_DONTWAIT);

@@ -5,11 +5,13 @@
 #include "netlink/nft_read.h"
 
 #include <linux/netfilter.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define CANDIDATES_MAX 4
 #define NAME_MAX_LEN 64 /* longer names are cut */
+#define LINE_MAX_LEN 320
 
 enum firewall { DOCKER, UFW, FIREWALLD, FIREWALLS };
 
@@ -85,39 +87,52 @@ static bool refuses(struct nl *host, const struct candidate *base)
 	       (!nft_rules(host, base->family, base->table, base->chain, note_last, &last) && last.refuses_all);
 }
 
+struct listener {
+	firewalls_say *say;
+	void *context;
+};
+
 static const char *family_name(uint8_t family)
 {
 	return family == NFPROTO_INET ? "inet" : family == NFPROTO_IPV6 ? "ip6" : "ip";
 }
 
-static void report_base(const struct candidate *base)
+static void say(const struct listener *listener, enum firewalls_word word, const char *fmt, ...)
 {
-	log_line("  it may be chain %s of table %s %s, %s", base->chain, family_name(base->family), base->table,
-		 base->policy ? "whose policy is drop" : "whose last rule refuses the rest");
+	char text[LINE_MAX_LEN];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	listener->say(word, text, listener->context);
+}
+
+static void report_base(const struct listener *to, const struct candidate *base)
+{
+	say(to, FIREWALLS_CHAIN, "chain %s of table %s %s, %s", base->chain, family_name(base->family), base->table,
+	    base->policy ? "whose policy is drop" : "whose last rule refuses the rest");
 }
 
 /* A firewall without a name: its own chain gets the rules, ahead of what is in it. */
-static void help_unknown(const struct candidate *base)
+static void help_unknown(const struct listener *to, const struct candidate *base)
 {
-	log_help("nft insert rule %s %s %s iifname \"" HOST_LINKS_NFT "\" accept", family_name(base->family),
-		 base->table, base->chain);
-	log_help("nft insert rule %s %s %s oifname \"" HOST_LINKS_NFT "\" ct state established,related accept",
-		 family_name(base->family), base->table, base->chain);
+	say(to, FIREWALLS_COMMAND, "nft insert rule %s %s %s iifname \"" HOST_LINKS_NFT "\" accept",
+	    family_name(base->family), base->table, base->chain);
+	say(to, FIREWALLS_COMMAND,
+	    "nft insert rule %s %s %s oifname \"" HOST_LINKS_NFT "\" ct state established,related accept",
+	    family_name(base->family), base->table, base->chain);
 }
 
-static bool help_known(const struct survey *survey)
+static void help_known(const struct listener *to, const struct survey *survey)
 {
-	bool any = false;
-
 	for (size_t i = 0; i < FIREWALLS; i++) {
 		if (!survey->found[i])
 			continue;
-		any = true;
-		log_line("  to let sandboxes pass %s:", known[i].name);
+		say(to, FIREWALLS_KNOWN, "to let sandboxes pass %s:", known[i].name);
 		for (size_t j = 0; j < 2 && known[i].commands[j]; j++)
-			log_help("%s", known[i].commands[j]);
+			say(to, FIREWALLS_COMMAND, "%s", known[i].commands[j]);
 	}
-	return any;
 }
 
 /* The tables of the older iptables are not nftables'; the kernel lists those that are in use. */
@@ -137,7 +152,46 @@ static bool has_legacy_filter(void)
 	return found;
 }
 
-void firewalls_report(struct nl *host)
+/* Rules about sandboxes' links, in any chain of the base chain's table: who wrote them knows of sandboxes */
+struct mention {
+	bool in, out;
+};
+
+static bool is_sandboxes(const char *link)
+{
+	return !strncmp(link, HOST_LINK_PREFIX, strlen(HOST_LINK_PREFIX));
+}
+
+static int note_mention(const struct nft_listed_rule *rule, void *context)
+{
+	struct mention *mention = context;
+
+	mention->in |= !rule->drops && is_sandboxes(rule->iifname);
+	mention->out |= !rule->drops && is_sandboxes(rule->oifname);
+	return mention->in && mention->out;
+}
+
+static bool lets_sandboxes_pass(struct nl *host, const struct candidate *base)
+{
+	struct mention mention = { 0 };
+
+	nft_rules(host, base->family, base->table, NULL, note_mention, &mention);
+	return mention.in && mention.out;
+}
+
+static size_t find_legacy(const struct listener *to)
+{
+	if (!has_legacy_filter())
+		return 0;
+	say(to, FIREWALLS_CHAIN, "chain FORWARD of iptables-legacy's table filter");
+	say(to, FIREWALLS_COMMAND, "iptables-legacy -I FORWARD -i " HOST_LINKS_IPTABLES " -j ACCEPT");
+	say(to, FIREWALLS_COMMAND,
+	    "iptables-legacy -I FORWARD -o " HOST_LINKS_IPTABLES
+	    " -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT");
+	return 1;
+}
+
+static size_t find(struct nl *host, bool unprepared, const struct listener *to)
 {
 	struct survey survey = { 0 };
 	size_t named = 0;
@@ -147,20 +201,46 @@ void firewalls_report(struct nl *host)
 	for (size_t i = 0; i < FIREWALLS; i++)
 		recognized |= survey.found[i];
 	for (size_t i = 0; i < survey.count && named < CANDIDATES_MAX; i++) {
-		if (!refuses(host, &survey.bases[i]))
+		if (!refuses(host, &survey.bases[i]) || (unprepared && lets_sandboxes_pass(host, &survey.bases[i])))
 			continue;
 		named++;
-		report_base(&survey.bases[i]);
+		report_base(to, &survey.bases[i]);
 		if (!recognized)
-			help_unknown(&survey.bases[i]);
+			help_unknown(to, &survey.bases[i]);
 	}
-	if (has_legacy_filter()) {
-		named++;
-		log_line("  it may be chain FORWARD of iptables-legacy's table filter");
-		log_help("iptables-legacy -I FORWARD -i " HOST_LINKS_IPTABLES " -j ACCEPT");
-		log_help("iptables-legacy -I FORWARD -o " HOST_LINKS_IPTABLES
-			 " -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT");
+	/* of the older tables it is known only that they are there */
+	if (!unprepared)
+		named += find_legacy(to);
+	if (recognized && (named || !unprepared))
+		help_known(to, &survey);
+	else if (!named && !unprepared)
+		say(to, FIREWALLS_COMMAND,
+		    "no chain there refuses all the rest: look for a single rule in `nft list ruleset`");
+	return named;
+}
+
+size_t firewalls_find(struct nl *host, firewalls_say *to, void *context)
+{
+	return find(host, true, &(const struct listener){ to, context });
+}
+
+static void log_word(enum firewalls_word word, const char *text, void *context)
+{
+	(void)context;
+	switch (word) {
+	case FIREWALLS_CHAIN:
+		log_line("  it may be %s", text);
+		break;
+	case FIREWALLS_KNOWN:
+		log_line("  %s", text);
+		break;
+	case FIREWALLS_COMMAND:
+		log_help("%s", text);
+		break;
 	}
-	if (!help_known(&survey) && !named)
-		log_help("no chain there refuses all the rest: look for a single rule in `nft list ruleset`");
+}
+
+void firewalls_report(struct nl *host)
+{
+	find(host, false, &(const struct listener){ log_word, NULL });
 }

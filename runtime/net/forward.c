@@ -23,9 +23,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ALIAS_LIVES "msb-run forwards:"
-#define ALIAS_ENDS "msb-run ends"
-
 /* ---- who lives ---- */
 
 struct search {
@@ -38,12 +35,12 @@ static int is_living(const struct rtnl_link *link, void *context)
 	const struct search *search = context;
 
 	return link->index != search->own && forward_is_sandbox(link->name) &&
-	       !strncmp(link->alias, ALIAS_LIVES, strlen(ALIAS_LIVES)) &&
+	       !strncmp(link->alias, FORWARD_ALIAS_LIVES, strlen(FORWARD_ALIAS_LIVES)) &&
 	       nft_has_table(search->tables, link->name) != 0;
 }
 
 /* Where that cannot be read, others live: what is on stays on. */
-static bool others_live(struct nl *host, uint32_t own)
+bool forward_others_live(struct nl *host, uint32_t own)
 {
 	struct search search = { own, nft_open() };
 
@@ -54,7 +51,7 @@ static bool others_live(struct nl *host, uint32_t own)
 
 int forward_announce(struct nl *host, uint32_t own)
 {
-	return rtnl_link_set_alias(host, own, ALIAS_LIVES);
+	return rtnl_link_set_alias(host, own, FORWARD_ALIAS_LIVES);
 }
 
 /* ---- starting, and while it runs ---- */
@@ -63,7 +60,7 @@ int forward_announce(struct nl *host, uint32_t own)
 static int show_links(struct nl *host, uint32_t own, const struct forward_plan *plan)
 {
 	char alias[256]; /* IFALIASZ */
-	size_t len = (size_t)snprintf(alias, sizeof alias, ALIAS_LIVES);
+	size_t len = (size_t)snprintf(alias, sizeof alias, FORWARD_ALIAS_LIVES);
 	struct rtnl_link now = { 0 };
 
 	for (size_t i = 0; i < plan->links.count; i++) {
@@ -168,9 +165,9 @@ static void put_back(struct nl *host, uint32_t own)
 {
 	struct noted noted = { .arena = arena_new() };
 
-	if (!others_live(host, own) && !rtnl_links(host, add_noted, &noted) && noted.links.count) {
+	if (!forward_others_live(host, own) && !rtnl_links(host, add_noted, &noted) && noted.links.count) {
 		write_noted(&noted, false);
-		if (others_live(host, own))
+		if (forward_others_live(host, own))
 			write_noted(&noted, true);
 		else
 			forget_noted(host, &noted);
@@ -185,7 +182,7 @@ void forward_put_back(struct nl *host)
 
 void forward_leave(struct nl *host, uint32_t own)
 {
-	rtnl_link_set_alias(host, own, ALIAS_ENDS);
+	rtnl_link_set_alias(host, own, FORWARD_ALIAS_ENDS);
 	put_back(host, own);
 }
 

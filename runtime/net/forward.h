@@ -61,3 +61,16 @@ void forward_put_back(struct nl *host);
 void forward_leave(struct nl *host, uint32_t own);
 /* That, and deletes the host link, for which the kernel takes some milliseconds */
 void forward_end(struct nl *host, uint32_t own);
+
+/* Links on which a note says that sandboxes switched something on, while none lives: forward_put_back() is due. 0, -errno, or what
+ * `each` returned */
+int forward_left(struct nl *host, int (*each)(const char *link, void *), void *context);
+
+/* A link of the host's, as far as it and the tables tell. */
+enum host_link_state {
+	HOST_LINK_FOREIGN,  /* no sandbox made it, whatever it is called */
+	HOST_LINK_LIVES,    /* its table is there */
+	HOST_LINK_DEAD,     /* its table is gone, or going */
+	HOST_LINK_STARTING, /* no table yet, unless the sandbox was killed before it had one */
+};
+enum host_link_state forward_link_state(const struct rtnl_link *, struct nft *tables);

@@ -2,6 +2,13 @@
 #pragma once
 #include "net/forward.h"
 
+/* What a sandbox's host link says of it, at its begin */
+#define FORWARD_ALIAS_LIVES "msb-run forwards:"
+#define FORWARD_ALIAS_ENDS "msb-run ends"
+
+/* Does any other sandbox live than the one with that link? Where that cannot be read, one does. */
+bool forward_others_live(struct nl *host, uint32_t own);
+
 /* What a sandbox switched on is noted with how the host was then: where it was no router but for this link, what makes it one
  * later has switched this link on, too; where it was one that left this link out, the link is to be left out again. */
 enum forward_note { FORWARD_NOTE_ALONE = 1, FORWARD_NOTE_LEFT_OUT = 2 };

@@ -67,6 +67,18 @@ static bool is_refusing_target(struct nftnl_expr *expr)
 	return name && (!strcmp(name, "REJECT") || !strcmp(name, "DROP"));
 }
 
+/* The name of a link that is compared with what `meta` has put into a register just before */
+static void read_link_name(struct nftnl_expr *expr, uint32_t key, struct nft_listed_rule *listed)
+{
+	uint32_t len = 0;
+	const char *data = nftnl_expr_get(expr, NFTNL_EXPR_CMP_DATA, &len);
+	char *name = key == NFT_META_IIFNAME ? listed->iifname : key == NFT_META_OIFNAME ? listed->oifname : NULL;
+
+	if (!name || !data || nftnl_expr_get_u32(expr, NFTNL_EXPR_CMP_OP) != NFT_CMP_EQ)
+		return;
+	memcpy(name, data, len < IFNAMSIZ ? len : IFNAMSIZ - 1);
+}
+
 /* What an expression adds; false: a match, or nothing that we know */
 static bool read_expr(struct nftnl_expr *expr, struct nft_listed_rule *listed)
 {
@@ -79,7 +91,7 @@ static bool read_expr(struct nftnl_expr *expr, struct nft_listed_rule *listed)
 	}
 	if (!strcmp(name, "reject") || (!strcmp(name, "immediate") && is_drop(expr)) ||
 	    (!strcmp(name, "target") && is_refusing_target(expr))) {
-		listed->refuses_all = true;
+		listed->drops = true;
 		return true;
 	}
 	return !strcmp(name, "log");
@@ -95,10 +107,18 @@ static int read_rule(const struct nlmsghdr *message, void *context)
 
 	if (!nftnl_rule_nlmsg_parse(message, rule)) {
 		struct nftnl_expr_iter *exprs = arena_must(nftnl_expr_iter_create(rule));
-		for (struct nftnl_expr *expr; (expr = nftnl_expr_iter_next(exprs));)
+		uint32_t meta = UINT32_MAX; /* key of the expression before, where it was one */
+		for (struct nftnl_expr *expr; (expr = nftnl_expr_iter_next(exprs));) {
+			const char *name = nftnl_expr_get_str(expr, NFTNL_EXPR_NAME);
 			matches_nothing &= read_expr(expr, &listed);
+			if (!strcmp(name, "cmp"))
+				read_link_name(expr, meta, &listed);
+			meta = !strcmp(name, "meta") && nftnl_expr_is_set(expr, NFTNL_EXPR_META_KEY) ?
+				       nftnl_expr_get_u32(expr, NFTNL_EXPR_META_KEY) :
+				       UINT32_MAX;
+		}
 		nftnl_expr_iter_destroy(exprs);
-		listed.refuses_all &= matches_nothing;
+		listed.refuses_all = listed.drops && matches_nothing;
 		result = reader->each(&listed, reader->context);
 	}
 	nftnl_rule_free(rule);
@@ -114,7 +134,8 @@ int nft_rules(struct nl *nl, uint8_t family, const char *table, const char *chai
 	struct nftnl_rule *wanted = arena_must(nftnl_rule_alloc());
 
 	nftnl_rule_set_str(wanted, NFTNL_RULE_TABLE, table);
-	nftnl_rule_set_str(wanted, NFTNL_RULE_CHAIN, chain);
+	if (chain)
+		nftnl_rule_set_str(wanted, NFTNL_RULE_CHAIN, chain);
 	nftnl_rule_nlmsg_build_payload(message, wanted);
 	nftnl_rule_free(wanted);
 	return nl_query(nl, message, read_rule, &reader);

@@ -4,6 +4,7 @@
 #pragma once
 #include "netlink/netlink.h"
 
+#include <net/if.h>
 #include <stdbool.h>
 
 struct nft_listed_chain {
@@ -16,8 +17,11 @@ int nft_chains(struct nl *, int (*each)(const struct nft_listed_chain *, void *)
 
 struct nft_listed_rule {
 	bool counted;
-	uint64_t packets; /* of its counter, where it is counted */
-	bool refuses_all; /* drops or rejects whatever gets there: it matches nothing */
+	uint64_t packets;                          /* of its counter, where it is counted */
+	bool drops;                                /* drops or rejects, what it matches */
+	bool refuses_all;                          /* that, and it matches nothing: whatever gets there */
+	char iifname[IFNAMSIZ], oifname[IFNAMSIZ]; /* names it matches, or what they begin with; or "" */
 };
+/* chain NULL: of all of the table's */
 int nft_rules(struct nl *, uint8_t family, const char *table, const char *chain,
 	      int (*each)(const struct nft_listed_rule *, void *), void *context);

@@ -137,6 +137,10 @@ static int read_link(const struct nlmsghdr *header, void *context)
 		case IFLA_IFNAME:
 			strncpy(link->name, mnl_attr_get_str(attr), IFNAMSIZ - 1);
 			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(attr) == sizeof link->mac)
+				memcpy(link->mac, mnl_attr_get_payload(attr), sizeof link->mac);
+			break;
 		case IFLA_IFALIAS:
 			strncpy(link->alias, mnl_attr_get_str(attr), sizeof link->alias - 1);
 			break;
@@ -175,6 +179,41 @@ int rtnl_link_by_name(struct nl *nl, const char *name, struct rtnl_link *out)
 int rtnl_link_by_index(struct nl *nl, uint32_t index, struct rtnl_link *out)
 {
 	return get_link(nl, index, NULL, out);
+}
+
+struct counted_reader {
+	struct rtnl_counted *out;
+	bool found;
+};
+
+static int read_counted(const struct nlmsghdr *header, void *context)
+{
+	struct counted_reader *reader = context;
+	struct rtnl_link_stats64 stats;
+	const struct nlattr *attr;
+
+	if (header->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	mnl_attr_for_each(attr, header, sizeof(struct ifinfomsg))
+	{
+		if (mnl_attr_get_type(attr) != IFLA_STATS64 || mnl_attr_get_payload_len(attr) < sizeof stats)
+			continue;
+		memcpy(&stats, mnl_attr_get_payload(attr), sizeof stats); /* not aligned */
+		*reader->out =
+			(struct rtnl_counted){ stats.rx_bytes, stats.rx_packets, stats.tx_bytes, stats.tx_packets };
+		reader->found = true;
+	}
+	return 0;
+}
+
+int rtnl_link_counted(struct nl *nl, uint32_t index, struct rtnl_counted *out)
+{
+	struct rtnl_message message;
+	struct counted_reader reader = { out, false };
+
+	link_request(&message, RTM_GETLINK, index);
+	int error = nl_query(nl, message.header, read_counted, &reader);
+	return error == 0 && !reader.found ? -ENODATA : error;
 }
 
 struct link_listing {

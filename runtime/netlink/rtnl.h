@@ -17,6 +17,7 @@ struct rtnl_link {
 	uint32_t peer; /* of a veth: the other end's index, in its own namespace */
 	char name[IFNAMSIZ];
 	unsigned flags; /* IFF_ */
+	uint8_t mac[6]; /* 0 where it has none, or another kind of address */
 	uint32_t group;
 	uint8_t operstate;          /* IF_OPER_ */
 	char alias[256];            /* read by people and by other sandboxes; IFALIASZ */
@@ -39,6 +40,11 @@ int rtnl_tap_open(const char *name);
 
 int rtnl_link_by_name(struct nl *, const char *name, struct rtnl_link *out);
 int rtnl_link_by_index(struct nl *, uint32_t index, struct rtnl_link *out);
+/* What a link has counted since it was made. -ENODATA where the kernel does not tell */
+struct rtnl_counted {
+	uint64_t received_bytes, received_packets, sent_bytes, sent_packets;
+};
+int rtnl_link_counted(struct nl *, uint32_t index, struct rtnl_counted *out);
 /* Every link; `each` ends it early with a value other than 0 */
 int rtnl_links(struct nl *, int (*each)(const struct rtnl_link *, void *), void *context);
 int rtnl_link_up(struct nl *, uint32_t index);

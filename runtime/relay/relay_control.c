@@ -20,9 +20,8 @@
 #include <sys/socket.h>
 
 #define ACCEPTS_A_TURN 32
-#define WORKER_PATIENCE_MS 1                    /* rather than turn in circles, and take the processor from it */
-#define PUBLISHED_MAX (RELAY_LISTENERS_MAX - 4) /* the gateway's own: TCP and UDP of two families */
-#define CONTROL UINT32_MAX                      /* in place of a listener's index */
+#define WORKER_PATIENCE_MS 1 /* rather than turn in circles, and take the processor from it */
+#define CONTROL UINT32_MAX   /* in place of a listener's index */
 
 /* ---- start ---- */
 
@@ -60,13 +59,6 @@ static int add_listener(struct relay *relay, struct listener listener)
 	return 0;
 }
 
-bool relay_publishes_fit(const struct policy *policy)
-{
-	if (policy->publishes.count > PUBLISHED_MAX)
-		log_error("%zu published ports: a sandbox has %d at most", policy->publishes.count, PUBLISHED_MAX);
-	return policy->publishes.count <= PUBLISHED_MAX;
-}
-
 int relay_publish(const struct relay *relay, const struct policy_publish *publish, struct listener *out)
 {
 	bool tcp = publish->proto == PROTO_TCP;
@@ -86,8 +78,6 @@ static int open_published(struct relay *relay)
 {
 	const struct policy *policy = relay->start.policy;
 	struct listener listener;
-	if (!relay_publishes_fit(policy))
-		return -E2BIG;
 	for (size_t i = 0; i < policy->publishes.count; i++) {
 		int error = relay_publish(relay, &policy->publishes.items[i], &listener);
 		if (error == 0)

@@ -42,7 +42,7 @@ static struct listener *find_kept(struct relay *relay, const struct relay_change
 int relay_policy_prepare(struct relay *relay, const struct policy *policy, struct relay_change **out)
 {
 	struct relay_change *change = calloc(1, sizeof *change);
-	int error = !change ? -ENOMEM : relay_publishes_fit(policy) ? 0 : -E2BIG;
+	int error = change ? 0 : -ENOMEM;
 
 	for (size_t i = 0; change && i < RELAY_LISTENERS_MAX; i++)
 		change->opened[i].fd = -1;

@@ -7,6 +7,7 @@
  * Each pair has a serial of the supervisor's, each flow one of the worker's. The worker tells which have ended (RELAY_ENDED), and ends
  * one where it is told to (RELAY_END): both ends of a pair get RST. It answers that soon, whether it has the serial or has not. */
 #pragma once
+#include "policy/policy.h"
 #include "relay/relay_budget.h"
 #include "relay/relay_pipes.h"
 
@@ -20,10 +21,10 @@
 #define RELAY_SLOTS_MAX (2 * RELAY_ROOM_MAX)
 #define RELAY_DESCRIPTORS_OTHER (RELAY_LISTENERS_MAX + 4 * RELAY_PIPES_IDLE + 32)
 #define RELAY_DESCRIPTORS_OF_ROOM (6 + 6 + 1 + 2)
-#define RELAY_UDP_IDLE_MS (5 * 60000) /* what RFC 4787, REQ-5 recommends */
-#define RELAY_UDP_REFUSED_MS 60000    /* then a peer that was refused is judged again */
-#define RELAY_ASKS_MAX 256            /* unanswered */
-#define RELAY_LISTENERS_MAX 64
+#define RELAY_UDP_IDLE_MS (5 * 60000)                /* what RFC 4787, REQ-5 recommends */
+#define RELAY_UDP_REFUSED_MS 60000                   /* then a peer that was refused is judged again */
+#define RELAY_ASKS_MAX 256                           /* unanswered */
+#define RELAY_LISTENERS_MAX (POLICY_PUBLISH_MAX + 4) /* the gateway's own: TCP and UDP of two families */
 
 #define RELAY_ENDED_MAX 32 /* serials with one message */
 #define RELAY_END_MS 2000  /* a worker that has not ended by then what it was told to does not obey */

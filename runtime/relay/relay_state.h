@@ -31,7 +31,6 @@ struct relay {
 
 /* Binds one; out->fd is the caller's. 0 or -errno with a line on standard error */
 int relay_publish(const struct relay *, const struct policy_publish *, struct listener *out);
-bool relay_publishes_fit(const struct policy *); /* with a line on standard error */
 /* 0, -EAGAIN where the worker does not keep up: what was to be handed on is dropped; or -errno */
 int relay_hand_on(struct relay *, const struct relay_message *, const int *fds, size_t count);
 int relay_watch(struct relay *, size_t listener);

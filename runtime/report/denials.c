@@ -7,7 +7,9 @@
 #include "netlink/nflog.h"
 #include "policy/flow.h"
 #include "policy/policy_facts.h"
+#include "learn/learn_bound.h"
 #include "report/events.h"
+#include "report/learning.h"
 #include "report/reason.h"
 #include "report/suggestions.h"
 
@@ -37,6 +39,7 @@ struct denials {
 	} lines[LINES_MAX + OVER_COUNT];
 	size_t line_count, flow_lines;
 	struct suggestions *suggestions; /* NULL: not wanted */
+	struct learning *learning;       /* NULL: not wanted */
 	size_t total, different;
 	struct hits hits;
 	uint64_t started_ms;
@@ -66,6 +69,7 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials->waits = isatty(STDIN_FILENO);
 	denials->started_ms = clock_ms();
 	denials->nflog = nflog_open();
+	denials->learning = learning_open(config, gateway);
 	denials->suggestions = config->suggest ? suggestions_new() : NULL;
 	bool opened = denials->nflog && (denials->suggestions || !config->suggest);
 	if (!opened)
@@ -92,6 +96,11 @@ void denials_ask_ended(struct denials *denials, denials_ended *ended, const void
 	denials->ended_self = self;
 }
 
+struct learning *denials_learning(struct denials *denials)
+{
+	return denials ? denials->learning : NULL;
+}
+
 int denials_fd(const struct denials *denials)
 {
 	return nl_fd(denials->nflog);
@@ -111,6 +120,7 @@ void denials_close(struct denials *denials)
 		free(denials->lines[i].hint);
 	}
 	suggestions_free(denials->suggestions);
+	learning_close(denials->learning);
 	nl_close(denials->nflog);
 	nl_close(denials->host_log);
 	events_close(denials->events);
@@ -233,11 +243,32 @@ static enum policy_direction direction_of(const struct event *event)
 	return strncmp(event->flow, "ingress@", 8) ? POLICY_EGRESS : POLICY_INGRESS;
 }
 
-/* Frees the arena, which has the event's texts. */
-static void report(struct denials *denials, struct arena *arena, const struct event *event)
+/* Of a run that learns every rule logs: what its bound would not have reported is told to nobody else, and what is said of rules
+ * is said of the bound's. */
+static bool is_learnt_alone(const struct denials *denials, struct event *event)
 {
+	const struct policy *bound = denials->config->bound;
+	size_t *rule = &event->verdict.by.rule;
+
+	if (!bound || (event->verdict.by.kind != DECIDER_RULE && event->verdict.by.kind != DECIDER_HIDDEN))
+		return false;
+	*rule -= *rule < LEARN_RULES_IN_FRONT ? *rule : LEARN_RULES_IN_FRONT;
+	if (*rule >= bound->rules.count)
+		event->verdict.by = decided_by(DECIDER_DEFAULT);
+	return !strcmp(event->kind, "allow") && (*rule >= bound->rules.count || !bound->rules.items[*rule].log);
+}
+
+/* Frees the arena, which has the event's texts. */
+static void report(struct denials *denials, struct arena *arena, struct event *event)
+{
+	if (is_learnt_alone(denials, event)) {
+		arena_free(arena);
+		return;
+	}
 	bool first = is_new(denials, event);
 	bool denied = strcmp(event->kind, "allow") != 0;
+	if (denied)
+		learning_denied(denials->learning, event->flow);
 	denials->total += denied;
 	denials->different += denied && first;
 	hits_add(&denials->hits, denials->context.policy, event->verdict, direction_of(event), is_lookup(event));
@@ -344,6 +375,8 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 	};
 	struct eval_verdict verdict = eval_connection(&denials->context, &connection);
 	bool allowed = packet->group == LOWER_ALLOW_LOG_GROUP;
+	if (allowed)
+		learning_flow(denials->learning, &connection);
 	struct found_name found = { .arena = arena };
 	if (denials->context.bindings.any_name)
 		denials->context.bindings.any_name(denials->context.bindings.self, packet->destination, take_name,
@@ -376,7 +409,9 @@ static void read_log(struct denials *denials, struct nl *nflog)
 		error = nflog_next(nflog, &packet);
 		if (error == 0 && !is_late_answer(denials, &packet))
 			report_packet(denials, &packet, nflog == denials->host_log);
-		else if (error != 0 && error != -ENOBUFS)
+		else if (error == -ENOBUFS)
+			learning_lost(denials->learning, 1);
+		else if (error != 0)
 			break;
 	}
 }
@@ -456,6 +491,8 @@ void denials_server_name(struct denials *denials, const struct eval_connection *
 			 enum denial_hello why)
 {
 	struct arena *arena = arena_new();
+	if (verdict.action == POLICY_ALLOW)
+		learning_named(denials->learning, connection);
 	struct event event = {
 		.kind = verdict.action == POLICY_ALLOW ? "allow" : "deny",
 		.flow = flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
@@ -469,12 +506,13 @@ void denials_server_name(struct denials *denials, const struct eval_connection *
 	report(denials, arena, &event);
 }
 
-void denials_finish(struct denials *denials)
+void denials_finish(struct denials *denials, int learnt)
 {
 	const struct policy *policy = denials->config->policy;
 	for (size_t i = 0; denials->waits && i < denials->line_count; i++)
 		if (denials->lines[i].denial)
 			print_now(denials->lines[i].denial, denials->lines[i].hint);
+	learning_finish(denials->learning, learnt);
 	if (denials->suggestions && denials->total)
 		suggestions_print(denials->suggestions);
 	if (denials->total == 0 || denials->config->quiet)
@@ -499,4 +537,9 @@ const struct hits *denials_hits(const struct denials *denials)
 size_t denials_total(const struct denials *denials)
 {
 	return denials->total;
+}
+
+void denials_events(const struct denials *denials, struct events_counted *out)
+{
+	*out = events_counted(denials->events);
 }

@@ -8,6 +8,7 @@
 #include "report/limit_report.h"
 
 struct denials;
+struct learning;
 /* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
  * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
  * NULL and errno on failure, with a line on standard error. */
@@ -17,6 +18,8 @@ struct denials *denials_open(const struct run_config *, const struct addr_gatewa
 /* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */
 typedef bool denials_ended(const void *self, struct addr, const char **name, uint64_t *ago_ms);
 void denials_ask_ended(struct denials *, denials_ended *, const void *self);
+/* Where what passes is told; NULL: nowhere */
+struct learning *denials_learning(struct denials *);
 /* Another policy, and no word of the one before is kept */
 void denials_use_policy(struct denials *, const struct policy *);
 /* For the supervisor's epoll loop */
@@ -48,8 +51,11 @@ void denials_server_name(struct denials *, const struct eval_connection *, struc
 void denials_lookup(struct denials *, struct eval_verdict);
 /* What the rules of the policy in force decided of this */
 const struct hits *denials_hits(const struct denials *);
+/* What became of the events, see events.h */
+struct events_counted;
+void denials_events(const struct denials *, struct events_counted *out);
 /* How many there were so far */
 size_t denials_total(const struct denials *);
-/* Prints the count, after the lines that waited for the end while standard input was a terminal */
-void denials_finish(struct denials *);
+/* Writes what was learnt to `learnt`, if anything was to be. Prints the count, after the lines that waited for the end while standard input was a terminal */
+void denials_finish(struct denials *, int learnt);
 void denials_close(struct denials *); /* NULL is fine */

@@ -22,6 +22,7 @@ struct events {
 	bool is_file, complained;
 	uint64_t room, filled_ms; /* in thousandths of a line, as of that time */
 	size_t lost;              /* since the last line */
+	struct events_counted counted;
 };
 
 struct events *events_open(const char *path)
@@ -151,6 +152,8 @@ static void write_line(struct events *events, const char *line, size_t len)
 	if (error == 0)
 		error = write_now(events->fd, events->is_file, line, len);
 	events->lost += error == -EAGAIN;
+	events->counted.lost += error < 0;
+	events->counted.written += error == 0;
 	if (error < 0 && error != -EAGAIN && !events->complained) {
 		events->complained = true;
 		log_line("the events file is incomplete: %s", strerror(-error));
@@ -177,11 +180,17 @@ void events_write(struct events *events, const struct event *event)
 		return;
 	if (!take_room(events)) {
 		events->lost++;
+		events->counted.lost++;
 		return;
 	}
 	write_lost(events);
 	CLEANUP_FREE char *line = event_line(event, &len);
 	write_line(events, line, len);
+}
+
+struct events_counted events_counted(const struct events *events)
+{
+	return events ? events->counted : (struct events_counted){ 0 };
 }
 
 void events_close(struct events *events)

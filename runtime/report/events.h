@@ -26,4 +26,9 @@ struct events *events_open(const char *path);
 /* An event that cannot be written is lost, which is reported the first time. Those over 200 a second (2,000 at once) are left
  * out, and a line of kind "lost" then counts them. `events` may be NULL. */
 void events_write(struct events *, const struct event *);
+/* Since it was opened: lines written, and events that were left out or lost. NULL is fine */
+struct events_counted {
+	uint64_t written, lost;
+};
+struct events_counted events_counted(const struct events *);
 void events_close(struct events *); /* NULL is fine */

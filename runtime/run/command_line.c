@@ -6,6 +6,7 @@
 #include "core/run_directory.h"
 #include "diag/diag.h"
 #include "eval/eval.h"
+#include "learn/learn_bound.h"
 #include "policy/resolve.h"
 #include "run/guest_options.h"
 #include "run/host_floor.h"
@@ -99,6 +100,7 @@ READ_TEXT(kernel)
 READ_TEXT(initrd)
 READ_TEXT(rootfs)
 READ_TEXT(events)
+READ_TEXT(learn)
 
 #define READ_FLAG(member)                                                            \
 	static const char *read_##member(struct reading *reading, const char *value) \
@@ -113,6 +115,7 @@ READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
 READ_FLAG(watch)
+READ_FLAG(propose_wildcards)
 
 static const char *read_control_group(struct reading *reading, const char *value)
 {
@@ -224,6 +227,8 @@ static const struct own_option {
 	{ "deny-mode", required_argument, read_deny_mode },
 	{ "suggest", no_argument, read_suggest },
 	{ "watch", no_argument, read_watch },
+	{ "learn", required_argument, read_learn },
+	{ "propose-wildcards", no_argument, read_propose_wildcards },
 	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
 	{ "verbose", no_argument, read_verbose, FOR_QEMU },
 	{ "env", required_argument, read_env, FOR_ALL, 'e' },
@@ -302,6 +307,9 @@ static void print_help(void)
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
 	      "  --watch                   reload when the policy's files change, and say what that changes\n"
 	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
+	      "  --learn FILE              at the end, the least policy under which the same work passes, as a new file;\n"
+	      "                            meanwhile the policy given is the bound\n"
+	      "  --propose-wildcards       in it, as comments, what rules with a star might be instead\n"
 	      "  -q, --quiet               no messages about denials\n"
 	      "  --verbose                 what the guest's kernel writes to its console\n"
 	      "  --color auto|always|never\n"
@@ -426,6 +434,10 @@ static bool options_agree(const struct reading *reading)
 					      "volume");
 		return false;
 	}
+	if (config->propose_wildcards && !config->learn) {
+		log_error("--propose-wildcards means nothing without --learn FILE");
+		return false;
+	}
 	if (none || config->kernel || config->initrd || config->memory_mib >= default_guest_memory(config->cpus))
 		return true;
 	log_error("--memory %uM: the default guest needs %uM at least with --cpus %u", config->memory_mib,
@@ -440,6 +452,14 @@ static const char *made_up_name(struct arena *arena)
 	if (getrandom(&number, sizeof number, 0) != sizeof number)
 		number = (uint32_t)getpid();
 	return arena_printf(arena, "sandbox-%08x", number);
+}
+
+static const char *bound_name(const struct policy *policy)
+{
+	bool shipped = !policy->file && policy->rules.count > LEARN_RULES_IN_FRONT &&
+		       policy->rules.items[LEARN_RULES_IN_FRONT].origin == ORIGIN_BUILTIN;
+
+	return shipped ? "the default policy (public addresses and DNS)" : policy->name;
 }
 
 static bool load_policy(struct reading *reading)
@@ -461,11 +481,19 @@ static bool load_policy(struct reading *reading)
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
 	if (diags->errors || !host_floor_trusted(policy))
 		return false;
-	const char *unwatched = reading->config->watch ? policy_watch_cannot(policy) : NULL;
+	const char *unwatched = !reading->config->watch ? NULL :
+				reading->config->learn  ? "a bound that is learnt within does not change" :
+							  policy_watch_cannot(policy);
 	if (unwatched)
 		log_error("--watch: %s", unwatched);
 	if (unwatched)
 		return false;
+	if (reading->config->learn) {
+		reading->config->bound = policy;
+		reading->config->policy = policy = learn_bound(arena, policy);
+		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
+			 bound_name(policy), reading->config->learn);
+	}
 	/* each query of the guest's is judged by it */
 	eval_prepare_if_worth(policy);
 	return true;

@@ -10,12 +10,14 @@
 #include "core/process.h"
 #include "core/run_directory.h"
 #include "isolation/capabilities.h"
+#include "isolation/prerequisites.h"
+#include "run/learn_file.h"
 #include "run/policy_watch.h"
-#include "run/prerequisites.h"
 #include "sandbox/claims.h"
 #include "sandbox/supervisor.h"
 #include "sandbox/table_owner.h"
 
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
@@ -37,6 +39,7 @@ struct launcher {
 	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
 	struct nft *table;
+	struct learn_file learn;
 	struct claims claims;  /* held by every process that is ours as long as any other uses what is claimed */
 	int supervisor, owner; /* pidfds */
 	pid_t pid;             /* ours */
@@ -67,11 +70,14 @@ static _Noreturn void run_supervisor(struct launcher *launcher, int channel, int
 		.launcher = channel,
 		.owner = owner,
 		.table = launcher->table,
+		.learnt = launcher->learn.memory,
 		.foreground = launcher->foreground,
 		.control = launcher->control,
 		.pid = launcher->pid,
 	};
-	int keep[] = { channel, owner, nft_fd(launcher->table), launcher->claims.fd, launcher->control };
+	int keep[] = {
+		channel, owner, nft_fd(launcher->table), launcher->claims.fd, launcher->control, launcher->learn.memory
+	};
 
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	supervisor_main(&start);
@@ -249,9 +255,20 @@ static void close_control(struct launcher *launcher)
 	close(launcher->control);
 }
 
+/* What is left to do, signals to our own uid, takes no capability; the file of --learn goes into the directory of a user's, whose
+ * it may be to write to alone */
+static int keep_little(const struct launcher *launcher)
+{
+	static const unsigned kept[] = { CAP_DAC_OVERRIDE };
+
+	return capabilities_keep(kept, launcher->config->learn ? 1 : 0);
+}
+
 static int run(struct launcher *launcher)
 {
 	if (prerequisites_check(launcher->config))
+		return EXIT_STATUS_FAILED;
+	if (launcher->config->learn && learn_file_open(launcher->config->learn, &launcher->learn))
 		return EXIT_STATUS_FAILED;
 	int count = dns_servers(launcher->config->policy, launcher->servers);
 	if (count < 0 || claims_take(launcher->config->name, &launcher->claims))
@@ -275,12 +292,14 @@ static int run(struct launcher *launcher)
 		return EXIT_STATUS_FAILED;
 	if (error < 0)
 		syscall(SYS_pidfd_send_signal, launcher->supervisor, SIGKILL, NULL, 0);
-	/* What is left to do, signals to our own uid, takes no capability. Failing that, nothing is less safe than before. */
-	if (error == 0 && capabilities_keep(NULL, 0))
+	/* Failing that, nothing is less safe than before. */
+	if (error == 0 && keep_little(launcher))
 		log_line("the launcher keeps its capabilities: %s", strerror(errno));
 	memory_settle();
 	int status = wait_for_supervisor(launcher);
 	wait_for_table_owner(launcher);
+	if (error == 0 && launcher->config->learn && learn_file_write(&launcher->learn) && status == 0)
+		status = EXIT_STATUS_FAILED;
 	return error < 0 ? EXIT_STATUS_FAILED : status;
 }
 
@@ -288,6 +307,7 @@ int launcher_run(const struct run_config *config)
 {
 	struct launcher launcher = { .config = config,
 				     .claims.fd = -1,
+				     .learn = { .directory = -1, .memory = -1 },
 				     .supervisor = -1,
 				     .owner = -1,
 				     .channel = -1,
@@ -309,6 +329,7 @@ int launcher_run(const struct run_config *config)
 		tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
 	policy_watch_end(launcher.watch);
 	close_control(&launcher);
+	learn_file_close(&launcher.learn);
 	close(launcher.claims.fd);
 	close(launcher.channel);
 	close(launcher.signals);

@@ -13,6 +13,7 @@
 static const struct control_command commands[] = {
 	{ .name = "ps", .answer = answer_ps },
 	{ .name = "status", .answer = answer_status },
+	{ .name = "stats", .answer = answer_stats },
 	{ .name = "events", .answer = answer_events },
 	{ .name = "stop", .answer = answer_stop },
 	{ .name = "policy", .answer = answer_policy },

@@ -11,5 +11,8 @@ int sandbox_open_control(struct sandbox *);
 /* Each as control_command's `answer`, with the struct sandbox */
 json_t *answer_ps(void *sandbox, const json_t *request, struct control_call *);
 json_t *answer_status(void *sandbox, const json_t *request, struct control_call *);
+json_t *answer_stats(void *sandbox, const json_t *request, struct control_call *);
+/* {"limits": […]} into the answer */
+void answer_add_limits(const struct sandbox *, json_t *answer);
 json_t *answer_stop(void *sandbox, const json_t *request, struct control_call *);
 json_t *answer_events(void *sandbox, const json_t *request, struct control_call *);

@@ -3,6 +3,7 @@
 #include "lower/sandbox_net.h"
 #include "netlink/conntrack.h"
 #include "sandbox/answers.h"
+#include "sandbox/answers_flows.h"
 #include "sandbox/answers_rules.h"
 #include "sandbox/setup.h"
 
@@ -89,7 +90,7 @@ static bool count_flows(const struct sandbox *sandbox, struct conntrack_flows *f
 	return nl && conntrack_count(nl, guests, count, flows) == 0;
 }
 
-static void add_limits(const struct sandbox *sandbox, json_t *answer)
+void answer_add_limits(const struct sandbox *sandbox, json_t *answer)
 {
 	const struct policy *policy = sandbox->start->config->policy;
 	json_t *list = json_array();
@@ -115,7 +116,8 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 	json_object_set_new(answer, "grants", reload_grants(sandbox->reload));
 	answer_add_rules(sandbox, answer);
 	add_bindings(sandbox, answer);
-	add_limits(sandbox, answer);
+	answer_add_limits(sandbox, answer);
 	add_nameservers(sandbox, answer);
+	answer_add_flows(sandbox, answer);
 	return answer;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* 2^20 uids that no distribution and no container engine hands out by default */
 #define UID_BASE 0x6d700000u
@@ -48,10 +49,18 @@ static off_t byte_of(const char *name)
 	return NAME_BASE + (off_t)(hash(name) >> 2);
 }
 
+/* Who looks for leftovers holds a name's claim for a moment */
+#define CLAIM_TRIES 10
+#define CLAIM_AGAIN_NS 10000000
+
 static int claim_name(int fd, const char *name)
 {
 	int error = lock(fd, byte_of(name));
 
+	for (int i = 0; i < CLAIM_TRIES && is_taken(error); i++) {
+		nanosleep(&(struct timespec){ .tv_nsec = CLAIM_AGAIN_NS }, NULL);
+		error = lock(fd, byte_of(name));
+	}
 	if (is_taken(error)) {
 		log_error("a sandbox called `%s` is running", name);
 		log_help("another --name, or none: then one is made up");
@@ -96,6 +105,24 @@ int claims_take(const char *name, struct claims *out)
 	if (error == 0)
 		out->fd = TAKE_FD(fd);
 	return error;
+}
+
+int claims_hold_name(int directory, const char *name)
+{
+	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	int error = fd < 0 ? -errno : lock(fd, byte_of(name));
+
+	return is_taken(error) ? -EAGAIN : error < 0 ? error : TAKE_FD(fd);
+}
+
+bool claims_any(int directory)
+{
+	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET }; /* to the end, whatever that is */
+
+	if (fd < 0)
+		return errno != ENOENT;
+	return fcntl(fd, F_OFD_GETLK, &all) < 0 || all.l_type != F_UNLCK;
 }
 
 int claims_is_taken(int directory, const char *name)

@@ -238,6 +238,7 @@ static int install_firewall(struct sandbox *sandbox)
 		.gateway = sandbox->gateway,
 		.silent = config->silent_deny,
 		.segments = config->vmm == VMM_NONE,
+		.log_all = config->learn,
 	};
 	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
@@ -422,6 +423,7 @@ static int start_dns(struct sandbox *sandbox)
 		.admit_self = sandbox,
 		.host_mark = host_table_mark(sandbox->host_link.index),
 		.uid = setup_uid(sandbox, ROLE_DNS),
+		.tells_all = sandbox->start->config->learn,
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);

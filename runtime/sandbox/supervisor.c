@@ -214,7 +214,7 @@ static int serve(struct sandbox *sandbox)
 	}
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));
-	denials_finish(sandbox->denials);
+	denials_finish(sandbox->denials, sandbox->start->learnt);
 	host_watch_end(sandbox);
 	return status;
 }

@@ -13,6 +13,7 @@ struct supervisor_start {
 	int launcher; /* from the launcher: a signal number a message; its end is the launcher's death; to it, see below */
 	int owner;    /* to the table owner, see table_owner.h */
 	struct nft *table; /* of the host's namespace, shared with the table owner */
+	int learnt;        /* memory for what is learnt; -1: nothing is */
 	bool foreground;   /* the guest's command gets the terminal */
 	int control;       /* the control socket, which listens */
 	pid_t pid;         /* the launcher's, as the host knows it */

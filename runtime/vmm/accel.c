@@ -28,8 +28,7 @@ bool accel_processor_can(FILE *cpuinfo)
 	return false;
 }
 
-/* NULL, or why KVM cannot be used. */
-static const char *kvm_unusable(void)
+const char *accel_kvm_unusable(void)
 {
 	CLEANUP_FD int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	static char why[64];
@@ -47,7 +46,7 @@ static const char *kvm_unusable(void)
 
 int accel_choose(enum accel_kind asked)
 {
-	const char *why = asked == ACCEL_TCG ? NULL : kvm_unusable();
+	const char *why = asked == ACCEL_TCG ? NULL : accel_kvm_unusable();
 
 	if (asked == ACCEL_KVM && why) {
 		log_error("no usable KVM (%s)", why);

@@ -8,6 +8,9 @@
  * not tell: it can be there on a machine where guests then hang. */
 bool accel_processor_can(FILE *cpuinfo);
 
+/* NULL, or why KVM cannot be used: valid until the next call */
+const char *accel_kvm_unusable(void);
+
 /* ACCEL_KVM or ACCEL_TCG for what was asked for; falling back to TCG is reported. -1 and an error reported where KVM was
  * asked for and cannot be used. */
 int accel_choose(enum accel_kind asked);

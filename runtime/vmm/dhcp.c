@@ -19,7 +19,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PROGRAM "/usr/sbin/dnsmasq"
 #define EMPTY "/empty"
 #define LEASE "1h" /* DHCP's */
 #define TIMEOUT_MS 5000
@@ -31,7 +30,7 @@ struct words {
 };
 
 static const char *const fixed[] = {
-	PROGRAM,      "--conf-file=" EMPTY,        "--keep-in-foreground",  "--user=",           "--pid-file",
+	DHCP_PROGRAM, "--conf-file=" EMPTY,        "--keep-in-foreground",  "--user=",           "--pid-file",
 	"--port=0",   "--interface=" LOWER_BRIDGE, "--except-interface=lo", "--bind-interfaces", "--leasefile-ro",
 	"--no-ping",  "--dhcp-authoritative",      "--log-facility=-",      "--quiet-dhcp",      "--quiet-dhcp6",
 	"--quiet-ra",
@@ -133,8 +132,8 @@ static _Noreturn void become_dnsmasq(const struct dhcp_start *start, const struc
 	dup2(channel->messages[1], STDOUT_FILENO);
 	dup2(channel->messages[1], STDERR_FILENO);
 	process_close_others(NULL, 0);
-	execve(PROGRAM, argv, environment);
-	fprintf(stderr, "%s: %s\n", PROGRAM, strerror(errno));
+	execve(DHCP_PROGRAM, argv, environment);
+	fprintf(stderr, "%s: %s\n", DHCP_PROGRAM, strerror(errno));
 	_exit(EXIT_STATUS_FAILED);
 }
 
@@ -197,7 +196,7 @@ int dhcp_open(const struct dhcp_start *start)
 	struct channel channel = { { -1, -1 }, { -1, -1 }, { -1, -1 } };
 	CLEANUP_FD int pidfd = -1;
 
-	int error = access(PROGRAM, X_OK) ? -errno : sysctl_write("ipv4/ip_unprivileged_port_start", FIRST_PORT);
+	int error = access(DHCP_PROGRAM, X_OK) ? -errno : sysctl_write("ipv4/ip_unprivileged_port_start", FIRST_PORT);
 	if (error == 0)
 		error = start_dnsmasq(start, &channel, &pidfd);
 	if (error < 0)

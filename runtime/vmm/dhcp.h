@@ -5,6 +5,8 @@
 
 #include <sys/types.h>
 
+#define DHCP_PROGRAM "/usr/sbin/dnsmasq"
+
 struct dhcp_start {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* meaningful where the gateway has the family */

@@ -38,6 +38,13 @@ static const struct daemon *find_daemon(void)
 	return NULL;
 }
 
+const char *guest_volumes_program(void)
+{
+	const struct daemon *daemon = find_daemon();
+
+	return daemon ? daemon->program : NULL;
+}
+
 /* Without extended attributes: among them are the capabilities of a file, which the host would honour. */
 static void arguments(const struct daemon *daemon, char *fd, char *argv[static ARGS_MAX])
 {

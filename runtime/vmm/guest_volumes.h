@@ -15,3 +15,5 @@ struct guest_volumes {
  * either way guest_volumes_close() is due, after which what QEMU has keeps on. */
 int guest_volumes_open(const struct run_config *, int errors, struct guest_volumes *out);
 void guest_volumes_close(struct guest_volumes *);
+/* The virtiofsd of this host, or NULL */
+const char *guest_volumes_program(void);

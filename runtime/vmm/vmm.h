@@ -29,6 +29,8 @@ struct vmm {
 /* The lines "ADDRESS NAME" of /etc/hosts without which a program does not find itself: localhost and the guest's own name */
 void vmm_hosts(FILE *, const struct vmm_start *);
 
+/* QEMU's program; NULL where there is none, with a line on standard error */
+const char *vmm_qemu_program(void);
 /* 0 or -errno, with a line on standard error. On failure nothing runs. */
 int vmm_qemu_start(const struct vmm_start *, struct vmm *out);
 /* Once pidfd is readable: the command's exit status, 128+N for a signal, 125 where the guest ended without telling it. */

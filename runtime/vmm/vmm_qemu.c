@@ -41,7 +41,7 @@ struct qemu_start {
 	int ours[STREAMS], qemus[STREAMS];
 };
 
-static const char *find_program(void)
+const char *vmm_qemu_program(void)
 {
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
 		if (!access(programs[i], X_OK))
@@ -104,7 +104,7 @@ static int prepare(struct qemu_start *qemu)
 {
 	const struct vmm_start *start = qemu->start;
 
-	qemu->program = find_program();
+	qemu->program = vmm_qemu_program();
 	if (!qemu->program)
 		return -ENOENT;
 	qemu->terminal = isatty(start->host_stdin) && isatty(start->host_stdout);

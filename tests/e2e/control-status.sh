@@ -61,18 +61,35 @@ same "what never happened" null "$(rule deny@public:tcp:11 last)"
 same "bindings" "example.com 93.184.216.34" "$(jq -r '.bindings[] | select(.left_ms > 1000 and .left_ms <= 60000) | .name + " " + .address' <<<"$json")"
 same "published" "127.0.0.1:18080->80/tcp" "$(jq -r '.published[] | "\(.bind):\(.host_port)->\(.guest_port)/\(.protocol)"' <<<"$json")"
 same "an open connection is used of the limit" 1 "$(jq '[.limits[] | select(.option == "--max-tcp-connections") | .used][0] >= 1 | if . then 1 else 0 end' <<<"$json")"
+same "a flow that is open, its rule and bytes" "forwarded 4 true" \
+	"$(jq -r '.flows[] | select(.flow == "egress@10.9.9.9:tcp:7") | select(.open_ms < 60000) | "\(.kind) \(.rule) \(.bytes_out > 0)"' <<<"$json" | sort -u)"
+same "the generation" 1 "$(jq .generation <<<"$json")"
 same "nameservers" "$RESOLVER" "$(jq -r '.nameservers[].address' <<<"$json")"
 
 text=$("$CTL" status one)
 contains "as text: counters" "$text" '^ *1 +3 +- +[0-9]+s  deny@meta +p.msb:1$'
 contains "as text: until" "$text" 'allow@example.com:udp:7 +p.msb:2  until 2099-06-30'
 contains "as text: bindings" "$text" '^example.com +93.184.216.34 +[0-9]+s$'
+contains "as text: flows" "$text" '^egress@10.9.9.9:tcp:7 +[0-9]+s +[0-9.]+K? +[0-9.]+K? +4  -$'
 contains "as text: ports" "$text" '^published 127.0.0.1:18080->80/tcp$'
 narrow() { script -qec "stty cols $1 rows 40; $CTL $2" /dev/null </dev/null | tr -d '\r' | awk 'below { print length } NF == 0 { below = 1 }' | sort -n | tail -1; }
 widest=$(narrow 60 "status one")
 check "tables fit a terminal of 60 columns ($widest)" $((widest > 60))
 timeout 2 "$CTL" status one --watch=0.1 --format json >"$WORK/watch"
 check "--watch goes on" $(($(wc -l <"$WORK/watch") < 3)) "$(wc -l <"$WORK/watch") times"
+
+# explain: by what the sandbox is, and has been given
+explained=$("$CTL" explain one egress@example.com:udp:7)
+contains "explain goes by the sandbox's bindings" "$explained" '^egress@example.com:udp:7   ALLOW   rule 2   '
+contains "and shows the address" "$explained" '93.184.216.34 udp 7, bound to example.com'
+contains "an address that a name is bound to" "$("$CTL" explain one egress@93.184.216.34:udp:7)" '   ALLOW   rule 2 '
+contains "one that none is" "$("$CTL" explain one egress@93.184.216.35:udp:7)" '   DENY   default '
+flows=(egress@169.254.169.254:tcp:80 egress@10.3.1.1:tcp:7 egress@8.8.8.8:tcp:12 dns@evil.example ingress@1.2.3.4:tcp:80)
+same "else it says what msb-policyc does" "$("$BUILD/msb-policyc" explain "$WORK/p.msb" --gateway 172.16.0.1,fd42:6d73:62::1 "${flows[@]}")" \
+	"$("$CTL" explain one "${flows[@]}")"
+same "as JSON, too" "$("$BUILD/msb-policyc" explain "$WORK/p.msb" --gateway 172.16.0.1,fd42:6d73:62::1 --format json "${flows[@]}")" \
+	"$("$CTL" explain one "${flows[@]}" --format json)"
+"$CTL" explain one nonsense 2>/dev/null; same "no flow" 2 $?
 
 # events, and the schema
 "$CTL" ps --format json >"$WORK/ps.json"
@@ -104,7 +121,7 @@ wait "$one"
 "$CTL" status one 2>/dev/null; same "no such sandbox" 3 $?
 "$CTL" stop one 2>/dev/null; same "nor to stop" 3 $?
 "$CTL" 2>/dev/null; same "no command" 2 $?
-"$CTL" statsu one 2>"$WORK/err"; same "no such command" 2 $?
+"$CTL" statuss one 2>"$WORK/err"; same "no such command" 2 $?
 contains "the nearest" "$(cat "$WORK/err")" 'did you mean `status`'
 "$CTL" status 2>/dev/null; same "no name" 2 $?
 "$CTL" status one --color 2>/dev/null; same "no such option" 2 $?

@@ -20,6 +20,7 @@ may_include() {
 		explain:   base policy eval analysis diff
 		expect:    base diag syntax policy eval analysis
 		denied:    base diag syntax policy eval
+		learn:     base diag syntax policy eval analysis lint expect
 		page:      base diag policy eval analysis expect
 		lsp:       base diag syntax policy eval analysis lint diff explain expect
 		ruleset:   base
@@ -32,7 +33,7 @@ may_include() {
 		isolation: core
 		netlink:   base policy eval ruleset lower core
 		net:       base policy lower core netlink
-		report:    base policy eval lower core netlink
+		report:    base policy eval learn lower core netlink
 		dns:       base policy eval lower core isolation netlink report
 		relay:     base policy eval lower core isolation netlink report dns
 		names:     base policy eval lower core isolation netlink report relay
@@ -41,8 +42,10 @@ may_include() {
 		vmm:       base policy lower core isolation netlink net guest
 		control:   base core
 		sandbox:   base policy eval lower optimise core isolation netlink net report dns relay names flows vmm control
-		ctl:       base diag syntax policy eval analysis diff explain expect core control sandbox
-		run:       base diag syntax policy eval lower core isolation netlink net report dns relay names flows vmm control sandbox ctl
+		doctor:    base policy ruleset lower core isolation netlink net dns vmm sandbox
+		metrics:   base core isolation
+		ctl:       base diag syntax policy eval analysis diff explain expect core isolation control sandbox doctor metrics
+		run:       base diag syntax policy eval learn lower core isolation netlink net report dns relay names flows vmm control sandbox ctl
 	END
 }
 

@@ -145,7 +145,7 @@ Test(denials, repeated_server_names_are_folded_and_different_ones_told_apart)
 		snprintf(name, sizeof name, "n%d.example", i);
 		deny(&run, name, DECIDER_DEFAULT, DENIAL_NAME);
 	}
-	denials_finish(run.denials);
+	denials_finish(run.denials, -1);
 	finish(&run, lines, events, sizeof lines);
 	cr_expect_eq(count(lines, "TLS to evil.example.net\n"), 1, "%s", lines);
 	cr_expect_eq(count(lines, "denied egress@"), 10, "%s", lines);

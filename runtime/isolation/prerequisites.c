@@ -1,6 +1,6 @@
 /* Checked before anything is made: what is missing would else be found half-way, by a process that is not allowed to say
  * so, or cannot end another. */
-#include "run/prerequisites.h"
+#include "isolation/prerequisites.h"
 #include "core/log.h"
 #include "core/process.h"
 

@@ -1,0 +1,21 @@
+/* What a run does, for --learn: told by whoever judges it, written as a policy at the end. NULL is a run that learns nothing. */
+#pragma once
+#include "core/config.h"
+#include "eval/eval.h"
+
+struct learning;
+/* NULL unless the run learns */
+struct learning *learning_open(const struct run_config *, const struct addr_gateway *);
+void learning_close(struct learning *);
+
+void learning_lookup(struct learning *, const char *name); /* passed; canonical */
+void learning_bound(struct learning *, const char *name, const struct addr *, size_t count);
+void learning_flow(struct learning *, const struct eval_connection *);
+/* One that waits for its server name; and what its client has said */
+void learning_begun(struct learning *, const struct eval_connection *);
+void learning_named(struct learning *, const struct eval_connection *);
+void learning_denied(struct learning *, const char *flow);
+/* So many reports did not get here */
+void learning_lost(struct learning *, size_t count);
+/* Writes the policy to `fd`, whole or not at all, and says on standard error what it is and what it lacks */
+void learning_finish(struct learning *, int fd);

@@ -1,0 +1,179 @@
+#!/usr/bin/env bash
+# --learn on the work of package managers: a policy of a handful of rules, by name, that check and fmt are silent about; under
+# it the same work passes and nothing is denied.
+. "$(dirname "$0")/lib.sh"
+SITES4="151.101.0.223, 151.101.64.223, 146.75.116.223, 104.16.0.35, 140.82.121.4"
+
+world_up
+ipv6_up
+policyc=$BUILD/msb-policyc
+
+# --- servers: pypi.org, files.pythonhosted.org, registry.npmjs.org, github.com by HTTPS, deb.debian.org by HTTP -----------
+
+mkdir -p "$WORK/tls" "$WORK/www/simple/tiny" "$WORK/www/tiny/-" "$WORK/www/debian" "$WORK/tree/tiny-1.0.dist-info" "$WORK/tree/package"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=test' -keyout "$WORK/tls/key" -out "$WORK/tls/crt" \
+	-addext 'subjectAltName=DNS:pypi.org,DNS:files.pythonhosted.org,DNS:registry.npmjs.org,DNS:github.com' 2>/dev/null
+cd "$WORK/tree" || exit 1
+echo 'answer = 42' >tiny.py
+printf 'Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n' >tiny-1.0.dist-info/METADATA
+printf 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n' >tiny-1.0.dist-info/WHEEL
+printf 'tiny.py,,\ntiny-1.0.dist-info/METADATA,,\ntiny-1.0.dist-info/WHEEL,,\ntiny-1.0.dist-info/RECORD,,\n' >tiny-1.0.dist-info/RECORD
+python3 -m zipfile -c "$WORK/www/tiny-1.0-py3-none-any.whl" tiny.py tiny-1.0.dist-info
+echo '<a href="https://files.pythonhosted.org/tiny-1.0-py3-none-any.whl">tiny-1.0-py3-none-any.whl</a>' >"$WORK/www/simple/tiny/index.html"
+echo '{"name":"tiny","version":"1.0.0"}' >package/package.json
+tar czf "$WORK/www/tiny/-/tiny-1.0.0.tgz" package
+cat >"$WORK/www/tiny/index.html" <<-EOF
+	{"name":"tiny","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"name":"tiny","version":"1.0.0","dist":
+	{"shasum":"$(sha1sum "$WORK/www/tiny/-/tiny-1.0.0.tgz" | cut -d' ' -f1)","tarball":"https://registry.npmjs.org/tiny/-/tiny-1.0.0.tgz"}}}}
+EOF
+git init -q source
+cp tiny.py source
+git -C source add -A
+git -C source -c user.name=a -c user.email=a@example.com commit -qm one
+git clone -q --bare source "$WORK/www/repository.git"
+git -C "$WORK/www/repository.git" update-server-info
+mkdir -p deb/DEBIAN
+printf 'Package: tiny\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.com>\nDescription: a test\n' >deb/DEBIAN/control
+dpkg-deb -b deb "$WORK/www/debian/tiny.deb" >/dev/null
+{
+	cat deb/DEBIAN/control
+	printf 'Filename: ./tiny.deb\nSize: %s\nSHA256: %s\n' "$(stat -c %s "$WORK/www/debian/tiny.deb")" \
+		"$(sha256sum "$WORK/www/debian/tiny.deb" | cut -d' ' -f1)"
+} >"$WORK/www/debian/Packages"
+cat >"$WORK/https.py" <<-EOF
+	import functools, http.server, ssl
+	handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="$WORK/www")
+	server = http.server.ThreadingHTTPServer(("", 10443), handler)
+	context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+	context.load_cert_chain("$WORK/tls/crt", "$WORK/tls/key")
+	server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+	server.serve_forever()
+EOF
+on_internet nft -f - <<-EOF
+	table ip sites {
+		chain answers {
+			type nat hook prerouting priority -110;
+			iifname "wan0" ip daddr { $SITES4 } tcp dport 443 redirect to :10443
+		}
+	}
+EOF
+on_internet python3 "$WORK/https.py" >"$WORK/https.out" 2>&1 &
+wait_for 10 on_internet "$PROBE" tcp 127.0.0.1 10443 500
+
+# --- the work, each in a directory of its own -----------------------------------------------------------------------
+
+cat >"$WORK/work" <<-'END'
+	set -e
+	unset REQUESTS_CA_BUNDLE CURL_CA_BUNDLE SSL_CERT_FILE # of the machine's own, which pip heeds more than --cert
+	export HOME=$2/home PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+	mkdir -p "$HOME" && cd "$2"
+	case $1 in
+	pip) python3 -m pip download -q --no-deps --no-cache-dir --cert "$WORK/tls/crt" --index-url https://pypi.org/simple -d out tiny
+		test -s out/tiny-1.0-py3-none-any.whl ;;
+	npm) echo '{"name":"x","version":"1.0.0"}' >package.json
+		npm --cafile="$WORK/tls/crt" --registry=https://registry.npmjs.org --no-audit --no-fund --no-update-notifier --loglevel=error install tiny
+		test -s node_modules/tiny/package.json ;;
+	git) GIT_SSL_CAINFO=$WORK/tls/crt GIT_TERMINAL_PROMPT=0 git clone -q https://github.com/repository.git clone
+		test -s clone/tiny.py ;;
+	apt) mkdir -p lists/partial cache/archives/partial empty
+		echo "deb [trusted=yes] http://deb.debian.org/debian ./" >sources.list
+		: >status
+		apt_get() { apt-get -o Dir::State="$PWD" -o Dir::State::status="$PWD/status" -o Dir::State::Lists="$PWD/lists" \
+			-o Dir::Cache="$PWD/cache" -o Dir::Etc::SourceList="$PWD/sources.list" -o Dir::Etc::SourceParts="$PWD/empty" \
+			-o Dir::Etc::Parts="$PWD/empty" -o APT::Sandbox::User=root -o Debug::NoLocking=1 -o Acquire::Languages=none -qq "$@"; }
+		apt_get update
+		apt_get -y --download-only install tiny
+		test -s cache/archives/tiny_1_all.deb ;;
+	esac
+	echo "$1 is done"
+END
+export WORK
+
+# learns WORK RULE…: the work under --learn, what it wrote, and the work again under that
+learns() {
+	local work=$1 file=$WORK/$1.msb
+	shift
+	mkdir -p "$WORK/$work.first" "$WORK/$work.second"
+	run_sandbox --name learner --learn "$file" -- sh "$WORK/work" "$work" "$WORK/$work.first"
+	contains "$work: works while it is learnt" "$out" "^$work is done"
+	same "$work: the status is the command's" 0 "$status"
+	contains "$work: the bound is said" "$err" 'learning, within the default policy \(public addresses and DNS\)'
+	contains "$work: and what was learnt" "$err" "learner: learnt $# rules?: $file"
+	same "$work: these rules, by name" "$(printf '%s\n' "$@")" "$(grep '^allow' "$file" | sed 's/ .*//')"
+	contains "$work: check finds nothing in it" "$("$policyc" check "$file" 2>&1)" ': no findings'
+	same "$work: it is laid out" "" "$("$policyc" fmt --check "$file" 2>&1)"
+	"$policyc" test "$file" >"$WORK/test.out" 2>&1
+	same "$work: its expectations hold" "0 yes" "$? $(grep -q '^expect allow' "$file" && echo yes)"
+	: >"$WORK/$work.events"
+	run_sandbox --policy "$file" --events "$WORK/$work.events" -- sh "$WORK/work" "$work" "$WORK/$work.second"
+	contains "$work: works under it" "$out" "^$work is done"
+	same "$work: and nothing is denied" "" "$(cat "$WORK/$work.events")$(grep denied <<<"$err")"
+}
+
+if python3 -m pip --version >/dev/null 2>&1; then
+	learns pip 'allow@{files.pythonhosted.org,pypi.org}:tcp:443'
+else
+	skip pip "no pip"
+fi
+if npm --version >/dev/null 2>&1; then
+	learns npm 'allow@registry.npmjs.org:tcp:443'
+else
+	skip npm "no npm"
+fi
+learns git 'allow@github.com:tcp:443'
+learns apt 'allow@deb.debian.org:tcp:80' 'allow@_http._tcp.deb.debian.org:udp:53'
+
+# --- names that share an address, addresses without a name, other protocols, what is denied -----------------------------
+
+run_sandbox --name learner --learn "$WORK/mixed.msb" --propose-wildcards -- sh -c "
+	$PROBE dns a.example.com 172.16.0.1; $PROBE dns example.org 172.16.0.1
+	$PROBE tcp 93.184.216.35 22 2000; $PROBE udp 93.184.216.40 123 2000; $PROBE tcp 198.51.100.8 7 2000; $PROBE tcp 198.51.100.9 7 2000
+	$PROBE tcp 10.0.0.5 443 2000; $PROBE tcp 169.254.169.254 80 2000"
+same "names, ports, protocols, neighbours" "allow@a.example.com:tcp:22 allow@example.org:udp:123 allow@198.51.100.8/31:tcp:7" \
+	"$(grep ^allow "$WORK/mixed.msb" | sed 's/ .*//' | tr '\n' ' ' | sed 's/ $//')"
+contains "what was denied is a comment" "$(cat "$WORK/mixed.msb")" '^#   egress@10.0.0.5:tcp:443$'
+contains "metadata too" "$(cat "$WORK/mixed.msb")" '^#   egress@169.254.169.254:tcp:80$'
+contains "a denial is said as ever" "$err" 'denied egress@169.254.169.254:tcp:80 +default'
+contains "check finds nothing in it" "$("$policyc" check "$WORK/mixed.msb" 2>&1)" ': no findings'
+
+# Another bound, with rules of its own: an event names them as the file does
+printf 'default egress deny\nallow@example.org:tcp:22\nallow@192.168.7.0/24\ndeny@any:tcp:81 because "closed"\n' >"$WORK/bound.msb"
+run_sandbox --name learner --policy "$WORK/bound.msb" --learn "$WORK/bounded.msb" --events "$WORK/bound.events" -- sh -c "
+	$PROBE dns example.org 172.16.0.1; $PROBE tcp 93.184.216.40 22 2000; $PROBE tcp 93.184.216.40 81 2000; $PROBE tcp 93.184.216.99 22 2000"
+contains "a bound of one's own is said" "$err" 'learning, within .*bound.msb:'
+same "nothing beyond it is learnt" "allow@example.org:tcp:22" "$(grep ^allow "$WORK/bounded.msb" | sed 's/ .*//' | tr '\n' ' ' | sed 's/ $//')"
+same "the rule's number is the file's" "3 default" "$(jq -r 'select(.kind == "deny") | .rule' "$WORK/bound.events" | tr '\n' ' ' | sed 's/ $//')"
+same "what is let pass is no event of a rule without log" "" "$(jq -r 'select(.kind == "allow") | .flow' "$WORK/bound.events")"
+
+# --- the file ----------------------------------------------------------------------------------------------------------
+
+run_sandbox --learn "$WORK/mixed.msb" -- true
+same "a file that is there is not replaced" 125 "$status"
+contains "and that is said before anything runs" "$err" 'mixed.msb: is there already'
+ln -s "$WORK/elsewhere" "$WORK/link.msb"
+run_sandbox --learn "$WORK/link.msb" -- true
+same "nor is a link followed" "125 no" "$status $([ -e "$WORK/elsewhere" ] && echo yes || echo no)"
+run_sandbox --learn "$WORK/nowhere/x.msb" -- true
+same "no directory" 125 "$status"
+mkdir -m 755 "$WORK/user"
+chown 1234:1234 "$WORK/user"
+run_sandbox --learn "$WORK/user/x.msb" -- "$PROBE" tcp 93.184.216.99 7 2000
+same "a directory of a user's" "0 644" "$status $(stat -c %a "$WORK/user/x.msb")"
+same "nothing else is left there" x.msb "$(ls -A "$WORK/user")"
+run_sandbox --propose-wildcards -- true
+same "--propose-wildcards alone is an error" 125 "$status"
+
+# A signal ends the command, not what was learnt from it; a sandbox that is killed writes nothing
+start_sandbox ended --learn "$WORK/ended.msb" -- sh -c "$PROBE tcp 93.184.216.99 7 2000; echo there; exec sleep 60"
+wait_for "$(patience 20)" grep -q there "$WORK/ended.out"
+kill "$sandbox_pid"
+wait "$sandbox_pid"
+same "ended by a signal: its status" 143 $?
+contains "and its policy" "$(cat "$WORK/ended.msb")" '^allow@93.184.216.99:tcp:7 '
+start_sandbox killed --learn "$WORK/user/killed.msb" -- sh -c "$PROBE tcp 93.184.216.99 7 2000; echo there; exec sleep 60"
+wait_for "$(patience 20)" grep -q there "$WORK/killed.out"
+kill -KILL "$(pgrep -P "$sandbox_pid" -x msb-supervisor)"
+wait "$sandbox_pid"
+contains "a supervisor that is killed: said" "$(cat "$WORK/killed.err")" 'nothing is written: the run did not get to its end'
+same "and no part of a file" x.msb "$(ls -A "$WORK/user")"
+finish
