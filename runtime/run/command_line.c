@@ -114,8 +114,8 @@ READ_FLAG(cap_net_admin)
 READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
-READ_FLAG(propose_wildcards)
 READ_FLAG(watch)
+READ_FLAG(propose_wildcards)
 
 static const char *read_control_group(struct reading *reading, const char *value)
 {
@@ -226,9 +226,9 @@ static const struct own_option {
 	{ "events", required_argument, read_events },
 	{ "deny-mode", required_argument, read_deny_mode },
 	{ "suggest", no_argument, read_suggest },
+	{ "watch", no_argument, read_watch },
 	{ "learn", required_argument, read_learn },
 	{ "propose-wildcards", no_argument, read_propose_wildcards },
-	{ "watch", no_argument, read_watch },
 	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
 	{ "verbose", no_argument, read_verbose, FOR_QEMU },
 	{ "env", required_argument, read_env, FOR_ALL, 'e' },
@@ -481,21 +481,19 @@ static bool load_policy(struct reading *reading)
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
 	if (diags->errors || !host_floor_trusted(policy))
 		return false;
-	if (reading->config->learn && reading->config->watch) {
-		log_error("--watch: a run that learns keeps its bound");
+	const char *unwatched = !reading->config->watch ? NULL :
+				reading->config->learn  ? "a bound that is learnt within does not change" :
+							  policy_watch_cannot(policy);
+	if (unwatched)
+		log_error("--watch: %s", unwatched);
+	if (unwatched)
 		return false;
-	}
 	if (reading->config->learn) {
 		reading->config->bound = policy;
 		reading->config->policy = policy = learn_bound(arena, policy);
 		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
 			 bound_name(policy), reading->config->learn);
 	}
-	const char *unwatched = reading->config->watch ? policy_watch_cannot(policy) : NULL;
-	if (unwatched)
-		log_error("--watch: %s", unwatched);
-	if (unwatched)
-		return false;
 	/* each query of the guest's is judged by it */
 	eval_prepare_if_worth(policy);
 	return true;

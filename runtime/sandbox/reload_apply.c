@@ -58,6 +58,8 @@ static const char *cannot_change(struct sandbox *sandbox, const struct policy *w
 	const struct policy *now = sandbox->start->config->policy;
 	const char *what = reload_fixed_differs(now, wanted);
 
+	if (!what && sandbox->start->config->bound)
+		what = "the bound of --learn";
 	if (!what && names_other_servers(now, wanted))
 		what = "nameservers given by name";
 	return what ? arena_printf(sandbox->reload->pending.arena,
