@@ -164,7 +164,7 @@ Test(ruleset, nothing_of_server_names_where_none_decides)
 					       "default egress deny\nallow:ingress@x.example:tcp\n" };
 	static const char *const with[] = { "default egress deny\nallow@x.example:tcp:443\n",
 					    "default egress allow\ndeny@ads.example\n" };
-	static const char *const parts[] = { "chain names", "chain divert", "chain defer", "ct mark",
+	static const char *const parts[] = { "chain names", "chain divert", "chain defer", "ct mark 0x6d736207",
 					     "tproxy ip to :2" };
 
 	for (size_t i = 0; i < sizeof without / sizeof *without; i++) {
