@@ -25,7 +25,6 @@ struct run_config {
 	enum vmm_kind vmm;
 	const char *events; /* file, or - for standard output, or NULL */
 	bool quiet, silent_deny, cap_net_admin, verbose, repack;
-	bool watch; /* the policy's files, and reload when they change */
 	const struct policy
 		*bound;         /* as stated, where `policy` is what enforces it and reports everything; else NULL */
 	const char *learn;      /* the file for a policy of what happens; NULL: none */
