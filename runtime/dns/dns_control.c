@@ -7,6 +7,7 @@
 #include "dns/dns_sockets.h"
 #include "dns/dns_state.h"
 #include "dns/dns_worker.h"
+#include "eval/audit.h"
 #include "policy/policy_facts.h"
 #include "report/denials.h"
 #include "report/learning.h"
@@ -45,7 +46,8 @@ static int start_worker(struct dns *dns, const struct dns_start *given, const st
 		.config = { .policy = given->policy,
 			    .gateway = given->gateway,
 			    .server_count = count,
-			    .tells_all = given->tells_all },
+			    .tells_all = given->tells_all,
+			    .spared = given->spared },
 	};
 	memcpy(start.config.servers, servers, count * sizeof *servers);
 	/* the worker inherits it, and gets sockets later */
@@ -154,7 +156,8 @@ static bool name_is_sane(const char name[static NAME_TEXT_MAX])
 static bool lookup_allowed(const struct dns *dns, const char *name)
 {
 	return eval_dns(&dns->context, name, FLOW_DNS_UDP).action == POLICY_ALLOW ||
-	       eval_dns(&dns->context, name, FLOW_DNS_TCP).action == POLICY_ALLOW;
+	       eval_dns(&dns->context, name, FLOW_DNS_TCP).action == POLICY_ALLOW ||
+	       audit_spares_query(dns->start.spared, &dns->context, name, FLOW_DNS_UDP);
 }
 
 /* The alias is the gateway's and nothing else's; any other name's address must pass rebind protection. */
@@ -162,7 +165,8 @@ static bool address_allowed(const struct dns *dns, const char *name, struct addr
 {
 	if (name_equal(name, NAME_HOST_ALIAS))
 		return addr_gateway_has(&dns->context.gateway, addr);
-	return eval_answer_passes_for(&dns->context, name, addr);
+	return eval_answer_passes_for(&dns->context, name, addr) ||
+	       audit_spares_answer(dns->start.spared, &dns->context, name, addr);
 }
 
 static int bind_check(const struct dns *dns, const struct dns_ask_bind *ask, struct addr addrs[static DNS_ANSWER_ADDRS])
@@ -303,9 +307,11 @@ static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, s
 		learning_flow(denials_learning(denials), &connection);
 		return 0;
 	}
-	*verdict = DNS_VERDICT_REFUSED;
+	bool spared = audit_spares_connection(dns->start.spared, &context, &connection);
+	if (!spared)
+		*verdict = DNS_VERDICT_REFUSED;
 	if (denials)
-		denials_resolver(denials, addr, transport, eval_connection(&context, &connection));
+		denials_resolver(denials, addr, transport, eval_connection(&context, &connection), spared);
 	return 0;
 }
 

@@ -67,7 +67,8 @@ struct proxy_config {
 	struct addr_gateway gateway;
 	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
-	bool tells_all; /* queries that pass are told to the supervisor, too */
+	const struct policy *spared; /* of an audit (eval/audit.h); NULL: none */
+	bool tells_all;              /* queries that pass are told to the supervisor, too */
 };
 
 /* ---- where an answer goes ---- */

@@ -5,8 +5,9 @@
 #include "report/denials.h"
 
 struct names_judge;
-/* NULL: no memory. The policy must outlive it. `room`: how many may wait. */
-struct names_judge *names_judge_new(const struct policy *, const struct addr_gateway *, size_t room);
+/* NULL: no memory. The policy must outlive it. `spared`: of an audit; NULL: none. `room`: how many may wait. */
+struct names_judge *names_judge_new(const struct policy *, const struct policy *spared, const struct addr_gateway *,
+				    size_t room);
 void names_judge_free(struct names_judge *); /* NULL is fine */
 /* A flow that waits, judged later by the names that its address has now: a connection outlives its binding. Its serial;
  * NAMES_NO_SERIAL: there is no room. */

@@ -4,6 +4,7 @@
 #include "core/config.h"
 #include "core/log.h"
 #include "diag/diag.h"
+#include "eval/audit.h"
 #include "eval/eval.h"
 #include "learn/learn_bound.h"
 #include "policy/resolve.h"
@@ -115,6 +116,7 @@ READ_FLAG(cap_net_admin)
 READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
+READ_FLAG(audit)
 READ_FLAG(propose_wildcards)
 
 static const char *read_env(struct reading *reading, const char *value)
@@ -209,6 +211,7 @@ static const struct own_option {
 	{ "events", required_argument, read_events },
 	{ "deny-mode", required_argument, read_deny_mode },
 	{ "suggest", no_argument, read_suggest },
+	{ "audit", no_argument, read_audit },
 	{ "learn", required_argument, read_learn },
 	{ "propose-wildcards", no_argument, read_propose_wildcards },
 	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
@@ -287,6 +290,8 @@ static void print_help(void)
 	      "  -v, --volume HOST:GUEST[:ro]  a directory of the host's in the guest\n"
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
 	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
+	      "  --audit                   let pass what the policy would deny, and report it: never the metadata services, the\n"
+	      "                            host, what is refused whatever the rules say, or what a floor denies\n"
 	      "  --learn FILE              at the end, the least policy under which the same work passes, as a new file;\n"
 	      "                            meanwhile the policy given is the bound\n"
 	      "  --propose-wildcards       in it, as comments, what rules with a star might be instead\n"
@@ -414,6 +419,11 @@ static bool options_agree(const struct reading *reading)
 					      "volume");
 		return false;
 	}
+	if (config->audit && config->learn) {
+		log_error(
+			"--audit and --learn: one at a time; --learn has the policy as its bound, --audit passes over it");
+		return false;
+	}
 	if (config->propose_wildcards && !config->learn) {
 		log_error("--propose-wildcards means nothing without --learn FILE");
 		return false;
@@ -461,6 +471,13 @@ static bool load_policy(struct reading *reading)
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
 	if (diags->errors || !host_floor_trusted(policy))
 		return false;
+	if (reading->config->audit) {
+		reading->config->spared = audit_policy(arena, policy);
+		log_line(
+			"AUDIT: %s IS NOT ENFORCED: what it would deny is reported and passes, but to metadata services and the "
+			"host, and what a floor denies",
+			policy->name);
+	}
 	if (reading->config->learn) {
 		reading->config->bound = policy;
 		reading->config->policy = policy = learn_bound(arena, policy);

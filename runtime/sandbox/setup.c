@@ -239,6 +239,7 @@ static int install_firewall(struct sandbox *sandbox)
 		.silent = config->silent_deny,
 		.segments = config->vmm == VMM_NONE,
 		.log_all = config->learn,
+		.audit = config->audit,
 	};
 	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
@@ -433,6 +434,7 @@ static int start_dns(struct sandbox *sandbox)
 		.host_mark = host_table_mark(sandbox->host_link.index),
 		.uid = role_uid(sandbox, ROLE_DNS),
 		.tells_all = sandbox->start->config->learn,
+		.spared = sandbox->start->config->spared,
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);
@@ -446,6 +448,7 @@ static struct relay_start relay_start(const struct sandbox *sandbox, enum role r
 {
 	struct relay_start start = {
 		.policy = sandbox->start->config->policy,
+		.spared = sandbox->start->config->spared,
 		.gateway = sandbox->gateway,
 		.guest4 = lower_guest_addr(sandbox->gateway.v4),
 		.host_netns = sandbox->host_netns,
