@@ -233,9 +233,9 @@ static void take_denial(struct denied *denied, struct arena *arena, const struct
 
 void denied_take(struct denied *denied, struct arena *scratch, const struct event_line *event)
 {
-	if (!strcmp(event->kind, "deny"))
+	if (!strcmp(event->kind, "deny") || (!strcmp(event->kind, "audit") && event->flow))
 		take_denial(denied, scratch, event);
 	denied->limits += !strcmp(event->kind, "limit");
-	denied->rebinds += !strcmp(event->kind, "rebind");
+	denied->rebinds += !strcmp(event->kind, "rebind") || (!strcmp(event->kind, "audit") && !event->flow);
 	denied->lost += event->lost;
 }

@@ -52,6 +52,14 @@ static const char *read_denial(struct arena *arena, const json_t *object, struct
 	return out->decided_by ? NULL : "a denial without \"rule\"";
 }
 
+/* Of an audit: one that rebind protection would have held back, for which there is no rule to suggest */
+static bool is_answer(const json_t *object)
+{
+	const char *flow = json_string_value(json_object_get(object, "flow"));
+
+	return flow && !strncmp(flow, "answer@", strlen("answer@"));
+}
+
 static const char *read_object(struct arena *arena, const json_t *object, struct event_line *out)
 {
 	const json_t *version = json_object_get(object, "version");
@@ -63,7 +71,7 @@ static const char *read_object(struct arena *arena, const json_t *object, struct
 	out->kind = member(arena, object, "kind");
 	if (!out->kind)
 		return "an event without \"kind\"";
-	if (!strcmp(out->kind, "deny"))
+	if (!strcmp(out->kind, "deny") || (!strcmp(out->kind, "audit") && !is_answer(object)))
 		return read_denial(arena, object, out);
 	if (!strcmp(out->kind, "lost")) {
 		json_int_t count = json_integer_value(json_object_get(object, "count"));

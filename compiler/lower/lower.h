@@ -17,6 +17,7 @@ struct lower_options {
 	bool segments;      /* --vmm none: what comes over the guest's link is cut to its MTU later */
 	int optimise;       /* 0 */
 	bool plain;         /* without shortcuts: for tests that they mean the same */
+	bool audit;         /* what the policy denies is reported and let pass: lower_audit.c */
 	bool log_all;       /* what rules with `log` let pass is reported without a bound on the rate */
 	bool any_flow_rate; /* no bound on new flows a second: for tests that are faster than a guest may be */
 };

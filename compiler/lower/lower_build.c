@@ -136,3 +136,8 @@ void lower_log_allowed(struct lowering *lowering, struct rs_rule *rule)
 		rs_limit(lowering->ruleset, rule, LOG_RATE, RS_SECOND, LOG_BURST);
 	rs_log(lowering->ruleset, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
 }
+
+const char *lower_denied_chain(const struct lowering *lowering)
+{
+	return lowering->options->audit && !lowering->floor ? LOWER_CHAIN_AUDITED : LOWER_CHAIN_REFUSE;
+}

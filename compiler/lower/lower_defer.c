@@ -152,7 +152,7 @@ static void defer_chain(struct lowering *lowering)
 }
 
 /* Looks at the marks that allows of bound names have set */
-static void unnamed_chain(struct lowering *lowering, const char *name, const char *defer)
+static void unnamed_chain(struct lowering *lowering, const char *name, const char *defer, const char *refuse)
 {
 	struct rs_chain *chain =
 		lower_chain(lowering, name, "denied by address, unless an allow before it is of a bound name");
@@ -160,7 +160,7 @@ static void unnamed_chain(struct lowering *lowering, const char *name, const cha
 
 	LOWER_MATCH_ANY(lowering, rule, RS_META_MARK, LOWER_NAMED_MARK, LOWER_NAMED_LOGGED_MARK);
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, defer);
-	rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_REFUSE);
+	rs_verdict(lowering->ruleset, lower_rule(lowering, chain, NULL), RS_GOTO, refuse);
 }
 
 /* A floor whose answer is in the server name leaves it to the policy whether the flow is refused before that. */
@@ -223,11 +223,11 @@ void lower_defer_chains(struct lowering *lowering)
 	divert_chain(lowering);
 	defer_chain(lowering);
 	if (has_allowed_names(lowering->policy))
-		unnamed_chain(lowering, LOWER_CHAIN_UNNAMED, LOWER_CHAIN_DEFER);
+		unnamed_chain(lowering, LOWER_CHAIN_UNNAMED, LOWER_CHAIN_DEFER, lower_denied_chain(lowering));
 	if (lowering->floors_defer)
 		floor_defer_chain(lowering);
 	if (floors_allow_names(lowering))
-		unnamed_chain(lowering, LOWER_CHAIN_FLOOR_UNNAMED, LOWER_CHAIN_FLOOR_DEFER);
+		unnamed_chain(lowering, LOWER_CHAIN_FLOOR_UNNAMED, LOWER_CHAIN_FLOOR_DEFER, LOWER_CHAIN_REFUSE);
 	judged_chain(lowering);
 	new_chain(lowering);
 }

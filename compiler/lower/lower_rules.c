@@ -255,7 +255,7 @@ static void mark_named(struct lowering *lowering, struct rs_rule *out, const str
 static void deny(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
 {
 	if (!lowering->defers || !lower_deferred_meets_allowed(&lowering->deferred, rule))
-		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_REFUSE);
+		lower_verdict(lowering, out, RS_JUMP, lower_denied_chain(lowering));
 	else if (lowering->floor)
 		go_to(lowering, out, LOWER_CHAIN_FLOOR_UNNAMED);
 	else
@@ -278,7 +278,7 @@ static void finish_rule(struct lowering *lowering, struct rs_rule *out, const st
 	else if (ending == NAMED)
 		mark_named(lowering, out, rule);
 	else if (ending == DENY || ending == QUIC)
-		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_REFUSE);
+		lower_verdict(lowering, out, RS_JUMP, lower_denied_chain(lowering));
 	else if (rule->action == POLICY_DENY)
 		deny(lowering, out, rule);
 	else
@@ -306,8 +306,8 @@ static const char *add_network_set(struct lowering *lowering, const char *name, 
 	return name;
 }
 
-static const char *group_set(struct lowering *lowering, enum addr_class group, enum policy_action action,
-			     enum addr_family family)
+const char *lower_group_set(struct lowering *lowering, enum addr_class group, enum policy_action action,
+			    enum addr_family family)
 {
 	struct lowered_group *cached = group_of(lowering, group, action, family);
 	const char *name = group_set_name(lowering->arena, group, family);
@@ -337,7 +337,7 @@ static void match_networks(struct lowering *lowering, struct rs_rule *out, size_
 	enum rs_field field = daddr_field(family);
 
 	if (to->group != ADDR_CLASS_NONE) {
-		rs_lookup(rs, out, group_set(lowering, to->group, action, family), field);
+		rs_lookup(rs, out, lower_group_set(lowering, to->group, action, family), field);
 	} else if (covers_family(&to->networks)) {
 		match_family(lowering, out, family);
 	} else if (to->networks.count <= INLINE_NETWORKS) {

@@ -66,6 +66,10 @@ void lower_shortcuts(struct lowering *, struct rs_chain *);
 void lower_share_rate(struct lowering *, struct rs_chain *); /* with chain admit's, where server names decide */
 void lower_admit_chain(struct lowering *);
 const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
+/* lower_audit.c: the chain for what rules deny, in an audit */
+void lower_audited_chain(struct lowering *);
+/* lower_rules.c: the named set of a group's addresses */
+const char *lower_group_set(struct lowering *, enum addr_class group, enum policy_action, enum addr_family);
 /* lower_link.c: table netdev, what the guest's link lets in at all */
 void lower_link(struct lowering *);
 
@@ -74,6 +78,7 @@ void lower_link(struct lowering *);
 #define LOWER_BOUND_MAP "bound"     /* with the family: of addresses that names are bound to */
 #define LOWER_ADDRESSES "addresses" /* "floor1_addresses": what is decided by the address alone */
 #define LOWER_CHAIN_LOGGED "logged"
+#define LOWER_CHAIN_AUDITED "audited"
 #define LOWER_CHAIN_ADMIT "admit"
 #define LOWER_CHAIN_JUDGED "judged"
 #define LOWER_CHAIN_OUTBOUND "outbound"
@@ -106,6 +111,8 @@ void lower_known_flows(struct lowering *, struct rs_chain *);
 void lower_established(struct lowering *, struct rs_chain *);
 void lower_related(struct lowering *, struct rs_chain *);
 void lower_drop_invalid(struct lowering *, struct rs_chain *);
+/* Where what a rule denies goes: an audit's, of the policy's own rules */
+const char *lower_denied_chain(const struct lowering *);
 void lower_log_allowed(struct lowering *, struct rs_rule *); /* what a rule with `log` lets pass */
 /* The protocols a rule can match in one family; 0: none of them */
 unsigned lower_rule_protos(const struct policy_rule *, enum addr_family);

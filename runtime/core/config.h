@@ -26,8 +26,10 @@ struct run_config {
 	const char *events; /* file, or - for standard output, or NULL */
 	bool quiet, silent_deny, cap_net_admin, verbose, repack;
 	const struct policy
-		*bound;         /* as stated, where `policy` is what enforces it and reports everything; else NULL */
-	const char *learn;      /* the file for a policy of what happens; NULL: none */
+		*bound; /* as stated, where `policy` is what enforces it and reports everything; else NULL */
+	const struct policy *spared; /* of an audit: by what it lets pass; else NULL */
+	const char *learn;           /* the file for a policy of what happens; NULL: none */
+	bool audit;
 	bool propose_wildcards; /* in it, as comments */
 	bool watch;             /* the policy's files, and reload when they change */
 	bool suggest;           /* at the end, the rules that would let denials pass */

@@ -7,6 +7,7 @@
 #include "dns/dns_sockets.h"
 #include "dns/dns_state.h"
 #include "dns/dns_worker.h"
+#include "eval/audit.h"
 #include "policy/policy_facts.h"
 #include "report/denials.h"
 #include "report/learning.h"
@@ -46,7 +47,8 @@ static int start_worker(struct dns *dns, const struct dns_start *given, const st
 			    .gateway = given->gateway,
 			    .server_count = count,
 			    .counters = dns->counters,
-			    .tells_all = given->tells_all },
+			    .tells_all = given->tells_all,
+			    .spared = given->spared },
 	};
 	memcpy(start.config.servers, servers, count * sizeof *servers);
 	/* the worker inherits it, and gets sockets later */
@@ -160,17 +162,31 @@ static bool name_is_sane(const char name[static NAME_TEXT_MAX])
 	return true;
 }
 
+/* What the policy allows, or an audit lets pass against it */
+static bool lookup_allowed(const struct dns *dns, const char *name)
+{
+	return dns_lookup_allowed(&dns->context, name) ||
+	       audit_spares_query(dns->start.spared, &dns->context, name, FLOW_DNS_UDP);
+}
+
+static bool address_allowed(const struct dns *dns, const char *name, struct addr addr)
+{
+	return dns_address_allowed(&dns->context, name, addr) ||
+	       (!name_equal(name, NAME_HOST_ALIAS) &&
+		audit_spares_answer(dns->start.spared, &dns->context, name, addr));
+}
+
 static int bind_check(const struct dns *dns, const struct dns_ask_bind *ask, struct addr addrs[static DNS_ANSWER_ADDRS])
 {
 	if (!name_is_sane(ask->name) || ask->count > DNS_ANSWER_ADDRS ||
 	    (ask->family != ADDR_V4 && ask->family != ADDR_V6))
 		return -EPROTO;
-	if (!dns_lookup_allowed(&dns->context, ask->name))
+	if (!lookup_allowed(dns, ask->name))
 		return -EPERM;
 	for (size_t i = 0; i < ask->count; i++) {
 		if (!wire_addr_read(&ask->addrs[i], &addrs[i]) || ask->addrs[i].family != ask->family)
 			return -EPROTO;
-		if (!dns_address_allowed(&dns->context, ask->name, addrs[i]))
+		if (!address_allowed(dns, ask->name, addrs[i]))
 			return -EPERM;
 	}
 	return 0;
@@ -305,9 +321,11 @@ static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, s
 		learning_flow(denials_learning(denials), &connection);
 		return 0;
 	}
-	*verdict = DNS_VERDICT_REFUSED;
+	bool spared = audit_spares_connection(dns->start.spared, &context, &connection);
+	if (!spared)
+		*verdict = DNS_VERDICT_REFUSED;
 	if (denials)
-		denials_resolver(denials, addr, transport, eval_connection(&context, &connection));
+		denials_resolver(denials, addr, transport, eval_connection(&context, &connection), spared);
 	return 0;
 }
 

@@ -1,6 +1,7 @@
 /* Questions under way: which server is asked, what its answer means; its addresses are bound before any client gets the
  * answer. */
 #include "dns/dns_proxy.h"
+#include "eval/audit.h"
 #include "report/reason.h"
 
 #include <ctype.h>
@@ -356,13 +357,15 @@ void lookup_change_servers(struct proxy *proxy, void (*change)(struct proxy *, c
 
 struct asked {
 	const struct eval_context *context;
-	const char *name; /* NULL: none that a rule could have */
+	const struct policy *spared; /* NULL: none */
+	const char *name;            /* NULL: none that a rule could have */
 };
 
 static bool passes_rebind(const void *self, struct addr addr)
 {
 	const struct asked *asked = self;
-	return eval_answer_passes_for(asked->context, asked->name, addr);
+	return eval_answer_passes_for(asked->context, asked->name, addr) ||
+	       audit_spares_answer(asked->spared, asked->context, asked->name, addr);
 }
 
 static void tell_blocked(struct proxy *proxy, const struct lookup *lookup, struct addr addr)
@@ -383,14 +386,21 @@ static void use_answer(struct proxy *proxy, struct lookup *lookup, uint64_t left
 	struct addr which;
 	const struct dns_question *question = &lookup->key.question;
 	char name[NAME_TEXT_MAX];
-	const struct asked asked = { &proxy->context,
-				     name_from_wire(question->name, question->name_len, name) ? name : NULL };
+	struct asked asked = { &proxy->context, NULL,
+			       name_from_wire(question->name, question->name_len, name) ? name : NULL };
 	struct eval_verdict verdict;
 	if (!policy_still_wants(proxy, lookup, &verdict)) {
 		finish_denied(proxy, lookup, verdict);
 		return;
 	}
 	enum dns_hold hold = dns_answer_check(lookup->answer, passes_rebind, &asked, &which);
+	asked.spared = proxy->config.spared;
+	if (hold == DNS_HOLD_BLOCKED && asked.spared) {
+		struct addr would = which;
+		hold = dns_answer_check(lookup->answer, passes_rebind, &asked, &which);
+		if (hold == DNS_HOLD_NONE)
+			tell_blocked(proxy, lookup, would);
+	}
 	if (hold == DNS_HOLD_MALFORMED) {
 		finish_rcode(proxy, lookup, LDNS_RCODE_SERVFAIL, malformed);
 		return;

@@ -69,6 +69,7 @@ struct proxy_config {
 	struct nameserver servers[NAMESERVERS_MAX];
 	size_t server_count;
 	struct dns_counters *counters; /* or NULL */
+	const struct policy *spared;   /* of an audit (eval/audit.h); NULL: none */
 	bool tells_all;                /* queries that pass are told to the supervisor, too */
 };
 

@@ -1,5 +1,6 @@
 /* What becomes of one query: the verdict on its name, then what answers it. */
 #include "dns/dns_proxy.h"
+#include "eval/audit.h"
 #include "report/reason.h"
 
 #include <string.h>
@@ -71,11 +72,13 @@ bool proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const 
 	if (!name_from_wire(query.question.name, query.question.name_len, name))
 		return false;
 	struct eval_verdict verdict = eval_dns(&proxy->context, name, transport);
-	if (verdict.action != POLICY_ALLOW) {
+	bool spared = verdict.action != POLICY_ALLOW &&
+		      audit_spares_query(proxy->config.spared, &proxy->context, name, transport);
+	if (verdict.action != POLICY_ALLOW && !spared) {
 		deny_name(proxy, &query, name, transport, verdict, client);
 		return true;
 	}
-	if (proxy->config.tells_all)
+	if (proxy->config.tells_all || spared)
 		tell_query(proxy, name, transport);
 	if (answer_locally(proxy, &query, name, client))
 		return true;

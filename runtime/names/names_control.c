@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/socket.h"
+#include "eval/audit.h"
 #include "isolation/worker.h"
 #include "lower/sandbox_net.h"
 #include "names/names.h"
@@ -115,7 +116,8 @@ static int open_all(struct names *names)
 		error = start_worker(names);
 	if (error < 0)
 		return error;
-	names->judge = names_judge_new(names->start.policy, &names->start.gateway, names->room + ON_THE_WAY);
+	names->judge = names_judge_new(names->start.policy, names->start.spared, &names->start.gateway,
+				       names->room + ON_THE_WAY);
 	return names->judge ? watch_all(names) : -ENOMEM;
 }
 
@@ -217,7 +219,8 @@ static bool await_name(struct names *names, const struct eval_connection *connec
 	pair->serial = names_judge_open(names->judge, connection, names->context.bindings);
 	pair->judged = syn == EVAL_SYN_DEFER;
 	if (pair->judged) {
-		pair->server_first = eval_connection(&names->context, connection).action == POLICY_ALLOW;
+		pair->server_first = eval_connection(&names->context, connection).action == POLICY_ALLOW ||
+				     audit_spares_connection(names->start.spared, &names->context, connection);
 		names_judge_foresee(names->judge, pair->serial, pair);
 	}
 	if (pair->serial == NAMES_NO_SERIAL)
@@ -236,10 +239,12 @@ static int take_connection(struct names *names, int near, struct names_origin or
 		return 0;
 	enum eval_syn syn = eval_syn(&names->context, &connection);
 	if (syn == EVAL_SYN_DENY) {
+		bool spared = audit_spares_connection(names->start.spared, &names->context, &connection);
 		if (denials)
 			denials_server_name(denials, &connection, eval_connection(&names->context, &connection),
-					    DENIAL_NAME);
-		return 0;
+					    DENIAL_NAME, spared);
+		if (!spared)
+			return 0;
 	}
 	CLEANUP_FD int far = far_end(names, &connection);
 	if (far < 0 || !await_name(names, &connection, syn, &pair))

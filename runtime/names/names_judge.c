@@ -1,5 +1,6 @@
 /* A table of flows by serial: an index, and a generation that tells one use of a place from the next. */
 #include "names/names_judge.h"
+#include "eval/audit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,18 +26,21 @@ struct waiting {
 
 struct names_judge {
 	struct eval_context context;
+	const struct policy *spared; /* of an audit; NULL: none */
 	struct waiting *flows;
 	size_t room, first_free; /* no flow before this one is */
 	size_t ending;           /* are to end, and have not */
 };
 
-struct names_judge *names_judge_new(const struct policy *policy, const struct addr_gateway *gateway, size_t room)
+struct names_judge *names_judge_new(const struct policy *policy, const struct policy *spared,
+				    const struct addr_gateway *gateway, size_t room)
 {
 	struct names_judge *judge = calloc(1, sizeof *judge);
 
 	if (!judge)
 		return NULL;
 	judge->context = (struct eval_context){ policy, *gateway, EVAL_NO_BINDINGS };
+	judge->spared = spared;
 	judge->room = room < 1u << INDEX_BITS ? room : 1u << INDEX_BITS;
 	judge->flows = calloc(judge->room, sizeof *judge->flows);
 	if (judge->flows)
@@ -228,16 +232,17 @@ void names_judge_foresee(const struct names_judge *judge, uint32_t serial, struc
 	}
 }
 
-static bool may_go_on(const struct eval_context *context, const struct eval_connection *connection,
-		      struct denials *denials)
+static bool may_go_on(const struct policy *spared, const struct eval_context *context,
+		      const struct eval_connection *connection, struct denials *denials)
 {
 	struct eval_verdict verdict = eval_connection(context, connection);
 	bool allowed = verdict.action == POLICY_ALLOW;
 
+	bool passes = allowed || audit_spares_connection(spared, context, connection);
 	if (denials && (!allowed || is_logged(context->policy, verdict)))
 		denials_server_name(denials, connection, verdict,
-				    allowed ? DENIAL_NAME : reason_of(context, *connection));
-	return allowed;
+				    allowed ? DENIAL_NAME : reason_of(context, *connection), passes && !allowed);
+	return passes;
 }
 
 static void report_ended(const struct eval_connection *connection, enum denial_hello why, struct denials *denials)
@@ -245,7 +250,7 @@ static void report_ended(const struct eval_connection *connection, enum denial_h
 	struct eval_verdict refused = { POLICY_DENY, decided_by(DECIDER_REFUSED) };
 
 	if (denials)
-		denials_server_name(denials, connection, refused, why);
+		denials_server_name(denials, connection, refused, why, false);
 }
 
 static bool is_sane(const struct names_ask *ask)
@@ -277,7 +282,7 @@ static int judge_flow(struct names_judge *judge, const struct names_ask *ask, st
 	else if (ask->has_name && !connection.sni)
 		report_ended(&connection, DENIAL_MALFORMED, denials);
 	else
-		verdict->allowed = may_go_on(&context, &connection, denials);
+		verdict->allowed = may_go_on(judge->spared, &context, &connection, denials);
 	if (!verdict->allowed)
 		names_judge_drop(judge, ask->serial);
 	else

@@ -6,8 +6,9 @@
 #include "report/denials.h"
 
 struct names_judge;
-/* NULL: no memory. The policy must outlive it. `room`: how many may wait. */
-struct names_judge *names_judge_new(const struct policy *, const struct addr_gateway *, size_t room);
+/* NULL: no memory. The policy must outlive it. `spared`: of an audit; NULL: none. `room`: how many may wait. */
+struct names_judge *names_judge_new(const struct policy *, const struct policy *spared, const struct addr_gateway *,
+				    size_t room);
 /* Another one, which judges what waits, too */
 void names_judge_use_policy(struct names_judge *, const struct policy *);
 void names_judge_free(struct names_judge *); /* NULL is fine */

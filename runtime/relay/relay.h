@@ -8,6 +8,7 @@
 
 struct relay_start {
 	const struct policy *policy;
+	const struct policy *spared; /* of an audit (eval/audit.h); NULL: none */
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* meaningful where the gateway has the family */
 	int host_netns, vm_netns;   /* borrowed */

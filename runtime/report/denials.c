@@ -3,6 +3,7 @@
 #include "base/escape.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "eval/audit.h"
 #include "lower/sandbox_net.h"
 #include "netlink/nflog.h"
 #include "policy/flow.h"
@@ -42,6 +43,7 @@ struct denials {
 	struct learning *learning;       /* NULL: not wanted */
 	size_t total, different;
 	struct hits hits;
+	size_t audited, audited_different; /* what would have been denied */
 	uint64_t started_ms;
 	uint64_t known[KNOWN_MAX]; /* hashes of what was printed; 0: free */
 };
@@ -243,6 +245,18 @@ static enum policy_direction direction_of(const struct event *event)
 	return strncmp(event->flow, "ingress@", 8) ? POLICY_EGRESS : POLICY_INGRESS;
 }
 
+static const char audit_kind[] = "audit";
+
+static const char *denied_kind(bool spared)
+{
+	return spared ? audit_kind : "deny";
+}
+
+static bool is_spared(const struct denials *denials, const struct eval_connection *connection)
+{
+	return audit_spares_connection(denials->config->spared, &denials->context, connection);
+}
+
 /* Of a run that learns every rule logs: what its bound would not have reported is told to nobody else, and what is said of rules
  * is said of the bound's. */
 static bool is_learnt_alone(const struct denials *denials, struct event *event)
@@ -266,17 +280,25 @@ static void report(struct denials *denials, struct arena *arena, struct event *e
 		return;
 	}
 	bool first = is_new(denials, event);
-	bool denied = strcmp(event->kind, "allow") != 0;
+	bool allowed = !strcmp(event->kind, "allow"), audited = !strcmp(event->kind, audit_kind);
+	bool denied = !allowed && !audited;
 	if (denied)
 		learning_denied(denials->learning, event->flow);
 	denials->total += denied;
 	denials->different += denied && first;
 	hits_add(&denials->hits, denials->context.policy, event->verdict, direction_of(event), is_lookup(event));
+	denials->audited += audited;
+	denials->audited_different += audited && first;
 	events_write(denials->events, event);
-	if (first && denied)
+	if (first && !allowed)
 		suggestions_add(denials->suggestions, event->suggest);
 	if (first)
-		print(denials, line_of(arena, denied ? "denied" : "allowed", event),
+		print(denials,
+		      line_of(arena,
+			      allowed ? "allowed" :
+			      audited ? "would deny" :
+					"denied",
+			      event),
 		      event->suggest ? event->suggest->rule : NULL, false);
 	arena_free(arena);
 }
@@ -290,11 +312,11 @@ static const struct suggestion *offer_connection(const struct denials *denials, 
 	return suggest_connection(arena, &denials->context, connection, verdict, name, suggestion) ? suggestion : NULL;
 }
 
-static void deny(struct denials *denials, struct arena *arena, const char *flow, struct eval_verdict verdict,
-		 enum policy_direction direction, const struct suggestion *suggest)
+static void deny(struct denials *denials, struct arena *arena, bool spared, const char *flow,
+		 struct eval_verdict verdict, enum policy_direction direction, const struct suggestion *suggest)
 {
 	struct event event = {
-		.kind = "deny",
+		.kind = denied_kind(spared),
 		.flow = flow,
 		.verdict = verdict,
 		.reason = reason_of(denials->reasons, verdict, direction),
@@ -374,7 +396,9 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 		.port = packet->port,
 	};
 	struct eval_verdict verdict = eval_connection(&denials->context, &connection);
-	bool allowed = packet->group == LOWER_ALLOW_LOG_GROUP;
+	bool passed = packet->group == LOWER_ALLOW_LOG_GROUP;
+	bool spared = passed && verdict.action == POLICY_DENY && is_spared(denials, &connection);
+	bool allowed = passed && !spared;
 	if (allowed)
 		learning_flow(denials->learning, &connection);
 	struct found_name found = { .arena = arena };
@@ -384,7 +408,7 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 	/* the kernel refused what the policy allows: a limit, or a binding that has ended since */
 	bool agree = (verdict.action == POLICY_ALLOW) == allowed;
 	struct event event = {
-		.kind = allowed ? "allow" : "deny",
+		.kind = allowed ? "allow" : denied_kind(spared),
 		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
 					       packet->has_port, packet->port),
 		.verdict = verdict,
@@ -432,11 +456,12 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 	struct suggestion *suggestion = arena_alloc(arena, sizeof *suggestion);
 	if (!suggest_query(arena, &denials->context, name, transport, verdict, suggestion))
 		suggestion = NULL;
-	deny(denials, arena, flow, verdict, POLICY_EGRESS, suggestion);
+	deny(denials, arena, audit_spares_query(denials->config->spared, &denials->context, name, transport), flow,
+	     verdict, POLICY_EGRESS, suggestion);
 }
 
 void denials_resolver(struct denials *denials, struct addr addr, enum flow_transport transport,
-		      struct eval_verdict verdict)
+		      struct eval_verdict verdict, bool spared)
 {
 	struct arena *arena = arena_new();
 	struct eval_connection connection = {
@@ -447,7 +472,7 @@ void denials_resolver(struct denials *denials, struct addr addr, enum flow_trans
 		.port = LOWER_DNS_PORT,
 	};
 	const char *flow = flow_format_connection(arena, POLICY_EGRESS, addr, connection.proto, true, LOWER_DNS_PORT);
-	deny(denials, arena, flow, verdict, POLICY_EGRESS,
+	deny(denials, arena, spared, flow, verdict, POLICY_EGRESS,
 	     offer_connection(denials, arena, &connection, verdict, NULL));
 }
 
@@ -457,7 +482,8 @@ void denials_answer(struct denials *denials, const char *name, struct addr addr)
 	struct arena *arena = arena_new();
 	char text[ADDR_TEXT_MAX];
 	struct event event = {
-		.kind = "rebind",
+		.kind = audit_spares_answer(denials->config->spared, &denials->context, name, addr) ? audit_kind :
+												      "rebind",
 		.flow = arena_printf(arena, "answer@%s", addr_format_bracketed(addr, text)),
 		.verdict = { POLICY_DENY, { DECIDER_REBIND, 0 } },
 		.reason = &rebind,
@@ -474,7 +500,7 @@ void denials_ingress(struct denials *denials, struct addr peer, enum policy_prot
 		.direction = POLICY_INGRESS, .proto = proto, .addr = peer, .has_port = true, .port = guest_port
 	};
 	const char *flow = flow_format_connection(arena, POLICY_INGRESS, peer, proto, true, guest_port);
-	deny(denials, arena, flow, verdict, POLICY_INGRESS,
+	deny(denials, arena, false, flow, verdict, POLICY_INGRESS,
 	     offer_connection(denials, arena, &connection, verdict, NULL));
 }
 
@@ -488,13 +514,13 @@ static const struct suggestion *offer_server_name(const struct denials *denials,
 }
 
 void denials_server_name(struct denials *denials, const struct eval_connection *connection, struct eval_verdict verdict,
-			 enum denial_hello why)
+			 enum denial_hello why, bool spared)
 {
 	struct arena *arena = arena_new();
 	if (verdict.action == POLICY_ALLOW)
 		learning_named(denials->learning, connection);
 	struct event event = {
-		.kind = verdict.action == POLICY_ALLOW ? "allow" : "deny",
+		.kind = verdict.action == POLICY_ALLOW ? "allow" : denied_kind(spared),
 		.flow = flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
 					       connection->has_port, connection->port),
 		.verdict = verdict,
@@ -506,6 +532,12 @@ void denials_server_name(struct denials *denials, const struct eval_connection *
 	report(denials, arena, &event);
 }
 
+static void say_audited(const struct denials *denials)
+{
+	log_line("%s: audit: the policy was not enforced, and would have denied %zu, %zu different",
+		 denials->config->name, denials->audited, denials->audited_different);
+}
+
 void denials_finish(struct denials *denials, int learnt)
 {
 	const struct policy *policy = denials->config->policy;
@@ -513,7 +545,9 @@ void denials_finish(struct denials *denials, int learnt)
 		if (denials->lines[i].denial)
 			print_now(denials->lines[i].denial, denials->lines[i].hint);
 	learning_finish(denials->learning, learnt);
-	if (denials->suggestions && denials->total)
+	if (denials->config->audit)
+		say_audited(denials);
+	if (denials->suggestions && denials->total + denials->audited)
 		suggestions_print(denials->suggestions);
 	if (denials->total == 0 || denials->config->quiet)
 		return;

@@ -29,8 +29,8 @@ int denials_host_fd(const struct denials *);
 void denials_read(struct denials *, struct eval_bindings);
 /* A query for `name` (canonical) */
 void denials_dns(struct denials *, const char *name, enum flow_transport, struct eval_verdict);
-/* A resolver of the guest's own choice, port 53 */
-void denials_resolver(struct denials *, struct addr, enum flow_transport, struct eval_verdict);
+/* A resolver of the guest's own choice, port 53. `spared`: an audit lets it pass all the same */
+void denials_resolver(struct denials *, struct addr, enum flow_transport, struct eval_verdict, bool spared);
 /* An answer for `name` that rebind protection held back */
 void denials_answer(struct denials *, const char *name, struct addr);
 /* A peer that an ingress rule or the default keeps from a published port */
@@ -46,7 +46,8 @@ enum denial_hello {
 };
 /* Such a flow, with the server name that was sent (any bytes but NUL; NULL: none). A verdict that allows, of a rule with
  * `log`, is reported as that. */
-void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello);
+void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello,
+			 bool spared);
 /* Something that was let pass and that nobody hears of: a lookup */
 void denials_lookup(struct denials *, struct eval_verdict);
 /* What the rules of the policy in force decided of this */

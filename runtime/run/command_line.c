@@ -5,6 +5,7 @@
 #include "core/log.h"
 #include "core/run_directory.h"
 #include "diag/diag.h"
+#include "eval/audit.h"
 #include "eval/eval.h"
 #include "learn/learn_bound.h"
 #include "policy/resolve.h"
@@ -115,6 +116,7 @@ READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
 READ_FLAG(watch)
+READ_FLAG(audit)
 READ_FLAG(propose_wildcards)
 
 static const char *read_control_group(struct reading *reading, const char *value)
@@ -227,6 +229,7 @@ static const struct own_option {
 	{ "deny-mode", required_argument, read_deny_mode },
 	{ "suggest", no_argument, read_suggest },
 	{ "watch", no_argument, read_watch },
+	{ "audit", no_argument, read_audit },
 	{ "learn", required_argument, read_learn },
 	{ "propose-wildcards", no_argument, read_propose_wildcards },
 	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
@@ -307,6 +310,8 @@ static void print_help(void)
 	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
 	      "  --watch                   reload when the policy's files change, and say what that changes\n"
 	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
+	      "  --audit                   let pass what the policy would deny, and report it: never the metadata services, the\n"
+	      "                            host, what is refused whatever the rules say, or what a floor denies\n"
 	      "  --learn FILE              at the end, the least policy under which the same work passes, as a new file;\n"
 	      "                            meanwhile the policy given is the bound\n"
 	      "  --propose-wildcards       in it, as comments, what rules with a star might be instead\n"
@@ -434,6 +439,11 @@ static bool options_agree(const struct reading *reading)
 					      "volume");
 		return false;
 	}
+	if (config->audit && config->learn) {
+		log_error(
+			"--audit and --learn: one at a time; --learn has the policy as its bound, --audit passes over it");
+		return false;
+	}
 	if (config->propose_wildcards && !config->learn) {
 		log_error("--propose-wildcards means nothing without --learn FILE");
 		return false;
@@ -483,11 +493,19 @@ static bool load_policy(struct reading *reading)
 		return false;
 	const char *unwatched = !reading->config->watch ? NULL :
 				reading->config->learn  ? "a bound that is learnt within does not change" :
+				reading->config->audit  ? "a policy that is audited does not change" :
 							  policy_watch_cannot(policy);
 	if (unwatched)
 		log_error("--watch: %s", unwatched);
 	if (unwatched)
 		return false;
+	if (reading->config->audit) {
+		reading->config->spared = audit_policy(arena, policy);
+		log_line(
+			"AUDIT: %s IS NOT ENFORCED: what it would deny is reported and passes, but to metadata services and the "
+			"host, and what a floor denies",
+			policy->name);
+	}
 	if (reading->config->learn) {
 		reading->config->bound = policy;
 		reading->config->policy = policy = learn_bound(arena, policy);

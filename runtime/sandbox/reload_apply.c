@@ -60,6 +60,8 @@ static const char *cannot_change(struct sandbox *sandbox, const struct policy *w
 
 	if (!what && sandbox->start->config->bound)
 		what = "the bound of --learn";
+	if (!what && sandbox->start->config->spared)
+		what = "the policy of --audit";
 	if (!what && names_other_servers(now, wanted))
 		what = "nameservers given by name";
 	return what ? arena_printf(sandbox->reload->pending.arena,

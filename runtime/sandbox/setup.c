@@ -239,6 +239,7 @@ static int install_firewall(struct sandbox *sandbox)
 		.silent = config->silent_deny,
 		.segments = config->vmm == VMM_NONE,
 		.log_all = config->learn,
+		.audit = config->audit,
 	};
 	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
@@ -424,6 +425,7 @@ static int start_dns(struct sandbox *sandbox)
 		.host_mark = host_table_mark(sandbox->host_link.index),
 		.uid = setup_uid(sandbox, ROLE_DNS),
 		.tells_all = sandbox->start->config->learn,
+		.spared = sandbox->start->config->spared,
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);

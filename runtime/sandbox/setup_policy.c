@@ -14,6 +14,7 @@ struct relay_start setup_relay_start(const struct sandbox *sandbox, enum role ro
 {
 	struct relay_start start = {
 		.policy = sandbox->start->config->policy,
+		.spared = sandbox->start->config->spared,
 		.gateway = sandbox->gateway,
 		.guest4 = lower_guest_addr(sandbox->gateway.v4),
 		.host_netns = sandbox->host_netns,

@@ -27,7 +27,7 @@ static const struct eval_bindings now = { any_bound, NULL };
 static void setup(void)
 {
 	made = test_policy_of("deny", "deny", RULES, false);
-	judge = names_judge_new(made.policy, &made.context.gateway, ROOM);
+	judge = names_judge_new(made.policy, NULL, &made.context.gateway, ROOM);
 	cr_assert(judge);
 	bound[0] = "good.example";
 	bound[1] = NULL;
@@ -135,7 +135,7 @@ Test(names_judge, a_name_whose_flows_are_logged_is_not_foreseen)
 {
 	names_judge_free(judge);
 	made.policy->rules.items[1].log = true;
-	judge = names_judge_new(made.policy, &made.context.gateway, ROOM);
+	judge = names_judge_new(made.policy, NULL, &made.context.gateway, ROOM);
 	cr_expect_str_eq(foreseen("192.0.2.1"), "");
 }
 
