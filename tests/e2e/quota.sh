@@ -54,6 +54,13 @@ read -r how moved again <<<"$out"
 if [ "${moved:-0}" -ge 700000 ] && [ "$moved" -le 1048576 ]; then ok "down: $moved bytes of 1 MiB"; else not_ok "down: no more than 1 MiB" "$out; $err"; fi
 same "nothing comes in any more" refused "$again"
 
+# Through the name relay, whose upstream leg is not the guest's
+run_sandbox --quiet --net-default deny --net-rule 'deny@evil.example,allow@public' --net-egress-bytes 1M -- python3 "$WORK/transfer.py" up 8388608
+same "a relayed flow that uses it up is reset, and no other begins" "reset refused" "$(awk '{ print $1, $3 }' <<<"$out")"
+run_sandbox --quiet --net-default deny --net-rule 'deny@evil.example,allow@public' --net-ingress-bytes 1M -- python3 "$WORK/transfer.py" down 8388608
+read -r how moved again <<<"$out"
+if [ "${moved:-0}" -ge 700000 ] && [ "$moved" -le 1048576 ]; then ok "relayed down: $moved bytes of 1 MiB"; else not_ok "relayed down: no more than 1 MiB" "$out; $err"; fi
+
 # Exactly: 20 datagrams of 1,000 bytes, each a packet of 1,028, or 1,048 of IPv6; the tenth is over
 cat >"$WORK/udp.py" <<'PY'
 import socket
