@@ -28,9 +28,9 @@
 #define LOWER_DIVERT_MARK 0x6d736207u       /* goes to the name relay's listener */
 #define LOWER_DIVERTED_CT 0x6d736207u       /* the conntrack mark of a flow that is the name relay's */
 #define LOWER_NAMED_LOGGED_MARK 0x6d736208u /* as LOWER_NAMED_MARK, of a rule with `log` */
-#define LOWER_SPENT_CT 0x6d73620au          /* the conntrack mark of a flow that a used up limit of bytes has ended */
 #define LOWER_LOCAL_PORT_FIRST 10240        /* this namespace's own sockets take their ports from here on */
 #define LOWER_DNS_ROUTE_TABLE 100
+#define LOWER_SPENT_CT 0x6d73620au        /* the conntrack mark of a flow that a used up limit of bytes has ended */
 #define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
 #define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */
 #define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */
