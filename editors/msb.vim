@@ -19,7 +19,7 @@ syntax match msbExpectAction '\(allow\|deny\)\ze\s' contained
 syntax match msbDefault '\(^\s*default\s\+\)\@<=\(egress\|ingress\|any\)\s\+\(allow\|deny\)\ze\s*\(#\|$\)' contains=msbAllow,msbDeny,msbDirection
 syntax match msbSetting '\(^\s*dns\s\+\)\@<=\(nameserver\|timeout\|rebind-protection\|binding-minimum\|nat64-prefix\|ech\)\ze\s'
 syntax match msbSetting '\(^\s*tls\s\+\)\@<=ech\ze\s'
-syntax match msbSetting '\(^\s*limit\s\+\)\@<=\(egress\|ingress\)\s\+\(bandwidth\|ops\)\ze\s'
+syntax match msbSetting '\(^\s*limit\s\+\)\@<=\(egress\|ingress\)\s\+\(bandwidth\|ops\|bytes\)\ze\s'
 syntax match msbSetting '\s\zsburst\ze\s'
 syntax match msbGroupName '\(^\s*group\s\+\)\@<=[^ \t=]\+'
 syntax match msbAttribute '\s\zs\(because\|until\|log\|in\|no-ech\|ech\)\ze\(\s\|$\)'

@@ -47,6 +47,7 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --max-connection-rate N new connections a second (250)\n"                                                        \
 	"  --net-egress-bandwidth RATE   bytes, 1M/1s; --net-egress-ops RATE   packets, 1000/1s; and -ingress-\n"           \
 	"  --net-egress-bandwidth-burst SIZE   once on top; the same for each of the four\n"                                \
+	"  --net-egress-bytes SIZE       in all, then nothing passes: 1G; --net-ingress-bytes\n"                            \
 	"  --net-ipv4-address ADDR --net-ipv6-address ADDR   --net-mac MAC   --net-mtu N: the guest's card\n"               \
 	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"                     \
 	"  --floor FILE            a policy that every flow must pass too, and that nothing lifts (repeatable)\n"           \

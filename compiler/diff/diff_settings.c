@@ -153,6 +153,8 @@ static const char *limit_text(struct arena *arena, const struct policy_limit *li
 
 	if (!limit->size)
 		return NULL;
+	if (!limit->refill_ms) /* of bytes in all */
+		return size_text(arena, limit->size);
 	rate = arena_printf(arena, "%s/%s", size_text(arena, limit->size), duration_text(arena, limit->refill_ms));
 	return limit->burst ? arena_printf(arena, "%s burst %s", rate, size_text(arena, limit->burst)) : rate;
 }
@@ -176,6 +178,8 @@ static void compare_limits(struct diff *diff)
 		{ "limit egress ops", offsetof(struct policy, egress_ops) },
 		{ "limit ingress bandwidth", offsetof(struct policy, ingress_bandwidth) },
 		{ "limit ingress ops", offsetof(struct policy, ingress_ops) },
+		{ "limit egress bytes", offsetof(struct policy, egress_bytes) },
+		{ "limit ingress bytes", offsetof(struct policy, ingress_bytes) },
 	};
 
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {

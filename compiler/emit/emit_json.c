@@ -177,6 +177,16 @@ static void set_bucket(json_t *limiter, const char *direction, const char *kind,
 	json_object_set_new(buckets, kind, bucket);
 }
 
+/* ours alone: microsandbox does not know it */
+static void set_quota(json_t *limiter, const char *direction, const struct policy_limit *limit)
+{
+	if (!limit->size)
+		return;
+	if (!json_object_get(limiter, direction))
+		json_object_set_new(limiter, direction, json_object());
+	set_number(json_object_get(limiter, direction), "bytes", limit->size);
+}
+
 static void set_limits(json_t *root, const struct policy *policy)
 {
 	json_t *limiter = json_object();
@@ -185,6 +195,8 @@ static void set_limits(json_t *root, const struct policy *policy)
 	set_bucket(limiter, "egress", "ops", &policy->egress_ops);
 	set_bucket(limiter, "ingress", "bandwidth", &policy->ingress_bandwidth);
 	set_bucket(limiter, "ingress", "ops", &policy->ingress_ops);
+	set_quota(limiter, "egress", &policy->egress_bytes);
+	set_quota(limiter, "ingress", &policy->ingress_bytes);
 	if (json_object_size(limiter))
 		json_object_set(root, "rate_limiter", limiter);
 	json_decref(limiter);

@@ -117,7 +117,7 @@ static void check_settings(const struct policy *policy, struct diags *diags)
 			  policy->ech_answers != POLICY_ECH_BY_RULES,
 		  "dns" },
 		{ policy->egress_bandwidth.size || policy->egress_ops.size || policy->ingress_bandwidth.size ||
-			  policy->ingress_ops.size,
+			  policy->ingress_ops.size || policy->egress_bytes.size || policy->ingress_bytes.size,
 		  "rate_limiter" },
 		{ policy->max_tcp.given, "max_tcp_connections" },
 		{ policy->max_udp.given, "max_udp_connections" },

@@ -92,6 +92,9 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 	case RS_CT_TIMEOUT:
 		text_addf(out, "ct timeout set \"%s\"", expr->set);
 		break;
+	case RS_QUOTA:
+		text_addf(out, "quota name \"%s\"", expr->set);
+		break;
 	case RS_FLOW_ADD:
 		text_addf(out, "flow add @%s", expr->set);
 		break;
@@ -213,6 +216,9 @@ static void emit_table(struct text *out, const struct rs_table *table)
 		text_add(out, "\tflags owner\n");
 	for (size_t i = 0; i < table->timeouts.count; i++)
 		emit_timeout(out, &table->timeouts.items[i]);
+	for (size_t i = 0; i < table->quotas.count; i++)
+		text_addf(out, "\tquota %s {\n\t\tover %llu bytes\n\t}\n", table->quotas.items[i].name,
+			  (unsigned long long)table->quotas.items[i].bytes);
 	for (size_t i = 0; i < table->sets.count; i++)
 		emit_set(out, &table->sets.items[i]);
 	for (size_t i = 0; i < table->flowtables.count; i++)
@@ -292,6 +298,9 @@ const char *emit_nft(struct arena *arena, const struct policy *policy, const str
 	emit_header(&out, policy, options);
 	for (size_t i = 0; i < ruleset->tables.count; i++)
 		emit_table(&out, &ruleset->tables.items[i]);
+	const struct ruleset *quotas = lower_quotas(arena, policy, options);
+	for (size_t i = 0; quotas && i < quotas->tables.count; i++)
+		emit_table(&out, &quotas->tables.items[i]);
 	emit_fast_path(&out, lower_fast_path(arena, policy, options));
 	return text_get(&out);
 }

@@ -11,10 +11,16 @@
 static const struct {
 	const char *name, *chain;
 } limits[OVER_COUNT] = {
-	[OVER_TCP] = { "tcp", "over_tcp" },       [OVER_UDP] = { "udp", "over_udp" },
-	[OVER_OTHER] = { "other", "over_other" }, [OVER_RATE] = { "rate", "over_rate" },
-	[OVER_QUESTIONS] = { "dns", "over_dns" }, [OVER_SHARE] = { "share", "over_share" },
-	[OVER_ALL] = { "all", "over_all" },       [OVER_NEIGHBOURS] = { "neighbours", "over_neighbours" },
+	[OVER_TCP] = { "tcp", "over_tcp" },
+	[OVER_UDP] = { "udp", "over_udp" },
+	[OVER_OTHER] = { "other", "over_other" },
+	[OVER_RATE] = { "rate", "over_rate" },
+	[OVER_QUESTIONS] = { "dns", "over_dns" },
+	[OVER_SHARE] = { "share", "over_share" },
+	[OVER_ALL] = { "all", "over_all" },
+	[OVER_NEIGHBOURS] = { "neighbours", "over_neighbours" },
+	[OVER_EGRESS_BYTES] = { "egress-bytes", "over_egress_bytes" },
+	[OVER_INGRESS_BYTES] = { "ingress-bytes", "over_ingress_bytes" },
 };
 
 uint32_t limit_neighbours(const struct policy *policy)

@@ -5,14 +5,16 @@
 #include "ruleset/ruleset.h"
 
 enum limit {
-	OVER_TCP,        /* --max-tcp-connections */
-	OVER_UDP,        /* --max-udp-connections */
-	OVER_OTHER,      /* of all other protocols */
-	OVER_RATE,       /* --max-connection-rate */
-	OVER_NEIGHBOURS, /* the part of it for where the host looks for addresses on a link */
-	OVER_QUESTIONS,  /* the DNS proxy's own */
-	OVER_SHARE,      /* one sandbox's share of the host's table */
-	OVER_ALL,        /* all sandboxes' share of it */
+	OVER_TCP,          /* --max-tcp-connections */
+	OVER_UDP,          /* --max-udp-connections */
+	OVER_OTHER,        /* of all other protocols */
+	OVER_RATE,         /* --max-connection-rate */
+	OVER_NEIGHBOURS,   /* the part of it for where the host looks for addresses on a link */
+	OVER_QUESTIONS,    /* the DNS proxy's own */
+	OVER_SHARE,        /* one sandbox's share of the host's table */
+	OVER_ALL,          /* all sandboxes' share of it */
+	OVER_EGRESS_BYTES, /* --net-egress-bytes: all that the guest may send */
+	OVER_INGRESS_BYTES,
 	OVER_COUNT
 };
 

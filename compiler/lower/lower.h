@@ -23,6 +23,8 @@ struct lower_options {
 };
 
 struct ruleset *lower_policy(struct arena *, const struct policy *, const struct lower_options *);
+/* Table msb_quota, of a policy with limits of bytes: apart, so that what replaces the ruleset refills nothing. Or NULL */
+struct ruleset *lower_quotas(struct arena *, const struct policy *, const struct lower_options *);
 /* What is added to that where the kernel can: see lower_fast_path.c. NULL: not with this policy */
 struct ruleset *lower_fast_path(struct arena *, const struct policy *, const struct lower_options *);
 /* The set of rule `rule` (index from 0) for a family; NULL where that rule has no name among its targets, or

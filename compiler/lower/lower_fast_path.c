@@ -21,7 +21,7 @@ enum { BEHIND_FILTER = 10, BEHIND_LINK = 0 };
 static bool is_bounded(const struct policy *policy)
 {
 	return policy->egress_ops.size || policy->ingress_ops.size || policy->egress_bandwidth.size ||
-	       policy->ingress_bandwidth.size;
+	       policy->ingress_bandwidth.size || policy->egress_bytes.size || policy->ingress_bytes.size;
 }
 
 struct ruleset *lower_fast_path(struct arena *arena, const struct policy *policy, const struct lower_options *options)

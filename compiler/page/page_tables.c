@@ -257,6 +257,12 @@ static void limit(struct page *page, const char *name, const char *unit, const s
 						    ""));
 }
 
+static void quota(struct page *page, const char *name, const struct policy_limit *limit)
+{
+	if (limit->size)
+		setting(page, name, arena_printf(page->arena, "%" PRIu64 " bytes, then nothing", limit->size));
+}
+
 static const char *server_names(const struct policy *policy)
 {
 	if (!policy->server_names)
@@ -286,5 +292,7 @@ void page_settings(struct page *page)
 	limit(page, "Egress packets", "packets", &policy->egress_ops);
 	limit(page, "Ingress bandwidth", "bytes", &policy->ingress_bandwidth);
 	limit(page, "Ingress packets", "packets", &policy->ingress_ops);
+	quota(page, "Egress in all", &policy->egress_bytes);
+	quota(page, "Ingress in all", &policy->ingress_bytes);
 	text_add(&page->out, "</tbody></table></div></section>\n");
 }

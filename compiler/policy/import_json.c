@@ -157,6 +157,7 @@ static void read_limits(struct json_read *read, const struct json_node *object)
 						     { SETTING_INGRESS_BANDWIDTH, SETTING_INGRESS_OPS } };
 	static const char *const directions[] = { "egress", "ingress" };
 	struct json_node *limiter = json_read_get(object, "rate_limiter");
+	uint64_t bytes;
 
 	if (!limiter || !json_read_object(read, limiter, IMPORT_JSON_LIMITER))
 		return;
@@ -166,6 +167,10 @@ static void read_limits(struct json_read *read, const struct json_node *object)
 			continue;
 		read_bucket(read, limits, "bandwidth", settings[d][0]);
 		read_bucket(read, limits, "ops", settings[d][1]);
+		if (json_read_number(read, limits, "bytes", INT64_MAX, &bytes))
+			resolver_set_limit(read->r, d ? SETTING_INGRESS_BYTES : SETTING_EGRESS_BYTES,
+					   json_read_span(limits, "bytes"),
+					   arena_printf(read->r->arena, "%ju", (uintmax_t)bytes), NULL);
 	}
 }
 

@@ -42,6 +42,7 @@ static bool may_be_null(const char *key)
 					    "ingress",
 					    "bandwidth",
 					    "ops",
+					    "bytes",
 					    "one_time_burst",
 					    "max_connections",
 					    "max_tcp_connections",

@@ -16,6 +16,8 @@ enum options_limit {
 	LIMIT_EGRESS_OPS,
 	LIMIT_INGRESS_BANDWIDTH,
 	LIMIT_INGRESS_OPS,
+	LIMIT_EGRESS_BYTES, /* sizes, without bursts */
+	LIMIT_INGRESS_BYTES,
 	LIMIT_COUNT
 };
 

@@ -100,6 +100,8 @@ static const struct {
 	[LIMIT_INGRESS_BANDWIDTH] = { "--net-ingress-bandwidth", "--net-ingress-bandwidth-burst",
 				      SETTING_INGRESS_BANDWIDTH },
 	[LIMIT_INGRESS_OPS] = { "--net-ingress-ops", "--net-ingress-ops-burst", SETTING_INGRESS_OPS },
+	[LIMIT_EGRESS_BYTES] = { "--net-egress-bytes", NULL, SETTING_EGRESS_BYTES },
+	[LIMIT_INGRESS_BYTES] = { "--net-ingress-bytes", NULL, SETTING_INGRESS_BYTES },
 };
 
 static void check_bursts(struct resolver *r, const struct policy_options *options)

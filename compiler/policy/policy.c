@@ -275,6 +275,12 @@ static void add_limit(struct text *text, const char *what, const struct policy_l
 	text_add(text, "\n");
 }
 
+static void add_quota(struct text *text, const char *direction, const struct policy_limit *limit)
+{
+	if (limit->size)
+		text_addf(text, "limit %s bytes %" PRIu64 "\n", direction, limit->size);
+}
+
 const char *policy_nameserver_host(struct arena *arena, const struct policy_nameserver *server, bool bracketed)
 {
 	char buf[ADDR_TEXT_MAX];
@@ -344,6 +350,8 @@ static void add_settings(struct text *text, const struct policy *policy)
 	add_limit(text, "egress ops", &policy->egress_ops);
 	add_limit(text, "ingress bandwidth", &policy->ingress_bandwidth);
 	add_limit(text, "ingress ops", &policy->ingress_ops);
+	add_quota(text, "egress", &policy->egress_bytes);
+	add_quota(text, "ingress", &policy->ingress_bytes);
 	if (policy->pool4.set)
 		text_addf(text, "pool %s\n", prefix_format(text->arena, policy->pool4.prefix, true));
 	if (policy->pool6.set)

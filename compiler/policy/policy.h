@@ -227,6 +227,7 @@ struct policy {
 	struct policy_bound connection_rate;  /* new ones a second: 250 */
 	uint32_t accept_queue;                /* connections that wait to be accepted by a published port */
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
+	struct policy_limit egress_bytes, ingress_bytes; /* of the whole run: `size` alone; used up, nothing passes */
 	struct policy_pool pool4, pool6;
 	struct policy_interface interface;
 	struct addr_nat64 nat64;        /* of the network the sandbox is in */

@@ -296,15 +296,34 @@ static struct policy_limit *limit_of(struct policy *policy, enum setting setting
 		return &policy->egress_ops;
 	case SETTING_INGRESS_BANDWIDTH:
 		return &policy->ingress_bandwidth;
+	case SETTING_EGRESS_BYTES:
+		return &policy->egress_bytes;
+	case SETTING_INGRESS_BYTES:
+		return &policy->ingress_bytes;
 	default:
 		return &policy->ingress_ops;
 	}
+}
+
+/* How many bytes may pass in all. 0 would be no limit to who reads it so, and no byte to who does not. */
+static void set_quota(struct resolver *r, enum setting setting, struct span span, const char *size)
+{
+	struct policy_limit limit = { .span = span };
+
+	if (!units_size(size, &limit.size) || !limit.size || limit.size > INT64_MAX)
+		diag_error(r->diags, "bad-limit", span, "no size: `%s`", size)->label = "like 500M or 1G";
+	else if (set_once(r, setting, span, "this limit", arena_printf(r->arena, "%" PRIu64, limit.size)))
+		*limit_of(r->policy, setting) = limit;
 }
 
 void resolver_set_limit(struct resolver *r, enum setting setting, struct span span, const char *rate, const char *burst)
 {
 	struct policy_limit limit = { .span = span };
 
+	if (setting == SETTING_EGRESS_BYTES || setting == SETTING_INGRESS_BYTES) {
+		set_quota(r, setting, span, rate);
+		return;
+	}
 	if (!units_rate(r->arena, rate, &limit.size, &limit.refill_ms)) {
 		diag_error(r->diags, "bad-limit", span, "no rate: `%s`", rate)->label = "like 1M/1s or 1000/1s";
 		return;
@@ -324,13 +343,20 @@ static void apply_limit(struct resolver *r, const struct ast_statement *statemen
 	const struct ast_word *words = statement->words.items;
 	size_t count = statement->words.count;
 	bool egress = !strcmp(words[0].text, "egress"), bandwidth = count > 1 && !strcmp(words[1].text, "bandwidth");
+	bool bytes = count > 1 && !strcmp(words[1].text, "bytes");
 
 	if (!egress && strcmp(words[0].text, "ingress") != 0) {
 		diag_error(r->diags, "bad-limit", words[0].span, "no such direction: `%s`", words[0].text)->label =
 			"`egress` or `ingress`";
-	} else if (count > 1 && !bandwidth && strcmp(words[1].text, "ops") != 0) {
+	} else if (count > 1 && !bandwidth && !bytes && strcmp(words[1].text, "ops") != 0) {
 		diag_error(r->diags, "bad-limit", words[1].span, "no such limit: `%s`", words[1].text)->label =
-			"`bandwidth` or `ops`";
+			"`bandwidth`, `ops` or `bytes`";
+	} else if (bytes && count != 3) {
+		diag_error(r->diags, "bad-limit", statement->span, "a limit of bytes has a size")->help =
+			"limit egress bytes 1G";
+	} else if (bytes) {
+		resolver_set_limit(r, egress ? SETTING_EGRESS_BYTES : SETTING_INGRESS_BYTES, statement->span,
+				   words[2].text, NULL);
 	} else if ((count != 3 && count != 5) || (count == 5 && strcmp(words[3].text, "burst") != 0)) {
 		diag_error(r->diags, "bad-limit", statement->span, "a limit has a rate, and perhaps a burst")->help =
 			"limit egress bandwidth 1M/1s burst 512K";

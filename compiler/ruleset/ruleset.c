@@ -59,6 +59,11 @@ struct rs_timeout *rs_timeout_add(struct ruleset *ruleset, struct rs_table *tabl
 	return timeout;
 }
 
+void rs_quota_add(struct ruleset *ruleset, struct rs_table *table, const char *name, uint64_t bytes)
+{
+	*arena_push(ruleset->arena, &table->quotas) = (struct rs_quota){ name, bytes };
+}
+
 struct rs_flowtable *rs_flowtable_add(struct ruleset *ruleset, struct rs_table *table, const char *name, int priority)
 {
 	struct rs_flowtable *flowtable = arena_push(ruleset->arena, &table->flowtables);
@@ -211,6 +216,11 @@ void rs_pkttype_set(struct ruleset *ruleset, struct rs_rule *rule, enum rs_pktty
 void rs_ct_timeout(struct ruleset *ruleset, struct rs_rule *rule, const char *policy)
 {
 	rs_do(ruleset, rule, RS_CT_TIMEOUT)->set = policy;
+}
+
+void rs_quota(struct ruleset *ruleset, struct rs_rule *rule, const char *quota)
+{
+	rs_do(ruleset, rule, RS_QUOTA)->set = quota;
 }
 
 void rs_flow_add(struct ruleset *ruleset, struct rs_rule *rule, const char *flowtable)

@@ -103,6 +103,7 @@ enum rs_expr_kind {
 	RS_NOTRACK,     /* conntrack leaves the packet alone */
 	RS_PKTTYPE_SET, /* RS_PKT_…, in prerouting only */
 	RS_CT_TIMEOUT,  /* how long conntrack keeps the new flow: a named policy */
+	RS_QUOTA,       /* counts the packet in a named quota, and matches once that is over */
 	RS_FLOW_ADD,    /* the flow's next packets go past the chains: a flowtable */
 };
 
@@ -119,7 +120,8 @@ struct rs_expr {
 	size_t field_count;
 	/* RS_MATCH: one value; several are an anonymous set, in order, disjoint, with gaps */
 	LIST_OF(struct rs_value) values;
-	/* RS_LOOKUP, RS_VMAP; RS_LOG: its prefix or NULL; RS_CT_TIMEOUT: the policy's name; RS_FLOW_ADD: the flowtable's */
+	/* RS_LOOKUP, RS_VMAP; RS_LOG: its prefix or NULL; RS_CT_TIMEOUT: the policy's name; RS_FLOW_ADD: the flowtable's; RS_QUOTA: its
+	 * name */
 	const char *set;
 	struct rs_verdict verdict;
 	uint32_t number; /* log group, mark, connections, type of packet */
@@ -176,11 +178,18 @@ struct rs_flowtable {
 	const char *devices[2];
 };
 
+/* So many bytes in all */
+struct rs_quota {
+	const char *name;
+	uint64_t bytes;
+};
+
 struct rs_table {
 	enum rs_family family;
 	const char *name;
 	bool owner; /* the table lives as long as the netlink socket that made it */
 	LIST_OF(struct rs_timeout) timeouts;
+	LIST_OF(struct rs_quota) quotas;
 	LIST_OF(struct rs_set) sets;
 	LIST_OF(struct rs_flowtable) flowtables;
 	LIST_OF(struct rs_chain) chains;
@@ -197,6 +206,7 @@ struct ruleset *ruleset_new(struct arena *);
 struct rs_table *rs_table_add(struct ruleset *, enum rs_family, const char *name);
 struct rs_set *rs_set_add(struct ruleset *, struct rs_table *, const char *name, enum rs_type);
 struct rs_timeout *rs_timeout_add(struct ruleset *, struct rs_table *, const char *name, uint8_t proto);
+void rs_quota_add(struct ruleset *, struct rs_table *, const char *name, uint64_t bytes);
 struct rs_flowtable *rs_flowtable_add(struct ruleset *, struct rs_table *, const char *name, int priority);
 struct rs_chain *rs_chain_add(struct ruleset *, struct rs_table *, const char *name);
 struct rs_chain *rs_base_chain_add(struct ruleset *, struct rs_table *, const char *name, enum rs_chain_type,
@@ -222,6 +232,7 @@ void rs_ct_count(struct ruleset *, struct rs_rule *, uint32_t over);
 void rs_log(struct ruleset *, struct rs_rule *, uint32_t group, uint32_t snaplen, const char *prefix); /* or NULL */
 void rs_pkttype_set(struct ruleset *, struct rs_rule *, enum rs_pkttype);
 void rs_ct_timeout(struct ruleset *, struct rs_rule *, const char *policy);
+void rs_quota(struct ruleset *, struct rs_rule *, const char *quota);
 void rs_flow_add(struct ruleset *, struct rs_rule *, const char *flowtable);
 void rs_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);
 void rs_ct_mark_set(struct ruleset *, struct rs_rule *, uint32_t mark);

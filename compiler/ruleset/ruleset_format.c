@@ -180,6 +180,7 @@ static const char *const expr_names[] = {
 	[RS_NOTRACK] = "notrack",
 	[RS_PKTTYPE_SET] = "pkttype-set",
 	[RS_CT_TIMEOUT] = "ct-timeout",
+	[RS_QUOTA] = "quota",
 	[RS_FLOW_ADD] = "flow-add",
 };
 
@@ -297,6 +298,9 @@ const char *ruleset_format(struct arena *arena, const struct ruleset *ruleset)
 			  table->owner ? " owner" : "");
 		for (size_t i = 0; i < table->timeouts.count; i++)
 			format_timeout(&out, &table->timeouts.items[i]);
+		for (size_t i = 0; i < table->quotas.count; i++)
+			text_addf(&out, "\tquota %s over %llu bytes\n", table->quotas.items[i].name,
+				  (unsigned long long)table->quotas.items[i].bytes);
 		for (size_t i = 0; i < table->sets.count; i++)
 			format_set(&out, &table->sets.items[i]);
 		for (size_t i = 0; i < table->flowtables.count; i++)

@@ -390,12 +390,12 @@ static void encode_ct_mark(struct encoding *to, uint32_t mark)
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_SREG, NFT_REG_1);
 }
 
-static void encode_ct_timeout(struct encoding *to, const char *policy)
+static void encode_object(struct encoding *to, uint32_t type, const char *name)
 {
 	struct nftnl_expr *expr = add(to, "objref");
 
-	nftnl_expr_set_u32(expr, NFTNL_EXPR_OBJREF_IMM_TYPE, NFT_OBJECT_CT_TIMEOUT);
-	nftnl_expr_set_str(expr, NFTNL_EXPR_OBJREF_IMM_NAME, policy);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_OBJREF_IMM_TYPE, type);
+	nftnl_expr_set_str(expr, NFTNL_EXPR_OBJREF_IMM_NAME, name);
 }
 
 static void encode_ct_count(struct encoding *to, uint32_t count)
@@ -446,7 +446,10 @@ static void encode_expr(struct encoding *to, const struct rs_expr *expr)
 		set_meta(to, NFT_META_PKTTYPE, &(uint8_t){ (uint8_t)expr->number }, 1);
 		break;
 	case RS_CT_TIMEOUT:
-		encode_ct_timeout(to, expr->set);
+		encode_object(to, NFT_OBJECT_CT_TIMEOUT, expr->set);
+		break;
+	case RS_QUOTA:
+		encode_object(to, NFT_OBJECT_QUOTA, expr->set);
 		break;
 	case RS_FLOW_ADD:
 		nftnl_expr_set_str(add(to, "flow_offload"), NFTNL_EXPR_FLOW_TABLE_NAME, expr->set);

@@ -89,6 +89,21 @@ static void timeout_message(struct nft_build *build, const struct rs_timeout *ti
 	nftnl_obj_free(out);
 }
 
+static void quota_message(struct nft_build *build, const struct rs_quota *quota)
+{
+	struct nftnl_obj *out = arena_must(nftnl_obj_alloc());
+
+	nftnl_obj_set_u32(out, NFTNL_OBJ_FAMILY, nft_family(build->table->family));
+	nftnl_obj_set_str(out, NFTNL_OBJ_TABLE, build->table->name);
+	nftnl_obj_set_str(out, NFTNL_OBJ_NAME, quota->name);
+	nftnl_obj_set_u32(out, NFTNL_OBJ_TYPE, NFT_OBJECT_QUOTA);
+	nftnl_obj_set_u64(out, NFTNL_OBJ_QUOTA_BYTES, quota->bytes);
+	nftnl_obj_set_u32(out, NFTNL_OBJ_QUOTA_FLAGS, NFT_QUOTA_F_INV);
+	nft_build_message(build, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL, (struct nft_label){ "quota", quota->name },
+			  fill_object, out);
+	nftnl_obj_free(out);
+}
+
 static void fill_flowtable(struct nlmsghdr *message, const void *flowtable)
 {
 	nftnl_flowtable_nlmsg_build_payload(message, flowtable);
@@ -119,6 +134,8 @@ static void build_table(struct nft_build *build, const struct rs_table *table, u
 		flowtable_message(build, &table->flowtables.items[i]);
 	for (size_t i = 0; i < table->timeouts.count; i++)
 		timeout_message(build, &table->timeouts.items[i]);
+	for (size_t i = 0; i < table->quotas.count; i++)
+		quota_message(build, &table->quotas.items[i]);
 	nft_encode_table(build, table);
 }
 

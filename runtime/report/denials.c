@@ -346,7 +346,7 @@ static void report_limit(struct denials *denials, const struct nflog_packet *pac
 	const struct limit_text text = limit_text(arena, limit, denials->config->policy, &denials->limits, host);
 	const struct reason reason = { .text = text.text, .note = "" };
 	struct event event = {
-		.kind = "limit",
+		.kind = limit == OVER_EGRESS_BYTES || limit == OVER_INGRESS_BYTES ? "quota" : "limit",
 		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
 					       packet->has_port, packet->port),
 		.verdict = { POLICY_DENY, { DECIDER_NONE, 0 } },

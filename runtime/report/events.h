@@ -17,7 +17,7 @@ struct event {
 	const struct suggestion *suggest; /* the rule that would let it pass, or NULL */
 	/* Of a limit: the option that raises it, or NULL, and its number */
 	const char *option;
-	uint32_t value;
+	uint64_t value;
 };
 
 struct events;

@@ -1,6 +1,8 @@
 /* The bounds' names for people. */
 #include "report/limit_report.h"
 
+#include <inttypes.h>
+
 #define RAISE_TABLE "net.netfilter.nf_conntrack_max raises it"
 
 static struct limit_text by_option(struct arena *arena, const char *option, uint32_t value)
@@ -26,6 +28,17 @@ static struct limit_text connections(struct arena *arena, const char *option, co
 		.text = arena_printf(arena, "refused by this sandbox's share of the host's conntrack: %u of %s", most,
 				     proto),
 		.raise = RAISE_TABLE,
+	};
+}
+
+/* Used up: nothing more passes until the sandbox is started anew */
+static struct limit_text quota(struct arena *arena, const char *option, uint64_t bytes)
+{
+	return (struct limit_text){
+		.option = option,
+		.value = bytes,
+		.text = arena_printf(arena, "all of %s %" PRIu64 " is used up", option, bytes),
+		.raise = arena_printf(arena, "%s SIZE, or `limit` in the policy, raises it at the next start", option),
 	};
 }
 
@@ -67,6 +80,10 @@ struct limit_text limit_text(struct arena *arena, enum limit limit, const struct
 		return fixed(most,
 			     arena_printf(arena, "refused by this sandbox's share of the host's conntrack: %u", most),
 			     RAISE_TABLE);
+	case OVER_EGRESS_BYTES:
+		return quota(arena, "--net-egress-bytes", policy->egress_bytes.size);
+	case OVER_INGRESS_BYTES:
+		return quota(arena, "--net-ingress-bytes", policy->ingress_bytes.size);
 	case OVER_ALL:
 	case OVER_COUNT:
 		break;

@@ -9,7 +9,7 @@ struct limit_numbers {
 
 struct limit_text {
 	const char *option; /* "--max-tcp-connections"; NULL where none raises it */
-	uint32_t value;
+	uint64_t value;
 	const char *text;  /* "refused by --max-tcp-connections 4096" */
 	const char *raise; /* what to do */
 };

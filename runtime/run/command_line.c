@@ -292,6 +292,7 @@ static void print_help(void)
 	      "                            --max-connections N: both; --max-connection-rate N: new ones a second (250)\n"
 	      "  --net-egress-bandwidth RATE  bytes, 1M/1s; --net-egress-ops RATE: packets, 1000/1s; likewise -ingress-;\n"
 	      "                            each with -burst SIZE: once on top\n"
+	      "  --net-egress-bytes SIZE   what the guest may send in all, 1G: then nothing passes; --net-ingress-bytes\n"
 	      "  --floor FILE              a policy that every flow must pass too, besides " FLOOR_FILE "\n"
 	      "  --deployment-profile single-tenant|multi-tenant\n"
 	      "  --include-root DIR        where includes may lie; --stdin-name NAME, --today YYYY-MM-DD as in msb-policyc\n"

@@ -247,6 +247,9 @@ static int install_firewall(struct sandbox *sandbox)
 	optimise(ruleset, SETUP_OPTIMISED);
 	sandbox->maps = lower_bound_maps(ruleset);
 	int error = nft_install(sandbox->firewall, ruleset, why, sizeof why);
+	const struct ruleset *quotas = lower_quotas(arena, config->policy, &options);
+	if (error == 0 && quotas)
+		error = nft_install(sandbox->firewall, quotas, why, sizeof why);
 	if (error == 0)
 		install_fast_path(sandbox, arena, &options);
 	arena_free(arena);

@@ -57,6 +57,8 @@ setting 'nameservers: one of two goes' 'dns nameserver 1.1.1.1; dns nameserver 9
 	'- setting: dns nameserver removed, was 9.9.9.9:53'
 setting 'nameservers: their order' 'dns nameserver 1.1.1.1; dns nameserver 9.9.9.9' 'dns nameserver 9.9.9.9; dns nameserver 1.1.1.1' \
 	'~ setting: dns nameserver number 1: 9.9.9.9:53, was 1.1.1.1:53'
+setting 'policy.egress_bytes' 'limit egress bytes 1G' 'limit egress bytes 2G' '+ setting: limit egress bytes 2G, was 1G'
+setting 'policy.ingress_bytes' '' 'limit ingress bytes 500M' '- setting: limit ingress bytes 500M added'
 setting 'policy.dns_timeout_ms' 'dns timeout 5s' 'dns timeout 2500ms' '~ setting: dns timeout 2500ms, was 5s'
 setting 'policy.binding_minimum_ms' '' 'dns binding-minimum 2m' '+ setting: dns binding-minimum 120s, was 60s'
 setting 'policy.rebind_protection' 'allow@0.0.0.0/0; allow@[::/0]' \

@@ -49,6 +49,8 @@ alike "networks" --gateway $both --net-default deny --net-rule 'deny@10.0.0.0/8,
 alike "lists" --gateway $both --net-default deny --net-rule 'allow@{public,10.0.0.0/8,example.com}:tcp:443,deny@{meta,private},allow@{1.0.0.0/24,1.0.1.0/24,3.0.0.0/24,[2001:db8::/32],[2001:db8:1::/48]}'
 alike "names" --gateway $both --net-default deny --net-rule 'allow@example.com:tcp:{22,443},deny@*.example.org,allow@{a.example.net,suffix=example.net}:icmpv4'
 alike "limits" --gateway $both --max-connections 7 --net-egress-ops 10/3s --net-egress-ops-burst 20 --net-ingress-ops 1000/1s
+alike "limits of bytes" --gateway $both --net-egress-bytes 1234567 --net-ingress-bytes 5G
+contains "which have a table of their own" "$(<"$work/text")" "table inet msb_quota"
 alike "limits on connections" --gateway $both --max-tcp-connections 7 --max-udp-connections 0 --max-connection-rate 10
 alike "a larger MTU" --gateway $both --net-mtu 9000
 contains "whose frames pass" "$(<"$work/text")" 'meta length 9001-4294967295 counter drop'

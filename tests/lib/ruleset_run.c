@@ -263,6 +263,8 @@ static bool run_expr(struct walk *walk, const struct rs_expr *expr, const struct
 	case RS_PKTTYPE_SET:
 		walk->packet->pkttype = expr->number;
 		return true;
+	case RS_QUOTA: /* that is not used up */
+		return false;
 	case RS_COUNTER:
 	case RS_CT_TIMEOUT:
 	case RS_FLOW_ADD: /* of flows whose verdict stands */

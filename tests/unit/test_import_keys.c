@@ -156,6 +156,7 @@ static const struct {
 	{ IMPORT_JSON_LIMITER, "ingress", "{\"ops\":" LIMIT("5") "}", "{\"ops\":" LIMIT("6") "}" },
 	{ IMPORT_JSON_LIMITS, "bandwidth", LIMIT("5000"), LIMIT("6000") },
 	{ IMPORT_JSON_LIMITS, "ops", LIMIT("5"), LIMIT("6") },
+	{ IMPORT_JSON_LIMITS, "bytes", "1000", "2000" },
 	{ IMPORT_JSON_BUCKET, "size", "1000", "2000" },
 	{ IMPORT_JSON_BUCKET, "refill_time_ms", "1000", "2000" },
 	{ IMPORT_JSON_BUCKET, "one_time_burst", "1", "2" },

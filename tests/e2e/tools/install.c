@@ -139,6 +139,9 @@ int main(int argc, char **argv)
 	int error = !nft    ? -errno :
 		    replace ? nft_replace(nft, ruleset, why, sizeof why) :
 			      nft_install(nft, ruleset, why, sizeof why);
+	const struct ruleset *quotas = lower_quotas(arena, policy, &lower);
+	if (!error && quotas)
+		error = nft_install(nft, quotas, why, sizeof why);
 	struct bindings *bindings = bindings_new(policy, &lower.gateway, lower_bound_maps(ruleset));
 	for (size_t i = 0; i < bound.count && !error; i++)
 		error = bind_name(nft, bindings, bound.items[i]);

@@ -1,0 +1,124 @@
+/* All that may pass in one run: table msb_quota, behind the chains that let pass.
+ *
+ * Counted is each IP packet at the guest's link, headers and all, once: what is forwarded, and of TCP and UDP what goes to
+ * and comes from the gateway (DNS, the host's services, published ports, the name relay), so that what a relay carries on
+ * counts for the guest's side alone. What the policy refuses is not counted; a segment that is sent again counts again.
+ *
+ * The packet that would exceed a limit does not pass. Its sender is told, and its flow gets LOWER_SPENT_CT: all further
+ * packets of it are refused, whichever way they go, so that either end is reset as soon as it sends. */
+#include "lower/limits.h"
+#include "lower/lower_state.h"
+
+enum { BEHIND_FILTER = 5 };
+enum { DHCP_SERVER = 67 };
+/* Packets of TCP without any payload */
+enum { BARE_TCP4 = 40, BARE_TCP6 = 60 };
+
+#define CHAIN_SPENT "spent"
+
+static void spent_chain(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain = lower_chain(lowering, CHAIN_SPENT, "flows that a limit has ended");
+
+	if (lowering->options->silent) {
+		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
+		return;
+	}
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+	lower_match_tcp(lowering, rule);
+	rs_do(rs, rule, RS_REJECT_RESET);
+	rs_do(rs, lower_rule(lowering, chain, NULL), RS_REJECT_ADMIN);
+}
+
+/* Packets by `link`, which are from or to the guest; of all protocols where they are forwarded */
+static void count(struct lowering *lowering, struct rs_chain *chain, enum rs_field link, bool forwarded)
+{
+	bool egress = link == RS_META_IIFNAME;
+	const struct policy *policy = lowering->policy;
+	struct ruleset *rs = lowering->ruleset;
+
+	if (!(egress ? policy->egress_bytes.size : policy->ingress_bytes.size))
+		return;
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+	rs_match(rs, rule, link, rs_name(LOWER_BRIDGE));
+	if (!forwarded)
+		LOWER_MATCH_ANY(lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
+	rs_quota(rs, rule, egress ? "egress" : "ingress");
+	rs_ct_mark_set(rs, rule, LOWER_SPENT_CT);
+	rs_verdict(rs, rule, RS_GOTO, limit_chain(egress ? OVER_EGRESS_BYTES : OVER_INGRESS_BYTES));
+}
+
+static void end_spent(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	lower_match(lowering, rule, RS_CT_MARK, LOWER_SPENT_CT);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, CHAIN_SPENT);
+}
+
+static void let_dhcp_pass(struct lowering *lowering, struct rs_chain *chain, enum rs_field port)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, "the guest keeps its address");
+
+	lower_match(lowering, rule, port, DHCP_SERVER);
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+}
+
+/* A reset that ends a flow comes this way, and is not to be refused itself. */
+static void let_bare_tcp_pass(struct lowering *lowering, struct rs_chain *chain, unsigned nfproto, unsigned length)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, "no payload: resets, acknowledgements");
+
+	lower_match(lowering, rule, RS_META_NFPROTO, nfproto);
+	lower_match_tcp(lowering, rule);
+	rs_match(lowering->ruleset, rule, RS_META_LENGTH, rs_range(0, length));
+	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+}
+
+static void quota_chains(struct lowering *lowering)
+{
+	struct rs_chain *chain = lower_hook_chain(lowering, "forward", RS_FORWARD, BEHIND_FILTER, RS_ACCEPT,
+						  "between guest and host: what passes is counted");
+
+	end_spent(lowering, chain);
+	count(lowering, chain, RS_META_IIFNAME, true);
+	count(lowering, chain, RS_META_OIFNAME, true);
+	chain = lower_hook_chain(lowering, "input", RS_INPUT, BEHIND_FILTER, RS_ACCEPT,
+				 "from the guest to the gateway");
+	let_dhcp_pass(lowering, chain, RS_UDP_DPORT);
+	end_spent(lowering, chain);
+	count(lowering, chain, RS_META_IIFNAME, false);
+	chain = lower_hook_chain(lowering, "output", RS_OUTPUT, BEHIND_FILTER, RS_ACCEPT,
+				 "from the gateway to the guest");
+	let_dhcp_pass(lowering, chain, RS_UDP_SPORT);
+	let_bare_tcp_pass(lowering, chain, 2, BARE_TCP4);
+	let_bare_tcp_pass(lowering, chain, 10, BARE_TCP6);
+	count(lowering, chain, RS_META_OIFNAME, false);
+}
+
+struct ruleset *lower_quotas(struct arena *arena, const struct policy *policy, const struct lower_options *options)
+{
+	struct lowering lowering = {
+		.arena = arena, .ruleset = ruleset_new(arena), .policy = policy, .options = options
+	};
+
+	if (!policy->egress_bytes.size && !policy->ingress_bytes.size)
+		return NULL;
+	lowering.table = rs_table_add(lowering.ruleset, RS_INET, LOWER_QUOTA_TABLE);
+	const struct limit_chains chains = {
+		.ruleset = lowering.ruleset,
+		.table = lowering.table,
+		.log_group = LOWER_LOG_GROUP,
+		.silent = options->silent,
+	};
+	if (policy->egress_bytes.size)
+		rs_quota_add(lowering.ruleset, lowering.table, "egress", policy->egress_bytes.size);
+	if (policy->ingress_bytes.size)
+		rs_quota_add(lowering.ruleset, lowering.table, "ingress", policy->ingress_bytes.size);
+	spent_chain(&lowering);
+	limit_refusal_chain(&chains, OVER_EGRESS_BYTES);
+	limit_refusal_chain(&chains, OVER_INGRESS_BYTES);
+	quota_chains(&lowering);
+	return lowering.ruleset;
+}
