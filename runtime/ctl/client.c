@@ -247,10 +247,10 @@ void client_follow(int run_directory, struct client_ask *ask, json_t *request, u
 int client_line(struct client_ask *ask, int wait_ms, const char **line, size_t *len)
 {
 	/* what was handed out last is gone with this call */
-	if (ask->sent) {
-		ask->in_len -= ask->sent;
-		memmove(ask->in, ask->in + ask->sent, ask->in_len);
-		ask->sent = 0;
+	if (ask->handed) {
+		ask->in_len -= ask->handed;
+		memmove(ask->in, ask->in + ask->handed, ask->in_len);
+		ask->handed = 0;
 	}
 	for (;;) {
 		const char *stop = ask->in_len ? memchr(ask->in, '\n', ask->in_len) : NULL;
@@ -258,7 +258,7 @@ int client_line(struct client_ask *ask, int wait_ms, const char **line, size_t *
 		if (stop) {
 			*line = ask->in;
 			*len = (size_t)(stop - ask->in);
-			ask->sent = *len + 1;
+			ask->handed = *len + 1;
 			return 1;
 		}
 		int ready = poll(&watched, 1, wait_ms);

@@ -18,7 +18,8 @@ struct client_ask {
 	int fd;
 	char *in;
 	size_t in_len, in_cap;
-	size_t sent; /* of the request; later, of `in`, what client_line() has handed out */
+	size_t sent;   /* of the request */
+	size_t handed; /* of `in`: by client_line(), until it is called again */
 	uint64_t retry_ms;
 };
 /* Asks all of them the same at once, until `patience_ms` are over. The request stays the caller's. */

@@ -150,7 +150,7 @@ static bool evict_unruled(struct bindings *bindings)
 	return soonest != NULL;
 }
 
-static struct entry **entry_find(struct bindings *bindings, const char *name, enum addr_family family)
+struct entry **entry_find(struct bindings *bindings, const char *name, enum addr_family family)
 {
 	struct entry **at = name_bucket(bindings, name);
 	while (*at && ((*at)->family != family || strcmp((*at)->name, name) != 0))

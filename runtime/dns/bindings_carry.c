@@ -11,6 +11,16 @@ static void carry_ended(struct bindings *fresh, const struct bindings *from)
 	fresh->gave_way = from->gave_way;
 }
 
+/* A flow is judged by the names that its address had when it began: since when one has it is carried, too */
+static void carry_since(struct bindings *fresh, const struct entry *entry, const struct binder *binder)
+{
+	struct entry *carried = *entry_find(fresh, entry->name, entry->family);
+
+	for (size_t i = 0; carried && i < carried->count; i++)
+		if (addr_equal(carried->binders[i].addr, binder->addr))
+			carried->binders[i].since_ms = binder->since_ms;
+}
+
 /* In the order in which they were answered, so that the oldest gives way first here, too. One for which there is no room is
  * refused, as an answer's would be. */
 static void carry_entry(struct bindings *fresh, const struct entry *entry, bindings_keeps *keeps, const void *self,
@@ -22,6 +32,8 @@ static void carry_entry(struct bindings *fresh, const struct entry *entry, bindi
 		    bindings_add(fresh, entry->name, entry->family, &binder->addr, 1,
 				 binder->expires_ms - fresh->now_ms, out) < 0)
 			bindings_remember(fresh, entry, binder);
+		else
+			carry_since(fresh, entry, binder);
 	}
 }
 

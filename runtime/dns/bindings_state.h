@@ -81,6 +81,8 @@ static inline struct binder **bindings_at(struct bindings *bindings, struct addr
 }
 
 /* bindings.c: an address of the entry's is bound to its name no more */
+/* Where the entry is linked, or NULL would be */
+struct entry **entry_find(struct bindings *, const char *name, enum addr_family);
 void bindings_remember(struct bindings *, const struct entry *, const struct binder *);
 
 /* bindings_changes.c: the changes that make the kernel's sets and maps for one address what the bindings are now: one for each

@@ -76,11 +76,11 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	bool opened = denials->nflog && (denials->suggestions || !config->suggest);
 	if (!opened)
 		log_error("cannot read the log of refused packets: %s", strerror(errno));
-	else if (config->events) {
+	else {
 		denials->events = events_open(config->events);
 		opened = denials->events != NULL;
 		if (!opened)
-			log_error("--events %s: %s", config->events,
+			log_error("--events %s: %s", config->events ? config->events : "-",
 				  errno == ENXIO ? "a FIFO that nobody reads; start its reader first" :
 						   strerror(errno));
 	}
@@ -90,6 +90,11 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials_close(denials);
 	errno = saved;
 	return NULL;
+}
+
+void denials_subscribe(struct denials *denials, void (*sink)(void *self, const char *line, size_t len), void *self)
+{
+	events_subscribe(denials->events, sink, self);
 }
 
 void denials_ask_ended(struct denials *denials, denials_ended *ended, const void *self)

@@ -52,6 +52,8 @@ void denials_server_name(struct denials *, const struct eval_connection *, struc
 void denials_lookup(struct denials *, struct eval_verdict);
 /* What the rules of the policy in force decided of this */
 const struct hits *denials_hits(const struct denials *);
+/* Who gets each event as a line of JSON, too: see events_subscribe() */
+void denials_subscribe(struct denials *, void (*sink)(void *self, const char *line, size_t len), void *self);
 /* What became of the events, see events.h */
 struct events_counted;
 void denials_events(const struct denials *, struct events_counted *out);

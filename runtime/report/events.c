@@ -18,7 +18,9 @@
 #define EVENTS_BURST 2000
 
 struct events {
-	int fd;
+	int fd; /* -1: none */
+	void (*sink)(void *self, const char *line, size_t len);
+	void *sink_self;
 	bool is_file, complained;
 	uint64_t room, filled_ms; /* in thousandths of a line, as of that time */
 	size_t lost;              /* since the last line */
@@ -31,6 +33,9 @@ struct events *events_open(const char *path)
 	if (!events)
 		return NULL;
 	events->room = EVENTS_BURST * 1000;
+	events->fd = -1;
+	if (!path)
+		return events;
 	/* without waiting for a FIFO's reader, neither now nor when it reads slowly */
 	events->fd = strcmp(path, "-") ?
 			     open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600) :
@@ -147,6 +152,10 @@ static bool take_room(struct events *events)
 /* A line that whoever reads has no room for is lost, which is counted; so is one that a pipe would not take whole. */
 static void write_line(struct events *events, const char *line, size_t len)
 {
+	if (line && events->sink)
+		events->sink(events->sink_self, line, len);
+	if (events->fd < 0)
+		return;
 	int error = !line ? -ENOMEM : !events->is_file && len > PIPE_BUF ? -EAGAIN : 0;
 
 	if (error == 0)
@@ -171,6 +180,12 @@ static void write_lost(struct events *events)
 	write_line(events, line, len);
 	if (events->lost) /* nor is there room for this one */
 		events->lost = lost;
+}
+
+void events_subscribe(struct events *events, void (*sink)(void *self, const char *line, size_t len), void *self)
+{
+	events->sink = sink;
+	events->sink_self = self;
 }
 
 void events_write(struct events *events, const struct event *event)
@@ -198,6 +213,7 @@ void events_close(struct events *events)
 	if (!events)
 		return;
 	write_lost(events);
-	close(events->fd);
+	if (events->fd >= 0)
+		close(events->fd);
 	free(events);
 }

@@ -21,8 +21,10 @@ struct event {
 };
 
 struct events;
-/* NULL and errno on failure */
+/* NULL and errno on failure. path NULL: no file, whoever subscribes has them */
 struct events *events_open(const char *path);
+/* Who gets each line, too, with its newline; one at most. `sink` keeps no pointer. */
+void events_subscribe(struct events *, void (*sink)(void *self, const char *line, size_t len), void *self);
 /* An event that cannot be written is lost, which is reported the first time. Those over 200 a second (2,000 at once) are left
  * out, and a line of kind "lost" then counts them. `events` may be NULL. */
 void events_write(struct events *, const struct event *);

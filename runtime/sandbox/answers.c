@@ -23,6 +23,11 @@ static const struct control_command commands[] = {
 	{ 0 },
 };
 
+static void publish(void *self, const char *line, size_t len)
+{
+	control_publish(self, line, len);
+}
+
 int sandbox_open_control(struct sandbox *sandbox)
 {
 	const struct run_config *config = sandbox->start->config;
@@ -37,8 +42,10 @@ int sandbox_open_control(struct sandbox *sandbox)
 	clock_gettime(CLOCK_REALTIME, &sandbox->started);
 	sandbox->started_ms = clock_ms();
 	sandbox->control = control_open(&start);
-	if (sandbox->control)
+	if (sandbox->control) {
+		denials_subscribe(sandbox->denials, publish, sandbox->control);
 		return 0;
+	}
 	int error = -errno;
 	log_error("cannot serve the control socket: %s", strerror(-error));
 	return error;
