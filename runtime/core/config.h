@@ -28,6 +28,7 @@ struct run_config {
 	const struct policy
 		*bound; /* as stated, where `policy` is what enforces it and reports everything; else NULL */
 	const struct policy *spared; /* of an audit: by what it lets pass; else NULL */
+	const char *bound_name;      /* for messages, and the file of --learn */
 	const char *learn;           /* the file for a policy of what happens; NULL: none */
 	bool audit;
 	bool propose_wildcards; /* in it, as comments */

@@ -5,6 +5,7 @@
 #include "ctl/table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ADDRESSES_TOLD 1 /* of a name; of more the number */
@@ -109,19 +110,40 @@ static void print_grants(struct ctl_line *line, const json_t *answer)
 	table_print(table, stdout, table_terminal_width());
 }
 
-/* Those of one name follow one another */
+/* By name, IPv4 first */
+static int compare_bindings(const void *a, const void *b)
+{
+	const json_t *left = *(const json_t *const *)a, *right = *(const json_t *const *)b;
+	int order = strcmp(text_of(left, "name"), text_of(right, "name"));
+
+	if (order == 0)
+		order = !!strchr(text_of(left, "address"), ':') - !!strchr(text_of(right, "address"), ':');
+	return order ? order : strcmp(text_of(left, "address"), text_of(right, "address"));
+}
+
+static const json_t **sorted_bindings(struct arena *arena, const json_t *bindings, size_t count)
+{
+	const json_t **sorted = arena_alloc(arena, (count + 1) * sizeof *sorted);
+
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = json_array_get(bindings, i);
+	qsort(sorted, count, sizeof *sorted, compare_bindings);
+	return sorted;
+}
+
 static void print_bindings(struct ctl_line *line, const json_t *answer)
 {
 	static const char *const heads[] = { "NAME", "BOUND TO", "FOR" };
 	const json_t *bindings = json_object_get(answer, "bindings");
 	struct table *table = table_new(line->arena, heads, 3, 0);
 	size_t count = json_array_size(bindings);
+	const json_t **sorted = sorted_bindings(line->arena, bindings, count);
 
 	for (size_t i = 0, next; i < count; i = next) {
-		const json_t *first = json_array_get(bindings, i);
+		const json_t *first = sorted[i];
 		uint64_t most = 0;
 		for (next = i; next < count; next++) {
-			const json_t *binding = json_array_get(bindings, next);
+			const json_t *binding = sorted[next];
 			uint64_t left = number_of(binding, "left_ms");
 			if (strcmp(text_of(first, "name"), text_of(binding, "name")) != 0)
 				break;

@@ -118,7 +118,7 @@ void learning_finish(struct learning *learning, int fd)
 	const struct run_config *config = learning->config;
 	const struct learn_words words = {
 		.sandbox = config->name,
-		.within = config->policy->name,
+		.within = config->bound_name,
 		.day = today(learning->arena),
 		.lost = learning->lost,
 		.wildcards = config->propose_wildcards,

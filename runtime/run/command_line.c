@@ -510,8 +510,9 @@ static bool load_policy(struct reading *reading)
 	if (reading->config->learn) {
 		reading->config->bound = policy;
 		reading->config->policy = policy = learn_bound(arena, policy);
+		reading->config->bound_name = bound_name(policy);
 		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
-			 bound_name(policy), reading->config->learn);
+			 reading->config->bound_name, reading->config->learn);
 	}
 	/* each query of the guest's is judged by it */
 	eval_prepare_if_worth(policy);

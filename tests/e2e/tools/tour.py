@@ -40,7 +40,8 @@ def shape(text):
 
 
 def shapes(lines):
-    return [shape(line) for line in lines if not line.startswith(NO_KVM)]
+    """Two streams, in whatever order they come"""
+    return sorted(shape(line) for line in lines if not line.startswith(NO_KVM))
 
 
 class Sandbox:
