@@ -46,6 +46,12 @@ static void log_packets(struct ruleset *ruleset, struct rs_table *table, struct 
 	rs_log(ruleset, rs_rule_add(ruleset, chain, NULL), ANY_GROUP, 128, "doctor");
 }
 
+static void quota(struct ruleset *ruleset, struct rs_table *table, struct rs_chain *chain)
+{
+	rs_quota_add(ruleset, table, "tried", 1000);
+	rs_quota(ruleset, rs_rule_add(ruleset, chain, NULL), "tried");
+}
+
 static void limit(struct ruleset *ruleset, struct rs_table *table, struct rs_chain *chain)
 {
 	(void)table;
@@ -258,6 +264,8 @@ static const struct doctor_check checks[] = {
 	RULE("nft log", NULL, log_packets, RS_FORWARD, RS_FILTER, RS_INET, "nft_log",
 	     "CONFIG_NFT_LOG, CONFIG_NETFILTER_NETLINK_LOG"),
 	RULE("nft limit", NULL, limit, RS_FORWARD, RS_FILTER, RS_INET, "nft_limit", "CONFIG_NFT_LIMIT"),
+	RULE("nft quota", "policies without a limit of bytes work without", quota, RS_FORWARD, RS_FILTER, RS_INET,
+	     "nft_quota", "CONFIG_NFT_QUOTA", true),
 	RULE("nft connlimit", NULL, count_connections, RS_FORWARD, RS_FILTER, RS_INET, "nft_connlimit",
 	     "CONFIG_NFT_CONNLIMIT"),
 	RULE("nft ct", NULL, state_and_mark, RS_FORWARD, RS_FILTER, RS_INET, "nft_ct", "CONFIG_NFT_CT"),
