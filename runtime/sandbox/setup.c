@@ -538,8 +538,8 @@ static int (*const steps[])(struct sandbox *) = {
 	start_names,
 	open_flows,
 	start_dhcp,
-	sandbox_start_guest,
 	sandbox_open_control,
+	sandbox_start_guest,
 };
 /* clang-format on */
 
