@@ -190,7 +190,8 @@ static int begin_names(struct sandbox *sandbox)
 {
 	if (sandbox->names || !policy_defers(sandbox->reload->pending.policy))
 		return 0;
-	int error = setup_start_names(sandbox, sandbox->reload->pending.policy);
+	/* by the policy in force, which outlives a reload that fails; use_policy() gives it the other */
+	int error = setup_start_names(sandbox, sandbox->start->config->policy);
 	if (error == 0)
 		flows_use_names(sandbox->flows, sandbox->names);
 	return error;
