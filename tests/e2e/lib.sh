@@ -295,10 +295,17 @@ run_sandbox() {
 	status=$? out=$(tr -d '\0' <"$WORK/out") err=$(tr -d '\0' <"$WORK/err")
 }
 
-# run_vm ARG…: the same in a QEMU guest, at most 120 s
+# run_vm ARG…: the same in a QEMU guest, at most 120 s. A guest's kernel that hangs as it boots, as it may under TCG on a loaded
+# machine, is started once more, and that is said
 run_vm() {
 	timeout 120 "$BUILD/msb-run" --vmm qemu "$@" >"$WORK/out" 2>"$WORK/err" </dev/null
-	status=$? out=$(tr -d '\0' <"$WORK/out") err=$(tr -d '\0' <"$WORK/err")
+	status=$?
+	if [ "$status" = 124 ] && [ ! -s "$WORK/out" ]; then
+		echo "# nothing was heard of the guest in 120 s: once more"
+		timeout 120 "$BUILD/msb-run" --vmm qemu "$@" >"$WORK/out" 2>"$WORK/err" </dev/null
+		status=$?
+	fi
+	out=$(tr -d '\0' <"$WORK/out") err=$(tr -d '\0' <"$WORK/err")
 }
 
 # start_sandbox NAME ARG…: one in the background, its output in $WORK/NAME.{out,err}; leaves $sandbox_pid
