@@ -413,6 +413,7 @@ static struct policy *resolve(struct arena *nodes, const struct policy_options *
 	resolver_apply_forbids(&r);
 	resolver_finish(&r);
 	take_floors(&r, options);
+	resolver_check_grants(&r);
 	return r.policy;
 }
 

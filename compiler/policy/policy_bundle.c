@@ -246,6 +246,15 @@ static void check_parts(struct reading *reading, const json_t *root)
 		refuse(reading, "a bundle of another version: programs of one version read each other's");
 }
 
+/* Who asks for a file by option gets that, or nothing */
+static void check_file(struct reading *reading, const struct policy_bundle *bundle)
+{
+	const struct options_list *named = &bundle->options.files;
+
+	if (named->count > 1 || (named->count == 1 && (!bundle->file || strcmp(named->items[0], bundle->file) != 0)))
+		refuse(reading, "a bundle's \"file\" is the one that its option `policy` names");
+}
+
 const char *policy_bundle_read(struct arena *arena, const char *text, size_t len, struct policy_bundle *out)
 {
 	struct reading reading = { .arena = arena };
@@ -264,6 +273,7 @@ const char *policy_bundle_read(struct arena *arena, const char *text, size_t len
 		out->files = read_texts(&reading, json_object_get(root, "files"));
 		out->floors = read_texts(&reading, json_object_get(root, "floors"));
 		read_grants(&reading, json_object_get(root, "grants"), &out->options);
+		check_file(&reading, out);
 	}
 	json_decref(root);
 	return reading.why;

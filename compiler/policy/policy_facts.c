@@ -58,9 +58,11 @@ static const enum addr_class never_within[] = { ADDR_CLASS_NONE, ADDR_CLASS_META
 
 bool policy_rule_places(const struct policy_rule *rule, struct addr addr, const struct addr_gateway *gateway)
 {
-	bool inside = !rule->within.count;
+	bool inside = !rule->within.count, is_grant = rule->origin == ORIGIN_GRANT && rule->action == POLICY_ALLOW;
 	enum addr_class class;
 
+	if (is_grant && addr_classify(addr, gateway) == ADDR_CLASS_META)
+		return false;
 	for (size_t i = 0; !inside && i < rule->within.count; i++)
 		inside = addr_prefix_contains(rule->within.items[i].prefix, addr);
 	if (!inside || !rule->within.count)

@@ -24,7 +24,8 @@ struct addr_gateway policy_gateway(const struct policy *, struct addr_gateway);
  * makes it */
 struct addr_gateway policy_place_gateway(const struct policy *, struct addr_gateway);
 /* Whether a rule that says `in` matches at the address (unmapped), and lets answers for its names hold it: in one of its
- * networks, and neither the metadata service's nor the host's nor loopback. True of all other rules. */
+ * networks, and neither the metadata service's nor the host's nor loopback. True of all other rules, but of a grant (an allow for a
+ * time), which matches no metadata address by name. */
 bool policy_rule_places(const struct policy_rule *, struct addr, const struct addr_gateway *);
 /* Of a rule that says `in`: these addresses of one family */
 struct addr_set policy_rule_places_set(struct arena *, const struct policy_rule *, enum addr_family,

@@ -41,7 +41,7 @@ static void refuse_metadata(struct resolver *r, struct span span)
 		"allow@public, or the addresses that are meant";
 }
 
-/* By name, metadata is out of reach as long as no answer may hold its address */
+/* By name it matches nowhere that is metadata: see policy_rule_places() */
 static void check_targets(struct resolver *r, const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->targets.count; i++)
@@ -65,7 +65,6 @@ void resolver_add_grant(struct resolver *r, uint32_t id, const char *rule)
 	uint32_t source =
 		sources_add(r->diags->sources, SOURCE_ARG, arena_printf(r->arena, "grant:%u", id), rule, strlen(rule));
 	const struct ast_file *list = parse_rule_list(r->diags, source);
-	size_t before = r->policy->rules.count;
 
 	if (list->statements.count == 1)
 		resolver_add_rule(r, list->statements.items[0].rule, ORIGIN_GRANT);
@@ -73,6 +72,13 @@ void resolver_add_grant(struct resolver *r, uint32_t id, const char *rule)
 		diag_error(r->diags, "usage", (struct span){ source, 0, (uint32_t)strlen(rule) },
 			   "a grant is one rule, these are %zu", list->statements.count)
 			->help = "grant them one by one";
-	if (r->policy->rules.count > before && r->policy->rules.items[before].action == POLICY_ALLOW)
-		check_targets(r, &r->policy->rules.items[before]);
+}
+
+void resolver_check_grants(struct resolver *r)
+{
+	for (size_t i = 0; i < r->policy->rules.count; i++) {
+		const struct policy_rule *rule = &r->policy->rules.items[i];
+		if (rule->origin == ORIGIN_GRANT && rule->action == POLICY_ALLOW)
+			check_targets(r, rule);
+	}
 }

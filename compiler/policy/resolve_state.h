@@ -59,8 +59,9 @@ void resolver_finish(struct resolver *);
 
 /* One AST rule, attributes and all, to the end of the policy's rules */
 void resolver_add_rule(struct resolver *, const struct ast_rule *, enum policy_origin);
-/* resolve_grant.c: likewise the one rule of a grant, after its own checks */
+/* resolve_grant.c: likewise the one rule of a grant; and what none may reach, once all NAT64 prefixes are known, the floors' too */
 void resolver_add_grant(struct resolver *, uint32_t id, const char *rule);
+void resolver_check_grants(struct resolver *);
 void resolver_set_default(struct resolver *, enum policy_direction, enum policy_action, struct span);
 /* The words of one `profile` statement or --net option, which starts at `whole` */
 void resolver_add_profile(struct resolver *, struct span, const char *name);

@@ -184,6 +184,55 @@ Test(policy_bundle, no_grant_reaches_metadata)
 	arena_free(arena);
 }
 
+static bool is_that_name(const void *name, struct addr addr, bool (*each)(const char *name, void *context),
+			 void *context)
+{
+	(void)addr;
+	return each(name, context);
+}
+
+/* Where the policy itself lets answers hold a metadata address: its own rule decides there, the grant's does not match */
+Test(policy_bundle, no_name_takes_a_grant_to_metadata)
+{
+	struct arena *arena = arena_new();
+	const char *why;
+	struct policy *policy = granted(arena, "allow@169.254.169.254:udp", "allow@a.example.com", &why);
+	struct eval_context context = { .policy = policy, .bindings = { is_that_name, "a.example.com" } };
+	struct eval_connection connection = {
+		.direction = POLICY_EGRESS, .proto = PROTO_TCP, .has_port = true, .port = 80
+	};
+
+	cr_assert_null(why, "%s", why);
+	cr_assert(addr_parse("93.184.216.34", &connection.addr));
+	cr_assert_eq(eval_connection(&context, &connection).action, POLICY_ALLOW);
+	cr_assert(addr_parse("169.254.169.254", &connection.addr));
+	cr_assert(eval_answer_passes_for(&context, "a.example.com", connection.addr));
+	cr_assert_eq(eval_connection(&context, &connection).action, POLICY_DENY);
+	connection.proto = PROTO_UDP;
+	cr_assert_eq(eval_connection(&context, &connection).by.rule, 1);
+	arena_free(arena);
+}
+
+Test(policy_bundle, no_grant_reaches_metadata_by_the_nat64_of_a_floor)
+{
+	char file[] = "/tmp/msb-test-floor.XXXXXX";
+	struct arena *arena = arena_new();
+	struct diags *diags = diags_new(arena, sources_new(arena));
+	struct policy_options options = { .arena = arena };
+	int fd = mkstemp(file);
+
+	cr_assert_geq(fd, 0);
+	close(fd);
+	write_file(file, "default egress allow\ndns nat64-prefix 2001:db8:64::/96\n");
+	*arena_push(arena, &options.floors) = file;
+	*arena_push(arena, &options.grants) = (struct policy_grant){ 7, "allow@[2001:db8:64::/96]:tcp:80" };
+	options_resolve(&options, NULL, diags);
+	unlink(file);
+	cr_assert_eq(diags->errors, 1);
+	cr_assert(strstr(diags->list.items[0].message, "metadata"), "%s", diags->list.items[0].message);
+	arena_free(arena);
+}
+
 Test(policy_bundle, what_is_no_bundle_is_refused)
 {
 	static const char *const wrong[] = {
@@ -199,6 +248,8 @@ Test(policy_bundle, what_is_no_bundle_is_refused)
 		"{\"version\":1,\"options\":[[\"net-rule\",\"deny@meta\",\"x\"]],\"files\":[]}",
 		"{\"version\":1,\"options\":[\"no-net\"],\"files\":[]}",
 		"{\"version\":1,\"options\":[],\"files\":[{\"name\":\"x\"}]}",
+		"{\"version\":1,\"options\":[[\"policy\",\"/etc/passwd\"]],\"files\":[]}",
+		"{\"version\":1,\"options\":[[\"policy\",\"a\"]],\"file\":\"b\",\"files\":[{\"name\":\"b\",\"text\":\"\"}]}",
 		"{\"version\":1,\"options\":[],\"files\":[],\"file\":\"absent.msb\"}",
 		"{\"version\":1,\"options\":[],\"files\":[],\"file\":\"/etc/passwd\"}",
 		"{\"version\":1,\"options\":[],\"files\":[],\"grants\":[{\"id\":0,\"rule\":\"deny@any\"}]}",
