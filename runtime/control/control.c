@@ -14,6 +14,7 @@
 #include <sys/timerfd.h>
 
 #define ACCEPTS_A_TURN 16
+#define CONTROL_DEAF_MS 1000
 /* What an event is of: a client's index below its serial, so that one of a client that is gone is not taken for another's; or */
 #define LISTENER UINT64_MAX
 #define TIMER (UINT64_MAX - 1)
@@ -31,7 +32,8 @@ struct control {
 	int epoll, timer;
 	struct control_client *clients; /* CONTROL_CLIENTS_MAX, while there is one */
 	size_t count, followers;
-	uint32_t serial; /* of the client that came last */
+	uint32_t serial;        /* of the client that came last */
+	uint64_t deaf_until_ms; /* nobody is let in before; 0: all are heard */
 	struct control_history history;
 };
 
@@ -108,10 +110,20 @@ static uint64_t client_key(const struct control *control, const struct control_c
 	return (uint64_t)client->serial << 32 | (uint64_t)(client - control->clients);
 }
 
-/* Who is being answered is not read; who has something to get is watched for room */
+/* Whether a whole request is there that can be answered now, or once there is room */
+static bool has_request(struct control_client *client)
+{
+	size_t len;
+
+	return !client->call && !client->follower && control_client_line(client, &len);
+}
+
+/* Who is being answered is not read; who has something to get is watched for room, and so is who has asked more than was
+ * answered in one turn: there is room, mostly, and its next turn comes behind those of others */
 static void watch_client(struct control *control, struct control_client *client)
 {
-	uint32_t events = (client->call || client->ended ? 0 : EPOLLIN) | (client->out_len ? EPOLLOUT : 0);
+	bool sends = client->out_len || has_request(client);
+	uint32_t events = (client->call || client->ended ? 0 : EPOLLIN) | (sends ? EPOLLOUT : 0);
 	struct epoll_event event = { .events = events, .data.u64 = client_key(control, client) };
 
 	if (events != client->events && !epoll_ctl(control->epoll, EPOLL_CTL_MOD, client->fd, &event))
@@ -120,7 +132,7 @@ static void watch_client(struct control *control, struct control_client *client)
 
 static void set_timer(struct control *control)
 {
-	uint64_t first = UINT64_MAX, now = clock_ms();
+	uint64_t first = control->deaf_until_ms ? control->deaf_until_ms : UINT64_MAX, now = clock_ms();
 
 	for (size_t i = 0; control->clients && i < CONTROL_CLIENTS_MAX; i++)
 		if (control->clients[i].fd >= 0 && control->clients[i].due_ms && control->clients[i].due_ms < first)
@@ -135,7 +147,7 @@ static bool settle_client(struct control *control, struct control_client *client
 {
 	bool gone = control_client_flush(client) < 0;
 
-	if (gone || (client->ended && !client->follower && !client->call && !client->out_len)) {
+	if (gone || (client->ended && !client->follower && !client->call && !client->out_len && !has_request(client))) {
 		close_client(control, client);
 		return false;
 	}
@@ -257,7 +269,7 @@ static void serve_lines(struct control *control, struct control_client *client)
 		control_client_drop_line(client, len);
 	}
 	if (client->follower)
-		client->in_len = 0;
+		client->in_len = client->searched = 0;
 }
 
 void control_answer(struct control_call *call, json_t *answer)
@@ -297,7 +309,7 @@ static void serve_client(struct control *control, struct control_client *client,
 		if (error == -EMSGSIZE) {
 			send_line(client, control_error(NULL, "the request is too long"));
 			client->ended = true;
-			client->in_len = 0;
+			client->in_len = client->searched = 0;
 		}
 	}
 	serve_lines(control, client);
@@ -307,12 +319,23 @@ static void serve_client(struct control *control, struct control_client *client,
 		settle_client(control, client);
 }
 
-static void close_idle(struct control *control)
+static void listen_again(struct control *control, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u64 = LISTENER };
+
+	epoll_ctl(control->epoll, EPOLL_CTL_MOD, control->start.listener, &event);
+}
+
+static void serve_timer(struct control *control)
 {
 	uint64_t now = clock_ms(), expirations;
 
 	if (read(control->timer, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
 		return;
+	if (control->deaf_until_ms && control->deaf_until_ms <= now) {
+		control->deaf_until_ms = 0;
+		listen_again(control, EPOLLIN);
+	}
 	for (size_t i = 0; control->clients && i < CONTROL_CLIENTS_MAX; i++)
 		if (control->clients[i].fd >= 0 && control->clients[i].due_ms && control->clients[i].due_ms <= now)
 			close_client(control, &control->clients[i]);
@@ -363,10 +386,15 @@ static void admit(struct control *control, int fd)
 		close_client(control, client);
 }
 
+/* Where there are no descriptors, say, who waits would be told of again at once: it is left waiting for a while */
 static void accept_clients(struct control *control)
 {
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(control->start.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			listen_again(control, 0);
+			control->deaf_until_ms = clock_ms() + CONTROL_DEAF_MS;
+		}
 		if (fd < 0)
 			return;
 		admit(control, fd);
@@ -393,7 +421,7 @@ void control_serve(struct control *control)
 		if (what == LISTENER)
 			accept_clients(control);
 		else if (what == TIMER)
-			close_idle(control);
+			serve_timer(control);
 		else if ((client = client_of(control, what)))
 			serve_client(control, client, events[i].events);
 	}

@@ -54,10 +54,12 @@ int control_client_read(struct control_client *client, size_t most)
 	return 0;
 }
 
-const char *control_client_line(const struct control_client *client, size_t *len)
+const char *control_client_line(struct control_client *client, size_t *len)
 {
-	const char *end = client->in_len ? memchr(client->in, '\n', client->in_len) : NULL;
+	size_t left = client->in_len - client->searched;
+	const char *end = left ? memchr(client->in + client->searched, '\n', left) : NULL;
 
+	client->searched = end ? (size_t)(end - client->in) : client->in_len;
 	if (!end)
 		return NULL;
 	*len = (size_t)(end - client->in);
@@ -67,6 +69,7 @@ const char *control_client_line(const struct control_client *client, size_t *len
 void control_client_drop_line(struct control_client *client, size_t len)
 {
 	client->in_len -= len + 1;
+	client->searched = 0;
 	if (client->in_len)
 		memmove(client->in, client->in + len + 1, client->in_len);
 	else

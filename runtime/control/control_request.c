@@ -65,14 +65,48 @@ static json_t *judge(const struct control_command *commands, const json_t *reque
 	return NULL;
 }
 
+/* A short value takes jansson a hundred times its bytes: what one request may take altogether, freed or not */
+#define PARSE_MOST (8u * CONTROL_LARGE_MAX)
+static size_t parse_room;
+static bool parse_room_ran_out;
+
+static void *take_room(size_t size)
+{
+	parse_room_ran_out = parse_room_ran_out || size > parse_room;
+	if (parse_room_ran_out)
+		return NULL;
+	parse_room -= size;
+	return malloc(size);
+}
+
+static json_t *parse_within_room(const char *line, size_t len, json_error_t *why)
+{
+	json_malloc_t take;
+	json_free_t give;
+
+	parse_room = PARSE_MOST;
+	parse_room_ran_out = false;
+	json_get_alloc_funcs(&take, &give);
+	json_set_alloc_funcs(take_room, give);
+	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, why);
+	json_set_alloc_funcs(take, give);
+	return request;
+}
+
+static json_t *parse_error(const json_error_t *why)
+{
+	return parse_room_ran_out ? control_error(NULL, "the request has too many parts") :
+				    control_error(NULL, "no JSON: %s", why->text);
+}
+
 json_t *control_request_parse(const struct control_command *commands, const char *line, size_t len,
 			      const struct control_command **command, json_t **error)
 {
 	json_error_t why;
-	json_t *request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &why);
+	json_t *request = parse_within_room(line, len, &why);
 
 	*command = NULL;
-	*error = request ? judge(commands, request, len, command) : control_error(NULL, "no JSON: %s", why.text);
+	*error = request ? judge(commands, request, len, command) : parse_error(&why);
 	if (!*error)
 		return request;
 	json_decref(request);

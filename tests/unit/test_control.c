@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -239,6 +240,75 @@ Test(control, only_a_command_that_says_so_takes_long_requests)
 	cr_assert(has(get(fd), "\"size\":1048576"));
 	put_long(fd, "echo", 1 << 20);
 	cr_assert(has(get(fd), "a request of echo has at most"));
+	close(fd);
+}
+
+/* A line of as many bytes, whose values are `part` over and over */
+static const char *parse_parts(const char *part, const char *before, const char *behind, size_t size)
+{
+	static char why[128];
+	char *line = malloc(size + 256);
+	size_t len = (size_t)sprintf(line, "{\"version\":1,\"command\":\"large\",\"text\":%s", before);
+	const struct control_command *command;
+	json_t *error;
+
+	while (len < size)
+		len += (size_t)sprintf(line + len, "%s", part);
+	len += (size_t)sprintf(line + len, "%s}", behind);
+	json_t *request = control_request_parse(commands, line, len, &command, &error);
+	snprintf(why, sizeof why, "%s", error ? json_string_value(json_object_get(error, "error")) : "");
+	json_decref(request);
+	json_decref(error);
+	free(line);
+	return why;
+}
+
+Test(control, a_request_of_very_many_parts_takes_no_more_memory_than_a_long_text)
+{
+	cr_assert_str_eq(parse_parts("{},", "[", "0]", CONTROL_LARGE_MAX - 256), "the request has too many parts");
+	cr_assert_str_eq(parse_parts("x", "\"", "\"", CONTROL_LARGE_MAX - 256), "");
+	cr_assert_str_eq(parse_parts("{},", "[", "0]", CONTROL_REQUEST_MAX), "");
+}
+
+Test(control, more_requests_than_a_turn_answers_are_all_answered)
+{
+	enum { REQUESTS = 60, LENGTH = 2048 };
+	static char lines[REQUESTS * LENGTH + 1];
+	int fd = dial(), answered = 0;
+
+	for (char *line = lines; line < lines + REQUESTS * LENGTH; line += LENGTH) {
+		size_t head = (size_t)sprintf(line, "{\"version\":1,\"command\":\"echo\",\"say\":\"");
+		memset(line + head, 'x', LENGTH - head - 3);
+		strcpy(line + LENGTH - 3, "\"}\n");
+	}
+	put(fd, lines);
+	shutdown(fd, SHUT_WR);
+	for (int turn = 0; turn < 2000 && answered < REQUESTS; turn++) {
+		serve();
+		for (const char *at = get(fd); (at = strchr(at, '\n')); at++)
+			answered++;
+	}
+	cr_assert_eq(answered, REQUESTS, "%d", answered);
+	cr_assert(is_closed(fd));
+	close(fd);
+}
+
+Test(control, without_descriptors_the_loop_has_nothing_to_do)
+{
+	struct rlimit limit, none;
+	int fd = dial();
+	struct pollfd watched = { .fd = control_fd(control), .events = POLLIN };
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ (rlim_t)fd + 1, limit.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	control_serve(control);
+	cr_expect_eq(poll(&watched, 1, 0), 0, "it is not told at once of who waits");
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_eq(poll(&watched, 1, 5000), 1);
+	put(fd, "{\"version\":1,\"command\":\"echo\",\"say\":1}\n");
+	serve();
+	cr_assert(has(get(fd), "\"said\":1"));
 	close(fd);
 }
 
