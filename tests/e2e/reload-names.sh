@@ -22,23 +22,28 @@ cat >"$WORK/guest.py" <<-'END'
 	        del flows[flow]
 	time.sleep(600)
 END
-POLICY=(--net-default deny --no-server-names --dns-binding-minimum 0)
-NAMES='allow@example.com:tcp:7,allow@short.example.com:tcp:7'
-start_sandbox names "${POLICY[@]}" --net-rule "$NAMES" -- python3 "$WORK/guest.py"
-wait_for "$(patience 20)" grep -q ready "$WORK/names.out"
-bound() { "$CTL" status names --format json | jq -r '.bindings[].name' | sort | paste -sd' '; }
-wait_for 20 sh -c "[ \"\$('$CTL' status names --format json | jq -r '.bindings[] | select(.name == \"short.example.com\") | .name')\" = '' ]"
-same "of two names the one with the short TTL is not bound any more" "example.com" "$(bound | tr ' ' '\n' | sort -u | paste -sd' ')"
+bound() { "$CTL" status names --format json | jq -r '.bindings[].name' | sort -u | paste -sd' '; }
 reload() { "$CTL" reload names "${POLICY[@]}" --net-rule "$1" | grep -oE '^ended [0-9]+'; }
-same "a policy that allows both names still: neither flow ends" "ended 0" "$(reload "$NAMES,allow@example.org:tcp:7")"
-same "once more, of what was carried" "ended 0" "$(reload "$NAMES,allow@example.org:tcp:8")"
-same "nor has one been reset" "ready" "$(cat "$WORK/names.out")"
-same "one that allows the other name alone ends the one" "ended 1" "$(reload 'allow@example.com:tcp:7')"
-wait_for "$(patience 10)" grep -q reset "$WORK/names.out"
-same "the name's whose binding had ended" "reset short.example.com" "$(grep reset "$WORK/names.out")"
-same "one that allows neither ends the other" "ended 1" "$(reload 'allow@example.org:tcp:7')"
-wait_for "$(patience 10)" grep -q "reset example.com" "$WORK/names.out"
-contains "which is reset" "$(cat "$WORK/names.out")" '^reset example.com$'
-kill "$sandbox_pid"
-wait "$sandbox_pid"
+# judge_reloads OPTION WHAT: what moves the flows is the kernel or, where server names are judged, their relay
+judge_reloads() {
+	POLICY=(--net-default deny --dns-binding-minimum 0 $1)
+	NAMES='allow@example.com:tcp:7,allow@short.example.com:tcp:7'
+	start_sandbox names "${POLICY[@]}" --net-rule "$NAMES" -- python3 "$WORK/guest.py"
+	wait_for "$(patience 20)" grep -q ready "$WORK/names.out"
+	wait_for 20 sh -c "[ \"\$('$CTL' status names --format json | jq -r '.bindings[] | select(.name == \"short.example.com\") | .name')\" = '' ]"
+	same "$2: of two names the one with the short TTL is not bound any more" "example.com" "$(bound)"
+	same "$2: a policy that allows both names still: neither flow ends" "ended 0" "$(reload "$NAMES,allow@example.org:tcp:7")"
+	same "$2: once more, of what was carried" "ended 0" "$(reload "$NAMES,allow@example.org:tcp:8")"
+	same "$2: nor has one been reset" "ready" "$(cat "$WORK/names.out")"
+	same "$2: one that allows the other name alone ends the one" "ended 1" "$(reload 'allow@example.com:tcp:7')"
+	wait_for "$(patience 10)" grep -q reset "$WORK/names.out"
+	same "$2: the name's whose binding had ended" "reset short.example.com" "$(grep reset "$WORK/names.out")"
+	same "$2: one that allows neither ends the other" "ended 1" "$(reload 'allow@example.org:tcp:7')"
+	wait_for "$(patience 10)" grep -q "reset example.com" "$WORK/names.out"
+	contains "$2: which is reset" "$(cat "$WORK/names.out")" '^reset example.com$'
+	kill "$sandbox_pid"
+	wait "$sandbox_pid"
+}
+judge_reloads --no-server-names "the kernel's"
+judge_reloads '' "the name relay's"
 finish
