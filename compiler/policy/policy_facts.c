@@ -1,9 +1,26 @@
 /* Small facts about a policy's parts. */
 #include "policy/policy_facts.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 const enum policy_proto policy_protos[] = { PROTO_TCP, PROTO_UDP, PROTO_ICMPV4, PROTO_ICMPV6, PROTO_OTHER };
+
+enum policy_proto policy_proto_of_ip(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return PROTO_TCP;
+	case IPPROTO_UDP:
+		return PROTO_UDP;
+	case IPPROTO_ICMP:
+		return PROTO_ICMPV4;
+	case IPPROTO_ICMPV6:
+		return PROTO_ICMPV6;
+	default:
+		return PROTO_OTHER;
+	}
+}
 
 bool policy_proto_has_ports(enum policy_proto proto)
 {

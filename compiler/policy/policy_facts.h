@@ -8,6 +8,8 @@
 #define POLICY_RULE_PROTOS 4
 extern const enum policy_proto policy_protos[POLICY_PROTOS];
 bool policy_proto_has_ports(enum policy_proto);
+/* Of a packet, by its protocol number; PROTO_OTHER where no rule can name it */
+enum policy_proto policy_proto_of_ip(uint8_t protocol);
 
 /* A domain or a suffix: what takes a DNS answer, or a server name, to match an address */
 bool policy_target_is_name(const struct policy_target *);

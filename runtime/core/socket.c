@@ -1,8 +1,20 @@
 /* Options and control messages of sockets. */
 #include "core/socket.h"
+#include "core/fd.h"
 
 #include <errno.h>
+#include <linux/if_packet.h>
 #include <string.h>
+
+int socket_link(uint32_t index)
+{
+	struct sockaddr_ll link = { .sll_family = AF_PACKET, .sll_ifindex = (int)index };
+	CLEANUP_FD int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&link, sizeof link))
+		return -errno;
+	return TAKE_FD(fd);
+}
 
 int socket_set(int fd, int level, int option, int value)
 {

@@ -1,4 +1,4 @@
-/* What the DNS proxy and the relay do with sockets alike. */
+/* What several do with sockets alike. */
 #pragma once
 #include "base/address.h"
 
@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+/* A packet socket of a link, to send frames by: it receives nothing. The descriptor or -errno */
+int socket_link(uint32_t index);
 /* setsockopt() of an int; 0 or -errno */
 int socket_set(int fd, int level, int option, int value);
 /* How TCP ends when it is closed. On: at once, with a reset, also when its process dies, so that no connection keeps the

@@ -4,9 +4,10 @@
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/ctl_sections.h"
+#include "ctl/gather.h"
 #include "ctl/table.h"
-#include "sandbox/claims.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *const heads[] = { "NAME", "UP", "VMM", "GUEST", "POLICY", "DENIED", "PUBLISHED" };
@@ -75,61 +76,20 @@ static enum ctl_status print_json(struct ctl_line *line, const struct client_ask
 	return ctl_print_json(line, json_pack("{s:i, s:o}", "version", 1, "sandboxes", list));
 }
 
-/* Those that run, into `asks`; how many */
-static size_t running(int directory, const json_t *names, struct client_ask *asks)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < json_array_size(names); i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-		if (claims_is_taken(directory, name) > 0)
-			asks[count++].name = name;
-	}
-	return count;
-}
-
-/* One that has ended since is no more */
-static size_t drop_dead(int directory, struct client_ask *asks, size_t count)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (!asks[i].error || claims_is_taken(directory, asks[i].name) > 0)
-			asks[kept++] = asks[i];
-	return kept;
-}
-
-static enum ctl_status list(struct ctl_line *line, int directory, const json_t *names)
-{
-	CLEANUP_FREE struct client_ask *asks = calloc(json_array_size(names) + 1, sizeof *asks);
-	json_t *request = json_pack("{s:i, s:s}", "version", 1, "command", "ps");
-
-	if (!asks)
-		return ctl_fail(line, NULL, "no memory");
-	size_t count = running(directory, names, asks);
-	client_ask_all(directory, asks, count, request, CLIENT_PATIENCE_MS);
-	json_decref(request);
-	count = drop_dead(directory, asks, count);
-	enum ctl_status status =
-		line->format == CTL_JSON ? print_json(line, asks, count) : print_text(line, asks, count);
-	for (size_t i = 0; i < count; i++) {
-		json_decref(asks[i].answer);
-		client_close(&asks[i]);
-	}
-	return status;
-}
-
 static enum ctl_status once(struct ctl_line *line)
 {
 	CLEANUP_FD int directory = run_directory_look(true);
-	int error = directory < 0 ? directory : 0;
-	json_t *names = error == -ENOENT ? json_array() : error < 0 ? NULL : client_names(directory, &error);
+	json_t *request = json_pack("{s:i, s:s}", "version", 1, "command", "ps");
+	struct gathered all = { 0 };
+	int error = directory < 0 ? directory : gather(directory, NULL, request, CLIENT_PATIENCE_MS, &all);
 
-	if (!names)
+	json_decref(request);
+	if (error < 0 && error != -ENOENT)
 		return ctl_fail(line, error == -EACCES ? "sudo msb-ctl ps; a group may ask for single sandboxes" : NULL,
 				RUN_DIRECTORY ": %s", strerror(-error));
-	enum ctl_status status = list(line, directory, names);
-	json_decref(names);
+	enum ctl_status status = line->format == CTL_JSON ? print_json(line, all.asks, all.count) :
+							    print_text(line, all.asks, all.count);
+	gathered_free(&all);
 	return status;
 }
 

@@ -4,11 +4,11 @@
 #include "core/exit_status.h"
 #include "core/leave_fds.h"
 #include "core/log.h"
+#include "core/socket.h"
 #include "flows/flows_state.h"
 #include "lower/sandbox_net.h"
 
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <netinet/in.h>
@@ -25,19 +25,6 @@ static const uint16_t ask_again_ms[] = { 60, 650, 1300 };
 #define ASKS (sizeof ask_again_ms / sizeof *ask_again_ms)
 
 /* ---- opening ---- */
-
-/* A packet socket that receives nothing; -1: without, ends that are idle hear late */
-static int open_link(uint32_t index)
-{
-	struct sockaddr_ll link = { .sll_family = AF_PACKET, .sll_ifindex = (int)index };
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&link, sizeof link)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
 
 static struct nl *open_in_host(const struct flows_start *start)
 {
@@ -59,8 +46,8 @@ struct flows *flows_open(const struct flows_start *start)
 
 	flows->start = *start;
 	flows->result.done = true;
-	flows->guest = open_link(start->tap);
-	flows->uplink = open_link(start->uplink);
+	flows->guest = socket_link(start->tap);
+	flows->uplink = socket_link(start->uplink);
 	flows->vm = nl_open(NETLINK_NETFILTER);
 	flows->nft = nft_open();
 	flows->host = open_in_host(start);

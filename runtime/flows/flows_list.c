@@ -3,6 +3,7 @@
 #include "core/clock.h"
 #include "flows/flows_state.h"
 #include "lower/sandbox_net.h"
+#include "policy/policy_facts.h"
 
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <netinet/in.h>
@@ -12,24 +13,6 @@ const char *flows_kind_name(enum flows_kind kind)
 	static const char *const names[FLOWS_KIND_COUNT] = { "forwarded", "published", "host", "named" };
 
 	return names[kind];
-}
-
-static const struct {
-	uint8_t l4;
-	enum policy_proto proto;
-} protos[] = {
-	{ IPPROTO_TCP, PROTO_TCP },
-	{ IPPROTO_UDP, PROTO_UDP },
-	{ IPPROTO_ICMP, PROTO_ICMPV4 },
-	{ IPPROTO_ICMPV6, PROTO_ICMPV6 },
-};
-
-static enum policy_proto proto_of(uint8_t l4)
-{
-	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
-		if (protos[i].l4 == l4)
-			return protos[i].proto;
-	return PROTO_OTHER;
 }
 
 static bool has_ended(const struct conntrack_entry *entry)
@@ -72,7 +55,7 @@ static void describe(const struct conntrack_entry *entry, struct flows_flow *out
 		.kind = FLOWS_FORWARDED,
 		.l4 = tuple->proto,
 		.connection = { .direction = POLICY_EGRESS,
-				.proto = proto_of(tuple->proto),
+				.proto = policy_proto_of_ip(tuple->proto),
 				.addr = tuple->dst,
 				.has_port = ports,
 				.port = ports ? tuple->dport : 0 },

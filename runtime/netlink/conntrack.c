@@ -1,5 +1,6 @@
 /* Listing, counting and deleting conntrack's entries. A listing goes on over several reads, so what it finds is kept until its end. */
 #include "netlink/conntrack.h"
+#include "netlink/conntrack_message.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,59 +32,14 @@ struct listing {
 	struct conntrack_flows *flows; /* where they are only counted */
 };
 
-struct message {
-	_Alignas(struct nlmsghdr) uint8_t bytes[1024];
-	struct nlmsghdr *header;
-};
-
-static void start(struct message *message, uint16_t type, uint16_t flags, uint8_t family)
-{
-	message->header = mnl_nlmsg_put_header(message->bytes);
-	message->header->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
-	message->header->nlmsg_flags = NLM_F_REQUEST | flags;
-	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message->header, sizeof *header);
-	header->nfgen_family = family;
-	header->version = NFNETLINK_V0;
-}
-
 /* ---- listing ---- */
-
-/* Attributes by their type, up to `max`; those of other types are left out. */
-struct attributes {
-	const struct nlattr *of[CTA_MAX + 1];
-};
-
-static int take_attribute(const struct nlattr *attribute, void *context)
-{
-	struct attributes *found = context;
-
-	if (mnl_attr_get_type(attribute) <= CTA_MAX)
-		found->of[mnl_attr_get_type(attribute)] = attribute;
-	return MNL_CB_OK;
-}
 
 static bool source_of(const struct nlattr *tuple, struct addr *out)
 {
-	struct attributes parts = { 0 }, ip = { 0 };
-	struct in6_addr v6;
-	struct in_addr v4;
+	struct conntrack_attributes parts = conntrack_attributes_in(tuple);
+	struct conntrack_attributes ip = conntrack_attributes_in(parts.of[CTA_TUPLE_IP]);
 
-	mnl_attr_parse_nested(tuple, take_attribute, &parts);
-	if (!parts.of[CTA_TUPLE_IP])
-		return false;
-	mnl_attr_parse_nested(parts.of[CTA_TUPLE_IP], take_attribute, &ip);
-	const struct nlattr *source4 = ip.of[CTA_IP_V4_SRC], *source6 = ip.of[CTA_IP_V6_SRC];
-	if (source4 && mnl_attr_get_payload_len(source4) == sizeof v4) {
-		memcpy(&v4, mnl_attr_get_payload(source4), sizeof v4);
-		*out = addr_from_v4(v4);
-		return true;
-	}
-	if (source6 && mnl_attr_get_payload_len(source6) == sizeof v6) {
-		memcpy(&v6, mnl_attr_get_payload(source6), sizeof v6);
-		*out = addr_from_v6(&v6);
-		return true;
-	}
-	return false;
+	return conntrack_address(ip.of[CTA_IP_V4_SRC], ip.of[CTA_IP_V6_SRC], out);
 }
 
 static bool wanted(const struct listing *listing, const struct nlattr *tuple)
@@ -101,12 +57,11 @@ static bool wanted(const struct listing *listing, const struct nlattr *tuple)
 static int list_entry(const struct nlmsghdr *message, void *context)
 {
 	struct listing *listing = context;
-	struct attributes found = { 0 };
 
 	if (message->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW))
 		return 0;
 	const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
-	mnl_attr_parse(message, sizeof *header, take_attribute, &found);
+	struct conntrack_attributes found = conntrack_attributes_of(message);
 	const struct nlattr *tuple = found.of[CTA_TUPLE_ORIG];
 	if (!tuple || !wanted(listing, tuple))
 		return 0;
@@ -145,9 +100,9 @@ static void put_filter(struct nlmsghdr *header, struct addr source)
 static int list(struct nl *nl, struct listing *listing, int (*each)(const struct nlmsghdr *, void *))
 {
 	bool v4 = listing->sources->family == ADDR_V4;
-	struct message message;
+	struct conntrack_message message;
 
-	start(&message, IPCTNL_MSG_CT_GET, NLM_F_DUMP, v4 ? AF_INET : AF_INET6);
+	conntrack_message_start(&message, IPCTNL_MSG_CT_GET, NLM_F_DUMP, v4 ? AF_INET : AF_INET6);
 	if (v4)
 		put_filter(message.header, *listing->sources);
 	return nl_query(nl, message.header, each, listing);
@@ -158,9 +113,9 @@ static int list(struct nl *nl, struct listing *listing, int (*each)(const struct
 /* The message always has a tuple: without one it would delete all entries. */
 static int forget(struct nl *nl, const struct entry *entry)
 {
-	struct message message;
+	struct conntrack_message message;
 
-	start(&message, IPCTNL_MSG_CT_DELETE, 0, entry->family);
+	conntrack_message_start(&message, IPCTNL_MSG_CT_DELETE, 0, entry->family);
 	mnl_attr_put(message.header, CTA_TUPLE_ORIG | NLA_F_NESTED, entry->tuple_len, entry->tuple);
 	if (entry->has_zone)
 		mnl_attr_put_u16(message.header, CTA_ZONE, entry->zone);
@@ -212,23 +167,17 @@ static uint8_t byte_of(const struct nlattr *attribute)
 
 static uint8_t protocol_of(const struct nlattr *tuple)
 {
-	struct attributes parts = { 0 }, proto = { 0 };
+	struct conntrack_attributes parts = conntrack_attributes_in(tuple);
+	struct conntrack_attributes proto = conntrack_attributes_in(parts.of[CTA_TUPLE_PROTO]);
 
-	mnl_attr_parse_nested(tuple, take_attribute, &parts);
-	if (parts.of[CTA_TUPLE_PROTO])
-		mnl_attr_parse_nested(parts.of[CTA_TUPLE_PROTO], take_attribute, &proto);
 	return byte_of(proto.of[CTA_PROTO_NUM]);
 }
 
 /* nf_conncount.c, already_closed() */
 static bool has_ended(const struct nlattr *info)
 {
-	struct attributes protocols = { 0 }, tcp = { 0 };
-
-	if (info)
-		mnl_attr_parse_nested(info, take_attribute, &protocols);
-	if (protocols.of[CTA_PROTOINFO_TCP])
-		mnl_attr_parse_nested(protocols.of[CTA_PROTOINFO_TCP], take_attribute, &tcp);
+	struct conntrack_attributes protocols = conntrack_attributes_in(info);
+	struct conntrack_attributes tcp = conntrack_attributes_in(protocols.of[CTA_PROTOINFO_TCP]);
 	uint8_t state = byte_of(tcp.of[CTA_PROTOINFO_TCP_STATE]);
 	return state == TCP_CONNTRACK_TIME_WAIT || state == TCP_CONNTRACK_CLOSE;
 }
@@ -236,11 +185,10 @@ static bool has_ended(const struct nlattr *info)
 static int count_entry(const struct nlmsghdr *message, void *context)
 {
 	struct listing *listing = context;
-	struct attributes found = { 0 };
 
 	if (message->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW))
 		return 0;
-	mnl_attr_parse(message, sizeof(struct nfgenmsg), take_attribute, &found);
+	struct conntrack_attributes found = conntrack_attributes_of(message);
 	const struct nlattr *tuple = found.of[CTA_TUPLE_ORIG];
 	if (!tuple || !wanted(listing, tuple))
 		return 0;

@@ -1,6 +1,7 @@
 /* Reading, marking and deleting single entries. What the kernel leaves out of a message of its own (bytes where nothing counts, a start
  * where nothing is stamped) is left out of the entry. */
 #include "netlink/conntrack_entry.h"
+#include "netlink/conntrack_message.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,32 +10,9 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#define ATTRIBUTES_MAX CTA_MAX /* the longest of the enumerations that are read here */
-_Static_assert(CTA_PROTO_MAX <= ATTRIBUTES_MAX && CTA_PROTOINFO_TCP_MAX <= ATTRIBUTES_MAX &&
-		       CTA_COUNTERS_MAX <= ATTRIBUTES_MAX && CTA_TIMESTAMP_MAX <= ATTRIBUTES_MAX,
+_Static_assert(CTA_PROTO_MAX <= CTA_MAX && CTA_PROTOINFO_TCP_MAX <= CTA_MAX && CTA_COUNTERS_MAX <= CTA_MAX &&
+		       CTA_TIMESTAMP_MAX <= CTA_MAX,
 	       "attributes have room");
-
-struct attributes {
-	const struct nlattr *of[ATTRIBUTES_MAX + 1]; /* NULL: not there */
-};
-
-static int take_attribute(const struct nlattr *attribute, void *context)
-{
-	struct attributes *found = context;
-
-	if (mnl_attr_get_type(attribute) <= ATTRIBUTES_MAX)
-		found->of[mnl_attr_get_type(attribute)] = attribute;
-	return MNL_CB_OK;
-}
-
-static struct attributes inside(const struct nlattr *nest)
-{
-	struct attributes found = { 0 };
-
-	if (nest)
-		mnl_attr_parse_nested(nest, take_attribute, &found);
-	return found;
-}
 
 /* A number of `size` bytes in network order; false: not there, or of another size */
 static bool number_of(const struct nlattr *attribute, size_t size, uint64_t *out)
@@ -55,25 +33,7 @@ static uint64_t number_or_0(const struct nlattr *attribute, size_t size)
 	return number_of(attribute, size, &number) ? number : 0;
 }
 
-static bool address_of(const struct nlattr *attribute4, const struct nlattr *attribute6, struct addr *out)
-{
-	struct in6_addr v6;
-	struct in_addr v4;
-
-	if (attribute4 && mnl_attr_get_payload_len(attribute4) == sizeof v4) {
-		memcpy(&v4, mnl_attr_get_payload(attribute4), sizeof v4);
-		*out = addr_from_v4(v4);
-		return true;
-	}
-	if (attribute6 && mnl_attr_get_payload_len(attribute6) == sizeof v6) {
-		memcpy(&v6, mnl_attr_get_payload(attribute6), sizeof v6);
-		*out = addr_from_v6(&v6);
-		return true;
-	}
-	return false;
-}
-
-static void read_icmp(const struct attributes *proto, struct conntrack_tuple *out)
+static void read_icmp(const struct conntrack_attributes *proto, struct conntrack_tuple *out)
 {
 	bool v4 = proto->of[CTA_PROTO_ICMP_ID] != NULL;
 	uint64_t id = number_or_0(proto->of[v4 ? CTA_PROTO_ICMP_ID : CTA_PROTO_ICMPV6_ID], 2);
@@ -91,14 +51,15 @@ static bool is_icmp(uint8_t proto)
 
 static bool read_tuple(const struct nlattr *nest, struct conntrack_tuple *out)
 {
-	struct attributes parts = inside(nest), ip = inside(parts.of[CTA_TUPLE_IP]);
-	struct attributes proto = inside(parts.of[CTA_TUPLE_PROTO]);
+	struct conntrack_attributes parts = conntrack_attributes_in(nest),
+				    ip = conntrack_attributes_in(parts.of[CTA_TUPLE_IP]);
+	struct conntrack_attributes proto = conntrack_attributes_in(parts.of[CTA_TUPLE_PROTO]);
 	uint64_t number;
 
 	*out = (struct conntrack_tuple){ 0 };
-	if (!address_of(ip.of[CTA_IP_V4_SRC], ip.of[CTA_IP_V6_SRC], &out->src) ||
-	    !address_of(ip.of[CTA_IP_V4_DST], ip.of[CTA_IP_V6_DST], &out->dst) || out->src.family != out->dst.family ||
-	    !number_of(proto.of[CTA_PROTO_NUM], 1, &number))
+	if (!conntrack_address(ip.of[CTA_IP_V4_SRC], ip.of[CTA_IP_V6_SRC], &out->src) ||
+	    !conntrack_address(ip.of[CTA_IP_V4_DST], ip.of[CTA_IP_V6_DST], &out->dst) ||
+	    out->src.family != out->dst.family || !number_of(proto.of[CTA_PROTO_NUM], 1, &number))
 		return false;
 	out->proto = (uint8_t)number;
 	out->sport = (uint16_t)number_or_0(proto.of[CTA_PROTO_SRC_PORT], 2);
@@ -110,7 +71,7 @@ static bool read_tuple(const struct nlattr *nest, struct conntrack_tuple *out)
 
 static bool read_counters(const struct nlattr *nest, uint64_t *packets, uint64_t *bytes)
 {
-	struct attributes counters = inside(nest);
+	struct conntrack_attributes counters = conntrack_attributes_in(nest);
 
 	return number_of(counters.of[CTA_COUNTERS_PACKETS], 8, packets) &&
 	       number_of(counters.of[CTA_COUNTERS_BYTES], 8, bytes);
@@ -118,21 +79,21 @@ static bool read_counters(const struct nlattr *nest, uint64_t *packets, uint64_t
 
 static uint8_t tcp_state_of(const struct nlattr *info)
 {
-	struct attributes protocols = inside(info), tcp = inside(protocols.of[CTA_PROTOINFO_TCP]);
+	struct conntrack_attributes protocols = conntrack_attributes_in(info),
+				    tcp = conntrack_attributes_in(protocols.of[CTA_PROTOINFO_TCP]);
 
 	return (uint8_t)number_or_0(tcp.of[CTA_PROTOINFO_TCP_STATE], 1);
 }
 
 bool conntrack_entry_read(const struct nlmsghdr *message, struct conntrack_entry *out)
 {
-	struct attributes found = { 0 };
 	uint64_t id;
 
 	*out = (struct conntrack_entry){ 0 };
 	if (message->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
 	    mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
 		return false;
-	mnl_attr_parse(message, sizeof(struct nfgenmsg), take_attribute, &found);
+	struct conntrack_attributes found = conntrack_attributes_of(message);
 	if (!found.of[CTA_TUPLE_ORIG] || !read_tuple(found.of[CTA_TUPLE_ORIG], &out->original) ||
 	    !found.of[CTA_TUPLE_REPLY] || !read_tuple(found.of[CTA_TUPLE_REPLY], &out->reply))
 		return false;
@@ -143,27 +104,12 @@ bool conntrack_entry_read(const struct nlmsghdr *message, struct conntrack_entry
 	out->tcp_state = tcp_state_of(found.of[CTA_PROTOINFO]);
 	out->counted = read_counters(found.of[CTA_COUNTERS_ORIG], &out->packets[0], &out->bytes[0]) &&
 		       read_counters(found.of[CTA_COUNTERS_REPLY], &out->packets[1], &out->bytes[1]);
-	struct attributes times = inside(found.of[CTA_TIMESTAMP]);
+	struct conntrack_attributes times = conntrack_attributes_in(found.of[CTA_TIMESTAMP]);
 	out->began_ns = number_or_0(times.of[CTA_TIMESTAMP_START], 8);
 	return true;
 }
 
 /* ---- messages ---- */
-
-struct message {
-	_Alignas(struct nlmsghdr) uint8_t bytes[1024];
-	struct nlmsghdr *header;
-};
-
-static void start(struct message *message, uint16_t type, uint16_t flags, uint8_t family)
-{
-	message->header = mnl_nlmsg_put_header(message->bytes);
-	message->header->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
-	message->header->nlmsg_flags = NLM_F_REQUEST | flags;
-	struct nfgenmsg *header = mnl_nlmsg_put_extra_header(message->header, sizeof *header);
-	header->nfgen_family = family;
-	header->version = NFNETLINK_V0;
-}
 
 static void put_addresses(struct nlmsghdr *header, const struct conntrack_tuple *tuple)
 {
@@ -232,9 +178,9 @@ int conntrack_entries(struct nl *nl, uint32_t mark, uint32_t mark_mask,
 		      int (*each)(const struct conntrack_entry *, void *), void *context)
 {
 	struct listing listing = { each, context, mark, mark_mask };
-	struct message message;
+	struct conntrack_message message;
 
-	start(&message, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
+	conntrack_message_start(&message, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
 	if (mark_mask) {
 		mnl_attr_put_u32(message.header, CTA_MARK, htonl(mark));
 		mnl_attr_put_u32(message.header, CTA_MARK_MASK, htonl(mark_mask));
@@ -244,9 +190,9 @@ int conntrack_entries(struct nl *nl, uint32_t mark, uint32_t mark_mask,
 
 int conntrack_entry_set_mark(struct nl *nl, const struct conntrack_entry *entry, uint32_t mark)
 {
-	struct message message;
+	struct conntrack_message message;
 
-	start(&message, IPCTNL_MSG_CT_NEW, 0, family_of(&entry->original));
+	conntrack_message_start(&message, IPCTNL_MSG_CT_NEW, 0, family_of(&entry->original));
 	put_tuple(message.header, &entry->original);
 	mnl_attr_put_u32(message.header, CTA_MARK, htonl(mark));
 	return nl_do(nl, message.header);
@@ -254,9 +200,9 @@ int conntrack_entry_set_mark(struct nl *nl, const struct conntrack_entry *entry,
 
 static int delete_entry(struct nl *nl, const struct conntrack_tuple *tuple, bool has_id, uint32_t id)
 {
-	struct message message;
+	struct conntrack_message message;
 
-	start(&message, IPCTNL_MSG_CT_DELETE, 0, family_of(tuple));
+	conntrack_message_start(&message, IPCTNL_MSG_CT_DELETE, 0, family_of(tuple));
 	put_tuple(message.header, tuple);
 	if (has_id)
 		mnl_attr_put_u32(message.header, CTA_ID, htonl(id));

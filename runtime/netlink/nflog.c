@@ -1,6 +1,7 @@
 /* nfnetlink_log: the kernel copies the first bytes of a packet, whose contents the guest chose. */
 #include "netlink/nflog.h"
 #include "lower/sandbox_net.h"
+#include "policy/policy_facts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -96,19 +97,7 @@ struct nl *nflog_open_free(uint32_t start, uint16_t *group)
 static void transport(uint8_t protocol, const uint8_t *header, size_t len, bool first_fragment,
 		      struct nflog_packet *out)
 {
-	static const struct {
-		uint8_t number;
-		enum policy_proto proto;
-	} protos[] = {
-		{ IPPROTO_TCP, PROTO_TCP },
-		{ IPPROTO_UDP, PROTO_UDP },
-		{ IPPROTO_ICMP, PROTO_ICMPV4 },
-		{ IPPROTO_ICMPV6, PROTO_ICMPV6 },
-	};
-	out->proto = PROTO_OTHER;
-	for (size_t i = 0; i < sizeof protos / sizeof *protos; i++)
-		if (protos[i].number == protocol)
-			out->proto = protos[i].proto;
+	out->proto = policy_proto_of_ip(protocol);
 	out->has_port = (out->proto == PROTO_TCP || out->proto == PROTO_UDP) && first_fragment && len >= 4;
 	out->source_port = out->has_port ? (uint16_t)(header[0] << 8 | header[1]) : 0;
 	out->port = out->has_port ? (uint16_t)(header[2] << 8 | header[3]) : 0;

@@ -4,12 +4,12 @@
 #include "base/arena.h"
 #include "core/clock.h"
 #include "core/leave_fds.h"
+#include "core/socket.h"
 #include "net/icmp_error.h"
 #include "net/unrouted.h"
 #include "netlink/nflog.h"
 
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,22 +36,10 @@ struct late_refusals {
 	bool busy;   /* some are to be told again */
 };
 
-static int open_link(uint32_t index)
-{
-	struct sockaddr_ll link = { .sll_family = AF_PACKET, .sll_ifindex = (int)index };
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&link, sizeof link)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 struct late_refusals *late_refusals_open(uint32_t link, const struct icmp_ends *ends)
 {
 	struct nl *log = nflog_open_later(UNROUTED_LOG_GROUP);
-	int fd = log ? open_link(link) : -1;
+	int fd = log ? socket_link(link) : -1;
 
 	if (fd < 0) {
 		nl_close(log);
