@@ -1,35 +1,20 @@
 /* A policy made of rules, so that the evaluator's own words hold for it: refused ports and addresses, floors, carried addresses. */
 #include "eval/audit.h"
+#include "policy/policy_derive.h"
 #include "policy/policy_facts.h"
-
-static struct policy_target group(enum addr_class class)
-{
-	return (struct policy_target){ .kind = TARGET_GROUP, .group = class, .span = SPAN_NONE };
-}
 
 static struct policy_rule *add(struct arena *arena, struct policy *policy, enum policy_action action,
 			       enum addr_class class)
 {
-	struct policy_rule *rule = arena_push(arena, &policy->rules);
-
-	*rule = (struct policy_rule){ .action = action,
-				      .directions = POLICY_EGRESS,
-				      .until_span = SPAN_NONE,
-				      .origin = ORIGIN_BUILTIN,
-				      .span = SPAN_NONE };
-	*arena_push(arena, &rule->targets) = group(class);
-	return rule;
+	return policy_derive_rule(arena, policy, action,
+				  (struct policy_target){ .kind = TARGET_GROUP, .group = class, .span = SPAN_NONE });
 }
 
 struct policy *audit_policy(struct arena *arena, const struct policy *policy)
 {
-	struct policy *spared = arena_alloc(arena, sizeof *spared);
+	struct policy *spared = policy_derive(arena, policy);
 	struct policy_rule *lookups;
 
-	*spared = *policy;
-	spared->index = NULL;
-	spared->rules.items = NULL;
-	spared->rules.count = spared->rules.cap = 0;
 	spared->egress.action = POLICY_DENY;
 	lookups = add(arena, spared, POLICY_ALLOW, ADDR_CLASS_HOST);
 	lookups->protos = PROTO_TCP | PROTO_UDP;
