@@ -46,6 +46,7 @@ struct flows *flows_open(const struct flows_start *start)
 
 	flows->start = *start;
 	flows->result.done = true;
+	flows->day_ahead_ms = clock_day_ahead_ms();
 	flows->guest = socket_link(start->tap);
 	flows->uplink = socket_link(start->uplink);
 	flows->vm = nl_open(NETLINK_NETFILTER);

@@ -32,21 +32,20 @@ static bool is_forwarded(const struct flows *flows, const struct conntrack_entry
 	return !ports || (tuple->dport != LOWER_DNS_PORT && !addr_gateway_has(&flows->start.gateway, tuple->dst));
 }
 
-/* From the clock of the day, which conntrack stamps with, to the one that bindings are kept by */
-static bool began_of(const struct conntrack_entry *entry, uint64_t *began_ms)
-{
-	struct timespec now;
+/* How far the two clocks may be apart for what was read one after the other */
+#define APART_MS 10
 
-	if (!entry->began_ns)
+bool flows_began_ms(uint64_t stamp_ns, int64_t ahead_before_ms, int64_t ahead_ms, uint64_t *began_ms)
+{
+	int64_t began = (int64_t)(stamp_ns / 1000000) - ahead_ms;
+
+	if (!stamp_ns || ahead_ms - ahead_before_ms > APART_MS || ahead_before_ms - ahead_ms > APART_MS)
 		return false;
-	clock_gettime(CLOCK_REALTIME, &now);
-	uint64_t day_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec, monotonic_ms = clock_ms();
-	uint64_t age_ms = day_ns > entry->began_ns ? (day_ns - entry->began_ns) / 1000000 : 0;
-	*began_ms = monotonic_ms > age_ms ? monotonic_ms - age_ms : 0;
+	*began_ms = began > 0 ? (uint64_t)began : 0;
 	return true;
 }
 
-static void describe(const struct conntrack_entry *entry, struct flows_flow *out)
+static void describe(const struct flows *flows, const struct conntrack_entry *entry, struct flows_flow *out)
 {
 	const struct conntrack_tuple *tuple = &entry->original;
 	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
@@ -68,7 +67,7 @@ static void describe(const struct conntrack_entry *entry, struct flows_flow *out
 		.packets_out = entry->packets[0],
 		.packets_in = entry->packets[1],
 	};
-	out->has_began = began_of(entry, &out->began_ms);
+	out->has_began = flows_began_ms(entry->began_ns, flows->day_ahead_ms, clock_day_ahead_ms(), &out->began_ms);
 }
 
 bool flows_judge_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
@@ -76,7 +75,7 @@ bool flows_judge_entry(const struct flows *flows, const struct policy *policy, s
 {
 	if (!is_forwarded(flows, entry) || has_ended(entry))
 		return false;
-	describe(entry, out);
+	describe(flows, entry, out);
 	*past = (struct bindings_past){ bindings, out->has_began, out->began_ms };
 	out->names = bindings_past_view(past);
 	struct eval_context context = { policy, flows->start.gateway, out->names };

@@ -14,6 +14,7 @@ struct flows_resetting {
 
 struct flows {
 	struct flows_start start;
+	int64_t day_ahead_ms; /* clock_day_ahead_ms(), as it was when the sandbox began */
 	struct nl *vm, *host; /* ctnetlink in the two namespaces */
 	struct nft *nft;      /* owns table msb_revoke */
 	int guest, uplink;    /* packet sockets that receive nothing; -1: none */
@@ -31,7 +32,11 @@ struct flows {
 	uint64_t since_ms, next_ms;
 };
 
-/* flows_list.c: what the kernel forwards of the guest's, judged; false: no flow of that kind, or one that has ended */
+/* flows_list.c: when a flow began, by the clock that bindings are kept by, of conntrack's stamp, which is of the clock of the day.
+ * false: nothing was stamped, or that clock was set since (the two were so far apart before, and are so far apart now), or the machine
+ * slept: the flow is then judged by whatever names its address has or had. */
+bool flows_began_ms(uint64_t stamp_ns, int64_t ahead_before_ms, int64_t ahead_ms, uint64_t *began_ms);
+/* What the kernel forwards of the guest's, judged; false: no flow of that kind, or one that has ended */
 bool flows_judge_entry(const struct flows *, const struct policy *, struct bindings *, const struct conntrack_entry *,
 		       struct bindings_past *, struct flows_flow *out);
 /* Those of the relays */
