@@ -50,7 +50,7 @@ static void print_help(void)
 {
 	puts("msb-ctl: see and change sandboxes that run\n");
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		printf("  msb-ctl %-8s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+		printf("  msb-ctl %-13s %-24s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
 	puts("\n"
 	     "  --format text|json   a table, or one JSON object: docs/control.md, control.schema.json\n"
 	     "  --watch[=SECONDS]    again every second, or so often\n"

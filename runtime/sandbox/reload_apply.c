@@ -178,7 +178,8 @@ static int replace(struct sandbox *sandbox, struct dns_change *names, char *why,
 					 names->count, what, sizeof what);
 	if (error == 0)
 		return 0;
-	admit(sandbox, before, before_count);
+	/* else the host would let the guest's questions reach servers that the policy in force does not name */
+	pending->stuck = admit(sandbox, before, before_count) < 0;
 	dns_policy_drop(sandbox->dns, names);
 	snprintf(why, why_size, "the packet filter does not take it: %s%s%s", what, *what ? ": " : "",
 		 strerror(-error));
@@ -248,9 +249,11 @@ int reload_apply(struct sandbox *sandbox, char *why, size_t why_size)
 			 strerror(-error));
 	else
 		error = replace(sandbox, &names, why, why_size);
-	if (error < 0) {
-		reload_abandon(sandbox);
-		return 0;
-	}
-	return use_policy(sandbox, &names);
+	if (error == 0)
+		return use_policy(sandbox, &names);
+	bool stuck = sandbox->reload->pending.stuck;
+	reload_abandon(sandbox);
+	if (stuck)
+		log_error("the host's table cannot be put back: the sandbox is closed");
+	return stuck ? error : 0;
 }

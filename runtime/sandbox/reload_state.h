@@ -30,6 +30,7 @@ struct reload_pending {
 	char *rule;
 	uint32_t ends; /* RELOAD_REVOKE */
 	bool applied;  /* the policy is in force; flows that it denies are being ended */
+	bool stuck;    /* what was changed of the host for it cannot be put back */
 };
 
 struct reload {
