@@ -12,7 +12,7 @@ echo theirs | tee image/usr/share/man/man5/other.5 image/usr/share/doc/msb-polic
 made install
 check install $? "$(cat .out)"
 for file in bin/msb-policyc bin/msb-run share/man/man1/msb-policyc.1 share/man/man1/msb-run.1 share/man/man5/msb.5 \
-	share/doc/msb-policy/{language.md,findings.schema.json,diff.schema.json} \
+	share/doc/msb-policy/{language.md,tour.md,learn.md,findings.schema.json,diff.schema.json} \
 	share/vim/vimfiles/syntax/msb.vim share/vim/vimfiles/ftdetect/msb.vim share/msb-policy/editors/msb.tmLanguage.json \
 	share/msb-policy/policies/python-agent.msb; do
 	check "install/$file" "$([ -s "image/usr/$file" ]; echo $?)"
