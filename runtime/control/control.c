@@ -22,7 +22,6 @@
 struct control_call {
 	struct control *control;
 	struct control_client *client; /* NULL: it is gone */
-	uid_t uid;
 	bool follows;
 };
 
@@ -229,11 +228,6 @@ int control_call_follow(struct control_call *call)
 	return 0;
 }
 
-uid_t control_call_uid(const struct control_call *call)
-{
-	return call->uid;
-}
-
 static void ask(struct control *control, struct control_client *client, const char *line, size_t len)
 {
 	const struct control_command *command;
@@ -242,7 +236,7 @@ static void ask(struct control *control, struct control_client *client, const ch
 	bool follows = false;
 
 	if (call) {
-		*call = (struct control_call){ control, client, client->uid };
+		*call = (struct control_call){ control, client };
 		answer = command->answer(control->start.self, request, call);
 		follows = call->follows;
 		if (!answer)
@@ -368,9 +362,7 @@ static void turn_away(int fd, const char *why)
 
 static void admit(struct control *control, int fd)
 {
-	uid_t uid;
-
-	if (!control_peer_may(fd, control->start.group, &uid)) {
+	if (!control_peer_may(fd, control->start.group)) {
 		turn_away(fd, "not permitted");
 		return;
 	}
@@ -379,7 +371,7 @@ static void admit(struct control *control, int fd)
 		turn_away(fd, "busy");
 		return;
 	}
-	*client = (struct control_client){ .fd = fd, .uid = uid, .serial = ++control->serial, .events = EPOLLIN };
+	*client = (struct control_client){ .fd = fd, .serial = ++control->serial, .events = EPOLLIN };
 	client->due_ms = clock_ms() + CONTROL_IDLE_MS;
 	control->count++;
 	if (watch(control, fd, client_key(control, client)))

@@ -57,8 +57,6 @@ void control_answer(struct control_call *, json_t *answer);
 /* While it is being answered: its answer, should it be no error, is followed by the lines that are published from then on. 0, or
  * -EBUSY: there are CONTROL_FOLLOWERS_MAX already */
 int control_call_follow(struct control_call *);
-/* Who asks, for a line that says so */
-uid_t control_call_uid(const struct control_call *);
 
 /* A line of JSON, its newline included, for everybody who follows. Never waits. */
 void control_publish(struct control *, const char *line, size_t len);

@@ -6,7 +6,6 @@
 
 struct control_client {
 	int fd; /* -1: free */
-	uid_t uid;
 	uint32_t serial;
 	bool follower, ended; /* ended: sends nothing any more */
 	char *in, *out;

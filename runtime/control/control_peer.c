@@ -23,14 +23,12 @@ static bool has_group(int fd, gid_t group)
 	return found;
 }
 
-bool control_peer_may(int fd, const gid_t *group, uid_t *uid)
+bool control_peer_may(int fd, const gid_t *group)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
-	*uid = (uid_t)-1;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || len != sizeof peer)
 		return false;
-	*uid = peer.uid;
 	return peer.uid == 0 || (group && (peer.gid == *group || has_group(fd, *group)));
 }

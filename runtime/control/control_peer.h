@@ -3,5 +3,5 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Root, or a process that has the group (NULL: none). *uid is who it is, in any case. False also where the kernel does not tell. */
-bool control_peer_may(int fd, const gid_t *group, uid_t *uid);
+/* Root, or a process that has the group (NULL: none). False also where the kernel does not tell. */
+bool control_peer_may(int fd, const gid_t *group);

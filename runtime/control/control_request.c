@@ -134,10 +134,3 @@ char *control_answer_line(json_t *answer, size_t *len)
 	*len = text ? strlen(text) : 0;
 	return text;
 }
-
-const char *control_text(const json_t *request, const char *key, size_t most)
-{
-	const char *text = json_string_value(json_object_get(request, key));
-
-	return text && strlen(text) <= most ? text : NULL;
-}

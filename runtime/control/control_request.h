@@ -9,5 +9,3 @@ json_t *control_request_parse(const struct control_command *commands, const char
 /* The answer as a line, in malloc()'s memory: with "version", "ok" and at its end a newline. Takes the answer over; NULL: none
  * was made, or it is too long, for which there is a line of its own. NULL where memory is short. */
 char *control_answer_line(json_t *answer, size_t *len);
-/* A string of the request, at most so many bytes; NULL: it has none of that name */
-const char *control_text(const json_t *request, const char *key, size_t most);

@@ -10,6 +10,30 @@
 #include <string.h>
 #include <time.h>
 
+/* What msb-run does with SIGTERM: the guest decides what that means; "kill" leaves it no choice. Either way the end is an orderly
+ * one: the loop goes on until the guest is gone. */
+static json_t *answer_stop(void *self, const json_t *request, struct control_call *call)
+{
+	const struct sandbox *sandbox = self;
+	bool by_force = json_is_true(json_object_get(request, "kill"));
+
+	(void)call;
+	if (kill(sandbox->vmm.pid, by_force ? SIGKILL : SIGTERM))
+		return control_error(NULL, "cannot reach the guest: %s", strerror(errno));
+	return json_pack("{s:b}", "killed", by_force);
+}
+
+static json_t *answer_events(void *self, const json_t *request, struct control_call *call)
+{
+	const struct sandbox *sandbox = self;
+
+	if (!json_is_true(json_object_get(request, "follow")))
+		return json_pack("{s:o}", "events", control_history(sandbox->control));
+	if (control_call_follow(call) < 0)
+		return control_error("end one of them", "%d readers follow the events already", CONTROL_FOLLOWERS_MAX);
+	return json_pack("{s:b}", "follow", 1);
+}
+
 static const struct control_command commands[] = {
 	{ .name = "ps", .answer = answer_ps },
 	{ .name = "status", .answer = answer_status },
@@ -49,28 +73,4 @@ int sandbox_open_control(struct sandbox *sandbox)
 	int error = -errno;
 	log_error("cannot serve the control socket: %s", strerror(-error));
 	return error;
-}
-
-/* What msb-run does with SIGTERM: the guest decides what that means; "kill" leaves it no choice. Either way the end is an orderly
- * one: the loop goes on until the guest is gone. */
-json_t *answer_stop(void *self, const json_t *request, struct control_call *call)
-{
-	const struct sandbox *sandbox = self;
-	bool by_force = json_is_true(json_object_get(request, "kill"));
-
-	(void)call;
-	if (kill(sandbox->vmm.pid, by_force ? SIGKILL : SIGTERM))
-		return control_error(NULL, "cannot reach the guest: %s", strerror(errno));
-	return json_pack("{s:b}", "killed", by_force);
-}
-
-json_t *answer_events(void *self, const json_t *request, struct control_call *call)
-{
-	const struct sandbox *sandbox = self;
-
-	if (!json_is_true(json_object_get(request, "follow")))
-		return json_pack("{s:o}", "events", control_history(sandbox->control));
-	if (control_call_follow(call) < 0)
-		return control_error("end one of them", "%d readers follow the events already", CONTROL_FOLLOWERS_MAX);
-	return json_pack("{s:b}", "follow", 1);
 }

@@ -5,7 +5,7 @@
 
 struct sandbox;
 
-/* A step of the set-up, the last: from then on it answers. 0, or -errno with a line on standard error */
+/* A step of the set-up, before the guest starts; it is answered once the supervisor serves. 0, or -errno with a line on standard error */
 int sandbox_open_control(struct sandbox *);
 
 /* Each as control_command's `answer`, with the struct sandbox */
@@ -14,5 +14,3 @@ json_t *answer_status(void *sandbox, const json_t *request, struct control_call 
 json_t *answer_stats(void *sandbox, const json_t *request, struct control_call *);
 /* {"limits": […]} into the answer */
 void answer_add_limits(const struct sandbox *, json_t *answer);
-json_t *answer_stop(void *sandbox, const json_t *request, struct control_call *);
-json_t *answer_events(void *sandbox, const json_t *request, struct control_call *);

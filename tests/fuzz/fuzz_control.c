@@ -20,8 +20,6 @@ static void ask(const char *line, size_t len)
 
 	if (!request == !error || (request && !command))
 		abort(); /* one of the two */
-	if (request)
-		control_text(request, "text", 100);
 	char *out = control_answer_line(request ? request : error, &out_len);
 	json_t *back = out_len && out[out_len - 1] == '\n' ? json_loadb(out, out_len - 1, 0, NULL) : NULL;
 	if (!json_is_object(back) || memchr(out, '\n', out_len - 1))
