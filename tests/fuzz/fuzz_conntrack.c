@@ -11,8 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conntrack_entry entry;
-	/* of its own size, so that a byte behind it is found, and aligned as the socket's buffer is */
-	struct nlmsghdr *message = malloc(size ? size : 1);
+	/* of its own size, in whole words as messages are, so that a byte behind it is found */
+	struct nlmsghdr *message = calloc(1, MNL_ALIGN(size) + 1);
 
 	memcpy(message, data, size);
 	/* libmnl hands on no message that is longer, and the kernel makes none of gigabytes, which libmnl takes for short */

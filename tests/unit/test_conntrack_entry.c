@@ -114,7 +114,8 @@ Test(conntrack_entry, what_lacks_a_tuple_or_has_two_families_is_none)
 	cr_assert_not(conntrack_entry_read(message.header, &entry), "no entry but a deletion, say");
 }
 
-/* In memory of exactly its length, for the sanitizer; the length it says is the one it has, as libmnl sees to */
+/* In memory of exactly its length, for the sanitizer, but that messages take whole words; the length it says is the one it has, as libmnl
+ * sees to */
 Test(conntrack_entry, a_message_may_be_cut_anywhere)
 {
 	struct conntrack_entry entry;
@@ -122,7 +123,7 @@ Test(conntrack_entry, a_message_may_be_cut_anywhere)
 	start_tcp();
 	put_tcp_state(TCP_CONNTRACK_ESTABLISHED);
 	for (uint32_t len = sizeof(struct nlmsghdr); len < message.header->nlmsg_len; len++) {
-		struct nlmsghdr *cut = malloc(len);
+		struct nlmsghdr *cut = calloc(1, MNL_ALIGN(len));
 		memcpy(cut, message.bytes, len);
 		cut->nlmsg_len = len;
 		conntrack_entry_read(cut, &entry);
