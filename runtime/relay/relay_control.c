@@ -230,6 +230,8 @@ static bool peer_may_enter(struct relay *relay, const struct listener *listener,
 	struct eval_verdict verdict = eval_connection(&relay->context, &connection);
 	if (verdict.action != POLICY_ALLOW && denials)
 		denials_ingress(denials, peer, connection.proto, listener->guest_port, verdict);
+	else if (denials && denials_wants(denials, verdict))
+		denials_flow_begin(denials, &(struct denial_flow){ .connection = &connection, .verdict = verdict });
 	return verdict.action == POLICY_ALLOW;
 }
 
@@ -323,19 +325,20 @@ static struct relay_flow flow_of(const struct relay *relay, const struct listene
 	};
 }
 
-static uint16_t dialled_port(int near)
+static uint16_t port_of(int fd)
 {
 	struct sockaddr_in6 asked = { 0 };
 	socklen_t len = sizeof asked;
 
-	return getsockname(near, (struct sockaddr *)&asked, &len) < 0 ? 0 : ntohs(asked.sin6_port);
+	return getsockname(fd, (struct sockaddr *)&asked, &len) < 0 ? 0 : ntohs(asked.sin6_port);
 }
 
 /* 0; what is not handed on is closed with linger 0, a reset; -errno: the worker is gone */
 static int hand_pair_on(struct relay *relay, const struct listener *listener, const struct sockaddr_in6 *from, int near,
 			int far)
 {
-	struct relay_flow flow = flow_of(relay, listener, from, dialled_port(near));
+	struct relay_flow flow = flow_of(relay, listener, from, port_of(near));
+	flow.leg_port = listener->to_host ? 0 : port_of(far);
 	struct relay_message pair = { .kind = RELAY_PAIR,
 				      .to_host = listener->to_host,
 				      .client = client_of(relay, listener, near, from),
@@ -423,6 +426,7 @@ static int serve_ask(struct relay *relay, const struct relay_message *ask, struc
 	if (answer.allowed) {
 		struct relay_flow flow = flow_of(relay, listener, &ask->peer, ntohs(ask->asked.sin6_port));
 		flow.serial = ask->serial;
+		flow.leg_port = listener->to_host ? 0 : port_of(fds[0]);
 		relay_records_add_flow(&relay->records, &flow);
 	}
 	int error = relay_hand_on(relay, &answer, fds, count);
@@ -436,9 +440,19 @@ static int serve_ended(struct relay *relay, const struct relay_message *told)
 {
 	if (told->ended_count > RELAY_ENDED_MAX)
 		return -EPROTO;
-	for (size_t i = 0; i < told->ended_count; i++)
+	for (size_t i = 0; i < told->ended_count; i++) {
+		const struct relay_record *record = relay_records_find(&relay->records, told->ended[i]);
+		if (record && relay->ended)
+			relay->ended(relay->ended_self, &record->flow);
 		relay_records_drop(&relay->records, told->ended[i]);
+	}
 	return 0;
+}
+
+void relay_tell_ended(struct relay *relay, void (*ended)(void *self, const struct relay_flow *), void *self)
+{
+	relay->ended = ended;
+	relay->ended_self = self;
 }
 
 static int control_readable(struct relay *relay, struct denials *denials)

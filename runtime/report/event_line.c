@@ -104,16 +104,18 @@ static void add_traffic(json_t *object, const struct event_traffic *traffic)
 	add_text(object, "end", traffic->end);
 }
 
-/* What became of it */
-static const char *verdict_text(const char *kind)
+/* What became of it; of a flow that has ended, what becomes of such a one now */
+static const char *verdict_text(const struct event *event)
 {
-	return strcmp(kind, "allow") && strcmp(kind, "flow-end") && strcmp(kind, "audit") ? "deny" : "allow";
+	if (event->traffic)
+		return policy_action_name(event->verdict.action);
+	return strcmp(event->kind, "allow") && strcmp(event->kind, "audit") ? "deny" : "allow";
 }
 
 void event_add_members(json_t *object, const struct event *event)
 {
 	json_object_set_new(object, "flow", json_string(event->flow));
-	json_object_set_new(object, "verdict", json_string(verdict_text(event->kind)));
+	json_object_set_new(object, "verdict", json_string(verdict_text(event)));
 	if (event->connection)
 		add_connection(object, event);
 	if (event->question)
