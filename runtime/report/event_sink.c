@@ -176,6 +176,8 @@ const char *event_sink_error(const char *target, int error)
 		return "there is no journal here (no " EVENT_JOURNAL_SOCKET "); name a file, or - for standard output";
 	if (error == ENXIO)
 		return "a FIFO that nobody reads; start its reader first";
+	if (error == EEXIST)
+		return "what has the name of a former file is none, and is not replaced";
 	if (error == ELOOP)
 		return "a symbolic link, which --events-size would leave behind; name the file itself";
 	return strerror(error);
@@ -199,7 +201,7 @@ int event_sink_write(struct event_sink *sink, const json_t *event, const char *l
 	sink->why = error;
 	if (error != -EAGAIN && !sink->complained) {
 		sink->complained = true;
-		log_line("--events %s is incomplete: %s", sink->target, strerror(-error));
+		log_line("--events %s is incomplete: %s", sink->target, event_sink_error(sink->target, -error));
 	}
 	return error;
 }

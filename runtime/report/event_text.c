@@ -178,7 +178,8 @@ static const char *said(struct arena *arena, const json_t *event, const char *ki
 		return arena_printf(arena, "%s%s", rule_text(arena, event), rest_text(arena, event));
 	if (more)
 		return arena_printf(arena, "%-29s  %s", flow, more);
-	return arena_printf(arena, "%-29s  %s%s", flow, rule_text(arena, event), rest_text(arena, event));
+	const char *rule = rule_text(arena, event);
+	return arena_printf(arena, "%-29s%s%s%s", flow, *rule ? "  " : "", rule, rest_text(arena, event));
 }
 
 const char *event_text(struct arena *arena, const json_t *event, bool with_time)

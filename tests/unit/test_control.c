@@ -61,7 +61,7 @@ static void open_server(const gid_t *group)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	cr_assert(fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof address) && !listen(fd, 64));
 	control = control_open(
-		&(struct control_start){ .listener = fd, .name = "unit", .group = group, .commands = commands });
+		&(struct control_start){ .listener = fd, .name = "unit", .id = "0123456789abcdef", .group = group, .commands = commands });
 	cr_assert(control != NULL);
 }
 
