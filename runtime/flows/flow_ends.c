@@ -9,6 +9,7 @@
 #include "lower/sandbox_net.h"
 #include "net/sysctl.h"
 #include "netlink/conntrack_watch.h"
+#include "relay/relay_protocol.h"
 #include "report/denials.h"
 
 #include <errno.h>
@@ -33,8 +34,8 @@ struct flow_ends {
 	int epoll;
 	struct nl *watch; /* NULL: nobody wants to know */
 	struct known_ids *told;
-	struct known_relayed *relayed; /* KNOWN_RELAYED, a ring */
-	size_t relayed_next;
+	struct known_named *named; /* KNOWN_NAMED that have ended, a ring */
+	size_t named_next;
 	uint64_t changed_ms; /* the policy */
 	bool look;           /* for what was lost */
 	uint64_t look_ms, hurry_ms;
@@ -50,28 +51,14 @@ static bool any_logs(const struct policy *policy)
 	return false;
 }
 
-static void keep_relayed(struct flow_ends *ends, const struct known_relayed *known)
-{
-	ends->relayed[ends->relayed_next++ % KNOWN_RELAYED] = *known;
-}
-
-static void relay_ended(void *self, const struct relay_flow *flow)
-{
-	struct known_relayed known;
-
-	if (flow->to_host) /* of which conntrack has all there is to know */
-		return;
-	known_of_relay(flow, &known);
-	keep_relayed(self, &known);
-}
-
 static void names_ended(void *self, const struct names_flow *flow)
 {
-	struct known_relayed known;
+	struct flow_ends *ends = self;
 
-	known_of_names(flow, &known);
-	keep_relayed(self, &known);
+	known_of_names(flow, &ends->named[ends->named_next++ % KNOWN_NAMED]);
 }
+
+static void published_ended(void *self, const struct relay_flow *, const struct relay_moved *);
 
 static int listen_to(struct flow_ends *ends)
 {
@@ -83,9 +70,9 @@ static int listen_to(struct flow_ends *ends)
 	if (epoll_ctl(ends->epoll, EPOLL_CTL_ADD, nl_fd(ends->watch), &event) < 0)
 		return -errno;
 	ends->told = arena_must(calloc(1, sizeof *ends->told));
-	ends->relayed = arena_must(calloc(KNOWN_RELAYED, sizeof *ends->relayed));
+	ends->named = arena_must(calloc(KNOWN_NAMED, sizeof *ends->named));
 	if (ends->start.flows->start.relay)
-		relay_tell_ended(ends->start.flows->start.relay, relay_ended, ends);
+		relay_tell_ended(ends->start.flows->start.relay, published_ended, ends);
 	return 0;
 }
 
@@ -134,7 +121,7 @@ void flow_ends_close(struct flow_ends *ends)
 	nl_close(ends->watch);
 	fd_closep(&ends->epoll);
 	free(ends->told);
-	free(ends->relayed);
+	free(ends->named);
 	free(ends);
 }
 
@@ -147,25 +134,15 @@ int flow_ends_fd(const struct flow_ends *ends)
 
 struct subject {
 	struct flows_flow flow;
-	struct known_relayed known; /* of a relayed one: what its name points into */
+	struct known_named known; /* of one that a server name admitted: what its name points into */
 	struct bindings_past past;
 	bool spared;
 };
 
 struct search {
 	const struct conntrack_tuple *tuple;
-	struct known_relayed *found;
+	struct known_named *found;
 };
-
-static int try_relay(const struct relay_flow *flow, void *context)
-{
-	struct search *search = context;
-
-	if (flow->to_host)
-		return 0;
-	known_of_relay(flow, search->found);
-	return known_is_leg(search->found, search->tuple);
-}
 
 static int try_names(const struct names_flow *flow, void *context)
 {
@@ -176,20 +153,16 @@ static int try_names(const struct names_flow *flow, void *context)
 }
 
 /* What the relay has, or had a moment ago, the latest first */
-static bool find_relayed(const struct flow_ends *ends, enum flows_kind kind, const struct conntrack_tuple *tuple,
-			 struct known_relayed *out)
+static bool find_named(const struct flow_ends *ends, const struct conntrack_tuple *tuple, struct known_named *out)
 {
-	const struct flows_start *of = &ends->start.flows->start;
+	struct names *names = ends->start.flows->start.names;
 	struct search search = { tuple, out };
-	size_t count = ends->relayed_next < KNOWN_RELAYED ? ends->relayed_next : KNOWN_RELAYED;
 
-	if (kind == FLOWS_PUBLISHED && of->relay && relay_flows(of->relay, try_relay, &search) == 1)
+	if (names && names_flows(names, try_names, &search) == 1)
 		return true;
-	if (kind == FLOWS_NAMED && of->names && names_flows(of->names, try_names, &search) == 1)
-		return true;
-	for (size_t i = 1; i <= count; i++) {
-		*out = ends->relayed[(ends->relayed_next - i) % KNOWN_RELAYED];
-		if (out->kind == kind && known_is_leg(out, tuple))
+	for (size_t i = 1; i <= KNOWN_NAMED; i++) {
+		*out = ends->named[(ends->named_next - i) % KNOWN_NAMED];
+		if (known_is_leg(out, tuple))
 			return true;
 	}
 	return false;
@@ -210,7 +183,7 @@ static struct addr guest_of(const struct flow_ends *ends, enum addr_family famil
 
 static bool describe_named(const struct flow_ends *ends, const struct conntrack_tuple *tuple, struct subject *subject)
 {
-	if (!find_relayed(ends, FLOWS_NAMED, tuple, &subject->known) || subject->known.waits)
+	if (!find_named(ends, tuple, &subject->known) || subject->known.waits)
 		return false;
 	subject->flow.kind = FLOWS_NAMED;
 	subject->flow.connection.sni = subject->known.has_sni ? subject->known.sni : NULL;
@@ -239,41 +212,25 @@ static bool describe_outgoing(const struct flow_ends *ends, const struct conntra
 	return true;
 }
 
-static bool describe_published(const struct flow_ends *ends, const struct conntrack_entry *entry,
-			       struct subject *subject)
+static void judge(const struct flow_ends *ends, struct subject *subject)
 {
 	struct flows_flow *flow = &subject->flow;
 
-	if (!find_relayed(ends, FLOWS_PUBLISHED, &entry->original, &subject->known))
-		return false;
-	flows_describe_entry(ends->start.flows, entry, flow);
-	flow->kind = FLOWS_PUBLISHED;
-	flow->connection.direction = POLICY_INGRESS;
-	flow->connection.addr = subject->known.far;
-	flow->connection.port = subject->known.guest_port;
-	flow->near = subject->known.guest;
-	flow->near_port = subject->known.far_port;
-	return true;
-}
-
-/* false: no flow of the guest's */
-static bool describe(const struct flow_ends *ends, const struct conntrack_entry *entry, struct subject *subject)
-{
-	const struct conntrack_tuple *tuple = &entry->original;
-	struct addr guest = guest_of(ends, tuple->src.family);
-	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
-
-	if (addr_equal(tuple->src, guest) ?
-		    !describe_outgoing(ends, entry, subject) :
-		    !ports || !addr_equal(tuple->dst, guest) || !describe_published(ends, entry, subject))
-		return false;
-	struct flows_flow *flow = &subject->flow;
 	subject->past = (struct bindings_past){ ends->start.bindings, flow->has_began, flow->began_ms };
 	flow->names = bindings_past_view(&subject->past);
 	struct eval_context context = { ends->policy, ends->start.flows->start.gateway, flow->names };
 	flow->verdict = eval_connection(&context, &flow->connection);
 	subject->spared = flow->verdict.action == POLICY_DENY &&
 			  audit_spares_connection(ends->start.spared, &context, &flow->connection);
+}
+
+/* false: no flow of the guest's */
+static bool describe(const struct flow_ends *ends, const struct conntrack_entry *entry, struct subject *subject)
+{
+	if (!addr_equal(entry->original.src, guest_of(ends, entry->original.src.family)) ||
+	    !describe_outgoing(ends, entry, subject))
+		return false;
+	judge(ends, subject);
 	return true;
 }
 
@@ -302,10 +259,10 @@ static const char *name_of(const struct flows_flow *flow)
 }
 
 /* What the policy in force denies, just after it came into force: another one let it pass. */
-static bool is_revoked(const struct flow_ends *ends, const struct conntrack_entry *entry, const struct subject *subject)
+static bool is_revoked(const struct flow_ends *ends, const struct subject *subject)
 {
-	return entry->mark == LOWER_REVOKED_CT || (subject->flow.verdict.action == POLICY_DENY && !subject->spared &&
-						   clock_ms() - ends->changed_ms < REVOKED_WITHIN_MS);
+	return subject->flow.verdict.action == POLICY_DENY && !subject->spared &&
+	       clock_ms() - ends->changed_ms < REVOKED_WITHIN_MS;
 }
 
 static enum denial_end how_it_ended(const struct flow_ends *ends, const struct conntrack_entry *entry,
@@ -313,7 +270,7 @@ static enum denial_end how_it_ended(const struct flow_ends *ends, const struct c
 {
 	if (entry->mark == LOWER_SPENT_CT)
 		return DENIAL_END_LIMIT;
-	if (is_revoked(ends, entry, subject))
+	if (entry->mark == LOWER_REVOKED_CT || is_revoked(ends, subject))
 		return DENIAL_END_REVOKED;
 	if (flows_entry_has_ended(entry))
 		return entry->tcp_state == TCP_CONNTRACK_CLOSE ? DENIAL_END_RESET : DENIAL_END_CLOSED;
@@ -328,29 +285,79 @@ static uint64_t duration_of(const struct conntrack_entry *entry)
 	return began && ended > began ? ended - began : 0;
 }
 
+static bool is_wanted(const struct flow_ends *ends, const struct subject *subject, enum denial_end how)
+{
+	return ends->start.all || how == DENIAL_END_LIMIT || how == DENIAL_END_REVOKED || is_logged(ends, subject);
+}
+
 static void tell_end(struct flow_ends *ends, const struct conntrack_entry *entry, bool stop)
 {
 	struct subject subject;
 
 	if (!describe(ends, entry, &subject))
 		return;
-	enum denial_end how = how_it_ended(ends, entry, &subject, stop);
-	bool cut = how == DENIAL_END_LIMIT || how == DENIAL_END_REVOKED;
-	if (!ends->start.all && !cut && !is_logged(ends, &subject))
-		return;
 	const struct denial_flow flow = {
 		.connection = &subject.flow.connection,
 		.verdict = subject.flow.verdict,
 		.source_port = subject.flow.near_port,
 		.name = name_of(&subject.flow),
-		.end = how,
+		.end = how_it_ended(ends, entry, &subject, stop),
+		.bytes_known = entry->counted,
+		.packets_known = entry->counted,
 		.bytes_sent = entry->bytes[0],
 		.bytes_received = entry->bytes[1],
 		.packets_sent = entry->packets[0],
 		.packets_received = entry->packets[1],
 		.duration_ms = duration_of(entry),
 	};
-	denials_flow_end(ends->start.denials, &flow);
+	if (is_wanted(ends, &subject, flow.end))
+		denials_flow_end(ends->start.denials, &flow);
+}
+
+/* `moved` NULL: it is open, and the sandbox ends */
+static void tell_published(struct flow_ends *ends, const struct relay_flow *of, const struct relay_moved *moved)
+{
+	struct subject subject = { .flow = { .connection = { .direction = POLICY_INGRESS,
+							     .proto = of->pair ? PROTO_TCP : PROTO_UDP,
+							     .addr = of->peer,
+							     .has_port = true,
+							     .port = of->port },
+					     .has_began = true,
+					     .began_ms = of->began_ms } };
+
+	judge(ends, &subject);
+	struct denial_flow flow = { .connection = &subject.flow.connection,
+				    .verdict = subject.flow.verdict,
+				    .source_port = of->peer_port,
+				    .end = !moved         ? DENIAL_END_STOP :
+					   !of->pair      ? DENIAL_END_TIMEOUT :
+					   moved->orderly ? DENIAL_END_CLOSED :
+							    DENIAL_END_RESET,
+				    .duration_ms = clock_ms() - of->began_ms };
+	if (moved) {
+		flow.bytes_known = true;
+		flow.packets_known = !of->pair;
+		flow.bytes_sent = moved->bytes[0];
+		flow.bytes_received = moved->bytes[1];
+		flow.packets_sent = moved->datagrams[0];
+		flow.packets_received = moved->datagrams[1];
+	}
+	flow.end = is_revoked(ends, &subject) ? DENIAL_END_REVOKED : flow.end;
+	if (is_wanted(ends, &subject, flow.end))
+		denials_flow_end(ends->start.denials, &flow);
+}
+
+static void published_ended(void *self, const struct relay_flow *flow, const struct relay_moved *moved)
+{
+	if (!flow->to_host) /* of which conntrack has all there is to know */
+		tell_published(self, flow, moved);
+}
+
+static int end_published(const struct relay_flow *flow, void *context)
+{
+	if (!flow->to_host)
+		tell_published(context, flow, NULL);
+	return 0;
 }
 
 /* Of one that rules with `log` let pass, the packet filter tells; of one that a server name admits, its relay, and so does the relay of
@@ -359,9 +366,7 @@ static void tell_begin(struct flow_ends *ends, const struct conntrack_entry *ent
 {
 	struct subject subject;
 
-	if (entry->mark == LOWER_DIVERTED_CT ||
-	    !addr_equal(entry->original.src, guest_of(ends, entry->original.src.family)) ||
-	    !describe(ends, entry, &subject) || is_logged(ends, &subject) ||
+	if (entry->mark == LOWER_DIVERTED_CT || !describe(ends, entry, &subject) || is_logged(ends, &subject) ||
 	    subject.flow.verdict.action != POLICY_ALLOW)
 		return;
 	const struct denial_flow flow = {
@@ -511,4 +516,5 @@ void flow_ends_finish(struct flow_ends *ends)
 		return;
 	read_some(ends, READ_AT_THE_END);
 	conntrack_entries(ends->start.flows->vm, 0, 0, end_open, ends);
+	relay_flows(ends->start.flows->start.relay, end_published, ends);
 }

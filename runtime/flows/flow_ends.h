@@ -1,10 +1,10 @@
 /* Ends of flows, told within a second of their happening, with what went through: which rule had let the flow pass, bytes and packets each
  * way, how long, how it ended.
  *
- * Theory of operation. Every flow of the guest's has one conntrack entry at the guest's link, whoever moves its packets, and that one is
- * counted: what is forwarded has no other; of a relayed flow (published ports, the host's services, server names) the entry is the guest's
- * leg, and the relay's records tell the rest: the peer, the server name. So each flow ends once, and bytes are always IP packets at
- * the guest's link, headers and all.
+ * Theory of operation. What the guest began has one conntrack entry at the guest's link, whoever moves its packets, and that one is
+ * counted: what is forwarded has no other; of what goes to the host's services, or is admitted by its server name, it is the guest's
+ * leg, and of the latter the relay's record tells the name. So each flow ends once, and bytes are IP packets at the guest's link, headers
+ * and all. Published ports go past conntrack: of their flows the relay's worker tells the end and the payload that it has moved.
  *   - TCP has ended when conntrack says so: both ends have closed (TIME_WAIT), or one has reset (CLOSE). The entry stays for some time, and
  *     its counters are asked for at once. It is remembered by its id, and not told of again when the entry goes.
  *   - All else has ended when its entry goes, which has its counters with it: so UDP ends when it was idle for as long as conntrack

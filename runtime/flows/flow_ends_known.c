@@ -60,28 +60,11 @@ bool known_ids_remove(struct known_ids *known, uint32_t id)
 	return true;
 }
 
-void known_of_relay(const struct relay_flow *flow, struct known_relayed *out)
+void known_of_names(const struct names_flow *flow, struct known_named *out)
 {
-	*out = (struct known_relayed){
-		.kind = FLOWS_PUBLISHED,
-		.l4 = flow->pair ? IPPROTO_TCP : IPPROTO_UDP,
-		.guest = flow->asked,
-		.guest_port = flow->port,
-		.leg_port = flow->leg_port,
-		.far = flow->peer,
-		.far_port = flow->peer_port,
-		.began_ms = flow->began_ms,
-	};
-}
-
-void known_of_names(const struct names_flow *flow, struct known_relayed *out)
-{
-	*out = (struct known_relayed){
-		.kind = FLOWS_NAMED,
-		.l4 = IPPROTO_TCP,
+	*out = (struct known_named){
 		.guest = flow->guest,
 		.guest_port = flow->guest_port,
-		.leg_port = flow->connection.port,
 		.far = flow->connection.addr,
 		.far_port = flow->connection.port,
 		.waits = flow->waits,
@@ -92,13 +75,9 @@ void known_of_names(const struct names_flow *flow, struct known_relayed *out)
 	snprintf(out->sni, sizeof out->sni, "%s", out->has_sni ? flow->connection.sni : "");
 }
 
-bool known_is_leg(const struct known_relayed *known, const struct conntrack_tuple *tuple)
+bool known_is_leg(const struct known_named *known, const struct conntrack_tuple *tuple)
 {
-	if (known->l4 != tuple->proto)
-		return false;
-	if (known->kind == FLOWS_PUBLISHED)
-		return known->leg_port && tuple->sport == known->leg_port && tuple->dport == known->guest_port &&
-		       addr_equal(tuple->dst, known->guest);
-	return tuple->sport == known->guest_port && tuple->dport == known->leg_port &&
-	       addr_equal(tuple->src, known->guest) && addr_equal(tuple->dst, known->far);
+	return tuple->proto == IPPROTO_TCP && known->far_port && tuple->sport == known->guest_port &&
+	       tuple->dport == known->far_port && addr_equal(tuple->src, known->guest) &&
+	       addr_equal(tuple->dst, known->far);
 }

@@ -1,11 +1,11 @@
-/* What is to be remembered of flows that have ended, bounded both: which entries were told of and are still there, and what a relay knew of
+/* What is to be remembered of flows that have ended, bounded both: which entries were told of and are still there, and what the relay of server names knew of
  * those that it has given up a moment ago. */
 #pragma once
 #include "flows/flows.h"
 
 #define KNOWN_SLOTS \
 	65536 /* a power of two; 250 new connections a second that wait for two minutes each are half of it */
-#define KNOWN_RELAYED 1024
+#define KNOWN_NAMED 1024
 #define KNOWN_NAME_MAX 256
 
 /* Ids of conntrack's; 0: free */
@@ -19,19 +19,14 @@ bool known_ids_has(const struct known_ids *, uint32_t id);
 /* Whether it was there */
 bool known_ids_remove(struct known_ids *, uint32_t id);
 
-struct known_relayed {
-	enum flows_kind kind; /* FLOWS_PUBLISHED or FLOWS_NAMED */
-	uint8_t l4;
-	/* The guest's leg as conntrack has it: the port at the guest's side, and the other's. The guest's address tells the family */
-	struct addr guest;
-	uint16_t guest_port, leg_port;
-	struct addr far; /* who asked a published port; whom the guest asked */
-	uint16_t far_port;
+/* A flow that a server name has admitted; conntrack has its guest's leg */
+struct known_named {
+	struct addr guest, far;
+	uint16_t guest_port, far_port; /* 0, 0: none */
 	bool waits, has_sni, ech;
 	char sni[KNOWN_NAME_MAX];
 	uint64_t began_ms;
 };
-void known_of_relay(const struct relay_flow *, struct known_relayed *out);
-void known_of_names(const struct names_flow *, struct known_relayed *out);
+void known_of_names(const struct names_flow *, struct known_named *out);
 /* Whether it is that flow */
-bool known_is_leg(const struct known_relayed *, const struct conntrack_tuple *);
+bool known_is_leg(const struct known_named *, const struct conntrack_tuple *);

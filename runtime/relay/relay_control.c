@@ -325,20 +325,19 @@ static struct relay_flow flow_of(const struct relay *relay, const struct listene
 	};
 }
 
-static uint16_t port_of(int fd)
+static uint16_t dialled_port(int near)
 {
 	struct sockaddr_in6 asked = { 0 };
 	socklen_t len = sizeof asked;
 
-	return getsockname(fd, (struct sockaddr *)&asked, &len) < 0 ? 0 : ntohs(asked.sin6_port);
+	return getsockname(near, (struct sockaddr *)&asked, &len) < 0 ? 0 : ntohs(asked.sin6_port);
 }
 
 /* 0; what is not handed on is closed with linger 0, a reset; -errno: the worker is gone */
 static int hand_pair_on(struct relay *relay, const struct listener *listener, const struct sockaddr_in6 *from, int near,
 			int far)
 {
-	struct relay_flow flow = flow_of(relay, listener, from, port_of(near));
-	flow.leg_port = listener->to_host ? 0 : port_of(far);
+	struct relay_flow flow = flow_of(relay, listener, from, dialled_port(near));
 	struct relay_message pair = { .kind = RELAY_PAIR,
 				      .to_host = listener->to_host,
 				      .client = client_of(relay, listener, near, from),
@@ -350,7 +349,7 @@ static int hand_pair_on(struct relay *relay, const struct listener *listener, co
 		relay_socket_unpaced(near);
 	int error = relay_hand_on(relay, &pair, (int[]){ near, far }, 2);
 	if (error < 0)
-		relay_records_drop(&relay->records, (struct relay_serial){ pair.serial, true });
+		relay_records_drop(&relay->records, (struct relay_serial){ .serial = pair.serial, .pair = true });
 	return error == -EAGAIN || error == -ETOOMANYREFS ? 0 : error;
 }
 
@@ -426,7 +425,6 @@ static int serve_ask(struct relay *relay, const struct relay_message *ask, struc
 	if (answer.allowed) {
 		struct relay_flow flow = flow_of(relay, listener, &ask->peer, ntohs(ask->asked.sin6_port));
 		flow.serial = ask->serial;
-		flow.leg_port = listener->to_host ? 0 : port_of(fds[0]);
 		relay_records_add_flow(&relay->records, &flow);
 	}
 	int error = relay_hand_on(relay, &answer, fds, count);
@@ -443,13 +441,14 @@ static int serve_ended(struct relay *relay, const struct relay_message *told)
 	for (size_t i = 0; i < told->ended_count; i++) {
 		const struct relay_record *record = relay_records_find(&relay->records, told->ended[i]);
 		if (record && relay->ended)
-			relay->ended(relay->ended_self, &record->flow);
+			relay->ended(relay->ended_self, &record->flow, &told->ended[i].moved);
 		relay_records_drop(&relay->records, told->ended[i]);
 	}
 	return 0;
 }
 
-void relay_tell_ended(struct relay *relay, void (*ended)(void *self, const struct relay_flow *), void *self)
+void relay_tell_ended(struct relay *relay,
+		      void (*ended)(void *self, const struct relay_flow *, const struct relay_moved *), void *self)
 {
 	relay->ended = ended;
 	relay->ended_self = self;
@@ -520,7 +519,7 @@ int relay_flows(struct relay *relay, int (*each)(const struct relay_flow *, void
 
 int relay_end(struct relay *relay, bool pair, uint32_t serial)
 {
-	return relay_records_end(&relay->records, (struct relay_serial){ serial, pair });
+	return relay_records_end(&relay->records, (struct relay_serial){ .serial = serial, .pair = pair });
 }
 
 bool relay_ending(const struct relay *relay)
@@ -532,7 +531,7 @@ static int tell_to_end(struct relay *relay, struct relay_record *record, uint64_
 {
 	struct relay_message end = { .kind = RELAY_END,
 				     .ended_count = 1,
-				     .ended = { { record->flow.serial, record->flow.pair } } };
+				     .ended = { { .serial = record->flow.serial, .pair = record->flow.pair } } };
 
 	if (!record->used || record->ending == RELAY_GOES_ON)
 		return 0;

@@ -402,6 +402,8 @@ void denials_flow_end(struct denials *denials, const struct denial_flow *flow)
 	struct arena *arena = arena_new();
 	struct event event = event_on_flow(denials, arena, "flow-end", flow);
 	const struct event_traffic traffic = {
+		.bytes_known = flow->bytes_known,
+		.packets_known = flow->packets_known,
 		.bytes_sent = flow->bytes_sent,
 		.bytes_received = flow->bytes_received,
 		.packets_sent = flow->packets_sent,

@@ -68,8 +68,9 @@ struct denial_flow {
 	struct eval_verdict verdict;
 	uint16_t source_port; /* 0: not known */
 	const char *name;     /* that its address had when it began, or NULL */
-	/* Of one that has ended: IP packets at the guest's link, "sent" by who began it */
+	/* Of one that has ended; "sent" by who began it: IP packets at the guest's link, or a relay's payload and datagrams */
 	enum denial_end end;
+	bool bytes_known, packets_known;
 	uint64_t bytes_sent, bytes_received, packets_sent, packets_received, duration_ms;
 };
 void denials_flow_begin(struct denials *, const struct denial_flow *);

@@ -96,10 +96,14 @@ static json_t *number(uint64_t value)
 
 static void add_traffic(json_t *object, const struct event_traffic *traffic)
 {
-	json_object_set_new(object, "bytes_sent", number(traffic->bytes_sent));
-	json_object_set_new(object, "bytes_received", number(traffic->bytes_received));
-	json_object_set_new(object, "packets_sent", number(traffic->packets_sent));
-	json_object_set_new(object, "packets_received", number(traffic->packets_received));
+	if (traffic->bytes_known) {
+		json_object_set_new(object, "bytes_sent", number(traffic->bytes_sent));
+		json_object_set_new(object, "bytes_received", number(traffic->bytes_received));
+	}
+	if (traffic->packets_known) {
+		json_object_set_new(object, "packets_sent", number(traffic->packets_sent));
+		json_object_set_new(object, "packets_received", number(traffic->packets_received));
+	}
 	json_object_set_new(object, "duration_ms", number(traffic->duration_ms));
 	add_text(object, "end", traffic->end);
 }

@@ -11,6 +11,7 @@
 
 /* What went through a flow that has ended; "sent" is by who began it. */
 struct event_traffic {
+	bool bytes_known, packets_known;
 	uint64_t bytes_sent, bytes_received, packets_sent, packets_received;
 	uint64_t duration_ms;
 	const char *end; /* how: "closed", "reset", "timeout", "stop", …; NULL: nobody knows */

@@ -1,5 +1,5 @@
-/* What is remembered of flows that have ended: ids come and go in any order and none is lost or made up; a relay's record is known by the
- * guest's leg of its flow. */
+/* What is remembered of flows that have ended: ids come and go in any order and none is lost or made up; a flow of the name relay's is known by the
+ * guest's leg of it. */
 #include "flows/flow_ends_known.h"
 
 #include <criterion/criterion.h>
@@ -54,31 +54,6 @@ static struct addr addr_of(const char *text)
 	return addr;
 }
 
-Test(flow_ends, a_published_flow_is_known_by_our_port_at_the_guests_link)
-{
-	struct relay_flow flow = { .pair = true,
-				   .peer = addr_of("203.0.113.9"),
-				   .peer_port = 4000,
-				   .asked = addr_of("172.16.0.2"),
-				   .port = 80,
-				   .leg_port = 20001,
-				   .began_ms = 5 };
-	struct conntrack_tuple leg = { addr_of("172.16.0.1"), addr_of("172.16.0.2"), 20001, 80, IPPROTO_TCP }, other;
-	struct known_relayed of;
-
-	known_of_relay(&flow, &of);
-	cr_assert(known_is_leg(&of, &leg));
-	cr_assert_eq(of.far_port, 4000);
-	other = leg, other.sport++;
-	cr_assert_not(known_is_leg(&of, &other));
-	other = leg, other.dport++;
-	cr_assert_not(known_is_leg(&of, &other));
-	other = leg, other.proto = IPPROTO_UDP;
-	cr_assert_not(known_is_leg(&of, &other));
-	other = leg, other.dst = addr_of("172.16.0.3");
-	cr_assert_not(known_is_leg(&of, &other));
-}
-
 Test(flow_ends, a_flow_of_a_server_name_is_known_by_both_its_ends)
 {
 	struct names_flow flow = { .connection = { .direction = POLICY_EGRESS,
@@ -90,7 +65,7 @@ Test(flow_ends, a_flow_of_a_server_name_is_known_by_both_its_ends)
 				   .guest = addr_of("172.16.0.2"),
 				   .guest_port = 5000 };
 	struct conntrack_tuple leg = { addr_of("172.16.0.2"), addr_of("93.184.216.34"), 5000, 443, IPPROTO_TCP };
-	struct known_relayed of;
+	struct known_named of;
 
 	known_of_names(&flow, &of);
 	cr_assert_str_eq(of.sni, "example.com");
