@@ -237,8 +237,8 @@ static int serve(struct sandbox *sandbox)
 }
 
 /* What serving takes: the sandbox's sets and links; entering the host's namespace; killing other uids' workers; answering
- * the guest's datagrams from a port below 1024 of the gateway's; and jailing a worker under a uid of its own, where a policy that
- * comes later is the first to need the relay of server names */
+ * the guest's datagrams from a port below 1024 of the gateway's; jailing a worker under a uid of its own, where a policy that
+ * comes later is the first to need the relay of server names; and putting a file of events aside as its directory's owner */
 static int keep_little(void)
 {
 	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL,   CAP_NET_BIND_SERVICE,
