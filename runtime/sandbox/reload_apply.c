@@ -160,9 +160,22 @@ static int admit(struct sandbox *sandbox, const struct nameserver *servers, size
 
 /* ---- the swap ---- */
 
+/* Of both policies: what was counted of one's limits is counted of the other's */
+static struct nft_quotas quotas_of(const struct sandbox *sandbox)
+{
+	struct reload_pending *pending = &sandbox->reload->pending;
+	struct lower_options options = lower_options(sandbox);
+
+	return (struct nft_quotas){
+		.before = lower_quotas(pending->arena, sandbox->start->config->policy, &options),
+		.after = lower_quotas(pending->arena, pending->policy, &options),
+	};
+}
+
 static int replace(struct sandbox *sandbox, struct dns_change *names, char *why, size_t why_size)
 {
 	struct reload_pending *pending = &sandbox->reload->pending;
+	const struct nft_quotas quotas = quotas_of(sandbox);
 	char what[256] = "";
 	struct nameserver before[NAMESERVERS_MAX];
 	size_t before_count = dns_servers_now(sandbox->dns, before);
@@ -174,7 +187,7 @@ static int replace(struct sandbox *sandbox, struct dns_change *names, char *why,
 	if (error == 0)
 		error = admit(sandbox, sandbox->found.items, sandbox->found.count);
 	if (error == 0)
-		error = nft_replace_with(sandbox->firewall, pending->ruleset, names->chains, names->elements,
+		error = nft_replace_with(sandbox->firewall, pending->ruleset, &quotas, names->chains, names->elements,
 					 names->count, what, sizeof what);
 	if (error == 0)
 		return 0;
