@@ -66,6 +66,9 @@ void lower_shortcuts(struct lowering *, struct rs_chain *);
 void lower_share_rate(struct lowering *, struct rs_chain *); /* with chain admit's, where server names decide */
 void lower_admit_chain(struct lowering *);
 const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
+/* lower_meters.c: where what a rule with a limit of bytes of its own lets pass goes to: its flow is marked, then it is as without */
+void lower_meter_chains(struct lowering *);
+const char *lower_metered_chain(struct lowering *, const struct policy_rule *);
 /* lower_audit.c: the chain for what rules deny, in an audit */
 void lower_audited_chain(struct lowering *);
 /* lower_rules.c: the named set of a group's addresses */

@@ -346,12 +346,30 @@ static void delete_chain_message(struct nft_build *build, const char *name)
 	nftnl_chain_free(chain);
 }
 
-/* Rules and chains of a table; its quotas stay, and with them what they have counted. */
+static void fill_set(struct nlmsghdr *message, const void *set)
+{
+	nftnl_set_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
+}
+
+static void delete_set_message(struct nft_build *build, const char *name)
+{
+	struct nftnl_set *set = arena_must(nftnl_set_alloc());
+
+	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, nft_family(build->table->family));
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, build->table->name);
+	nftnl_set_set_str(set, NFTNL_SET_NAME, name);
+	nft_build_message(build, NFT_MSG_DELSET, 0, (struct nft_label){ "set", name }, fill_set, set);
+	nftnl_set_free(set);
+}
+
+/* Rules, maps and chains of a table, in the order in which nothing leads to what goes; its quotas stay, and with them what they have counted. */
 static void strip_table(struct nft_build *build, const struct rs_table *table)
 {
 	build->table = table;
 	for (size_t i = 0; i < table->chains.count; i++)
 		empty_chain(build, &table->chains.items[i]);
+	for (size_t i = 0; i < table->sets.count; i++)
+		delete_set_message(build, table->sets.items[i].name);
 	for (size_t i = 0; i < table->chains.count; i++)
 		delete_chain_message(build, table->chains.items[i].name);
 }

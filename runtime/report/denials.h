@@ -48,6 +48,12 @@ enum denial_hello {
  * `log`, is reported as that. */
 void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello,
 			 bool spared);
+/* Whether the rule's own limit of bytes was seen to be used up, under the policy in force */
+bool denials_is_spent(const struct denials *, const struct policy_rule *);
+/* Whether one was since this was asked last: flows of its rule are to be ended */
+bool denials_spent_anew(struct denials *);
+/* A flow that is refused since the rule's limit is used up */
+void denials_spent_flow(struct denials *, const struct eval_connection *, size_t rule);
 /* Something that was let pass and that nobody hears of: a lookup */
 void denials_lookup(struct denials *, struct eval_verdict);
 /* What the rules of the policy in force decided of this */

@@ -211,15 +211,16 @@ static int begin_names(struct sandbox *sandbox)
 	return error;
 }
 
-static void use_fast_path(struct sandbox *sandbox)
+void reload_use_fast_path(struct sandbox *sandbox, const struct policy *policy)
 {
-	struct reload_pending *pending = &sandbox->reload->pending;
+	struct arena *arena = arena_new();
 	struct lower_options options = lower_options(sandbox);
-	const struct ruleset *fast = lower_fast_path(pending->arena, pending->policy, &options);
+	const struct ruleset *fast = lower_fast_path(arena, policy, &options);
 	char why[256];
 
 	if (fast)
 		nft_extend(sandbox->firewall, fast, why, sizeof why);
+	arena_free(arena);
 }
 
 /* From here on what fails ends the sandbox: the packet filter has the one policy, others the other. */
@@ -239,7 +240,9 @@ static int use_policy(struct sandbox *sandbox, struct dns_change *names)
 		error = setup_bandwidth(sandbox, policy);
 	if (error == 0)
 		error = flows_revoke(sandbox->flows, policy, dns_bindings(sandbox->dns));
-	use_fast_path(sandbox);
+	/* Where rules count bytes, flows that began while the ruleset changed are given their marks first. */
+	if (!policy_meters(policy))
+		reload_use_fast_path(sandbox, policy);
 	sandbox->config.policy = policy;
 	arena_free(reload->arena);
 	reload->arena = reload->pending.arena;

@@ -49,7 +49,7 @@ size() { echo $(($1 * 1028 + 500)); } # room for so many packets
 on_internet nft -f - <<-NFT
 	table inet tally {
 		counter got {}
-		chain in { type filter hook prerouting priority -300; ip daddr 93.184.216.34 udp dport 4000 counter name got; }
+		chain in { type filter hook prerouting priority -300; ip daddr 93.184.216.34 udp dport 4000 counter name got drop; }
 	}
 NFT
 policy 0
