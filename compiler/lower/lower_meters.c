@@ -2,8 +2,8 @@
  * conntrack mark, by which table msb_quota (lower_quotas.c) charges each packet of it, this one among them, whichever way it goes.
  * That table denies what is over: the rule goes on to match here, so no later one takes over.
  *
- * A flow that waits for its server name, for a floor's sake, has LOWER_DIVERTED_CT and keeps it: what the relay opens for it is marked
- * by the supervisor (runtime/names). */
+ * A flow that waits for its server name, since a floor or a rule on names before this one may be asked for it, is no such flow: what the
+ * relay opens for it is marked by the supervisor (runtime/names). */
 #include "lower/lower_state.h"
 #include "base/escape.h"
 #include "policy/policy_facts.h"
@@ -22,6 +22,7 @@ static void meter_chain(struct lowering *lowering, const struct policy_rule *rul
 					 escape_nft_comment(lowering->arena, rule->text)));
 
 	lower_defer_for_floor(lowering, chain);
+	lower_defer_named(lowering, chain);
 	struct rs_rule *mark = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
 	rs_ct_mark_set(rs, mark, rule->meter);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, rule->log ? LOWER_CHAIN_LOGGED : LOWER_CHAIN_ADMIT);

@@ -178,6 +178,7 @@ static void quota_chains(struct lowering *lowering)
 	let_dhcp_pass(lowering, chain, RS_UDP_SPORT);
 	let_bare_tcp_pass(lowering, chain, 2, BARE_TCP4);
 	let_bare_tcp_pass(lowering, chain, 10, BARE_TCP6);
+	end_spent(lowering, chain);
 	count(lowering, chain, RS_META_OIFNAME, false);
 	charge_meters(lowering, chain);
 }

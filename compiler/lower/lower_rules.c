@@ -465,8 +465,8 @@ static void add_by_name(struct lowering *lowering, struct rs_chain *chain, size_
 		add_rule(lowering, chain, index, aim, &question, BY_ACTION);
 	if (rule->action == POLICY_ALLOW && lower_rule_refuses_quic(rule))
 		add_rule(lowering, chain, index, aim, &quic, QUIC);
-	if (rule->action == POLICY_ALLOW)
-		add_rule(lowering, chain, index, aim, &tcp, NAMED);
+	if (rule->action == POLICY_ALLOW) /* whose bytes are counted is in the name, too */
+		add_rule(lowering, chain, index, aim, &tcp, rule->meter ? DEFER : NAMED);
 	if (!rest.never && !is_quic_alone(rule))
 		add_rule(lowering, chain, index, aim, &rest, rule->action == POLICY_DENY ? DENY : BY_ACTION);
 }

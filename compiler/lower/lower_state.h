@@ -46,6 +46,7 @@ void lower_defer_input(struct lowering *, struct rs_chain *);
 void lower_defer_to_gateway(struct lowering *, struct rs_chain *, enum rs_field daddr, u128 gateway);
 void lower_defer_admit(struct lowering *, struct rs_chain *);
 void lower_defer_for_floor(struct lowering *, struct rs_chain *); /* what the policy lets pass */
+void lower_defer_named(struct lowering *, struct rs_chain *);     /* behind an allow of a bound name */
 void lower_defer_logged(struct lowering *, struct rs_chain *);
 void lower_defer_last_hop(struct lowering *, struct rs_chain *);
 void lower_defer_output(struct lowering *, struct rs_chain *);

@@ -289,10 +289,15 @@ static int take_connection(struct names *names, int near, struct names_origin or
 	origin.judged = pair.judged;
 	origin.far = far_tuple(names, far, &connection);
 	names_judge_note(names->judge, pair.serial, &origin);
-	if ((!pair.judged || pair.server_first) &&
-	    !names_judge_count_unnamed(names->judge, pair.serial, &connection, names->context.bindings, denials)) {
-		names_judge_drop(names->judge, pair.serial);
-		return 0;
+	/* what is judged may say the name of a rule that is not used up */
+	if (!pair.judged || pair.server_first) {
+		bool counted = names_judge_count_unnamed(names->judge, pair.serial, &connection,
+							 names->context.bindings, denials);
+		pair.server_first = counted && pair.server_first;
+		if (!counted && !pair.judged) {
+			names_judge_drop(names->judge, pair.serial);
+			return 0;
+		}
 	}
 	int error = socket_send_fds(names->worker.control, &pair, sizeof pair, (int[]){ near, far }, 2, MSG_DONTWAIT);
 	if (error < 0)

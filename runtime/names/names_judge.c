@@ -232,15 +232,16 @@ static int set_meter(struct names_judge *judge, struct waiting *flow, uint32_t m
 	return error;
 }
 
-/* Before anything of it passes; what cannot be counted does not. */
+/* Before anything of it passes; what cannot be counted does not. `unsaid`: it may say a name yet, and be let pass by that */
 static bool is_counted(struct names_judge *judge, struct waiting *flow, const struct eval_context *context,
-		       const struct eval_connection *connection, struct denials *denials)
+		       const struct eval_connection *connection, bool unsaid, struct denials *denials)
 {
 	struct eval_verdict verdict = eval_connection(context, connection);
 	uint32_t meter = meter_of(context->policy, verdict);
 
 	if (meter && denials_is_spent(denials, &context->policy->rules.items[verdict.by.rule])) {
-		denials_spent_flow(denials, connection, verdict.by.rule);
+		if (!unsaid)
+			denials_spent_flow(denials, connection, verdict.by.rule);
 		return false;
 	}
 	return set_meter(judge, flow, meter) == 0;
@@ -254,7 +255,7 @@ bool names_judge_count_unnamed(struct names_judge *judge, uint32_t serial, const
 	if (!flow)
 		return false;
 	struct eval_context context = context_of(judge, flow, now);
-	return is_counted(judge, flow, &context, connection, denials);
+	return is_counted(judge, flow, &context, connection, flow->origin.judged, denials);
 }
 
 /* What was connected for a flow may be gone already. */
@@ -349,7 +350,7 @@ static int judge_flow(struct names_judge *judge, const struct names_ask *ask, st
 		report_ended(&connection, DENIAL_MALFORMED, denials);
 	else
 		verdict->allowed = may_go_on(judge->spared, &context, &connection, denials) &&
-				   is_counted(judge, flow, &context, &connection, denials);
+				   is_counted(judge, flow, &context, &connection, false, denials);
 	if (!verdict->allowed)
 		names_judge_drop(judge, ask->serial);
 	else
