@@ -5,6 +5,7 @@
 #include "lower/lower_bound.h"
 #include "lower/sandbox_net.h"
 #include "net/host_table.h"
+#include "netlink/nft_quotas.h"
 #include "optimise/optimise.h"
 #include "policy/policy_facts.h"
 #include "sandbox/netns.h"
@@ -172,6 +173,39 @@ static struct nft_quotas quotas_of(const struct sandbox *sandbox)
 	};
 }
 
+/* What is no limit any more keeps what it has counted, so a sandbox has so many in its life. */
+#define QUOTAS_MOST 1024
+
+struct quotas_there {
+	const struct rs_table *wanted;
+	size_t others; /* that are not among those wanted */
+};
+
+static void count_other(void *self, const char *name, uint64_t bytes, uint64_t used)
+{
+	struct quotas_there *there = self;
+
+	(void)bytes, (void)used;
+	for (size_t i = 0; i < there->wanted->quotas.count; i++)
+		if (!strcmp(there->wanted->quotas.items[i].name, name))
+			return;
+	there->others++;
+}
+
+/* 0, -E2BIG: there is no room for them, or another -errno */
+static int check_quotas(const struct nft_quotas *quotas)
+{
+	if (!quotas->after)
+		return 0;
+	struct quotas_there there = { .wanted = &quotas->after->tables.items[0] };
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_NETFILTER);
+	int error = nl ? nft_quotas_read(nl, LOWER_QUOTA_TABLE, count_other, &there) : -errno;
+
+	if (error == -ENOENT) /* the first limit */
+		return 0;
+	return error < 0 ? error : there.others + there.wanted->quotas.count > QUOTAS_MOST ? -E2BIG : 0;
+}
+
 static int replace(struct sandbox *sandbox, struct dns_change *names, char *why, size_t why_size)
 {
 	struct reload_pending *pending = &sandbox->reload->pending;
@@ -179,8 +213,18 @@ static int replace(struct sandbox *sandbox, struct dns_change *names, char *why,
 	char what[256] = "";
 	struct nameserver before[NAMESERVERS_MAX];
 	size_t before_count = dns_servers_now(sandbox->dns, before);
-	int error = servers_for(sandbox);
+	int error = check_quotas(&quotas);
 
+	if (error < 0) {
+		if (error == -E2BIG)
+			snprintf(why, why_size, "a sandbox has %d limits of bytes in its life at most: start it anew",
+				 QUOTAS_MOST);
+		else
+			snprintf(why, why_size, "the kernel does not tell what limits of bytes have used: %s",
+				 strerror(-error));
+		return error;
+	}
+	error = servers_for(sandbox);
 	if (error == 0)
 		error = dns_policy_prepare(sandbox->dns, pending->policy, lower_bound_maps(pending->ruleset),
 					   sandbox->found.items, sandbox->found.count, names);

@@ -73,6 +73,21 @@ reload "$(size 200)"
 passes "put back, it is not full again" 5 0
 reload "$(size 600)"
 passes "and goes on where it was" 50 50
+
+# A sandbox's life has so many
+generation() { "$CTL" status q --format json | jq .generation; }
+for round in $(seq 1 17); do
+	{
+		echo 'default egress allow'
+		seq -f "allow@10.$round.0.%g:udp bytes 1M" 1 64
+	} >"$WORK/agent.msb"
+	before=$(generation)
+	"$CTL" reload q >"$WORK/ctl.out" 2>"$WORK/ctl.err" || break
+done
+same "limits that are always others" "16 $before" "$round $(generation)"
+contains "are not kept without a bound" "$(cat "$WORK/ctl.err")" 'a sandbox has 1024 limits of bytes in its life at most'
+reload "$(size 900)"
+passes "and those that are there go on" 5 5
 exec 7>&-
 wait "$sandbox_pid"
 same "ends well" 0 $?
