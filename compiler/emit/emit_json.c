@@ -98,6 +98,8 @@ static void add_rule(struct arena *arena, json_t *rules, const struct policy_rul
 					      rule->until.day));
 		if (rule->no_ech)
 			json_object_set_new(object, "no_ech", json_true());
+		if (rule->bytes)
+			set_number(object, "bytes", rule->bytes);
 		if (rule->log)
 			json_object_set_new(object, "log", json_true());
 		json_array_append_new(rules, object);

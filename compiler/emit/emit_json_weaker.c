@@ -48,6 +48,12 @@ static bool has_no_ech(const struct policy_rule *rule, const struct policy_targe
 	return rule->no_ech;
 }
 
+static bool has_bytes(const struct policy_rule *rule, const struct policy_target *target)
+{
+	(void)target;
+	return rule->bytes != 0;
+}
+
 static bool has_because(const struct policy_rule *rule, const struct policy_target *target)
 {
 	(void)target;
@@ -71,6 +77,8 @@ static const struct {
 	  "allow the networks instead of the names" },
 	{ has_until, "`until` is not read there: the rule stays after its day", "remove the rule there on that day" },
 	{ has_no_ech, "`no_ech` is not read there: hellos that hide a name match the rule", NULL },
+	{ has_bytes, "`bytes` is not read there: the rule's flows move as much as they like",
+	  "bound the whole sandbox: limit egress bytes SIZE" },
 	{ has_log, "`log` is not read there: what the rule decides is not logged", NULL },
 	{ has_because, "`because` is not read there: why the rule is there is lost", NULL },
 };

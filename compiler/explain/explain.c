@@ -70,6 +70,7 @@ static void add_row(struct explainer *explainer, struct explain_step *step, size
 	row->match = match;
 	row->why = why;
 	row->because = match ? subject->because : NULL;
+	row->bytes = match ? subject->bytes : 0;
 }
 
 static void add_default(struct explainer *explainer, struct explain_step *step)

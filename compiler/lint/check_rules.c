@@ -284,7 +284,7 @@ static void no_effect(struct lint *lint, size_t index, const struct rule_facts *
 	const struct policy_rule *rule = rule_at(lint, index);
 	struct diag *diag;
 
-	if (rule->log || rule->because || facts->unknown)
+	if (rule->log || rule->because || rule->bytes || facts->unknown)
 		return;
 	diag = lint_note(lint, "no-effect", lint_place(lint, rule->span),
 			 "makes no difference: all it %s would be %s without it",

@@ -185,6 +185,7 @@ void lower_chains(struct lowering *lowering)
 	outbound_chain(lowering);
 	refusal_chains(lowering);
 	logged_chain(lowering);
+	lower_meter_chains(lowering);
 	lower_audited_chain(lowering);
 	lower_guest_chains(lowering);
 	forward_chain(lowering);

@@ -46,6 +46,7 @@ void lower_defer_input(struct lowering *, struct rs_chain *);
 void lower_defer_to_gateway(struct lowering *, struct rs_chain *, enum rs_field daddr, u128 gateway);
 void lower_defer_admit(struct lowering *, struct rs_chain *);
 void lower_defer_for_floor(struct lowering *, struct rs_chain *); /* what the policy lets pass */
+void lower_defer_named(struct lowering *, struct rs_chain *);     /* behind an allow of a bound name */
 void lower_defer_logged(struct lowering *, struct rs_chain *);
 void lower_defer_last_hop(struct lowering *, struct rs_chain *);
 void lower_defer_output(struct lowering *, struct rs_chain *);
@@ -66,6 +67,9 @@ void lower_shortcuts(struct lowering *, struct rs_chain *);
 void lower_share_rate(struct lowering *, struct rs_chain *); /* with chain admit's, where server names decide */
 void lower_admit_chain(struct lowering *);
 const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
+/* lower_meters.c: where what a rule with a limit of bytes of its own lets pass goes to: its flow is marked, then it is as without */
+void lower_meter_chains(struct lowering *);
+const char *lower_metered_chain(struct lowering *, const struct policy_rule *);
 /* lower_audit.c: the chain for what rules deny, in an audit */
 void lower_audited_chain(struct lowering *);
 /* lower_rules.c: the named set of a group's addresses */

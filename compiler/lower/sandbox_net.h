@@ -31,7 +31,10 @@
 #define LOWER_REVOKED_CT 0x6d736209u        /* the conntrack mark of a flow that is being ended (runtime/flows) */
 #define LOWER_LOCAL_PORT_FIRST 10240        /* this namespace's own sockets take their ports from here on */
 #define LOWER_DNS_ROUTE_TABLE 100
-#define LOWER_SPENT_CT 0x6d73620au        /* the conntrack mark of a flow that a used up limit of bytes has ended */
+#define LOWER_SPENT_CT 0x6d73620au /* the conntrack mark of a flow that a used up limit of bytes has ended */
+/* The conntrack mark of a flow whose bytes a rule's own limit counts is the rule's `meter` (policy/policy.h), which no other mark can be */
+#define LOWER_QUOTA_PREFIX \
+	"rule_" /* "rule_8a3b0c1d": in table LOWER_QUOTA_TABLE the quota of that meter, and its log's prefix */
 #define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
 #define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */
 #define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */

@@ -85,7 +85,8 @@ enum word_place word_place_at(struct arena *arena, const char *text, size_t offs
 	case PARSE_FIELD:
 		return field_place(place, text, offset);
 	case PARSE_ATTRIBUTE: /* behind one with a value stands the value */
-		return place->last && (!strcmp(place->last, "because") || !strcmp(place->last, "until")) ?
+		return place->last && (!strcmp(place->last, "because") || !strcmp(place->last, "until") ||
+				       !strcmp(place->last, "bytes")) ?
 			       WORD_NONE :
 			       WORD_ATTRIBUTE;
 	case PARSE_WORD:

@@ -1,6 +1,7 @@
 /* The tables of the page: rules, expectations, findings, settings. */
 #include "page/page_state.h"
 #include "base/escape.h"
+#include "base/units.h"
 #include "policy/policy_facts.h"
 
 #include <inttypes.h>
@@ -65,6 +66,9 @@ static const char *rule_notes(struct page *page, const struct policy_rule *rule)
 	if (rule->until.year)
 		text_addf(&text, "%s<span class=\"tag\">until %04d-%02d-%02d</span>", text.count ? " " : "",
 			  rule->until.year, rule->until.month, rule->until.day);
+	if (rule->bytes)
+		text_addf(&text, "%s<span class=\"tag\">bytes %s</span>", text.count ? " " : "",
+			  units_size_format(page->arena, rule->bytes));
 	if (rule->log)
 		text_addf(&text, "%s<span class=\"tag\">log</span>", text.count ? " " : "");
 	return text_get(&text);

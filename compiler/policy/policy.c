@@ -4,6 +4,7 @@
 #include "policy/rule_help.h"
 #include "base/escape.h"
 #include "base/text.h"
+#include "base/units.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -262,6 +263,8 @@ static void add_rule(struct text *text, const struct policy *policy, size_t inde
 		text_addf(text, "\tbecause \"%s\"", clean(text, rule->because));
 	if (rule->until.year)
 		text_addf(text, "\tuntil %04d-%02d-%02d", rule->until.year, rule->until.month, rule->until.day);
+	if (rule->bytes)
+		text_addf(text, "\tbytes %s", units_size_format(text->arena, rule->bytes));
 	text_addf(text, "%s%s\n", rule->no_ech ? "\tno-ech" : "", rule->log ? "\tlog" : "");
 }
 

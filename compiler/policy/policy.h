@@ -65,7 +65,10 @@ struct policy_rule {
 	struct date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
 	bool log;
-	bool no_ech; /* of an allow on names: does not match a TLS hello that hides another name (ECH) */
+	bool no_ech;    /* of an allow on names: does not match a TLS hello that hides another name (ECH) */
+	uint64_t bytes; /* of an allow out of the sandbox: all that its flows may move, both ways; 0: no limit */
+	struct span bytes_span;
+	uint32_t meter; /* where `bytes` is: by what the rule says, the size aside; one rule of a policy alone has it */
 	enum policy_origin origin;
 	struct span span;       /* the token; of the profile's word for ORIGIN_PROFILE; SPAN_NONE for ORIGIN_BUILTIN */
 	const char *text;       /* the token as written, blanks inside braces aside: "allow@vcs:tcp:{22,443}" */
@@ -183,6 +186,9 @@ struct policy_bound {
 #define POLICY_CONNECTIONS 4096
 #define POLICY_OTHER_CONNECTIONS 256 /* at once, of protocols without an option: ICMP, SCTP … */
 #define POLICY_CONNECTION_RATE 250
+
+#define POLICY_METERS_MAX 64          /* rules of a policy with a limit of bytes */
+#define POLICY_METER_FLAG 0x80000000u /* in every `meter` */
 
 struct eval_index;
 struct policy_options;

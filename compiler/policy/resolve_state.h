@@ -69,6 +69,9 @@ void resolver_set_limit(struct resolver *, enum setting, struct span, const char
 void resolver_set_timeout(struct resolver *, struct span, uint64_t ms);
 /* Whether the rule may say `no-ech`; an error is reported where not */
 bool resolver_check_no_ech(struct resolver *, const struct policy_rule *, struct span);
+/* resolve_bytes.c: `bytes` behind a rule; once all rules are there, which of them may say it, and their meters */
+void resolver_take_bytes(struct resolver *, const struct ast_attribute *, struct policy_rule *);
+void resolver_finish_bytes(struct resolver *);
 void resolver_set_rebind(struct resolver *, struct span, bool on);
 void resolver_set_ech(struct resolver *, struct span, bool deny);
 void resolver_add_publish(struct resolver *, struct span, const char *spec);

@@ -139,6 +139,11 @@ struct denied {
 		enum flows_how how;
 	} * items;
 	size_t count, cap, kept;
+	struct metered_entry {
+		struct conntrack_entry entry;
+		uint32_t meter;
+	} * metered; /* counted by another rule than before, or by none */
+	size_t metered_count, metered_cap;
 };
 
 /* Established, or both ends know of each other: they can be told by resets. */
@@ -151,6 +156,33 @@ static enum flows_how how_to_end(const struct conntrack_entry *entry)
 												      FLOWS_FORGOT;
 }
 
+/* By whose rule a flow's bytes are counted; 0: by none */
+static uint32_t meter_of(const struct flows *flows, const struct eval_verdict *verdict)
+{
+	return verdict->action == POLICY_ALLOW && verdict->by.kind == DECIDER_RULE ?
+		       flows->policy->rules.items[verdict->by.rule].meter :
+		       0;
+}
+
+static bool is_to_end(const struct flows *flows, const struct eval_verdict *verdict)
+{
+	return verdict->action != POLICY_ALLOW ||
+	       (meter_of(flows, verdict) &&
+		denials_is_spent(flows->start.denials, &flows->policy->rules.items[verdict->by.rule]));
+}
+
+/* What a limit has ended stays so: SPENT is no meter. */
+static void note_meter(struct denied *denied, const struct conntrack_entry *entry, uint32_t meter)
+{
+	if (entry->mark == meter || (entry->mark && !(entry->mark & POLICY_METER_FLAG)))
+		return;
+	if (denied->metered_count == denied->metered_cap) {
+		denied->metered_cap = denied->metered_cap ? 2 * denied->metered_cap : 64;
+		denied->metered = arena_must(realloc(denied->metered, denied->metered_cap * sizeof *denied->metered));
+	}
+	denied->metered[denied->metered_count++] = (struct metered_entry){ *entry, meter };
+}
+
 static int collect_entry(const struct conntrack_entry *entry, void *context)
 {
 	struct denied *denied = context;
@@ -158,11 +190,16 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 	struct bindings_past past;
 	struct flows_flow flow;
 
-	if (entry->mark == LOWER_REVOKED_CT ||
-	    !flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
+	if (entry->mark == LOWER_REVOKED_CT)
 		return 0;
-	if (flow.verdict.action == POLICY_ALLOW) {
+	if (flows_judge_host_entry(flows, flows->policy, flows->bindings, entry, &past, &flow) &&
+	    !is_to_end(flows, &flow.verdict))
+		note_meter(denied, entry, meter_of(flows, &flow.verdict));
+	if (!flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
+		return 0;
+	if (!is_to_end(flows, &flow.verdict)) {
 		denied->kept++;
+		note_meter(denied, entry, meter_of(flows, &flow.verdict));
 		return 0;
 	}
 	if (denied->count == denied->cap) {
@@ -184,6 +221,14 @@ static int end_entry(struct flows *flows, const struct denied_entry *denied)
 	return error == -ENOENT ? 0 : error;
 }
 
+/* One that is gone has no more bytes. */
+static int change_meter(struct flows *flows, const struct metered_entry *metered)
+{
+	int error = conntrack_entry_set_mark(flows->vm, &metered->entry, metered->meter);
+
+	return error == -ENOENT ? 0 : error;
+}
+
 /* Listed first, then ended: one socket is for both. */
 static int end_forwarded(struct flows *flows)
 {
@@ -192,8 +237,11 @@ static int end_forwarded(struct flows *flows)
 
 	for (size_t i = 0; error == 0 && i < denied.count; i++)
 		error = end_entry(flows, &denied.items[i]);
+	for (size_t i = 0; error == 0 && i < denied.metered_count; i++)
+		error = change_meter(flows, &denied.metered[i]);
 	flows->result.kept = denied.kept;
 	free(denied.items);
+	free(denied.metered);
 	return error;
 }
 
@@ -203,9 +251,11 @@ static int end_relayed_one(const struct flows_flow *flow, uint32_t serial, void 
 {
 	struct flows *flows = context;
 
-	if (flow->verdict.action == POLICY_ALLOW) {
+	if (!is_to_end(flows, &flow->verdict)) {
 		flows->result.kept++;
-		return 0;
+		return flow->kind == FLOWS_NAMED ?
+			       names_meter(flows->start.names, serial, meter_of(flows, &flow->verdict)) :
+			       0;
 	}
 	int fresh = flow->kind == FLOWS_NAMED ? names_end(flows->start.names, serial) :
 						relay_end(flows->start.relay, flow->l4 == IPPROTO_TCP, serial);

@@ -61,6 +61,7 @@ struct flows_start {
 	uint8_t uplink_mac[6], host_mac[6];   /* on the uplink */
 	struct relay *relay;                  /* borrowed */
 	struct names *names;                  /* borrowed; NULL: no server name decides anything */
+	const struct denials *denials;        /* borrowed: which rules' limits of bytes are used up; NULL: none is */
 };
 
 struct flows;
@@ -103,7 +104,8 @@ struct flows_result {
 	bool done;
 };
 
-/* Ends every flow that `policy` denies, and no other. Call it when table msb has the policy's ruleset, so that what was ended cannot come
+/* Ends every flow that `policy` denies, or allows by a rule whose own limit of bytes is used up, and no other; the others are counted by
+ * the rules that allow them now. Call it when table msb has the policy's ruleset, so that what was ended cannot come
  * back, and before a flowtable takes flows in again: what is offloaded meets no chain, and is deleted instead. 0: it has begun, and
  * nothing of what the policy denies gets any further; the rest is done in the loop. -EBUSY: one goes on. Any other -errno: the caller ends the
  * sandbox, since flows may go on that must not. */

@@ -43,6 +43,9 @@ void flows_describe_entry(const struct flows *, const struct conntrack_entry *, 
 /* What the kernel forwards of the guest's, judged; false: no flow of that kind, or one that has ended */
 bool flows_judge_entry(const struct flows *, const struct policy *, struct bindings *, const struct conntrack_entry *,
 		       struct bindings_past *, struct flows_flow *out);
+/* The same of what the guest has with a service of the host's, which the relay lists, too: here is its conntrack entry */
+bool flows_judge_host_entry(const struct flows *, const struct policy *, struct bindings *,
+			    const struct conntrack_entry *, struct bindings_past *, struct flows_flow *out);
 /* Those of the relays */
 int flows_list_relayed(struct flows *, const struct policy *, struct bindings *,
 		       int (*each)(const struct flows_flow *, uint32_t serial, void *context), void *context);

@@ -65,6 +65,13 @@ static const struct metric metrics[] = {
 	  "most",
 	  { "option" } },
 	{ "msb_limit_used", "gauge", "How much of it is used", "limits", "used", { "option" } },
+	{ "msb_quota_bytes",
+	  "gauge",
+	  "What may pass in all while the sandbox runs, or be moved by a rule's flows",
+	  "quotas",
+	  "most",
+	  { "rule", "place" } },
+	{ "msb_quota_used_bytes", "gauge", "How much of it has passed", "quotas", "used", { "rule", "place" } },
 };
 #define WAIT "msb_dns_wait_seconds"
 

@@ -22,6 +22,7 @@ struct waiting {
 	struct names_origin origin;
 	bool to_end, told;
 	uint64_t asked_ms; /* when the worker was first to be told; 0: not yet */
+	uint32_t meter;    /* its bytes are counted by; 0: by none */
 };
 
 struct names_judge {
@@ -32,6 +33,8 @@ struct names_judge {
 	size_t ending;                                        /* are to end, and have not */
 	void (*ended)(void *self, const struct names_flow *); /* NULL: nobody is told */
 	void *ended_self;
+	names_count *count; /* NULL: there is no way */
+	void *count_self;
 };
 
 struct names_judge *names_judge_new(const struct policy *policy, const struct policy *spared,
@@ -230,11 +233,75 @@ static bool is_logged(const struct policy *policy, struct eval_verdict verdict)
 	return verdict.by.kind == DECIDER_RULE && policy->rules.items[verdict.by.rule].log;
 }
 
+static uint32_t meter_of(const struct policy *policy, struct eval_verdict verdict)
+{
+	return verdict.action == POLICY_ALLOW && verdict.by.kind == DECIDER_RULE ?
+		       policy->rules.items[verdict.by.rule].meter :
+		       0;
+}
+
 static bool passes_unlogged(const struct eval_context *context, const struct eval_connection *connection)
 {
 	struct eval_verdict verdict = eval_connection(context, connection);
 
-	return verdict.action == POLICY_ALLOW && !is_logged(context->policy, verdict);
+	return verdict.action == POLICY_ALLOW && !is_logged(context->policy, verdict) &&
+	       !meter_of(context->policy, verdict);
+}
+
+/* ---- limits of bytes ---- */
+
+void names_judge_count_with(struct names_judge *judge, names_count *count, void *self)
+{
+	judge->count = count;
+	judge->count_self = self;
+}
+
+static int set_meter(struct names_judge *judge, struct waiting *flow, uint32_t meter)
+{
+	if (flow->meter == meter)
+		return 0;
+	int error = judge->count && flow->origin.far.proto ? judge->count(judge->count_self, &flow->origin.far, meter) :
+							     -EOPNOTSUPP;
+	if (error == 0)
+		flow->meter = meter;
+	return error;
+}
+
+/* Before anything of it passes; what cannot be counted does not. `unsaid`: it may say a name yet, and be let pass by that */
+static bool is_counted(struct names_judge *judge, struct waiting *flow, const struct eval_context *context,
+		       const struct eval_connection *connection, bool unsaid, struct denials *denials)
+{
+	struct eval_verdict verdict = eval_connection(context, connection);
+	uint32_t meter = meter_of(context->policy, verdict);
+
+	if (meter && denials_is_spent(denials, &context->policy->rules.items[verdict.by.rule])) {
+		if (!unsaid)
+			denials_spent_flow(denials, connection, verdict.by.rule);
+		return false;
+	}
+	return set_meter(judge, flow, meter) == 0;
+}
+
+bool names_judge_count_unnamed(struct names_judge *judge, uint32_t serial, const struct eval_connection *connection,
+			       struct eval_bindings now, struct denials *denials)
+{
+	struct waiting *flow = find(judge, serial);
+
+	if (!flow)
+		return false;
+	struct eval_context context = context_of(judge, flow, now);
+	return is_counted(judge, flow, &context, connection, flow->origin.judged, denials);
+}
+
+/* What was connected for a flow may be gone already. */
+int names_judge_meter(struct names_judge *judge, uint32_t serial, uint32_t meter)
+{
+	struct waiting *flow = find(judge, serial);
+	int error = flow ? set_meter(judge, flow, meter) : 0;
+
+	if (error == -ENOENT)
+		return 0;
+	return error < 0 ? names_judge_end(judge, serial) : 0;
 }
 
 /* Of one that says nothing else, since it is not asked about then, or of one that was asked about */
@@ -317,7 +384,8 @@ static int judge_flow(struct names_judge *judge, const struct names_ask *ask, st
 	else if (ask->has_name && !connection.sni)
 		report_ended(&connection, DENIAL_MALFORMED, denials);
 	else
-		verdict->allowed = may_go_on(judge->spared, &context, &connection, denials);
+		verdict->allowed = may_go_on(judge->spared, &context, &connection, denials) &&
+				   is_counted(judge, flow, &context, &connection, false, denials);
 	if (!verdict->allowed)
 		names_judge_drop(judge, ask->serial);
 	else

@@ -1,6 +1,7 @@
 /* What was refused: the evaluator finds the rule, each kind is printed once. */
 #include "report/denials.h"
 #include "base/escape.h"
+#include "base/units.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "eval/audit.h"
@@ -11,6 +12,7 @@
 #include "learn/learn_bound.h"
 #include "report/events.h"
 #include "report/learning.h"
+#include "report/meters.h"
 #include "report/reason.h"
 #include "report/suggestions.h"
 #include "report/unreported.h"
@@ -33,6 +35,7 @@ struct denials {
 	struct unreported *unreported;
 	struct limit_numbers limits;
 	bool limit_known[OVER_COUNT]; /* has been printed */
+	struct meters meters;
 	struct events *events;
 	denials_ended *ended;
 	const void *ended_self;
@@ -76,6 +79,7 @@ void denials_use_policy(struct denials *denials, const struct policy *policy)
 	denials->arena = arena_new();
 	denials->reasons = reasons_new(denials->arena, policy);
 	denials->context.policy = policy;
+	denials->meters = (struct meters){ .anew = false }; /* it may leave more: what is used up is told again */
 }
 
 struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway, struct nl *host,
@@ -482,6 +486,78 @@ static void report_limit(struct denials *denials, const struct nflog_packet *pac
 	arena_free(arena);
 }
 
+/* Likewise of a rule's own limit: it is one for both directions, and the rule is known */
+static void report_meter(struct denials *denials, struct arena *arena, const char *flow, uint32_t meter)
+{
+	const struct policy *policy = denials->context.policy;
+	long rule = meters_rule(policy, meter);
+	struct eval_verdict verdict = { POLICY_DENY,
+					rule < 0 ? decided_by(DECIDER_NONE) : decided_by_rule((size_t)rule) };
+	const struct reason *of = rule < 0 ? NULL : reason_of(denials->reasons, verdict, POLICY_EGRESS);
+	uint64_t bytes = rule < 0 ? 0 : policy->rules.items[rule].bytes;
+	struct reason reason = { .text = "a rule's limit of bytes is used up", .note = "" };
+	if (of)
+		reason = (struct reason){ .text = arena_printf(arena, "all of `bytes %s` of %s is used up",
+							       units_size_format(arena, bytes), of->text),
+					  .place = of->place,
+					  .because = of->because,
+					  .note = of->note };
+	struct event event = { .kind = "quota", .flow = flow, .verdict = verdict, .reason = &reason, .value = bytes };
+	bool first = meters_note(&denials->meters, meter);
+
+	denials->total++;
+	denials->different += first;
+	events_write(denials->events, &event);
+	if (first)
+		print(denials,
+		      arena_printf(
+			      arena,
+			      "%s%s%s%s: %s and maybe more; a larger size raises it, at the next start or by a reload",
+			      reason.text, reason.place ? " (" : "", reason.place ? reason.place : "",
+			      reason.place ? ")" : "", flow),
+		      NULL, true);
+}
+
+static void report_metered_packet(struct denials *denials, const struct nflog_packet *packet, uint32_t meter)
+{
+	struct arena *arena = arena_new();
+	bool answer = addr_equal(packet->destination,
+				 lower_guest_addr(packet->destination.family == ADDR_V4 ? denials->context.gateway.v4 :
+											  denials->context.gateway.v6));
+
+	/* of an answer the far end is the source */
+	report_meter(denials, arena,
+		     flow_format_connection(arena, POLICY_EGRESS, answer ? packet->source : packet->destination,
+					    packet->proto, packet->has_port,
+					    answer ? packet->source_port : packet->port),
+		     meter);
+	arena_free(arena);
+}
+
+bool denials_is_spent(const struct denials *denials, const struct policy_rule *rule)
+{
+	return denials && meters_is_spent(&denials->meters, rule->meter);
+}
+
+bool denials_spent_anew(struct denials *denials)
+{
+	bool anew = denials->meters.anew;
+
+	denials->meters.anew = false;
+	return anew;
+}
+
+void denials_spent_flow(struct denials *denials, const struct eval_connection *connection, size_t rule)
+{
+	struct arena *arena = arena_new();
+
+	report_meter(denials, arena,
+		     flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
+					    connection->has_port, connection->port),
+		     denials->context.policy->rules.items[rule].meter);
+	arena_free(arena);
+}
+
 static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };
 
 /* An answer of a published UDP port's to a peer that the relay does not keep any more is no flow of the guest's own. */
@@ -501,6 +577,11 @@ static bool is_late_answer(const struct denials *denials, const struct nflog_pac
 static void report_packet(struct denials *denials, const struct nflog_packet *packet, bool host)
 {
 	enum limit limit;
+	uint32_t meter;
+	if (!host && meters_by_prefix(packet->prefix, &meter)) {
+		report_metered_packet(denials, packet, meter);
+		return;
+	}
 	if (limit_by_name(packet->prefix, &limit)) {
 		report_limit(denials, packet, limit, host);
 		return;

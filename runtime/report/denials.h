@@ -81,6 +81,12 @@ void denials_flows_lost(struct denials *, size_t count);
 bool denials_tells_all(const struct denials *);
 /* Whether one that is let pass by this verdict is to be told */
 bool denials_wants(const struct denials *, struct eval_verdict);
+/* Whether the rule's own limit of bytes was seen to be used up, under the policy in force */
+bool denials_is_spent(const struct denials *, const struct policy_rule *);
+/* Whether one was since this was asked last: flows of its rule are to be ended */
+bool denials_spent_anew(struct denials *);
+/* A flow that is refused since the rule's limit is used up */
+void denials_spent_flow(struct denials *, const struct eval_connection *, size_t rule);
 /* Something that was let pass and that nobody hears of: a lookup */
 void denials_lookup(struct denials *, struct eval_verdict);
 /* What the rules of the policy in force decided of this */

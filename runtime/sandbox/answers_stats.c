@@ -5,6 +5,7 @@
 #include "net/sysctl.h"
 #include "report/events.h"
 #include "sandbox/answers.h"
+#include "sandbox/answers_quotas.h"
 #include "sandbox/answers_rules.h"
 #include "sandbox/setup.h"
 
@@ -146,5 +147,6 @@ json_t *answer_stats(void *self, const json_t *request, struct control_call *cal
 			    json_pack("{s:o, s:o}", "written", number(events.written), "lost", number(events.lost)));
 	json_object_set_new(answer, "bindings", bindings(sandbox));
 	answer_add_limits(sandbox, answer);
+	answer_add_quotas(sandbox, answer);
 	return answer;
 }

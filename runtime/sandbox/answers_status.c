@@ -4,6 +4,7 @@
 #include "netlink/conntrack.h"
 #include "sandbox/answers.h"
 #include "sandbox/answers_flows.h"
+#include "sandbox/answers_quotas.h"
 #include "sandbox/answers_rules.h"
 #include "sandbox/setup.h"
 
@@ -117,6 +118,7 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 	answer_add_rules(sandbox, answer);
 	add_bindings(sandbox, answer);
 	answer_add_limits(sandbox, answer);
+	answer_add_quotas(sandbox, answer);
 	add_nameservers(sandbox, answer);
 	answer_add_flows(sandbox, answer);
 	return answer;

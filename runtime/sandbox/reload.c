@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "sandbox/lifecycle.h"
+#include "policy/policy_facts.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -312,8 +313,11 @@ static int go_on(struct sandbox *sandbox)
 	struct reload *reload = sandbox->reload;
 
 	if (reload->pending.applied) {
-		if (flows_result(sandbox->flows)->done)
-			finish(reload, done_answer(sandbox));
+		if (!flows_result(sandbox->flows)->done)
+			return 0;
+		if (policy_meters(sandbox->start->config->policy))
+			reload_use_fast_path(sandbox, sandbox->start->config->policy);
+		finish(reload, done_answer(sandbox));
 		return 0;
 	}
 	switch (dns_policy_offered(sandbox->dns)) {
@@ -336,9 +340,24 @@ static int go_on(struct sandbox *sandbox)
 	return 0;
 }
 
+/* A rule's limit of bytes was used up: what it let pass ends. Behind what goes on, whose result is told first. */
+static int end_spent(struct sandbox *sandbox)
+{
+	if (sandbox->reload->pending.applied || !flows_result(sandbox->flows)->done ||
+	    !denials_spent_anew(sandbox->denials))
+		return 0;
+	return flows_revoke(sandbox->flows, sandbox->start->config->policy, dns_bindings(sandbox->dns));
+}
+
 int reload_turn(struct sandbox *sandbox)
 {
-	int error = 0;
+	int error = end_spent(sandbox);
+
+	if (error < 0) {
+		log_error("flows of a rule whose limit of bytes is used up cannot be ended: the sandbox is closed: %s",
+			  strerror(-error));
+		return error;
+	}
 
 	if (sandbox->reload->pending.kind != RELOAD_IDLE)
 		error = go_on(sandbox);

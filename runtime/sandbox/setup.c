@@ -467,6 +467,7 @@ static int open_flows(struct sandbox *sandbox)
 		.host_mac = HOST_LINK_MAC,
 		.relay = sandbox->relay,
 		.names = sandbox->names,
+		.denials = sandbox->denials,
 	};
 
 	if (sandbox->gateway.has6)

@@ -85,6 +85,8 @@ setting 'until: later' 'allow@10.0.0.1 until 2099-01-01' 'allow@10.0.0.1 until 2
 setting 'until: of a deny, past which the policy ends too' 'deny@10.0.0.1 until 2099-01-01' 'deny@10.0.0.1' \
 	'+ setting: until of deny@10.0.0.1 removed, was 2099-01-01'
 setting 'policy_rule.log' 'allow@10.0.0.1 log' 'allow@10.0.0.1' '+ setting: log of allow@10.0.0.1 removed'
+setting 'policy_rule.bytes' 'allow@8.8.8.8:tcp bytes 1G' 'allow@8.8.8.8:tcp bytes 512M' '- setting: bytes of allow@8.8.8.8:tcp 512M, was 1G'
+setting 'policy_rule.bytes: a limit is new' 'allow@8.8.8.8:tcp' 'allow@8.8.8.8:tcp bytes 512M' '- setting: bytes of allow@8.8.8.8:tcp 512M added'
 setting 'policy_rule.no_ech' 'allow@a.example:tcp no-ech' 'allow@a.example:tcp' '+ setting: no-ech of allow@a.example:tcp removed'
 setting 'policy.deny_ech' '' 'tls ech deny' '- setting: tls ech deny, was allow'
 setting 'policy_rule.because' 'allow@10.0.0.1 because "a"' 'allow@10.0.0.1 because "b"' '~ setting: reason of allow@10.0.0.1 "b", was "a"'

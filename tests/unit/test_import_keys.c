@@ -130,6 +130,7 @@ static const struct {
 	{ IMPORT_JSON_RULE, "until", "\"2099-01-01\"", "\"2099-01-02\"" },
 	{ IMPORT_JSON_RULE, "log", "false", "true" },
 	{ IMPORT_JSON_RULE, "no_ech", "false", "true" },
+	{ IMPORT_JSON_RULE, "bytes", "1000", "2000" },
 	{ IMPORT_JSON_RULE, "in", "[\"10.1.0.0/16\"]", "[\"10.2.0.0/16\"]" },
 	{ IMPORT_JSON_DESTINATION, "group", "\"public\"", "\"private\"" },
 	{ IMPORT_JSON_DESTINATION, "cidr", "\"10.1.0.0/16\"", "\"10.2.0.0/16\"" },
