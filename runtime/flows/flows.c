@@ -141,14 +141,18 @@ struct denied {
 	size_t count, cap, kept;
 };
 
-/* Established, or both ends know of each other: they can be told by resets. */
-static enum flows_how how_to_end(const struct conntrack_entry *entry)
+/* Established, or both ends know of each other: they can be told by resets. What conntrack calls offloaded is established, and it has no
+ * state to show. The flowtable of the policy before went with its table, so that its flows meet the chains again, though they are called
+ * so for a while; what is at the second look is in the new flowtable, where no mark is seen. */
+static enum flows_how how_to_end(const struct flows *flows, const struct conntrack_entry *entry)
 {
 	bool half_open = entry->tcp_state == TCP_CONNTRACK_NONE || entry->tcp_state == TCP_CONNTRACK_SYN_SENT ||
 			 entry->tcp_state == TCP_CONNTRACK_SYN_SENT2;
+	bool offloaded = entry->status & IPS_OFFLOAD;
 
-	return entry->original.proto == IPPROTO_TCP && !half_open && !(entry->status & IPS_OFFLOAD) ? FLOWS_RESET :
-												      FLOWS_FORGOT;
+	if (entry->original.proto != IPPROTO_TCP || (offloaded ? flows->looked_again : half_open))
+		return FLOWS_FORGOT;
+	return FLOWS_RESET;
 }
 
 static int collect_entry(const struct conntrack_entry *entry, void *context)
@@ -169,7 +173,7 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 		denied->cap = denied->cap ? 2 * denied->cap : 64;
 		denied->items = arena_must(realloc(denied->items, denied->cap * sizeof *denied->items));
 	}
-	enum flows_how how = how_to_end(entry);
+	enum flows_how how = how_to_end(flows, entry);
 	denied->items[denied->count++] = (struct denied_entry){ *entry, how };
 	note_ended(flows, &flow, how);
 	return 0;

@@ -104,7 +104,7 @@ struct flows_result {
 };
 
 /* Ends every flow that `policy` denies, and no other. Call it when table msb has the policy's ruleset, so that what was ended cannot come
- * back, and before a flowtable takes flows in again: what is offloaded meets no chain, and is deleted instead. 0: it has begun, and
+ * back, and before a flowtable takes flows in again: what that has taken in meets no chain. 0: it has begun, and
  * nothing of what the policy denies gets any further; the rest is done in the loop. -EBUSY: one goes on. Any other -errno: the caller ends the
  * sandbox, since flows may go on that must not. */
 int flows_revoke(struct flows *, const struct policy *, struct bindings *);
