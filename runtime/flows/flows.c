@@ -165,17 +165,19 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 	if (entry->mark == LOWER_REVOKED_CT ||
 	    !flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
 		return 0;
+	bool open = !flows_entry_has_ended(entry);
 	if (flow.verdict.action == POLICY_ALLOW) {
-		denied->kept++;
+		denied->kept += open;
 		return 0;
 	}
 	if (denied->count == denied->cap) {
 		denied->cap = denied->cap ? 2 * denied->cap : 64;
 		denied->items = arena_must(realloc(denied->items, denied->cap * sizeof *denied->items));
 	}
-	enum flows_how how = how_to_end(flows, entry);
+	enum flows_how how = open ? how_to_end(flows, entry) : FLOWS_FORGOT;
 	denied->items[denied->count++] = (struct denied_entry){ *entry, how };
-	note_ended(flows, &flow, how);
+	if (open)
+		note_ended(flows, &flow, how);
 	return 0;
 }
 

@@ -15,7 +15,7 @@ const char *flows_kind_name(enum flows_kind kind)
 	return names[kind];
 }
 
-static bool has_ended(const struct conntrack_entry *entry)
+bool flows_entry_has_ended(const struct conntrack_entry *entry)
 {
 	return entry->original.proto == IPPROTO_TCP &&
 	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT || entry->tcp_state == TCP_CONNTRACK_CLOSE);
@@ -73,7 +73,7 @@ static void describe(const struct flows *flows, const struct conntrack_entry *en
 bool flows_judge_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
 		       const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
 {
-	if (!is_forwarded(flows, entry) || has_ended(entry))
+	if (!is_forwarded(flows, entry))
 		return false;
 	describe(flows, entry, out);
 	*past = (struct bindings_past){ bindings, out->has_began, out->began_ms };
@@ -97,7 +97,8 @@ static int list_entry(const struct conntrack_entry *entry, void *context)
 	struct bindings_past past;
 	struct flows_flow flow;
 
-	if (!flows_judge_entry(listing->flows, listing->policy, listing->bindings, entry, &past, &flow))
+	if (flows_entry_has_ended(entry) ||
+	    !flows_judge_entry(listing->flows, listing->policy, listing->bindings, entry, &past, &flow))
 		return 0;
 	return listing->each(&flow, listing->context);
 }

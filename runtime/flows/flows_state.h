@@ -36,7 +36,9 @@ struct flows {
  * false: nothing was stamped, or that clock was set since (the two were so far apart before, and are so far apart now), or the machine
  * slept: the flow is then judged by whatever names its address has or had. */
 bool flows_began_ms(uint64_t stamp_ns, int64_t ahead_before_ms, int64_t ahead_ms, uint64_t *began_ms);
-/* What the kernel forwards of the guest's, judged; false: no flow of that kind, or one that has ended */
+/* TCP that is over, if both ends obey. Until conntrack forgets it, it takes packets of it for established ones, and each keeps it. */
+bool flows_entry_has_ended(const struct conntrack_entry *);
+/* What the kernel forwards of the guest's, judged; false: no flow of that kind */
 bool flows_judge_entry(const struct flows *, const struct policy *, struct bindings *, const struct conntrack_entry *,
 		       struct bindings_past *, struct flows_flow *out);
 /* Those of the relays */
