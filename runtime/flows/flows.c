@@ -146,14 +146,18 @@ struct denied {
 	size_t metered_count, metered_cap;
 };
 
-/* Established, or both ends know of each other: they can be told by resets. */
-static enum flows_how how_to_end(const struct conntrack_entry *entry)
+/* Established, or both ends know of each other: they can be told by resets. What conntrack calls offloaded is established, and it has no
+ * state to show. The flowtable of the policy before went with its table, so that its flows meet the chains again, though they are called
+ * so for a while; what is at the second look is in the new flowtable, where no mark is seen. */
+static enum flows_how how_to_end(const struct flows *flows, const struct conntrack_entry *entry)
 {
 	bool half_open = entry->tcp_state == TCP_CONNTRACK_NONE || entry->tcp_state == TCP_CONNTRACK_SYN_SENT ||
 			 entry->tcp_state == TCP_CONNTRACK_SYN_SENT2;
+	bool offloaded = entry->status & IPS_OFFLOAD;
 
-	return entry->original.proto == IPPROTO_TCP && !half_open && !(entry->status & IPS_OFFLOAD) ? FLOWS_RESET :
-												      FLOWS_FORGOT;
+	if (entry->original.proto != IPPROTO_TCP || (offloaded ? flows->looked_again : half_open))
+		return FLOWS_FORGOT;
+	return FLOWS_RESET;
 }
 
 /* By whose rule a flow's bytes are counted; 0: by none */
@@ -197,8 +201,9 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 		note_meter(denied, entry, meter_of(flows, &flow.verdict));
 	if (!flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
 		return 0;
+	bool open = !flows_entry_has_ended(entry);
 	if (!is_to_end(flows, &flow.verdict)) {
-		denied->kept++;
+		denied->kept += open;
 		note_meter(denied, entry, meter_of(flows, &flow.verdict));
 		return 0;
 	}
@@ -206,9 +211,10 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 		denied->cap = denied->cap ? 2 * denied->cap : 64;
 		denied->items = arena_must(realloc(denied->items, denied->cap * sizeof *denied->items));
 	}
-	enum flows_how how = how_to_end(entry);
+	enum flows_how how = open ? how_to_end(flows, entry) : FLOWS_FORGOT;
 	denied->items[denied->count++] = (struct denied_entry){ *entry, how };
-	note_ended(flows, &flow, how);
+	if (open)
+		note_ended(flows, &flow, how);
 	return 0;
 }
 

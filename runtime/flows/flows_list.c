@@ -93,7 +93,7 @@ static void judge(const struct flows *flows, const struct policy *policy, struct
 bool flows_judge_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
 		       const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
 {
-	if (!is_forwarded(flows, entry) || flows_entry_has_ended(entry))
+	if (!is_forwarded(flows, entry))
 		return false;
 	judge(flows, policy, bindings, entry, past, out);
 	return true;
@@ -125,7 +125,8 @@ static int list_entry(const struct conntrack_entry *entry, void *context)
 	struct bindings_past past;
 	struct flows_flow flow;
 
-	if (!flows_judge_entry(listing->flows, listing->policy, listing->bindings, entry, &past, &flow))
+	if (flows_entry_has_ended(entry) ||
+	    !flows_judge_entry(listing->flows, listing->policy, listing->bindings, entry, &past, &flow))
 		return 0;
 	return listing->each(&flow, listing->context);
 }

@@ -289,38 +289,37 @@ static void nl_batch_widen(const struct nl_batch *batch)
 }
 
 /* Reads the kernel's errors. Kernels before 6.10 do not acknowledge BATCH_END: there an empty queue means success, as the
- * transaction is over once it is sent. */
+ * transaction is over once it is sent. An acknowledgement that was lost leaves open what became of it. */
 static int nl_batch_result(struct nl_batch *batch, uint32_t end, size_t *failed)
 {
 	struct nl *nl = batch->nl;
 	char text[sizeof nl->error_text] = "";
 	int first = 0;
+	bool lost = false, acknowledged = false;
 
-	for (;;) {
+	while (!acknowledged) {
 		const struct nlmsghdr *reply;
 		int error = nl_next(nl, MSG_DONTWAIT, &reply);
 		if (error == -EAGAIN)
 			break;
-		if (error < 0 && !first)
-			first = error; /* -ENOBUFS comes at most once; what is queued is still read */
+		lost |= error < 0;
 		if (error == -ENOBUFS)
-			continue;
+			continue; /* that comes at most once; what is queued is still read */
 		if (error < 0)
 			break;
 		if (reply->nlmsg_type != NLMSG_ERROR || reply->nlmsg_seq - batch->begin > end - batch->begin)
 			continue;
 		error = nl_error_of(nl, reply);
-		if (error < 0 && (!first || first == -ENOBUFS)) {
+		if (error < 0 && !first) {
 			first = error;
 			memcpy(text, nl->error_text, sizeof text);
 			uint32_t index = reply->nlmsg_seq - batch->begin;
 			*failed = index > 0 && index <= batch->count ? index - 1 : NL_BATCH_NONE;
 		}
-		if (reply->nlmsg_seq == end)
-			break;
+		acknowledged = reply->nlmsg_seq == end;
 	}
 	memcpy(nl->error_text, text, sizeof text);
-	return first;
+	return !first && lost && !acknowledged ? NL_BATCH_UNKNOWN : first;
 }
 
 int nl_batch_send(struct nl_batch *batch, size_t *failed)

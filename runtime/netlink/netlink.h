@@ -56,4 +56,6 @@ void nl_batch_add(struct nl_batch *, const struct nlmsghdr *);
 /* Sends it. On failure *failed (may be NULL) is the index of the first message the kernel refused, or
  * NL_BATCH_NONE where its error belongs to none. */
 #define NL_BATCH_NONE SIZE_MAX
+/* Its acknowledgement was lost: it was done, or refused. A refusal leaves all as it was; this does not tell */
+#define NL_BATCH_UNKNOWN (-ENOTRECOVERABLE)
 int nl_batch_send(struct nl_batch *, size_t *failed);

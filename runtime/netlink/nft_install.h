@@ -10,7 +10,7 @@ void nft_close(struct nft *);
 int nft_fd(const struct nft *);
 
 /* Installs every table of the ruleset; all or nothing. 0 or -errno; then `why` (at least 256 bytes) has the object
- * that the kernel refused, by its name or comment. */
+ * that the kernel refused, by its name or comment. NL_BATCH_UNKNOWN (netlink.h): it may have taken it. So with all below. */
 int nft_install(struct nft *, const struct ruleset *, char *why, size_t why_size);
 /* The same in place of tables of those names, in one transaction */
 int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size);

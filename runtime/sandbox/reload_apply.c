@@ -6,6 +6,7 @@
 #include "lower/sandbox_net.h"
 #include "net/host_table.h"
 #include "netlink/nft_quotas.h"
+#include "netlink/netlink.h"
 #include "optimise/optimise.h"
 #include "policy/policy_facts.h"
 #include "sandbox/netns.h"
@@ -235,8 +236,9 @@ static int replace(struct sandbox *sandbox, struct dns_change *names, char *why,
 					 names->count, what, sizeof what);
 	if (error == 0)
 		return 0;
-	/* else the host would let the guest's questions reach servers that the policy in force does not name */
-	pending->stuck = admit(sandbox, before, before_count) < 0;
+	/* else the host would let the guest's questions reach servers that the policy in force does not name; and which of the two
+	 * policies the packet filter has must be known */
+	pending->stuck = admit(sandbox, before, before_count) < 0 || error == NL_BATCH_UNKNOWN;
 	dns_policy_drop(sandbox->dns, names);
 	snprintf(why, why_size, "the packet filter does not take it: %s%s%s", what, *what ? ": " : "",
 		 strerror(-error));
@@ -316,6 +318,6 @@ int reload_apply(struct sandbox *sandbox, char *why, size_t why_size)
 	bool stuck = sandbox->reload->pending.stuck;
 	reload_abandon(sandbox);
 	if (stuck)
-		log_error("the host's table cannot be put back: the sandbox is closed");
+		log_error("which policy the packet filter has, and the host, is not known: the sandbox is closed");
 	return stuck ? error : 0;
 }
