@@ -76,6 +76,8 @@ static json_t *decider(struct eval_verdict verdict)
 		return json_string("refused");
 	case DECIDER_REBIND:
 		return json_string("rebind");
+	case DECIDER_LABEL:
+		return json_string("limit");
 	case DECIDER_NONE:
 	case DECIDER_SEVERAL: /* of no single flow */
 		break;
