@@ -17,6 +17,9 @@ struct metric {
 
 static const struct metric metrics[] = {
 	{ "msb_start_time_seconds", "gauge", "When the sandbox started, in seconds since 1970", NULL, "started_s" },
+	{ "msb_generation", "gauge",
+	  "Which policy is in force: 1 the first, one more with each reload, grant and end of a grant", NULL,
+	  "generation" },
 	{ "msb_traffic_bytes_total",
 	  "counter",
 	  "Bytes of frames between guest and sandbox",

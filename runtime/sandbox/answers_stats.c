@@ -6,6 +6,7 @@
 #include "report/events.h"
 #include "sandbox/answers.h"
 #include "sandbox/answers_rules.h"
+#include "sandbox/reload.h"
 #include "sandbox/setup.h"
 
 #include <stdlib.h>
@@ -141,6 +142,7 @@ json_t *answer_stats(void *self, const json_t *request, struct control_call *cal
 
 	(void)request, (void)call;
 	json_object_set_new(answer, "name", json_string(sandbox->start->config->name));
+	json_object_set_new(answer, "generation", number(reload_generation(sandbox->reload)));
 	json_object_set_new(answer, "started", control_time(&sandbox->started));
 	json_object_set_new(answer, "started_s",
 			    json_real((double)sandbox->started.tv_sec + (double)sandbox->started.tv_nsec / 1e9));
