@@ -172,7 +172,8 @@ static void send_line(struct control_client *client, json_t *answer)
 static void publish_to(const struct control *control, struct control_client *client, const char *line, size_t len)
 {
 	size_t size = 0;
-	char *lost = client->lost ? control_history_lost(control->start.name, client->lost, &size) : NULL;
+	char *lost =
+		client->lost ? control_history_lost(control->start.name, control->start.id, client->lost, &size) : NULL;
 
 	if (client->lost && (!lost || control_client_add(client, lost, size, CONTROL_LINES_MAX / 2) < 0))
 		client->lost++;

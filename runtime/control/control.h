@@ -34,7 +34,7 @@ struct control_command {
 
 struct control_start {
 	int listener;                           /* taken over, also on failure */
-	const char *name;                       /* of the sandbox; must outlive it */
+	const char *name, *id;                  /* of the sandbox and of its run; must outlive it */
 	const gid_t *group;                     /* who may ask, besides root; NULL: nobody. Copied */
 	const struct control_command *commands; /* the last one has no name */
 	void *self;                             /* for them */

@@ -49,6 +49,23 @@ struct denials {
 	uint64_t known[KNOWN_MAX]; /* hashes of what was printed; 0: free */
 };
 
+static bool open_events(struct denials *denials)
+{
+	const struct run_config *config = denials->config;
+	struct events_start start = {
+		.sandbox = config->name,
+		.sinks = config->events,
+		.file_limit = config->events_size,
+		.keep = config->events_keep ? config->events_keep : EVENT_KEEP_DEFAULT,
+	};
+	const char *failed;
+
+	denials->events = events_open(&start, &failed);
+	if (!denials->events)
+		log_error("--events %s: %s", failed ? failed : "-", event_sink_error(failed, errno));
+	return denials->events != NULL;
+}
+
 void denials_use_policy(struct denials *denials, const struct policy *policy)
 {
 	hits_free(&denials->hits); /* the rules that they are of may be gone */
@@ -77,14 +94,8 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	bool opened = denials->nflog && (denials->suggestions || !config->suggest);
 	if (!opened)
 		log_error("cannot read the log of refused packets: %s", strerror(errno));
-	else {
-		denials->events = events_open(config->events);
-		opened = denials->events != NULL;
-		if (!opened)
-			log_error("--events %s: %s", config->events ? config->events : "-",
-				  errno == ENXIO ? "a FIFO that nobody reads; start its reader first" :
-						   strerror(errno));
-	}
+	else
+		opened = open_events(denials);
 	if (opened)
 		return denials;
 	int saved = errno;
@@ -318,16 +329,34 @@ static const struct suggestion *offer_connection(const struct denials *denials, 
 	return suggest_connection(arena, &denials->context, connection, verdict, name, suggestion) ? suggestion : NULL;
 }
 
-static void deny(struct denials *denials, struct arena *arena, bool spared, const char *flow,
-		 struct eval_verdict verdict, enum policy_direction direction, const struct suggestion *suggest)
+static const char *class_of(const struct denials *denials, struct addr addr)
 {
-	struct event event = {
-		.kind = denied_kind(spared),
-		.flow = flow,
+	return addr_class_name(addr_classify(addr, &denials->context.gateway));
+}
+
+/* An event of that kind on a connection, as far as the connection tells */
+static struct event event_on(const struct denials *denials, struct arena *arena, const char *kind,
+			     const struct eval_connection *connection, struct eval_verdict verdict,
+			     const struct reason *reason)
+{
+	return (struct event){
+		.kind = kind,
+		.flow = flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
+					       connection->has_port, connection->port),
 		.verdict = verdict,
-		.reason = reason_of(denials->reasons, verdict, direction),
-		.suggest = suggest,
+		.reason = reason,
+		.connection = connection,
+		.class = class_of(denials, connection->addr),
 	};
+}
+
+static void deny(struct denials *denials, struct arena *arena, bool spared, const struct eval_connection *connection,
+		 struct eval_verdict verdict)
+{
+	struct event event = event_on(denials, arena, denied_kind(spared), connection, verdict,
+				      reason_of(denials->reasons, verdict, connection->direction));
+
+	event.suggest = offer_connection(denials, arena, connection, verdict, NULL);
 	report(denials, arena, &event);
 }
 
@@ -345,21 +374,30 @@ static bool take_name(const char *name, void *context)
 	return true;
 }
 
+static struct eval_connection connection_of(const struct nflog_packet *packet)
+{
+	return (struct eval_connection){
+		.direction = POLICY_EGRESS,
+		.proto = packet->proto,
+		.addr = packet->destination,
+		.has_port = packet->has_port,
+		.port = packet->port,
+	};
+}
+
 /* A limit decides by number, not by flow: each is printed once, with the first flow that met it. */
 static void report_limit(struct denials *denials, const struct nflog_packet *packet, enum limit limit, bool host)
 {
 	struct arena *arena = arena_new();
 	const struct limit_text text = limit_text(arena, limit, denials->config->policy, &denials->limits, host);
 	const struct reason reason = { .text = text.text, .note = "" };
-	struct event event = {
-		.kind = limit == OVER_EGRESS_BYTES || limit == OVER_INGRESS_BYTES ? "quota" : "limit",
-		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
-					       packet->has_port, packet->port),
-		.verdict = { POLICY_DENY, { DECIDER_NONE, 0 } },
-		.reason = &reason,
-		.option = text.option,
-		.value = text.value,
-	};
+	const struct eval_connection connection = connection_of(packet);
+	struct event event =
+		event_on(denials, arena, limit == OVER_EGRESS_BYTES || limit == OVER_INGRESS_BYTES ? "quota" : "limit",
+			 &connection, (struct eval_verdict){ POLICY_DENY, { DECIDER_NONE, 0 } }, &reason);
+	event.source_port = packet->source_port;
+	event.option = text.option;
+	event.value = text.value;
 	denials->total++;
 	denials->different += !denials->limit_known[limit];
 	events_write(denials->events, &event);
@@ -394,13 +432,7 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 		return;
 	}
 	struct arena *arena = arena_new();
-	struct eval_connection connection = {
-		.direction = POLICY_EGRESS,
-		.proto = packet->proto,
-		.addr = packet->destination,
-		.has_port = packet->has_port,
-		.port = packet->port,
-	};
+	const struct eval_connection connection = connection_of(packet);
 	struct eval_verdict verdict = eval_connection(&denials->context, &connection);
 	bool passed = packet->group == LOWER_ALLOW_LOG_GROUP;
 	bool spared = passed && verdict.action == POLICY_DENY && is_spared(denials, &connection);
@@ -413,21 +445,23 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 						   &found);
 	/* the kernel refused what the policy allows: a limit, or a binding that has ended since */
 	bool agree = (verdict.action == POLICY_ALLOW) == allowed;
-	struct event event = {
-		.kind = allowed ? "allow" : denied_kind(spared),
-		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
-					       packet->has_port, packet->port),
-		.verdict = verdict,
-		.reason = agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter,
-		.name = found.name,
-		.hello = verdict.by.kind == DECIDER_HIDDEN && agree && !allowed ? hidden_by_quic : NULL,
-		.suggest =
-			agree && !allowed ? offer_connection(denials, arena, &connection, verdict, found.name) : NULL,
-	};
+	struct event event = event_on(denials, arena, allowed ? "allow" : denied_kind(spared), &connection, verdict,
+				      agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter);
+	event.source_port = packet->source_port;
+	event.name = found.name;
+	event.hello = verdict.by.kind == DECIDER_HIDDEN && agree && !allowed ? hidden_by_quic : NULL;
+	event.suggest = agree && !allowed ? offer_connection(denials, arena, &connection, verdict, found.name) : NULL;
 	if (!event.name && !allowed && denials->ended)
 		event.ended =
 			denials->ended(denials->ended_self, packet->destination, &event.name, &event.ended_ago_ms);
 	report(denials, arena, &event);
+}
+
+/* Of how many packets, nobody says */
+static void lose(struct denials *denials)
+{
+	learning_lost(denials->learning, 1);
+	events_lost(denials->events, EVENTS_LOST_KERNEL, 1);
 }
 
 static void read_log(struct denials *denials, struct nl *nflog)
@@ -440,7 +474,7 @@ static void read_log(struct denials *denials, struct nl *nflog)
 		if (error == 0 && !is_late_answer(denials, &packet))
 			report_packet(denials, &packet, nflog == denials->host_log);
 		else if (error == -ENOBUFS)
-			learning_lost(denials->learning, 1);
+			lose(denials);
 		else if (error != 0)
 			break;
 	}
@@ -462,8 +496,16 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 	struct suggestion *suggestion = arena_alloc(arena, sizeof *suggestion);
 	if (!suggest_query(arena, &denials->context, name, transport, verdict, suggestion))
 		suggestion = NULL;
-	deny(denials, arena, audit_spares_query(denials->config->spared, &denials->context, name, transport), flow,
-	     verdict, POLICY_EGRESS, suggestion);
+	struct event event = {
+		.kind = denied_kind(audit_spares_query(denials->config->spared, &denials->context, name, transport)),
+		.flow = flow,
+		.verdict = verdict,
+		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
+		.question = flow_name_text(arena, name),
+		.protocol = policy_proto_name(flow_transport_proto(transport)),
+		.suggest = suggestion,
+	};
+	report(denials, arena, &event);
 }
 
 /* As of the other limits: it decides by number, and is printed once */
@@ -481,6 +523,8 @@ void denials_dns_limit(struct denials *denials, const char *name, enum flow_tran
 				     transport == FLOW_DNS_UDP ? "udp" : "tcp"),
 		.verdict = { POLICY_DENY, { DECIDER_NONE, 0 } },
 		.reason = reason_of_dns_limit(denials->reasons, which),
+		.question = flow_name_text(arena, name),
+		.protocol = policy_proto_name(flow_transport_proto(transport)),
 		.option = options[which],
 		.value = policy_dns_limit(policy, which)->size,
 	};
@@ -510,9 +554,7 @@ void denials_resolver(struct denials *denials, struct addr addr, enum flow_trans
 		.has_port = true,
 		.port = LOWER_DNS_PORT,
 	};
-	const char *flow = flow_format_connection(arena, POLICY_EGRESS, addr, connection.proto, true, LOWER_DNS_PORT);
-	deny(denials, arena, spared, flow, verdict, POLICY_EGRESS,
-	     offer_connection(denials, arena, &connection, verdict, NULL));
+	deny(denials, arena, spared, &connection, verdict);
 }
 
 void denials_answer(struct denials *denials, const char *name, struct addr addr)
@@ -526,6 +568,9 @@ void denials_answer(struct denials *denials, const char *name, struct addr addr)
 		.flow = arena_printf(arena, "answer@%s", addr_format_bracketed(addr, text)),
 		.verdict = { POLICY_DENY, { DECIDER_REBIND, 0 } },
 		.reason = &rebind,
+		.question = flow_name_text(arena, name),
+		.answer = &addr,
+		.class = class_of(denials, addr),
 		.name = name,
 	};
 	report(denials, arena, &event);
@@ -538,9 +583,7 @@ void denials_ingress(struct denials *denials, struct addr peer, enum policy_prot
 	struct eval_connection connection = {
 		.direction = POLICY_INGRESS, .proto = proto, .addr = peer, .has_port = true, .port = guest_port
 	};
-	const char *flow = flow_format_connection(arena, POLICY_INGRESS, peer, proto, true, guest_port);
-	deny(denials, arena, false, flow, verdict, POLICY_INGRESS,
-	     offer_connection(denials, arena, &connection, verdict, NULL));
+	deny(denials, arena, false, &connection, verdict);
 }
 
 /* No rule lets pass what no name was read of, nor one of two names */
@@ -558,16 +601,11 @@ void denials_server_name(struct denials *denials, const struct eval_connection *
 	struct arena *arena = arena_new();
 	if (verdict.action == POLICY_ALLOW)
 		learning_named(denials->learning, connection);
-	struct event event = {
-		.kind = verdict.action == POLICY_ALLOW ? "allow" : denied_kind(spared),
-		.flow = flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
-					       connection->has_port, connection->port),
-		.verdict = verdict,
-		.reason = reason_of(denials->reasons, verdict, connection->direction),
-		.hello = hello_texts[why],
-		.sni = connection->sni ? escape_text(arena, connection->sni) : NULL,
-		.suggest = offer_server_name(denials, arena, connection, verdict, why),
-	};
+	struct event event = event_on(denials, arena, verdict.action == POLICY_ALLOW ? "allow" : denied_kind(spared),
+				      connection, verdict, reason_of(denials->reasons, verdict, connection->direction));
+	event.hello = hello_texts[why];
+	event.sni = connection->sni ? escape_text(arena, connection->sni) : NULL;
+	event.suggest = offer_server_name(denials, arena, connection, verdict, why);
 	report(denials, arena, &event);
 }
 
@@ -610,6 +648,11 @@ const struct hits *denials_hits(const struct denials *denials)
 size_t denials_total(const struct denials *denials)
 {
 	return denials->total;
+}
+
+struct events *denials_stream(struct denials *denials)
+{
+	return denials->events;
 }
 
 void denials_events(const struct denials *denials, struct events_counted *out)

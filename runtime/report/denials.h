@@ -9,7 +9,7 @@
 
 struct denials;
 struct learning;
-/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
+/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and where events are to go.
  * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
  * NULL and errno on failure, with a line on standard error. */
 struct nl;
@@ -56,6 +56,8 @@ void denials_lookup(struct denials *, struct eval_verdict);
 const struct hits *denials_hits(const struct denials *);
 /* Who gets each event as a line of JSON, too: see events_subscribe() */
 void denials_subscribe(struct denials *, void (*sink)(void *self, const char *line, size_t len), void *self);
+/* Where what else happens is told: see events.h */
+struct events *denials_stream(struct denials *);
 /* What became of the events, see events.h */
 struct events_counted;
 void denials_events(const struct denials *, struct events_counted *out);

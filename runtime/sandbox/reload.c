@@ -3,6 +3,7 @@
 #include "base/escape.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "sandbox/lifecycle.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -266,6 +267,23 @@ static json_t *done_answer(struct sandbox *sandbox)
 	return json;
 }
 
+/* What has been put in force, as an event */
+static void tell(struct sandbox *sandbox)
+{
+	const struct reload *reload = sandbox->reload;
+	const struct reload_pending *pending = &reload->pending;
+	const struct reload_granted *grant =
+		find_grant(reload, pending->kind == RELOAD_GRANT ? reload->last_id : pending->ends);
+	size_t ended_flows = flows_result(sandbox->flows)->total;
+
+	if (pending->kind == RELOAD_POLICY)
+		lifecycle_reloaded(sandbox, ended_flows);
+	else if (pending->kind == RELOAD_GRANT && grant)
+		lifecycle_granted(sandbox, grant->id, grant->rule, pending->for_ms, ended_flows);
+	else if (grant)
+		lifecycle_grant_ended(sandbox, grant->id, grant->rule, pending->done != ended, ended_flows);
+}
+
 /* The DNS worker has the policy, too: all of it can be put in force */
 static int take(struct sandbox *sandbox)
 {
@@ -283,7 +301,8 @@ static int take(struct sandbox *sandbox)
 	reload->pending.applied = true;
 	if (reload->pending.kind == RELOAD_GRANT)
 		add_grant(reload);
-	else if (reload->pending.kind == RELOAD_REVOKE)
+	tell(sandbox);
+	if (reload->pending.kind == RELOAD_REVOKE)
 		drop_grant(reload, reload->pending.ends);
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "netlink/rtnl.h"
 #include "relay/relay.h"
 #include "report/denials.h"
+#include "report/events.h"
 #include "sandbox/follow_forwarding.h"
 #include "sandbox/follow_routes.h"
 #include "sandbox/host_watch.h"
@@ -64,6 +65,7 @@ struct sandbox {
 	struct control *control;
 	struct timespec started; /* CLOCK_REALTIME, CLOCK_BOOTTIME's is started_ms */
 	uint64_t started_ms;
+	char run[EVENTS_ID_LEN + 1]; /* events_id() */
 };
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */

@@ -8,6 +8,8 @@
 #include "core/memory.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
+#include "report/events.h"
+#include "sandbox/lifecycle.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -172,7 +174,7 @@ static int timeout(struct sandbox *sandbox)
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
 	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
 	int settle = dns_settle_wait(sandbox->dns), reload = reload_wait(sandbox->reload);
-	int flows = flows_wait(sandbox->flows);
+	int flows = flows_wait(sandbox->flows), events = events_wait(denials_stream(sandbox->denials));
 
 	if (reload >= 0 && reload < wait)
 		wait = reload;
@@ -182,6 +184,8 @@ static int timeout(struct sandbox *sandbox)
 		wait = settle;
 	if (flows >= 0 && flows < wait)
 		wait = flows;
+	if (events >= 0 && events < wait)
+		wait = events;
 	return (egress || ingress) && wait > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : wait;
 }
 
@@ -198,6 +202,7 @@ static int serve(struct sandbox *sandbox)
 {
 	int epoll = open_loop(sandbox), status = epoll < 0 ? EXIT_STATUS_FAILED : RUNNING;
 
+	lifecycle_started(sandbox);
 	memory_settle();
 
 	while (status == RUNNING) {
@@ -211,17 +216,19 @@ static int serve(struct sandbox *sandbox)
 			status = EXIT_STATUS_FAILED;
 		if (status == RUNNING && flows_settle(sandbox->flows))
 			status = closed("what ends its flows");
+		events_settle(denials_stream(sandbox->denials));
 	}
 	/* What was refused until the end is reported, too */
 	denials_read(sandbox->denials, bindings_now(sandbox));
+	lifecycle_stops(sandbox, status);
 	denials_finish(sandbox->denials, sandbox->start->learnt);
 	host_watch_end(sandbox);
 	return status;
 }
 
 /* What serving takes: the sandbox's sets and links; entering the host's namespace; killing other uids' workers; answering
- * the guest's datagrams from a port below 1024 of the gateway's; and jailing a worker under a uid of its own, where a policy that
- * comes later is the first to need the relay of server names */
+ * the guest's datagrams from a port below 1024 of the gateway's; jailing a worker under a uid of its own, where a policy that
+ * comes later is the first to need the relay of server names; and putting a file of events aside as its directory's owner */
 static int keep_little(void)
 {
 	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL,   CAP_NET_BIND_SERVICE,

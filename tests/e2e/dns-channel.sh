@@ -24,8 +24,8 @@ moved() {
 	arrived=$(cat "$WORK"/arrived/* 2>/dev/null | wc -c) questions=$(seen $TUNNEL udp 53)
 	echo "# labels of $label${how:+ over $how}, ${*:-no bound}: $arrived octets arrived, $questions questions, rcodes $out"
 }
-# limits WHAT: events of kind limit with this text
-limits() { jq -r --arg text "$1" 'select(.kind == "limit" and .text == $text) | .flow' "$WORK/events" | wc -l; }
+# limits WHAT: how many events of kind limit with this text, where several are one line
+limits() { jq -s --arg text "$1" 'map(select(.kind == "limit" and .text == $text) | .count // 1) | add // 0' "$WORK/events"; }
 
 moved 63 ''
 same "without a bound all of it arrives" $OCTETS "$arrived"
@@ -46,13 +46,15 @@ for how in '' tcp; do
 	check "with the octets that ten names have room for" $((arrived > 0 && arrived <= 10 * 160 ? 0 : 1)) "$arrived"
 	contains "the rest may pass later: SERVFAIL" "$out" '2=[1-9][0-9]* 3=0'
 done
-check "each of them is an event" $(("$(limits 'limit dns names 10/10m')" > 0 ? 0 : 1)) "$(tail -1 "$WORK/events")"
+same "each of them is in an event" "2=$(limits 'limit dns names 10/10m')" "$(cut -d' ' -f2 <<<"$out")"
 same "with its option and number" "--dns-max-names 10" "$(jq -r 'select(.kind == "limit") | "\(.option) \(.value)"' "$WORK/events" | sort -u)"
 same "which is said once" 1 "$(grep -c 'refused by limit dns names 10/10m (--dns-max-names): dns@' <<<"$err")"
 
 moved 63 '' --dns-max-rate 5/10m --dns-max-rate-burst 3
 same "rate: five and the burst" "8 questions, 0=8 3=0" "$questions questions, ${out%% *} ${out##* }"
-check "and events" $(("$(limits 'limit dns rate 5/10m burst 3')" > 0 ? 0 : 1)) "$(tail -1 "$WORK/events")"
+same "each of the rest is in an event" "2=$(limits 'limit dns rate 5/10m burst 3')" "$(cut -d' ' -f2 <<<"$out")"
+python3 "$TESTS/e2e/tools/events-valid.py" "$TESTS/../docs/events.schema.json" "$WORK/events" >"$WORK/valid" 2>&1
+check "which is as the schema says" $? "$(cat "$WORK/valid")"
 
 server=$TUNNEL moved 63 '' --dns-max-names 10/10m --net-rule "allow@$TUNNEL:udp:53"
 same "a resolver of the guest's own choice is no way round" "10 questions, 0=10" "$questions questions, ${out%% *}"

@@ -47,7 +47,12 @@ same "two of them from the cache" 2 "$(metric 'msb_dns_cached_total\{sandbox="we
 same "one waited for a server" 1 "$(metric 'msb_dns_wait_seconds_count\{sandbox="web"\}')"
 same "and is in the last bucket at least" 1 "$(metric 'msb_dns_wait_seconds_bucket\{sandbox="web",le="\+Inf"\}')"
 same "denials" 3 "$(metric 'msb_denials_total\{sandbox="web"\}')"
-same "events" "$(wc -l <"$WORK/web.events") 0" "$(metric 'msb_events_total\{sandbox="web"\}') $(metric 'msb_events_lost_total\{sandbox="web"\}')"
+all_told() {
+	text=$("$CTL" stats --format prometheus)
+	[ "$(wc -l <"$WORK/web.events") 0" = "$(metric 'msb_events_total\{sandbox="web"\}') $(metric 'msb_events_lost_total\{sandbox="web"\}')" ]
+}
+wait_for 10 all_told
+check "events: as many as the file has lines" $? "$(grep msb_events <<<"$text") $(cat "$WORK/web.events")"
 same "what is bound" "1 1" "$(metric 'msb_bindings\{sandbox="web",what="names"\}') $(metric 'msb_bindings\{sandbox="web",what="addresses"\}')"
 bytes=$(metric 'msb_traffic_bytes_total\{sandbox="web",direction="egress"\}')
 check "bytes were sent" "$((bytes < 200))" "$bytes bytes"
