@@ -114,6 +114,8 @@ void lower_drop_invalid(struct lowering *, struct rs_chain *);
 /* Where what a rule denies goes: an audit's, of the policy's own rules */
 const char *lower_denied_chain(const struct lowering *);
 void lower_log_allowed(struct lowering *, struct rs_rule *); /* what a rule with `log` lets pass */
+/* A chain that reports to an nflog group, so many a second, and counts the others */
+void lower_report_chain(struct lowering *, const char *name, const char *note, uint32_t group);
 /* The protocols a rule can match in one family; 0: none of them */
 unsigned lower_rule_protos(const struct policy_rule *, enum addr_family);
 

@@ -37,6 +37,9 @@
 #define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */
 #define LOWER_UPSTREAM_SET4 "upstream_v4" /* address . port of the nameservers, filled at start */
 #define LOWER_UPSTREAM_SET6 "upstream_v6"
+/* Report to these groups, so many a second, and count the others: the one counter of each chain */
+#define LOWER_CHAIN_REPORT "report"
+#define LOWER_CHAIN_REPORT_ALLOWED "report_allowed"
 #define LOWER_CHAIN_REFUSE "refuse" /* reports and refuses whatever gets there */
 #define LOWER_BINDING_SET_SIZE 65536
 /* The guest's address is the one after the gateway's; its MAC derives from its IPv4 address (or, without

@@ -27,6 +27,7 @@ struct run_config {
 	const char *events[RUN_EVENTS_MAX + 1]; /* files, - for standard output, "journald"; NULL-terminated */
 	uint64_t events_size;                   /* bytes of such a file; 0: no bound */
 	uint32_t events_keep;                   /* former files, where there is a bound; 0: not said */
+	bool events_all;                        /* flows that are let pass, whether their rules have `log` or not */
 	bool quiet, silent_deny, cap_net_admin, verbose, repack;
 	const struct policy
 		*bound; /* as stated, where `policy` is what enforces it and reports everything; else NULL */

@@ -15,7 +15,7 @@ const char *flows_kind_name(enum flows_kind kind)
 	return names[kind];
 }
 
-static bool has_ended(const struct conntrack_entry *entry)
+bool flows_entry_has_ended(const struct conntrack_entry *entry)
 {
 	return entry->original.proto == IPPROTO_TCP &&
 	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT || entry->tcp_state == TCP_CONNTRACK_CLOSE);
@@ -45,7 +45,7 @@ bool flows_began_ms(uint64_t stamp_ns, int64_t ahead_before_ms, int64_t ahead_ms
 	return true;
 }
 
-static void describe(const struct flows *flows, const struct conntrack_entry *entry, struct flows_flow *out)
+void flows_describe_entry(const struct flows *flows, const struct conntrack_entry *entry, struct flows_flow *out)
 {
 	const struct conntrack_tuple *tuple = &entry->original;
 	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
@@ -73,9 +73,9 @@ static void describe(const struct flows *flows, const struct conntrack_entry *en
 bool flows_judge_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
 		       const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
 {
-	if (!is_forwarded(flows, entry) || has_ended(entry))
+	if (!is_forwarded(flows, entry) || flows_entry_has_ended(entry))
 		return false;
-	describe(flows, entry, out);
+	flows_describe_entry(flows, entry, out);
 	*past = (struct bindings_past){ bindings, out->has_began, out->began_ms };
 	out->names = bindings_past_view(past);
 	struct eval_context context = { policy, flows->start.gateway, out->names };

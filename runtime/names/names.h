@@ -31,6 +31,8 @@ struct names_flow {
 	uint16_t guest_port;
 	uint64_t began_ms; /* clock_ms() */
 };
+/* Who is told of each one when it is over; one at most. It keeps no pointer. */
+void names_tell_ended(struct names *, void (*ended)(void *self, const struct names_flow *), void *self);
 /* All of them; `each` ends it early with a value other than 0, which is then the result. It may call names_end(). */
 int names_flows(struct names *, int (*each)(const struct names_flow *, void *context), void *context);
 /* As relay_end(), relay_ending() and relay_settle() */

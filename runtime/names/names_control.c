@@ -214,14 +214,16 @@ static int far_end(const struct names *names, const struct eval_connection *to)
 
 /* Gives the flow a serial, and has its name judged where that is to decide. false: there is no room */
 static bool await_name(struct names *names, const struct eval_connection *connection, enum eval_syn syn,
-		       struct names_message *pair)
+		       const struct denials *denials, struct names_message *pair)
 {
 	pair->serial = names_judge_open(names->judge, connection, names->context.bindings);
 	pair->judged = syn == EVAL_SYN_DEFER;
 	if (pair->judged) {
 		pair->server_first = eval_connection(&names->context, connection).action == POLICY_ALLOW ||
 				     audit_spares_connection(names->start.spared, &names->context, connection);
-		names_judge_foresee(names->judge, pair->serial, pair);
+		if (!denials_tells_all(
+			    denials)) /* one that was foreseen is not asked about, so that nobody could tell */
+			names_judge_foresee(names->judge, pair->serial, pair);
 	}
 	if (pair->serial == NAMES_NO_SERIAL)
 		say_full(names);
@@ -247,7 +249,7 @@ static int take_connection(struct names *names, int near, struct names_origin or
 			return 0;
 	}
 	CLEANUP_FD int far = far_end(names, &connection);
-	if (far < 0 || !await_name(names, &connection, syn, &pair))
+	if (far < 0 || !await_name(names, &connection, syn, denials, &pair))
 		return 0;
 	if (pair.serial == NAMES_NO_SERIAL)
 		learning_flow(denials_learning(denials), &connection);
@@ -341,6 +343,11 @@ int names_serve(struct names *names, struct eval_bindings bindings, struct denia
 int names_flows(struct names *names, int (*each)(const struct names_flow *, void *), void *context)
 {
 	return names_judge_flows(names->judge, names->context.bindings, each, context);
+}
+
+void names_tell_ended(struct names *names, void (*ended)(void *self, const struct names_flow *), void *self)
+{
+	names_judge_tell_ended(names->judge, ended, self);
 }
 
 int names_end(struct names *names, uint32_t serial)

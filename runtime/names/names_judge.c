@@ -28,8 +28,10 @@ struct names_judge {
 	struct eval_context context;
 	const struct policy *spared; /* of an audit; NULL: none */
 	struct waiting *flows;
-	size_t room, first_free; /* no flow before this one is */
-	size_t ending;           /* are to end, and have not */
+	size_t room, first_free;                              /* no flow before this one is */
+	size_t ending;                                        /* are to end, and have not */
+	void (*ended)(void *self, const struct names_flow *); /* NULL: nobody is told */
+	void *ended_self;
 };
 
 struct names_judge *names_judge_new(const struct policy *policy, const struct policy *spared,
@@ -151,6 +153,39 @@ void names_judge_drop(struct names_judge *judge, uint32_t serial)
 		judge->first_free = (size_t)(flow - judge->flows);
 }
 
+/* The names of a flow whose address had too many are those it has by now. */
+static struct names_flow describe(const struct names_judge *judge, const struct waiting *flow, struct eval_bindings now)
+{
+	return (struct names_flow){
+		.serial = flow->generation << INDEX_BITS | (uint32_t)(flow - judge->flows),
+		.connection = { .direction = POLICY_EGRESS,
+				.proto = PROTO_TCP,
+				.addr = flow->addr,
+				.has_port = true,
+				.port = flow->port,
+				.sni = flow->sni,
+				.ech = flow->ech },
+		.waits = flow->origin.judged && !flow->asked && !flow->sni,
+		.names = flow->names ? (struct eval_bindings){ any_kept, flow } : now,
+		.guest = flow->origin.guest,
+		.guest_port = flow->origin.guest_port,
+		.began_ms = flow->origin.began_ms,
+	};
+}
+
+/* One that the worker gives back, unless it was refused: that is not there any more. */
+static void give_back(struct names_judge *judge, uint32_t serial, struct eval_bindings now)
+{
+	const struct waiting *flow = find(judge, serial);
+
+	if (!flow)
+		return;
+	struct names_flow out = describe(judge, flow, now);
+	if (judge->ended)
+		judge->ended(judge->ended_self, &out);
+	names_judge_drop(judge, serial);
+}
+
 /* ---- the verdict ---- */
 
 /* What is said of the flow, for the evaluator; `name` has room for the server name */
@@ -239,7 +274,7 @@ static bool may_go_on(const struct policy *spared, const struct eval_context *co
 	bool allowed = verdict.action == POLICY_ALLOW;
 
 	bool passes = allowed || audit_spares_connection(spared, context, connection);
-	if (denials && (!allowed || is_logged(context->policy, verdict)))
+	if (denials && (!allowed || is_logged(context->policy, verdict) || denials_tells_all(denials)))
 		denials_server_name(denials, connection, verdict,
 				    allowed ? DENIAL_NAME : reason_of(context, *connection), passes && !allowed);
 	return passes;
@@ -299,9 +334,8 @@ int names_judge_ask(struct names_judge *judge, const struct names_ask *ask, stru
 		return -EPROTO;
 	if (ask->kind == NAMES_ASK)
 		result = judge_flow(judge, ask, now, denials, verdict);
-	/* one that was refused while the worker gave it back is not there any more */
 	for (size_t i = 0; i < ask->given_back_count; i++)
-		names_judge_drop(judge, ask->given_back[i]);
+		give_back(judge, ask->given_back[i], now);
 	return result;
 }
 
@@ -315,7 +349,12 @@ void names_judge_note(struct names_judge *judge, uint32_t serial, const struct n
 		flow->origin = *origin;
 }
 
-/* The names of a flow whose address had too many are those it has by now. */
+void names_judge_tell_ended(struct names_judge *judge, void (*ended)(void *self, const struct names_flow *), void *self)
+{
+	judge->ended = ended;
+	judge->ended_self = self;
+}
+
 int names_judge_flows(struct names_judge *judge, struct eval_bindings now,
 		      int (*each)(const struct names_flow *, void *), void *context)
 {
@@ -325,21 +364,7 @@ int names_judge_flows(struct names_judge *judge, struct eval_bindings now,
 		const struct waiting *flow = &judge->flows[i];
 		if (!flow->used)
 			continue;
-		struct names_flow out = {
-			.serial = flow->generation << INDEX_BITS | (uint32_t)i,
-			.connection = { .direction = POLICY_EGRESS,
-					.proto = PROTO_TCP,
-					.addr = flow->addr,
-					.has_port = true,
-					.port = flow->port,
-					.sni = flow->sni,
-					.ech = flow->ech },
-			.waits = flow->origin.judged && !flow->asked && !flow->sni,
-			.names = flow->names ? (struct eval_bindings){ any_kept, flow } : now,
-			.guest = flow->origin.guest,
-			.guest_port = flow->origin.guest_port,
-			.began_ms = flow->origin.began_ms,
-		};
+		struct names_flow out = describe(judge, flow, now);
 		result = each(&out, context);
 	}
 	return result;

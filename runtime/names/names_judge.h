@@ -31,8 +31,9 @@ void names_judge_drop(struct names_judge *, uint32_t serial);
 int names_judge_ask(struct names_judge *, const struct names_ask *, struct eval_bindings now, struct denials *,
 		    struct names_message *verdict);
 
-/* See names.h: names_flows(), names_end(), names_ending(), names_settle(). `tell` says it to the worker: 0, -EAGAIN: later, or an error,
+/* See names.h: names_tell_ended(), names_flows(), names_end(), names_ending(), names_settle(). `tell` says it to the worker: 0, -EAGAIN: later, or an error,
  * which is the result. */
+void names_judge_tell_ended(struct names_judge *, void (*ended)(void *self, const struct names_flow *), void *self);
 int names_judge_flows(struct names_judge *, struct eval_bindings now,
 		      int (*each)(const struct names_flow *, void *context), void *context);
 int names_judge_end(struct names_judge *, uint32_t serial);

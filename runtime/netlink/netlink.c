@@ -7,6 +7,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 
 struct nl {
 	int fd;
-	uint32_t sequence;
+	uint32_t sequence, dropped; /* as the kernel had counted when it was last asked */
 	char error_text[256];
 	size_t len;                    /* bytes in `buffer` */
 	const struct nlmsghdr *cursor; /* next unread message in it */
@@ -67,6 +68,18 @@ void nl_close(struct nl *nl)
 int nl_fd(const struct nl *nl)
 {
 	return nl->fd;
+}
+
+uint32_t nl_dropped(struct nl *nl)
+{
+	uint32_t values[SK_MEMINFO_VARS] = { 0 }, before = nl->dropped;
+	socklen_t len = sizeof values;
+
+	if (getsockopt(nl->fd, SOL_SOCKET, SO_MEMINFO, values, &len) < 0 ||
+	    len < (SK_MEMINFO_DROPS + 1) * sizeof *values)
+		return 0;
+	nl->dropped = values[SK_MEMINFO_DROPS];
+	return nl->dropped - before;
 }
 
 const char *nl_error_text(const struct nl *nl)

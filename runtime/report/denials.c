@@ -13,6 +13,7 @@
 #include "report/learning.h"
 #include "report/reason.h"
 #include "report/suggestions.h"
+#include "report/unreported.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,6 +30,7 @@ struct denials {
 	struct arena *arena;
 	struct reasons *reasons;
 	struct nl *nflog, *host_log; /* of the two namespaces */
+	struct unreported *unreported;
 	struct limit_numbers limits;
 	bool limit_known[OVER_COUNT]; /* has been printed */
 	bool dns_limit_known[POLICY_DNS_LIMITS];
@@ -68,6 +70,8 @@ static bool open_events(struct denials *denials)
 
 void denials_use_policy(struct denials *denials, const struct policy *policy)
 {
+	if (denials->unreported)
+		unreported_begin_anew(denials->unreported);
 	hits_free(&denials->hits); /* the rules that they are of may be gone */
 	arena_free(denials->arena);
 	denials->arena = arena_new();
@@ -89,9 +93,10 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials->waits = isatty(STDIN_FILENO);
 	denials->started_ms = clock_ms();
 	denials->nflog = nflog_open();
+	denials->unreported = denials->nflog ? unreported_open() : NULL;
 	denials->learning = learning_open(config, gateway);
 	denials->suggestions = config->suggest ? suggestions_new() : NULL;
-	bool opened = denials->nflog && (denials->suggestions || !config->suggest);
+	bool opened = denials->unreported && (denials->suggestions || !config->suggest);
 	if (!opened)
 		log_error("cannot read the log of refused packets: %s", strerror(errno));
 	else
@@ -140,6 +145,7 @@ void denials_close(struct denials *denials)
 	}
 	suggestions_free(denials->suggestions);
 	learning_close(denials->learning);
+	unreported_close(denials->unreported);
 	nl_close(denials->nflog);
 	nl_close(denials->host_log);
 	events_close(denials->events);
@@ -286,7 +292,9 @@ static bool is_learnt_alone(const struct denials *denials, struct event *event)
 	*rule -= *rule < LEARN_RULES_IN_FRONT ? *rule : LEARN_RULES_IN_FRONT;
 	if (*rule >= bound->rules.count)
 		event->verdict.by = decided_by(DECIDER_DEFAULT);
-	return !strcmp(event->kind, "allow") && (*rule >= bound->rules.count || !bound->rules.items[*rule].log);
+	bool passed = !strcmp(event->kind, "allow") || event->traffic;
+	return passed && !denials->config->events_all &&
+	       (*rule >= bound->rules.count || !bound->rules.items[*rule].log);
 }
 
 /* Frees the arena, which has the event's texts. */
@@ -358,6 +366,73 @@ static void deny(struct denials *denials, struct arena *arena, bool spared, cons
 
 	event.suggest = offer_connection(denials, arena, connection, verdict, NULL);
 	report(denials, arena, &event);
+}
+
+/* ---- flows that the kernel, or a relay, let pass ---- */
+
+static const char *const end_texts[DENIAL_END_COUNT] = {
+	[DENIAL_END_CLOSED] = "closed",   [DENIAL_END_RESET] = "reset", [DENIAL_END_TIMEOUT] = "timeout",
+	[DENIAL_END_REVOKED] = "revoked", [DENIAL_END_LIMIT] = "limit", [DENIAL_END_STOP] = "stop",
+};
+
+static struct event event_on_flow(const struct denials *denials, struct arena *arena, const char *kind,
+				  const struct denial_flow *flow)
+{
+	const struct eval_connection *connection = flow->connection;
+	struct event event = event_on(denials, arena, kind, connection, flow->verdict,
+				      reason_of(denials->reasons, flow->verdict, connection->direction));
+
+	event.source_port = flow->source_port;
+	event.name = flow->name;
+	event.sni = connection->sni ? escape_text(arena, connection->sni) : NULL;
+	return event;
+}
+
+void denials_flow_begin(struct denials *denials, const struct denial_flow *flow)
+{
+	struct arena *arena = arena_new();
+	struct event event = event_on_flow(denials, arena, "allow", flow);
+
+	if (!is_learnt_alone(denials, &event))
+		events_write(denials->events, &event);
+	arena_free(arena);
+}
+
+void denials_flow_end(struct denials *denials, const struct denial_flow *flow)
+{
+	struct arena *arena = arena_new();
+	struct event event = event_on_flow(denials, arena, "flow-end", flow);
+	const struct event_traffic traffic = {
+		.bytes_known = flow->bytes_known,
+		.packets_known = flow->packets_known,
+		.bytes_sent = flow->bytes_sent,
+		.bytes_received = flow->bytes_received,
+		.packets_sent = flow->packets_sent,
+		.packets_received = flow->packets_received,
+		.duration_ms = flow->duration_ms,
+		.end = end_texts[flow->end],
+	};
+
+	event.traffic = &traffic;
+	if (!is_learnt_alone(denials, &event))
+		events_write(denials->events, &event);
+	arena_free(arena);
+}
+
+void denials_flows_lost(struct denials *denials, size_t count)
+{
+	events_lost(denials->events, EVENTS_LOST_FLOWS, count);
+}
+
+bool denials_tells_all(const struct denials *denials)
+{
+	return denials && denials->config->events_all;
+}
+
+bool denials_wants(const struct denials *denials, struct eval_verdict verdict)
+{
+	return denials_tells_all(denials) ||
+	       (verdict.by.kind == DECIDER_RULE && denials->context.policy->rules.items[verdict.by.rule].log);
 }
 
 /* ---- where it comes from ---- */
@@ -457,11 +532,32 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 	report(denials, arena, &event);
 }
 
-/* Of how many packets, nobody says */
-static void lose(struct denials *denials)
+/* What found no room in the queue */
+static void lose(struct denials *denials, struct nl *nflog)
 {
-	learning_lost(denials->learning, 1);
-	events_lost(denials->events, EVENTS_LOST_KERNEL, 1);
+	uint32_t dropped = nl_dropped(nflog);
+
+	learning_lost(denials->learning, dropped);
+	events_lost(denials->events, EVENTS_LOST_KERNEL, dropped);
+}
+
+static void tell_unreported(struct denials *denials, struct unreported_counts counts)
+{
+	events_lost(denials->events, EVENTS_LOST_LOG, counts.refused);
+	events_lost(denials->events, EVENTS_LOST_LOGGED, counts.allowed);
+}
+
+void denials_settle(struct denials *denials)
+{
+	tell_unreported(denials, unreported_look(denials->unreported));
+	events_settle(denials->events);
+}
+
+int denials_wait(const struct denials *denials)
+{
+	int look = unreported_wait(denials->unreported), lines = events_wait(denials->events);
+
+	return look < 0 || (lines >= 0 && lines < look) ? lines : look;
 }
 
 static void read_log(struct denials *denials, struct nl *nflog)
@@ -471,10 +567,12 @@ static void read_log(struct denials *denials, struct nl *nflog)
 	/* bounded: the rest comes with the next turn of the caller's loop */
 	for (int i = 0; i < 256; i++) {
 		error = nflog_next(nflog, &packet);
+		if (error == 0)
+			unreported_expect(denials->unreported);
 		if (error == 0 && !is_late_answer(denials, &packet))
 			report_packet(denials, &packet, nflog == denials->host_log);
 		else if (error == -ENOBUFS)
-			lose(denials);
+			lose(denials, nflog);
 		else if (error != 0)
 			break;
 	}
@@ -486,6 +584,12 @@ void denials_read(struct denials *denials, struct eval_bindings bindings)
 	read_log(denials, denials->nflog);
 	read_log(denials, denials->host_log);
 	denials->context.bindings = EVAL_NO_BINDINGS;
+}
+
+void denials_read_all(struct denials *denials, struct eval_bindings bindings)
+{
+	denials_read(denials, bindings);
+	tell_unreported(denials, unreported_look_now(denials->unreported));
 }
 
 void denials_dns(struct denials *denials, const char *name, enum flow_transport transport, struct eval_verdict verdict)

@@ -98,24 +98,30 @@ static json_t *number(uint64_t value)
 
 static void add_traffic(json_t *object, const struct event_traffic *traffic)
 {
-	json_object_set_new(object, "bytes_sent", number(traffic->bytes_sent));
-	json_object_set_new(object, "bytes_received", number(traffic->bytes_received));
-	json_object_set_new(object, "packets_sent", number(traffic->packets_sent));
-	json_object_set_new(object, "packets_received", number(traffic->packets_received));
+	if (traffic->bytes_known) {
+		json_object_set_new(object, "bytes_sent", number(traffic->bytes_sent));
+		json_object_set_new(object, "bytes_received", number(traffic->bytes_received));
+	}
+	if (traffic->packets_known) {
+		json_object_set_new(object, "packets_sent", number(traffic->packets_sent));
+		json_object_set_new(object, "packets_received", number(traffic->packets_received));
+	}
 	json_object_set_new(object, "duration_ms", number(traffic->duration_ms));
 	add_text(object, "end", traffic->end);
 }
 
-/* What became of it */
-static const char *verdict_text(const char *kind)
+/* What became of it; of a flow that has ended, what becomes of such a one now */
+static const char *verdict_text(const struct event *event)
 {
-	return strcmp(kind, "allow") && strcmp(kind, "flow-end") && strcmp(kind, "audit") ? "deny" : "allow";
+	if (event->traffic)
+		return policy_action_name(event->verdict.action);
+	return strcmp(event->kind, "allow") && strcmp(event->kind, "audit") ? "deny" : "allow";
 }
 
 void event_add_members(json_t *object, const struct event *event)
 {
 	json_object_set_new(object, "flow", json_string(event->flow));
-	json_object_set_new(object, "verdict", json_string(verdict_text(event->kind)));
+	json_object_set_new(object, "verdict", json_string(verdict_text(event)));
 	if (event->connection)
 		add_connection(object, event);
 	if (event->question)

@@ -35,6 +35,7 @@ static const char *const lost_texts[EVENTS_LOST_COUNT] = {
 	[EVENTS_LOST_RATE] = "more than 200 a second",
 	[EVENTS_LOST_KERNEL] = "the kernel's queue of refused packets was full",
 	[EVENTS_LOST_LOG] = "more than 100 refused packets a second, which are not looked at",
+	[EVENTS_LOST_LOGGED] = "more than 100 logged packets a second, which are not looked at",
 	[EVENTS_LOST_FLOWS] = "the kernel's queue of flows was full",
 };
 

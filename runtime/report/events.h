@@ -11,6 +11,7 @@
 
 /* What went through a flow that has ended; "sent" is by who began it. */
 struct event_traffic {
+	bool bytes_known, packets_known;
 	uint64_t bytes_sent, bytes_received, packets_sent, packets_received;
 	uint64_t duration_ms;
 	const char *end; /* how: "closed", "reset", "timeout", "stop", …; NULL: nobody knows */
@@ -67,7 +68,8 @@ enum events_lost {
 	EVENTS_LOST_RATE,   /* more than EVENTS_A_SECOND */
 	EVENTS_LOST_KERNEL, /* the kernel's queue to us was full */
 	EVENTS_LOST_LOG,    /* refused packets past the ruleset's bound on what is logged */
-	EVENTS_LOST_FLOWS,  /* ends of flows that the kernel's queue had no room for */
+	EVENTS_LOST_LOGGED, /* and packets that rules with `log` let pass */
+	EVENTS_LOST_FLOWS,  /* beginnings and ends of flows that the kernel's queue had no room for */
 	EVENTS_LOST_COUNT
 };
 void events_lost(struct events *, enum events_lost, size_t count);

@@ -115,6 +115,7 @@ READ_FLAG(cap_net_admin)
 READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
+READ_FLAG(events_all)
 READ_FLAG(watch)
 READ_FLAG(audit)
 READ_FLAG(propose_wildcards)
@@ -241,6 +242,7 @@ static const struct own_option {
 	{ "accel", required_argument, read_accel, FOR_QEMU },
 	{ "vmm", required_argument, read_vmm },
 	{ "events", required_argument, read_events },
+	{ "events-all", no_argument, read_events_all },
 	{ "events-size", required_argument, read_events_size },
 	{ "events-keep", required_argument, read_events_keep },
 	{ "deny-mode", required_argument, read_deny_mode },
@@ -329,6 +331,7 @@ static void print_help(void)
 	      "  -v, --volume HOST:GUEST[:ro]  a directory of the host's in the guest\n"
 	      "  --events FILE             what is denied, logged or changed, one JSON object a line; -: to standard output;\n"
 	      "                            journald: to the system's journal (up to 4 times)\n"
+	      "  --events-all              every flow that is let pass as well, and how it ended, not those alone whose rule has `log`\n"
 	      "  --events-size SIZE        a longer FILE becomes FILE.1, that FILE.2, ... (64K, 10M, 2G)\n"
 	      "  --events-keep N           how many of these there are (3)\n"
 	      "  --watch                   reload when the policy's files change, and say what that changes\n"

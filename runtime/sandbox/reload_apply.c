@@ -222,6 +222,7 @@ static int use_policy(struct sandbox *sandbox, struct dns_change *names)
 	if (error == 0 && sandbox->names)
 		error = names_use_policy(sandbox->names, policy);
 	denials_use_policy(sandbox->denials, policy);
+	flow_ends_use_policy(sandbox->flow_ends, policy, dns_bindings(sandbox->dns));
 	if (error == 0)
 		error = setup_bandwidth(sandbox, policy);
 	if (error == 0)
@@ -242,7 +243,8 @@ int reload_apply(struct sandbox *sandbox, char *why, size_t why_size)
 	struct dns_change names = { .policy = NULL };
 
 	/* What was refused until now was so by the policy before */
-	denials_read(sandbox->denials, bindings_view(dns_bindings(sandbox->dns), clock_ms()));
+	denials_read_all(sandbox->denials, bindings_view(dns_bindings(sandbox->dns), clock_ms()));
+	flow_ends_read(sandbox->flow_ends);
 	int error = begin_names(sandbox);
 	if (error < 0)
 		snprintf(why, why_size, "server names decide under this policy, and their relay does not start: %s",

@@ -6,6 +6,7 @@
 #include "net/flow_grants.h"
 #include "net/passage.h"
 #include "net/shape.h"
+#include "flows/flow_ends.h"
 #include "flows/flows.h"
 #include "names/names.h"
 #include "netlink/rtnl.h"
@@ -60,6 +61,7 @@ struct sandbox {
 	struct relay *relay;
 	struct names *names; /* NULL: no server name has decided anything yet */
 	struct flows *flows;
+	struct flow_ends *flow_ends;
 	struct vmm_none_init init; /* VMM_NONE: until COMMAND is started */
 	struct vmm vmm;            /* pid 0: not started */
 	struct control *control;

@@ -34,6 +34,7 @@ enum watched {
 	WATCH_NAMES,
 	WATCH_NAMES_WORKER,
 	WATCH_DENIALS,
+	WATCH_FLOW_ENDS,
 	WATCH_HOST,
 	WATCH_LATE_REFUSALS,
 	WATCH_CONTROL
@@ -80,6 +81,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
 	    watch_names(epoll, sandbox->names) || watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
 	    watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS) ||
+	    watch(epoll, flow_ends_fd(sandbox->flow_ends), WATCH_FLOW_ENDS) ||
 	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    watch(epoll, control_fd(sandbox->control), WATCH_CONTROL) ||
 	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
@@ -153,6 +155,9 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_DENIALS:
 		denials_read(sandbox->denials, bindings_now(sandbox));
 		return RUNNING;
+	case WATCH_FLOW_ENDS:
+		flow_ends_read(sandbox->flow_ends);
+		return RUNNING;
 	case WATCH_HOST:
 		host_watch_wake(sandbox->watch);
 		return RUNNING;
@@ -174,7 +179,8 @@ static int timeout(struct sandbox *sandbox)
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
 	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
 	int settle = dns_settle_wait(sandbox->dns), reload = reload_wait(sandbox->reload);
-	int flows = flows_wait(sandbox->flows), events = events_wait(denials_stream(sandbox->denials));
+	int flows = flows_wait(sandbox->flows), events = denials_wait(sandbox->denials);
+	int ends = flow_ends_wait(sandbox->flow_ends);
 
 	if (reload >= 0 && reload < wait)
 		wait = reload;
@@ -186,6 +192,8 @@ static int timeout(struct sandbox *sandbox)
 		wait = flows;
 	if (events >= 0 && events < wait)
 		wait = events;
+	if (ends >= 0 && ends < wait)
+		wait = ends;
 	return (egress || ingress) && wait > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : wait;
 }
 
@@ -216,10 +224,12 @@ static int serve(struct sandbox *sandbox)
 			status = EXIT_STATUS_FAILED;
 		if (status == RUNNING && flows_settle(sandbox->flows))
 			status = closed("what ends its flows");
-		events_settle(denials_stream(sandbox->denials));
+		flow_ends_settle(sandbox->flow_ends);
+		denials_settle(sandbox->denials);
 	}
 	/* What was refused until the end is reported, too */
-	denials_read(sandbox->denials, bindings_now(sandbox));
+	denials_read_all(sandbox->denials, bindings_now(sandbox));
+	flow_ends_finish(sandbox->flow_ends);
 	lifecycle_stops(sandbox, status);
 	denials_finish(sandbox->denials, sandbox->start->learnt);
 	host_watch_end(sandbox);

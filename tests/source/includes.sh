@@ -37,7 +37,7 @@ may_include() {
 		dns:       base policy eval lower core isolation netlink report
 		relay:     base policy eval lower core isolation netlink report dns
 		names:     base policy eval lower core isolation netlink report relay
-		flows:     base policy eval ruleset lower core netlink net dns relay names
+		flows:     base policy eval ruleset lower core netlink net report dns relay names
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
 		control:   base core
