@@ -186,6 +186,9 @@ static void compare_limits(struct diff *diff)
 		{ "limit ingress ops", offsetof(struct policy, ingress_ops) },
 		{ "limit egress bytes", offsetof(struct policy, egress_bytes) },
 		{ "limit ingress bytes", offsetof(struct policy, ingress_bytes) },
+		{ "limit dns label", offsetof(struct policy, dns_label) },
+		{ "limit dns names", offsetof(struct policy, dns_names) },
+		{ "limit dns rate", offsetof(struct policy, dns_rate) },
 	};
 
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {

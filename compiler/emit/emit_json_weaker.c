@@ -122,7 +122,8 @@ static void check_settings(const struct policy *policy, struct diags *diags)
 		{ policy->publishes.count > 0, "published_ports" },
 		{ policy->nameservers.count > 0 || !policy->rebind_protection || policy->dns_timeout_ms != 5000 ||
 			  policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS ||
-			  policy->ech_answers != POLICY_ECH_BY_RULES,
+			  policy->ech_answers != POLICY_ECH_BY_RULES || policy->dns_label.size ||
+			  policy->dns_names.size || policy->dns_rate.size,
 		  "dns" },
 		{ policy->egress_bandwidth.size || policy->egress_ops.size || policy->ingress_bandwidth.size ||
 			  policy->ingress_ops.size || policy->egress_bytes.size || policy->ingress_bytes.size,

@@ -3,6 +3,7 @@
 #include "eval/eval.h"
 #include "eval/builtin.h"
 #include "eval/eval_index.h"
+#include "base/name.h"
 #include "policy/policy_facts.h"
 
 #include <string.h>
@@ -416,7 +417,15 @@ struct eval_verdict eval_dns(const struct eval_context *context, const char *nam
 		if (below.action == POLICY_DENY)
 			return by_floor(policy, i, below);
 	}
+	if (verdict.action == POLICY_ALLOW && eval_label_is_too_long(policy, name))
+		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_LABEL) };
 	return verdict;
+}
+
+bool eval_label_is_too_long(const struct policy *policy, const char *name)
+{
+	return policy->dns_label.size && name && !name_equal(name, NAME_HOST_ALIAS) &&
+	       name_longest_label(name) > policy->dns_label.size;
 }
 
 enum eval_route eval_dns_route(const struct eval_context *context, struct addr resolver, enum flow_transport transport)

@@ -49,7 +49,7 @@ static enum word_place behind_keyword(const struct parse_place *place)
 	if (strcmp(statement, "limit") != 0)
 		return WORD_NONE;
 	return place->words == 1 ? WORD_LIMIT_DIRECTION :
-	       place->words == 2 ? WORD_LIMIT_KIND :
+	       place->words == 2 ? (!strcmp(last, "dns") ? WORD_LIMIT_DNS : WORD_LIMIT_KIND) :
 	       place->words == 4 ? WORD_LIMIT_BURST :
 				   WORD_NONE;
 }

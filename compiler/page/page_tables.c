@@ -298,5 +298,10 @@ void page_settings(struct page *page)
 	limit(page, "Ingress packets", "packets", &policy->ingress_ops);
 	quota(page, "Egress in all", &policy->egress_bytes);
 	quota(page, "Ingress in all", &policy->ingress_bytes);
+	if (policy->dns_label.size)
+		setting(page, "Labels of looked up names",
+			arena_printf(page->arena, "at most %" PRIu64 " octets", policy->dns_label.size));
+	limit(page, "Different names below a domain", "names", &policy->dns_names);
+	limit(page, "Lookups sent on", "questions", &policy->dns_rate);
 	text_add(&page->out, "</tbody></table></div></section>\n");
 }

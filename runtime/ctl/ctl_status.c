@@ -172,7 +172,11 @@ static void print_limits(struct ctl_line *line, const json_t *answer)
 	for (size_t i = 0; i < json_array_size(limits); i++) {
 		const json_t *limit = json_array_get(limits, i);
 		table_cell(table, "%s", text_of(limit, "option"));
-		table_cell(table, "%s", number_of(limit, "most") ? count_of(line->arena, limit, "most") : "none");
+		const char *most = number_of(limit, "most") ? count_of(line->arena, limit, "most") : "none";
+		if (number_of(limit, "every_ms"))
+			most = arena_printf(line->arena, "%s in %s", most,
+					    table_duration(line->arena, number_of(limit, "every_ms")));
+		table_cell(table, "%s", most);
 		table_cell(table, "%s", count_of(line->arena, limit, "used"));
 	}
 	puts("");

@@ -36,13 +36,14 @@ struct denials {
 	struct limit_numbers limits;
 	bool limit_known[OVER_COUNT]; /* has been printed */
 	struct meters meters;
+	bool dns_limit_known[POLICY_DNS_LIMITS];
 	struct events *events;
 	denials_ended *ended;
 	const void *ended_self;
 	bool waits; /* lines wait for the end: standard input is a terminal, which may show an editor */
 	struct {
 		char *denial, *hint; /* the hint may be NULL */
-	} lines[LINES_MAX + OVER_COUNT];
+	} lines[LINES_MAX + OVER_COUNT + POLICY_DNS_LIMITS];
 	size_t line_count, flow_lines;
 	struct suggestions *suggestions; /* NULL: not wanted */
 	struct learning *learning;       /* NULL: not wanted */
@@ -690,6 +691,41 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 		.suggest = suggestion,
 	};
 	report(denials, arena, &event);
+}
+
+/* As of the other limits: it decides by number, and is printed once */
+void denials_dns_limit(struct denials *denials, const char *name, enum flow_transport transport,
+		       enum policy_dns_limit which)
+{
+	static const char *const options[POLICY_DNS_LIMITS] = { "--dns-max-label", "--dns-max-names",
+								"--dns-max-rate" };
+	struct arena *arena = arena_new();
+	const struct policy *policy = denials->context.policy;
+	bool spared = denials->config->spared, first = !denials->dns_limit_known[which];
+	const struct event event = {
+		.kind = spared ? audit_kind : "limit",
+		.flow = arena_printf(arena, "dns@%s:%s", flow_name_text(arena, name),
+				     transport == FLOW_DNS_UDP ? "udp" : "tcp"),
+		.verdict = { POLICY_DENY, { DECIDER_NONE, 0 } },
+		.reason = reason_of_dns_limit(denials->reasons, which),
+		.question = flow_name_text(arena, name),
+		.protocol = policy_proto_name(flow_transport_proto(transport)),
+		.option = options[which],
+		.value = policy_dns_limit(policy, which)->size,
+	};
+
+	*(spared ? &denials->audited : &denials->total) += 1;
+	*(spared ? &denials->audited_different : &denials->different) += first;
+	events_write(denials->events, &event);
+	if (first)
+		print(denials,
+		      arena_printf(arena, "%s by %s%s%s%s: %s and maybe more", spared ? "would be refused" : "refused",
+				   event.reason->text, event.reason->place ? " (" : "",
+				   event.reason->place ? event.reason->place : "", event.reason->place ? ")" : "",
+				   event.flow),
+		      NULL, true);
+	denials->dns_limit_known[which] = true;
+	arena_free(arena);
 }
 
 void denials_resolver(struct denials *denials, struct addr addr, enum flow_transport transport,

@@ -34,6 +34,8 @@ int denials_wait(const struct denials *);
 void denials_settle(struct denials *);
 /* A query for `name` (canonical) */
 void denials_dns(struct denials *, const char *name, enum flow_transport, struct eval_verdict);
+/* A query over a bound on lookups that the policy in force has, names or rate */
+void denials_dns_limit(struct denials *, const char *name, enum flow_transport, enum policy_dns_limit);
 /* A resolver of the guest's own choice, port 53. `spared`: an audit lets it pass all the same */
 void denials_resolver(struct denials *, struct addr, enum flow_transport, struct eval_verdict, bool spared);
 /* An answer for `name` that rebind protection held back */

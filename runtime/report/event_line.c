@@ -33,6 +33,8 @@ static json_t *decider(struct eval_verdict verdict)
 		return json_string("refused");
 	case DECIDER_REBIND:
 		return json_string("rebind");
+	case DECIDER_LABEL:
+		return json_string("limit");
 	case DECIDER_NONE:
 	case DECIDER_SEVERAL: /* of no single flow */
 		break;
@@ -151,13 +153,21 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 	return hash;
 }
 
-/* But for the source port and how long ago a binding ended, which differ each time */
+/* But for the source port and how long ago a binding ended, which differ each time; and of lookups over a bound for what was
+ * looked up, of which a tunnel never asks twice */
 uint64_t event_key(const struct event *event)
 {
 	if (event->traffic)
 		return 0;
-	const char *const texts[] = { event->flow,  event->reason->place, event->reason->text, event->name,
-				      event->hello, event->sni,           event->question,     event->option };
+	bool over = event->question && event->option;
+	const char *const texts[] = { over ? NULL : event->flow,
+				      event->reason->place,
+				      event->reason->text,
+				      event->name,
+				      event->hello,
+				      event->sni,
+				      over ? NULL : event->question,
+				      event->option };
 	uint64_t hash = hash_text(0xcbf29ce484222325ull, event->kind);
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)

@@ -59,6 +59,9 @@ setting 'nameservers: their order' 'dns nameserver 1.1.1.1; dns nameserver 9.9.9
 	'~ setting: dns nameserver number 1: 9.9.9.9:53, was 1.1.1.1:53'
 setting 'policy.egress_bytes' 'limit egress bytes 1G' 'limit egress bytes 2G' '+ setting: limit egress bytes 2G, was 1G'
 setting 'policy.ingress_bytes' '' 'limit ingress bytes 500M' '- setting: limit ingress bytes 500M added'
+setting 'policy.dns_label' 'limit dns label 32' 'limit dns label 40' '+ setting: limit dns label 40, was 32'
+setting 'policy.dns_names' '' 'limit dns names 50/1m' '- setting: limit dns names 50/60s added'
+setting 'policy.dns_rate' 'limit dns rate 20/1s' 'limit dns rate 10/1s' '- setting: limit dns rate 10/1s, was 20/1s'
 setting 'policy.dns_timeout_ms' 'dns timeout 5s' 'dns timeout 2500ms' '~ setting: dns timeout 2500ms, was 5s'
 setting 'policy.binding_minimum_ms' '' 'dns binding-minimum 2m' '+ setting: dns binding-minimum 120s, was 60s'
 setting 'policy.rebind_protection' 'allow@0.0.0.0/0; allow@[::/0]' \

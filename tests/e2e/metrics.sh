@@ -58,6 +58,7 @@ bytes=$(metric 'msb_traffic_bytes_total\{sandbox="web",direction="egress"\}')
 check "bytes were sent" "$((bytes < 200))" "$bytes bytes"
 started=$(metric 'msb_start_time_seconds\{sandbox="web"\}')
 check "when it started" "$(awk -v a="$started" -v b="$EPOCHREALTIME" 'BEGIN { print !(a > b - 600 && a < b) }')" "$started"
+same "which policy is in force" "1 1" "$(metric 'msb_generation\{sandbox="web"\}') $(metric 'msb_generation\{sandbox="idle"\}')"
 contains "limits" "$text" '^msb_limit\{sandbox="web",option="--max-tcp-connections"\} [0-9]+$'
 in_dns_netns true # the one that was started last, idle
 lacks "no label has what the guest chose" "$text" 'blocked|169\.254|93\.184'
@@ -159,6 +160,12 @@ same "SIGTERM ends it" 0 $?
 contains "an address that others reach is said" "$(timeout 2 "$CTL" serve-metrics --listen 0.0.0.0:9472 2>&1)" 'no password and no TLS'
 "$CTL" serve-metrics --listen localhost 2>"$WORK/err"
 contains "a name is no address: status 2" "$? $(cat "$WORK/err")" '^2 .*of numbers'
+
+# --- another policy, which counts anew ---
+"$CTL" allow web 'allow@198.51.100.9:tcp:9' --for 10m >/dev/null 2>&1
+second_policy() { text=$("$CTL" stats --format prometheus); [ "$(metric 'msb_generation\{sandbox="web"\}')" = 2 ]; }
+wait_for 10 second_policy
+check "a grant is another one" $? "$(grep generation <<<"$text")"
 
 # --- a sandbox that ends ---
 kill "$idle" "$web"

@@ -155,6 +155,20 @@ Test(event_line, what_says_something_else_is_not_counted_together)
 	cr_expect_eq(event_key(&base), 0);
 }
 
+Test(event_line, lookups_over_a_bound_are_counted_together_whatever_their_names)
+{
+	const struct reason names = { .text = "limit dns names 50/1m" }, rate = { .text = "limit dns rate 20/1s" };
+	struct event one = denial(&names), another = denial(&names), third = denial(&rate);
+
+	one.flow = "dns@a.test:udp", one.question = "a.test", one.option = "--dns-max-names";
+	another.flow = "dns@b.test:udp", another.question = "b.test", another.option = "--dns-max-names";
+	third.flow = "dns@a.test:udp", third.question = "a.test", third.option = "--dns-max-rate";
+	cr_expect_eq(event_key(&one), event_key(&another));
+	cr_expect_neq(event_key(&one), event_key(&third));
+	another.option = NULL;
+	cr_expect_neq(event_key(&one), event_key(&another));
+}
+
 Test(event_journal, a_value_with_a_newline_is_no_field_more)
 {
 	json_t *event = json_pack("{s:s, s:s, s:i}", "kind", "deny", "sni", "a\nPRIORITY=0\n", "a-key", 7);
