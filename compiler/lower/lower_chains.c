@@ -186,6 +186,7 @@ void lower_chains(struct lowering *lowering)
 	refusal_chains(lowering);
 	logged_chain(lowering);
 	lower_audited_chain(lowering);
+	lower_ask_chains(lowering);
 	lower_guest_chains(lowering);
 	forward_chain(lowering);
 	related_chain(lowering);

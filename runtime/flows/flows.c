@@ -161,7 +161,7 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 	if (entry->mark == LOWER_REVOKED_CT ||
 	    !flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
 		return 0;
-	if (flow.verdict.action == POLICY_ALLOW) {
+	if (flows_stays(flows, &flow)) {
 		denied->kept++;
 		return 0;
 	}
@@ -203,7 +203,7 @@ static int end_relayed_one(const struct flows_flow *flow, uint32_t serial, void 
 {
 	struct flows *flows = context;
 
-	if (flow->verdict.action == POLICY_ALLOW) {
+	if (flows_stays(flows, flow)) {
 		flows->result.kept++;
 		return 0;
 	}

@@ -34,7 +34,8 @@ enum watched {
 	WATCH_DENIALS,
 	WATCH_HOST,
 	WATCH_LATE_REFUSALS,
-	WATCH_CONTROL
+	WATCH_CONTROL,
+	WATCH_ASK
 };
 
 #define RUNNING (-1)
@@ -80,6 +81,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS) ||
 	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    watch(epoll, control_fd(sandbox->control), WATCH_CONTROL) ||
+	    (sandbox->ask && watch(epoll, ask_fd(sandbox->ask), WATCH_ASK)) ||
 	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
@@ -160,6 +162,9 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_CONTROL:
 		control_serve(sandbox->control);
 		return RUNNING;
+	case WATCH_ASK:
+		ask_read(sandbox->ask, bindings_now(sandbox));
+		return RUNNING;
 	}
 	return RUNNING;
 }
@@ -172,8 +177,10 @@ static int timeout(struct sandbox *sandbox)
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
 	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
 	int settle = dns_settle_wait(sandbox->dns), reload = reload_wait(sandbox->reload);
-	int flows = flows_wait(sandbox->flows);
+	int flows = flows_wait(sandbox->flows), ask = ask_wait(sandbox->ask);
 
+	if (ask >= 0 && ask < wait)
+		wait = ask;
 	if (reload >= 0 && reload < wait)
 		wait = reload;
 	if (again >= 0 && again < wait)
@@ -205,6 +212,7 @@ static int serve(struct sandbox *sandbox)
 		int count = epoll_wait(epoll, events, 8, timeout(sandbox));
 		for (int i = 0; i < count && status == RUNNING; i++)
 			status = dispatch(sandbox, events[i].data.u32);
+		ask_settle(sandbox->ask);
 		if (status == RUNNING && host_watch_run(sandbox))
 			status = closed("the way to the host's network");
 		if (status == RUNNING && (dns_settle(sandbox->dns) || change_policy(sandbox, epoll)))
