@@ -18,6 +18,7 @@ struct lower_options {
 	int optimise;       /* 0 */
 	bool plain;         /* without shortcuts: for tests that they mean the same */
 	bool audit;         /* what the policy denies is reported and let pass: lower_audit.c */
+	bool ask;           /* what no rule decides waits for an answer: lower_ask.c */
 	bool log_all;       /* what rules with `log` let pass is reported without a bound on the rate */
 	bool any_flow_rate; /* no bound on new flows a second: for tests that are faster than a guest may be */
 };

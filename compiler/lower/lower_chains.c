@@ -187,6 +187,7 @@ void lower_chains(struct lowering *lowering)
 	logged_chain(lowering);
 	lower_meter_chains(lowering);
 	lower_audited_chain(lowering);
+	lower_ask_chains(lowering);
 	lower_guest_chains(lowering);
 	forward_chain(lowering);
 	related_chain(lowering);

@@ -224,6 +224,8 @@ void lower_defer_chains(struct lowering *lowering)
 	defer_chain(lowering);
 	if (has_allowed_names(lowering->policy))
 		unnamed_chain(lowering, LOWER_CHAIN_UNNAMED, LOWER_CHAIN_DEFER, lower_denied_chain(lowering));
+	if (lowering->options->ask && has_allowed_names(lowering->policy))
+		unnamed_chain(lowering, LOWER_CHAIN_ASK_UNNAMED, LOWER_CHAIN_DEFER, LOWER_CHAIN_ASK);
 	if (lowering->floors_defer)
 		floor_defer_chain(lowering);
 	if (floors_allow_names(lowering))

@@ -262,6 +262,17 @@ static void deny(struct lowering *lowering, struct rs_rule *out, const struct po
 		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_UNNAMED);
 }
 
+/* What no rule of the policy's decides: refused, or asked about */
+static void deny_by_default(struct lowering *lowering, struct rs_rule *out)
+{
+	bool unnamed = lowering->defers && lower_deferred_meets_allowed(&lowering->deferred, NULL);
+
+	if (!lowering->options->ask || lowering->floor)
+		deny(lowering, out, NULL);
+	else
+		lower_verdict(lowering, out, RS_JUMP, unnamed ? LOWER_CHAIN_ASK_UNNAMED : LOWER_CHAIN_ASK);
+}
+
 static void allow(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
 {
 	if (lowering->floor) /* which the policy's own rules follow */
@@ -529,7 +540,7 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 	bool whole;
 
 	if (by->action == POLICY_DENY) {
-		deny(lowering, lower_rule(lowering, chain, comment), NULL);
+		deny_by_default(lowering, lower_rule(lowering, chain, comment));
 		return;
 	}
 	if (lowering->defers)

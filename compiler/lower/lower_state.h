@@ -72,6 +72,8 @@ void lower_meter_chains(struct lowering *);
 const char *lower_metered_chain(struct lowering *, const struct policy_rule *);
 /* lower_audit.c: the chain for what rules deny, in an audit */
 void lower_audited_chain(struct lowering *);
+/* lower_ask.c: the chains for what no rule decides, where somebody is asked */
+void lower_ask_chains(struct lowering *);
 /* lower_rules.c: the named set of a group's addresses */
 const char *lower_group_set(struct lowering *, enum addr_class group, enum policy_action, enum addr_family);
 /* lower_link.c: table netdev, what the guest's link lets in at all */
@@ -91,6 +93,8 @@ void lower_link(struct lowering *);
 #define LOWER_CHAIN_PASSED "passed"
 #define LOWER_CHAIN_DEFER "defer"
 #define LOWER_CHAIN_UNNAMED "refuse_unnamed"
+#define LOWER_CHAIN_ASK "ask"
+#define LOWER_CHAIN_ASK_UNNAMED "ask_unnamed"
 #define LOWER_CHAIN_FLOOR_DEFER "floor_defer"
 #define LOWER_CHAIN_FLOOR_UNNAMED "floor_refuse_unnamed"
 

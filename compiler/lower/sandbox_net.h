@@ -37,6 +37,7 @@
 	"rule_" /* "rule_8a3b0c1d": in table LOWER_QUOTA_TABLE the quota of that meter, and its log's prefix */
 #define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
 #define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */
+#define LOWER_ASK_LOG_GROUP 4             /* nflog group of packets that wait for an answer */
 #define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */
 #define LOWER_UPSTREAM_SET4 "upstream_v4" /* address . port of the nameservers, filled at start */
 #define LOWER_UPSTREAM_SET6 "upstream_v6"
@@ -44,6 +45,7 @@
 #define LOWER_CHAIN_REPORT "report"
 #define LOWER_CHAIN_REPORT_ALLOWED "report_allowed"
 #define LOWER_CHAIN_REFUSE "refuse" /* reports and refuses whatever gets there */
+#define LOWER_CHAIN_HOLD "hold"     /* drops in silence, and tells, what waits for an answer */
 #define LOWER_BINDING_SET_SIZE 65536
 /* The guest's address is the one after the gateway's; its MAC derives from its IPv4 address (or, without
  * one, from the low 32 bits of the IPv6 address): 02:6d: and the four octets;

@@ -44,6 +44,11 @@ json_t *ctl_ask(struct ctl_line *, json_t *request, enum ctl_status *);
 /* Once, or, with --watch, again and again on a screen that is wiped before */
 enum ctl_status ctl_repeat(struct ctl_line *, enum ctl_status (*once)(struct ctl_line *));
 
+/* "allow@x" of the action `allow`; what says no action gets that one; NULL: it says another */
+const char *ctl_grant_rule(struct ctl_line *, const char *action, const char *word);
+/* "10m", "90s", "1h30m": 24 hours at most */
+bool ctl_read_grant_time(struct arena *, const char *text, uint64_t *for_ms);
+
 enum ctl_status ctl_ps(struct ctl_line *);
 enum ctl_status ctl_show_status(struct ctl_line *);
 enum ctl_status ctl_explain(struct ctl_line *);
@@ -51,6 +56,8 @@ enum ctl_status ctl_reload(struct ctl_line *);
 enum ctl_status ctl_allow(struct ctl_line *);
 enum ctl_status ctl_deny(struct ctl_line *);
 enum ctl_status ctl_revoke(struct ctl_line *);
+enum ctl_status ctl_pending(struct ctl_line *);
+enum ctl_status ctl_answer(struct ctl_line *);
 enum ctl_status ctl_events(struct ctl_line *);
 enum ctl_status ctl_stop(struct ctl_line *);
 enum ctl_status ctl_stats(struct ctl_line *);

@@ -24,8 +24,7 @@ static bool read_duration(struct arena *arena, const char *text, uint64_t *out)
 	return true;
 }
 
-/* "allow@x" of the command `allow`; what says no action gets the command's */
-static const char *rule_of(struct ctl_line *line, const char *action, const char *word)
+const char *ctl_grant_rule(struct ctl_line *line, const char *action, const char *word)
 {
 	static const char *const actions[] = { "allow", "deny" };
 	size_t len = strlen(action);
@@ -36,6 +35,11 @@ static const char *rule_of(struct ctl_line *line, const char *action, const char
 		if (!strncmp(word, actions[i], strlen(actions[i])) && strchr("@:", word[strlen(actions[i])]))
 			return NULL;
 	return arena_printf(line->arena, "%s@%s", action, word);
+}
+
+bool ctl_read_grant_time(struct arena *arena, const char *text, uint64_t *for_ms)
+{
+	return read_duration(arena, text, for_ms) && *for_ms && *for_ms <= LONGEST_MS;
 }
 
 static enum ctl_status ask(struct ctl_line *line, json_t *request, const char *said)
@@ -78,9 +82,9 @@ static enum ctl_status grant(struct ctl_line *line, const char *action)
 	if (optind != line->argc - 1)
 		return ctl_usage(line, "one rule: msb-ctl %s NAME '%s@pypi.org:tcp:443' --for 10m", action, action);
 	const char *word = line->argv[optind];
-	if (!time || !read_duration(line->arena, time, &for_ms) || !for_ms || for_ms > LONGEST_MS)
+	if (!time || !ctl_read_grant_time(line->arena, time, &for_ms))
 		return ctl_usage(line, "for how long? --for 10m: s, m or h, 24h at most");
-	const char *rule = rule_of(line, action, word);
+	const char *rule = ctl_grant_rule(line, action, word);
 	if (!rule)
 		return ctl_usage(line, "`%s` is no rule that says %s", word, action);
 	return ask(line, json_pack("{s:s, s:s, s:I}", "command", "grant", "rule", rule, "for_ms", (json_int_t)for_ms),

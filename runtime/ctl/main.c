@@ -28,6 +28,13 @@ static const struct ctl_command commands[] = {
 	{ "deny", "NAME RULE --for 10m", "likewise a rule that denies", ctl_deny, .own_options = true,
 	  .help = "  --for TIME           90s, 10m, 2h, 1h30m; 24h at most\n" },
 	{ "revoke", "NAME ID", "ends such a rule early: its id is in `status`", ctl_revoke, .own_options = true },
+	{ "pending", "NAME", "what waits for an answer, of a sandbox with --ask", ctl_pending, .watches = true },
+	{ "answer", "NAME ID allow|deny|once", "answers it, by a rule in front of the policy", ctl_answer,
+	  .own_options = true,
+	  .help = "  allow, deny    until the sandbox ends, for 24h at most\n"
+		  "  once           that one connection, should it come within 60s\n"
+		  "  --for TIME     90s, 10m, 2h, 1h30m; 24h at most\n"
+		  "  --rule RULE    instead of the one that `pending` shows\n" },
 	{ "events", "NAME [--follow]", "what it denied, and what else it reports", ctl_events,
 	  "  --follow   from now on, until the sandbox ends; without: the last ones\n", .own_options = true },
 	{ "stop", "NAME [--kill]", "end it", ctl_stop,

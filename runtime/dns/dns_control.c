@@ -1,5 +1,6 @@
 /* The supervisor's side: makes the sockets, starts the worker, and answers the few asks that it may make, each checked
  * as if an attacker had sent it. Anything else that it sends ends the sandbox. */
+#include "ask/ask.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "dns/bindings_install.h"
@@ -48,6 +49,7 @@ static int start_worker(struct dns *dns, const struct dns_start *given, const st
 			    .server_count = count,
 			    .counters = dns->counters,
 			    .tells_all = given->tells_all,
+			    .asks = given->ask != NULL,
 			    .spared = given->spared },
 	};
 	memcpy(start.config.servers, servers, count * sizeof *servers);
@@ -329,6 +331,18 @@ static int serve_resolver(struct dns *dns, const struct dns_ask_resolver *ask, s
 	return 0;
 }
 
+/* A name that no rule decides: whether its queries may wait. One that a policy decides which the worker does not go by yet waits for
+ * that. */
+static int serve_name(struct dns *dns, const struct dns_ask_name *asked, struct denials *denials)
+{
+	if (!dns->start.ask || !name_is_sane(asked->name) || asked->tries == 0)
+		return -EPROTO;
+	bool held = ask_name(dns->start.ask, asked->name, asked->tries) || dns->policy_state == DNS_POLICY_SWITCHING;
+	if (!held && denials)
+		denials_dns(denials, asked->name, FLOW_DNS_UDP, eval_dns(&dns->context, asked->name, FLOW_DNS_UDP));
+	return reply(dns, asked->serial, held ? DNS_VERDICT_HELD : DNS_VERDICT_UNHELD);
+}
+
 /* One that passes is told where all are */
 static void tell_query(struct dns *dns, const struct dns_tell *tell, struct denials *denials)
 {
@@ -402,6 +416,7 @@ union message {
 	struct dns_ask_bind bind;
 	struct dns_ask_resolver resolver;
 	struct dns_ask_sockets sockets;
+	struct dns_ask_name name;
 	struct dns_tell tell;
 	struct dns_tell_server server;
 	struct dns_tell_policy policy;
@@ -424,6 +439,8 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 		return error == 0 ? reply(dns, message->resolver.serial, verdict) : error;
 	case DNS_ASK_SOCKETS:
 		return len == sizeof message->sockets ? dns_supply(dns, &message->sockets) : -EPROTO;
+	case DNS_ASK_NAME:
+		return len == sizeof message->name ? serve_name(dns, &message->name, denials) : -EPROTO;
 	case DNS_TELL_QUERY:
 	case DNS_TELL_ANSWER:
 	case DNS_TELL_OVER:

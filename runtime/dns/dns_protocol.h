@@ -15,6 +15,7 @@ enum dns_ask_kind {
 	DNS_TELL_SERVER, /* one that never answers */
 	DNS_TELL_OVER,   /* likewise: a query over a bound on lookups */
 	DNS_TELL_POLICY, /* what has become of an order about a policy */
+	DNS_ASK_NAME,    /* may queries for it wait for an answer? Answered by DNS_VERDICT_HELD or DNS_VERDICT_UNHELD */
 };
 
 struct dns_wire_addr {
@@ -36,6 +37,12 @@ struct dns_ask_resolver {
 	uint32_t kind, serial;
 	uint8_t transport; /* enum flow_transport */
 	struct dns_wire_addr addr;
+};
+
+struct dns_ask_name {
+	uint32_t kind, serial;
+	uint32_t tries; /* since the last word of it, at least one */
+	char name[NAME_TEXT_MAX];
 };
 
 struct dns_ask_sockets {
@@ -75,7 +82,7 @@ enum dns_policy_state {
 	DNS_POLICY_TAKEN
 };
 
-enum dns_verdict_kind { DNS_VERDICT_OK, DNS_VERDICT_FULL, DNS_VERDICT_REFUSED };
+enum dns_verdict_kind { DNS_VERDICT_OK, DNS_VERDICT_FULL, DNS_VERDICT_REFUSED, DNS_VERDICT_HELD, DNS_VERDICT_UNHELD };
 struct dns_verdict {
 	uint32_t serial;
 	uint32_t kind;

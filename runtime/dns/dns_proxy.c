@@ -1,5 +1,6 @@
 /* The DNS worker's loop. */
 #include "dns/dns_fast.h"
+#include "dns/dns_asking.h"
 #include "core/clock.h"
 #include "core/socket.h"
 #include "policy/policy_facts.h"
@@ -40,8 +41,10 @@ struct proxy *proxy_new(const struct proxy_config *config, const struct proxy_so
 	health_init(proxy, config->servers, config->server_count);
 	proxy_random(proxy, &proxy->seed, sizeof proxy->seed);
 	upstream_init(proxy);
-	if (proxy->epoll >= 0 && over_use_policy(proxy) == 0 && fast_init(proxy) && clients_init(proxy) &&
-	    pool_init(proxy) && watch(proxy, proxy->control, proxy_event(EVENT_CONTROL, 0, 0, 0)) &&
+	proxy->asking = config->asks ? asking_new() : NULL;
+	if (proxy->epoll >= 0 && (proxy->asking || !config->asks) && over_use_policy(proxy) == 0 && fast_init(proxy) &&
+	    clients_init(proxy) && pool_init(proxy) &&
+	    watch(proxy, proxy->control, proxy_event(EVENT_CONTROL, 0, 0, 0)) &&
 	    watch(proxy, proxy->udp4, proxy_event(EVENT_UDP_CLIENTS, 0, 4, 0)) &&
 	    watch(proxy, proxy->udp6, proxy_event(EVENT_UDP_CLIENTS, 0, 6, 0)) &&
 	    watch(proxy, proxy->tcp4, proxy_event(EVENT_TCP_LISTENER, 0, 4, 0)) &&
@@ -64,6 +67,7 @@ void proxy_free(struct proxy *proxy)
 	for (size_t i = 0; i < PROXY_MAX_LOOKUPS; i++)
 		while (proxy->buckets[i])
 			lookup_free(proxy, proxy->buckets[i]);
+	asking_free(proxy->asking);
 	clients_free(proxy);
 	pool_free(proxy);
 	cache_free(proxy->cache);
@@ -88,6 +92,14 @@ static void change_servers(struct proxy *proxy, const void *context)
 	cache_expire(proxy->cache);
 }
 
+static int switch_policy(struct proxy *proxy)
+{
+	int error = policy_switched(proxy);
+	if (error == 0)
+		asking_judge_again(proxy);
+	return error;
+}
+
 static int carry_out(struct proxy *proxy, const struct dns_order *order, const int *fds, size_t count)
 {
 	if (order->kind == DNS_ORDER_SERVERS && order->server_count <= NAMESERVERS_MAX) {
@@ -97,10 +109,18 @@ static int carry_out(struct proxy *proxy, const struct dns_order *order, const i
 	if (order->kind == DNS_ORDER_POLICY)
 		return count == 1 ? policy_offered(proxy, order, fds[0]) : -EPROTO;
 	if (order->kind == DNS_ORDER_SWITCH)
-		return policy_switched(proxy);
+		return switch_policy(proxy);
 	if (order->kind == DNS_ORDER_FORGET)
 		return policy_forgotten(proxy);
 	return order->kind == DNS_ORDER_SOCKETS ? pool_supplied(proxy, order, fds, count) : -EPROTO;
+}
+
+static int verdict(struct proxy *proxy, const struct dns_verdict *verdict)
+{
+	if (verdict->kind != DNS_VERDICT_HELD && verdict->kind != DNS_VERDICT_UNHELD)
+		return lookup_verdict(proxy, verdict);
+	asking_told(proxy, verdict);
+	return 0;
 }
 
 static int control_readable(struct proxy *proxy)
@@ -117,7 +137,7 @@ static int control_readable(struct proxy *proxy)
 		if (len < 0)
 			return len == -EAGAIN || len == -EINTR ? 0 : (int)len;
 		if (len == sizeof message.verdict)
-			error = lookup_verdict(proxy, &message.verdict);
+			error = verdict(proxy, &message.verdict);
 		else if (len == sizeof message.order)
 			error = carry_out(proxy, &message.order, fds, count);
 		if (error < 0)
@@ -160,6 +180,7 @@ int proxy_turn(struct proxy *proxy, int most_ms)
 	wait = timers_wait(&proxy->hedges, proxy->now_ms, wait);
 	wait = upstream_wait(proxy, wait);
 	wait = fast_wait(proxy, wait);
+	wait = asking_wait(proxy, wait);
 	wait = timers_wait(&proxy->idle_clients, proxy->now_ms, wait);
 	if (proxy->ask_head && proxy->asks == 0)
 		wait = 1; /* the supervisor's socket was full */
@@ -176,6 +197,7 @@ int proxy_turn(struct proxy *proxy, int most_ms)
 	lookup_expire(proxy);
 	upstream_turn(proxy);
 	clients_expire(proxy);
+	asking_turn(proxy);
 	fast_turn(proxy);
 	lookup_ask_queued(proxy);
 	clients_flush(proxy);

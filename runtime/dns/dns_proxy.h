@@ -72,6 +72,7 @@ struct proxy_config {
 	struct dns_counters *counters; /* or NULL */
 	const struct policy *spared;   /* of an audit (eval/audit.h); NULL: none */
 	bool tells_all;                /* queries that pass are told to the supervisor, too */
+	bool asks;                     /* names that no rule decides wait: dns_asking.h */
 };
 
 /* ---- where an answer goes ---- */
@@ -230,6 +231,7 @@ struct proxy {
 	struct pool pools[PLACE_COUNT];
 	uint64_t flow_room, flows_filled_ms; /* in thousandths of a flow, as of that time */
 	struct client *clients, *dirty_clients;
+	struct asking *asking; /* NULL: nothing is asked */
 	struct reasons *reasons;
 	struct arena *policy_arena;  /* NULL: the policy is the one the worker began with */
 	struct policy *offered;      /* one that may be in force soon; NULL: none */
@@ -262,6 +264,12 @@ bool over_takes(struct proxy *, const char *name, uint16_t type, struct eval_ver
 /* dns_query.c: a guest's message, from a client; replies, or starts or joins a lookup. false: it is dropped, no answer
  * will come. */
 bool proxy_query(struct proxy *, const uint8_t *message, size_t len, const struct client_ref *);
+/* What becomes of a query that was read: it is judged by its name (canonical) and answered, or waits */
+void proxy_judge(struct proxy *, const struct dns_query *, const char *name, const struct client_ref *);
+/* One that waited is denied, as the policy has it; it has been reported */
+void proxy_deny(struct proxy *, const struct dns_query *, const char *name, const struct client_ref *);
+void proxy_answer_rcode(struct proxy *, const struct dns_query *, unsigned rcode, struct dns_note,
+			const struct client_ref *);
 
 /* What an event of the loop is about, in epoll's 64 bits. A slot may be freed and taken anew between an event's being
  * fetched and its turn: the generation, which changes with each use of a slot, tells whose it was. */

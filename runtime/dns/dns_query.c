@@ -1,5 +1,5 @@
 /* What becomes of one query: the verdict on its name, then what answers it. */
-#include "dns/dns_proxy.h"
+#include "dns/dns_asking.h"
 #include "eval/audit.h"
 #include "report/reason.h"
 
@@ -8,8 +8,8 @@
 
 static uint8_t reply[4096];
 
-static void answer_rcode(struct proxy *proxy, const struct dns_query *query, unsigned rcode, struct dns_note note,
-			 const struct client_ref *client)
+void proxy_answer_rcode(struct proxy *proxy, const struct dns_query *query, unsigned rcode, struct dns_note note,
+			const struct client_ref *client)
 {
 	if (note.code == DNS_EDE_BLOCKED)
 		dns_count_blocked(proxy->config.counters);
@@ -36,14 +36,33 @@ static void tell_query(struct proxy *proxy, const char *name, enum flow_transpor
 	tell(proxy, &(struct dns_tell){ .kind = DNS_TELL_QUERY }, name, transport);
 }
 
-static void deny_name(struct proxy *proxy, const struct dns_query *query, const char *name,
-		      enum flow_transport transport, struct eval_verdict verdict, const struct client_ref *client)
+static void answer_denied(struct proxy *proxy, const struct dns_query *query, struct eval_verdict verdict,
+			  const struct client_ref *client)
 {
 	const struct reason *reason = reason_of(proxy->reasons, verdict, POLICY_EGRESS);
-	tell_query(proxy, name, transport);
 	if (verdict.by.kind == DECIDER_LABEL)
 		dns_count_limited(proxy->config.counters, POLICY_DNS_LABEL);
-	answer_rcode(proxy, query, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, reason->note }, client);
+	proxy_answer_rcode(proxy, query, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, reason->note },
+			   client);
+}
+
+void proxy_deny(struct proxy *proxy, const struct dns_query *query, const char *name, const struct client_ref *client)
+{
+	answer_denied(proxy, query, eval_dns(&proxy->context, name, FLOW_DNS_UDP), client);
+}
+
+static enum flow_transport transport_of(const struct client_ref *client)
+{
+	return client->tcp ? FLOW_DNS_TCP : FLOW_DNS_UDP;
+}
+
+static void deny_name(struct proxy *proxy, const struct dns_query *query, const char *name, struct eval_verdict verdict,
+		      const struct client_ref *client)
+{
+	if (asking_hold(proxy, query, name, verdict, client))
+		return;
+	tell_query(proxy, name, transport_of(client));
+	answer_denied(proxy, query, verdict, client);
 }
 
 static bool is_address_type(uint16_t type)
@@ -74,7 +93,7 @@ static bool answer_locally(struct proxy *proxy, const struct dns_query *query, c
 	else if (type == LDNS_RR_TYPE_ANY)
 		answer_any(proxy, query, client);
 	else if (name_equal(name, NAME_HOST_ALIAS))
-		answer_rcode(proxy, query, LDNS_RCODE_NOERROR, DNS_NO_NOTE, client);
+		proxy_answer_rcode(proxy, query, LDNS_RCODE_NOERROR, DNS_NO_NOTE, client);
 	else
 		return false;
 	return true;
@@ -98,37 +117,42 @@ static bool is_over(struct proxy *proxy, const struct dns_query *query, const ch
 	return true;
 }
 
+void proxy_judge(struct proxy *proxy, const struct dns_query *query, const char *name, const struct client_ref *client)
+{
+	enum flow_transport transport = transport_of(client);
+	struct eval_verdict verdict = eval_dns(&proxy->context, name, transport);
+	bool spared = verdict.action != POLICY_ALLOW &&
+		      audit_spares_query(proxy->config.spared, &proxy->context, name, transport);
+	if (verdict.action != POLICY_ALLOW && !spared) {
+		deny_name(proxy, query, name, verdict, client);
+		return;
+	}
+	struct lookup_key key = {
+		.question = query->question,
+		.direct = eval_dns_route(&proxy->context, client->asked, transport) != EVAL_ROUTE_CONFIGURED,
+		.transport = transport,
+		.resolver = client->asked,
+	};
+	if (is_over(proxy, query, name, verdict, &key, client))
+		return;
+	if (proxy->config.tells_all || spared)
+		tell_query(proxy, name, transport);
+	if (!answer_locally(proxy, query, name, client))
+		lookup_ask(proxy, &key, query, client);
+}
+
 bool proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const struct client_ref *client)
 {
 	struct dns_query query;
 	char name[NAME_TEXT_MAX];
 	unsigned rcode;
-	enum flow_transport transport = client->tcp ? FLOW_DNS_TCP : FLOW_DNS_UDP;
 	enum dns_parse parse = dns_query_parse(message, len, &query, &rcode);
 	if (parse == DNS_PARSE_REPLY)
-		answer_rcode(proxy, &query, rcode, DNS_NO_NOTE, client);
+		proxy_answer_rcode(proxy, &query, rcode, DNS_NO_NOTE, client);
 	if (parse != DNS_PARSE_OK)
 		return parse == DNS_PARSE_REPLY;
 	if (!name_from_wire(query.question.name, query.question.name_len, name))
 		return false;
-	struct eval_verdict verdict = eval_dns(&proxy->context, name, transport);
-	bool spared = verdict.action != POLICY_ALLOW &&
-		      audit_spares_query(proxy->config.spared, &proxy->context, name, transport);
-	if (verdict.action != POLICY_ALLOW && !spared) {
-		deny_name(proxy, &query, name, transport, verdict, client);
-		return true;
-	}
-	struct lookup_key key = {
-		.question = query.question,
-		.direct = eval_dns_route(&proxy->context, client->asked, transport) != EVAL_ROUTE_CONFIGURED,
-		.transport = transport,
-		.resolver = client->asked,
-	};
-	if (is_over(proxy, &query, name, verdict, &key, client))
-		return true;
-	if (proxy->config.tells_all || spared)
-		tell_query(proxy, name, transport);
-	if (!answer_locally(proxy, &query, name, client))
-		lookup_ask(proxy, &key, &query, client);
+	proxy_judge(proxy, &query, name, client);
 	return true;
 }

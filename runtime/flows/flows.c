@@ -168,9 +168,11 @@ static uint32_t meter_of(const struct flows *flows, const struct eval_verdict *v
 		       0;
 }
 
-static bool is_to_end(const struct flows *flows, const struct eval_verdict *verdict)
+static bool is_to_end(const struct flows *flows, const struct flows_flow *flow)
 {
-	return verdict->action != POLICY_ALLOW ||
+	const struct eval_verdict *verdict = &flow->verdict;
+
+	return !flows_stays(flows, flow) ||
 	       (meter_of(flows, verdict) &&
 		denials_is_spent(flows->start.denials, &flows->policy->rules.items[verdict->by.rule]));
 }
@@ -197,12 +199,12 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 	if (entry->mark == LOWER_REVOKED_CT)
 		return 0;
 	if (flows_judge_host_entry(flows, flows->policy, flows->bindings, entry, &past, &flow) &&
-	    !is_to_end(flows, &flow.verdict))
+	    !is_to_end(flows, &flow))
 		note_meter(denied, entry, meter_of(flows, &flow.verdict));
 	if (!flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
 		return 0;
 	bool open = !flows_entry_has_ended(entry);
-	if (!is_to_end(flows, &flow.verdict)) {
+	if (!is_to_end(flows, &flow)) {
 		denied->kept += open;
 		note_meter(denied, entry, meter_of(flows, &flow.verdict));
 		return 0;
@@ -257,7 +259,7 @@ static int end_relayed_one(const struct flows_flow *flow, uint32_t serial, void 
 {
 	struct flows *flows = context;
 
-	if (!is_to_end(flows, &flow->verdict)) {
+	if (!is_to_end(flows, flow)) {
 		flows->result.kept++;
 		return flow->kind == FLOWS_NAMED ?
 			       names_meter(flows->start.names, serial, meter_of(flows, &flow->verdict)) :

@@ -104,6 +104,12 @@ struct flows_result {
 	bool done;
 };
 
+/* A flow that was let in once, by a rule that is about to go: what no rule decides does not end it. One that a rule denies, or a floor,
+ * it does. The last FLOWS_KEPT_MAX are kept. */
+#define FLOWS_KEPT_MAX 64
+void flows_keep(struct flows *, const struct flows_flow *);
+bool flows_is_kept(const struct flows *, const struct flows_flow *);
+
 /* Ends every flow that `policy` denies, or allows by a rule whose own limit of bytes is used up, and no other; the others are counted by
  * the rules that allow them now. Call it when table msb has the policy's ruleset, so that what was ended cannot come
  * back, and before a flowtable takes flows in again: what that has taken in meets no chain. 0: it has begun, and

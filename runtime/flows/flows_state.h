@@ -12,6 +12,16 @@ struct flows_resetting {
 	unsigned seen;                /* enum flows_end */
 };
 
+/* One that flows_keep() was told of */
+struct flows_kept {
+	enum flows_kind kind;
+	uint8_t l4; /* 0: none */
+	struct addr near, far;
+	uint16_t near_port, port;
+	bool has_began;
+	uint64_t began_ms;
+};
+
 struct flows {
 	struct flows_start start;
 	int64_t day_ahead_ms; /* clock_day_ahead_ms(), as it was when the sandbox began */
@@ -23,6 +33,8 @@ struct flows {
 	size_t ended_cap;
 	struct flows_resetting *resetting; /* by id */
 	size_t resetting_count, resetting_cap;
+	struct flows_kept kept[FLOWS_KEPT_MAX];
+	size_t next_kept;
 	/* of a revocation that goes on */
 	const struct policy *policy;
 	struct bindings *bindings;
@@ -55,3 +67,6 @@ int flows_reset_begin(struct flows *, const struct conntrack_entry *);
 int flows_reset_look(struct flows *); /* whether all ends have been seen: 1, 0 or -errno */
 void flows_reset_ask(struct flows *); /* those that have not said anything, by a SYN each */
 int flows_reset_finish(struct flows *);
+
+/* flows_kept.c: whether a flow outlives the policy that it was judged by */
+bool flows_stays(const struct flows *, const struct flows_flow *);

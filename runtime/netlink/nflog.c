@@ -63,16 +63,26 @@ struct nl *nflog_open(void)
 	return NULL;
 }
 
-struct nl *nflog_open_later(uint16_t group)
+static struct nl *open_one(uint16_t group, bool later)
 {
 	struct nl *nl = nl_open(NETLINK_NETFILTER);
-	int error = nl ? bind_group(nl, group, true) : -errno;
+	int error = nl ? bind_group(nl, group, later) : -errno;
 
 	if (error == 0)
 		return nl;
 	nl_close(nl);
 	errno = -error;
 	return NULL;
+}
+
+struct nl *nflog_open_group(uint16_t group)
+{
+	return open_one(group, false);
+}
+
+struct nl *nflog_open_later(uint16_t group)
+{
+	return open_one(group, true);
 }
 
 /* Groups are few, and a host's own programs listen to low ones. EPERM: another socket has it. */

@@ -6,7 +6,9 @@
 /* A socket in the caller's network namespace, bound to the groups of refused and of logged packets. NULL and errno on
  * failure. */
 struct nl *nflog_open(void);
-/* The same for one other group, whose packets come some 10 ms later, several at once, and are read by nflog_next_bytes() */
+/* The same for one other group */
+struct nl *nflog_open_group(uint16_t group);
+/* … whose packets come some 10 ms later, several at once, and are read by nflog_next_bytes() */
 struct nl *nflog_open_later(uint16_t group);
 
 /* A socket in the caller's network namespace, bound to a group that nobody else there listens to, tried from a number on that

@@ -742,6 +742,26 @@ void denials_resolver(struct denials *denials, struct addr addr, enum flow_trans
 	deny(denials, arena, spared, &connection, verdict);
 }
 
+void denials_asked(struct denials *denials, const char *flow, struct eval_verdict verdict, const char *name,
+		   const char *rule, uint32_t id)
+{
+	struct arena *arena = arena_new();
+	const struct suggestion offer = { .rule = rule };
+	struct event event = {
+		.kind = "ask",
+		.flow = flow,
+		.verdict = verdict,
+		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
+		.name = name,
+		.suggest = &offer,
+	};
+
+	events_write(denials->events, &event);
+	print(denials, line_of(arena, "asks", &event),
+	      arena_printf(arena, "msb-ctl answer %s %u allow (%s)", denials->config->name, id, rule), false);
+	arena_free(arena);
+}
+
 void denials_answer(struct denials *denials, const char *name, struct addr addr)
 {
 	static const struct reason rebind = { .text = "rebind protection", .note = "" };

@@ -118,6 +118,7 @@ READ_FLAG(suggest)
 READ_FLAG(events_all)
 READ_FLAG(watch)
 READ_FLAG(audit)
+READ_FLAG(ask)
 READ_FLAG(propose_wildcards)
 
 static const char *read_control_group(struct reading *reading, const char *value)
@@ -249,6 +250,7 @@ static const struct own_option {
 	{ "suggest", no_argument, read_suggest },
 	{ "watch", no_argument, read_watch },
 	{ "audit", no_argument, read_audit },
+	{ "ask", no_argument, read_ask },
 	{ "learn", required_argument, read_learn },
 	{ "propose-wildcards", no_argument, read_propose_wildcards },
 	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
@@ -338,6 +340,7 @@ static void print_help(void)
 	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
 	      "  --audit                   let pass what the policy would deny, and report it: never the metadata services, the\n"
 	      "                            host, what is refused whatever the rules say, or what a floor denies\n"
+	      "  --ask                     what no rule decides waits for an answer instead of being denied: msb-ctl pending\n"
 	      "  --learn FILE              at the end, the least policy under which the same work passes, as a new file;\n"
 	      "                            meanwhile the policy given is the bound\n"
 	      "  --propose-wildcards       in it, as comments, what rules with a star might be instead\n"
@@ -475,6 +478,11 @@ static bool options_agree(const struct reading *reading)
 		log_error("%s", disagree);
 		return false;
 	}
+	if (config->ask && (config->audit || config->learn)) {
+		log_error("--ask and --%s: one at a time; that lets pass what would be asked about",
+			  config->audit ? "audit" : "learn");
+		return false;
+	}
 	if (config->propose_wildcards && !config->learn) {
 		log_error("--propose-wildcards means nothing without --learn FILE");
 		return false;
@@ -530,6 +538,11 @@ static bool load_policy(struct reading *reading)
 		log_error("--watch: %s", unwatched);
 	if (unwatched)
 		return false;
+	if (reading->config->ask && policy->egress.action == POLICY_ALLOW) {
+		log_error("--ask: nothing would be asked: what no rule decides is allowed by `default egress allow`");
+		log_help("--net-default-egress deny");
+		return false;
+	}
 	if (reading->config->audit) {
 		reading->config->spared = audit_policy(arena, policy);
 		log_line(

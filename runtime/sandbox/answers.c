@@ -46,6 +46,8 @@ static const struct control_command commands[] = {
 	{ .name = "reload", .answer = answer_reload, .large = true },
 	{ .name = "grant", .answer = answer_grant },
 	{ .name = "revoke", .answer = answer_revoke },
+	{ .name = "pending", .answer = answer_pending },
+	{ .name = "answer", .answer = answer_answer },
 	{ 0 },
 };
 

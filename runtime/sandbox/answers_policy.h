@@ -9,3 +9,7 @@ json_t *answer_reload(void *sandbox, const json_t *request, struct control_call 
 /* {"rule": "allow@pypi.org:tcp:443", "for_ms": N}; {"id": N} */
 json_t *answer_grant(void *sandbox, const json_t *request, struct control_call *);
 json_t *answer_revoke(void *sandbox, const json_t *request, struct control_call *);
+/* answers_pending.c: what waits for an answer: {"pending": […], "most": N}; and the answer to one, {"id": N, "verdict": "allow", "deny" or
+ * "once", "rule": another than the one that is offered, "for_ms": N} */
+json_t *answer_pending(void *sandbox, const json_t *request, struct control_call *);
+json_t *answer_answer(void *sandbox, const json_t *request, struct control_call *);

@@ -129,7 +129,7 @@ void reload_try(struct sandbox *sandbox, const char *bundle, size_t len, reload_
 	ask(sandbox, RELOAD_TRY, bundle, len, done, self);
 }
 
-void reload_grant(struct sandbox *sandbox, const char *rule, uint64_t for_ms, reload_done *done, void *self)
+static void grant(struct sandbox *sandbox, const char *rule, uint64_t for_ms, bool once, reload_done *done, void *self)
 {
 	struct reload *reload = sandbox->reload;
 	const char *why = for_ms == 0 || for_ms > RELOAD_GRANT_LONGEST_MS ? "a grant is for a time, of a day at most" :
@@ -140,10 +140,23 @@ void reload_grant(struct sandbox *sandbox, const char *rule, uint64_t for_ms, re
 		answer(done, self, reload_failed(why));
 	if (why || is_busy(reload, done, self))
 		return;
-	reload->pending = (struct reload_pending){
-		.kind = RELOAD_GRANT, .done = done, .self = self, .for_ms = for_ms, .rule = arena_must(strdup(rule))
-	};
+	reload->pending = (struct reload_pending){ .kind = RELOAD_GRANT,
+						   .done = done,
+						   .self = self,
+						   .for_ms = for_ms,
+						   .rule = arena_must(strdup(rule)),
+						   .once = once };
 	begin(sandbox, NULL, 0);
+}
+
+void reload_grant(struct sandbox *sandbox, const char *rule, uint64_t for_ms, reload_done *done, void *self)
+{
+	grant(sandbox, rule, for_ms, false, done, self);
+}
+
+void reload_grant_once(struct sandbox *sandbox, const char *rule, reload_done *done, void *self)
+{
+	grant(sandbox, rule, RELOAD_ONCE_MS, true, done, self);
 }
 
 static const struct reload_granted *find_grant(const struct reload *reload, uint32_t id)
@@ -187,8 +200,11 @@ json_t *reload_grants(const struct reload *reload)
 	for (size_t i = 0; i < reload->grant_count; i++) {
 		const struct reload_granted *grant = &reload->grants[i];
 		json_int_t left = grant->until_ms > now ? (json_int_t)(grant->until_ms - now) : 0;
-		json_array_append_new(list, json_pack("{s:I, s:s, s:I}", "id", (json_int_t)grant->id, "rule",
-						      grant->rule, "left_ms", left));
+		json_t *item =
+			json_pack("{s:I, s:s, s:I}", "id", (json_int_t)grant->id, "rule", grant->rule, "left_ms", left);
+		if (grant->once)
+			json_object_set_new(item, "once", json_true());
+		json_array_append_new(list, item);
 	}
 	return list;
 }
@@ -196,7 +212,10 @@ json_t *reload_grants(const struct reload *reload)
 static void add_grant(struct reload *reload)
 {
 	reload->grants[reload->grant_count++] = (struct reload_granted){
-		.id = ++reload->last_id, .rule = reload->pending.rule, .until_ms = boot_ms() + reload->pending.for_ms
+		.id = ++reload->last_id,
+		.rule = reload->pending.rule,
+		.until_ms = boot_ms() + reload->pending.for_ms,
+		.once = reload->pending.once,
 	};
 	reload->pending.rule = NULL;
 }
@@ -245,13 +264,16 @@ static int end_grants(struct sandbox *sandbox)
 	const struct reload_granted *next = next_end(reload);
 	uint64_t now = boot_ms();
 
-	if (!next || next->until_ms > now || reload->pending.kind != RELOAD_IDLE || now < reload->end_after_ms)
+	if (!next || reload->pending.kind != RELOAD_IDLE || now < reload->end_after_ms)
+		return 0;
+	uint32_t over = next->until_ms <= now ? next->id : reload_once_used(sandbox);
+	if (!over)
 		return 0;
 	if (reload->end_failures == END_TRIES) {
-		log_error("grant %u cannot be ended: the sandbox is closed", next->id);
+		log_error("grant %u cannot be ended: the sandbox is closed", over);
 		return -EIO;
 	}
-	reload_revoke(sandbox, next->id, ended, reload);
+	reload_revoke(sandbox, over, ended, reload);
 	return 0;
 }
 
@@ -375,5 +397,6 @@ int reload_wait(const struct reload *reload)
 		return -1;
 	if (at < reload->end_after_ms)
 		at = reload->end_after_ms;
-	return at <= now ? 0 : at - now > INT_MAX ? INT_MAX : (int)(at - now);
+	int once = reload_once_wait(reload), wait = at <= now ? 0 : at - now > INT_MAX ? INT_MAX : (int)(at - now);
+	return once >= 0 && once < wait ? once : wait;
 }

@@ -12,6 +12,7 @@
 
 #define RELOAD_GRANTS_MAX 32
 #define RELOAD_GRANT_LONGEST_MS (24ull * 3600 * 1000)
+#define RELOAD_ONCE_MS 60000 /* a grant for one flow, where none comes */
 
 struct sandbox;
 struct reload;
@@ -27,6 +28,8 @@ typedef void reload_done(void *self, json_t *answer);
 void reload_ask(struct sandbox *, const char *bundle, size_t len, reload_done *, void *self);
 /* `rule`: "allow@pypi.org:tcp:443"; answered with the grant's id */
 void reload_grant(struct sandbox *, const char *rule, uint64_t for_ms, reload_done *, void *self);
+/* One that ends when the first flow that it lets in is open, and does not end that flow with it */
+void reload_grant_once(struct sandbox *, const char *rule, reload_done *, void *self);
 void reload_revoke(struct sandbox *, uint32_t id, reload_done *, void *self);
 
 /* What would come of it, changing nothing: no other policy is prepared beyond its ruleset */

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- what may fail ---- */
@@ -26,7 +27,8 @@ static struct lower_options lower_options(const struct sandbox *sandbox)
 
 	return (struct lower_options){ .gateway = sandbox->gateway,
 				       .silent = config->silent_deny,
-				       .segments = config->vmm == VMM_NONE };
+				       .segments = config->vmm == VMM_NONE,
+				       .ask = config->ask };
 }
 
 static bool same_nameserver(const struct policy_nameserver *a, const struct policy_nameserver *b)
@@ -207,6 +209,18 @@ static int check_quotas(const struct nft_quotas *quotas)
 	return error < 0 ? error : there.others + there.wanted->quotas.count > QUOTAS_MOST ? -E2BIG : 0;
 }
 
+/* What waits for an answer goes on waiting where the new policy does not decide it */
+static int carry_asked(struct sandbox *sandbox, struct dns_change *change)
+{
+	struct nft_element *elements = realloc(change->elements, (change->count + ASK_ELEMENTS_MAX) * sizeof *elements);
+
+	if (!elements)
+		return -ENOMEM;
+	change->elements = elements;
+	change->count += ask_elements(sandbox->ask, elements + change->count);
+	return 0;
+}
+
 static int replace(struct sandbox *sandbox, struct dns_change *names, char *why, size_t why_size)
 {
 	struct reload_pending *pending = &sandbox->reload->pending;
@@ -229,6 +243,8 @@ static int replace(struct sandbox *sandbox, struct dns_change *names, char *why,
 	if (error == 0)
 		error = dns_policy_prepare(sandbox->dns, pending->policy, lower_bound_maps(pending->ruleset),
 					   sandbox->found.items, sandbox->found.count, names);
+	if (error == 0)
+		error = carry_asked(sandbox, names);
 	if (error == 0)
 		error = admit(sandbox, sandbox->found.items, sandbox->found.count);
 	if (error == 0)
@@ -283,6 +299,7 @@ static int use_policy(struct sandbox *sandbox, struct dns_change *names)
 		error = names_use_policy(sandbox->names, policy);
 	denials_use_policy(sandbox->denials, policy);
 	flow_ends_use_policy(sandbox->flow_ends, policy, dns_bindings(sandbox->dns));
+	ask_use_policy(sandbox->ask, policy, bindings_view(dns_bindings(sandbox->dns), clock_ms()));
 	if (error == 0)
 		error = setup_bandwidth(sandbox, policy);
 	if (error == 0)

@@ -9,6 +9,7 @@ struct reload_granted {
 	uint32_t id;
 	char *rule;
 	uint64_t until_ms; /* of CLOCK_BOOTTIME */
+	bool once;         /* until it has let a flow in */
 };
 
 enum reload_kind { RELOAD_IDLE, RELOAD_TRY, RELOAD_POLICY, RELOAD_GRANT, RELOAD_REVOKE };
@@ -28,6 +29,7 @@ struct reload_pending {
 	uint64_t until_ms; /* for the DNS worker */
 	uint64_t for_ms;   /* RELOAD_GRANT, with its rule */
 	char *rule;
+	bool once;
 	uint32_t ends; /* RELOAD_REVOKE */
 	bool applied;  /* the policy is in force; flows that it denies are being ended */
 	bool stuck;    /* what was changed of the host for it cannot be put back */
@@ -43,6 +45,7 @@ struct reload {
 	uint32_t last_id;
 	uint64_t end_after_ms; /* a grant that could not be ended */
 	unsigned end_failures;
+	uint64_t once_ms; /* when flows are looked at, where a grant is for one */
 };
 
 json_t *reload_failed(const char *why);
@@ -66,3 +69,8 @@ void reload_abandon(struct sandbox *);
 int reload_apply(struct sandbox *, char *why, size_t why_size);
 /* The flowtable, where the policy has one and the kernel takes it */
 void reload_use_fast_path(struct sandbox *, const struct policy *);
+
+/* reload_once.c: a grant for one flow that has let one in, which is kept from then on: its id; 0: none has */
+uint32_t reload_once_used(struct sandbox *);
+/* Milliseconds until that is to be asked; -1: no grant is for one flow */
+int reload_once_wait(const struct reload *);

@@ -240,6 +240,7 @@ static int install_firewall(struct sandbox *sandbox)
 		.segments = config->vmm == VMM_NONE,
 		.log_all = config->learn,
 		.audit = config->audit,
+		.ask = config->ask,
 	};
 	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
 	char why[256] = "";
@@ -429,6 +430,7 @@ static int start_dns(struct sandbox *sandbox)
 		.uid = setup_uid(sandbox, ROLE_DNS),
 		.tells_all = sandbox->start->config->learn,
 		.spared = sandbox->start->config->spared,
+		.ask = sandbox->ask,
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);
@@ -507,6 +509,17 @@ static int open_log(struct sandbox *sandbox)
 	return sandbox->denials ? 0 : -errno; /* it has said why */
 }
 
+static int open_ask(struct sandbox *sandbox)
+{
+	struct ask_start start = { .policy = sandbox->start->config->policy,
+				   .gateway = sandbox->gateway,
+				   .nft = sandbox->firewall,
+				   .denials = sandbox->denials };
+
+	sandbox->ask = sandbox->start->config->ask ? ask_open(&start) : NULL;
+	return sandbox->ask || !sandbox->start->config->ask ? 0 : -errno; /* reported */
+}
+
 /* The default guest's init knows its address; one that is the user's asks. */
 static int start_dhcp(struct sandbox *sandbox)
 {
@@ -547,6 +560,7 @@ static int (*const steps[])(struct sandbox *) = {
 	limit_bandwidth,
 	open_late_refusals,
 	open_log,
+	open_ask,
 	start_dns,
 	start_relay,
 	start_names,
@@ -612,6 +626,7 @@ void sandbox_close(struct sandbox *sandbox)
 	names_close(sandbox->names);
 	flow_ends_close(sandbox->flow_ends);
 	flows_close(sandbox->flows);
+	ask_close(sandbox->ask);
 	denials_close(sandbox->denials);
 	control_close(sandbox->control);
 	reload_free(sandbox->reload);

@@ -1,5 +1,6 @@
 /* Setting a sandbox up: a table of steps, each finding what the ones before it made in one struct. */
 #pragma once
+#include "ask/ask.h"
 #include "control/control.h"
 #include "dns/dns.h"
 #include "dns/dns_nat64.h"
@@ -58,6 +59,7 @@ struct sandbox {
 	struct late_refusals *late_refusals;
 	struct dns *dns;
 	struct denials *denials;
+	struct ask *ask; /* NULL: what no rule decides is denied */
 	struct relay *relay;
 	struct names *names; /* NULL: no server name has decided anything yet */
 	struct flows *flows;

@@ -37,7 +37,8 @@ enum watched {
 	WATCH_FLOW_ENDS,
 	WATCH_HOST,
 	WATCH_LATE_REFUSALS,
-	WATCH_CONTROL
+	WATCH_CONTROL,
+	WATCH_ASK
 };
 
 #define RUNNING (-1)
@@ -84,6 +85,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, flow_ends_fd(sandbox->flow_ends), WATCH_FLOW_ENDS) ||
 	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    watch(epoll, control_fd(sandbox->control), WATCH_CONTROL) ||
+	    (sandbox->ask && watch(epoll, ask_fd(sandbox->ask), WATCH_ASK)) ||
 	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
 		return -1;
@@ -167,6 +169,9 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_CONTROL:
 		control_serve(sandbox->control);
 		return RUNNING;
+	case WATCH_ASK:
+		ask_read(sandbox->ask, bindings_now(sandbox));
+		return RUNNING;
 	}
 	return RUNNING;
 }
@@ -180,8 +185,10 @@ static int timeout(struct sandbox *sandbox)
 	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
 	int settle = dns_settle_wait(sandbox->dns), reload = reload_wait(sandbox->reload);
 	int flows = flows_wait(sandbox->flows), events = denials_wait(sandbox->denials);
-	int ends = flow_ends_wait(sandbox->flow_ends);
+	int ends = flow_ends_wait(sandbox->flow_ends), ask = ask_wait(sandbox->ask);
 
+	if (ask >= 0 && ask < wait)
+		wait = ask;
 	if (reload >= 0 && reload < wait)
 		wait = reload;
 	if (again >= 0 && again < wait)
@@ -218,6 +225,7 @@ static int serve(struct sandbox *sandbox)
 		int count = epoll_wait(epoll, events, 8, timeout(sandbox));
 		for (int i = 0; i < count && status == RUNNING; i++)
 			status = dispatch(sandbox, events[i].data.u32);
+		ask_settle(sandbox->ask);
 		if (status == RUNNING && host_watch_run(sandbox))
 			status = closed("the way to the host's network");
 		if (status == RUNNING && (dns_settle(sandbox->dns) || change_policy(sandbox, epoll)))

@@ -7,8 +7,8 @@ TAP_PREFIX="circles: "
 cd "$(dirname "$0")/../.." || exit 3
 
 # The event loop of the DNS worker: a client's query starts a lookup, which asks servers, whose answer ends the lookup and
-# is sent to the client
-allowed="runtime/dns/dns_clients runtime/dns/dns_exchange runtime/dns/dns_lookup runtime/dns/dns_query runtime/dns/dns_upstream"
+# is sent to the client; one that waits for somebody's answer is judged again, or sent to the client, too
+allowed="runtime/dns/dns_asking runtime/dns/dns_clients runtime/dns/dns_exchange runtime/dns/dns_lookup runtime/dns/dns_query runtime/dns/dns_upstream"
 
 # USER USED of every two files of a folder
 uses() {
