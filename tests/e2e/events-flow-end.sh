@@ -59,5 +59,8 @@ for port in 5001 5002 5003 5004 5010 5011; do
 	same "$port: bytes and packets as the client's own link has counted them" "$(counted $port)" "$(moved $port)"
 done
 same "each has ended once" 8 "$(jq -r 'select(.kind == "flow-end") | .flow' events | sort | uniq -c | awk '{ n += $1 } END { print n }')"
+python3 "$TESTS/e2e/tools/events-valid.py" "$TESTS/../docs/events.schema.json" events >invalid
+check "lines are as the schema says" $?
+head -3 invalid
 same "the last event is the sandbox's own end" stop "$(tail -n 1 events | jq -r .kind)"
 finish
