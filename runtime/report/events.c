@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 /* Its host's disk is not to be filled by what a guest is refused. */
@@ -114,16 +115,24 @@ static bool tell_sink_lost(const struct events *events, struct event_sink *sink)
 	return told;
 }
 
+static bool is_lost_line(const json_t *object)
+{
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+
+	return kind && !strcmp(kind, "lost");
+}
+
 static void write_sink(struct events *events, struct event_sink *sink, const json_t *object, const char *line,
 		       size_t len)
 {
-	bool written = tell_sink_lost(events, sink);
+	bool told = tell_sink_lost(events, sink);
 
-	if (!written)
-		sink->lost++; /* in order: what follows the lost ones waits for the line that counts them */
-	else
-		written = event_sink_write(sink, object, line, len) == 0;
-	events->counted.lost += !written;
+	if (told && event_sink_write(sink, object, line, len) == 0)
+		return;
+	if (!told) /* in order: what follows the lost ones waits for the line that counts them */
+		sink->lost += event_sink_weight(object);
+	if (!is_lost_line(object)) /* else these were counted when they were lost */
+		events->counted.lost += event_sink_weight(object);
 }
 
 /* `object` is taken over; key 0: it is never folded */
