@@ -22,7 +22,7 @@ struct events {
 	char id[EVENTS_ID_LEN + 1];
 	struct event_sink sinks[EVENT_SINKS_MAX];
 	size_t sink_count;
-	void (*subscriber)(void *self, const char *line, size_t len);
+	void (*subscriber)(void *self, const char *line, size_t len, size_t tells);
 	void *subscriber_self;
 	struct event_fold *fold;        /* made with the first event */
 	uint64_t room, filled_ms;       /* in thousandths of a line, as of that time */
@@ -73,7 +73,8 @@ struct events *events_open(const struct events_start *start, const char **failed
 	return NULL;
 }
 
-void events_subscribe(struct events *events, void (*sink)(void *self, const char *line, size_t len), void *self)
+void events_subscribe(struct events *events, void (*sink)(void *self, const char *line, size_t len, size_t tells),
+		      void *self)
 {
 	events->subscriber = sink;
 	events->subscriber_self = self;
@@ -143,7 +144,7 @@ static void put(struct events *events, json_t *object, uint64_t key)
 
 	events->counted.written++;
 	if (line && events->subscriber)
-		events->subscriber(events->subscriber_self, line, len);
+		events->subscriber(events->subscriber_self, line, len, event_sink_weight(object));
 	for (size_t i = 0; i < events->sink_count; i++)
 		write_sink(events, &events->sinks[i], object, line, len);
 	if (line && key && events->fold)
