@@ -9,6 +9,7 @@
 #include "lower/sandbox_net.h"
 #include "net/sysctl.h"
 #include "netlink/conntrack_watch.h"
+#include "relay/relay_pairs.h"
 #include "relay/relay_protocol.h"
 #include "report/denials.h"
 
@@ -265,6 +266,22 @@ static bool is_revoked(const struct flow_ends *ends, const struct subject *subje
 	       clock_ms() - ends->changed_ms < REVOKED_WITHIN_MS;
 }
 
+static uint64_t duration_of(const struct conntrack_entry *entry)
+{
+	uint64_t now = (uint64_t)clock_read_ms(CLOCK_REALTIME), began = entry->began_ns / 1000000;
+	uint64_t ended = entry->ended_ns ? entry->ended_ns / 1000000 : now;
+
+	return began && ended > began ? ended - began : 0;
+}
+
+/* A reset that does not fit by the byte leaves the state as it is, and conntrack waits ten seconds for more: so it is with what went past
+ * the chains by a flowtable, whose sequence numbers conntrack has not seen. By itself it would wait for a day. */
+static bool was_reset(const struct conntrack_entry *entry, bool gone)
+{
+	return entry->tcp_state == TCP_CONNTRACK_CLOSE ||
+	       (gone && entry->tcp_state == TCP_CONNTRACK_ESTABLISHED && duration_of(entry) < RELAY_TCP_IDLE_MS);
+}
+
 static enum denial_end how_it_ended(const struct flow_ends *ends, const struct conntrack_entry *entry,
 				    const struct subject *subject, bool stop)
 {
@@ -272,17 +289,11 @@ static enum denial_end how_it_ended(const struct flow_ends *ends, const struct c
 		return DENIAL_END_LIMIT;
 	if (entry->mark == LOWER_REVOKED_CT || is_revoked(ends, subject))
 		return DENIAL_END_REVOKED;
+	if (was_reset(entry, !stop))
+		return DENIAL_END_RESET;
 	if (flows_entry_has_ended(entry))
-		return entry->tcp_state == TCP_CONNTRACK_CLOSE ? DENIAL_END_RESET : DENIAL_END_CLOSED;
+		return DENIAL_END_CLOSED;
 	return stop ? DENIAL_END_STOP : DENIAL_END_TIMEOUT;
-}
-
-static uint64_t duration_of(const struct conntrack_entry *entry)
-{
-	uint64_t now = (uint64_t)clock_read_ms(CLOCK_REALTIME), began = entry->began_ns / 1000000;
-	uint64_t ended = entry->ended_ns ? entry->ended_ns / 1000000 : now;
-
-	return began && ended > began ? ended - began : 0;
 }
 
 static bool is_wanted(const struct flow_ends *ends, const struct subject *subject, enum denial_end how)

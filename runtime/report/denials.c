@@ -113,7 +113,8 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	return NULL;
 }
 
-void denials_subscribe(struct denials *denials, void (*sink)(void *self, const char *line, size_t len), void *self)
+void denials_subscribe(struct denials *denials, void (*sink)(void *self, const char *line, size_t len, size_t tells),
+		       void *self)
 {
 	events_subscribe(denials->events, sink, self);
 }
