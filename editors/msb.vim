@@ -22,7 +22,7 @@ syntax match msbSetting '\(^\s*tls\s\+\)\@<=ech\ze\s'
 syntax match msbSetting '\(^\s*limit\s\+\)\@<=\(egress\|ingress\)\s\+\(bandwidth\|ops\|bytes\)\ze\s'
 syntax match msbSetting '\s\zsburst\ze\s'
 syntax match msbGroupName '\(^\s*group\s\+\)\@<=[^ \t=]\+'
-syntax match msbAttribute '\s\zs\(because\|until\|log\|in\|no-ech\|ech\)\ze\(\s\|$\)'
+syntax match msbAttribute '\s\zs\(because\|until\|log\|in\|no-ech\|bytes\|ech\)\ze\(\s\|$\)'
 syntax match msbDate '\(\suntil\s\+\)\@<=\d\{4}-\d\d-\d\d'
 syntax match msbOption '\s\zs\(resolve\|sni\)\ze='
 

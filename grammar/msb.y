@@ -42,7 +42,7 @@ static void msb_yyerror(struct span *span, struct parser *parser, void *scanner,
 %token BRACKETED "an address in brackets" ANGLED "a name in angle brackets" UNCLOSED "a bracket without its end" TRAILING "a fourth field"
 %token AT "@" COLON ":" COMMA "," LBRACE "{" RBRACE "}" EQUALS "=" EOL "the end of the line"
 %token DEFAULT "default" PROFILE "profile" INCLUDE "include" GROUP "group" PUBLISH "publish" DNS "dns"
-%token LIBRARY "library" LIMIT "limit" TLS "tls" EXPECT_ "expect" FORBID "forbid" BECAUSE "because" UNTIL "until" LOG "log" IN "in" NO_ECH "no-ech"
+%token LIBRARY "library" LIMIT "limit" TLS "tls" EXPECT_ "expect" FORBID "forbid" BECAUSE "because" UNTIL "until" LOG "log" IN "in" NO_ECH "no-ech" BYTES "bytes"
 %token RESOLVE "resolve=" SNI "sni=" ECH "ech"
 %token UNKNOWN "an unknown statement" JUNK "a stray character"
 
@@ -109,6 +109,7 @@ attribute:
 	"because" STRING		{ $$ = parse_attribute(AST_BECAUSE, @$, parse_word_inside(parser, @2)); }
 |	"until" word			{ $$ = parse_attribute(AST_UNTIL, @$, $2); }
 |	"log"				{ $$ = parse_attribute(AST_LOG, @$, (struct ast_word){ .span = NOWHERE(@1) }); }
+|	"bytes" word			{ $$ = parse_attribute(AST_BYTES, @$, $2); }
 |	"no-ech"			{ $$ = parse_attribute(AST_NO_ECH, @$, (struct ast_word){ .span = NOWHERE(@1) }); }
 |	networks
 ;
@@ -187,7 +188,7 @@ flow_start:
 ;
 
 %%
-#define EXPECTED_MAX 7
+#define EXPECTED_MAX 8
 
 static int yyreport_syntax_error(const yypcontext_t *context, struct parser *parser, void *scanner)
 {

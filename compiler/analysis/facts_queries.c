@@ -28,7 +28,8 @@ static void look_at_query(struct facts *facts, uint32_t class, enum flow_transpo
 	const struct analysis_plane *plane = facts->plane;
 	const struct name_class *name = name_classes_at(facts->analysis->names, class);
 	struct witness flow = { .kind = FLOW_DNS, .name = name->member, .transport = transport };
-	bool floored = analysis_query_floored(facts->analysis, 0, transport, NULL);
+	bool floored = analysis_query_floored(facts->analysis, 0, transport, NULL) ||
+		       analysis_label_is_too_long(facts->analysis, 0, class);
 	uint32_t two[2];
 
 	analysis_lookup(facts->analysis, 0, class, transport, two);

@@ -6,6 +6,17 @@ enum policy_action analysis_query_action(const struct analysis_plane *plane, uin
 	return rule == ANALYSIS_NONE ? plane->policy->egress.action : plane->policy->rules.items[rule].action;
 }
 
+bool analysis_label_is_too_long(const struct analysis *analysis, uint32_t plane, uint32_t class)
+{
+	const struct policy *policy = analysis->planes[plane].policy;
+	const struct name_class *names = name_classes_at(analysis->names, class);
+	bool too_long = policy->dns_label.size && names->patterns.count > 0;
+
+	for (size_t i = 0; too_long && i < names->patterns.count; i++)
+		too_long = eval_label_is_too_long(policy, names->patterns.items[i].name);
+	return too_long;
+}
+
 /* The first two of four, each pair ascending; a rule that is in both counts once */
 static void merge(const uint32_t a[static 2], const uint32_t b[static 2], uint32_t out[static 2])
 {
@@ -70,6 +81,7 @@ void analysis_find_lookups(struct analysis *analysis, uint32_t index)
 			analysis_lookup(analysis, index, i, (enum flow_transport)transport, two);
 			if (name_classes_at(analysis->names, i)->member &&
 			    analysis_query_action(plane, two[0]) == POLICY_ALLOW &&
+			    !analysis_label_is_too_long(analysis, index, i) &&
 			    !analysis_query_floored(analysis, index, (enum flow_transport)transport, NULL))
 				plane->resolvable[i] = true;
 		}

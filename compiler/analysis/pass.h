@@ -79,6 +79,9 @@ void analysis_lookup(const struct analysis *, uint32_t plane, uint32_t class, en
  * one does; it may be NULL */
 bool analysis_query_floored(const struct analysis *, uint32_t plane, enum flow_transport, struct decider *by);
 /* The action of a rule on queries; ANALYSIS_NONE: of the default */
+/* Whether `limit dns label` of the plane's policy lets none of the class's lookups pass: what every name of it ends in has
+ * a longer label */
+bool analysis_label_is_too_long(const struct analysis *, uint32_t plane, uint32_t class);
 enum policy_action analysis_query_action(const struct analysis_plane *, uint32_t rule);
 
 /* ---- answers (answers.c) ---- */

@@ -224,6 +224,19 @@ bool name_has_suffix(const char *name, const char *suffix)
 	return len == tail || name[len - tail - 1] == '.';
 }
 
+size_t name_longest_label(const char *name)
+{
+	size_t longest = 0, octets = 0;
+
+	for (size_t i = 0; name[i]; i++) {
+		/* a backslash is always followed by three digits */
+		i += name[i] == '\\' && strnlen(name + i, 4) == 4 ? 3 : 0;
+		octets = name[i] == '.' ? 0 : octets + 1;
+		longest = octets > longest ? octets : longest;
+	}
+	return longest;
+}
+
 bool name_is_public_suffix(const char *name)
 {
 	const psl_ctx_t *list = psl_builtin();

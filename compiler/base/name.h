@@ -21,6 +21,8 @@ bool name_from_wire(const uint8_t *wire, size_t len, char out[static NAME_TEXT_M
 
 bool name_equal(const char *a, const char *b);              /* both canonical */
 bool name_has_suffix(const char *name, const char *suffix); /* equal, or below it on a label boundary */
+/* Octets of its longest label on the wire, where \DDD is one */
+size_t name_longest_label(const char *name);
 /* Looks like an address without being one: last label all digits or 0x…  */
 bool name_looks_like_address(const char *text);
 /* Anybody may register below it: libpsl's list, ICANN and private parts; `name` is canonical */

@@ -1,6 +1,7 @@
 /* Sizes, durations, rates and dates. */
 #include "base/units.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static bool parse_number(const char *text, size_t len, uint64_t *out)
@@ -57,6 +58,16 @@ bool units_size(const char *text, uint64_t *out)
 	static const uint64_t factors[] = { 1, 1u << 10, 1u << 20, 1u << 30 };
 
 	return parse_scaled(text, units, factors, 4, out);
+}
+
+const char *units_size_format(struct arena *arena, uint64_t size)
+{
+	static const char units[] = { 'G', 'M', 'K' };
+
+	for (unsigned i = 0; i < sizeof units; i++)
+		if (size && size % (1u << (30 - 10 * i)) == 0)
+			return arena_printf(arena, "%" PRIu64 "%c", size >> (30 - 10 * i), units[i]);
+	return arena_printf(arena, "%" PRIu64, size);
 }
 
 bool units_duration_ms(const char *text, uint64_t *out)

@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 #include "explain/decision.h"
 #include "base/escape.h"
+#include "base/units.h"
 #include "explain/explain_rule.h"
 #include "policy/policy_facts.h"
 
@@ -43,6 +44,8 @@ static void print_head(const struct rule_explanation *explanation)
 	       shown(explanation, rule->text));
 	if (rule->because)
 		printf("         because \"%s\"\n", shown(explanation, rule->because));
+	if (rule->bytes)
+		printf("         until %s of its flows have passed\n", units_size_format(arena, rule->bytes));
 	putchar('\n');
 }
 
@@ -133,6 +136,8 @@ static void print_json(const struct rule_explanation *explanation)
 	json_object_set_new(object, "text", json_text(arena, rule->text));
 	if (rule->because)
 		json_object_set_new(object, "because", json_text(arena, rule->because));
+	if (rule->bytes)
+		json_object_set_new(object, "bytes", json_integer((json_int_t)rule->bytes));
 	json_object_set_new(object, "only", only);
 	if (explanation->facts) {
 		json_object_set_new(object, "decides", json_boolean(explanation->facts->decides));

@@ -40,6 +40,8 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --dns-binding-minimum T how long an address that was answered holds at least: 60s; 0 is its TTL\n"               \
 	"  --dns-ech strip|keep    whether answers keep the keys by which clients hide their server name (ECH);\n"          \
 	"                          strip, unless said, where rules on names judge it\n"                                     \
+	"  --dns-max-label N       octets of a label of a looked up name; --dns-max-names 50/1m: different names below\n"   \
+	"                          one domain; --dns-max-rate 20/1s: lookups, --dns-max-rate-burst N: once on top\n"        \
 	"  --no-server-names       rules on names go by the addresses of lookups alone, not by what TLS clients say\n"      \
 	"  --deny-ech              refuse TLS hellos that hide a name (ECH) where a rule on names judges them\n"            \
 	"  --net-ipv4-pool CIDR    --net-ipv6-pool CIDR\n"                                                                  \

@@ -21,15 +21,15 @@ struct denied *denied_new(struct arena *arena, const struct eval_context *contex
 static void count_rule(struct denied *denied, const struct event_line *event, size_t rule,
 		       enum policy_direction direction)
 {
-	denied->denied++;
+	denied->denied += event->times;
 	for (size_t i = 0; i < denied->rules.count; i++)
 		if (denied->rules.items[i].rule == rule) {
-			denied->rules.items[i].count++;
+			denied->rules.items[i].count += event->times;
 			return;
 		}
 	if (denied->rules.count < DENIED_RULES_MAX)
 		*arena_push(denied->arena, &denied->rules) =
-			(struct denied_rule){ rule, direction, arena_strdup(denied->arena, event->flow), 1 };
+			(struct denied_rule){ rule, direction, arena_strdup(denied->arena, event->flow), event->times };
 }
 
 /* What it is bound to, where the event says so in a form that a rule has too */
@@ -124,11 +124,15 @@ static bool holds(const struct denied *denied, const struct fragment_item *item,
 }
 
 static void take_suggestion(struct denied *denied, struct arena *arena, const struct flow *flow,
-			    const struct suggestion *suggestion)
+			    const struct suggestion *suggestion, size_t times)
 {
 	struct fragment_item *item = fragment_item(&denied->fragment, suggestion->rule);
 
-	if (!item || item->count++)
+	if (!item)
+		return;
+	bool seen = item->count;
+	item->count += times;
+	if (seen)
 		return;
 	fill_item(denied, item, flow, suggestion);
 	if (!holds(denied, item, arena))
@@ -140,7 +144,7 @@ static bool is_to_be_offered(struct denied *denied, const struct event_line *eve
 			     struct eval_verdict verdict)
 {
 	if (verdict.action == POLICY_ALLOW) {
-		denied->allowed++;
+		denied->allowed += event->times;
 		return false;
 	}
 	if (denied->judges && verdict.by.kind == DECIDER_RULE) {
@@ -175,7 +179,7 @@ static void offer(struct denied *denied, struct arena *arena, const struct event
 	bool offered;
 
 	if (!add_server_name(arena, event, flow)) {
-		denied->not_offered++;
+		denied->not_offered += event->times;
 		return;
 	}
 	struct eval_connection connection = connection_of(flow);
@@ -193,9 +197,9 @@ static void offer(struct denied *denied, struct arena *arena, const struct event
 			  (name || !event->name) &&
 				  suggest_connection(arena, &context, &connection, verdict, name, &suggestion);
 	if (offered)
-		take_suggestion(denied, arena, flow, &suggestion);
+		take_suggestion(denied, arena, flow, &suggestion, event->times);
 	else
-		denied->not_offered++;
+		denied->not_offered += event->times;
 }
 
 /* "dns@NAME:udp": the name as it was asked for, which need not be one that a flow's grammar reads so. False: another flow */
@@ -224,18 +228,20 @@ static void take_denial(struct denied *denied, struct arena *arena, const struct
 {
 	struct flow flow;
 
-	denied->denials++;
+	denied->denials += event->times;
 	if (read_lookup(arena, event->flow, &flow) || read_connection(arena, event->flow, &flow))
 		offer(denied, arena, event, &flow);
 	else
-		denied->not_offered++;
+		denied->not_offered += event->times;
 }
 
 void denied_take(struct denied *denied, struct arena *scratch, const struct event_line *event)
 {
 	if (!strcmp(event->kind, "deny") || (!strcmp(event->kind, "audit") && event->flow))
 		take_denial(denied, scratch, event);
-	denied->limits += !strcmp(event->kind, "limit");
-	denied->rebinds += !strcmp(event->kind, "rebind") || (!strcmp(event->kind, "audit") && !event->flow);
+	if (!strcmp(event->kind, "limit"))
+		denied->limits += event->times;
+	if (!strcmp(event->kind, "rebind") || (!strcmp(event->kind, "audit") && !event->flow))
+		denied->rebinds += event->times;
 	denied->lost += event->lost;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LINE_MAX_BYTES (64u << 10)
+#define COUNT_MAX 1000000000
 
 void events_reader_open(struct events_reader *reader, FILE *in)
 {
@@ -60,6 +61,18 @@ static bool is_answer(const json_t *object)
 	return flow && !strncmp(flow, "answer@", strlen("answer@"));
 }
 
+/* Of a line that tells several: a number that no sum of a file's overflows */
+static bool read_count(const json_t *object, size_t *out)
+{
+	const json_t *count = json_object_get(object, "count");
+	json_int_t number = json_integer_value(count);
+
+	if (count && (!json_is_integer(count) || number <= 0 || number > COUNT_MAX))
+		return false;
+	*out = count ? (size_t)number : 1;
+	return true;
+}
+
 static const char *read_object(struct arena *arena, const json_t *object, struct event_line *out)
 {
 	const json_t *version = json_object_get(object, "version");
@@ -71,14 +84,14 @@ static const char *read_object(struct arena *arena, const json_t *object, struct
 	out->kind = member(arena, object, "kind");
 	if (!out->kind)
 		return "an event without \"kind\"";
+	if (!read_count(object, &out->times))
+		return "a \"count\" that is none";
 	if (!strcmp(out->kind, "deny") || (!strcmp(out->kind, "audit") && !is_answer(object)))
 		return read_denial(arena, object, out);
 	if (!strcmp(out->kind, "lost")) {
-		json_int_t count = json_integer_value(json_object_get(object, "count"));
-
-		if (count <= 0)
+		if (!json_object_get(object, "count"))
 			return "lost events without \"count\"";
-		out->lost = (size_t)count;
+		out->lost = out->times;
 	}
 	return NULL;
 }

@@ -14,6 +14,7 @@ struct event_line {
 	const char *name;              /* NULL: none */
 	const char *hello, *sni;       /* of a flow judged by its server name, or that hides it; else NULL */
 	size_t lost;                   /* of kind "lost" */
+	size_t times;                  /* how many of its kind the line tells: 1, or "count" */
 };
 
 struct events_reader {

@@ -40,6 +40,10 @@ static enum policy_action judge(const struct analysis *analysis, uint32_t side, 
 	*by = two[0] == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) : decided_by_rule(two[0]);
 	if (action == POLICY_ALLOW && analysis_query_floored(analysis, side, transport, by))
 		return POLICY_DENY;
+	if (action == POLICY_ALLOW && analysis_label_is_too_long(analysis, side, class)) {
+		*by = decided_by(DECIDER_LABEL);
+		return POLICY_DENY;
+	}
 	return action;
 }
 

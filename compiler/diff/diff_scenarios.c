@@ -207,6 +207,8 @@ struct diff_scenario diff_scenario_of(const struct diff_pass *pass, uint32_t cla
 		analysis_lookup(analysis, side, class, FLOW_DNS_UDP, two);
 		scenario.first[side] = pass->first[side][place];
 		scenario.possible[side] = analysis->planes[side].resolvable[class];
+		scenario.too_long[side] = analysis_query_action(&analysis->planes[side], two[0]) == POLICY_ALLOW &&
+					  analysis_label_is_too_long(analysis, side, class);
 		scenario.held[side] = analysis_holds_back(analysis, side, class);
 		if (scenario.held[side] && pass->base.direction == POLICY_INGRESS) {
 			scenario.held[side] = false; /* a peer's name, if it has one, is no answer's */
@@ -226,7 +228,8 @@ static enum policy_action whole_verdict(const struct diff_scenario *scenario, in
 	if (scenario->by_server_name)
 		return connection;
 	if (!scenario->possible[side] && !scenario->held[side]) {
-		*by = scenario->lookup[side] == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) :
+		*by = scenario->too_long[side]                ? decided_by(DECIDER_LABEL) :
+		      scenario->lookup[side] == ANALYSIS_NONE ? decided_by(DECIDER_DEFAULT) :
 								decided_by_rule(scenario->lookup[side]);
 		return POLICY_DENY;
 	}

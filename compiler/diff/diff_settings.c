@@ -2,6 +2,7 @@
  * changes. fields.def lists what is looked at, here or by the verdicts. */
 #include "diff/diff_settings.h"
 #include "diff/diff_state.h"
+#include "base/units.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -41,6 +42,16 @@ static const char *quoted(struct arena *arena, const char *text)
 	return text ? arena_printf(arena, "\"%s\"", text) : NULL;
 }
 
+static const char *bytes_text(struct arena *arena, uint64_t bytes)
+{
+	return bytes ? units_size_format(arena, bytes) : NULL;
+}
+
+static enum diff_effect bytes_effect(uint64_t was, uint64_t now)
+{
+	return was && (!now || now > was) ? DIFF_OPENS : DIFF_CLOSES;
+}
+
 static void compare_rules(struct diff *diff, const struct policy_rule *was, const struct policy_rule *now)
 {
 	struct arena *arena = diff->arena;
@@ -58,6 +69,10 @@ static void compare_rules(struct diff *diff, const struct policy_rule *was, cons
 		diff_add_setting(diff, was->no_ech ? DIFF_OPENS : DIFF_CLOSES,
 				 arena_printf(arena, "no-ech of %s", now->text),
 				 (const char *[2]){ was->no_ech ? "" : NULL, now->no_ech ? "" : NULL }, spans);
+	if (was->bytes != now->bytes)
+		diff_add_setting(
+			diff, bytes_effect(was->bytes, now->bytes), arena_printf(arena, "bytes of %s", now->text),
+			(const char *[2]){ bytes_text(arena, was->bytes), bytes_text(arena, now->bytes) }, spans);
 	if (!same_text(was->because, now->because))
 		diff_add_setting(diff, DIFF_CHANGES, arena_printf(arena, "reason of %s", now->text),
 				 (const char *[2]){ quoted(arena, was->because), quoted(arena, now->because) }, spans);
@@ -93,7 +108,7 @@ struct rules {
 	size_t count, cap;
 };
 
-/* A rule that changed and, with that, lost its date, its log or its no-ech: the first of the rules without counterpart that does the
+/* A rule that changed and, with that, lost its date, its log, its no-ech or its limit of bytes: the first of the rules without counterpart that does the
  * same to a target of its. */
 static const struct policy_rule *successor(const struct rules *candidates, const struct policy_rule *was,
 					   struct fuel *fuel)
@@ -123,7 +138,7 @@ static void compare_all_rules(struct diff *diff, struct fuel *fuel)
 
 		if (match != ANALYSIS_NONE)
 			now = &after->rules.items[match];
-		else if (was->until.year || was->log || was->no_ech)
+		else if (was->until.year || was->log || was->no_ech || was->bytes)
 			now = successor(&candidates, was, fuel);
 		if (now)
 			compare_rules(diff, was, now);
@@ -137,16 +152,6 @@ static const char *duration_text(struct arena *arena, uint64_t ms)
 	return ms % 1000 ? arena_printf(arena, "%" PRIu64 "ms", ms) : arena_printf(arena, "%" PRIu64 "s", ms / 1000);
 }
 
-static const char *size_text(struct arena *arena, uint64_t size)
-{
-	static const char units[] = { 'G', 'M', 'K' };
-
-	for (unsigned i = 0; i < sizeof units; i++)
-		if (size && size % (1u << (30 - 10 * i)) == 0)
-			return arena_printf(arena, "%" PRIu64 "%c", size >> (30 - 10 * i), units[i]);
-	return arena_printf(arena, "%" PRIu64, size);
-}
-
 static const char *limit_text(struct arena *arena, const struct policy_limit *limit)
 {
 	const char *rate;
@@ -154,9 +159,10 @@ static const char *limit_text(struct arena *arena, const struct policy_limit *li
 	if (!limit->size)
 		return NULL;
 	if (!limit->refill_ms) /* of bytes in all */
-		return size_text(arena, limit->size);
-	rate = arena_printf(arena, "%s/%s", size_text(arena, limit->size), duration_text(arena, limit->refill_ms));
-	return limit->burst ? arena_printf(arena, "%s burst %s", rate, size_text(arena, limit->burst)) : rate;
+		return units_size_format(arena, limit->size);
+	rate = arena_printf(arena, "%s/%s", units_size_format(arena, limit->size),
+			    duration_text(arena, limit->refill_ms));
+	return limit->burst ? arena_printf(arena, "%s burst %s", rate, units_size_format(arena, limit->burst)) : rate;
 }
 
 /* Whether the second lets more through, at any time */
@@ -180,6 +186,9 @@ static void compare_limits(struct diff *diff)
 		{ "limit ingress ops", offsetof(struct policy, ingress_ops) },
 		{ "limit egress bytes", offsetof(struct policy, egress_bytes) },
 		{ "limit ingress bytes", offsetof(struct policy, ingress_bytes) },
+		{ "limit dns label", offsetof(struct policy, dns_label) },
+		{ "limit dns names", offsetof(struct policy, dns_names) },
+		{ "limit dns rate", offsetof(struct policy, dns_rate) },
 	};
 
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {

@@ -80,6 +80,7 @@ struct diff_scenario {
 	uint32_t first[2];
 	bool possible[2];    /* the lookups are allowed, and rebind protection has an exception where it takes one */
 	bool held[2];        /* ... has none for the name */
+	bool too_long[2];    /* `limit dns label` denies them */
 	uint32_t lookup[2];  /* the rule that decides that; ANALYSIS_NONE: the default */
 	bool corresponds;    /* the first matches do */
 	bool by_server_name; /* alone: the address need not be bound */

@@ -31,6 +31,8 @@ const char *diff_decider_text(struct arena *arena, const struct diff *diff, cons
 				    escape_text(arena, policy->rules.items[region->by[side].rule].text));
 	case DECIDER_REBIND:
 		return policy->rebind_protection ? "rebind protection" : "rebind protection off";
+	case DECIDER_LABEL:
+		return policy_dns_limit_text(arena, policy, POLICY_DNS_LABEL);
 	default:
 		return escape_text(arena, policy_default_of(policy, region->direction)->text);
 	}
@@ -46,6 +48,8 @@ struct span diff_decider_span(const struct diff *diff, const struct diff_region 
 		return diff->policies[side]->rules.items[region->by[side].rule].span;
 	if (region->by[side].kind == DECIDER_FLOOR)
 		return eval_floor_words(diff->policies[side], region->by[side], region->direction).span;
+	if (region->by[side].kind == DECIDER_LABEL)
+		return diff->policies[side]->dns_label.span;
 	if (region->by[side].kind != DECIDER_DEFAULT)
 		return SPAN_NONE;
 	return policy_default_of(diff->policies[side], region->direction)->span;

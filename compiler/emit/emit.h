@@ -7,6 +7,9 @@ const char *emit_dns(struct arena *, const struct policy *);
 const char *emit_json(struct arena *, const struct policy *); /* microsandbox's own policy shape */
 /* Warns of what microsandbox itself reads as something weaker there, once a kind */
 void emit_json_weaker(const struct policy *, struct diags *);
+/* What no other DNS software is told: a comment, where the policy has such bounds */
+struct text;
+void emit_note_limits(struct text *, const struct policy *, const char *comment);
 /* For sites that run other DNS software. NULL where its format cannot express the policy: the reason is in `diags`, id
  * "cannot-say". */
 const char *emit_rpz(struct arena *, const struct policy *, struct diags *);

@@ -6,6 +6,7 @@
 #include "eval/eval.h"
 #include "eval/builtin.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 struct line {
@@ -171,6 +172,33 @@ static void print_nameservers(struct text *out, const struct policy *policy)
 			  ms);
 }
 
+static const char *every(struct arena *arena, uint64_t ms)
+{
+	return arena_printf(arena, ms % 1000 ? "%" PRIu64 "ms" : "%" PRIu64 "s", ms % 1000 ? ms : ms / 1000);
+}
+
+static void print_limits(struct text *out, const struct policy *policy)
+{
+	const struct policy_limit *names = &policy->dns_names, *rate = &policy->dns_rate;
+
+	if (policy->dns_label.size)
+		text_addf(out, "# A name with a label of more than %" PRIu64 " octets is denied.\n",
+			  policy->dns_label.size);
+	if (names->size)
+		text_addf(out, "# Of different names below one domain %" PRIu64 " in any %s, the rest is SERVFAIL.\n",
+			  names->size, every(out->arena, names->refill_ms));
+	if (rate->size)
+		text_addf(out, "# Questions to nameservers: %" PRIu64 " every %s%s, the rest is SERVFAIL.\n",
+			  rate->size, every(out->arena, rate->refill_ms),
+			  rate->burst ? arena_printf(out->arena, " and %" PRIu64 " once", rate->burst) : "");
+}
+
+void emit_note_limits(struct text *out, const struct policy *policy, const char *comment)
+{
+	if (policy->dns_label.size || policy->dns_names.size || policy->dns_rate.size)
+		text_addf(out, "%s Not in here: the policy's bounds on lookups (limit dns).\n", comment);
+}
+
 const char *emit_dns(struct arena *arena, const struct policy *policy)
 {
 	struct text out = { .arena = arena };
@@ -193,5 +221,6 @@ const char *emit_dns(struct arena *arena, const struct policy *policy)
 	print_rebind(&out, policy);
 	print_nameservers(&out, policy);
 	print_ech(&out, policy);
+	print_limits(&out, policy);
 	return text_get(&out);
 }

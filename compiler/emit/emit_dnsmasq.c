@@ -322,6 +322,7 @@ const char *emit_dnsmasq(struct arena *arena, const struct policy *policy, const
 	e.inherited = arena_alloc(arena, (e.tree->count + 1) * sizeof *e.inherited);
 	e.below_sets = arena_alloc(arena, (e.tree->count + 1) * sizeof *e.below_sets);
 	add_head(&e);
+	emit_note_limits(&e.text, policy, "#");
 	add_other_names(&e);
 	for (size_t i = 0; i < e.tree->count; i++)
 		add_node(&e, &e.tree->items[i]);

@@ -98,6 +98,8 @@ static void add_rule(struct arena *arena, json_t *rules, const struct policy_rul
 					      rule->until.day));
 		if (rule->no_ech)
 			json_object_set_new(object, "no_ech", json_true());
+		if (rule->bytes)
+			set_number(object, "bytes", rule->bytes);
 		if (rule->log)
 			json_object_set_new(object, "log", json_true());
 		json_array_append_new(rules, object);
@@ -139,6 +141,41 @@ static json_t *nat64_prefixes(struct arena *arena, const struct policy *policy)
 	return list;
 }
 
+static json_t *bucket_of(const struct policy_limit *limit)
+{
+	json_t *bucket = json_object();
+
+	set_number(bucket, "size", limit->size);
+	set_number(bucket, "refill_time_ms", limit->refill_ms);
+	if (limit->burst)
+		set_number(bucket, "one_time_burst", limit->burst);
+	return bucket;
+}
+
+static void set_bucket(json_t *limiter, const char *direction, const char *kind, const struct policy_limit *limit)
+{
+	json_t *buckets = json_object_get(limiter, direction);
+
+	if (!limit->size)
+		return;
+	if (!buckets) {
+		json_object_set_new(limiter, direction, json_object());
+		buckets = json_object_get(limiter, direction);
+	}
+	json_object_set_new(buckets, kind, bucket_of(limit));
+}
+
+/* ours alone, too */
+static void set_dns_limits(json_t *dns, const struct policy *policy)
+{
+	if (policy->dns_label.size)
+		set_number(dns, "max_label", policy->dns_label.size);
+	if (policy->dns_names.size)
+		json_object_set_new(dns, "max_names", bucket_of(&policy->dns_names));
+	if (policy->dns_rate.size)
+		json_object_set_new(dns, "max_rate", bucket_of(&policy->dns_rate));
+}
+
 static void set_dns(struct arena *arena, json_t *root, const struct policy *policy)
 {
 	json_t *dns = json_object(), *servers = json_array();
@@ -158,23 +195,8 @@ static void set_dns(struct arena *arena, json_t *root, const struct policy *poli
 	if (policy->ech_answers != POLICY_ECH_BY_RULES)
 		json_object_set_new(dns, "ech",
 				    json_string(policy->ech_answers == POLICY_ECH_STRIP ? "strip" : "keep"));
+	set_dns_limits(dns, policy);
 	json_object_set_new(root, "dns", dns);
-}
-
-static void set_bucket(json_t *limiter, const char *direction, const char *kind, const struct policy_limit *limit)
-{
-	if (!limit->size)
-		return;
-	json_t *bucket = json_object(), *buckets = json_object_get(limiter, direction);
-	set_number(bucket, "size", limit->size);
-	set_number(bucket, "refill_time_ms", limit->refill_ms);
-	if (limit->burst)
-		set_number(bucket, "one_time_burst", limit->burst);
-	if (!buckets) {
-		json_object_set_new(limiter, direction, json_object());
-		buckets = json_object_get(limiter, direction);
-	}
-	json_object_set_new(buckets, kind, bucket);
 }
 
 /* ours alone: microsandbox does not know it */

@@ -48,6 +48,12 @@ static bool has_no_ech(const struct policy_rule *rule, const struct policy_targe
 	return rule->no_ech;
 }
 
+static bool has_bytes(const struct policy_rule *rule, const struct policy_target *target)
+{
+	(void)target;
+	return rule->bytes != 0;
+}
+
 static bool has_because(const struct policy_rule *rule, const struct policy_target *target)
 {
 	(void)target;
@@ -71,6 +77,8 @@ static const struct {
 	  "allow the networks instead of the names" },
 	{ has_until, "`until` is not read there: the rule stays after its day", "remove the rule there on that day" },
 	{ has_no_ech, "`no_ech` is not read there: hellos that hide a name match the rule", NULL },
+	{ has_bytes, "`bytes` is not read there: the rule's flows move as much as they like",
+	  "bound the whole sandbox: limit egress bytes SIZE" },
 	{ has_log, "`log` is not read there: what the rule decides is not logged", NULL },
 	{ has_because, "`because` is not read there: why the rule is there is lost", NULL },
 };
@@ -114,7 +122,8 @@ static void check_settings(const struct policy *policy, struct diags *diags)
 		{ policy->publishes.count > 0, "published_ports" },
 		{ policy->nameservers.count > 0 || !policy->rebind_protection || policy->dns_timeout_ms != 5000 ||
 			  policy->binding_minimum_ms != POLICY_BINDING_MINIMUM_MS ||
-			  policy->ech_answers != POLICY_ECH_BY_RULES,
+			  policy->ech_answers != POLICY_ECH_BY_RULES || policy->dns_label.size ||
+			  policy->dns_names.size || policy->dns_rate.size,
 		  "dns" },
 		{ policy->egress_bandwidth.size || policy->egress_ops.size || policy->ingress_bandwidth.size ||
 			  policy->ingress_ops.size || policy->egress_bytes.size || policy->ingress_bytes.size,

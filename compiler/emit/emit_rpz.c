@@ -77,6 +77,7 @@ const char *emit_rpz(struct arena *arena, const struct policy *policy, struct di
 		return NULL;
 	text_addf(&text, "; The names that %s lets a guest look up, as a response-policy zone: CNAME . is NXDOMAIN.\n",
 		  escape_nft_comment(arena, basename(policy->name)));
+	emit_note_limits(&text, policy, ";");
 	text_add(&text, "; The closest record decides. Not in here: rebind protection (unbound: "
 			"private-address; BIND:\n"
 			"; deny-answer-addresses), and host.microsandbox.internal, which only a sandbox's own "

@@ -16,6 +16,7 @@ struct policy *audit_policy(struct arena *arena, const struct policy *policy)
 	struct policy_rule *lookups;
 
 	spared->egress.action = POLICY_DENY;
+	spared->dns_label = (struct policy_limit){ .size = 0 };
 	lookups = add(arena, spared, POLICY_ALLOW, ADDR_CLASS_HOST);
 	lookups->protos = PROTO_TCP | PROTO_UDP;
 	*arena_push(arena, &lookups->ports) = (struct policy_port_range){ FLOW_DNS_PORT, FLOW_DNS_PORT, SPAN_NONE };

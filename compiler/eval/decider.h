@@ -11,6 +11,7 @@ enum decider_kind {
 	DECIDER_REFUSED, /* a port that is refused whatever the rules say */
 	DECIDER_HIDDEN,  /* a rule on names, since QUIC or ECH hides the server name that it would judge */
 	DECIDER_REBIND,  /* rebind protection, which held the answer of a lookup back */
+	DECIDER_LABEL,   /* `limit dns label`, of a lookup that would pass otherwise */
 	DECIDER_SEVERAL, /* not one: within a class of flows the deciders differ */
 };
 

@@ -3,6 +3,7 @@
 #include "eval/eval.h"
 #include "eval/builtin.h"
 #include "eval/eval_index.h"
+#include "base/name.h"
 #include "policy/policy_facts.h"
 
 #include <string.h>
@@ -312,15 +313,18 @@ struct eval_verdict eval_connection(const struct eval_context *context, const st
 }
 
 /* At SYN time no server name has been seen. A deny on a name could still come true by it, an allow on a
- * bound name could still fail by it; the first rule that fits by address ends what is open. */
+ * bound name could still fail by it; the first rule that fits by address ends what is open. Where both let the flow pass, but one
+ * counts its bytes that the other does not, it is the name that tells whose they are. */
 static enum eval_syn syn_by_rules(const struct eval_context *context, const struct eval_connection *connection)
 {
 	const struct policy *policy = context->policy;
 	struct addr addr = addr_unmap(connection->addr);
 	enum policy_action end = by_default(policy, connection->direction).action;
-	bool may[2] = { false, false };
+	bool may[2] = { false, false }, plain = false,
+	     metered = false;              /* allows of bound names, without a limit of bytes and with one */
 	size_t last = policy->rules.count; /* by address */
 	struct eval_walk walk;
+	uint32_t meter = 0; /* of what decides by address */
 
 	walk_connection(context, connection, &walk);
 	for (size_t i; (i = eval_walk_next(&walk)) < last;) {
@@ -330,9 +334,11 @@ static enum eval_syn syn_by_rules(const struct eval_context *context, const stru
 			continue;
 		if (rule_takes_addr(context, rule, addr)) {
 			end = rule->action;
+			meter = rule->meter;
 			last = i;
 		} else if (rule->action == POLICY_ALLOW && rule_is_bound(context, rule, addr)) {
 			may[POLICY_ALLOW] = true;
+			*(rule->meter ? &metered : &plain) = true;
 		}
 	}
 	eval_walk_denied_names(&walk, policy);
@@ -340,7 +346,7 @@ static enum eval_syn syn_by_rules(const struct eval_context *context, const stru
 		may[POLICY_DENY] = policy->rules.items[i].action == POLICY_DENY &&
 				   policy_rule_has_names(&policy->rules.items[i]) &&
 				   rule_may_match(&policy->rules.items[i], connection);
-	if (may[!end])
+	if (may[!end] || metered || (plain && meter))
 		return EVAL_SYN_DEFER;
 	return end == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
 }
@@ -411,7 +417,15 @@ struct eval_verdict eval_dns(const struct eval_context *context, const char *nam
 		if (below.action == POLICY_DENY)
 			return by_floor(policy, i, below);
 	}
+	if (verdict.action == POLICY_ALLOW && eval_label_is_too_long(policy, name))
+		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_LABEL) };
 	return verdict;
+}
+
+bool eval_label_is_too_long(const struct policy *policy, const char *name)
+{
+	return policy->dns_label.size && name && !name_equal(name, NAME_HOST_ALIAS) &&
+	       name_longest_label(name) > policy->dns_label.size;
 }
 
 enum eval_route eval_dns_route(const struct eval_context *context, struct addr resolver, enum flow_transport transport)

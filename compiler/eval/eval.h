@@ -63,6 +63,9 @@ enum eval_syn eval_syn(const struct eval_context *, const struct eval_connection
 /* The verdict on a query for `name`; NULL: not usable as a domain name (name rules are skipped). */
 struct eval_verdict eval_dns(const struct eval_context *, const char *name, enum flow_transport);
 
+/* Whether a lookup of it is refused by `limit dns label`, which the host's alias is let off: it goes nowhere */
+bool eval_label_is_too_long(const struct policy *, const char *name);
+
 /* Where a query that passed goes: the configured nameservers, the resolver the guest addressed, or nowhere. */
 enum eval_route { EVAL_ROUTE_CONFIGURED, EVAL_ROUTE_DIRECT, EVAL_ROUTE_DENIED };
 enum eval_route eval_dns_route(const struct eval_context *, struct addr resolver, enum flow_transport);

@@ -148,6 +148,9 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 	case DECIDER_REBIND:
 		diag->label = "rebind protection holds the answer back";
 		return;
+	case DECIDER_LABEL:
+		diag_relate(diags, diag, policy->dns_label.span, "%sdenied, since a label of the name is longer", what);
+		return;
 	case DECIDER_NONE:
 	case DECIDER_SEVERAL: /* of no single flow */
 		return;

@@ -30,6 +30,9 @@ struct decision decision_of(struct arena *arena, const struct policy *policy, st
 						       escape_text(arena, rule->text)) };
 	case DECIDER_REBIND:
 		return (struct decision){ "reserved", NULL, "rebind protection" };
+	case DECIDER_LABEL:
+		return (struct decision){ "limit", span_format(arena, policy->sources, policy->dns_label.span),
+					  policy_dns_limit_text(arena, policy, POLICY_DNS_LABEL) };
 	default:
 		fallback = policy_default_of(policy, direction);
 		return (struct decision){ "default", span_format(arena, policy->sources, fallback->span),

@@ -70,6 +70,7 @@ static void add_row(struct explainer *explainer, struct explain_step *step, size
 	row->match = match;
 	row->why = why;
 	row->because = match ? subject->because : NULL;
+	row->bytes = match ? subject->bytes : 0;
 }
 
 static void add_default(struct explainer *explainer, struct explain_step *step)
@@ -105,6 +106,17 @@ static void note_floor(struct explainer *explainer, struct explain_step *step)
 }
 
 /* ---- the lookup ---- */
+
+static void note_label(struct explainer *explainer, struct explain_step *step, const char *name)
+{
+	const struct policy *policy = explainer->context->policy;
+	const char *place = span_format_line(explainer->arena, policy->sources, policy->dns_label.span);
+
+	if (step->verdict.by.kind == DECIDER_LABEL)
+		step->note = arena_printf(explainer->arena, "a label of %zu octets: %s%s%s", name_longest_label(name),
+					  place ? place : "", place ? " " : "",
+					  policy_dns_limit_text(explainer->arena, policy, POLICY_DNS_LABEL));
+}
 
 static void walk_lookup(struct explainer *explainer, struct explain_step *step, const char *name,
 			enum flow_transport transport)
@@ -146,6 +158,7 @@ static void explain_lookup(struct explainer *explainer, const char *name, enum f
 	}
 	walk(explainer, 0);
 	note_floor(explainer, step);
+	note_label(explainer, step, name);
 }
 
 /* ---- the answer ---- */

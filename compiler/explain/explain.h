@@ -8,6 +8,7 @@ struct explain_row {
 	struct decider by; /* a rule or the direction's default, of the policy or of a floor (DECIDER_FLOOR) */
 	const char *place; /* "agent.msb:6"; NULL: it has none */
 	const char *text, *why, *because; /* because: NULL unless it matched and has one */
+	uint64_t bytes;                   /* of a match: all that the rule's flows may move; 0: no limit */
 	bool match;
 };
 

@@ -1,6 +1,7 @@
 /* An explanation as text or JSON. */
 #include "explain/explain_print.h"
 #include "base/escape.h"
+#include "base/units.h"
 #include "explain/decision.h"
 #include "policy/policy_facts.h"
 
@@ -65,6 +66,9 @@ static void print_row(const struct view *view, const struct explain_row *row, st
 	       escape_text(view->arena, row->text), row->match ? "MATCH" : "no", escape_text(view->arena, row->why));
 	if (row->because && last)
 		printf("%*s  because \"%s\"\n", 7 + widths.place, "", escape_text(view->arena, row->because));
+	if (row->bytes && last)
+		printf("%*s  until %s of its flows have passed\n", 7 + widths.place, "",
+		       units_size_format(view->arena, row->bytes));
 }
 
 static void print_step(const struct view *view, const struct explanation *explanation, const struct explain_step *step,
@@ -144,6 +148,8 @@ static json_t *row_json(const struct view *view, const struct explain_row *row)
 	json_object_set_new(object, "text", json_text(view->arena, row->text));
 	json_object_set_new(object, "match", json_boolean(row->match));
 	json_object_set_new(object, "why", json_text(view->arena, row->why));
+	if (row->bytes)
+		json_object_set_new(object, "bytes", json_integer((json_int_t)row->bytes));
 	if (row->because)
 		json_object_set_new(object, "because", json_text(view->arena, row->because));
 	return object;

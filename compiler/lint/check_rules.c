@@ -1,5 +1,6 @@
 /* Rules that decide nothing, and rules that decide nothing that matters. */
 #include "lint/checks.h"
+#include "base/name.h"
 
 #include <string.h>
 
@@ -162,9 +163,14 @@ static void name_unresolvable(struct lint *lint, size_t index)
 	}
 	lint_example(lint, diag, &query);
 	lint_relate(lint, diag, verdict.by, POLICY_EGRESS,
-		    verdict.by.kind == DECIDER_RULE ? "by this rule" : "by this default");
+		    verdict.by.kind == DECIDER_RULE  ? "by this rule" :
+		    verdict.by.kind == DECIDER_LABEL ? "a label of it is longer than this" :
+						       "by this default");
 	diag->help = forbids ? arena_printf(lint->arena, "the lookup has to be allowed before %s",
 					    lint_where(lint, forbids)) :
+		     verdict.by.kind == DECIDER_LABEL ?
+			       arena_printf(lint->arena, "limit dns label %zu would let it pass",
+					    name_longest_label(query.name)) :
 			       "the lookup has to be allowed: by an egress rule on the name, or on `dns`";
 	if (forbids)
 		offer_lookup(lint, diag, index, verdict.by.rule);
@@ -284,7 +290,7 @@ static void no_effect(struct lint *lint, size_t index, const struct rule_facts *
 	const struct policy_rule *rule = rule_at(lint, index);
 	struct diag *diag;
 
-	if (rule->log || rule->because || facts->unknown)
+	if (rule->log || rule->because || rule->bytes || facts->unknown)
 		return;
 	diag = lint_note(lint, "no-effect", lint_place(lint, rule->span),
 			 "makes no difference: all it %s would be %s without it",

@@ -69,8 +69,9 @@ uint32_t lint_top_source(const struct lint *lint)
 void lint_relate(struct lint *lint, struct diag *diag, struct decider by, enum policy_direction direction,
 		 const char *message)
 {
-	struct span span = by.kind == DECIDER_RULE ? lint->policy->rules.items[by.rule].span :
-						     policy_default_of(lint->policy, direction)->span;
+	struct span span = by.kind == DECIDER_RULE  ? lint->policy->rules.items[by.rule].span :
+			   by.kind == DECIDER_LABEL ? lint->policy->dns_label.span :
+						      policy_default_of(lint->policy, direction)->span;
 
 	if (span.source != SPAN_NO_SOURCE)
 		diag_relate(lint->diags, diag, span, "%s", message);

@@ -49,15 +49,15 @@ bool limit_by_name(const char *prefix, enum limit *out)
 	return false;
 }
 
-void limit_refusal_chain(const struct limit_chains *chains, enum limit limit)
+static void refusal_chain(const struct limit_chains *chains, const char *name, const char *prefix, bool drop)
 {
 	struct ruleset *rs = chains->ruleset;
-	struct rs_chain *chain = rs_chain_add(rs, chains->table, limits[limit].chain);
+	struct rs_chain *chain = rs_chain_add(rs, chains->table, name);
 	struct rs_rule *rule = rs_rule_add(rs, chain, NULL);
 
 	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
-	rs_log(rs, rule, chains->log_group, LOWER_LOG_SNAPLEN, limits[limit].name);
-	if (chains->silent || limit == OVER_RATE || limit == OVER_NEIGHBOURS) {
+	rs_log(rs, rule, chains->log_group, LOWER_LOG_SNAPLEN, prefix);
+	if (drop) {
 		rs_verdict(rs, rs_rule_add(rs, chain, NULL), RS_DROP, NULL);
 		return;
 	}
@@ -65,6 +65,17 @@ void limit_refusal_chain(const struct limit_chains *chains, enum limit limit)
 	rs_match(rs, rule, RS_META_L4PROTO, rs_number(IPPROTO_TCP));
 	rs_do(rs, rule, RS_REJECT_RESET);
 	rs_do(rs, rs_rule_add(rs, chain, NULL), RS_REJECT_ADMIN);
+}
+
+void limit_refusal_chain(const struct limit_chains *chains, enum limit limit)
+{
+	refusal_chain(chains, limits[limit].chain, limits[limit].name,
+		      chains->silent || limit == OVER_RATE || limit == OVER_NEIGHBOURS);
+}
+
+void limit_named_refusal_chain(const struct limit_chains *chains, const char *chain, const char *prefix)
+{
+	refusal_chain(chains, chain, prefix, chains->silent);
 }
 
 static void over(const struct limit_chains *chains, struct rs_rule *rule, enum limit limit, uint32_t most)

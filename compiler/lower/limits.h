@@ -35,6 +35,8 @@ struct limit_chains {
 };
 /* Chain over_NAME: reports, then refuses, TCP by a reset; a flow over a rate is dropped, so that it is tried again. */
 void limit_refusal_chain(const struct limit_chains *, enum limit);
+/* The same of another name, which is logged with that prefix */
+void limit_named_refusal_chain(const struct limit_chains *, const char *chain, const char *prefix);
 /* A rule: more than `most` at once of what reaches it go there. 0: no rule. */
 void limit_count(const struct limit_chains *, struct rs_chain *, enum limit, uint32_t most);
 /* The three for TCP, UDP and all else. */

@@ -3,8 +3,8 @@
 
 enum { CT_INVALID = 1, CT_ESTABLISHED = 2, CT_RELATED = 4, CT_NEW = 8, CT_UNTRACKED = LOWER_CT_UNTRACKED };
 enum { CT_CONFIRMED = 8 }; /* IPS_CONFIRMED */
-/* Packets a second of what rules with `log` let pass that are reported */
-enum { LOG_RATE = 100, LOG_BURST = 200 };
+/* Packets a second that are reported: of those refused, and of those that rules with `log` let pass */
+enum { REPORT_RATE = 100, REPORT_BURST = 200 };
 enum { ND_ROUTER_SOLICIT = 133, ND_NEIGHBOR_SOLICIT = 135, ND_NEIGHBOR_ADVERT = 136 };
 
 struct rs_chain *lower_chain(struct lowering *lowering, const char *name, const char *note)
@@ -132,9 +132,23 @@ unsigned lower_rule_protos(const struct policy_rule *rule, enum addr_family fami
 
 void lower_log_allowed(struct lowering *lowering, struct rs_rule *rule)
 {
-	if (!lowering->options->log_all)
-		rs_limit(lowering->ruleset, rule, LOG_RATE, RS_SECOND, LOG_BURST);
-	rs_log(lowering->ruleset, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
+	if (lowering->options->log_all)
+		rs_log(lowering->ruleset, rule, LOWER_ALLOW_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
+	else
+		rs_verdict(lowering->ruleset, rule, RS_JUMP, LOWER_CHAIN_REPORT_ALLOWED);
+}
+
+/* What the bound keeps from being reported is counted by itself, so that whoever reads the reports can be told how much is missing. */
+void lower_report_chain(struct lowering *lowering, const char *name, const char *note, uint32_t group)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain = lower_chain(lowering, name, note);
+	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
+
+	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
+	rs_log(rs, rule, group, LOWER_LOG_SNAPLEN, NULL);
+	rs_verdict(rs, rule, RS_RETURN, NULL);
+	rs_do(rs, lower_rule_from(lowering, chain, LOWER_BRIDGE, "not reported"), RS_COUNTER);
 }
 
 const char *lower_denied_chain(const struct lowering *lowering)

@@ -15,24 +15,21 @@
 #include <stdlib.h>
 
 enum { FILTER_PRIORITY = 0 };
-#define REPORT_RATE 100 /* refused packets a second that are reported */
-#define REPORT_BURST 200
 
 static void refusal_chains(struct lowering *lowering)
 {
 	struct ruleset *rs = lowering->ruleset;
-	struct rs_chain *chain = lower_chain(lowering, "report", "refused packets of the guest's, to msb-run");
-	struct rs_rule *rule = lower_rule_from(lowering, chain, LOWER_BRIDGE, NULL);
-	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
-	rs_log(rs, rule, LOWER_LOG_GROUP, LOWER_LOG_SNAPLEN, NULL);
+	struct rs_chain *chain;
+	struct rs_rule *rule;
 
+	lower_report_chain(lowering, LOWER_CHAIN_REPORT, "refused packets of the guest's, to msb-run", LOWER_LOG_GROUP);
 	chain = lower_chain(lowering, "silence", NULL);
-	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, "report");
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_REPORT);
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
 
 	chain = lower_chain(lowering, LOWER_CHAIN_REFUSE,
 			    lowering->options->silent ? "silently" : "at once, and reported");
-	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, "report");
+	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_REPORT);
 	if (lowering->options->silent) {
 		rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
 	} else {
@@ -51,6 +48,9 @@ static void logged_chain(struct lowering *lowering)
 	lower_defer_logged(lowering, chain);
 	lower_log_allowed(lowering, lower_rule(lowering, chain, NULL));
 	rs_verdict(rs, lower_rule(lowering, chain, NULL), RS_GOTO, LOWER_CHAIN_ADMIT);
+	if (!lowering->options->log_all)
+		lower_report_chain(lowering, LOWER_CHAIN_REPORT_ALLOWED, "its first packets, to msb-run",
+				   LOWER_ALLOW_LOG_GROUP);
 }
 
 /* An error or redirect belongs to a flow, and then is related, or to nobody: no rule lets it pass. */
@@ -185,6 +185,7 @@ void lower_chains(struct lowering *lowering)
 	outbound_chain(lowering);
 	refusal_chains(lowering);
 	logged_chain(lowering);
+	lower_meter_chains(lowering);
 	lower_audited_chain(lowering);
 	lower_ask_chains(lowering);
 	lower_guest_chains(lowering);

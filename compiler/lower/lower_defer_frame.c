@@ -67,6 +67,16 @@ void lower_defer_for_floor(struct lowering *lowering, struct rs_chain *chain)
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_DEFER);
 }
 
+void lower_defer_named(struct lowering *lowering, struct rs_chain *chain)
+{
+	if (!lowering->defers || !(lowering->named_logs || lowering->named_unlogged))
+		return;
+	struct rs_rule *rule =
+		lower_rule(lowering, chain, "an allow of a bound name is before: the server name decides");
+	LOWER_MATCH_ANY(lowering, rule, RS_META_MARK, LOWER_NAMED_MARK, LOWER_NAMED_LOGGED_MARK);
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_DEFER);
+}
+
 void lower_defer_logged(struct lowering *lowering, struct rs_chain *chain)
 {
 	lower_defer_for_floor(lowering, chain);

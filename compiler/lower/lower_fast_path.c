@@ -11,8 +11,10 @@
  *     TCP's FIN and RST are left to the chains by the kernel;
  *   - a flow whose entry conntrack gives up (it was deleted, its time is over) is not found any more, from that packet on;
  *   - what goes to or comes from the gateway itself (DNS, the host's services, published ports) is never forwarded.
- * A policy that bounds packets or bytes needs to see each of them: it has no flowtable. */
+ * A policy that bounds packets or bytes needs to see each of them: it has no flowtable. Where a rule bounds those of its flows, these
+ * alone are left to the chains. */
 #include "lower/lower_state.h"
+#include "policy/policy_facts.h"
 
 #define FLOWTABLE "fast"
 /* Behind chain forward, which lets pass; at ingress behind table netdev (LINK_PRIORITY of lower_link.c) */
@@ -40,6 +42,8 @@ struct ruleset *lower_fast_path(struct arena *arena, const struct policy *policy
 						  "flows that were let pass, and answered");
 	struct rs_rule *rule = lower_rule(&lowering, chain, NULL);
 	lower_match_established(&lowering, rule);
+	if (policy_meters(policy))
+		rs_match(lowering.ruleset, rule, RS_CT_MARK, rs_range(POLICY_METER_FLAG, UINT32_MAX))->negate = true;
 	LOWER_MATCH_ANY(&lowering, rule, RS_META_L4PROTO, IPPROTO_TCP, IPPROTO_UDP);
 	rs_flow_add(lowering.ruleset, rule, FLOWTABLE);
 	return lowering.ruleset;

@@ -273,12 +273,15 @@ static void deny_by_default(struct lowering *lowering, struct rs_rule *out)
 		lower_verdict(lowering, out, RS_JUMP, unnamed ? LOWER_CHAIN_ASK_UNNAMED : LOWER_CHAIN_ASK);
 }
 
-static void allow(struct lowering *lowering, struct rs_rule *out, bool log)
+static void allow(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
 {
 	if (lowering->floor) /* which the policy's own rules follow */
 		lower_verdict(lowering, out, RS_RETURN, NULL);
 	else
-		go_to(lowering, out, log ? LOWER_CHAIN_LOGGED : LOWER_CHAIN_ADMIT);
+		go_to(lowering, out,
+		      rule && rule->bytes ? lower_metered_chain(lowering, rule) :
+		      rule && rule->log   ? LOWER_CHAIN_LOGGED :
+					    LOWER_CHAIN_ADMIT);
 }
 
 static void finish_rule(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule,
@@ -293,7 +296,7 @@ static void finish_rule(struct lowering *lowering, struct rs_rule *out, const st
 	else if (rule->action == POLICY_DENY)
 		deny(lowering, out, rule);
 	else
-		allow(lowering, out, rule->log);
+		allow(lowering, out, rule);
 }
 
 /* Whether one of a rule's nft rules has added the set; they follow one another */
@@ -473,8 +476,8 @@ static void add_by_name(struct lowering *lowering, struct rs_chain *chain, size_
 		add_rule(lowering, chain, index, aim, &question, BY_ACTION);
 	if (rule->action == POLICY_ALLOW && lower_rule_refuses_quic(rule))
 		add_rule(lowering, chain, index, aim, &quic, QUIC);
-	if (rule->action == POLICY_ALLOW)
-		add_rule(lowering, chain, index, aim, &tcp, NAMED);
+	if (rule->action == POLICY_ALLOW) /* whose bytes are counted is in the name, too */
+		add_rule(lowering, chain, index, aim, &tcp, rule->meter ? DEFER : NAMED);
 	if (!rest.never && !is_quic_alone(rule))
 		add_rule(lowering, chain, index, aim, &rest, rule->action == POLICY_DENY ? DENY : BY_ACTION);
 }
@@ -547,7 +550,7 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 		match_service(lowering, rule, &deferred);
 		finish_rule(lowering, rule, NULL, DEFER);
 	}
-	allow(lowering, lower_rule(lowering, chain, comment), false);
+	allow(lowering, lower_rule(lowering, chain, comment), NULL);
 }
 
 static void lower_own_rules(struct lowering *lowering, struct rs_chain *chain)

@@ -46,6 +46,7 @@ void lower_defer_input(struct lowering *, struct rs_chain *);
 void lower_defer_to_gateway(struct lowering *, struct rs_chain *, enum rs_field daddr, u128 gateway);
 void lower_defer_admit(struct lowering *, struct rs_chain *);
 void lower_defer_for_floor(struct lowering *, struct rs_chain *); /* what the policy lets pass */
+void lower_defer_named(struct lowering *, struct rs_chain *);     /* behind an allow of a bound name */
 void lower_defer_logged(struct lowering *, struct rs_chain *);
 void lower_defer_last_hop(struct lowering *, struct rs_chain *);
 void lower_defer_output(struct lowering *, struct rs_chain *);
@@ -66,6 +67,9 @@ void lower_shortcuts(struct lowering *, struct rs_chain *);
 void lower_share_rate(struct lowering *, struct rs_chain *); /* with chain admit's, where server names decide */
 void lower_admit_chain(struct lowering *);
 const char *lower_rate_chain(struct lowering *, const struct policy_limit *, const char *name);
+/* lower_meters.c: where what a rule with a limit of bytes of its own lets pass goes to: its flow is marked, then it is as without */
+void lower_meter_chains(struct lowering *);
+const char *lower_metered_chain(struct lowering *, const struct policy_rule *);
 /* lower_audit.c: the chain for what rules deny, in an audit */
 void lower_audited_chain(struct lowering *);
 /* lower_ask.c: the chains for what no rule decides, where somebody is asked */
@@ -118,6 +122,8 @@ void lower_drop_invalid(struct lowering *, struct rs_chain *);
 /* Where what a rule denies goes: an audit's, of the policy's own rules */
 const char *lower_denied_chain(const struct lowering *);
 void lower_log_allowed(struct lowering *, struct rs_rule *); /* what a rule with `log` lets pass */
+/* A chain that reports to an nflog group, so many a second, and counts the others */
+void lower_report_chain(struct lowering *, const char *name, const char *note, uint32_t group);
 /* The protocols a rule can match in one family; 0: none of them */
 unsigned lower_rule_protos(const struct policy_rule *, enum addr_family);
 

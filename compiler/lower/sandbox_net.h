@@ -31,13 +31,19 @@
 #define LOWER_REVOKED_CT 0x6d736209u        /* the conntrack mark of a flow that is being ended (runtime/flows) */
 #define LOWER_LOCAL_PORT_FIRST 10240        /* this namespace's own sockets take their ports from here on */
 #define LOWER_DNS_ROUTE_TABLE 100
-#define LOWER_SPENT_CT 0x6d73620au        /* the conntrack mark of a flow that a used up limit of bytes has ended */
+#define LOWER_SPENT_CT 0x6d73620au /* the conntrack mark of a flow that a used up limit of bytes has ended */
+/* The conntrack mark of a flow whose bytes a rule's own limit counts is the rule's `meter` (policy/policy.h), which no other mark can be */
+#define LOWER_QUOTA_PREFIX \
+	"rule_" /* "rule_8a3b0c1d": in table LOWER_QUOTA_TABLE the quota of that meter, and its log's prefix */
 #define LOWER_LOG_GROUP 1                 /* nflog group of refused packets */
 #define LOWER_ALLOW_LOG_GROUP 2           /* nflog group of the first packets that rules with `log` let pass */
 #define LOWER_ASK_LOG_GROUP 4             /* nflog group of packets that wait for an answer */
 #define LOWER_LOG_SNAPLEN 128             /* bytes of a packet that go to either */
 #define LOWER_UPSTREAM_SET4 "upstream_v4" /* address . port of the nameservers, filled at start */
 #define LOWER_UPSTREAM_SET6 "upstream_v6"
+/* Report to these groups, so many a second, and count the others: the one counter of each chain */
+#define LOWER_CHAIN_REPORT "report"
+#define LOWER_CHAIN_REPORT_ALLOWED "report_allowed"
 #define LOWER_CHAIN_REFUSE "refuse" /* reports and refuses whatever gets there */
 #define LOWER_CHAIN_HOLD "hold"     /* drops in silence, and tells, what waits for an answer */
 #define LOWER_BINDING_SET_SIZE 65536

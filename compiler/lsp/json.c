@@ -134,6 +134,9 @@ const char *lsp_decider(struct arena *arena, const struct lsp_view *view, struct
 				    lsp_behind_place(arena, view, policy->rules.items[verdict.by.rule].span));
 	case DECIDER_REBIND:
 		return "rebind protection, which holds the answer back";
+	case DECIDER_LABEL:
+		return arena_printf(arena, "%s%s", policy_dns_limit_text(arena, policy, POLICY_DNS_LABEL),
+				    lsp_behind_place(arena, view, policy->dns_label.span));
 	default:
 		return "what holds whatever the rules say";
 	}

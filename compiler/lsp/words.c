@@ -49,7 +49,7 @@ static enum word_place behind_keyword(const struct parse_place *place)
 	if (strcmp(statement, "limit") != 0)
 		return WORD_NONE;
 	return place->words == 1 ? WORD_LIMIT_DIRECTION :
-	       place->words == 2 ? WORD_LIMIT_KIND :
+	       place->words == 2 ? (!strcmp(last, "dns") ? WORD_LIMIT_DNS : WORD_LIMIT_KIND) :
 	       place->words == 4 ? WORD_LIMIT_BURST :
 				   WORD_NONE;
 }
@@ -85,7 +85,8 @@ enum word_place word_place_at(struct arena *arena, const char *text, size_t offs
 	case PARSE_FIELD:
 		return field_place(place, text, offset);
 	case PARSE_ATTRIBUTE: /* behind one with a value stands the value */
-		return place->last && (!strcmp(place->last, "because") || !strcmp(place->last, "until")) ?
+		return place->last && (!strcmp(place->last, "because") || !strcmp(place->last, "until") ||
+				       !strcmp(place->last, "bytes")) ?
 			       WORD_NONE :
 			       WORD_ATTRIBUTE;
 	case PARSE_WORD:

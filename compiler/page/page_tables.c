@@ -1,6 +1,7 @@
 /* The tables of the page: rules, expectations, findings, settings. */
 #include "page/page_state.h"
 #include "base/escape.h"
+#include "base/units.h"
 #include "policy/policy_facts.h"
 
 #include <inttypes.h>
@@ -65,6 +66,9 @@ static const char *rule_notes(struct page *page, const struct policy_rule *rule)
 	if (rule->until.year)
 		text_addf(&text, "%s<span class=\"tag\">until %04d-%02d-%02d</span>", text.count ? " " : "",
 			  rule->until.year, rule->until.month, rule->until.day);
+	if (rule->bytes)
+		text_addf(&text, "%s<span class=\"tag\">bytes %s</span>", text.count ? " " : "",
+			  units_size_format(page->arena, rule->bytes));
 	if (rule->log)
 		text_addf(&text, "%s<span class=\"tag\">log</span>", text.count ? " " : "");
 	return text_get(&text);
@@ -294,5 +298,10 @@ void page_settings(struct page *page)
 	limit(page, "Ingress packets", "packets", &policy->ingress_ops);
 	quota(page, "Egress in all", &policy->egress_bytes);
 	quota(page, "Ingress in all", &policy->ingress_bytes);
+	if (policy->dns_label.size)
+		setting(page, "Labels of looked up names",
+			arena_printf(page->arena, "at most %" PRIu64 " octets", policy->dns_label.size));
+	limit(page, "Different names below a domain", "names", &policy->dns_names);
+	limit(page, "Lookups sent on", "questions", &policy->dns_rate);
 	text_add(&page->out, "</tbody></table></div></section>\n");
 }

@@ -14,6 +14,7 @@ const char *page_decider(struct page *page, struct decider by)
 		[DECIDER_FLOOR] = "the floor",
 		[DECIDER_REFUSED] = "refused whatever the rules say",
 		[DECIDER_REBIND] = "rebind protection",
+		[DECIDER_LABEL] = "a label that is too long",
 		[DECIDER_SEVERAL] = "several",
 	};
 

@@ -48,6 +48,19 @@ static void read_published(struct json_read *read, const struct json_node *objec
 	}
 }
 
+static void read_bucket(struct json_read *, const struct json_node *, const char *kind, enum setting);
+
+static void read_dns_limits(struct json_read *read, const struct json_node *dns)
+{
+	uint64_t label;
+
+	if (json_read_number(read, dns, "max_label", INT64_MAX, &label))
+		resolver_set_limit(read->r, SETTING_DNS_LABEL, json_read_span(dns, "max_label"),
+				   arena_printf(read->r->arena, "%ju", (uintmax_t)label), NULL);
+	read_bucket(read, dns, "max_names", SETTING_DNS_NAMES);
+	read_bucket(read, dns, "max_rate", SETTING_DNS_RATE);
+}
+
 static void read_dns(struct json_read *read, const struct json_node *object)
 {
 	struct json_node *dns = json_read_get(object, "dns"), *servers;
@@ -65,6 +78,7 @@ static void read_dns(struct json_read *read, const struct json_node *object)
 	const char *ech = json_read_text(read, dns, "ech");
 	if (ech)
 		resolver_set_ech_answers(read->r, json_read_span(dns, "ech"), ech);
+	read_dns_limits(read, dns);
 	servers = json_read_list(read, dns, "nameservers");
 	for (size_t i = 0; servers && i < servers->count; i++)
 		if (json_is_string(servers->parts[i].json))

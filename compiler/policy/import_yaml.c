@@ -197,6 +197,32 @@ static void add_nat64(struct resolver *r, const struct yaml_node *entry)
 	resolver_add_nat64(r, entry->span, entry->text);
 }
 
+static void read_dns_limits(struct resolver *r, const struct yaml_node *dns)
+{
+	static const struct {
+		const char *key, *burst;
+		enum setting setting;
+	} limits[] = {
+		{ "max_label", NULL, SETTING_DNS_LABEL },
+		{ "max_names", NULL, SETTING_DNS_NAMES },
+		{ "max_rate", "max_rate_burst", SETTING_DNS_RATE },
+	};
+
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		const struct yaml_node *node = yaml_get(dns, limits[i].key);
+		const struct yaml_node *burst = limits[i].burst ? yaml_get(dns, limits[i].burst) : NULL;
+
+		if (node)
+			resolver_set_limit(r, limits[i].setting, node->span, node->kind == YAML_TEXT ? node->text : "",
+					   !burst                   ? NULL :
+					   burst->kind == YAML_TEXT ? burst->text :
+								      "");
+		else if (burst)
+			diag_error(r->diags, "bad-limit", burst->span, "`%s` needs `%s`", limits[i].burst,
+				   limits[i].key);
+	}
+}
+
 static void read_dns(struct resolver *r, const struct yaml_node *dns)
 {
 	const struct yaml_node *timeout;
@@ -214,6 +240,7 @@ static void read_dns(struct resolver *r, const struct yaml_node *dns)
 	const struct yaml_node *ech = yaml_get(dns, "ech");
 	if (ech)
 		resolver_set_ech_answers(r, ech->span, ech->kind == YAML_TEXT ? ech->text : "");
+	read_dns_limits(r, dns);
 	timeout = yaml_get(dns, "query_timeout");
 	if (timeout && timeout->kind == YAML_TEXT && units_duration_ms(timeout->text, &ms))
 		resolver_set_timeout(r, timeout->span, ms);

@@ -233,6 +233,9 @@ static bool read_attributes(struct json_read *read, const struct json_node *rule
 	out->because = json_read_text(read, rule, "because");
 	json_read_flag(read, rule, "log", &out->log);
 	json_read_flag(read, rule, "no_ech", &out->no_ech);
+	out->bytes_span = json_read_span(rule, "bytes");
+	if (json_read_number(read, rule, "bytes", INT64_MAX, &out->bytes) && !out->bytes)
+		json_read_report(read, "bad-bytes", out->bytes_span, "a limit of bytes is at least 1");
 	if (!until)
 		return true;
 	if (!date_parse(until, &out->until)) {
@@ -295,6 +298,8 @@ static const char *differing_key(const struct policy_rule *a, const struct polic
 		return "until";
 	if (a->no_ech != b->no_ech)
 		return "no_ech";
+	if (a->bytes != b->bytes)
+		return "bytes";
 	return a->log != b->log ? "log" : NULL;
 }
 

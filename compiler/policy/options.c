@@ -51,6 +51,10 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(NET_INGRESS_OPS_BURST, "net-ingress-ops-burst", required_argument, OPTION_ONCE, bursts[LIMIT_INGRESS_OPS])   \
 	X(NET_EGRESS_BYTES, "net-egress-bytes", required_argument, OPTION_ONCE, rates[LIMIT_EGRESS_BYTES])             \
 	X(NET_INGRESS_BYTES, "net-ingress-bytes", required_argument, OPTION_ONCE, rates[LIMIT_INGRESS_BYTES])          \
+	X(DNS_MAX_LABEL, "dns-max-label", required_argument, OPTION_ONCE, rates[LIMIT_DNS_LABEL])                      \
+	X(DNS_MAX_NAMES, "dns-max-names", required_argument, OPTION_ONCE, rates[LIMIT_DNS_NAMES])                      \
+	X(DNS_MAX_RATE, "dns-max-rate", required_argument, OPTION_ONCE, rates[LIMIT_DNS_RATE])                         \
+	X(DNS_MAX_RATE_BURST, "dns-max-rate-burst", required_argument, OPTION_ONCE, bursts[LIMIT_DNS_RATE])            \
 	X(STDIN_NAME, "stdin-name", required_argument, OPTION_ONCE, stdin_name)                                        \
 	X(INCLUDE_ROOT, "include-root", required_argument, OPTION_ONCE, include_root)                                  \
 	X(ALLOW_INCLUDE, "allow-include", required_argument, OPTION_ONCE, include_root)                                \

@@ -18,6 +18,9 @@ enum options_limit {
 	LIMIT_INGRESS_OPS,
 	LIMIT_EGRESS_BYTES, /* sizes, without bursts */
 	LIMIT_INGRESS_BYTES,
+	LIMIT_DNS_LABEL, /* likewise */
+	LIMIT_DNS_NAMES,
+	LIMIT_DNS_RATE,
 	LIMIT_COUNT
 };
 

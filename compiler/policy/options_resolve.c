@@ -102,6 +102,9 @@ static const struct {
 	[LIMIT_INGRESS_OPS] = { "--net-ingress-ops", "--net-ingress-ops-burst", SETTING_INGRESS_OPS },
 	[LIMIT_EGRESS_BYTES] = { "--net-egress-bytes", NULL, SETTING_EGRESS_BYTES },
 	[LIMIT_INGRESS_BYTES] = { "--net-ingress-bytes", NULL, SETTING_INGRESS_BYTES },
+	[LIMIT_DNS_LABEL] = { "--dns-max-label", NULL, SETTING_DNS_LABEL },
+	[LIMIT_DNS_NAMES] = { "--dns-max-names", NULL, SETTING_DNS_NAMES },
+	[LIMIT_DNS_RATE] = { "--dns-max-rate", "--dns-max-rate-burst", SETTING_DNS_RATE },
 };
 
 static void check_bursts(struct resolver *r, const struct policy_options *options)

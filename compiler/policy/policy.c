@@ -4,6 +4,7 @@
 #include "policy/rule_help.h"
 #include "base/escape.h"
 #include "base/text.h"
+#include "base/units.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -262,6 +263,8 @@ static void add_rule(struct text *text, const struct policy *policy, size_t inde
 		text_addf(text, "\tbecause \"%s\"", clean(text, rule->because));
 	if (rule->until.year)
 		text_addf(text, "\tuntil %04d-%02d-%02d", rule->until.year, rule->until.month, rule->until.day);
+	if (rule->bytes)
+		text_addf(text, "\tbytes %s", units_size_format(text->arena, rule->bytes));
 	text_addf(text, "%s%s\n", rule->no_ech ? "\tno-ech" : "", rule->log ? "\tlog" : "");
 }
 
@@ -279,6 +282,45 @@ static void add_quota(struct text *text, const char *direction, const struct pol
 {
 	if (limit->size)
 		text_addf(text, "limit %s bytes %" PRIu64 "\n", direction, limit->size);
+}
+
+const struct policy_limit *policy_dns_limit(const struct policy *policy, enum policy_dns_limit which)
+{
+	switch (which) {
+	case POLICY_DNS_LABEL:
+		return &policy->dns_label;
+	case POLICY_DNS_NAMES:
+		return &policy->dns_names;
+	default:
+		return &policy->dns_rate;
+	}
+}
+
+const char *const policy_dns_limit_names[POLICY_DNS_LIMITS] = { "label", "names", "rate" };
+
+static const char *interval_text(struct arena *arena, uint64_t ms)
+{
+	return ms % 1000  ? arena_printf(arena, "%" PRIu64 "ms", ms) :
+	       ms % 60000 ? arena_printf(arena, "%" PRIu64 "s", ms / 1000) :
+			    arena_printf(arena, "%" PRIu64 "m", ms / 60000);
+}
+
+const char *policy_dns_limit_text(struct arena *arena, const struct policy *policy, enum policy_dns_limit which)
+{
+	const struct policy_limit *limit = policy_dns_limit(policy, which);
+	const char *text = arena_printf(arena, "limit dns %s %" PRIu64, policy_dns_limit_names[which], limit->size);
+
+	if (limit->refill_ms)
+		text = arena_printf(arena, "%s/%s", text, interval_text(arena, limit->refill_ms));
+	return limit->burst ? arena_printf(arena, "%s burst %" PRIu64, text, limit->burst) : text;
+}
+
+static void add_dns_limits(struct text *text, const struct policy *policy)
+{
+	if (policy->dns_label.size)
+		text_addf(text, "limit dns label %" PRIu64 "\n", policy->dns_label.size);
+	add_limit(text, "dns names", &policy->dns_names);
+	add_limit(text, "dns rate", &policy->dns_rate);
 }
 
 const char *policy_nameserver_host(struct arena *arena, const struct policy_nameserver *server, bool bracketed)
@@ -352,6 +394,7 @@ static void add_settings(struct text *text, const struct policy *policy)
 	add_limit(text, "ingress ops", &policy->ingress_ops);
 	add_quota(text, "egress", &policy->egress_bytes);
 	add_quota(text, "ingress", &policy->ingress_bytes);
+	add_dns_limits(text, policy);
 	if (policy->pool4.set)
 		text_addf(text, "pool %s\n", prefix_format(text->arena, policy->pool4.prefix, true));
 	if (policy->pool6.set)

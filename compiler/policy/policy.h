@@ -65,7 +65,10 @@ struct policy_rule {
 	struct date until;
 	struct span until_span; /* the attribute; SPAN_NONE: none */
 	bool log;
-	bool no_ech; /* of an allow on names: does not match a TLS hello that hides another name (ECH) */
+	bool no_ech;    /* of an allow on names: does not match a TLS hello that hides another name (ECH) */
+	uint64_t bytes; /* of an allow out of the sandbox: all that its flows may move, both ways; 0: no limit */
+	struct span bytes_span;
+	uint32_t meter; /* where `bytes` is: by what the rule says, the size aside; one rule of a policy alone has it */
 	enum policy_origin origin;
 	struct span span;       /* the token; of the profile's word for ORIGIN_PROFILE; SPAN_NONE for ORIGIN_BUILTIN */
 	const char *text;       /* the token as written, blanks inside braces aside: "allow@vcs:tcp:{22,443}" */
@@ -97,6 +100,8 @@ struct policy_nameserver {
 	struct span span;
 };
 
+#define POLICY_LABEL_MOST 63        /* octets, of DNS (RFC 1035 2.3.4) */
+#define POLICY_DNS_NAMES_MOST 10000 /* different names below one domain, that are remembered */
 /* A token bucket; rate 0: no limit. Bandwidth in bytes, ops in packets. */
 struct policy_limit {
 	uint64_t size, refill_ms; /* `size` units every `refill_ms` */
@@ -184,6 +189,9 @@ struct policy_bound {
 #define POLICY_OTHER_CONNECTIONS 256 /* at once, of protocols without an option: ICMP, SCTP … */
 #define POLICY_CONNECTION_RATE 250
 
+#define POLICY_METERS_MAX 64          /* rules of a policy with a limit of bytes */
+#define POLICY_METER_FLAG 0x80000000u /* in every `meter` */
+
 struct eval_index;
 struct policy_options;
 #define POLICY_FLOORS_MAX 16
@@ -228,6 +236,9 @@ struct policy {
 	uint32_t accept_queue;                /* connections that wait to be accepted by a published port */
 	struct policy_limit egress_bandwidth, egress_ops, ingress_bandwidth, ingress_ops;
 	struct policy_limit egress_bytes, ingress_bytes; /* of the whole run: `size` alone; used up, nothing passes */
+	/* On lookups as a way out, size 0: none. Octets of a label, `size` alone; different names below one domain in
+	 * `refill_ms`; questions that go to a nameserver */
+	struct policy_limit dns_label, dns_names, dns_rate;
 	struct policy_pool pool4, pool6;
 	struct policy_interface interface;
 	struct addr_nat64 nat64;        /* of the network the sandbox is in */
@@ -252,5 +263,10 @@ const char *policy_within_format(struct arena *, const struct policy_rule *);
 const char *policy_relative(struct arena *, const struct policy *, const char *place);
 /* Where a rule or default is, for comments: "agent.msb:7", told likewise; "default policy" without a place */
 const char *policy_origin(struct arena *, const struct policy *, struct span);
+/* The bounds on lookups, size 0 where there is none; "limit dns names 50/1m" */
+enum policy_dns_limit { POLICY_DNS_LABEL, POLICY_DNS_NAMES, POLICY_DNS_RATE, POLICY_DNS_LIMITS };
+extern const char *const policy_dns_limit_names[POLICY_DNS_LIMITS];
+const struct policy_limit *policy_dns_limit(const struct policy *, enum policy_dns_limit);
+const char *policy_dns_limit_text(struct arena *, const struct policy *, enum policy_dns_limit);
 /* `--emit policy`: the whole policy, every rule in its final order with its place */
 const char *policy_format(struct arena *, const struct policy *);

@@ -163,3 +163,12 @@ uint16_t flow_transport_port(enum flow_transport transport)
 {
 	return transport == FLOW_DNS_DOT ? FLOW_DOT_PORT : FLOW_DNS_PORT;
 }
+
+size_t policy_meters(const struct policy *policy)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < policy->rules.count; i++)
+		count += policy->rules.items[i].meter != 0;
+	return count;
+}

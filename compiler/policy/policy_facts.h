@@ -18,6 +18,8 @@ bool policy_rule_has_names(const struct policy_rule *);
  * are enforced. Only then are there the name relay and the chains that divert to it. */
 bool policy_defers(const struct policy *);
 bool policy_rule_defers(const struct policy_rule *); /* such a rule */
+/* How many of its rules have a limit of bytes of their own */
+size_t policy_meters(const struct policy *);
 /* Whether the rule takes part in judging flows of this direction and protocol: those with ports or without */
 bool policy_rule_fits(const struct policy_rule *, enum policy_direction, enum policy_proto);
 /* The gateway, with what the policy says of the network behind it, its NAT64 prefixes, and of the guest's card */

@@ -54,6 +54,8 @@ static void resolve_attributes(struct resolver *r, const struct ast_rule *ast, s
 			resolve_until(r, attribute, rule);
 		else if (attribute->kind == AST_NO_ECH)
 			rule->no_ech = resolver_check_no_ech(r, rule, attribute->span);
+		else if (attribute->kind == AST_BYTES)
+			resolver_take_bytes(r, attribute, rule);
 		else if (attribute->kind == AST_LOG)
 			rule->log = true;
 	}
@@ -197,5 +199,6 @@ void resolver_finish(struct resolver *r)
 	imply(r, &r->policy->egress, "egress", POLICY_DENY, SPAN_NONE);
 	imply(r, &r->policy->ingress, "ingress", POLICY_ALLOW, SPAN_NONE);
 	check_tenancy(r);
+	resolver_finish_bytes(r);
 	resolver_check_interface(r);
 }

@@ -64,6 +64,7 @@ void resolver_add_grant(struct resolver *r, uint32_t id, const char *rule)
 {
 	uint32_t source =
 		sources_add(r->diags->sources, SOURCE_ARG, arena_printf(r->arena, "grant:%u", id), rule, strlen(rule));
+	size_t wrong = r->diags->errors;
 	const struct ast_file *list = parse_rule_list(r->diags, source);
 
 	if (list->statements.count == 1)
@@ -72,6 +73,8 @@ void resolver_add_grant(struct resolver *r, uint32_t id, const char *rule)
 		diag_error(r->diags, "usage", (struct span){ source, 0, (uint32_t)strlen(rule) },
 			   "a grant is one rule, these are %zu", list->statements.count)
 			->help = "grant them one by one";
+	else if (r->diags->errors == wrong)
+		diag_error(r->diags, "usage", (struct span){ source, 0, 0 }, "a grant is one rule, this is none");
 }
 
 void resolver_check_grants(struct resolver *r)

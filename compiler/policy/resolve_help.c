@@ -137,3 +137,17 @@ void resolver_suggest_expect(struct resolver *r, struct diag *diag, const struct
 	diag->help = arena_printf(r->arena, "expect %s", meant);
 	diag_edit(r->diags, diag, both, meant);
 }
+
+bool resolver_set_once(struct resolver *r, enum setting setting, struct span span, const char *what, const char *value)
+{
+	if (!r->given[setting].value) {
+		r->given[setting].value = value;
+		r->given[setting].span = span;
+		return true;
+	}
+	if (!strcmp(r->given[setting].value, value))
+		return true;
+	diag_relate(r->diags, diag_error(r->diags, "conflict", span, "%s is given twice with two values", what),
+		    r->given[setting].span, "first given here");
+	return false;
+}

@@ -15,3 +15,6 @@ void resolver_suggest_dns(struct resolver *, struct diag *, const struct ast_sta
 void resolver_suggest_date(struct resolver *, struct diag *, const struct ast_word *);
 /* Of an expectation that does not begin with its action: "expect egress@a.example:tcp:443 allow" */
 void resolver_suggest_expect(struct resolver *, struct diag *, const struct ast_statement *);
+/* false, with the conflict reported, where `setting` was given before with another value. `what` is its name in the
+ * message. */
+bool resolver_set_once(struct resolver *, enum setting, struct span, const char *what, const char *value);

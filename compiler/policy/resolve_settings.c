@@ -9,22 +9,6 @@
 
 enum { NAMESERVER_MAX = 64, CONNECTIONS_MAX = 1000000 };
 
-/* false, with the conflict reported, where `setting` was given before with another value. `what` is its name in the
- * message. */
-static bool set_once(struct resolver *r, enum setting setting, struct span span, const char *what, const char *value)
-{
-	if (!r->given[setting].value) {
-		r->given[setting].value = value;
-		r->given[setting].span = span;
-		return true;
-	}
-	if (!strcmp(r->given[setting].value, value))
-		return true;
-	diag_relate(r->diags, diag_error(r->diags, "conflict", span, "%s is given twice with two values", what),
-		    r->given[setting].span, "first given here");
-	return false;
-}
-
 bool resolver_parse_action(const char *word, enum policy_action *out)
 {
 	if (!word || (strcmp(word, "allow") != 0 && strcmp(word, "deny") != 0))
@@ -41,7 +25,7 @@ void resolver_set_default(struct resolver *r, enum policy_direction direction, e
 	bool egress = direction == POLICY_EGRESS;
 	const char *what = egress ? "`default egress`" : "`default ingress`";
 
-	if (!set_once(r, egress ? SETTING_EGRESS : SETTING_INGRESS, span, what, policy_action_name(action)))
+	if (!resolver_set_once(r, egress ? SETTING_EGRESS : SETTING_INGRESS, span, what, policy_action_name(action)))
 		return;
 	struct policy_default *target = egress ? &r->policy->egress : &r->policy->ingress;
 	if (target->text)
@@ -136,19 +120,19 @@ void resolver_add_profile(struct resolver *r, struct span span, const char *name
 
 void resolver_set_timeout(struct resolver *r, struct span span, uint64_t ms)
 {
-	if (set_once(r, SETTING_TIMEOUT, span, "the DNS timeout", arena_printf(r->arena, "%" PRIu64, ms)))
+	if (resolver_set_once(r, SETTING_TIMEOUT, span, "the DNS timeout", arena_printf(r->arena, "%" PRIu64, ms)))
 		r->policy->dns_timeout_ms = ms;
 }
 
 void resolver_set_rebind(struct resolver *r, struct span span, bool on)
 {
-	if (set_once(r, SETTING_REBIND, span, "rebind protection", on ? "on" : "off"))
+	if (resolver_set_once(r, SETTING_REBIND, span, "rebind protection", on ? "on" : "off"))
 		r->policy->rebind_protection = on;
 }
 
 void resolver_set_ech(struct resolver *r, struct span span, bool deny)
 {
-	if (set_once(r, SETTING_ECH_ANSWERS, span, "what becomes of ECH", deny ? "deny" : "allow"))
+	if (resolver_set_once(r, SETTING_ECH_ANSWERS, span, "what becomes of ECH", deny ? "deny" : "allow"))
 		r->policy->deny_ech = deny;
 }
 
@@ -157,8 +141,8 @@ void resolver_set_binding_minimum_ms(struct resolver *r, struct span span, uint6
 	if (ms > POLICY_BINDING_MAXIMUM_MS)
 		diag_error(r->diags, "bad-duration", span, "no binding holds longer than a day")->label =
 			"like 60s; 0 is exactly the TTL";
-	else if (set_once(r, SETTING_BINDING_MINIMUM, span, "how long a binding holds",
-			  arena_printf(r->arena, "%" PRIu64, ms)))
+	else if (resolver_set_once(r, SETTING_BINDING_MINIMUM, span, "how long a binding holds",
+				   arena_printf(r->arena, "%" PRIu64, ms)))
 		r->policy->binding_minimum_ms = ms;
 }
 
@@ -179,7 +163,7 @@ void resolver_set_ech_answers(struct resolver *r, struct span span, const char *
 
 	if (!strip && strcmp(word, "keep") != 0)
 		diag_error(r->diags, "bad-setting", span, "neither strip nor keep: `%s`", word);
-	else if (set_once(r, SETTING_ECH_ANSWERS, span, "what becomes of ECH in answers", word))
+	else if (resolver_set_once(r, SETTING_ECH_ANSWERS, span, "what becomes of ECH in answers", word))
 		r->policy->ech_answers = strip ? POLICY_ECH_STRIP : POLICY_ECH_KEEP;
 }
 
@@ -312,7 +296,7 @@ static void set_quota(struct resolver *r, enum setting setting, struct span span
 
 	if (!units_size(size, &limit.size) || !limit.size || limit.size > INT64_MAX)
 		diag_error(r->diags, "bad-limit", span, "no size: `%s`", size)->label = "like 500M or 1G";
-	else if (set_once(r, setting, span, "this limit", arena_printf(r->arena, "%" PRIu64, limit.size)))
+	else if (resolver_set_once(r, setting, span, "this limit", arena_printf(r->arena, "%" PRIu64, limit.size)))
 		*limit_of(r->policy, setting) = limit;
 }
 
@@ -320,6 +304,10 @@ void resolver_set_limit(struct resolver *r, enum setting setting, struct span sp
 {
 	struct policy_limit limit = { .span = span };
 
+	if (setting >= SETTING_DNS_LABEL && setting <= SETTING_DNS_RATE) {
+		resolver_set_dns_limit(r, setting, span, rate, burst);
+		return;
+	}
 	if (setting == SETTING_EGRESS_BYTES || setting == SETTING_INGRESS_BYTES) {
 		set_quota(r, setting, span, rate);
 		return;
@@ -334,7 +322,7 @@ void resolver_set_limit(struct resolver *r, enum setting setting, struct span sp
 	}
 	const char *value =
 		arena_printf(r->arena, "%" PRIu64 "/%" PRIu64 "+%" PRIu64, limit.size, limit.refill_ms, limit.burst);
-	if (set_once(r, setting, span, "this limit", value))
+	if (resolver_set_once(r, setting, span, "this limit", value))
 		*limit_of(r->policy, setting) = limit;
 }
 
@@ -345,9 +333,11 @@ static void apply_limit(struct resolver *r, const struct ast_statement *statemen
 	bool egress = !strcmp(words[0].text, "egress"), bandwidth = count > 1 && !strcmp(words[1].text, "bandwidth");
 	bool bytes = count > 1 && !strcmp(words[1].text, "bytes");
 
-	if (!egress && strcmp(words[0].text, "ingress") != 0) {
-		diag_error(r->diags, "bad-limit", words[0].span, "no such direction: `%s`", words[0].text)->label =
-			"`egress` or `ingress`";
+	if (!strcmp(words[0].text, "dns")) {
+		resolver_apply_dns_limit(r, statement);
+	} else if (!egress && strcmp(words[0].text, "ingress") != 0) {
+		diag_error(r->diags, "bad-limit", words[0].span, "no such limit: `%s`", words[0].text)->label =
+			"`egress`, `ingress` or `dns`";
 	} else if (count > 1 && !bandwidth && !bytes && strcmp(words[1].text, "ops") != 0) {
 		diag_error(r->diags, "bad-limit", words[1].span, "no such limit: `%s`", words[1].text)->label =
 			"`bandwidth`, `ops` or `bytes`";

@@ -20,6 +20,9 @@ enum setting {
 	SETTING_INGRESS_OPS,
 	SETTING_EGRESS_BYTES,
 	SETTING_INGRESS_BYTES,
+	SETTING_DNS_LABEL,
+	SETTING_DNS_NAMES,
+	SETTING_DNS_RATE,
 	SETTING_COUNT
 };
 
@@ -66,9 +69,15 @@ void resolver_set_default(struct resolver *, enum policy_direction, enum policy_
 /* The words of one `profile` statement or --net option, which starts at `whole` */
 void resolver_add_profile(struct resolver *, struct span, const char *name);
 void resolver_set_limit(struct resolver *, enum setting, struct span, const char *rate, const char *burst);
+/* resolve_dns_limits.c: bounds on lookups; `burst` may be NULL. And the statement `limit dns …` */
+void resolver_set_dns_limit(struct resolver *, enum setting, struct span, const char *value, const char *burst);
+void resolver_apply_dns_limit(struct resolver *, const struct ast_statement *);
 void resolver_set_timeout(struct resolver *, struct span, uint64_t ms);
 /* Whether the rule may say `no-ech`; an error is reported where not */
 bool resolver_check_no_ech(struct resolver *, const struct policy_rule *, struct span);
+/* resolve_bytes.c: `bytes` behind a rule; once all rules are there, which of them may say it, and their meters */
+void resolver_take_bytes(struct resolver *, const struct ast_attribute *, struct policy_rule *);
+void resolver_finish_bytes(struct resolver *);
 void resolver_set_rebind(struct resolver *, struct span, bool on);
 void resolver_set_ech(struct resolver *, struct span, bool deny);
 void resolver_add_publish(struct resolver *, struct span, const char *spec);

@@ -50,11 +50,10 @@ static void print_trailing(const struct printer *printer, struct span span)
 
 static void print_rule(const struct printer *printer, const struct ast_rule *rule)
 {
-	static const char *const names[] = { [AST_BECAUSE] = "because",
-					     [AST_UNTIL] = "until",
-					     [AST_LOG] = "log",
-					     [AST_IN] = "in",
-					     [AST_NO_ECH] = "no-ech" };
+	static const char *const names[] = {
+		[AST_BECAUSE] = "because", [AST_UNTIL] = "until",   [AST_LOG] = "log",
+		[AST_IN] = "in",           [AST_NO_ECH] = "no-ech", [AST_BYTES] = "bytes"
+	};
 	print_named(printer, "action", &rule->action);
 	print_named(printer, "direction", &rule->direction);
 	print_field(printer, "target", &rule->target);

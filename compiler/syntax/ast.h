@@ -25,7 +25,7 @@ struct ast_words {
 };
 
 struct ast_attribute {
-	enum ast_attribute_kind { AST_BECAUSE, AST_UNTIL, AST_LOG, AST_IN, AST_NO_ECH } kind;
+	enum ast_attribute_kind { AST_BECAUSE, AST_UNTIL, AST_LOG, AST_IN, AST_NO_ECH, AST_BYTES } kind;
 	struct span span;        /* keyword and value */
 	struct ast_word value;   /* text without the quotes */
 	struct ast_words values; /* AST_IN: networks */

@@ -126,14 +126,18 @@ static void add_attribute(const struct writer *writer, struct text *text, const 
 		text_addf(text, "because \"%s\"", attribute->value.text);
 	else if (attribute->kind == AST_UNTIL)
 		text_addf(text, "until %s", attribute->value.text);
+	else if (attribute->kind == AST_BYTES)
+		text_addf(text, "bytes %s", attribute->value.text);
 	else
 		text_add(text, attribute->kind == AST_NO_ECH ? "no-ech" : "log");
 }
 
-/* Where its names may be and how TLS may say them first, then the reason, how long, log; NULL without any */
+/* Where its names may be and how TLS may say them first, then how much, the reason, how long, log; NULL without any */
 static const char *attributes_text(const struct writer *writer, const struct ast_rule *rule)
 {
-	static const enum ast_attribute_kind order[] = { AST_IN, AST_NO_ECH, AST_BECAUSE, AST_UNTIL, AST_LOG };
+	static const enum ast_attribute_kind order[] = {
+		AST_IN, AST_NO_ECH, AST_BYTES, AST_BECAUSE, AST_UNTIL, AST_LOG
+	};
 	struct text text = { .arena = writer->lines->arena };
 	for (size_t kind = 0; kind < sizeof order / sizeof *order; kind++)
 		for (size_t i = 0; i < rule->attributes.count; i++)

@@ -122,11 +122,10 @@ struct ast_attribute parse_networks(struct span span, struct ast_words networks)
 
 void parse_add_attribute(struct parser *parser, struct ast_rule *rule, struct ast_attribute attribute)
 {
-	static const char *const names[] = { [AST_BECAUSE] = "because",
-					     [AST_UNTIL] = "until",
-					     [AST_LOG] = "log",
-					     [AST_IN] = "in",
-					     [AST_NO_ECH] = "no-ech" };
+	static const char *const names[] = {
+		[AST_BECAUSE] = "because", [AST_UNTIL] = "until",   [AST_LOG] = "log",
+		[AST_IN] = "in",           [AST_NO_ECH] = "no-ech", [AST_BYTES] = "bytes"
+	};
 	if (attribute.kind == AST_IN && !rule->attributes.count)
 		rule->span.end = attribute.span.end;
 	for (size_t i = 0; i < rule->attributes.count; i++) {

@@ -55,7 +55,7 @@ static size_t quoted_otherwise(struct arena *arena, const char *text, const char
 static size_t bare_length(const char *text)
 {
 	size_t len = strlen(text);
-	static const char *const ends[] = { " until ", " log", " because " };
+	static const char *const ends[] = { " until ", " log", " because ", " bytes " };
 
 	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
 		const char *end = strstr(text, ends[i]);

@@ -30,7 +30,7 @@ struct control {
 	gid_t group;
 	int epoll, timer;
 	struct control_client *clients; /* CONTROL_CLIENTS_MAX, while there is one */
-	size_t count, followers;
+	size_t count, of_group, followers;
 	uint32_t serial;        /* of the client that came last */
 	uint64_t deaf_until_ms; /* nobody is let in before; 0: all are heard */
 	struct control_history history;
@@ -79,6 +79,7 @@ static void close_client(struct control *control, struct control_client *client)
 	if (client->call)
 		client->call->client = NULL;
 	control->followers -= client->follower;
+	control->of_group -= !client->root;
 	control_client_free(client);
 	if (--control->count == 0) {
 		free(control->clients);
@@ -172,7 +173,8 @@ static void send_line(struct control_client *client, json_t *answer)
 static void publish_to(const struct control *control, struct control_client *client, const char *line, size_t len)
 {
 	size_t size = 0;
-	char *lost = client->lost ? control_history_lost(control->start.name, client->lost, &size) : NULL;
+	char *lost =
+		client->lost ? control_history_lost(control->start.name, control->start.id, client->lost, &size) : NULL;
 
 	if (client->lost && (!lost || control_client_add(client, lost, size, CONTROL_LINES_MAX / 2) < 0))
 		client->lost++;
@@ -362,16 +364,20 @@ static void turn_away(int fd, const char *why)
 
 static void admit(struct control *control, int fd)
 {
-	if (!control_peer_may(fd, control->start.group)) {
+	bool root = false;
+
+	if (!control_peer_may(fd, control->start.group, &root)) {
 		turn_away(fd, "not permitted");
 		return;
 	}
-	struct control_client *client = free_client(control);
+	bool room = root || control->of_group < CONTROL_GROUP_MAX;
+	struct control_client *client = room ? free_client(control) : NULL;
 	if (!client) {
 		turn_away(fd, "busy");
 		return;
 	}
-	*client = (struct control_client){ .fd = fd, .serial = ++control->serial, .events = EPOLLIN };
+	*client = (struct control_client){ .fd = fd, .serial = ++control->serial, .root = root, .events = EPOLLIN };
+	control->of_group += !root;
 	client->due_ms = clock_ms() + CONTROL_IDLE_MS;
 	control->count++;
 	if (watch(control, fd, client_key(control, client)))

@@ -13,6 +13,7 @@
 
 #define CONTROL_VERSION 1
 #define CONTROL_CLIENTS_MAX 32
+#define CONTROL_GROUP_MAX 24 /* of them: who is not root, so that root is always let in */
 #define CONTROL_FOLLOWERS_MAX 16
 #define CONTROL_REQUEST_MAX (64u << 10) /* bytes of a line, … */
 #define CONTROL_LARGE_MAX (16u << 20)   /* … of a command that is `large`; one at a time */
@@ -34,7 +35,7 @@ struct control_command {
 
 struct control_start {
 	int listener;                           /* taken over, also on failure */
-	const char *name;                       /* of the sandbox; must outlive it */
+	const char *name, *id;                  /* of the sandbox and of its run; must outlive it */
 	const gid_t *group;                     /* who may ask, besides root; NULL: nobody. Copied */
 	const struct control_command *commands; /* the last one has no name */
 	void *self;                             /* for them */

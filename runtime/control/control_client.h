@@ -7,6 +7,7 @@
 struct control_client {
 	int fd; /* -1: free */
 	uint32_t serial;
+	bool root;
 	bool follower, ended; /* ended: sends nothing any more */
 	char *in, *out;
 	size_t in_len, in_cap, out_len, out_cap;

@@ -48,7 +48,7 @@ void control_history_free(struct control_history *history)
 		drop_first(history);
 }
 
-char *control_history_lost(const char *sandbox, size_t count, size_t *len)
+char *control_history_lost(const char *sandbox, const char *id, size_t count, size_t *len)
 {
 	json_t *object = json_object();
 	struct timespec now;
@@ -56,8 +56,9 @@ char *control_history_lost(const char *sandbox, size_t count, size_t *len)
 	clock_gettime(CLOCK_REALTIME, &now);
 	json_object_set_new(object, "version", json_integer(CONTROL_VERSION));
 	json_object_set_new(object, "time", control_time(&now));
-	json_object_set_new(object, "kind", json_string("lost"));
 	json_object_set_new(object, "sandbox", json_string(sandbox));
+	json_object_set_new(object, "id", json_string(id));
+	json_object_set_new(object, "kind", json_string("lost"));
 	json_object_set_new(object, "count", json_integer((json_int_t)count));
 	json_object_set_new(object, "because", json_string("the reader was too slow"));
 	char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);

@@ -23,12 +23,13 @@ static bool has_group(int fd, gid_t group)
 	return found;
 }
 
-bool control_peer_may(int fd, const gid_t *group)
+bool control_peer_may(int fd, const gid_t *group, bool *root)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || len != sizeof peer)
 		return false;
-	return peer.uid == 0 || (group && (peer.gid == *group || has_group(fd, *group)));
+	*root = peer.uid == 0;
+	return *root || (group && (peer.gid == *group || has_group(fd, *group)));
 }

@@ -3,5 +3,5 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Root, or a process that has the group (NULL: none). False also where the kernel does not tell. */
-bool control_peer_may(int fd, const gid_t *group);
+/* Root, which is then told in *root, or a process that has the group (NULL: none). False also where the kernel does not tell. */
+bool control_peer_may(int fd, const gid_t *group, bool *root);

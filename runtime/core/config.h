@@ -12,6 +12,7 @@ struct run_volume {
 	const char *host, *guest; /* guest: an absolute path */
 	bool read_only;
 };
+#define RUN_EVENTS_MAX 4
 #define VOLUMES_MAX 4 /* as a microvm has room for devices */
 
 struct run_config {
@@ -23,7 +24,10 @@ struct run_config {
 	const char *kernel, *initrd, *rootfs; /* NULL: the embedded default guest */
 	enum accel_kind accel;
 	enum vmm_kind vmm;
-	const char *events; /* file, or - for standard output, or NULL */
+	const char *events[RUN_EVENTS_MAX + 1]; /* files, - for standard output, "journald"; NULL-terminated */
+	uint64_t events_size;                   /* bytes of such a file; 0: no bound */
+	uint32_t events_keep;                   /* former files, where there is a bound; 0: not said */
+	bool events_all;                        /* flows that are let pass, whether their rules have `log` or not */
 	bool quiet, silent_deny, cap_net_admin, verbose, repack;
 	const struct policy
 		*bound; /* as stated, where `policy` is what enforces it and reports everything; else NULL */

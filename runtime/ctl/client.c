@@ -24,7 +24,10 @@ const char *client_error_text(int error)
 	case ENOENT:
 	case ECONNREFUSED:
 	case ECONNRESET:
+	case ESTALE:
 		return "no such sandbox is running";
+	case EINPROGRESS:
+		return "it is starting, or ending";
 	case ETIMEDOUT:
 		return "it does not answer";
 	case EPROTO:
@@ -59,12 +62,14 @@ void client_close(struct client_ask *ask)
 }
 
 /* Root listens there: who it was when it began to */
-static bool is_roots(int fd)
+static int judge_listener(int fd, pid_t only)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
-	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.uid == 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) || peer.uid != 0)
+		return -EPERM;
+	return only && peer.pid != only ? -ESTALE : 0;
 }
 
 static void begin(int run_directory, struct client_ask *ask)
@@ -81,10 +86,10 @@ static void begin(int run_directory, struct client_ask *ask)
 	}
 	ask->fd = fd;
 	ask->retry_ms = 0;
-	ask->error = 0;
 	ask->sent = 0;
-	if (!is_roots(fd))
-		end(ask, -EPERM);
+	ask->error = judge_listener(fd, ask->only);
+	if (ask->error < 0)
+		client_close(ask);
 }
 
 static void put(struct client_ask *ask, const char *line, size_t len)
@@ -225,7 +230,7 @@ void client_ask_all(int run_directory, struct client_ask *asks, size_t count, js
 	if (line)
 		line[len++] = '\n';
 	for (size_t i = 0; i < count; i++) {
-		asks[i] = (struct client_ask){ .name = asks[i].name, .fd = -1 };
+		asks[i] = (struct client_ask){ .name = asks[i].name, .only = asks[i].only, .fd = -1 };
 		if (line)
 			begin(run_directory, &asks[i]);
 		else

@@ -4,14 +4,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CLIENT_PATIENCE_MS 2000
 
 /* A sandbox that is asked, and what came of it */
 struct client_ask {
 	const char *name; /* valid: run_name_valid() */
+	pid_t only;       /* the one that this process listens for, no other of that name; 0: whichever has it */
 	/* 0: `answer` is one, an object of our version (it may say "ok": false); -ENOENT, -ECONNREFUSED: there is none;
-	 * -ETIMEDOUT: it does not answer; -EPROTO: it answers rubbish; -EPERM, -EACCES: not for us; -EAGAIN: it is busy */
+	 * -ETIMEDOUT: it does not answer; -EPROTO: it answers rubbish; -EPERM, -EACCES: not for us; -EAGAIN: it is busy;
+	 * -ESTALE: another one has the name; of gather(), -EINPROGRESS: it is starting, or ending */
 	int error;
 	json_t *answer; /* NULL unless error is 0; the caller's */
 	/* the client's own */

@@ -1,9 +1,9 @@
 /* What a sandbox reports: the last ones, or all from now on. */
-#include "base/escape.h"
 #include "core/fd.h"
 #include "core/run_directory.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "report/event_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,62 +13,11 @@ static const char *text_of(const json_t *event, const char *key)
 	return json_string_value(json_object_get(event, key));
 }
 
-/* "09:26:41.123" of "2026-11-28T09:26:41.123Z" */
-static const char *clock_of(const json_t *event)
-{
-	const char *time = text_of(event, "time");
-
-	return time && strlen(time) == 24 && time[10] == 'T' ? time + 11 : NULL;
-}
-
-static const char *rule_of(struct arena *arena, const json_t *event)
-{
-	const json_t *rule = json_object_get(event, "rule");
-	const char *text = text_of(event, "text"), *place = text_of(event, "place");
-
-	if (!text)
-		return "";
-	const char *number = json_is_integer(rule) ?
-				     arena_printf(arena, "rule %" JSON_INTEGER_FORMAT " ", json_integer_value(rule)) :
-				     "";
-	return place && strcmp(place, "-") ? arena_printf(arena, "%s%s (%s)", number, text, place) :
-					     arena_printf(arena, "%s%s", number, text);
-}
-
-/* What else an event of any kind may say, each behind two blanks */
-static const char *rest_of(struct arena *arena, const json_t *event)
-{
-	static const char *const keys[] = { "because", "name", "sni", "hello", "reason" };
-	const json_t *bytes = json_object_get(event, "bytes");
-	const char *rest = "";
-
-	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-		const char *text = text_of(event, keys[i]);
-		const char *format = strcmp(keys[i], "because") ? "%s  %s" : "%s  \"%s\"";
-		rest = text ? arena_printf(arena, format, rest, text) : rest;
-	}
-	return json_is_integer(bytes) ?
-		       arena_printf(arena, "%s  %" JSON_INTEGER_FORMAT " bytes", rest, json_integer_value(bytes)) :
-		       rest;
-}
-
 static void print_text(const json_t *event)
 {
 	struct arena *arena = arena_new();
-	const char *time = clock_of(event), *kind = text_of(event, "kind"), *flow = text_of(event, "flow");
-	const json_t *count = json_object_get(event, "count");
-	const char *what = flow ? flow : "", *rule = rule_of(arena, event);
 
-	if (json_is_integer(count))
-		what = arena_printf(arena,
-				    flow ? "%s  %" JSON_INTEGER_FORMAT " times" : "%s%" JSON_INTEGER_FORMAT " events",
-				    what, json_integer_value(count));
-	const char *line = arena_printf(arena, "%.12s  %-8s %-29s  %s%s", time ? time : "-", kind ? kind : "?", what,
-					rule, rest_of(arena, event));
-	size_t len = strlen(line);
-	while (len && line[len - 1] == ' ')
-		len--;
-	puts(escape_terminal(arena, line, len));
+	puts(event_text(arena, event, true));
 	arena_free(arena);
 }
 

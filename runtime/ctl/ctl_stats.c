@@ -1,5 +1,6 @@
 /* msb-ctl stats: what a sandbox has counted, for people, as JSON, or as Prometheus' text of it or of all sandboxes; that also into a file
  * which whoever reads it, the node exporter's textfile collector, finds whole at any moment. */
+#include "base/units.h"
 #include "core/fd.h"
 #include "core/run_directory.h"
 #include "ctl/ctl.h"
@@ -86,6 +87,23 @@ static void print_limits(const json_t *list)
 	}
 }
 
+static void print_quotas(struct ctl_line *line, const json_t *list)
+{
+	const json_t *each, *used;
+	size_t i;
+
+	json_array_foreach(list, i, each)
+	{
+		used = json_object_get(each, "used");
+		printf("bytes     %s: %s", text_at(each, "text"),
+		       units_size_format(line->arena, (uint64_t)json_integer_value(json_object_get(each, "most"))));
+		if (used)
+			printf(", %" JSON_INTEGER_FORMAT " used%s", json_integer_value(used),
+			       json_is_true(json_object_get(each, "spent")) ? " up" : "");
+		putchar('\n');
+	}
+}
+
 static void print_rules(struct ctl_line *line, const json_t *list)
 {
 	static const char *const heads[] = { "RULE", "ACTION", "CONNECTIONS", "LOOKUPS", "TEXT", "PLACE" };
@@ -124,6 +142,7 @@ static void print_text(struct ctl_line *line, const json_t *stats)
 	printf("events    %" PRIu64 " written, %" PRIu64 " lost\n", number_at(events, "written"),
 	       number_at(events, "lost"));
 	print_limits(json_object_get(stats, "limits"));
+	print_quotas(line, json_object_get(stats, "quotas"));
 	print_rules(line, json_object_get(stats, "rules"));
 }
 

@@ -1,5 +1,6 @@
 /* One sandbox, in full: what it answers, section by section. */
 #include "base/escape.h"
+#include "base/units.h"
 #include "ctl/ctl.h"
 #include "ctl/ctl_sections.h"
 #include "ctl/table.h"
@@ -171,8 +172,38 @@ static void print_limits(struct ctl_line *line, const json_t *answer)
 	for (size_t i = 0; i < json_array_size(limits); i++) {
 		const json_t *limit = json_array_get(limits, i);
 		table_cell(table, "%s", text_of(limit, "option"));
-		table_cell(table, "%s", number_of(limit, "most") ? count_of(line->arena, limit, "most") : "none");
+		const char *most = number_of(limit, "most") ? count_of(line->arena, limit, "most") : "none";
+		if (number_of(limit, "every_ms"))
+			most = arena_printf(line->arena, "%s in %s", most,
+					    table_duration(line->arena, number_of(limit, "every_ms")));
+		table_cell(table, "%s", most);
 		table_cell(table, "%s", count_of(line->arena, limit, "used"));
+	}
+	puts("");
+	table_print(table, stdout, table_terminal_width());
+}
+
+static const char *used_of(struct arena *arena, const json_t *quota)
+{
+	return json_is_true(json_object_get(quota, "spent")) ? "all of it" : count_of(arena, quota, "used");
+}
+
+static void print_quotas(struct ctl_line *line, const json_t *answer)
+{
+	static const char *const heads[] = { "BYTES OF", "MOST", "USED", "PLACE" };
+	const json_t *quotas = json_object_get(answer, "quotas");
+	struct table *table = table_new(line->arena, heads, 4, 0);
+
+	if (!json_array_size(quotas))
+		return;
+	table_align_right(table, 1);
+	table_align_right(table, 2);
+	for (size_t i = 0; i < json_array_size(quotas); i++) {
+		const json_t *quota = json_array_get(quotas, i);
+		table_cell(table, "%s", text_of(quota, "text"));
+		table_cell(table, "%s", units_size_format(line->arena, number_of(quota, "most")));
+		table_cell(table, "%s", used_of(line->arena, quota));
+		table_cell(table, "%s", json_is_string(json_object_get(quota, "place")) ? text_of(quota, "place") : "");
 	}
 	puts("");
 	table_print(table, stdout, table_terminal_width());
@@ -244,6 +275,7 @@ static enum ctl_status once(struct ctl_line *line)
 	print_bindings(line, answer);
 	print_flows(line, answer);
 	print_limits(line, answer);
+	print_quotas(line, answer);
 	print_ports(line, answer);
 	json_decref(answer);
 	return CTL_FINE;

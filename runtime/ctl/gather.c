@@ -6,15 +6,24 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static bool listens(int error)
+{
+	return error != -ENOENT && error != -ECONNREFUSED && error != -ECONNRESET;
+}
+
 static void keep_running(int directory, struct gathered *all)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < all->count; i++) {
-		if (all->asks[i].error == 0 || claims_is_taken(directory, all->asks[i].name) > 0)
-			all->asks[kept++] = all->asks[i];
-		else
-			client_close(&all->asks[i]);
+		struct client_ask *ask = &all->asks[i];
+		if (ask->error < 0 && claims_is_taken(directory, ask->name) <= 0) {
+			client_close(ask);
+			continue;
+		}
+		if (!listens(ask->error))
+			ask->error = -EINPROGRESS;
+		all->asks[kept++] = *ask;
 	}
 	all->count = kept;
 }

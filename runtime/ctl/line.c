@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static void print_error(struct ctl_line *line, const char *fmt, va_list args)
 {
@@ -87,10 +88,11 @@ json_t *ctl_ask(struct ctl_line *line, json_t *request, enum ctl_status *status)
 enum ctl_status ctl_repeat(struct ctl_line *line, enum ctl_status (*once)(struct ctl_line *))
 {
 	struct timespec pause = { line->watch_ms / 1000, (long)(line->watch_ms % 1000) * 1000000 };
+	bool clears = line->watch_ms && line->format == CTL_TEXT && isatty(STDOUT_FILENO);
 	enum ctl_status status;
 
 	for (;;) {
-		if (line->watch_ms && line->format == CTL_TEXT)
+		if (clears)
 			fputs("\033[H\033[2J", stdout);
 		status = once(line);
 		if (fflush(stdout))

@@ -348,12 +348,18 @@ static void tell_query(struct dns *dns, const struct dns_tell *tell, struct deni
 {
 	enum flow_transport transport = (enum flow_transport)tell->transport;
 	struct eval_verdict verdict = eval_dns(&dns->context, tell->name, transport);
-	if (tell->untold)
-		learning_lost(denials_learning(denials), tell->untold);
 	if (verdict.action == POLICY_ALLOW)
 		learning_lookup(denials_learning(denials), tell->name);
 	else
 		denials_dns(denials, tell->name, transport, verdict);
+}
+
+/* One that the policy in force does not have is of the one before */
+static void tell_over(const struct dns *dns, const struct dns_tell *tell, struct denials *denials)
+{
+	enum policy_dns_limit which = (enum policy_dns_limit)tell->bound;
+	if (policy_dns_limit(dns->context.policy, which)->size)
+		denials_dns_limit(denials, tell->name, (enum flow_transport)tell->transport, which);
 }
 
 static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denials *denials)
@@ -361,12 +367,17 @@ static int serve_tell(struct dns *dns, const struct dns_tell *tell, struct denia
 	struct addr addr;
 	enum flow_transport transport = (enum flow_transport)tell->transport;
 	if (!name_is_sane(tell->name) || transport > FLOW_DNS_TCP ||
-	    (tell->kind == DNS_TELL_ANSWER && !wire_addr_read(&tell->addr, &addr)))
+	    (tell->kind == DNS_TELL_ANSWER && !wire_addr_read(&tell->addr, &addr)) ||
+	    (tell->kind == DNS_TELL_OVER && tell->bound != POLICY_DNS_NAMES && tell->bound != POLICY_DNS_RATE))
 		return -EPROTO;
 	if (!denials)
 		return 0;
+	if (tell->kind != DNS_TELL_ANSWER && tell->untold)
+		learning_lost(denials_learning(denials), tell->untold);
 	if (tell->kind == DNS_TELL_QUERY)
 		tell_query(dns, tell, denials);
+	else if (tell->kind == DNS_TELL_OVER)
+		tell_over(dns, tell, denials);
 	else
 		denials_answer(denials, tell->name, addr);
 	return 0;
@@ -432,6 +443,7 @@ static int serve(struct dns *dns, const union message *message, size_t len, stru
 		return len == sizeof message->name ? serve_name(dns, &message->name, denials) : -EPROTO;
 	case DNS_TELL_QUERY:
 	case DNS_TELL_ANSWER:
+	case DNS_TELL_OVER:
 		return len == sizeof message->tell ? serve_tell(dns, &message->tell, denials) : -EPROTO;
 	case DNS_TELL_SERVER:
 		return len == sizeof message->server ? serve_tell_server(dns, &message->server) : -EPROTO;

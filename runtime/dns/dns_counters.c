@@ -44,6 +44,12 @@ void dns_count_blocked(struct dns_counters *counters)
 		add(&counters->blocked, 1);
 }
 
+void dns_count_limited(struct dns_counters *counters, enum policy_dns_limit which)
+{
+	if (counters)
+		add(&counters->limited[which], 1);
+}
+
 void dns_count_cached(struct dns_counters *counters)
 {
 	if (counters)
@@ -100,6 +106,8 @@ void dns_counters_read(const struct dns_counters *counters, struct dns_counted *
 	uint64_t blocked = read_count(&counters->blocked), no_name = out->outcomes[DNS_NO_NAME];
 	out->outcomes[DNS_DENIED] = blocked;
 	out->outcomes[DNS_NO_NAME] = no_name > blocked ? no_name - blocked : 0;
+	for (size_t i = 0; i < POLICY_DNS_LIMITS; i++)
+		out->limited[i] = read_count(&counters->limited[i]);
 	out->cached = read_count(&counters->cached);
 	for (size_t i = 0; i < DNS_LATENCIES; i++) {
 		out->waited[i] = read_count(&counters->waited[i]);

@@ -1,6 +1,8 @@
 /* What the DNS worker counts, in memory that it shares with the supervisor: the worker alone writes, the supervisor reads. Numbers
  * alone, so that a worker that lies can make statistics wrong and nothing else. */
 #pragma once
+#include "policy/policy.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,9 +22,10 @@ extern const char *const dns_outcome_names[DNS_OUTCOMES];
 extern const uint32_t dns_latency_ms[DNS_LATENCIES - 1];
 
 struct dns_counters {
-	uint64_t by_rcode[16]; /* replies */
-	uint64_t blocked;      /* of those with NXDOMAIN: by the policy */
-	uint64_t cached;       /* of them all: without asking a server */
+	uint64_t by_rcode[16];               /* replies */
+	uint64_t blocked;                    /* of those with NXDOMAIN: by the policy */
+	uint64_t limited[POLICY_DNS_LIMITS]; /* refused by a bound on lookups, or let pass by an audit in spite of it */
+	uint64_t cached;                     /* of them all: without asking a server */
 	uint64_t waited[DNS_LATENCIES];
 	uint64_t waited_ms; /* together */
 };
@@ -34,12 +37,14 @@ void dns_counters_free(struct dns_counters *); /* NULL is fine */
 /* By the worker; NULL: nobody wants to know */
 void dns_count_reply(struct dns_counters *, const uint8_t *reply, size_t len);
 void dns_count_blocked(struct dns_counters *);
+void dns_count_limited(struct dns_counters *, enum policy_dns_limit);
 void dns_count_cached(struct dns_counters *);
 void dns_count_wait(struct dns_counters *, uint64_t ms);
 
 /* By the supervisor */
 struct dns_counted {
 	uint64_t outcomes[DNS_OUTCOMES];
+	uint64_t limited[POLICY_DNS_LIMITS];
 	uint64_t cached;
 	uint64_t waited[DNS_LATENCIES], waited_count, waited_ms;
 };

@@ -495,14 +495,27 @@ static void refuse_overload(struct proxy *proxy, const struct dns_query *query, 
 	clients_reply(proxy, client, reply, len);
 }
 
+static struct lookup *find_shared(struct proxy *proxy, const struct lookup_key *key)
+{
+	struct lookup *lookup = *bucket(proxy, key);
+	while (lookup && (lookup->probe || !key_equal(&lookup->key, key)))
+		lookup = lookup->next;
+	return lookup;
+}
+
+bool lookup_leaves(struct proxy *proxy, const struct lookup_key *written)
+{
+	struct lookup_key key = *written;
+	fold(&key.question);
+	return !find_shared(proxy, &key) && (key.direct || !cache_find(proxy->cache, &key.question, proxy->now_ms));
+}
+
 void lookup_ask(struct proxy *proxy, const struct lookup_key *written, const struct dns_query *query,
 		const struct client_ref *client)
 {
 	struct lookup_key key = *written;
 	fold(&key.question);
-	struct lookup *lookup = *bucket(proxy, &key);
-	while (lookup && (lookup->probe || !key_equal(&lookup->key, &key)))
-		lookup = lookup->next;
+	struct lookup *lookup = find_shared(proxy, &key);
 	bool joined = lookup != NULL;
 	/* answers of the guest's own resolvers are not cached: the policy judges each anew */
 	struct cached *cached = joined || key.direct ? NULL : cache_find(proxy->cache, &key.question, proxy->now_ms);

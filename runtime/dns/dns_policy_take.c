@@ -84,6 +84,10 @@ int policy_switched(struct proxy *proxy)
 	proxy->policies++;
 	proxy->strips_ech = policy_strips_ech(proxy->config.policy);
 	proxy->reasons = reasons_new(proxy->policy_arena, proxy->config.policy);
+	/* without memory for them it does not go on unbounded */
+	int error = over_use_policy(proxy);
+	if (error < 0)
+		return error;
 	if (proxy->strips_ech != stripped)
 		cache_expire(proxy->cache);
 	cache_each(proxy->cache, judge_cached, proxy);

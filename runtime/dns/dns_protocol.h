@@ -13,6 +13,7 @@ enum dns_ask_kind {
 	DNS_TELL_QUERY,  /* a query, denied or where all are told; no answer to this and the next two */
 	DNS_TELL_ANSWER,
 	DNS_TELL_SERVER, /* one that never answers */
+	DNS_TELL_OVER,   /* likewise: a query over a bound on lookups */
 	DNS_TELL_POLICY, /* what has become of an order about a policy */
 	DNS_ASK_NAME,    /* may queries for it wait for an answer? Answered by DNS_VERDICT_HELD or DNS_VERDICT_UNHELD */
 };
@@ -53,7 +54,8 @@ struct dns_ask_sockets {
 struct dns_tell {
 	uint32_t kind;
 	uint8_t transport;
-	uint32_t untold;           /* of DNS_TELL_QUERY: others before, which were not told */
+	uint8_t bound;             /* of DNS_TELL_OVER: enum policy_dns_limit, names or rate */
+	uint32_t untold;           /* of DNS_TELL_QUERY and _OVER: others before, which were not told */
 	struct dns_wire_addr addr; /* of DNS_TELL_ANSWER */
 	char name[NAME_TEXT_MAX];
 };

@@ -42,8 +42,9 @@ struct proxy *proxy_new(const struct proxy_config *config, const struct proxy_so
 	proxy_random(proxy, &proxy->seed, sizeof proxy->seed);
 	upstream_init(proxy);
 	proxy->asking = config->asks ? asking_new() : NULL;
-	if (proxy->epoll >= 0 && (proxy->asking || !config->asks) && fast_init(proxy) && clients_init(proxy) &&
-	    pool_init(proxy) && watch(proxy, proxy->control, proxy_event(EVENT_CONTROL, 0, 0, 0)) &&
+	if (proxy->epoll >= 0 && (proxy->asking || !config->asks) && over_use_policy(proxy) == 0 && fast_init(proxy) &&
+	    clients_init(proxy) && pool_init(proxy) &&
+	    watch(proxy, proxy->control, proxy_event(EVENT_CONTROL, 0, 0, 0)) &&
 	    watch(proxy, proxy->udp4, proxy_event(EVENT_UDP_CLIENTS, 0, 4, 0)) &&
 	    watch(proxy, proxy->udp6, proxy_event(EVENT_UDP_CLIENTS, 0, 6, 0)) &&
 	    watch(proxy, proxy->tcp4, proxy_event(EVENT_TCP_LISTENER, 0, 4, 0)) &&
@@ -74,6 +75,7 @@ void proxy_free(struct proxy *proxy)
 	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	dns_bounds_free(proxy->bounds);
 	arena_free(proxy->policy_arena);
 	arena_free(proxy->offered_arena);
 	arena_free(proxy->arena);

@@ -25,6 +25,7 @@
 #pragma once
 #include "core/timers.h"
 #include "dns/dns.h"
+#include "dns/dns_bounds.h"
 #include "dns/dns_cache.h"
 #include "dns/dns_counters.h"
 #include "dns/dns_protocol.h"
@@ -241,6 +242,7 @@ struct proxy {
 	uint64_t versions; /* of answers in it, given so far */
 	size_t renewals;   /* lookups that are no more than that */
 	struct timers renewals_due;
+	struct dns_bounds *bounds; /* NULL: the policy bounds neither names nor questions */
 	uint8_t random[4096];
 	size_t random_left;
 };
@@ -255,6 +257,10 @@ int proxy_turn(struct proxy *, int most_ms);
 /* dns_random.c */
 void proxy_random(struct proxy *, void *out, size_t len);
 
+/* dns_over.c: the policy in force has such bounds, or other ones, or none. 0 or -ENOMEM */
+int over_use_policy(struct proxy *);
+/* Whether the question is over one of them, and which; else it is counted as one that goes to a server */
+bool over_takes(struct proxy *, const char *name, uint16_t type, struct eval_verdict, enum policy_dns_limit *which);
 /* dns_query.c: a guest's message, from a client; replies, or starts or joins a lookup. false: it is dropped, no answer
  * will come. */
 bool proxy_query(struct proxy *, const uint8_t *message, size_t len, const struct client_ref *);
@@ -334,6 +340,8 @@ bool policy_still_wants(const struct proxy *, const struct lookup *, struct eval
 
 /* dns_lookup.c: questions under way */
 void lookup_free(struct proxy *, struct lookup *);
+/* Whether a server would be asked that: neither is it under way nor is its answer known */
+bool lookup_leaves(struct proxy *, const struct lookup_key *);
 /* Joins the lookup of the same question or starts one; replies SERVFAIL where the bounds are reached */
 void lookup_ask(struct proxy *, const struct lookup_key *, const struct dns_query *, const struct client_ref *);
 /* One that needs no server: binds what it is given, then answers `result` */

@@ -22,18 +22,26 @@ static void answer_any(struct proxy *proxy, const struct dns_query *query, const
 }
 
 /* The supervisor reports it; one that has no room for the report just now loses it, never the answer */
+static void tell(struct proxy *proxy, struct dns_tell *tell, const char *name, enum flow_transport transport)
+{
+	tell->transport = (uint8_t)transport;
+	tell->untold = proxy->untold;
+	memcpy(tell->name, name, strlen(name) + 1);
+	bool told = send(proxy->control, tell, sizeof *tell, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof *tell;
+	proxy->untold = told ? 0 : proxy->untold + (proxy->untold < UINT32_MAX);
+}
+
 static void tell_query(struct proxy *proxy, const char *name, enum flow_transport transport)
 {
-	struct dns_tell tell = { .kind = DNS_TELL_QUERY, .transport = (uint8_t)transport, .untold = proxy->untold };
-	memcpy(tell.name, name, strlen(name) + 1);
-	bool told = send(proxy->control, &tell, sizeof tell, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof tell;
-	proxy->untold = told ? 0 : proxy->untold + (proxy->untold < UINT32_MAX);
+	tell(proxy, &(struct dns_tell){ .kind = DNS_TELL_QUERY }, name, transport);
 }
 
 static void answer_denied(struct proxy *proxy, const struct dns_query *query, struct eval_verdict verdict,
 			  const struct client_ref *client)
 {
 	const struct reason *reason = reason_of(proxy->reasons, verdict, POLICY_EGRESS);
+	if (verdict.by.kind == DECIDER_LABEL)
+		dns_count_limited(proxy->config.counters, POLICY_DNS_LABEL);
 	proxy_answer_rcode(proxy, query, LDNS_RCODE_NXDOMAIN, (struct dns_note){ DNS_EDE_BLOCKED, reason->note },
 			   client);
 }
@@ -57,13 +65,27 @@ static void deny_name(struct proxy *proxy, const struct dns_query *query, const 
 	answer_denied(proxy, query, verdict, client);
 }
 
+static bool is_address_type(uint16_t type)
+{
+	return type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA;
+}
+
+/* What answer_locally() answers */
+static bool is_local(const struct proxy *proxy, const struct dns_question *question, const char *name)
+{
+	const struct addr_gateway *gateway = &proxy->context.gateway;
+	bool v4 = question->type == LDNS_RR_TYPE_A;
+	return (is_address_type(question->type) && !(v4 ? gateway->has4 : gateway->has6)) ||
+	       question->type == LDNS_RR_TYPE_ANY || name_equal(name, NAME_HOST_ALIAS);
+}
+
 /* What a name's own kind answers, without any server; false: it is a server's to answer */
 static bool answer_locally(struct proxy *proxy, const struct dns_query *query, const char *name,
 			   const struct client_ref *client)
 {
 	const struct addr_gateway *gateway = &proxy->context.gateway;
 	uint16_t type = query->question.type;
-	bool address = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA;
+	bool address = is_address_type(type);
 	if (address && !(type == LDNS_RR_TYPE_A ? gateway->has4 : gateway->has6))
 		lookup_bind(proxy, RESULT_EMPTY, gateway->v4, query, client);
 	else if (address && name_equal(name, NAME_HOST_ALIAS))
@@ -77,6 +99,24 @@ static bool answer_locally(struct proxy *proxy, const struct dns_query *query, c
 	return true;
 }
 
+/* Whether it is answered with SERVFAIL for being over a bound: what is over now may pass later. Only what goes to a server counts,
+ * and what is answered here goes nowhere. An audit lets it pass, and tells. */
+static bool is_over(struct proxy *proxy, const struct dns_query *query, const char *name, struct eval_verdict verdict,
+		    const struct lookup_key *key, const struct client_ref *client)
+{
+	enum policy_dns_limit which;
+	if (!proxy->bounds || is_local(proxy, &query->question, name) || !lookup_leaves(proxy, key) ||
+	    !over_takes(proxy, name, query->question.type, verdict, &which))
+		return false;
+	tell(proxy, &(struct dns_tell){ .kind = DNS_TELL_OVER, .bound = (uint8_t)which }, name, key->transport);
+	dns_count_limited(proxy->config.counters, which);
+	if (proxy->config.spared)
+		return false;
+	struct dns_note note = { DNS_EDE_BLOCKED, reason_of_dns_limit(proxy->reasons, which)->note };
+	clients_reply(proxy, client, reply, dns_reply_rcode(query, LDNS_RCODE_SERVFAIL, note, reply, sizeof reply));
+	return true;
+}
+
 void proxy_judge(struct proxy *proxy, const struct dns_query *query, const char *name, const struct client_ref *client)
 {
 	enum flow_transport transport = transport_of(client);
@@ -87,17 +127,18 @@ void proxy_judge(struct proxy *proxy, const struct dns_query *query, const char 
 		deny_name(proxy, query, name, verdict, client);
 		return;
 	}
-	if (proxy->config.tells_all || spared)
-		tell_query(proxy, name, transport);
-	if (answer_locally(proxy, query, name, client))
-		return;
 	struct lookup_key key = {
 		.question = query->question,
 		.direct = eval_dns_route(&proxy->context, client->asked, transport) != EVAL_ROUTE_CONFIGURED,
 		.transport = transport,
 		.resolver = client->asked,
 	};
-	lookup_ask(proxy, &key, query, client);
+	if (is_over(proxy, query, name, verdict, &key, client))
+		return;
+	if (proxy->config.tells_all || spared)
+		tell_query(proxy, name, transport);
+	if (!answer_locally(proxy, query, name, client))
+		lookup_ask(proxy, &key, query, client);
 }
 
 bool proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const struct client_ref *client)

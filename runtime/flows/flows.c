@@ -139,16 +139,54 @@ struct denied {
 		enum flows_how how;
 	} * items;
 	size_t count, cap, kept;
+	struct metered_entry {
+		struct conntrack_entry entry;
+		uint32_t meter;
+	} * metered; /* counted by another rule than before, or by none */
+	size_t metered_count, metered_cap;
 };
 
-/* Established, or both ends know of each other: they can be told by resets. */
-static enum flows_how how_to_end(const struct conntrack_entry *entry)
+/* Established, or both ends know of each other: they can be told by resets. What conntrack calls offloaded is established, and it has no
+ * state to show. The flowtable of the policy before went with its table, so that its flows meet the chains again, though they are called
+ * so for a while; what is at the second look is in the new flowtable, where no mark is seen. */
+static enum flows_how how_to_end(const struct flows *flows, const struct conntrack_entry *entry)
 {
 	bool half_open = entry->tcp_state == TCP_CONNTRACK_NONE || entry->tcp_state == TCP_CONNTRACK_SYN_SENT ||
 			 entry->tcp_state == TCP_CONNTRACK_SYN_SENT2;
+	bool offloaded = entry->status & IPS_OFFLOAD;
 
-	return entry->original.proto == IPPROTO_TCP && !half_open && !(entry->status & IPS_OFFLOAD) ? FLOWS_RESET :
-												      FLOWS_FORGOT;
+	if (entry->original.proto != IPPROTO_TCP || (offloaded ? flows->looked_again : half_open))
+		return FLOWS_FORGOT;
+	return FLOWS_RESET;
+}
+
+/* By whose rule a flow's bytes are counted; 0: by none */
+static uint32_t meter_of(const struct flows *flows, const struct eval_verdict *verdict)
+{
+	return verdict->action == POLICY_ALLOW && verdict->by.kind == DECIDER_RULE ?
+		       flows->policy->rules.items[verdict->by.rule].meter :
+		       0;
+}
+
+static bool is_to_end(const struct flows *flows, const struct flows_flow *flow)
+{
+	const struct eval_verdict *verdict = &flow->verdict;
+
+	return !flows_stays(flows, flow) ||
+	       (meter_of(flows, verdict) &&
+		denials_is_spent(flows->start.denials, &flows->policy->rules.items[verdict->by.rule]));
+}
+
+/* What a limit has ended stays so: SPENT is no meter. */
+static void note_meter(struct denied *denied, const struct conntrack_entry *entry, uint32_t meter)
+{
+	if (entry->mark == meter || (entry->mark && !(entry->mark & POLICY_METER_FLAG)))
+		return;
+	if (denied->metered_count == denied->metered_cap) {
+		denied->metered_cap = denied->metered_cap ? 2 * denied->metered_cap : 64;
+		denied->metered = arena_must(realloc(denied->metered, denied->metered_cap * sizeof *denied->metered));
+	}
+	denied->metered[denied->metered_count++] = (struct metered_entry){ *entry, meter };
 }
 
 static int collect_entry(const struct conntrack_entry *entry, void *context)
@@ -158,20 +196,27 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 	struct bindings_past past;
 	struct flows_flow flow;
 
-	if (entry->mark == LOWER_REVOKED_CT ||
-	    !flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
+	if (entry->mark == LOWER_REVOKED_CT)
 		return 0;
-	if (flows_stays(flows, &flow)) {
-		denied->kept++;
+	if (flows_judge_host_entry(flows, flows->policy, flows->bindings, entry, &past, &flow) &&
+	    !is_to_end(flows, &flow))
+		note_meter(denied, entry, meter_of(flows, &flow.verdict));
+	if (!flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
+		return 0;
+	bool open = !flows_entry_has_ended(entry);
+	if (!is_to_end(flows, &flow)) {
+		denied->kept += open;
+		note_meter(denied, entry, meter_of(flows, &flow.verdict));
 		return 0;
 	}
 	if (denied->count == denied->cap) {
 		denied->cap = denied->cap ? 2 * denied->cap : 64;
 		denied->items = arena_must(realloc(denied->items, denied->cap * sizeof *denied->items));
 	}
-	enum flows_how how = how_to_end(entry);
+	enum flows_how how = open ? how_to_end(flows, entry) : FLOWS_FORGOT;
 	denied->items[denied->count++] = (struct denied_entry){ *entry, how };
-	note_ended(flows, &flow, how);
+	if (open)
+		note_ended(flows, &flow, how);
 	return 0;
 }
 
@@ -184,6 +229,14 @@ static int end_entry(struct flows *flows, const struct denied_entry *denied)
 	return error == -ENOENT ? 0 : error;
 }
 
+/* One that is gone has no more bytes. */
+static int change_meter(struct flows *flows, const struct metered_entry *metered)
+{
+	int error = conntrack_entry_set_mark(flows->vm, &metered->entry, metered->meter);
+
+	return error == -ENOENT ? 0 : error;
+}
+
 /* Listed first, then ended: one socket is for both. */
 static int end_forwarded(struct flows *flows)
 {
@@ -192,8 +245,11 @@ static int end_forwarded(struct flows *flows)
 
 	for (size_t i = 0; error == 0 && i < denied.count; i++)
 		error = end_entry(flows, &denied.items[i]);
+	for (size_t i = 0; error == 0 && i < denied.metered_count; i++)
+		error = change_meter(flows, &denied.metered[i]);
 	flows->result.kept = denied.kept;
 	free(denied.items);
+	free(denied.metered);
 	return error;
 }
 
@@ -203,9 +259,11 @@ static int end_relayed_one(const struct flows_flow *flow, uint32_t serial, void 
 {
 	struct flows *flows = context;
 
-	if (flows_stays(flows, flow)) {
+	if (!is_to_end(flows, flow)) {
 		flows->result.kept++;
-		return 0;
+		return flow->kind == FLOWS_NAMED ?
+			       names_meter(flows->start.names, serial, meter_of(flows, &flow->verdict)) :
+			       0;
 	}
 	int fresh = flow->kind == FLOWS_NAMED ? names_end(flows->start.names, serial) :
 						relay_end(flows->start.relay, flow->l4 == IPPROTO_TCP, serial);

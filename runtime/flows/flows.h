@@ -11,7 +11,7 @@
  *      challenge ACK of RFC 5961, section 4.2), whereby it draws the reset, with a sequence number that it must believe;
  *   3. when packets of both ends were seen, or after FLOWS_REVOKE_MS, the entries are deleted here and in the host's namespace, and the
  *      table is taken away.
- * TCP that is not established yet, UDP and all else: the entry is deleted, and the next packet is judged as a new flow's. Of relayed flows
+ * TCP that is not established yet or any more, UDP and all else: the entry is deleted, and the next packet is judged as a new flow's. Of relayed flows
  * the worker is told, which closes both ends at once (TCP: by a reset); a worker that does not within FLOWS_REVOKE_MS ends the sandbox.
  *
  * Nothing here waits: flows_wait() is for the supervisor's loop, flows_settle() does what is due. */
@@ -62,6 +62,7 @@ struct flows_start {
 	uint8_t uplink_mac[6], host_mac[6];   /* on the uplink */
 	struct relay *relay;                  /* borrowed */
 	struct names *names;                  /* borrowed; NULL: no server name decides anything */
+	const struct denials *denials;        /* borrowed: which rules' limits of bytes are used up; NULL: none is */
 };
 
 struct flows;
@@ -110,8 +111,9 @@ struct flows_result {
 void flows_keep(struct flows *, const struct flows_flow *);
 bool flows_is_kept(const struct flows *, const struct flows_flow *);
 
-/* Ends every flow that `policy` denies, and no other. Call it when table msb has the policy's ruleset, so that what was ended cannot come
- * back, and before a flowtable takes flows in again: what is offloaded meets no chain, and is deleted instead. 0: it has begun, and
+/* Ends every flow that `policy` denies, or allows by a rule whose own limit of bytes is used up, and no other; the others are counted by
+ * the rules that allow them now. Call it when table msb has the policy's ruleset, so that what was ended cannot come
+ * back, and before a flowtable takes flows in again: what that has taken in meets no chain. 0: it has begun, and
  * nothing of what the policy denies gets any further; the rest is done in the loop. -EBUSY: one goes on. Any other -errno: the caller ends the
  * sandbox, since flows may go on that must not. */
 int flows_revoke(struct flows *, const struct policy *, struct bindings *);

@@ -15,21 +15,31 @@ const char *flows_kind_name(enum flows_kind kind)
 	return names[kind];
 }
 
-static bool has_ended(const struct conntrack_entry *entry)
+/* The reset by which a used up limit refuses a packet is one that conntrack sees, but only the packet's sender has heard of it. */
+bool flows_entry_has_ended(const struct conntrack_entry *entry)
 {
 	return entry->original.proto == IPPROTO_TCP &&
-	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT || entry->tcp_state == TCP_CONNTRACK_CLOSE);
+	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT ||
+		(entry->tcp_state == TCP_CONNTRACK_CLOSE && entry->mark != LOWER_SPENT_CT));
+}
+
+static bool is_guests(const struct flows *flows, const struct conntrack_entry *entry)
+{
+	const struct conntrack_tuple *tuple = &entry->original;
+	bool v4 = tuple->src.family == ADDR_V4;
+
+	return addr_equal(tuple->src, v4 ? flows->start.guest4 : flows->start.guest6) &&
+	       entry->mark != LOWER_DIVERTED_CT;
 }
 
 /* Neither the DNS proxy's nor a relay's: these are handed to sockets of the namespace */
 static bool is_forwarded(const struct flows *flows, const struct conntrack_entry *entry)
 {
 	const struct conntrack_tuple *tuple = &entry->original;
-	bool v4 = tuple->src.family == ADDR_V4, ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
+	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
 
-	if (!addr_equal(tuple->src, v4 ? flows->start.guest4 : flows->start.guest6) || entry->mark == LOWER_DIVERTED_CT)
-		return false;
-	return !ports || (tuple->dport != LOWER_DNS_PORT && !addr_gateway_has(&flows->start.gateway, tuple->dst));
+	return is_guests(flows, entry) &&
+	       (!ports || (tuple->dport != LOWER_DNS_PORT && !addr_gateway_has(&flows->start.gateway, tuple->dst)));
 }
 
 /* How far the two clocks may be apart for what was read one after the other */
@@ -45,7 +55,7 @@ bool flows_began_ms(uint64_t stamp_ns, int64_t ahead_before_ms, int64_t ahead_ms
 	return true;
 }
 
-static void describe(const struct flows *flows, const struct conntrack_entry *entry, struct flows_flow *out)
+void flows_describe_entry(const struct flows *flows, const struct conntrack_entry *entry, struct flows_flow *out)
 {
 	const struct conntrack_tuple *tuple = &entry->original;
 	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
@@ -70,16 +80,34 @@ static void describe(const struct flows *flows, const struct conntrack_entry *en
 	out->has_began = flows_began_ms(entry->began_ns, flows->day_ahead_ms, clock_day_ahead_ms(), &out->began_ms);
 }
 
-bool flows_judge_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
-		       const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
+static void judge(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
+		  const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
 {
-	if (!is_forwarded(flows, entry) || has_ended(entry))
-		return false;
-	describe(flows, entry, out);
+	flows_describe_entry(flows, entry, out);
 	*past = (struct bindings_past){ bindings, out->has_began, out->began_ms };
 	out->names = bindings_past_view(past);
 	struct eval_context context = { policy, flows->start.gateway, out->names };
 	out->verdict = eval_connection(&context, &out->connection);
+}
+
+bool flows_judge_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
+		       const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
+{
+	if (!is_forwarded(flows, entry))
+		return false;
+	judge(flows, policy, bindings, entry, past, out);
+	return true;
+}
+
+bool flows_judge_host_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
+			    const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
+{
+	const struct conntrack_tuple *tuple = &entry->original;
+
+	if (!is_guests(flows, entry) || tuple->dport == LOWER_DNS_PORT || flows_entry_has_ended(entry) ||
+	    !addr_gateway_has(&flows->start.gateway, tuple->dst))
+		return false;
+	judge(flows, policy, bindings, entry, past, out);
 	return true;
 }
 
@@ -97,7 +125,8 @@ static int list_entry(const struct conntrack_entry *entry, void *context)
 	struct bindings_past past;
 	struct flows_flow flow;
 
-	if (!flows_judge_entry(listing->flows, listing->policy, listing->bindings, entry, &past, &flow))
+	if (flows_entry_has_ended(entry) ||
+	    !flows_judge_entry(listing->flows, listing->policy, listing->bindings, entry, &past, &flow))
 		return 0;
 	return listing->each(&flow, listing->context);
 }

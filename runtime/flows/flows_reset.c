@@ -43,7 +43,7 @@ static int install_table(struct flows *flows)
 	return error;
 }
 
-/* The mark takes hold with the next packet. What is offloaded to a flowtable meets no chain: it is forgotten, which ends that. */
+/* The mark takes hold with the next packet. */
 int flows_reset_begin(struct flows *flows, const struct conntrack_entry *entry)
 {
 	int error = flows->table ? 0 : install_table(flows);

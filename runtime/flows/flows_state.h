@@ -48,9 +48,16 @@ struct flows {
  * false: nothing was stamped, or that clock was set since (the two were so far apart before, and are so far apart now), or the machine
  * slept: the flow is then judged by whatever names its address has or had. */
 bool flows_began_ms(uint64_t stamp_ns, int64_t ahead_before_ms, int64_t ahead_ms, uint64_t *began_ms);
-/* What the kernel forwards of the guest's, judged; false: no flow of that kind, or one that has ended */
+/* TCP that is over, if both ends obey. Until conntrack forgets it, it takes packets of it for established ones, and each keeps it. */
+bool flows_entry_has_ended(const struct conntrack_entry *);
+/* An entry whose first packet was the guest's, as a flow that is forwarded, not judged yet */
+void flows_describe_entry(const struct flows *, const struct conntrack_entry *, struct flows_flow *out);
+/* What the kernel forwards of the guest's, judged; false: no flow of that kind */
 bool flows_judge_entry(const struct flows *, const struct policy *, struct bindings *, const struct conntrack_entry *,
 		       struct bindings_past *, struct flows_flow *out);
+/* The same of what the guest has with a service of the host's, which the relay lists, too: here is its conntrack entry */
+bool flows_judge_host_entry(const struct flows *, const struct policy *, struct bindings *,
+			    const struct conntrack_entry *, struct bindings_past *, struct flows_flow *out);
 /* Those of the relays */
 int flows_list_relayed(struct flows *, const struct policy *, struct bindings *,
 		       int (*each)(const struct flows_flow *, uint32_t serial, void *context), void *context);

@@ -16,9 +16,10 @@
  *                  socket), later the VM's network namespace.
  *    supervisor    pid 1 of the sandbox's pid namespace, killed with the launcher (PDEATHSIG). All capabilities while it
  *                  sets up and starts the processes below; then CAP_NET_ADMIN, SYS_ADMIN, KILL, NET_BIND_SERVICE; and
- *                  SETUID, SETGID, SETPCAP, to jail the name worker should a later policy be the first to need it.
+ *                  SETUID, SETGID, SETPCAP, to jail the name worker should a later policy be the first to need it, and to put
+ *                  files of events aside as the owner of their directory (as_owner.h), not as root.
  *                  Holds both network namespaces, netlink sockets in both, its workers' channels, TCP listeners, the
- *                  tap, the events file, standard streams, the control socket: it reads JSON of root, or of a
+ *                  tap, the events' files and directories, a socket towards the journal, standard streams, the control socket: it reads JSON of root, or of a
  *                  group that root named (SO_PEERCRED), and reads no file that a request names.
  *
  *    msb-ctl       as it was started, but serve-metrics: that listens, then keeps no capability and, by Landlock (files.h),

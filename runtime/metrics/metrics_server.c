@@ -20,6 +20,8 @@ struct metrics_server {
 	void *context;
 	struct MHD_Response *last; /* NULL: none yet */
 	uint64_t last_ms;
+	int open[METRICS_CONNECTIONS_MAX]; /* connections, the oldest first */
+	size_t count;
 };
 
 /* ---- answers ---- */
@@ -74,6 +76,41 @@ static enum MHD_Result answer(void *self, struct MHD_Connection *connection, con
 	return MHD_queue_response(connection, MHD_HTTP_OK, server->last);
 }
 
+/* ---- connections ---- */
+
+static void drop(struct metrics_server *server, size_t at)
+{
+	memmove(&server->open[at], &server->open[at + 1], (--server->count - at) * sizeof *server->open);
+}
+
+/* libmicrohttpd closes what was shut down; until it has, that counts towards its own limit */
+static void take_in(struct metrics_server *server, int fd)
+{
+	if (server->count == METRICS_CONNECTIONS_MAX) {
+		shutdown(server->open[0], SHUT_RDWR);
+		drop(server, 0);
+	}
+	server->open[server->count++] = fd;
+}
+
+static void come_or_gone(void *self, struct MHD_Connection *connection, void **context,
+			 enum MHD_ConnectionNotificationCode what)
+{
+	struct metrics_server *server = self;
+	int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+
+	(void)context;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		take_in(server, fd);
+		return;
+	}
+	for (size_t i = 0; i < server->count; i++)
+		if (server->open[i] == fd) {
+			drop(server, i);
+			return;
+		}
+}
+
 /* ---- the daemon ---- */
 
 static int listen_at(const struct sockaddr_in6 *address)
@@ -104,11 +141,12 @@ struct metrics_server *metrics_server_open(const struct sockaddr_in6 *address, m
 	}
 	server->scrape = scrape;
 	server->context = context;
-	server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET,
-					  listener, MHD_OPTION_CONNECTION_LIMIT, (unsigned)METRICS_CONNECTIONS_MAX,
-					  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)METRICS_IDLE_S,
-					  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX,
-					  MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_END);
+	server->daemon =
+		MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, server, MHD_OPTION_LISTEN_SOCKET, listener,
+				 MHD_OPTION_CONNECTION_LIMIT, 2 * (unsigned)METRICS_CONNECTIONS_MAX,
+				 MHD_OPTION_NOTIFY_CONNECTION, come_or_gone, server, MHD_OPTION_CONNECTION_TIMEOUT,
+				 (unsigned)METRICS_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_MAX,
+				 MHD_OPTION_EXTERNAL_LOGGER, say_nothing, NULL, MHD_OPTION_END);
 	if (server->daemon) {
 		TAKE_FD(listener);
 		return server;

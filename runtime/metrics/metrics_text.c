@@ -17,6 +17,9 @@ struct metric {
 
 static const struct metric metrics[] = {
 	{ "msb_start_time_seconds", "gauge", "When the sandbox started, in seconds since 1970", NULL, "started_s" },
+	{ "msb_generation", "gauge",
+	  "Which policy is in force: 1 the first, one more with each reload, grant and end of a grant", NULL,
+	  "generation" },
 	{ "msb_traffic_bytes_total",
 	  "counter",
 	  "Bytes of frames between guest and sandbox",
@@ -49,6 +52,12 @@ static const struct metric metrics[] = {
 	  "dns.questions",
 	  "count",
 	  { "outcome" } },
+	{ "msb_dns_limited_total",
+	  "counter",
+	  "Questions over a bound on lookups (limit dns)",
+	  "dns.limited",
+	  "count",
+	  { "bound" } },
 	{ "msb_dns_cached_total", "counter", "Of them: answered without asking a server", NULL, "dns.cached" },
 	{ "msb_events_total", "counter", "Events that were written", NULL, "events.written" },
 	{ "msb_events_lost_total", "counter", "Events that were left out or lost", NULL, "events.lost" },
@@ -65,6 +74,13 @@ static const struct metric metrics[] = {
 	  "most",
 	  { "option" } },
 	{ "msb_limit_used", "gauge", "How much of it is used", "limits", "used", { "option" } },
+	{ "msb_quota_bytes",
+	  "gauge",
+	  "What may pass in all while the sandbox runs, or be moved by a rule's flows",
+	  "quotas",
+	  "most",
+	  { "rule", "place" } },
+	{ "msb_quota_used_bytes", "gauge", "How much of it has passed", "quotas", "used", { "rule", "place" } },
 };
 #define WAIT "msb_dns_wait_seconds"
 

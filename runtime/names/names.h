@@ -31,9 +31,13 @@ struct names_flow {
 	uint16_t guest_port;
 	uint64_t began_ms; /* clock_ms() */
 };
+/* Who is told of each one when it is over; one at most. It keeps no pointer. */
+void names_tell_ended(struct names *, void (*ended)(void *self, const struct names_flow *), void *self);
 /* All of them; `each` ends it early with a value other than 0, which is then the result. It may call names_end(). */
 int names_flows(struct names *, int (*each)(const struct names_flow *, void *context), void *context);
 /* As relay_end(), relay_ending() and relay_settle() */
 int names_end(struct names *, uint32_t serial);
+/* Whose limit counts its bytes from now on, a rule's meter; 0: no rule's. One that cannot be counted is to end. 0 or more: fine */
+int names_meter(struct names *, uint32_t serial, uint32_t meter);
 bool names_ending(const struct names *);
 int names_settle(struct names *);

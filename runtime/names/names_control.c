@@ -14,6 +14,7 @@
 #include "report/learning.h"
 
 #include <errno.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ struct names {
 	int listeners[FAMILIES]; /* -1: the family is not there */
 	int epoll;
 	struct worker worker;
+	struct nl *conntrack; /* of the VM's namespace */
 	size_t room;
 	bool full; /* has been said */
 };
@@ -108,6 +110,13 @@ static int watch_all(struct names *names)
 	return error;
 }
 
+static int count_bytes(void *self, const struct conntrack_tuple *far, uint32_t meter)
+{
+	const struct conntrack_entry entry = { .original = *far };
+
+	return conntrack_entry_set_mark(self, &entry, meter);
+}
+
 static int open_all(struct names *names)
 {
 	int error = open_listeners(names);
@@ -116,9 +125,15 @@ static int open_all(struct names *names)
 		error = start_worker(names);
 	if (error < 0)
 		return error;
+	names->conntrack = nl_open(NETLINK_NETFILTER);
+	if (!names->conntrack)
+		return -errno;
 	names->judge = names_judge_new(names->start.policy, names->start.spared, &names->start.gateway,
 				       names->room + ON_THE_WAY);
-	return names->judge ? watch_all(names) : -ENOMEM;
+	if (!names->judge)
+		return -ENOMEM;
+	names_judge_count_with(names->judge, count_bytes, names->conntrack);
+	return watch_all(names);
 }
 
 struct names *names_open(const struct relay_start *start)
@@ -165,6 +180,7 @@ void names_close(struct names *names)
 	for (int i = 0; i < FAMILIES; i++)
 		fd_closep(&names->listeners[i]);
 	fd_closep(&names->epoll);
+	nl_close(names->conntrack);
 	names_judge_free(names->judge);
 	free(names);
 }
@@ -212,16 +228,35 @@ static int far_end(const struct names *names, const struct eval_connection *to)
 				    LOWER_NAMES_MARK);
 }
 
+/* What conntrack knows it by; of a service of the host's, which is in another namespace, nothing */
+static struct conntrack_tuple far_tuple(const struct names *names, int far, const struct eval_connection *to)
+{
+	struct sockaddr_in6 own;
+	socklen_t len = sizeof own;
+
+	if (addr_gateway_has(&names->start.gateway, to->addr) || getsockname(far, (struct sockaddr *)&own, &len) < 0)
+		return (struct conntrack_tuple){ .proto = 0 };
+	return (struct conntrack_tuple){
+		.src = addr_from_sockaddr((struct sockaddr *)&own),
+		.dst = to->addr,
+		.sport = ntohs(own.sin6_port),
+		.dport = to->port,
+		.proto = IPPROTO_TCP,
+	};
+}
+
 /* Gives the flow a serial, and has its name judged where that is to decide. false: there is no room */
 static bool await_name(struct names *names, const struct eval_connection *connection, enum eval_syn syn,
-		       struct names_message *pair)
+		       const struct denials *denials, struct names_message *pair)
 {
 	pair->serial = names_judge_open(names->judge, connection, names->context.bindings);
 	pair->judged = syn == EVAL_SYN_DEFER;
 	if (pair->judged) {
 		pair->server_first = eval_connection(&names->context, connection).action == POLICY_ALLOW ||
 				     audit_spares_connection(names->start.spared, &names->context, connection);
-		names_judge_foresee(names->judge, pair->serial, pair);
+		if (!denials_tells_all(
+			    denials)) /* one that was foreseen is not asked about, so that nobody could tell */
+			names_judge_foresee(names->judge, pair->serial, pair);
 	}
 	if (pair->serial == NAMES_NO_SERIAL)
 		say_full(names);
@@ -247,14 +282,25 @@ static int take_connection(struct names *names, int near, struct names_origin or
 			return 0;
 	}
 	CLEANUP_FD int far = far_end(names, &connection);
-	if (far < 0 || !await_name(names, &connection, syn, &pair))
+	if (far < 0 || !await_name(names, &connection, syn, denials, &pair))
 		return 0;
 	if (pair.serial == NAMES_NO_SERIAL)
 		learning_flow(denials_learning(denials), &connection);
 	else
 		learning_begun(denials_learning(denials), &connection);
 	origin.judged = pair.judged;
+	origin.far = far_tuple(names, far, &connection);
 	names_judge_note(names->judge, pair.serial, &origin);
+	/* what is judged may say the name of a rule that is not used up */
+	if (!pair.judged || pair.server_first) {
+		bool counted = names_judge_count_unnamed(names->judge, pair.serial, &connection,
+							 names->context.bindings, denials);
+		pair.server_first = counted && pair.server_first;
+		if (!counted && !pair.judged) {
+			names_judge_drop(names->judge, pair.serial);
+			return 0;
+		}
+	}
 	int error = socket_send_fds(names->worker.control, &pair, sizeof pair, (int[]){ near, far }, 2, MSG_DONTWAIT);
 	if (error < 0)
 		names_judge_drop(names->judge, pair.serial);
@@ -343,9 +389,19 @@ int names_flows(struct names *names, int (*each)(const struct names_flow *, void
 	return names_judge_flows(names->judge, names->context.bindings, each, context);
 }
 
+void names_tell_ended(struct names *names, void (*ended)(void *self, const struct names_flow *), void *self)
+{
+	names_judge_tell_ended(names->judge, ended, self);
+}
+
 int names_end(struct names *names, uint32_t serial)
 {
 	return names_judge_end(names->judge, serial);
+}
+
+int names_meter(struct names *names, uint32_t serial, uint32_t meter)
+{
+	return names_judge_meter(names->judge, serial, meter);
 }
 
 bool names_ending(const struct names *names)

@@ -22,14 +22,19 @@ struct waiting {
 	struct names_origin origin;
 	bool to_end, told;
 	uint64_t asked_ms; /* when the worker was first to be told; 0: not yet */
+	uint32_t meter;    /* its bytes are counted by; 0: by none */
 };
 
 struct names_judge {
 	struct eval_context context;
 	const struct policy *spared; /* of an audit; NULL: none */
 	struct waiting *flows;
-	size_t room, first_free; /* no flow before this one is */
-	size_t ending;           /* are to end, and have not */
+	size_t room, first_free;                              /* no flow before this one is */
+	size_t ending;                                        /* are to end, and have not */
+	void (*ended)(void *self, const struct names_flow *); /* NULL: nobody is told */
+	void *ended_self;
+	names_count *count; /* NULL: there is no way */
+	void *count_self;
 };
 
 struct names_judge *names_judge_new(const struct policy *policy, const struct policy *spared,
@@ -151,6 +156,39 @@ void names_judge_drop(struct names_judge *judge, uint32_t serial)
 		judge->first_free = (size_t)(flow - judge->flows);
 }
 
+/* The names of a flow whose address had too many are those it has by now. */
+static struct names_flow describe(const struct names_judge *judge, const struct waiting *flow, struct eval_bindings now)
+{
+	return (struct names_flow){
+		.serial = flow->generation << INDEX_BITS | (uint32_t)(flow - judge->flows),
+		.connection = { .direction = POLICY_EGRESS,
+				.proto = PROTO_TCP,
+				.addr = flow->addr,
+				.has_port = true,
+				.port = flow->port,
+				.sni = flow->sni,
+				.ech = flow->ech },
+		.waits = flow->origin.judged && !flow->asked && !flow->sni,
+		.names = flow->names ? (struct eval_bindings){ any_kept, flow } : now,
+		.guest = flow->origin.guest,
+		.guest_port = flow->origin.guest_port,
+		.began_ms = flow->origin.began_ms,
+	};
+}
+
+/* One that the worker gives back, unless it was refused: that is not there any more. */
+static void give_back(struct names_judge *judge, uint32_t serial, struct eval_bindings now)
+{
+	const struct waiting *flow = find(judge, serial);
+
+	if (!flow)
+		return;
+	struct names_flow out = describe(judge, flow, now);
+	if (judge->ended)
+		judge->ended(judge->ended_self, &out);
+	names_judge_drop(judge, serial);
+}
+
 /* ---- the verdict ---- */
 
 /* What is said of the flow, for the evaluator; `name` has room for the server name */
@@ -195,11 +233,75 @@ static bool is_logged(const struct policy *policy, struct eval_verdict verdict)
 	return verdict.by.kind == DECIDER_RULE && policy->rules.items[verdict.by.rule].log;
 }
 
+static uint32_t meter_of(const struct policy *policy, struct eval_verdict verdict)
+{
+	return verdict.action == POLICY_ALLOW && verdict.by.kind == DECIDER_RULE ?
+		       policy->rules.items[verdict.by.rule].meter :
+		       0;
+}
+
 static bool passes_unlogged(const struct eval_context *context, const struct eval_connection *connection)
 {
 	struct eval_verdict verdict = eval_connection(context, connection);
 
-	return verdict.action == POLICY_ALLOW && !is_logged(context->policy, verdict);
+	return verdict.action == POLICY_ALLOW && !is_logged(context->policy, verdict) &&
+	       !meter_of(context->policy, verdict);
+}
+
+/* ---- limits of bytes ---- */
+
+void names_judge_count_with(struct names_judge *judge, names_count *count, void *self)
+{
+	judge->count = count;
+	judge->count_self = self;
+}
+
+static int set_meter(struct names_judge *judge, struct waiting *flow, uint32_t meter)
+{
+	if (flow->meter == meter)
+		return 0;
+	int error = judge->count && flow->origin.far.proto ? judge->count(judge->count_self, &flow->origin.far, meter) :
+							     -EOPNOTSUPP;
+	if (error == 0)
+		flow->meter = meter;
+	return error;
+}
+
+/* Before anything of it passes; what cannot be counted does not. `unsaid`: it may say a name yet, and be let pass by that */
+static bool is_counted(struct names_judge *judge, struct waiting *flow, const struct eval_context *context,
+		       const struct eval_connection *connection, bool unsaid, struct denials *denials)
+{
+	struct eval_verdict verdict = eval_connection(context, connection);
+	uint32_t meter = meter_of(context->policy, verdict);
+
+	if (meter && denials_is_spent(denials, &context->policy->rules.items[verdict.by.rule])) {
+		if (!unsaid)
+			denials_spent_flow(denials, connection, verdict.by.rule);
+		return false;
+	}
+	return set_meter(judge, flow, meter) == 0;
+}
+
+bool names_judge_count_unnamed(struct names_judge *judge, uint32_t serial, const struct eval_connection *connection,
+			       struct eval_bindings now, struct denials *denials)
+{
+	struct waiting *flow = find(judge, serial);
+
+	if (!flow)
+		return false;
+	struct eval_context context = context_of(judge, flow, now);
+	return is_counted(judge, flow, &context, connection, flow->origin.judged, denials);
+}
+
+/* What was connected for a flow may be gone already. */
+int names_judge_meter(struct names_judge *judge, uint32_t serial, uint32_t meter)
+{
+	struct waiting *flow = find(judge, serial);
+	int error = flow ? set_meter(judge, flow, meter) : 0;
+
+	if (error == -ENOENT)
+		return 0;
+	return error < 0 ? names_judge_end(judge, serial) : 0;
 }
 
 /* Of one that says nothing else, since it is not asked about then, or of one that was asked about */
@@ -239,7 +341,7 @@ static bool may_go_on(const struct policy *spared, const struct eval_context *co
 	bool allowed = verdict.action == POLICY_ALLOW;
 
 	bool passes = allowed || audit_spares_connection(spared, context, connection);
-	if (denials && (!allowed || is_logged(context->policy, verdict)))
+	if (denials && (!allowed || is_logged(context->policy, verdict) || denials_tells_all(denials)))
 		denials_server_name(denials, connection, verdict,
 				    allowed ? DENIAL_NAME : reason_of(context, *connection), passes && !allowed);
 	return passes;
@@ -282,7 +384,8 @@ static int judge_flow(struct names_judge *judge, const struct names_ask *ask, st
 	else if (ask->has_name && !connection.sni)
 		report_ended(&connection, DENIAL_MALFORMED, denials);
 	else
-		verdict->allowed = may_go_on(judge->spared, &context, &connection, denials);
+		verdict->allowed = may_go_on(judge->spared, &context, &connection, denials) &&
+				   is_counted(judge, flow, &context, &connection, false, denials);
 	if (!verdict->allowed)
 		names_judge_drop(judge, ask->serial);
 	else
@@ -299,9 +402,8 @@ int names_judge_ask(struct names_judge *judge, const struct names_ask *ask, stru
 		return -EPROTO;
 	if (ask->kind == NAMES_ASK)
 		result = judge_flow(judge, ask, now, denials, verdict);
-	/* one that was refused while the worker gave it back is not there any more */
 	for (size_t i = 0; i < ask->given_back_count; i++)
-		names_judge_drop(judge, ask->given_back[i]);
+		give_back(judge, ask->given_back[i], now);
 	return result;
 }
 
@@ -315,7 +417,12 @@ void names_judge_note(struct names_judge *judge, uint32_t serial, const struct n
 		flow->origin = *origin;
 }
 
-/* The names of a flow whose address had too many are those it has by now. */
+void names_judge_tell_ended(struct names_judge *judge, void (*ended)(void *self, const struct names_flow *), void *self)
+{
+	judge->ended = ended;
+	judge->ended_self = self;
+}
+
 int names_judge_flows(struct names_judge *judge, struct eval_bindings now,
 		      int (*each)(const struct names_flow *, void *), void *context)
 {
@@ -325,21 +432,7 @@ int names_judge_flows(struct names_judge *judge, struct eval_bindings now,
 		const struct waiting *flow = &judge->flows[i];
 		if (!flow->used)
 			continue;
-		struct names_flow out = {
-			.serial = flow->generation << INDEX_BITS | (uint32_t)i,
-			.connection = { .direction = POLICY_EGRESS,
-					.proto = PROTO_TCP,
-					.addr = flow->addr,
-					.has_port = true,
-					.port = flow->port,
-					.sni = flow->sni,
-					.ech = flow->ech },
-			.waits = flow->origin.judged && !flow->asked && !flow->sni,
-			.names = flow->names ? (struct eval_bindings){ any_kept, flow } : now,
-			.guest = flow->origin.guest,
-			.guest_port = flow->origin.guest_port,
-			.began_ms = flow->origin.began_ms,
-		};
+		struct names_flow out = describe(judge, flow, now);
 		result = each(&out, context);
 	}
 	return result;

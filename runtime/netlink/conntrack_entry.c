@@ -85,13 +85,19 @@ static uint8_t tcp_state_of(const struct nlattr *info)
 	return (uint8_t)number_or_0(tcp.of[CTA_PROTOINFO_TCP_STATE], 1);
 }
 
+static bool is_entry(const struct nlmsghdr *message)
+{
+	return (message->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
+		message->nlmsg_type == (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE)) &&
+	       mnl_nlmsg_get_payload_len(message) >= sizeof(struct nfgenmsg);
+}
+
 bool conntrack_entry_read(const struct nlmsghdr *message, struct conntrack_entry *out)
 {
 	uint64_t id;
 
 	*out = (struct conntrack_entry){ 0 };
-	if (message->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
-	    mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+	if (!is_entry(message))
 		return false;
 	struct conntrack_attributes found = conntrack_attributes_of(message);
 	if (!found.of[CTA_TUPLE_ORIG] || !read_tuple(found.of[CTA_TUPLE_ORIG], &out->original) ||
@@ -106,6 +112,7 @@ bool conntrack_entry_read(const struct nlmsghdr *message, struct conntrack_entry
 		       read_counters(found.of[CTA_COUNTERS_REPLY], &out->packets[1], &out->bytes[1]);
 	struct conntrack_attributes times = conntrack_attributes_in(found.of[CTA_TIMESTAMP]);
 	out->began_ns = number_or_0(times.of[CTA_TIMESTAMP_START], 8);
+	out->ended_ns = number_or_0(times.of[CTA_TIMESTAMP_STOP], 8);
 	return true;
 }
 
@@ -217,4 +224,18 @@ int conntrack_entry_delete(struct nl *nl, const struct conntrack_entry *entry)
 int conntrack_tuple_delete(struct nl *nl, const struct conntrack_tuple *original)
 {
 	return delete_entry(nl, original, false, 0);
+}
+
+static int take_entry(const struct nlmsghdr *message, void *context)
+{
+	return conntrack_entry_read(message, context) ? 0 : -EBADMSG;
+}
+
+int conntrack_entry_get(struct nl *nl, const struct conntrack_tuple *original, struct conntrack_entry *out)
+{
+	struct conntrack_message message;
+
+	conntrack_message_start(&message, IPCTNL_MSG_CT_GET, 0, family_of(original));
+	put_tuple(message.header, original);
+	return nl_get(nl, message.header, take_entry, out);
 }

@@ -7,6 +7,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@
 
 struct nl {
 	int fd;
-	uint32_t sequence;
+	uint32_t sequence, dropped; /* as the kernel had counted when it was last asked */
 	char error_text[256];
 	size_t len;                    /* bytes in `buffer` */
 	const struct nlmsghdr *cursor; /* next unread message in it */
@@ -67,6 +68,18 @@ void nl_close(struct nl *nl)
 int nl_fd(const struct nl *nl)
 {
 	return nl->fd;
+}
+
+uint32_t nl_dropped(struct nl *nl)
+{
+	uint32_t values[SK_MEMINFO_VARS] = { 0 }, before = nl->dropped;
+	socklen_t len = sizeof values;
+
+	if (getsockopt(nl->fd, SOL_SOCKET, SO_MEMINFO, values, &len) < 0 ||
+	    len < (SK_MEMINFO_DROPS + 1) * sizeof *values)
+		return 0;
+	nl->dropped = values[SK_MEMINFO_DROPS];
+	return nl->dropped - before;
 }
 
 const char *nl_error_text(const struct nl *nl)
@@ -276,38 +289,37 @@ static void nl_batch_widen(const struct nl_batch *batch)
 }
 
 /* Reads the kernel's errors. Kernels before 6.10 do not acknowledge BATCH_END: there an empty queue means success, as the
- * transaction is over once it is sent. */
+ * transaction is over once it is sent. An acknowledgement that was lost leaves open what became of it. */
 static int nl_batch_result(struct nl_batch *batch, uint32_t end, size_t *failed)
 {
 	struct nl *nl = batch->nl;
 	char text[sizeof nl->error_text] = "";
 	int first = 0;
+	bool lost = false, acknowledged = false;
 
-	for (;;) {
+	while (!acknowledged) {
 		const struct nlmsghdr *reply;
 		int error = nl_next(nl, MSG_DONTWAIT, &reply);
 		if (error == -EAGAIN)
 			break;
-		if (error < 0 && !first)
-			first = error; /* -ENOBUFS comes at most once; what is queued is still read */
+		lost |= error < 0;
 		if (error == -ENOBUFS)
-			continue;
+			continue; /* that comes at most once; what is queued is still read */
 		if (error < 0)
 			break;
 		if (reply->nlmsg_type != NLMSG_ERROR || reply->nlmsg_seq - batch->begin > end - batch->begin)
 			continue;
 		error = nl_error_of(nl, reply);
-		if (error < 0 && (!first || first == -ENOBUFS)) {
+		if (error < 0 && !first) {
 			first = error;
 			memcpy(text, nl->error_text, sizeof text);
 			uint32_t index = reply->nlmsg_seq - batch->begin;
 			*failed = index > 0 && index <= batch->count ? index - 1 : NL_BATCH_NONE;
 		}
-		if (reply->nlmsg_seq == end)
-			break;
+		acknowledged = reply->nlmsg_seq == end;
 	}
 	memcpy(nl->error_text, text, sizeof text);
-	return first;
+	return !first && lost && !acknowledged ? NL_BATCH_UNKNOWN : first;
 }
 
 int nl_batch_send(struct nl_batch *batch, size_t *failed)

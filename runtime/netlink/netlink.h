@@ -32,6 +32,9 @@ int nl_do(struct nl *, struct nlmsghdr *);
 int nl_query(struct nl *, struct nlmsghdr *, int (*each)(const struct nlmsghdr *, void *), void *context);
 /* The same for what one message answers, always: an object, which `take` gets, or an error. No acknowledgement is waited for. */
 int nl_get(struct nl *, struct nlmsghdr *, int (*take)(const struct nlmsghdr *, void *), void *context);
+/* Messages of the kernel's that found no room since the last call, each counted once. What is lost once the queue was full is
+ * counted whether or not nl_next() has said -ENOBUFS yet. */
+uint32_t nl_dropped(struct nl *);
 /* The text that the kernel added to the last error, or "" */
 const char *nl_error_text(const struct nl *);
 
@@ -53,4 +56,6 @@ void nl_batch_add(struct nl_batch *, const struct nlmsghdr *);
 /* Sends it. On failure *failed (may be NULL) is the index of the first message the kernel refused, or
  * NL_BATCH_NONE where its error belongs to none. */
 #define NL_BATCH_NONE SIZE_MAX
+/* Its acknowledgement was lost: it was done, or refused. A refusal leaves all as it was; this does not tell */
+#define NL_BATCH_UNKNOWN (-ENOTRECOVERABLE)
 int nl_batch_send(struct nl_batch *, size_t *failed);

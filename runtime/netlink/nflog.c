@@ -116,10 +116,12 @@ static void transport(uint8_t protocol, const uint8_t *header, size_t len, bool 
 static bool parse_v4(const uint8_t *packet, size_t len, struct nflog_packet *out)
 {
 	size_t header = (packet[0] & 15) * 4u;
-	struct in_addr destination;
+	struct in_addr source, destination;
 	if (header < 20 || len < header)
 		return false;
+	memcpy(&source, packet + 12, sizeof source);
 	memcpy(&destination, packet + 16, sizeof destination);
+	out->source = addr_from_v4(source);
 	out->destination = addr_from_v4(destination);
 	bool first = ((packet[6] & 0x1f) << 8 | packet[7]) == 0;
 	transport(packet[9], packet + header, len - header, first, out);
@@ -129,10 +131,12 @@ static bool parse_v4(const uint8_t *packet, size_t len, struct nflog_packet *out
 /* Past hop-by-hop options, routing, destination options, authentication and fragment headers */
 static bool parse_v6(const uint8_t *packet, size_t len, struct nflog_packet *out)
 {
-	struct in6_addr destination;
+	struct in6_addr source, destination;
 	if (len < 40)
 		return false;
+	memcpy(&source, packet + 8, sizeof source);
 	memcpy(&destination, packet + 24, sizeof destination);
+	out->source = addr_from_v6(&source);
 	out->destination = addr_from_v6(&destination);
 	uint8_t next = packet[6];
 	size_t at = 40;

@@ -19,7 +19,7 @@ struct nl *nflog_open_free(uint32_t start, uint16_t *group);
 struct nflog_packet {
 	char prefix[NFLOG_PREFIX_MAX]; /* of the rule that logged it, or "" */
 	uint16_t group;
-	struct addr destination;
+	struct addr source, destination;
 	enum policy_proto proto;
 	bool has_port;
 	uint16_t source_port, port;

@@ -89,7 +89,8 @@ static void timeout_message(struct nft_build *build, const struct rs_timeout *ti
 	nftnl_obj_free(out);
 }
 
-static void quota_message(struct nft_build *build, const struct rs_quota *quota)
+/* `flags`: NLM_F_EXCL of a new one; without it, one that is there keeps what it has counted, and gets the other size */
+static void quota_message(struct nft_build *build, const struct rs_quota *quota, uint16_t flags)
 {
 	struct nftnl_obj *out = arena_must(nftnl_obj_alloc());
 
@@ -99,7 +100,7 @@ static void quota_message(struct nft_build *build, const struct rs_quota *quota)
 	nftnl_obj_set_u32(out, NFTNL_OBJ_TYPE, NFT_OBJECT_QUOTA);
 	nftnl_obj_set_u64(out, NFTNL_OBJ_QUOTA_BYTES, quota->bytes);
 	nftnl_obj_set_u32(out, NFTNL_OBJ_QUOTA_FLAGS, NFT_QUOTA_F_INV);
-	nft_build_message(build, NFT_MSG_NEWOBJ, NLM_F_CREATE | NLM_F_EXCL, (struct nft_label){ "quota", quota->name },
+	nft_build_message(build, NFT_MSG_NEWOBJ, NLM_F_CREATE | flags, (struct nft_label){ "quota", quota->name },
 			  fill_object, out);
 	nftnl_obj_free(out);
 }
@@ -135,7 +136,7 @@ static void build_table(struct nft_build *build, const struct rs_table *table, u
 	for (size_t i = 0; i < table->timeouts.count; i++)
 		timeout_message(build, &table->timeouts.items[i]);
 	for (size_t i = 0; i < table->quotas.count; i++)
-		quota_message(build, &table->quotas.items[i]);
+		quota_message(build, &table->quotas.items[i], NLM_F_EXCL);
 	nft_encode_table(build, table);
 }
 
@@ -329,13 +330,72 @@ static void build_changes(struct nft_build *build, const struct rs_table *chains
 		element_messages(build, &elements[i]);
 }
 
-int nft_replace_with(struct nft *nft, const struct ruleset *ruleset, const struct rs_table *chains,
-		     const struct nft_element *elements, size_t count, char *why, size_t why_size)
+static void fill_chain(struct nlmsghdr *message, const void *chain)
+{
+	nftnl_chain_nlmsg_build_payload(message, chain);
+}
+
+static void delete_chain_message(struct nft_build *build, const char *name)
+{
+	struct nftnl_chain *chain = arena_must(nftnl_chain_alloc());
+
+	nftnl_chain_set_u32(chain, NFTNL_CHAIN_FAMILY, nft_family(build->table->family));
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, build->table->name);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
+	nft_build_message(build, NFT_MSG_DELCHAIN, 0, (struct nft_label){ "chain", name }, fill_chain, chain);
+	nftnl_chain_free(chain);
+}
+
+static void fill_set(struct nlmsghdr *message, const void *set)
+{
+	nftnl_set_nlmsg_build_payload(message, (struct nftnl_set *)(uintptr_t)set);
+}
+
+static void delete_set_message(struct nft_build *build, const char *name)
+{
+	struct nftnl_set *set = arena_must(nftnl_set_alloc());
+
+	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, nft_family(build->table->family));
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, build->table->name);
+	nftnl_set_set_str(set, NFTNL_SET_NAME, name);
+	nft_build_message(build, NFT_MSG_DELSET, 0, (struct nft_label){ "set", name }, fill_set, set);
+	nftnl_set_free(set);
+}
+
+/* Rules, maps and chains of a table, in the order in which nothing leads to what goes; its quotas stay, and with them what they have counted. */
+static void strip_table(struct nft_build *build, const struct rs_table *table)
+{
+	build->table = table;
+	for (size_t i = 0; i < table->chains.count; i++)
+		empty_chain(build, &table->chains.items[i]);
+	for (size_t i = 0; i < table->sets.count; i++)
+		delete_set_message(build, table->sets.items[i].name);
+	for (size_t i = 0; i < table->chains.count; i++)
+		delete_chain_message(build, table->chains.items[i].name);
+}
+
+static void build_quotas(struct nft_build *build, const struct nft_quotas *quotas)
+{
+	if (quotas->before)
+		strip_table(build, &quotas->before->tables.items[0]);
+	if (!quotas->after)
+		return;
+	build->table = &quotas->after->tables.items[0];
+	table_message(build, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	for (size_t i = 0; i < build->table->quotas.count; i++)
+		quota_message(build, &build->table->quotas.items[i], 0);
+	nft_encode_table(build, build->table);
+}
+
+int nft_replace_with(struct nft *nft, const struct ruleset *ruleset, const struct nft_quotas *quotas,
+		     const struct rs_table *chains, const struct nft_element *elements, size_t count, char *why,
+		     size_t why_size)
 {
 	struct nft_build build = { .batch = nl_batch_new(nft->nl), .names_sets = true };
 
 	build_tables(&build, ruleset, INSTALL_REPLACE);
 	build.names_sets = false;
+	build_quotas(&build, quotas);
 	build_changes(&build, chains, elements, count);
 	int error = send_build(nft, &build, why, why_size);
 	nft_build_free(&build);
@@ -359,21 +419,11 @@ int nft_elements(struct nft *nft, const struct nft_element *elements, size_t cou
 	return nft_change(nft, NULL, elements, count);
 }
 
-static void fill_chain(struct nlmsghdr *message, const void *chain)
-{
-	nftnl_chain_nlmsg_build_payload(message, chain);
-}
-
 int nft_delete_chain(struct nft *nft, const char *name)
 {
 	struct nft_build build = { .batch = nl_batch_new(nft->nl), .table = &own_table };
-	struct nftnl_chain *chain = arena_must(nftnl_chain_alloc());
 
-	nftnl_chain_set_u32(chain, NFTNL_CHAIN_FAMILY, NFPROTO_INET);
-	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, own_table.name);
-	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, name);
-	nft_build_message(&build, NFT_MSG_DELCHAIN, 0, (struct nft_label){ "chain", name }, fill_chain, chain);
-	nftnl_chain_free(chain);
+	delete_chain_message(&build, name);
 	int error = nl_batch_send(build.batch, NULL);
 	nft_build_free(&build);
 	return error;

@@ -10,15 +10,20 @@ void nft_close(struct nft *);
 int nft_fd(const struct nft *);
 
 /* Installs every table of the ruleset; all or nothing. 0 or -errno; then `why` (at least 256 bytes) has the object
- * that the kernel refused, by its name or comment. */
+ * that the kernel refused, by its name or comment. NL_BATCH_UNKNOWN (netlink.h): it may have taken it. So with all below. */
 int nft_install(struct nft *, const struct ruleset *, char *why, size_t why_size);
 /* The same in place of tables of those names, in one transaction */
 int nft_replace(struct nft *, const struct ruleset *, char *why, size_t why_size);
 /* The same with chains and elements of table inet msb on top, as nft_change() has them: what is in force before the
  * transaction and what is in force behind it leave no packet between them */
 struct nft_element;
-int nft_replace_with(struct nft *, const struct ruleset *, const struct rs_table *chains, const struct nft_element *,
-		     size_t count, char *why, size_t why_size);
+/* A table of quotas that the transaction changes, too: the chains of the one ruleset go, those of the other come. Its quotas are never
+ * deleted: one of a name that is there keeps what it has counted, whatever its size was. Either may be NULL. */
+struct nft_quotas {
+	const struct ruleset *before, *after;
+};
+int nft_replace_with(struct nft *, const struct ruleset *, const struct nft_quotas *, const struct rs_table *chains,
+		     const struct nft_element *, size_t count, char *why, size_t why_size);
 /* The same into tables of those names, which are there; it adds chains and sets of its own. */
 int nft_extend(struct nft *, const struct ruleset *, char *why, size_t why_size);
 

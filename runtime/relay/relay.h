@@ -52,6 +52,11 @@ struct relay_flow {
 	uint16_t port;     /* the guest's, or the one dialled at the gateway */
 	uint64_t began_ms; /* clock_ms() */
 };
+/* Who is told of each one when it is over, with what the worker says that it has moved (relay_protocol.h); one at most. It keeps no
+ * pointer. */
+struct relay_moved;
+void relay_tell_ended(struct relay *, void (*ended)(void *self, const struct relay_flow *, const struct relay_moved *),
+		      void *self);
 /* All of them; `each` ends it early with a value other than 0, which is then the result. It may call relay_end(). */
 int relay_flows(struct relay *, int (*each)(const struct relay_flow *, void *context), void *context);
 /* The worker is to end it, a pair by a reset at both ends. 1: from now on; 0: it has ended, or is to end already. What is left of it is

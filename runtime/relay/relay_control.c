@@ -230,6 +230,8 @@ static bool peer_may_enter(struct relay *relay, const struct listener *listener,
 	struct eval_verdict verdict = eval_connection(&relay->context, &connection);
 	if (verdict.action != POLICY_ALLOW && denials)
 		denials_ingress(denials, peer, connection.proto, listener->guest_port, verdict);
+	else if (denials && denials_wants(denials, verdict))
+		denials_flow_begin(denials, &(struct denial_flow){ .connection = &connection, .verdict = verdict });
 	return verdict.action == POLICY_ALLOW;
 }
 
@@ -347,7 +349,7 @@ static int hand_pair_on(struct relay *relay, const struct listener *listener, co
 		relay_socket_unpaced(near);
 	int error = relay_hand_on(relay, &pair, (int[]){ near, far }, 2);
 	if (error < 0)
-		relay_records_drop(&relay->records, (struct relay_serial){ pair.serial, true });
+		relay_records_drop(&relay->records, (struct relay_serial){ .serial = pair.serial, .pair = true });
 	return error == -EAGAIN || error == -ETOOMANYREFS ? 0 : error;
 }
 
@@ -436,9 +438,20 @@ static int serve_ended(struct relay *relay, const struct relay_message *told)
 {
 	if (told->ended_count > RELAY_ENDED_MAX)
 		return -EPROTO;
-	for (size_t i = 0; i < told->ended_count; i++)
+	for (size_t i = 0; i < told->ended_count; i++) {
+		const struct relay_record *record = relay_records_find(&relay->records, told->ended[i]);
+		if (record && relay->ended)
+			relay->ended(relay->ended_self, &record->flow, &told->ended[i].moved);
 		relay_records_drop(&relay->records, told->ended[i]);
+	}
 	return 0;
+}
+
+void relay_tell_ended(struct relay *relay,
+		      void (*ended)(void *self, const struct relay_flow *, const struct relay_moved *), void *self)
+{
+	relay->ended = ended;
+	relay->ended_self = self;
 }
 
 static int control_readable(struct relay *relay, struct denials *denials)
@@ -506,7 +519,7 @@ int relay_flows(struct relay *relay, int (*each)(const struct relay_flow *, void
 
 int relay_end(struct relay *relay, bool pair, uint32_t serial)
 {
-	return relay_records_end(&relay->records, (struct relay_serial){ serial, pair });
+	return relay_records_end(&relay->records, (struct relay_serial){ .serial = serial, .pair = pair });
 }
 
 bool relay_ending(const struct relay *relay)
@@ -518,7 +531,7 @@ static int tell_to_end(struct relay *relay, struct relay_record *record, uint64_
 {
 	struct relay_message end = { .kind = RELAY_END,
 				     .ended_count = 1,
-				     .ended = { { record->flow.serial, record->flow.pair } } };
+				     .ended = { { .serial = record->flow.serial, .pair = record->flow.pair } } };
 
 	if (!record->used || record->ending == RELAY_GOES_ON)
 		return 0;

@@ -45,8 +45,10 @@ static ssize_t pass_urgent(struct relay_half *half)
 	    recv(half->from, &urgent, 1, MSG_OOB | MSG_PEEK | MSG_DONTWAIT) != 1)
 		return 0; /* not yet: its event comes */
 	half->readable = true;
-	if (send(half->to, &urgent, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+	if (send(half->to, &urgent, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) == 1) {
+		half->passed_on++;
 		return pass_mark(half);
+	}
 	half->writable = false;
 	return errno == EAGAIN ? 0 : -1;
 }
@@ -84,6 +86,7 @@ static bool drain(struct relay_half *half)
 		ssize_t sent = splice(half->pipe.out, NULL, half->to, NULL, half->held, flags);
 		if (sent > 0) {
 			half->held -= (size_t)sent;
+			half->passed_on += (uint64_t)sent;
 			half->moved = true;
 			continue;
 		}

@@ -16,6 +16,7 @@ struct relay_half {
 	int from, to;
 	struct relay_pipe pipe; /* none where nothing is held */
 	size_t held;            /* in the pipe */
+	uint64_t passed_on;     /* bytes that went to `to` */
 	size_t limit; /* how many more bytes may pass, before that the end does not; RELAY_UNLIMITED: all there are */
 	bool readable, writable;
 	bool urgent;  /* `from` has an urgent byte, now or soon to be read; under a limit it breaks the connection */

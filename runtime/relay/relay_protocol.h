@@ -42,9 +42,16 @@ enum relay_kind {
 	RELAY_ANEW,      /* the policy is another: who was refused may ask again */
 };
 
+/* What the worker says that a pair or flow has moved, by who began it and back: payload, and of UDP datagrams */
+struct relay_moved {
+	bool orderly; /* a pair both of whose ends have closed; else it broke, or was ended */
+	uint64_t bytes[2], datagrams[2];
+};
+
 struct relay_serial {
 	uint32_t serial;
-	bool pair; /* else a flow's */
+	bool pair;                /* else a flow's */
+	struct relay_moved moved; /* of RELAY_ENDED */
 };
 
 struct relay_message {

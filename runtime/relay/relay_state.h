@@ -26,6 +26,8 @@ struct relay {
 	struct nl *diag; /* in the host's namespace; NULL where the kernel does not tell whose a socket is */
 	struct worker worker;
 	struct relay_records records;
+	void (*ended)(void *self, const struct relay_flow *, const struct relay_moved *); /* NULL: nobody */
+	void *ended_self;
 	bool changed; /* since the start: what the worker asks may be about a listener that it has no more */
 };
 

@@ -8,8 +8,12 @@ static void ended(struct relay_pairs *pairs, struct relay_pair *pair)
 	struct relay_loop *loop = (struct relay_loop *)((char *)pairs - offsetof(struct relay_loop, pairs));
 	uint32_t *serial = &loop->pair_serials[pair - pairs->items];
 
-	if (*serial)
-		ended_note(loop, (struct relay_serial){ *serial, true });
+	if (*serial) {
+		const struct relay_half *halves = pair->halves;
+		struct relay_moved moved = { .orderly = halves[0].passed && halves[1].passed,
+					     .bytes = { halves[0].passed_on, halves[1].passed_on } };
+		ended_note(loop, (struct relay_serial){ *serial, true, moved });
+	}
 	*serial = 0;
 }
 
@@ -33,7 +37,7 @@ void pair_start(struct relay_loop *loop, const struct relay_message *message, in
 	if (pair)
 		loop->pair_serials[pair - loop->pairs.items] = message->serial;
 	else if (message->serial)
-		ended_note(loop, (struct relay_serial){ message->serial, true });
+		ended_note(loop, (struct relay_serial){ .serial = message->serial, .pair = true });
 }
 
 void pair_stop(struct relay_loop *loop, uint32_t serial)

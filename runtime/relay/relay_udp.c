@@ -31,6 +31,7 @@ struct flow_udp {
 	int near; /* of a flow to the host: bound to the address asked, connected to the guest; else -1 */
 	struct datagram waiting[WAITING_MAX];
 	size_t waiting_count;
+	struct relay_moved moved;
 	struct budget_member member;
 	struct timer refused;
 };
@@ -82,7 +83,7 @@ static void flow_end(struct relay_loop *loop, struct flow_udp *flow)
 	timer_stop(&flow->refused);
 	loop->asks -= flow->state == RELAY_FLOW_ASKED;
 	if (flow->state == RELAY_FLOW_OPEN)
-		ended_note(loop, (struct relay_serial){ flow->serial, false });
+		ended_note(loop, (struct relay_serial){ flow->serial, false, flow->moved });
 	*flow = (struct flow_udp){ .far = -1, .near = -1, .serial = flow->serial };
 }
 
@@ -183,11 +184,19 @@ static struct flow_udp *flow_ask(struct relay_loop *loop, uint32_t listener, con
 	return NULL;
 }
 
+static void note_moved(struct flow_udp *flow, int way, ssize_t sent)
+{
+	if (sent < 0)
+		return;
+	flow->moved.bytes[way] += (uint64_t)sent;
+	flow->moved.datagrams[way]++;
+}
+
 static void flow_send(struct relay_loop *loop, struct flow_udp *flow, const uint8_t *bytes, size_t len)
 {
 	budget_touch(budget_of(loop, flow->listener), &flow->member, loop->now_ms);
 	/* refused or without room: the datagram is lost, as on any network */
-	send(flow->far, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	note_moved(flow, 0, send(flow->far, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 static void flow_wait(struct flow_udp *flow, const uint8_t *bytes, size_t len)
@@ -248,7 +257,7 @@ static bool flow_watch(struct relay_loop *loop, const struct flow_udp *flow)
 static void note_unused(struct relay_loop *loop, const struct relay_message *answer)
 {
 	if (answer->allowed)
-		ended_note(loop, (struct relay_serial){ answer->serial, false });
+		ended_note(loop, (struct relay_serial){ .serial = answer->serial });
 }
 
 void flow_stop(struct relay_loop *loop, uint32_t serial)
@@ -293,7 +302,7 @@ void flow_answer(struct relay_loop *loop, const struct relay_message *message, i
 
 /* From the address the peer asked, which a listener on all of the host's addresses cannot know by itself. A link-local
  * address is the kernel's to choose: it means nothing without its link. */
-static void reply_by_listener(const struct relay_loop *loop, struct flow_udp *flow, size_t len)
+static ssize_t reply_by_listener(const struct relay_loop *loop, struct flow_udp *flow, size_t len)
 {
 	char control[SOCKET_SOURCE_ROOM] __attribute__((aligned(8))) = { 0 };
 	struct iovec data = { packet, len };
@@ -305,17 +314,16 @@ static void reply_by_listener(const struct relay_loop *loop, struct flow_udp *fl
 		message.msg_controllen = sizeof control;
 		socket_set_source(&message, addr_from_sockaddr((struct sockaddr *)&flow->asked));
 	}
-	sendmsg(loop->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sendmsg(loop->listeners[flow->listener].fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* An answer for the peer: by the socket that is its alone, or by the listener it sent to */
 static void reply(struct relay_loop *loop, struct flow_udp *flow, size_t len)
 {
 	budget_touch(budget_of(loop, flow->listener), &flow->member, loop->now_ms);
-	if (flow->near >= 0)
-		send(flow->near, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	else
-		reply_by_listener(loop, flow, len);
+	note_moved(flow, 1,
+		   flow->near >= 0 ? send(flow->near, packet, len, MSG_DONTWAIT | MSG_NOSIGNAL) :
+				     reply_by_listener(loop, flow, len));
 }
 
 void flow_event(struct relay_loop *loop, union relay_event event)

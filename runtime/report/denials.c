@@ -1,6 +1,7 @@
 /* What was refused: the evaluator finds the rule, each kind is printed once. */
 #include "report/denials.h"
 #include "base/escape.h"
+#include "base/units.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "eval/audit.h"
@@ -11,8 +12,10 @@
 #include "learn/learn_bound.h"
 #include "report/events.h"
 #include "report/learning.h"
+#include "report/meters.h"
 #include "report/reason.h"
 #include "report/suggestions.h"
+#include "report/unreported.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,15 +32,18 @@ struct denials {
 	struct arena *arena;
 	struct reasons *reasons;
 	struct nl *nflog, *host_log; /* of the two namespaces */
+	struct unreported *unreported;
 	struct limit_numbers limits;
 	bool limit_known[OVER_COUNT]; /* has been printed */
+	struct meters meters;
+	bool dns_limit_known[POLICY_DNS_LIMITS];
 	struct events *events;
 	denials_ended *ended;
 	const void *ended_self;
 	bool waits; /* lines wait for the end: standard input is a terminal, which may show an editor */
 	struct {
 		char *denial, *hint; /* the hint may be NULL */
-	} lines[LINES_MAX + OVER_COUNT];
+	} lines[LINES_MAX + OVER_COUNT + POLICY_DNS_LIMITS];
 	size_t line_count, flow_lines;
 	struct suggestions *suggestions; /* NULL: not wanted */
 	struct learning *learning;       /* NULL: not wanted */
@@ -48,13 +54,33 @@ struct denials {
 	uint64_t known[KNOWN_MAX]; /* hashes of what was printed; 0: free */
 };
 
+static bool open_events(struct denials *denials)
+{
+	const struct run_config *config = denials->config;
+	struct events_start start = {
+		.sandbox = config->name,
+		.sinks = config->events,
+		.file_limit = config->events_size,
+		.keep = config->events_keep ? config->events_keep : EVENT_KEEP_DEFAULT,
+	};
+	const char *failed;
+
+	denials->events = events_open(&start, &failed);
+	if (!denials->events)
+		log_error("--events %s: %s", failed ? failed : "-", event_sink_error(failed, errno));
+	return denials->events != NULL;
+}
+
 void denials_use_policy(struct denials *denials, const struct policy *policy)
 {
+	if (denials->unreported)
+		unreported_begin_anew(denials->unreported);
 	hits_free(&denials->hits); /* the rules that they are of may be gone */
 	arena_free(denials->arena);
 	denials->arena = arena_new();
 	denials->reasons = reasons_new(denials->arena, policy);
 	denials->context.policy = policy;
+	denials->meters = (struct meters){ .anew = false }; /* it may leave more: what is used up is told again */
 }
 
 struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway, struct nl *host,
@@ -71,19 +97,14 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials->waits = isatty(STDIN_FILENO);
 	denials->started_ms = clock_ms();
 	denials->nflog = nflog_open();
+	denials->unreported = denials->nflog ? unreported_open() : NULL;
 	denials->learning = learning_open(config, gateway);
 	denials->suggestions = config->suggest ? suggestions_new() : NULL;
-	bool opened = denials->nflog && (denials->suggestions || !config->suggest);
+	bool opened = denials->unreported && (denials->suggestions || !config->suggest);
 	if (!opened)
 		log_error("cannot read the log of refused packets: %s", strerror(errno));
-	else {
-		denials->events = events_open(config->events);
-		opened = denials->events != NULL;
-		if (!opened)
-			log_error("--events %s: %s", config->events ? config->events : "-",
-				  errno == ENXIO ? "a FIFO that nobody reads; start its reader first" :
-						   strerror(errno));
-	}
+	else
+		opened = open_events(denials);
 	if (opened)
 		return denials;
 	int saved = errno;
@@ -128,6 +149,7 @@ void denials_close(struct denials *denials)
 	}
 	suggestions_free(denials->suggestions);
 	learning_close(denials->learning);
+	unreported_close(denials->unreported);
 	nl_close(denials->nflog);
 	nl_close(denials->host_log);
 	events_close(denials->events);
@@ -274,7 +296,9 @@ static bool is_learnt_alone(const struct denials *denials, struct event *event)
 	*rule -= *rule < LEARN_RULES_IN_FRONT ? *rule : LEARN_RULES_IN_FRONT;
 	if (*rule >= bound->rules.count)
 		event->verdict.by = decided_by(DECIDER_DEFAULT);
-	return !strcmp(event->kind, "allow") && (*rule >= bound->rules.count || !bound->rules.items[*rule].log);
+	bool passed = !strcmp(event->kind, "allow") || event->traffic;
+	return passed && !denials->config->events_all &&
+	       (*rule >= bound->rules.count || !bound->rules.items[*rule].log);
 }
 
 /* Frees the arena, which has the event's texts. */
@@ -317,17 +341,102 @@ static const struct suggestion *offer_connection(const struct denials *denials, 
 	return suggest_connection(arena, &denials->context, connection, verdict, name, suggestion) ? suggestion : NULL;
 }
 
-static void deny(struct denials *denials, struct arena *arena, bool spared, const char *flow,
-		 struct eval_verdict verdict, enum policy_direction direction, const struct suggestion *suggest)
+static const char *class_of(const struct denials *denials, struct addr addr)
 {
-	struct event event = {
-		.kind = denied_kind(spared),
-		.flow = flow,
+	return addr_class_name(addr_classify(addr, &denials->context.gateway));
+}
+
+/* An event of that kind on a connection, as far as the connection tells */
+static struct event event_on(const struct denials *denials, struct arena *arena, const char *kind,
+			     const struct eval_connection *connection, struct eval_verdict verdict,
+			     const struct reason *reason)
+{
+	return (struct event){
+		.kind = kind,
+		.flow = flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
+					       connection->has_port, connection->port),
 		.verdict = verdict,
-		.reason = reason_of(denials->reasons, verdict, direction),
-		.suggest = suggest,
+		.reason = reason,
+		.connection = connection,
+		.class = class_of(denials, connection->addr),
 	};
+}
+
+static void deny(struct denials *denials, struct arena *arena, bool spared, const struct eval_connection *connection,
+		 struct eval_verdict verdict)
+{
+	struct event event = event_on(denials, arena, denied_kind(spared), connection, verdict,
+				      reason_of(denials->reasons, verdict, connection->direction));
+
+	event.suggest = offer_connection(denials, arena, connection, verdict, NULL);
 	report(denials, arena, &event);
+}
+
+/* ---- flows that the kernel, or a relay, let pass ---- */
+
+static const char *const end_texts[DENIAL_END_COUNT] = {
+	[DENIAL_END_CLOSED] = "closed",   [DENIAL_END_RESET] = "reset", [DENIAL_END_TIMEOUT] = "timeout",
+	[DENIAL_END_REVOKED] = "revoked", [DENIAL_END_LIMIT] = "limit", [DENIAL_END_STOP] = "stop",
+};
+
+static struct event event_on_flow(const struct denials *denials, struct arena *arena, const char *kind,
+				  const struct denial_flow *flow)
+{
+	const struct eval_connection *connection = flow->connection;
+	struct event event = event_on(denials, arena, kind, connection, flow->verdict,
+				      reason_of(denials->reasons, flow->verdict, connection->direction));
+
+	event.source_port = flow->source_port;
+	event.name = flow->name;
+	event.sni = connection->sni ? escape_text(arena, connection->sni) : NULL;
+	return event;
+}
+
+void denials_flow_begin(struct denials *denials, const struct denial_flow *flow)
+{
+	struct arena *arena = arena_new();
+	struct event event = event_on_flow(denials, arena, "allow", flow);
+
+	if (!is_learnt_alone(denials, &event))
+		events_write(denials->events, &event);
+	arena_free(arena);
+}
+
+void denials_flow_end(struct denials *denials, const struct denial_flow *flow)
+{
+	struct arena *arena = arena_new();
+	struct event event = event_on_flow(denials, arena, "flow-end", flow);
+	const struct event_traffic traffic = {
+		.bytes_known = flow->bytes_known,
+		.packets_known = flow->packets_known,
+		.bytes_sent = flow->bytes_sent,
+		.bytes_received = flow->bytes_received,
+		.packets_sent = flow->packets_sent,
+		.packets_received = flow->packets_received,
+		.duration_ms = flow->duration_ms,
+		.end = end_texts[flow->end],
+	};
+
+	event.traffic = &traffic;
+	if (!is_learnt_alone(denials, &event))
+		events_write(denials->events, &event);
+	arena_free(arena);
+}
+
+void denials_flows_lost(struct denials *denials, size_t count)
+{
+	events_lost(denials->events, EVENTS_LOST_FLOWS, count);
+}
+
+bool denials_tells_all(const struct denials *denials)
+{
+	return denials && denials->config->events_all;
+}
+
+bool denials_wants(const struct denials *denials, struct eval_verdict verdict)
+{
+	return denials_tells_all(denials) ||
+	       (verdict.by.kind == DECIDER_RULE && denials->context.policy->rules.items[verdict.by.rule].log);
 }
 
 /* ---- where it comes from ---- */
@@ -344,21 +453,30 @@ static bool take_name(const char *name, void *context)
 	return true;
 }
 
+static struct eval_connection connection_of(const struct nflog_packet *packet)
+{
+	return (struct eval_connection){
+		.direction = POLICY_EGRESS,
+		.proto = packet->proto,
+		.addr = packet->destination,
+		.has_port = packet->has_port,
+		.port = packet->port,
+	};
+}
+
 /* A limit decides by number, not by flow: each is printed once, with the first flow that met it. */
 static void report_limit(struct denials *denials, const struct nflog_packet *packet, enum limit limit, bool host)
 {
 	struct arena *arena = arena_new();
 	const struct limit_text text = limit_text(arena, limit, denials->config->policy, &denials->limits, host);
 	const struct reason reason = { .text = text.text, .note = "" };
-	struct event event = {
-		.kind = limit == OVER_EGRESS_BYTES || limit == OVER_INGRESS_BYTES ? "quota" : "limit",
-		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
-					       packet->has_port, packet->port),
-		.verdict = { POLICY_DENY, { DECIDER_NONE, 0 } },
-		.reason = &reason,
-		.option = text.option,
-		.value = text.value,
-	};
+	const struct eval_connection connection = connection_of(packet);
+	struct event event =
+		event_on(denials, arena, limit == OVER_EGRESS_BYTES || limit == OVER_INGRESS_BYTES ? "quota" : "limit",
+			 &connection, (struct eval_verdict){ POLICY_DENY, { DECIDER_NONE, 0 } }, &reason);
+	event.source_port = packet->source_port;
+	event.option = text.option;
+	event.value = text.value;
 	denials->total++;
 	denials->different += !denials->limit_known[limit];
 	events_write(denials->events, &event);
@@ -366,6 +484,78 @@ static void report_limit(struct denials *denials, const struct nflog_packet *pac
 		print(denials, arena_printf(arena, "%s: %s and maybe more; %s", text.text, event.flow, text.raise),
 		      NULL, true);
 	denials->limit_known[limit] = true;
+	arena_free(arena);
+}
+
+/* Likewise of a rule's own limit: it is one for both directions, and the rule is known */
+static void report_meter(struct denials *denials, struct arena *arena, const char *flow, uint32_t meter)
+{
+	const struct policy *policy = denials->context.policy;
+	long rule = meters_rule(policy, meter);
+	struct eval_verdict verdict = { POLICY_DENY,
+					rule < 0 ? decided_by(DECIDER_NONE) : decided_by_rule((size_t)rule) };
+	const struct reason *of = rule < 0 ? NULL : reason_of(denials->reasons, verdict, POLICY_EGRESS);
+	uint64_t bytes = rule < 0 ? 0 : policy->rules.items[rule].bytes;
+	struct reason reason = { .text = "a rule's limit of bytes is used up", .note = "" };
+	if (of)
+		reason = (struct reason){ .text = arena_printf(arena, "all of `bytes %s` of %s is used up",
+							       units_size_format(arena, bytes), of->text),
+					  .place = of->place,
+					  .because = of->because,
+					  .note = of->note };
+	struct event event = { .kind = "quota", .flow = flow, .verdict = verdict, .reason = &reason, .value = bytes };
+	bool first = meters_note(&denials->meters, meter);
+
+	denials->total++;
+	denials->different += first;
+	events_write(denials->events, &event);
+	if (first)
+		print(denials,
+		      arena_printf(
+			      arena,
+			      "%s%s%s%s: %s and maybe more; a larger size raises it, at the next start or by a reload",
+			      reason.text, reason.place ? " (" : "", reason.place ? reason.place : "",
+			      reason.place ? ")" : "", flow),
+		      NULL, true);
+}
+
+static void report_metered_packet(struct denials *denials, const struct nflog_packet *packet, uint32_t meter)
+{
+	struct arena *arena = arena_new();
+	bool answer = addr_equal(packet->destination,
+				 lower_guest_addr(packet->destination.family == ADDR_V4 ? denials->context.gateway.v4 :
+											  denials->context.gateway.v6));
+
+	/* of an answer the far end is the source */
+	report_meter(denials, arena,
+		     flow_format_connection(arena, POLICY_EGRESS, answer ? packet->source : packet->destination,
+					    packet->proto, packet->has_port,
+					    answer ? packet->source_port : packet->port),
+		     meter);
+	arena_free(arena);
+}
+
+bool denials_is_spent(const struct denials *denials, const struct policy_rule *rule)
+{
+	return denials && meters_is_spent(&denials->meters, rule->meter);
+}
+
+bool denials_spent_anew(struct denials *denials)
+{
+	bool anew = denials->meters.anew;
+
+	denials->meters.anew = false;
+	return anew;
+}
+
+void denials_spent_flow(struct denials *denials, const struct eval_connection *connection, size_t rule)
+{
+	struct arena *arena = arena_new();
+
+	report_meter(denials, arena,
+		     flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
+					    connection->has_port, connection->port),
+		     denials->context.policy->rules.items[rule].meter);
 	arena_free(arena);
 }
 
@@ -388,18 +578,17 @@ static bool is_late_answer(const struct denials *denials, const struct nflog_pac
 static void report_packet(struct denials *denials, const struct nflog_packet *packet, bool host)
 {
 	enum limit limit;
+	uint32_t meter;
+	if (!host && meters_by_prefix(packet->prefix, &meter)) {
+		report_metered_packet(denials, packet, meter);
+		return;
+	}
 	if (limit_by_name(packet->prefix, &limit)) {
 		report_limit(denials, packet, limit, host);
 		return;
 	}
 	struct arena *arena = arena_new();
-	struct eval_connection connection = {
-		.direction = POLICY_EGRESS,
-		.proto = packet->proto,
-		.addr = packet->destination,
-		.has_port = packet->has_port,
-		.port = packet->port,
-	};
+	const struct eval_connection connection = connection_of(packet);
 	struct eval_verdict verdict = eval_connection(&denials->context, &connection);
 	bool passed = packet->group == LOWER_ALLOW_LOG_GROUP;
 	bool spared = passed && verdict.action == POLICY_DENY && is_spared(denials, &connection);
@@ -412,21 +601,44 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 						   &found);
 	/* the kernel refused what the policy allows: a limit, or a binding that has ended since */
 	bool agree = (verdict.action == POLICY_ALLOW) == allowed;
-	struct event event = {
-		.kind = allowed ? "allow" : denied_kind(spared),
-		.flow = flow_format_connection(arena, POLICY_EGRESS, packet->destination, packet->proto,
-					       packet->has_port, packet->port),
-		.verdict = verdict,
-		.reason = agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter,
-		.name = found.name,
-		.hello = verdict.by.kind == DECIDER_HIDDEN && agree && !allowed ? hidden_by_quic : NULL,
-		.suggest =
-			agree && !allowed ? offer_connection(denials, arena, &connection, verdict, found.name) : NULL,
-	};
+	struct event event = event_on(denials, arena, allowed ? "allow" : denied_kind(spared), &connection, verdict,
+				      agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter);
+	event.source_port = packet->source_port;
+	event.name = found.name;
+	event.hello = verdict.by.kind == DECIDER_HIDDEN && agree && !allowed ? hidden_by_quic : NULL;
+	event.suggest = agree && !allowed ? offer_connection(denials, arena, &connection, verdict, found.name) : NULL;
 	if (!event.name && !allowed && denials->ended)
 		event.ended =
 			denials->ended(denials->ended_self, packet->destination, &event.name, &event.ended_ago_ms);
 	report(denials, arena, &event);
+}
+
+/* What found no room in the queue */
+static void lose(struct denials *denials, struct nl *nflog)
+{
+	uint32_t dropped = nl_dropped(nflog);
+
+	learning_lost(denials->learning, dropped);
+	events_lost(denials->events, EVENTS_LOST_KERNEL, dropped);
+}
+
+static void tell_unreported(struct denials *denials, struct unreported_counts counts)
+{
+	events_lost(denials->events, EVENTS_LOST_LOG, counts.refused);
+	events_lost(denials->events, EVENTS_LOST_LOGGED, counts.allowed);
+}
+
+void denials_settle(struct denials *denials)
+{
+	tell_unreported(denials, unreported_look(denials->unreported));
+	events_settle(denials->events);
+}
+
+int denials_wait(const struct denials *denials)
+{
+	int look = unreported_wait(denials->unreported), lines = events_wait(denials->events);
+
+	return look < 0 || (lines >= 0 && lines < look) ? lines : look;
 }
 
 static void read_log(struct denials *denials, struct nl *nflog)
@@ -436,10 +648,12 @@ static void read_log(struct denials *denials, struct nl *nflog)
 	/* bounded: the rest comes with the next turn of the caller's loop */
 	for (int i = 0; i < 256; i++) {
 		error = nflog_next(nflog, &packet);
+		if (error == 0)
+			unreported_expect(denials->unreported);
 		if (error == 0 && !is_late_answer(denials, &packet))
 			report_packet(denials, &packet, nflog == denials->host_log);
 		else if (error == -ENOBUFS)
-			learning_lost(denials->learning, 1);
+			lose(denials, nflog);
 		else if (error != 0)
 			break;
 	}
@@ -453,6 +667,12 @@ void denials_read(struct denials *denials, struct eval_bindings bindings)
 	denials->context.bindings = EVAL_NO_BINDINGS;
 }
 
+void denials_read_all(struct denials *denials, struct eval_bindings bindings)
+{
+	denials_read(denials, bindings);
+	tell_unreported(denials, unreported_look_now(denials->unreported));
+}
+
 void denials_dns(struct denials *denials, const char *name, enum flow_transport transport, struct eval_verdict verdict)
 {
 	struct arena *arena = arena_new();
@@ -461,8 +681,51 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 	struct suggestion *suggestion = arena_alloc(arena, sizeof *suggestion);
 	if (!suggest_query(arena, &denials->context, name, transport, verdict, suggestion))
 		suggestion = NULL;
-	deny(denials, arena, audit_spares_query(denials->config->spared, &denials->context, name, transport), flow,
-	     verdict, POLICY_EGRESS, suggestion);
+	struct event event = {
+		.kind = denied_kind(audit_spares_query(denials->config->spared, &denials->context, name, transport)),
+		.flow = flow,
+		.verdict = verdict,
+		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
+		.question = flow_name_text(arena, name),
+		.protocol = policy_proto_name(flow_transport_proto(transport)),
+		.suggest = suggestion,
+	};
+	report(denials, arena, &event);
+}
+
+/* As of the other limits: it decides by number, and is printed once */
+void denials_dns_limit(struct denials *denials, const char *name, enum flow_transport transport,
+		       enum policy_dns_limit which)
+{
+	static const char *const options[POLICY_DNS_LIMITS] = { "--dns-max-label", "--dns-max-names",
+								"--dns-max-rate" };
+	struct arena *arena = arena_new();
+	const struct policy *policy = denials->context.policy;
+	bool spared = denials->config->spared, first = !denials->dns_limit_known[which];
+	const struct event event = {
+		.kind = spared ? audit_kind : "limit",
+		.flow = arena_printf(arena, "dns@%s:%s", flow_name_text(arena, name),
+				     transport == FLOW_DNS_UDP ? "udp" : "tcp"),
+		.verdict = { POLICY_DENY, { DECIDER_NONE, 0 } },
+		.reason = reason_of_dns_limit(denials->reasons, which),
+		.question = flow_name_text(arena, name),
+		.protocol = policy_proto_name(flow_transport_proto(transport)),
+		.option = options[which],
+		.value = policy_dns_limit(policy, which)->size,
+	};
+
+	*(spared ? &denials->audited : &denials->total) += 1;
+	*(spared ? &denials->audited_different : &denials->different) += first;
+	events_write(denials->events, &event);
+	if (first)
+		print(denials,
+		      arena_printf(arena, "%s by %s%s%s%s: %s and maybe more", spared ? "would be refused" : "refused",
+				   event.reason->text, event.reason->place ? " (" : "",
+				   event.reason->place ? event.reason->place : "", event.reason->place ? ")" : "",
+				   event.flow),
+		      NULL, true);
+	denials->dns_limit_known[which] = true;
+	arena_free(arena);
 }
 
 void denials_resolver(struct denials *denials, struct addr addr, enum flow_transport transport,
@@ -476,9 +739,7 @@ void denials_resolver(struct denials *denials, struct addr addr, enum flow_trans
 		.has_port = true,
 		.port = LOWER_DNS_PORT,
 	};
-	const char *flow = flow_format_connection(arena, POLICY_EGRESS, addr, connection.proto, true, LOWER_DNS_PORT);
-	deny(denials, arena, spared, flow, verdict, POLICY_EGRESS,
-	     offer_connection(denials, arena, &connection, verdict, NULL));
+	deny(denials, arena, spared, &connection, verdict);
 }
 
 void denials_asked(struct denials *denials, const char *flow, struct eval_verdict verdict, const char *name,
@@ -512,6 +773,9 @@ void denials_answer(struct denials *denials, const char *name, struct addr addr)
 		.flow = arena_printf(arena, "answer@%s", addr_format_bracketed(addr, text)),
 		.verdict = { POLICY_DENY, { DECIDER_REBIND, 0 } },
 		.reason = &rebind,
+		.question = flow_name_text(arena, name),
+		.answer = &addr,
+		.class = class_of(denials, addr),
 		.name = name,
 	};
 	report(denials, arena, &event);
@@ -524,9 +788,7 @@ void denials_ingress(struct denials *denials, struct addr peer, enum policy_prot
 	struct eval_connection connection = {
 		.direction = POLICY_INGRESS, .proto = proto, .addr = peer, .has_port = true, .port = guest_port
 	};
-	const char *flow = flow_format_connection(arena, POLICY_INGRESS, peer, proto, true, guest_port);
-	deny(denials, arena, false, flow, verdict, POLICY_INGRESS,
-	     offer_connection(denials, arena, &connection, verdict, NULL));
+	deny(denials, arena, false, &connection, verdict);
 }
 
 /* No rule lets pass what no name was read of, nor one of two names */
@@ -544,16 +806,11 @@ void denials_server_name(struct denials *denials, const struct eval_connection *
 	struct arena *arena = arena_new();
 	if (verdict.action == POLICY_ALLOW)
 		learning_named(denials->learning, connection);
-	struct event event = {
-		.kind = verdict.action == POLICY_ALLOW ? "allow" : denied_kind(spared),
-		.flow = flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
-					       connection->has_port, connection->port),
-		.verdict = verdict,
-		.reason = reason_of(denials->reasons, verdict, connection->direction),
-		.hello = hello_texts[why],
-		.sni = connection->sni ? escape_text(arena, connection->sni) : NULL,
-		.suggest = offer_server_name(denials, arena, connection, verdict, why),
-	};
+	struct event event = event_on(denials, arena, verdict.action == POLICY_ALLOW ? "allow" : denied_kind(spared),
+				      connection, verdict, reason_of(denials->reasons, verdict, connection->direction));
+	event.hello = hello_texts[why];
+	event.sni = connection->sni ? escape_text(arena, connection->sni) : NULL;
+	event.suggest = offer_server_name(denials, arena, connection, verdict, why);
 	report(denials, arena, &event);
 }
 
@@ -596,6 +853,11 @@ const struct hits *denials_hits(const struct denials *denials)
 size_t denials_total(const struct denials *denials)
 {
 	return denials->total;
+}
+
+struct events *denials_stream(struct denials *denials)
+{
+	return denials->events;
 }
 
 void denials_events(const struct denials *denials, struct events_counted *out)

@@ -9,7 +9,7 @@
 
 struct denials;
 struct learning;
-/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and the events file where one is wanted.
+/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and where events are to go.
  * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
  * NULL and errno on failure, with a line on standard error. */
 struct nl;
@@ -27,8 +27,15 @@ int denials_fd(const struct denials *);
 int denials_host_fd(const struct denials *);
 /* Reads what the kernel logged; bindings tell which name a refused address is bound to. */
 void denials_read(struct denials *, struct eval_bindings);
+/* The same, and what the ruleset has counted so far: just before it ends, or another one takes its place */
+void denials_read_all(struct denials *, struct eval_bindings);
+/* Milliseconds until denials_settle() has something to do; -1: nothing */
+int denials_wait(const struct denials *);
+void denials_settle(struct denials *);
 /* A query for `name` (canonical) */
 void denials_dns(struct denials *, const char *name, enum flow_transport, struct eval_verdict);
+/* A query over a bound on lookups that the policy in force has, names or rate */
+void denials_dns_limit(struct denials *, const char *name, enum flow_transport, enum policy_dns_limit);
 /* A resolver of the guest's own choice, port 53. `spared`: an audit lets it pass all the same */
 void denials_resolver(struct denials *, struct addr, enum flow_transport, struct eval_verdict, bool spared);
 /* Something that waits for an answer, by its number for `msb-ctl answer`; `rule` is the one that is offered */
@@ -51,12 +58,48 @@ enum denial_hello {
  * `log`, is reported as that. */
 void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello,
 			 bool spared);
+/* Flows that were let pass */
+enum denial_end {
+	DENIAL_END_CLOSED,  /* by both ends */
+	DENIAL_END_RESET,   /* by one */
+	DENIAL_END_TIMEOUT, /* nothing came for so long that conntrack has given it up */
+	DENIAL_END_REVOKED, /* the policy that is in force now denies it: the verdict is that one's */
+	DENIAL_END_LIMIT,   /* a limit of bytes was used up */
+	DENIAL_END_STOP,    /* it was open when the sandbox ended */
+	DENIAL_END_COUNT
+};
+struct denial_flow {
+	const struct eval_connection *connection;
+	struct eval_verdict verdict;
+	uint16_t source_port; /* 0: not known */
+	const char *name;     /* that its address had when it began, or NULL */
+	/* Of one that has ended; "sent" by who began it: IP packets at the guest's link, or a relay's payload and datagrams */
+	enum denial_end end;
+	bool bytes_known, packets_known;
+	uint64_t bytes_sent, bytes_received, packets_sent, packets_received, duration_ms;
+};
+void denials_flow_begin(struct denials *, const struct denial_flow *);
+void denials_flow_end(struct denials *, const struct denial_flow *);
+/* So many of the kernel's messages on flows were lost */
+void denials_flows_lost(struct denials *, size_t count);
+/* Whether flows that no rule with `log` let pass are told, too (--events-all); NULL: no */
+bool denials_tells_all(const struct denials *);
+/* Whether one that is let pass by this verdict is to be told */
+bool denials_wants(const struct denials *, struct eval_verdict);
+/* Whether the rule's own limit of bytes was seen to be used up, under the policy in force */
+bool denials_is_spent(const struct denials *, const struct policy_rule *);
+/* Whether one was since this was asked last: flows of its rule are to be ended */
+bool denials_spent_anew(struct denials *);
+/* A flow that is refused since the rule's limit is used up */
+void denials_spent_flow(struct denials *, const struct eval_connection *, size_t rule);
 /* Something that was let pass and that nobody hears of: a lookup */
 void denials_lookup(struct denials *, struct eval_verdict);
 /* What the rules of the policy in force decided of this */
 const struct hits *denials_hits(const struct denials *);
 /* Who gets each event as a line of JSON, too: see events_subscribe() */
 void denials_subscribe(struct denials *, void (*sink)(void *self, const char *line, size_t len), void *self);
+/* Where what else happens is told: see events.h */
+struct events *denials_stream(struct denials *);
 /* What became of the events, see events.h */
 struct events_counted;
 void denials_events(const struct denials *, struct events_counted *out);

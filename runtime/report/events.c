@@ -1,139 +1,146 @@
-/* Events as JSON lines. */
+/* Events to whoever wants them, in bounds. */
 #include "report/events.h"
 #include "core/clock.h"
 #include "core/fd.h"
-#include "core/log.h"
-#include "core/write_now.h"
+#include "report/event_fold.h"
+#include "report/event_line.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
+#include <stdlib.h>
+#include <sys/random.h>
 
-/* A guest can be refused as often as it likes; its host's disk is not to be filled by that. */
+/* Its host's disk is not to be filled by what a guest is refused. */
 #define EVENTS_A_SECOND 200
 #define EVENTS_BURST 2000
+#define LOST_LINE_MS 1000 /* how often what was lost is told */
 
 struct events {
-	int fd; /* -1: none */
-	void (*sink)(void *self, const char *line, size_t len);
-	void *sink_self;
-	bool is_file, complained;
-	uint64_t room, filled_ms; /* in thousandths of a line, as of that time */
-	size_t lost;              /* since the last line */
+	const char *sandbox;
+	char id[EVENTS_ID_LEN + 1];
+	struct event_sink sinks[EVENT_SINKS_MAX];
+	size_t sink_count;
+	void (*subscriber)(void *self, const char *line, size_t len);
+	void *subscriber_self;
+	struct event_fold *fold;        /* made with the first event */
+	uint64_t room, filled_ms;       /* in thousandths of a line, as of that time */
+	size_t lost[EVENTS_LOST_COUNT]; /* since they were told */
+	uint64_t lost_told_ms;          /* the first of these was lost then; 0: none */
+	uint64_t short_told_ms;         /* the sinks that have lost lines were tried last */
 	struct events_counted counted;
 };
 
-struct events *events_open(const char *path)
+static const char *const lost_texts[EVENTS_LOST_COUNT] = {
+	[EVENTS_LOST_RATE] = "more than 200 a second",
+	[EVENTS_LOST_KERNEL] = "the kernel's queue of refused packets was full",
+	[EVENTS_LOST_LOG] = "more than 100 refused packets a second, which are not looked at",
+	[EVENTS_LOST_LOGGED] = "more than 100 logged packets a second, which are not looked at",
+	[EVENTS_LOST_FLOWS] = "the kernel's queue of flows was full",
+};
+
+static void make_id(char id[EVENTS_ID_LEN + 1])
+{
+	uint64_t number = 0;
+
+	if (getrandom(&number, sizeof number, 0) != sizeof number)
+		number = clock_ms();
+	snprintf(id, EVENTS_ID_LEN + 1, "%016" PRIx64, number);
+}
+
+struct events *events_open(const struct events_start *start, const char **failed)
 {
 	struct events *events = calloc(1, sizeof *events);
-	if (!events)
-		return NULL;
-	events->room = EVENTS_BURST * 1000;
-	events->fd = -1;
-	if (!path)
-		return events;
-	/* without waiting for a FIFO's reader, neither now nor when it reads slowly */
-	events->fd = strcmp(path, "-") ?
-			     open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600) :
-			     fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (events->fd >= 0) {
-		events->is_file = write_now_is_file(events->fd);
+	int error = events ? 0 : -ENOMEM;
+
+	*failed = NULL;
+	for (const char *const *target = start->sinks; error == 0 && target && *target; target++) {
+		error = events->sink_count < EVENT_SINKS_MAX ?
+				event_sink_open(&events->sinks[events->sink_count], *target, start->file_limit,
+						start->keep) :
+				-E2BIG;
+		events->sink_count += error == 0;
+		*failed = error < 0 ? *target : NULL;
+	}
+	if (error == 0) {
+		events->sandbox = start->sandbox;
+		events->room = EVENTS_BURST * 1000;
+		make_id(events->id);
 		return events;
 	}
-	free(events);
+	events_close(events);
+	errno = -error;
 	return NULL;
 }
 
-static json_t *time_before(uint64_t ms)
+void events_subscribe(struct events *events, void (*sink)(void *self, const char *line, size_t len), void *self)
 {
-	struct timespec now;
-	struct tm utc;
-	char day[32];
-	clock_gettime(CLOCK_REALTIME, &now);
-	uint64_t then = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 - ms;
-	now = (struct timespec){ .tv_sec = (time_t)(then / 1000), .tv_nsec = (long)(then % 1000) * 1000000 };
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &utc);
-	return json_sprintf("%s.%03ldZ", day, now.tv_nsec / 1000000);
+	events->subscriber = sink;
+	events->subscriber_self = self;
 }
 
-/* As `eval` writes it: a number from 1, or what else decided */
-static json_t *decider(struct eval_verdict verdict)
+const char *events_id(const struct events *events)
 {
-	switch (verdict.by.kind) {
-	case DECIDER_RULE:
-		return json_integer((json_int_t)verdict.by.rule + 1);
-	case DECIDER_DEFAULT:
-		return json_string("default");
-	case DECIDER_FLOOR:
-		return json_string("floor");
-	case DECIDER_REFUSED:
-	case DECIDER_HIDDEN:
-		return json_string("refused");
-	case DECIDER_REBIND:
-		return json_string("rebind");
-	case DECIDER_NONE:
-	case DECIDER_SEVERAL: /* of no single flow */
-		break;
-	}
-	return json_null();
+	return events->id;
 }
 
-static json_t *start_line(const char *kind)
+struct events_counted events_counted(const struct events *events)
 {
-	json_t *object = json_object();
-	json_object_set_new(object, "version", json_integer(1));
-	json_object_set_new(object, "time", time_before(0));
-	json_object_set_new(object, "kind", json_string(kind));
+	return events ? events->counted : (struct events_counted){ 0 };
+}
+
+/* ---- writing ---- */
+
+static json_t *lost_object(const struct events *events, size_t count, const char *why)
+{
+	json_t *object = event_object("lost", events->sandbox, events->id);
+	json_object_set_new(object, "count", json_integer((json_int_t)count));
+	json_object_set_new(object, "because", json_string(why));
 	return object;
 }
 
-static char *finish_line(json_t *object, size_t *len)
+/* What a sink has lost is told before the next line that it takes */
+static bool tell_sink_lost(const struct events *events, struct event_sink *sink)
 {
-	char *text = json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+	size_t len, lost = sink->lost;
+	if (!lost)
+		return true;
+	json_t *object = lost_object(events, lost, event_sink_why(sink));
+	CLEANUP_FREE char *line = event_line(object, &len);
+	sink->lost = 0;
+	bool told = event_sink_write(sink, object, line, len) == 0;
+	if (!told)
+		sink->lost = lost;
 	json_decref(object);
-	*len = text ? strlen(text) : 0;
-	if (text)
-		text[(*len)++] = '\n'; /* in place of the terminating zero, which is not written */
-	return text;
+	return told;
 }
 
-static char *event_line(const struct event *event, size_t *len)
+static void write_sink(struct events *events, struct event_sink *sink, const json_t *object, const char *line,
+		       size_t len)
 {
-	json_t *object = start_line(event->kind);
-	json_object_set_new(object, "flow", json_string(event->flow));
-	json_object_set_new(object, "rule", decider(event->verdict));
-	json_object_set_new(object, "place", json_string(place_or_dash(event->reason->place)));
-	json_object_set_new(object, "text", json_string(event->reason->text));
-	if (event->reason->because)
-		json_object_set_new(object, "because", json_string(event->reason->because));
-	if (event->name)
-		json_object_set_new(object, "name", json_string(event->name));
-	if (event->hello)
-		json_object_set_new(object, "hello", json_string(event->hello));
-	if (event->sni)
-		json_object_set_new(object, "sni", json_string(event->sni));
-	if (event->ended)
-		json_object_set_new(object, "binding_ended", time_before(event->ended_ago_ms));
-	if (event->suggest)
-		json_object_set_new(object, "suggest", json_string(event->suggest->rule));
-	if (event->option)
-		json_object_set_new(object, "option", json_string(event->option));
-	if (event->value)
-		json_object_set_new(object, "value", json_integer(event->value));
-	return finish_line(object, len);
+	bool written = tell_sink_lost(events, sink);
+
+	if (!written)
+		sink->lost++; /* in order: what follows the lost ones waits for the line that counts them */
+	else
+		written = event_sink_write(sink, object, line, len) == 0;
+	events->counted.lost += !written;
 }
 
-/* What was left out is counted before the next line that is not */
-static char *lost_line(size_t lost, size_t *len)
+/* `object` is taken over; key 0: it is never folded */
+static void put(struct events *events, json_t *object, uint64_t key)
 {
-	json_t *object = start_line("lost");
-	json_object_set_new(object, "count", json_integer((json_int_t)lost));
-	return finish_line(object, len);
+	size_t len;
+	CLEANUP_FREE char *line = event_line(object, &len);
+
+	events->counted.written++;
+	if (line && events->subscriber)
+		events->subscriber(events->subscriber_self, line, len);
+	for (size_t i = 0; i < events->sink_count; i++)
+		write_sink(events, &events->sinks[i], object, line, len);
+	if (line && key && events->fold)
+		event_fold_begin(events->fold, key, line, len, clock_ms());
+	json_decref(object);
 }
 
 static bool take_room(struct events *events)
@@ -149,71 +156,145 @@ static bool take_room(struct events *events)
 	return true;
 }
 
-/* A line that whoever reads has no room for is lost, which is counted; so is one that a pipe would not take whole. */
-static void write_line(struct events *events, const char *line, size_t len)
+static bool is_heard(const struct events *events)
 {
-	if (line && events->sink)
-		events->sink(events->sink_self, line, len);
-	if (events->fd < 0)
-		return;
-	int error = !line ? -ENOMEM : !events->is_file && len > PIPE_BUF ? -EAGAIN : 0;
-
-	if (error == 0)
-		error = write_now(events->fd, events->is_file, line, len);
-	events->lost += error == -EAGAIN;
-	events->counted.lost += error < 0;
-	events->counted.written += error == 0;
-	if (error < 0 && error != -EAGAIN && !events->complained) {
-		events->complained = true;
-		log_line("the events file is incomplete: %s", strerror(-error));
-	}
+	return events && (events->subscriber || events->sink_count);
 }
 
-static void write_lost(struct events *events)
+void events_lost(struct events *events, enum events_lost why, size_t count)
 {
-	size_t len;
-	size_t lost = events->lost;
-	if (!lost)
+	if (!is_heard(events))
 		return;
-	CLEANUP_FREE char *line = lost_line(lost, &len);
-	events->lost = 0;
-	write_line(events, line, len);
-	if (events->lost) /* nor is there room for this one */
-		events->lost = lost;
+	events->lost[why] += count;
+	events->counted.lost += count;
+	if (!events->lost_told_ms)
+		events->lost_told_ms = clock_ms();
 }
 
-void events_subscribe(struct events *events, void (*sink)(void *self, const char *line, size_t len), void *self)
+static void tell_lost(struct events *events)
 {
-	events->sink = sink;
-	events->sink_self = self;
+	for (size_t i = 0; i < EVENTS_LOST_COUNT; i++)
+		if (events->lost[i]) {
+			put(events, lost_object(events, events->lost[i], lost_texts[i]), 0);
+			events->lost[i] = 0;
+		}
+	events->lost_told_ms = 0;
+}
+
+static bool is_lost_due(const struct events *events)
+{
+	return events->lost_told_ms && clock_ms() - events->lost_told_ms >= LOST_LINE_MS;
 }
 
 void events_write(struct events *events, const struct event *event)
 {
-	size_t len;
-	if (!events)
+	if (!is_heard(events))
+		return;
+	uint64_t key = event_key(event);
+	if (!events->fold && key)
+		events->fold = calloc(1, sizeof *events->fold);
+	events_settle(events);
+	if (key && events->fold && event_fold_count(events->fold, key))
 		return;
 	if (!take_room(events)) {
-		events->lost++;
-		events->counted.lost++;
+		events_lost(events, EVENTS_LOST_RATE, 1);
 		return;
 	}
-	write_lost(events);
-	CLEANUP_FREE char *line = event_line(event, &len);
-	write_line(events, line, len);
+	json_t *object = event_object(event->kind, events->sandbox, events->id);
+	event_add_members(object, event);
+	put(events, object, key);
 }
 
-struct events_counted events_counted(const struct events *events)
+/* ---- what was counted ---- */
+
+static void put_folded(struct events *events, json_t *object, size_t count, uint64_t age_ms)
 {
-	return events ? events->counted : (struct events_counted){ 0 };
+	if (!object || !take_room(events)) {
+		json_decref(object);
+		events_lost(events, EVENTS_LOST_RATE, count);
+		return;
+	}
+	json_object_set_new(object, "time", event_time_before(0));
+	json_object_set_new(object, "count", json_integer((json_int_t)count));
+	json_object_set_new(object, "since", event_time_before(age_ms));
+	put(events, object, 0);
+}
+
+static void unfold(struct events *events, bool all)
+{
+	uint64_t since_ms, now_ms = clock_ms();
+	json_t *object;
+	size_t count;
+
+	while (events->fold && event_fold_next(events->fold, now_ms, all, &object, &count, &since_ms))
+		put_folded(events, object, count, now_ms > since_ms ? now_ms - since_ms : 0);
+}
+
+static bool is_short(const struct events *events)
+{
+	for (size_t i = 0; i < events->sink_count; i++)
+		if (events->sinks[i].lost)
+			return true;
+	return false;
+}
+
+/* A reader that reads again hears what it missed, though nothing else happens. */
+static void tell_short(struct events *events)
+{
+	events->short_told_ms = clock_ms();
+	for (size_t i = 0; i < events->sink_count; i++)
+		tell_sink_lost(events, &events->sinks[i]);
+}
+
+int events_wait(const struct events *events)
+{
+	if (!is_heard(events))
+		return -1;
+	int wait = events->fold ? event_fold_wait(events->fold, clock_ms()) : -1;
+	bool lost = events->lost_told_ms || is_short(events);
+	return lost && (wait < 0 || wait > LOST_LINE_MS) ? LOST_LINE_MS : wait;
+}
+
+void events_settle(struct events *events)
+{
+	if (!is_heard(events))
+		return;
+	unfold(events, false);
+	if (is_lost_due(events))
+		tell_lost(events);
+	if (is_short(events) && clock_ms() - events->short_told_ms >= LOST_LINE_MS)
+		tell_short(events);
+}
+
+/* What is counted so far is told, though its second is not over. */
+static void flush(struct events *events)
+{
+	unfold(events, true);
+	tell_lost(events);
+}
+
+/* In order: what was counted happened before. */
+void events_tell(struct events *events, const char *kind, json_t *members)
+{
+	if (is_heard(events)) {
+		flush(events);
+		json_t *object = event_object(kind, events->sandbox, events->id);
+		json_object_update_missing(object, members);
+		put(events, object, 0);
+	}
+	json_decref(members);
 }
 
 void events_close(struct events *events)
 {
 	if (!events)
 		return;
-	write_lost(events);
-	if (events->fd >= 0)
-		close(events->fd);
+	flush(events);
+	tell_short(events);
+	for (size_t i = 0; i < events->sink_count; i++)
+		event_sink_close(&events->sinks[i]);
+	if (events->fold)
+		event_fold_free(events->fold);
+	free(events->fold);
 	free(events);
 }

@@ -31,14 +31,16 @@ static struct limit_text connections(struct arena *arena, const char *option, co
 	};
 }
 
-/* Used up: nothing more passes until the sandbox is started anew */
+/* Used up: nothing more passes, but under a policy with more */
 static struct limit_text quota(struct arena *arena, const char *option, uint64_t bytes)
 {
 	return (struct limit_text){
 		.option = option,
 		.value = bytes,
 		.text = arena_printf(arena, "all of %s %" PRIu64 " is used up", option, bytes),
-		.raise = arena_printf(arena, "%s SIZE, or `limit` in the policy, raises it at the next start", option),
+		.raise = arena_printf(arena,
+				      "%s SIZE, or `limit` in the policy, raises it, at the next start or by a reload",
+				      option),
 	};
 }
 

@@ -6,6 +6,7 @@
 
 struct reasons {
 	struct reason egress, ingress, refused;
+	struct reason dns_limits[POLICY_DNS_LIMITS];
 	struct reason *rules;
 	struct reason **floors[3]; /* by direction, floor and rule; the last rule of each is its default */
 };
@@ -44,6 +45,9 @@ struct reasons *reasons_new(struct arena *arena, const struct policy *policy)
 	reasons->egress = make(arena, policy, policy->egress.text, policy->egress.span, NULL);
 	reasons->ingress = make(arena, policy, policy->ingress.text, policy->ingress.span, NULL);
 	reasons->refused = make(arena, policy, "refused whatever the rules say", SPAN_NONE, NULL);
+	for (enum policy_dns_limit i = 0; i < POLICY_DNS_LIMITS; i++)
+		reasons->dns_limits[i] = make(arena, policy, policy_dns_limit_text(arena, policy, i),
+					      policy_dns_limit(policy, i)->span, NULL);
 	for (int direction = POLICY_EGRESS; direction <= POLICY_INGRESS; direction++) {
 		struct reason **floors = arena_alloc(arena, (policy->floors.count + 1) * sizeof(struct reason *));
 		for (size_t i = 0; i < policy->floors.count; i++)
@@ -58,6 +62,11 @@ struct reasons *reasons_new(struct arena *arena, const struct policy *policy)
 	return reasons;
 }
 
+const struct reason *reason_of_dns_limit(const struct reasons *reasons, enum policy_dns_limit which)
+{
+	return &reasons->dns_limits[which];
+}
+
 const struct reason *reason_of(const struct reasons *reasons, struct eval_verdict verdict,
 			       enum policy_direction direction)
 {
@@ -69,6 +78,8 @@ const struct reason *reason_of(const struct reasons *reasons, struct eval_verdic
 		return &reasons->floors[direction][verdict.by.floor][verdict.by.rule];
 	case DECIDER_REFUSED:
 		return &reasons->refused;
+	case DECIDER_LABEL:
+		return &reasons->dns_limits[POLICY_DNS_LABEL];
 	case DECIDER_REBIND: /* of whole flow expressions, which nothing here evaluates */
 	case DECIDER_NONE:
 	case DECIDER_SEVERAL:

@@ -9,6 +9,7 @@
 #include "eval/eval.h"
 #include "learn/learn_bound.h"
 #include "policy/resolve.h"
+#include "run/events_options.h"
 #include "run/guest_options.h"
 #include "run/host_floor.h"
 #include "run/policy_watch.h"
@@ -100,7 +101,6 @@ static const char *read_cpus(struct reading *reading, const char *value)
 READ_TEXT(kernel)
 READ_TEXT(initrd)
 READ_TEXT(rootfs)
-READ_TEXT(events)
 READ_TEXT(learn)
 
 #define READ_FLAG(member)                                                            \
@@ -115,6 +115,7 @@ READ_FLAG(cap_net_admin)
 READ_FLAG(verbose)
 READ_FLAG(repack)
 READ_FLAG(suggest)
+READ_FLAG(events_all)
 READ_FLAG(watch)
 READ_FLAG(audit)
 READ_FLAG(ask)
@@ -139,6 +140,21 @@ static const char *read_control_group(struct reading *reading, const char *value
 static const char *read_env(struct reading *reading, const char *value)
 {
 	return guest_option_env(reading->arena, reading->config, value);
+}
+
+static const char *read_events(struct reading *reading, const char *value)
+{
+	return events_option_target(reading->config, value);
+}
+
+static const char *read_events_size(struct reading *reading, const char *value)
+{
+	return events_option_size(reading->config, value);
+}
+
+static const char *read_events_keep(struct reading *reading, const char *value)
+{
+	return events_option_keep(reading->config, value);
 }
 
 static const char *read_workdir(struct reading *reading, const char *value)
@@ -227,6 +243,9 @@ static const struct own_option {
 	{ "accel", required_argument, read_accel, FOR_QEMU },
 	{ "vmm", required_argument, read_vmm },
 	{ "events", required_argument, read_events },
+	{ "events-all", no_argument, read_events_all },
+	{ "events-size", required_argument, read_events_size },
+	{ "events-keep", required_argument, read_events_keep },
 	{ "deny-mode", required_argument, read_deny_mode },
 	{ "suggest", no_argument, read_suggest },
 	{ "watch", no_argument, read_watch },
@@ -284,6 +303,8 @@ static void print_help(void)
 	      "  --dns-binding-minimum T   how long an address that was answered holds at least: 60s; 0 is its TTL\n"
 	      "  --dns-ech strip|keep      whether answers keep the keys by which clients hide their server name (ECH);\n"
 	      "                            strip, unless said, where rules on names judge it\n"
+	      "  --dns-max-label N         octets of a label of a looked up name; --dns-max-names 50/1m: different names below\n"
+	      "                            one domain; --dns-max-rate 20/1s: lookups, --dns-max-rate-burst N: once on top\n"
 	      "  --no-dns-rebind-protection  answers may hold private and other reserved addresses\n"
 	      "  --no-server-names         rules on names go by the addresses of lookups alone, not by what TLS clients say\n"
 	      "  --deny-ech                refuse TLS hellos that hide a name (ECH) where a rule on names judges them\n"
@@ -310,7 +331,11 @@ static void print_help(void)
 	      "  -e, --env NAME[=VALUE]    for the command; NAME alone: as it is here\n"
 	      "  -w, --workdir DIR         where the command starts; made where it is not there\n"
 	      "  -v, --volume HOST:GUEST[:ro]  a directory of the host's in the guest\n"
-	      "  --events FILE             every denial, one JSON object a line; -: to standard output\n"
+	      "  --events FILE             what is denied, logged or changed, one JSON object a line; -: to standard output;\n"
+	      "                            journald: to the system's journal (up to 4 times)\n"
+	      "  --events-all              every flow that is let pass as well, and how it ended, not those alone whose rule has `log`\n"
+	      "  --events-size SIZE        a longer FILE becomes FILE.1, that FILE.2, ... (64K, 10M, 2G)\n"
+	      "  --events-keep N           how many of these there are (3)\n"
 	      "  --watch                   reload when the policy's files change, and say what that changes\n"
 	      "  --suggest                 at the end, the rules that would let pass what was denied\n"
 	      "  --audit                   let pass what the policy would deny, and report it: never the metadata services, the\n"
@@ -446,6 +471,11 @@ static bool options_agree(const struct reading *reading)
 	if (config->audit && config->learn) {
 		log_error(
 			"--audit and --learn: one at a time; --learn has the policy as its bound, --audit passes over it");
+		return false;
+	}
+	const char *disagree = events_options_agree(config);
+	if (disagree) {
+		log_error("%s", disagree);
 		return false;
 	}
 	if (config->ask && (config->audit || config->learn)) {

@@ -3,10 +3,12 @@
 #include "sandbox/answers_policy.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "report/events.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -60,6 +62,7 @@ int sandbox_open_control(struct sandbox *sandbox)
 	struct control_start start = {
 		.listener = sandbox->start->control,
 		.name = config->name,
+		.id = sandbox->run,
 		.group = config->has_control_group ? &config->control_group : NULL,
 		.commands = commands,
 		.self = sandbox,
@@ -67,6 +70,7 @@ int sandbox_open_control(struct sandbox *sandbox)
 
 	clock_gettime(CLOCK_REALTIME, &sandbox->started);
 	sandbox->started_ms = clock_ms();
+	snprintf(sandbox->run, sizeof sandbox->run, "%s", events_id(denials_stream(sandbox->denials)));
 	sandbox->control = control_open(&start);
 	if (sandbox->control) {
 		denials_subscribe(sandbox->denials, publish, sandbox->control);

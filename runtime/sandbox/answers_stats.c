@@ -5,7 +5,9 @@
 #include "net/sysctl.h"
 #include "report/events.h"
 #include "sandbox/answers.h"
+#include "sandbox/answers_quotas.h"
 #include "sandbox/answers_rules.h"
+#include "sandbox/reload.h"
 #include "sandbox/setup.h"
 
 #include <stdlib.h>
@@ -84,6 +86,16 @@ static json_t *waits(const struct dns_counted *counted)
 	return list;
 }
 
+static json_t *limited(const struct dns_counted *counted)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < POLICY_DNS_LIMITS; i++)
+		json_array_append_new(list, json_pack("{s:s, s:o}", "bound", policy_dns_limit_names[i], "count",
+						      number(counted->limited[i])));
+	return list;
+}
+
 static json_t *dns(const struct sandbox *sandbox)
 {
 	json_t *questions = json_array();
@@ -93,8 +105,8 @@ static json_t *dns(const struct sandbox *sandbox)
 	for (size_t i = 0; i < DNS_OUTCOMES; i++)
 		json_array_append_new(questions, json_pack("{s:s, s:o}", "outcome", dns_outcome_names[i], "count",
 							   number(counted.outcomes[i])));
-	return json_pack("{s:o, s:o, s:o, s:o}", "questions", questions, "cached", number(counted.cached), "waits",
-			 waits(&counted), "waited_ms", number(counted.waited_ms));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "questions", questions, "limited", limited(&counted), "cached",
+			 number(counted.cached), "waits", waits(&counted), "waited_ms", number(counted.waited_ms));
 }
 
 /* ---- bindings ---- */
@@ -131,6 +143,7 @@ json_t *answer_stats(void *self, const json_t *request, struct control_call *cal
 
 	(void)request, (void)call;
 	json_object_set_new(answer, "name", json_string(sandbox->start->config->name));
+	json_object_set_new(answer, "generation", number(reload_generation(sandbox->reload)));
 	json_object_set_new(answer, "started", control_time(&sandbox->started));
 	json_object_set_new(answer, "started_s",
 			    json_real((double)sandbox->started.tv_sec + (double)sandbox->started.tv_nsec / 1e9));
@@ -146,5 +159,6 @@ json_t *answer_stats(void *self, const json_t *request, struct control_call *cal
 			    json_pack("{s:o, s:o}", "written", number(events.written), "lost", number(events.lost)));
 	json_object_set_new(answer, "bindings", bindings(sandbox));
 	answer_add_limits(sandbox, answer);
+	answer_add_quotas(sandbox, answer);
 	return answer;
 }

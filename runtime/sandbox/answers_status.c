@@ -4,6 +4,7 @@
 #include "netlink/conntrack.h"
 #include "sandbox/answers.h"
 #include "sandbox/answers_flows.h"
+#include "sandbox/answers_quotas.h"
 #include "sandbox/answers_rules.h"
 #include "sandbox/setup.h"
 
@@ -75,6 +76,24 @@ static void add_rate(json_t *list, const char *option, const struct policy_limit
 		add_limit(list, option, limit->size * 1000 / limit->refill_ms, NULL);
 }
 
+/* Bounds on lookups, where there are any: so many in such a time */
+static void add_dns_limits(json_t *list, const struct policy *policy)
+{
+	static const char *const options[POLICY_DNS_LIMITS] = { "--dns-max-label", "--dns-max-names",
+								"--dns-max-rate" };
+
+	for (enum policy_dns_limit i = 0; i < POLICY_DNS_LIMITS; i++) {
+		const struct policy_limit *limit = policy_dns_limit(policy, i);
+
+		if (!limit->size)
+			continue;
+		add_limit(list, options[i], limit->size, NULL);
+		if (limit->refill_ms)
+			json_object_set_new(json_array_get(list, json_array_size(list) - 1), "every_ms",
+					    json_integer((json_int_t)limit->refill_ms));
+	}
+}
+
 /* Open now, as the sandbox's own conntrack has them; false: it does not tell */
 static bool count_flows(const struct sandbox *sandbox, struct conntrack_flows *flows)
 {
@@ -104,6 +123,7 @@ void answer_add_limits(const struct sandbox *sandbox, json_t *answer)
 	add_rate(list, "--net-ingress-bandwidth", &policy->ingress_bandwidth);
 	add_rate(list, "--net-egress-ops", &policy->egress_ops);
 	add_rate(list, "--net-ingress-ops", &policy->ingress_ops);
+	add_dns_limits(list, policy);
 	json_object_set_new(answer, "limits", list);
 }
 
@@ -117,6 +137,7 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 	answer_add_rules(sandbox, answer);
 	add_bindings(sandbox, answer);
 	answer_add_limits(sandbox, answer);
+	answer_add_quotas(sandbox, answer);
 	add_nameservers(sandbox, answer);
 	answer_add_flows(sandbox, answer);
 	return answer;

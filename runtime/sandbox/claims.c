@@ -1,6 +1,9 @@
 /* A claim is a locked byte of one file that has no content. The kernel drops the lock with the last copy of the descriptor,
  * so a claim ends with the processes that hold it, however they end, and nothing needs putting back.
  *
+ * A sandbox's locks are for writing. Who looks for leftovers locks for reading: no sandbox can start meanwhile, and who asks whether
+ * one is running, which only a lock for writing is, is not told of it.
+ *
  *   bytes 0 to UID_BLOCKS - 1   a block of uids each
  *   bytes from NAME_BASE on     a name each, at its hash of 62 bits */
 #include "sandbox/claims.h"
@@ -22,9 +25,9 @@
 #define UID_BLOCKS (0x100000u / UIDS_IN_BLOCK)
 #define NAME_BASE ((off_t)1 << 62)
 
-static int lock(int fd, off_t byte)
+static int lock(int fd, off_t byte, short type)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
 
 	return fcntl(fd, F_OFD_SETLK, &lock) ? -errno : 0;
 }
@@ -55,11 +58,11 @@ static off_t byte_of(const char *name)
 
 static int claim_name(int fd, const char *name)
 {
-	int error = lock(fd, byte_of(name));
+	int error = lock(fd, byte_of(name), F_WRLCK);
 
 	for (int i = 0; i < CLAIM_TRIES && is_taken(error); i++) {
 		nanosleep(&(struct timespec){ .tv_nsec = CLAIM_AGAIN_NS }, NULL);
-		error = lock(fd, byte_of(name));
+		error = lock(fd, byte_of(name), F_WRLCK);
 	}
 	if (is_taken(error)) {
 		log_error("a sandbox called `%s` is running", name);
@@ -80,7 +83,7 @@ static int claim_uids(int fd, uid_t *uid)
 	int error = -EAGAIN;
 	for (uint32_t i = 0; i < UID_BLOCKS && is_taken(error); i++) {
 		uint32_t block = (first + i) % UID_BLOCKS;
-		error = lock(fd, block);
+		error = lock(fd, block, F_WRLCK);
 		*uid = UID_BASE + block * UIDS_IN_BLOCK;
 	}
 	if (error < 0)
@@ -110,7 +113,7 @@ int claims_take(const char *name, struct claims *out)
 int claims_hold_name(int directory, const char *name)
 {
 	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	int error = fd < 0 ? -errno : lock(fd, byte_of(name));
+	int error = fd < 0 ? -errno : lock(fd, byte_of(name), F_RDLCK);
 
 	return is_taken(error) ? -EAGAIN : error < 0 ? error : TAKE_FD(fd);
 }
@@ -118,7 +121,7 @@ int claims_hold_name(int directory, const char *name)
 bool claims_any(int directory)
 {
 	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET }; /* to the end, whatever that is */
+	struct flock all = { .l_type = F_RDLCK, .l_whence = SEEK_SET }; /* to the end, whatever that is */
 
 	if (fd < 0)
 		return errno != ENOENT;
@@ -128,7 +131,7 @@ bool claims_any(int directory)
 int claims_is_taken(int directory, const char *name)
 {
 	CLEANUP_FD int fd = openat(directory, CLAIMS_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	struct flock claim = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte_of(name), .l_len = 1 };
+	struct flock claim = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte_of(name), .l_len = 1 };
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;

@@ -140,10 +140,17 @@ int gc_run(bool dry, void (*each)(const struct gc_item *, void *), void *context
 	CLEANUP_FD int directory = run_directory_look(true);
 	CLEANUP_NL struct nl *host = nl_open(NETLINK_ROUTE);
 	struct nft *tables = nft_open();
+	int looked = directory < 0 ? directory : 0;
 	struct gc gc = { dry, each, context, directory, host, tables, .arena = arena_new() };
 
+	int error = host && tables ? 0 : -errno;
 	*what = "open netlink";
-	int error = host && tables ? sweep(&gc, what) : -errno;
+	if (error == 0 && looked < 0 && looked != -ENOENT) {
+		*what = "look into " RUN_DIRECTORY;
+		error = looked;
+	}
+	if (error == 0)
+		error = sweep(&gc, what);
 	nft_close(tables);
 	arena_free(gc.arena);
 	return error;

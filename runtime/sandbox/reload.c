@@ -3,6 +3,8 @@
 #include "base/escape.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "sandbox/lifecycle.h"
+#include "policy/policy_facts.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -288,6 +290,23 @@ static json_t *done_answer(struct sandbox *sandbox)
 	return json;
 }
 
+/* What has been put in force, as an event */
+static void tell(struct sandbox *sandbox)
+{
+	const struct reload *reload = sandbox->reload;
+	const struct reload_pending *pending = &reload->pending;
+	const struct reload_granted *grant =
+		find_grant(reload, pending->kind == RELOAD_GRANT ? reload->last_id : pending->ends);
+	size_t ended_flows = flows_result(sandbox->flows)->total;
+
+	if (pending->kind == RELOAD_POLICY)
+		lifecycle_reloaded(sandbox, ended_flows);
+	else if (pending->kind == RELOAD_GRANT && grant)
+		lifecycle_granted(sandbox, grant->id, grant->rule, pending->for_ms, ended_flows);
+	else if (grant)
+		lifecycle_grant_ended(sandbox, grant->id, grant->rule, pending->done != ended, ended_flows);
+}
+
 /* The DNS worker has the policy, too: all of it can be put in force */
 static int take(struct sandbox *sandbox)
 {
@@ -305,7 +324,8 @@ static int take(struct sandbox *sandbox)
 	reload->pending.applied = true;
 	if (reload->pending.kind == RELOAD_GRANT)
 		add_grant(reload);
-	else if (reload->pending.kind == RELOAD_REVOKE)
+	tell(sandbox);
+	if (reload->pending.kind == RELOAD_REVOKE)
 		drop_grant(reload, reload->pending.ends);
 	return 0;
 }
@@ -315,8 +335,11 @@ static int go_on(struct sandbox *sandbox)
 	struct reload *reload = sandbox->reload;
 
 	if (reload->pending.applied) {
-		if (flows_result(sandbox->flows)->done)
-			finish(reload, done_answer(sandbox));
+		if (!flows_result(sandbox->flows)->done)
+			return 0;
+		if (policy_meters(sandbox->start->config->policy))
+			reload_use_fast_path(sandbox, sandbox->start->config->policy);
+		finish(reload, done_answer(sandbox));
 		return 0;
 	}
 	switch (dns_policy_offered(sandbox->dns)) {
@@ -339,9 +362,24 @@ static int go_on(struct sandbox *sandbox)
 	return 0;
 }
 
+/* A rule's limit of bytes was used up: what it let pass ends. Behind what goes on, whose result is told first. */
+static int end_spent(struct sandbox *sandbox)
+{
+	if (sandbox->reload->pending.applied || !flows_result(sandbox->flows)->done ||
+	    !denials_spent_anew(sandbox->denials))
+		return 0;
+	return flows_revoke(sandbox->flows, sandbox->start->config->policy, dns_bindings(sandbox->dns));
+}
+
 int reload_turn(struct sandbox *sandbox)
 {
-	int error = 0;
+	int error = end_spent(sandbox);
+
+	if (error < 0) {
+		log_error("flows of a rule whose limit of bytes is used up cannot be ended: the sandbox is closed: %s",
+			  strerror(-error));
+		return error;
+	}
 
 	if (sandbox->reload->pending.kind != RELOAD_IDLE)
 		error = go_on(sandbox);

@@ -5,6 +5,8 @@
 #include "lower/lower_bound.h"
 #include "lower/sandbox_net.h"
 #include "net/host_table.h"
+#include "netlink/nft_quotas.h"
+#include "netlink/netlink.h"
 #include "optimise/optimise.h"
 #include "policy/policy_facts.h"
 #include "sandbox/netns.h"
@@ -162,6 +164,51 @@ static int admit(struct sandbox *sandbox, const struct nameserver *servers, size
 
 /* ---- the swap ---- */
 
+/* Of both policies: what was counted of one's limits is counted of the other's */
+static struct nft_quotas quotas_of(const struct sandbox *sandbox)
+{
+	struct reload_pending *pending = &sandbox->reload->pending;
+	struct lower_options options = lower_options(sandbox);
+
+	return (struct nft_quotas){
+		.before = lower_quotas(pending->arena, sandbox->start->config->policy, &options),
+		.after = lower_quotas(pending->arena, pending->policy, &options),
+	};
+}
+
+/* What is no limit any more keeps what it has counted, so a sandbox has so many in its life. */
+#define QUOTAS_MOST 1024
+
+struct quotas_there {
+	const struct rs_table *wanted;
+	size_t others; /* that are not among those wanted */
+};
+
+static void count_other(void *self, const char *name, uint64_t bytes, uint64_t used)
+{
+	struct quotas_there *there = self;
+
+	(void)bytes, (void)used;
+	for (size_t i = 0; i < there->wanted->quotas.count; i++)
+		if (!strcmp(there->wanted->quotas.items[i].name, name))
+			return;
+	there->others++;
+}
+
+/* 0, -E2BIG: there is no room for them, or another -errno */
+static int check_quotas(const struct nft_quotas *quotas)
+{
+	if (!quotas->after)
+		return 0;
+	struct quotas_there there = { .wanted = &quotas->after->tables.items[0] };
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_NETFILTER);
+	int error = nl ? nft_quotas_read(nl, LOWER_QUOTA_TABLE, count_other, &there) : -errno;
+
+	if (error == -ENOENT) /* the first limit */
+		return 0;
+	return error < 0 ? error : there.others + there.wanted->quotas.count > QUOTAS_MOST ? -E2BIG : 0;
+}
+
 /* What waits for an answer goes on waiting where the new policy does not decide it */
 static int carry_asked(struct sandbox *sandbox, struct dns_change *change)
 {
@@ -177,11 +224,22 @@ static int carry_asked(struct sandbox *sandbox, struct dns_change *change)
 static int replace(struct sandbox *sandbox, struct dns_change *names, char *why, size_t why_size)
 {
 	struct reload_pending *pending = &sandbox->reload->pending;
+	const struct nft_quotas quotas = quotas_of(sandbox);
 	char what[256] = "";
 	struct nameserver before[NAMESERVERS_MAX];
 	size_t before_count = dns_servers_now(sandbox->dns, before);
-	int error = servers_for(sandbox);
+	int error = check_quotas(&quotas);
 
+	if (error < 0) {
+		if (error == -E2BIG)
+			snprintf(why, why_size, "a sandbox has %d limits of bytes in its life at most: start it anew",
+				 QUOTAS_MOST);
+		else
+			snprintf(why, why_size, "the kernel does not tell what limits of bytes have used: %s",
+				 strerror(-error));
+		return error;
+	}
+	error = servers_for(sandbox);
 	if (error == 0)
 		error = dns_policy_prepare(sandbox->dns, pending->policy, lower_bound_maps(pending->ruleset),
 					   sandbox->found.items, sandbox->found.count, names);
@@ -190,12 +248,13 @@ static int replace(struct sandbox *sandbox, struct dns_change *names, char *why,
 	if (error == 0)
 		error = admit(sandbox, sandbox->found.items, sandbox->found.count);
 	if (error == 0)
-		error = nft_replace_with(sandbox->firewall, pending->ruleset, names->chains, names->elements,
+		error = nft_replace_with(sandbox->firewall, pending->ruleset, &quotas, names->chains, names->elements,
 					 names->count, what, sizeof what);
 	if (error == 0)
 		return 0;
-	/* else the host would let the guest's questions reach servers that the policy in force does not name */
-	pending->stuck = admit(sandbox, before, before_count) < 0;
+	/* else the host would let the guest's questions reach servers that the policy in force does not name; and which of the two
+	 * policies the packet filter has must be known */
+	pending->stuck = admit(sandbox, before, before_count) < 0 || error == NL_BATCH_UNKNOWN;
 	dns_policy_drop(sandbox->dns, names);
 	snprintf(why, why_size, "the packet filter does not take it: %s%s%s", what, *what ? ": " : "",
 		 strerror(-error));
@@ -214,15 +273,16 @@ static int begin_names(struct sandbox *sandbox)
 	return error;
 }
 
-static void use_fast_path(struct sandbox *sandbox)
+void reload_use_fast_path(struct sandbox *sandbox, const struct policy *policy)
 {
-	struct reload_pending *pending = &sandbox->reload->pending;
+	struct arena *arena = arena_new();
 	struct lower_options options = lower_options(sandbox);
-	const struct ruleset *fast = lower_fast_path(pending->arena, pending->policy, &options);
+	const struct ruleset *fast = lower_fast_path(arena, policy, &options);
 	char why[256];
 
 	if (fast)
 		nft_extend(sandbox->firewall, fast, why, sizeof why);
+	arena_free(arena);
 }
 
 /* From here on what fails ends the sandbox: the packet filter has the one policy, others the other. */
@@ -238,12 +298,15 @@ static int use_policy(struct sandbox *sandbox, struct dns_change *names)
 	if (error == 0 && sandbox->names)
 		error = names_use_policy(sandbox->names, policy);
 	denials_use_policy(sandbox->denials, policy);
+	flow_ends_use_policy(sandbox->flow_ends, policy, dns_bindings(sandbox->dns));
 	ask_use_policy(sandbox->ask, policy, bindings_view(dns_bindings(sandbox->dns), clock_ms()));
 	if (error == 0)
 		error = setup_bandwidth(sandbox, policy);
 	if (error == 0)
 		error = flows_revoke(sandbox->flows, policy, dns_bindings(sandbox->dns));
-	use_fast_path(sandbox);
+	/* Where rules count bytes, flows that began while the ruleset changed are given their marks first. */
+	if (!policy_meters(policy))
+		reload_use_fast_path(sandbox, policy);
 	sandbox->config.policy = policy;
 	arena_free(reload->arena);
 	reload->arena = reload->pending.arena;
@@ -259,7 +322,8 @@ int reload_apply(struct sandbox *sandbox, char *why, size_t why_size)
 	struct dns_change names = { .policy = NULL };
 
 	/* What was refused until now was so by the policy before */
-	denials_read(sandbox->denials, bindings_view(dns_bindings(sandbox->dns), clock_ms()));
+	denials_read_all(sandbox->denials, bindings_view(dns_bindings(sandbox->dns), clock_ms()));
+	flow_ends_read(sandbox->flow_ends);
 	int error = begin_names(sandbox);
 	if (error < 0)
 		snprintf(why, why_size, "server names decide under this policy, and their relay does not start: %s",
@@ -271,6 +335,6 @@ int reload_apply(struct sandbox *sandbox, char *why, size_t why_size)
 	bool stuck = sandbox->reload->pending.stuck;
 	reload_abandon(sandbox);
 	if (stuck)
-		log_error("the host's table cannot be put back: the sandbox is closed");
+		log_error("which policy the packet filter has, and the host, is not known: the sandbox is closed");
 	return stuck ? error : 0;
 }

@@ -47,8 +47,6 @@ const char *reload_fixed_differs(const struct policy *now, const struct policy *
 		{ now->max_tcp.most == wanted->max_tcp.most && now->max_udp.most == wanted->max_udp.most,
 		  "how many connections there may be at once" },
 		{ now->connection_rate.most == wanted->connection_rate.most, "the rate of new connections" },
-		{ now->egress_bytes.size == wanted->egress_bytes.size, "limit egress bytes" },
-		{ now->ingress_bytes.size == wanted->ingress_bytes.size, "limit ingress bytes" },
 		{ now->dns_timeout_ms == wanted->dns_timeout_ms, "how long DNS is waited for" },
 	};
 

@@ -67,6 +67,8 @@ void reload_offer(struct sandbox *);
 void reload_abandon(struct sandbox *);
 /* Puts it in force. 0; or with `why` set and everything as it was, which is no reason to end; or -errno: the sandbox cannot go on */
 int reload_apply(struct sandbox *, char *why, size_t why_size);
+/* The flowtable, where the policy has one and the kernel takes it */
+void reload_use_fast_path(struct sandbox *, const struct policy *);
 
 /* reload_once.c: a grant for one flow that has let one in, which is kept from then on: its id; 0: none has */
 uint32_t reload_once_used(struct sandbox *);

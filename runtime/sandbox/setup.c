@@ -469,6 +469,7 @@ static int open_flows(struct sandbox *sandbox)
 		.host_mac = HOST_LINK_MAC,
 		.relay = sandbox->relay,
 		.names = sandbox->names,
+		.denials = sandbox->denials,
 	};
 
 	if (sandbox->gateway.has6)
@@ -477,6 +478,19 @@ static int open_flows(struct sandbox *sandbox)
 	sandbox_gateway_mac(&sandbox->gateway, start.gateway_mac);
 	sandbox->flows = flows_open(&start);
 	return sandbox->flows ? 0 : -errno; /* reported */
+}
+
+static int open_flow_ends(struct sandbox *sandbox)
+{
+	const struct run_config *config = sandbox->start->config;
+	struct flow_ends_start start = { .flows = sandbox->flows,
+					 .denials = sandbox->denials,
+					 .bindings = dns_bindings(sandbox->dns),
+					 .spared = config->spared,
+					 .all = config->events_all };
+
+	sandbox->flow_ends = flow_ends_open(&start, config->policy);
+	return sandbox->flow_ends ? 0 : -errno; /* reported */
 }
 
 static int open_late_refusals(struct sandbox *sandbox)
@@ -551,6 +565,7 @@ static int (*const steps[])(struct sandbox *) = {
 	start_relay,
 	start_names,
 	open_flows,
+	open_flow_ends,
 	start_dhcp,
 	sandbox_open_control,
 	sandbox_start_guest,
@@ -609,6 +624,7 @@ void sandbox_close(struct sandbox *sandbox)
 	dns_close(sandbox->dns);
 	relay_close(sandbox->relay);
 	names_close(sandbox->names);
+	flow_ends_close(sandbox->flow_ends);
 	flows_close(sandbox->flows);
 	ask_close(sandbox->ask);
 	denials_close(sandbox->denials);

@@ -7,11 +7,13 @@
 #include "net/flow_grants.h"
 #include "net/passage.h"
 #include "net/shape.h"
+#include "flows/flow_ends.h"
 #include "flows/flows.h"
 #include "names/names.h"
 #include "netlink/rtnl.h"
 #include "relay/relay.h"
 #include "report/denials.h"
+#include "report/events.h"
 #include "sandbox/follow_forwarding.h"
 #include "sandbox/follow_routes.h"
 #include "sandbox/host_watch.h"
@@ -61,11 +63,13 @@ struct sandbox {
 	struct relay *relay;
 	struct names *names; /* NULL: no server name has decided anything yet */
 	struct flows *flows;
+	struct flow_ends *flow_ends;
 	struct vmm_none_init init; /* VMM_NONE: until COMMAND is started */
 	struct vmm vmm;            /* pid 0: not started */
 	struct control *control;
 	struct timespec started; /* CLOCK_REALTIME, CLOCK_BOOTTIME's is started_ms */
 	uint64_t started_ms;
+	char run[EVENTS_ID_LEN + 1]; /* events_id() */
 };
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */

@@ -8,6 +8,8 @@
 #include "core/memory.h"
 #include "core/process.h"
 #include "isolation/capabilities.h"
+#include "report/events.h"
+#include "sandbox/lifecycle.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -32,6 +34,7 @@ enum watched {
 	WATCH_NAMES,
 	WATCH_NAMES_WORKER,
 	WATCH_DENIALS,
+	WATCH_FLOW_ENDS,
 	WATCH_HOST,
 	WATCH_LATE_REFUSALS,
 	WATCH_CONTROL,
@@ -79,6 +82,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
 	    watch_names(epoll, sandbox->names) || watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
 	    watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS) ||
+	    watch(epoll, flow_ends_fd(sandbox->flow_ends), WATCH_FLOW_ENDS) ||
 	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    watch(epoll, control_fd(sandbox->control), WATCH_CONTROL) ||
 	    (sandbox->ask && watch(epoll, ask_fd(sandbox->ask), WATCH_ASK)) ||
@@ -153,6 +157,9 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_DENIALS:
 		denials_read(sandbox->denials, bindings_now(sandbox));
 		return RUNNING;
+	case WATCH_FLOW_ENDS:
+		flow_ends_read(sandbox->flow_ends);
+		return RUNNING;
 	case WATCH_HOST:
 		host_watch_wake(sandbox->watch);
 		return RUNNING;
@@ -177,7 +184,8 @@ static int timeout(struct sandbox *sandbox)
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
 	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
 	int settle = dns_settle_wait(sandbox->dns), reload = reload_wait(sandbox->reload);
-	int flows = flows_wait(sandbox->flows), ask = ask_wait(sandbox->ask);
+	int flows = flows_wait(sandbox->flows), events = denials_wait(sandbox->denials);
+	int ends = flow_ends_wait(sandbox->flow_ends), ask = ask_wait(sandbox->ask);
 
 	if (ask >= 0 && ask < wait)
 		wait = ask;
@@ -189,6 +197,10 @@ static int timeout(struct sandbox *sandbox)
 		wait = settle;
 	if (flows >= 0 && flows < wait)
 		wait = flows;
+	if (events >= 0 && events < wait)
+		wait = events;
+	if (ends >= 0 && ends < wait)
+		wait = ends;
 	return (egress || ingress) && wait > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : wait;
 }
 
@@ -205,6 +217,7 @@ static int serve(struct sandbox *sandbox)
 {
 	int epoll = open_loop(sandbox), status = epoll < 0 ? EXIT_STATUS_FAILED : RUNNING;
 
+	lifecycle_started(sandbox);
 	memory_settle();
 
 	while (status == RUNNING) {
@@ -219,17 +232,21 @@ static int serve(struct sandbox *sandbox)
 			status = EXIT_STATUS_FAILED;
 		if (status == RUNNING && flows_settle(sandbox->flows))
 			status = closed("what ends its flows");
+		flow_ends_settle(sandbox->flow_ends);
+		denials_settle(sandbox->denials);
 	}
 	/* What was refused until the end is reported, too */
-	denials_read(sandbox->denials, bindings_now(sandbox));
+	denials_read_all(sandbox->denials, bindings_now(sandbox));
+	flow_ends_finish(sandbox->flow_ends);
+	lifecycle_stops(sandbox, status);
 	denials_finish(sandbox->denials, sandbox->start->learnt);
 	host_watch_end(sandbox);
 	return status;
 }
 
 /* What serving takes: the sandbox's sets and links; entering the host's namespace; killing other uids' workers; answering
- * the guest's datagrams from a port below 1024 of the gateway's; and jailing a worker under a uid of its own, where a policy that
- * comes later is the first to need the relay of server names */
+ * the guest's datagrams from a port below 1024 of the gateway's; jailing a worker under a uid of its own, where a policy that
+ * comes later is the first to need the relay of server names; and putting a file of events aside as its directory's owner */
 static int keep_little(void)
 {
 	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_KILL,   CAP_NET_BIND_SERVICE,

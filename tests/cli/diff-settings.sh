@@ -59,6 +59,9 @@ setting 'nameservers: their order' 'dns nameserver 1.1.1.1; dns nameserver 9.9.9
 	'~ setting: dns nameserver number 1: 9.9.9.9:53, was 1.1.1.1:53'
 setting 'policy.egress_bytes' 'limit egress bytes 1G' 'limit egress bytes 2G' '+ setting: limit egress bytes 2G, was 1G'
 setting 'policy.ingress_bytes' '' 'limit ingress bytes 500M' '- setting: limit ingress bytes 500M added'
+setting 'policy.dns_label' 'limit dns label 32' 'limit dns label 40' '+ setting: limit dns label 40, was 32'
+setting 'policy.dns_names' '' 'limit dns names 50/1m' '- setting: limit dns names 50/60s added'
+setting 'policy.dns_rate' 'limit dns rate 20/1s' 'limit dns rate 10/1s' '- setting: limit dns rate 10/1s, was 20/1s'
 setting 'policy.dns_timeout_ms' 'dns timeout 5s' 'dns timeout 2500ms' '~ setting: dns timeout 2500ms, was 5s'
 setting 'policy.binding_minimum_ms' '' 'dns binding-minimum 2m' '+ setting: dns binding-minimum 120s, was 60s'
 setting 'policy.rebind_protection' 'allow@0.0.0.0/0; allow@[::/0]' \
@@ -85,6 +88,8 @@ setting 'until: later' 'allow@10.0.0.1 until 2099-01-01' 'allow@10.0.0.1 until 2
 setting 'until: of a deny, past which the policy ends too' 'deny@10.0.0.1 until 2099-01-01' 'deny@10.0.0.1' \
 	'+ setting: until of deny@10.0.0.1 removed, was 2099-01-01'
 setting 'policy_rule.log' 'allow@10.0.0.1 log' 'allow@10.0.0.1' '+ setting: log of allow@10.0.0.1 removed'
+setting 'policy_rule.bytes' 'allow@8.8.8.8:tcp bytes 1G' 'allow@8.8.8.8:tcp bytes 512M' '- setting: bytes of allow@8.8.8.8:tcp 512M, was 1G'
+setting 'policy_rule.bytes: a limit is new' 'allow@8.8.8.8:tcp' 'allow@8.8.8.8:tcp bytes 512M' '- setting: bytes of allow@8.8.8.8:tcp 512M added'
 setting 'policy_rule.no_ech' 'allow@a.example:tcp no-ech' 'allow@a.example:tcp' '+ setting: no-ech of allow@a.example:tcp removed'
 setting 'policy.deny_ech' '' 'tls ech deny' '- setting: tls ech deny, was allow'
 setting 'policy_rule.because' 'allow@10.0.0.1 because "a"' 'allow@10.0.0.1 because "b"' '~ setting: reason of allow@10.0.0.1 "b", was "a"'

@@ -22,7 +22,7 @@ done
 page=$root/docs/msb.5
 words=$(sed -n '/^static const struct keyword keywords/,/^};/s/^\t{ "\([a-z]*\)".*/\1/p' "$root/grammar/msb.l")
 words="$words allow deny egress ingress any dns public private loopback link-local meta multicast host tcp udp icmpv4 icmpv6
-domain= suffix= because until log no-ech resolve= sni= ech answer nameserver timeout binding-minimum rebind-protection nat64-prefix strip keep
+domain= suffix= because until log no-ech bytes resolve= sni= ech answer nameserver timeout binding-minimum rebind-protection nat64-prefix strip keep
 bandwidth ops burst"
 missing=
 for word in $words; do

@@ -141,11 +141,23 @@ same policy/with-errors "1 " "$status $(cat .out)"
 run others
 same other-kinds "0 " "$status $(cat .out)"
 contains lost-events-are-said "$(cat .err)" '7 events were lost: the list is incomplete'
+# a line that tells several counts for as many
+{
+	echo '{"version":1,"kind":"start","policy":"agent.msb","generation":1}'
+	echo '{"version":1,"kind":"deny","flow":"dns@often.example:udp","rule":"default"}'
+	echo '{"version":1,"kind":"deny","flow":"dns@often.example:udp","rule":"default","count":41,"since":"2026-11-28T09:00:00.000Z"}'
+	echo '{"version":1,"kind":"limit","flow":"x","count":5}'
+} >folded
+run folded
+contains counted-lines/as-many-denials "$(cat .err)" '^msb-policyc: 42 denials$'
+contains counted-lines/in-the-comment "$(cat .out)" '^allow@often\.example:udp:53 +# denied 42 times'
+contains counted-lines/limits "$(cat .err)" '^ +5 .*limit'
 : >nothing
 run nothing
 same no-events 0 "$status"
 for line in 'no json' '[]' '{}' '{"version":2,"kind":"deny"}' '{"version":1,"kind":"deny","flow":"x"}' '{"version":1,"kind":"deny","rule":1}' \
-	'{"version":1,"kind":"lost"}' '{"version":1,"version":1,"kind":"allow"}' '' '{"version":1,"kind":"deny","flow":"dns@a\u0000b.example:udp","rule":"default"}'; do
+	'{"version":1,"kind":"lost"}' '{"version":1,"kind":"deny","flow":"dns@a.example:udp","rule":"default","count":-1}' \
+	'{"version":1,"kind":"deny","flow":"dns@a.example:udp","rule":"default","count":1e99}' '{"version":1,"version":1,"kind":"allow"}' '' '{"version":1,"kind":"deny","flow":"dns@a\u0000b.example:udp","rule":"default"}'; do
 	{ cat two; echo "$line"; } >bad
 	run bad
 	same "malformed:$line" "1 " "$status $(cat .out)"

@@ -6,8 +6,8 @@ world_up
 
 # said: how many lines name that limit
 said() { grep -cF "refused by $1:" <<<"$err"; }
-# events PATH FILTER: how many of its lines fit
-events() { jq -s "[.[] | select($2)] | length" "$1"; }
+# events PATH FILTER: how many of its events fit
+events() { jq -s "[.[] | select(.verdict and ($2)) | .count // 1] | add // 0" "$1"; }
 
 cat >"$WORK/udp.py" <<'END'
 import errno, socket, subprocess, sys

@@ -15,7 +15,7 @@ try_() { # COMMAND…: in the sandbox, until it has ended
 	: >agent.out
 }
 try_ "$PROBE tcp 169.254.169.254 80"
-wait_for 10 sh -c "'$CTL' events agent | grep -q ."
+wait_for 10 sh -c "'$CTL' events agent | grep -q deny"
 contains "what was denied before" "$("$CTL" events agent)" '^[0-9:.]+  deny +egress@169\.254\.169\.254:tcp:80 +rule 1 deny@meta \(agent\.msb:2\)'
 same "for programs" '"deny" "egress@169.254.169.254:tcp:80" 1 "agent.msb:2"' \
 	"$("$CTL" events agent --format json | jq -r 'select(.kind == "deny") | [.kind, .flow, .rule, .place] | @json' | head -n 1 | jq -c '.[]' | paste -sd' ')"

@@ -50,6 +50,7 @@ alike "lists" --gateway $both --net-default deny --net-rule 'allow@{public,10.0.
 alike "names" --gateway $both --net-default deny --net-rule 'allow@example.com:tcp:{22,443},deny@*.example.org,allow@{a.example.net,suffix=example.net}:icmpv4'
 alike "limits" --gateway $both --max-connections 7 --net-egress-ops 10/3s --net-egress-ops-burst 20 --net-ingress-ops 1000/1s
 alike "limits of bytes" --gateway $both --net-egress-bytes 1234567 --net-ingress-bytes 5G
+alike "rules' own, and of one that waits for names" --gateway $both "$here/tests/golden/rule-bytes/rule-bytes.msb"
 contains "which have a table of their own" "$(<"$work/text")" "table inet msb_quota"
 alike "limits on connections" --gateway $both --max-tcp-connections 7 --max-udp-connections 0 --max-connection-rate 10
 alike "a larger MTU" --gateway $both --net-mtu 9000

@@ -47,12 +47,18 @@ same "two of them from the cache" 2 "$(metric 'msb_dns_cached_total\{sandbox="we
 same "one waited for a server" 1 "$(metric 'msb_dns_wait_seconds_count\{sandbox="web"\}')"
 same "and is in the last bucket at least" 1 "$(metric 'msb_dns_wait_seconds_bucket\{sandbox="web",le="\+Inf"\}')"
 same "denials" 3 "$(metric 'msb_denials_total\{sandbox="web"\}')"
-same "events" "$(wc -l <"$WORK/web.events") 0" "$(metric 'msb_events_total\{sandbox="web"\}') $(metric 'msb_events_lost_total\{sandbox="web"\}')"
+all_told() {
+	text=$("$CTL" stats --format prometheus)
+	[ "$(wc -l <"$WORK/web.events") 0" = "$(metric 'msb_events_total\{sandbox="web"\}') $(metric 'msb_events_lost_total\{sandbox="web"\}')" ]
+}
+wait_for 10 all_told
+check "events: as many as the file has lines" $? "$(grep msb_events <<<"$text") $(cat "$WORK/web.events")"
 same "what is bound" "1 1" "$(metric 'msb_bindings\{sandbox="web",what="names"\}') $(metric 'msb_bindings\{sandbox="web",what="addresses"\}')"
 bytes=$(metric 'msb_traffic_bytes_total\{sandbox="web",direction="egress"\}')
 check "bytes were sent" "$((bytes < 200))" "$bytes bytes"
 started=$(metric 'msb_start_time_seconds\{sandbox="web"\}')
 check "when it started" "$(awk -v a="$started" -v b="$EPOCHREALTIME" 'BEGIN { print !(a > b - 600 && a < b) }')" "$started"
+same "which policy is in force" "1 1" "$(metric 'msb_generation\{sandbox="web"\}') $(metric 'msb_generation\{sandbox="idle"\}')"
 contains "limits" "$text" '^msb_limit\{sandbox="web",option="--max-tcp-connections"\} [0-9]+$'
 in_dns_netns true # the one that was started last, idle
 lacks "no label has what the guest chose" "$text" 'blocked|169\.254|93\.184'
@@ -154,6 +160,12 @@ same "SIGTERM ends it" 0 $?
 contains "an address that others reach is said" "$(timeout 2 "$CTL" serve-metrics --listen 0.0.0.0:9472 2>&1)" 'no password and no TLS'
 "$CTL" serve-metrics --listen localhost 2>"$WORK/err"
 contains "a name is no address: status 2" "$? $(cat "$WORK/err")" '^2 .*of numbers'
+
+# --- another policy, which counts anew ---
+"$CTL" allow web 'allow@198.51.100.9:tcp:9' --for 10m >/dev/null 2>&1
+second_policy() { text=$("$CTL" stats --format prometheus); [ "$(metric 'msb_generation\{sandbox="web"\}')" = 2 ]; }
+wait_for 10 second_policy
+check "a grant is another one" $? "$(grep generation <<<"$text")"
 
 # --- a sandbox that ends ---
 kill "$idle" "$web"

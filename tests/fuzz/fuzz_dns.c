@@ -18,6 +18,8 @@ static void start(void)
 	struct arena *arena = arena_new();
 	struct policy_options options = { .arena = arena, .net_default = "deny", .today = "2026-11-24" };
 	*arena_push(arena, &options.rules) = "allow@*.example.com,allow@dns,deny@evil.test,allow@private";
+	options.rates[LIMIT_DNS_LABEL] = "60";
+	options.rates[LIMIT_DNS_NAMES] = "10000/1m";
 	struct proxy_config config = { .gateway = fuzz_gateway() };
 	config.policy = options_resolve(&options, NULL, diags_new(arena, sources_new(arena)));
 	struct proxy_sockets sockets = { -1, -1, -1, -1, -1 };

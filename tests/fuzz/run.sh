@@ -35,6 +35,7 @@ seed() { # NAME DIRECTORY
 	json) cp policies/*.json tests/golden/*/*.json tests/golden/*/json "$2" 2>/dev/null ;;
 	yaml) cp policies/*.yaml tests/golden/*/*.yaml "$2" 2>/dev/null ;;
 	token) seeds_of_lines "$2" 1 tests/vectors/tokens.tsv ;;
+	event_text) seeds_of_lines "$2" 1 <(sed -n '/^```json$/,/^```$/{/^```/!p}' docs/events.md) ;;
 	hello) seeds_of_hex "$2" 2 tests/vectors/sni.tsv ;;
 	esac
 	[ ! -d "tests/fuzz/seeds/$1" ] || cp tests/fuzz/seeds/"$1"/* "$2"

@@ -33,19 +33,19 @@ may_include() {
 		isolation: core
 		netlink:   base policy eval ruleset lower core
 		net:       base policy lower core netlink
-		report:    base policy eval learn lower core netlink
+		report:    base policy eval learn lower core isolation netlink
 		ask:       base policy eval lower core netlink report
 		dns:       base policy eval lower core isolation netlink report ask
 		relay:     base policy eval lower core isolation netlink report dns
 		names:     base policy eval lower core isolation netlink report relay
-		flows:     base policy eval ruleset lower core netlink net dns relay names
+		flows:     base policy eval ruleset lower core netlink net report dns relay names
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
 		control:   base core
 		sandbox:   base policy eval lower optimise core isolation netlink net report ask dns relay names flows vmm control
 		doctor:    base policy ruleset lower core isolation netlink net dns vmm sandbox
 		metrics:   base core isolation
-		ctl:       base diag syntax policy eval analysis diff explain expect core isolation control sandbox doctor metrics
+		ctl:       base diag syntax policy eval analysis diff explain expect core isolation report control sandbox doctor metrics
 		run:       base diag syntax policy eval learn lower core isolation netlink net report dns relay names flows vmm control sandbox ctl
 	END
 }

@@ -126,6 +126,26 @@ static void show(const struct proof *proof, const struct eval_connection *flow, 
 		     result->decided ? result->decided : "", result->chain);
 }
 
+/* By what its bytes are to be counted */
+static uint32_t meter_of(const struct proof *proof, struct eval_verdict verdict)
+{
+	return verdict.by.kind == DECIDER_RULE ? proof->made.policy->rules.items[verdict.by.rule].meter : 0;
+}
+
+/* Some rules get a limit of bytes. */
+void proof_meter(struct proof *proof, struct random *random)
+{
+	struct policy *policy = proof->made.policy;
+
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		struct policy_rule *rule = &policy->rules.items[i];
+		if (rule->action != POLICY_ALLOW || rule->directions != POLICY_EGRESS || random_below(random, 3))
+			continue;
+		rule->bytes = UINT64_C(1) << 40;
+		rule->meter = POLICY_METER_FLAG | (uint32_t)i;
+	}
+}
+
 /* Whether the frame fared as the evaluator says; *words: of who must have decided, NULL where that does not matter */
 static bool fared(const struct proof *proof, const struct eval_connection *flow, const struct eval_verdict *verdict,
 		  const struct run_result *result, const char **words)
@@ -145,11 +165,14 @@ static bool fared(const struct proof *proof, const struct eval_connection *flow,
 	enum eval_syn syn = verdict->action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
 	if (is_deferring(proof, flow))
 		syn = eval_syn(&proof->made.context, flow);
+	if (syn == EVAL_SYN_DEFER && policy_meters(proof->made.policy))
+		*words = NULL; /* whichever of the rules was met whose bytes the name tells */
 	if (syn == EVAL_SYN_DEFER)
 		return diverted && result->end == RUN_DELIVERED && result->mark == LOWER_DIVERT_MARK;
 	if (syn == EVAL_SYN_DENY)
 		return refused_rightly(result, flow->proto == PROTO_TCP);
-	return !diverted && result->end == (addr_gateway_has(gateway, flow->addr) ? RUN_DELIVERED : RUN_FORWARDED);
+	return result->ct_mark == meter_of(proof, *verdict) &&
+	       result->end == (addr_gateway_has(gateway, flow->addr) ? RUN_DELIVERED : RUN_FORWARDED);
 }
 
 static bool agrees(const struct proof *proof, const struct eval_connection *flow, const struct run_result *result,

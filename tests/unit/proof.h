@@ -22,6 +22,8 @@ struct proof {
 	size_t flows, allowed;
 };
 
+/* Before it is lowered: some of its rules count bytes */
+void proof_meter(struct proof *, struct random *);
 /* Lowers made.policy for made.context.gateway, at a level of optimising; fills all else */
 void proof_prepare(struct proof *, int level);
 /* The trial's policy, with its names bound; the arena is the proof's from then on */

@@ -60,8 +60,8 @@ static void open_server(const gid_t *group)
 	snprintf(address.sun_path, sizeof address.sun_path, "%s/s", directory);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	cr_assert(fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof address) && !listen(fd, 64));
-	control = control_open(
-		&(struct control_start){ .listener = fd, .name = "unit", .group = group, .commands = commands });
+	control = control_open(&(struct control_start){
+		.listener = fd, .name = "unit", .id = "0123456789abcdef", .group = group, .commands = commands });
 	cr_assert(control != NULL);
 }
 

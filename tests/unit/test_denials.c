@@ -25,7 +25,7 @@ static void start(struct run *run, const char *rules)
 	strcpy(run->lines, "/tmp/msb-denials-lines.XXXXXX");
 	close(mkstemp(run->events));
 	int lines = mkstemp(run->lines), zero = open("/dev/null", O_RDONLY);
-	run->config = (struct run_config){ .policy = run->made.policy, .name = "test", .events = run->events };
+	run->config = (struct run_config){ .policy = run->made.policy, .name = "test", .events = { run->events } };
 	dup2(zero, STDIN_FILENO); /* no terminal: lines are printed at once */
 	fflush(stderr);
 	dup2(lines, STDERR_FILENO);

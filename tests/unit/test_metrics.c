@@ -30,7 +30,7 @@ Test(metrics, an_answer_becomes_series)
 {
 	struct arena *arena = arena_new();
 	json_t *json = stats(
-		"{\"started_s\": 1700000000.25, \"denied\": 2, \"flows\": 3,"
+		"{\"started_s\": 1700000000.25, \"generation\": 4, \"denied\": 2, \"flows\": 3,"
 		"\"traffic\": [{\"direction\": \"egress\", \"bytes\": 10, \"packets\": 1}],"
 		"\"rules\": [{\"rule\": \"1\", \"place\": \"a.msb:6\", \"action\": \"deny\", \"connections\": 7, \"lookups\": 5}],"
 		"\"dns\": {\"questions\": [{\"outcome\": \"denied\", \"count\": 9}], \"cached\": 4,"
@@ -44,6 +44,7 @@ Test(metrics, an_answer_becomes_series)
 		"# TYPE msb_up gauge",
 		"msb_up{sandbox=\"web\"} 1",
 		"msb_start_time_seconds{sandbox=\"web\"} 1700000000.250",
+		"msb_generation{sandbox=\"web\"} 4",
 		"msb_denials_total{sandbox=\"web\"} 2",
 		"msb_traffic_bytes_total{sandbox=\"web\",direction=\"egress\"} 10",
 		"msb_rule_connections_total{sandbox=\"web\",rule=\"1\",place=\"a.msb:6\",action=\"deny\"} 7",

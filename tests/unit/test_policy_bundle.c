@@ -152,6 +152,19 @@ Test(policy_bundle, a_grant_is_the_first_rule_and_comes_back)
 	arena_free(arena);
 }
 
+Test(policy_bundle, a_grant_is_one_rule)
+{
+	static const char *const none[] = { "", " ", "\t", "allow@10.0.0.5,allow@10.0.0.6" };
+	struct arena *arena = arena_new();
+	const char *why;
+
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		granted(arena, "deny@10.0.0.0/8", none[i], &why);
+		cr_expect(why && strstr(why, "a grant is one rule"), "`%s`: %s", none[i], why ? why : "granted");
+	}
+	arena_free(arena);
+}
+
 Test(policy_bundle, no_grant_reaches_metadata)
 {
 	static const char *const refused[] = { "allow@any",

@@ -213,6 +213,8 @@ static void draw_dense(struct proof *proof, struct random *random, size_t most, 
 		gateway->has4 = false;
 	else if (random_one_in(random, 16))
 		gateway->has6 = false;
+	if (random_one_in(random, 2))
+		proof_meter(proof, random);
 	proof_prepare(proof, level);
 }
 
@@ -266,6 +268,8 @@ static void draw_named(struct proof *proof, struct random *random, size_t most, 
 		*arena_push(proof->made.arena, &proof->others) = floor.arena;
 	}
 	arena_free(arena);
+	if (random_one_in(random, 2))
+		proof_meter(proof, random);
 	proof_prepare(proof, level);
 }
 

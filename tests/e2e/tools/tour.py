@@ -4,7 +4,8 @@
 A block of the tour that begins with ```console holds what is typed and what is then printed. `$ ` is the host's prompt, `agent# ` that
 of the sandbox whose msb-run is the last that was started in the background (its line ends in ` &`); what msb-run says on standard error
 meanwhile stands behind it. ```msb FILE writes a file first. What differs between two runs (times, durations, counts of bytes, ids) is
-compared by its shape. Prints lines of TAP; with --update it writes what it saw into the tour instead.
+compared by its shape. What is only read (`msb-ctl events`, `msb-policyc suggest`) is asked again for some seconds: what happens often is told
+once a second. Prints lines of TAP; with --update it writes what it saw into the tour instead.
 """
 
 import os
@@ -15,6 +16,8 @@ import threading
 import time
 
 PATIENCE = 60
+SETTLES = 5
+ONLY_READS = ("msb-ctl events", "msb-policyc suggest")
 END = "-- done --"
 VARIES = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "TIME"),
@@ -93,6 +96,13 @@ class Tour:
         self.environment.pop("NO_COLOR", None)
         self.sandbox = None
 
+    def settled(self, command, expected):
+        """What a command prints that changes nothing"""
+        until = time.monotonic() + SETTLES
+        while shapes(lines := self.host(command, expected)) != shapes(expected) and time.monotonic() < until:
+            time.sleep(0.2)
+        return lines
+
     def host(self, command, expected):
         command = re.sub(r"^sudo ", "", command)
         if command.endswith(" &"):
@@ -108,7 +118,7 @@ class Tour:
 
     def perform(self, prompt, command, expected):
         if prompt == "$":
-            lines = self.host(command, expected)
+            lines = (self.settled if command.startswith(ONLY_READS) else self.host)(command, expected)
             said = len(expected) - len(lines)
             if self.sandbox and said > 0 and not command.endswith(" &"):
                 lines += self.sandbox.sayings(said)

@@ -1,0 +1,520 @@
+/* From conntrack's events to the reports of flows that have ended, and with `all` of those that begin. */
+#include "flows/flow_ends.h"
+#include "core/clock.h"
+#include "core/fd.h"
+#include "core/log.h"
+#include "eval/audit.h"
+#include "flows/flow_ends_known.h"
+#include "flows/flows_state.h"
+#include "lower/sandbox_net.h"
+#include "net/sysctl.h"
+#include "netlink/conntrack_watch.h"
+#include "relay/relay_protocol.h"
+#include "report/denials.h"
+
+#include <errno.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define READ_A_TURN 256
+#define READ_AT_THE_END 65536
+#define REVOKED_WITHIN_MS (FLOWS_REVOKE_MS + 1000)
+#define LOOK_AGAIN_MS 1000 /* between one listing after a loss and the next */
+#define HURRY_MS 1000
+#define HURRY_PART 200 /* of the time, at most */
+enum { DHCP_SERVER = 67, DHCPV6_SERVER = 547 };
+
+struct flow_ends {
+	struct flow_ends_start start;
+	const struct policy *policy;
+	int epoll;
+	struct nl *watch; /* NULL: nobody wants to know */
+	struct known_ids *told;
+	struct known_named *named; /* KNOWN_NAMED that have ended, a ring */
+	size_t named_next;
+	uint64_t changed_ms; /* the policy */
+	bool look;           /* for what was lost */
+	uint64_t look_ms, hurry_ms;
+};
+
+/* ---- opening ---- */
+
+static bool any_logs(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules.count; i++)
+		if (policy->rules.items[i].log)
+			return true;
+	return false;
+}
+
+static void names_ended(void *self, const struct names_flow *flow)
+{
+	struct flow_ends *ends = self;
+
+	known_of_names(flow, &ends->named[ends->named_next++ % KNOWN_NAMED]);
+}
+
+static void published_ended(void *self, const struct relay_flow *, const struct relay_moved *);
+
+static int listen_to(struct flow_ends *ends)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	ends->watch = conntrack_watch_open(ends->start.all);
+	if (!ends->watch)
+		return -errno;
+	if (epoll_ctl(ends->epoll, EPOLL_CTL_ADD, nl_fd(ends->watch), &event) < 0)
+		return -errno;
+	ends->told = arena_must(calloc(1, sizeof *ends->told));
+	ends->named = arena_must(calloc(KNOWN_NAMED, sizeof *ends->named));
+	if (ends->start.flows->start.relay)
+		relay_tell_ended(ends->start.flows->start.relay, published_ended, ends);
+	return 0;
+}
+
+static int use_policy(struct flow_ends *ends, const struct policy *policy)
+{
+	struct names *names = ends->start.flows->start.names;
+	bool wanted = ends->start.all || any_logs(policy);
+
+	ends->changed_ms = ends->policy ? clock_ms() : 0;
+	ends->policy = policy;
+	int error = wanted && !ends->watch ? listen_to(ends) : 0;
+	if (error == 0 && ends->watch && names)
+		names_tell_ended(names, names_ended, ends);
+	return error;
+}
+
+void flow_ends_use_policy(struct flow_ends *ends, const struct policy *policy, struct bindings *bindings)
+{
+	ends->start.bindings = bindings;
+	int error = use_policy(ends, policy);
+
+	if (error < 0)
+		log_error("cannot listen to the sandbox's conntrack: ends of flows are not reported: %s",
+			  strerror(-error));
+}
+
+struct flow_ends *flow_ends_open(const struct flow_ends_start *start, const struct policy *policy)
+{
+	struct flow_ends *ends = arena_must(calloc(1, sizeof *ends));
+
+	ends->start = *start;
+	ends->epoll = epoll_create1(EPOLL_CLOEXEC);
+	int error = ends->epoll < 0 ? -errno : use_policy(ends, policy);
+	if (error == 0)
+		return ends;
+	log_error("cannot listen to the sandbox's conntrack: %s", strerror(-error));
+	flow_ends_close(ends);
+	errno = -error;
+	return NULL;
+}
+
+void flow_ends_close(struct flow_ends *ends)
+{
+	if (!ends)
+		return;
+	nl_close(ends->watch);
+	fd_closep(&ends->epoll);
+	free(ends->told);
+	free(ends->named);
+	free(ends);
+}
+
+int flow_ends_fd(const struct flow_ends *ends)
+{
+	return ends->epoll;
+}
+
+/* ---- whose an entry is ---- */
+
+struct subject {
+	struct flows_flow flow;
+	struct known_named known; /* of one that a server name admitted: what its name points into */
+	struct bindings_past past;
+	bool spared;
+};
+
+struct search {
+	const struct conntrack_tuple *tuple;
+	struct known_named *found;
+};
+
+static int try_names(const struct names_flow *flow, void *context)
+{
+	struct search *search = context;
+
+	known_of_names(flow, search->found);
+	return known_is_leg(search->found, search->tuple);
+}
+
+/* What the relay has, or had a moment ago, the latest first */
+static bool find_named(const struct flow_ends *ends, const struct conntrack_tuple *tuple, struct known_named *out)
+{
+	struct names *names = ends->start.flows->start.names;
+	struct search search = { tuple, out };
+
+	if (names && names_flows(names, try_names, &search) == 1)
+		return true;
+	for (size_t i = 1; i <= KNOWN_NAMED; i++) {
+		*out = ends->named[(ends->named_next - i) % KNOWN_NAMED];
+		if (known_is_leg(out, tuple))
+			return true;
+	}
+	return false;
+}
+
+static bool is_service(const struct conntrack_tuple *tuple)
+{
+	return tuple->dport == LOWER_DNS_PORT ||
+	       (tuple->proto == IPPROTO_UDP && (tuple->dport == DHCP_SERVER || tuple->dport == DHCPV6_SERVER));
+}
+
+static struct addr guest_of(const struct flow_ends *ends, enum addr_family family)
+{
+	const struct flows_start *of = &ends->start.flows->start;
+
+	return family == ADDR_V4 ? of->guest4 : of->guest6;
+}
+
+static bool describe_named(const struct flow_ends *ends, const struct conntrack_tuple *tuple, struct subject *subject)
+{
+	if (!find_named(ends, tuple, &subject->known) || subject->known.waits)
+		return false;
+	subject->flow.kind = FLOWS_NAMED;
+	subject->flow.connection.sni = subject->known.has_sni ? subject->known.sni : NULL;
+	subject->flow.connection.ech = subject->known.ech;
+	subject->flow.has_began = true;
+	subject->flow.began_ms = subject->known.began_ms;
+	return true;
+}
+
+/* What the guest began: what it asks the gateway's DNS proxy is judged question by question, and is no flow. */
+static bool describe_outgoing(const struct flow_ends *ends, const struct conntrack_entry *entry,
+			      struct subject *subject)
+{
+	const struct conntrack_tuple *tuple = &entry->original;
+	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
+	bool to_gateway = addr_gateway_has(&ends->start.flows->start.gateway, tuple->dst);
+
+	if (ports && (tuple->dport == LOWER_DNS_PORT || (to_gateway && is_service(tuple))))
+		return false;
+	flows_describe_entry(ends->start.flows, entry, &subject->flow);
+	if (entry->mark == LOWER_DIVERTED_CT)
+		return describe_named(ends, tuple, subject);
+	if (entry->mark == LOWER_SPENT_CT && describe_named(ends, tuple, subject))
+		return true;
+	subject->flow.kind = to_gateway && ports ? FLOWS_HOST : FLOWS_FORWARDED;
+	return true;
+}
+
+static void judge(const struct flow_ends *ends, struct subject *subject)
+{
+	struct flows_flow *flow = &subject->flow;
+
+	subject->past = (struct bindings_past){ ends->start.bindings, flow->has_began, flow->began_ms };
+	flow->names = bindings_past_view(&subject->past);
+	struct eval_context context = { ends->policy, ends->start.flows->start.gateway, flow->names };
+	flow->verdict = eval_connection(&context, &flow->connection);
+	subject->spared = flow->verdict.action == POLICY_DENY &&
+			  audit_spares_connection(ends->start.spared, &context, &flow->connection);
+}
+
+/* false: no flow of the guest's */
+static bool describe(const struct flow_ends *ends, const struct conntrack_entry *entry, struct subject *subject)
+{
+	if (!addr_equal(entry->original.src, guest_of(ends, entry->original.src.family)) ||
+	    !describe_outgoing(ends, entry, subject))
+		return false;
+	judge(ends, subject);
+	return true;
+}
+
+static bool is_logged(const struct flow_ends *ends, const struct subject *subject)
+{
+	struct eval_verdict verdict = subject->flow.verdict;
+
+	return subject->spared || (verdict.by.kind == DECIDER_RULE && ends->policy->rules.items[verdict.by.rule].log);
+}
+
+/* ---- telling ---- */
+
+static bool copy_name(const char *name, void *context)
+{
+	*(const char **)context = name;
+	return true;
+}
+
+static const char *name_of(const struct flows_flow *flow)
+{
+	const char *name = NULL;
+
+	if (!flow->connection.sni && flow->connection.direction == POLICY_EGRESS)
+		flow->names.any_name(flow->names.self, flow->connection.addr, copy_name, &name);
+	return name;
+}
+
+/* What the policy in force denies, just after it came into force: another one let it pass. */
+static bool is_revoked(const struct flow_ends *ends, const struct subject *subject)
+{
+	return subject->flow.verdict.action == POLICY_DENY && !subject->spared &&
+	       clock_ms() - ends->changed_ms < REVOKED_WITHIN_MS;
+}
+
+static enum denial_end how_it_ended(const struct flow_ends *ends, const struct conntrack_entry *entry,
+				    const struct subject *subject, bool stop)
+{
+	if (entry->mark == LOWER_SPENT_CT)
+		return DENIAL_END_LIMIT;
+	if (entry->mark == LOWER_REVOKED_CT || is_revoked(ends, subject))
+		return DENIAL_END_REVOKED;
+	if (flows_entry_has_ended(entry))
+		return entry->tcp_state == TCP_CONNTRACK_CLOSE ? DENIAL_END_RESET : DENIAL_END_CLOSED;
+	return stop ? DENIAL_END_STOP : DENIAL_END_TIMEOUT;
+}
+
+static uint64_t duration_of(const struct conntrack_entry *entry)
+{
+	uint64_t now = (uint64_t)clock_read_ms(CLOCK_REALTIME), began = entry->began_ns / 1000000;
+	uint64_t ended = entry->ended_ns ? entry->ended_ns / 1000000 : now;
+
+	return began && ended > began ? ended - began : 0;
+}
+
+static bool is_wanted(const struct flow_ends *ends, const struct subject *subject, enum denial_end how)
+{
+	return ends->start.all || how == DENIAL_END_LIMIT || how == DENIAL_END_REVOKED || is_logged(ends, subject);
+}
+
+static void tell_end(struct flow_ends *ends, const struct conntrack_entry *entry, bool stop)
+{
+	struct subject subject;
+
+	if (!describe(ends, entry, &subject))
+		return;
+	const struct denial_flow flow = {
+		.connection = &subject.flow.connection,
+		.verdict = subject.flow.verdict,
+		.source_port = subject.flow.near_port,
+		.name = name_of(&subject.flow),
+		.end = how_it_ended(ends, entry, &subject, stop),
+		.bytes_known = entry->counted,
+		.packets_known = entry->counted,
+		.bytes_sent = entry->bytes[0],
+		.bytes_received = entry->bytes[1],
+		.packets_sent = entry->packets[0],
+		.packets_received = entry->packets[1],
+		.duration_ms = duration_of(entry),
+	};
+	if (is_wanted(ends, &subject, flow.end))
+		denials_flow_end(ends->start.denials, &flow);
+}
+
+/* `moved` NULL: it is open, and the sandbox ends */
+static void tell_published(struct flow_ends *ends, const struct relay_flow *of, const struct relay_moved *moved)
+{
+	struct subject subject = { .flow = { .connection = { .direction = POLICY_INGRESS,
+							     .proto = of->pair ? PROTO_TCP : PROTO_UDP,
+							     .addr = of->peer,
+							     .has_port = true,
+							     .port = of->port },
+					     .has_began = true,
+					     .began_ms = of->began_ms } };
+
+	judge(ends, &subject);
+	struct denial_flow flow = { .connection = &subject.flow.connection,
+				    .verdict = subject.flow.verdict,
+				    .source_port = of->peer_port,
+				    .end = !moved         ? DENIAL_END_STOP :
+					   !of->pair      ? DENIAL_END_TIMEOUT :
+					   moved->orderly ? DENIAL_END_CLOSED :
+							    DENIAL_END_RESET,
+				    .duration_ms = clock_ms() - of->began_ms };
+	if (moved) {
+		flow.bytes_known = true;
+		flow.packets_known = !of->pair;
+		flow.bytes_sent = moved->bytes[0];
+		flow.bytes_received = moved->bytes[1];
+		flow.packets_sent = moved->datagrams[0];
+		flow.packets_received = moved->datagrams[1];
+	}
+	flow.end = is_revoked(ends, &subject) ? DENIAL_END_REVOKED : flow.end;
+	if (is_wanted(ends, &subject, flow.end))
+		denials_flow_end(ends->start.denials, &flow);
+}
+
+static void published_ended(void *self, const struct relay_flow *flow, const struct relay_moved *moved)
+{
+	if (!flow->to_host) /* of which conntrack has all there is to know */
+		tell_published(self, flow, moved);
+}
+
+static int end_published(const struct relay_flow *flow, void *context)
+{
+	if (!flow->to_host)
+		tell_published(context, flow, NULL);
+	return 0;
+}
+
+/* Of one that rules with `log` let pass, the packet filter tells; of one that a server name admits, its relay, and so does the relay of
+ * published ports. */
+static void tell_begin(struct flow_ends *ends, const struct conntrack_entry *entry)
+{
+	struct subject subject;
+
+	if (entry->mark == LOWER_DIVERTED_CT || !describe(ends, entry, &subject) || is_logged(ends, &subject) ||
+	    subject.flow.verdict.action != POLICY_ALLOW)
+		return;
+	const struct denial_flow flow = {
+		.connection = &subject.flow.connection,
+		.verdict = subject.flow.verdict,
+		.source_port = subject.flow.near_port,
+		.name = name_of(&subject.flow),
+	};
+	denials_flow_begin(ends->start.denials, &flow);
+}
+
+/* TCP whose entry stays: with its counters as they are now, once. An event has none of them; the kernel is asked, unless the entry is of a
+ * listing, which is not to be disturbed and has them. Where there is no room to remember it, it is left to the entry's end. */
+static void tell_closed(struct flow_ends *ends, const struct conntrack_entry *entry, bool listed)
+{
+	struct conntrack_entry now = *entry;
+
+	if (!flows_entry_has_ended(entry) || known_ids_has(ends->told, entry->id) ||
+	    !known_ids_add(ends->told, entry->id))
+		return;
+	int error = listed ? 0 : conntrack_entry_get(ends->start.flows->vm, &entry->original, &now);
+	if (error == 0 && now.id == entry->id)
+		tell_end(ends, &now, false);
+	else
+		known_ids_remove(ends->told, entry->id); /* it is gone already: that is told next */
+}
+
+static void take(struct flow_ends *ends, enum conntrack_change change, const struct conntrack_entry *entry)
+{
+	if (change == CONNTRACK_BEGAN)
+		tell_begin(ends, entry);
+	else if (change == CONNTRACK_CHANGED)
+		tell_closed(ends, entry, false);
+	else if (!known_ids_remove(ends->told, entry->id))
+		tell_end(ends, entry, false);
+}
+
+/* ---- what was lost ---- */
+
+static void note_lost(struct flow_ends *ends)
+{
+	denials_flows_lost(ends->start.denials, nl_dropped(ends->watch));
+	if (!ends->look)
+		ends->look_ms = clock_ms() + LOOK_AGAIN_MS;
+	ends->look = true;
+}
+
+static int look_at(const struct conntrack_entry *entry, void *context)
+{
+	struct flow_ends *ends = context;
+
+	tell_closed(ends, entry, true);
+	return 0;
+}
+
+/* ---- what is due ---- */
+
+static bool has_entries(void)
+{
+	char text[24];
+
+	return sysctl_read("netfilter/nf_conntrack_count", text, sizeof text) < 0 || strcmp(text, "0") != 0;
+}
+
+static int nothing(const struct conntrack_entry *entry, void *context)
+{
+	(void)entry, (void)context;
+	return 0;
+}
+
+/* Conntrack looks for entries whose time is over once a minute or so; a listing, though it be of nothing, makes it look now. It is a walk
+ * through the table of the whole host, so it is made the more seldom the longer it takes. */
+static void hurry(struct flow_ends *ends)
+{
+	uint64_t before = clock_ms();
+
+	if (has_entries())
+		conntrack_entries(ends->start.flows->vm, UINT32_MAX, UINT32_MAX, nothing, NULL);
+	uint64_t after = clock_ms(), pause = (after - before) * HURRY_PART;
+	ends->hurry_ms = after + (pause > HURRY_MS ? pause : HURRY_MS);
+}
+
+static uint64_t next_ms(const struct flow_ends *ends)
+{
+	return ends->look && ends->look_ms < ends->hurry_ms ? ends->look_ms : ends->hurry_ms;
+}
+
+int flow_ends_wait(const struct flow_ends *ends)
+{
+	uint64_t now = clock_ms();
+
+	if (!ends->watch)
+		return -1;
+	return next_ms(ends) > now ? (int)(next_ms(ends) - now) : 0;
+}
+
+void flow_ends_settle(struct flow_ends *ends)
+{
+	uint64_t now = clock_ms();
+
+	if (!ends->watch)
+		return;
+	if (ends->look && now >= ends->look_ms) {
+		ends->look = false;
+		conntrack_entries(ends->start.flows->vm, 0, 0, look_at, ends);
+	}
+	if (now >= ends->hurry_ms)
+		hurry(ends);
+}
+
+/* ---- reading ---- */
+
+static void read_some(struct flow_ends *ends, int most)
+{
+	struct conntrack_entry entry;
+	enum conntrack_change change;
+
+	for (int i = 0; i < most; i++) {
+		int error = conntrack_watch_next(ends->watch, &change, &entry);
+		if (error == 0)
+			take(ends, change, &entry);
+		else if (error == -ENOBUFS)
+			note_lost(ends);
+		else
+			return;
+	}
+}
+
+void flow_ends_read(struct flow_ends *ends)
+{
+	if (ends->watch)
+		read_some(ends, READ_A_TURN);
+}
+
+static int end_open(const struct conntrack_entry *entry, void *context)
+{
+	struct flow_ends *ends = context;
+
+	if (!known_ids_has(ends->told, entry->id))
+		tell_end(ends, entry, true);
+	return 0;
+}
+
+void flow_ends_finish(struct flow_ends *ends)
+{
+	if (!ends->watch)
+		return;
+	read_some(ends, READ_AT_THE_END);
+	conntrack_entries(ends->start.flows->vm, 0, 0, end_open, ends);
+	relay_flows(ends->start.flows->start.relay, end_published, ends);
+}

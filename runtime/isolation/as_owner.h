@@ -1,0 +1,10 @@
+/* Working in a directory with its owner's rights, not with root's: what is done there is what the owner could have done. */
+#pragma once
+
+struct as_owner {
+	int uid, gid; /* of this thread's file accesses before */
+};
+/* `directory`: a descriptor, O_PATH will do. 0 or -errno; after 0, as_owner_end() puts things back. Takes CAP_SETUID and CAP_SETGID
+ * where the owner is another. */
+int as_owner_begin(struct as_owner *, int directory);
+void as_owner_end(const struct as_owner *);
