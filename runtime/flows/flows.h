@@ -43,6 +43,7 @@ struct flows_flow {
 	struct addr near;   /* egress: the guest; ingress: the guest, too */
 	uint16_t near_port; /* egress: the guest's port; ingress: the peer's. 0: not known */
 	uint8_t tcp_state;  /* TCP_CONNTRACK_… of FLOWS_FORWARDED; else 0 */
+	bool waits;         /* of FLOWS_NAMED: it has not said its server name yet, nor that there is none */
 	bool counted;       /* bytes and packets are known */
 	uint64_t bytes_out, bytes_in, packets_out, packets_in; /* out: sent by the guest */
 	bool has_began;

@@ -60,6 +60,7 @@ static int names_flow(const struct names_flow *of, void *context)
 		.near_port = of->guest_port,
 		.has_began = true,
 		.began_ms = of->began_ms,
+		.waits = of->waits,
 		.names = of->names,
 	};
 

@@ -39,7 +39,7 @@ static const struct reload_granted *once_of(const struct looking *looking, size_
 static bool is_open(const struct flows_flow *flow)
 {
 	if (flow->kind != FLOWS_FORWARDED)
-		return true;
+		return !flow->waits;
 	if (flow->l4 == IPPROTO_TCP)
 		return flow->tcp_state != TCP_CONNTRACK_NONE && flow->tcp_state != TCP_CONNTRACK_SYN_SENT &&
 		       flow->tcp_state != TCP_CONNTRACK_SYN_RECV && flow->tcp_state != TCP_CONNTRACK_SYN_SENT2;

@@ -93,9 +93,16 @@ same "a retry joins it" yes "$(joined && echo yes)"
 answer "$id" allow --rule allow@pypi.org:tcp:22 >/dev/null
 contains "and has the answer" "$(result again)" "^151\."
 
+guest dig dig +tries=4 +time=2 +short files.pythonhosted.org @172.16.0.1
+id=$(id_of dns@files.pythonhosted.org:udp)
+twice() { [ "$(pending ".id == $id" '.[0].tries')" -ge 2 ]; }
+wait_for "$(patience 8)" twice
+answer "$id" allow --for 10m >/dev/null
+contains "dig, that asks again every two seconds, has it too" "$(result dig; cat "$WORK/out.dig")" '146\.75\.116\.223'
+
 # --- denied ---
-guest no "$PROBE" dns files.pythonhosted.org 172.16.0.1 9000
-answer "$(id_of dns@files.pythonhosted.org:udp)" deny >/dev/null
+guest no "$PROBE" dns good.example.com 172.16.0.1 9000
+answer "$(id_of dns@good.example.com:udp)" deny >/dev/null
 same "a denied name" NXDOMAIN "$(result no)"
 guest no2 "$PROBE" tcp 93.184.216.42 80 30000
 answer "$(id_of egress@93.184.216.42:tcp:80)" deny --for 1h >/dev/null
@@ -117,6 +124,8 @@ same "and the next one passes" answered "$(result udp2)"
 cat >"$WORK/once.py" <<-'END'
 	import socket, sys
 	flow = socket.create_connection((sys.argv[1], 7), 40)
+	flow.sendall(b"first")
+	flow.recv(100)
 	print("connected", flush=True)
 	open(sys.argv[2]).read()
 	flow.sendall(b"still here")
@@ -143,6 +152,16 @@ wait_for "$(patience 10)" is_over
 "$CTL" allow agent allow@192.0.2.1 --for 1h >/dev/null # another policy, by which no rule decides it
 echo >"$WORK/hold"
 contains "the connection outlives the rule and reloads" "$(result once2; cat "$WORK/out.once2")" 'still here'
+guest once3 python3 "$WORK/once.py" a.example.com "$WORK/hold"
+answer "$(id_of dns@a.example.com:udp)" once --rule allow@a.example.com:tcp:7 >/dev/null
+wait_for "$(patience 25)" grep -q connected "$WORK/out.once3"
+wait_for "$(patience 10)" is_over
+same "by name: it is over, too" yes "$(is_over && echo yes)"
+"$CTL" allow agent allow@192.0.2.2 --for 1h >/dev/null
+echo >"$WORK/hold"
+contains "and the relay of server names keeps the connection" "$(result once3; cat "$WORK/out.once3")" 'still here'
+guest gone "$PROBE" dns a.example.com 172.16.0.1 9000
+same "the name is asked about again" 1 "$(wait_for "$(patience 5)" waits dns@a.example.com:udp && pending '.flow == "dns@a.example.com:udp"' length)"
 
 # --- a reload ---
 guest kept "$PROBE" tcp 93.184.216.45 80 30000
