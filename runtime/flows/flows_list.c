@@ -15,12 +15,10 @@ const char *flows_kind_name(enum flows_kind kind)
 	return names[kind];
 }
 
-/* The reset by which a used up limit refuses a packet is one that conntrack sees, but only the packet's sender has heard of it. */
 static bool has_ended(const struct conntrack_entry *entry)
 {
 	return entry->original.proto == IPPROTO_TCP &&
-	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT ||
-		(entry->tcp_state == TCP_CONNTRACK_CLOSE && entry->mark != LOWER_SPENT_CT));
+	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT || entry->tcp_state == TCP_CONNTRACK_CLOSE);
 }
 
 static bool is_guests(const struct flows *flows, const struct conntrack_entry *entry)
@@ -93,7 +91,8 @@ static void judge(const struct flows *flows, const struct policy *policy, struct
 bool flows_judge_entry(const struct flows *flows, const struct policy *policy, struct bindings *bindings,
 		       const struct conntrack_entry *entry, struct bindings_past *past, struct flows_flow *out)
 {
-	if (!is_forwarded(flows, entry) || has_ended(entry))
+	/* conntrack has seen the reset by which a used up limit refused a packet, but only that packet's sender has heard of it */
+	if (!is_forwarded(flows, entry) || (has_ended(entry) && entry->mark != LOWER_SPENT_CT))
 		return false;
 	judge(flows, policy, bindings, entry, past, out);
 	return true;
