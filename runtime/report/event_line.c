@@ -142,29 +142,35 @@ void event_add_members(json_t *object, const struct event *event)
 		add_traffic(object, event->traffic);
 }
 
+static uint64_t hash_number(uint64_t hash, uint64_t number)
+{
+	hash = (hash ^ number) * 0x100000001b3ull;
+	return hash ^ hash >> 29; /* so that a difference spreads by what the secret made of the rest */
+}
+
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
 	text = text ? text : "";
 	do
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
+		hash = hash_number(hash, (unsigned char)*text);
 	while (*text++);
 	return hash;
 }
 
 /* But for the source port and how long ago a binding ended, which differ each time */
-uint64_t event_key(const struct event *event)
+uint64_t event_key(const struct event *event, uint64_t secret)
 {
 	if (event->traffic)
 		return 0;
 	const char *const texts[] = { event->flow,  event->reason->place, event->reason->text, event->name,
 				      event->hello, event->sni,           event->question,     event->option };
-	uint64_t hash = hash_text(0xcbf29ce484222325ull, event->kind);
+	uint64_t hash = hash_text(secret, event->kind);
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		hash = hash_text(hash, texts[i]);
-	hash = (hash ^ event->ended) * 0x100000001b3ull;
-	hash = (hash ^ event->verdict.by.rule) * 0x100000001b3ull;
-	return (hash ^ event->verdict.by.kind) * 0x100000001b3ull | 1;
+	hash = hash_number(hash, event->ended);
+	hash = hash_number(hash, event->verdict.by.rule);
+	return hash_number(hash, event->verdict.by.kind) | 1;
 }
 
 char *event_line(const json_t *object, size_t *len)

@@ -20,6 +20,7 @@
 struct events {
 	const char *sandbox;
 	char id[EVENTS_ID_LEN + 1];
+	uint64_t secret; /* event_key()'s */
 	struct event_sink sinks[EVENT_SINKS_MAX];
 	size_t sink_count;
 	void (*subscriber)(void *self, const char *line, size_t len, size_t tells);
@@ -40,13 +41,15 @@ static const char *const lost_texts[EVENTS_LOST_COUNT] = {
 	[EVENTS_LOST_FLOWS] = "the kernel's queue of flows was full",
 };
 
-static void make_id(char id[EVENTS_ID_LEN + 1])
+static void make_id(struct events *events)
 {
 	uint64_t number = 0;
 
 	if (getrandom(&number, sizeof number, 0) != sizeof number)
 		number = clock_ms();
-	snprintf(id, EVENTS_ID_LEN + 1, "%016" PRIx64, number);
+	if (getrandom(&events->secret, sizeof events->secret, 0) != sizeof events->secret)
+		events->secret = ~number;
+	snprintf(events->id, sizeof events->id, "%016" PRIx64, number);
 }
 
 struct events *events_open(const struct events_start *start, const char **failed)
@@ -66,7 +69,7 @@ struct events *events_open(const struct events_start *start, const char **failed
 	if (error == 0) {
 		events->sandbox = start->sandbox;
 		events->room = EVENTS_BURST * 1000;
-		make_id(events->id);
+		make_id(events);
 		return events;
 	}
 	events_close(events);
@@ -200,7 +203,7 @@ void events_write(struct events *events, const struct event *event)
 {
 	if (!is_heard(events))
 		return;
-	uint64_t key = event_key(event);
+	uint64_t key = event_key(event, events->secret);
 	if (!events->fold && key)
 		events->fold = calloc(1, sizeof *events->fold);
 	events_settle(events);

@@ -133,7 +133,7 @@ Test(event_line, what_says_something_else_is_not_counted_together)
 	const struct reason reason = { .text = "deny@meta" }, other = { .text = "deny@meta", .place = "a.msb:1" };
 	const struct event_traffic traffic = { .bytes_sent = 1 };
 	struct event base = denial(&reason), others[9];
-	uint64_t key = event_key(&base);
+	uint64_t key = event_key(&base, 1);
 
 	for (size_t i = 0; i < 9; i++)
 		others[i] = denial(&reason);
@@ -148,11 +148,12 @@ Test(event_line, what_says_something_else_is_not_counted_together)
 	others[8].option = "--max-connections";
 	cr_assert_neq(key, 0);
 	for (size_t i = 0; i < 9; i++)
-		cr_expect_neq(event_key(&others[i]), key, "%zu", i);
+		cr_expect_neq(event_key(&others[i], 1), key, "%zu", i);
+	cr_expect_neq(event_key(&base, 2), key, "nobody else knows");
 	base.source_port = 1234;
-	cr_expect_eq(event_key(&base), key, "it differs each time");
+	cr_expect_eq(event_key(&base, 1), key, "it differs each time");
 	base.traffic = &traffic;
-	cr_expect_eq(event_key(&base), 0);
+	cr_expect_eq(event_key(&base, 1), 0);
 }
 
 Test(event_journal, a_value_with_a_newline_is_no_field_more)
