@@ -9,7 +9,7 @@ import sys
 import time
 
 FLOOD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../e2e/tools/flood.py")
-SECONDS, WARM = 1.0, 0.3
+SECONDS, WARM = 0.6, 0.3
 
 split = sys.argv.index("--")
 rounds, ways = int(sys.argv[1]), [way.split("=") for way in sys.argv[2:split]]
