@@ -183,6 +183,13 @@ guest late3 "$PROBE" tcp 93.184.216.99 80 5000
 same "by which the next one passes" connected "$(result late3)"
 end
 
+contains "events are as their schema says" "$(grep '"kind":"ask"' "$WORK/events" | tee "$WORK/asks" | wc -l) $(python3 -c '
+import json, jsonschema, sys
+schema = json.load(open(sys.argv[1]))
+for line in open(sys.argv[2]):
+    jsonschema.validate(json.loads(line), schema)
+print("valid")' "$TESTS/../docs/events.schema.json" "$WORK/asks" 2>&1 | tail -1)" '^[0-9]{2} valid$'
+
 # --- a floor holds ---
 echo 'deny@93.184.216.0/24
 default egress allow' >"$WORK/floor.msb"
@@ -191,6 +198,9 @@ guest below "$PROBE" tcp 93.184.216.50 80 5000
 same "what a floor denies is not asked" refused "$(result below)"
 guest above "$PROBE" tcp 198.51.100.7 80 30000
 id=$(id_of egress@198.51.100.7:tcp:80)
+valid() { python3 -c 'import json, jsonschema, sys; jsonschema.validate(json.load(sys.stdin), json.load(open(sys.argv[1])))' "$TESTS/../docs/control.schema.json"; }
+try "pending is as its schema says" valid < <("$CTL" pending floored --format json)
+try "so is an answer" valid < <(answer "$id" allow --rule allow@93.184.216.51 --format json)
 contains "a rule that does not take it in says so" "$(answer "$id" allow --rule allow@93.184.216.50)" 'denied all the same, by .*default'
 same "and the question stays" 1 "$(pending ".id == $id" length)"
 end
