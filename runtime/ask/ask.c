@@ -146,11 +146,18 @@ static bool is_asked(struct eval_verdict verdict)
 
 static void tell(struct ask *ask, struct arena *arena, const struct question *question, struct eval_verdict verdict)
 {
-	const char *name = !question->is_name && *question->name ? question->name : NULL;
+	const struct eval_connection connection = connection_of(question);
+	const struct denial_asked asked = {
+		.flow = ask_flow_text(arena, question),
+		.connection = question->is_name ? NULL : &connection,
+		.name = *question->name ? question->name : NULL,
+		.verdict = verdict,
+		.rule = question->rule,
+		.id = question->id,
+	};
 
 	if (ask->denials)
-		denials_asked(ask->denials, ask_flow_text(arena, question), verdict, name, question->rule,
-			      question->id);
+		denials_asked(ask->denials, &asked);
 }
 
 static bool take_name(const char *name, void *context)

@@ -1,12 +1,22 @@
 /* Flows that were let in once, by a rule that is gone. */
 #include "flows/flows_state.h"
 
+/* It is computed of two clocks, that are read one after the other */
+#define APART_MS 20
+
+static bool began_alike(const struct flows_kept *kept, const struct flows_flow *flow)
+{
+	uint64_t apart =
+		kept->began_ms < flow->began_ms ? flow->began_ms - kept->began_ms : kept->began_ms - flow->began_ms;
+
+	return kept->has_began == flow->has_began && apart <= APART_MS;
+}
+
 static bool is_same(const struct flows_kept *kept, const struct flows_flow *flow)
 {
 	return kept->l4 == flow->l4 && kept->kind == flow->kind && kept->near_port == flow->near_port &&
 	       kept->port == flow->connection.port && addr_equal(kept->near, flow->near) &&
-	       addr_equal(kept->far, flow->connection.addr) && kept->has_began == flow->has_began &&
-	       kept->began_ms == flow->began_ms;
+	       addr_equal(kept->far, flow->connection.addr) && began_alike(kept, flow);
 }
 
 bool flows_is_kept(const struct flows *flows, const struct flows_flow *flow)

@@ -752,23 +752,28 @@ void denials_resolver(struct denials *denials, struct addr addr, enum flow_trans
 	deny(denials, arena, spared, &connection, verdict);
 }
 
-void denials_asked(struct denials *denials, const char *flow, struct eval_verdict verdict, const char *name,
-		   const char *rule, uint32_t id)
+void denials_asked(struct denials *denials, const struct denial_asked *asked)
 {
 	struct arena *arena = arena_new();
-	const struct suggestion offer = { .rule = rule };
+	const struct suggestion offer = { .rule = asked->rule };
+	const char *question = asked->connection ? NULL : flow_name_text(arena, asked->name);
 	struct event event = {
 		.kind = "ask",
-		.flow = flow,
-		.verdict = verdict,
-		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
-		.name = name,
+		.flow = asked->flow,
+		.verdict = asked->verdict,
+		.reason = reason_of(denials->reasons, asked->verdict, POLICY_EGRESS),
+		.connection = asked->connection,
+		.class = asked->connection ? class_of(denials, asked->connection->addr) : NULL,
+		.question = question,
+		.protocol = question ? policy_proto_name(PROTO_UDP) : NULL,
+		.name = question ? NULL : asked->name,
 		.suggest = &offer,
 	};
 
 	events_write(denials->events, &event);
 	print(denials, line_of(arena, "asks", &event),
-	      arena_printf(arena, "msb-ctl answer %s %u allow (%s)", denials->config->name, id, rule), false);
+	      arena_printf(arena, "msb-ctl answer %s %u allow (%s)", denials->config->name, asked->id, asked->rule),
+	      false);
 	arena_free(arena);
 }
 

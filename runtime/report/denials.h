@@ -38,9 +38,16 @@ void denials_dns(struct denials *, const char *name, enum flow_transport, struct
 void denials_dns_limit(struct denials *, const char *name, enum flow_transport, enum policy_dns_limit);
 /* A resolver of the guest's own choice, port 53. `spared`: an audit lets it pass all the same */
 void denials_resolver(struct denials *, struct addr, enum flow_transport, struct eval_verdict, bool spared);
-/* Something that waits for an answer, by its number for `msb-ctl answer`; `rule` is the one that is offered */
-void denials_asked(struct denials *, const char *flow, struct eval_verdict, const char *name, const char *rule,
-		   uint32_t id);
+/* Something that waits for an answer */
+struct denial_asked {
+	const char *flow;                         /* as the evaluator takes it */
+	const struct eval_connection *connection; /* NULL: of a lookup */
+	const char *name;            /* that is looked up; of a connection, that its address is known by, or NULL */
+	struct eval_verdict verdict; /* where nobody was asked */
+	const char *rule;            /* that is offered */
+	uint32_t id;                 /* for `msb-ctl answer` */
+};
+void denials_asked(struct denials *, const struct denial_asked *);
 /* An answer for `name` that rebind protection held back */
 void denials_answer(struct denials *, const char *name, struct addr);
 /* A peer that an ingress rule or the default keeps from a published port */

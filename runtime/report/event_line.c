@@ -115,6 +115,8 @@ static const char *verdict_text(const struct event *event)
 {
 	if (event->traffic)
 		return policy_action_name(event->verdict.action);
+	if (!strcmp(event->kind, "ask"))
+		return event->kind; /* nobody knows yet */
 	return strcmp(event->kind, "allow") && strcmp(event->kind, "audit") ? "deny" : "allow";
 }
 

@@ -18,7 +18,7 @@ struct event_traffic {
 };
 
 struct event {
-	const char *kind; /* "deny", "allow", "audit", "rebind", "limit", "quota", "flow-end" */
+	const char *kind; /* "deny", "allow", "audit", "ask", "rebind", "limit", "quota", "flow-end" */
 	const char *flow; /* as the evaluator's command line takes it */
 	struct eval_verdict verdict;
 	const struct reason *reason;

@@ -151,7 +151,7 @@ wait_for "$(patience 25)" grep -q connected "$WORK/out.once2"
 wait_for "$(patience 10)" is_over
 "$CTL" allow agent allow@192.0.2.1 --for 1h >/dev/null # another policy, by which no rule decides it
 echo >"$WORK/hold"
-contains "the connection outlives the rule and reloads" "$(result once2; cat "$WORK/out.once2")" 'still here'
+contains "the connection outlives the rule and reloads" "$(result once2; cat "$WORK/out.once2")" '^still here'
 guest once3 python3 "$WORK/once.py" a.example.com "$WORK/hold"
 answer "$(id_of dns@a.example.com:udp)" once --rule allow@a.example.com:tcp:7 >/dev/null
 wait_for "$(patience 25)" grep -q connected "$WORK/out.once3"
@@ -159,7 +159,7 @@ wait_for "$(patience 10)" is_over
 same "by name: it is over, too" yes "$(is_over && echo yes)"
 "$CTL" allow agent allow@192.0.2.2 --for 1h >/dev/null
 echo >"$WORK/hold"
-contains "and the relay of server names keeps the connection" "$(result once3; cat "$WORK/out.once3")" 'still here'
+contains "and the relay of server names keeps the connection" "$(result once3; cat "$WORK/out.once3")" '^still here'
 guest gone "$PROBE" dns a.example.com 172.16.0.1 9000
 same "the name is asked about again" 1 "$(wait_for "$(patience 5)" waits dns@a.example.com:udp && pending '.flow == "dns@a.example.com:udp"' length)"
 
@@ -177,11 +177,21 @@ contains "a flow that nobody answers is refused" "$(result late 50)" '^(refused|
 same "after 30 s" yes "$(between "$(took_ms late)" 30000 $(($(patience 40) * 1000)))"
 guest late2 "$PROBE" tcp 93.184.216.99 80 5000
 same "the next try at once" "refused yes" "$(result late2) $(between "$(took_ms late2)" 0 900)"
+"$CTL" reload agent --net-default deny --net-rule 'allow@8.8.8.8' >/dev/null
+guest late4 "$PROBE" tcp 93.184.216.99 80 5000
+same "and after a reload" "refused yes" "$(result late4) $(between "$(took_ms late4)" 0 900)"
 contains "and may still be answered" "$("$CTL" pending agent)" 'egress@93\.184\.216\.99:tcp:80 .*refused'
 answer "$(id_of egress@93.184.216.99:tcp:80)" allow >/dev/null
 guest late3 "$PROBE" tcp 93.184.216.99 80 5000
 same "by which the next one passes" connected "$(result late3)"
 end
+
+contains "events are as their schema says" "$(grep '"kind":"ask"' "$WORK/events" | tee "$WORK/asks" | wc -l) $(python3 -c '
+import json, jsonschema, sys
+schema = json.load(open(sys.argv[1]))
+for line in open(sys.argv[2]):
+    jsonschema.validate(json.loads(line), schema)
+print("valid")' "$TESTS/../docs/events.schema.json" "$WORK/asks" 2>&1 | tail -1)" '^[0-9]{2} valid$'
 
 # --- a floor holds ---
 echo 'deny@93.184.216.0/24
@@ -191,6 +201,9 @@ guest below "$PROBE" tcp 93.184.216.50 80 5000
 same "what a floor denies is not asked" refused "$(result below)"
 guest above "$PROBE" tcp 198.51.100.7 80 30000
 id=$(id_of egress@198.51.100.7:tcp:80)
+valid() { python3 -c 'import json, jsonschema, sys; jsonschema.validate(json.load(sys.stdin), json.load(open(sys.argv[1])))' "$TESTS/../docs/control.schema.json"; }
+try "pending is as its schema says" valid < <("$CTL" pending floored --format json)
+try "so is an answer" valid < <(answer "$id" allow --rule allow@93.184.216.51 --format json)
 contains "a rule that does not take it in says so" "$(answer "$id" allow --rule allow@93.184.216.50)" 'denied all the same, by .*default'
 same "and the question stays" 1 "$(pending ".id == $id" length)"
 end
