@@ -63,6 +63,7 @@ struct diff {
 	LIST_OF(struct diff_network) networks;
 	LIST_OF(struct diff_setting) settings; /* what opens, what closes, the rest */
 	LIST_OF(struct diff_region) implied;   /* what other regions say already: not printed */
+	const char *before_note;               /* the text says it behind places of the policy before; NULL: nothing */
 };
 
 /* With fuel->out set afterwards the result may not be used: fuel->policy and fuel->rule say where. */

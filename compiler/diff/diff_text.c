@@ -96,10 +96,11 @@ static void add_decider(struct printer *to, const struct diff_region *region, in
 {
 	const char *because = side ? diff_decider_because(to->diff, region, side) : NULL;
 
-	text_addf(&to->text, "    %s  %-*s %s", side ? "now" : "was", to->width,
+	text_addf(&to->text, "    %s  %-*s %s%s", side ? "now" : "was", to->width,
 		  diff_decider_text(to->arena, to->diff, region, side),
 		  place_or_dash(span_format_line(to->arena, to->diff->policies[side]->sources,
-						 diff_decider_span(to->diff, region, side))));
+						 diff_decider_span(to->diff, region, side))),
+		  !side && to->diff->before_note ? to->diff->before_note : "");
 	if (because)
 		text_addf(&to->text, "   because \"%s\"", escape_text(to->arena, because));
 	text_add(&to->text, "\n");

@@ -1,6 +1,7 @@
 /* Another policy for a sandbox that runs: read here, with the rights of who asks, compared, and handed over as texts. */
 #include "base/escape.h"
 #include "ctl/running.h"
+#include "ctl/table.h"
 #include "diff/diff.h"
 #include "eval/eval.h"
 
@@ -116,41 +117,53 @@ static struct diff *compare(struct ctl_line *line, const struct ctl_running *run
 	struct fuel fuel = { .left = analysis_fuel(wish->policy->rules.count) };
 	struct diff *diff = diff_policies(line->arena, running->policy, wish->policy, &running->gateway, &fuel);
 
+	diff->before_note = arena_printf(line->arena, " (generation %llu)", (unsigned long long)running->generation);
 	return fuel.out ? NULL : diff;
 }
 
-static const char *flows_text(struct ctl_line *line, const json_t *answer, bool dry_run)
+/* "egress@140.82.121.4:tcp:22 (github.com, open 3m)" */
+static const char *flow_text(struct ctl_line *line, const json_t *flow)
 {
-	json_int_t count = json_integer_value(json_object_get(answer, "ended_total"));
+	const char *text = json_string_value(json_object_get(flow, "flow"));
+	const char *name = json_string_value(json_object_get(flow, "name"));
+	const json_t *open_ms = json_object_get(flow, "open_ms");
+	const char *open = open_ms ? arena_printf(line->arena, "open %s",
+						  table_duration(line->arena, json_integer_value(open_ms))) :
+				     NULL;
 
-	return arena_printf(line->arena, "%s %lld established flow%s", dry_run ? "would end" : "ended",
-			    (long long)count, count == 1 ? "" : "s");
+	text = escape_text(line->arena, text ? text : "");
+	name = name ? escape_text(line->arena, name) : NULL;
+	if (!name && !open)
+		return text;
+	return arena_printf(line->arena, "%s (%s%s%s)", text, name ? name : "", name && open ? ", " : "",
+			    open ? open : "");
 }
 
-static void print_flows(struct ctl_line *line, const json_t *answer)
+/* "; would end 2 established flows", with one of them on the line, more below it */
+static void print_flows(struct ctl_line *line, const json_t *answer, bool dry_run)
 {
+	json_int_t count = json_integer_value(json_object_get(answer, "ended_total"));
 	const json_t *list = json_object_get(answer, "ended");
 	size_t index;
 	json_t *flow;
 
-	json_array_foreach(list, index, flow)
-	{
-		const char *text = json_string_value(json_object_get(flow, "flow"));
-		const char *name = json_string_value(json_object_get(flow, "name"));
-		if (text)
-			printf("  %s%s%s%s\n", escape_text(line->arena, text), name ? " (" : "",
-			       name ? escape_text(line->arena, name) : "", name ? ")" : "");
+	printf("; %s %lld established flow%s", dry_run ? "would end" : "ended", (long long)count,
+	       count == 1 ? "" : "s");
+	if (count == 1 && json_array_size(list) == 1) {
+		printf(": %s\n", flow_text(line, json_array_get(list, 0)));
+		return;
 	}
+	putchar('\n');
+	json_array_foreach(list, index, flow) printf("  %s\n", flow_text(line, flow));
 }
 
 static enum ctl_status print_text(struct ctl_line *line, const struct diff *diff, const json_t *answer, bool dry_run)
 {
 	json_int_t generation = json_integer_value(json_object_get(answer, "generation"));
+	const char *text = diff ? diff_text(line->arena, diff) : "too complex to be compared in bounded time\n";
 
-	fputs(diff ? diff_text(line->arena, diff) : "too complex to be compared in bounded time\n", stdout);
-	if (json_object_get(answer, "ended_total"))
-		printf("%s\n", flows_text(line, answer, dry_run));
-	print_flows(line, answer);
+	printf("%.*s", (int)strlen(text) - 1, text); /* its last line goes on */
+	print_flows(line, answer, dry_run);
 	if (dry_run)
 		puts("nothing was changed (--dry-run)");
 	else

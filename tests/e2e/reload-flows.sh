@@ -35,10 +35,10 @@ END
 start_sandbox flows --net-default deny --net-rule 'allow@8.8.8.8,allow@8.8.4.4' -- python3 "$WORK/guest.py"
 wait_for "$(patience 30)" grep -q ready "$WORK/flows.out"
 dry=$("$CTL" reload flows --net-default deny --net-rule 'allow@8.8.4.4' --dry-run)
-contains "a dry run says how many it would end" "$dry" '^would end 20 established flows'
-contains "and which" "$dry" '^  egress@8\.8\.8\.8:tcp:7'
+contains "a dry run says how many it would end" "$dry" '^closes 1 region; would end 20 established flows$'
+contains "and which" "$dry" '^  egress@8\.8\.8\.8:tcp:7 \(open [0-9]+(\.[0-9]+)?m?s\)$'
 out=$("$CTL" reload flows --net-default deny --net-rule 'allow@8.8.4.4')
-contains "what was ended" "$out" '^ended 20 established flows'
+contains "what was ended" "$out" '; ended 20 established flows$'
 wait_for "$(patience 20)" grep -q alive "$WORK/flows.out"
 contains "idle flows that are denied are reset" "$(cat "$WORK/flows.out")" '^ended 20 0$'
 contains "the others have lost nothing" "$(cat "$WORK/flows.out")" '^alive 20$'
@@ -124,7 +124,7 @@ state() { cut -d' ' -f"$1" "$WORK/state"; }
 wait_for "$(patience 20)" sh -c "read -r a b rest <'$WORK/state' && [ \$a -gt 3 ] && [ \$b -gt 3 ]"
 same "the host's services are reached" "0 0" "$(state 3,4)"
 contains "UDP and host access that are denied end" \
-	"$("$CTL" reload others --net-default deny --net-rule 'allow@8.8.4.4,allow@host:tcp:9002' --net-ipv4-address 172.16.0.2)" '^ended 2 established flows'
+	"$("$CTL" reload others --net-default deny --net-rule 'allow@8.8.4.4,allow@host:tcp:9002' --net-ipv4-address 172.16.0.2)" '; ended 2 established flows$'
 wait_for "$(patience 10)" sh -c "[ \"\$(cut -d' ' -f3 '$WORK/state')\" = 1 ]"
 same "the one to the host's service, and it alone" "1 0" "$(state 3,4)"
 before=$(state 1,2)

@@ -23,7 +23,7 @@ cat >"$WORK/guest.py" <<-'END'
 	time.sleep(600)
 END
 bound() { "$CTL" status names --format json | jq -r '.bindings[].name' | sort -u | paste -sd' '; }
-reload() { "$CTL" reload names "${POLICY[@]}" --net-rule "$1" | grep -oE '^ended [0-9]+'; }
+reload() { "$CTL" reload names "${POLICY[@]}" --net-rule "$1" | grep -oE '\bended [0-9]+'; }
 # judge_reloads OPTION WHAT: what moves the flows is the kernel or, where server names are judged, their relay
 judge_reloads() {
 	POLICY=(--net-default deny --dns-binding-minimum 0 $1)
