@@ -14,7 +14,8 @@ names() { printf 's%d\n' "$@" | sort | xargs; }
 # shellcheck disable=SC2016
 work='while :; do wget -q -T 5 -O /dev/null http://93.184.216.34/ && getent hosts example.com >/dev/null && echo fine || echo failed; sleep 0.1; done'
 for i in $(seq "$COUNT"); do
-	start_sandbox "s$i" --net-rule 'allow@public,allow@dns' --quiet -- sh -c "$work"
+	# of one the server names are judged, too
+	start_sandbox "s$i" --net-rule "$([ "$i" = 7 ] && echo 'allow@*.example.net:tcp:443,')allow@public,allow@dns" --quiet -- sh -c "$work"
 	pids[i]=$sandbox_pid
 done
 all=$(names $(seq "$COUNT"))
@@ -45,7 +46,7 @@ descendant() { # N COMM: a process of that name below msb-run N
 		todo=$next
 	done
 }
-for victim in "1 msb-run" "2 msb-supervisor" "3 msb-owner" "4 msb-dns" "5 msb-relay" "6 msb-init"; do
+for victim in "1 msb-run" "2 msb-supervisor" "3 msb-owner" "4 msb-dns" "5 msb-relay" "6 msb-init" "7 msb-names"; do
 	read -r n comm <<<"$victim"
 	kill -KILL "$(descendant "$n" "$comm")"
 	wait_for "$(patience 20)" rows_are "$(names $(seq $((n + 1)) "$COUNT"))"
@@ -54,8 +55,11 @@ for victim in "1 msb-run" "2 msb-supervisor" "3 msb-owner" "4 msb-dns" "5 msb-re
 	[ ! -e "/run/msb/s$n" ]
 	check "nothing of it is left in /run/msb" $?
 done
-still_works "six sandboxes were killed" 7 8 9 10
+still_works "seven sandboxes were killed" 8 9 10
 # both who would have cleaned up
+start_sandbox s7 --quiet --net public -- sh -c 'sleep 100'
+pids[7]=$sandbox_pid
+wait_for "$(patience 20)" "$CTL" status s7
 owner=$(descendant 7 msb-owner)
 kill -KILL "${pids[7]}" "$owner"
 wait_for "$(patience 20)" rows_are "$(names 8 9 10)"
@@ -139,6 +143,10 @@ run_sandbox --name second --quiet -- true
 same "a full /run: the next sandbox is refused" 125 "$status"
 contains "by the file's name" "$err" '/run/msb/second.*No space'
 same "nothing of it is left, and ps is true" "first" "$(rows)"
+"$CTL" reload first --net public >/dev/null
+same "the first is given another policy all the same" 0 $?
+"$CTL" allow first 10.0.0.5 --for 10m >/dev/null
+same "and a grant" "0 3" "$? $("$CTL" status first --format json | jq .generation)"
 "$CTL" stop first --kill --wait 2 >/dev/null
 wait "$first" 2>/dev/null
 same "the first ends as ever" "" "$(rows)"

@@ -104,6 +104,15 @@ echo '{"version":1,"command":"policy"}' | timeout 10 socat -t 5 - UNIX-CONNECT:/
 contains "as text: grants" "$("$CTL" status one)" '^ *1  allow@8\.8\.8\.8  +(1h|59m)$'
 "$CTL" reload one --format json >"$WORK/reload.json"
 "$CTL" reload one --dry-run --format json >"$WORK/reload-dry.json"
+"$CTL" reload one --policy "$WORK/p.msb" --dry-run --format json >"$WORK/reload-other.json"
+"$CTL" revoke one 1 --format json >"$WORK/revoke.json"
+"$CTL" deny one deny@8.8.8.8 --for 1h --format json >"$WORK/deny.json"
+"$CTL" stats one --format json >"$WORK/stats.json"
+"$CTL" gc --dry-run --format json >"$WORK/gc.json"
+"$CTL" doctor --format json >"$WORK/doctor.json"
+"$CTL" explain one egress@8.8.8.8:tcp:12 --format json >"$WORK/explain.json"
+"$CTL" explain one egress@example.com:udp:7 dns@x.org answer@10.0.0.5 ingress@1.2.3.4:tcp:80 egress@169.254.169.254:tcp:80 \
+	--format json >"$WORK/explain-five.json"
 "$CTL" stop one --format json >"$WORK/stop.json"
 same "stop" "one false" "$(jq -r '.name + " \(.killed)"' "$WORK/stop.json")"
 "$CTL" ps --format json >"$WORK/ps-none.json"
