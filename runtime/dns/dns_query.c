@@ -124,7 +124,8 @@ bool proxy_query(struct proxy *proxy, const uint8_t *message, size_t len, const 
 		.transport = transport,
 		.resolver = client->asked,
 	};
-	if (is_over(proxy, &query, name, verdict, &key, client))
+	/* what an audit spares would not have got so far */
+	if (!spared && is_over(proxy, &query, name, verdict, &key, client))
 		return true;
 	if (proxy->config.tells_all || spared)
 		tell_query(proxy, name, transport);
