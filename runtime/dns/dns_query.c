@@ -133,7 +133,8 @@ void proxy_judge(struct proxy *proxy, const struct dns_query *query, const char 
 		.transport = transport,
 		.resolver = client->asked,
 	};
-	if (is_over(proxy, query, name, verdict, &key, client))
+	/* what an audit spares would not have got so far */
+	if (!spared && is_over(proxy, query, name, verdict, &key, client))
 		return;
 	if (proxy->config.tells_all || spared)
 		tell_query(proxy, name, transport);

@@ -59,6 +59,14 @@ check "which is as the schema says" $? "$(cat "$WORK/valid")"
 server=$TUNNEL moved 63 '' --dns-max-names 10/10m --net-rule "allow@$TUNNEL:udp:53"
 same "a resolver of the guest's own choice is no way round" "10 questions, 0=10" "$questions questions, ${out%% *}"
 
+moved 63 '' --audit --dns-max-names 10/10m --dns-max-label 60
+same "an audit lets all pass" $OCTETS "$arrived"
+same "and tells what the bounds would refuse" "$all limit dns label 60" \
+	"$(jq -s -r 'map(select(.kind == "audit")) | group_by(.text) | map("\(map(.count // 1) | add) \(.[0].text)") | join(", ")' "$WORK/events")"
+moved 63 '' --audit --dns-max-names 10/10m
+same "of the other bounds, too" "$OCTETS octets, $((all - 10)) limit dns names 10/10m" \
+	"$arrived octets, $(jq -s -r 'map(select(.kind == "audit")) | group_by(.text) | map("\(map(.count // 1) | add) \(.[0].text)") | join(", ")' "$WORK/events")"
+
 # --- ordinary work ---
 run_sandbox --net-default deny --net-rule 'allow@*.example.com' --dns-max-label 32 --dns-max-names 20/1m --dns-max-rate 20/1s -- \
 	bash -c 'for i in $(seq 60); do dig +short +tries=1 www.example.com; dig +short +tries=1 +tcp +nocookie example.com AAAA; done | sort | uniq -c'
