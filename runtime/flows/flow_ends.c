@@ -286,10 +286,19 @@ static bool was_reset(const struct conntrack_entry *entry, bool gone)
 	       (gone && entry->tcp_state == TCP_CONNTRACK_ESTABLISHED && duration_of(entry) < RELAY_TCP_IDLE_MS);
 }
 
+/* By a rule with a limit of bytes */
+static bool is_metered(const struct flow_ends *ends, struct eval_verdict verdict)
+{
+	return verdict.action == POLICY_ALLOW && verdict.by.kind == DECIDER_RULE &&
+	       ends->policy->rules.items[verdict.by.rule].meter;
+}
+
 static enum denial_end how_it_ended(const struct flow_ends *ends, const struct conntrack_entry *entry,
 				    const struct subject *subject, bool stop)
 {
-	if (entry->mark == LOWER_SPENT_CT)
+	/* what the policy in force allows is ended for nothing else */
+	if (entry->mark == LOWER_SPENT_CT ||
+	    (entry->mark == LOWER_REVOKED_CT && is_metered(ends, subject->flow.verdict)))
 		return DENIAL_END_LIMIT;
 	if (entry->mark == LOWER_REVOKED_CT || is_revoked(ends, subject))
 		return DENIAL_END_REVOKED;

@@ -501,7 +501,8 @@ static struct reason meter_reason(struct denials *denials, struct arena *arena, 
 }
 
 /* Likewise of a rule's own limit: it is one for both directions, and the rule is known */
-static void report_meter(struct denials *denials, const struct eval_connection *connection, uint32_t meter)
+static void report_meter(struct denials *denials, const struct eval_connection *connection, uint16_t source_port,
+			 uint32_t meter)
 {
 	struct arena *arena = arena_new();
 	const struct policy *policy = denials->context.policy;
@@ -510,14 +511,9 @@ static void report_meter(struct denials *denials, const struct eval_connection *
 	struct eval_verdict verdict = { POLICY_DENY,
 					rule < 0 ? decided_by(DECIDER_NONE) : decided_by_rule((size_t)rule) };
 	const struct reason reason = meter_reason(denials, arena, verdict, bytes);
-	struct event event = {
-		.kind = "quota",
-		.flow = flow_format_connection(arena, POLICY_EGRESS, connection->addr, connection->proto,
-					       connection->has_port, connection->port),
-		.verdict = verdict,
-		.reason = &reason,
-		.value = bytes,
-	};
+	struct event event = event_on(denials, arena, "quota", connection, verdict, &reason);
+	event.source_port = source_port;
+	event.value = bytes;
 	bool first = meters_note(&denials->meters, meter);
 
 	denials->total++;
@@ -548,7 +544,7 @@ static void report_metered_packet(struct denials *denials, const struct nflog_pa
 		.port = answer ? packet->source_port : packet->port,
 	};
 
-	report_meter(denials, &connection, meter);
+	report_meter(denials, &connection, answer ? packet->port : packet->source_port, meter);
 }
 
 bool denials_is_spent(const struct denials *denials, const struct policy_rule *rule)
@@ -566,7 +562,7 @@ bool denials_spent_anew(struct denials *denials)
 
 void denials_spent_flow(struct denials *denials, const struct eval_connection *connection, size_t rule)
 {
-	report_meter(denials, connection, denials->context.policy->rules.items[rule].meter);
+	report_meter(denials, connection, 0, denials->context.policy->rules.items[rule].meter);
 }
 
 static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };
