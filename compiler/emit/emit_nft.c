@@ -205,8 +205,10 @@ static void emit_timeout(struct text *out, const struct rs_timeout *timeout)
 
 static void emit_flowtable(struct text *out, const struct rs_flowtable *flowtable)
 {
-	text_addf(out, "\tflowtable %s {\n\t\thook ingress priority %d\n\t\tdevices = { \"%s\", \"%s\" }\n\t}\n",
-		  flowtable->name, flowtable->priority, flowtable->devices[0], flowtable->devices[1]);
+	text_addf(
+		out,
+		"\tflowtable %s {\n\t\thook ingress priority %d\n\t\tdevices = { \"%s\", \"%s\" }\n\t\tcounter\n\t}\n",
+		flowtable->name, flowtable->priority, flowtable->devices[0], flowtable->devices[1]);
 }
 
 static void emit_table(struct text *out, const struct rs_table *table)

@@ -21,6 +21,9 @@ struct learn *learn_new(struct arena *arena, const struct addr_gateway *gateway)
 		.endpoints = learn_table_new(arena, LEARN_ADDRESSES_MOST),
 		.odd = learn_table_new(arena, LEARN_NOTES_MOST),
 		.denied = learn_table_new(arena, LEARN_NOTES_MOST),
+		.answered = learn_table_new(arena, LEARN_ADDRESSES_MOST),
+		.reached = learn_table_new(arena, LEARN_ADDRESSES_MOST),
+		.silent = learn_table_new(arena, LEARN_NOTES_MOST),
 	};
 	return learn;
 }
@@ -166,6 +169,7 @@ static void add_service(struct learn *learn, struct arena *scratch, const struct
 	item->has_port = connection->has_port;
 	item->port = connection->port;
 	item->count += count;
+	learn_reached(learn, scratch, index, connection);
 	if (name && addr_is_reserved(connection->addr, &learn->gateway) && !host)
 		add_reserved(learn, item, connection->addr);
 	else
@@ -256,6 +260,7 @@ void learn_settle(struct learn *learn)
 		where->named = where->begun;
 	}
 	arena_free(scratch);
+	learn_find_silent(learn);
 }
 
 void learn_denied(struct learn *learn, const char *flow)

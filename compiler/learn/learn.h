@@ -23,6 +23,9 @@ void learn_begun(struct learn *, const struct eval_connection *);
 /* What such a flow's client has said: `sni`, or NULL. A name that the address was not given for is of no use to a rule on
  * names, which asks for both: the flow is its address's. */
 void learn_named(struct learn *, const struct eval_connection *);
+/* A flow to there was answered, be it by a refusal. Services that never were are listed in comments, if all answers have been told */
+void learn_answered(struct learn *, const struct eval_connection *);
+void learn_answers_told(struct learn *);
 /* What was refused, as events have it: a comment */
 void learn_denied(struct learn *, const char *flow);
 

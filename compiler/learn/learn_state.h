@@ -26,10 +26,19 @@ struct learn_endpoint {
 	size_t begun, named;
 };
 
+struct learn_reach {
+	size_t item;
+	const char *where; /* an endpoint, as `answered` has it */
+};
+
 struct learn {
 	struct arena *arena;
 	struct addr_gateway gateway;
 	struct learn_table services, lookups, pairs, addresses, endpoints, odd, denied;
+	struct learn_table answered, reached, silent;
+	struct learn_reach *reaches; /* by index in `reached` */
+	size_t reaches_cap;
+	bool answers_known;
 	struct learn_item *items; /* by index in `services` */
 	size_t item_cap;
 	const char **last_names; /* by index in `addresses` */
@@ -42,6 +51,10 @@ struct learn {
 
 /* learn.c: counts what still waits by its address, once, before rules are made */
 void learn_settle(struct learn *);
+
+/* learn_answers.c: a flow of the service of that index went there; and at the end, services that nobody answered */
+void learn_reached(struct learn *, struct arena *scratch, size_t item, const struct eval_connection *);
+void learn_find_silent(struct learn *);
 
 enum learn_rank { LEARN_SERVICE, LEARN_LOOKUP, LEARN_ADDRESS, LEARN_HOST };
 struct learn_rule {

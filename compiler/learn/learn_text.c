@@ -175,6 +175,7 @@ static const char *print(const struct printing *printing)
 		print_rule(printing, &out, &printing->rules.items[i]);
 	if (printing->words->wildcards)
 		learn_wildcards(&out, &printing->rules);
+	print_notes(&out, "Nobody answered, so that these may be mistakes:", &learn->silent, NULL);
 	print_notes(&out, "No rule is made for:", &learn->odd, NULL);
 	print_notes(&out, "Denied meanwhile:", &learn->denied, learn->denied_counts);
 	print_expectations(printing, &out);

@@ -222,8 +222,33 @@ static void port_zeros(struct lint *lint)
 	}
 }
 
+/* ---- bytes-never-used-up ---- */
+
+/* A rule's limit counts both ways, so both of the sandbox's have to end it first. */
+static void unreachable_bytes(struct lint *lint)
+{
+	const struct policy *policy = lint->policy;
+	uint64_t out = policy->egress_bytes.size, in = policy->ingress_bytes.size, most;
+
+	if (!out || !in || __builtin_add_overflow(out, in, &most))
+		return;
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+
+		if (rule->bytes < most || !lint_is_own(rule))
+			continue;
+		struct diag *diag = lint_warn(lint, "bytes-never-used-up", lint_place(lint, rule->bytes_span),
+					      "never used up: the sandbox may move %s in all",
+					      units_size_format(lint->arena, most));
+		diag_relate(lint->diags, diag, policy->egress_bytes.span, "so much out");
+		diag_relate(lint->diags, diag, policy->ingress_bytes.span, "so much in");
+		diag->help = "give the rule less, or the sandbox more";
+	}
+}
+
 void check_text(struct lint *lint)
 {
+	unreachable_bytes(lint);
 	masked_cidrs(lint);
 	public_suffixes(lint);
 	expiring_rules(lint);

@@ -171,7 +171,8 @@ struct rs_timeout {
 	uint32_t seconds[RS_TIMEOUT_STATES]; /* by state, every one: the kernel takes 0 for no time at all */
 };
 
-/* What established flows are looked up in where they enter by one of these links, ahead of all chains of the family */
+/* What established flows are looked up in where they enter by one of these links, ahead of all chains of the family. Their packets count
+ * in conntrack like others. */
 struct rs_flowtable {
 	const char *name;
 	int priority; /* among the ingress hooks of its links */

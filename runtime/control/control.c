@@ -170,27 +170,28 @@ static void send_line(struct control_client *client, json_t *answer)
 /* ---- those who follow ---- */
 
 /* What a follower could not be given is counted in a line, as soon as there is room for one */
-static void publish_to(const struct control *control, struct control_client *client, const char *line, size_t len)
+static void publish_to(const struct control *control, struct control_client *client, const char *line, size_t len,
+		       size_t tells)
 {
 	size_t size = 0;
 	char *lost =
 		client->lost ? control_history_lost(control->start.name, control->start.id, client->lost, &size) : NULL;
 
 	if (client->lost && (!lost || control_client_add(client, lost, size, CONTROL_LINES_MAX / 2) < 0))
-		client->lost++;
+		client->lost += tells;
 	else
-		client->lost = control_client_add(client, line, len, CONTROL_LINES_MAX) < 0;
+		client->lost = control_client_add(client, line, len, CONTROL_LINES_MAX) < 0 ? tells : 0;
 	free(lost);
 }
 
-void control_publish(struct control *control, const char *line, size_t len)
+void control_publish(struct control *control, const char *line, size_t len, size_t tells)
 {
 	control_history_add(&control->history, line, len);
 	for (size_t i = 0; control->clients && i < CONTROL_CLIENTS_MAX; i++) {
 		struct control_client *client = &control->clients[i];
 		if (client->fd < 0 || !client->follower)
 			continue;
-		publish_to(control, client, line, len);
+		publish_to(control, client, line, len, tells);
 		/* one that is gone is closed by the loop, which may be at it right now */
 		control_client_flush(client);
 		watch_client(control, client);

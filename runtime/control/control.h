@@ -59,7 +59,8 @@ void control_answer(struct control_call *, json_t *answer);
  * -EBUSY: there are CONTROL_FOLLOWERS_MAX already */
 int control_call_follow(struct control_call *);
 
-/* A line of JSON, its newline included, for everybody who follows. Never waits. */
-void control_publish(struct control *, const char *line, size_t len);
+/* A line of JSON, its newline included, for everybody who follows; it tells so many events, which count as lost for whom there is no room.
+ * Never waits. */
+void control_publish(struct control *, const char *line, size_t len, size_t tells);
 /* The lines that were published last, a new array of objects */
 json_t *control_history(const struct control *);

@@ -14,7 +14,7 @@ struct control_client {
 	size_t searched;           /* of `in`, in which no line ends */
 	struct control_call *call; /* being answered later */
 	uint64_t due_ms;           /* when it is closed, should it do nothing; 0: never */
-	size_t lost;               /* lines, since there was no room */
+	size_t lost;               /* events, since there was no room */
 	uint32_t events;           /* what epoll watches for */
 };
 

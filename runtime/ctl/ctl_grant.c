@@ -83,7 +83,10 @@ static enum ctl_status grant(struct ctl_line *line, const char *action)
 		return ctl_usage(line, "one rule: msb-ctl %s NAME '%s@pypi.org:tcp:443' --for 10m", action, action);
 	const char *word = line->argv[optind];
 	if (!time || !ctl_read_grant_time(line->arena, time, &for_ms))
-		return ctl_usage(line, "for how long? --for 10m: s, m or h, 24h at most");
+		return ctl_usage(
+			line,
+			"for how long? --for 10m: s, m or h, 24h at most; a grant ends by itself, so that nothing "
+			"that was opened for once stays open. What is to stay: the policy and `msb-ctl reload`");
 	const char *rule = ctl_grant_rule(line, action, word);
 	if (!rule)
 		return ctl_usage(line, "`%s` is no rule that says %s", word, action);
@@ -105,8 +108,14 @@ enum ctl_status ctl_revoke(struct ctl_line *line)
 {
 	uint64_t id = 0;
 
-	if (line->argc != 2 || !units_number(line->argv[1], &id) || !id || id > UINT32_MAX)
-		return ctl_usage(line, "which grant? msb-ctl revoke NAME ID, as `msb-ctl status` has it");
+	if (line->argc != 2 || !*line->argv[1])
+		return ctl_usage(line, "which grant? msb-ctl revoke NAME ID|RULE, as `msb-ctl status` has it");
+	const char *word = line->argv[1];
+	if (word[strspn(word, "0123456789")])
+		return ask(line, json_pack("{s:s, s:s}", "command", "revoke", "rule", word),
+			   arena_printf(line->arena, "grant %s is over", word));
+	if (!units_number(word, &id) || !id || id > UINT32_MAX)
+		return ctl_usage(line, "`%s` is no grant's id: `msb-ctl status %s` lists them", word, line->sandbox);
 	return ask(line, json_pack("{s:s, s:I}", "command", "revoke", "id", (json_int_t)id),
 		   arena_printf(line->arena, "grant %llu is over", (unsigned long long)id));
 }

@@ -24,10 +24,10 @@ static const struct ctl_command commands[] = {
 		  "  policy options as of msb-run: --policy FILE, --net-rule RULES, … Without any: the same again,\n"
 		  "  the files as they are now. Floors and the deployment profile stay as they are.\n" },
 	{ "allow", "NAME RULE --for 10m", "a rule in front of the policy, for a time", ctl_allow, .own_options = true,
-	  .help = "  --for TIME           90s, 10m, 2h, 1h30m; 24h at most\n" },
+	  .help = "  --for TIME           90s, 10m, 2h, 1h30m; 24h at most: it ends by itself. The same again: a new end\n" },
 	{ "deny", "NAME RULE --for 10m", "likewise a rule that denies", ctl_deny, .own_options = true,
-	  .help = "  --for TIME           90s, 10m, 2h, 1h30m; 24h at most\n" },
-	{ "revoke", "NAME ID", "ends such a rule early: its id is in `status`", ctl_revoke, .own_options = true },
+	  .help = "  --for TIME           90s, 10m, 2h, 1h30m; 24h at most: it ends by itself. The same again: a new end\n" },
+	{ "revoke", "NAME ID|RULE", "ends such a rule early: `status` lists them", ctl_revoke, .own_options = true },
 	{ "pending", "NAME", "what waits for an answer, of a sandbox with --ask", ctl_pending, .watches = true },
 	{ "answer", "NAME ID allow|deny|once", "answers it, by a rule in front of the policy", ctl_answer,
 	  .own_options = true,

@@ -9,10 +9,14 @@
 #include "lower/sandbox_net.h"
 #include "net/sysctl.h"
 #include "netlink/conntrack_watch.h"
+#include "relay/relay_pairs.h"
 #include "relay/relay_protocol.h"
+#include "policy/policy_facts.h"
 #include "report/denials.h"
+#include "report/learning.h"
 
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -37,6 +41,7 @@ struct flow_ends {
 	struct known_named *named; /* KNOWN_NAMED that have ended, a ring */
 	size_t named_next;
 	uint64_t changed_ms; /* the policy */
+	bool lost;           /* ever */
 	bool look;           /* for what was lost */
 	uint64_t look_ms, hurry_ms;
 };
@@ -265,6 +270,22 @@ static bool is_revoked(const struct flow_ends *ends, const struct subject *subje
 	       clock_ms() - ends->changed_ms < REVOKED_WITHIN_MS;
 }
 
+static uint64_t duration_of(const struct conntrack_entry *entry)
+{
+	uint64_t now = (uint64_t)clock_read_ms(CLOCK_REALTIME), began = entry->began_ns / 1000000;
+	uint64_t ended = entry->ended_ns ? entry->ended_ns / 1000000 : now;
+
+	return began && ended > began ? ended - began : 0;
+}
+
+/* A reset that does not fit by the byte leaves the state as it is, and conntrack waits ten seconds for more: so it is with what went past
+ * the chains by a flowtable, whose sequence numbers conntrack has not seen. By itself it would wait for a day. */
+static bool was_reset(const struct conntrack_entry *entry, bool gone)
+{
+	return entry->tcp_state == TCP_CONNTRACK_CLOSE ||
+	       (gone && entry->tcp_state == TCP_CONNTRACK_ESTABLISHED && duration_of(entry) < RELAY_TCP_IDLE_MS);
+}
+
 static enum denial_end how_it_ended(const struct flow_ends *ends, const struct conntrack_entry *entry,
 				    const struct subject *subject, bool stop)
 {
@@ -272,17 +293,11 @@ static enum denial_end how_it_ended(const struct flow_ends *ends, const struct c
 		return DENIAL_END_LIMIT;
 	if (entry->mark == LOWER_REVOKED_CT || is_revoked(ends, subject))
 		return DENIAL_END_REVOKED;
+	if (was_reset(entry, !stop))
+		return DENIAL_END_RESET;
 	if (flows_entry_has_ended(entry))
-		return entry->tcp_state == TCP_CONNTRACK_CLOSE ? DENIAL_END_RESET : DENIAL_END_CLOSED;
+		return DENIAL_END_CLOSED;
 	return stop ? DENIAL_END_STOP : DENIAL_END_TIMEOUT;
-}
-
-static uint64_t duration_of(const struct conntrack_entry *entry)
-{
-	uint64_t now = (uint64_t)clock_read_ms(CLOCK_REALTIME), began = entry->began_ns / 1000000;
-	uint64_t ended = entry->ended_ns ? entry->ended_ns / 1000000 : now;
-
-	return began && ended > began ? ended - began : 0;
 }
 
 static bool is_wanted(const struct flow_ends *ends, const struct subject *subject, enum denial_end how)
@@ -394,8 +409,29 @@ static void tell_closed(struct flow_ends *ends, const struct conntrack_entry *en
 		known_ids_remove(ends->told, entry->id); /* it is gone already: that is told next */
 }
 
+/* Of what a relay took over, its own connection to the server tells whether that answered. An entry whose only answer is a reset goes
+ * at once, without the sign that there was one, but with the reset counted. */
+static void note_answer(const struct flow_ends *ends, const struct conntrack_entry *entry)
+{
+	struct learning *learning = denials_learning(ends->start.denials);
+	const struct conntrack_tuple *tuple = &entry->original;
+	bool answered = entry->status & IPS_SEEN_REPLY || (entry->counted && entry->packets[1] > 0);
+
+	if (!learning || !answered || entry->mark == LOWER_DIVERTED_CT)
+		return;
+	const struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = policy_proto_of_ip(tuple->proto),
+		.addr = tuple->dst,
+		.has_port = policy_proto_has_ports(policy_proto_of_ip(tuple->proto)),
+		.port = tuple->dport,
+	};
+	learning_answered(learning, &connection);
+}
+
 static void take(struct flow_ends *ends, enum conntrack_change change, const struct conntrack_entry *entry)
 {
+	note_answer(ends, entry);
 	if (change == CONNTRACK_BEGAN)
 		tell_begin(ends, entry);
 	else if (change == CONNTRACK_CHANGED)
@@ -408,6 +444,7 @@ static void take(struct flow_ends *ends, enum conntrack_change change, const str
 
 static void note_lost(struct flow_ends *ends)
 {
+	ends->lost = true;
 	denials_flows_lost(ends->start.denials, nl_dropped(ends->watch));
 	if (!ends->look)
 		ends->look_ms = clock_ms() + LOOK_AGAIN_MS;
@@ -505,6 +542,7 @@ static int end_open(const struct conntrack_entry *entry, void *context)
 {
 	struct flow_ends *ends = context;
 
+	note_answer(ends, entry);
 	if (!known_ids_has(ends->told, entry->id))
 		tell_end(ends, entry, true);
 	return 0;
@@ -515,6 +553,7 @@ void flow_ends_finish(struct flow_ends *ends)
 	if (!ends->watch)
 		return;
 	read_some(ends, READ_AT_THE_END);
-	conntrack_entries(ends->start.flows->vm, 0, 0, end_open, ends);
+	if (conntrack_entries(ends->start.flows->vm, 0, 0, end_open, ends) == 0 && !ends->lost)
+		learning_answers_told(denials_learning(ends->start.denials));
 	relay_flows(ends->start.flows->start.relay, end_published, ends);
 }

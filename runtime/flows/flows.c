@@ -203,7 +203,8 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 		note_meter(denied, entry, meter_of(flows, &flow.verdict));
 	if (!flows_judge_entry(flows, flows->policy, flows->bindings, entry, &past, &flow))
 		return 0;
-	bool open = !flows_entry_has_ended(entry);
+	/* conntrack has seen the reset by which a used up limit refused a packet, but only that packet's sender has heard of it */
+	bool open = !flows_entry_has_ended(entry) || entry->mark == LOWER_SPENT_CT;
 	if (!is_to_end(flows, &flow)) {
 		denied->kept += open;
 		note_meter(denied, entry, meter_of(flows, &flow.verdict));

@@ -15,12 +15,10 @@ const char *flows_kind_name(enum flows_kind kind)
 	return names[kind];
 }
 
-/* The reset by which a used up limit refuses a packet is one that conntrack sees, but only the packet's sender has heard of it. */
 bool flows_entry_has_ended(const struct conntrack_entry *entry)
 {
 	return entry->original.proto == IPPROTO_TCP &&
-	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT ||
-		(entry->tcp_state == TCP_CONNTRACK_CLOSE && entry->mark != LOWER_SPENT_CT));
+	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT || entry->tcp_state == TCP_CONNTRACK_CLOSE);
 }
 
 static bool is_guests(const struct flows *flows, const struct conntrack_entry *entry)

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 
 #define METRICS_PORT 9471
-#define METRICS_CONNECTIONS_MAX 128 /* beyond, the oldest is closed: who opens many keeps nobody out */
+/* Beyond so many at once the oldest is closed: who opens many keeps nobody out */
+#define METRICS_CONNECTIONS_MAX 128
 #define METRICS_IDLE_S 10 /* a connection that neither sends nor reads is closed */
 
 /* "ADDRESS:PORT", "[ADDRESS]:PORT", "ADDRESS", ":PORT" (of loopback); numbers alone. An IPv4 address becomes a mapped one. false: it

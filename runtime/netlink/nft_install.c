@@ -120,6 +120,7 @@ static void flowtable_message(struct nft_build *build, const struct rs_flowtable
 	nftnl_flowtable_set_str(out, NFTNL_FLOWTABLE_NAME, flowtable->name);
 	nftnl_flowtable_set_u32(out, NFTNL_FLOWTABLE_HOOKNUM, NF_NETDEV_INGRESS);
 	nftnl_flowtable_set_u32(out, NFTNL_FLOWTABLE_PRIO, (uint32_t)flowtable->priority);
+	nftnl_flowtable_set_u32(out, NFTNL_FLOWTABLE_FLAGS, NFT_FLOWTABLE_COUNTER);
 	nftnl_flowtable_set_data(out, NFTNL_FLOWTABLE_DEVICES, devices, 0);
 	nft_build_message(build, NFT_MSG_NEWFLOWTABLE, NLM_F_CREATE | NLM_F_EXCL,
 			  (struct nft_label){ "flowtable", flowtable->name }, fill_flowtable, out);

@@ -113,7 +113,8 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	return NULL;
 }
 
-void denials_subscribe(struct denials *denials, void (*sink)(void *self, const char *line, size_t len), void *self)
+void denials_subscribe(struct denials *denials, void (*sink)(void *self, const char *line, size_t len, size_t tells),
+		       void *self)
 {
 	events_subscribe(denials->events, sink, self);
 }
@@ -487,23 +488,36 @@ static void report_limit(struct denials *denials, const struct nflog_packet *pac
 	arena_free(arena);
 }
 
-/* Likewise of a rule's own limit: it is one for both directions, and the rule is known */
-static void report_meter(struct denials *denials, struct arena *arena, const char *flow, uint32_t meter)
+/* "all of `bytes 1M` of allow@pypi.org is used up" */
+static struct reason meter_reason(struct denials *denials, struct arena *arena, struct eval_verdict verdict,
+				  uint64_t bytes)
 {
+	if (verdict.by.kind != DECIDER_RULE) /* which a reload has taken away since */
+		return (struct reason){ .text = "a rule's limit of bytes is used up", .note = "" };
+	struct reason reason = *reason_of(denials->reasons, verdict, POLICY_EGRESS);
+	reason.text =
+		arena_printf(arena, "all of `bytes %s` of %s is used up", units_size_format(arena, bytes), reason.text);
+	return reason;
+}
+
+/* Likewise of a rule's own limit: it is one for both directions, and the rule is known */
+static void report_meter(struct denials *denials, const struct eval_connection *connection, uint32_t meter)
+{
+	struct arena *arena = arena_new();
 	const struct policy *policy = denials->context.policy;
 	long rule = meters_rule(policy, meter);
+	uint64_t bytes = rule < 0 ? 0 : policy->rules.items[rule].bytes;
 	struct eval_verdict verdict = { POLICY_DENY,
 					rule < 0 ? decided_by(DECIDER_NONE) : decided_by_rule((size_t)rule) };
-	const struct reason *of = rule < 0 ? NULL : reason_of(denials->reasons, verdict, POLICY_EGRESS);
-	uint64_t bytes = rule < 0 ? 0 : policy->rules.items[rule].bytes;
-	struct reason reason = { .text = "a rule's limit of bytes is used up", .note = "" };
-	if (of)
-		reason = (struct reason){ .text = arena_printf(arena, "all of `bytes %s` of %s is used up",
-							       units_size_format(arena, bytes), of->text),
-					  .place = of->place,
-					  .because = of->because,
-					  .note = of->note };
-	struct event event = { .kind = "quota", .flow = flow, .verdict = verdict, .reason = &reason, .value = bytes };
+	const struct reason reason = meter_reason(denials, arena, verdict, bytes);
+	struct event event = {
+		.kind = "quota",
+		.flow = flow_format_connection(arena, POLICY_EGRESS, connection->addr, connection->proto,
+					       connection->has_port, connection->port),
+		.verdict = verdict,
+		.reason = &reason,
+		.value = bytes,
+	};
 	bool first = meters_note(&denials->meters, meter);
 
 	denials->total++;
@@ -515,24 +529,26 @@ static void report_meter(struct denials *denials, struct arena *arena, const cha
 			      arena,
 			      "%s%s%s%s: %s and maybe more; a larger size raises it, at the next start or by a reload",
 			      reason.text, reason.place ? " (" : "", reason.place ? reason.place : "",
-			      reason.place ? ")" : "", flow),
+			      reason.place ? ")" : "", event.flow),
 		      NULL, true);
+	arena_free(arena);
 }
 
+/* Of an answer the far end is the source. */
 static void report_metered_packet(struct denials *denials, const struct nflog_packet *packet, uint32_t meter)
 {
-	struct arena *arena = arena_new();
-	bool answer = addr_equal(packet->destination,
-				 lower_guest_addr(packet->destination.family == ADDR_V4 ? denials->context.gateway.v4 :
-											  denials->context.gateway.v6));
+	bool v4 = packet->destination.family == ADDR_V4;
+	const struct addr_gateway *gateway = &denials->context.gateway;
+	bool answer = addr_equal(packet->destination, lower_guest_addr(v4 ? gateway->v4 : gateway->v6));
+	const struct eval_connection connection = {
+		.direction = POLICY_EGRESS,
+		.proto = packet->proto,
+		.addr = answer ? packet->source : packet->destination,
+		.has_port = packet->has_port,
+		.port = answer ? packet->source_port : packet->port,
+	};
 
-	/* of an answer the far end is the source */
-	report_meter(denials, arena,
-		     flow_format_connection(arena, POLICY_EGRESS, answer ? packet->source : packet->destination,
-					    packet->proto, packet->has_port,
-					    answer ? packet->source_port : packet->port),
-		     meter);
-	arena_free(arena);
+	report_meter(denials, &connection, meter);
 }
 
 bool denials_is_spent(const struct denials *denials, const struct policy_rule *rule)
@@ -550,13 +566,7 @@ bool denials_spent_anew(struct denials *denials)
 
 void denials_spent_flow(struct denials *denials, const struct eval_connection *connection, size_t rule)
 {
-	struct arena *arena = arena_new();
-
-	report_meter(denials, arena,
-		     flow_format_connection(arena, connection->direction, connection->addr, connection->proto,
-					    connection->has_port, connection->port),
-		     denials->context.policy->rules.items[rule].meter);
-	arena_free(arena);
+	report_meter(denials, connection, denials->context.policy->rules.items[rule].meter);
 }
 
 static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };

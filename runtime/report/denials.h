@@ -104,7 +104,8 @@ void denials_lookup(struct denials *, struct eval_verdict);
 /* What the rules of the policy in force decided of this */
 const struct hits *denials_hits(const struct denials *);
 /* Who gets each event as a line of JSON, too: see events_subscribe() */
-void denials_subscribe(struct denials *, void (*sink)(void *self, const char *line, size_t len), void *self);
+void denials_subscribe(struct denials *, void (*sink)(void *self, const char *line, size_t len, size_t tells),
+		       void *self);
 /* Where what else happens is told: see events.h */
 struct events *denials_stream(struct denials *);
 /* What became of the events, see events.h */

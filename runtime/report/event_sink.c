@@ -188,6 +188,13 @@ const char *event_sink_why(const struct event_sink *sink)
 	return sink->why == -EAGAIN ? "the reader was too slow" : strerror(-sink->why);
 }
 
+size_t event_sink_weight(const json_t *event)
+{
+	json_int_t count = json_integer_value(json_object_get(event, "count"));
+
+	return count > 0 ? (size_t)count : 1;
+}
+
 int event_sink_write(struct event_sink *sink, const json_t *event, const char *line, size_t len)
 {
 	int error = !line            ? -ENOMEM :
@@ -197,7 +204,7 @@ int event_sink_write(struct event_sink *sink, const json_t *event, const char *l
 
 	if (error == 0)
 		return 0;
-	sink->lost++;
+	sink->lost += event_sink_weight(event);
 	sink->why = error;
 	if (error != -EAGAIN && !sink->complained) {
 		sink->complained = true;

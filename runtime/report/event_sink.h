@@ -17,7 +17,7 @@ struct event_sink {
 	bool is_file, is_journal, complained;
 	uint64_t size, limit; /* bytes; limit 0: none */
 	unsigned keep;        /* former files, NAME.1 … */
-	size_t lost;          /* since its last line */
+	size_t lost;          /* events since its last line: one that tells several counts for as many */
 	int why;              /* -errno of the last one that was lost */
 };
 
@@ -27,6 +27,8 @@ int event_sink_open(struct event_sink *, const char *target, uint64_t limit, uns
 const char *event_sink_error(const char *target, int error);
 /* One line, its newline included, and what it was made from. 0, or -errno: it is lost, and counted */
 int event_sink_write(struct event_sink *, const json_t *event, const char *line, size_t len);
+/* How many events a line tells */
+size_t event_sink_weight(const json_t *event);
 /* Why its last line was lost */
 const char *event_sink_why(const struct event_sink *);
 void event_sink_close(struct event_sink *);

@@ -64,14 +64,15 @@ static const char *more_text(struct arena *arena, const json_t *event)
 static const char *traffic_text(struct arena *arena, const json_t *event)
 {
 	const char *end = member(event, "end");
+	const char *text = " ";
 	json_int_t sent, received, ms;
 
-	if (!number(event, "bytes_sent", &sent) || !number(event, "bytes_received", &received))
+	if (number(event, "bytes_sent", &sent) && number(event, "bytes_received", &received))
+		text = arena_printf(arena, "  %" JSON_INTEGER_FORMAT " B sent, %" JSON_INTEGER_FORMAT " B received",
+				    sent, received);
+	if (!number(event, "duration_ms", &ms))
 		return "";
-	const char *text = arena_printf(arena, "  %" JSON_INTEGER_FORMAT " B sent, %" JSON_INTEGER_FORMAT " B received",
-					sent, received);
-	if (number(event, "duration_ms", &ms))
-		text = arena_printf(arena, "%s in %.1f s", text, (double)ms / 1000);
+	text = arena_printf(arena, "%s in %.1f s", text, (double)ms / 1000);
 	return end ? arena_printf(arena, "%s, %s", text, end) : text;
 }
 

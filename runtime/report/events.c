@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 /* Its host's disk is not to be filled by what a guest is refused. */
@@ -21,7 +22,7 @@ struct events {
 	char id[EVENTS_ID_LEN + 1];
 	struct event_sink sinks[EVENT_SINKS_MAX];
 	size_t sink_count;
-	void (*subscriber)(void *self, const char *line, size_t len);
+	void (*subscriber)(void *self, const char *line, size_t len, size_t tells);
 	void *subscriber_self;
 	struct event_fold *fold;        /* made with the first event */
 	uint64_t room, filled_ms;       /* in thousandths of a line, as of that time */
@@ -73,7 +74,8 @@ struct events *events_open(const struct events_start *start, const char **failed
 	return NULL;
 }
 
-void events_subscribe(struct events *events, void (*sink)(void *self, const char *line, size_t len), void *self)
+void events_subscribe(struct events *events, void (*sink)(void *self, const char *line, size_t len, size_t tells),
+		      void *self)
 {
 	events->subscriber = sink;
 	events->subscriber_self = self;
@@ -115,16 +117,24 @@ static bool tell_sink_lost(const struct events *events, struct event_sink *sink)
 	return told;
 }
 
+static bool is_lost_line(const json_t *object)
+{
+	const char *kind = json_string_value(json_object_get(object, "kind"));
+
+	return kind && !strcmp(kind, "lost");
+}
+
 static void write_sink(struct events *events, struct event_sink *sink, const json_t *object, const char *line,
 		       size_t len)
 {
-	bool written = tell_sink_lost(events, sink);
+	bool told = tell_sink_lost(events, sink);
 
-	if (!written)
-		sink->lost++; /* in order: what follows the lost ones waits for the line that counts them */
-	else
-		written = event_sink_write(sink, object, line, len) == 0;
-	events->counted.lost += !written;
+	if (told && event_sink_write(sink, object, line, len) == 0)
+		return;
+	if (!told) /* in order: what follows the lost ones waits for the line that counts them */
+		sink->lost += event_sink_weight(object);
+	if (!is_lost_line(object)) /* else these were counted when they were lost */
+		events->counted.lost += event_sink_weight(object);
 }
 
 /* `object` is taken over; key 0: it is never folded */
@@ -135,7 +145,7 @@ static void put(struct events *events, json_t *object, uint64_t key)
 
 	events->counted.written++;
 	if (line && events->subscriber)
-		events->subscriber(events->subscriber_self, line, len);
+		events->subscriber(events->subscriber_self, line, len, event_sink_weight(object));
 	for (size_t i = 0; i < events->sink_count; i++)
 		write_sink(events, &events->sinks[i], object, line, len);
 	if (line && key && events->fold)

@@ -53,8 +53,9 @@ struct events;
 /* NULL and errno on failure; then *failed is the sink, or NULL. Without sinks, events are for the subscriber alone. */
 struct events *events_open(const struct events_start *, const char **failed);
 void events_close(struct events *); /* NULL is fine */
-/* Who gets each line, too, with its newline; one at most. It must not wait, nor write events, and keeps no pointer. */
-void events_subscribe(struct events *, void (*sink)(void *self, const char *line, size_t len), void *self);
+/* Who gets each line, too, with its newline, and how many events it tells; one at most. It must not wait, nor write events, and keeps no pointer. */
+void events_subscribe(struct events *, void (*sink)(void *self, const char *line, size_t len, size_t tells),
+		      void *self);
 /* What tells this run's events from another's of the same name: EVENTS_ID_LEN hexadecimal digits */
 const char *events_id(const struct events *);
 

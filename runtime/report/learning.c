@@ -67,6 +67,18 @@ void learning_named(struct learning *learning, const struct eval_connection *con
 		learn_named(learning->learn, connection);
 }
 
+void learning_answered(struct learning *learning, const struct eval_connection *connection)
+{
+	if (learning)
+		learn_answered(learning->learn, connection);
+}
+
+void learning_answers_told(struct learning *learning)
+{
+	if (learning)
+		learn_answers_told(learning->learn);
+}
+
 void learning_denied(struct learning *learning, const char *flow)
 {
 	if (learning)

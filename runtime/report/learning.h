@@ -14,6 +14,9 @@ void learning_flow(struct learning *, const struct eval_connection *);
 /* One that waits for its server name; and what its client has said */
 void learning_begun(struct learning *, const struct eval_connection *);
 void learning_named(struct learning *, const struct eval_connection *);
+/* A flow to there was answered; all answers have been told, none was lost */
+void learning_answered(struct learning *, const struct eval_connection *);
+void learning_answers_told(struct learning *);
 void learning_denied(struct learning *, const char *flow);
 /* So many reports did not get here */
 void learning_lost(struct learning *, size_t count);

@@ -188,16 +188,27 @@ static int kill_when_due(struct launcher *launcher)
 	return -1;
 }
 
+/* The sandbox is none the less safe: it keeps the policy that it has */
+static void miss_watch(struct launcher *launcher)
+{
+	policy_watch_end(launcher->watch);
+	launcher->watch = 0;
+	log_error("--watch: the process that watches the policy's files is gone: changes are not seen any more");
+	log_help("after a change: msb-ctl reload %s", launcher->config->name);
+}
+
 static int wait_for_supervisor(struct launcher *launcher)
 {
+	CLEANUP_FD int watch = launcher->watch > 0 ? (int)syscall(SYS_pidfd_open, launcher->watch, 0) : -1;
 	struct pollfd watched[] = {
 		{ .fd = launcher->supervisor, .events = POLLIN },
 		{ .fd = launcher->signals, .events = POLLIN },
 		{ .fd = launcher->channel, .events = POLLIN },
+		{ .fd = watch, .events = POLLIN },
 	};
 
 	for (;;) {
-		if (poll(watched, 3, kill_when_due(launcher)) < 0)
+		if (poll(watched, 4, kill_when_due(launcher)) < 0)
 			continue;
 		if (watched[1].revents)
 			forward_signal(launcher);
@@ -205,6 +216,10 @@ static int wait_for_supervisor(struct launcher *launcher)
 			watched[2].fd = -1;
 		if (watched[0].revents)
 			return supervisor_status(launcher);
+		if (watched[3].revents) {
+			watched[3].fd = -1;
+			miss_watch(launcher);
+		}
 	}
 }
 

@@ -51,9 +51,9 @@ static const struct control_command commands[] = {
 	{ 0 },
 };
 
-static void publish(void *self, const char *line, size_t len)
+static void publish(void *self, const char *line, size_t len, size_t tells)
 {
-	control_publish(self, line, len);
+	control_publish(self, line, len, tells);
 }
 
 int sandbox_open_control(struct sandbox *sandbox)

@@ -111,10 +111,15 @@ json_t *answer_grant(void *self, const json_t *request, struct control_call *cal
 
 json_t *answer_revoke(void *self, const json_t *request, struct control_call *call)
 {
-	json_int_t id = json_integer_value(json_object_get(request, "id"));
+	const struct sandbox *sandbox = self;
+	const char *rule = json_string_value(json_object_get(request, "rule"));
+	json_int_t id =
+		rule ? reload_granted(sandbox->reload, rule) : json_integer_value(json_object_get(request, "id"));
 
+	if (rule && !id)
+		return control_error("msb-ctl status", "no grant of that rule");
 	if (id < 1 || id > UINT32_MAX)
-		return control_error("msb-ctl status", "which grant? its id is a number");
+		return control_error("msb-ctl status", "which grant? its id is a number, or say its rule");
 	struct asked *asked = asked_new(call);
 	reload_revoke(self, (uint32_t)id, done, asked);
 	return answer_or_later(asked);

@@ -55,7 +55,7 @@ static void set_grants(struct reload *reload, struct arena *arena, struct policy
 	options->grants.count = options->grants.cap = 0;
 	if (reload->pending.rule)
 		*arena_push(arena, &options->grants) =
-			(struct policy_grant){ reload->last_id + 1, reload->pending.rule };
+			(struct policy_grant){ without ? without : reload->last_id + 1, reload->pending.rule };
 	for (size_t i = reload->grant_count; i-- > 0;)
 		if (reload->grants[i].id != without)
 			*arena_push(arena, &options->grants) =
@@ -129,12 +129,23 @@ void reload_try(struct sandbox *sandbox, const char *bundle, size_t len, reload_
 	ask(sandbox, RELOAD_TRY, bundle, len, done, self);
 }
 
+uint32_t reload_granted(const struct reload *reload, const char *rule)
+{
+	for (size_t i = 0; i < reload->grant_count; i++)
+		if (!strcmp(reload->grants[i].rule, rule))
+			return reload->grants[i].id;
+	return 0;
+}
+
+/* One that is there begins anew, in front of those that came after it */
 static void grant(struct sandbox *sandbox, const char *rule, uint64_t for_ms, bool once, reload_done *done, void *self)
 {
 	struct reload *reload = sandbox->reload;
+	uint32_t renewed = reload_granted(reload, rule);
+	bool full = !renewed && reload->grant_count == RELOAD_GRANTS_MAX;
 	const char *why = for_ms == 0 || for_ms > RELOAD_GRANT_LONGEST_MS ? "a grant is for a time, of a day at most" :
-			  reload->grant_count == RELOAD_GRANTS_MAX ? "a sandbox has 32 grants at most: revoke one" :
-								     NULL;
+			  full ? "a sandbox has 32 grants at most: revoke one" :
+				 NULL;
 
 	if (why)
 		answer(done, self, reload_failed(why));
@@ -145,7 +156,8 @@ static void grant(struct sandbox *sandbox, const char *rule, uint64_t for_ms, bo
 						   .self = self,
 						   .for_ms = for_ms,
 						   .rule = arena_must(strdup(rule)),
-						   .once = once };
+						   .once = once,
+						   .ends = renewed };
 	begin(sandbox, NULL, 0);
 }
 
@@ -209,17 +221,6 @@ json_t *reload_grants(const struct reload *reload)
 	return list;
 }
 
-static void add_grant(struct reload *reload)
-{
-	reload->grants[reload->grant_count++] = (struct reload_granted){
-		.id = ++reload->last_id,
-		.rule = reload->pending.rule,
-		.until_ms = boot_ms() + reload->pending.for_ms,
-		.once = reload->pending.once,
-	};
-	reload->pending.rule = NULL;
-}
-
 static void drop_grant(struct reload *reload, uint32_t id)
 {
 	for (size_t i = 0; i < reload->grant_count; i++) {
@@ -231,6 +232,19 @@ static void drop_grant(struct reload *reload, uint32_t id)
 		reload->grant_count--;
 		return;
 	}
+}
+
+static void add_grant(struct reload *reload)
+{
+	uint32_t renewed = reload->pending.ends;
+
+	if (renewed)
+		drop_grant(reload, renewed);
+	reload->grants[reload->grant_count++] = (struct reload_granted){ .id = renewed ? renewed : ++reload->last_id,
+									 .rule = reload->pending.rule,
+									 .until_ms = boot_ms() + reload->pending.for_ms,
+									 .once = reload->pending.once };
+	reload->pending.rule = NULL;
 }
 
 /* The one that ends first; NULL: none */
@@ -285,7 +299,7 @@ static json_t *done_answer(struct sandbox *sandbox)
 	json_t *json = json_pack("{s:b, s:I}", "ok", 1, "generation", (json_int_t)reload->generation);
 
 	if (reload->pending.kind == RELOAD_GRANT)
-		json_object_set_new(json, "id", json_integer((json_int_t)reload->last_id));
+		json_object_set_new(json, "id", json_integer((json_int_t)reload->grants[reload->grant_count - 1].id));
 	reload_tell_ended(flows_result(sandbox->flows), json);
 	return json;
 }
@@ -295,8 +309,7 @@ static void tell(struct sandbox *sandbox)
 {
 	const struct reload *reload = sandbox->reload;
 	const struct reload_pending *pending = &reload->pending;
-	const struct reload_granted *grant =
-		find_grant(reload, pending->kind == RELOAD_GRANT ? reload->last_id : pending->ends);
+	const struct reload_granted *grant = find_grant(reload, pending->ends ? pending->ends : reload->last_id);
 	size_t ended_flows = flows_result(sandbox->flows)->total;
 
 	if (pending->kind == RELOAD_POLICY)

@@ -26,11 +26,13 @@ void reload_free(struct reload *); /* NULL is fine; nobody is answered any more 
 typedef void reload_done(void *self, json_t *answer);
 /* The bundle (policy_bundle.h) is copied */
 void reload_ask(struct sandbox *, const char *bundle, size_t len, reload_done *, void *self);
-/* `rule`: "allow@pypi.org:tcp:443"; answered with the grant's id */
+/* `rule`: "allow@pypi.org:tcp:443"; answered with the grant's id. The same rule once more gets a new end */
 void reload_grant(struct sandbox *, const char *rule, uint64_t for_ms, reload_done *, void *self);
 /* One that ends when the first flow that it lets in is open, and does not end that flow with it */
 void reload_grant_once(struct sandbox *, const char *rule, reload_done *, void *self);
 void reload_revoke(struct sandbox *, uint32_t id, reload_done *, void *self);
+/* The id of the grant of that rule; 0: none */
+uint32_t reload_granted(const struct reload *, const char *rule);
 
 /* What would come of it, changing nothing: no other policy is prepared beyond its ruleset */
 void reload_try(struct sandbox *, const char *bundle, size_t len, reload_done *, void *self);

@@ -30,7 +30,7 @@ struct reload_pending {
 	uint64_t for_ms;   /* RELOAD_GRANT, with its rule */
 	char *rule;
 	bool once;
-	uint32_t ends; /* RELOAD_REVOKE */
+	uint32_t ends; /* RELOAD_REVOKE; RELOAD_GRANT: one that it renews */
 	bool applied;  /* the policy is in force; flows that it denies are being ended */
 	bool stuck;    /* what was changed of the host for it cannot be put back */
 };

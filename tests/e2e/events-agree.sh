@@ -33,6 +33,7 @@ judge() {
 	"$CTL" explain "$name" --format json "${asked[@]}" >"$WORK/explained"
 	: >"$WORK/hold"
 	wait "$sandbox_pid"
+	python3 "$TESTS/e2e/tools/events-valid.py" "$TESTS/../docs/events.schema.json" "$WORK/events" >"$WORK/invalid" || { wrong=$((wrong + 1)); head -3 "$WORK/invalid"; }
 	python3 "$agree" "$WORK/judged" "$WORK/explained" "$WORK/events" >"$WORK/compared"
 	line=$(tail -1 "$WORK/compared")
 	[[ $line == *" 0 mismatches" ]] || { wrong=$((wrong + 1)); echo "# $name: $*"; grep -v '^mismatch' "$WORK/compared" | sed 's/^/# /'; grep -m5 ^mismatch "$WORK/compared" | sed 's/^/# /'; }

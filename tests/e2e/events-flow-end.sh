@@ -28,10 +28,14 @@ late() {
 	at=$(jq -r --argjson p "$1" 'select(.kind == "flow-end" and .port == $p) | .time' events)
 	awk -v e="$(date -d "$at" +%s.%N)" -v p="$1" '$1 == p && NF == 3 { print e - $3 }' state
 }
+# with a flowtable conntrack is slow to believe a reset
+slow=$(in_dns_netns nft list flowtables | grep -c flowtable)
 for port in 5001 5002 5003 5004; do
-	wait_for "$(patience 3)" grep -q "\"flow-end\".*\"port\":$port," events
+	most=2
+	[ "$slow" -gt 0 ] && [ "$port" -ge 5003 ] && most=14
+	wait_for "$(patience $((most + 1)))" grep -q "\"flow-end\".*\"port\":$port," events
 	seconds=$(late "$port")
-	check "$port: within two seconds (${seconds:-never})" "$(awk -v s="${seconds:-99}" -v most="$(patience 2)" 'BEGIN { exit !(s < most) }'; echo $?)"
+	check "$port: within $most seconds (${seconds:-never})" "$(awk -v s="${seconds:-99}" -v most="$(patience $most)" 'BEGIN { exit !(s < most) }'; echo $?)"
 done
 same "closed by the client" "closed 2 allow" "$(ends 5001)"
 same "closed by the server first" "closed 2 allow" "$(ends 5002)"
@@ -42,7 +46,7 @@ same "open ones have not ended" "" "$(ends 5005)$(ends 5006)$(ends 5010)$(ends 5
 
 for of in udp_timeout udp_timeout_stream; do in_dns_netns sysctl -qw "net.netfilter.nf_conntrack_$of=1"; done
 echo 5010 >&5
-wait_for 20 grep -q '"flow-end".*"port":5010,' events
+wait_for 60 grep -q '"flow-end".*"port":5010,' events
 same "UDP, when it was idle for as long as conntrack waits" "timeout 3 allow" "$(ends 5010)"
 for of in udp_timeout udp_timeout_stream; do in_dns_netns sysctl -qw "net.netfilter.nf_conntrack_$of=120"; done
 echo 5011 >&5
@@ -59,5 +63,8 @@ for port in 5001 5002 5003 5004 5010 5011; do
 	same "$port: bytes and packets as the client's own link has counted them" "$(counted $port)" "$(moved $port)"
 done
 same "each has ended once" 8 "$(jq -r 'select(.kind == "flow-end") | .flow' events | sort | uniq -c | awk '{ n += $1 } END { print n }')"
+python3 "$TESTS/e2e/tools/events-valid.py" "$TESTS/../docs/events.schema.json" events >invalid
+check "lines are as the schema says" $?
+head -3 invalid
 same "the last event is the sandbox's own end" stop "$(tail -n 1 events | jq -r .kind)"
 finish

@@ -101,6 +101,6 @@ same "limit and quota: the option and what it is" "limit --max-connection-rate 5
 same "suggest reads them" 0 "$("$BUILD/msb-policyc" suggest "$WORK"/*.events >/dev/null 2>&1; echo $?)"
 valid "$WORK"/*.events "$WORK/history" >"$WORK/valid" 2>&1
 check "every line is as the schema says" $? "$(cat "$WORK/valid")"
-same "each kind but two was there" "allow audit deny grant grant-end limit quota rebind reload start stop" \
+same "each kind but one was there" "allow audit deny flow-end grant grant-end limit quota rebind reload start stop" \
 	"$(cat "$WORK"/*.events | jq -r .kind | sort -u | tr '\n' ' ' | sed 's/ $//')"
 finish

@@ -77,6 +77,20 @@ same "revoked: status" 0 $?
 flow open 8.8.8.8 7 "what it denied is open again"
 "$CTL" revoke grant 3 2>/dev/null
 same "one that is over cannot be" 1 $?
+
+# --- the same once more, and by its rule ---
+id=$("$CTL" allow grant allow@1.1.1.1 --for 2h --format json | jq .id)
+"$CTL" deny grant deny@1.1.1.1 --for 1h >/dev/null
+flow refused 1.1.1.1 80 "the one that came last is in front"
+same "the same rule again: the same grant" "$id" "$("$CTL" allow grant allow@1.1.1.1 --for 1h --format json | jq .id)"
+flow open 1.1.1.1 7 "it is in front again"
+same "once" 1 "$(grants grant | jq '[.[] | select(. == "allow@1.1.1.1")] | length')"
+check "with the new end" "$("$CTL" status grant --format json | jq -e '.grants[] | select(.rule == "allow@1.1.1.1") | .left_ms <= 3600000' >/dev/null; echo $?)"
+contains "revoked by its rule" "$("$CTL" revoke grant allow@1.1.1.1)" '^grant allow@1\.1\.1\.1 is over$'
+flow refused 1.1.1.1 80 "it is over"
+"$CTL" revoke grant deny@1.1.1.1 >/dev/null
+contains "a rule that nobody granted" "$("$CTL" revoke grant allow@9.9.9.9 2>&1; echo "$?")" '^1$'
+contains "without a time it is said why" "$("$CTL" allow grant allow@9.9.9.9 2>&1)" 'ends by itself'
 "$CTL" reload grant --net-default deny --net-rule 'allow@8.8.4.4' >/dev/null
 same "a reload keeps grants" '["allow@a.example.com:tcp:7"]' "$(grants grant)"
 flow refused 8.8.8.8 7 "and has its own rules behind them"
@@ -100,8 +114,9 @@ for wrong in '' '--for 0s' '--for 25h' '--for soon'; do
 	"$CTL" allow grant allow@1.1.1.1 $wrong 2>/dev/null
 	same "without a sensible time: $wrong" 2 $?
 done
-for _ in $(seq 31); do "$CTL" deny grant deny@10.0.0.1 --for 1h >/dev/null; done
-contains "there are 32 at most" "$("$CTL" deny grant deny@10.0.0.1 --for 1h 2>&1)" '32 grants at most'
+for i in $(seq 31); do "$CTL" deny grant "deny@10.0.0.$i" --for 1h >/dev/null; done
+contains "there are 32 at most" "$("$CTL" deny grant deny@10.0.1.1 --for 1h 2>&1)" '32 grants at most'
+contains "one of them can be renewed" "$("$CTL" deny grant deny@10.0.0.1 --for 1h 2>&1)" '^grant [0-9]+: deny@10\.0\.0\.1 for 1h$'
 same "of all those" 32 "$("$CTL" status grant --format json | jq '.grants | length')"
 end
 

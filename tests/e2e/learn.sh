@@ -123,6 +123,18 @@ fi
 learns git 'allow@github.com:tcp:443'
 learns apt 'allow@deb.debian.org:tcp:80' 'allow@_http._tcp.deb.debian.org:udp:53'
 
+# --- who never answers: of what is forwarded, and of what a relay takes over and is answered by that ----------------------
+
+on_internet nft insert rule inet seen prerouting ip daddr { 198.51.100.77, 198.51.100.78 } drop
+run_sandbox --name learner --learn "$WORK/silent.msb" -- sh -c "
+	$PROBE dns example.org 172.16.0.1; $PROBE tcp 93.184.216.35 22 2000; $PROBE tcp 93.184.216.35 81 2000; $PROBE udp 93.184.216.35 123 2000
+	$PROBE tcp 198.51.100.77 25 700; $PROBE tcp 198.51.100.77 443 700; $PROBE udp 198.51.100.78 123 700"
+same "who never answers has rules as others have" "4 3" "$(grep -c '^allow' "$WORK/silent.msb") $(grep -c '^#   egress@198' "$WORK/silent.msb")"
+same "and is told apart, a refusal being an answer" "198.51.100.77:tcp:25 198.51.100.77:tcp:443 198.51.100.78:udp:123" \
+	"$(sed -n '/^# Nobody answered/,/^$/s/^#   egress@//p' "$WORK/silent.msb" | sort | tr '\n' ' ' | sed 's/ $//')"
+contains "check finds nothing in it" "$("$policyc" check "$WORK/silent.msb" 2>&1)" ': no findings'
+lacks "where all answer nothing is said" "$(cat "$WORK"/git.msb "$WORK"/apt.msb)" 'Nobody answered'
+
 # --- names that share an address, addresses without a name, other protocols, what is denied -----------------------------
 
 run_sandbox --name learner --learn "$WORK/mixed.msb" --propose-wildcards -- sh -c "

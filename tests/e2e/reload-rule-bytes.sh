@@ -71,10 +71,10 @@ if command -v promtool >/dev/null; then
 	promtool check metrics <<<"$text" >"$WORK/promtool" 2>&1
 	check "which promtool takes" $? "$(cat "$WORK/promtool")"
 fi
+{ "$CTL" status q --format json | jq -c . && "$CTL" stats q --format json | jq -c .; } >"$WORK/answers"
 python3 -c 'import json, sys, jsonschema
 schema = json.load(open(sys.argv[1]))
-for line in sys.stdin: jsonschema.validate(json.loads(line), schema)' "$TESTS/../docs/control.schema.json" \
-	< <("$CTL" status q --format json | jq -c .; "$CTL" stats q --format json | jq -c .) >"$WORK/why" 2>&1
+for line in open(sys.argv[2]): jsonschema.validate(json.loads(line), schema)' "$TESTS/../docs/control.schema.json" "$WORK/answers" >"$WORK/why" 2>&1
 check "the schema takes both" $? "$(tail -3 "$WORK/why")"
 reload 'allow@public:tcp'
 passes "without the rule" 5 0

@@ -51,6 +51,8 @@ passes_by() {
 	after=$(watched)
 	if [ -n "$(echoed)" ] && [ $((after - before)) -le 4 ]; then ok "$1 goes past the chains"; else not_ok "$1 goes past the chains" "$((after - before)) packets in them, $(cat "$WORK/loop")"; fi
 }
+# counted: packets of the flow to port 7 that the guest sent, as conntrack has them
+counted() { in_vm cat /proc/net/nf_conntrack | sed -n '/dport=7 /{s/.*dport=7 packets=\([0-9]*\) .*/\1/p;q}'; }
 # silent WHAT: no packet more arrives at port 7 from now on
 silent() {
 	local before
@@ -63,6 +65,8 @@ for to in 198.51.100.7 2001:db8:99::7; do
 	for protocol in tcp udp; do
 		loop $protocol $to
 		passes_by "an established flow of $protocol to $to"
+		echoes=$(echoed)
+		check "conntrack counts what goes past the chains: $(counted) packets, $echoes echoes" "$([ "$(counted)" -ge "$echoes" ]; echo $?)"
 		stop
 	done
 done

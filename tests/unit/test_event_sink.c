@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -198,6 +200,7 @@ Test(event_sink, a_file_in_anothers_directory_is_put_aside_with_that_ones_rights
 	struct event_sink sink;
 	struct as_owner before;
 	struct stat st;
+	int death_signal = 0;
 
 	if (geteuid())
 		cr_skip("not root");
@@ -205,11 +208,14 @@ Test(event_sink, a_file_in_anothers_directory_is_put_aside_with_that_ones_rights
 	cr_assert(!chmod(directory, 0755) && !chown(directory, 12345, 12345));
 	cr_assert_eq(event_sink_open(&sink, target, LIMIT, 1), 0);
 	cr_assert_eq(capabilities_keep(kept, 2), 0);
+	cr_assert(!prctl(PR_SET_PDEATHSIG, SIGKILL) && !prctl(PR_SET_DUMPABLE, 0));
 	cr_assert(open(beside(".denied"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600) < 0, "root alone may not write there");
 	for (int i = 0; i < 100; i++)
 		cr_assert_eq(write_number(&sink, i), 0);
 	cr_assert(stat(beside(".1"), &st) == 0 && st.st_uid == 0, "the first is root's");
 	cr_assert(stat(target, &st) == 0 && st.st_uid == 12345);
+	cr_assert(!prctl(PR_GET_PDEATHSIG, &death_signal) && death_signal == SIGKILL, "it still ends with its parent");
+	cr_assert_eq(prctl(PR_GET_DUMPABLE), 0);
 	cr_assert_eq(as_owner_begin(&before, sink.directory), 0);
 	cr_assert(!unlink(target) && !unlink(beside(".1")) && !rmdir(directory));
 	as_owner_end(&before);

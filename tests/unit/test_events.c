@@ -3,9 +3,11 @@
 #include "report/event_fold.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FLOOD 50000
@@ -203,10 +205,11 @@ Test(events, every_line_says_whose_it_is_and_of_which_run)
 static char *heard;
 static size_t heard_len;
 
-static void hear(void *self, const char *line, size_t len)
+static void hear(void *self, const char *line, size_t len, size_t tells)
 {
 	FILE *out = self;
 
+	cr_assert_eq(tells, 1);
 	fwrite(line, 1, len, out);
 }
 
@@ -227,4 +230,42 @@ Test(events, without_a_sink_the_subscriber_has_them_all)
 	cr_assert(strstr(heard, "\"flow\":\"dns@a.example:udp\""));
 	cr_assert(strstr(heard, "\"count\":1"));
 	free(heard);
+}
+
+/* A FIFO that has room for nothing: what a line would have told is counted, not the line */
+Test(events, a_sink_that_loses_a_line_loses_all_that_it_tells)
+{
+	const char *sinks[] = { path, NULL }, *failed;
+	const struct events_start start = { .sandbox = "test", .sinks = sinks };
+	char zeros[4096] = "", line[8192];
+
+	close(mkstemp(path));
+	unlink(path);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	int reader = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	while (write(reader, zeros, sizeof zeros) > 0)
+		continue;
+	struct events *events = events_open(&start, &failed);
+	cr_assert(events);
+	for (int i = 0; i < 40; i++)
+		deny(events, "dns@a.example:udp");
+	events_tell(events, "reload", NULL); /* which tells of the 39 before */
+	events_lost(events, EVENTS_LOST_KERNEL, 5);
+	events_tell(events, "reload", NULL);
+	cr_assert_eq(events_counted(events).lost, 40 + 5 + 2);
+	while (read(reader, zeros, sizeof zeros) > 0)
+		continue;
+	usleep(1100000);
+	events_settle(events);
+	ssize_t len = read(reader, line, sizeof line - 1);
+	cr_assert_gt(len, 0);
+	line[len] = '\0';
+	json_t *told = json_loads(line, 0, NULL);
+	cr_assert(told, "%s", line);
+	cr_assert_str_eq(text(told, "kind"), "lost");
+	cr_assert_eq(integer(told, "count"), 40 + 5 + 2, "%s", line);
+	json_decref(told);
+	events_close(events);
+	close(reader);
+	unlink(path);
 }

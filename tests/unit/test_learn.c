@@ -269,6 +269,51 @@ Test(learn, no_name_of_the_guest_s_becomes_text)
 	arena_free(run.arena);
 }
 
+Test(learn, who_never_answered_is_said_where_all_answers_are_known)
+{
+	for (int known = 0; known < 2; known++) {
+		struct learnt run = start();
+		struct eval_connection answers = to("93.184.216.34", PROTO_TCP, 443);
+
+		looks_up(&run, "example.com", "93.184.216.34");
+		looks_up(&run, "example.com", "93.184.216.35");
+		connects(&run, "93.184.216.35", PROTO_TCP, 443);
+		connects(&run, "93.184.216.34", PROTO_TCP, 443);
+		connects(&run, "93.184.216.34", PROTO_TCP, 22);
+		connects(&run, "198.51.100.9", PROTO_UDP, 123);
+		learn_answered(run.learn, &answers);
+		if (known)
+			learn_answers_told(run.learn);
+		finish(&run, false);
+		const char *said = strstr(run.text, "# Nobody answered, so that these may be mistakes:\n"
+						    "#   egress@example.com:tcp:22\n"
+						    "#   egress@198.51.100.9:udp:123\n\n");
+		cr_expect_eq(said != NULL, known, "%s", run.text);
+		cr_expect_eq(strstr(run.text, "Nobody answered") != NULL, known);
+		cr_expect(strstr(run.text, "allow@198.51.100.9:udp:123"), "%s", run.text);
+		arena_free(run.arena);
+	}
+}
+
+Test(learn, the_longest_names_are_rules_that_read_back)
+{
+	static const char l63[] = "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz0";
+	struct learnt run = start();
+	const char *longest = arena_printf(run.arena, "%s.%s.%s.%.53s.example", l63, l63, l63, l63);
+
+	cr_assert_eq(strlen(longest), 253);
+	looks_up(&run, longest, "93.184.216.34");
+	says(&run, "93.184.216.34", 443, longest);
+	looks_up(&run, "xn--bcher-kva.example", "93.184.216.35");
+	connects(&run, "93.184.216.35", PROTO_TCP, 22);
+	looks_up(&run, arena_printf(run.arena, "a%s", longest), "93.184.216.36");
+	finish(&run, false);
+	cr_expect(strstr(run.text, arena_printf(run.arena, "allow@%s:tcp:443", longest)), "%s", run.text);
+	cr_expect(strstr(run.text, "allow@xn--bcher-kva.example:tcp:22"), "%s", run.text);
+	cr_expect_null(strstr(run.text, arena_printf(run.arena, "allow@a%s", longest)));
+	arena_free(run.arena);
+}
+
 Test(learn, metadata_is_never_allowed)
 {
 	struct learnt run = start();

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define ROOM 4
@@ -257,4 +258,81 @@ Test(names_judge, a_flow_that_the_worker_has_ended_wants_no_verdict)
 		cr_assert(!allowed);
 		cr_assert_eq(judged(&ask, &allowed), -EPROTO, "it is gone");
 	}
+}
+
+/* ---- limits of bytes ---- */
+
+struct counting {
+	uint32_t meter;
+	unsigned calls;
+	int answer;
+};
+
+static int count(void *self, const struct conntrack_tuple *far, uint32_t meter)
+{
+	struct counting *counting = self;
+
+	cr_assert_eq(far->proto, IPPROTO_TCP);
+	counting->calls++;
+	if (counting->answer == 0)
+		counting->meter = meter;
+	return counting->answer;
+}
+
+static const struct names_origin counted_there = { .far = { .proto = IPPROTO_TCP } };
+
+static bool passes_counted(uint32_t serial, const char *name)
+{
+	struct names_ask ask = said(serial, name, strlen(name));
+	bool allowed;
+
+	cr_assert_eq(judged(&ask, &allowed), 1);
+	return allowed;
+}
+
+Test(names_judge, what_a_rule_counts_passes_once_it_is_counted)
+{
+	struct counting counting = { 0 };
+	struct policy_rule *rule = &made.policy->rules.items[1]; /* good.example */
+
+	rule->bytes = 1000;
+	rule->meter = POLICY_METER_FLAG | 7;
+	uint32_t serial = open_to("192.0.2.1");
+	names_judge_note(judge, serial, &counted_there);
+	cr_expect(!passes_counted(serial, "good.example"), "nobody counts");
+	names_judge_count_with(judge, count, &counting);
+	serial = open_to("192.0.2.1");
+	names_judge_note(judge, serial, &counted_there);
+	cr_expect(passes_counted(serial, "good.example"));
+	cr_expect_eq(counting.meter, rule->meter);
+	counting.answer = -ENOENT;
+	serial = open_to("192.0.2.1");
+	names_judge_note(judge, serial, &counted_there);
+	cr_expect(!passes_counted(serial, "good.example"), "it cannot be counted");
+	serial = open_to("192.0.2.1");
+	cr_expect(!passes_counted(serial, "good.example"), "there is nothing that could be");
+	cr_expect_str_eq(foreseen("192.0.2.1"), "", "nor is it foreseen");
+}
+
+Test(names_judge, another_name_on_the_address_is_not_counted)
+{
+	struct counting counting = { 0 };
+	struct policy_rule *rule = &made.policy->rules.items[1];
+	const struct eval_connection silent = { POLICY_EGRESS, PROTO_TCP, test_addr("198.51.100.1"), .has_port = true,
+						.port = 443 };
+
+	rule->bytes = 1000;
+	rule->meter = POLICY_METER_FLAG | 7;
+	names_judge_count_with(judge, count, &counting);
+	uint32_t serial = open_to("198.51.100.1");
+	names_judge_note(judge, serial, &counted_there);
+	cr_expect(names_judge_count_unnamed(judge, serial, &silent, now, NULL), "as long as it says nothing");
+	cr_expect_eq(counting.meter, rule->meter, "by the binding");
+	cr_expect(passes_counted(serial, "other.example"));
+	cr_expect_eq(counting.meter, 0, "the rule behind counts nothing");
+	cr_expect_eq(names_judge_meter(judge, serial, rule->meter), 0, "a reload");
+	cr_expect_eq(counting.meter, rule->meter);
+	counting.answer = -EPERM;
+	cr_expect_eq(names_judge_meter(judge, serial, 0), 1, "what cannot be counted is to end");
+	cr_expect_eq(names_judge_ending(judge), 1);
 }
