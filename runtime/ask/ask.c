@@ -135,7 +135,7 @@ static struct eval_connection connection_of(const struct question *question)
 const char *ask_flow_text(struct arena *arena, const struct question *question)
 {
 	if (question->is_name)
-		return arena_printf(arena, "dns@%s:udp", flow_name_text(arena, question->name));
+		return flow_format_query(arena, question->name, FLOW_DNS_UDP);
 	return flow_format_connection(arena, POLICY_EGRESS, question->addr, question->proto, true, question->port);
 }
 
