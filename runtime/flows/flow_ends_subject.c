@@ -110,17 +110,9 @@ bool flow_ends_is_logged(const struct flow_ends *ends, const struct flow_ends_su
 	return subject->spared || (verdict.by.kind == DECIDER_RULE && ends->policy->rules.items[verdict.by.rule].log);
 }
 
-static bool copy_name(const char *name, void *context)
-{
-	*(const char **)context = name;
-	return true;
-}
-
 const char *flow_ends_name(const struct flows_flow *flow)
 {
-	const char *name = NULL;
-
-	if (!flow->connection.sni && flow->connection.direction == POLICY_EGRESS)
-		flow->names.any_name(flow->names.self, flow->connection.addr, copy_name, &name);
-	return name;
+	return !flow->connection.sni && flow->connection.direction == POLICY_EGRESS ?
+		       eval_first_name(&flow->names, flow->connection.addr) :
+		       NULL;
 }

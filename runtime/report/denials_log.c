@@ -8,18 +8,6 @@
 
 #include <errno.h>
 
-struct found_name {
-	struct arena *arena;
-	const char *name;
-};
-
-static bool take_name(const char *name, void *context)
-{
-	struct found_name *found = context;
-	found->name = arena_strdup(found->arena, name);
-	return true;
-}
-
 static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };
 
 /* An answer of a published UDP port's to a peer that the relay does not keep any more is no flow of the guest's own. */
@@ -41,16 +29,6 @@ static bool is_spared(const struct denials *denials, const struct eval_connectio
 	return audit_spares_connection(denials->config->spared, &denials->context, connection);
 }
 
-static const char *name_of(const struct denials *denials, struct arena *arena, struct addr addr)
-{
-	const struct eval_bindings *bindings = &denials->context.bindings;
-	struct found_name found = { .arena = arena };
-
-	if (bindings->any_name)
-		bindings->any_name(bindings->self, addr, take_name, &found);
-	return found.name;
-}
-
 static void report_packet(struct denials *denials, const struct nflog_packet *packet, bool host)
 {
 	if (denials_limited_packet(denials, packet, host))
@@ -69,7 +47,7 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 		denials_event_on(denials, arena, allowed ? "allow" : denials_kind(spared), &connection, verdict,
 				 agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter);
 	event.source_port = packet->source_port;
-	event.name = name_of(denials, arena, packet->destination);
+	event.name = eval_first_name(&denials->context.bindings, packet->destination);
 	event.hello = verdict.by.kind == DECIDER_HIDDEN && agree && !allowed ? DENIALS_HELLO_QUIC : NULL;
 	event.suggest = agree && !allowed ? denials_offer(denials, arena, &connection, verdict, event.name) : NULL;
 	if (!event.name && !allowed && denials->ended)

@@ -69,9 +69,7 @@ static void tell_denied(const struct answering *answering, json_t *answer)
 	const struct reason *reason = reason_of(reasons_new(arena, policy), verdict, POLICY_EGRESS);
 
 	if (verdict.action == POLICY_DENY)
-		json_object_set_new(answer, "denied_by",
-				    json_sprintf("%s%s%s%s", reason->text, reason->place ? " (" : "",
-						 reason->place ? reason->place : "", reason->place ? ")" : ""));
+		json_object_set_new(answer, "denied_by", json_string(reason_placed(arena, reason)));
 	arena_free(arena);
 }
 
