@@ -49,6 +49,24 @@ void lifecycle_reloaded(struct sandbox *sandbox, size_t ended)
 	tell(sandbox, "reload", members);
 }
 
+/* The first finding may quote a line of a policy, which whoever asked chose */
+#define WHY_MOST 300
+
+void lifecycle_refused(struct sandbox *sandbox, const char *rule, uint32_t grant, const char *why)
+{
+	struct arena *arena = arena_new();
+	json_t *members = policy_members(sandbox);
+
+	if (grant)
+		json_object_set_new(members, "grant", event_number(grant));
+	if (rule)
+		json_object_set_new(members, "text", json_string(escape_json(arena, rule)));
+	json_object_set_new(members, "because",
+			    json_string(escape_json(arena, arena_printf(arena, "%.*s", WHY_MOST, why))));
+	arena_free(arena);
+	tell(sandbox, "reload-failed", members);
+}
+
 static json_t *grant_members(const struct sandbox *sandbox, uint32_t id, const char *rule, size_t ended)
 {
 	struct arena *arena = arena_new();
