@@ -1,5 +1,6 @@
 /* Names bound to addresses for a time, and what that means for the kernel's sets and maps. Two hash tables over
  * the same entries: by name and family, and by address, so that "who else binds this address" is a short walk. */
+#include "base/fnv.h"
 #include "base/name.h"
 #include "dns/bindings_state.h"
 #include "eval/eval_index.h"
@@ -14,10 +15,7 @@
 
 static struct entry **name_bucket(struct bindings *bindings, const char *name)
 {
-	uint64_t hash = bindings->seed;
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) * 0x100000001b3ull;
-	return &bindings->by_name[bindings_mix(hash) % NAME_BUCKETS];
+	return &bindings->by_name[bindings_mix(fnv_text(bindings->seed, name)) % NAME_BUCKETS];
 }
 
 static const struct policy *subject_of(const struct bindings *bindings, size_t subject)

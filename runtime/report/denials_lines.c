@@ -1,5 +1,6 @@
 /* A line an event, in columns that a person can read down. */
 #include "report/denials_lines.h"
+#include "base/fnv.h"
 #include "core/log.h"
 
 #include <inttypes.h>
@@ -24,15 +25,12 @@ void denials_lines_free(struct denials_lines *lines)
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
-	do
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
-	while (*text++);
-	return hash;
+	return fnv_byte(fnv_text(hash, text), 0); /* the zero is the bound between two texts */
 }
 
 static uint64_t hash_event(const struct event *event)
 {
-	uint64_t hash = hash_text(0xcbf29ce484222325ull, event->flow);
+	uint64_t hash = hash_text(FNV_START, event->flow);
 
 	hash = hash_text(hash_text(hash, place_or_dash(event->reason->place)), event->reason->text);
 	if (event->hello)
