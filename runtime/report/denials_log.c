@@ -69,11 +69,14 @@ static void tell_unreported(struct denials *denials, struct unreported_counts co
 {
 	events_lost(denials->events, EVENTS_LOST_LOG, counts.refused);
 	events_lost(denials->events, EVENTS_LOST_LOGGED, counts.allowed);
+	events_lost(denials->events, EVENTS_LOST_METERS, counts.meters);
+	for (size_t i = 0; i < OVER_COUNT; i++)
+		events_lost(denials->events, EVENTS_LOST_OVER + i, counts.over[i]);
 }
 
 void denials_settle(struct denials *denials)
 {
-	tell_unreported(denials, unreported_look(denials->unreported));
+	tell_unreported(denials, unreported_look(denials->unreported, denials->context.policy));
 	events_settle(denials->events);
 }
 
@@ -113,5 +116,5 @@ void denials_read(struct denials *denials, struct eval_bindings bindings)
 void denials_read_all(struct denials *denials, struct eval_bindings bindings)
 {
 	denials_read(denials, bindings);
-	tell_unreported(denials, unreported_look_now(denials->unreported));
+	tell_unreported(denials, unreported_look_now(denials->unreported, denials->context.policy));
 }
