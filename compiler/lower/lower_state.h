@@ -29,7 +29,7 @@ struct lowering {
 	struct lowered_group groups[ADDR_CLASS_COUNT][2][2]; /* of rules that allow, that deny; IPv4, IPv6 */
 };
 
-/* lower_rules.c: sets of groups and names, chain egress, and a chain for each floor */
+/* lower_rules.c: chain egress, and a chain for each floor */
 void lower_rules(struct lowering *);
 /* Jumps to the floors' chains: of all packets, or of the DNS proxy's to resolvers that the guest chose */
 void lower_jump_to_floors(struct lowering *, struct rs_chain *, bool resolvers);

@@ -271,6 +271,46 @@ static const char *bound_name(const struct policy *policy)
 	return shipped ? "the default policy (public addresses and DNS)" : policy->name;
 }
 
+/* What the policy says against the options that are about it. True where nothing is. */
+static bool policy_fits_run(const struct run_config *config)
+{
+	const char *unwatched = !config->watch ? NULL :
+				config->learn  ? "a bound that is learnt within does not change" :
+				config->audit  ? "a policy that is audited does not change" :
+						 policy_watch_cannot(config->policy);
+	if (unwatched) {
+		log_error("--watch: %s", unwatched);
+		return false;
+	}
+	if (config->ask && config->policy->egress.action == POLICY_ALLOW) {
+		log_error("--ask: nothing would be asked: what no rule decides is allowed by `default egress allow`");
+		log_help("--net-default-egress deny");
+		return false;
+	}
+	return true;
+}
+
+/* Where the policy is audited, or learnt within, it is not what is enforced; that is said. */
+static void enforce_for_run(struct arena *arena, struct run_config *config)
+{
+	const struct policy *policy = config->policy;
+
+	if (config->audit) {
+		config->spared = audit_policy(arena, policy);
+		log_line(
+			"AUDIT: %s IS NOT ENFORCED: what it would deny is reported and passes, but to metadata services and the "
+			"host, and what a floor denies",
+			policy->name);
+	}
+	if (config->learn) {
+		config->bound = policy;
+		config->policy = learn_bound(arena, policy);
+		config->bound_name = bound_name(config->policy);
+		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
+			 config->bound_name, config->learn);
+	}
+}
+
 static bool load_policy(struct run_reading *reading)
 {
 	struct arena *arena = reading->arena;
@@ -288,37 +328,11 @@ static bool load_policy(struct run_reading *reading)
 		&reading->policy, reading->policy.files.count ? reading->policy.files.items[0] : NULL, diags);
 	reading->config->policy = policy;
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
-	if (diags->errors || !host_floor_trusted(policy))
+	if (diags->errors || !host_floor_trusted(policy) || !policy_fits_run(reading->config))
 		return false;
-	const char *unwatched = !reading->config->watch ? NULL :
-				reading->config->learn  ? "a bound that is learnt within does not change" :
-				reading->config->audit  ? "a policy that is audited does not change" :
-							  policy_watch_cannot(policy);
-	if (unwatched)
-		log_error("--watch: %s", unwatched);
-	if (unwatched)
-		return false;
-	if (reading->config->ask && policy->egress.action == POLICY_ALLOW) {
-		log_error("--ask: nothing would be asked: what no rule decides is allowed by `default egress allow`");
-		log_help("--net-default-egress deny");
-		return false;
-	}
-	if (reading->config->audit) {
-		reading->config->spared = audit_policy(arena, policy);
-		log_line(
-			"AUDIT: %s IS NOT ENFORCED: what it would deny is reported and passes, but to metadata services and the "
-			"host, and what a floor denies",
-			policy->name);
-	}
-	if (reading->config->learn) {
-		reading->config->bound = policy;
-		reading->config->policy = policy = learn_bound(arena, policy);
-		reading->config->bound_name = bound_name(policy);
-		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
-			 reading->config->bound_name, reading->config->learn);
-	}
+	enforce_for_run(arena, reading->config);
 	/* each query of the guest's is judged by it */
-	eval_prepare_if_worth(policy);
+	eval_prepare_if_worth(reading->config->policy);
 	return true;
 }
 
