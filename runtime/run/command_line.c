@@ -290,11 +290,9 @@ static bool policy_fits_run(const struct run_config *config)
 	return true;
 }
 
-/* Where the policy is audited, or learnt within, it is not what is enforced; that is said. */
-static void enforce_for_run(struct arena *arena, struct run_config *config)
+/* Where the policy is audited, or learnt within, that is said, and of the latter another one is enforced. */
+static struct policy *enforced(struct arena *arena, struct run_config *config, struct policy *policy)
 {
-	const struct policy *policy = config->policy;
-
 	if (config->audit) {
 		config->spared = audit_policy(arena, policy);
 		log_line(
@@ -304,11 +302,12 @@ static void enforce_for_run(struct arena *arena, struct run_config *config)
 	}
 	if (config->learn) {
 		config->bound = policy;
-		config->policy = learn_bound(arena, policy);
-		config->bound_name = bound_name(config->policy);
+		policy = learn_bound(arena, policy);
+		config->bound_name = bound_name(policy);
 		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
 			 config->bound_name, config->learn);
 	}
+	return policy;
 }
 
 static bool load_policy(struct run_reading *reading)
@@ -330,9 +329,9 @@ static bool load_policy(struct run_reading *reading)
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
 	if (diags->errors || !host_floor_trusted(policy) || !policy_fits_run(reading->config))
 		return false;
-	enforce_for_run(arena, reading->config);
+	reading->config->policy = policy = enforced(arena, reading->config, policy);
 	/* each query of the guest's is judged by it */
-	eval_prepare_if_worth(reading->config->policy);
+	eval_prepare_if_worth(policy);
 	return true;
 }
 
