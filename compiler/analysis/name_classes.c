@@ -1,5 +1,6 @@
 /* Builds the classes of names: patterns into a tree, equal siblings into classes, classes into preorder. */
 #include "analysis/name_classes.h"
+#include "base/fnv.h"
 #include "base/name.h"
 
 #include <stdlib.h>
@@ -31,16 +32,9 @@ struct name_classes {
 
 /* ---- patterns and their tree ---- */
 
-static size_t hash_text(const char *text, size_t hash)
-{
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-	return hash;
-}
-
 static uint32_t find_node(const struct name_classes *names, bool suffix, const char *name)
 {
-	uint32_t index = names->buckets[hash_text(name, suffix) & (names->bucket_count - 1)];
+	uint32_t index = names->buckets[fnv_text(suffix, name) & (names->bucket_count - 1)];
 
 	while (index != NO_NODE && (names->nodes.items[index].pattern.suffix != suffix ||
 				    strcmp(names->nodes.items[index].pattern.name, name) != 0))
@@ -55,7 +49,7 @@ static uint32_t add_node(struct name_classes *names, bool suffix, const char *na
 
 	if (index != NO_NODE)
 		return index;
-	bucket = &names->buckets[hash_text(name, suffix) & (names->bucket_count - 1)];
+	bucket = &names->buckets[fnv_text(suffix, name) & (names->bucket_count - 1)];
 	index = (uint32_t)names->nodes.count;
 	node = arena_push(names->arena, &names->nodes);
 	node->pattern = (struct name_pattern){ name, suffix, false };

@@ -1,6 +1,7 @@
 /* Loading both sides by the same rules, the revision's from its tree; and renames, by the lines that two files share:
  * git's own would run the filters that a repository names. */
 #include "cmd/git_pairs.h"
+#include "base/fnv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -164,11 +165,11 @@ static struct line_hash hash_lines(struct arena *arena, const char *text)
 	struct line_hash lines = { 0 };
 
 	while (*text) {
-		uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
+		uint64_t hash = FNV_START;
 
 		for (; *text && *text != '\n'; text++)
 			if (*text != '\r')
-				hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+				hash = fnv_byte(hash, (unsigned char)*text);
 		text += *text == '\n';
 		*arena_push(arena, &lines) = hash;
 	}

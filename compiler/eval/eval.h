@@ -18,6 +18,8 @@ struct eval_bindings {
 	const void *self;
 };
 #define EVAL_NO_BINDINGS ((struct eval_bindings){ NULL, NULL })
+/* One of the names that are bound to `addr`, to tell it by; its text is the bindings' own, and good until they change. NULL: none */
+const char *eval_first_name(const struct eval_bindings *, struct addr);
 /* Bindings as a flow expression's resolve= gives them */
 struct eval_bindings eval_flow_bindings(const struct flow *);
 

@@ -137,10 +137,8 @@ static void walk_lookup(struct explainer *explainer, struct explain_step *step, 
 
 static void explain_lookup(struct explainer *explainer, const char *name, enum flow_transport transport)
 {
-	static const char *const words[] = { [FLOW_DNS_UDP] = "udp", [FLOW_DNS_TCP] = "tcp", [FLOW_DNS_DOT] = "dot" };
-	struct explain_step *step = add_step(
-		explainer, EXPLAIN_LOOKUP,
-		arena_printf(explainer->arena, "dns@%s:%s", flow_name_text(explainer->arena, name), words[transport]));
+	struct explain_step *step =
+		add_step(explainer, EXPLAIN_LOOKUP, flow_format_query(explainer->arena, name, transport));
 
 	step->verdict = eval_dns(explainer->context, name, transport);
 	if (step->verdict.by.kind == DECIDER_REFUSED) {

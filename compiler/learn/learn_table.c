@@ -1,5 +1,6 @@
 /* Open addressing, twice as many slots as texts at least. */
 #include "learn/learn_table.h"
+#include "base/fnv.h"
 
 #include <string.h>
 
@@ -15,10 +16,8 @@ struct learn_table learn_table_new(struct arena *arena, size_t most)
 
 static uint32_t *find_slot(const struct learn_table *table, const char *key)
 {
-	uint64_t hash = 0xcbf29ce484222325ull;
+	uint64_t hash = fnv_text(FNV_START, key);
 
-	for (const char *at = key; *at; at++)
-		hash = (hash ^ (uint8_t)*at) * 0x100000001b3ull;
 	for (hash ^= hash >> 32;; hash++) {
 		uint32_t *slot = &table->slots[hash & (table->slot_count - 1)];
 

@@ -53,9 +53,12 @@ static void refusal_chain(const struct limit_chains *chains, const char *name, c
 {
 	struct ruleset *rs = chains->ruleset;
 	struct rs_chain *chain = rs_chain_add(rs, chains->table, name);
+	/* All less those that are reported: how many are not, for whoever reads the reports */
+	rs_do(rs, rs_rule_add(rs, chain, "refused"), RS_COUNTER);
 	struct rs_rule *rule = rs_rule_add(rs, chain, NULL);
 
 	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
+	rs_do(rs, rule, RS_COUNTER);
 	rs_log(rs, rule, chains->log_group, LOWER_LOG_SNAPLEN, prefix);
 	if (drop) {
 		rs_verdict(rs, rs_rule_add(rs, chain, NULL), RS_DROP, NULL);

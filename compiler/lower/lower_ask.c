@@ -21,15 +21,10 @@ const char *lower_ask_full_set(enum addr_family family)
 	return family == ADDR_V4 ? "ask_full4" : "ask_full6";
 }
 
-static enum rs_type addr_type(enum addr_family family)
-{
-	return family == ADDR_V4 ? RS_TYPE_IPV4 : RS_TYPE_IPV6;
-}
-
 static void add_map(struct lowering *lowering, enum policy_proto proto, enum addr_family family)
 {
 	struct rs_set *map =
-		rs_set_add(lowering->ruleset, lowering->table, lower_ask_map(proto, family), addr_type(family));
+		rs_set_add(lowering->ruleset, lowering->table, lower_ask_map(proto, family), lower_addr_type(family));
 
 	map->type[1] = RS_TYPE_PORT;
 	map->map = map->runtime = map->timeout = true;
@@ -82,7 +77,7 @@ static void hold_chain(struct lowering *lowering)
 static void ask_family(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
 {
 	struct rs_set *full =
-		rs_set_add(lowering->ruleset, lowering->table, lower_ask_full_set(family), addr_type(family));
+		rs_set_add(lowering->ruleset, lowering->table, lower_ask_full_set(family), lower_addr_type(family));
 
 	full->runtime = true;
 	full->note = "the guest's address, while as much is asked as may be";

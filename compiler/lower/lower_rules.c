@@ -1,8 +1,7 @@
 /* The policy's egress rules as chain `egress`: one nft rule for each policy rule and family, two where a rule
- * names both addresses and names. Groups become named interval sets, names become sets the runtime fills.
+ * names both addresses and names. What they look into is in lower_sets.c.
  * Ingress rules are judged where published ports are relayed, not here. */
 #include "lower/lower_state.h"
-#include "base/text.h"
 #include "eval/eval.h"
 #include "policy/policy_facts.h"
 
@@ -11,7 +10,6 @@
 
 /* Up to this many networks of a rule are in the rule itself, more are a set of their own */
 #define INLINE_NETWORKS 16
-#define NFT_COMMENT_MAX 127
 
 static bool has_family(const struct lowering *lowering, enum addr_family family)
 {
@@ -23,24 +21,9 @@ static enum rs_field daddr_field(enum addr_family family)
 	return family == ADDR_V4 ? RS_IP_DADDR : RS_IP6_DADDR;
 }
 
-static enum rs_type addr_type(enum addr_family family)
-{
-	return family == ADDR_V4 ? RS_TYPE_IPV4 : RS_TYPE_IPV6;
-}
-
 static void match_family(struct lowering *lowering, struct rs_rule *rule, enum addr_family family)
 {
 	rs_match(lowering->ruleset, rule, RS_META_NFPROTO, rs_number(family == ADDR_V4 ? AF_INET : AF_INET6));
-}
-
-/* "meta4", "link_local6": nft's names have no hyphens here, so that they read alike everywhere */
-static const char *group_set_name(struct arena *arena, enum addr_class group, enum addr_family family)
-{
-	char *name = arena_printf(arena, "%s%d", addr_class_name(group), (int)family);
-
-	for (char *c = name; *c; c++)
-		*c = *c == '-' ? '_' : *c;
-	return name;
 }
 
 /* What a rule's targets come to in one family */
@@ -51,19 +34,6 @@ struct destinations {
 	struct addr_set networks; /* all its addresses */
 };
 
-/* Rules that deny a group take in more than those that allow it, where a NAT64 prefix was found out. */
-static struct lowered_group *group_of(struct lowering *lowering, enum addr_class group, enum policy_action action,
-				      enum addr_family family)
-{
-	bool deny = action == POLICY_DENY && lowering->gateway.nat64.found > 0;
-	struct lowered_group *cached = &lowering->groups[group][deny][family == ADDR_V6];
-
-	if (!cached->computed)
-		cached->addrs = addr_group_set(lowering->arena, group, deny, family, &lowering->gateway);
-	cached->computed = true;
-	return cached;
-}
-
 static void add_target(struct lowering *lowering, const struct policy_rule *rule, const struct policy_target *target,
 		       enum addr_family family, struct addr_set *out)
 {
@@ -71,7 +41,7 @@ static void add_target(struct lowering *lowering, const struct policy_rule *rule
 	struct addr_set set = addr_set_empty(family);
 
 	if (target->kind == TARGET_GROUP)
-		set = group_of(lowering, target->group, rule->action, family)->addrs;
+		set = lower_group(lowering, target->group, rule->action, family)->addrs;
 	if (target->kind == TARGET_CIDR) {
 		struct addr_set own = addr_set_empty(target->prefix.addr.family);
 		addr_set_add(arena, &own, addr_prefix_range(target->prefix));
@@ -148,37 +118,6 @@ static struct service rule_service(struct lowering *lowering, const struct polic
 		.protos = protos & PROTO_OTHER ? 0 : protos,
 		.ports = merge_ports(lowering->arena, rule),
 	};
-}
-
-/* What begins the names of a floor's chain and sets; "" for the policy's own */
-static const char *floor_prefix(struct arena *arena, size_t floor)
-{
-	return floor ? arena_printf(arena, LOWER_CHAIN_FLOOR "%zu_", floor) : "";
-}
-
-static const char *binding_set(struct arena *arena, const struct policy *policy, const char *prefix, size_t index,
-			       enum addr_family family)
-{
-	const struct policy_rule *rule = &policy->rules.items[index];
-
-	if (!(rule->directions & POLICY_EGRESS) || !lower_rule_protos(rule, family))
-		return NULL;
-	for (size_t i = 0; i < rule->targets.count; i++) {
-		if (policy_target_is_name(&rule->targets.items[i]))
-			return arena_printf(arena, "%srule%zu_v%d", prefix, index + 1, (int)family);
-	}
-	return NULL;
-}
-
-const char *lower_binding_set(struct arena *arena, const struct policy *policy, size_t index, enum addr_family family)
-{
-	return binding_set(arena, policy, "", index, family);
-}
-
-const char *lower_floor_binding_set(struct arena *arena, const struct policy *policy, size_t floor, size_t index,
-				    enum addr_family family)
-{
-	return binding_set(arena, policy->floors.items[floor], floor_prefix(arena, floor + 1), index, family);
 }
 
 static void match_protos(struct lowering *lowering, struct rs_rule *rule, unsigned protos)
@@ -299,42 +238,6 @@ static void finish_rule(struct lowering *lowering, struct rs_rule *out, const st
 		allow(lowering, out, rule);
 }
 
-/* Whether one of a rule's nft rules has added the set; they follow one another */
-static bool is_there(const struct lowering *lowering, const char *name)
-{
-	const struct rs_table *table = lowering->table;
-
-	for (size_t i = 0; i < 2 && i < table->sets.count; i++)
-		if (!strcmp(table->sets.items[table->sets.count - 1 - i].name, name))
-			return true;
-	return false;
-}
-
-/* A named interval set with these addresses; returns its name */
-static const char *add_network_set(struct lowering *lowering, const char *name, const struct addr_set *addrs)
-{
-	struct rs_set *set = rs_set_add(lowering->ruleset, lowering->table, name, addr_type(addrs->family));
-
-	set->interval = true;
-	rs_set_add_addrs(lowering->ruleset, set, addrs);
-	return name;
-}
-
-const char *lower_group_set(struct lowering *lowering, enum addr_class group, enum policy_action action,
-			    enum addr_family family)
-{
-	struct lowered_group *cached = group_of(lowering, group, action, family);
-	const char *name = group_set_name(lowering->arena, group, family);
-
-	if (cached == &lowering->groups[group][true][family == ADDR_V6])
-		name = arena_printf(lowering->arena, "%s_denied", name);
-	if (!cached->set) {
-		cached->set = add_network_set(lowering, name, &cached->addrs);
-		lowering->table->sets.items[lowering->table->sets.count - 1].group = true;
-	}
-	return cached->set;
-}
-
 static bool covers_family(const struct addr_set *set)
 {
 	u128 last = set->family == ADDR_V4 ? UINT32_MAX : ~(u128)0;
@@ -355,42 +258,14 @@ static void match_networks(struct lowering *lowering, struct rs_rule *out, size_
 	} else if (covers_family(&to->networks)) {
 		match_family(lowering, out, family);
 	} else if (to->networks.count <= INLINE_NETWORKS) {
-		struct rs_set inline_set = { .type = { addr_type(family) } };
+		struct rs_set inline_set = { .type = { lower_addr_type(family) } };
 		rs_set_add_addrs(rs, &inline_set, &to->networks);
 		struct rs_expr *expr = rs_match(rs, out, field, inline_set.elements.items[0].key[0]);
 		for (size_t i = 1; i < inline_set.elements.count; i++)
 			rs_or(rs, expr, inline_set.elements.items[i].key[0]);
 	} else {
-		const char *name = arena_printf(lowering->arena, "%srule%zu_net%d",
-						floor_prefix(lowering->arena, lowering->floor), index + 1, (int)family);
-		rs_lookup(rs, out, is_there(lowering, name) ? name : add_network_set(lowering, name, &to->networks),
-			  field);
+		rs_lookup(rs, out, lower_rule_network_set(lowering, index, &to->networks), field);
 	}
-}
-
-/* The set of a rule's names, with as many of them as a comment may hold; returns its name */
-static const char *add_binding_set(struct lowering *lowering, size_t index, enum addr_family family)
-{
-	const struct policy_rule *rule = &lowering->subject->rules.items[index];
-	const char *name = binding_set(lowering->arena, lowering->subject,
-				       floor_prefix(lowering->arena, lowering->floor), index, family);
-	struct text names = { .arena = lowering->arena };
-
-	if (is_there(lowering, name))
-		return name;
-	struct rs_set *set = rs_set_add(lowering->ruleset, lowering->table, name, addr_type(family));
-	for (size_t i = 0; i < rule->targets.count && names.count <= NFT_COMMENT_MAX; i++) {
-		if (policy_target_is_name(&rule->targets.items[i]))
-			text_addf(&names, "%s%s", names.count ? ", " : "",
-				  policy_target_format(lowering->arena, &rule->targets.items[i]));
-	}
-	rs_set_comment(lowering->ruleset, set, text_get(&names));
-	set->timeout = set->runtime = true;
-	set->size = LOWER_BINDING_SET_SIZE;
-	set->note = lowering->defers && lower_waits_whole(rule) ?
-			    "no rule looks here: server names decide, wherever they are sent (chain defer)" :
-			    "filled by the DNS proxy, an element for each address that holds";
-	return name;
 }
 
 /* Which packets a nft rule is about, by their destination */
@@ -415,7 +290,7 @@ static void add_rule(struct lowering *lowering, struct rs_chain *chain, size_t i
 	else if (aim->to && !aim->everywhere)
 		match_networks(lowering, out, index, aim->to);
 	if (aim->names)
-		rs_lookup(lowering->ruleset, out, add_binding_set(lowering, index, aim->family),
+		rs_lookup(lowering->ruleset, out, lower_add_binding_set(lowering, index, aim->family),
 			  daddr_field(aim->family));
 	match_service(lowering, out, service);
 	finish_rule(lowering, out, rule, ending);
@@ -500,7 +375,7 @@ static void lower_rule_family(struct lowering *lowering, struct rs_chain *chain,
 		return;
 	if (!rule->within.count || placed.networks.count)
 		add_by_name(lowering, chain, index, &by_name, &service);
-	add_binding_set(lowering, index, family); /* with or without a rule: the runtime counts on it */
+	lower_add_binding_set(lowering, index, family); /* with or without a rule: the runtime counts on it */
 }
 
 static bool takes_any(const struct policy_rule *rule)

@@ -29,7 +29,7 @@ struct lowering {
 	struct lowered_group groups[ADDR_CLASS_COUNT][2][2]; /* of rules that allow, that deny; IPv4, IPv6 */
 };
 
-/* lower_rules.c: sets of groups and names, chain egress, and a chain for each floor */
+/* lower_rules.c: chain egress, and a chain for each floor */
 void lower_rules(struct lowering *);
 /* Jumps to the floors' chains: of all packets, or of the DNS proxy's to resolvers that the guest chose */
 void lower_jump_to_floors(struct lowering *, struct rs_chain *, bool resolvers);
@@ -74,8 +74,15 @@ const char *lower_metered_chain(struct lowering *, const struct policy_rule *);
 void lower_audited_chain(struct lowering *);
 /* lower_ask.c: the chains for what no rule decides, where somebody is asked */
 void lower_ask_chains(struct lowering *);
-/* lower_rules.c: the named set of a group's addresses */
+/* lower_sets.c: the named set of a group's addresses */
 const char *lower_group_set(struct lowering *, enum addr_class group, enum policy_action, enum addr_family);
+/* Its addresses: rules that deny a group take in more than those that allow it, where a NAT64 prefix was found out */
+struct lowered_group *lower_group(struct lowering *, enum addr_class group, enum policy_action action,
+				  enum addr_family);
+/* The set of the rule's names, with as many of them as a comment may hold; of its networks. They are added where they are not there */
+const char *lower_add_binding_set(struct lowering *, size_t index, enum addr_family);
+const char *lower_rule_network_set(struct lowering *, size_t index, const struct addr_set *);
+enum rs_type lower_addr_type(enum addr_family);
 /* lower_link.c: table netdev, what the guest's link lets in at all */
 void lower_link(struct lowering *);
 

@@ -4,6 +4,7 @@
 
 #define LOWER_TABLE "msb"
 #define LOWER_QUOTA_TABLE "msb_quota"
+#define LOWER_ROUTES_TABLE "msb_routes" /* of destinations that the host cannot reach, behind the policy */
 #define LOWER_TAP "tap0"
 #define LOWER_BRIDGE "br0"
 #define LOWER_UPLINK "uplink"

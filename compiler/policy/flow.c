@@ -530,3 +530,10 @@ const char *flow_format_connection(struct arena *arena, enum policy_direction di
 
 	return has_port ? arena_printf(arena, "%s:%u", flow, port) : flow;
 }
+
+const char *flow_format_query(struct arena *arena, const char *name, enum flow_transport transport)
+{
+	static const char *const words[] = { [FLOW_DNS_UDP] = "udp", [FLOW_DNS_TCP] = "tcp", [FLOW_DNS_DOT] = "dot" };
+
+	return arena_printf(arena, "dns@%s:%s", flow_name_text(arena, name), words[transport]);
+}

@@ -17,3 +17,5 @@ bool flow_check_options(struct diags *, const struct flow *);
 /* Canonical text of a connection: for diagnostics, events, witnesses */
 const char *flow_format_connection(struct arena *, enum policy_direction, struct addr, enum policy_proto, bool has_port,
 				   uint16_t port);
+/* Likewise of a query for a name (canonical): "dns@x.org:udp" */
+const char *flow_format_query(struct arena *, const char *name, enum flow_transport);

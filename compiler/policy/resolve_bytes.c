@@ -1,5 +1,6 @@
 /* Limits of bytes of single rules: which rules may have one, and what their bytes are counted under. */
 #include "policy/resolve_state.h"
+#include "base/fnv.h"
 #include "base/units.h"
 
 #include <string.h>
@@ -23,10 +24,8 @@ static uint32_t meter_of(struct arena *arena, const struct policy_rule *rule)
 {
 	const char *text =
 		arena_printf(arena, "%s%s", policy_rule_format(arena, rule), policy_within_format(arena, rule));
-	uint64_t hash = 0xcbf29ce484222325ull;
+	uint64_t hash = fnv_text(FNV_START, text);
 
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
 	return (uint32_t)(hash >> 32 ^ hash) | POLICY_METER_FLAG;
 }
 

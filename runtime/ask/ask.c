@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PACKETS_A_TURN 256
@@ -135,7 +136,7 @@ static struct eval_connection connection_of(const struct question *question)
 const char *ask_flow_text(struct arena *arena, const struct question *question)
 {
 	if (question->is_name)
-		return arena_printf(arena, "dns@%s:udp", flow_name_text(arena, question->name));
+		return flow_format_query(arena, question->name, FLOW_DNS_UDP);
 	return flow_format_connection(arena, POLICY_EGRESS, question->addr, question->proto, true, question->port);
 }
 
@@ -160,12 +161,6 @@ static void tell(struct ask *ask, struct arena *arena, const struct question *qu
 		denials_asked(ask->denials, &asked);
 }
 
-static bool take_name(const char *name, void *context)
-{
-	strncpy(context, name, NAME_TEXT_MAX - 1);
-	return true;
-}
-
 /* The question of a flow that no rule decides: joined, or made; NULL: it may not be asked about */
 static struct question *flow_question(struct ask *ask, const struct nflog_packet *packet, struct eval_verdict verdict,
 				      const struct eval_connection *connection, bool *fresh)
@@ -176,10 +171,10 @@ static struct question *flow_question(struct ask *ask, const struct nflog_packet
 
 	if (!question || !*fresh)
 		return question;
-	if (ask->context.bindings.any_name)
-		ask->context.bindings.any_name(ask->context.bindings.self, question->addr, take_name, question->name);
+	const char *name = eval_first_name(&ask->context.bindings, question->addr);
+	if (name)
+		snprintf(question->name, sizeof question->name, "%s", name);
 	struct arena *arena = arena_new();
-	const char *name = *question->name ? question->name : NULL;
 	bool offered = suggest_connection(arena, &ask->context, connection, verdict, name, &offer);
 	if (offered)
 		question->rule = arena_must(strdup(offer.rule));

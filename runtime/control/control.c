@@ -142,10 +142,35 @@ static void set_timer(struct control *control)
 	timerfd_settime(control->timer, 0, &timer, NULL);
 }
 
+/* What a follower could not be given is counted in a line, as soon as there is room for one. False: there is none yet */
+static bool tell_lost(const struct control *control, struct control_client *client)
+{
+	size_t len = 0;
+
+	if (!client->lost)
+		return true;
+	char *line = control_history_lost(control->start.name, control->start.id, client->lost, &len);
+	bool told = line && control_client_add(client, line, len, CONTROL_LINES_MAX / 2) == 0;
+	if (told)
+		client->lost = 0;
+	free(line);
+	return told;
+}
+
+/* One that reads again hears at once what it missed, though nothing else happens. */
+static int flush(const struct control *control, struct control_client *client)
+{
+	int error = control_client_flush(client);
+
+	if (error == 0 && client->lost && tell_lost(control, client))
+		error = control_client_flush(client);
+	return error;
+}
+
 /* Sends what there is; false: the client is closed, since it is gone, or has been told all that it asked */
 static bool settle_client(struct control *control, struct control_client *client)
 {
-	bool gone = control_client_flush(client) < 0;
+	bool gone = flush(control, client) < 0;
 
 	if (gone || (client->ended && !client->follower && !client->call && !client->out_len && !has_request(client))) {
 		close_client(control, client);
@@ -169,19 +194,11 @@ static void send_line(struct control_client *client, json_t *answer)
 
 /* ---- those who follow ---- */
 
-/* What a follower could not be given is counted in a line, as soon as there is room for one */
 static void publish_to(const struct control *control, struct control_client *client, const char *line, size_t len,
 		       size_t tells)
 {
-	size_t size = 0;
-	char *lost =
-		client->lost ? control_history_lost(control->start.name, control->start.id, client->lost, &size) : NULL;
-
-	if (client->lost && (!lost || control_client_add(client, lost, size, CONTROL_LINES_MAX / 2) < 0))
+	if (!tell_lost(control, client) || control_client_add(client, line, len, CONTROL_LINES_MAX) < 0)
 		client->lost += tells;
-	else
-		client->lost = control_client_add(client, line, len, CONTROL_LINES_MAX) < 0 ? tells : 0;
-	free(lost);
 }
 
 void control_publish(struct control *control, const char *line, size_t len, size_t tells)
@@ -193,7 +210,7 @@ void control_publish(struct control *control, const char *line, size_t len, size
 			continue;
 		publish_to(control, client, line, len, tells);
 		/* one that is gone is closed by the loop, which may be at it right now */
-		control_client_flush(client);
+		flush(control, client);
 		watch_client(control, client);
 	}
 }

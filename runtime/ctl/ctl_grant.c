@@ -42,26 +42,14 @@ bool ctl_read_grant_time(struct arena *arena, const char *text, uint64_t *for_ms
 	return read_duration(arena, text, for_ms) && *for_ms && *for_ms <= LONGEST_MS;
 }
 
-static enum ctl_status ask(struct ctl_line *line, json_t *request, const char *said)
+static void print_granted(struct ctl_line *line, const json_t *answer, const void *said)
 {
-	enum ctl_status status = CTL_FAILED;
-	json_t *answer = ctl_ask_patiently(line, request, &status);
+	const json_t *id = json_object_get(answer, "id");
 
-	if (!answer)
-		return status;
-	if (!json_is_true(json_object_get(answer, "ok"))) {
-		status = ctl_say_no(line, answer);
-	} else if (line->format == CTL_JSON) {
-		return ctl_print_json(line, answer);
-	} else {
-		const json_t *id = json_object_get(answer, "id");
-		if (id)
-			printf("grant %lld: ", (long long)json_integer_value(id));
-		puts(said);
-		status = fflush(stdout) ? CTL_FAILED : CTL_FINE;
-	}
-	json_decref(answer);
-	return status;
+	(void)line;
+	if (id)
+		printf("grant %lld: ", (long long)json_integer_value(id));
+	puts(said);
 }
 
 static enum ctl_status grant(struct ctl_line *line, const char *action)
@@ -90,8 +78,9 @@ static enum ctl_status grant(struct ctl_line *line, const char *action)
 	const char *rule = ctl_grant_rule(line, action, word);
 	if (!rule)
 		return ctl_usage(line, "`%s` is no rule that says %s", word, action);
-	return ask(line, json_pack("{s:s, s:s, s:I}", "command", "grant", "rule", rule, "for_ms", (json_int_t)for_ms),
-		   arena_printf(line->arena, "%s for %s", rule, time));
+	return ctl_change(line,
+			  json_pack("{s:s, s:s, s:I}", "command", "grant", "rule", rule, "for_ms", (json_int_t)for_ms),
+			  print_granted, arena_printf(line->arena, "%s for %s", rule, time));
 }
 
 enum ctl_status ctl_allow(struct ctl_line *line)
@@ -112,10 +101,10 @@ enum ctl_status ctl_revoke(struct ctl_line *line)
 		return ctl_usage(line, "which grant? msb-ctl revoke NAME ID|RULE, as `msb-ctl status` has it");
 	const char *word = line->argv[1];
 	if (word[strspn(word, "0123456789")])
-		return ask(line, json_pack("{s:s, s:s}", "command", "revoke", "rule", word),
-			   arena_printf(line->arena, "grant %s is over", word));
+		return ctl_change(line, json_pack("{s:s, s:s}", "command", "revoke", "rule", word), print_granted,
+				  arena_printf(line->arena, "grant %s is over", word));
 	if (!units_number(word, &id) || !id || id > UINT32_MAX)
 		return ctl_usage(line, "`%s` is no grant's id: `msb-ctl status %s` lists them", word, line->sandbox);
-	return ask(line, json_pack("{s:s, s:I}", "command", "revoke", "id", (json_int_t)id),
-		   arena_printf(line->arena, "grant %llu is over", (unsigned long long)id));
+	return ctl_change(line, json_pack("{s:s, s:I}", "command", "revoke", "id", (json_int_t)id), print_granted,
+			  arena_printf(line->arena, "grant %llu is over", (unsigned long long)id));
 }

@@ -1,5 +1,6 @@
 /* What waits for an answer, and answering it. */
 #include "base/units.h"
+#include "ctl/ctl_sections.h"
 #include "ctl/running.h"
 #include "ctl/table.h"
 
@@ -11,26 +12,12 @@
 
 static const char *const heads[] = { "ID", "WHAT", "ASKED", "TRIES", "STATE", "ALLOW WOULD PUT" };
 
-static const char *text_of(const json_t *object, const char *member)
-{
-	const char *text = json_string_value(json_object_get(object, member));
-
-	return text ? text : "";
-}
-
-static uint64_t number_of(const json_t *object, const char *member)
-{
-	json_int_t number = json_integer_value(json_object_get(object, member));
-
-	return number > 0 ? (uint64_t)number : 0;
-}
-
 /* A flow with the name that its address is known by */
 static const char *what(struct arena *arena, const json_t *question)
 {
-	const char *name = text_of(question, "name"), *flow = text_of(question, "flow");
+	const char *name = section_text(question, "name", ""), *flow = section_text(question, "flow", "");
 
-	if (!strcmp(text_of(question, "kind"), "name"))
+	if (!strcmp(section_text(question, "kind", ""), "name"))
 		return arena_printf(arena, "dns@%s", name);
 	return *name ? arena_printf(arena, "%s %s", flow, name) : flow;
 }
@@ -45,12 +32,12 @@ static void print_table(struct ctl_line *line, const json_t *list)
 	table_align_right(table, 3);
 	json_array_foreach(list, index, question)
 	{
-		table_cell(table, "%llu", (unsigned long long)number_of(question, "id"));
+		table_cell(table, "%llu", (unsigned long long)section_number(question, "id"));
 		table_cell(table, "%s", what(line->arena, question));
-		table_cell(table, "%s ago", table_duration(line->arena, number_of(question, "asked_ms")));
-		table_cell(table, "%llu", (unsigned long long)number_of(question, "tries"));
+		table_cell(table, "%s ago", table_duration(line->arena, section_number(question, "asked_ms")));
+		table_cell(table, "%llu", (unsigned long long)section_number(question, "tries"));
 		table_cell(table, "%s", json_is_true(json_object_get(question, "held")) ? "waits" : "refused");
-		table_cell(table, "%s", text_of(question, "rule"));
+		table_cell(table, "%s", section_text(question, "rule", ""));
 	}
 	table_print(table, stdout, table_terminal_width());
 }
@@ -117,14 +104,16 @@ static enum ctl_status read_line(struct ctl_line *line, struct wish *wish)
 	return CTL_FINE;
 }
 
-static void print_answer(struct ctl_line *line, const struct wish *wish, const json_t *answer)
+static void print_answer(struct ctl_line *line, const json_t *answer, const void *context)
 {
-	const char *denied_by = text_of(answer, "denied_by");
+	const struct wish *wish = context;
+	const char *denied_by = section_text(answer, "denied_by", "");
 	const char *how_long = !strcmp(wish->verdict, "once") ? "once" :
 			       wish->time                     ? arena_printf(line->arena, "for %s", wish->time) :
 								"until the sandbox ends, for 24h at most";
 
-	printf("grant %llu: %s %s\n", (unsigned long long)number_of(answer, "id"), text_of(answer, "rule"), how_long);
+	printf("grant %llu: %s %s\n", (unsigned long long)section_number(answer, "id"),
+	       section_text(answer, "rule", ""), how_long);
 	if (*denied_by)
 		printf("what was asked is denied all the same, by %s\n", denied_by);
 }
@@ -142,17 +131,5 @@ enum ctl_status ctl_answer(struct ctl_line *line)
 		json_object_set_new(request, "rule", json_string(wish.rule));
 	if (wish.for_ms)
 		json_object_set_new(request, "for_ms", json_integer((json_int_t)wish.for_ms));
-	json_t *answer = ctl_ask_patiently(line, request, &status);
-	if (!answer)
-		return status;
-	if (!json_is_true(json_object_get(answer, "ok"))) {
-		status = ctl_say_no(line, answer);
-	} else if (line->format == CTL_JSON) {
-		return ctl_print_json(line, answer);
-	} else {
-		print_answer(line, &wish, answer);
-		status = CTL_FINE;
-	}
-	json_decref(answer);
-	return status;
+	return ctl_change(line, request, print_answer, &wish);
 }

@@ -1,9 +1,23 @@
-/* Ports and times. */
+/* Members, ports and times. */
 #include "ctl/ctl_sections.h"
 #include "ctl/table.h"
 
 #include <string.h>
 #include <time.h>
+
+const char *section_text(const json_t *object, const char *key, const char *none)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : none;
+}
+
+uint64_t section_number(const json_t *object, const char *key)
+{
+	json_int_t number = json_integer_value(json_object_get(object, key));
+
+	return number > 0 ? (uint64_t)number : 0;
+}
 
 const char *section_port(struct arena *arena, const json_t *port)
 {

@@ -11,20 +11,6 @@
 
 #define ADDRESSES_TOLD 1 /* of a name; of more the number */
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "-";
-}
-
-static uint64_t number_of(const json_t *object, const char *key)
-{
-	json_int_t value = json_integer_value(json_object_get(object, key));
-
-	return value > 0 ? (uint64_t)value : 0;
-}
-
 static const char *joined(struct arena *arena, const json_t *list)
 {
 	const char *text = "";
@@ -42,13 +28,14 @@ static void print_head(struct ctl_line *line, const json_t *answer)
 	const json_t *generation = json_object_get(answer, "generation");
 
 	printf("%s  running %s  %s pid %u  since %s\n", line->sandbox,
-	       table_duration(arena, number_of(answer, "up_ms")), escape_text(arena, text_of(answer, "vmm")),
-	       (unsigned)number_of(answer, "pid"), escape_text(arena, text_of(answer, "started")));
+	       table_duration(arena, section_number(answer, "up_ms")),
+	       escape_text(arena, section_text(answer, "vmm", "-")), (unsigned)section_number(answer, "pid"),
+	       escape_text(arena, section_text(answer, "started", "-")));
 	printf("guest  %s  gateway %s\n", joined(arena, json_object_get(answer, "guest")),
 	       joined(arena, json_object_get(answer, "gateway")));
-	printf("policy %s", escape_text(arena, text_of(answer, "policy")));
+	printf("policy %s", escape_text(arena, section_text(answer, "policy", "-")));
 	if (generation)
-		printf(", generation %u", (unsigned)number_of(answer, "generation"));
+		printf(", generation %u", (unsigned)section_number(answer, "generation"));
 	printf("; denied %" JSON_INTEGER_FORMAT "\n", json_integer_value(json_object_get(answer, "denied")));
 }
 
@@ -69,9 +56,9 @@ static void add_rule(struct ctl_line *line, struct table *table, const json_t *r
 	table_cell(table, "%s", count_of(line->arena, rule, "connections"));
 	table_cell(table, "%s", count_of(line->arena, rule, "lookups"));
 	table_cell(table, "%s", last ? section_ago(line->arena, last) : "-");
-	table_cell(table, "%s", text_of(rule, "text"));
-	table_cell(table, "%s%s%s", text_of(rule, "place"), until ? "  until " : "",
-		   until ? text_of(rule, "until") : "");
+	table_cell(table, "%s", section_text(rule, "text", "-"));
+	table_cell(table, "%s%s%s", section_text(rule, "place", "-"), until ? "  until " : "",
+		   until ? section_text(rule, "until", "-") : "");
 }
 
 static void print_rules(struct ctl_line *line, const json_t *answer)
@@ -102,8 +89,8 @@ static void print_grants(struct ctl_line *line, const json_t *answer)
 	for (size_t i = 0; i < json_array_size(grants); i++) {
 		const json_t *grant = json_array_get(grants, i);
 		table_cell(table, "%s", count_of(line->arena, grant, "id"));
-		table_cell(table, "%s", text_of(grant, "rule"));
-		table_cell(table, "%s", table_duration(line->arena, number_of(grant, "left_ms")));
+		table_cell(table, "%s", section_text(grant, "rule", "-"));
+		table_cell(table, "%s", table_duration(line->arena, section_number(grant, "left_ms")));
 	}
 	if (!json_array_size(grants))
 		return;
@@ -115,11 +102,12 @@ static void print_grants(struct ctl_line *line, const json_t *answer)
 static int compare_bindings(const void *a, const void *b)
 {
 	const json_t *left = *(const json_t *const *)a, *right = *(const json_t *const *)b;
-	int order = strcmp(text_of(left, "name"), text_of(right, "name"));
+	int order = strcmp(section_text(left, "name", "-"), section_text(right, "name", "-"));
 
 	if (order == 0)
-		order = !!strchr(text_of(left, "address"), ':') - !!strchr(text_of(right, "address"), ':');
-	return order ? order : strcmp(text_of(left, "address"), text_of(right, "address"));
+		order = !!strchr(section_text(left, "address", "-"), ':') -
+			!!strchr(section_text(right, "address", "-"), ':');
+	return order ? order : strcmp(section_text(left, "address", "-"), section_text(right, "address", "-"));
 }
 
 static const json_t **sorted_bindings(struct arena *arena, const json_t *bindings, size_t count)
@@ -145,21 +133,22 @@ static void print_bindings(struct ctl_line *line, const json_t *answer)
 		uint64_t most = 0;
 		for (next = i; next < count; next++) {
 			const json_t *binding = sorted[next];
-			uint64_t left = number_of(binding, "left_ms");
-			if (strcmp(text_of(first, "name"), text_of(binding, "name")) != 0)
+			uint64_t left = section_number(binding, "left_ms");
+			if (strcmp(section_text(first, "name", "-"), section_text(binding, "name", "-")) != 0)
 				break;
 			most = left > most ? left : most;
 		}
-		table_cell(table, "%s", text_of(first, "name"));
-		table_cell(table, next - i > 1 ? "%s and %zu more" : "%s", text_of(first, "address"), next - i - 1);
+		table_cell(table, "%s", section_text(first, "name", "-"));
+		table_cell(table, next - i > 1 ? "%s and %zu more" : "%s", section_text(first, "address", "-"),
+			   next - i - 1);
 		table_cell(table, "%s", table_duration(line->arena, most));
 	}
 	if (!count)
 		return;
 	puts("");
 	table_print(table, stdout, table_terminal_width());
-	if (number_of(answer, "bindings_more"))
-		printf("and %u more\n", (unsigned)number_of(answer, "bindings_more"));
+	if (section_number(answer, "bindings_more"))
+		printf("and %u more\n", (unsigned)section_number(answer, "bindings_more"));
 }
 
 static void print_limits(struct ctl_line *line, const json_t *answer)
@@ -171,11 +160,11 @@ static void print_limits(struct ctl_line *line, const json_t *answer)
 	table_align_right(table, 1);
 	for (size_t i = 0; i < json_array_size(limits); i++) {
 		const json_t *limit = json_array_get(limits, i);
-		table_cell(table, "%s", text_of(limit, "option"));
-		const char *most = number_of(limit, "most") ? count_of(line->arena, limit, "most") : "none";
-		if (number_of(limit, "every_ms"))
+		table_cell(table, "%s", section_text(limit, "option", "-"));
+		const char *most = section_number(limit, "most") ? count_of(line->arena, limit, "most") : "none";
+		if (section_number(limit, "every_ms"))
 			most = arena_printf(line->arena, "%s in %s", most,
-					    table_duration(line->arena, number_of(limit, "every_ms")));
+					    table_duration(line->arena, section_number(limit, "every_ms")));
 		table_cell(table, "%s", most);
 		table_cell(table, "%s", count_of(line->arena, limit, "used"));
 	}
@@ -200,10 +189,11 @@ static void print_quotas(struct ctl_line *line, const json_t *answer)
 	table_align_right(table, 2);
 	for (size_t i = 0; i < json_array_size(quotas); i++) {
 		const json_t *quota = json_array_get(quotas, i);
-		table_cell(table, "%s", text_of(quota, "text"));
-		table_cell(table, "%s", units_size_format(line->arena, number_of(quota, "most")));
+		table_cell(table, "%s", section_text(quota, "text", "-"));
+		table_cell(table, "%s", units_size_format(line->arena, section_number(quota, "most")));
 		table_cell(table, "%s", used_of(line->arena, quota));
-		table_cell(table, "%s", json_is_string(json_object_get(quota, "place")) ? text_of(quota, "place") : "");
+		table_cell(table, "%s",
+			   json_is_string(json_object_get(quota, "place")) ? section_text(quota, "place", "-") : "");
 	}
 	puts("");
 	table_print(table, stdout, table_terminal_width());
@@ -219,27 +209,27 @@ static void print_ports(struct ctl_line *line, const json_t *answer)
 		printf("published %s\n", escape_text(line->arena, section_port(line->arena, json_array_get(ports, i))));
 	for (size_t i = 0; i < json_array_size(servers); i++) {
 		const json_t *server = json_array_get(servers, i);
-		printf("nameserver %s port %u%s\n", escape_text(line->arena, text_of(server, "address")),
-		       (unsigned)number_of(server, "port"),
+		printf("nameserver %s port %u%s\n", escape_text(line->arena, section_text(server, "address", "-")),
+		       (unsigned)section_number(server, "port"),
 		       json_is_true(json_object_get(server, "by_host")) ? ", asked by the host" : "");
 	}
 }
 
 static const char *size_of(struct arena *arena, const json_t *flow, const char *key)
 {
-	return json_object_get(flow, key) ? table_size(arena, number_of(flow, key)) : "-";
+	return json_object_get(flow, key) ? table_size(arena, section_number(flow, key)) : "-";
 }
 
 static void add_flow(struct ctl_line *line, struct table *table, const json_t *flow)
 {
 	const json_t *open = json_object_get(flow, "open_ms");
 
-	table_cell(table, "%s", text_of(flow, "flow"));
-	table_cell(table, "%s", open ? table_duration(line->arena, number_of(flow, "open_ms")) : "-");
+	table_cell(table, "%s", section_text(flow, "flow", "-"));
+	table_cell(table, "%s", open ? table_duration(line->arena, section_number(flow, "open_ms")) : "-");
 	table_cell(table, "%s", size_of(line->arena, flow, "bytes_out"));
 	table_cell(table, "%s", size_of(line->arena, flow, "bytes_in"));
 	table_cell(table, "%s", count_of(line->arena, flow, "rule"));
-	table_cell(table, "%s", text_of(flow, "name"));
+	table_cell(table, "%s", section_text(flow, "name", "-"));
 }
 
 static void print_flows(struct ctl_line *line, const json_t *answer)
@@ -256,8 +246,8 @@ static void print_flows(struct ctl_line *line, const json_t *answer)
 		return;
 	puts("");
 	table_print(table, stdout, table_terminal_width());
-	if (number_of(answer, "flows_more"))
-		printf("and %u more\n", (unsigned)number_of(answer, "flows_more"));
+	if (section_number(answer, "flows_more"))
+		printf("and %u more\n", (unsigned)section_number(answer, "flows_more"));
 }
 
 static enum ctl_status once(struct ctl_line *line)

@@ -129,3 +129,24 @@ enum ctl_status ctl_running(struct ctl_line *line, struct ctl_running *out)
 	json_decref(answer);
 	return status;
 }
+
+enum ctl_status ctl_change(struct ctl_line *line, json_t *request,
+			   void (*print)(struct ctl_line *, const json_t *answer, const void *context),
+			   const void *context)
+{
+	enum ctl_status status = CTL_FAILED;
+	json_t *answer = ctl_ask_patiently(line, request, &status);
+
+	if (!answer)
+		return status;
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		status = ctl_say_no(line, answer);
+	} else if (line->format == CTL_JSON) {
+		return ctl_print_json(line, answer);
+	} else {
+		print(line, answer, context);
+		status = fflush(stdout) ? CTL_FAILED : CTL_FINE;
+	}
+	json_decref(answer);
+	return status;
+}

@@ -15,5 +15,9 @@ enum ctl_status ctl_running(struct ctl_line *, struct ctl_running *out);
 
 /* As ctl_ask(), for what may take longer; an answer that says no is the caller's to tell, too */
 json_t *ctl_ask_patiently(struct ctl_line *, json_t *request, enum ctl_status *);
+/* Asks for a change and tells how it went: by `print`, or as JSON where that is wanted */
+enum ctl_status ctl_change(struct ctl_line *, json_t *request,
+			   void (*print)(struct ctl_line *, const json_t *answer, const void *context),
+			   const void *context);
 /* Prints why a sandbox said no: each finding of a policy, or its one error. CTL_NO */
 enum ctl_status ctl_say_no(struct ctl_line *, const json_t *answer);

@@ -1,5 +1,6 @@
 /* Names bound to addresses for a time, and what that means for the kernel's sets and maps. Two hash tables over
  * the same entries: by name and family, and by address, so that "who else binds this address" is a short walk. */
+#include "base/fnv.h"
 #include "base/name.h"
 #include "dns/bindings_state.h"
 #include "eval/eval_index.h"
@@ -14,10 +15,7 @@
 
 static struct entry **name_bucket(struct bindings *bindings, const char *name)
 {
-	uint64_t hash = bindings->seed;
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) * 0x100000001b3ull;
-	return &bindings->by_name[bindings_mix(hash) % NAME_BUCKETS];
+	return &bindings->by_name[bindings_mix(fnv_text(bindings->seed, name)) % NAME_BUCKETS];
 }
 
 static const struct policy *subject_of(const struct bindings *bindings, size_t subject)
@@ -47,7 +45,7 @@ struct bindings *bindings_new(const struct policy *policy, const struct addr_gat
 	bindings->policy = policy;
 	bindings->gateway = *gateway;
 	bindings->arena = arena_new();
-	bindings->ended = calloc(BINDINGS_ENDED, sizeof *bindings->ended);
+	bindings->ended = calloc(1, sizeof *bindings->ended);
 	if (maps.v4 || maps.v6)
 		bindings->ways = ways_new(policy, gateway, maps);
 	if (!bindings->ended || ((maps.v4 || maps.v6) && !bindings->ways)) {
@@ -103,15 +101,6 @@ static void link_binders(struct bindings *bindings, struct entry *entry)
 		entry->binders[i].next = *at;
 		*at = &entry->binders[i];
 	}
-}
-
-void bindings_remember(struct bindings *bindings, const struct entry *entry, const struct binder *binder)
-{
-	struct ended *ended = &bindings->ended[bindings->ended_count++ % BINDINGS_ENDED];
-	ended->addr = binder->addr;
-	ended->since_ms = binder->since_ms;
-	ended->ended_ms = binder->expires_ms < bindings->now_ms ? binder->expires_ms : bindings->now_ms;
-	strcpy(ended->name, entry->name);
 }
 
 static void entry_drop(struct bindings *bindings, struct entry **at)
@@ -418,31 +407,6 @@ size_t bindings_refused(const struct bindings *bindings)
 size_t bindings_gave_way(const struct bindings *bindings)
 {
 	return bindings->gave_way;
-}
-
-bool bindings_ended(const struct bindings *bindings, struct addr addr, uint64_t now_ms, const char **name,
-		    uint64_t *ago_ms)
-{
-	uint64_t latest = 0;
-	addr = addr_unmap(addr);
-	*name = NULL;
-	/* not purged yet, or remembered */
-	for (const struct binder *binder = *bindings_at((struct bindings *)bindings, addr); binder;
-	     binder = binder->next)
-		if (addr_equal(binder->addr, addr) && binder->expires_ms <= now_ms && binder->expires_ms >= latest) {
-			latest = binder->expires_ms;
-			*name = binder->entry->name;
-		}
-	size_t kept = bindings->ended_count < BINDINGS_ENDED ? bindings->ended_count : BINDINGS_ENDED;
-	for (size_t i = 0; i < kept; i++) {
-		const struct ended *ended = &bindings->ended[i];
-		if (addr_equal(ended->addr, addr) && ended->ended_ms > latest) {
-			latest = ended->ended_ms;
-			*name = ended->name;
-		}
-	}
-	*ago_ms = now_ms - latest;
-	return *name != NULL;
 }
 
 static bool any_name(const void *self, struct addr addr, bool (*each)(const char *name, void *context), void *context)

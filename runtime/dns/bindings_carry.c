@@ -1,16 +1,6 @@
 /* Another policy while the sandbox runs: what was bound under the one before goes on being so, as far as this one wants it. */
 #include "dns/bindings_state.h"
 
-#include <string.h>
-
-/* The ended ones keep their order, in which new ones take the place of the oldest */
-static void carry_ended(struct bindings *fresh, const struct bindings *from)
-{
-	memcpy(fresh->ended, from->ended, BINDINGS_ENDED * sizeof *fresh->ended);
-	fresh->ended_count = from->ended_count;
-	fresh->gave_way = from->gave_way;
-}
-
 /* A flow is judged by the names that its address had when it began: since when one has it is carried, too */
 static void carry_since(struct bindings *fresh, const struct entry *entry, const struct binder *binder)
 {
@@ -40,7 +30,8 @@ static void carry_entry(struct bindings *fresh, const struct entry *entry, bindi
 void bindings_carry(struct bindings *fresh, struct bindings *from, bindings_keeps *keeps, const void *self,
 		    uint64_t now_ms, struct bindings_changes *out)
 {
-	carry_ended(fresh, from);
+	bindings_carry_ended(fresh, from);
+	fresh->gave_way = from->gave_way;
 	bindings_begin(fresh, now_ms, out);
 	for (size_t i = 0; i < NAME_BUCKETS; i++)
 		for (const struct entry *entry = from->by_name[i]; entry; entry = entry->next)

@@ -14,19 +14,16 @@ static bool any_name(const void *self, struct addr addr, bool (*each)(const char
 {
 	const struct bindings_past *past = self;
 	struct bindings *bindings = (struct bindings *)past->bindings;
-	size_t kept = bindings->ended_count < BINDINGS_ENDED ? bindings->ended_count : BINDINGS_ENDED;
+	const struct ended *ended;
 
 	addr = addr_unmap(addr);
 	for (struct binder *binder = *bindings_at(bindings, addr); binder; binder = binder->next)
 		if (addr_equal(binder->addr, addr) && holds(past, binder->since_ms, binder->expires_ms) &&
 		    each(binder->entry->name, context))
 			return true;
-	for (size_t i = 0; i < kept; i++) {
-		const struct ended *ended = &bindings->ended[i];
-		if (addr_equal(ended->addr, addr) && holds(past, ended->since_ms, ended->ended_ms) &&
-		    each(ended->name, context))
+	for (size_t at = 0; (ended = bindings_ended_next(bindings, addr, &at));)
+		if (holds(past, ended->since_ms, ended->ended_ms) && each(ended->name, context))
 			return true;
-	}
 	return false;
 }
 

@@ -1,6 +1,7 @@
 /* What the files of the bindings share, nobody else. */
 #pragma once
 #include "base/name.h"
+#include "dns/bindings.h"
 #include "dns/ways.h"
 
 #define NAME_BUCKETS 4096u
@@ -26,6 +27,13 @@ struct ended {
 	struct addr addr;
 	uint64_t since_ms, ended_ms;
 	char name[NAME_TEXT_MAX];
+};
+
+/* The last ones, round and round, and by the same index a hash of each one's address. bindings_ended.c */
+#define ENDED_BLOCK 16 /* hashes that are looked at together */
+struct ended_ring {
+	uint32_t hashes[BINDINGS_ENDED];
+	struct ended items[BINDINGS_ENDED];
 };
 
 struct entry {
@@ -58,8 +66,8 @@ struct bindings {
 	uint64_t seed; /* names and addresses are the guest's to choose: buckets must not be */
 	uint64_t now_ms, purged_ms;
 	size_t names, total, gave_way;
-	struct ended *ended; /* the last ones, round and round */
-	size_t ended_count;
+	struct ended_ring *ended;
+	size_t ended_count; /* ever */
 	struct entry *by_name[NAME_BUCKETS];
 	struct binder *by_addr[ADDR_BUCKETS];
 };
@@ -73,17 +81,27 @@ static inline uint64_t bindings_mix(uint64_t value)
 	return value ^ value >> 33;
 }
 
+static inline uint64_t bindings_addr_hash(const struct bindings *bindings, struct addr addr)
+{
+	uint64_t high = (uint64_t)(addr.value >> 64), low = (uint64_t)addr.value;
+	return bindings_mix(bindings_mix(high ^ bindings->seed) ^ low);
+}
+
 /* The first in the bucket of an address, of which others may be in it */
 static inline struct binder **bindings_at(struct bindings *bindings, struct addr addr)
 {
-	uint64_t high = (uint64_t)(addr.value >> 64), low = (uint64_t)addr.value;
-	return &bindings->by_addr[bindings_mix(bindings_mix(high ^ bindings->seed) ^ low) % ADDR_BUCKETS];
+	return &bindings->by_addr[bindings_addr_hash(bindings, addr) % ADDR_BUCKETS];
 }
 
-/* bindings.c: an address of the entry's is bound to its name no more */
-/* Where the entry is linked, or NULL would be */
+/* bindings.c: where the entry is linked, or NULL would be */
 struct entry **entry_find(struct bindings *, const char *name, enum addr_family);
+
+/* bindings_ended.c: an address of the entry's is bound to its name no more */
 void bindings_remember(struct bindings *, const struct entry *, const struct binder *);
+/* The ended ones of an address that is not mapped, one by one: *at is 0 at first. NULL: there are no more */
+const struct ended *bindings_ended_next(const struct bindings *, struct addr, size_t *at);
+/* All of them, in their order, in which new ones take the place of the oldest; `fresh` has none */
+void bindings_carry_ended(struct bindings *fresh, const struct bindings *from);
 
 /* bindings_changes.c: the changes that make the kernel's sets and maps for one address what the bindings are now: one for each
  * rule that has the entry's name, or one for each subject */

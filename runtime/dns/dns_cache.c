@@ -1,5 +1,6 @@
 /* The cache: a hash table that grows to its bound, and an array of all entries, from which those that give way are drawn. */
 #include "dns/dns_cache.h"
+#include "base/fnv.h"
 #include "dns/dns_wire.h"
 
 #include <stdlib.h>
@@ -32,7 +33,7 @@ uint64_t question_hash(const struct dns_question *question, uint64_t seed)
 {
 	uint64_t hash = seed ^ question->type;
 	for (size_t i = 0; i < question->name_len; i++)
-		hash = (hash ^ question->name[i]) * 0x100000001b3ull;
+		hash = fnv_byte(hash, question->name[i]);
 	hash ^= hash >> 32;
 	return hash * 0x9e3779b97f4a7c15ull >> 17;
 }

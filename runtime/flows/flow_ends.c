@@ -3,9 +3,7 @@
 #include "core/clock.h"
 #include "core/fd.h"
 #include "core/log.h"
-#include "eval/audit.h"
-#include "flows/flow_ends_known.h"
-#include "flows/flows_state.h"
+#include "flows/flow_ends_state.h"
 #include "lower/sandbox_net.h"
 #include "net/sysctl.h"
 #include "netlink/conntrack_watch.h"
@@ -30,21 +28,6 @@
 #define LOOK_AGAIN_MS 1000 /* between one listing after a loss and the next */
 #define HURRY_MS 1000
 #define HURRY_PART 200 /* of the time, at most */
-enum { DHCP_SERVER = 67, DHCPV6_SERVER = 547 };
-
-struct flow_ends {
-	struct flow_ends_start start;
-	const struct policy *policy;
-	int epoll;
-	struct nl *watch; /* NULL: nobody wants to know */
-	struct known_ids *told;
-	struct known_named *named; /* KNOWN_NAMED that have ended, a ring */
-	size_t named_next;
-	uint64_t changed_ms; /* the policy */
-	bool lost;           /* ever */
-	bool look;           /* for what was lost */
-	uint64_t look_ms, hurry_ms;
-};
 
 /* ---- opening ---- */
 
@@ -135,136 +118,10 @@ int flow_ends_fd(const struct flow_ends *ends)
 	return ends->epoll;
 }
 
-/* ---- whose an entry is ---- */
-
-struct subject {
-	struct flows_flow flow;
-	struct known_named known; /* of one that a server name admitted: what its name points into */
-	struct bindings_past past;
-	bool spared;
-};
-
-struct search {
-	const struct conntrack_tuple *tuple;
-	struct known_named *found;
-};
-
-static int try_names(const struct names_flow *flow, void *context)
-{
-	struct search *search = context;
-
-	known_of_names(flow, search->found);
-	return known_is_leg(search->found, search->tuple);
-}
-
-/* What the relay has, or had a moment ago, the latest first */
-static bool find_named(const struct flow_ends *ends, const struct conntrack_tuple *tuple, struct known_named *out)
-{
-	struct names *names = ends->start.flows->start.names;
-	struct search search = { tuple, out };
-
-	if (names && names_flows(names, try_names, &search) == 1)
-		return true;
-	for (size_t i = 1; i <= KNOWN_NAMED; i++) {
-		*out = ends->named[(ends->named_next - i) % KNOWN_NAMED];
-		if (known_is_leg(out, tuple))
-			return true;
-	}
-	return false;
-}
-
-static bool is_service(const struct conntrack_tuple *tuple)
-{
-	return tuple->dport == LOWER_DNS_PORT ||
-	       (tuple->proto == IPPROTO_UDP && (tuple->dport == DHCP_SERVER || tuple->dport == DHCPV6_SERVER));
-}
-
-static struct addr guest_of(const struct flow_ends *ends, enum addr_family family)
-{
-	const struct flows_start *of = &ends->start.flows->start;
-
-	return family == ADDR_V4 ? of->guest4 : of->guest6;
-}
-
-static bool describe_named(const struct flow_ends *ends, const struct conntrack_tuple *tuple, struct subject *subject)
-{
-	if (!find_named(ends, tuple, &subject->known) || subject->known.waits)
-		return false;
-	subject->flow.kind = FLOWS_NAMED;
-	subject->flow.connection.sni = subject->known.has_sni ? subject->known.sni : NULL;
-	subject->flow.connection.ech = subject->known.ech;
-	subject->flow.has_began = true;
-	subject->flow.began_ms = subject->known.began_ms;
-	return true;
-}
-
-/* What the guest began: what it asks the gateway's DNS proxy is judged question by question, and is no flow. */
-static bool describe_outgoing(const struct flow_ends *ends, const struct conntrack_entry *entry,
-			      struct subject *subject)
-{
-	const struct conntrack_tuple *tuple = &entry->original;
-	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
-	bool to_gateway = addr_gateway_has(&ends->start.flows->start.gateway, tuple->dst);
-
-	if (ports && (tuple->dport == LOWER_DNS_PORT || (to_gateway && is_service(tuple))))
-		return false;
-	flows_describe_entry(ends->start.flows, entry, &subject->flow);
-	if (entry->mark == LOWER_DIVERTED_CT)
-		return describe_named(ends, tuple, subject);
-	if (entry->mark == LOWER_SPENT_CT && describe_named(ends, tuple, subject))
-		return true;
-	subject->flow.kind = to_gateway && ports ? FLOWS_HOST : FLOWS_FORWARDED;
-	return true;
-}
-
-static void judge(const struct flow_ends *ends, struct subject *subject)
-{
-	struct flows_flow *flow = &subject->flow;
-
-	subject->past = (struct bindings_past){ ends->start.bindings, flow->has_began, flow->began_ms };
-	flow->names = bindings_past_view(&subject->past);
-	struct eval_context context = { ends->policy, ends->start.flows->start.gateway, flow->names };
-	flow->verdict = eval_connection(&context, &flow->connection);
-	subject->spared = flow->verdict.action == POLICY_DENY &&
-			  audit_spares_connection(ends->start.spared, &context, &flow->connection);
-}
-
-/* false: no flow of the guest's */
-static bool describe(const struct flow_ends *ends, const struct conntrack_entry *entry, struct subject *subject)
-{
-	if (!addr_equal(entry->original.src, guest_of(ends, entry->original.src.family)) ||
-	    !describe_outgoing(ends, entry, subject))
-		return false;
-	judge(ends, subject);
-	return true;
-}
-
-static bool is_logged(const struct flow_ends *ends, const struct subject *subject)
-{
-	struct eval_verdict verdict = subject->flow.verdict;
-
-	return subject->spared || (verdict.by.kind == DECIDER_RULE && ends->policy->rules.items[verdict.by.rule].log);
-}
-
 /* ---- telling ---- */
 
-static bool copy_name(const char *name, void *context)
-{
-	*(const char **)context = name;
-	return true;
-}
-
-static const char *name_of(const struct flows_flow *flow)
-{
-	const char *name = NULL;
-
-	if (!flow->connection.sni && flow->connection.direction == POLICY_EGRESS)
-		flow->names.any_name(flow->names.self, flow->connection.addr, copy_name, &name);
-	return name;
-}
-
 /* What the policy in force denies, just after it came into force: another one let it pass. */
-static bool is_revoked(const struct flow_ends *ends, const struct subject *subject)
+static bool is_revoked(const struct flow_ends *ends, const struct flow_ends_subject *subject)
 {
 	return subject->flow.verdict.action == POLICY_DENY && !subject->spared &&
 	       clock_ms() - ends->changed_ms < REVOKED_WITHIN_MS;
@@ -294,7 +151,7 @@ static bool is_metered(const struct flow_ends *ends, struct eval_verdict verdict
 }
 
 static enum denial_end how_it_ended(const struct flow_ends *ends, const struct conntrack_entry *entry,
-				    const struct subject *subject, bool stop)
+				    const struct flow_ends_subject *subject, bool stop)
 {
 	/* what the policy in force allows is ended for nothing else */
 	if (entry->mark == LOWER_SPENT_CT ||
@@ -309,22 +166,23 @@ static enum denial_end how_it_ended(const struct flow_ends *ends, const struct c
 	return stop ? DENIAL_END_STOP : DENIAL_END_TIMEOUT;
 }
 
-static bool is_wanted(const struct flow_ends *ends, const struct subject *subject, enum denial_end how)
+static bool is_wanted(const struct flow_ends *ends, const struct flow_ends_subject *subject, enum denial_end how)
 {
-	return ends->start.all || how == DENIAL_END_LIMIT || how == DENIAL_END_REVOKED || is_logged(ends, subject);
+	return ends->start.all || how == DENIAL_END_LIMIT || how == DENIAL_END_REVOKED ||
+	       flow_ends_is_logged(ends, subject);
 }
 
 static void tell_end(struct flow_ends *ends, const struct conntrack_entry *entry, bool stop)
 {
-	struct subject subject;
+	struct flow_ends_subject subject;
 
-	if (!describe(ends, entry, &subject))
+	if (!flow_ends_describe(ends, entry, &subject))
 		return;
 	const struct denial_flow flow = {
 		.connection = &subject.flow.connection,
 		.verdict = subject.flow.verdict,
 		.source_port = subject.flow.near_port,
-		.name = name_of(&subject.flow),
+		.name = flow_ends_name(&subject.flow),
 		.end = how_it_ended(ends, entry, &subject, stop),
 		.bytes_known = entry->counted,
 		.packets_known = entry->counted,
@@ -341,15 +199,15 @@ static void tell_end(struct flow_ends *ends, const struct conntrack_entry *entry
 /* `moved` NULL: it is open, and the sandbox ends */
 static void tell_published(struct flow_ends *ends, const struct relay_flow *of, const struct relay_moved *moved)
 {
-	struct subject subject = { .flow = { .connection = { .direction = POLICY_INGRESS,
-							     .proto = of->pair ? PROTO_TCP : PROTO_UDP,
-							     .addr = of->peer,
-							     .has_port = true,
-							     .port = of->port },
-					     .has_began = true,
-					     .began_ms = of->began_ms } };
+	struct flow_ends_subject subject = { .flow = { .connection = { .direction = POLICY_INGRESS,
+								       .proto = of->pair ? PROTO_TCP : PROTO_UDP,
+								       .addr = of->peer,
+								       .has_port = true,
+								       .port = of->port },
+						       .has_began = true,
+						       .began_ms = of->began_ms } };
 
-	judge(ends, &subject);
+	flow_ends_judge(ends, &subject);
 	struct denial_flow flow = { .connection = &subject.flow.connection,
 				    .verdict = subject.flow.verdict,
 				    .source_port = of->peer_port,
@@ -388,16 +246,16 @@ static int end_published(const struct relay_flow *flow, void *context)
  * published ports. */
 static void tell_begin(struct flow_ends *ends, const struct conntrack_entry *entry)
 {
-	struct subject subject;
+	struct flow_ends_subject subject;
 
-	if (entry->mark == LOWER_DIVERTED_CT || !describe(ends, entry, &subject) || is_logged(ends, &subject) ||
-	    subject.flow.verdict.action != POLICY_ALLOW)
+	if (entry->mark == LOWER_DIVERTED_CT || !flow_ends_describe(ends, entry, &subject) ||
+	    flow_ends_is_logged(ends, &subject) || subject.flow.verdict.action != POLICY_ALLOW)
 		return;
 	const struct denial_flow flow = {
 		.connection = &subject.flow.connection,
 		.verdict = subject.flow.verdict,
 		.source_port = subject.flow.near_port,
-		.name = name_of(&subject.flow),
+		.name = flow_ends_name(&subject.flow),
 	};
 	denials_flow_begin(ends->start.denials, &flow);
 }

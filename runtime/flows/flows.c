@@ -82,18 +82,14 @@ void flows_use_names(struct flows *flows, struct names *names)
 
 /* ---- what is ended ---- */
 
-static bool first_name(const char *name, void *context)
-{
-	snprintf(context, sizeof((struct flows_ended *)NULL)->name, "%s", name);
-	return true;
-}
-
 static void note_name(const struct flows_flow *flow, struct flows_ended *ended)
 {
-	if (flow->connection.sni)
-		first_name(flow->connection.sni, ended->name);
-	else if (flow->names.any_name && flow->connection.direction == POLICY_EGRESS)
-		flow->names.any_name(flow->names.self, flow->connection.addr, first_name, ended->name);
+	const char *name = flow->connection.sni;
+
+	if (!name && flow->connection.direction == POLICY_EGRESS)
+		name = eval_first_name(&flow->names, flow->connection.addr);
+	if (name)
+		snprintf(ended->name, sizeof ended->name, "%s", name);
 }
 
 static void note_ended(struct flows *flows, const struct flows_flow *flow, enum flows_how how)

@@ -5,6 +5,7 @@
 #include "core/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,8 +107,24 @@ static int check_descriptors(void)
 	return -EMFILE;
 }
 
+/* No process could change its root for one of its own: pivot_root(2) wants a mount to take the place of */
+static int check_root(void)
+{
+	struct statx root;
+
+	if (statx(AT_FDCWD, "/", 0, STATX_TYPE, &root) < 0 || !(root.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) ||
+	    root.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+		return 0;
+	log_error("the root directory is no mount point, as after chroot(1): no process could be jailed");
+	log_help("before the chroot: mount --rbind DIR DIR");
+	return -EINVAL;
+}
+
 int prerequisites_check(const struct run_config *config)
 {
 	int error = check_capabilities(config);
+
+	if (error == 0)
+		error = check_root();
 	return error < 0 ? error : check_descriptors();
 }

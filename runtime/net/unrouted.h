@@ -1,11 +1,12 @@
 /* Where the host has no route to: the sandbox refuses that itself, at once. The host's errors would do, if they came: there the
  * kernel sends one a second, and for IPv6 only where the host has an address to send it from. */
 #pragma once
+#include "lower/sandbox_net.h"
 #include "lower/limits.h"
 #include "netlink/nft_install.h"
 #include "netlink/rtnl.h"
 
-#define UNROUTED_TABLE "msb_routes"
+#define UNROUTED_TABLE LOWER_ROUTES_TABLE
 #define UNROUTED_LOG_GROUP 3 /* nflog group of the TCP packets that are refused so; nobody need listen */
 
 /* Of one family; routes to sandboxes aside. Nothing where there are too many to say. */

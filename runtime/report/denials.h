@@ -1,6 +1,6 @@
 /* Denials: each different one (flow, rule, place, reason) is printed once on standard error when it happens, ten at most,
  * then only counted; all of them go to the events file. Refused packets come from the kernel by nflog; the evaluator
- * finds their rule. */
+ * finds their rule. Below, by who uses what; denials_state.h tells which file does what. */
 #pragma once
 #include "core/config.h"
 #include "eval/eval.h"
@@ -9,20 +9,21 @@
 
 struct denials;
 struct learning;
+struct nl;
+
+/* ---- the supervisor: set-up, event loop, reload and end ---- */
+
 /* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and where events are to go.
  * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
  * NULL and errno on failure, with a line on standard error. */
-struct nl;
 struct denials *denials_open(const struct run_config *, const struct addr_gateway *, struct nl *host,
 			     const struct limit_numbers *limits);
+void denials_close(struct denials *); /* NULL is fine */
 /* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */
 typedef bool denials_ended(const void *self, struct addr, const char **name, uint64_t *ago_ms);
 void denials_ask_ended(struct denials *, denials_ended *, const void *self);
-/* Where what passes is told; NULL: nowhere */
-struct learning *denials_learning(struct denials *);
 /* Another policy, and no word of the one before is kept */
 void denials_use_policy(struct denials *, const struct policy *);
-/* For the supervisor's epoll loop */
 int denials_fd(const struct denials *);
 int denials_host_fd(const struct denials *);
 /* Reads what the kernel logged; bindings tell which name a refused address is bound to. */
@@ -32,10 +33,35 @@ void denials_read_all(struct denials *, struct eval_bindings);
 /* Milliseconds until denials_settle() has something to do; -1: nothing */
 int denials_wait(const struct denials *);
 void denials_settle(struct denials *);
+/* Writes what was learnt to `learnt`, if anything was to be. Prints the count, after the lines that waited for the end while standard
+ * input was a terminal */
+void denials_finish(struct denials *, int learnt);
+
+/* ---- what msb-ctl asks for ---- */
+
+/* Who gets each event as a line of JSON, too: see events_subscribe() */
+void denials_subscribe(struct denials *, void (*sink)(void *self, const char *line, size_t len, size_t tells),
+		       void *self);
+/* Where what else happens is told: see events.h */
+struct events *denials_stream(struct denials *);
+/* What became of the events, see events.h */
+struct events_counted;
+void denials_events(const struct denials *, struct events_counted *out);
+/* What the rules of the policy in force decided of this */
+const struct hits *denials_hits(const struct denials *);
+/* How many there were so far */
+size_t denials_total(const struct denials *);
+
+/* ---- the DNS proxy, and who asks ---- */
+
 /* A query for `name` (canonical) */
 void denials_dns(struct denials *, const char *name, enum flow_transport, struct eval_verdict);
 /* A query over a bound on lookups that the policy in force has, names or rate */
 void denials_dns_limit(struct denials *, const char *name, enum flow_transport, enum policy_dns_limit);
+/* One that was let pass, which nobody hears of */
+void denials_lookup(struct denials *, struct eval_verdict);
+/* An answer for `name` that rebind protection held back */
+void denials_answer(struct denials *, const char *name, struct addr);
 /* A resolver of the guest's own choice, port 53. `spared`: an audit lets it pass all the same */
 void denials_resolver(struct denials *, struct addr, enum flow_transport, struct eval_verdict, bool spared);
 /* Something that waits for an answer */
@@ -48,8 +74,9 @@ struct denial_asked {
 	uint32_t id;                 /* for `msb-ctl answer` */
 };
 void denials_asked(struct denials *, const struct denial_asked *);
-/* An answer for `name` that rebind protection held back */
-void denials_answer(struct denials *, const char *name, struct addr);
+
+/* ---- relays: published ports, and server names ---- */
+
 /* A peer that an ingress rule or the default keeps from a published port */
 void denials_ingress(struct denials *, struct addr peer, enum policy_proto, uint16_t guest_port, struct eval_verdict);
 /* Why a TCP flow that waited for its server name is not let through */
@@ -65,7 +92,13 @@ enum denial_hello {
  * `log`, is reported as that. */
 void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello,
 			 bool spared);
-/* Flows that were let pass */
+/* Whether flows that no rule with `log` let pass are told, too (--events-all); NULL: no */
+bool denials_tells_all(const struct denials *);
+/* Whether one that is let pass by this verdict is to be told */
+bool denials_wants(const struct denials *, struct eval_verdict);
+
+/* ---- flows that were let pass ---- */
+
 enum denial_end {
 	DENIAL_END_CLOSED,  /* by both ends */
 	DENIAL_END_RESET,   /* by one */
@@ -89,30 +122,15 @@ void denials_flow_begin(struct denials *, const struct denial_flow *);
 void denials_flow_end(struct denials *, const struct denial_flow *);
 /* So many of the kernel's messages on flows were lost */
 void denials_flows_lost(struct denials *, size_t count);
-/* Whether flows that no rule with `log` let pass are told, too (--events-all); NULL: no */
-bool denials_tells_all(const struct denials *);
-/* Whether one that is let pass by this verdict is to be told */
-bool denials_wants(const struct denials *, struct eval_verdict);
+
+/* Where what passes is told to who learns; NULL: nowhere */
+struct learning *denials_learning(struct denials *);
+
+/* ---- rules' own limits of bytes: relays and flows heed them ---- */
+
 /* Whether the rule's own limit of bytes was seen to be used up, under the policy in force */
 bool denials_is_spent(const struct denials *, const struct policy_rule *);
 /* Whether one was since this was asked last: flows of its rule are to be ended */
 bool denials_spent_anew(struct denials *);
 /* A flow that is refused since the rule's limit is used up */
 void denials_spent_flow(struct denials *, const struct eval_connection *, size_t rule);
-/* Something that was let pass and that nobody hears of: a lookup */
-void denials_lookup(struct denials *, struct eval_verdict);
-/* What the rules of the policy in force decided of this */
-const struct hits *denials_hits(const struct denials *);
-/* Who gets each event as a line of JSON, too: see events_subscribe() */
-void denials_subscribe(struct denials *, void (*sink)(void *self, const char *line, size_t len, size_t tells),
-		       void *self);
-/* Where what else happens is told: see events.h */
-struct events *denials_stream(struct denials *);
-/* What became of the events, see events.h */
-struct events_counted;
-void denials_events(const struct denials *, struct events_counted *out);
-/* How many there were so far */
-size_t denials_total(const struct denials *);
-/* Writes what was learnt to `learnt`, if anything was to be. Prints the count, after the lines that waited for the end while standard input was a terminal */
-void denials_finish(struct denials *, int learnt);
-void denials_close(struct denials *); /* NULL is fine */

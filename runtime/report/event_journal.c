@@ -73,11 +73,15 @@ static void put_member(struct datagram *out, const char *key, const json_t *valu
 /* syslog's: what was refused or lost is worth a notice, the rest is information */
 static const char *priority(const json_t *event)
 {
+	static const char *const refused[] = { "deny", "rebind", "limit", "quota" };
 	const char *kind = json_string_value(json_object_get(event, "kind"));
 
-	return !kind || !strcmp(kind, "lost")                                             ? "4" :
-	       !strcmp(kind, "deny") || !strcmp(kind, "rebind") || !strcmp(kind, "limit") ? "5" :
-											    "6";
+	if (!kind || !strcmp(kind, "lost"))
+		return "4";
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+		if (!strcmp(kind, refused[i]))
+			return "5";
+	return "6";
 }
 
 size_t event_journal_fields(const json_t *event, char *bytes, size_t size)

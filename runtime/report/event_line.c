@@ -91,7 +91,7 @@ static void add_lookup(json_t *object, const struct event *event)
 		json_object_set_new(object, "answer", address(*event->answer));
 }
 
-static json_t *number(uint64_t value)
+json_t *event_number(uint64_t value)
 {
 	return json_integer(value < INT64_MAX ? (json_int_t)value : INT64_MAX);
 }
@@ -99,14 +99,14 @@ static json_t *number(uint64_t value)
 static void add_traffic(json_t *object, const struct event_traffic *traffic)
 {
 	if (traffic->bytes_known) {
-		json_object_set_new(object, "bytes_sent", number(traffic->bytes_sent));
-		json_object_set_new(object, "bytes_received", number(traffic->bytes_received));
+		json_object_set_new(object, "bytes_sent", event_number(traffic->bytes_sent));
+		json_object_set_new(object, "bytes_received", event_number(traffic->bytes_received));
 	}
 	if (traffic->packets_known) {
-		json_object_set_new(object, "packets_sent", number(traffic->packets_sent));
-		json_object_set_new(object, "packets_received", number(traffic->packets_received));
+		json_object_set_new(object, "packets_sent", event_number(traffic->packets_sent));
+		json_object_set_new(object, "packets_received", event_number(traffic->packets_received));
 	}
-	json_object_set_new(object, "duration_ms", number(traffic->duration_ms));
+	json_object_set_new(object, "duration_ms", event_number(traffic->duration_ms));
 	add_text(object, "end", traffic->end);
 }
 
@@ -141,7 +141,7 @@ void event_add_members(json_t *object, const struct event *event)
 	add_text(object, "suggest", event->suggest ? event->suggest->rule : NULL);
 	add_text(object, "option", event->option);
 	if (event->value)
-		json_object_set_new(object, "value", number(event->value));
+		json_object_set_new(object, "value", event_number(event->value));
 	if (event->traffic)
 		add_traffic(object, event->traffic);
 }

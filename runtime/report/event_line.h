@@ -4,6 +4,8 @@
 
 /* RFC 3339, UTC, so many milliseconds ago */
 json_t *event_time_before(uint64_t ms);
+/* As large as JSON takes it here */
+json_t *event_number(uint64_t);
 /* What all events begin with */
 json_t *event_object(const char *kind, const char *sandbox, const char *id);
 void event_add_members(json_t *, const struct event *);

@@ -121,8 +121,12 @@ static const char *policy_text(struct arena *arena, const json_t *event, const c
 {
 	bool audited = json_is_true(json_object_get(event, "audit"));
 
-	return arena_printf(arena, "%s%s%s%s", policy, generation_text(arena, event), flows_text(arena, event),
-			    audited ? ", not enforced: an audit" : "");
+	const char *text = arena_printf(arena, "%s%s%s%s", policy, generation_text(arena, event),
+					flows_text(arena, event), audited ? ", not enforced: an audit" : "");
+	const char *rule = member(event, "text"), *because = member(event, "because");
+
+	return because ? arena_printf(arena, "%s stays: %s%s%s", text, rule ? rule : "", rule ? ": " : "", because) :
+			 text;
 }
 
 /* "status 0, 12 denied, after 3.5 s" */

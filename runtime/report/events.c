@@ -39,6 +39,19 @@ static const char *const lost_texts[EVENTS_LOST_COUNT] = {
 	[EVENTS_LOST_LOG] = "more than 100 refused packets a second, which are not looked at",
 	[EVENTS_LOST_LOGGED] = "more than 100 logged packets a second, which are not looked at",
 	[EVENTS_LOST_FLOWS] = "the kernel's queue of flows was full",
+	[EVENTS_LOST_METERS] = "more than 20 packets a second over rules' limits of bytes",
+	[EVENTS_LOST_OVER + OVER_TCP] = "more than 20 packets a second over the limit of TCP connections",
+	[EVENTS_LOST_OVER + OVER_UDP] = "more than 20 packets a second over the limit of UDP flows",
+	[EVENTS_LOST_OVER + OVER_OTHER] = "more than 20 packets a second over the limit of other flows",
+	[EVENTS_LOST_OVER + OVER_RATE] = "more than 20 packets a second over the rate of new flows",
+	[EVENTS_LOST_OVER + OVER_NEIGHBOURS] =
+		"more than 20 packets a second over the rate of new flows to the host's own networks",
+	[EVENTS_LOST_OVER + OVER_QUESTIONS] = "more than 20 packets a second over the limit of DNS questions",
+	[EVENTS_LOST_OVER + OVER_SHARE] = "more than 20 packets a second over the share of the host's conntrack",
+	[EVENTS_LOST_OVER + OVER_ALL] =
+		"more than 20 packets a second over all sandboxes' share of the host's conntrack",
+	[EVENTS_LOST_OVER + OVER_EGRESS_BYTES] = "more than 20 packets a second over the limit of egress bytes",
+	[EVENTS_LOST_OVER + OVER_INGRESS_BYTES] = "more than 20 packets a second over the limit of ingress bytes",
 };
 
 static void make_id(struct events *events)
@@ -176,7 +189,7 @@ static bool is_heard(const struct events *events)
 
 void events_lost(struct events *events, enum events_lost why, size_t count)
 {
-	if (!is_heard(events))
+	if (!is_heard(events) || !count)
 		return;
 	events->lost[why] += count;
 	events->counted.lost += count;

@@ -6,6 +6,7 @@
  * bounded by the table of what was written in the last second. */
 #pragma once
 #include "eval/suggest.h"
+#include "lower/limits.h"
 #include "report/event_sink.h"
 #include "report/reason.h"
 
@@ -71,7 +72,9 @@ enum events_lost {
 	EVENTS_LOST_LOG,    /* refused packets past the ruleset's bound on what is logged */
 	EVENTS_LOST_LOGGED, /* and packets that rules with `log` let pass */
 	EVENTS_LOST_FLOWS,  /* beginnings and ends of flows that the kernel's queue had no room for */
-	EVENTS_LOST_COUNT
+	EVENTS_LOST_METERS, /* packets past a rule's limit of bytes, and past the bound on what is logged of them */
+	EVENTS_LOST_OVER,   /* the same of each other limit, by its number */
+	EVENTS_LOST_COUNT = EVENTS_LOST_OVER + OVER_COUNT
 };
 void events_lost(struct events *, enum events_lost, size_t count);
 /* Milliseconds until events_settle() has something to write; -1: nothing */

@@ -116,7 +116,7 @@ static void say(const struct learning *learning, size_t rules)
 	struct learn_missing missing = learn_missing(learning->learn);
 	size_t more = missing.services + missing.names + missing.addresses;
 
-	log_line("%s: learnt %zu rule%s: %s", learning->config->name, rules, rules == 1 ? "" : "s",
+	log_line("%s: learnt %zu rule%s, for %s", learning->config->name, rules, rules == 1 ? "" : "s",
 		 learning->config->learn);
 	if (learning->lost || more)
 		log_line("%s: it is incomplete: %zu reports were lost, %zu things were more than are kept",

@@ -62,6 +62,11 @@ struct reasons *reasons_new(struct arena *arena, const struct policy *policy)
 	return reasons;
 }
 
+const char *reason_placed(struct arena *arena, const struct reason *reason)
+{
+	return reason->place ? arena_printf(arena, "%s (%s)", reason->text, reason->place) : reason->text;
+}
+
 const struct reason *reason_of_dns_limit(const struct reasons *reasons, enum policy_dns_limit which)
 {
 	return &reasons->dns_limits[which];

@@ -14,4 +14,6 @@ struct reasons;
 struct reasons *reasons_new(struct arena *, const struct policy *); /* lives in the arena */
 /* Of a bound on lookups that the policy has */
 const struct reason *reason_of_dns_limit(const struct reasons *, enum policy_dns_limit);
+/* "deny@meta (agent.msb:6)" */
+const char *reason_placed(struct arena *, const struct reason *);
 const struct reason *reason_of(const struct reasons *, struct eval_verdict, enum policy_direction);

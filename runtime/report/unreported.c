@@ -1,4 +1,5 @@
-/* Two chains with one counter each: asked for by name, so that the rest of the ruleset, however long, is not read. */
+/* Chains with a counter of what is not reported, or with one of all that came and one of what was reported: asked for by name, so that
+ * the rest of the ruleset, however long, is not read. */
 #include "report/unreported.h"
 #include "base/arena.h"
 #include "core/clock.h"
@@ -7,13 +8,19 @@
 
 #include <netinet/in.h>
 #include <linux/netfilter.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define LOOK_MS 1000
 
+/* A chain's counts at the last look */
+struct seen {
+	uint64_t all, lost;
+};
+
 struct unreported {
 	struct nl *nl;
-	struct unreported_counts seen;
+	struct seen refused, allowed, over[OVER_COUNT], meters;
 	uint64_t next_ms; /* 0: nothing is expected */
 };
 
@@ -51,44 +58,107 @@ int unreported_wait(const struct unreported *unreported)
 	return unreported->next_ms > now ? (int)(unreported->next_ms - now) : 0;
 }
 
+struct counted {
+	size_t count;
+	uint64_t all, reported;
+};
+
 static int add_count(const struct nft_listed_rule *rule, void *context)
 {
-	*(uint64_t *)context += rule->counted ? rule->packets : 0;
+	struct counted *counted = context;
+
+	if (rule->counted)
+		*(counted->count++ ? &counted->reported : &counted->all) += rule->packets;
 	return 0;
 }
 
-/* Since the last look; a chain that is not there has counted nothing. */
-static uint64_t counted_since(const struct unreported *unreported, const char *chain, uint64_t *seen)
+/* A chain that is not there has counted nothing. */
+static void count_chain(const struct unreported *unreported, const char *table, const char *chain, struct counted *out)
 {
-	uint64_t now = 0, before = *seen;
+	struct counted counted = { 0 };
 
-	if (nft_rules(unreported->nl, NFPROTO_INET, LOWER_TABLE, chain, add_count, &now) < 0 || now < before)
-		return 0;
-	*seen = now;
-	return now - before;
+	if (nft_rules(unreported->nl, NFPROTO_INET, table, chain, add_count, &counted) < 0)
+		return;
+	out->all += counted.all;
+	out->reported += counted.reported;
 }
 
-struct unreported_counts unreported_look_now(struct unreported *unreported)
+/* Since the last look. A chain that was made anew has begun anew. The two counters are not read at once: what came between them is seen
+ * the next time. */
+static uint64_t lost_since(const struct counted *counted, struct seen *seen)
+{
+	uint64_t lost = counted->all > counted->reported ? counted->all - counted->reported : 0;
+
+	if (counted->all < seen->all)
+		*seen = (struct seen){ 0 };
+	uint64_t more = lost > seen->lost ? lost - seen->lost : 0;
+	*seen = (struct seen){ counted->all, seen->lost + more };
+	return more;
+}
+
+static uint64_t chain_since(const struct unreported *unreported, const char *table, const char *chain,
+			    struct seen *seen)
+{
+	struct counted counted = { 0 };
+
+	count_chain(unreported, table, chain, &counted);
+	return lost_since(&counted, seen);
+}
+
+/* What each limit refuses in, or NULL: it is the host's */
+static const char *const tables[OVER_COUNT] = {
+	[OVER_TCP] = LOWER_TABLE,
+	[OVER_UDP] = LOWER_TABLE,
+	[OVER_OTHER] = LOWER_TABLE,
+	[OVER_RATE] = LOWER_TABLE,
+	[OVER_NEIGHBOURS] = LOWER_ROUTES_TABLE,
+	[OVER_EGRESS_BYTES] = LOWER_QUOTA_TABLE,
+	[OVER_INGRESS_BYTES] = LOWER_QUOTA_TABLE,
+};
+
+static uint64_t meters_since(struct unreported *unreported, const struct policy *policy)
+{
+	struct counted counted = { 0 };
+	char chain[64];
+
+	for (size_t i = 0; policy_meters(policy) && i < policy->rules.count; i++) {
+		if (!policy->rules.items[i].meter)
+			continue;
+		snprintf(chain, sizeof chain, "over_" LOWER_QUOTA_PREFIX "%08x", policy->rules.items[i].meter);
+		count_chain(unreported, LOWER_QUOTA_TABLE, chain, &counted);
+	}
+	return lost_since(&counted, &unreported->meters);
+}
+
+struct unreported_counts unreported_look_now(struct unreported *unreported, const struct policy *policy)
 {
 	struct unreported_counts counts = {
-		.refused = counted_since(unreported, LOWER_CHAIN_REPORT, &unreported->seen.refused),
-		.allowed = counted_since(unreported, LOWER_CHAIN_REPORT_ALLOWED, &unreported->seen.allowed),
+		.refused = chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_REPORT, &unreported->refused),
+		.allowed = chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_REPORT_ALLOWED, &unreported->allowed),
+		.meters = meters_since(unreported, policy),
 	};
+	uint64_t all = counts.refused + counts.allowed + counts.meters;
 
+	for (size_t i = 0; i < OVER_COUNT; i++)
+		if (tables[i]) {
+			counts.over[i] =
+				chain_since(unreported, tables[i], limit_chain((enum limit)i), &unreported->over[i]);
+			all += counts.over[i];
+		}
 	unreported->next_ms = 0;
-	if (counts.refused + counts.allowed)
+	if (all)
 		unreported_expect(unreported);
 	return counts;
 }
 
-struct unreported_counts unreported_look(struct unreported *unreported)
+struct unreported_counts unreported_look(struct unreported *unreported, const struct policy *policy)
 {
 	bool due = unreported->next_ms && clock_ms() >= unreported->next_ms;
 
-	return due ? unreported_look_now(unreported) : (struct unreported_counts){ 0 };
+	return due ? unreported_look_now(unreported, policy) : (struct unreported_counts){ 0 };
 }
 
 void unreported_begin_anew(struct unreported *unreported)
 {
-	unreported->seen = (struct unreported_counts){ 0 };
+	*unreported = (struct unreported){ .nl = unreported->nl, .next_ms = unreported->next_ms };
 }

@@ -1,6 +1,8 @@
-/* Packets that the ruleset's bound on reports left out: its chains count them (lower_report_chain() in compiler/lower), and they are
- * looked at here, once a second while anything is reported and once more after that. */
+/* Packets that the ruleset's bounds on reports left out: its chains count them (lower_report_chain(), limit_refusal_chain() in
+ * compiler/lower), and they are looked at here, once a second while anything is reported and once more after that. */
 #pragma once
+#include "lower/limits.h"
+
 #include <stdint.h>
 
 struct unreported;
@@ -14,8 +16,10 @@ int unreported_wait(const struct unreported *);
 /* How many there were since the last call, where it is time to look, or at once: refused ones and ones that were let pass */
 struct unreported_counts {
 	uint64_t refused, allowed;
+	uint64_t over[OVER_COUNT]; /* each limit's, of the sandbox's own namespace */
+	uint64_t meters;           /* limits of rules' bytes */
 };
-struct unreported_counts unreported_look(struct unreported *);
-struct unreported_counts unreported_look_now(struct unreported *);
+struct unreported_counts unreported_look(struct unreported *, const struct policy *);
+struct unreported_counts unreported_look_now(struct unreported *, const struct policy *);
 /* Another ruleset, whose chains have counted nothing yet */
 void unreported_begin_anew(struct unreported *);

@@ -10,13 +10,11 @@
 #include "learn/learn_bound.h"
 #include "policy/resolve.h"
 #include "run/events_options.h"
-#include "run/guest_options.h"
 #include "run/host_floor.h"
 #include "run/policy_watch.h"
+#include "run/run_options.h"
 #include "syntax/parse.h"
 
-#include <ctype.h>
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,263 +22,25 @@
 #include <unistd.h>
 
 #define DEFAULT_MEMORY_MIB 256
-#define MIN_MEMORY_MIB 32
-#define MAX_MEMORY_MIB (1u << 20)
-#define MAX_CPUS 64
 
-/* What the readers below fill */
-struct reading {
-	struct arena *arena;
-	struct run_config *config;
-	struct policy_options policy;
-	enum color_when color;
-	const char *only[2]; /* by enum vmm_kind: an option given that means something with that alone */
-};
-
-/* ---- values: each reader returns NULL, or what it wants instead ---- */
-
-static const char *read_name(struct reading *reading, const char *value)
-{
-	if (!run_name_valid(value))
-		return "1 to 32 of a-z, 0-9 and -, other than " CLAIMS_FILE;
-	reading->config->name = value;
-	return NULL;
-}
-
-/* A plain decimal, and what follows it */
-static bool read_number(const char *value, uint64_t max, uint64_t *out, const char **rest)
-{
-	uint64_t number = 0;
-	const char *digit = value;
-
-	for (; isdigit((unsigned char)*digit); digit++) {
-		number = number * 10 + (uint64_t)(*digit - '0');
-		if (number > max)
-			return false;
-	}
-	*out = number;
-	*rest = digit;
-	return digit > value;
-}
-
-static const char *read_memory(struct reading *reading, const char *value)
-{
-	static const char wanted[] = "MiB, or a size such as 512M or 2G";
-	const char *unit;
-	uint64_t number;
-
-	if (!read_number(value, MAX_MEMORY_MIB, &number, &unit))
-		return wanted;
-	if (!strcmp(unit, "G"))
-		number *= 1024;
-	else if (*unit && strcmp(unit, "M") != 0)
-		return wanted;
-	if (number < MIN_MEMORY_MIB || number > MAX_MEMORY_MIB)
-		return "32M at least, 1024G at most";
-	reading->config->memory_mib = (uint32_t)number;
-	return NULL;
-}
-
-static const char *read_cpus(struct reading *reading, const char *value)
-{
-	const char *rest;
-	uint64_t number;
-
-	if (!read_number(value, MAX_CPUS, &number, &rest) || *rest || !number)
-		return "1 to 64";
-	reading->config->cpus = (uint32_t)number;
-	return NULL;
-}
-
-#define READ_TEXT(member)                                                            \
-	static const char *read_##member(struct reading *reading, const char *value) \
-	{                                                                            \
-		reading->config->member = value;                                     \
-		return NULL;                                                         \
-	}
-READ_TEXT(kernel)
-READ_TEXT(initrd)
-READ_TEXT(rootfs)
-READ_TEXT(learn)
-
-#define READ_FLAG(member)                                                            \
-	static const char *read_##member(struct reading *reading, const char *value) \
-	{                                                                            \
-		(void)value;                                                         \
-		reading->config->member = true;                                      \
-		return NULL;                                                         \
-	}
-READ_FLAG(quiet)
-READ_FLAG(cap_net_admin)
-READ_FLAG(verbose)
-READ_FLAG(repack)
-READ_FLAG(suggest)
-READ_FLAG(events_all)
-READ_FLAG(watch)
-READ_FLAG(audit)
-READ_FLAG(ask)
-READ_FLAG(propose_wildcards)
-
-static const char *read_control_group(struct reading *reading, const char *value)
-{
-	const struct group *group = getgrnam(value);
-	const char *rest;
-	uint64_t number;
-
-	if (group)
-		reading->config->control_group = group->gr_gid;
-	else if (read_number(value, UINT32_MAX - 1, &number, &rest) && !*rest)
-		reading->config->control_group = (gid_t)number;
-	else
-		return "a group of this host's";
-	reading->config->has_control_group = true;
-	return NULL;
-}
-
-static const char *read_env(struct reading *reading, const char *value)
-{
-	return guest_option_env(reading->arena, reading->config, value);
-}
-
-static const char *read_events(struct reading *reading, const char *value)
-{
-	return events_option_target(reading->config, value);
-}
-
-static const char *read_events_size(struct reading *reading, const char *value)
-{
-	return events_option_size(reading->config, value);
-}
-
-static const char *read_events_keep(struct reading *reading, const char *value)
-{
-	return events_option_keep(reading->config, value);
-}
-
-static const char *read_workdir(struct reading *reading, const char *value)
-{
-	return guest_option_workdir(reading->config, value);
-}
-
-static const char *read_volume(struct reading *reading, const char *value)
-{
-	return guest_option_volume(reading->arena, reading->config, value);
-}
-
-/* Habits from elsewhere, which would otherwise be unknown options */
-static const char *read_terminal_habit(struct reading *reading, const char *value)
-{
-	(void)reading, (void)value;
-	return "leave it out, and -it: the command has msb-run's standard input, and a terminal where that is one";
-}
-
-static const char *read_rm_habit(struct reading *reading, const char *value)
-{
-	(void)reading, (void)value;
-	return "leave it out: nothing of a sandbox is left when it has ended";
-}
-
-static const char *read_accel(struct reading *reading, const char *value)
-{
-	static const char *const words[] = { [ACCEL_AUTO] = "auto", [ACCEL_KVM] = "kvm", [ACCEL_TCG] = "tcg" };
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (!strcmp(value, words[i])) {
-			reading->config->accel = (enum accel_kind)i;
-			return NULL;
-		}
-	return "auto, kvm or tcg";
-}
-
-static const char *read_vmm(struct reading *reading, const char *value)
-{
-	if (strcmp(value, "qemu") && strcmp(value, "none"))
-		return "qemu or none";
-	reading->config->vmm = strcmp(value, "none") ? VMM_QEMU : VMM_NONE;
-	return NULL;
-}
-
-static const char *read_deny_mode(struct reading *reading, const char *value)
-{
-	if (strcmp(value, "refuse") && strcmp(value, "drop"))
-		return "refuse or drop";
-	reading->config->silent_deny = !strcmp(value, "drop");
-	return NULL;
-}
-
-static const char *read_color(struct reading *reading, const char *value)
-{
-	static const char *const words[] = {
-		[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"
-	};
-
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (!strcmp(value, words[i])) {
-			reading->color = (enum color_when)i;
-			return NULL;
-		}
-	return "auto, always or never";
-}
-
-/* Of which kinds of guest an option says something */
-enum option_scope { FOR_ALL, FOR_QEMU, FOR_NONE };
-
-static const struct own_option {
-	const char *name;
-	int has_arg;
-	const char *(*read)(struct reading *, const char *);
-	enum option_scope scope;
-	char letter;
-} own_options[] = {
-	{ "name", required_argument, read_name },
-	{ "control-group", required_argument, read_control_group },
-	{ "memory", required_argument, read_memory, FOR_QEMU },
-	{ "cpus", required_argument, read_cpus, FOR_QEMU },
-	{ "kernel", required_argument, read_kernel, FOR_QEMU },
-	{ "initrd", required_argument, read_initrd, FOR_QEMU },
-	{ "rootfs", required_argument, read_rootfs, FOR_QEMU },
-	{ "repack", no_argument, read_repack, FOR_QEMU },
-	{ "accel", required_argument, read_accel, FOR_QEMU },
-	{ "vmm", required_argument, read_vmm },
-	{ "events", required_argument, read_events },
-	{ "events-all", no_argument, read_events_all },
-	{ "events-size", required_argument, read_events_size },
-	{ "events-keep", required_argument, read_events_keep },
-	{ "deny-mode", required_argument, read_deny_mode },
-	{ "suggest", no_argument, read_suggest },
-	{ "watch", no_argument, read_watch },
-	{ "audit", no_argument, read_audit },
-	{ "ask", no_argument, read_ask },
-	{ "learn", required_argument, read_learn },
-	{ "propose-wildcards", no_argument, read_propose_wildcards },
-	{ "quiet", no_argument, read_quiet, FOR_ALL, 'q' },
-	{ "verbose", no_argument, read_verbose, FOR_QEMU },
-	{ "env", required_argument, read_env, FOR_ALL, 'e' },
-	{ "workdir", required_argument, read_workdir, FOR_ALL, 'w' },
-	{ "volume", required_argument, read_volume, FOR_ALL, 'v' },
-	{ "interactive", no_argument, read_terminal_habit, FOR_ALL, 'i' },
-	{ "tty", no_argument, read_terminal_habit, FOR_ALL, 't' },
-	{ "rm", no_argument, read_rm_habit },
-	{ "cap-net-admin", no_argument, read_cap_net_admin, FOR_NONE },
-	{ "color", required_argument, read_color },
-};
-#define OWN_COUNT (sizeof own_options / sizeof *own_options)
-/* -p is the policy's; those of own_options' letters */
+/* -p is the policy's; the letters are of run_options */
 #define SHORT_OPTIONS "+:p:qe:w:v:it"
 enum { OPTION_HELP = 0x3000, OPTION_VERSION, OWN_FIRST };
 
 /* policy_long_options, ours, --help and --version, as one table for getopt_long() */
 static struct option *option_table(struct arena *arena)
 {
-	size_t count = 0;
+	size_t count = 0, own = 0;
 
 	while (policy_long_options[count].name)
 		count++;
-	struct option *table = arena_alloc(arena, (count + OWN_COUNT + 3) * sizeof *table);
+	while (run_options[own].name)
+		own++;
+	struct option *table = arena_alloc(arena, (count + own + 3) * sizeof *table);
 	memcpy(table, policy_long_options, count * sizeof *table);
-	for (size_t i = 0; i < OWN_COUNT; i++)
+	for (size_t i = 0; i < own; i++)
 		table[count++] =
-			(struct option){ own_options[i].name, own_options[i].has_arg, NULL, OWN_FIRST + (int)i };
+			(struct option){ run_options[i].name, run_options[i].has_arg, NULL, OWN_FIRST + (int)i };
 	table[count++] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
 	table[count++] = (struct option){ "version", no_argument, NULL, OPTION_VERSION };
 	return table;
@@ -365,7 +125,7 @@ static const char *unexpanded(struct arena *arena, const char *last, char *const
 }
 
 /* A COMMAND that is a rule: the shell's doing, most likely. */
-static bool command_is_rule(struct reading *reading, char *const *words)
+static bool command_is_rule(struct run_reading *reading, char *const *words)
 {
 	struct arena *arena = reading->arena;
 	struct sources *sources = sources_new(arena);
@@ -385,22 +145,22 @@ static bool command_is_rule(struct reading *reading, char *const *words)
 }
 
 /* The option behind what getopt_long() returned */
-static const struct own_option *own_option(int value)
+static const struct run_option *own_option(int value)
 {
-	for (size_t i = 0; value < OWN_FIRST && i < OWN_COUNT; i++)
-		if (own_options[i].letter == value)
-			return &own_options[i];
-	return &own_options[value - OWN_FIRST];
+	for (size_t i = 0; value < OWN_FIRST && run_options[i].name; i++)
+		if (run_options[i].letter == value)
+			return &run_options[i];
+	return &run_options[value - OWN_FIRST];
 }
 
-static bool take_option(struct reading *reading, int value)
+static bool take_option(struct run_reading *reading, int value)
 {
 	if (options_take(&reading->policy, value, optarg))
 		return true;
-	const struct own_option *option = own_option(value);
+	const struct run_option *option = own_option(value);
 	const char *wanted = option->read(reading, optarg);
-	if (option->scope != FOR_ALL)
-		reading->only[option->scope == FOR_QEMU ? VMM_QEMU : VMM_NONE] = option->name;
+	if (option->scope != RUN_FOR_ALL)
+		reading->only[option->scope == RUN_FOR_QEMU ? VMM_QEMU : VMM_NONE] = option->name;
 	if (wanted && optarg)
 		log_error("--%s %s: %s", option->name, optarg, wanted);
 	else if (wanted)
@@ -420,7 +180,7 @@ static enum config_result refuse_word(int value, const char *word)
 	return CONFIG_WRONG;
 }
 
-static enum config_result take_options(struct reading *reading, int argc, char **argv)
+static enum config_result take_options(struct run_reading *reading, int argc, char **argv)
 {
 	struct option *table = option_table(reading->arena);
 	int value;
@@ -450,7 +210,7 @@ static uint32_t default_guest_memory(uint32_t cpus)
 }
 
 /* What is wrong with options that are fine one by one. True where nothing is. */
-static bool options_agree(const struct reading *reading)
+static bool options_agree(const struct run_reading *reading)
 {
 	const struct run_config *config = reading->config;
 	bool none = config->vmm == VMM_NONE;
@@ -511,7 +271,46 @@ static const char *bound_name(const struct policy *policy)
 	return shipped ? "the default policy (public addresses and DNS)" : policy->name;
 }
 
-static bool load_policy(struct reading *reading)
+/* What the policy says against the options that are about it. True where nothing is. */
+static bool policy_fits_run(const struct run_config *config)
+{
+	const char *unwatched = !config->watch ? NULL :
+				config->learn  ? "a bound that is learnt within does not change" :
+				config->audit  ? "a policy that is audited does not change" :
+						 policy_watch_cannot(config->policy);
+	if (unwatched) {
+		log_error("--watch: %s", unwatched);
+		return false;
+	}
+	if (config->ask && config->policy->egress.action == POLICY_ALLOW) {
+		log_error("--ask: nothing would be asked: what no rule decides is allowed by `default egress allow`");
+		log_help("--net-default-egress deny");
+		return false;
+	}
+	return true;
+}
+
+/* Where the policy is audited, or learnt within, that is said, and of the latter another one is enforced. */
+static struct policy *enforced(struct arena *arena, struct run_config *config, struct policy *policy)
+{
+	if (config->audit) {
+		config->spared = audit_policy(arena, policy);
+		log_line(
+			"AUDIT: %s IS NOT ENFORCED: what it would deny is reported and passes, but to metadata services and the "
+			"host, and what a floor denies",
+			policy->name);
+	}
+	if (config->learn) {
+		config->bound = policy;
+		policy = learn_bound(arena, policy);
+		config->bound_name = bound_name(policy);
+		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
+			 config->bound_name, config->learn);
+	}
+	return policy;
+}
+
+static bool load_policy(struct run_reading *reading)
 {
 	struct arena *arena = reading->arena;
 	struct sources *sources = sources_new(arena);
@@ -528,35 +327,9 @@ static bool load_policy(struct reading *reading)
 		&reading->policy, reading->policy.files.count ? reading->policy.files.items[0] : NULL, diags);
 	reading->config->policy = policy;
 	diags_print_text(diags, stderr, color_wanted(reading->color, stderr));
-	if (diags->errors || !host_floor_trusted(policy))
+	if (diags->errors || !host_floor_trusted(policy) || !policy_fits_run(reading->config))
 		return false;
-	const char *unwatched = !reading->config->watch ? NULL :
-				reading->config->learn  ? "a bound that is learnt within does not change" :
-				reading->config->audit  ? "a policy that is audited does not change" :
-							  policy_watch_cannot(policy);
-	if (unwatched)
-		log_error("--watch: %s", unwatched);
-	if (unwatched)
-		return false;
-	if (reading->config->ask && policy->egress.action == POLICY_ALLOW) {
-		log_error("--ask: nothing would be asked: what no rule decides is allowed by `default egress allow`");
-		log_help("--net-default-egress deny");
-		return false;
-	}
-	if (reading->config->audit) {
-		reading->config->spared = audit_policy(arena, policy);
-		log_line(
-			"AUDIT: %s IS NOT ENFORCED: what it would deny is reported and passes, but to metadata services and the "
-			"host, and what a floor denies",
-			policy->name);
-	}
-	if (reading->config->learn) {
-		reading->config->bound = policy;
-		reading->config->policy = policy = learn_bound(arena, policy);
-		reading->config->bound_name = bound_name(policy);
-		log_line("learning, within %s: what that allows passes, and is written to %s at the end",
-			 reading->config->bound_name, reading->config->learn);
-	}
+	reading->config->policy = policy = enforced(arena, reading->config, policy);
 	/* each query of the guest's is judged by it */
 	eval_prepare_if_worth(policy);
 	return true;
@@ -564,7 +337,7 @@ static bool load_policy(struct reading *reading)
 
 enum config_result config_parse(struct arena *arena, int argc, char **argv, struct run_config *config)
 {
-	struct reading reading = { .arena = arena, .config = config, .policy.arena = arena };
+	struct run_reading reading = { .arena = arena, .config = config, .policy.arena = arena };
 
 	*config = (struct run_config){ .memory_mib = DEFAULT_MEMORY_MIB, .cpus = 1 };
 	enum config_result result = take_options(&reading, argc, argv);

@@ -2,6 +2,7 @@
  * the files' bytes are others: whatever happens in a directory, they are looked at soon after. It asks for the reload over the
  * control socket, as anybody would; what is wrong with the policy is printed, and the old one stays in force. */
 #include "run/policy_watch.h"
+#include "base/fnv.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/process.h"
@@ -22,8 +23,6 @@
 #define SETTLE_MS 100 /* what saves a file does several things */
 #define AGAIN_MS 500  /* a sandbox that cannot be reached yet, or is busy */
 #define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR)
-#define HASH_START 0xcbf29ce484222325ull
-#define HASH_PRIME 0x100000001b3ull
 
 struct watch {
 	const char *name; /* of the sandbox */
@@ -50,8 +49,8 @@ const char *policy_watch_cannot(const struct policy *policy)
 static uint64_t hash_bytes(uint64_t hash, const char *bytes, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)bytes[i]) * HASH_PRIME;
-	return hash * HASH_PRIME;
+		hash = fnv_byte(hash, (unsigned char)bytes[i]);
+	return fnv_byte(hash, 0);
 }
 
 static uint64_t hash_file(uint64_t hash, const char *name)
@@ -62,13 +61,13 @@ static uint64_t hash_file(uint64_t hash, const char *name)
 
 	while (fd >= 0 && (len = read(fd, bytes, sizeof bytes)) > 0)
 		for (ssize_t i = 0; i < len; i++)
-			hash = (hash ^ (unsigned char)bytes[i]) * HASH_PRIME;
-	return hash * HASH_PRIME;
+			hash = fnv_byte(hash, (unsigned char)bytes[i]);
+	return fnv_byte(hash, 0);
 }
 
 static uint64_t hash_now(const struct watch *watch)
 {
-	uint64_t hash = HASH_START;
+	uint64_t hash = FNV_START;
 
 	for (size_t i = 0; i < watch->files.count; i++)
 		hash = hash_file(hash, watch->files.items[i]);
@@ -97,7 +96,7 @@ static void take_texts(struct watch *watch, const struct source_texts *texts)
 	arena_free(watch->arena);
 	watch->arena = arena_new();
 	watch->files = (struct options_list){ NULL, 0, 0 };
-	watch->seen = HASH_START;
+	watch->seen = FNV_START;
 	for (size_t i = 0; i < texts->count; i++) {
 		if (!is_watched(&texts->items[i]))
 			continue;

@@ -15,21 +15,9 @@ struct flow_list {
 	size_t more;
 };
 
-static bool take_name(const char *name, void *context)
-{
-	const char **found = context;
-
-	*found = name;
-	return true;
-}
-
 static const char *name_of(const struct flows_flow *flow)
 {
-	const char *name = flow->connection.sni;
-
-	if (!name && flow->names.any_name)
-		flow->names.any_name(flow->names.self, flow->connection.addr, take_name, &name);
-	return name;
+	return flow->connection.sni ? flow->connection.sni : eval_first_name(&flow->names, flow->connection.addr);
 }
 
 static void add_counters(json_t *out, const struct flows_flow *flow)

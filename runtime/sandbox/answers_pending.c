@@ -1,6 +1,7 @@
 /* What waits for an answer, and the answer: a rule in front of the policy for a time. */
 #include "base/escape.h"
 #include "core/clock.h"
+#include "policy/flow.h"
 #include "report/reason.h"
 #include "sandbox/answers_policy.h"
 #include "sandbox/setup.h"
@@ -69,9 +70,7 @@ static void tell_denied(const struct answering *answering, json_t *answer)
 	const struct reason *reason = reason_of(reasons_new(arena, policy), verdict, POLICY_EGRESS);
 
 	if (verdict.action == POLICY_DENY)
-		json_object_set_new(answer, "denied_by",
-				    json_sprintf("%s%s%s%s", reason->text, reason->place ? " (" : "",
-						 reason->place ? reason->place : "", reason->place ? ")" : ""));
+		json_object_set_new(answer, "denied_by", json_string(reason_placed(arena, reason)));
 	arena_free(arena);
 }
 
@@ -98,14 +97,15 @@ static void done(void *self, json_t *answer)
 	answering_free(answering);
 }
 
-/* A denial of what was asked and of nothing else: of the name whatever it is for, of the address whatever its name */
+/* A denial of what was asked and of nothing else: of the name whatever it is for (domain=any, where the bare word would be a group),
+ * of the address whatever its name */
 static char *denial_of(const struct question *question)
 {
 	struct arena *arena = arena_new();
 	char *rule;
 
 	if (question->is_name)
-		rule = strdup(arena_printf(arena, "deny@%s", question->name));
+		rule = strdup(arena_printf(arena, "deny@%s", flow_name_text(arena, question->name)));
 	else
 		rule = strdup(arena_printf(arena, "deny@%s", strchr(ask_flow_text(arena, question), '@') + 1));
 	arena_free(arena);
@@ -136,10 +136,13 @@ static struct answering *answering_new(struct sandbox *sandbox, const json_t *re
 static const char *wrong_with(const json_t *request)
 {
 	const char *verdict = json_string_value(json_object_get(request, "verdict"));
+	const char *rule = json_string_value(json_object_get(request, "rule"));
 	const json_t *for_ms = json_object_get(request, "for_ms");
 
 	if (!verdict || (strcmp(verdict, "allow") && strcmp(verdict, "deny") && strcmp(verdict, "once")))
 		return "an answer is allow, deny or once";
+	if (rule && !strncmp(rule, "deny", strlen("deny")) != !strcmp(verdict, "deny"))
+		return "the rule says otherwise than the answer";
 	if (for_ms && (!json_is_integer(for_ms) || json_integer_value(for_ms) < 1 || !strcmp(verdict, "once")))
 		return "an answer is for a time, one for once is not";
 	return NULL;

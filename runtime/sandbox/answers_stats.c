@@ -3,7 +3,7 @@
 #include "core/clock.h"
 #include "dns/dns_counters.h"
 #include "net/sysctl.h"
-#include "report/events.h"
+#include "report/event_line.h"
 #include "sandbox/answers.h"
 #include "sandbox/answers_quotas.h"
 #include "sandbox/answers_rules.h"
@@ -11,11 +11,6 @@
 #include "sandbox/setup.h"
 
 #include <stdlib.h>
-
-static json_t *number(uint64_t value)
-{
-	return json_integer(value < INT64_MAX ? (json_int_t)value : INT64_MAX);
-}
 
 /* Of the link to the guest: what it receives the guest has sent */
 static json_t *traffic(const struct sandbox *sandbox)
@@ -25,11 +20,12 @@ static json_t *traffic(const struct sandbox *sandbox)
 
 	if (rtnl_link_counted(sandbox->vm, sandbox->tap_link.index, &counted) < 0)
 		return list;
-	json_array_append_new(list,
-			      json_pack("{s:s, s:o, s:o}", "direction", "egress", "bytes",
-					number(counted.received_bytes), "packets", number(counted.received_packets)));
+	json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "direction", "egress", "bytes",
+					      event_number(counted.received_bytes), "packets",
+					      event_number(counted.received_packets)));
 	json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "direction", "ingress", "bytes",
-					      number(counted.sent_bytes), "packets", number(counted.sent_packets)));
+					      event_number(counted.sent_bytes), "packets",
+					      event_number(counted.sent_packets)));
 	return list;
 }
 
@@ -39,7 +35,7 @@ static void add_flows(json_t *answer)
 	char text[24];
 
 	if (!sysctl_read("netfilter/nf_conntrack_count", text, sizeof text))
-		json_object_set_new(answer, "flows", number(strtoull(text, NULL, 10)));
+		json_object_set_new(answer, "flows", event_number(strtoull(text, NULL, 10)));
 }
 
 /* ---- rules ---- */
@@ -78,7 +74,7 @@ static json_t *waits(const struct dns_counted *counted)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < DNS_LATENCIES; i++) {
-		json_t *bucket = json_pack("{s:o}", "count", number(counted->waited[i]));
+		json_t *bucket = json_pack("{s:o}", "count", event_number(counted->waited[i]));
 		if (i < DNS_LATENCIES - 1)
 			json_object_set_new(bucket, "most_ms", json_integer(dns_latency_ms[i]));
 		json_array_append_new(list, bucket);
@@ -92,7 +88,7 @@ static json_t *limited(const struct dns_counted *counted)
 
 	for (size_t i = 0; i < POLICY_DNS_LIMITS; i++)
 		json_array_append_new(list, json_pack("{s:s, s:o}", "bound", policy_dns_limit_names[i], "count",
-						      number(counted->limited[i])));
+						      event_number(counted->limited[i])));
 	return list;
 }
 
@@ -104,9 +100,10 @@ static json_t *dns(const struct sandbox *sandbox)
 	dns_counted(sandbox->dns, &counted);
 	for (size_t i = 0; i < DNS_OUTCOMES; i++)
 		json_array_append_new(questions, json_pack("{s:s, s:o}", "outcome", dns_outcome_names[i], "count",
-							   number(counted.outcomes[i])));
+							   event_number(counted.outcomes[i])));
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "questions", questions, "limited", limited(&counted), "cached",
-			 number(counted.cached), "waits", waits(&counted), "waited_ms", number(counted.waited_ms));
+			 event_number(counted.cached), "waits", waits(&counted), "waited_ms",
+			 event_number(counted.waited_ms));
 }
 
 /* ---- bindings ---- */
@@ -132,8 +129,8 @@ static json_t *bindings(const struct sandbox *sandbox)
 	struct bound bound = { 0 };
 
 	bindings_each(dns_bindings(sandbox->dns), clock_ms(), count_binding, &bound);
-	return json_pack("[{s:s, s:o}, {s:s, s:o}]", "what", "names", "count", number(bound.names), "what", "addresses",
-			 "count", number(bound.addresses));
+	return json_pack("[{s:s, s:o}, {s:s, s:o}]", "what", "names", "count", event_number(bound.names), "what",
+			 "addresses", "count", event_number(bound.addresses));
 }
 
 json_t *answer_stats(void *self, const json_t *request, struct control_call *call)
@@ -143,20 +140,21 @@ json_t *answer_stats(void *self, const json_t *request, struct control_call *cal
 
 	(void)request, (void)call;
 	json_object_set_new(answer, "name", json_string(sandbox->start->config->name));
-	json_object_set_new(answer, "generation", number(reload_generation(sandbox->reload)));
+	json_object_set_new(answer, "generation", event_number(reload_generation(sandbox->reload)));
 	json_object_set_new(answer, "started", control_time(&sandbox->started));
 	json_object_set_new(answer, "started_s",
 			    json_real((double)sandbox->started.tv_sec + (double)sandbox->started.tv_nsec / 1e9));
 	json_object_set_new(answer, "traffic", traffic(sandbox));
 	add_flows(answer);
 	json_object_set_new(answer, "rules", rules(sandbox));
-	json_object_set_new(answer, "denied", number(denials_total(sandbox->denials)));
+	json_object_set_new(answer, "denied", event_number(denials_total(sandbox->denials)));
 	json_object_set_new(answer, "dns", dns(sandbox));
 	struct events_counted events;
 
 	denials_events(sandbox->denials, &events);
-	json_object_set_new(answer, "events",
-			    json_pack("{s:o, s:o}", "written", number(events.written), "lost", number(events.lost)));
+	json_object_set_new(
+		answer, "events",
+		json_pack("{s:o, s:o}", "written", event_number(events.written), "lost", event_number(events.lost)));
 	json_object_set_new(answer, "bindings", bindings(sandbox));
 	answer_add_limits(sandbox, answer);
 	answer_add_quotas(sandbox, answer);

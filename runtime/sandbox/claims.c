@@ -7,6 +7,7 @@
  *   bytes 0 to UID_BLOCKS - 1   a block of uids each
  *   bytes from NAME_BASE on     a name each, at its hash of 62 bits */
 #include "sandbox/claims.h"
+#include "base/fnv.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/run_directory.h"
@@ -37,19 +38,9 @@ static bool is_taken(int error)
 	return error == -EAGAIN || error == -EACCES;
 }
 
-/* FNV-1a, of 64 bits */
-static uint64_t hash(const char *name)
-{
-	uint64_t value = 0xcbf29ce484222325u;
-
-	for (; *name; name++)
-		value = (value ^ (unsigned char)*name) * 0x100000001b3u;
-	return value;
-}
-
 static off_t byte_of(const char *name)
 {
-	return NAME_BASE + (off_t)(hash(name) >> 2);
+	return NAME_BASE + (off_t)(fnv_text(FNV_START, name) >> 2);
 }
 
 /* Who looks for leftovers holds a name's claim for a moment */

@@ -2,7 +2,7 @@
 #include "sandbox/lifecycle.h"
 #include "base/escape.h"
 #include "core/clock.h"
-#include "report/events.h"
+#include "report/event_line.h"
 #include "sandbox/reload.h"
 #include "sandbox/setup.h"
 
@@ -11,17 +11,12 @@ static void tell(struct sandbox *sandbox, const char *kind, json_t *members)
 	events_tell(denials_stream(sandbox->denials), kind, members);
 }
 
-static json_t *number(uint64_t value)
-{
-	return json_integer(value < INT64_MAX ? (json_int_t)value : INT64_MAX);
-}
-
 /* The policy that is in force, whatever bytes its file's name has */
 static json_t *policy_members(const struct sandbox *sandbox)
 {
 	struct arena *arena = arena_new();
 	json_t *members = json_pack("{s:s, s:o}", "policy", escape_json(arena, sandbox->start->config->policy->name),
-				    "generation", number(reload_generation(sandbox->reload)));
+				    "generation", event_number(reload_generation(sandbox->reload)));
 
 	arena_free(arena);
 	return members;
@@ -42,24 +37,43 @@ void lifecycle_started(struct sandbox *sandbox)
 void lifecycle_stops(struct sandbox *sandbox, int status)
 {
 	tell(sandbox, "stop",
-	     json_pack("{s:i, s:o, s:o}", "status", status, "denied", number(denials_total(sandbox->denials)), "up_ms",
-		       number(clock_ms() - sandbox->started_ms)));
+	     json_pack("{s:i, s:o, s:o}", "status", status, "denied", event_number(denials_total(sandbox->denials)),
+		       "up_ms", event_number(clock_ms() - sandbox->started_ms)));
 }
 
 void lifecycle_reloaded(struct sandbox *sandbox, size_t ended)
 {
 	json_t *members = policy_members(sandbox);
 
-	json_object_set_new(members, "flows_ended", number(ended));
+	json_object_set_new(members, "flows_ended", event_number(ended));
 	tell(sandbox, "reload", members);
+}
+
+/* The first finding may quote a line of a policy, which whoever asked chose */
+#define WHY_MOST 300
+
+void lifecycle_refused(struct sandbox *sandbox, const char *rule, uint32_t grant, const char *why)
+{
+	struct arena *arena = arena_new();
+	json_t *members = policy_members(sandbox);
+
+	if (grant)
+		json_object_set_new(members, "grant", event_number(grant));
+	if (rule)
+		json_object_set_new(members, "text", json_string(escape_json(arena, rule)));
+	json_object_set_new(members, "because",
+			    json_string(escape_json(arena, arena_printf(arena, "%.*s", WHY_MOST, why))));
+	arena_free(arena);
+	tell(sandbox, "reload-failed", members);
 }
 
 static json_t *grant_members(const struct sandbox *sandbox, uint32_t id, const char *rule, size_t ended)
 {
 	struct arena *arena = arena_new();
-	json_t *members = json_pack("{s:o, s:s, s:s, s:o, s:o}", "grant", number(id), "place",
-				    arena_printf(arena, "grant:%u", id), "text", escape_json(arena, rule), "generation",
-				    number(reload_generation(sandbox->reload)), "flows_ended", number(ended));
+	json_t *members =
+		json_pack("{s:o, s:s, s:s, s:o, s:o}", "grant", event_number(id), "place",
+			  arena_printf(arena, "grant:%u", id), "text", escape_json(arena, rule), "generation",
+			  event_number(reload_generation(sandbox->reload)), "flows_ended", event_number(ended));
 
 	arena_free(arena);
 	return members;
@@ -69,7 +83,7 @@ void lifecycle_granted(struct sandbox *sandbox, uint32_t id, const char *rule, u
 {
 	json_t *members = grant_members(sandbox, id, rule, ended);
 
-	json_object_set_new(members, "for_ms", number(for_ms));
+	json_object_set_new(members, "for_ms", event_number(for_ms));
 	tell(sandbox, "grant", members);
 }
 

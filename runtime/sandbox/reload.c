@@ -25,9 +25,21 @@ static void answer(reload_done *done, void *self, json_t *json)
 		json_decref(json);
 }
 
-/* The request is over, well or not; what was made for it goes unless it was taken. */
-static void finish(struct reload *reload, json_t *json)
+static void tell_failed(struct sandbox *sandbox, const json_t *json)
 {
+	const struct reload_pending *pending = &sandbox->reload->pending;
+	const char *why = json_string_value(json_object_get(json, "error"));
+
+	if (pending->kind != RELOAD_TRY && why)
+		lifecycle_refused(sandbox, pending->rule, pending->kind == RELOAD_REVOKE ? pending->ends : 0, why);
+}
+
+/* The request is over, well or not; what was made for it goes unless it was taken. */
+static void finish(struct sandbox *sandbox, json_t *json)
+{
+	struct reload *reload = sandbox->reload;
+
+	tell_failed(sandbox, json);
 	struct reload_pending pending = reload->pending;
 
 	reload->pending = (struct reload_pending){ .kind = RELOAD_IDLE };
@@ -96,9 +108,9 @@ static void begin(struct sandbox *sandbox, const char *text, size_t len)
 			pending->kind == RELOAD_TRY ? reload_compile(sandbox) :
 						      reload_make(sandbox);
 	if (wrong)
-		finish(reload, wrong);
+		finish(sandbox, wrong);
 	else if (pending->kind == RELOAD_TRY)
-		finish(reload, reload_tell_would_end(sandbox, pending->policy));
+		finish(sandbox, reload_tell_would_end(sandbox, pending->policy));
 }
 
 static bool is_busy(const struct reload *reload, reload_done *done, void *self)
@@ -328,7 +340,7 @@ static int take(struct sandbox *sandbox)
 	int error = reload_apply(sandbox, why, sizeof why);
 
 	if (*why) {
-		finish(reload, reload_failed(why));
+		finish(sandbox, reload_failed(why));
 		return error;
 	}
 	if (error < 0)
@@ -352,7 +364,7 @@ static int go_on(struct sandbox *sandbox)
 			return 0;
 		if (policy_meters(sandbox->start->config->policy))
 			reload_use_fast_path(sandbox, sandbox->start->config->policy);
-		finish(reload, done_answer(sandbox));
+		finish(sandbox, done_answer(sandbox));
 		return 0;
 	}
 	switch (dns_policy_offered(sandbox->dns)) {
@@ -363,7 +375,8 @@ static int go_on(struct sandbox *sandbox)
 		break;
 	case DNS_OFFER_REFUSED:
 		reload_abandon(sandbox);
-		finish(reload, reload_failed("the DNS worker cannot make this policy, for want of memory most likely"));
+		finish(sandbox,
+		       reload_failed("the DNS worker cannot make this policy, for want of memory most likely"));
 		return 0;
 	case DNS_OFFER_WAITS:
 		break;
@@ -371,7 +384,7 @@ static int go_on(struct sandbox *sandbox)
 	if (clock_ms() < reload->pending.until_ms)
 		return 0;
 	reload_abandon(sandbox);
-	finish(reload, reload_failed("the DNS worker does not answer"));
+	finish(sandbox, reload_failed("the DNS worker does not answer"));
 	return 0;
 }
 

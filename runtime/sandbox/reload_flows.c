@@ -49,12 +49,6 @@ struct would {
 	json_int_t total, kept;
 };
 
-static bool first_name(const char *name, void *context)
-{
-	*(const char **)context = name;
-	return true;
-}
-
 static int judge(const struct flows_flow *flow, void *context)
 {
 	struct would *would = context;
@@ -66,8 +60,8 @@ static int judge(const struct flows_flow *flow, void *context)
 	}
 	if (++would->total > TOLD_MAX)
 		return 0;
-	if (!name && flow->names.any_name)
-		flow->names.any_name(flow->names.self, flow->connection.addr, first_name, &name);
+	if (!name)
+		name = eval_first_name(&flow->names, flow->connection.addr);
 	json_t *json = flow_json(flow->connection.direction, flow->connection.addr, flow->l4, flow->connection.port,
 				 flow->has_began ? flow->began_ms : 0);
 	if (name)

@@ -3,21 +3,19 @@
 #include "sandbox/setup.h"
 #include "core/fd.h"
 #include "core/log.h"
-#include "lower/lower.h"
 #include "lower/sandbox_net.h"
-#include "net/flow_reserve.h"
 #include "net/host_link.h"
 #include "net/host_table.h"
 #include "net/icmp_error.h"
 #include "net/pool.h"
 #include "net/sysctl.h"
-#include "netlink/nflog.h"
-#include "optimise/optimise.h"
 #include "sandbox/answers.h"
 #include "sandbox/claims.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_guest.h"
+#include "sandbox/setup_links.h"
 #include "sandbox/setup_nat64.h"
+#include "sandbox/setup_tables.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
 
@@ -30,15 +28,6 @@
 
 #define TABLE_OWNER_TIMEOUT_MS 10000
 
-static const uint8_t host_mac[6] = HOST_LINK_MAC;
-static const uint8_t uplink_mac[6] = HOST_LINK_PEER_MAC;
-
-static int fail(const char *what, int error)
-{
-	log_error("cannot %s: %s", what, strerror(-error));
-	return error;
-}
-
 /* Sockets belong to the namespace they are opened in: the host's first, then we leave it for the VM's. */
 static int make_namespaces(struct sandbox *sandbox)
 {
@@ -48,30 +37,21 @@ static int make_namespaces(struct sandbox *sandbox)
 	sandbox->host = nl_open(NETLINK_ROUTE);
 	sandbox->watch = host_watch_open();
 	if (sandbox->host_netns < 0 || !sandbox->host || !sandbox->watch)
-		return fail("open the host's network namespace",
-			    sandbox->host_netns < 0 ? sandbox->host_netns : -errno);
+		return setup_fail("open the host's network namespace",
+				  sandbox->host_netns < 0 ? sandbox->host_netns : -errno);
 	if (none && (sandbox->guest_netns = netns_new()) < 0)
-		return fail("make the guest's network namespace", sandbox->guest_netns);
+		return setup_fail("make the guest's network namespace", sandbox->guest_netns);
 	if ((sandbox->vm_netns = netns_new()) < 0)
-		return fail("make the VM's network namespace", sandbox->vm_netns);
+		return setup_fail("make the VM's network namespace", sandbox->vm_netns);
 	sandbox->vm = nl_open(NETLINK_ROUTE);
 	sandbox->firewall = nft_open();
-	return sandbox->vm && sandbox->firewall ? 0 : fail("open netlink", -errno);
+	return sandbox->vm && sandbox->firewall ? 0 : setup_fail("open netlink", -errno);
 }
 
 static int set_sysctls(struct sandbox *sandbox)
 {
 	(void)sandbox;
 	return sysctl_set_sandbox();
-}
-
-static int make_tap(struct sandbox *sandbox)
-{
-	if (sandbox->start->config->vmm == VMM_NONE)
-		return rtnl_veth_add(sandbox->vm, (struct rtnl_end){ LOWER_TAP, NULL },
-				     (struct rtnl_end){ LOWER_GUEST_LINK, NULL }, sandbox->guest_netns);
-	sandbox->tap = rtnl_tap_open(LOWER_TAP);
-	return sandbox->tap < 0 ? sandbox->tap : 0;
 }
 
 /* Nothing of the host's is touched before the table owner is there to undo it: it sends a byte when it is. */
@@ -85,45 +65,6 @@ static int wait_for_table_owner(struct sandbox *sandbox)
 		return 0;
 	log_error("the table owner %s: the sandbox is closed", ready ? "is gone" : "does not start");
 	return ready ? -ECHILD : -ETIMEDOUT;
-}
-
-/* Of all links between the guest and the host; the guest's own end is the VMM's. */
-static int set_mtu(struct sandbox *sandbox)
-{
-	uint16_t mtu = sandbox->start->config->policy->interface.mtu;
-	const uint32_t links[] = { sandbox->uplink.index, sandbox->tap_link.index, sandbox->bridge.index };
-	int error = 0;
-
-	if (!mtu)
-		return 0;
-	for (size_t i = 0; error == 0 && i < sizeof links / sizeof *links; i++)
-		error = rtnl_link_set_mtu(sandbox->vm, links[i], mtu);
-	return error == 0 ? rtnl_link_set_mtu(sandbox->host, sandbox->host_link.index, mtu) : error;
-}
-
-/* All links, all down. */
-static int make_links(struct sandbox *sandbox)
-{
-	struct nl *vm = sandbox->vm;
-
-	int error = rtnl_veth_add(vm, (struct rtnl_end){ LOWER_UPLINK, uplink_mac },
-				  (struct rtnl_end){ HOST_LINK_PREFIX "%d", host_mac }, sandbox->host_netns);
-	if (error == 0)
-		error = rtnl_bridge_add(vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
-	if (error < 0)
-		return fail("make the sandbox's links", error);
-	if ((error = make_tap(sandbox)) < 0)
-		return fail("make " LOWER_TAP, error);
-	error = rtnl_link_by_name(vm, LOWER_UPLINK, &sandbox->uplink);
-	if (error == 0)
-		error = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
-	if (error == 0)
-		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
-	if (error == 0)
-		error = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
-	if (error == 0)
-		error = rtnl_link_by_index(sandbox->host, sandbox->uplink.peer, &sandbox->host_link);
-	return error < 0 ? fail("find the sandbox's links", error) : 0;
 }
 
 static void add_sources(struct table_owner_message *message, struct addr gateway)
@@ -153,7 +94,7 @@ static int tell_table_owner(struct sandbox *sandbox)
 	struct table_owner_message message = message_now(sandbox);
 
 	int error = table_owner_tell(sandbox->start->owner, &message, sandbox->vm_netns);
-	return error < 0 ? fail("reach the table owner", error) : 0;
+	return error < 0 ? setup_fail("reach the table owner", error) : 0;
 }
 
 #define IPV6_MTU_LEAST 1280 /* RFC 8200, section 5 */
@@ -213,108 +154,10 @@ static int claim_subnets(struct sandbox *sandbox)
 
 	int error = rtnl_link_up(sandbox->host, link);
 	if (error < 0)
-		return fail("bring the host's link up", error);
+		return setup_fail("bring the host's link up", error);
 	error = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V4, link, &gateway->v4);
 	if (error == 0 && gateway->has6)
 		error = pool_claim(sandbox->host, sandbox->start->config->policy, ADDR_V6, link, &gateway->v6);
-	return error;
-}
-
-/* Established flows past the chains: a kernel without flowtables, or one that has no room for it, goes without. */
-static void install_fast_path(struct sandbox *sandbox, struct arena *arena, const struct lower_options *options)
-{
-	const struct ruleset *fast = lower_fast_path(arena, sandbox->start->config->policy, options);
-	char why[256] = "";
-
-	if (fast)
-		nft_extend(sandbox->firewall, fast, why, sizeof why);
-}
-
-static int install_firewall(struct sandbox *sandbox)
-{
-	struct arena *arena = arena_new();
-	const struct run_config *config = sandbox->start->config;
-	struct lower_options options = {
-		.gateway = sandbox->gateway,
-		.silent = config->silent_deny,
-		.segments = config->vmm == VMM_NONE,
-		.log_all = config->learn,
-		.audit = config->audit,
-		.ask = config->ask,
-	};
-	struct ruleset *ruleset = lower_policy(arena, config->policy, &options);
-	char why[256] = "";
-
-	optimise(ruleset, SETUP_OPTIMISED);
-	sandbox->maps = lower_bound_maps(ruleset);
-	int error = nft_install(sandbox->firewall, ruleset, why, sizeof why);
-	const struct ruleset *quotas = lower_quotas(arena, config->policy, &options);
-	if (error == 0 && quotas)
-		error = nft_install(sandbox->firewall, quotas, why, sizeof why);
-	if (error == 0)
-		install_fast_path(sandbox, arena, &options);
-	arena_free(arena);
-	if (error < 0)
-		log_error("cannot install the policy: %s: %s", why, strerror(-error));
-	return error;
-}
-
-/* In the host's namespace: whom the bounds there report to, and what they are */
-static int plan_limits(struct sandbox *sandbox, struct host_limits *limits)
-{
-	*limits = (struct host_limits){ .silent = sandbox->start->config->silent_deny, .timeouts = true };
-	int error = netns_enter(sandbox->host_netns);
-	if (error < 0)
-		return fail("enter the host's network namespace", error);
-	sandbox->host_log = nflog_open_free(sandbox->host_link.index, &limits->log_group);
-	error = sandbox->host_log ? 0 : fail("log in the host's network namespace", -errno);
-	if (error == 0)
-		error = host_limits_read(sandbox->start->config->policy, limits);
-	sandbox->limits.most[OVER_TCP] = limits->tcp;
-	sandbox->limits.most[OVER_UDP] = limits->udp;
-	sandbox->limits.most[OVER_OTHER] = limits->other;
-	sandbox->limits.most[OVER_QUESTIONS] = limits->questions;
-	sandbox->limits.most[OVER_SHARE] = limits->share;
-	sandbox->limits.most[OVER_ALL] = limits->all;
-	limits->relayed = true; /* by this policy or by one that comes later */
-	int back = netns_enter(sandbox->vm_netns);
-	return back ? fail("enter the VM's network namespace", back) : error;
-}
-
-static int reserve_flows(struct sandbox *sandbox, struct host_limits *limits)
-{
-	uint64_t most = host_limits_most(limits);
-
-	if (!limits->all || most > limits->reservable)
-		return 0;
-	int reserved = flow_reserve(sandbox->host, sandbox->host_link.index, (uint32_t)most, limits->reservable);
-	limits->reserved = reserved > 0;
-	return reserved < 0 ? fail("reserve the sandbox's part of the host's conntrack", reserved) : 0;
-}
-
-static int install_host_table(struct sandbox *sandbox)
-{
-	struct host_limits limits;
-
-	int error = plan_limits(sandbox, &limits);
-	if (error == 0)
-		error = reserve_flows(sandbox, &limits);
-	if (error < 0)
-		return error;
-	struct host_table table = {
-		.link = sandbox->host_link.name,
-		.index = sandbox->host_link.index,
-		.gateway = sandbox->gateway,
-		.servers = sandbox->servers,
-		.server_count = sandbox->start->server_count,
-		.mark = host_table_mark(sandbox->host_link.index),
-		.limits = &limits,
-	};
-
-	error = host_table_install(sandbox->start->table, &table);
-	sandbox->has_table = error == 0;
-	sandbox->grants.of[0] = (struct flow_grant){ .limit = OVER_TCP, .bound = limits.grant_tcp ? limits.tcp : 0 };
-	sandbox->grants.of[1] = (struct flow_grant){ .limit = OVER_UDP, .bound = limits.grant_udp ? limits.udp : 0 };
 	return error;
 }
 
@@ -333,74 +176,7 @@ static int watch_passage(struct sandbox *sandbox)
 {
 	int error = in_host(sandbox, open_passage);
 
-	return error < 0 ? fail("watch the host's firewalls", error) : 0;
-}
-
-/* One family: the gateway's address, the guest and the two next hops, none of which is ever asked for by ARP or ND. */
-static int configure_family(struct sandbox *sandbox, struct addr gateway)
-{
-	enum addr_family family = gateway.family;
-	struct addr host = pool_host_hop(family), guest = lower_guest_addr(gateway);
-	struct addr_prefix own = { gateway, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6 };
-	struct rtnl_route to_host = { .destination.addr.family = family, .via = &host, .link = sandbox->uplink.index };
-	struct rtnl_route to_proxy = { .destination.addr.family = family,
-				       .table = LOWER_DNS_ROUTE_TABLE,
-				       .local = true,
-				       .link = if_nametoindex("lo") };
-	uint8_t guest_mac[6];
-
-	lower_guest_mac(&sandbox->gateway, guest_mac);
-	int error = rtnl_address_add(sandbox->vm, sandbox->bridge.index, own);
-	if (error == 0)
-		error = rtnl_neighbour_add(sandbox->vm, sandbox->bridge.index, guest, guest_mac);
-	if (error == 0)
-		error = rtnl_neighbour_add(sandbox->vm, sandbox->uplink.index, host, host_mac);
-	if (error == 0)
-		error = rtnl_neighbour_add(sandbox->host, sandbox->host_link.index, pool_sandbox_hop(family),
-					   uplink_mac);
-	if (error == 0)
-		error = rtnl_route_add(sandbox->vm, &to_host);
-	if (error == 0)
-		error = rtnl_rule_add(sandbox->vm, family, LOWER_DNS_MARK, LOWER_DNS_ROUTE_TABLE);
-	if (error == 0)
-		error = rtnl_rule_add(sandbox->vm, family, LOWER_DIVERT_MARK, LOWER_DNS_ROUTE_TABLE);
-	if (error == 0)
-		error = rtnl_route_add(sandbox->vm, &to_proxy);
-	return error;
-}
-
-static int open_links(struct sandbox *sandbox)
-{
-	struct nl *vm = sandbox->vm;
-	uint8_t mac[6], guest[6];
-
-	sandbox_gateway_mac(&sandbox->gateway, mac);
-	lower_guest_mac(&sandbox->gateway, guest);
-	if (!memcmp(mac, guest, sizeof mac)) {
-		log_error("the guest's MAC is the gateway's: another --net-mac");
-		return -EADDRINUSE;
-	}
-	/* the kernel takes IPv6 off a link below its least MTU, and its switches with it */
-	int error = set_mtu(sandbox);
-	if (error == 0)
-		error = sysctl_write("ipv6/conf/" LOWER_UPLINK "/addr_gen_mode", "1");
-	if (error == -ENOENT && !sandbox->gateway.has6)
-		error = 0;
-	if (error == 0)
-		error = rtnl_link_set_mac(vm, sandbox->bridge.index, mac);
-	const uint32_t links[] = { if_nametoindex("lo"), sandbox->bridge.index, sandbox->tap_link.index,
-				   sandbox->uplink.index };
-	for (size_t i = 0; error == 0 && i < sizeof links / sizeof *links; i++)
-		error = rtnl_link_up(vm, links[i]);
-	if (error == 0)
-		error = configure_family(sandbox, sandbox->gateway.v4);
-	if (error == 0 && sandbox->gateway.has6)
-		error = configure_family(sandbox, sandbox->gateway.v6);
-	if (error == 0)
-		error = rtnl_link_wait(vm, sandbox->uplink.index);
-	if (error == 0)
-		error = rtnl_link_wait(sandbox->host, sandbox->host_link.index);
-	return error < 0 ? fail("configure the sandbox's links", error) : 0;
+	return error < 0 ? setup_fail("watch the host's firewalls", error) : 0;
 }
 
 static int limit_bandwidth(struct sandbox *sandbox)
@@ -435,7 +211,7 @@ static int start_dns(struct sandbox *sandbox)
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);
 	if (!sandbox->dns)
-		return fail("start the DNS proxy", -errno);
+		return setup_fail("start the DNS proxy", -errno);
 	denials_ask_ended(sandbox->denials, dns_binding_ended, sandbox->dns);
 	return 0;
 }
@@ -543,20 +319,20 @@ static int (*const steps[])(struct sandbox *) = {
 	make_namespaces,
 	set_sysctls,
 	wait_for_table_owner,
-	make_links,
+	sandbox_make_links,
 	set_up_host,
 	tell_table_owner,
 	claim_subnets,
 	sandbox_prepare_guest,
 	sandbox_take_nat64,
-	install_firewall,
+	sandbox_install_policy,
 	place_servers,
-	install_host_table,
+	sandbox_install_host_table,
 	tell_table_owner,
 	watch_passage,
 	follow_routes,
 	switch_forwarding_on,
-	open_links,
+	sandbox_open_links,
 	limit_bandwidth,
 	open_late_refusals,
 	open_log,

@@ -74,7 +74,8 @@ struct sandbox {
 
 /* Takes every step, in order; 0, or -errno with a line on standard error. Failed or not, sandbox_close() ends it. */
 int sandbox_set_up(struct sandbox *, const struct supervisor_start *);
-/* setup_policy.c */
+/* setup_policy.c: what its steps share */
+int setup_fail(const char *what, int error); /* reports "cannot WHAT: …" */
 uid_t setup_uid(const struct sandbox *, enum role);
 struct relay_start setup_relay_start(const struct sandbox *, enum role);
 /* While it runs, too: what a policy takes that none before did. 0 or -errno, reported */

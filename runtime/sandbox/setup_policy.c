@@ -1,9 +1,17 @@
-/* Steps of the set-up that another policy may ask for while the sandbox runs. */
+/* What the steps of the set-up share, and those of them that another policy may ask for while the sandbox runs. */
+#include "core/log.h"
 #include "lower/sandbox_net.h"
 #include "sandbox/claims.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
+#include <string.h>
+
+int setup_fail(const char *what, int error)
+{
+	log_error("cannot %s: %s", what, strerror(-error));
+	return error;
+}
 
 uid_t setup_uid(const struct sandbox *sandbox, enum role role)
 {

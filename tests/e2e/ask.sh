@@ -104,6 +104,16 @@ contains "dig, that asks again every two seconds, has it too" "$(result dig; cat
 guest no "$PROBE" dns good.example.com 172.16.0.1 9000
 answer "$(id_of dns@good.example.com:udp)" deny >/dev/null
 same "a denied name" NXDOMAIN "$(result no)"
+guest word "$PROBE" dns any 172.16.0.1 9000 # the name of a group as well, which is not what was asked
+contains "a denied name that is a group's, too: that name alone" "$(answer "$(id_of dns@domain=any:udp)" deny)" 'deny@domain=any '
+result word >/dev/null
+guest all "$PROBE" tcp 8.8.8.8 7 5000
+same "and nothing else" connected "$(result all)"
+guest tampered "$PROBE" dns tampered.example.com 172.16.0.1 9000
+id=$(id_of dns@tampered.example.com:udp)
+raw() { printf '%s\n' "$1" | timeout 5 socat -t 3 - UNIX-CONNECT:/run/msb/agent/control; }
+contains "a denial by a rule that allows is none" "$(raw '{"version":1,"command":"answer","id":'"$id"',"verdict":"deny","rule":"allow@public"}')" '"error": *"the rule says otherwise'
+answer "$id" deny >/dev/null
 guest no2 "$PROBE" tcp 93.184.216.42 80 30000
 answer "$(id_of egress@93.184.216.42:tcp:80)" deny --for 1h >/dev/null
 lacks "a denied flow" "$(result no2 25)" '^(connected|timeout)'

@@ -61,11 +61,22 @@ same "reload: the generation" 6 "$(of reload .generation)"
 echo "default egress @" >"$WORK/wrong.msb"
 "$CTL" reload agent --policy "$WORK/wrong.msb" >/dev/null 2>&1
 same "a reload that fails is none" 6 "$(of reload .generation)"
+same "nor anything that the sandbox was asked" "" "$(of reload-failed .because)"
+{ cat "$WORK/agent.msb"; echo "publish 192.0.2.77:8081:81"; } >"$WORK/ports.msb"
+"$CTL" reload agent --policy "$WORK/ports.msb" >/dev/null 2>&1
+same "reload-failed: the policy that stays, and why" "agent.msb 6 its published ports cannot be opened" \
+	"$(of reload-failed '"\(.policy) \(.generation) \(.because)"' | sed 's|.*/||; s/: .*//')"
+same "it is no reload" 6 "$(of reload .generation)"
+"$CTL" allow agent 'allow@any:tcp:80' --for 1m >/dev/null 2>&1
+"$CTL" reload agent --dry-run --policy "$WORK/ports.msb" >/dev/null 2>&1
+same "what is only tried is no event; a grant that is refused is, with its rule" "null|allow@any:tcp:80|" \
+	"$(of reload-failed '"\(.text)|"' | tr -d '\n')"
 
 "$CTL" events agent --format json >"$WORK/history"
 "$CTL" events agent >"$WORK/text"
 same "msb-ctl has the same lines" "$(cat "$WORK/agent.events")" "$(cat "$WORK/history")"
 contains "as text: the reload" "$(cat "$WORK/text")" '  reload  .*agent\.msb, generation 6$'
+contains "as text: the reload that failed" "$(cat "$WORK/text")" '  reload-failed  .*agent\.msb, generation 6 stays: its published ports cannot be opened: '
 contains "as text: the grant's end" "$(cat "$WORK/text")" '  grant-end  2 allow@198\.51\.100\.9:tcp:80: revoked, generation 5$'
 contains "as text: what was counted" "$(cat "$WORK/text")" '  deny   egress@169\.254\.169\.254:tcp:80 +[1-5] more in [0-9.]+ s$'
 same "each as a line" "$(wc -l <"$WORK/history")" "$(wc -l <"$WORK/text")"
@@ -101,6 +112,6 @@ same "limit and quota: the option and what it is" "limit --max-connection-rate 5
 same "suggest reads them" 0 "$("$BUILD/msb-policyc" suggest "$WORK"/*.events >/dev/null 2>&1; echo $?)"
 valid "$WORK"/*.events "$WORK/history" >"$WORK/valid" 2>&1
 check "every line is as the schema says" $? "$(cat "$WORK/valid")"
-same "each kind but one was there" "allow audit deny flow-end grant grant-end limit quota rebind reload start stop" \
+same "each kind but one was there" "allow audit deny flow-end grant grant-end limit quota rebind reload reload-failed start stop" \
 	"$(cat "$WORK"/*.events | jq -r .kind | sort -u | tr '\n' ' ' | sed 's/ $//')"
 finish

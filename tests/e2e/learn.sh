@@ -98,7 +98,7 @@ learns() {
 	contains "$work: works while it is learnt" "$out" "^$work is done"
 	same "$work: the status is the command's" 0 "$status"
 	contains "$work: the bound is said" "$err" 'learning, within the default policy \(public addresses and DNS\)'
-	contains "$work: and what was learnt" "$err" "learner: learnt $# rules?: $file"
+	contains "$work: and what was learnt" "$err" "learner: learnt $# rules?, for $file"
 	same "$work: these rules, by name" "$(printf '%s\n' "$@")" "$(grep '^allow' "$file" | sed 's/ .*//')"
 	contains "$work: check finds nothing in it" "$("$policyc" check "$file" 2>&1)" ': no findings'
 	same "$work: it is laid out" "" "$("$policyc" fmt --check "$file" 2>&1)"
@@ -172,6 +172,15 @@ chown 1234:1234 "$WORK/user"
 run_sandbox --learn "$WORK/user/x.msb" -- "$PROBE" tcp 93.184.216.99 7 2000
 same "a directory of a user's" "0 644" "$status $(stat -c %a "$WORK/user/x.msb")"
 same "nothing else is left there" x.msb "$(ls -A "$WORK/user")"
+mkdir "$WORK/small"
+mount -t tmpfs -o size=4k none "$WORK/small"
+head -c 4096 /dev/zero >"$WORK/small/full"
+run_sandbox --name full --learn "$WORK/small/x.msb" -- "$PROBE" tcp 93.184.216.99 7 2000
+same "a full disk: the status" 125 "$status"
+contains "that it is not written is said" "$err" '^msb-run: error: --learn .*x\.msb: not written: No space left on device$'
+contains "and not that it is" "$err" '^msb-run: full: learnt 1 rule, for .*x\.msb$'
+same "and nothing of it is left there" full "$(ls -A "$WORK/small")"
+umount "$WORK/small"
 run_sandbox --propose-wildcards -- true
 same "--propose-wildcards alone is an error" 125 "$status"
 

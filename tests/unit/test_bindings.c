@@ -1,6 +1,7 @@
 /* Bindings against a naive model: a list of (name, family, address, end), and a kernel that does what it is told. */
 #include "policy_of.h"
 #include "dns/bindings.h"
+#include "dns/bindings_past.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -375,4 +376,101 @@ Test(bindings, another_policy_keeps_what_it_wants_for_as_long_as_it_had)
 	bindings_free(fresh);
 	arena_free(before.arena);
 	arena_free(after.arena);
+}
+
+/* ---- what was, against a plain list ---- */
+
+#define LASTED 9000 /* more than are remembered */
+#define PAST_ADDRS 700
+
+struct lasted {
+	struct addr addr;
+	char name[32];
+	uint64_t from, to;
+};
+
+struct names_seen {
+	size_t count;
+	uint64_t sum;
+};
+
+static void see(struct names_seen *seen, const char *name)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+	for (const char *c = name; *c; c++)
+		hash = (hash ^ (unsigned char)*c) * 0x100000001b3ull;
+	seen->count++;
+	seen->sum += hash;
+}
+
+static bool see_name(const char *name, void *context)
+{
+	see(context, name);
+	return false;
+}
+
+static struct addr past_address(unsigned i)
+{
+	char text[32];
+
+	snprintf(text, sizeof text, "2606:4700::%x", i);
+	if (i % 2 == 0)
+		snprintf(text, sizeof text, "93.184.%u.%u", i / 256, i % 256);
+	return test_addr(text);
+}
+
+/* Each with a name of its own, one after another; of the last BINDINGS_ENDED the names at a time are those that the list has. */
+static void hold_against(const struct bindings *bindings, const struct lasted *list, size_t count, unsigned *random)
+{
+	for (int i = 0; i < 400; i++) {
+		struct addr addr = past_address((unsigned)rand_r(random) % (PAST_ADDRS + 50));
+		uint64_t when = (uint64_t)(rand_r(random) % (LASTED * 1000 + 1000));
+		struct bindings_past past = { bindings, i % 4 != 0, when };
+		struct eval_bindings view = bindings_past_view(&past);
+		struct names_seen got = { 0 }, wanted = { 0 };
+		view.any_name(view.self, addr, see_name, &got);
+		for (size_t at = count > BINDINGS_ENDED ? count - BINDINGS_ENDED : 0; at < count; at++)
+			if (addr_equal(list[at].addr, addr) &&
+			    (!past.has_when || (list[at].from <= when + 50 && when < list[at].to + 50)))
+				see(&wanted, list[at].name);
+		cr_assert_eq(got.count, wanted.count, "%zu names, not %zu", got.count, wanted.count);
+		cr_assert_eq(got.sum, wanted.sum, "other names");
+	}
+}
+
+static bool keeps_none(const void *self, const char *name, struct addr addr)
+{
+	(void)self, (void)name, (void)addr;
+	return false;
+}
+
+Test(bindings, what_an_address_was_is_what_a_plain_list_has)
+{
+	struct test_policy made = test_policy_of("deny", "deny", rules, false);
+	struct bindings *bindings = new_bindings(&made), *fresh = new_bindings(&made);
+	static struct lasted list[LASTED];
+	struct bindings_changes changes;
+	unsigned random = 11;
+	size_t count = 0;
+
+	while (count < LASTED) {
+		struct lasted *now = &list[count];
+		*now = (struct lasted){ .addr = past_address((unsigned)rand_r(&random) % PAST_ADDRS),
+					.from = 1000 * (count + 1) };
+		now->to = now->from + 1 + (uint64_t)(rand_r(&random) % 900);
+		snprintf(now->name, sizeof now->name, "n%zu.example.com", count);
+		bindings_set(bindings, now->name, now->addr.family, &now->addr, 1, now->to - now->from, now->from,
+			     &changes);
+		count++;
+		bindings_begin(bindings, now->from + 1000, &changes); /* it is over */
+		if (count == 40 || count == BINDINGS_ENDED - 1 || count == BINDINGS_ENDED + 7)
+			hold_against(bindings, list, count, &random);
+	}
+	hold_against(bindings, list, count, &random);
+	/* another policy's have a seed of their own */
+	bindings_carry(fresh, bindings, keeps_none, NULL, 1000 * (LASTED + 2), &changes);
+	bindings_free(bindings);
+	hold_against(fresh, list, count, &random);
+	bindings_free(fresh);
+	arena_free(made.arena);
 }

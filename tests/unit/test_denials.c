@@ -170,3 +170,41 @@ Test(denials, an_allowed_server_name_of_a_rule_with_log)
 	expect(events, "\"kind\":\"allow\"");
 	expect(events, "\"sni\":\"cdn.example\"}");
 }
+
+static void wait_on_a_terminal(struct run *run, const char *rules)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	struct limit_numbers limits = { 0 };
+
+	start(run, rules);
+	denials_close(run->denials);
+	cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	cr_assert_eq(dup2(open(ptsname(master), O_RDWR | O_NOCTTY), STDIN_FILENO), STDIN_FILENO);
+	run->denials = denials_open(&run->config, &run->made.context.gateway, NULL, &limits);
+	cr_assert(run->denials);
+}
+
+Test(denials, lines_of_many_used_up_limits_wait_for_the_end_and_none_is_written_past_their_room)
+{
+	enum { RULES = POLICY_METERS_MAX, RELOADS = 3 };
+	char rules[RULES * 32] = "", lines[65536], events[65536];
+	struct eval_connection connection = { POLICY_EGRESS, PROTO_TCP, .has_port = true, .port = 443 };
+	struct run run;
+
+	for (size_t i = 0, at = 0; i < RULES; i++)
+		at += (size_t)snprintf(rules + at, sizeof rules - at, "%sallow@10.0.0.%zu:tcp:443", i ? "," : "",
+				       i + 1);
+	wait_on_a_terminal(&run, rules);
+	cr_assert(addr_parse("10.0.0.1", &connection.addr));
+	for (uint32_t i = 0; i < RULES; i++)
+		run.made.policy->rules.items[i].meter = POLICY_METER_FLAG | (i + 1);
+	for (size_t i = 0; i < RELOADS * RULES; i++) {
+		if (i % RULES == 0)
+			denials_use_policy(run.denials, run.made.policy);
+		denials_spent_flow(run.denials, &connection, i % RULES);
+	}
+	denials_finish(run.denials, -1);
+	finish(&run, lines, events, sizeof lines);
+	cr_expect_geq(count(lines, " is used up "), RULES, "%s", lines);
+	expect(lines, "test: 192 denials, 192 different");
+}

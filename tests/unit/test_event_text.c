@@ -186,3 +186,19 @@ Test(event_journal, a_value_with_a_newline_is_no_field_more)
 	cr_expect_eq(event_journal_fields(event, bytes, len - 1), 0, "not a part of one");
 	json_decref(event);
 }
+
+Test(event_journal, what_is_refused_for_a_limit_of_bytes_is_a_notice_as_other_refusals_are)
+{
+	static const struct {
+		const char *kind, *priority;
+	} cases[] = { { "quota", "PRIORITY=5\n" }, { "limit", "PRIORITY=5\n" }, { "rebind", "PRIORITY=5\n" },
+		      { "lost", "PRIORITY=4\n" },  { "ask", "PRIORITY=6\n" },   { "flow-end", "PRIORITY=6\n" } };
+	char bytes[4096];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		json_t *event = json_pack("{s:s}", "kind", cases[i].kind);
+		size_t len = event_journal_fields(event, bytes, sizeof bytes);
+		cr_expect(memmem(bytes, len, cases[i].priority, strlen(cases[i].priority)), "%s", cases[i].kind);
+		json_decref(event);
+	}
+}

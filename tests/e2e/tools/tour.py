@@ -4,7 +4,7 @@
 A block of the tour that begins with ```console holds what is typed and what is then printed. `$ ` is the host's prompt, `agent# ` that
 of the sandbox whose msb-run is the last that was started in the background (its line ends in ` &`); what msb-run says on standard error
 meanwhile stands behind it. ```msb FILE writes a file first. What differs between two runs (times, durations, counts of bytes, ids) is
-compared by its shape. What is only read (`msb-ctl events`, `msb-policyc suggest`) is asked again for some seconds: what happens often is told
+compared by its shape. What is only read (`msb-ctl events`, `pending`, `msb-policyc suggest`) is asked again for some seconds: what happens often is told
 once a second. Prints lines of TAP; with --update it writes what it saw into the tour instead.
 """
 
@@ -17,12 +17,13 @@ import time
 
 PATIENCE = 60
 SETTLES = 5
-ONLY_READS = ("msb-ctl events", "msb-policyc suggest")
+ONLY_READS = ("msb-ctl events", "msb-ctl pending", "msb-policyc suggest")
 END = "-- done --"
 VARIES = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "TIME"),
     (r"\b\d\d:\d\d:\d\d(\.\d+)?\b", "TIME"),
     (r"\b\d+(\.\d+)? ?(ms|s|m|h)\b", "DURATION"),
+    (r"\bDURATION ago +\d+\b", "DURATION ago N"),  # tries
     (r"\b\d+(\.\d+)? ?(kB|MB|B)\b", "BYTES"),
     (r"\bpid \d+", "pid N"),
     (r"\b\d{4}-\d\d-\d\d\b", "DATE"),
