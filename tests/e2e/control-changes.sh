@@ -47,7 +47,7 @@ for pid in "${asked[@]}"; do
 done
 same "four reloads at once are done one by one" "0 0 0 0 " "$answers"
 same "each has a generation of its own" "$((before + 1)) $((before + 2)) $((before + 3)) $((before + 4))" \
-	"$(cat "$WORK"/told.* | grep -oE 'generation [0-9]+' | cut -d' ' -f2 | sort -n | xargs)"
+	"$(cat "$WORK"/told.* | grep -oE 'policy: generation [0-9]+' | cut -d' ' -f3 | sort -n | xargs)"
 
 # --- one that is stopped meanwhile ---
 same "its traffic went on all the time" "" "$(grep failed "$WORK/one.out")"

@@ -134,8 +134,6 @@ done <<-END
 	how_many_connections_there_may_be_at_once --max-tcp-connections 9
 	how_many_connections_there_may_be_at_once --max-udp-connections 9
 	the_rate_of_new_connections --max-connection-rate 9
-	limit_egress_bytes --net-egress-bytes 1G
-	limit_ingress_bytes --net-ingress-bytes 1G
 	how_long_DNS_is_waited_for --dns-query-timeout-ms 700
 	nameservers_given_by_name --dns-nameserver dns.google
 END
