@@ -87,9 +87,13 @@ static struct set_index index_sets(struct arena *arena, const struct rs_table *t
 {
 	struct set_index index = { arena_alloc(arena, (table->sets.count + 1) * sizeof *index.items),
 				   table->sets.count };
+	/* of a copy: passes add sets while they read rules, and the table's may move */
+	struct rs_set *sets = arena_alloc(arena, (index.count + 1) * sizeof *sets);
 
-	for (size_t i = 0; i < index.count; i++)
-		index.items[i] = &table->sets.items[i];
+	for (size_t i = 0; i < index.count; i++) {
+		sets[i] = table->sets.items[i];
+		index.items[i] = &sets[i];
+	}
 	qsort(index.items, index.count, sizeof *index.items, compare_sets);
 	return index;
 }
