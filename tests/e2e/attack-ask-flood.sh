@@ -79,7 +79,7 @@ done | grep -c .)"
 same "none of them takes in everything" 0 "$(rules | grep -c any)"
 
 # --- beyond them: at once; and with room, again ---
-in_guest() { nsenter --net="/proc/$(pgrep -nf "^python3 .*flood.py 6\$")/ns/net" -- "$@"; }
+in_guest() { nsenter --net="/proc/$(pgrep -nf "^[^ ]*python3[^ ]* .*flood.py 6\$")/ns/net" -- "$@"; }
 contains "a flow more is refused at once" "$(in_guest "$PROBE" tcp 46.1.1.1 80 5000)" '^refused [0-9]{1,3} ms'
 contains "a name more is denied at once" "$(in_guest "$PROBE" dns one-more.test 172.16.0.1 5000)" '^NXDOMAIN'
 id=$("$CTL" pending agent --format json | jq '.pending[0].id')

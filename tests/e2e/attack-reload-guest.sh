@@ -45,7 +45,7 @@ KEEP=(--net-default deny --max-connection-rate 0)
 start_sandbox attack "${KEEP[@]}" --quiet --net-rule "allow@$D4,allow@[$D6],allow@$K" -- bash "$WORK/guest.sh"
 wait_for "$(patience 40)" grep -q ready "$WORK/attack.out" || { cat "$WORK"/attack.*; exit 1; }
 # what comes is counted in the guest's own namespace
-guest_ns=/proc/$(pgrep -nf "^python3 .*reload_attack.py guest")/ns/net
+guest_ns=/proc/$(pgrep -nf "^[^ ]*python3[^ ]* .*reload_attack.py guest")/ns/net
 nsenter --net="$guest_ns" nft -f - <<-END
 	table inet attack {
 		counter in { }

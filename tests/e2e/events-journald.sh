@@ -18,20 +18,10 @@ journald() { # WORD [ANSWER]
 	echo "$1" >&8
 	wait_for "$(patience 10)" grep -qx "${2-$1}" "$WORK/journald"
 }
-# Lookups that are denied, each an event of its own
-cat >"$WORK/deny.py" <<'EOF'
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(5)
-for i in range(int(sys.argv[1]), int(sys.argv[2])):
-    name = b"n%d" % i
-    s.sendto(b"\0\1\1\0\0\1\0\0\0\0\0\0" + bytes([len(name)]) + name + b"\7example\0\0\1\0\1", ("172.16.0.1", 53))
-    s.recv(512)
-EOF
 
 # --- what it gets ---
 run_sandbox --name agent --quiet --net-default deny --net-rule 'deny@meta' --events journald --events "$WORK/events" -- \
-	sh -c "python3 '$WORK/deny.py' 0 3; $PROBE tcp 169.254.169.254 80 500; exit 5"
+	sh -c "python3 '$TESTS/e2e/tools/deny_names.py' 0 3; $PROBE tcp 169.254.169.254 80 500; exit 5"
 all_there() { [ "$(wc -l <"$WORK/journal")" = "$(wc -l <"$WORK/events")" ]; }
 wait_for "$(patience 5)" all_there
 check "each event is there" $? "$(cat "$WORK/journal")"
@@ -48,7 +38,7 @@ journald pause
 : >"$WORK/journal"
 : >"$WORK/events"
 start_sandbox agent --net-default deny --net-rule 'allow@203.0.113.78' --quiet --events journald --events "$WORK/events" -- sh -c "
-	python3 '$WORK/deny.py' 0 900; $PROBE udp 203.0.113.78 9 2000; read -r go <'$WORK/orders'; exit 6"
+	python3 '$TESTS/e2e/tools/deny_names.py' 0 900; $PROBE udp 203.0.113.78 9 2000; read -r go <'$WORK/orders'; exit 6"
 wait_for "$(patience 30)" grep -q answered "$WORK/agent.out"
 check "a journald that does not read: lookups and traffic go on" $? "$(cat "$WORK/agent.out" "$WORK/agent.err")"
 journald go
@@ -67,7 +57,7 @@ check "what it has and what was lost is all that there was" $? "$(grep -c . "$WO
 : >"$WORK/journal"
 : >"$WORK/events"
 start_sandbox agent --net-default deny --quiet --events journald --events "$WORK/events" -- sh -c "
-	read -r go <'$WORK/orders'; python3 '$WORK/deny.py' 0 2; read -r go <'$WORK/orders'"
+	read -r go <'$WORK/orders'; python3 '$TESTS/e2e/tools/deny_names.py' 0 2; read -r go <'$WORK/orders'"
 wait_for "$(patience 20)" grep -q start "$WORK/journal"
 journald restart
 echo go >&7
@@ -78,7 +68,7 @@ wait "$sandbox_pid"
 echo end >&8
 wait "$journal_pid"
 start_sandbox agent --net-default deny --quiet --events journald --events "$WORK/events" -- sh -c "
-	for i in 1 2 3; do python3 '$WORK/deny.py' 0 9; done; echo done"
+	for i in 1 2 3; do python3 '$TESTS/e2e/tools/deny_names.py' 0 9; done; echo done"
 wait "$sandbox_pid"
 same "gone: the command goes on" "done 0" "$(cat "$WORK/agent.out") $?"
 same "it is said once" 1 "$(grep -c 'msb-run: --events journald is incomplete: Connection refused' "$WORK/agent.err")"

@@ -5,20 +5,6 @@
 world_up
 ipv6_up
 CTL=$BUILD/msb-ctl
-# Lookups that are denied: n0.example and so on; or of the one label given in hex
-cat >"$WORK/deny.py" <<'EOF'
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(5)
-def ask(label):
-    s.sendto(b"\0\1\1\0\0\1\0\0\0\0\0\0" + bytes([len(label)]) + label + b"\7example\0\0\1\0\1", ("172.16.0.1", 53))
-    s.recv(512)
-if len(sys.argv) == 2:
-    ask(bytes.fromhex(sys.argv[1]))
-else:
-    for i in range(int(sys.argv[1]), int(sys.argv[2])):
-        ask(b"n%d" % i)
-EOF
 mkfifo "$WORK/orders" "$WORK/stuck" "$WORK/changing"
 exec 7<>"$WORK/orders" 8<>"$WORK/stuck"
 cat "$WORK/changing" >"$WORK/first" 7>&- 8>&- &
@@ -30,7 +16,7 @@ do_inside() { # COMMAND
 	echo "$*" >&7
 	wait_for "$(patience 30)" grep -qxF "done $*" "$WORK/agent.out"
 }
-do_inside "python3 '$WORK/deny.py' 0 300"
+do_inside "python3 '$TESTS/e2e/tools/deny_names.py' 0 300"
 in_file() { [ "$(grep -c '"kind":"deny"' "$WORK/file")" = "$1" ]; }
 wait_for "$(patience 5)" in_file 300
 check "one that is stuck: the file beside it has all" $? "$(wc -l <"$WORK/file")"
@@ -41,7 +27,7 @@ check "and so has the one that reads" $? "$(wc -l "$WORK/file" "$WORK/first")"
 # the one that reads leaves, and after a while there is another
 kill "$reader"
 wait "$reader" 2>/dev/null
-do_inside "python3 '$WORK/deny.py' 300 310; $PROBE udp 203.0.113.78 9 2000"
+do_inside "python3 '$TESTS/e2e/tools/deny_names.py' 300 310; $PROBE udp 203.0.113.78 9 2000"
 contains "nobody reads: traffic goes on" "$(cat "$WORK/agent.out")" '^answered'
 contains "it is said" "$(cat "$WORK/agent.err")" "msb-run: --events $WORK/changing is incomplete: Broken pipe"
 cat "$WORK/changing" >"$WORK/second" 7>&- 8>&- &
@@ -59,7 +45,7 @@ check "one that was stuck is told, though nothing else happens" $? "$(tail -1 "$
 
 # --- what a guest chooses ---
 for label in 1b5b324a41 0a7b226b696e64223a22616c6c6f77227d 22 5c6e e280ae78 00 ff; do
-	do_inside "python3 '$WORK/deny.py' $label"
+	do_inside "python3 '$TESTS/e2e/tools/deny_names.py' $label"
 done
 wait_for "$(patience 5)" in_file 317
 check "names of any bytes: each is an event" $? "$(tail -8 "$WORK/file")"

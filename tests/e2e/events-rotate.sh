@@ -4,22 +4,12 @@
 . "$(dirname "$0")/lib.sh"
 world_up
 ipv6_up
-# Lookups that are denied, each an event of its own
-cat >"$WORK/deny.py" <<'EOF'
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.settimeout(5)
-for i in range(int(sys.argv[1]), int(sys.argv[2])):
-    name = b"n%d" % i
-    s.sendto(b"\0\1\1\0\0\1\0\0\0\0\0\0" + bytes([len(name)]) + name + b"\7example\0\0\1\0\1", ("172.16.0.1", 53))
-    s.recv(512)
-EOF
 
 # a directory of somebody's: the supervisor is root without the right to write there
 mkdir "$WORK/ann"
 chown 12345:12345 "$WORK/ann"
 run_sandbox --name agent --quiet --net-default deny --events "$WORK/ann/events" --events-size 64K --events-keep 2 --events - -- \
-	sh -c "python3 '$WORK/deny.py' 0 800; exit 3"
+	sh -c "python3 '$TESTS/e2e/tools/deny_names.py' 0 800; exit 3"
 same "the sandbox ends as its command does" 3 "$status"
 same "nothing is said" "" "$err"
 same "as many files as are to be kept" "events events.1 events.2" "$(cd "$WORK/ann" && echo events*)"
@@ -35,7 +25,7 @@ same "standard output has no bound" yes "$([ "$(wc -c <"$WORK/out")" -gt 200000 
 mkdir "$WORK/small"
 mount -t tmpfs -o size=16k tmpfs "$WORK/small"
 run_sandbox --name agent --net-default deny --net-rule 'allow@203.0.113.78' --events "$WORK/small/events" -- \
-	sh -c "python3 '$WORK/deny.py' 0 90; $PROBE udp 203.0.113.78 9 2000"
+	sh -c "python3 '$TESTS/e2e/tools/deny_names.py' 0 90; $PROBE udp 203.0.113.78 9 2000"
 same "a full disk: traffic goes on" "answered 0" "${out%% *} $status"
 same "it is said once" 1 "$(grep -c "msb-run: --events $WORK/small/events is incomplete: No space left on device" <<<"$err")"
 check "whole lines only" "$(jq -e . "$WORK/small/events" >/dev/null 2>&1; echo $?)" "$(tail -1 "$WORK/small/events")"
@@ -46,7 +36,7 @@ mount -t tmpfs -o size=32k tmpfs "$WORK/small"
 dd if=/dev/zero of="$WORK/small/filler" bs=1k count=28 status=none
 mkfifo "$WORK/orders"
 start_sandbox agent --quiet --net-default deny --events "$WORK/small/events" --events "$WORK/whole" -- \
-	sh -c "python3 '$WORK/deny.py' 0 100; echo full; read -r go <'$WORK/orders'; python3 '$WORK/deny.py' 200 205"
+	sh -c "python3 '$TESTS/e2e/tools/deny_names.py' 0 100; echo full; read -r go <'$WORK/orders'; python3 '$TESTS/e2e/tools/deny_names.py' 200 205"
 exec 7<>"$WORK/orders"
 wait_for "$(patience 20)" grep -q full "$WORK/agent.out"
 rm "$WORK/small/filler"
@@ -62,7 +52,7 @@ same "by the reason" "No space left on device" "$(jq -r 'select(.kind == "lost")
 # a directory that is gone, and something in the way
 mkdir "$WORK/gone"
 run_sandbox --name agent --net-default deny --net-rule 'allow@203.0.113.78' --events "$WORK/gone/events" --events-size 64K -- sh -c "
-	rm -rf '$WORK/gone'; python3 '$WORK/deny.py' 0 400; $PROBE udp 203.0.113.78 9 2000"
+	rm -rf '$WORK/gone'; python3 '$TESTS/e2e/tools/deny_names.py' 0 400; $PROBE udp 203.0.113.78 9 2000"
 same "a directory that is gone: traffic goes on" "answered 0" "${out%% *} $status"
 same "it is said once" 1 "$(grep -c "msb-run: --events $WORK/gone/events is incomplete: No such file or directory" <<<"$err")"
 

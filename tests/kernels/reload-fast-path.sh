@@ -40,7 +40,7 @@ wait_for "$(patience 30)" most_offloaded
 check "it forwards flows of both halves" $? "$(offloaded 4001) and $(offloaded 4002) of 250"
 same "500 flows are there" "250 250" "$(sum "$WORK/client" ,4001 2) $(sum "$WORK/client" ,4002 2)"
 # Not what msb-run has forked, whose command lines end so, too
-in_guest() { nsenter --net="/proc/$(pgrep -nf '^python3 .*revoke/client\.py')/ns/net" -- "$@"; }
+in_guest() { nsenter --net="/proc/$(pgrep -nf '^[^ ]*python3[^ ]* .*revoke/client\.py')/ns/net" -- "$@"; }
 in_guest python3 "$TOOLS/established.py" 4002 "$WORK/guest.count" & counting=($!)
 on_internet python3 "$TOOLS/established.py" 4002 "$WORK/internet.count" & counting+=($!)
 for end in guest internet; do
