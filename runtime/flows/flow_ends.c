@@ -172,26 +172,31 @@ static bool is_wanted(const struct flow_ends *ends, const struct flow_ends_subje
 	       flow_ends_is_logged(ends, subject);
 }
 
+/* What there is to tell of it from its beginning on; borrows from the subject */
+static struct denial_flow flow_of(const struct flow_ends_subject *subject)
+{
+	return (struct denial_flow){
+		.connection = &subject->flow.connection,
+		.verdict = subject->flow.verdict,
+		.source_port = subject->flow.near_port,
+		.name = flow_ends_name(&subject->flow),
+	};
+}
+
 static void tell_end(struct flow_ends *ends, const struct conntrack_entry *entry, bool stop)
 {
 	struct flow_ends_subject subject;
 
 	if (!flow_ends_describe(ends, entry, &subject))
 		return;
-	const struct denial_flow flow = {
-		.connection = &subject.flow.connection,
-		.verdict = subject.flow.verdict,
-		.source_port = subject.flow.near_port,
-		.name = flow_ends_name(&subject.flow),
-		.end = how_it_ended(ends, entry, &subject, stop),
-		.bytes_known = entry->counted,
-		.packets_known = entry->counted,
-		.bytes_sent = entry->bytes[0],
-		.bytes_received = entry->bytes[1],
-		.packets_sent = entry->packets[0],
-		.packets_received = entry->packets[1],
-		.duration_ms = duration_of(entry),
-	};
+	struct denial_flow flow = flow_of(&subject);
+	flow.end = how_it_ended(ends, entry, &subject, stop);
+	flow.bytes_known = flow.packets_known = entry->counted;
+	flow.bytes_sent = entry->bytes[0];
+	flow.bytes_received = entry->bytes[1];
+	flow.packets_sent = entry->packets[0];
+	flow.packets_received = entry->packets[1];
+	flow.duration_ms = duration_of(entry);
 	if (is_wanted(ends, &subject, flow.end))
 		denials_flow_end(ends->start.denials, &flow);
 }
@@ -251,12 +256,7 @@ static void tell_begin(struct flow_ends *ends, const struct conntrack_entry *ent
 	if (entry->mark == LOWER_DIVERTED_CT || !flow_ends_describe(ends, entry, &subject) ||
 	    flow_ends_is_logged(ends, &subject) || subject.flow.verdict.action != POLICY_ALLOW)
 		return;
-	const struct denial_flow flow = {
-		.connection = &subject.flow.connection,
-		.verdict = subject.flow.verdict,
-		.source_port = subject.flow.near_port,
-		.name = flow_ends_name(&subject.flow),
-	};
+	const struct denial_flow flow = flow_of(&subject);
 	denials_flow_begin(ends->start.denials, &flow);
 }
 
