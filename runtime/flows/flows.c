@@ -20,6 +20,9 @@
 #include <unistd.h>
 
 #define LOOK_MS 20 /* from one look to the next */
+/* A packet is counted as it comes in. The reset that it draws leaves by the flow's entry in the host's namespace, and is to be out
+ * before that goes: else its end hears nothing. */
+#define REACH_MS 100
 /* When the ends are asked again: more often than this they do not answer (Linux: tcp_invalid_ratelimit, 500 ms) */
 static const uint16_t ask_again_ms[] = { 60, 650, 1300 };
 #define ASKS (sizeof ask_again_ms / sizeof *ask_again_ms)
@@ -292,6 +295,7 @@ int flows_revoke(struct flows *flows, const struct policy *policy, struct bindin
 	flows->bindings = bindings;
 	flows->looked_again = false;
 	flows->rounds = 0;
+	flows->heard_ms = 0;
 	flows->since_ms = clock_ms();
 	int error = end_all(flows);
 	if (error == 0 && flows->resetting_count)
@@ -344,6 +348,14 @@ static int settle_relays(struct flows *flows)
 	return error == 0 && flows->start.names ? names_settle(flows->start.names) : error;
 }
 
+/* Whether all ends have been heard, and long enough ago */
+static bool resets_are_out(struct flows *flows, bool heard, uint64_t now)
+{
+	if (heard && !flows->heard_ms)
+		flows->heard_ms = now;
+	return heard && (!flows->resetting_count || now - flows->heard_ms >= REACH_MS);
+}
+
 int flows_settle(struct flows *flows)
 {
 	uint64_t now = clock_ms(), since = now - flows->since_ms;
@@ -356,7 +368,7 @@ int flows_settle(struct flows *flows)
 	int seen = error == 0 ? flows_reset_look(flows) : error;
 	if (seen < 0)
 		return seen;
-	if (relays_are_done(flows) && (seen || since >= FLOWS_REVOKE_MS))
+	if (relays_are_done(flows) && (resets_are_out(flows, seen, now) || since >= FLOWS_REVOKE_MS))
 		return finish(flows);
 	if (flows->rounds <= ASKS && since >= ask_again_ms[flows->rounds - 1])
 		flows_reset_ask(flows);

@@ -9,7 +9,7 @@
  *      packet of such a flow with a reset, whichever end sent it, before table msb sees it;
  *   2. each end gets a SYN that seems to come from the other, past conntrack here. It does not fit, and the end says so at once (the
  *      challenge ACK of RFC 5961, section 4.2), whereby it draws the reset, with a sequence number that it must believe;
- *   3. when packets of both ends were seen, or after FLOWS_REVOKE_MS, the entries are deleted here and in the host's namespace, and the
+ *   3. a moment after packets of both ends were seen, or after FLOWS_REVOKE_MS, the entries are deleted here and in the host's namespace, and the
  *      table is taken away.
  * TCP that is not established yet or any more, UDP and all else: the entry is deleted, and the next packet is judged as a new flow's. Of relayed flows
  * the worker is told, which closes both ends at once (TCP: by a reset); a worker that does not within FLOWS_REVOKE_MS ends the sandbox.

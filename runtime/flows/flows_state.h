@@ -42,6 +42,7 @@ struct flows {
 	bool looked_again;
 	unsigned rounds; /* in which the ends were asked */
 	uint64_t since_ms, next_ms;
+	uint64_t heard_ms; /* when all ends had been; 0: not yet */
 };
 
 /* flows_list.c: when a flow began, by the clock that bindings are kept by, of conntrack's stamp, which is of the clock of the day.

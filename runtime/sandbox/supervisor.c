@@ -176,32 +176,33 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	return RUNNING;
 }
 
+/* Of two timeouts the one that comes first; -1 is none */
+static int sooner(int wait, int other)
+{
+	return other >= 0 && other < wait ? other : wait;
+}
+
 /* Does what is due; the timeout of the loop: short while a one-time burst of bandwidth lasts, else until something is to be
  * told again, or to be done for the host */
 static int timeout(struct sandbox *sandbox)
 {
 	bool egress = shape_settle(sandbox->vm, &sandbox->egress);
 	bool ingress = shape_settle(sandbox->vm, &sandbox->ingress);
-	int wait = host_watch_wait(sandbox), again = late_refusals_repeat(sandbox->late_refusals);
-	int settle = dns_settle_wait(sandbox->dns), reload = reload_wait(sandbox->reload);
-	int flows = flows_wait(sandbox->flows), events = denials_wait(sandbox->denials);
-	int ends = flow_ends_wait(sandbox->flow_ends), ask = ask_wait(sandbox->ask);
+	const int others[] = {
+		late_refusals_repeat(sandbox->late_refusals),
+		dns_settle_wait(sandbox->dns),
+		reload_wait(sandbox->reload),
+		flows_wait(sandbox->flows),
+		flow_ends_wait(sandbox->flow_ends),
+		denials_wait(sandbox->denials),
+		ask_wait(sandbox->ask),
+		egress || ingress ? SHAPE_INTERVAL_MS : -1,
+	};
+	int wait = host_watch_wait(sandbox);
 
-	if (ask >= 0 && ask < wait)
-		wait = ask;
-	if (reload >= 0 && reload < wait)
-		wait = reload;
-	if (again >= 0 && again < wait)
-		wait = again;
-	if (settle >= 0 && settle < wait)
-		wait = settle;
-	if (flows >= 0 && flows < wait)
-		wait = flows;
-	if (events >= 0 && events < wait)
-		wait = events;
-	if (ends >= 0 && ends < wait)
-		wait = ends;
-	return (egress || ingress) && wait > SHAPE_INTERVAL_MS ? SHAPE_INTERVAL_MS : wait;
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		wait = sooner(wait, others[i]);
+	return wait;
 }
 
 /* A policy that is to be in force goes on, or a grant ends. The relay of server names may be started by that. */
