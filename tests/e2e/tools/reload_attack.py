@@ -116,13 +116,23 @@ def attack():
         time.sleep(0.01)
 
 
+def connect(address, port):
+    """What the peer forges of a flow may meet it before connect() has looked at the socket, which then says so: another"""
+    for _ in range(10):
+        try:
+            return socket.create_connection((address, port), 10)
+        except (ConnectionRefusedError, ConnectionResetError):
+            pass
+    sys.exit("%s port %d: ten connections failed" % (address, port))
+
+
 late = []
 threading.Thread(target=learn, daemon=True).start()
 if role == "guest":
     kept = []
     for address in (denied4, denied6):
         for port in [7] * 10 + [19] * 3:  # of the latter, which sends without end, nothing is read: the window shuts
-            kept.append(socket.create_connection((address, port), 10))
+            kept.append(connect(address, port))
     for address, family in ((denied4, socket.AF_INET), (denied6, socket.AF_INET6)):
         datagrams = socket.socket(family, socket.SOCK_DGRAM)
         datagrams.connect((address, 7))
