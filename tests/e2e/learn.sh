@@ -176,6 +176,7 @@ mkdir "$WORK/small"
 mount -t tmpfs -o size=4k none "$WORK/small"
 head -c 4096 /dev/zero >"$WORK/small/full"
 run_sandbox --name full --learn "$WORK/small/x.msb" -- "$PROBE" tcp 93.184.216.99 7 2000
+contains "a full disk: what was to be learnt took place" "$out" '^connected '
 same "a full disk: the status" 125 "$status"
 contains "that it is not written is said" "$err" '^msb-run: error: --learn .*x\.msb: not written: No space left on device$'
 contains "and not that it is" "$err" '^msb-run: full: learnt 1 rule, for .*x\.msb$'

@@ -44,7 +44,7 @@ in_guest() { nsenter --net="/proc/$(pgrep -nf '^[^ ]*python3[^ ]* .*revoke/clien
 in_guest python3 "$TOOLS/established.py" 4002 "$WORK/guest.count" & counting=($!)
 on_internet python3 "$TOOLS/established.py" 4002 "$WORK/internet.count" & counting+=($!)
 for end in guest internet; do
-	wait_for "$(patience 20)" grep -q ' 2[45][0-9]$' "$WORK/$end.count"
+	wait_for "$(patience 60)" grep -q ' 2[45][0-9]$' "$WORK/$end.count"
 	check "the connections of that half are counted in the $end's namespace" $? "$(cat "$WORK/$end.count")"
 done
 begun=$(date +%s.%N)
