@@ -185,6 +185,14 @@ umount "$WORK/small"
 run_sandbox --propose-wildcards -- true
 same "--propose-wildcards alone is an error" 125 "$status"
 
+# A command that ends as soon as it has connected: the relay of server names has not taken its flow in by then
+learnt=0
+for run in {1..20}; do
+	run_sandbox --learn "$WORK/quick.$run" -- "$PROBE" tcp 93.184.216.99 7 2000
+	learnt=$((learnt + $(grep -c '^allow@93\.184\.216\.99:tcp:7 ' "$WORK/quick.$run")))
+done
+same "the last flow of a run is learnt" 20 "$learnt"
+
 # A signal ends the command, not what was learnt from it; a sandbox that is killed writes nothing
 start_sandbox ended --learn "$WORK/ended.msb" -- sh -c "$PROBE tcp 93.184.216.99 7 2000; echo there; exec sleep 60"
 wait_for "$(patience 20)" grep -q there "$WORK/ended.out"
