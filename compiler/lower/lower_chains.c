@@ -155,7 +155,7 @@ static void related_chain(struct lowering *lowering)
 	LOWER_MATCH_ANY(lowering, rule, RS_ICMPV6_TYPE, 1, 2, 3, 4);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
 	rule = lower_rule(lowering, chain, "resets of flows that are being ended");
-	lower_match(lowering, rule, RS_CT_MARK, LOWER_REVOKED_CT);
+	rs_match(lowering->ruleset, rule, RS_CT_MARK, rs_range(LOWER_REVOKED_CT, LOWER_REVOKED_CT_LAST));
 	lower_match_tcp(lowering, rule);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
 	lower_verdict(lowering, lower_rule(lowering, chain, NULL), RS_DROP, NULL);

@@ -29,9 +29,12 @@
 #define LOWER_DIVERT_MARK 0x6d736207u       /* goes to the name relay's listener */
 #define LOWER_DIVERTED_CT 0x6d736207u       /* the conntrack mark of a flow that is the name relay's */
 #define LOWER_NAMED_LOGGED_MARK 0x6d736208u /* as LOWER_NAMED_MARK, of a rule with `log` */
-#define LOWER_REVOKED_CT 0x6d736209u        /* the conntrack mark of a flow that is being ended (runtime/flows) */
 #define LOWER_LOCAL_PORT_FIRST 10240        /* this namespace's own sockets take their ports from here on */
 #define LOWER_DNS_ROUTE_TABLE 100
+/* The conntrack marks of a flow that is being ended (runtime/flows): the first, and which ends a reset was sent to in its last two bits */
+#define LOWER_REVOKED_CT 0x6d736210u
+#define LOWER_REVOKED_CT_LAST 0x6d736213u
+#define LOWER_REVOKED_CT_MASK 0xfffffffcu
 #define LOWER_SPENT_CT 0x6d73620au /* the conntrack mark of a flow that a used up limit of bytes has ended */
 /* The conntrack mark of a flow whose bytes a rule's own limit counts is the rule's `meter` (policy/policy.h), which no other mark can be */
 #define LOWER_QUOTA_PREFIX \

@@ -153,11 +153,11 @@ static bool is_metered(const struct flow_ends *ends, struct eval_verdict verdict
 static enum denial_end how_it_ended(const struct flow_ends *ends, const struct conntrack_entry *entry,
 				    const struct flow_ends_subject *subject, bool stop)
 {
+	bool revoked = (entry->mark & LOWER_REVOKED_CT_MASK) == LOWER_REVOKED_CT;
 	/* what the policy in force allows is ended for nothing else */
-	if (entry->mark == LOWER_SPENT_CT ||
-	    (entry->mark == LOWER_REVOKED_CT && is_metered(ends, subject->flow.verdict)))
+	if (entry->mark == LOWER_SPENT_CT || (revoked && is_metered(ends, subject->flow.verdict)))
 		return DENIAL_END_LIMIT;
-	if (entry->mark == LOWER_REVOKED_CT || is_revoked(ends, subject))
+	if (revoked || is_revoked(ends, subject))
 		return DENIAL_END_REVOKED;
 	if (was_reset(entry, !stop))
 		return DENIAL_END_RESET;

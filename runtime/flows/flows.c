@@ -20,12 +20,8 @@
 #include <unistd.h>
 
 #define LOOK_MS 20 /* from one look to the next */
-/* A packet is counted as it comes in. The reset that it draws leaves by the flow's entry in the host's namespace, and is to be out
- * before that goes: else its end hears nothing. */
+/* A reset leaves by the flow's entry in the host's namespace, and is to be out before that goes: else its end hears nothing. */
 #define REACH_MS 100
-/* When the ends are asked again: more often than this they do not answer (Linux: tcp_invalid_ratelimit, 500 ms) */
-static const uint16_t ask_again_ms[] = { 60, 650, 1300 };
-#define ASKS (sizeof ask_again_ms / sizeof *ask_again_ms)
 
 /* ---- opening ---- */
 
@@ -195,7 +191,7 @@ static int collect_entry(const struct conntrack_entry *entry, void *context)
 	struct bindings_past past;
 	struct flows_flow flow;
 
-	if (entry->mark == LOWER_REVOKED_CT)
+	if ((entry->mark & LOWER_REVOKED_CT_MASK) == LOWER_REVOKED_CT)
 		return 0;
 	if (flows_judge_host_entry(flows, flows->policy, flows->bindings, entry, &past, &flow) &&
 	    !is_to_end(flows, &flow))
@@ -294,15 +290,12 @@ int flows_revoke(struct flows *flows, const struct policy *policy, struct bindin
 	flows->policy = policy;
 	flows->bindings = bindings;
 	flows->looked_again = false;
-	flows->rounds = 0;
-	flows->heard_ms = 0;
+	flows->told_ms = 0;
 	flows->since_ms = clock_ms();
 	int error = end_all(flows);
-	if (error == 0 && flows->resetting_count)
-		error = flows_reset_look(flows) < 0 ? -EIO : 0;
 	if (error < 0)
 		return error;
-	flows_reset_ask(flows);
+	flows_reset_ask(flows, flows->since_ms);
 	flows->next_ms = flows->since_ms + LOOK_MS;
 	return 0;
 }
@@ -348,12 +341,12 @@ static int settle_relays(struct flows *flows)
 	return error == 0 && flows->start.names ? names_settle(flows->start.names) : error;
 }
 
-/* Whether all ends have been heard, and long enough ago */
-static bool resets_are_out(struct flows *flows, bool heard, uint64_t now)
+/* Whether all ends have been told, and long enough ago */
+static bool resets_are_out(struct flows *flows, bool told, uint64_t now)
 {
-	if (heard && !flows->heard_ms)
-		flows->heard_ms = now;
-	return heard && (!flows->resetting_count || now - flows->heard_ms >= REACH_MS);
+	if (told && !flows->told_ms)
+		flows->told_ms = now;
+	return told && (!flows->resetting_count || now - flows->told_ms >= REACH_MS);
 }
 
 int flows_settle(struct flows *flows)
@@ -365,13 +358,12 @@ int flows_settle(struct flows *flows)
 	int error = flows->looked_again ? 0 : look_again(flows);
 	if (error == 0)
 		error = settle_relays(flows);
-	int seen = error == 0 ? flows_reset_look(flows) : error;
-	if (seen < 0)
-		return seen;
-	if (relays_are_done(flows) && (resets_are_out(flows, seen, now) || since >= FLOWS_REVOKE_MS))
+	int told = error == 0 ? flows_reset_look(flows) : error;
+	if (told < 0)
+		return told;
+	if (relays_are_done(flows) && (resets_are_out(flows, told, now) || since >= FLOWS_REVOKE_MS))
 		return finish(flows);
-	if (flows->rounds <= ASKS && since >= ask_again_ms[flows->rounds - 1])
-		flows_reset_ask(flows);
+	flows_reset_ask(flows, now);
 	flows->next_ms = now + LOOK_MS;
 	return 0;
 }

@@ -6,10 +6,11 @@
  *
  * flows_revoke() ends what the policy denies. Forgetting a TCP connection tells neither end, and an idle one would stay for hours, so
  *   1. its conntrack entry gets the mark LOWER_REVOKED_CT, and table `inet msb_revoke`, which is there only for that long, answers each
- *      packet of such a flow with a reset, whichever end sent it, before table msb sees it;
- *   2. each end gets a SYN that seems to come from the other, past conntrack here. It does not fit, and the end says so at once (the
+ *      packet of such a flow with a reset, whichever end sent it, before table msb sees it, and notes that end in the mark; while a
+ *      flowtable has not let go of the flow, its packets are dropped in silence;
+ *   2. then each end gets a SYN that seems to come from the other, past conntrack here. It does not fit, and the end says so at once (the
  *      challenge ACK of RFC 5961, section 4.2), whereby it draws the reset, with a sequence number that it must believe;
- *   3. a moment after packets of both ends were seen, or after FLOWS_REVOKE_MS, the entries are deleted here and in the host's namespace, and the
+ *   3. a moment after both ends were sent a reset, or after FLOWS_REVOKE_MS, the entries are deleted here and in the host's namespace, and the
  *      table is taken away.
  * TCP that is not established yet or any more, UDP and all else: the entry is deleted, and the next packet is judged as a new flow's. Of relayed flows
  * the worker is told, which closes both ends at once (TCP: by a reset); a worker that does not within FLOWS_REVOKE_MS ends the sandbox.
@@ -101,7 +102,7 @@ struct flows_result {
 	const struct flows_ended *items; /* at most FLOWS_ENDED_MAX */
 	size_t count;
 	size_t total, kept; /* how many were ended, how many stay */
-	size_t unseen;      /* of those by a reset: ends that had not said anything when the time was up */
+	size_t unseen;      /* of those by a reset: ends that none had been sent to when the time was up */
 	bool done;
 };
 

@@ -6,6 +6,7 @@
 #include "net/forged_syn.h"
 
 #include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +14,54 @@
 
 #define TABLE "msb_revoke"
 #define BEFORE_FILTER (-10) /* table msb's chains are at 0 */
+/* When an end is asked again, after it was first: more often than this it does not answer (Linux: tcp_invalid_ratelimit, 500 ms) */
+static const uint16_t ask_again_ms[] = { 60, 650, 1300 };
+#define ASKS (1 + sizeof ask_again_ms / sizeof *ask_again_ms)
 
-static void refuse_marked(struct ruleset *rs, struct rs_chain *chain)
+static struct rs_rule *revoked_rule(struct ruleset *rs, struct rs_chain *chain, const char *comment)
 {
-	struct rs_rule *rule = rs_rule_add(rs, chain, "flows that the policy denies by now");
+	struct rs_rule *rule = rs_rule_add(rs, chain, comment);
 
-	rs_match(rs, rule, RS_CT_MARK, rs_number(LOWER_REVOKED_CT));
+	rs_match(rs, rule, RS_CT_MARK, rs_range(LOWER_REVOKED_CT, LOWER_REVOKED_CT_LAST));
+	return rule;
+}
+
+/* Linux 6.1 makes an entry that leaves the flowtable expire at once where its state is closed, which a reset makes it. The other end's
+ * packets would belong to no flow, and draw nothing. */
+static void hold_offloaded(struct ruleset *rs, struct rs_chain *chain)
+{
+	struct rs_rule *rule = revoked_rule(rs, chain, "until the flowtable has let go of them");
+
+	rs_match(rs, rule, RS_CT_STATUS, rs_number(IPS_OFFLOAD));
+	rs_verdict(rs, rule, RS_DROP, NULL);
+}
+
+static void note_end(struct ruleset *rs, struct rs_chain *chain, const char *link, unsigned end, unsigned before)
+{
+	struct rs_rule *rule = rs_rule_add(rs, chain, NULL);
+
+	rs_match(rs, rule, RS_META_L4PROTO, rs_number(IPPROTO_TCP)); /* no error about it */
+	rs_match(rs, rule, RS_META_IIFNAME, rs_name(link));
+	rs_match(rs, rule, RS_CT_MARK, rs_number(LOWER_REVOKED_CT | before));
+	rs_ct_mark_set(rs, rule, LOWER_REVOKED_CT | before | end);
+}
+
+static void note_ends(struct ruleset *rs, struct rs_chain *chain)
+{
+	note_end(rs, chain, LOWER_BRIDGE, FLOWS_GUEST_END, 0);
+	note_end(rs, chain, LOWER_BRIDGE, FLOWS_GUEST_END, FLOWS_FAR_END);
+	note_end(rs, chain, LOWER_UPLINK, FLOWS_FAR_END, 0);
+	note_end(rs, chain, LOWER_UPLINK, FLOWS_FAR_END, FLOWS_GUEST_END);
+}
+
+static void refuse_revoked(struct ruleset *rs, struct rs_chain *chain)
+{
+	struct rs_rule *rule = revoked_rule(rs, chain, "flows that the policy denies by now");
+
 	rs_match(rs, rule, RS_META_L4PROTO, rs_number(IPPROTO_TCP));
 	rs_do(rs, rule, RS_REJECT_RESET);
-	rule = rs_rule_add(rs, chain, NULL); /* what cannot be rejected: it is broken, or a reset itself */
-	rs_match(rs, rule, RS_CT_MARK, rs_number(LOWER_REVOKED_CT));
-	rs_verdict(rs, rule, RS_DROP, NULL);
+	/* what cannot be rejected: it is broken, or a reset itself */
+	rs_verdict(rs, revoked_rule(rs, chain, NULL), RS_DROP, NULL);
 }
 
 static int install_table(struct flows *flows)
@@ -34,7 +72,11 @@ static int install_table(struct flows *flows)
 	char why[256] = "";
 
 	table->owner = true;
-	refuse_marked(rs, rs_base_chain_add(rs, table, "forward", RS_FILTER, RS_FORWARD, BEFORE_FILTER, RS_ACCEPT));
+	struct rs_chain *chain =
+		rs_base_chain_add(rs, table, "forward", RS_FILTER, RS_FORWARD, BEFORE_FILTER, RS_ACCEPT);
+	hold_offloaded(rs, chain);
+	note_ends(rs, chain);
+	refuse_revoked(rs, chain);
 	int error = nft_install(flows->nft, rs, why, sizeof why);
 	if (error < 0)
 		log_error("cannot end flows: %s: %s", why, strerror(-error));
@@ -57,11 +99,14 @@ int flows_reset_begin(struct flows *flows, const struct conntrack_entry *entry)
 		flows->resetting =
 			arena_must(realloc(flows->resetting, flows->resetting_cap * sizeof *flows->resetting));
 	}
-	flows->resetting[flows->resetting_count++] = (struct flows_resetting){ .entry = *entry };
+	flows->resetting[flows->resetting_count++] = (struct flows_resetting){
+		.entry = *entry,
+		.offloaded = entry->status & IPS_OFFLOAD,
+	};
 	return 0;
 }
 
-/* ---- who has said something ---- */
+/* ---- who has been told ---- */
 
 static int by_id(const void *a, const void *b)
 {
@@ -70,46 +115,29 @@ static int by_id(const void *a, const void *b)
 	return (left->entry.id > right->entry.id) - (left->entry.id < right->entry.id);
 }
 
-struct look {
-	struct flows *flows;
-	bool first; /* what is counted now is from before */
-};
-
-static struct flows_resetting *find(struct flows *flows, const struct conntrack_entry *entry)
-{
-	struct flows_resetting key = { .entry = *entry };
-
-	return bsearch(&key, flows->resetting, flows->resetting_count, sizeof key, by_id);
-}
-
 static int look_at(const struct conntrack_entry *entry, void *context)
 {
-	struct look *look = context;
-	struct flows_resetting *resetting = find(look->flows, entry);
+	const struct flows *flows = context;
+	const struct flows_resetting key = { .entry = *entry };
+	struct flows_resetting *resetting = bsearch(&key, flows->resetting, flows->resetting_count, sizeof key, by_id);
 
 	if (!resetting)
 		return 0;
-	if (look->first && !resetting->seen)
-		memcpy(resetting->entry.packets, entry->packets, sizeof entry->packets);
-	if (!entry->counted)
-		return 0;
-	if (entry->packets[0] > resetting->entry.packets[0])
-		resetting->seen |= FLOWS_GUEST_END;
-	if (entry->packets[1] > resetting->entry.packets[1])
-		resetting->seen |= FLOWS_FAR_END;
+	resetting->told = entry->mark & FLOWS_BOTH_ENDS;
+	resetting->offloaded = entry->status & IPS_OFFLOAD;
 	return 0;
 }
 
 int flows_reset_look(struct flows *flows)
 {
-	struct look look = { flows, flows->rounds == 0 };
-
+	if (!flows->resetting_count)
+		return 1;
 	qsort(flows->resetting, flows->resetting_count, sizeof *flows->resetting, by_id);
-	int error = conntrack_entries(flows->vm, LOWER_REVOKED_CT, UINT32_MAX, look_at, &look);
+	int error = conntrack_entries(flows->vm, LOWER_REVOKED_CT, LOWER_REVOKED_CT_MASK, look_at, flows);
 	if (error < 0)
 		return error;
 	for (size_t i = 0; i < flows->resetting_count; i++)
-		if (flows->resetting[i].seen != FLOWS_BOTH_ENDS)
+		if (flows->resetting[i].told != FLOWS_BOTH_ENDS)
 			return 0;
 	return 1;
 }
@@ -127,20 +155,35 @@ static void send_syn(int link, const uint8_t *from_mac, const uint8_t *to_mac, s
 		send(link, frame, len, MSG_DONTWAIT);
 }
 
-void flows_reset_ask(struct flows *flows)
+static void ask(const struct flows *flows, const struct flows_resetting *resetting)
 {
 	const struct flows_start *start = &flows->start;
+	const struct conntrack_tuple *tuple = &resetting->entry.original;
+	struct forged_end guest = { tuple->src, tuple->sport }, far = { tuple->dst, tuple->dport };
 
+	if (!(resetting->told & FLOWS_GUEST_END))
+		send_syn(flows->guest, start->gateway_mac, start->guest_mac, far, guest);
+	if (!(resetting->told & FLOWS_FAR_END))
+		send_syn(flows->uplink, start->uplink_mac, start->host_mac, guest, far);
+}
+
+static bool is_due(const struct flows_resetting *resetting, uint64_t now_ms)
+{
+	if (resetting->offloaded || resetting->asks == ASKS)
+		return false;
+	return !resetting->asks || now_ms - resetting->asked_ms >= ask_again_ms[resetting->asks - 1];
+}
+
+void flows_reset_ask(struct flows *flows, uint64_t now_ms)
+{
 	for (size_t i = 0; i < flows->resetting_count; i++) {
-		const struct flows_resetting *resetting = &flows->resetting[i];
-		const struct conntrack_tuple *tuple = &resetting->entry.original;
-		struct forged_end guest = { tuple->src, tuple->sport }, far = { tuple->dst, tuple->dport };
-		if (!(resetting->seen & FLOWS_GUEST_END))
-			send_syn(flows->guest, start->gateway_mac, start->guest_mac, far, guest);
-		if (!(resetting->seen & FLOWS_FAR_END))
-			send_syn(flows->uplink, start->uplink_mac, start->host_mac, guest, far);
+		struct flows_resetting *resetting = &flows->resetting[i];
+		if (!is_due(resetting, now_ms))
+			continue;
+		ask(flows, resetting);
+		if (!resetting->asks++)
+			resetting->asked_ms = now_ms;
 	}
-	flows->rounds++;
 }
 
 /* The host's entry has the guest's tuple, since the guest's address is not translated before it gets there. */
@@ -150,7 +193,7 @@ int flows_reset_finish(struct flows *flows)
 
 	for (size_t i = 0; i < flows->resetting_count; i++) {
 		const struct flows_resetting *resetting = &flows->resetting[i];
-		flows->result.unseen += !(resetting->seen & FLOWS_GUEST_END) + !(resetting->seen & FLOWS_FAR_END);
+		flows->result.unseen += !(resetting->told & FLOWS_GUEST_END) + !(resetting->told & FLOWS_FAR_END);
 		int error = conntrack_entry_delete(flows->vm, &resetting->entry);
 		if (error < 0 && error != -ENOENT && !first)
 			first = error;

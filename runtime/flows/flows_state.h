@@ -4,12 +4,15 @@
 #include "flows/flows.h"
 #include "netlink/nft_install.h"
 
-/* Ends that have said something since the flow's packets are answered with resets */
+/* Ends that a reset was sent to, as the last bits of LOWER_REVOKED_CT */
 enum flows_end { FLOWS_GUEST_END = 1, FLOWS_FAR_END = 2, FLOWS_BOTH_ENDS = 3 };
 
 struct flows_resetting {
-	struct conntrack_entry entry; /* with the packets that were counted before its mark took hold */
-	unsigned seen;                /* enum flows_end */
+	struct conntrack_entry entry;
+	bool offloaded; /* the flowtable before has not let go of it */
+	unsigned told;  /* enum flows_end */
+	unsigned asks;
+	uint64_t asked_ms; /* for the first time */
 };
 
 /* One that flows_keep() was told of */
@@ -40,9 +43,8 @@ struct flows {
 	struct bindings *bindings;
 	bool table; /* msb_revoke is there */
 	bool looked_again;
-	unsigned rounds; /* in which the ends were asked */
 	uint64_t since_ms, next_ms;
-	uint64_t heard_ms; /* when all ends had been; 0: not yet */
+	uint64_t told_ms; /* when all ends had been; 0: not yet */
 };
 
 /* flows_list.c: when a flow began, by the clock that bindings are kept by, of conntrack's stamp, which is of the clock of the day.
@@ -65,8 +67,8 @@ int flows_list_relayed(struct flows *, const struct policy *, struct bindings *,
 
 /* flows_reset.c */
 int flows_reset_begin(struct flows *, const struct conntrack_entry *);
-int flows_reset_look(struct flows *); /* whether all ends have been seen: 1, 0 or -errno */
-void flows_reset_ask(struct flows *); /* those that have not said anything, by a SYN each */
+int flows_reset_look(struct flows *);                  /* whether all ends have been told: 1, 0 or -errno */
+void flows_reset_ask(struct flows *, uint64_t now_ms); /* those that have not been, by a SYN each */
 int flows_reset_finish(struct flows *);
 
 /* flows_kept.c: whether a flow outlives the policy that it was judged by */

@@ -236,7 +236,9 @@ static int serve(struct sandbox *sandbox)
 		flow_ends_settle(sandbox->flow_ends);
 		denials_settle(sandbox->denials);
 	}
-	/* What was refused until the end is reported, too */
+	/* What was refused until the end is reported, too, and who connected last to the relay of server names */
+	if (sandbox->names)
+		names_serve(sandbox->names, bindings_now(sandbox), sandbox->denials);
 	denials_read_all(sandbox->denials, bindings_now(sandbox));
 	flow_ends_finish(sandbox->flow_ends);
 	lifecycle_stops(sandbox, status);

@@ -176,6 +176,7 @@ mkdir "$WORK/small"
 mount -t tmpfs -o size=4k none "$WORK/small"
 head -c 4096 /dev/zero >"$WORK/small/full"
 run_sandbox --name full --learn "$WORK/small/x.msb" -- "$PROBE" tcp 93.184.216.99 7 2000
+contains "a full disk: what was to be learnt took place" "$out" '^connected '
 same "a full disk: the status" 125 "$status"
 contains "that it is not written is said" "$err" '^msb-run: error: --learn .*x\.msb: not written: No space left on device$'
 contains "and not that it is" "$err" '^msb-run: full: learnt 1 rule, for .*x\.msb$'
@@ -183,6 +184,14 @@ same "and nothing of it is left there" full "$(ls -A "$WORK/small")"
 umount "$WORK/small"
 run_sandbox --propose-wildcards -- true
 same "--propose-wildcards alone is an error" 125 "$status"
+
+# A command that ends as soon as it has connected: the relay of server names has not taken its flow in by then
+learnt=0
+for run in {1..20}; do
+	run_sandbox --learn "$WORK/quick.$run" -- "$PROBE" tcp 93.184.216.99 7 2000
+	learnt=$((learnt + $(grep -c '^allow@93\.184\.216\.99:tcp:7 ' "$WORK/quick.$run")))
+done
+same "the last flow of a run is learnt" 20 "$learnt"
 
 # A signal ends the command, not what was learnt from it; a sandbox that is killed writes nothing
 start_sandbox ended --learn "$WORK/ended.msb" -- sh -c "$PROBE tcp 93.184.216.99 7 2000; echo there; exec sleep 60"

@@ -44,7 +44,7 @@ in_guest() { nsenter --net="/proc/$(pgrep -nf '^[^ ]*python3[^ ]* .*revoke/clien
 in_guest python3 "$TOOLS/established.py" 4002 "$WORK/guest.count" & counting=($!)
 on_internet python3 "$TOOLS/established.py" 4002 "$WORK/internet.count" & counting+=($!)
 for end in guest internet; do
-	wait_for 20 grep -q ' 2[45][0-9]$' "$WORK/$end.count"
+	wait_for "$(patience 60)" grep -q ' 2[45][0-9]$' "$WORK/$end.count"
 	check "the connections of that half are counted in the $end's namespace" $? "$(cat "$WORK/$end.count")"
 done
 begun=$(date +%s.%N)
@@ -55,7 +55,7 @@ wait_for "$(patience 5)" all_ended
 same "each of that half is reset at the client, idle or not" "0 250 0" "$(sum "$WORK/client" ,4002 2) $(sum "$WORK/client" ,4002 3) $(sum "$WORK/client" ,4002 4)"
 same "and at the server" "0 250 0" "$(sum "$WORK/server" 4002 2) $(sum "$WORK/server" 4002 3) $(sum "$WORK/server" 4002 4)"
 for end in guest internet; do
-	wait_for 20 all_gone "$WORK/$end.count"
+	wait_for "$(patience 20)" all_gone "$WORK/$end.count"
 	check "within a second, as the kernel of the $end has it: $(took "$WORK/$end.count") ms" "$([ "$(took "$WORK/$end.count")" -lt 1000 ]; echo $?)" \
 		"it began at $begun: $(tail -n 4 "$WORK/$end.count" | tr '\n' ';')"
 done
