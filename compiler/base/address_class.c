@@ -3,6 +3,7 @@
  * tables, so that the packet filter and the evaluator cannot disagree. */
 #include "base/address.h"
 
+#include <pthread.h>
 #include <string.h>
 
 struct listed_prefix {
@@ -87,20 +88,23 @@ static void fill(struct ranges *out, const char *const *table, size_t count)
 		add(out, table[i], ADDR_CLASS_NONE);
 }
 
-static const struct tables *tables(void)
-{
-	static struct tables filled;
-	static bool ready;
+static struct tables filled;
 
-	if (ready)
-		return &filled;
+static void fill_tables(void)
+{
 	_Static_assert(COUNT(class_table_v4) <= TABLE_MAX && COUNT(reserved_v4) <= TABLE_MAX, "room");
 	fill_classes(&filled.class4, class_table_v4, COUNT(class_table_v4));
 	fill_classes(&filled.class6, class_table_v6, COUNT(class_table_v6));
 	fill(&filled.reserved4, reserved_v4, COUNT(reserved_v4));
 	fill(&filled.reserved6, reserved_v6, COUNT(reserved_v6));
 	filled.mapped6 = (struct addr_range){ (u128)0xffff << 32, (u128)0xffff << 32 | UINT32_MAX };
-	ready = true;
+}
+
+static const struct tables *tables(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fill_tables);
 	return &filled;
 }
 
@@ -135,6 +139,28 @@ void addr_gateway_set(struct addr_gateway *gateway, struct addr addr)
 {
 	*(addr.family == ADDR_V4 ? &gateway->has4 : &gateway->has6) = true;
 	*(addr.family == ADDR_V4 ? &gateway->v4 : &gateway->v6) = addr;
+}
+
+const char *addr_gateway_parse(const char *text, struct addr_gateway *out)
+{
+	static const char wanted[] = "V4,V6, one of them, or none";
+	struct addr_gateway gateway = { .has4 = false };
+	char copy[2 * ADDR_TEXT_MAX], *rest = copy;
+
+	if (strlen(text) >= sizeof copy)
+		return wanted;
+	strcpy(copy, text);
+	for (char *part; strcmp(text, "none") != 0 && (part = strsep(&rest, ","));) {
+		struct addr addr;
+
+		if (!addr_parse(part, &addr))
+			return wanted;
+		if (addr.family == ADDR_V4 ? gateway.has4 : gateway.has6)
+			return "one address of each family";
+		addr_gateway_set(&gateway, addr);
+	}
+	*out = gateway;
+	return NULL;
 }
 
 bool addr_gateway_has(const struct addr_gateway *gateway, struct addr addr)
