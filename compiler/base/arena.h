@@ -11,7 +11,7 @@ struct arena;
 
 struct arena *arena_new(void);
 void arena_free(struct arena *); /* NULL is fine */
-void arena_on_exhaustion(int exit_status);
+void arena_on_exhaustion(int exit_status); /* of the whole process: for a main(), not for a library */
 /* For memory that lives outside of arenas: what malloc() answered, or that end. */
 void *arena_must(void *memory);
 
