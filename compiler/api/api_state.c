@@ -33,10 +33,13 @@ int api_fail(char **error, enum msbpolicy_status status, const char *fmt, ...)
 	return status;
 }
 
-static const struct diag *first_error(const struct diags *diags)
+static const struct diag *first_error(struct arena *arena, const struct diags *diags)
 {
-	const struct diag **sorted = diags_sorted(diags);
+	struct diags scratch = *diags;
+	const struct diag **sorted;
 
+	scratch.arena = arena; /* a policy that is asked again and again does not grow */
+	sorted = diags_sorted(&scratch);
 	for (size_t i = 0; i < diags->list.count; i++)
 		if (sorted[i]->level == DIAG_ERROR)
 			return sorted[i];
@@ -45,16 +48,16 @@ static const struct diag *first_error(const struct diags *diags)
 
 int api_fail_diags(char **error, enum msbpolicy_status status, const struct diags *diags)
 {
-	const struct diag *diag = first_error(diags);
-	struct arena *arena;
-	const char *place;
+	struct arena *arena = arena_new();
+	const struct diag *diag = first_error(arena, diags);
+	const char *place = diag ? span_format(arena, diags->sources, diag->span) : NULL;
 
-	if (!diag)
-		return api_fail(error, status, "errors");
-	arena = arena_new();
-	place = span_format(arena, diags->sources, diag->span);
-	fail(error, status, arena,
-	     arena_printf(arena, "%s%s%s [%s]", place ? place : "", place ? ": " : "", diag->message, diag->id));
+	if (diag)
+		fail(error, status, arena,
+		     arena_printf(arena, "%s%s%s [%s]", place ? place : "", place ? ": " : "", diag->message,
+				  diag->id));
+	else
+		fail(error, status, arena, "more errors than are kept");
 	arena_free(arena);
 	return status;
 }

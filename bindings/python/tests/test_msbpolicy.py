@@ -188,6 +188,22 @@ class Loading(unittest.TestCase):
             self.assertEqual(Policy("a.msb").evaluate("egress@1.1.1.1:tcp:443").place, "b.msb:1:1")
             os.chdir("/")
 
+    def test_links_out_of_the_directory_are_not_shown(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            os.chdir(directory)
+            for name, text in (("fine", "allow@10.9.8.7:tcp:443\n"), ("broken", "secret-word\n")):
+                os.mkdir(name)
+                Path("elsewhere").write_text(text)
+                os.symlink("../elsewhere", name + "/a.msb")
+                policy, _ = load(name + "/a.msb")
+                for question in (policy.compile_nft, lambda: policy.explain(FLOWS[0]), lambda: policy.diff(policy)):
+                    with self.assertRaises(PolicyError) as caught:
+                        question()
+                    self.assertNotIn("secret", str(caught.exception))
+                self.assertEqual(policy.check_json(), program("check", "--format", "json", name + "/a.msb")[1])
+                self.assertNotIn("secret", policy.check_json() + repr(policy.check()))
+            os.chdir("/")
+
     def test_findings_outlive_the_policy(self) -> None:
         policy = Policy.from_text("a.msb", "allow@any because \"x\"\nallow@1.1.1.1\n", [("today", TODAY)])
         verdict = policy.evaluate("egress@1.1.1.1:tcp:443")
