@@ -23,6 +23,8 @@ same version/python "$(pkg-config --modversion msbpolicy)" "$(sed -n 's/^version
 echo '#include <msbpolicy.h>' >alone.c
 cc -std=c99 -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$image/usr/include" alone.c >.out 2>&1
 check header/alone $? "$(cat .out)"
+c++ -x c++ -pedantic -Wall -Wextra -Werror -fsyntax-only -I"$image/usr/include" alone.c >.out 2>&1
+check header/c++ $? "$(cat .out)"
 
 printf 'default egress deny\nallow@1.1.1.1:tcp:443\n' >agent.msb
 wanted='egress@1.1.1.1:tcp:443: allow by 1, allow@1.1.1.1:tcp:443 (agent.msb:2:1)
