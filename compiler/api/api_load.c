@@ -105,6 +105,8 @@ static int resolve(struct msbpolicy *loaded, const char *file, msbpolicy **out, 
 		options_resolve(&loaded->options, file ? arena_strdup(loaded->arena, file) : NULL, loaded->diags);
 	loaded->sources->texts = NULL; /* the caller's, and nothing is read from here on */
 	status = statuses[policy_status(loaded->diags)];
+	if (status == MSBPOLICY_OK && loaded->diags->errors) /* past those that are kept */
+		status = MSBPOLICY_INVALID;
 	if (status != MSBPOLICY_OK)
 		api_fail_diags(error, status, loaded->diags);
 	if (status > MSBPOLICY_INVALID) {

@@ -3,7 +3,6 @@
  * tables, so that the packet filter and the evaluator cannot disagree. */
 #include "base/address.h"
 
-#include <pthread.h>
 #include <string.h>
 
 struct listed_prefix {
@@ -90,7 +89,8 @@ static void fill(struct ranges *out, const char *const *table, size_t count)
 
 static struct tables filled;
 
-static void fill_tables(void)
+/* Before main(), as address_embedding.c's */
+__attribute__((constructor)) static void fill_tables(void)
 {
 	_Static_assert(COUNT(class_table_v4) <= TABLE_MAX && COUNT(reserved_v4) <= TABLE_MAX, "room");
 	fill_classes(&filled.class4, class_table_v4, COUNT(class_table_v4));
@@ -98,14 +98,6 @@ static void fill_tables(void)
 	fill(&filled.reserved4, reserved_v4, COUNT(reserved_v4));
 	fill(&filled.reserved6, reserved_v6, COUNT(reserved_v6));
 	filled.mapped6 = (struct addr_range){ (u128)0xffff << 32, (u128)0xffff << 32 | UINT32_MAX };
-}
-
-static const struct tables *tables(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, fill_tables);
-	return &filled;
 }
 
 /* Index of the first range that holds `value`, or count */
@@ -177,12 +169,12 @@ enum addr_class addr_classify(struct addr addr, const struct addr_gateway *gatew
 	if (addr_gateway_has(gateway, addr))
 		return ADDR_CLASS_HOST;
 	struct addr_carried carried;
-	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
+	const struct ranges *table = addr.family == ADDR_V4 ? &filled.class4 : &filled.class6;
 	size_t i;
 	if (addr_carries(addr, nat64_of(gateway), &carried)) {
 		if (carried.known == 32 && addr_gateway_has(gateway, carried.v4))
 			return ADDR_CLASS_HOST;
-		table = &tables()->class4;
+		table = &filled.class4;
 		i = find_carried(table, &carried);
 	} else {
 		i = find_range(table, addr.value);
@@ -196,10 +188,10 @@ bool addr_is_reserved(struct addr addr, const struct addr_gateway *gateway)
 	enum addr_class class = addr_classify(addr, gateway);
 	if (class == ADDR_CLASS_META || class == ADDR_CLASS_HOST)
 		return true;
-	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
+	const struct ranges *table = addr.family == ADDR_V4 ? &filled.reserved4 : &filled.reserved6;
 	struct addr_carried carried;
 	bool carries = addr_carries(addr, nat64_of(gateway), &carried);
-	if (carries && find_carried(&tables()->reserved4, &carried) < tables()->reserved4.count)
+	if (carries && find_carried(&filled.reserved4, &carried) < filled.reserved4.count)
 		return true;
 	/* a prefix that the user vouches for has no standing but that of what it carries */
 	return (!carries || carried.found) && find_range(table, addr.value) < table->count;
@@ -239,7 +231,7 @@ static struct addr_set walk(struct arena *arena, enum addr_class class, struct a
 /* By the family's own table, without what is carried and without the gateway */
 static struct addr_set own_set(struct arena *arena, enum addr_class class, struct addr_set all)
 {
-	const struct ranges *table = all.family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
+	const struct ranges *table = all.family == ADDR_V4 ? &filled.class4 : &filled.class6;
 	struct addr_set entries[TABLE_MAX];
 
 	for (size_t i = 0; i < table->count; i++)
@@ -250,7 +242,7 @@ static struct addr_set own_set(struct arena *arena, enum addr_class class, struc
 static struct addr_set carried_set(struct arena *arena, enum addr_class class, const struct addr_set *all,
 				   const struct addr_nat64 *nat64)
 {
-	const struct ranges *table = &tables()->class4;
+	const struct ranges *table = &filled.class4;
 	struct addr_set entries[TABLE_MAX];
 
 	for (size_t i = 0; i < table->count; i++)
@@ -292,7 +284,7 @@ struct addr_set addr_class_set(struct arena *arena, enum addr_class class, enum 
 		set = own_set(arena, class, set);
 	} else {
 		struct addr_set carrying = carrying_set(arena, nat64_of(gateway)), mapped = addr_set_empty(ADDR_V6);
-		addr_set_add(arena, &mapped, tables()->mapped6);
+		addr_set_add(arena, &mapped, filled.mapped6);
 		struct addr_set carried = carried_set(arena, class, &carrying, nat64_of(gateway));
 		set = addr_set_subtract(arena, &set, &mapped);
 		set = addr_set_subtract(arena, &set, &carrying);
@@ -324,7 +316,7 @@ struct addr_set addr_group_set(struct arena *arena, enum addr_class group, bool 
 
 struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
 {
-	const struct ranges *table = family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
+	const struct ranges *table = family == ADDR_V4 ? &filled.reserved4 : &filled.reserved6;
 	struct addr_set set = addr_set_from_ranges(arena, family, table->items, table->count);
 	struct addr_set meta = addr_class_set(arena, ADDR_CLASS_META, family, gateway);
 	struct addr_set host = addr_class_set(arena, ADDR_CLASS_HOST, family, gateway);
@@ -335,12 +327,12 @@ struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, 
 	if (family == ADDR_V6) {
 		struct addr_set carrying = carrying_set(arena, &vouched), mapped = addr_set_empty(ADDR_V6);
 		set = addr_set_subtract(arena, &set, &carrying);
-		for (size_t i = 0; i < tables()->reserved4.count; i++) {
+		for (size_t i = 0; i < filled.reserved4.count; i++) {
 			struct addr_set carried =
-				addr_embedding_of(arena, tables()->reserved4.prefixes[i], nat64_of(gateway));
+				addr_embedding_of(arena, filled.reserved4.prefixes[i], nat64_of(gateway));
 			set = addr_set_union(arena, &set, &carried);
 		}
-		addr_set_add(arena, &mapped, tables()->mapped6);
+		addr_set_add(arena, &mapped, filled.mapped6);
 		set = addr_set_subtract(arena, &set, &mapped);
 	}
 	set = addr_set_union(arena, &set, &meta);
