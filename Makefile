@@ -3,6 +3,8 @@ VERSION  := 0.1.0
 BUILD    ?= build
 CC       ?= gcc
 PREFIX   ?= /usr/local
+# below PREFIX; Debian has lib/<triplet>
+LIBDIR   ?= lib
 Q        := $(if $(V),,@)
 
 # package publicsuffix
@@ -21,7 +23,7 @@ WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno
 HARDEN   ?= -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
 CFLAGS   ?= -g
-override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Icompiler -Iruntime -I$(BUILD)/grammar $(PKG_CFLAGS)
+override CPPFLAGS += -D_GNU_SOURCE -DMSB_VERSION='"$(VERSION)"' -I. -Iinclude -Icompiler -Iruntime -I$(BUILD)/grammar $(PKG_CFLAGS)
 override CFLAGS   += -std=gnu17 $(WARN) $(HARDEN) $(SAN)
 override LDFLAGS  += $(HARDEN_LD) $(SAN)
 COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null) -lunistring
@@ -48,12 +50,19 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/%,%,$(1)))
 LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 LIBTEST    := $(BUILD)/libmsbtest.a
+# for other programs: include/msbpolicy.h
+SONAME     := libmsbpolicy.so.0
+SHARED     := $(BUILD)/lib/libmsbpolicy.so.$(VERSION)
+STATIC     := $(BUILD)/lib/libmsbpolicy.a
+PC         := $(BUILD)/lib/msbpolicy.pc
+API_MAP    := compiler/api/msbpolicy.map
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl
 
-.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
+.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format library install uninstall vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
-all: $(PROGRAMS)
+all: $(PROGRAMS) library
+library: $(SHARED) $(STATIC) $(PC)
 # msb-policyc alone, which needs neither QEMU nor the runtime's libraries
 policyc: $(BUILD)/msb-policyc
 tools: $(E2E_TOOLS) $(BENCH_TOOLS) $(BUILD)/e2e/msb-run-misbehave $(BUILD)/e2e/msb-run-revoke
@@ -74,6 +83,8 @@ $(BUILD)/generated/rentable.inc: compiler/base/rentable.sh compiler/base/rentabl
 	$(Q)$< $(PUBLIC_SUFFIXES) >$@
 $(call obj,compiler/base/name_rentable.c): $(BUILD)/generated/rentable.inc
 $(call obj,compiler/base/name_rentable.c): override CPPFLAGS += -I$(BUILD)/generated
+# the compiler is in a shared library too, which shows include/msbpolicy.h's functions alone
+$(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC) $(LIBRARY_SRC)): override CFLAGS += -fPIC -fvisibility=hidden
 $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC)): | $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 
 $(BUILD)/library/library_texts.c: policies/embed.sh $(wildcard policies/*.msb)
@@ -95,6 +106,20 @@ $(BUILD)/obj/library/%.o: $(BUILD)/library/%.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(LIBPOLICY): $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC) $(LIBRARY_SRC))
 	$(Q)rm -f $@ && ar rcs $@ $^
+$(SHARED): $(call obj,$(wildcard compiler/api/*.c)) $(LIBPOLICY) $(API_MAP)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -pie,$(LDFLAGS)) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(API_MAP) $(if $(SAN),,-Wl,-z,defs) \
+		-o $@ $(filter-out $(API_MAP),$^) $(COMPILER_LIBS)
+	$(Q)ln -sf $(@F) $(@D)/$(SONAME) && ln -sf $(SONAME) $(@D)/libmsbpolicy.so
+# one object, so that no name of the library's own meets one of the program's
+$(STATIC): $(call obj,$(wildcard compiler/api/*.c)) $(LIBPOLICY)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -nostdlib -r -o $(@D)/msbpolicy.o $^ && objcopy --localize-hidden $(@D)/msbpolicy.o
+	$(Q)rm -f $@ && ar rcs $@ $(@D)/msbpolicy.o
+# the prefix is said when it is installed
+$(PC): compiler/api/msbpolicy.pc.in Makefile
+	@mkdir -p $(@D)
+	$(Q)sed 's|@VERSION@|$(VERSION)|; s|@PACKAGES@|$(COMPILER_PKGS)|' $< >$@
 $(BUILD)/ldns.a: $(LDNS_ARCHIVE)
 	@mkdir -p $(@D)
 	$(Q)for library in crypto ssl; do nm -D --defined-only "$$($(CC) -print-file-name=lib$$library.so)"; done | \
@@ -209,8 +234,11 @@ vsix: $(BUILD)/msb-policyc
 define INSTALLED
 bin 755 $(PROGRAMS)
 share/man/man1 644 $(wildcard docs/*.1)
+share/man/man3 644 $(wildcard docs/*.3)
 share/man/man5 644 $(wildcard docs/*.5)
-share/doc/msb-policy 644 docs/language.md docs/import.md docs/review.md docs/editors.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
+include 644 include/msbpolicy.h
+$(LIBDIR) 644 $(SHARED) $(STATIC)
+share/doc/msb-policy 644 docs/language.md docs/import.md docs/review.md docs/editors.md docs/library.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
 share/vim/vimfiles/syntax 644 editors/vim/syntax/msb.vim
 share/vim/vimfiles/ftdetect 644 editors/vim/ftdetect/msb.vim
 share/vim/vimfiles/ftplugin 644 editors/vim/ftplugin/msb.vim
@@ -228,10 +256,15 @@ install uninstall: export LIST = $(INSTALLED)
 install: all
 	$(Q)echo "$$LIST" | while read -r where mode files; do \
 		[ -z "$$files" ] || install -D -m "$$mode" -t "$(DESTDIR)$(PREFIX)/$$where" $$files || exit; done
+	$(Q)ln -sf $(notdir $(SHARED)) "$(DESTDIR)$(PREFIX)/$(LIBDIR)/$(SONAME)"
+	$(Q)ln -sf $(SONAME) "$(DESTDIR)$(PREFIX)/$(LIBDIR)/libmsbpolicy.so"
+	$(Q)install -d "$(DESTDIR)$(PREFIX)/$(LIBDIR)/pkgconfig"
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|' $(PC) >"$(DESTDIR)$(PREFIX)/$(LIBDIR)/pkgconfig/msbpolicy.pc"
 # Those files and the directories that are this project's alone
 uninstall:
 	$(Q)echo "$$LIST" | while read -r where mode files; do \
 		for file in $$files; do rm -f "$(DESTDIR)$(PREFIX)/$$where/$${file##*/}"; done; done
+	$(Q)cd "$(DESTDIR)$(PREFIX)/$(LIBDIR)" 2>/dev/null && rm -f $(SONAME) libmsbpolicy.so pkgconfig/msbpolicy.pc || :
 	$(Q)for dir in share/msb-policy/editors share/msb-policy/policies/floors share/msb-policy/policies share/msb-policy/guest share/msb-policy share/doc/msb-policy; do \
 		[ ! -d "$(DESTDIR)$(PREFIX)/$$dir" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/$$dir"; done
 clean:

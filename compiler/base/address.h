@@ -60,6 +60,9 @@ struct addr_gateway {
 /* Whether the address is one of the gateway's; gateway may be NULL */
 bool addr_gateway_has(const struct addr_gateway *, struct addr);
 void addr_gateway_set(struct addr_gateway *, struct addr); /* the one of the address's family */
+/* "V4,V6", either alone, "none". NULL, or why it is refused, *out unchanged */
+const char *addr_gateway_parse(const char *text, struct addr_gateway *out);
+#define ADDR_GATEWAY_DEFAULT "172.16.0.1,fd42:6d73:62::1" /* the first of the default pools */
 
 /* Disjoint: an address has the first class of semantics that fits, or none (the unspecified ones). */
 enum addr_class {

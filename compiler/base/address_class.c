@@ -87,21 +87,17 @@ static void fill(struct ranges *out, const char *const *table, size_t count)
 		add(out, table[i], ADDR_CLASS_NONE);
 }
 
-static const struct tables *tables(void)
-{
-	static struct tables filled;
-	static bool ready;
+static struct tables filled;
 
-	if (ready)
-		return &filled;
+/* Before main(), as address_embedding.c's */
+__attribute__((constructor)) static void fill_tables(void)
+{
 	_Static_assert(COUNT(class_table_v4) <= TABLE_MAX && COUNT(reserved_v4) <= TABLE_MAX, "room");
 	fill_classes(&filled.class4, class_table_v4, COUNT(class_table_v4));
 	fill_classes(&filled.class6, class_table_v6, COUNT(class_table_v6));
 	fill(&filled.reserved4, reserved_v4, COUNT(reserved_v4));
 	fill(&filled.reserved6, reserved_v6, COUNT(reserved_v6));
 	filled.mapped6 = (struct addr_range){ (u128)0xffff << 32, (u128)0xffff << 32 | UINT32_MAX };
-	ready = true;
-	return &filled;
 }
 
 /* Index of the first range that holds `value`, or count */
@@ -137,6 +133,28 @@ void addr_gateway_set(struct addr_gateway *gateway, struct addr addr)
 	*(addr.family == ADDR_V4 ? &gateway->v4 : &gateway->v6) = addr;
 }
 
+const char *addr_gateway_parse(const char *text, struct addr_gateway *out)
+{
+	static const char wanted[] = "V4,V6, one of them, or none";
+	struct addr_gateway gateway = { .has4 = false };
+	char copy[2 * ADDR_TEXT_MAX], *rest = copy;
+
+	if (strlen(text) >= sizeof copy)
+		return wanted;
+	strcpy(copy, text);
+	for (char *part; strcmp(text, "none") != 0 && (part = strsep(&rest, ","));) {
+		struct addr addr;
+
+		if (!addr_parse(part, &addr))
+			return wanted;
+		if (addr.family == ADDR_V4 ? gateway.has4 : gateway.has6)
+			return "one address of each family";
+		addr_gateway_set(&gateway, addr);
+	}
+	*out = gateway;
+	return NULL;
+}
+
 bool addr_gateway_has(const struct addr_gateway *gateway, struct addr addr)
 {
 	return gateway &&
@@ -151,12 +169,12 @@ enum addr_class addr_classify(struct addr addr, const struct addr_gateway *gatew
 	if (addr_gateway_has(gateway, addr))
 		return ADDR_CLASS_HOST;
 	struct addr_carried carried;
-	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
+	const struct ranges *table = addr.family == ADDR_V4 ? &filled.class4 : &filled.class6;
 	size_t i;
 	if (addr_carries(addr, nat64_of(gateway), &carried)) {
 		if (carried.known == 32 && addr_gateway_has(gateway, carried.v4))
 			return ADDR_CLASS_HOST;
-		table = &tables()->class4;
+		table = &filled.class4;
 		i = find_carried(table, &carried);
 	} else {
 		i = find_range(table, addr.value);
@@ -170,10 +188,10 @@ bool addr_is_reserved(struct addr addr, const struct addr_gateway *gateway)
 	enum addr_class class = addr_classify(addr, gateway);
 	if (class == ADDR_CLASS_META || class == ADDR_CLASS_HOST)
 		return true;
-	const struct ranges *table = addr.family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
+	const struct ranges *table = addr.family == ADDR_V4 ? &filled.reserved4 : &filled.reserved6;
 	struct addr_carried carried;
 	bool carries = addr_carries(addr, nat64_of(gateway), &carried);
-	if (carries && find_carried(&tables()->reserved4, &carried) < tables()->reserved4.count)
+	if (carries && find_carried(&filled.reserved4, &carried) < filled.reserved4.count)
 		return true;
 	/* a prefix that the user vouches for has no standing but that of what it carries */
 	return (!carries || carried.found) && find_range(table, addr.value) < table->count;
@@ -213,7 +231,7 @@ static struct addr_set walk(struct arena *arena, enum addr_class class, struct a
 /* By the family's own table, without what is carried and without the gateway */
 static struct addr_set own_set(struct arena *arena, enum addr_class class, struct addr_set all)
 {
-	const struct ranges *table = all.family == ADDR_V4 ? &tables()->class4 : &tables()->class6;
+	const struct ranges *table = all.family == ADDR_V4 ? &filled.class4 : &filled.class6;
 	struct addr_set entries[TABLE_MAX];
 
 	for (size_t i = 0; i < table->count; i++)
@@ -224,7 +242,7 @@ static struct addr_set own_set(struct arena *arena, enum addr_class class, struc
 static struct addr_set carried_set(struct arena *arena, enum addr_class class, const struct addr_set *all,
 				   const struct addr_nat64 *nat64)
 {
-	const struct ranges *table = &tables()->class4;
+	const struct ranges *table = &filled.class4;
 	struct addr_set entries[TABLE_MAX];
 
 	for (size_t i = 0; i < table->count; i++)
@@ -266,7 +284,7 @@ struct addr_set addr_class_set(struct arena *arena, enum addr_class class, enum 
 		set = own_set(arena, class, set);
 	} else {
 		struct addr_set carrying = carrying_set(arena, nat64_of(gateway)), mapped = addr_set_empty(ADDR_V6);
-		addr_set_add(arena, &mapped, tables()->mapped6);
+		addr_set_add(arena, &mapped, filled.mapped6);
 		struct addr_set carried = carried_set(arena, class, &carrying, nat64_of(gateway));
 		set = addr_set_subtract(arena, &set, &mapped);
 		set = addr_set_subtract(arena, &set, &carrying);
@@ -298,7 +316,7 @@ struct addr_set addr_group_set(struct arena *arena, enum addr_class group, bool 
 
 struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
 {
-	const struct ranges *table = family == ADDR_V4 ? &tables()->reserved4 : &tables()->reserved6;
+	const struct ranges *table = family == ADDR_V4 ? &filled.reserved4 : &filled.reserved6;
 	struct addr_set set = addr_set_from_ranges(arena, family, table->items, table->count);
 	struct addr_set meta = addr_class_set(arena, ADDR_CLASS_META, family, gateway);
 	struct addr_set host = addr_class_set(arena, ADDR_CLASS_HOST, family, gateway);
@@ -309,12 +327,12 @@ struct addr_set addr_reserved_set(struct arena *arena, enum addr_family family, 
 	if (family == ADDR_V6) {
 		struct addr_set carrying = carrying_set(arena, &vouched), mapped = addr_set_empty(ADDR_V6);
 		set = addr_set_subtract(arena, &set, &carrying);
-		for (size_t i = 0; i < tables()->reserved4.count; i++) {
+		for (size_t i = 0; i < filled.reserved4.count; i++) {
 			struct addr_set carried =
-				addr_embedding_of(arena, tables()->reserved4.prefixes[i], nat64_of(gateway));
+				addr_embedding_of(arena, filled.reserved4.prefixes[i], nat64_of(gateway));
 			set = addr_set_union(arena, &set, &carried);
 		}
-		addr_set_add(arena, &mapped, tables()->mapped6);
+		addr_set_add(arena, &mapped, filled.mapped6);
 		set = addr_set_subtract(arena, &set, &mapped);
 	}
 	set = addr_set_union(arena, &set, &meta);

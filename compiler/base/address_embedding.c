@@ -9,15 +9,18 @@ enum { WELL_KNOWN = 2 }; /* of these ways the NAT64 prefix that everybody knows 
 /* Mapped addresses (::ffff:0:0/96) aside, which are IPv4 addresses */
 static const char *const fixed_ways[FIXED_WAYS] = { "::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "2002::/16" };
 
+static struct addr_prefix parsed_ways[FIXED_WAYS];
+
+/* Before main(): so that no thread meets a half of it, and jailed processes need no call for a lock */
+__attribute__((constructor)) static void parse_ways(void)
+{
+	for (size_t i = 0; i < FIXED_WAYS; i++)
+		addr_prefix_parse(fixed_ways[i], &parsed_ways[i]);
+}
+
 static struct addr_prefix fixed_way(size_t i)
 {
-	static struct addr_prefix ways[FIXED_WAYS];
-	static bool ready;
-
-	for (size_t k = 0; !ready && k < FIXED_WAYS; k++)
-		addr_prefix_parse(fixed_ways[k], &ways[k]);
-	ready = true;
-	return ways[i];
+	return parsed_ways[i];
 }
 
 static size_t way_count(const struct addr_nat64 *nat64)

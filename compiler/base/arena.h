@@ -1,6 +1,6 @@
 /* An arena owns every object of one compilation. Nothing is freed singly: arena_free() ends them all,
  * so an error path has nothing to undo. Running out of memory ends the process with status 3,
- * or the one given to arena_on_exhaustion(). */
+ * or the one given to arena_on_exhaustion(), which is a main()'s to call. */
 #pragma once
 #include <stddef.h>
 #include <stdarg.h>

@@ -1,10 +1,9 @@
 /* msb-policyc eval: verdicts, a line a flow, for programs. */
 #include "cmd/cmd.h"
-#include "eval/builtin.h"
 #include "base/escape.h"
-#include "cmd/cmd.h"
+#include "eval/builtin.h"
 #include "explain/decision.h"
-#include "policy/policy_facts.h"
+#include "explain/flow_answer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,95 +12,41 @@
 
 #define LINE_MAX_BYTES (64u << 10)
 
-/* One answer: its own arena, so that a batch of any length needs no more memory than its longest line. */
+/* One answer and its own arena, so that a batch of any length needs no more memory than its longest line. */
 struct answer {
 	struct cmd_line *line;
-	const struct policy *policy;
 	struct arena *arena;
-	struct flow flow;
-	struct eval_result result;
 	struct diags *diags;
-	const char *error; /* NULL: the flow parsed */
+	struct flow_answer said;
 };
 
 static void ask(struct answer *answer, const char *text)
 {
 	struct sources *sources = sources_new(answer->arena);
-	struct eval_context context = cmd_context(answer->line, answer->policy);
+	struct flow_answer *said = &answer->said;
 
 	answer->diags = diags_new(answer->arena, sources);
-	if (!cmd_flow(answer->line, answer->policy, answer->arena, sources, text, answer->diags, &answer->flow)) {
-		answer->error = answer->diags->list.count ? answer->diags->list.items[0].message : "no flow";
+	if (!cmd_flow(answer->line, said->context.policy, answer->arena, sources, text, answer->diags, &said->flow)) {
+		said->error = answer->diags->list.count ? answer->diags->list.items[0].message : "no flow";
 		return;
 	}
-	answer->result = eval_flow(&context, &answer->flow);
-	if (answer->flow.sni)
+	said->result = eval_flow(&said->context, &said->flow);
+	if (said->flow.sni)
 		cmd_note_unenforced(answer->line);
 }
 
 static void print_line(const struct answer *answer)
 {
+	const struct flow_answer *said = &answer->said;
 	struct decision decision;
 
-	if (answer->error) {
-		printf("error\t%s\n", escape_text(answer->arena, answer->error));
+	if (said->error) {
+		printf("error\t%s\n", escape_text(answer->arena, said->error));
 		return;
 	}
-	decision = decision_of_flow(answer->arena, answer->policy, &answer->flow, &answer->result);
-	printf("%s\t%s\t%s\t%s\n", policy_action_name(answer->result.verdict.action), decision.number,
+	decision = decision_of_flow(answer->arena, said->context.policy, &said->flow, &said->result);
+	printf("%s\t%s\t%s\t%s\n", policy_action_name(said->result.verdict.action), decision.number,
 	       place_or_dash(decision.place), decision.text);
-}
-
-/* ---- JSON ---- */
-
-static const char *const syn_names[] = {
-	[EVAL_SYN_ALLOW] = "allow", [EVAL_SYN_DENY] = "deny", [EVAL_SYN_DEFER] = "defer"
-};
-
-static json_t *connection_json(const struct answer *answer, json_t *object)
-{
-	char text[ADDR_TEXT_MAX];
-
-	struct addr_gateway gateway = cmd_gateway(answer->line, answer->policy);
-	enum addr_class class = addr_classify(answer->result.addr, &gateway);
-
-	json_object_set_new(object, "address", json_string(addr_format(answer->result.addr, text)));
-	json_object_set_new(object, "class", json_string(addr_class_name(class)));
-	if (answer->result.has_syn && answer->flow.proto == PROTO_TCP && answer->flow.direction == POLICY_EGRESS)
-		json_object_set_new(object, "syn", json_string(syn_names[answer->result.syn]));
-	return object;
-}
-
-static bool passes_questions(const struct answer *answer)
-{
-	const struct flow *flow = &answer->flow;
-
-	return !answer->error && flow->kind == FLOW_CONNECTION && answer->result.verdict.action == POLICY_ALLOW &&
-	       eval_is_dns_only(flow->direction, flow->proto, flow->has_port, flow->port);
-}
-
-static json_t *answer_json(const struct answer *answer, const char *text)
-{
-	json_t *object = json_object();
-
-	json_object_set_new(object, "version", json_integer(1));
-	json_object_set_new(object, "flow", json_text(answer->arena, text));
-	if (answer->error) {
-		json_object_set_new(object, "error", json_text(answer->arena, answer->error));
-		return object;
-	}
-	decision_flow_json(object, answer->arena, answer->policy, &answer->flow, &answer->result);
-	if (passes_questions(answer))
-		json_object_set_new(object, "note", json_string(EVAL_DNS_ONLY));
-	if (answer->flow.sni && !answer->policy->server_names)
-		json_object_set_new(object, "serverNames", json_string("not enforced"));
-	if (answer->result.has_lookup) {
-		json_t *lookup = json_object();
-
-		decision_verdict_json(lookup, answer->arena, answer->policy, answer->result.lookup, POLICY_EGRESS);
-		json_object_set_new(object, "lookup", lookup);
-	}
-	return answer->result.has_addr ? connection_json(answer, object) : object;
 }
 
 /* ---- one flow, several, a stream of them ---- */
@@ -114,9 +59,9 @@ struct printer {
 	bool failed; /* a flow did not parse */
 };
 
-static void print_json(struct printer *printer, const struct answer *answer, const char *text)
+static void print_json(struct printer *printer, const struct answer *answer)
 {
-	json_t *object = answer_json(answer, text);
+	json_t *object = flow_answer_json(answer->arena, &answer->said);
 
 	if (printer->list)
 		fputs(printer->count ? ",\n" : "[\n", stdout);
@@ -131,20 +76,22 @@ static void print_json(struct printer *printer, const struct answer *answer, con
 static void print_answer(struct printer *printer, const char *text, const char *error)
 {
 	struct answer answer = {
-		.line = printer->line, .policy = printer->policy, .arena = arena_new(), .error = error
+		.line = printer->line,
+		.arena = arena_new(),
+		.said = { .context = cmd_context(printer->line, printer->policy), .text = text, .error = error }
 	};
 
 	if (!error)
 		ask(&answer, text);
-	if (answer.error && !printer->line->batch) {
+	if (answer.said.error && !printer->line->batch) {
 		cmd_flow_error(answer.arena, answer.diags);
 		printer->failed = true;
 	} else if (printer->line->format == FORMAT_JSON) {
-		print_json(printer, &answer, text);
+		print_json(printer, &answer);
 		printer->count++;
 	} else {
 		print_line(&answer);
-		if (!printer->line->batch && passes_questions(&answer))
+		if (!printer->line->batch && flow_answer_is_dns_only(&answer.said))
 			fprintf(stderr, "note: %s\n", EVAL_DNS_ONLY);
 	}
 	arena_free(answer.arena);

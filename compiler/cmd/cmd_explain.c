@@ -47,10 +47,10 @@ static int explain_policy(struct cmd_line *line, struct cmd_policy *loaded, cons
 		}
 		if (i)
 			putchar('\n');
-		explain_print_text(loaded->arena, explanation, color_wanted(line->color, stdout));
+		explain_print_text(loaded->arena, explanation, stdout, color_wanted(line->color, stdout));
 	}
 	if (line->format == FORMAT_JSON)
-		explain_print_json(list);
+		explain_print_json(list, stdout);
 	json_decref(list);
 	return STATUS_FINE;
 }

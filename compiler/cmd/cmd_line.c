@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #define OWN_FIRST 0x2000
-#define DEFAULT_GATEWAY "172.16.0.1,fd42:6d73:62::1"
 
 static void print_error(const struct cmd_line *line, const char *text)
 {
@@ -76,24 +75,10 @@ static const char *read_color(struct cmd_line *line, const char *value)
 	return NULL;
 }
 
-/* "V4,V6", either alone, "none" */
 static const char *read_gateway(struct cmd_line *line, const char *value)
 {
-	struct addr_gateway gateway = { .has4 = false };
-	char *rest = arena_strdup(line->arena, value);
-
-	for (char *part; strcmp(value, "none") != 0 && (part = strsep(&rest, ","));) {
-		struct addr addr;
-
-		if (!addr_parse(part, &addr))
-			return "V4,V6, one of them, or none";
-		if (addr.family == ADDR_V4 ? gateway.has4 : gateway.has6)
-			return "one address of each family";
-		addr_gateway_set(&gateway, addr);
-	}
-	line->gateway = gateway;
 	line->given_gateway = true;
-	return NULL;
+	return addr_gateway_parse(value, &line->gateway);
 }
 
 static const char *read_resolve(struct cmd_line *line, const char *value)
@@ -367,7 +352,7 @@ bool cmd_line_parse(struct cmd_line *line, const struct cmd *cmd, int argc, char
 	line->cmd = cmd;
 	line->format = FORMAT_TEXT;
 	line->policy.arena = line->arena;
-	read_gateway(line, DEFAULT_GATEWAY);
+	read_gateway(line, ADDR_GATEWAY_DEFAULT);
 	line->given_gateway = false;
 	options = long_options(line, letters);
 	opterr = 0;

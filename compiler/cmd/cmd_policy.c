@@ -2,9 +2,10 @@
  * compile do alike. */
 #include "cmd/cmd.h"
 #include "base/escape.h"
-#include "eval/builtin.h"
 #include "policy/flow.h"
 #include "policy/policy_facts.h"
+#include "policy/policy_flow.h"
+#include "policy/policy_status.h"
 
 #include <string.h>
 
@@ -19,30 +20,18 @@ void cmd_policy_load(struct cmd_policy *loaded, const struct cmd_line *line, con
 
 int cmd_policy_status(const struct cmd_policy *loaded)
 {
-	int status = STATUS_FINE;
+	static const int statuses[] = { [POLICY_FINE] = STATUS_FINE,
+					[POLICY_WRONG] = STATUS_NO,
+					[POLICY_BAD_OPTION] = STATUS_USAGE,
+					[POLICY_UNREADABLE] = STATUS_SYSTEM };
 
-	for (size_t i = 0; i < loaded->diags->list.count; i++) {
-		const struct diag *diag = &loaded->diags->list.items[i];
-		const struct source *source = sources_get(loaded->sources, diag->span.source);
-		int of_this = !strcmp(diag->id, OPTIONS_UNREADABLE) ? STATUS_SYSTEM :
-			      source && source->kind == SOURCE_FLAG ? STATUS_USAGE :
-								      STATUS_NO;
-
-		if (diag->level == DIAG_ERROR && of_this > status)
-			status = of_this;
-	}
-	return status;
+	return statuses[policy_status(loaded->diags)];
 }
 
 /* A rule past its date cannot be compiled or started; what runs keeps it, and can be asked about. */
 static bool merely_expired(const struct cmd_policy *loaded, const struct cmd_line *line)
 {
-	const struct diags *diags = loaded->diags;
-	size_t expired = 0;
-
-	for (size_t i = 0; i < diags->list.count; i++)
-		expired += diags->list.items[i].level == DIAG_ERROR && !strcmp(diags->list.items[i].id, "expired");
-	return line->cmd->id != CMD_COMPILE && expired == diags->errors;
+	return line->cmd->id != CMD_COMPILE && policy_is_merely_expired(loaded->diags);
 }
 
 bool cmd_policy_quotable(const struct cmd_policy *loaded)
@@ -124,55 +113,13 @@ int cmd_each_file(struct cmd_line *line, cmd_each *each, void *context)
 	return worst;
 }
 
-/* A member of the file's group as a flow's target; NULL: it has none that is a name or a network */
-static const char *member_of(struct arena *arena, const struct policy_group *group)
-{
-	char text[ADDR_TEXT_MAX];
-
-	for (size_t i = 0; i < group->members.count; i++) {
-		const struct policy_target *target = &group->members.items[i];
-
-		if (target->kind == TARGET_CIDR)
-			return arena_strdup(arena, addr_format_bracketed(target->prefix.addr, text));
-		if (policy_target_is_name(target))
-			return target->kind == TARGET_SUFFIX ? arena_printf(arena, "www.%s", target->name) :
-							       flow_name_text(arena, target->name);
-	}
-	return NULL;
-}
-
-/* Where the target is a group of the file, the error says so, and offers a member */
-static void explain_group(struct arena *arena, const struct policy *policy, const char *text, struct diags *diags)
-{
-	const char *target = strchr(text, '@');
-	size_t len = target ? strcspn(++target, ": \t") : 0;
-
-	for (size_t i = 0; target && diags->list.count && i < policy->groups.count; i++) {
-		const struct policy_group *group = &policy->groups.items[i];
-		struct diag *diag = &diags->list.items[0];
-		const char *member;
-
-		if (strlen(group->name) != len || memcmp(group->name, target, len) != 0)
-			continue;
-		member = member_of(arena, group);
-		diag->message =
-			arena_printf(arena, "`%s` is a group of the file, a flow has one address or name", group->name);
-		diag->help =
-			member ? arena_printf(arena, "%.*s%s%s%s", (int)(target - text), text, member,
-					      target[len] || !strncmp(text, "dns", 3) ? "" : ":tcp:443", target + len) :
-				 NULL;
-	}
-}
-
 bool cmd_flow(const struct cmd_line *line, const struct policy *policy, struct arena *arena, struct sources *sources,
 	      const char *text, struct diags *diags, struct flow *out)
 {
 	const char *why;
 
-	if (!flow_parse(arena, sources, text, diags, out)) {
-		explain_group(arena, policy, text, diags);
+	if (!policy_flow_parse(policy, arena, sources, text, diags, out))
 		return false;
-	}
 	for (size_t i = 0; i < line->resolves.count; i++)
 		if (!flow_add_resolve(arena, out, line->resolves.items[i], &why)) {
 			diag_error(diags, "bad-flow", SPAN_NONE, "--resolve: %s", why);

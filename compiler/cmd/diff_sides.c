@@ -1,6 +1,7 @@
 /* The two policies of a comparison: one that is not there, comparing, what a comment adds, the status. */
 #include "cmd/diff_sides.h"
 #include "base/escape.h"
+#include "diff/diff_bounded.h"
 #include "expect/expect.h"
 #include "lint/lint.h"
 #include "policy/policy_facts.h"
@@ -42,25 +43,11 @@ static void settle_ingress(const struct diff_sides *sides)
 
 struct diff *cmd_diff_compare(const struct cmd_line *line, struct arena *arena, struct diff_sides *sides, int *complex)
 {
-	struct fuel fuel = { .left = analysis_fuel(sides->loaded[1].policy->rules.count) };
-	struct diff *diff;
+	const struct diff_side compared[2] = { { sides->loaded[0].policy, sides->loaded[0].diags },
+					       { sides->loaded[1].policy, sides->loaded[1].diags } };
 
 	settle_ingress(sides);
-	diff = diff_policies(arena, sides->loaded[0].policy, sides->loaded[1].policy, &line->gateway, &fuel);
-	if (!fuel.out)
-		return diff;
-	struct cmd_policy *loaded = &sides->loaded[fuel.policy];
-	const struct policy *policy = loaded->policy;
-	struct span span = fuel.rule < policy->rules.count ? policy->rules.items[fuel.rule].span : SPAN_NONE;
-	struct diag *diag = diag_error(loaded->diags, "too-complex", span,
-				       "too complex here: the policies cannot be compared in bounded time");
-
-	if (fuel.why)
-		diag->label = fuel.why;
-	else
-		diag->help = "fewer rules that overlap in part; groups and lists say the same in less";
-	*complex = (int)fuel.policy;
-	return NULL;
+	return diff_bounded(arena, compared, &line->gateway, complex);
 }
 
 /* ---- what a comment on a pull request adds ---- */

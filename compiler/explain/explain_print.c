@@ -14,6 +14,7 @@
 struct view {
 	struct arena *arena;
 	const struct policy *policy;
+	FILE *out; /* NULL: for JSON */
 	bool color;
 };
 
@@ -62,13 +63,14 @@ static void print_row(const struct view *view, const struct explain_row *row, st
 			     row->by.kind == DECIDER_FLOOR ? "floor" :
 							     "-";
 
-	printf("%5s  %-*s  %-*s   %-5s  %s\n", number, widths.place, place_or_dash(row->place), widths.text,
-	       escape_text(view->arena, row->text), row->match ? "MATCH" : "no", escape_text(view->arena, row->why));
+	fprintf(view->out, "%5s  %-*s  %-*s   %-5s  %s\n", number, widths.place, place_or_dash(row->place), widths.text,
+		escape_text(view->arena, row->text), row->match ? "MATCH" : "no", escape_text(view->arena, row->why));
 	if (row->because && last)
-		printf("%*s  because \"%s\"\n", 7 + widths.place, "", escape_text(view->arena, row->because));
+		fprintf(view->out, "%*s  because \"%s\"\n", 7 + widths.place, "",
+			escape_text(view->arena, row->because));
 	if (row->bytes && last)
-		printf("%*s  until %s of its flows have passed\n", 7 + widths.place, "",
-		       units_size_format(view->arena, row->bytes));
+		fprintf(view->out, "%*s  until %s of its flows have passed\n", 7 + widths.place, "",
+			units_size_format(view->arena, row->bytes));
 }
 
 static void print_step(const struct view *view, const struct explanation *explanation, const struct explain_step *step,
@@ -82,12 +84,13 @@ static void print_step(const struct view *view, const struct explanation *explan
 	bool last = step == &explanation->steps.items[explanation->steps.count - 1];
 
 	if (explanation->steps.count == 1)
-		puts(head);
+		fprintf(view->out, "%s\n", head);
 	else
-		printf("%-*s%s%s, %s\n", VERDICT_COLUMN, head, (int)strlen(head) < VERDICT_COLUMN ? "" : "  ",
-		       painted(view, step->verdict.action, policy_action_name(step->verdict.action)), verdict);
+		fprintf(view->out, "%-*s%s%s, %s\n", VERDICT_COLUMN, head,
+			(int)strlen(head) < VERDICT_COLUMN ? "" : "  ",
+			painted(view, step->verdict.action, policy_action_name(step->verdict.action)), verdict);
 	if (step->note)
-		printf("         %s\n", escape_text(view->arena, step->note));
+		fprintf(view->out, "         %s\n", escape_text(view->arena, step->note));
 	for (size_t i = 0; i < step->rows.count; i++)
 		print_row(view, &step->rows.items[i], widths, last);
 }
@@ -109,8 +112,8 @@ static void print_not_reached(const struct view *view, const struct explanation 
 		rules = arena_printf(view->arena, "rules %zu and %zu, and ", first, last);
 	else if (first < last)
 		rules = arena_printf(view->arena, "rules %zu to %zu, and ", first, last);
-	printf("Not reached: %sthe default, which would %s it%s.\n", rules, policy_action_name(fallback),
-	       fallback == step->verdict.action ? " too" : "");
+	fprintf(view->out, "Not reached: %sthe default, which would %s it%s.\n", rules, policy_action_name(fallback),
+		fallback == step->verdict.action ? " too" : "");
 }
 
 static void print_explanation(const struct view *view, const struct explanation *explanation)
@@ -121,17 +124,17 @@ static void print_explanation(const struct view *view, const struct explanation 
 	struct widths widths = policy_widths(view);
 	const char *decider = decision_word(view->arena, &decision);
 
-	printf("%s   %s   ", escape_text(view->arena, flow->text),
-	       painted(view, action, action == POLICY_ALLOW ? "ALLOW" : "DENY"));
+	fprintf(view->out, "%s   %s   ", escape_text(view->arena, flow->text),
+		painted(view, action, action == POLICY_ALLOW ? "ALLOW" : "DENY"));
 	if (decision.place)
-		printf("%s   %s   %s\n\n", decider, decision.place, decision.text);
+		fprintf(view->out, "%s   %s   %s\n\n", decider, decision.place, decision.text);
 	else
-		printf("%s   %s\n\n", decider, decision.text);
+		fprintf(view->out, "%s   %s\n\n", decider, decision.text);
 	for (size_t i = 0; i < explanation->steps.count; i++)
 		print_step(view, explanation, &explanation->steps.items[i], widths);
 	print_not_reached(view, explanation);
 	if (explanation->after)
-		puts(explanation->after);
+		fprintf(view->out, "%s\n", explanation->after);
 }
 
 /* ---- JSON ---- */
@@ -185,23 +188,23 @@ static json_t *explanation_json(const struct view *view, const struct explanatio
 	return object;
 }
 
-void explain_print_text(struct arena *arena, const struct explanation *explanation, bool color)
+void explain_print_text(struct arena *arena, const struct explanation *explanation, FILE *out, bool color)
 {
-	const struct view view = { arena, explanation->policy, color };
+	const struct view view = { arena, explanation->policy, out, color };
 
 	print_explanation(&view, explanation);
 }
 
 json_t *explain_json(struct arena *arena, const struct explanation *explanation)
 {
-	const struct view view = { arena, explanation->policy, false };
+	const struct view view = { arena, explanation->policy, NULL, false };
 
 	return explanation_json(&view, explanation);
 }
 
-void explain_print_json(json_t *list)
+void explain_print_json(json_t *list, FILE *out)
 {
-	json_dumpf(json_array_size(list) == 1 ? json_array_get(list, 0) : list, stdout,
+	json_dumpf(json_array_size(list) == 1 ? json_array_get(list, 0) : list, out,
 		   JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII | JSON_INDENT(2));
-	putchar('\n');
+	fputc('\n', out);
 }

@@ -64,10 +64,10 @@ static void print(struct ctl_line *line, const struct eval_context *context, con
 		}
 		if (i)
 			putchar('\n');
-		explain_print_text(line->arena, explanation, false);
+		explain_print_text(line->arena, explanation, stdout, false);
 	}
 	if (line->format == CTL_JSON)
-		explain_print_json(list);
+		explain_print_json(list, stdout);
 	json_decref(list);
 }
 

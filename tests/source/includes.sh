@@ -27,6 +27,7 @@ may_include() {
 		lower:     base policy eval ruleset
 		optimise:  base policy eval ruleset lower
 		emit:      base policy eval ruleset lower
+		api:       base diag policy eval lint diff explain lower optimise emit
 		cmd:       base diag syntax policy eval analysis lint diff explain expect denied page lsp ruleset lower optimise emit
 
 		core:      base policy
