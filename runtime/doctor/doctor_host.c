@@ -282,6 +282,7 @@ static void add_leftover(const struct gc_item *item, void *context)
 	static const char *const kinds[] = {
 		[GC_LINK] = "link %s of a dead sandbox",
 		[GC_FORWARDING] = "forwarding on %s, switched on for a sandbox",
+		[GC_CGROUP] = "cgroup %s of a dead sandbox",
 		[GC_DIRECTORY] = RUN_DIRECTORY "/%s of a dead sandbox",
 	};
 	struct leftovers *leftovers = context;
