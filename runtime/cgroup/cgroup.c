@@ -93,7 +93,8 @@ static unsigned kinds_of_v2(const struct cgroup *cgroup)
 static int refuse(const struct cgroup *cgroup, enum cgroup_hierarchy which, const char *what, const char *directory,
 		  int error)
 {
-	log_error("%s: cannot %s %s: %s", option_for(cgroup, which), what, directory, strerror(-error));
+	log_error("%s: cannot %s %s: %s", option_for(cgroup, which), what, directory,
+		  error == -ENODEV ? "it has no such controller" : strerror(-error));
 	if (error == -EBUSY)
 		log_help(
 			"it holds other processes than msb-run: start that by `systemd-run --scope -p Delegate=yes`, or have "

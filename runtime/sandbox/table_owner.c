@@ -160,7 +160,8 @@ static _Noreturn void table_owner_main(const struct table_owner_start *start)
 	struct nl *host = nl_open(NETLINK_ROUTE), *conntrack = nl_open(NETLINK_NETFILTER);
 	/* Links, their sysctls and conntrack's entries in the host's namespace; cgroups, whose tops not even root may write to */
 	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_DAC_OVERRIDE };
-	if (!host || !conntrack || capabilities_keep(kept, start->cgroup ? 2 : 1) ||
+	bool both = start->cgroup && !capabilities_keep(kept, 2); /* who was not given the second has no need of it */
+	if (!host || !conntrack || (!both && capabilities_keep(kept, 1)) ||
 	    send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
 		log_error("the table owner cannot start: %s", strerror(errno));
 		_exit(1);
