@@ -6,7 +6,8 @@
  * noted in the sandbox's run directory before. A limit goes to version 1's hierarchy of its controller where that is mounted, else to
  * version 2. There, a cgroup that has processes cannot hand controllers on: where we are the only one in ours, as the main
  * process of a systemd unit with Delegate=yes, the launcher moves into a leaf of its own, and back at the end. The supervisor enters before it does
- * anything else. The table owner, which ends last, kills what is left and removes the cgroups; where that was killed, too, `gc` does so by
+ * anything else. Where memory is bounded it and its workers are spared by the kernel (process_spare_from_oom()), so that who is killed is
+ * QEMU or a process of the command. The table owner, which ends last, kills what is left and removes the cgroups; where that was killed, too, `gc` does so by
  * the note, whose paths no other sandbox ever has. */
 #pragma once
 #include "cgroup/cgroup_version.h"

@@ -86,6 +86,8 @@ static _Noreturn void run_supervisor(struct launcher *launcher, int channel, int
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	if (cgroup_enter(launcher->cgroup))
 		_exit(EXIT_STATUS_FAILED);
+	if (launcher->config->memory_max) /* whose limit is for the guest to meet */
+		process_spare_from_oom();
 	supervisor_main(&start);
 }
 
