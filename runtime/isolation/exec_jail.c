@@ -1,9 +1,9 @@
 /* Stages, in this order: namespaces that need root; the root directory; the user; the user namespace, which needs no
  * privilege; the promises that survive exec. */
 #include "isolation/exec_jail.h"
-#include "core/process.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/process.h"
 #include "isolation/exec_filter.h"
 #include "isolation/share_filter.h"
 
