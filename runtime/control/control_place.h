@@ -1,5 +1,5 @@
 /* Where a sandbox can be spoken to: /run/msb/NAME/control, a listening socket. The directory is root's, 0700, or 0710 for a group;
- * nothing else is ever in it. Names are valid (run_name_valid()). */
+ * beside the socket it has the note of cgroup/cgroup_note.h at most. Names are valid (run_name_valid()). */
 #pragma once
 #include <stdbool.h>
 #include <sys/types.h>

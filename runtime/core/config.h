@@ -21,6 +21,10 @@ struct run_config {
 	bool has_control_group;      /* who may speak to it by msb-ctl, besides root */
 	gid_t control_group;
 	uint32_t memory_mib, cpus;
+	/* What bounds all of it on the host; 0: no limit */
+	uint64_t memory_max;                  /* bytes */
+	uint32_t cpus_max, pids_max;          /* hundredths of a processor; processes and threads */
+	const char *cgroup_parent;            /* "msb.slice": from each hierarchy's top on; NULL: our own cgroup */
 	const char *kernel, *initrd, *rootfs; /* NULL: the embedded default guest */
 	enum accel_kind accel;
 	enum vmm_kind vmm;

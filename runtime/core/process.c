@@ -1,9 +1,12 @@
 /* Forking, closing, signals, waiting. */
 #include "core/process.h"
+#include "core/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -101,6 +104,33 @@ void process_restore_descriptors(void)
 {
 	if (given_descriptors.rlim_max)
 		setrlimit(RLIMIT_NOFILE, &given_descriptors);
+}
+
+static char given_oom_score[16]; /* "": it was not changed */
+
+static bool write_oom_score(const char *text)
+{
+	CLEANUP_FD int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && write(fd, text, strlen(text)) >= 0;
+}
+
+void process_spare_from_oom(void)
+{
+	CLEANUP_FD int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+	char given[sizeof given_oom_score];
+	ssize_t len = fd < 0 ? -1 : read(fd, given, sizeof given - 1);
+
+	if (len <= 0 || !write_oom_score("-1000"))
+		return;
+	given[len] = '\0';
+	memcpy(given_oom_score, given, sizeof given);
+}
+
+void process_unspare_from_oom(void)
+{
+	if (*given_oom_score)
+		write_oom_score(given_oom_score);
 }
 
 int process_exit_status(int wait_status)

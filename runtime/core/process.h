@@ -22,6 +22,9 @@ void process_notice_children(void);
  * limit. */
 uint64_t process_raise_descriptors(uint64_t least);
 void process_restore_descriptors(void);
+/* The kernel kills us, and what we start, for want of memory no more, where it lets us say so; undone for what is not ours. */
+void process_spare_from_oom(void);
+void process_unspare_from_oom(void);
 /* A wait status as shells report it: the exit status, or 128+N for signal N */
 int process_exit_status(int wait_status);
 /* Waits for a child by its pidfd; its exit status as above, or -errno */

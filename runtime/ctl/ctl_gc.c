@@ -15,6 +15,7 @@ static const struct {
 } kinds[] = {
 	[GC_LINK] = { "link", "link" },
 	[GC_FORWARDING] = { "forwarding", "forwarding on" },
+	[GC_CGROUP] = { "cgroup", "cgroup" },
 	[GC_DIRECTORY] = { "directory", "run directory" },
 };
 

@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "core/run_directory.h"
 #include "ctl/ctl.h"
+#include "ctl/ctl_cgroup.h"
 #include "ctl/scrape.h"
 #include "ctl/table.h"
 
@@ -143,6 +144,7 @@ static void print_text(struct ctl_line *line, const json_t *stats)
 	       number_at(events, "lost"));
 	print_limits(json_object_get(stats, "limits"));
 	print_quotas(line, json_object_get(stats, "quotas"));
+	ctl_cgroup_print(line->arena, stats);
 	print_rules(line, json_object_get(stats, "rules"));
 }
 

@@ -2,6 +2,7 @@
 #include "base/escape.h"
 #include "base/units.h"
 #include "ctl/ctl.h"
+#include "ctl/ctl_cgroup.h"
 #include "ctl/ctl_sections.h"
 #include "ctl/table.h"
 
@@ -172,6 +173,14 @@ static void print_limits(struct ctl_line *line, const json_t *answer)
 	table_print(table, stdout, table_terminal_width());
 }
 
+static void print_cgroup(struct ctl_line *line, const json_t *answer)
+{
+	if (!json_object_size(json_object_get(answer, "cgroup")))
+		return;
+	puts("");
+	ctl_cgroup_print(line->arena, answer);
+}
+
 static const char *used_of(struct arena *arena, const json_t *quota)
 {
 	return json_is_true(json_object_get(quota, "spent")) ? "all of it" : count_of(arena, quota, "used");
@@ -265,6 +274,7 @@ static enum ctl_status once(struct ctl_line *line)
 	print_bindings(line, answer);
 	print_flows(line, answer);
 	print_limits(line, answer);
+	print_cgroup(line, answer);
 	print_quotas(line, answer);
 	print_ports(line, answer);
 	json_decref(answer);

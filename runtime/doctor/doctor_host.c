@@ -282,6 +282,7 @@ static void add_leftover(const struct gc_item *item, void *context)
 	static const char *const kinds[] = {
 		[GC_LINK] = "link %s of a dead sandbox",
 		[GC_FORWARDING] = "forwarding on %s, switched on for a sandbox",
+		[GC_CGROUP] = "cgroup %s of a dead sandbox",
 		[GC_DIRECTORY] = RUN_DIRECTORY "/%s of a dead sandbox",
 	};
 	struct leftovers *leftovers = context;
@@ -321,6 +322,7 @@ static const struct doctor_check checks[] = {
 	{ "run directory", run_directory, "rm -r " RUN_DIRECTORY " while no sandbox runs: msb-run makes it anew", 0,
 	  NULL },
 	{ "conntrack size", conntrack_size, NULL, 0, NULL },
+	{ "cgroups", doctor_cgroups, NULL, 0, NULL },
 	{ "forwarding", forwarding, NULL, 0, NULL },
 	{ "IPv6", ipv6, NULL, 0, NULL },
 	{ "other firewalls", firewalls, NULL, 0, NULL },

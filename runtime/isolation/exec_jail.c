@@ -3,6 +3,7 @@
 #include "isolation/exec_jail.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/process.h"
 #include "isolation/exec_filter.h"
 #include "isolation/share_filter.h"
 
@@ -216,6 +217,7 @@ int exec_jail_enter(const struct exec_jail *wanted)
 	static const struct rlimit no_core;
 
 	umask(022);
+	process_unspare_from_oom();
 	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
 		    (wanted->own_network ? CLONE_NEWNET : 0)))
 		return fail("unshare");

@@ -11,7 +11,8 @@
  *                  channel to the supervisor and pidfds of both. If dropping fails it goes on, since it is no less safe
  *                  than before, and reports it.
  *    table owner   outside the sandbox's pid namespace, in the host's network namespace. Keeps CAP_NET_ADMIN, to delete
- *                  the host link and put back forwarding at the end. Holds the netlink socket that owns the host's
+ *                  the host link and put back forwarding at the end; and CAP_DAC_OVERRIDE where there is a cgroup to remove, since
+ *                  the tops of the hierarchies are read-only files. Holds the netlink socket that owns the host's
  *                  table, an rtnetlink socket, a channel, pid 1's pidfd, the run directory (to remove the control
  *                  socket), later the VM's network namespace.
  *    supervisor    pid 1 of the sandbox's pid namespace, killed with the launcher (PDEATHSIG). All capabilities while it

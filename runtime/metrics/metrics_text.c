@@ -80,6 +80,16 @@ static const struct metric metrics[] = {
 	  "quotas",
 	  "most",
 	  { "rule", "place" } },
+	{ "msb_memory_bytes", "gauge", "Memory that the sandbox has on the host, with its page cache", NULL,
+	  "cgroup.memory.used" },
+	{ "msb_memory_limit_bytes", "gauge", "What it may have (--memory-max)", NULL, "cgroup.memory.most" },
+	{ "msb_cpu_seconds_total", "counter", "Time of the host's processors that it has used", NULL,
+	  "cgroup.cpus.used" },
+	{ "msb_cpu_limit", "gauge", "How many processors it may use (--cpus-max)", NULL, "cgroup.cpus.most" },
+	{ "msb_pids", "gauge", "Its processes and threads on the host", NULL, "cgroup.pids.used" },
+	{ "msb_pids_limit", "gauge", "How many it may have (--pids-max)", NULL, "cgroup.pids.most" },
+	{ "msb_oom_kills_total", "counter", "Its processes that were killed for want of memory", NULL,
+	  "cgroup.oom_kills" },
 	{ "msb_quota_used_bytes", "gauge", "How much of it has passed", "quotas", "used", { "rule", "place" } },
 };
 #define WAIT "msb_dns_wait_seconds"

@@ -1,6 +1,7 @@
 /* Columns that a person can read down; what a kind of event has to say beyond its flow is a row of a table. */
 #include "report/event_text.h"
 #include "base/escape.h"
+#include "base/units.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -167,6 +168,19 @@ static const char *lost_text(struct arena *arena, const json_t *event)
 			    because ? ": " : "", because ? because : "");
 }
 
+/* "1 process killed for memory: limit 64M" */
+static const char *oom_text(struct arena *arena, const json_t *event)
+{
+	json_int_t killed = 0, most;
+
+	number(event, "killed", &killed);
+	const char *text = arena_printf(arena, "%" JSON_INTEGER_FORMAT " process%s killed for memory", killed,
+					killed == 1 ? "" : "es");
+	return number(event, "memory_max", &most) && most > 0 ?
+		       arena_printf(arena, "%s: limit %s", text, units_size_format(arena, (uint64_t)most)) :
+		       text;
+}
+
 static const char *said(struct arena *arena, const json_t *event, const char *kind)
 {
 	const char *flow = member(event, "flow"), *more = more_text(arena, event), *policy = member(event, "policy");
@@ -175,6 +189,8 @@ static const char *said(struct arena *arena, const json_t *event, const char *ki
 		return lost_text(arena, event);
 	if (policy)
 		return policy_text(arena, event, policy);
+	if (!strcmp(kind, "oom"))
+		return oom_text(arena, event);
 	if (!strcmp(kind, "stop"))
 		return stop_text(arena, event);
 	if (!strcmp(kind, "grant") || !strcmp(kind, "grant-end"))

@@ -1,6 +1,7 @@
 /* The command line of msb-run: its own options by table, the policy's by options.h. Given argv; hands on a
  * struct run_config. */
 #include "base/escape.h"
+#include "base/units.h"
 #include "core/config.h"
 #include "core/log.h"
 #include "core/run_directory.h"
@@ -86,6 +87,9 @@ static void print_help(void)
 	      "  --vmm qemu|none           none: no VM, the command in namespaces of this kernel; no boundary against root\n"
 	      "  --cap-net-admin           with --vmm none: the command keeps NET_ADMIN inside\n"
 	      "  --accel auto|kvm|tcg      --memory M  --cpus N\n"
+	      "  --memory-max SIZE  --cpus-max N  --pids-max N    what QEMU, or the command, and all that serves it may have of\n"
+	      "                            the host: 512M, 1.5 processors, 200 processes and threads\n"
+	      "  --cgroup-parent PATH      where that cgroup is made, msb.slice; else below msb-run's own\n"
 	      "  --kernel F --initrd F --rootfs IMAGE|DIR     instead of the default guest\n"
 	      "  --repack                  pack DIR again, though nothing in it has changed\n"
 	      "  -e, --env NAME[=VALUE]    for the command; NAME alone: as it is here\n"
@@ -220,6 +224,12 @@ static bool options_agree(const struct run_reading *reading)
 	if (other) {
 		log_error("--%s means nothing with --vmm %s", other, none ? "none" : "qemu");
 		log_help("leave out --%s, or %s", other, none ? "--vmm none" : "add --vmm none");
+		return false;
+	}
+	if (!none && config->memory_max && config->memory_max >> 20 <= config->memory_mib) {
+		log_error(
+			"--memory-max %s: the VM alone has --memory %uM; QEMU and the sandbox's processes come on top",
+			units_size_format(reading->arena, config->memory_max), config->memory_mib);
 		return false;
 	}
 	if ((config->kernel || config->initrd) && (config->env.count || config->workdir || config->volume_count)) {

@@ -1,6 +1,8 @@
 /* Starting the other two processes. The supervisor comes first, since the table owner needs its pidfd, but does nothing to
  * the host before the table owner reports that it is ready. Whichever dies meanwhile, the others see the end of a channel and end too. */
 #include "run/launcher.h"
+#include "cgroup/cgroup.h"
+#include "cgroup/cgroup_note.h"
 #include "control/control_place.h"
 #include "core/clock.h"
 #include "core/exit_status.h"
@@ -40,6 +42,7 @@ struct launcher {
 	size_t server_count;
 	struct nft *table;
 	struct learn_file learn;
+	struct cgroup *cgroup; /* NULL: none */
 	struct claims claims;  /* held by every process that is ours as long as any other uses what is claimed */
 	int supervisor, owner; /* pidfds */
 	pid_t pid;             /* ours */
@@ -74,12 +77,17 @@ static _Noreturn void run_supervisor(struct launcher *launcher, int channel, int
 		.foreground = launcher->foreground,
 		.control = launcher->control,
 		.pid = launcher->pid,
+		.cgroup = launcher->cgroup,
 	};
 	int keep[] = {
 		channel, owner, nft_fd(launcher->table), launcher->claims.fd, launcher->control, launcher->learn.memory
 	};
 
 	process_close_others(keep, sizeof keep / sizeof *keep);
+	if (cgroup_enter(launcher->cgroup))
+		_exit(EXIT_STATUS_FAILED);
+	if (launcher->config->memory_max) /* whose limit is for the guest to meet */
+		process_spare_from_oom();
 	supervisor_main(&start);
 }
 
@@ -106,6 +114,7 @@ static int start_processes(struct launcher *launcher)
 					   .claims = launcher->claims.fd,
 					   .channel = owners,
 					   .run_directory = launcher->run_directory,
+					   .cgroup = launcher->cgroup,
 					   .name = launcher->config->name };
 	pid = table_owner_fork(&owner, &launcher->owner);
 	if (pid < 0) {
@@ -183,6 +192,7 @@ static int kill_when_due(struct launcher *launcher)
 		return (int)(launcher->kill_ms - now);
 	if (launcher->status < 0)
 		log_error("the sandbox did not take SIG%s: it is killed", sigabbrev_np(launcher->unanswered));
+	cgroup_kill(launcher->cgroup);
 	syscall(SYS_pidfd_send_signal, launcher->supervisor, SIGKILL, NULL, 0);
 	launcher->kill_ms = 0;
 	return -1;
@@ -256,6 +266,8 @@ static int open_control(struct launcher *launcher)
 	launcher->run_directory = run_directory_open();
 	if (launcher->run_directory < 0)
 		return launcher->run_directory;
+	cgroup_note_sweep(launcher->run_directory, config->name, false, NULL, NULL);
+	cgroup_note_remove(launcher->run_directory, config->name);
 	launcher->control = control_place_make(launcher->run_directory, config->name,
 					       config->has_control_group ? &config->control_group : NULL);
 	return launcher->control < 0 ? launcher->control : 0;
@@ -264,6 +276,8 @@ static int open_control(struct launcher *launcher)
 /* Done by the table owner, unless it was killed */
 static void close_control(struct launcher *launcher)
 {
+	cgroup_remove(launcher->cgroup);
+	cgroup_close(launcher->cgroup);
 	if (launcher->claims.fd >= 0 && launcher->run_directory >= 0)
 		control_place_remove(launcher->run_directory, launcher->config->name);
 	close(launcher->run_directory);
@@ -288,7 +302,7 @@ static int run(struct launcher *launcher)
 	int count = dns_servers(launcher->config->policy, launcher->servers);
 	if (count < 0 || claims_take(launcher->config->name, &launcher->claims))
 		return EXIT_STATUS_FAILED;
-	if (open_control(launcher))
+	if (open_control(launcher) || cgroup_make(launcher->config, launcher->run_directory, &launcher->cgroup))
 		return EXIT_STATUS_FAILED;
 	launcher->server_count = (size_t)count;
 	launcher->table = nft_open();

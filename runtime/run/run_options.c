@@ -1,5 +1,6 @@
 /* What each option's value may be. */
 #include "run/run_options.h"
+#include "base/units.h"
 #include "core/run_directory.h"
 #include "run/events_options.h"
 #include "run/guest_options.h"
@@ -63,6 +64,72 @@ static const char *read_cpus(struct run_reading *reading, const char *value)
 	if (!read_number(value, MAX_CPUS, &number, &rest) || *rest || !number)
 		return "1 to 64";
 	reading->config->cpus = (uint32_t)number;
+	return NULL;
+}
+
+/* Less than this the sandbox's own processes would not start with */
+#define MIN_MEMORY_MAX (16u << 20)
+#define MIN_PIDS_MAX 16
+#define MAX_PIDS_MAX (1u << 22)
+#define MAX_CPUS_MAX 4096
+
+static const char *read_memory_max(struct run_reading *reading, const char *value)
+{
+	if (!units_size(value, &reading->config->memory_max))
+		return "a size such as 512M or 2G";
+	return reading->config->memory_max < MIN_MEMORY_MAX ? "16M at least" : NULL;
+}
+
+/* "2", "1.5", "0.25" */
+static const char *read_cpus_max(struct run_reading *reading, const char *value)
+{
+	static const char wanted[] = "0.01 to 4096, such as 2 or 0.5, two digits behind the point at most";
+	uint64_t whole, tenths = 0, number;
+	const char *rest;
+
+	if (!read_number(value, MAX_CPUS_MAX, &whole, &rest))
+		return wanted;
+	if (*rest == '.') {
+		const char *fraction = rest + 1;
+		if (!read_number(fraction, 99, &tenths, &rest) || rest - fraction > 2)
+			return wanted;
+		tenths *= rest - fraction == 1 ? 10 : 1;
+	}
+	number = whole * 100 + tenths;
+	if (*rest || !number || number > MAX_CPUS_MAX * 100)
+		return wanted;
+	reading->config->cpus_max = (uint32_t)number;
+	return NULL;
+}
+
+static const char *read_pids_max(struct run_reading *reading, const char *value)
+{
+	const char *rest;
+	uint64_t number;
+
+	if (!read_number(value, MAX_PIDS_MAX, &number, &rest) || *rest || number < MIN_PIDS_MAX)
+		return "16 to 4194304";
+	reading->config->pids_max = (uint32_t)number;
+	return NULL;
+}
+
+/* From the top of each hierarchy on; a slash in front and behind means nothing */
+static const char *read_cgroup_parent(struct run_reading *reading, const char *value)
+{
+	char *path = arena_strdup(reading->arena, value + strspn(value, "/"));
+
+	for (size_t len = strlen(path); len && path[len - 1] == '/';)
+		path[--len] = '\0';
+	if (!strncmp(path, "sys/fs/cgroup", strlen("sys/fs/cgroup")))
+		return "a cgroup as /proc/self/cgroup names it, such as msb.slice, not the path of its directory";
+	for (const char *part = path;; part += strcspn(part, "/") + 1) {
+		size_t len = strcspn(part, "/");
+		if (!len || (*part == '.' && (len == 1 || (len == 2 && part[1] == '.'))) || strchr(part, '\n'))
+			return "the path of a cgroup, such as msb.slice or msb.slice/agents";
+		if (!part[len])
+			break;
+	}
+	reading->config->cgroup_parent = path;
 	return NULL;
 }
 
@@ -201,6 +268,10 @@ const struct run_option run_options[] = {
 	{ "control-group", required_argument, read_control_group },
 	{ "memory", required_argument, read_memory, RUN_FOR_QEMU },
 	{ "cpus", required_argument, read_cpus, RUN_FOR_QEMU },
+	{ "memory-max", required_argument, read_memory_max },
+	{ "cpus-max", required_argument, read_cpus_max },
+	{ "pids-max", required_argument, read_pids_max },
+	{ "cgroup-parent", required_argument, read_cgroup_parent },
 	{ "kernel", required_argument, read_kernel, RUN_FOR_QEMU },
 	{ "initrd", required_argument, read_initrd, RUN_FOR_QEMU },
 	{ "rootfs", required_argument, read_rootfs, RUN_FOR_QEMU },

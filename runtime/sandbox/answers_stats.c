@@ -5,6 +5,7 @@
 #include "net/sysctl.h"
 #include "report/event_line.h"
 #include "sandbox/answers.h"
+#include "sandbox/answers_cgroup.h"
 #include "sandbox/answers_quotas.h"
 #include "sandbox/answers_rules.h"
 #include "sandbox/reload.h"
@@ -158,5 +159,6 @@ json_t *answer_stats(void *self, const json_t *request, struct control_call *cal
 	json_object_set_new(answer, "bindings", bindings(sandbox));
 	answer_add_limits(sandbox, answer);
 	answer_add_quotas(sandbox, answer);
+	answer_add_cgroup(sandbox, answer);
 	return answer;
 }

@@ -3,6 +3,7 @@
 #include "lower/sandbox_net.h"
 #include "netlink/conntrack.h"
 #include "sandbox/answers.h"
+#include "sandbox/answers_cgroup.h"
 #include "sandbox/answers_flows.h"
 #include "sandbox/answers_quotas.h"
 #include "sandbox/answers_rules.h"
@@ -138,6 +139,7 @@ json_t *answer_status(void *self, const json_t *request, struct control_call *ca
 	add_bindings(sandbox, answer);
 	answer_add_limits(sandbox, answer);
 	answer_add_quotas(sandbox, answer);
+	answer_add_cgroup(sandbox, answer);
 	add_nameservers(sandbox, answer);
 	answer_add_flows(sandbox, answer);
 	return answer;

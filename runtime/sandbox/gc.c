@@ -4,9 +4,11 @@
  *                all, which is looked at after the link was seen
  *   forwarding   forward_put_back(), as the end of every sandbox does it
  *   directories  the claim of their name is taken while they are removed: who holds it is the only one that may make, or remove,
- *                that directory */
+ *                that directory
+ *   cgroups      are those that such a directory has a note of: cgroup_note.h */
 #include "sandbox/gc.h"
 #include "base/arena.h"
+#include "cgroup/cgroup_note.h"
 #include "control/control_place.h"
 #include "core/fd.h"
 #include "core/run_directory.h"
@@ -87,6 +89,11 @@ static int sweep_forwarding(struct gc *gc)
 
 /* ---- run directories ---- */
 
+static void report_cgroup(const char *path, int error, void *context)
+{
+	report(context, GC_CGROUP, path, false, error);
+}
+
 static void sweep_directory(const struct gc *gc, const char *name)
 {
 	struct stat st;
@@ -97,6 +104,8 @@ static void sweep_directory(const struct gc *gc, const char *name)
 	int error = claim < 0 ? claim : 0;
 	if (error == -EAGAIN) /* a sandbox runs by that name, or is starting */
 		return;
+	if (error == 0)
+		cgroup_note_sweep(gc->directory, name, gc->dry, report_cgroup, (void *)gc);
 	if (error == 0 && !gc->dry)
 		error = control_place_remove(gc->directory, name);
 	if (error != -ENOENT)

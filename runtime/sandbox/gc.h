@@ -6,11 +6,12 @@
 enum gc_kind {
 	GC_LINK,       /* a host link whose sandbox is dead: somebody else holds the namespace at its other end */
 	GC_FORWARDING, /* a link of the host's that forwards since a sandbox had it to, while none lives */
+	GC_CGROUP,     /* a cgroup of one */
 	GC_DIRECTORY,  /* a run directory of a name that no sandbox has */
 };
 struct gc_item {
 	enum gc_kind kind;
-	const char *name; /* of the link, the directory */
+	const char *name; /* of the link, the directory; a cgroup's path */
 	bool unsure;      /* of a link: its sandbox may be starting, so it is left alone */
 	int error;        /* 0, or why it could not be removed */
 };

@@ -41,6 +41,16 @@ void lifecycle_stops(struct sandbox *sandbox, int status)
 		       "up_ms", event_number(clock_ms() - sandbox->started_ms)));
 }
 
+void lifecycle_killed_for_memory(struct sandbox *sandbox, uint64_t kills)
+{
+	json_t *members = json_pack("{s:o}", "killed", event_number(kills));
+	uint64_t most = sandbox->start->config->memory_max;
+
+	if (most)
+		json_object_set_new(members, "memory_max", event_number(most));
+	tell(sandbox, "oom", members);
+}
+
 void lifecycle_reloaded(struct sandbox *sandbox, size_t ended)
 {
 	json_t *members = policy_members(sandbox);

@@ -8,6 +8,8 @@ struct sandbox;
 void lifecycle_started(struct sandbox *);
 /* `status` is what msb-run ends with */
 void lifecycle_stops(struct sandbox *, int status);
+/* So many processes were, which the limit of memory did */
+void lifecycle_killed_for_memory(struct sandbox *, uint64_t kills);
 /* Another policy is in force, and so many flows were ended by it */
 void lifecycle_reloaded(struct sandbox *, size_t ended);
 void lifecycle_granted(struct sandbox *, uint32_t id, const char *rule, uint64_t for_ms, size_t ended);

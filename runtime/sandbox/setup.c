@@ -358,6 +358,7 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 				     .guest_netns = -1,
 				     .tap = -1,
 				     .vmm.pidfd = -1,
+				     .oom.fd = -1,
 				     .init = { .pidfd = -1, .channel = -1 },
 				     .nat64 = DNS_NAT64_NONE };
 	sandbox->own_start.config = &sandbox->config;

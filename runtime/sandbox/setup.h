@@ -19,6 +19,7 @@
 #include "sandbox/host_watch.h"
 #include "sandbox/claims.h"
 #include "sandbox/late_refusals.h"
+#include "sandbox/oom_watch.h"
 #include "sandbox/reload.h"
 #include "sandbox/supervisor.h"
 #include "vmm/vmm.h"
@@ -67,6 +68,7 @@ struct sandbox {
 	struct vmm_none_init init; /* VMM_NONE: until COMMAND is started */
 	struct vmm vmm;            /* pid 0: not started */
 	struct control *control;
+	struct oom_watch oom;
 	struct timespec started; /* CLOCK_REALTIME, CLOCK_BOOTTIME's is started_ms */
 	uint64_t started_ms;
 	char run[EVENTS_ID_LEN + 1]; /* events_id() */

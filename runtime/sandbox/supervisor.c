@@ -38,7 +38,8 @@ enum watched {
 	WATCH_HOST,
 	WATCH_LATE_REFUSALS,
 	WATCH_CONTROL,
-	WATCH_ASK
+	WATCH_ASK,
+	WATCH_OOM
 };
 
 #define RUNNING (-1)
@@ -85,6 +86,7 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, flow_ends_fd(sandbox->flow_ends), WATCH_FLOW_ENDS) ||
 	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    watch(epoll, control_fd(sandbox->control), WATCH_CONTROL) ||
+	    (sandbox->oom.fd >= 0 && watch(epoll, sandbox->oom.fd, WATCH_OOM)) ||
 	    (sandbox->ask && watch(epoll, ask_fd(sandbox->ask), WATCH_ASK)) ||
 	    (sandbox->late_refusals && watch(epoll, late_refusals_fd(sandbox->late_refusals), WATCH_LATE_REFUSALS))) {
 		log_error("cannot watch the sandbox: %s", strerror(errno));
@@ -172,6 +174,9 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	case WATCH_ASK:
 		ask_read(sandbox->ask, bindings_now(sandbox));
 		return RUNNING;
+	case WATCH_OOM:
+		oom_watch_read(&sandbox->oom);
+		return RUNNING;
 	}
 	return RUNNING;
 }
@@ -196,6 +201,7 @@ static int timeout(struct sandbox *sandbox)
 		flow_ends_wait(sandbox->flow_ends),
 		denials_wait(sandbox->denials),
 		ask_wait(sandbox->ask),
+		oom_watch_settle(sandbox),
 		egress || ingress ? SHAPE_INTERVAL_MS : -1,
 	};
 	int wait = host_watch_wait(sandbox);
@@ -216,6 +222,7 @@ static int change_policy(struct sandbox *sandbox, int epoll)
 
 static int serve(struct sandbox *sandbox)
 {
+	oom_watch_open(sandbox);
 	int epoll = open_loop(sandbox), status = epoll < 0 ? EXIT_STATUS_FAILED : RUNNING;
 
 	lifecycle_started(sandbox);
@@ -241,6 +248,7 @@ static int serve(struct sandbox *sandbox)
 		names_serve(sandbox->names, bindings_now(sandbox), sandbox->denials);
 	denials_read_all(sandbox->denials, bindings_now(sandbox));
 	flow_ends_finish(sandbox->flow_ends);
+	oom_watch_end(sandbox);
 	lifecycle_stops(sandbox, status);
 	denials_finish(sandbox->denials, sandbox->start->learnt);
 	host_watch_end(sandbox);

@@ -4,6 +4,7 @@
 #include "core/config.h"
 #include "dns/dns.h"
 
+struct cgroup;
 struct claims;
 struct supervisor_start {
 	const struct run_config *config;
@@ -12,11 +13,12 @@ struct supervisor_start {
 	const struct claims *claims;
 	int launcher; /* from the launcher: a signal number a message; its end is the launcher's death; to it, see below */
 	int owner;    /* to the table owner, see table_owner.h */
-	struct nft *table; /* of the host's namespace, shared with the table owner */
-	int learnt;        /* memory for what is learnt; -1: nothing is */
-	bool foreground;   /* the guest's command gets the terminal */
-	int control;       /* the control socket, which listens */
-	pid_t pid;         /* the launcher's, as the host knows it */
+	struct nft *table;           /* of the host's namespace, shared with the table owner */
+	int learnt;                  /* memory for what is learnt; -1: nothing is */
+	bool foreground;             /* the guest's command gets the terminal */
+	int control;                 /* the control socket, which listens */
+	const struct cgroup *cgroup; /* that we are in; NULL: none of the sandbox's own */
+	pid_t pid;                   /* the launcher's, as the host knows it */
 };
 
 /* What the launcher is told, so that it need not wait for ever: each signal has been passed on; the guest has ended, with

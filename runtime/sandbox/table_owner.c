@@ -1,5 +1,6 @@
 /* The table owner's loop, and the message that the supervisor sends it. */
 #include "sandbox/table_owner.h"
+#include "cgroup/cgroup.h"
 #include "control/control_place.h"
 #include "core/leave_fds.h"
 #include "core/log.h"
@@ -110,6 +111,15 @@ static void end_table(const struct table_owner_start *start, const struct table_
 	leave_fds(sockets, sizeof sockets / sizeof *sockets);
 }
 
+/* Where the supervisor is what was killed for memory, nobody else can tell */
+static void say_killed(const struct cgroup *cgroup)
+{
+	struct cgroup_usage usage = cgroup_usage(cgroup);
+
+	if (usage.has_oom && usage.oom_kills)
+		cgroup_say_killed(cgroup, usage.oom_kills);
+}
+
 /* Until pid 1 is dead, or says that it will be. */
 static _Noreturn void serve(const struct table_owner_start *start, struct nl *host, struct nl *conntrack)
 {
@@ -127,8 +137,13 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *ho
 		else if (watched[0].revents)
 			break;
 	}
+	if (!told.ends)
+		cgroup_kill(start->cgroup);
 	table_owner_end(host, conntrack, &told);
 	wait_for_end(start->supervisor);
+	if (!told.ends)
+		say_killed(start->cgroup);
+	cgroup_remove(start->cgroup);
 	control_place_remove(start->run_directory, start->name);
 	end_table(start, &told, conntrack);
 	_exit(0);
@@ -143,8 +158,10 @@ static _Noreturn void table_owner_main(const struct table_owner_start *start)
 	setsid();
 	prctl(PR_SET_NAME, "msb-owner");
 	struct nl *host = nl_open(NETLINK_ROUTE), *conntrack = nl_open(NETLINK_NETFILTER);
-	/* Links, their sysctls and conntrack's entries in the host's namespace */
-	if (!host || !conntrack || capabilities_keep((const unsigned[]){ CAP_NET_ADMIN }, 1) ||
+	/* Links, their sysctls and conntrack's entries in the host's namespace; cgroups, whose tops not even root may write to */
+	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_DAC_OVERRIDE };
+	bool both = start->cgroup && !capabilities_keep(kept, 2); /* who was not given the second has no need of it */
+	if (!host || !conntrack || (!both && capabilities_keep(kept, 1)) ||
 	    send(start->channel, "", 1, MSG_NOSIGNAL) != 1) {
 		log_error("the table owner cannot start: %s", strerror(errno));
 		_exit(1);

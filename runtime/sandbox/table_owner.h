@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct cgroup;
 struct nft;
 struct table_owner_start {
 	int supervisor;    /* pidfd of pid 1 */
@@ -24,6 +25,7 @@ struct table_owner_start {
 	int channel;       /* to the supervisor: a byte when ready, then its messages; ends with either */
 	int run_directory; /* where the sandbox has its control socket, … */
 	const char *name;  /* … which is removed at the end, while the name is still claimed */
+	const struct cgroup *cgroup; /* removed before; NULL: none */
 };
 /* What the supervisor tells it, with a descriptor of the VM's network namespace: held until the host link is deleted,
  * so that it does not vanish with the namespace before the switches are put back. Told again when there is more to tell. */

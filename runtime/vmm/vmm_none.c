@@ -122,6 +122,7 @@ static _Noreturn void run_command(const struct vmm_start *start)
 		tcsetpgrp(STDIN_FILENO, getpid());
 	process_reset_signals();
 	process_restore_descriptors();
+	process_unspare_from_oom();
 	for (size_t i = 0; i < start->config->env.count; i++)
 		putenv((char *)start->config->env.items[i]);
 	execvp(argv[0], argv);

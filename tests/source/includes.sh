@@ -31,6 +31,7 @@ may_include() {
 		cmd:       base diag syntax policy eval analysis lint diff explain expect denied page lsp ruleset lower optimise emit
 
 		core:      base policy
+		cgroup:    base core
 		isolation: core
 		netlink:   base policy eval ruleset lower core
 		net:       base policy lower core netlink
@@ -43,11 +44,11 @@ may_include() {
 		guest:
 		vmm:       base policy lower core isolation netlink net guest
 		control:   base core
-		sandbox:   base policy eval lower optimise core isolation netlink net report ask dns relay names flows vmm control
-		doctor:    base policy ruleset lower core isolation netlink net dns vmm sandbox
+		sandbox:   base policy eval lower optimise core cgroup isolation netlink net report ask dns relay names flows vmm control
+		doctor:    base policy ruleset lower core cgroup isolation netlink net dns vmm sandbox
 		metrics:   base core isolation
 		ctl:       base diag syntax policy eval analysis diff explain expect core isolation report control sandbox doctor metrics
-		run:       base diag syntax policy eval learn lower core isolation netlink net report dns relay names flows vmm control sandbox ctl
+		run:       base diag syntax policy eval learn lower core cgroup isolation netlink net report dns relay names flows vmm control sandbox ctl
 	END
 }
 

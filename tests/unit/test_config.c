@@ -172,3 +172,35 @@ Test(config, a_command_that_only_looks_like_a_rule)
 	optind = 0;
 	cr_assert_eq(PARSE(&config, "user@host"), CONFIG_RUN);
 }
+
+Test(config, limits_on_the_host)
+{
+	struct run_config config;
+
+	cr_assert_eq(PARSE(&config, "--memory-max", "1G", "--cpus-max", "1.5", "--pids-max", "200", "--cgroup-parent",
+			   "//msb.slice/agents/", "--", "true"),
+		     CONFIG_RUN);
+	cr_assert_eq(config.memory_max, 1u << 30);
+	cr_assert_eq(config.cpus_max, 150);
+	cr_assert_eq(config.pids_max, 200);
+	cr_assert_str_eq(config.cgroup_parent, "msb.slice/agents");
+}
+
+Test(config, hundredths_of_a_processor)
+{
+	static const struct {
+		const char *text;
+		uint32_t hundredths; /* 0: refused */
+	} cases[] = { { "0.01", 1 }, { "0.1", 10 },  { "2", 200 }, { "2.05", 205 }, { "4096", 409600 },
+		      { "0", 0 },    { "0.001", 0 }, { ".5", 0 },  { "1.", 0 },     { "4096.01", 0 },
+		      { "1.5x", 0 }, { "1,5", 0 },   { "-1", 0 },  { "", 0 },       { "1.5.5", 0 } };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct run_config config;
+		optind = 0;
+		enum config_result result = PARSE(&config, "--cpus-max", (char *)cases[i].text, "--", "true");
+		cr_expect_eq(result, cases[i].hundredths ? CONFIG_RUN : CONFIG_WRONG, "%s", cases[i].text);
+		if (cases[i].hundredths)
+			cr_expect_eq(config.cpus_max, cases[i].hundredths, "%s", cases[i].text);
+	}
+}

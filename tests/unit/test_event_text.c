@@ -25,6 +25,10 @@ Test(event_text, each_kind_in_a_line)
 	static const struct {
 		const char *json, *text;
 	} cases[] = {
+		{ "{\"time\":\"2026-11-28T09:26:44.870Z\",\"kind\":\"oom\",\"killed\":2,\"memory_max\":67108864}",
+		  "09:26:44.870  oom    2 processes killed for memory: limit 64M" },
+		{ "{\"time\":\"2026-11-28T09:26:44.870Z\",\"kind\":\"oom\",\"killed\":1}",
+		  "09:26:44.870  oom    1 process killed for memory" },
 		{ "{\"time\":\"2026-11-28T09:26:44.870Z\",\"kind\":\"deny\",\"flow\":\"egress@169.254.169.254:tcp:80\",\"rule\":1,"
 		  "\"place\":\"agent.msb:6\",\"text\":\"deny@meta\",\"because\":\"no cloud credentials\"}",
 		  "09:26:44.870  deny   egress@169.254.169.254:tcp:80  rule 1 deny@meta (agent.msb:6)  \"no cloud credentials\"" },
