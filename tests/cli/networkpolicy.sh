@@ -48,4 +48,22 @@ printf 'default any deny\nallow@{10.0.0.0/16,10.2.0.0/15,10.4.0.0/14,10.8.0.0/13
 contains "networkpolicy: the same policy in our words" "$("$policyc" diff np.yaml np.msb 2>&1)" 'no change'
 printf 'policy: public\n---\npolicy: open\n' >two.yaml
 contains "networkpolicy: other files have one document" "$("$policyc" check two.yaml 2>&1)" 'a second document'
+
+# unsaid NAME PATTERN LINES: a policy that --emit networkpolicy refuses, and why
+unsaid() {
+	printf 'default any deny\n%s\n' "$3" >own.msb
+	contains "networkpolicy: not printed: $1" "$("$policyc" compile --emit networkpolicy own.msb 2>&1)" "$2"
+	same "networkpolicy: not printed: $1 fails and prints nothing" "1 " \
+		"$("$policyc" compile --emit networkpolicy own.msb >out 2>err; echo "$? $(cat out)")"
+}
+unsaid "names" 'own.msb:2:1: error: .*it knows no names' 'allow@example.com'
+unsaid "groups" 'it knows no names, and of groups' 'allow@public'
+unsaid "denies" 'its rules only allow' 'deny@10.0.0.0/8'
+unsaid "ICMP" 'it knows no ICMP' 'allow@10.0.0.0/8:icmpv4'
+unsaid "attributes" 'no word for .until' 'allow@10.0.0.0/8 log'
+unsaid "settings" 'publish 127.0.0.1:8080' 'publish 8080:80'
+printf 'default any deny\nallow@dns\nallow@{10.0.0.0/8,[2001:db8::/32]}:{tcp,udp}:{80,1-3}\nallow:ingress@any:tcp\n' >own.msb
+"$policyc" compile --emit networkpolicy own.msb >own.json
+contains "networkpolicy: printed and read again" "$("$policyc" diff own.msb own.json 2>&1)" 'no change'
+
 python3 "$root/tests/cli/networkpolicy.py" "$policyc"
