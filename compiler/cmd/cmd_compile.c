@@ -1,6 +1,7 @@
 /* msb-policyc compile: a policy as nftables text, or as any other stage of it. All output is made in memory
  * first: with an error anywhere nothing is printed and no file is touched. */
 #include "cmd/cmd.h"
+#include "diff/diff.h"
 #include "explain/decision.h"
 #include "base/text.h"
 #include "emit/emit.h"
@@ -101,6 +102,38 @@ static const char *emit_dnsmasq_text(const struct stage *stage)
 	return emit_dnsmasq(stage->loaded->arena, stage->loaded->policy, &gateway, stage->loaded->diags);
 }
 
+/* Read back it is the same policy, settings and all, or why not is an error */
+static bool says_the_same(const struct stage *stage, const char *text, const char *name)
+{
+	const struct policy *policy = stage->loaded->policy;
+	struct arena *arena = stage->loaded->arena;
+	struct policy_options options = { .arena = arena, .text = text };
+	struct diags *diags = diags_new(arena, sources_new(arena));
+	const struct policy *again = options_resolve(&options, name, diags);
+	struct addr_gateway gateway = cmd_gateway(stage->line, policy);
+	struct fuel fuel = { .left = analysis_fuel(policy->rules.count) };
+
+	if (diags->errors) {
+		diag_error(stage->loaded->diags, "cannot-say", SPAN_NONE, "it would not be read back: %s",
+			   diags_sorted(diags)[0]->message);
+		return false;
+	}
+	struct diff *diff = diff_policies(arena, policy, again, &gateway, &fuel);
+	if (!fuel.out && !diff_opens(diff) && !diff_closes(diff) && !diff->settings.count && !diff->networks.count)
+		return true;
+	diag_error(stage->loaded->diags, "cannot-say", SPAN_NONE, "a NetworkPolicy cannot say all of this policy")
+		->help = fuel.out ? "it is too complex to compare" :
+				    arena_printf(arena, "it would change:\n%s", diff_text(arena, diff));
+	return false;
+}
+
+static const char *emit_networkpolicy_text(const struct stage *stage)
+{
+	const char *text = emit_networkpolicy(stage->loaded->arena, stage->loaded->policy, stage->loaded->diags);
+
+	return text && says_the_same(stage, text, "networkpolicy.json") ? text : NULL;
+}
+
 static const char *emit_policy_text(const struct stage *stage)
 {
 	return policy_format(stage->loaded->arena, stage->loaded->policy);
@@ -139,6 +172,7 @@ static const struct emitter {
 	{ "ir", "ruleset.ir", false, false, emit_ir_text },
 	{ "rpz", "names.rpz", false, true, emit_rpz_text },
 	{ "dnsmasq", "dnsmasq.conf", false, true, emit_dnsmasq_text },
+	{ "networkpolicy", "networkpolicy.json", false, true, emit_networkpolicy_text },
 };
 #define EMITTER_COUNT (sizeof emitters / sizeof *emitters)
 
@@ -283,7 +317,7 @@ static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char 
 	return STATUS_FINE;
 }
 
-/* "nft, dns, … or dnsmasq" */
+/* "nft, dns, … or networkpolicy" */
 static const char *emitter_names(struct arena *arena)
 {
 	struct text text = { .arena = arena };

@@ -14,3 +14,5 @@ void emit_note_limits(struct text *, const struct policy *, const char *comment)
  * "cannot-say". */
 const char *emit_rpz(struct arena *, const struct policy *, struct diags *);
 const char *emit_dnsmasq(struct arena *, const struct policy *, const struct addr_gateway *, struct diags *);
+/* Kubernetes' NetworkPolicy, likewise. What of the policy's settings it leaves out is the caller's to find */
+const char *emit_networkpolicy(struct arena *, const struct policy *, struct diags *);

@@ -401,6 +401,10 @@ bool resolver_import_json(struct resolver *r, uint32_t source)
 		report_syntax(r, source, &error, at);
 		return false;
 	}
+	if (json_object_get(root, "apiVersion")) { /* Kubernetes: JSON is YAML */
+		json_decref(root);
+		return resolver_import_yaml(r, source);
+	}
 	struct json_read read = { .r = r, .nodes = arena_new() };
 	struct json_node node = json_tree_root(r->diags->sources, source, root);
 	read_document(&read, &node);

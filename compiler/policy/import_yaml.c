@@ -3,6 +3,7 @@
  * the network. Entries of `deny` come first, then those of `allow`, then what the policy brings; an allow
  * list that is not empty is the whole policy: everything else is denied. */
 #include "syntax/parse.h"
+#include "policy/import_k8s.h"
 #include "policy/import_keys.h"
 #include "policy/resolve_state.h"
 #include "base/units.h"
@@ -373,11 +374,14 @@ static void read_sandbox(struct resolver *r, const struct yaml_node *root)
 bool resolver_import_yaml(struct resolver *r, uint32_t source)
 {
 	size_t errors = r->diags->errors;
-	const struct yaml_node *root = yaml_tree(r->diags, source);
+	struct yaml_documents documents = { 0 };
 
-	if (!root)
+	if (!yaml_documents(r->diags, source, import_k8s_is, &documents) || !documents.count)
 		return r->diags->errors == errors;
-	if (is_sandbox(root))
+	const struct yaml_node *root = documents.items[0];
+	if (import_k8s_is(root))
+		import_k8s(r, &documents);
+	else if (is_sandbox(root))
 		read_sandbox(r, root);
 	else
 		read_network(r, root);

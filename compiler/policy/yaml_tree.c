@@ -136,50 +136,49 @@ static struct yaml_node *read_node(struct builder *b, yaml_event_t *event, unsig
 	return ok ? made : NULL;
 }
 
-/* Stream and document events around the one root */
-static const struct yaml_node *read_document(struct builder *b)
+/* Stream and document events around the roots */
+static bool read_documents(struct builder *b, yaml_goes_on *goes_on, struct yaml_documents *out)
 {
-	const struct yaml_node *root = NULL;
-
 	for (;;) {
 		yaml_event_t event;
 		if (!read_event(b, &event))
-			return NULL;
+			return false;
 		switch (event.type) {
 		case YAML_STREAM_END_EVENT:
 			yaml_event_delete(&event);
-			return root;
+			return true;
 		case YAML_STREAM_START_EVENT:
 		case YAML_DOCUMENT_START_EVENT:
 		case YAML_DOCUMENT_END_EVENT:
 			yaml_event_delete(&event);
 			break;
 		default:
-			if (root) {
+			if (out->count && !goes_on(out->items[0])) {
 				diag_error(b->diags, "bad-value", event_span(b, &event), "a second document");
 				yaml_event_delete(&event);
-				return NULL;
+				return false;
 			}
-			root = read_node(b, &event, 0);
+			const struct yaml_node *root = read_node(b, &event, 0);
 			if (!root)
-				return NULL;
+				return false;
+			*arena_push(b->diags->arena, out) = root;
 		}
 	}
 }
 
-const struct yaml_node *yaml_tree(struct diags *diags, uint32_t source)
+bool yaml_documents(struct diags *diags, uint32_t source, yaml_goes_on *goes_on, struct yaml_documents *out)
 {
 	struct builder b = { .diags = diags, .index = source, .source = sources_get(diags->sources, source) };
 
 	if (!yaml_parser_initialize(&b.parser)) {
 		diag_error(diags, "unreadable", SPAN_NONE, "out of memory");
-		return NULL;
+		return false;
 	}
 	yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&b.parser, (const unsigned char *)b.source->text, b.source->len);
-	const struct yaml_node *root = read_document(&b);
+	bool ok = read_documents(&b, goes_on, out);
 	yaml_parser_delete(&b.parser);
-	return root;
+	return ok;
 }
 
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key)

@@ -32,6 +32,8 @@ TestSuite(import_keys, .init = setup, .fini = teardown);
 
 /* Where the members of a shape stand, and what they have to be besides */
 #define RULE(members) "{\"direction\":\"egress\",\"action\":\"allow\"," members "}"
+#define POLICY(spec) "{\"apiVersion\": \"networking.k8s.io/v1\", \"kind\": \"NetworkPolicy\", \"spec\": " spec "}"
+#define DNS_PORT "\"ports\": [{\"port\": 53}]"
 static const struct {
 	const char *file, *frame;
 	struct {
@@ -70,6 +72,22 @@ static const struct {
 	[IMPORT_YAML_ELSEWHERE] = { "k.yaml", "{\"network\": \"none\", %s}", { { NULL } } },
 	[IMPORT_YAML_DNS] = { "k.yaml", "{\"dns\": {%s}}", { { "max_rate", "30/1s" } } },
 	[IMPORT_YAML_INTERFACE] = { "k.yaml", "{\"interface\": {%s}}", { { NULL } } },
+	[IMPORT_K8S_LIST] = { "k.yaml",
+			      "{%s}",
+			      { { "apiVersion", "v1" }, { "kind", "List" }, { "items", "[" POLICY("{}") "]" } } },
+	[IMPORT_K8S_OBJECT] = { "k.json",
+				"{%s}",
+				{ { "apiVersion", "\"networking.k8s.io/v1\"" },
+				  { "kind", "\"NetworkPolicy\"" },
+				  { "spec", "{}" } } },
+	[IMPORT_NP_SPEC] = { "k.yaml", POLICY("{%s}"), { { NULL } } },
+	[IMPORT_NP_EGRESS] = { "k.yaml", POLICY("{\"egress\": [{%s}]}"), { { NULL } } },
+	[IMPORT_NP_INGRESS] = { "k.yaml", POLICY("{\"ingress\": [{%s}]}"), { { NULL } } },
+	[IMPORT_NP_PEER] = { "k.yaml", POLICY("{\"egress\": [{\"to\": [{%s}], " DNS_PORT "}]}"), { { NULL } } },
+	[IMPORT_NP_BLOCK] = { "k.yaml",
+			      POLICY("{\"ingress\": [{\"from\": [{\"ipBlock\": {%s}}]}]}"),
+			      { { "cidr", "10.0.0.0/8" } } },
+	[IMPORT_NP_PORT] = { "k.yaml", POLICY("{\"ingress\": [{\"ports\": [{%s}]}]}"), { { "port", "80" } } },
 };
 
 #define LIMIT(size) "{\"size\":" size ",\"refill_time_ms\":1000}"
@@ -203,6 +221,37 @@ static const struct {
 	{ IMPORT_YAML_INTERFACE, "ipv6_address", "\"fd42:6d73:62::2\"", "\"fd42:6d73:62:1::2\"" },
 	{ IMPORT_YAML_INTERFACE, "ipv4_pool", "10.8.0.0/16", "10.9.0.0/16" },
 	{ IMPORT_YAML_INTERFACE, "ipv6_pool", "\"fd00:1::/48\"", "\"fd00:2::/48\"" },
+	{ IMPORT_K8S_LIST, "apiVersion", "v1", "v2" },
+	{ IMPORT_K8S_LIST, "kind", "List", "ConfigMap" },
+	{ IMPORT_K8S_LIST, "items", "[" POLICY("{}") "]", "[" POLICY("{\"ingress\": [{}]}") "]" },
+	{ IMPORT_K8S_LIST, "metadata", "{\"resourceVersion\": \"\"}", "[]" },
+	{ IMPORT_K8S_OBJECT, "apiVersion", "\"networking.k8s.io/v1\"", "\"v1\"" },
+	{ IMPORT_K8S_OBJECT, "kind", "\"NetworkPolicy\"", "\"Pod\"" },
+	{ IMPORT_K8S_OBJECT, "spec", "{}", "{\"ingress\": [{}]}" },
+	{ IMPORT_K8S_OBJECT, "metadata", "{\"name\": \"x\"}", "\"x\"" },
+	{ IMPORT_K8S_OBJECT, "status", "{}", "[]" },
+	{ IMPORT_NP_SPEC, "podSelector", "{}", "[]" },
+	{ IMPORT_NP_SPEC, "policyTypes", "[Ingress]", "[Egress]" },
+	{ IMPORT_NP_SPEC, "ingress", "[]", "[{}]" },
+	{ IMPORT_NP_SPEC, "egress", "[]", "[{}]" },
+	{ IMPORT_NP_EGRESS, "to", "[]", "[{\"ipBlock\": {\"cidr\": \"10.0.0.0/8\"}}]" },
+	{ IMPORT_NP_EGRESS, "ports", "[]", "[{\"port\": 80}]" },
+	{ IMPORT_NP_INGRESS, "from", "[]", "[{\"ipBlock\": {\"cidr\": \"10.0.0.0/8\"}}]" },
+	{ IMPORT_NP_INGRESS, "ports", "[]", "[{\"port\": 80}]" },
+	{ IMPORT_NP_PEER, "ipBlock", "{\"cidr\": \"10.0.0.0/8\"}", "{\"cidr\": \"11.0.0.0/8\"}" },
+	{ IMPORT_NP_PEER, "podSelector",
+	  "{\"matchLabels\": {\"k8s-app\": \"kube-dns\"}}, \"namespaceSelector\": {\"matchLabels\": "
+	  "{\"kubernetes.io/metadata.name\": \"kube-system\"}}",
+	  "{}" },
+	{ IMPORT_NP_PEER, "namespaceSelector",
+	  "{\"matchLabels\": {\"kubernetes.io/metadata.name\": \"kube-system\"}}, \"podSelector\": "
+	  "{\"matchLabels\": {\"k8s-app\": \"kube-dns\"}}",
+	  "{}" },
+	{ IMPORT_NP_BLOCK, "cidr", "10.0.0.0/8", "11.0.0.0/8" },
+	{ IMPORT_NP_BLOCK, "except", "[10.1.0.0/16]", "[10.2.0.0/16]" },
+	{ IMPORT_NP_PORT, "protocol", "TCP", "UDP" },
+	{ IMPORT_NP_PORT, "port", "80", "81" },
+	{ IMPORT_NP_PORT, "endPort", "90", "91" },
 };
 
 /* The policy that `compile --emit policy` prints, without its places; or the id of the first error */
