@@ -99,6 +99,15 @@ static void print_help(void)
 	     "no such sandbox. See: man msb-ctl");
 }
 
+/* What completions are made from */
+static void print_option_table(struct arena *arena)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		printf("command\t%s\t%s\n", commands[i].name, commands[i].summary);
+		options_print_table(commands[i].name, ctl_option_table(arena, &commands[i]));
+	}
+}
+
 static const struct ctl_command *find_command(const char *name)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -141,6 +150,8 @@ int main(int argc, char **argv)
 		print_help();
 	else if (!strcmp(argv[1], "--version"))
 		puts("msb-ctl " MSB_VERSION);
+	else if (!strcmp(argv[1], "--option-table"))
+		print_option_table(arena);
 	else
 		status = run(&line, argc - 1, argv + 1);
 	arena_free(arena);
