@@ -61,7 +61,11 @@ PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl
 .PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format library install uninstall vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
-all: $(PROGRAMS) library
+# for each shell where it looks for them, made from the programs' own tables of options
+BASH_COMPLETIONS := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/bash/%)
+ZSH_COMPLETIONS  := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/zsh/_%)
+FISH_COMPLETIONS := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/fish/%.fish)
+all: $(PROGRAMS) $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS) library
 library: $(SHARED) $(STATIC) $(PC)
 # msb-policyc alone, which needs neither QEMU nor the runtime's libraries
 policyc: $(BUILD)/msb-policyc
@@ -154,6 +158,13 @@ $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<
 
+$(BASH_COMPLETIONS): $(BUILD)/completions/bash/%: $(BUILD)/%
+$(ZSH_COMPLETIONS): $(BUILD)/completions/zsh/_%: $(BUILD)/%
+$(FISH_COMPLETIONS): $(BUILD)/completions/fish/%.fish: $(BUILD)/%
+$(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS): $(wildcard completions/*)
+	@mkdir -p $(@D)
+	$(Q)completions/make.sh $(notdir $(@D)) $< >$@
+
 # What tests build with: tests/e2e/wrong.sh
 .PHONY: compile-command link-command link-libraries
 compile-command:
@@ -233,6 +244,9 @@ vsix: $(BUILD)/msb-policyc
 # Where, mode, files: below DESTDIR and PREFIX
 define INSTALLED
 bin 755 $(PROGRAMS)
+share/bash-completion/completions 644 $(BASH_COMPLETIONS)
+share/zsh/site-functions 644 $(ZSH_COMPLETIONS)
+share/fish/vendor_completions.d 644 $(FISH_COMPLETIONS)
 share/man/man1 644 $(wildcard docs/*.1)
 share/man/man3 644 $(wildcard docs/*.3)
 share/man/man5 644 $(wildcard docs/*.5)

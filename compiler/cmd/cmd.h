@@ -84,6 +84,8 @@ struct cmd {
 
 /* argv[0] is the command's name. Reports what is wrong to standard error; false: status 2. */
 bool cmd_line_parse(struct cmd_line *, const struct cmd *, int argc, char **argv);
+/* What --option-table prints of it: see options_print_table() */
+void cmd_line_print_table(struct arena *, const struct cmd *);
 /* "msb-policyc: error: …" to standard error; returns the status, of the first STATUS_USAGE */
 int cmd_usage_error(const struct cmd_line *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cmd_system_error(const struct cmd_line *, const char *path, int error);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define OWN_FIRST 0x2000
+#define LETTERS_MOST 64
 
 static void print_error(const struct cmd_line *line, const char *text)
 {
@@ -248,6 +249,15 @@ static struct option *long_options(const struct cmd_line *line, char *letters)
 	return options;
 }
 
+void cmd_line_print_table(struct arena *arena, const struct cmd *cmd)
+{
+	const struct cmd_line line = { .arena = arena, .cmd = cmd };
+	char letters[LETTERS_MOST];
+
+	printf("command\t%s\t%s\n", cmd->name, cmd->what);
+	options_print_table(cmd->name, long_options(&line, letters));
+}
+
 static const struct own_option *own_option(const struct cmd_line *line, int value)
 {
 	for (size_t i = 0; i < OWN_COUNT; i++)
@@ -345,7 +355,7 @@ static bool enough(const struct cmd_line *line)
 
 bool cmd_line_parse(struct cmd_line *line, const struct cmd *cmd, int argc, char **argv)
 {
-	char letters[64];
+	char letters[LETTERS_MOST];
 	struct option *options;
 	int value, index;
 

@@ -93,6 +93,11 @@ static int run(struct cmd_line *line, int argc, char **argv)
 		puts("msb-policyc " MSB_VERSION);
 		return STATUS_FINE;
 	}
+	if (!strcmp(word, "--option-table")) {
+		for (size_t i = 0; i < CMD_COUNT; i++)
+			cmd_line_print_table(line->arena, &cmds[i]);
+		return STATUS_FINE;
+	}
 	cmd = find_command(word);
 	if (!cmd)
 		return no_command(line, word);

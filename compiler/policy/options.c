@@ -3,6 +3,7 @@
 #include "policy/options.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
@@ -136,6 +137,23 @@ bool options_take(struct policy_options *options, int value, const char *argumen
 		break;
 	}
 	return true;
+}
+
+static bool has_no_effect(int value)
+{
+	return value >= OPTIONS_FIRST && value < OPTIONS_FIRST + INDEX_COUNT &&
+	       table[value - OPTIONS_FIRST].kind == OPTION_NOT_YET;
+}
+
+void options_print_table(const char *command, const struct option *options)
+{
+	static const char *const arguments[] = {
+		[no_argument] = "none", [required_argument] = "value", [optional_argument] = "maybe"
+	};
+
+	for (; options->name; options++)
+		if (!has_no_effect(options->val))
+			printf("option\t%s\t%s\t%s\n", command, options->name, arguments[options->has_arg]);
 }
 
 bool options_each(const struct policy_options *options, bool (*each)(void *self, const char *name, const char *value),

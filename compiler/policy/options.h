@@ -73,6 +73,10 @@ bool options_each(const struct policy_options *, bool (*each)(void *self, const 
 /* By its name without dashes; false: none of that name, or one that takes a value has none, or the other way round */
 bool options_take_named(struct policy_options *, const char *name, const char *value);
 
+/* What a program's --option-table prints of one of its commands ("-": it has none), which completions are made from: lines
+ * "option COMMAND NAME none|value|maybe", by tabs. Options that parse and have no effect yet are left out. */
+void options_print_table(const char *command, const struct option *);
+
 /* What --today is without the option: the day of `now`, UTC */
 void options_set_today(struct policy_options *, time_t now);
 

@@ -1,6 +1,6 @@
 /* msb-ctl: one table of commands, each of which gets what the command line says and ends with a status. */
 #pragma once
-#include "base/arena.h"
+#include "policy/options.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -12,25 +12,57 @@ enum ctl_status { CTL_FINE, CTL_NO, CTL_USAGE, CTL_FAILED };
 
 enum ctl_format { CTL_TEXT, CTL_JSON, CTL_PROMETHEUS };
 
+/* One of a command's own */
+struct ctl_option {
+	const char *name, *value; /* what --help calls its value; NULL: it has none */
+	const char *help;         /* lines */
+};
+#define CTL_OPTIONS_MOST 4
+
 struct ctl_line {
 	const struct ctl_command *command;
 	struct arena *arena;
 	enum ctl_format format;
 	const char *sandbox; /* NAME, valid; NULL where the command has none */
-	int argc;            /* what is behind it, options of the command's own included, … */
-	char **argv;         /* … with the command's name as argv[0], as for getopt_long() */
-	unsigned watch_ms;   /* 0: once */
+	char **words;        /* what is behind it, … */
+	size_t word_count;
+	const char *values
+		[CTL_OPTIONS_MOST];   /* … and its options' values by their index; NULL: not given; "": it has none */
+	struct policy_options policy; /* those of a policy, where it takes them */
+	bool policy_given;
+	unsigned watch_ms; /* 0: once */
+	bool helped;       /* --help: all is said */
 };
+
+enum ctl_name { CTL_NAME, CTL_NAME_MAY, CTL_NAME_NONE };
 
 struct ctl_command {
 	const char *name, *arguments, *summary;
 	enum ctl_status (*run)(struct ctl_line *);
-	const char *help; /* its own options, lines "  --x  …\n"; NULL: none */
-	bool no_name;     /* the first argument is no sandbox */
-	bool watches;     /* --watch is for it */
-	bool measures;    /* and --format prometheus */
-	bool own_options; /* takes options behind NAME, by getopt_long() of its own; --format and --help are taken out before */
+	enum ctl_name name_is;            /* whether its first word is a sandbox's name */
+	bool watches;                     /* --watch is for it */
+	bool measures;                    /* and --format prometheus */
+	bool takes_words;                 /* behind NAME */
+	bool takes_policy;                /* the policy options, among its own */
+	const struct ctl_option *options; /* ends with a zero entry; NULL: none of its own */
+	const char *notes;                /* lines above the options */
 };
+
+/* What --help prints of a command */
+void ctl_print_help(const struct ctl_command *);
+/* All options that it takes, for getopt_long() */
+struct option *ctl_option_table(struct arena *, const struct ctl_command *);
+/* argv[0] is the command's name; the command is set. What is wrong is said. */
+enum ctl_status ctl_line_read(struct ctl_line *, int argc, char **argv);
+
+enum { GRANT_FOR };
+enum { ANSWER_FOR, ANSWER_RULE };
+enum { EVENTS_FOLLOW };
+enum { GC_DRY_RUN };
+enum { RELOAD_DRY_RUN };
+enum { SERVE_LISTEN };
+enum { STATS_OUTPUT };
+enum { STOP_KILL, STOP_WAIT };
 
 /* "msb-ctl: error: …" and "  help: …" on standard error, bytes that could steer a terminal escaped; CTL_FAILED and CTL_USAGE */
 enum ctl_status ctl_fail(struct ctl_line *, const char *help, const char *fmt, ...)

@@ -89,7 +89,5 @@ static enum ctl_status follow(struct ctl_line *line)
 
 enum ctl_status ctl_events(struct ctl_line *line)
 {
-	if (line->argc == 2 && !strcmp(line->argv[1], "--follow"))
-		return follow(line);
-	return line->argc > 1 ? ctl_usage(line, "%s: no such option", line->argv[1]) : show_last(line);
+	return line->values[EVENTS_FOLLOW] ? follow(line) : show_last(line);
 }

@@ -73,7 +73,7 @@ static void print(struct ctl_line *line, const struct eval_context *context, con
 
 enum ctl_status ctl_explain(struct ctl_line *line)
 {
-	size_t count = (size_t)line->argc - 1;
+	size_t count = line->word_count;
 	struct flow *flows = arena_alloc(line->arena, (count + 1) * sizeof *flows);
 	struct ctl_running running;
 	enum ctl_status status = CTL_FINE;
@@ -85,7 +85,7 @@ enum ctl_status ctl_explain(struct ctl_line *line)
 	if (!now)
 		return status;
 	for (size_t i = 0; i < count; i++)
-		fine &= parse(line, line->argv[i + 1], json_object_get(now, "bindings"), &flows[i]);
+		fine &= parse(line, line->words[i], json_object_get(now, "bindings"), &flows[i]);
 	json_decref(now);
 	status = fine ? ctl_running(line, &running) : CTL_USAGE;
 	if (status != CTL_FINE)

@@ -3,7 +3,6 @@
 #include "ctl/ctl.h"
 #include "sandbox/gc.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <errno.h>
@@ -102,17 +101,8 @@ static enum ctl_status sweep_all(struct ctl_line *line, struct sweep *sweep)
 
 enum ctl_status ctl_gc(struct ctl_line *line)
 {
-	static const struct option options[] = { { "dry-run", no_argument, NULL, 'n' }, { 0 } };
-	struct sweep sweep = { .json = line->format == CTL_JSON };
+	struct sweep sweep = { .json = line->format == CTL_JSON, .dry = line->values[GC_DRY_RUN] };
 
-	opterr = 0;
-	for (int option; (option = getopt_long(line->argc, line->argv, "", options, NULL)) != -1;) {
-		if (option != 'n')
-			return ctl_usage(line, "%s: no such option", line->argv[optind - 1]);
-		sweep.dry = true;
-	}
-	if (optind < line->argc)
-		return ctl_usage(line, "%s: one word too many", line->argv[optind]);
 	if (geteuid() != 0)
 		return ctl_fail(line, "sudo msb-ctl gc", "needs root, to remove what sandboxes left");
 	return sweep_all(line, &sweep);

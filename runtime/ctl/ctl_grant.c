@@ -2,7 +2,6 @@
 #include "base/units.h"
 #include "ctl/running.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,22 +53,12 @@ static void print_granted(struct ctl_line *line, const json_t *answer, const voi
 
 static enum ctl_status grant(struct ctl_line *line, const char *action)
 {
-	static const struct option options[] = { { "for", required_argument, NULL, 'f' }, { NULL, 0, NULL, 0 } };
-	const char *time = NULL;
+	const char *time = line->values[GRANT_FOR];
 	uint64_t for_ms = 0;
-	int value;
 
-	opterr = 0;
-	optind = 0;
-	while ((value = getopt_long(line->argc, line->argv, ":f:", options, NULL)) != -1) {
-		if (value != 'f')
-			return ctl_usage(line, value == ':' ? "%s wants a value" : "%s: no such option",
-					 line->argv[optind - 1]);
-		time = optarg;
-	}
-	if (optind != line->argc - 1)
+	if (line->word_count != 1)
 		return ctl_usage(line, "one rule: msb-ctl %s NAME '%s@pypi.org:tcp:443' --for 10m", action, action);
-	const char *word = line->argv[optind];
+	const char *word = line->words[0];
 	if (!time || !ctl_read_grant_time(line->arena, time, &for_ms))
 		return ctl_usage(
 			line,
@@ -97,9 +86,9 @@ enum ctl_status ctl_revoke(struct ctl_line *line)
 {
 	uint64_t id = 0;
 
-	if (line->argc != 2 || !*line->argv[1])
+	if (line->word_count != 1 || !*line->words[0])
 		return ctl_usage(line, "which grant? msb-ctl revoke NAME ID|RULE, as `msb-ctl status` has it");
-	const char *word = line->argv[1];
+	const char *word = line->words[0];
 	if (word[strspn(word, "0123456789")])
 		return ctl_change(line, json_pack("{s:s, s:s}", "command", "revoke", "rule", word), print_granted,
 				  arena_printf(line->arena, "grant %s is over", word));

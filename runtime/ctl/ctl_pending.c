@@ -4,7 +4,6 @@
 #include "ctl/running.h"
 #include "ctl/table.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,22 +73,11 @@ struct wish {
 
 static enum ctl_status read_line(struct ctl_line *line, struct wish *wish)
 {
-	static const struct option options[] = { { "for", required_argument, NULL, 'f' },
-						 { "rule", required_argument, NULL, 'r' },
-						 { NULL, 0, NULL, 0 } };
-	int value;
-
-	opterr = 0;
-	optind = 0;
-	while ((value = getopt_long(line->argc, line->argv, ":f:r:", options, NULL)) != -1) {
-		if (value != 'f' && value != 'r')
-			return ctl_usage(line, value == ':' ? "%s wants a value" : "%s: no such option",
-					 line->argv[optind - 1]);
-		*(value == 'f' ? &wish->time : &wish->rule) = optarg;
-	}
-	if (optind != line->argc - 2 || !units_number(line->argv[optind], &wish->id) || !wish->id)
+	wish->time = line->values[ANSWER_FOR];
+	wish->rule = line->values[ANSWER_RULE];
+	if (line->word_count != 2 || !units_number(line->words[0], &wish->id) || !wish->id)
 		return ctl_usage(line, "which question, and what? msb-ctl answer NAME ID allow, deny or once");
-	wish->verdict = line->argv[optind + 1];
+	wish->verdict = line->words[1];
 	if (strcmp(wish->verdict, "allow") && strcmp(wish->verdict, "deny") && strcmp(wish->verdict, "once"))
 		return ctl_usage(line, "`%s`: allow, deny or once", wish->verdict);
 	if (wish->time && !strcmp(wish->verdict, "once"))

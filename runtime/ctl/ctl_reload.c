@@ -6,13 +6,10 @@
 #include "eval/eval.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { OPTION_DRY_RUN = 1 };
 
 struct wish {
 	struct policy_options options;
@@ -24,37 +21,13 @@ struct wish {
 
 /* ---- what is wanted ---- */
 
-static struct option *option_table(struct arena *arena)
-{
-	static const struct option dry_run = { "dry-run", no_argument, NULL, OPTION_DRY_RUN };
-	size_t count = 0;
-
-	while (policy_long_options[count].name)
-		count++;
-	struct option *table = arena_alloc(arena, (count + 2) * sizeof *table);
-	memcpy(table, policy_long_options, count * sizeof *table);
-	table[count] = dry_run;
-	return table;
-}
-
 static enum ctl_status read_options(struct ctl_line *line, struct wish *wish)
 {
-	struct option *table = option_table(line->arena);
-	int value;
-
-	opterr = 0;
-	optind = 0;
-	while ((value = getopt_long(line->argc, line->argv, ":p:", table, NULL)) != -1) {
-		if (value == ':' || value == '?')
-			return ctl_usage(line, value == ':' ? "%s wants a value" : "%s: no such option",
-					 line->argv[optind - 1]);
-		if (value == OPTION_DRY_RUN)
-			wish->dry_run = true;
-		else
-			wish->given = options_take(&wish->options, value, optarg);
-	}
-	for (int i = optind; i < line->argc; i++, wish->given = true)
-		*arena_push(line->arena, &wish->options.files) = line->argv[i];
+	wish->options = line->policy;
+	wish->dry_run = line->values[RELOAD_DRY_RUN];
+	wish->given = line->policy_given || line->word_count;
+	for (size_t i = 0; i < line->word_count; i++)
+		*arena_push(line->arena, &wish->options.files) = line->words[i];
 	if (wish->options.files.count > 1)
 		return ctl_usage(line, "one policy file at a time: a file takes in others by `include`");
 	wish->file = wish->options.files.count ? wish->options.files.items[0] : NULL;
@@ -209,7 +182,7 @@ static enum ctl_status hand_over(struct ctl_line *line, const struct ctl_running
 
 enum ctl_status ctl_reload(struct ctl_line *line)
 {
-	struct wish wish = { .options.arena = line->arena };
+	struct wish wish = { .dry_run = false };
 	struct ctl_running running;
 	enum ctl_status status = read_options(line, &wish);
 

@@ -9,7 +9,6 @@
 #include "isolation/files.h"
 #include "metrics/metrics_server.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,18 +74,9 @@ static enum ctl_status open_and_serve(struct ctl_line *line, const struct sockad
 
 enum ctl_status ctl_serve_metrics(struct ctl_line *line)
 {
-	static const struct option options[] = { { "listen", required_argument, NULL, 'l' }, { 0 } };
-	const char *where = "127.0.0.1:9471";
+	const char *where = line->values[SERVE_LISTEN] ? line->values[SERVE_LISTEN] : "127.0.0.1:9471";
 	struct sockaddr_in6 address;
 
-	opterr = 0;
-	for (int option; (option = getopt_long(line->argc, line->argv, "", options, NULL)) != -1;) {
-		if (option != 'l')
-			return ctl_usage(line, "%s: no such option, or without its value", line->argv[optind - 1]);
-		where = optarg;
-	}
-	if (optind < line->argc)
-		return ctl_usage(line, "%s: one word too many", line->argv[optind]);
 	if (!metrics_address_parse(where, &address))
 		return ctl_usage(line, "--listen `%s` is no ADDRESS:PORT, [ADDRESS]:PORT or :PORT, of numbers", where);
 	if (geteuid() != 0)

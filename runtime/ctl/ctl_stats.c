@@ -9,7 +9,6 @@
 #include "ctl/table.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -207,20 +206,8 @@ static enum ctl_status prometheus(struct ctl_line *line, const char *output)
 
 enum ctl_status ctl_stats(struct ctl_line *line)
 {
-	static const struct option options[] = { { "output", required_argument, NULL, 'o' }, { 0 } };
-	const char *output = NULL;
+	const char *output = line->values[STATS_OUTPUT];
 
-	opterr = 0;
-	for (int option; (option = getopt_long(line->argc, line->argv, "", options, NULL)) != -1;) {
-		if (option != 'o')
-			return ctl_usage(line, "%s: no such option, or without its value", line->argv[optind - 1]);
-		output = optarg;
-	}
-	line->sandbox = optind < line->argc ? line->argv[optind++] : NULL;
-	if (optind < line->argc)
-		return ctl_usage(line, "%s: one word too many", line->argv[optind]);
-	if (line->sandbox && !run_name_valid(line->sandbox))
-		return ctl_usage(line, "`%s` is no sandbox's name: 1 to 32 of a-z, 0-9 and -", line->sandbox);
 	if (line->format == CTL_PROMETHEUS)
 		return prometheus(line, output);
 	if (output)

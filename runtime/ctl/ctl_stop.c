@@ -8,7 +8,6 @@
 #include "ctl/ctl.h"
 #include "sandbox/claims.h"
 
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -201,30 +200,21 @@ static enum ctl_status end_in_order(struct stop *stop)
 
 static enum ctl_status read_options(struct stop *stop)
 {
-	static const struct option options[] = { { "kill", no_argument, NULL, 'k' },
-						 { "wait", required_argument, NULL, 'w' },
-						 { NULL, 0, NULL, 0 } };
 	struct ctl_line *line = stop->line;
+	const char *wait = line->values[STOP_WAIT];
 	char *end;
+	unsigned long seconds = wait ? strtoul(wait, &end, 10) : WAIT_S;
 
-	opterr = 0;
-	for (int option; (option = getopt_long(line->argc, line->argv, "", options, NULL)) != -1;) {
-		unsigned long seconds = option == 'w' ? strtoul(optarg, &end, 10) : 0;
-		if (option == 'k')
-			stop->by_force = true;
-		else if (option == 'w' && *optarg != '-' && end != optarg && !*end && seconds <= WAIT_MOST_S)
-			stop->wait_s = (unsigned)seconds;
-		else if (option == 'w')
-			return ctl_usage(line, "--wait %s: seconds, at most %d", optarg, WAIT_MOST_S);
-		else
-			return ctl_usage(line, "%s: no such option", line->argv[optind - 1]);
-	}
-	return optind < line->argc ? ctl_usage(line, "%s: one word too many", line->argv[optind]) : CTL_FINE;
+	if (wait && (*wait == '-' || end == wait || *end || seconds > WAIT_MOST_S))
+		return ctl_usage(line, "--wait %s: seconds, at most %d", wait, WAIT_MOST_S);
+	stop->wait_s = (unsigned)seconds;
+	stop->by_force = line->values[STOP_KILL];
+	return CTL_FINE;
 }
 
 enum ctl_status ctl_stop(struct ctl_line *line)
 {
-	struct stop stop = { .line = line, .wait_s = WAIT_S, .msb_run = -1 };
+	struct stop stop = { .line = line, .msb_run = -1 };
 	enum ctl_status status = read_options(&stop);
 
 	if (status != CTL_FINE)

@@ -26,7 +26,7 @@
 
 /* -p is the policy's; the letters are of run_options */
 #define SHORT_OPTIONS "+:p:qe:w:v:it"
-enum { OPTION_HELP = 0x3000, OPTION_VERSION, OWN_FIRST };
+enum { OPTION_HELP = 0x3000, OPTION_VERSION, OPTION_TABLE, OWN_FIRST };
 
 /* policy_long_options, ours, --help and --version, as one table for getopt_long() */
 static struct option *option_table(struct arena *arena)
@@ -37,13 +37,14 @@ static struct option *option_table(struct arena *arena)
 		count++;
 	while (run_options[own].name)
 		own++;
-	struct option *table = arena_alloc(arena, (count + own + 3) * sizeof *table);
+	struct option *table = arena_alloc(arena, (count + own + 4) * sizeof *table);
 	memcpy(table, policy_long_options, count * sizeof *table);
 	for (size_t i = 0; i < own; i++)
 		table[count++] =
 			(struct option){ run_options[i].name, run_options[i].has_arg, NULL, OWN_FIRST + (int)i };
 	table[count++] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
 	table[count++] = (struct option){ "version", no_argument, NULL, OPTION_VERSION };
+	table[count++] = (struct option){ "option-table", no_argument, NULL, OPTION_TABLE };
 	return table;
 }
 
@@ -194,6 +195,10 @@ static enum config_result take_options(struct run_reading *reading, int argc, ch
 	while ((value = getopt_long(argc, argv, SHORT_OPTIONS, table, NULL)) != -1) {
 		if (value == OPTION_HELP) {
 			print_help();
+			return CONFIG_DONE;
+		}
+		if (value == OPTION_TABLE) {
+			options_print_table("-", table);
 			return CONFIG_DONE;
 		}
 		if (value == OPTION_VERSION) {

@@ -123,10 +123,7 @@ static enum ctl_status look(struct watch *watch, struct ctl_line *line)
 static bool reload(struct watch *watch)
 {
 	static const struct ctl_command command = { .name = "reload" };
-	char *argv[] = { "reload", NULL };
-	struct ctl_line line = {
-		.command = &command, .arena = arena_new(), .sandbox = watch->name, .argc = 1, .argv = argv
-	};
+	struct ctl_line line = { .command = &command, .arena = arena_new(), .sandbox = watch->name };
 	uint64_t before = hash_now(watch);
 	enum ctl_status status = ctl_reload(&line);
 
