@@ -60,6 +60,7 @@ static void print_help(void)
 	      "  -p [BIND:]HOST:GUEST      publish a guest's port (/tcp, /udp), or ranges: 8000-8002:80-82\n"
 	      "  --tcp-accept-queue-size N  connections that wait for a published port (default 1024)\n"
 	      "  --dns-nameserver ADDRESS  instead of the host's; --dns-query-timeout-ms N\n"
+	      "  --dns-search DOMAIN       the guest tries names below it, too; those that are denied are one report\n"
 	      "  --dns-binding-minimum T   how long an address that was answered holds at least: 60s; 0 is its TTL\n"
 	      "  --dns-ech strip|keep      whether answers keep the keys by which clients hide their server name (ECH);\n"
 	      "                            strip, unless said, where rules on names judge it\n"
