@@ -158,12 +158,13 @@ $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<
 
-$(BASH_COMPLETIONS): $(BUILD)/completions/bash/%: $(BUILD)/%
-$(ZSH_COMPLETIONS): $(BUILD)/completions/zsh/_%: $(BUILD)/%
-$(FISH_COMPLETIONS): $(BUILD)/completions/fish/%.fish: $(BUILD)/%
-$(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS): $(wildcard completions/*)
-	@mkdir -p $(@D)
-	$(Q)completions/make.sh $(notdir $(@D)) $< >$@
+complete = @mkdir -p $(@D) && completions/make.sh $(1) $< >$@
+$(BASH_COMPLETIONS): $(BUILD)/completions/bash/%: $(BUILD)/% $(wildcard completions/*)
+	$(call complete,bash)
+$(ZSH_COMPLETIONS): $(BUILD)/completions/zsh/_%: $(BUILD)/% $(wildcard completions/*)
+	$(call complete,zsh)
+$(FISH_COMPLETIONS): $(BUILD)/completions/fish/%.fish: $(BUILD)/% $(wildcard completions/*)
+	$(call complete,fish)
 
 # What tests build with: tests/e2e/wrong.sh
 .PHONY: compile-command link-command link-libraries

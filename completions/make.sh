@@ -4,4 +4,5 @@
 set -eu
 here=$(dirname "$0")
 program=${2##*/}
-"$2" --option-table | awk -F '\t' -v program="$program" -v values="$here/values" -f "$here/table.awk" -f "$here/$1.awk"
+table=$("$2" --option-table)
+printf '%s\n' "$table" | awk -F '\t' -v program="$program" -v values="$here/values" -f "$here/table.awk" -f "$here/$1.awk"
