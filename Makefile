@@ -49,11 +49,13 @@ LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 LIBTEST    := $(BUILD)/libmsbtest.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl
+# for msb-guest, which makes the guest where there is no compiler
+GUEST_AGENT := $(BUILD)/guest-agent
 
-.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
+.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format install uninstall deb check-packages vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(GUEST_AGENT)
 # msb-policyc alone, which needs neither QEMU nor the runtime's libraries
 policyc: $(BUILD)/msb-policyc
 tools: $(E2E_TOOLS) $(BENCH_TOOLS) $(BUILD)/e2e/msb-run-misbehave $(BUILD)/e2e/msb-run-revoke
@@ -94,15 +96,15 @@ $(BUILD)/obj/library/%.o: $(BUILD)/library/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(LIBPOLICY): $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC) $(LIBRARY_SRC))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcsD $@ $^
 $(BUILD)/ldns.a: $(LDNS_ARCHIVE)
 	@mkdir -p $(@D)
 	$(Q)for library in crypto ssl; do nm -D --defined-only "$$($(CC) -print-file-name=lib$$library.so)"; done | \
 		awk '{ sub(/@.*/, "", $$3); print $$3 }' >$@.symbols && objcopy --weaken-symbols=$@.symbols $< $@
 $(LIBRUNTIME): $(call obj,$(RUNTIME_SRC)) | $(LDNS)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcsD $@ $^
 $(LIBTEST): $(call obj,$(TESTLIB_SRC))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcsD $@ $^
 $(BUILD)/msb-policyc: $(call obj,$(POLICYC_SRC)) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(COMPILER_LIBS)
 $(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
@@ -128,6 +130,10 @@ $(BUILD)/e2e/msb-run-revoke: $(call obj,runtime/run/main.c tests/e2e/tools/revok
 $(STATIC_TOOLS): $(BUILD)/e2e/%: tests/e2e/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARN) -O2 -g -static -o $@ $<
+
+$(GUEST_AGENT): $(wildcard runtime/guest/*.[ch])
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu17 $(WARN) -Os -s -static -o $@ $(filter %.c,$^)
 
 # What tests build with: tests/e2e/wrong.sh
 .PHONY: compile-command link-command link-libraries
@@ -205,12 +211,25 @@ vsix: $(BUILD)/msb-policyc
 	$(Q)./deps.sh vsix
 	$(Q)editors/vscode/package.sh $(BUILD)
 	$(Q)tests/cli/vscode.sh $(BUILD)
+# Debian packages of what is committed, in build/deb
+deb:
+	$(Q)./deps.sh deb
+	$(Q)debian/package.sh $(BUILD)/deb
+# Builds them twice, and installs them in a Debian 12 of its own
+check-packages: deps
+	$(Q)./deps.sh deb
+	$(Q)$(MAKE) --no-print-directory $(STATIC_TOOLS)
+	$(Q)tests/run --packages $(BUILD)
 # Where, mode, files: below DESTDIR and PREFIX
 define INSTALLED
 bin 755 $(PROGRAMS)
+sbin 755 runtime/guest/msb-guest
+lib/msb-policy/guest 755 runtime/guest/build.sh $(GUEST_AGENT)
+lib/systemd/system 644 $(wildcard systemd/*)
 share/man/man1 644 $(wildcard docs/*.1)
 share/man/man5 644 $(wildcard docs/*.5)
-share/doc/msb-policy 644 docs/language.md docs/import.md docs/review.md docs/editors.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
+share/man/man8 644 $(wildcard docs/*.8)
+share/doc/msb-policy 644 docs/sandbox.conf docs/language.md docs/import.md docs/review.md docs/editors.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
 share/vim/vimfiles/syntax 644 editors/vim/syntax/msb.vim
 share/vim/vimfiles/ftdetect 644 editors/vim/ftdetect/msb.vim
 share/vim/vimfiles/ftplugin 644 editors/vim/ftplugin/msb.vim
@@ -232,7 +251,7 @@ install: all
 uninstall:
 	$(Q)echo "$$LIST" | while read -r where mode files; do \
 		for file in $$files; do rm -f "$(DESTDIR)$(PREFIX)/$$where/$${file##*/}"; done; done
-	$(Q)for dir in share/msb-policy/editors share/msb-policy/policies/floors share/msb-policy/policies share/msb-policy/guest share/msb-policy share/doc/msb-policy; do \
+	$(Q)for dir in share/msb-policy/editors share/msb-policy/policies/floors share/msb-policy/policies share/msb-policy/guest share/msb-policy share/doc/msb-policy lib/msb-policy/guest lib/msb-policy; do \
 		[ ! -d "$(DESTDIR)$(PREFIX)/$$dir" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/$$dir"; done
 clean:
 	rm -rf build
