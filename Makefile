@@ -57,15 +57,17 @@ STATIC     := $(BUILD)/lib/libmsbpolicy.a
 PC         := $(BUILD)/lib/msbpolicy.pc
 API_MAP    := compiler/api/msbpolicy.map
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl
+# for msb-guest, which makes the guest where there is no compiler
+GUEST_AGENT := $(BUILD)/guest-agent
 
-.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format library install uninstall vsix guest kernels tools golden-update docs clean
+.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format library install uninstall deb check-packages vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 # for each shell where it looks for them, made from the programs' own tables of options
 BASH_COMPLETIONS := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/bash/%)
 ZSH_COMPLETIONS  := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/zsh/_%)
 FISH_COMPLETIONS := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/fish/%.fish)
-all: $(PROGRAMS) $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS) library
+all: $(PROGRAMS) $(GUEST_AGENT) $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS) library
 library: $(SHARED) $(STATIC) $(PC)
 # msb-policyc alone, which needs neither QEMU nor the runtime's libraries
 policyc: $(BUILD)/msb-policyc
@@ -109,7 +111,7 @@ $(BUILD)/obj/library/%.o: $(BUILD)/library/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(LIBPOLICY): $(call obj,$(COMPILER_SRC) $(GRAMMAR_SRC) $(LIBRARY_SRC))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcsD $@ $^
 $(SHARED): $(call obj,$(wildcard compiler/api/*.c)) $(LIBPOLICY) $(API_MAP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -pie,$(LDFLAGS)) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=$(API_MAP) $(if $(SAN),,-Wl,-z,defs) \
@@ -119,7 +121,7 @@ $(SHARED): $(call obj,$(wildcard compiler/api/*.c)) $(LIBPOLICY) $(API_MAP)
 $(STATIC): $(call obj,$(wildcard compiler/api/*.c)) $(LIBPOLICY)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -nostdlib -r -o $(@D)/msbpolicy.o $^ && objcopy --localize-hidden $(@D)/msbpolicy.o
-	$(Q)rm -f $@ && ar rcs $@ $(@D)/msbpolicy.o
+	$(Q)rm -f $@ && ar rcsD $@ $(@D)/msbpolicy.o
 # the prefix is said when it is installed
 $(PC): compiler/api/msbpolicy.pc.in Makefile
 	@mkdir -p $(@D)
@@ -129,9 +131,9 @@ $(BUILD)/ldns.a: $(LDNS_ARCHIVE)
 	$(Q)for library in crypto ssl; do nm -D --defined-only "$$($(CC) -print-file-name=lib$$library.so)"; done | \
 		awk '{ sub(/@.*/, "", $$3); print $$3 }' >$@.symbols && objcopy --weaken-symbols=$@.symbols $< $@
 $(LIBRUNTIME): $(call obj,$(RUNTIME_SRC)) | $(LDNS)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcsD $@ $^
 $(LIBTEST): $(call obj,$(TESTLIB_SRC))
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcsD $@ $^
 $(BUILD)/msb-policyc: $(call obj,$(POLICYC_SRC)) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(COMPILER_LIBS)
 $(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
@@ -165,6 +167,10 @@ $(ZSH_COMPLETIONS): $(BUILD)/completions/zsh/_%: $(BUILD)/% $(wildcard completio
 	$(call complete,zsh)
 $(FISH_COMPLETIONS): $(BUILD)/completions/fish/%.fish: $(BUILD)/% $(wildcard completions/*)
 	$(call complete,fish)
+
+$(GUEST_AGENT): $(wildcard runtime/guest/*.[ch])
+	@mkdir -p $(@D)
+	$(Q)$(CC) -D_GNU_SOURCE -std=gnu17 $(WARN) -Os -s -static -o $@ $(filter %.c,$^)
 
 # What tests build with: tests/e2e/wrong.sh
 .PHONY: compile-command link-command link-libraries
@@ -242,18 +248,31 @@ vsix: $(BUILD)/msb-policyc
 	$(Q)./deps.sh vsix
 	$(Q)editors/vscode/package.sh $(BUILD)
 	$(Q)tests/cli/vscode.sh $(BUILD)
+# Debian packages of what is committed, in build/deb
+deb:
+	$(Q)./deps.sh deb
+	$(Q)debian/package.sh $(BUILD)/deb
+# Builds them twice, and installs them in a Debian 12 of its own
+check-packages: deps
+	$(Q)./deps.sh deb
+	$(Q)$(MAKE) --no-print-directory $(STATIC_TOOLS)
+	$(Q)tests/run --packages $(BUILD)
 # Where, mode, files: below DESTDIR and PREFIX
 define INSTALLED
 bin 755 $(PROGRAMS)
 share/bash-completion/completions 644 $(BASH_COMPLETIONS)
 share/zsh/site-functions 644 $(ZSH_COMPLETIONS)
 share/fish/vendor_completions.d 644 $(FISH_COMPLETIONS)
+sbin 755 runtime/guest/msb-guest
+lib/msb-policy/guest 755 runtime/guest/build.sh $(GUEST_AGENT)
+lib/systemd/system 644 $(wildcard systemd/*)
 share/man/man1 644 $(wildcard docs/*.1)
 share/man/man3 644 $(wildcard docs/*.3)
 share/man/man5 644 $(wildcard docs/*.5)
 include 644 include/msbpolicy.h
 $(LIBDIR) 644 $(SHARED) $(STATIC)
-share/doc/msb-policy 644 docs/language.md docs/import.md docs/review.md docs/editors.md docs/library.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
+share/man/man8 644 $(wildcard docs/*.8)
+share/doc/msb-policy 644 docs/sandbox.conf docs/language.md docs/import.md docs/review.md docs/editors.md docs/library.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
 share/vim/vimfiles/syntax 644 editors/vim/syntax/msb.vim
 share/vim/vimfiles/ftdetect 644 editors/vim/ftdetect/msb.vim
 share/vim/vimfiles/ftplugin 644 editors/vim/ftplugin/msb.vim
@@ -280,7 +299,7 @@ uninstall:
 	$(Q)echo "$$LIST" | while read -r where mode files; do \
 		for file in $$files; do rm -f "$(DESTDIR)$(PREFIX)/$$where/$${file##*/}"; done; done
 	$(Q)cd "$(DESTDIR)$(PREFIX)/$(LIBDIR)" 2>/dev/null && rm -f $(SONAME) libmsbpolicy.so pkgconfig/msbpolicy.pc || :
-	$(Q)for dir in share/msb-policy/editors share/msb-policy/policies/floors share/msb-policy/policies share/msb-policy/guest share/msb-policy share/doc/msb-policy; do \
+	$(Q)for dir in share/msb-policy/editors share/msb-policy/policies/floors share/msb-policy/policies share/msb-policy/guest share/msb-policy share/doc/msb-policy lib/msb-policy/guest lib/msb-policy; do \
 		[ ! -d "$(DESTDIR)$(PREFIX)/$$dir" ] || rmdir --ignore-fail-on-non-empty "$(DESTDIR)$(PREFIX)/$$dir"; done
 clean:
 	rm -rf build

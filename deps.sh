@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that building, the demo and the tests need; says and does nothing when all are there.
-# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|fuzz|policyc|vsix]
-# policyc: those that building msb-policyc alone needs
+# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|deb|fuzz|policyc|vsix]
+# policyc: those that building msb-policyc alone needs; deb: those that building Debian packages, and testing them, needs
 set -eu
 export LC_ALL=C
 packages="build-essential flex bison pkg-config bzip2
@@ -12,6 +12,8 @@ git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 so
 apache2-bin gnutls-bin openssl openssh-client dropbear-bin mariadb-server-core mariadb-client-core ngtcp2-client ngtcp2-server wget nodejs
 prometheus mmdebstrap clang-format libc6-dbg chromium mandoc groff-base neovim zsh fish bash-completion"
 policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev publicsuffix libidn2-dev libunistring-dev"
+deb_packages="build-essential debhelper flex bison pkg-config libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev
+publicsuffix libidn2-dev libunistring-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev git lintian mmdebstrap systemd iproute2"
 bench_packages="gnuplot-nox haproxy sniproxy ethtool" # peers of the relays; how a link takes packets
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
 vsix_packages="nodejs npm" # unless they came from elsewhere
@@ -42,6 +44,7 @@ lacking() {
 
 case ${1-} in
 '') ;;
+deb) packages=$deb_packages ;;
 bench) packages=$bench_packages ;;
 fuzz) packages="$packages $fuzz_packages" ;;
 policyc) packages=$policyc_packages ;;
@@ -49,7 +52,7 @@ vsix)
 	if command -v node >/dev/null && command -v npm >/dev/null; then exit 0; fi
 	packages=$vsix_packages
 	;;
-*) echo "usage: deps.sh [bench|fuzz|policyc|vsix]" >&2 && exit 2 ;;
+*) echo "usage: deps.sh [bench|deb|fuzz|policyc|vsix]" >&2 && exit 2 ;;
 esac
 missing=$(lacking)
 [ -n "$missing" ] || exit 0

@@ -2,12 +2,13 @@
 # Builds the default guest: OUTDIR/vmlinuz, Debian's cloud kernel, OUTDIR/vmlinux, the same uncompressed, and OUTDIR/initrd,
 # busybox with our agent as init. Does nothing where both are there and were made by this recipe. The kernel is fetched from Debian by apt
 # and unpacked, never installed; busybox is Debian's, or compiled from its source where Debian's is at fault.
-# usage: runtime/guest/build.sh OUTDIR
+# usage: build.sh OUTDIR [AGENT]: with the agent, a static program, given, nothing is compiled
 set -eu
 umask 022
 export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
-out=${1:?usage: build.sh OUTDIR}
+out=${1:?usage: build.sh OUTDIR [AGENT]}
+agent=${2-}
 metapackage=linux-image-cloud-amd64
 modules="drivers/virtio/virtio drivers/virtio/virtio_ring net/core/failover drivers/net/net_failover
 drivers/net/virtio_net drivers/block/virtio_blk drivers/char/virtio_console drivers/virtio/virtio_mmio
@@ -21,12 +22,32 @@ fail() {
 
 # What the result depends on, in one line
 recipe() {
-	cat "$here/build.sh" "$here"/*.[ch] "$(busybox_path)" | sha256sum | cut -d' ' -f1
+	if [ -n "$agent" ]; then set -- "$agent"; else set -- "$here"/*.[ch]; fi
+	cat "$here/build.sh" "$@" "$(busybox_path)" | sha256sum | cut -d' ' -f1
 }
 
-busybox_path() {
-	[ -x /bin/busybox ] || fail "no /bin/busybox" "apt-get install busybox-static"
-	echo /bin/busybox
+busybox_path() { echo /bin/busybox; }
+
+# programs: those that are needed, each with its package
+programs() {
+	cat <<-EOF
+		$(busybox_path) busybox-static
+		apt-get apt
+		dpkg-deb dpkg
+		cpio cpio
+		modinfo kmod
+		readelf binutils
+		lz4 lz4
+		xz xz-utils
+		zstd zstd
+	EOF
+}
+
+# Says all that is missing at once
+need_programs() {
+	packages=$(programs | while read -r program package; do command -v "$program" >/dev/null || printf ' %s' "$package"; done)
+	[ -z "$packages" ] || fail "programs are missing that make the guest" "apt-get install$packages"
+	! readelf -lW "$(busybox_path)" | grep -q INTERP || fail "$(busybox_path) is not static" "apt-get install busybox-static"
 }
 
 # Debian 12 builds busybox 1.35 without FEATURE_WGET_TIMEOUT, and the number of its wget -T goes to a null pointer then
@@ -68,7 +89,9 @@ busybox() {
 	fi
 	if [ ! -d "$out/.busybox-$source_sha256" ]; then
 		mkdir "$work/busybox"
-		if busybox_compiled "$work/busybox"; then
+		if [ -n "$agent" ]; then
+			echo "guest: wget in it ignores -T, at which Debian 12's busybox crashes"
+		elif busybox_compiled "$work/busybox"; then
 			mv -T "$work/busybox" "$out/.busybox-$source_sha256"
 		else
 			echo "guest: could not fetch and compile busybox: wget in the default guest ignores -T" >&2
@@ -152,8 +175,12 @@ initrd() {
 	"$2/bin/busybox" --list | while read -r applet; do
 		[ "$applet" = busybox ] || ln -s busybox "$2/bin/$applet"
 	done
-	${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Os -s -static -o "$2/init" "$here"/*.c ||
-		fail "could not compile the guest's agent" "apt-get install build-essential"
+	if [ -n "$agent" ]; then
+		install -m 755 "$agent" "$2/init"
+	else
+		${CC:-cc} -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Os -s -static -o "$2/init" "$here"/*.c ||
+			fail "could not compile the guest's agent" "apt-get install build-essential"
+	fi
 	cp "$1"/modules/*.ko "$2/lib/modules/"
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$2/etc/passwd"
 	echo 'root:x:0:' >"$2/etc/group"
@@ -163,6 +190,7 @@ initrd() {
 	(cd "$2" && find . | sort | cpio --quiet -o -H newc -R 0:0 --reproducible) | gzip -9n >"$3"
 }
 
+need_programs
 [ "$(cat "$out/.recipe" 2>/dev/null || true)" != "$(recipe)" ] || [ ! -s "$out/vmlinuz" ] || [ ! -s "$out/initrd" ] || exit 0
 mkdir -p "$out"
 work=$(mktemp -d "$out/.building.XXXXXX")

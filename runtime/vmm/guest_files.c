@@ -10,12 +10,12 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-/* Relative to the directory of the program: of the build, and of an installation */
-static const char *const places[] = { "guest", "../share/msb-policy/guest" };
+/* Relative to the directory of the program: of the build, and of an installation; and where msb-guest puts it */
+static const char *const places[] = { "guest", "../share/msb-policy/guest", MSB_GUEST_DIRECTORY };
 
-static int open_file(const char *path)
+static int open_file(int directory, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 
 	if (fd < 0)
@@ -29,54 +29,67 @@ static int open_file(const char *path)
 
 static int open_given(const char *option, const char *path)
 {
-	int fd = open_file(path);
+	int fd = open_file(AT_FDCWD, path);
 
 	if (fd < 0)
 		log_error("%s %s: %s", option, path, fd == -EINVAL ? "not a regular file" : strerror(-fd));
 	return fd;
 }
 
-/* -ENOENT, and nothing said, where it is not there */
-static int find_default(const char *name)
+/* The directory of the program, and whether that is to be had */
+static bool program_directory(char program[static PATH_MAX])
 {
-	char program[PATH_MAX], path[PATH_MAX + 64];
-	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+	ssize_t length = readlink("/proc/self/exe", program, PATH_MAX - 1);
 
 	if (length < 0)
-		return -errno;
+		return false;
 	program[length] = '\0';
 	*strrchr(program, '/') = '\0';
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-		snprintf(path, sizeof path, "%s/%s/%s", program, places[i], name);
-		int fd = open_file(path);
-		if (fd != -ENOENT) {
-			if (fd < 0)
-				log_error("%s: %s", path, strerror(-fd));
-			return fd;
-		}
+	return true;
+}
+
+/* The first place that has a guest: kernel and modules of the initrd are of one version, so all files are from there */
+static int open_place(void)
+{
+	char program[PATH_MAX], path[PATH_MAX + 64];
+
+	if (!program_directory(program)) {
+		int error = errno;
+		log_error("/proc/self/exe: %s", strerror(error));
+		return -error;
 	}
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		if (places[i][0] == '/')
+			snprintf(path, sizeof path, "%s", places[i]);
+		else
+			snprintf(path, sizeof path, "%s/%s", program, places[i]);
+		CLEANUP_FD int directory = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (directory >= 0 && faccessat(directory, "initrd", F_OK, 0) == 0)
+			return TAKE_FD(directory);
+	}
+	log_error("there is no default guest");
+	log_help("%s, or give --kernel FILE and --initrd FILE, or --vmm none to run without a VM",
+		 access(MSB_GUEST_PROGRAM, X_OK) == 0 ? "msb-guest makes it" : "make guest");
 	return -ENOENT;
 }
 
-static int open_default(const char *name)
+static int open_default(int place, const char *name)
 {
-	int fd = find_default(name);
+	int fd = open_file(place, name);
 
-	if (fd == -ENOENT) {
-		log_error("no default guest beside msb-run (guest/%s)", name);
-		log_help("make guest, or give --kernel FILE and --initrd FILE, or --vmm none to run without a VM");
-	}
+	if (fd < 0)
+		log_error("the default guest's %s: %s", name, fd == -EINVAL ? "not a regular file" : strerror(-fd));
 	return fd;
 }
 
 /* Uncompressed where there is that: the guest starts sooner. It is large, so what root has put there for all is not copied. */
-static int open_default_kernel(bool *tree)
+static int open_default_kernel(int place, bool *tree)
 {
-	CLEANUP_FD int fd = find_default("vmlinux");
 	struct stat st;
 
-	if (fd == -ENOENT)
-		return open_default("vmlinuz");
+	if (faccessat(place, "vmlinux", F_OK, 0))
+		return open_default(place, "vmlinuz");
+	CLEANUP_FD int fd = open_default(place, "vmlinux");
 	if (fd < 0)
 		return fd;
 	bool common =
@@ -88,18 +101,21 @@ static int open_default_kernel(bool *tree)
 
 int guest_files_open(const struct run_config *config, struct guest_files *out)
 {
+	CLEANUP_FD int place = -1;
 	CLEANUP_FD int kernel = -1;
 	bool tree = false;
 	int initrd = -1;
 
-	kernel = config->kernel ? open_given("--kernel", config->kernel) : open_default_kernel(&tree);
+	if (!config->kernel && (place = open_place()) < 0)
+		return place;
+	kernel = config->kernel ? open_given("--kernel", config->kernel) : open_default_kernel(place, &tree);
 	if (kernel < 0)
 		return kernel;
 	/* A kernel of one's own fits the modules of our initrd by chance only: it comes with its own initrd, or none */
 	if (config->initrd)
 		initrd = open_given("--initrd", config->initrd);
 	else if (!config->kernel)
-		initrd = open_default("initrd");
+		initrd = open_default(place, "initrd");
 	if (initrd < 0 && (config->initrd || !config->kernel))
 		return initrd;
 	*out = (struct guest_files){ TAKE_FD(kernel), initrd, !config->kernel && !config->initrd, tree };

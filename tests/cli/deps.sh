@@ -63,13 +63,16 @@ contains "fuzzing asks for what it needs alone" "$asked" '^ *-y -qq --no-install
 deps "$trixie" "" policyc
 contains "msb-policyc alone" "$status $asked" '^0 .* flex .*libpsl-dev'
 lacks "needs no QEMU, no runtime's libraries, no test's tools" "$asked" 'qemu|nftnl|ldns|criterion|clang'
+deps "$bookworm" "" deb
+contains "Debian packages" "$status $asked" '^0 .* debhelper .* lintian '
+lacks "are built without QEMU and the tests' tools" "$asked" 'qemu|criterion|clang'
 deps "nsd jq" ""
 same "a package that apt does not know: status 1" 1 "$status"
 contains "it is named" "$said" '^deps: error: apt knows no package nsd jq$'
 same "and nothing is installed" "  " "$asked"
 
 # The names are real, as far as this machine's apt can tell
-names=$(sed -n '/^packages=/,/"$/p; /^fuzz_packages=/p; /^policyc_packages=/p' deps.sh | sed 's/^[a-z_]*=//; s/"//g' | tr ' ' '\n' | grep .)
+names=$(sed -n '/^packages=/,/"$/p; /^fuzz_packages=/p; /^policyc_packages=/p; /^deb_packages=/,/"$/p' deps.sh | sed 's/^[a-z_]*=//; s/"//g' | tr ' ' '\n' | grep .)
 if apt-cache policy flex 2>/dev/null | grep -q 'Candidate: [^(]'; then
 	known=$(apt-cache policy $(tr '|' ' ' <<<"$names") | awk '/^[^ ]/ { name = $1 } /Candidate: [^(]/ { print substr(name, 1, length(name) - 1) }')
 	unknown=

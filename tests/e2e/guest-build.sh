@@ -40,10 +40,10 @@ package() {
 	done
 }
 pack() { dpkg-deb -Znone -b "$work/tree" "$work/linux.deb" >/dev/null; }
-# built: leaves $said, $status, and $names, the drivers in the order in which they are loaded
+# built [AGENT]: leaves $said, $status, and $names, the drivers in the order in which they are loaded
 built() {
 	rm -rf "$work/out"
-	said=$(PATH="$work/bin:$PATH" runtime/guest/build.sh "$work/out" 2>&1)
+	said=$(PATH="$work/bin:$PATH" runtime/guest/build.sh "$work/out" "$@" 2>&1)
 	status=$?
 	names=$(cd "$work/out"/.kernel*/modules 2>/dev/null && echo * | sed 's/[0-9]*-//g; s/\.ko//g')
 }
@@ -72,6 +72,11 @@ mkdir "$work/initrd"
 "$work/initrd/bin/busybox" wget -T 1 -O /dev/null no-url >/dev/null 2>&1
 same "wget -T does not crash, whatever could be fetched" 1 $?
 same "the drivers of the initrd can be loaded as they are" ELF "$(head -c 4 "$(find "$work/initrd/lib/modules" -name '*virtio_net*')" | tail -c 3)"
+
+CC=false built "$build/guest-agent"
+same "with the agent given it is built without a compiler" 0 "$status"
+(cd "$work/initrd" && zcat "$work/out/initrd" | cpio -idmu --quiet 2>/dev/null)
+try "that agent is in it" cmp "$build/guest-agent" "$work/initrd/init"
 
 package / && find "$work/tree" -name 'virtio_blk*' -delete
 pack && built
