@@ -251,3 +251,54 @@ nothing_is_left() {
 	grep -Ev 'mount (/var/lib/|/run/netns$)' "$WORK/found" >"$WORK/left"
 	[ ! -s "$WORK/left" ]
 }
+
+# --- plugins called by hand: what libcni does ----------------------------------------------------------------
+
+# call COMMAND CONTAINER NETNS TYPE CONFIG [ARGS]: one call of a plugin, as the specification has it; what it prints is the answer
+call() {
+	CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_NETNS=$3 CNI_IFNAME=eth0 CNI_PATH=$PLUGINS CNI_ARGS=${6-} "$PLUGINS/$4" <<<"$5"
+}
+
+# config NETWORK INDEX [KEYS]: what the plugin gets at that place of the list, with KEYS, a JSON object, such as prevResult
+config() {
+	jq --argjson index "$2" --argjson keys "${3:-{\}}" '{ cniVersion, name } + .plugins[$index] + $keys' "$NETWORKS/$1.conflist"
+}
+
+types() { jq -r '.plugins[].type' "$NETWORKS/$1.conflist"; }
+result_of() { cat "$WORK/results/$1.$2" 2>/dev/null; }
+
+# add CONTAINER NETWORK [KEYS]: a namespace of the container's name, and the network's plugins in it one after another. Keeps the
+# result; where one fails, its answer is printed
+add() {
+	local result='' index=0 type keys=${3:-{\}}
+	[ -e "/run/netns/$1" ] || { ip netns add "$1" && nsenter --net="/run/netns/$1" ip link set lo up; }
+	mkdir -p "$WORK/results"
+	for type in $(types "$2"); do
+		[ -z "$result" ] || keys=$(jq --argjson result "$result" '. + { prevResult: $result }' <<<"$keys")
+		if ! result=$(call ADD "$1" "/run/netns/$1" "$type" "$(config "$2" $index "$keys")" "${ARGS-}"); then
+			echo "$type: $result"
+			return 1
+		fi
+		index=$((index + 1))
+	done
+	echo "$result" >"$WORK/results/$1.$2"
+}
+
+# del CONTAINER NETWORK [NETNS] [KEYS]: NETNS may be ''; the plugins from the last to the first
+del() {
+	local index type keys=${4:-{\}} netns=${3-/run/netns/$1} status=0
+	[ ! -s "$WORK/results/$1.$2" ] || keys=$(jq --slurpfile result "$WORK/results/$1.$2" '. + { prevResult: $result[0] }' <<<"$keys")
+	index=$(types "$2" | wc -l)
+	for type in $(types "$2" | tac); do
+		index=$((index - 1))
+		call DEL "$1" "$netns" "$type" "$(config "$2" $index "$keys")" || { echo "($type)" && status=1; }
+	done
+	rm -f "$WORK/results/$1.$2"
+	return $status
+}
+
+# address CONTAINER NETWORK FAMILY: 4 or 6, what the plugins gave it
+address() { result_of "$1" "$2" | jq -r --arg colon "$([ "$3" = 4 ] || echo :)" '[.ips[].address | select(contains(":") == ($colon == ":"))][0] | split("/")[0]'; }
+
+# in_pod CONTAINER COMMAND…: in its namespace
+in_pod() { nsenter --net="/run/netns/$1" -- "${@:2}"; }
