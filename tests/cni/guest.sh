@@ -37,7 +37,7 @@ echo after \$(probe tcp 93.184.216.34 80 3000)
 ip link set eth0 down && ip link set eth0 address 02:00:00:00:00:99 && ip link set eth0 up && ip route add default via $GATEWAY4
 echo spoofed \$(probe tcp 93.184.216.51 80 1000) \$(probe udp 93.184.216.51 7 500)
 echo the end
-poweroff -f
+reboot -f
 END
 chmod 755 "$guest/test"
 cp "$BUILD/guest/initrd" "$WORK/initrd"
@@ -50,11 +50,14 @@ for way in "eth0 tap0" "tap0 eth0"; do
 	in_pod vm tc qdisc add dev "$from" ingress
 	in_pod vm tc filter add dev "$from" parent ffff: protocol all u32 match u32 0 0 action mirred egress redirect dev "$to"
 done
-in_pod vm timeout "$(patience 60)" qemu-system-x86_64 -M microvm,acpi=off -nodefaults -no-user-config -no-reboot -display none -m 128M \
-	-accel kvm -accel tcg -cpu max -kernel "$BUILD/guest/vmlinuz" -initrd "$WORK/initrd" \
-	-append "console=ttyS0 quiet panic=-1 rdinit=/test" -serial "file:$WORK/console" \
+# TCG alone, which is there on every machine; its kernel is told what it would measure at fault
+khz=$(awk '/^cpu MHz/ { print int($4 * 1000); exit }' /proc/cpuinfo)
+in_pod vm timeout 60 qemu-system-x86_64 -M microvm,accel=tcg -nodefaults -no-user-config -no-reboot -display none -m 192M -cpu max \
+	-kernel "$BUILD/guest/vmlinux" -initrd "$WORK/initrd" -serial "file:$WORK/console" \
+	-append "console=ttyS0 panic=-1 reboot=t quiet lpj=4000000 no_timer_check tsc=reliable tsc_early_khz=$khz cryptomgr.notests rdinit=/test" \
 	-netdev tap,id=net0,ifname=tap0,script=no,downscript=no -device "virtio-net-device,netdev=net0,mac=$mac" </dev/null
 said=$(tr -d '\r' <"$WORK/console")
+echo "$said" | sed 's/^/# /'
 contains "the guest ran to its end" "$said" '^the end'
 # fared NAME KEY PATTERN: what the guest said of it
 fared() { contains "$1" "$(grep "^$2 " <<<"$said")" "^$2 $3"; }
