@@ -7,7 +7,7 @@ ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=cart"
 add c0ffee routed; check "a pod starts" $?
 exec_in=(in_pod c0ffee env PATH="$BUILD/e2e:$PATH")
 ctl() { "$BUILD/msb-ctl" "$@" 2>&1; }
-name=$(ctl --format json ps | jq -r '.sandboxes[0].name')
+name=$(ctl ps --format json | jq -r '.sandboxes[0].name')
 contains "its name is the pod's" "$name" '^shop-cart'
 fares "an address that is not allowed" refused tcp 93.184.216.51 80
 contains "status has its rules" "$(ctl status "$name")" 'allow@example\.com:tcp:80'

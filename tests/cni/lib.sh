@@ -14,7 +14,7 @@ for needed in podman containerd ctr runc /usr/lib/cni/bridge iptables; do
 	echo "ok $(basename "$0" .sh): everything # SKIP no $needed: \`make ci-deps\` installs it"
 	exit 0
 done
-. "$(dirname "$0")/../e2e/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 if [ ! -x "$BUILD/msb-cni" ]; then
 	skip everything "no msb-cni in $BUILD: \`make\` builds it"
 	finish
@@ -251,7 +251,7 @@ nothing_left() {
 }
 nothing_is_left() {
 	leftovers >"$WORK/found"
-	grep -Ev 'mount (/var/lib/|/run/netns$)' "$WORK/found" >"$WORK/left"
+	{ grep -Ev 'mount (/var/lib/|/run/netns$)' "$WORK/found"; find /run/msb -mindepth 1 2>/dev/null; } >"$WORK/left"
 	[ ! -s "$WORK/left" ]
 }
 
