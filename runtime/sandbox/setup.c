@@ -236,7 +236,7 @@ static int open_flows(struct sandbox *sandbox)
 {
 	struct flows_start start = {
 		.gateway = sandbox->gateway,
-		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.guest4 = lower_guest(&sandbox->gateway, ADDR_V4),
 		.host_netns = sandbox->host_netns,
 		.vm_netns = sandbox->vm_netns,
 		.tap = sandbox->tap_link.index,
@@ -249,7 +249,7 @@ static int open_flows(struct sandbox *sandbox)
 	};
 
 	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+		start.guest6 = lower_guest(&sandbox->gateway, ADDR_V6);
 	lower_guest_mac(&sandbox->gateway, start.guest_mac);
 	sandbox_gateway_mac(&sandbox->gateway, start.gateway_mac);
 	sandbox->flows = flows_open(&start);
@@ -304,9 +304,9 @@ static int start_dhcp(struct sandbox *sandbox)
 
 	if (config->vmm == VMM_NONE || (!config->kernel && !config->initrd))
 		return 0;
-	start.guest4 = lower_guest_addr(sandbox->gateway.v4);
+	start.guest4 = lower_guest(&sandbox->gateway, ADDR_V4);
 	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+		start.guest6 = lower_guest(&sandbox->gateway, ADDR_V6);
 	lower_guest_mac(&sandbox->gateway, start.mac);
 	start.mtu = config->policy->interface.mtu;
 	return dhcp_open(&start);
