@@ -207,6 +207,7 @@ static int start_dns(struct sandbox *sandbox)
 		.tells_all = sandbox->start->config->learn,
 		.spared = sandbox->start->config->spared,
 		.ask = sandbox->ask,
+		.search = &sandbox->start->config->dns_search,
 	};
 
 	sandbox->dns = dns_open(&start, sandbox->servers, sandbox->start->server_count, sandbox->firewall);

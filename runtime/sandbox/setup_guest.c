@@ -49,6 +49,6 @@ int sandbox_start_guest(struct sandbox *sandbox)
 {
 	struct vmm_start start = start_of(sandbox);
 
-	return start.config->vmm == VMM_NONE ? vmm_none_start(&sandbox->init, &sandbox->gateway, &sandbox->vmm) :
+	return start.config->vmm == VMM_NONE ? vmm_none_start(&sandbox->init, &start, &sandbox->vmm) :
 					       vmm_qemu_start(&start, &sandbox->vmm);
 }
