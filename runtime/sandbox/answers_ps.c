@@ -47,7 +47,8 @@ json_t *answer_ps(void *self, const json_t *request, struct control_call *call)
 	json_object_set_new(answer, "started", control_time(&sandbox->started));
 	json_object_set_new(answer, "up_ms", json_integer((json_int_t)(clock_ms() - sandbox->started_ms)));
 	json_object_set_new(answer, "vmm",
-			    json_string(config->vmm == VMM_NONE         ? "none" :
+			    json_string(config->pod                     ? "pod" :
+					config->vmm == VMM_NONE         ? "none" :
 					sandbox->vmm.accel == ACCEL_KVM ? "qemu/kvm" :
 									  "qemu/tcg"));
 	json_object_set_new(answer, "guest", both(&sandbox->gateway, true));

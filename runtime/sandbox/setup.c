@@ -15,6 +15,7 @@
 #include "sandbox/setup_guest.h"
 #include "sandbox/setup_links.h"
 #include "sandbox/setup_nat64.h"
+#include "sandbox/setup_pod.h"
 #include "sandbox/setup_tables.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
@@ -188,6 +189,8 @@ static int admit_nameservers(void *self, const struct nameserver *servers, size_
 {
 	const struct sandbox *sandbox = self;
 
+	if (!sandbox->has_table) /* a pod's */
+		return 0;
 	return host_table_set_nameservers(sandbox->start->table, sandbox->host_link.name,
 					  host_table_mark(sandbox->host_link.index), servers, count);
 }
@@ -349,6 +352,37 @@ static int (*const steps[])(struct sandbox *) = {
 };
 /* clang-format on */
 
+/* A pod's: what of the host's network there is to be done, others have done. */
+/* clang-format off */
+static int (*const pod_steps[])(struct sandbox *) = {
+	sandbox_pod_namespaces,
+	set_sysctls,
+	wait_for_table_owner,
+	sandbox_pod_take_link,
+	sandbox_install_policy,
+	place_servers,
+	limit_bandwidth,
+	open_log,
+	open_ask,
+	start_dns,
+	start_relay,
+	start_names,
+	open_flows,
+	open_flow_ends,
+	sandbox_open_control,
+	sandbox_pod_open_links,
+};
+/* clang-format on */
+
+static int take_steps(struct sandbox *sandbox, int (*const *list)(struct sandbox *), size_t count)
+{
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && i < count; i++)
+		error = list[i](sandbox);
+	return error < 0 ? error : 0;
+}
+
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
 {
 	*sandbox = (struct sandbox){ .own_start = *start,
@@ -363,12 +397,8 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 				     .nat64 = DNS_NAT64_NONE };
 	sandbox->own_start.config = &sandbox->config;
 	sandbox->start = &sandbox->own_start;
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		int error = steps[i](sandbox);
-		if (error < 0)
-			return error;
-	}
-	return 0;
+	return start->config->pod ? take_steps(sandbox, pod_steps, sizeof pod_steps / sizeof *pod_steps) :
+				    take_steps(sandbox, steps, sizeof steps / sizeof *steps);
 }
 
 /* The table owner deletes the link while we end, which takes the kernel some milliseconds; where it is dead, it is ours to do. It
