@@ -27,14 +27,14 @@ override LDFLAGS  += $(HARDEN_LD) $(SAN)
 COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null) -lunistring
 RUNTIME_LIBS  := $(LDNS) $(shell pkg-config --libs $(if $(LDNS),$(filter-out ldns,$(RUNTIME_PKGS)),$(RUNTIME_PKGS)) 2>/dev/null)
 
-# compiler/cmd/ is msb-policyc, the rest of compiler/ the library it links; likewise runtime/run/main.c is msb-run, runtime/ctl/main.c msb-ctl.
+# compiler/cmd/ is msb-policyc, the rest of compiler/ the library it links; likewise runtime/run/main.c is msb-run, runtime/ctl/main.c msb-ctl, runtime/cni/main.c msb-cni.
 # runtime/guest/ runs inside the guest and is built by its own build.sh
 GRAMMAR_SRC  := $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.lex.c
 # the library of policies, for `init` and `include <name>`: part of the programs, so that what it means is the version's
 LIBRARY_SRC  := $(BUILD)/library/library_texts.c $(BUILD)/library/page_texts.c
 COMPILER_SRC := $(filter-out compiler/cmd/%,$(wildcard compiler/*/*.c))
 POLICYC_SRC  := $(wildcard compiler/cmd/*.c)
-RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/ctl/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
+RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/ctl/main.c runtime/cni/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
 UNIT_SRC     := $(wildcard tests/unit/*.c)
 # what unit tests and tools share: random policies, packets, an interpreter of rulesets
 TESTLIB_SRC  := $(wildcard tests/lib/*.c)
@@ -48,7 +48,7 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst $(BUILD)/%,%,$(1)))
 LIBPOLICY  := $(BUILD)/libmsbpolicy.a
 LIBRUNTIME := $(BUILD)/libmsbruntime.a
 LIBTEST    := $(BUILD)/libmsbtest.a
-PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl
+PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl $(BUILD)/msb-cni
 
 .PHONY: all policyc deps deps-bench deps-policyc ci-deps check check-cni demo bench bench-boot prove san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
@@ -108,6 +108,8 @@ $(BUILD)/msb-policyc: $(call obj,$(POLICYC_SRC)) $(LIBPOLICY)
 $(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(BUILD)/msb-ctl: $(call obj,runtime/ctl/main.c) $(LIBRUNTIME) $(LIBPOLICY)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+$(BUILD)/msb-cni: $(call obj,runtime/cni/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS) -lcriterion
@@ -207,7 +209,7 @@ bench-boot: deps
 	$(Q)$(MAKE) --no-print-directory all guest
 	$(Q)tests/bench/tools/boot.sh $(BUILD) $(BEFORE)
 tidy: $(BUILD)/generated/rentable.inc $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
-	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c runtime/ctl/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
+	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c runtime/ctl/main.c runtime/cni/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
 # The extension for VS Code, build/msb-policy.vsix: from npm's registry, by its lock file
@@ -217,9 +219,11 @@ vsix: $(BUILD)/msb-policyc
 	$(Q)tests/cli/vscode.sh $(BUILD)
 # Where, mode, files: below DESTDIR and PREFIX
 define INSTALLED
-bin 755 $(PROGRAMS)
+bin 755 $(filter-out %/msb-cni,$(PROGRAMS))
+lib/cni 755 $(BUILD)/msb-cni
 share/man/man1 644 $(wildcard docs/*.1)
 share/man/man5 644 $(wildcard docs/*.5)
+share/man/man8 644 $(wildcard docs/*.8)
 share/doc/msb-policy 644 docs/language.md docs/import.md docs/review.md docs/editors.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
 share/vim/vimfiles/syntax 644 editors/vim/syntax/msb.vim
 share/vim/vimfiles/ftdetect 644 editors/vim/ftdetect/msb.vim

@@ -52,6 +52,9 @@ void cmd_help_main(FILE *out, const struct cmd *cmds, size_t count)
 	"  --net-egress-bytes SIZE       in all, then nothing passes: 1G; --net-ingress-bytes\n"                            \
 	"  --net-ipv4-address ADDR --net-ipv6-address ADDR   --net-mac MAC   --net-mtu N: the guest's card\n"               \
 	"  --net-nat64-prefix CIDR the network's own, whose addresses are classed as what they carry\n"                     \
+	"  --net-group NAME=CIDR,…  networks that rules may name, as by `group`\n"                                        \
+	"  --dns-cluster DOMAIN=CIDR,…  where the names below DOMAIN are: rules on them match there and nowhere else,\n"  \
+	"                          and their answers may hold private addresses there\n"                                    \
 	"  --floor FILE            a policy that every flow must pass too, and that nothing lifts (repeatable)\n"           \
 	"  --deployment-profile single-tenant|multi-tenant\n"                                                               \
 	"  --include-root DIR      where includes may lie (also --allow-include); else the file's own directory\n"          \

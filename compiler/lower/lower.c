@@ -11,8 +11,8 @@ struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, c
 		.policy = policy,
 		.options = options,
 		.gateway = options->gateway,
-		.guest4 = lower_guest_addr(options->gateway.v4),
-		.guest6 = lower_guest_addr(options->gateway.v6),
+		.guest4 = lower_guest(&options->gateway, ADDR_V4),
+		.guest6 = lower_guest(&options->gateway, ADDR_V6),
 	};
 
 	lower_defer_facts(&lowering);
@@ -32,13 +32,31 @@ struct addr lower_guest_addr(struct addr gateway)
 	return gateway;
 }
 
+struct addr lower_guest(const struct addr_gateway *gateway, enum addr_family family)
+{
+	bool v4 = family == ADDR_V4;
+
+	if (gateway->pod)
+		return v4 ? gateway->pod->guest4 : gateway->pod->guest6;
+	return lower_guest_addr(v4 ? gateway->v4 : gateway->v6);
+}
+
+struct addr lower_own(const struct addr_gateway *gateway, enum addr_family family)
+{
+	bool v4 = family == ADDR_V4;
+
+	if (gateway->pod)
+		return v4 ? LOWER_POD_OWN4 : LOWER_POD_OWN6;
+	return v4 ? gateway->v4 : gateway->v6;
+}
+
 void lower_guest_mac(const struct addr_gateway *gateway, uint8_t mac[static 6])
 {
 	if (gateway->has_guest_mac) {
 		memcpy(mac, gateway->guest_mac, 6);
 		return;
 	}
-	struct addr guest = lower_guest_addr(gateway->has4 ? gateway->v4 : gateway->v6);
+	struct addr guest = lower_guest(gateway, gateway->has4 ? ADDR_V4 : ADDR_V6);
 
 	mac[0] = 0x02; /* locally administered, unicast */
 	mac[1] = 0x6d;

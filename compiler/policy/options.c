@@ -16,6 +16,8 @@ enum option_kind { OPTION_LIST, OPTION_ONCE, OPTION_SWITCH, OPTION_NOT_YET };
 	X(PORT, "port", required_argument, OPTION_LIST, publishes)                                                     \
 	X(DNS_NAMESERVER, "dns-nameserver", required_argument, OPTION_LIST, nameservers)                               \
 	X(NET_NAT64_PREFIX, "net-nat64-prefix", required_argument, OPTION_LIST, nat64_prefixes)                        \
+	X(NET_GROUP, "net-group", required_argument, OPTION_LIST, groups)                                              \
+	X(DNS_CLUSTER, "dns-cluster", required_argument, OPTION_LIST, clusters)                                        \
 	X(NO_NET, "no-net", no_argument, OPTION_SWITCH, no_net)                                                        \
 	X(NET_DEFAULT, "net-default", required_argument, OPTION_ONCE, net_default)                                     \
 	X(NET_DEFAULT_EGRESS, "net-default-egress", required_argument, OPTION_ONCE, net_default_egress)                \

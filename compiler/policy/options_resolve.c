@@ -127,6 +127,12 @@ static void take_ports_and_servers(struct resolver *r, const struct policy_optio
 	for (size_t i = 0; i < options->nat64_prefixes.count; i++)
 		resolver_add_nat64(r, add_flag(r, "--net-nat64-prefix", options->nat64_prefixes.items[i]),
 				   options->nat64_prefixes.items[i]);
+	for (size_t i = 0; i < options->groups.count; i++)
+		resolver_add_network_group(r, add_flag(r, "--net-group", options->groups.items[i]),
+					   options->groups.items[i]);
+	for (size_t i = 0; i < options->clusters.count; i++)
+		resolver_add_cluster(r, add_flag(r, "--dns-cluster", options->clusters.items[i]),
+				     options->clusters.items[i]);
 	uint64_t ms;
 	if (options->query_timeout && units_number(options->query_timeout, &ms))
 		resolver_set_timeout(r, add_flag(r, "--dns-query-timeout-ms", options->query_timeout), ms);
@@ -282,6 +288,7 @@ static void take_rules(struct resolver *r, const struct policy_options *options,
 	for (size_t i = 0; i < imported_count; i++)
 		*arena_push(r->arena, &r->policy->rules) = imported[i];
 	resolver_add_rules(r);
+	resolver_place_cluster_names(r);
 }
 
 /* Who could load it as a policy could silence, by its first word, what is found about policies */

@@ -34,6 +34,12 @@ struct profiles {
 	struct span spans[3];
 };
 
+/* Where the names below a domain are, by --dns-cluster */
+struct resolver_cluster {
+	const char *domain;
+	struct policy_targets networks;
+};
+
 struct resolver {
 	struct arena *arena;
 	struct arena *nodes; /* of the AST, while it is resolved */
@@ -48,7 +54,8 @@ struct resolver {
 	struct profiles profiles;
 	struct span no_server_names;       /* the flag */
 	struct span nat64[ADDR_NAT64_MAX]; /* of the policy's prefixes */
-	size_t budget;                     /* of targets that lists of groups copy */
+	LIST_OF(struct resolver_cluster) clusters;
+	size_t budget; /* of targets that lists of groups copy */
 };
 
 /* The file's statements, includes spliced; or an import. false: nothing was loaded. */
@@ -89,6 +96,11 @@ void resolver_set_binding_minimum_ms(struct resolver *, struct span span, uint64
 void resolver_add_nameserver(struct resolver *, struct span, const char *spec);
 void resolver_add_nat64(struct resolver *, struct span, const char *prefix);
 void resolver_set_pool(struct resolver *, struct span, enum addr_family, const char *prefix); /* prefix may be NULL */
+/* resolve_network.c: `NAME=NETWORK,…` of --net-group, before the file is loaded; `DOMAIN=NETWORK,…` of --dns-cluster; once
+ * all rules are there, the networks of those on such names alone */
+void resolver_add_network_group(struct resolver *, struct span, const char *value);
+void resolver_add_cluster(struct resolver *, struct span, const char *value);
+void resolver_place_cluster_names(struct resolver *);
 /* resolve_interface.c: the guest's card. Texts may be NULL */
 void resolver_set_mtu(struct resolver *, struct span, uint64_t mtu);
 void resolver_set_mac(struct resolver *, struct span, const char *text);

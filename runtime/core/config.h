@@ -1,5 +1,6 @@
 /* What one `msb-run` was asked to do: run/config.c fills it from argv, nothing changes it afterwards. */
 #pragma once
+#include "core/pod.h"
 #include "policy/options.h"
 
 #include <sys/types.h>
@@ -35,16 +36,18 @@ struct run_config {
 	const char *bound_name;      /* for messages, and the file of --learn */
 	const char *learn;           /* the file for a policy of what happens; NULL: none */
 	bool audit;
-	bool ask;               /* what no rule decides waits for an answer */
-	bool propose_wildcards; /* in it, as comments */
-	bool watch;             /* the policy's files, and reload when they change */
-	bool suggest;           /* at the end, the rules that would let denials pass */
-	char **command;         /* NULL-terminated; NULL: a shell */
+	bool ask;                       /* what no rule decides waits for an answer */
+	bool propose_wildcards;         /* in it, as comments */
+	bool watch;                     /* the policy's files, and reload when they change */
+	bool suggest;                   /* at the end, the rules that would let denials pass */
+	char **command;                 /* NULL-terminated; NULL: a shell */
+	struct options_list dns_search; /* the guest's search domains, canonical */
 	/* NAME=VALUE, no NAME twice: for the command, beside or in place of what it has anyway */
 	struct options_list env;
 	struct run_volume volumes[VOLUMES_MAX];
 	size_t volume_count;
-	const char *workdir; /* the command's, absolute; or NULL */
+	const char *workdir;       /* the command's, absolute; or NULL */
+	const struct run_pod *pod; /* instead of a VM; NULL: a VM or a command */
 };
 
 enum config_result { CONFIG_RUN, CONFIG_DONE /* --help, --version: printed */, CONFIG_WRONG /* reported */ };

@@ -19,10 +19,11 @@ struct dns_start {
 	void *admit_self;
 	uint32_t host_mark; /* SO_MARK of the sockets opened there, this sandbox's alone: the host's table lets what
 			     * carries it reach the by_host servers and nothing else */
-	const struct policy *spared; /* of an audit (eval/audit.h); NULL: none */
-	struct ask *ask;             /* names that no rule decides wait for an answer; NULL: they are denied */
-	bool tells_all;              /* queries that pass are told, too: denials_learning() */
-	uid_t uid;                   /* the worker's; also its gid */
+	const struct policy *spared;       /* of an audit (eval/audit.h); NULL: none */
+	struct ask *ask;                   /* names that no rule decides wait for an answer; NULL: they are denied */
+	const struct options_list *search; /* the guest's search domains: names below them are not asked about */
+	bool tells_all;                    /* queries that pass are told, too: denials_learning() */
+	uid_t uid;                         /* the worker's; also its gid */
 };
 
 struct dns; /* the supervisor's handle */

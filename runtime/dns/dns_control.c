@@ -12,6 +12,7 @@
 #include "policy/policy_facts.h"
 #include "report/denials.h"
 #include "report/learning.h"
+#include "report/search_domain.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -337,21 +338,23 @@ static int serve_name(struct dns *dns, const struct dns_ask_name *asked, struct 
 {
 	if (!dns->start.ask || !name_is_sane(asked->name) || asked->tries == 0)
 		return -EPROTO;
-	bool held = ask_name(dns->start.ask, asked->name, asked->tries) || dns->policy_state == DNS_POLICY_SWITCHING;
+	bool asks = !search_domain_of(dns->start.search, asked->name);
+	bool held = (asks && ask_name(dns->start.ask, asked->name, asked->tries)) ||
+		    dns->policy_state == DNS_POLICY_SWITCHING;
 	if (!held && denials)
 		denials_dns(denials, asked->name, FLOW_DNS_UDP, eval_dns(&dns->context, asked->name, FLOW_DNS_UDP));
 	return reply(dns, asked->serial, held ? DNS_VERDICT_HELD : DNS_VERDICT_UNHELD);
 }
 
-/* One that passes is told where all are */
+/* One that passes is told where all are. Of those below a search domain a run learns the ones that have addresses: serve_bind(). */
 static void tell_query(struct dns *dns, const struct dns_tell *tell, struct denials *denials)
 {
 	enum flow_transport transport = (enum flow_transport)tell->transport;
 	struct eval_verdict verdict = eval_dns(&dns->context, tell->name, transport);
-	if (verdict.action == POLICY_ALLOW)
-		learning_lookup(denials_learning(denials), tell->name);
-	else
+	if (verdict.action != POLICY_ALLOW)
 		denials_dns(denials, tell->name, transport, verdict);
+	else if (!search_domain_of(dns->start.search, tell->name))
+		learning_lookup(denials_learning(denials), tell->name);
 }
 
 /* One that the policy in force does not have is of the one before */

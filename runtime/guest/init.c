@@ -164,6 +164,13 @@ static void write_resolv_conf(const char *path)
 	for (const char *gateways[] = { value_of("GATEWAY4"), value_of("GATEWAY6"), NULL }, **at = gateways; *at; at++)
 		if (**at)
 			fprintf(out, "nameserver %s\n", *at);
+	const char *search = value_of("SEARCH");
+	if (*search)
+		fputs("search ", out);
+	for (const char *at = search; *at; at++)
+		fputc(*at == ',' ? ' ' : *at, out);
+	if (*search)
+		fputc('\n', out);
 	fclose(out);
 }
 

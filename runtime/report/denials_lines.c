@@ -30,7 +30,7 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 
 static uint64_t hash_event(const struct event *event)
 {
-	uint64_t hash = hash_text(FNV_START, event->flow);
+	uint64_t hash = hash_text(FNV_START, event->search ? event->search : event->flow);
 
 	hash = hash_text(hash_text(hash, place_or_dash(event->reason->place)), event->reason->text);
 	if (event->hello)
@@ -83,6 +83,8 @@ static const char *line_of(struct arena *arena, const char *what, const struct e
 	const struct reason *reason = event->reason;
 	const char *because = reason->because ? arena_printf(arena, " \"%s\"", reason->because) : "";
 	const char *name = event->name ? arena_printf(arena, "  %s", event->name) : "";
+	if (event->search)
+		name = arena_printf(arena, "  and others below the search domain %s", event->search);
 	if (event->ended)
 		name = arena_printf(arena, "%s, whose binding ended %" PRIu64 " s ago", name,
 				    event->ended_ago_ms / 1000);

@@ -5,6 +5,7 @@
 #include "policy/flow.h"
 #include "report/denials_state.h"
 #include "report/learning.h"
+#include "report/search_domain.h"
 
 static const char *const hello_texts[DENIAL_HELLO_COUNT] = {
 	[DENIAL_NAME] = DENIALS_HELLO_NAME,
@@ -28,7 +29,8 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 {
 	struct arena *arena = arena_new();
 	struct suggestion *suggestion = arena_alloc(arena, sizeof *suggestion);
-	if (!suggest_query(arena, &denials->context, name, transport, verdict, suggestion))
+	const char *search = search_domain_of(&denials->config->dns_search, name);
+	if (search || !suggest_query(arena, &denials->context, name, transport, verdict, suggestion))
 		suggestion = NULL;
 	struct event event = {
 		.kind = denials_kind(audit_spares_query(denials->config->spared, &denials->context, name, transport)),
@@ -36,6 +38,7 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 		.verdict = verdict,
 		.reason = reason_of(denials->reasons, verdict, POLICY_EGRESS),
 		.question = flow_name_text(arena, name),
+		.search = search,
 		.protocol = policy_proto_name(flow_transport_proto(transport)),
 		.suggest = suggestion,
 	};

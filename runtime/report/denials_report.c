@@ -61,7 +61,7 @@ void denials_report(struct denials *denials, struct arena *arena, struct event *
 	}
 	bool first = denials_lines_is_first(&denials->lines, event);
 	bool allowed = !strcmp(event->kind, "allow"), audited = denials_is_audit(event);
-	if (!allowed && !audited)
+	if (!allowed && !audited && !event->search)
 		learning_denied(denials->learning, event->flow);
 	if (!allowed)
 		count(audited ? &denials->audited : &denials->denied, first);

@@ -87,6 +87,7 @@ static void add_lookup(json_t *object, const struct event *event)
 	add_text(object, "direction", policy_direction_name(POLICY_EGRESS));
 	add_text(object, "protocol", event->protocol);
 	add_text(object, "question", event->question);
+	add_text(object, "search", event->search);
 	if (event->answer)
 		json_object_set_new(object, "answer", address(*event->answer));
 }
@@ -161,20 +162,21 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 	return hash;
 }
 
-/* But for the source port and how long ago a binding ended, which differ each time; and of lookups over a bound for what was
- * looked up, of which a tunnel never asks twice */
+/* But for the source port and how long ago a binding ended, which differ each time; for what was looked up below a search domain;
+ * and of lookups over a bound, of which a tunnel never asks the same twice */
 uint64_t event_key(const struct event *event, uint64_t secret)
 {
 	if (event->traffic)
 		return 0;
-	bool over = event->question && event->option;
-	const char *const texts[] = { over ? NULL : event->flow,
+	bool many = event->search || (event->question && event->option);
+	const char *const texts[] = { many ? NULL : event->flow,
 				      event->reason->place,
 				      event->reason->text,
 				      event->name,
 				      event->hello,
 				      event->sni,
-				      over ? NULL : event->question,
+				      many ? NULL : event->question,
+				      event->search,
 				      event->option };
 	uint64_t hash = hash_text(secret, event->kind);
 

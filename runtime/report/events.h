@@ -26,9 +26,10 @@ struct event {
 	const struct eval_connection *connection; /* that flow; NULL: none */
 	uint16_t source_port;                     /* of who began it; 0: not known */
 	const char *question, *protocol;          /* of a lookup, and of an answer to it; else NULL */
-	const struct addr *answer;                /* of rebind protection's; else NULL */
-	const char *class;                        /* that address's, or the connection's far one; NULL: none */
-	const char *name;                         /* what the address was looked up by, or NULL */
+	const char *search;        /* the search domain that a lookup is below, and reported as; else NULL */
+	const struct addr *answer; /* of rebind protection's; else NULL */
+	const char *class;         /* that address's, or the connection's far one; NULL: none */
+	const char *name;          /* what the address was looked up by, or NULL */
 	const char *
 		hello; /* of a flow judged by its server name: why, "name", "malformed hello", …, or of one that hides it; else NULL */
 	const char *sni; /* what it sent, fit for a terminal; NULL: none */

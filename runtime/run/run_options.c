@@ -1,5 +1,6 @@
 /* What each option's value may be. */
 #include "run/run_options.h"
+#include "base/name.h"
 #include "core/run_directory.h"
 #include "run/events_options.h"
 #include "run/guest_options.h"
@@ -12,6 +13,7 @@
 #define MIN_MEMORY_MIB 32
 #define MAX_MEMORY_MIB (1u << 20)
 #define MAX_CPUS 64
+#define MAX_SEARCH_DOMAINS 8 /* a guest is told at most 4 KiB */
 
 static const char *read_name(struct run_reading *reading, const char *value)
 {
@@ -116,6 +118,19 @@ static const char *read_env(struct run_reading *reading, const char *value)
 	return guest_option_env(reading->arena, reading->config, value);
 }
 
+static const char *read_dns_search(struct run_reading *reading, const char *value)
+{
+	struct options_list *search = &reading->config->dns_search;
+	const char *why, *name = name_from_rule(reading->arena, value, &why);
+
+	if (!name || name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-._")])
+		return "a domain, such as corp.example";
+	if (search->count == MAX_SEARCH_DOMAINS)
+		return "8 domains at most";
+	*arena_push(reading->arena, search) = name;
+	return NULL;
+}
+
 static const char *read_events(struct run_reading *reading, const char *value)
 {
 	return events_option_target(reading->config, value);
@@ -211,6 +226,7 @@ const struct run_option run_options[] = {
 	{ "events-all", no_argument, read_events_all },
 	{ "events-size", required_argument, read_events_size },
 	{ "events-keep", required_argument, read_events_keep },
+	{ "dns-search", required_argument, read_dns_search },
 	{ "deny-mode", required_argument, read_deny_mode },
 	{ "suggest", no_argument, read_suggest },
 	{ "watch", no_argument, read_watch },

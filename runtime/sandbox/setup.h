@@ -47,6 +47,7 @@ struct sandbox {
 	struct following following; /* what the host forwards for it */
 	struct routes routes;       /* what the host can reach */
 	bool has_table;             /* in the host's namespace */
+	bool stops;                 /* a pod's: it was told to */
 	bool link_is_down;          /* the host link, by somebody's doing */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct addr_gateway gateway;

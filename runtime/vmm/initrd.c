@@ -68,15 +68,18 @@ static void write_family(FILE *out, const char *suffix, bool has, struct addr gu
 		*suffix == '4' ? POOL_LEN4 : POOL_LEN6, suffix, addr_format(gateway, gateway_text));
 }
 
-/* Shell assignments. Nothing here needs quoting: addresses, and names of [a-z0-9-]. */
+/* Shell assignments. Nothing here needs quoting: addresses, domains, and names of [a-z0-9-]. */
 static void write_variables(FILE *out, const struct initrd_run *run)
 {
 	const struct vmm_start *start = run->start;
+	const struct options_list *search = &start->config->dns_search;
 
 	write_family(out, "4", start->gateway.has4, start->guest4, start->gateway.v4);
 	write_family(out, "6", start->gateway.has6, start->guest6, start->gateway.v6);
 	fprintf(out, "NAME=%s\n", start->config->name);
 	fprintf(out, "ROOTFS=%s\n", run->has_rootfs ? QEMU_ROOT_NAME : "");
+	for (size_t i = 0; i < search->count; i++)
+		fprintf(out, "%s%s%s", i ? "," : "SEARCH=", search->items[i], i + 1 < search->count ? "" : "\n");
 }
 
 static void write_argv(FILE *out, const struct initrd_run *run)

@@ -228,7 +228,7 @@ static int wait_for_links(void)
 }
 
 /* The init's own report, then ours that it may start COMMAND. What keeps resolv.conf looks at it first, so it may come later. */
-static int handshake(int channel, const struct addr_gateway *gateway)
+static int handshake(int channel, const struct vmm_start *start)
 {
 	int error, fds[SOCKET_FDS_MAX] = { -1, -1 };
 	struct pollfd ready = { .fd = channel, .events = POLLIN };
@@ -242,7 +242,7 @@ static int handshake(int channel, const struct addr_gateway *gateway)
 		if (error < 0)
 			return error;
 		if (write(channel, "", 1) == 1)
-			return vmm_none_keep_resolv_conf(gateway, mounts);
+			return vmm_none_keep_resolv_conf(start, mounts);
 	}
 	log_error("the guest's init ended before the command could start");
 	return -ECHILD;
@@ -272,9 +272,9 @@ int vmm_none_prepare(const struct vmm_start *start, struct vmm_none_init *out)
 	return 0;
 }
 
-int vmm_none_start(struct vmm_none_init *init, const struct addr_gateway *gateway, struct vmm *out)
+int vmm_none_start(struct vmm_none_init *init, const struct vmm_start *start, struct vmm *out)
 {
-	int error = handshake(init->channel, gateway);
+	int error = handshake(init->channel, start);
 
 	fd_closep(&init->channel); /* an init that waits for us sees the end */
 	if (error == 0) {

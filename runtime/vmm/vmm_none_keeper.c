@@ -39,7 +39,7 @@ static void wait_for_change(int inotify)
 		return;
 }
 
-static _Noreturn void keep(const struct addr_gateway *gateway)
+static _Noreturn void keep(const struct vmm_start *start)
 {
 	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	dev_t ours = device();
@@ -47,13 +47,13 @@ static _Noreturn void keep(const struct addr_gateway *gateway)
 	inotify_add_watch(inotify, ETC, IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM);
 	for (;;) {
 		/* looked at first: it may have been replaced before it was watched. What is not there is put in place later. */
-		if (device() != ours && vmm_none_cover_resolv_conf(gateway, SCRATCH) == 0)
+		if (device() != ours && vmm_none_cover_resolv_conf(start, SCRATCH) == 0)
 			ours = device();
 		wait_for_change(inotify);
 	}
 }
 
-int vmm_none_keep_resolv_conf(const struct addr_gateway *gateway, int mount_namespace)
+int vmm_none_keep_resolv_conf(const struct vmm_start *start, int mount_namespace)
 {
 	int pidfd;
 	pid_t pid = process_fork(0, &pidfd);
@@ -76,5 +76,5 @@ int vmm_none_keep_resolv_conf(const struct addr_gateway *gateway, int mount_name
 	if (worker_jail_keep_only(NULL, 0) || capabilities_keep((const unsigned[]){ CAP_SYS_ADMIN }, 1))
 		_exit(1);
 	memory_settle();
-	keep(gateway);
+	keep(start);
 }

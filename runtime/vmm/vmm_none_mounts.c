@@ -21,8 +21,10 @@ static int fail(const char *what)
 	return -errno;
 }
 
-static int write_resolv_conf(const char *path, const struct addr_gateway *gateway)
+static int write_resolv_conf(const char *path, const struct vmm_start *start)
 {
+	const struct addr_gateway *gateway = &start->gateway;
+	const struct options_list *search = &start->config->dns_search;
 	CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	char text[ADDR_TEXT_MAX];
 
@@ -32,6 +34,9 @@ static int write_resolv_conf(const char *path, const struct addr_gateway *gatewa
 		return -errno;
 	if (gateway->has6 && dprintf(fd, "nameserver %s\n", addr_format(gateway->v6, text)) < 0)
 		return -errno;
+	for (size_t i = 0; i < search->count; i++)
+		if (dprintf(fd, "%s%s%s", i ? " " : "search ", search->items[i], i + 1 < search->count ? "" : "\n") < 0)
+			return -errno;
 	return fchmod(fd, 0644) ? -errno : 0;
 }
 
@@ -46,23 +51,23 @@ static int cover_resolv_conf(const char *file)
 }
 
 /* The file needs a file system of its own; /proc, about to be covered anyway, lends its place meanwhile. */
-int vmm_none_cover_resolv_conf(const struct addr_gateway *gateway, const char *directory)
+int vmm_none_cover_resolv_conf(const struct vmm_start *start, const char *directory)
 {
 	char file[64];
 
 	if (mount("msb", directory, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755"))
 		return -errno;
 	snprintf(file, sizeof file, "%s/resolv.conf", directory);
-	int error = write_resolv_conf(file, gateway);
+	int error = write_resolv_conf(file, start);
 	if (error == 0)
 		error = cover_resolv_conf(file);
 	umount2(directory, MNT_DETACH);
 	return error;
 }
 
-static int set_resolv_conf(const struct addr_gateway *gateway)
+static int set_resolv_conf(const struct vmm_start *start)
 {
-	int error = vmm_none_cover_resolv_conf(gateway, "/proc");
+	int error = vmm_none_cover_resolv_conf(start, "/proc");
 
 	errno = -error;
 	if (error == -ENOENT)
@@ -104,7 +109,7 @@ int vmm_none_set_up_mounts(const struct vmm_start *start)
 		return fail("make the mounts private");
 	int error = vmm_none_mount_volumes(start);
 	if (error == 0)
-		error = set_resolv_conf(&start->gateway);
+		error = set_resolv_conf(start);
 	if (error == 0)
 		error = vmm_none_set_hosts(start);
 	if (error == 0)

@@ -47,6 +47,12 @@ same "nothing of it arrived anywhere else" "0 0 0 0" "$(for a in 10.21.0.5 10.20
 
 POLICY=(--net-rule 'allow@db.internal:tcp:5432 in 10.20.0.0/16')
 inside "as an option" "10.20.0.5 connected none" 'answer db.internal; probe 10.20.0.5 5432; answer elsewhere.db.internal'
+printf 'default egress deny\nallow@*.db.internal:tcp:5432\nallow@databases:tcp:5433\nallow@other.internal\n' >"$WORK/cluster.msb"
+POLICY=(--policy "$WORK/cluster.msb" --net-group databases=10.20.0.0/16 --dns-cluster db.internal=10.20.0.0/16)
+inside "told of all names below a domain" "10.20.0.5 connected none none" \
+	'answer db.internal; probe 10.20.0.5 5432; answer elsewhere.db.internal; answer meta.db.internal'
+inside "no other name leads there" "none refused" 'answer other.internal; probe 10.20.0.7 5432'
+inside "a rule on the network by its name" "connected refused" 'probe 10.20.0.5 5433; probe 10.21.0.5 5433'
 POLICY=(--policy "$WORK/in.msb" --no-dns-rebind-protection)
 inside "without rebind protection the rule still matches inside only" "10.21.0.5 refused" \
 	'answer elsewhere.db.internal; probe 10.21.0.5 5432'

@@ -156,6 +156,20 @@ Test(event_line, what_says_something_else_is_not_counted_together)
 	cr_expect_eq(event_key(&base, 1), 0);
 }
 
+Test(event_line, lookups_below_a_search_domain_are_counted_together_and_no_others)
+{
+	const struct reason reason = { .text = "default egress deny" };
+	struct event one = denial(&reason), another = denial(&reason), elsewhere = denial(&reason);
+
+	one.flow = "dns@a.org.x.test:udp", one.question = "a.org.x.test", one.search = "x.test";
+	another.flow = "dns@b.org.x.test:udp", another.question = "b.org.x.test", another.search = "x.test";
+	elsewhere.flow = "dns@a.org.y.test:udp", elsewhere.question = "a.org.y.test", elsewhere.search = "y.test";
+	cr_expect_eq(event_key(&one, 1), event_key(&another, 1));
+	cr_expect_neq(event_key(&one, 1), event_key(&elsewhere, 1));
+	another.search = NULL;
+	cr_expect_neq(event_key(&one, 1), event_key(&another, 1));
+}
+
 Test(event_line, lookups_over_a_bound_are_counted_together_whatever_their_names)
 {
 	const struct reason names = { .text = "limit dns names 50/1m" }, rate = { .text = "limit dns rate 20/1s" };

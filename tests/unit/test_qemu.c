@@ -216,6 +216,23 @@ Test(qemu, command_reaches_the_guest_byte_for_byte)
 	free(archive);
 }
 
+Test(qemu, search_domains_reach_the_guest)
+{
+	const char *domains[] = { "svc.cluster.local", "corp.example" };
+	struct run_config config = { .name = "agent", .dns_search = { domains, 2, 2 } };
+	struct vmm_start start = guest_of(&config);
+	struct initrd_run run = { .start = &start };
+	char *archive;
+	size_t size, length;
+
+	cr_assert_eq(initrd_make(&run, &archive, &size), 0);
+	const char *text = member(archive, size, "msb/run", &length);
+	static const char expected[] = "ROOTFS=\nSEARCH=svc.cluster.local,corp.example\n";
+	cr_assert(length > strlen(expected));
+	cr_assert_eq(memcmp(text + length - strlen(expected), expected, strlen(expected)), 0);
+	free(archive);
+}
+
 Test(qemu, addresses_reach_the_guest)
 {
 	struct run_config config = { .name = "agent" };
