@@ -28,7 +28,7 @@ GATEWAY4=10.88.0.1 GATEWAY6=fd88::1
 # what the tests' pods may do: by name, by address, and nothing else
 RULES='allow@example.com:tcp:80
 allow@93.184.216.50:tcp:80
-allow@2606:2800:220:1::50:tcp:80'
+allow@[2606:2800:220:1::50]:tcp:80'
 
 # node_up: the world, and a node in it that runtimes can use; the cgroups stay visible below the new /sys
 node_up() {
@@ -251,7 +251,7 @@ nothing_left() {
 }
 nothing_is_left() {
 	leftovers >"$WORK/found"
-	{ grep -Ev 'mount (/var/lib/|/run/netns$)' "$WORK/found"; find /run/msb -mindepth 1 2>/dev/null; } >"$WORK/left"
+	{ grep -Ev 'mount (/var/lib/|/run/netns$)' "$WORK/found"; find /run/msb -mindepth 2 2>/dev/null; } >"$WORK/left"
 	[ ! -s "$WORK/left" ]
 }
 
