@@ -42,7 +42,7 @@ struct policy_options {
 	struct options_list floors; /* --floor */
 	struct options_list publishes, nameservers, nat64_prefixes;
 	struct options_list groups, clusters; /* --net-group, --dns-cluster */
-	LIST_OF(struct policy_grant) grants; /* of no option: what a running sandbox was granted */
+	LIST_OF(struct policy_grant) grants;  /* of no option: what a running sandbox was granted */
 	const char *net_default, *net_default_egress, *net_default_ingress;
 	const char *query_timeout, *binding_minimum, *ech, *pool4, *pool6, *mac, *mtu, *address4, *address6,
 		*deployment_profile, *accept_queue;

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define CNI_VERSION_LATEST "1.1.0"
+
 enum cni_code {
 	CNI_FINE,
 	CNI_VERSION_UNKNOWN = 1,

@@ -1,11 +1,9 @@
 /* msb-cni: a call of a container runtime's, from its environment and standard input to an answer on standard output. */
 #include "cni/cni.h"
-#include "cni/cni_policy.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/process.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +12,6 @@
 #define INPUT_MAX (16u << 20)
 
 static const char *const versions[] = { "0.4.0", "1.0.0", "1.1.0" };
-#define VERSION_LATEST "1.1.0"
 
 enum need { NEEDS_CONTAINER = 1, NEEDS_LINK = 2, NEEDS_NETNS = 4 };
 
@@ -31,25 +28,9 @@ static const struct command {
 	{ "GC", cni_gc, 0, "1.1.0" },
 };
 
-int cni_fail(const struct cni_call *call, unsigned code, const char *fmt, ...)
-{
-	char text[2048];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
-	va_end(args);
-	json_t *error = json_pack("{s:s, s:i, s:s}", "cniVersion", call->version ? call->version : VERSION_LATEST,
-				  "code", (int)code, "msg", text);
-	json_dumpf(error, stdout, JSON_INDENT(2));
-	putchar('\n');
-	json_decref(error);
-	return (int)code;
-}
-
 static int print_versions(void)
 {
-	json_t *answer = json_pack("{s:s, s:[]}", "cniVersion", VERSION_LATEST, "supportedVersions");
+	json_t *answer = json_pack("{s:s, s:[]}", "cniVersion", CNI_VERSION_LATEST, "supportedVersions");
 
 	for (size_t i = 0; i < sizeof versions / sizeof *versions; i++)
 		json_array_append_new(json_object_get(answer, "supportedVersions"), json_string(versions[i]));

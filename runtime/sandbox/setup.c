@@ -437,4 +437,5 @@ void sandbox_close(struct sandbox *sandbox)
 	denials_close(sandbox->denials);
 	control_close(sandbox->control);
 	reload_free(sandbox->reload);
+	sandbox_pod_close(sandbox);
 }

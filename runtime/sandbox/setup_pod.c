@@ -1,5 +1,6 @@
 /* A pod's link is moved, and routes that led over it are there on both sides: here, to what is outside, and in the pod, to us. */
 #include "sandbox/setup_pod.h"
+#include "base/arena.h"
 #include "core/log.h"
 #include "lower/sandbox_net.h"
 #include "net/sysctl.h"
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ROUTES_MAX 256
@@ -23,10 +25,10 @@ struct pod_link {
 	bool too_many;
 };
 
-static struct pod_link pod_link;
-
 int sandbox_pod_namespaces(struct sandbox *sandbox)
 {
+	struct pod_link *pod_link = sandbox->pod_link = arena_must(calloc(1, sizeof *pod_link));
+
 	sandbox->host_netns = netns_open();
 	sandbox->host = nl_open(NETLINK_ROUTE);
 	if (sandbox->host_netns < 0 || !sandbox->host)
@@ -35,63 +37,65 @@ int sandbox_pod_namespaces(struct sandbox *sandbox)
 	int error = netns_enter(sandbox->start->config->pod->netns);
 	if (error < 0)
 		return setup_fail("enter the pod's network namespace", error);
-	pod_link.nl = nl_open(NETLINK_ROUTE);
-	if (!pod_link.nl)
+	pod_link->nl = nl_open(NETLINK_ROUTE);
+	if (!pod_link->nl)
 		return setup_fail("open netlink in the pod's network namespace", -errno);
 	if ((sandbox->vm_netns = netns_new()) < 0)
 		return setup_fail("make a network namespace", sandbox->vm_netns);
 	sandbox->vm = nl_open(NETLINK_ROUTE);
 	sandbox->firewall = nft_open();
-	pod_link.watch = rtnl_watch_open();
+	pod_link->watch = rtnl_watch_open();
 	sandbox->gateway = sandbox->start->config->pod->gateway;
-	return sandbox->vm && sandbox->firewall && pod_link.watch ? 0 : setup_fail("open netlink", -errno);
+	return sandbox->vm && sandbox->firewall && pod_link->watch ? 0 : setup_fail("open netlink", -errno);
 }
 
-static bool is_wanted(const struct rtnl_listed *route)
+static bool is_wanted(const struct pod_link *pod_link, const struct rtnl_listed *route)
 {
 	const struct addr_prefix local = { { ADDR_V6, (u128)0xfe80 << 112 }, 10 };
 
-	return route->link == pod_link.taken && route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST &&
+	return route->link == pod_link->taken && route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST &&
 	       !(route->destination.addr.family == ADDR_V6 && addr_prefix_contains(local, route->destination.addr)) &&
 	       !(route->routed && addr_is_unspecified(route->via));
 }
 
-static int note_route(const struct rtnl_listed *route, void *unused)
+static int note_route(const struct rtnl_listed *route, void *context)
 {
-	(void)unused;
-	if (!is_wanted(route))
+	struct pod_link *pod_link = context;
+
+	if (!is_wanted(pod_link, route))
 		return 0;
-	if (pod_link.route_count == ROUTES_MAX) {
-		pod_link.too_many = true;
+	if (pod_link->route_count == ROUTES_MAX) {
+		pod_link->too_many = true;
 		return 0;
 	}
-	pod_link.routes[pod_link.route_count++] = *route;
+	pod_link->routes[pod_link->route_count++] = *route;
 	return 0;
 }
 
-static int read_routes(void)
+static int read_routes(struct pod_link *pod_link)
 {
-	int error = rtnl_routes(pod_link.nl, ADDR_V4, note_route, NULL);
+	int error = rtnl_routes(pod_link->nl, ADDR_V4, note_route, pod_link);
 
 	if (error == 0)
-		error = rtnl_routes(pod_link.nl, ADDR_V6, note_route, NULL);
-	if (error == 0 && pod_link.too_many)
+		error = rtnl_routes(pod_link->nl, ADDR_V6, note_route, pod_link);
+	if (error == 0 && pod_link->too_many)
 		error = -E2BIG;
 	return error < 0 ? setup_fail("read the pod's routes", error) : 0;
 }
 
 static int take(struct sandbox *sandbox, const struct run_pod *pod)
 {
+	struct pod_link *pod_link = sandbox->pod_link;
 	struct rtnl_link link;
-	int error = rtnl_link_by_name(pod_link.nl, pod->link, &link);
+	int error = rtnl_link_by_name(pod_link->nl, pod->link, &link);
 
 	if (error < 0)
 		return setup_fail("find the pod's link", error);
-	pod_link.taken = link.index;
-	error = read_routes();
+	pod_link->taken = link.index;
+	error = read_routes(pod_link);
 	if (error < 0)
 		return error;
-	error = rtnl_link_move(pod_link.nl, link.index, sandbox->vm_netns, LOWER_UPLINK);
+	error = rtnl_link_move(pod_link->nl, link.index, sandbox->vm_netns, LOWER_UPLINK);
 	if (error < 0)
 		return setup_fail("move the pod's link", error);
 	error = rtnl_veth_add(sandbox->vm, (struct rtnl_end){ LOWER_TAP, NULL },
@@ -175,10 +179,11 @@ static int add_route(struct nl *nl, uint32_t link, const struct rtnl_listed *lis
 
 static int route_outside(struct sandbox *sandbox)
 {
+	struct pod_link *pod_link = sandbox->pod_link;
 	int error = 0;
 
-	for (size_t i = 0; error == 0 && i < pod_link.route_count; i++) {
-		const struct rtnl_listed *route = &pod_link.routes[i];
+	for (size_t i = 0; error == 0 && i < pod_link->route_count; i++) {
+		const struct rtnl_listed *route = &pod_link->routes[i];
 		error = add_route(sandbox->vm, sandbox->uplink.index, route, route->routed ? &route->via : NULL);
 	}
 	return error;
@@ -219,22 +224,24 @@ static int configure_family(struct sandbox *sandbox, enum addr_family family)
 /* IPv6 has the gateway on the link and nothing else: what was beside it is behind it now. */
 static int route_pod(const struct sandbox *sandbox, uint32_t link)
 {
+	struct pod_link *pod_link = sandbox->pod_link;
 	const struct addr_gateway *gateway = &sandbox->gateway;
 	const struct rtnl_listed to_gateway = { .destination = { gateway->v6, 128 } };
-	int error = gateway->has6 ? add_route(pod_link.nl, link, &to_gateway, NULL) : 0;
+	int error = gateway->has6 ? add_route(pod_link->nl, link, &to_gateway, NULL) : 0;
 
-	for (size_t i = 0; error == 0 && i < pod_link.route_count; i++) {
-		const struct rtnl_listed *route = &pod_link.routes[i];
+	for (size_t i = 0; error == 0 && i < pod_link->route_count; i++) {
+		const struct rtnl_listed *route = &pod_link->routes[i];
 		bool v6 = route->destination.addr.family == ADDR_V6;
-		error = add_route(pod_link.nl, link, route, v6 ? &gateway->v6 : route->routed ? &route->via : NULL);
+		error = add_route(pod_link->nl, link, route, v6 ? &gateway->v6 : route->routed ? &route->via : NULL);
 	}
 	return error;
 }
 
 static int configure_pod(const struct sandbox *sandbox, const struct run_pod *pod)
 {
+	struct pod_link *pod_link = sandbox->pod_link;
 	struct rtnl_link link;
-	struct nl *nl = pod_link.nl;
+	struct nl *nl = pod_link->nl;
 
 	int error = rtnl_link_by_name(nl, pod->link, &link);
 	if (error == 0)
@@ -249,10 +256,10 @@ static int configure_pod(const struct sandbox *sandbox, const struct run_pod *po
 }
 
 /* The pod's namespace ends with its last process, of which we are none. */
-static void leave_pod(const struct run_pod *pod)
+static void leave_pod(struct pod_link *pod_link, const struct run_pod *pod)
 {
-	nl_close(pod_link.nl);
-	pod_link.nl = NULL;
+	nl_close(pod_link->nl);
+	pod_link->nl = NULL;
 	close(pod->netns);
 }
 
@@ -273,14 +280,13 @@ int sandbox_pod_open_links(struct sandbox *sandbox)
 		error = configure_pod(sandbox, pod);
 	if (error == 0)
 		error = rtnl_link_wait(sandbox->vm, sandbox->uplink.index);
-	leave_pod(pod);
+	leave_pod(sandbox->pod_link, pod);
 	return error < 0 ? setup_fail("configure the pod's links", error) : 0;
 }
 
 int sandbox_pod_fd(const struct sandbox *sandbox)
 {
-	(void)sandbox;
-	return nl_fd(pod_link.watch);
+	return nl_fd(sandbox->pod_link->watch);
 }
 
 static void ignore(const struct rtnl_event *event, void *unused)
@@ -292,6 +298,15 @@ bool sandbox_pod_is_gone(struct sandbox *sandbox)
 {
 	struct rtnl_link link;
 
-	rtnl_watch_read(pod_link.watch, ignore, NULL);
+	rtnl_watch_read(sandbox->pod_link->watch, ignore, NULL);
 	return rtnl_link_by_index(sandbox->vm, sandbox->tap_link.index, &link) < 0;
+}
+
+void sandbox_pod_close(struct sandbox *sandbox)
+{
+	if (!sandbox->pod_link)
+		return;
+	nl_close(sandbox->pod_link->nl);
+	nl_close(sandbox->pod_link->watch);
+	free(sandbox->pod_link);
 }

@@ -11,3 +11,4 @@ int sandbox_pod_open_links(struct sandbox *); /* from here on packets pass */
 /* Wakes its reader when the pod's link may be gone, and with it the pod */
 int sandbox_pod_fd(const struct sandbox *);
 bool sandbox_pod_is_gone(struct sandbox *);
+void sandbox_pod_close(struct sandbox *); /* where there is no pod, nothing */

@@ -42,6 +42,12 @@ pod_up() {
 # pod COMMAND…: in the pod's network namespace
 pod() { nsenter --net="/run/netns/$pod" -- "$@"; }
 
+# probe tcp|udp ADDRESS PORT: how a flow of the pod's fares, in a word
+probe() { pod "$PROBE" "$@" | cut -d' ' -f1; }
+
+# mac: that of the pod's link
+mac() { pod ip -j link show eth0 | jq -r '.[0].address'; }
+
 # net_conf [MEMBERS]: the plugin's configuration, with these members, and the result of the plugin before
 net_conf() {
 	cat <<-EOF
@@ -57,7 +63,7 @@ net_conf() {
 # cni COMMAND CONFIGURATION: a call; leaves $status, and $WORK/cni.out and cni.err
 cni() {
 	CNI_COMMAND=$1 CNI_CONTAINERID=${CNI_CONTAINERID-} CNI_NETNS=${CNI_NETNS-} CNI_IFNAME=${CNI_IFNAME-} CNI_ARGS=${CNI_ARGS-} \
-		timeout 60 "$BUILD/msb-cni" <<<"$2" >"$WORK/cni.out" 2>"$WORK/cni.err"
+		timeout 60 "$BUILD/msb-cni" < <(printf %s "$2") >"$WORK/cni.out" 2>"$WORK/cni.err"
 	status=$?
 }
 
