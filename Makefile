@@ -29,14 +29,14 @@ override LDFLAGS  += $(HARDEN_LD) $(SAN)
 COMPILER_LIBS := $(shell pkg-config --libs $(COMPILER_PKGS) 2>/dev/null) -lunistring
 RUNTIME_LIBS  := $(LDNS) $(shell pkg-config --libs $(if $(LDNS),$(filter-out ldns,$(RUNTIME_PKGS)),$(RUNTIME_PKGS)) 2>/dev/null)
 
-# compiler/cmd/ is msb-policyc, the rest of compiler/ the library it links; likewise runtime/run/main.c is msb-run, runtime/ctl/main.c msb-ctl.
+# compiler/cmd/ is msb-policyc, the rest of compiler/ the library it links; likewise runtime/run/main.c is msb-run, runtime/ctl/main.c msb-ctl, runtime/cni/main.c msb-cni.
 # runtime/guest/ runs inside the guest and is built by its own build.sh
 GRAMMAR_SRC  := $(BUILD)/grammar/msb.tab.c $(BUILD)/grammar/msb.lex.c
 # the library of policies, for `init` and `include <name>`: part of the programs, so that what it means is the version's
 LIBRARY_SRC  := $(BUILD)/library/library_texts.c $(BUILD)/library/page_texts.c
 COMPILER_SRC := $(filter-out compiler/cmd/%,$(wildcard compiler/*/*.c))
 POLICYC_SRC  := $(wildcard compiler/cmd/*.c)
-RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/ctl/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
+RUNTIME_SRC  := $(filter-out runtime/run/main.c runtime/ctl/main.c runtime/cni/main.c runtime/guest/%,$(wildcard runtime/*/*.c))
 UNIT_SRC     := $(wildcard tests/unit/*.c)
 # what unit tests and tools share: random policies, packets, an interpreter of rulesets
 TESTLIB_SRC  := $(wildcard tests/lib/*.c)
@@ -57,17 +57,18 @@ STATIC     := $(BUILD)/lib/libmsbpolicy.a
 PC         := $(BUILD)/lib/msbpolicy.pc
 API_MAP    := compiler/api/msbpolicy.map
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl
+CNI        := $(BUILD)/msb-cni
 # for msb-guest, which makes the guest where there is no compiler
 GUEST_AGENT := $(BUILD)/guest-agent
 
-.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format library install uninstall deb check-packages vsix guest kernels tools golden-update docs clean
+.PHONY: all policyc deps deps-bench deps-policyc ci-deps check check-cni demo bench bench-boot prove san fuzz tidy format library install uninstall deb check-packages vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 # for each shell where it looks for them, made from the programs' own tables of options
 BASH_COMPLETIONS := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/bash/%)
 ZSH_COMPLETIONS  := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/zsh/_%)
 FISH_COMPLETIONS := $(PROGRAMS:$(BUILD)/%=$(BUILD)/completions/fish/%.fish)
-all: $(PROGRAMS) $(GUEST_AGENT) $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS) library
+all: $(PROGRAMS) $(CNI) $(GUEST_AGENT) $(BASH_COMPLETIONS) $(ZSH_COMPLETIONS) $(FISH_COMPLETIONS) library
 library: $(SHARED) $(STATIC) $(PC)
 # msb-policyc alone, which needs neither QEMU nor the runtime's libraries
 policyc: $(BUILD)/msb-policyc
@@ -140,6 +141,8 @@ $(BUILD)/msb-run: $(call obj,runtime/run/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(BUILD)/msb-ctl: $(call obj,runtime/ctl/main.c) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
+$(BUILD)/msb-cni: $(call obj,runtime/cni/main.c) $(LIBRUNTIME) $(LIBPOLICY)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS)
 $(BUILD)/unit: $(call obj,$(UNIT_SRC)) $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) $(COMPILER_LIBS) -lcriterion
 $(BUILD)/e2e/%: $(BUILD)/obj/tests/e2e/tools/%.o $(LIBTEST) $(LIBRUNTIME) $(LIBPOLICY)
@@ -185,6 +188,10 @@ deps:
 	$(Q)./deps.sh
 deps-policyc:
 	$(Q)./deps.sh policyc
+# container runtimes and a client of theirs, for check-cni
+ci-deps:
+	$(Q)./deps.sh ci
+	$(Q)tests/cni/cri/fetch.sh $(BUILD)
 # kernels that tests boot as the host
 kernels: deps
 	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
@@ -199,6 +206,12 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
 	-$(Q)tests/kernels/fetch.sh $(BUILD)/kernels # without them two tests say that they skip
 	$(Q)tests/run -j $(JOBS) $(BUILD)
+# msb-cni with podman, containerd and a microVM behind a tap
+check-cni: deps
+	$(Q)./deps.sh ci
+	-$(Q)tests/cni/cri/fetch.sh $(BUILD) # without npm's registry one test says that it skips
+	$(Q)$(MAKE) --no-print-directory all guest tools
+	$(Q)tests/run -j $(JOBS) --cni $(BUILD)
 golden-update: all
 	$(Q)tests/golden/run.sh --update $(BUILD)
 
@@ -240,7 +253,7 @@ bench-boot: deps
 	$(Q)$(MAKE) --no-print-directory all guest
 	$(Q)tests/bench/tools/boot.sh $(BUILD) $(BEFORE)
 tidy: $(BUILD)/generated/rentable.inc $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
-	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c runtime/ctl/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
+	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c runtime/ctl/main.c runtime/cni/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
 format:
 	$(Q)clang-format -i $(shell git ls-files '*.[ch]')
 # The extension for VS Code, build/msb-policy.vsix: from npm's registry, by its lock file
@@ -260,6 +273,7 @@ check-packages: deps
 # Where, mode, files: below DESTDIR and PREFIX
 define INSTALLED
 bin 755 $(PROGRAMS)
+lib/cni 755 $(CNI)
 share/bash-completion/completions 644 $(BASH_COMPLETIONS)
 share/zsh/site-functions 644 $(ZSH_COMPLETIONS)
 share/fish/vendor_completions.d 644 $(FISH_COMPLETIONS)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building, the demo and the tests need; says and does nothing when all are there.
-# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|deb|fuzz|policyc|vsix]
+# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|ci|deb|fuzz|policyc|vsix]
 # policyc: those that building msb-policyc alone needs; deb: those that building Debian packages, and testing them, needs
 set -eu
 export LC_ALL=C
@@ -16,6 +16,7 @@ deb_packages="build-essential debhelper flex bison pkg-config libnftnl-dev libmn
 publicsuffix libidn2-dev libunistring-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev git lintian mmdebstrap systemd iproute2"
 bench_packages="gnuplot-nox haproxy sniproxy ethtool" # peers of the relays; how a link takes packets
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
+ci_packages="podman containerd runc containernetworking-plugins iptables" # runtimes that msb-cni is tried with
 vsix_packages="nodejs npm" # unless they came from elsewhere
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
@@ -46,13 +47,17 @@ case ${1-} in
 '') ;;
 deb) packages=$deb_packages ;;
 bench) packages=$bench_packages ;;
+ci)
+	packages=$ci_packages
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then packages="$packages $vsix_packages"; fi
+	;;
 fuzz) packages="$packages $fuzz_packages" ;;
 policyc) packages=$policyc_packages ;;
 vsix)
 	if command -v node >/dev/null && command -v npm >/dev/null; then exit 0; fi
 	packages=$vsix_packages
 	;;
-*) echo "usage: deps.sh [bench|deb|fuzz|policyc|vsix]" >&2 && exit 2 ;;
+*) echo "usage: deps.sh [bench|ci|deb|fuzz|policyc|vsix]" >&2 && exit 2 ;;
 esac
 missing=$(lacking)
 [ -n "$missing" ] || exit 0

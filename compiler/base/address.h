@@ -50,15 +50,27 @@ const char *addr_nat64_find(struct addr_nat64 *, struct addr_prefix);
 
 /* The sandbox's gateway: its addresses are class host. Each family may be absent (has4, has6 false). The network
  * behind it may translate IPv6 to IPv4. */
+/* A guest in a network that others made, as of a container engine: the gateway is that network's, on the other side of the packet
+ * filter, and the guest has the addresses that it was given there. Lists are its owner's, and live as long as it. */
+struct addr_pod {
+	struct addr guest4, guest6;   /* where the gateway has the family */
+	const struct addr *nodes;     /* the node's addresses: with the gateway what `host` names */
+	const struct addr *resolvers; /* what the guest's resolv.conf names: asking them is asking the DNS proxy */
+	size_t node_count, resolver_count;
+};
+
 struct addr_gateway {
 	bool has4, has6;
 	struct addr v4, v6;
+	const struct addr_pod *pod; /* NULL: the guest's address is the one after the gateway's */
 	struct addr_nat64 nat64;
 	bool has_guest_mac; /* else it derives from the guest's address */
 	uint8_t guest_mac[6];
 };
 /* Whether the address is one of the gateway's; gateway may be NULL */
 bool addr_gateway_has(const struct addr_gateway *, struct addr);
+/* Whether the address is the gateway's, or one that the guest was told to ask for names */
+bool addr_gateway_resolves(const struct addr_gateway *, struct addr);
 void addr_gateway_set(struct addr_gateway *, struct addr); /* the one of the address's family */
 /* "V4,V6", either alone, "none". NULL, or why it is refused, *out unchanged */
 const char *addr_gateway_parse(const char *text, struct addr_gateway *out);

@@ -155,10 +155,26 @@ const char *addr_gateway_parse(const char *text, struct addr_gateway *out)
 	return NULL;
 }
 
+static bool is_among(const struct addr *items, size_t count, struct addr addr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (addr_equal(items[i], addr))
+			return true;
+	return false;
+}
+
 bool addr_gateway_has(const struct addr_gateway *gateway, struct addr addr)
 {
-	return gateway &&
-	       ((gateway->has4 && addr_equal(addr, gateway->v4)) || (gateway->has6 && addr_equal(addr, gateway->v6)));
+	if (!gateway)
+		return false;
+	return (gateway->has4 && addr_equal(addr, gateway->v4)) || (gateway->has6 && addr_equal(addr, gateway->v6)) ||
+	       (gateway->pod && is_among(gateway->pod->nodes, gateway->pod->node_count, addr));
+}
+
+bool addr_gateway_resolves(const struct addr_gateway *gateway, struct addr addr)
+{
+	return addr_gateway_has(gateway, addr) ||
+	       (gateway->pod && is_among(gateway->pod->resolvers, gateway->pod->resolver_count, addr));
 }
 
 enum addr_class addr_classify(struct addr addr, const struct addr_gateway *gateway)
@@ -250,20 +266,28 @@ static struct addr_set carried_set(struct arena *arena, enum addr_class class, c
 	return walk(arena, class, *all, table, entries);
 }
 
+/* An address of the host's: itself in its family, and where it is IPv4, what carries it in IPv6 */
+static void add_host(struct arena *arena, struct addr_set *set, struct addr host, const struct addr_gateway *gateway)
+{
+	struct addr_set own = addr_set_empty(set->family);
+
+	if (host.family == set->family)
+		addr_set_add(arena, &own, (struct addr_range){ host.value, host.value });
+	else if (host.family == ADDR_V4)
+		own = addr_embedding_of(arena, (struct addr_prefix){ host, 32 }, &gateway->nat64);
+	*set = addr_set_union(arena, set, &own);
+}
+
 static struct addr_set host_set(struct arena *arena, enum addr_family family, const struct addr_gateway *gateway)
 {
 	struct addr_set set = addr_set_empty(family);
-	struct addr own = { ADDR_V4, 0 };
 
-	if (gateway && (family == ADDR_V4 ? gateway->has4 : gateway->has6)) {
-		own = family == ADDR_V4 ? gateway->v4 : gateway->v6;
-		addr_set_add(arena, &set, (struct addr_range){ own.value, own.value });
-	}
-	if (gateway && family == ADDR_V6 && gateway->has4) {
-		struct addr_set carried =
-			addr_embedding_of(arena, (struct addr_prefix){ gateway->v4, 32 }, &gateway->nat64);
-		set = addr_set_union(arena, &set, &carried);
-	}
+	if (gateway && gateway->has4)
+		add_host(arena, &set, gateway->v4, gateway);
+	if (gateway && gateway->has6)
+		add_host(arena, &set, gateway->v6, gateway);
+	for (size_t i = 0; gateway && gateway->pod && i < gateway->pod->node_count; i++)
+		add_host(arena, &set, gateway->pod->nodes[i], gateway);
 	return set;
 }
 

@@ -29,6 +29,8 @@ static void emit_fields(struct text *out, const struct rs_expr *expr)
 
 static void emit_expr(struct text *out, const struct rs_expr *expr)
 {
+	char addr[ADDR_TEXT_MAX];
+
 	switch (expr->kind) {
 	case RS_MATCH:
 		emit_fields(out, expr);
@@ -79,6 +81,10 @@ static void emit_expr(struct text *out, const struct rs_expr *expr)
 		break;
 	case RS_MASQUERADE:
 		text_add(out, "masquerade");
+		break;
+	case RS_SNAT:
+		text_addf(out, "snat %s to %s", expr->source.family == ADDR_V4 ? "ip" : "ip6",
+			  addr_format(expr->source, addr));
 		break;
 	case RS_NOTRACK:
 		text_add(out, "notrack");

@@ -438,7 +438,7 @@ enum eval_route eval_dns_route(const struct eval_context *context, struct addr r
 		.port = flow_transport_port(transport),
 	};
 
-	if (addr_gateway_has(&context->gateway, resolver))
+	if (addr_gateway_resolves(&context->gateway, resolver))
 		return EVAL_ROUTE_CONFIGURED;
 	return judge_above_floors(context, &connection).action == POLICY_ALLOW ? EVAL_ROUTE_DIRECT : EVAL_ROUTE_DENIED;
 }

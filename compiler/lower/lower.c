@@ -1,7 +1,5 @@
-/* From policy to ruleset IR: sequences the parts, and the names and addresses the runtime shares. */
+/* From policy to ruleset IR: sequences the parts. */
 #include "lower/lower_state.h"
-
-#include <string.h>
 
 struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, const struct lower_options *options)
 {
@@ -11,8 +9,8 @@ struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, c
 		.policy = policy,
 		.options = options,
 		.gateway = options->gateway,
-		.guest4 = lower_guest_addr(options->gateway.v4),
-		.guest6 = lower_guest_addr(options->gateway.v6),
+		.guest4 = lower_guest(&options->gateway, ADDR_V4),
+		.guest6 = lower_guest(&options->gateway, ADDR_V6),
 	};
 
 	lower_defer_facts(&lowering);
@@ -24,24 +22,4 @@ struct ruleset *lower_policy(struct arena *arena, const struct policy *policy, c
 	lowering.table = rs_table_add(lowering.ruleset, RS_NETDEV, LOWER_TABLE);
 	lower_link(&lowering);
 	return lowering.ruleset;
-}
-
-struct addr lower_guest_addr(struct addr gateway)
-{
-	gateway.value++;
-	return gateway;
-}
-
-void lower_guest_mac(const struct addr_gateway *gateway, uint8_t mac[static 6])
-{
-	if (gateway->has_guest_mac) {
-		memcpy(mac, gateway->guest_mac, 6);
-		return;
-	}
-	struct addr guest = lower_guest_addr(gateway->has4 ? gateway->v4 : gateway->v6);
-
-	mac[0] = 0x02; /* locally administered, unicast */
-	mac[1] = 0x6d;
-	for (int i = 0; i < 4; i++)
-		mac[2 + i] = (uint8_t)(guest.value >> (24 - 8 * i));
 }

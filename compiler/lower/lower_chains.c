@@ -161,6 +161,16 @@ static void related_chain(struct lowering *lowering)
 	lower_verdict(lowering, lower_rule(lowering, chain, NULL), RS_DROP, NULL);
 }
 
+static void forward_to_pod(struct lowering *lowering, struct rs_chain *chain)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	lower_match_new(lowering, rule);
+	rs_match(lowering->ruleset, rule, RS_META_IIFNAME, rs_name(LOWER_UPLINK));
+	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_BRIDGE));
+	rs_verdict(lowering->ruleset, rule, RS_GOTO, LOWER_CHAIN_INGRESS);
+}
+
 /* The states exclude one another, so their order is that of how often they are met. Without conntrack come questions to port
  * 53 that no proxy took, which chain outbound refuses. */
 static void forward_chain(struct lowering *lowering)
@@ -177,6 +187,8 @@ static void forward_chain(struct lowering *lowering)
 	rs_verdict(lowering->ruleset, rule, RS_GOTO, lower_new_chain(lowering));
 	lower_drop_invalid(lowering, chain);
 	lower_related(lowering, chain);
+	if (lowering->gateway.pod)
+		forward_to_pod(lowering, chain);
 	lower_verdict(lowering, lower_rule(lowering, chain, "new flows from outside"), RS_DROP, NULL);
 }
 

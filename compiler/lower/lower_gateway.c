@@ -1,7 +1,7 @@
 /* The gateway's own: what reaches the namespace itself, and what it, the DNS proxy and the relays may send. */
 #include "lower/lower_state.h"
 
-enum { RAW_PRIORITY = -300, FILTER_PRIORITY = 0 };
+enum { RAW_PRIORITY = -300, FILTER_PRIORITY = 0, SOURCE_NAT_PRIORITY = 100 };
 
 static void to_gateway_family(struct lowering *lowering, struct rs_chain *chain, enum rs_field daddr, u128 gateway)
 {
@@ -154,6 +154,29 @@ static void to_guest_chain(struct lowering *lowering)
 	rs_verdict(lowering->ruleset, rule, RS_JUMP, rate);
 }
 
+static void pod_source(struct lowering *lowering, struct rs_chain *chain, enum addr_family family)
+{
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+	struct addr own = lower_own(&lowering->gateway, family);
+
+	rs_match(lowering->ruleset, rule, RS_META_OIFNAME, rs_name(LOWER_UPLINK));
+	lower_match(lowering, rule, family == ADDR_V4 ? RS_IP_SADDR : RS_IP6_SADDR, own.value);
+	rs_do(lowering->ruleset, rule, RS_SNAT)->source = lower_guest(&lowering->gateway, family);
+}
+
+/* Of a pod's namespace the outside knows no address but the pod's. */
+static void pod_sources(struct lowering *lowering)
+{
+	struct rs_chain *chain = rs_base_chain_add(lowering->ruleset, lowering->table, "own_flows", RS_NAT,
+						   RS_POSTROUTING, SOURCE_NAT_PRIORITY, RS_ACCEPT);
+
+	chain->note = "the proxies' flows leave from the pod's address";
+	if (lowering->gateway.has4)
+		pod_source(lowering, chain, ADDR_V4);
+	if (lowering->gateway.has6)
+		pod_source(lowering, chain, ADDR_V6);
+}
+
 void lower_gateway_chains(struct lowering *lowering)
 {
 	input_chain(lowering);
@@ -162,4 +185,6 @@ void lower_gateway_chains(struct lowering *lowering)
 	upstream_chain(lowering);
 	answers_chain(lowering);
 	to_guest_chain(lowering);
+	if (lowering->gateway.pod)
+		pod_sources(lowering);
 }

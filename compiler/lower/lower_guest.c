@@ -186,6 +186,8 @@ static void host_family(struct lowering *lowering, struct rs_chain *chain, enum 
 
 	lower_match_dhcp(lowering, rule, v4 ? 68 : 546, v4 ? 67 : 547);
 	rs_verdict(lowering->ruleset, rule, RS_ACCEPT, NULL);
+	if (lowering->gateway.pod) /* whose gateway is the node, on the other side */
+		return;
 	rule = lower_rule(lowering, chain, "to the relay of the host's services");
 	lower_match(lowering, rule, v4 ? RS_IP_DADDR : RS_IP6_DADDR,
 		    v4 ? lowering->gateway.v4.value : lowering->gateway.v6.value);

@@ -1,6 +1,6 @@
 /* The policy's egress rules as chain `egress`: one nft rule for each policy rule and family, two where a rule
  * names both addresses and names. What they look into is in lower_sets.c.
- * Ingress rules are judged where published ports are relayed, not here. */
+ * Ingress rules are judged where published ports are relayed; a pod's here, as chain `ingress`, by where a flow comes from. */
 #include "lower/lower_state.h"
 #include "eval/eval.h"
 #include "policy/policy_facts.h"
@@ -16,8 +16,11 @@ static bool has_family(const struct lowering *lowering, enum addr_family family)
 	return family == ADDR_V4 ? lowering->gateway.has4 : lowering->gateway.has6;
 }
 
-static enum rs_field daddr_field(enum addr_family family)
+/* Where a packet has the address that rules are about */
+static enum rs_field far_field(const struct lowering *lowering, enum addr_family family)
 {
+	if (lowering->ingress)
+		return family == ADDR_V4 ? RS_IP_SADDR : RS_IP6_SADDR;
 	return family == ADDR_V4 ? RS_IP_DADDR : RS_IP6_DADDR;
 }
 
@@ -62,7 +65,7 @@ static struct destinations rule_destinations(struct lowering *lowering, const st
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
 		to.any |= target->kind == TARGET_ANY;
-		to.names |= policy_target_is_name(target);
+		to.names |= policy_target_is_name(target) && !lowering->ingress;
 		sources += target->kind == TARGET_GROUP || target->kind == TARGET_CIDR;
 		to.group = target->kind == TARGET_GROUP ? target->group : to.group;
 		add_target(lowering, rule, target, family, &to.networks);
@@ -193,7 +196,9 @@ static void mark_named(struct lowering *lowering, struct rs_rule *out, const str
 
 static void deny(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
 {
-	if (!lowering->defers || !lower_deferred_meets_allowed(&lowering->deferred, rule))
+	if (lowering->ingress)
+		lower_verdict(lowering, out, RS_GOTO, LOWER_CHAIN_SHUT);
+	else if (!lowering->defers || !lower_deferred_meets_allowed(&lowering->deferred, rule))
 		lower_verdict(lowering, out, RS_JUMP, lower_denied_chain(lowering));
 	else if (lowering->floor)
 		go_to(lowering, out, LOWER_CHAIN_FLOOR_UNNAMED);
@@ -204,9 +209,10 @@ static void deny(struct lowering *lowering, struct rs_rule *out, const struct po
 /* What no rule of the policy's decides: refused, or asked about */
 static void deny_by_default(struct lowering *lowering, struct rs_rule *out)
 {
-	bool unnamed = lowering->defers && lower_deferred_meets_allowed(&lowering->deferred, NULL);
+	bool unnamed =
+		lowering->defers && !lowering->ingress && lower_deferred_meets_allowed(&lowering->deferred, NULL);
 
-	if (!lowering->options->ask || lowering->floor)
+	if (!lowering->options->ask || lowering->floor || lowering->ingress)
 		deny(lowering, out, NULL);
 	else
 		lower_verdict(lowering, out, RS_JUMP, unnamed ? LOWER_CHAIN_ASK_UNNAMED : LOWER_CHAIN_ASK);
@@ -216,6 +222,8 @@ static void allow(struct lowering *lowering, struct rs_rule *out, const struct p
 {
 	if (lowering->floor) /* which the policy's own rules follow */
 		lower_verdict(lowering, out, RS_RETURN, NULL);
+	else if (lowering->ingress)
+		lower_verdict(lowering, out, RS_ACCEPT, NULL);
 	else
 		go_to(lowering, out,
 		      rule && rule->bytes ? lower_metered_chain(lowering, rule) :
@@ -251,7 +259,7 @@ static void match_networks(struct lowering *lowering, struct rs_rule *out, size_
 	enum policy_action action = lowering->subject->rules.items[index].action;
 	struct ruleset *rs = lowering->ruleset;
 	enum addr_family family = to->networks.family;
-	enum rs_field field = daddr_field(family);
+	enum rs_field field = far_field(lowering, family);
 
 	if (to->group != ADDR_CLASS_NONE) {
 		rs_lookup(rs, out, lower_group_set(lowering, to->group, action, family), field);
@@ -291,7 +299,7 @@ static void add_rule(struct lowering *lowering, struct rs_chain *chain, size_t i
 		match_networks(lowering, out, index, aim->to);
 	if (aim->names)
 		rs_lookup(lowering->ruleset, out, lower_add_binding_set(lowering, index, aim->family),
-			  daddr_field(aim->family));
+			  far_field(lowering, aim->family));
 	match_service(lowering, out, service);
 	finish_rule(lowering, out, rule, ending);
 }
@@ -304,7 +312,7 @@ static void add_by_address(struct lowering *lowering, struct rs_chain *chain, si
 	struct service deferred = { .protos = PROTO_TCP };
 	bool whole = false;
 
-	if (lowering->defers && rule->action == POLICY_ALLOW)
+	if (lowering->defers && !lowering->ingress && rule->action == POLICY_ALLOW)
 		deferred.ports = lower_deferred_ports(lowering->arena, &lowering->deferred, rule, &whole);
 	if (deferred.ports.count)
 		add_rule(lowering, chain, index, aim, &deferred, DEFER);
@@ -401,13 +409,13 @@ static void lower_policy_rule(struct lowering *lowering, struct rs_chain *chain,
 	}
 	lower_rule_family(lowering, chain, index, ADDR_V4);
 	lower_rule_family(lowering, chain, index, ADDR_V6);
-	if (lowering->defers && rule->action == POLICY_DENY && lower_rule_refuses_quic(rule))
+	if (lowering->defers && !lowering->ingress && rule->action == POLICY_DENY && lower_rule_refuses_quic(rule))
 		add_rule(lowering, chain, index, &everywhere, &quic, QUIC);
 }
 
 static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 {
-	const struct policy_default *by = &lowering->subject->egress;
+	const struct policy_default *by = lowering->ingress ? &lowering->subject->ingress : &lowering->subject->egress;
 	const char *place = policy_origin(lowering->arena, lowering->subject, by->span);
 	const char *comment =
 		by->span.source == SPAN_NO_SOURCE ? by->text : arena_printf(lowering->arena, "%s %s", place, by->text);
@@ -418,7 +426,7 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 		deny_by_default(lowering, lower_rule(lowering, chain, comment));
 		return;
 	}
-	if (lowering->defers)
+	if (lowering->defers && !lowering->ingress)
 		deferred.ports = lower_deferred_ports(lowering->arena, &lowering->deferred, NULL, &whole);
 	if (deferred.ports.count) {
 		struct rs_rule *rule = lower_rule(lowering, chain, comment);
@@ -430,13 +438,20 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 
 static void lower_own_rules(struct lowering *lowering, struct rs_chain *chain)
 {
+	const unsigned direction = lowering->ingress ? POLICY_INGRESS : POLICY_EGRESS;
+
 	lowering->deferred = (struct lower_deferred){ .any_denied = false };
 	for (size_t i = 0; i < lowering->subject->rules.count; i++) {
-		if (lowering->subject->rules.items[i].directions & POLICY_EGRESS)
+		if (lowering->subject->rules.items[i].directions & direction)
 			lower_policy_rule(lowering, chain, i);
 		lower_deferred_add(&lowering->deferred, &lowering->subject->rules.items[i]);
 	}
 	lower_default(lowering, chain);
+}
+
+static const char *lower_ingress_floor(struct lowering *lowering, size_t floor)
+{
+	return arena_printf(lowering->arena, LOWER_CHAIN_INGRESS "_" LOWER_CHAIN_FLOOR "%zu", floor);
 }
 
 const char *lower_floor_chain(struct lowering *lowering, size_t floor)
@@ -463,6 +478,62 @@ static void lower_floors(struct lowering *lowering)
 	lowering->floor = 0;
 }
 
+/* The node reaches its pods, for what it asks of their health and forwards to them, unless a rule says that it does not. */
+static bool shuts_node_out(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+		if (rule->action != POLICY_DENY || !(rule->directions & POLICY_INGRESS))
+			continue;
+		for (size_t j = 0; j < rule->targets.count; j++)
+			if (rule->targets.items[j].kind == TARGET_GROUP &&
+			    rule->targets.items[j].group == ADDR_CLASS_HOST)
+				return true;
+	}
+	return false;
+}
+
+static void let_node_in(struct lowering *lowering, struct rs_chain *chain)
+{
+	static const enum addr_family families[] = { ADDR_V4, ADDR_V6 };
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!has_family(lowering, families[i]))
+			continue;
+		struct rs_rule *rule = lower_rule(lowering, chain, "the node");
+		rs_lookup(lowering->ruleset, rule,
+			  lower_group_set(lowering, ADDR_CLASS_HOST, POLICY_ALLOW, families[i]),
+			  far_field(lowering, families[i]));
+		lower_verdict(lowering, rule, RS_ACCEPT, NULL);
+	}
+}
+
+static void jump_to_floor(struct lowering *, struct rs_chain *, bool resolvers, const char *floor);
+
+/* What comes to a pod, by its source; silently dropped where it is not wanted, since nothing of the namespace's own may leave. */
+static void lower_ingress(struct lowering *lowering)
+{
+	const struct policy *policy = lowering->policy;
+	struct rs_chain *chain = lower_chain(lowering, LOWER_CHAIN_INGRESS, "a new flow to the pod");
+
+	lowering->ingress = true;
+	if (!shuts_node_out(policy))
+		let_node_in(lowering, chain);
+	for (size_t i = 0; i < policy->floors.count; i++)
+		jump_to_floor(lowering, chain, false, lower_ingress_floor(lowering, i + 1));
+	lower_own_rules(lowering, chain);
+	for (size_t i = 0; i < policy->floors.count; i++) {
+		lowering->subject = policy->floors.items[i];
+		lowering->floor = i + 1;
+		lower_own_rules(lowering, lower_chain(lowering, lower_ingress_floor(lowering, i + 1), NULL));
+	}
+	lowering->subject = policy;
+	lowering->floor = 0;
+	lowering->ingress = false;
+	lower_verdict(lowering, lower_rule(lowering, lower_chain(lowering, LOWER_CHAIN_SHUT, NULL), NULL), RS_DROP,
+		      NULL);
+}
+
 void lower_rules(struct lowering *lowering)
 {
 	struct rs_chain *chain = rs_chain_add(lowering->ruleset, lowering->table, LOWER_CHAIN_EGRESS);
@@ -471,6 +542,8 @@ void lower_rules(struct lowering *lowering)
 	lowering->subject = lowering->policy;
 	lower_own_rules(lowering, chain);
 	lower_floors(lowering);
+	if (lowering->gateway.pod)
+		lower_ingress(lowering);
 }
 
 static void jump_to_floor(struct lowering *lowering, struct rs_chain *chain, bool resolvers, const char *floor)

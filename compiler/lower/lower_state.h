@@ -22,6 +22,7 @@ struct lowering {
 	struct addr_gateway gateway;
 	struct addr guest4, guest6; /* where the gateway has the family */
 	uint8_t guest_mac[6];
+	bool ingress; /* rules are lowered for what comes to a pod */
 	/* Where server names decide (lower_defer.c): at all; in a floor; of allow rules on names, some log, some not */
 	bool defers, floors_defer, named_logs, named_unlogged;
 	struct lower_deferred deferred;                      /* of the subject's rules so far */
@@ -87,6 +88,8 @@ enum rs_type lower_addr_type(enum addr_family);
 void lower_link(struct lowering *);
 
 #define LOWER_CHAIN_EGRESS "egress"
+#define LOWER_CHAIN_INGRESS "ingress"
+#define LOWER_CHAIN_SHUT "shut"
 #define LOWER_CHAIN_FLOOR "floor"
 #define LOWER_BOUND_MAP "bound"     /* with the family: of addresses that names are bound to */
 #define LOWER_ADDRESSES "addresses" /* "floor1_addresses": what is decided by the address alone */

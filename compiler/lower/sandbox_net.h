@@ -8,6 +8,10 @@
 #define LOWER_TAP "tap0"
 #define LOWER_BRIDGE "br0"
 #define LOWER_UPLINK "uplink"
+/* Where a pod's namespace has its own sockets' flows come from: RFC 7600, RFC 6666, never seen outside, since what leaves is given
+ * the pod's own address */
+#define LOWER_POD_OWN4 ((struct addr){ ADDR_V4, 0xc0000008 })
+#define LOWER_POD_OWN6 ((struct addr){ ADDR_V6, (u128)0x0100 << 112 | 0x6d7362 })
 #define LOWER_GUEST_LINK "eth0"
 #define LOWER_MTU 1500 /* of every link of the sandbox, where the policy has no --net-mtu */
 #define LOWER_DNS_PORT FLOW_DNS_PORT
@@ -51,8 +55,11 @@
 #define LOWER_CHAIN_REFUSE "refuse" /* reports and refuses whatever gets there */
 #define LOWER_CHAIN_HOLD "hold"     /* drops in silence, and tells, what waits for an answer */
 #define LOWER_BINDING_SET_SIZE 65536
-/* The guest's address is the one after the gateway's; its MAC derives from its IPv4 address (or, without
+/* The guest's address is the one after the gateway's, or a pod's own; its MAC derives from its IPv4 address (or, without
  * one, from the low 32 bits of the IPv6 address): 02:6d: and the four octets;
  * where the policy says a MAC, that. */
 struct addr lower_guest_addr(struct addr gateway);
+/* What the namespace's own sockets are bound to: the gateway's address, or of a pod's namespace the one above */
+struct addr lower_own(const struct addr_gateway *, enum addr_family);
+struct addr lower_guest(const struct addr_gateway *, enum addr_family);
 void lower_guest_mac(const struct addr_gateway *, uint8_t mac[static 6]);

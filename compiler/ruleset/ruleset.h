@@ -99,6 +99,7 @@ enum rs_expr_kind {
 	RS_MARK_SET,
 	RS_CT_MARK_SET, /* of the flow: what its later packets and answers have, too */
 	RS_MASQUERADE,
+	RS_SNAT,        /* the flow leaves from `source` */
 	RS_CT_COUNT,    /* connections over a bound */
 	RS_NOTRACK,     /* conntrack leaves the packet alone */
 	RS_PKTTYPE_SET, /* RS_PKT_…, in prerouting only */
@@ -130,6 +131,7 @@ struct rs_expr {
 	enum rs_unit per; /* … that many seconds */
 	uint32_t burst;
 	enum addr_family family; /* RS_TPROXY */
+	struct addr source;      /* RS_SNAT */
 	uint16_t port;
 };
 

@@ -176,6 +176,7 @@ static const char *const expr_names[] = {
 	[RS_MARK_SET] = "mark-set",
 	[RS_CT_MARK_SET] = "ct-mark-set",
 	[RS_MASQUERADE] = "masquerade",
+	[RS_SNAT] = "snat",
 	[RS_CT_COUNT] = "ct-count",
 	[RS_NOTRACK] = "notrack",
 	[RS_PKTTYPE_SET] = "pkttype-set",
@@ -186,6 +187,8 @@ static const char *const expr_names[] = {
 
 static void format_expr(struct text *out, const struct rs_expr *expr)
 {
+	char source[ADDR_TEXT_MAX];
+
 	text_addf(out, "\t\t\t%s", expr_names[expr->kind]);
 	for (size_t i = 0; i < expr->field_count; i++)
 		text_addf(out, "%s%s", i ? " . " : " ", rs_field_info(expr->field[i])->nft);
@@ -207,6 +210,8 @@ static void format_expr(struct text *out, const struct rs_expr *expr)
 			  rs_unit_name(expr->per), expr->burst);
 	if (expr->kind == RS_TPROXY)
 		text_addf(out, " ipv%d port %u", expr->family, expr->port);
+	if (expr->kind == RS_SNAT)
+		text_addf(out, " %s", addr_format(expr->source, source));
 	if (expr->kind == RS_MARK_SET || expr->kind == RS_CT_MARK_SET)
 		text_addf(out, " 0x%08x", expr->number);
 	if (expr->kind == RS_CT_COUNT)

@@ -95,11 +95,11 @@ static size_t full_elements(const struct ask *ask, bool full, struct nft_element
 
 	if (gateway->has4)
 		out[count++] = (struct nft_element){ .set = lower_ask_full_set(ADDR_V4),
-						     .addr = lower_guest_addr(gateway->v4),
+						     .addr = lower_guest(gateway, ADDR_V4),
 						     .remove = !full };
 	if (gateway->has6)
 		out[count++] = (struct nft_element){ .set = lower_ask_full_set(ADDR_V6),
-						     .addr = lower_guest_addr(gateway->v6),
+						     .addr = lower_guest(gateway, ADDR_V6),
 						     .remove = !full };
 	return count;
 }

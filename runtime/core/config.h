@@ -1,5 +1,6 @@
 /* What one `msb-run` was asked to do: run/config.c fills it from argv, nothing changes it afterwards. */
 #pragma once
+#include "core/pod.h"
 #include "policy/options.h"
 
 #include <sys/types.h>
@@ -49,7 +50,8 @@ struct run_config {
 	struct options_list env;
 	struct run_volume volumes[VOLUMES_MAX];
 	size_t volume_count;
-	const char *workdir; /* the command's, absolute; or NULL */
+	const char *workdir;       /* the command's, absolute; or NULL */
+	const struct run_pod *pod; /* instead of a VM; NULL: a VM or a command */
 };
 
 enum config_result { CONFIG_RUN, CONFIG_DONE /* --help, --version: printed */, CONFIG_WRONG /* reported */ };

@@ -13,8 +13,16 @@
 #define LOG_LINE_MAX 1000 /* four bytes each at most, and a prefix: a pipe takes a line whole */
 _Static_assert(4 * LOG_LINE_MAX + 64 <= PIPE_BUF, "");
 
+#define CLEAR_LINE "\r\033[K"
+
 static bool to_file;
+static const char *own_name = "msb-run";
 static size_t lost; /* lines, since there was no room */
+
+void log_name(const char *program)
+{
+	own_name = program;
+}
 
 void log_open(void)
 {
@@ -32,8 +40,8 @@ static void write_whole(const char *text, size_t len)
 	char note[96];
 
 	if (lost) {
-		int size =
-			snprintf(note, sizeof note, "msb-run: %zu lines were lost: nobody read standard error\n", lost);
+		int size = snprintf(note, sizeof note, "%s: %zu lines were lost: nobody read standard error\n",
+				    own_name, lost);
 		if (!write_at_once(note, (size_t)size)) {
 			lost++;
 			return;
@@ -76,7 +84,10 @@ static void write_line(const char *prefix, const char *fmt, va_list args)
 {
 	char text[LOG_LINE_MAX], line[4 * LOG_LINE_MAX + 64];
 	int saved = errno;
-	size_t len = (size_t)snprintf(line, sizeof line, "%s", prefix);
+	const char *rest = *prefix == ' ' ? NULL : strchr(prefix, ':');
+	size_t len = rest ? (size_t)snprintf(line, sizeof line, "%.*s%s%s",
+					     *prefix == '\r' ? (int)strlen(CLEAR_LINE) : 0, prefix, own_name, rest) :
+			    (size_t)snprintf(line, sizeof line, "%s", prefix);
 
 	vsnprintf(text, sizeof text, fmt, args);
 	len += escape(line + len, text, strlen(text));
@@ -98,7 +109,6 @@ LOG_FUNCTION(log_line, "msb-run: ")
 LOG_FUNCTION(log_error, "msb-run: error: ")
 LOG_FUNCTION(log_more, "  ")
 LOG_FUNCTION(log_help, "  help: ")
-#define CLEAR_LINE "\r\033[K"
 LOG_FUNCTION(log_progress, CLEAR_LINE "msb-run: ")
 
 void log_progress_end(void)

@@ -5,6 +5,8 @@
 
 /* Looks at what standard error is, before any line */
 void log_open(void);
+/* Whose lines these are, in place of "msb-run"; the text is kept */
+void log_name(const char *program);
 /* Says how many lines were lost, if there is room: at the end, when no line may follow */
 void log_flush(void);
 void log_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));  /* "msb-run: …" */

@@ -104,7 +104,7 @@ size_t fast_answer(struct proxy *proxy, const uint8_t *message, size_t len, stru
 {
 	struct fast_query query;
 	/* a query to another address is its resolver's to answer, if anybody's: eval_dns_route() */
-	if (!addr_gateway_has(&proxy->context.gateway, asked) || !fast_query_read(message, len, &query))
+	if (!addr_gateway_resolves(&proxy->context.gateway, asked) || !fast_query_read(message, len, &query))
 		return 0;
 	struct cached *cached = cache_find(proxy->cache, &query.question, proxy->now_ms);
 	if (!cached || !cached->over_udp)

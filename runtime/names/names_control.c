@@ -222,10 +222,9 @@ static int far_end(const struct names *names, const struct eval_connection *to)
 {
 	const struct addr_gateway *gateway = &names->start.gateway;
 
-	if (addr_gateway_has(gateway, to->addr))
+	if (!gateway->pod && addr_gateway_has(gateway, to->addr))
 		return relay_socket_to_host(&names->start, SOCK_STREAM, to->addr.family, to->port);
-	return relay_socket_outside(to->addr.family == ADDR_V4 ? gateway->v4 : gateway->v6, to->addr, to->port,
-				    LOWER_NAMES_MARK);
+	return relay_socket_outside(lower_own(gateway, to->addr.family), to->addr, to->port, LOWER_NAMES_MARK);
 }
 
 /* What conntrack knows it by; of a service of the host's, which is in another namespace, nothing */
@@ -234,7 +233,8 @@ static struct conntrack_tuple far_tuple(const struct names *names, int far, cons
 	struct sockaddr_in6 own;
 	socklen_t len = sizeof own;
 
-	if (addr_gateway_has(&names->start.gateway, to->addr) || getsockname(far, (struct sockaddr *)&own, &len) < 0)
+	if ((!names->start.gateway.pod && addr_gateway_has(&names->start.gateway, to->addr)) ||
+	    getsockname(far, (struct sockaddr *)&own, &len) < 0)
 		return (struct conntrack_tuple){ .proto = 0 };
 	return (struct conntrack_tuple){
 		.src = addr_from_sockaddr((struct sockaddr *)&own),

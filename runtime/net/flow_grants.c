@@ -79,9 +79,9 @@ void flow_grants_open(struct flow_grants *grants, struct nl *nl, struct nft *nft
 	grants->table = table;
 	grants->guest_count = grants->relay_count = 0;
 	if (gateway->has4)
-		grants->guests[grants->guest_count++] = lower_guest_addr(gateway->v4);
+		grants->guests[grants->guest_count++] = lower_guest(gateway, ADDR_V4);
 	if (gateway->has6)
-		grants->guests[grants->guest_count++] = lower_guest_addr(gateway->v6);
+		grants->guests[grants->guest_count++] = lower_guest(gateway, ADDR_V6);
 	if (relayed && gateway->has4)
 		grants->relays[grants->relay_count++] = gateway->v4;
 	if (relayed && gateway->has6)

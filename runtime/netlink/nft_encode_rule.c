@@ -374,6 +374,19 @@ static void encode_tproxy(struct encoding *to, const struct rs_expr *tproxy)
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_TPROXY_REG_PORT, NFT_REG_1);
 }
 
+static void encode_snat(struct encoding *to, struct addr source)
+{
+	bool v4 = source.family == ADDR_V4;
+	uint8_t bytes[16];
+
+	addr_to_bytes(source, bytes);
+	immediate(to, bytes, v4 ? 4 : 16);
+	struct nftnl_expr *expr = add(to, "nat");
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_TYPE, NFT_NAT_SNAT);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_FAMILY, v4 ? NFPROTO_IPV4 : NFPROTO_IPV6);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_NAT_REG_ADDR_MIN, NFT_REG_1);
+}
+
 static void set_meta(struct encoding *to, uint32_t key, const void *data, unsigned size)
 {
 	immediate(to, data, size);
@@ -456,6 +469,9 @@ static void encode_expr(struct encoding *to, const struct rs_expr *expr)
 		break;
 	case RS_MASQUERADE:
 		add(to, "masq");
+		break;
+	case RS_SNAT:
+		encode_snat(to, expr->source);
 		break;
 	case RS_NOTRACK:
 		add(to, "notrack");

@@ -150,6 +150,9 @@ static int read_link(const struct nlmsghdr *header, void *context)
 		case IFLA_LINK:
 			link->peer = mnl_attr_get_u32(attr);
 			break;
+		case IFLA_MTU:
+			link->mtu = mnl_attr_get_u32(attr);
+			break;
 		case IFLA_GROUP:
 			link->group = mnl_attr_get_u32(attr);
 			break;
@@ -317,6 +320,21 @@ int rtnl_link_set_master(struct nl *nl, uint32_t index, uint32_t master)
 	return nl_do(nl, message.header);
 }
 
+int rtnl_link_move(struct nl *nl, uint32_t index, int netns, const char *name)
+{
+	struct rtnl_message message;
+	struct ifinfomsg *info = link_request(&message, RTM_NEWLINK, index);
+
+	info->ifi_change = IFF_UP;
+	int error = nl_do(nl, message.header);
+	if (error < 0)
+		return error;
+	link_request(&message, RTM_NEWLINK, index);
+	mnl_attr_put_strz(message.header, IFLA_IFNAME, name);
+	mnl_attr_put_u32(message.header, IFLA_NET_NS_FD, (uint32_t)netns);
+	return nl_do(nl, message.header);
+}
+
 int rtnl_link_delete(struct nl *nl, uint32_t index)
 {
 	struct rtnl_message message;
@@ -377,4 +395,16 @@ int rtnl_neighbour_add(struct nl *nl, uint32_t index, struct addr addr, const ui
 int rtnl_neighbour_replace(struct nl *nl, uint32_t index, struct addr addr, const uint8_t mac[static 6])
 {
 	return put_neighbour(nl, NLM_F_REPLACE, index, addr, mac);
+}
+
+int rtnl_neighbour_proxy(struct nl *nl, uint32_t index, struct addr addr)
+{
+	struct rtnl_message message;
+	struct ndmsg *neighbour = rtnl_message(&message, RTM_NEWNEIGH, NLM_F_CREATE, sizeof *neighbour);
+
+	neighbour->ndm_family = rtnl_family(addr.family);
+	neighbour->ndm_ifindex = (int)index;
+	neighbour->ndm_flags = NTF_PROXY;
+	rtnl_put_addr(message.header, NDA_DST, addr);
+	return nl_do(nl, message.header);
 }

@@ -18,6 +18,7 @@ struct rtnl_link {
 	char name[IFNAMSIZ];
 	unsigned flags; /* IFF_ */
 	uint8_t mac[6]; /* 0 where it has none, or another kind of address */
+	uint32_t mtu;
 	uint32_t group;
 	uint8_t operstate;          /* IF_OPER_ */
 	char alias[256];            /* read by people and by other sandboxes; IFALIASZ */
@@ -56,6 +57,8 @@ int rtnl_link_set_alias(struct nl *, uint32_t index, const char *alias);
 int rtnl_link_note(struct nl *, uint32_t index, const char *note);
 int rtnl_link_forget(struct nl *, uint32_t index, const char *note);
 int rtnl_link_set_master(struct nl *, uint32_t index, uint32_t master);
+/* To the network namespace of that descriptor, by another name; it is down there, and has no address any more */
+int rtnl_link_move(struct nl *, uint32_t index, int netns, const char *name);
 int rtnl_link_delete(struct nl *, uint32_t index);
 /* Until packets can pass both ways over it; -ETIMEDOUT where the kernel takes too long */
 int rtnl_link_wait(struct nl *, uint32_t index);
@@ -66,6 +69,8 @@ int rtnl_address_add(struct nl *, uint32_t index, struct addr_prefix);
 int rtnl_neighbour_add(struct nl *, uint32_t index, struct addr, const uint8_t mac[static 6]);
 /* The same in place of one that the kernel made while it looked for the address in vain */
 int rtnl_neighbour_replace(struct nl *, uint32_t index, struct addr, const uint8_t mac[static 6]);
+/* The link answers neighbour discovery for an address that is on another */
+int rtnl_neighbour_proxy(struct nl *, uint32_t index, struct addr);
 
 struct rtnl_route {
 	struct addr_prefix destination; /* len 0: the default route */
@@ -86,6 +91,7 @@ struct rtnl_listed {
 	uint8_t type;         /* RTN_ */
 	bool dead;            /* its link is down: it is not used */
 	bool routed;          /* by another router, or by a next hop object, which may be one */
+	struct addr via;      /* that router, where it is one of the same family; else unspecified */
 };
 /* Every route of that family, of every table; `each` ends it early with a value other than 0 */
 int rtnl_routes(struct nl *, enum addr_family, int (*each)(const struct rtnl_listed *, void *), void *context);

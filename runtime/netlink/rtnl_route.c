@@ -91,6 +91,11 @@ static int read_route(const struct nlmsghdr *header, void *context)
 			listed.table = mnl_attr_get_u32(attr);
 			break;
 		case RTA_GATEWAY:
+			listed.via = route->rtm_family == AF_INET ?
+					     addr_from_v4(*(struct in_addr *)mnl_attr_get_payload(attr)) :
+					     addr_from_v6(mnl_attr_get_payload(attr));
+			listed.routed = true;
+			break;
 		case RTA_VIA:
 		case RTA_NH_ID:
 			listed.routed = true;

@@ -95,7 +95,7 @@ int denials_fd(const struct denials *denials)
 
 int denials_host_fd(const struct denials *denials)
 {
-	return nl_fd(denials->host_log);
+	return denials->host_log ? nl_fd(denials->host_log) : -1;
 }
 
 void denials_close(struct denials *denials)

@@ -61,7 +61,7 @@ static void report_metered_packet(struct denials *denials, const struct nflog_pa
 {
 	bool v4 = packet->destination.family == ADDR_V4;
 	const struct addr_gateway *gateway = &denials->context.gateway;
-	bool answer = addr_equal(packet->destination, lower_guest_addr(v4 ? gateway->v4 : gateway->v6));
+	bool answer = addr_equal(packet->destination, lower_guest(gateway, v4 ? ADDR_V4 : ADDR_V6));
 	const struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
 		.proto = packet->proto,

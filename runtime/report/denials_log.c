@@ -109,7 +109,8 @@ void denials_read(struct denials *denials, struct eval_bindings bindings)
 {
 	denials->context.bindings = bindings;
 	read_log(denials, denials->nflog);
-	read_log(denials, denials->host_log);
+	if (denials->host_log)
+		read_log(denials, denials->host_log);
 	denials->context.bindings = EVAL_NO_BINDINGS;
 }
 

@@ -46,6 +46,7 @@ struct launcher {
 	struct claims claims;  /* held by every process that is ours as long as any other uses what is claimed */
 	int supervisor, owner; /* pidfds */
 	pid_t pid;             /* ours */
+	pid_t supervisor_pid;
 	int channel, signals;
 	pid_t watch;                /* --watch; 0: none */
 	int run_directory, control; /* the control socket, until the supervisor has it */
@@ -79,9 +80,13 @@ static _Noreturn void run_supervisor(struct launcher *launcher, int channel, int
 		.pid = launcher->pid,
 		.cgroup = launcher->cgroup,
 	};
-	int keep[] = {
-		channel, owner, nft_fd(launcher->table), launcher->claims.fd, launcher->control, launcher->learn.memory
-	};
+	int keep[] = { channel,
+		       owner,
+		       nft_fd(launcher->table),
+		       launcher->claims.fd,
+		       launcher->control,
+		       launcher->learn.memory,
+		       launcher->config->pod ? launcher->config->pod->netns : -1 };
 
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	if (cgroup_enter(launcher->cgroup))
@@ -109,6 +114,7 @@ static int start_processes(struct launcher *launcher)
 		errno = -pid;
 		return fail("cannot make a pid namespace");
 	}
+	launcher->supervisor_pid = pid;
 	struct table_owner_start owner = { .supervisor = launcher->supervisor,
 					   .table = launcher->table,
 					   .claims = launcher->claims.fd,
@@ -148,6 +154,19 @@ static void forward_signal(struct launcher *launcher)
 	expect_answer(launcher, (int)info.ssi_signo);
 }
 
+/* Whoever waits for a pod's policy to be in force. Nobody may: then that is nobody's loss. */
+static void tell_ready(const struct launcher *launcher)
+{
+	const struct run_pod *pod = launcher->config->pod;
+	struct pod_ready ready = { .supervisor = launcher->supervisor_pid, .launcher = launcher->pid };
+
+	if (!pod)
+		return;
+	if (write(pod->ready, &ready, sizeof ready) < 0)
+		log_line("nobody waits for the pod's network: %s", strerror(errno));
+	close(pod->ready);
+}
+
 /* false: the supervisor's end of the channel is gone */
 static bool read_channel(struct launcher *launcher)
 {
@@ -159,6 +178,8 @@ static bool read_channel(struct launcher *launcher)
 	if (message.word == SUPERVISOR_CLOSES) {
 		launcher->status = message.status;
 		launcher->kill_ms = clock_ms() + CLOSE_TIMEOUT_MS;
+	} else if (message.word == SUPERVISOR_READY) {
+		tell_ready(launcher);
 	} else if (launcher->status < 0) {
 		launcher->kill_ms = 0;
 	}
@@ -293,13 +314,24 @@ static int keep_little(const struct launcher *launcher)
 	return capabilities_keep(kept, launcher->config->learn ? 1 : 0);
 }
 
+/* A pod's are told with it, unless its policy has others. */
+static int find_servers(struct launcher *launcher)
+{
+	const struct run_pod *pod = launcher->config->pod;
+
+	if (!pod || !pod->server_count || launcher->config->policy->nameservers.count)
+		return dns_servers(launcher->config->policy, launcher->servers);
+	memcpy(launcher->servers, pod->servers, pod->server_count * sizeof *pod->servers);
+	return (int)pod->server_count;
+}
+
 static int run(struct launcher *launcher)
 {
 	if (prerequisites_check(launcher->config))
 		return EXIT_STATUS_FAILED;
 	if (launcher->config->learn && learn_file_open(launcher->config->learn, &launcher->learn))
 		return EXIT_STATUS_FAILED;
-	int count = dns_servers(launcher->config->policy, launcher->servers);
+	int count = find_servers(launcher);
 	if (count < 0 || claims_take(launcher->config->name, &launcher->claims))
 		return EXIT_STATUS_FAILED;
 	if (open_control(launcher) || cgroup_make(launcher->config, launcher->run_directory, &launcher->cgroup))
@@ -312,6 +344,8 @@ static int run(struct launcher *launcher)
 	}
 	launcher->signals = open_signals();
 	int error = start_processes(launcher);
+	if (launcher->config->pod) /* the pod's namespace ends with the pod */
+		close(launcher->config->pod->netns);
 	if (error == 0 && launcher->config->watch && (launcher->watch = policy_watch_start(launcher->config)) < 0)
 		error = -ECHILD;
 	nft_close(launcher->table);

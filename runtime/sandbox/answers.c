@@ -16,11 +16,12 @@
  * one: the loop goes on until the guest is gone. */
 static json_t *answer_stop(void *self, const json_t *request, struct control_call *call)
 {
-	const struct sandbox *sandbox = self;
+	struct sandbox *sandbox = self;
 	bool by_force = json_is_true(json_object_get(request, "kill"));
 
 	(void)call;
-	if (kill(sandbox->vmm.pid, by_force ? SIGKILL : SIGTERM))
+	sandbox->stops = sandbox->start->config->pod != NULL;
+	if (!sandbox->stops && kill(sandbox->vmm.pid, by_force ? SIGKILL : SIGTERM))
 		return control_error(NULL, "cannot reach the guest: %s", strerror(errno));
 	return json_pack("{s:b}", "killed", by_force);
 }

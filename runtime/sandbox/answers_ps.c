@@ -24,14 +24,14 @@ static json_t *published_json(const struct relay *relay)
 }
 
 /* One of each family that the sandbox has */
-static json_t *both(const struct addr_gateway *gateway, struct addr (*of)(struct addr))
+static json_t *both(const struct addr_gateway *gateway, bool guest)
 {
 	json_t *list = json_array();
 
 	if (gateway->has4)
-		json_array_append_new(list, address_json(of ? of(gateway->v4) : gateway->v4));
+		json_array_append_new(list, address_json(guest ? lower_guest(gateway, ADDR_V4) : gateway->v4));
 	if (gateway->has6)
-		json_array_append_new(list, address_json(of ? of(gateway->v6) : gateway->v6));
+		json_array_append_new(list, address_json(guest ? lower_guest(gateway, ADDR_V6) : gateway->v6));
 	return list;
 }
 
@@ -47,11 +47,12 @@ json_t *answer_ps(void *self, const json_t *request, struct control_call *call)
 	json_object_set_new(answer, "started", control_time(&sandbox->started));
 	json_object_set_new(answer, "up_ms", json_integer((json_int_t)(clock_ms() - sandbox->started_ms)));
 	json_object_set_new(answer, "vmm",
-			    json_string(config->vmm == VMM_NONE         ? "none" :
+			    json_string(config->pod                     ? "pod" :
+					config->vmm == VMM_NONE         ? "none" :
 					sandbox->vmm.accel == ACCEL_KVM ? "qemu/kvm" :
 									  "qemu/tcg"));
-	json_object_set_new(answer, "guest", both(&sandbox->gateway, lower_guest_addr));
-	json_object_set_new(answer, "gateway", both(&sandbox->gateway, NULL));
+	json_object_set_new(answer, "guest", both(&sandbox->gateway, true));
+	json_object_set_new(answer, "gateway", both(&sandbox->gateway, false));
 	/* of a file's name any bytes: the policy's text is what the user named, and jansson takes UTF-8 alone */
 	json_t *policy = json_string(config->policy->name);
 	json_object_set_new(answer, "policy", policy ? policy : json_string("?"));

@@ -104,9 +104,9 @@ static bool count_flows(const struct sandbox *sandbox, struct conntrack_flows *f
 	size_t count = 0;
 
 	if (gateway->has4)
-		guests[count++] = lower_guest_addr(gateway->v4);
+		guests[count++] = lower_guest(gateway, ADDR_V4);
 	if (gateway->has6)
-		guests[count++] = lower_guest_addr(gateway->v6);
+		guests[count++] = lower_guest(gateway, ADDR_V6);
 	return nl && conntrack_count(nl, guests, count, flows) == 0;
 }
 

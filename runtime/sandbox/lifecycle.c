@@ -27,7 +27,10 @@ void lifecycle_started(struct sandbox *sandbox)
 	const struct run_config *config = sandbox->start->config;
 	json_t *members = policy_members(sandbox);
 
-	json_object_set_new(members, "vmm", json_string(config->vmm == VMM_NONE ? "none" : "qemu"));
+	json_object_set_new(members, "vmm",
+			    json_string(config->pod             ? "pod" :
+					config->vmm == VMM_NONE ? "none" :
+								  "qemu"));
 	json_object_set_new(members, "pid", json_integer(sandbox->start->pid));
 	if (config->audit)
 		json_object_set_new(members, "audit", json_true());

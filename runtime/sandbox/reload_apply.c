@@ -158,6 +158,8 @@ static int servers_for(struct sandbox *sandbox)
 
 static int admit(struct sandbox *sandbox, const struct nameserver *servers, size_t count)
 {
+	if (!sandbox->has_table) /* a pod's */
+		return 0;
 	return host_table_set_nameservers(sandbox->start->table, sandbox->host_link.name,
 					  host_table_mark(sandbox->host_link.index), servers, count);
 }

@@ -15,6 +15,7 @@
 #include "sandbox/setup_guest.h"
 #include "sandbox/setup_links.h"
 #include "sandbox/setup_nat64.h"
+#include "sandbox/setup_pod.h"
 #include "sandbox/setup_tables.h"
 #include "sandbox/table_owner.h"
 #include "vmm/dhcp.h"
@@ -188,6 +189,8 @@ static int admit_nameservers(void *self, const struct nameserver *servers, size_
 {
 	const struct sandbox *sandbox = self;
 
+	if (!sandbox->has_table) /* a pod's */
+		return 0;
 	return host_table_set_nameservers(sandbox->start->table, sandbox->host_link.name,
 					  host_table_mark(sandbox->host_link.index), servers, count);
 }
@@ -237,7 +240,7 @@ static int open_flows(struct sandbox *sandbox)
 {
 	struct flows_start start = {
 		.gateway = sandbox->gateway,
-		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.guest4 = lower_guest(&sandbox->gateway, ADDR_V4),
 		.host_netns = sandbox->host_netns,
 		.vm_netns = sandbox->vm_netns,
 		.tap = sandbox->tap_link.index,
@@ -250,7 +253,7 @@ static int open_flows(struct sandbox *sandbox)
 	};
 
 	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+		start.guest6 = lower_guest(&sandbox->gateway, ADDR_V6);
 	lower_guest_mac(&sandbox->gateway, start.guest_mac);
 	sandbox_gateway_mac(&sandbox->gateway, start.gateway_mac);
 	sandbox->flows = flows_open(&start);
@@ -305,9 +308,9 @@ static int start_dhcp(struct sandbox *sandbox)
 
 	if (config->vmm == VMM_NONE || (!config->kernel && !config->initrd))
 		return 0;
-	start.guest4 = lower_guest_addr(sandbox->gateway.v4);
+	start.guest4 = lower_guest(&sandbox->gateway, ADDR_V4);
 	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+		start.guest6 = lower_guest(&sandbox->gateway, ADDR_V6);
 	lower_guest_mac(&sandbox->gateway, start.mac);
 	start.mtu = config->policy->interface.mtu;
 	return dhcp_open(&start);
@@ -349,6 +352,37 @@ static int (*const steps[])(struct sandbox *) = {
 };
 /* clang-format on */
 
+/* A pod's: what of the host's network there is to be done, others have done. */
+/* clang-format off */
+static int (*const pod_steps[])(struct sandbox *) = {
+	sandbox_pod_namespaces,
+	set_sysctls,
+	wait_for_table_owner,
+	sandbox_pod_take_link,
+	sandbox_install_policy,
+	place_servers,
+	limit_bandwidth,
+	open_log,
+	open_ask,
+	start_dns,
+	start_relay,
+	start_names,
+	open_flows,
+	open_flow_ends,
+	sandbox_open_control,
+	sandbox_pod_open_links,
+};
+/* clang-format on */
+
+static int take_steps(struct sandbox *sandbox, int (*const *list)(struct sandbox *), size_t count)
+{
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && i < count; i++)
+		error = list[i](sandbox);
+	return error < 0 ? error : 0;
+}
+
 int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start)
 {
 	*sandbox = (struct sandbox){ .own_start = *start,
@@ -364,12 +398,8 @@ int sandbox_set_up(struct sandbox *sandbox, const struct supervisor_start *start
 				     .nat64 = DNS_NAT64_NONE };
 	sandbox->own_start.config = &sandbox->config;
 	sandbox->start = &sandbox->own_start;
-	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
-		int error = steps[i](sandbox);
-		if (error < 0)
-			return error;
-	}
-	return 0;
+	return start->config->pod ? take_steps(sandbox, pod_steps, sizeof pod_steps / sizeof *pod_steps) :
+				    take_steps(sandbox, steps, sizeof steps / sizeof *steps);
 }
 
 /* The table owner deletes the link while we end, which takes the kernel some milliseconds; where it is dead, it is ours to do. It
@@ -408,4 +438,5 @@ void sandbox_close(struct sandbox *sandbox)
 	denials_close(sandbox->denials);
 	control_close(sandbox->control);
 	reload_free(sandbox->reload);
+	sandbox_pod_close(sandbox);
 }

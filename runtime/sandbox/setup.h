@@ -48,8 +48,10 @@ struct sandbox {
 	struct following following; /* what the host forwards for it */
 	struct routes routes;       /* what the host can reach */
 	bool has_table;             /* in the host's namespace */
+	bool stops;                 /* a pod's: it was told to */
 	bool link_is_down;          /* the host link, by somebody's doing */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
+	struct pod_link *pod_link; /* NULL: no pod */
 	struct addr_gateway gateway;
 	struct lower_maps maps;                     /* of addresses that names are bound to, as the ruleset has them */
 	struct dns_nat64 nat64;                     /* the question for the network's prefixes, until it is answered */

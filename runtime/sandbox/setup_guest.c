@@ -19,7 +19,7 @@ static struct vmm_start start_of(const struct sandbox *sandbox)
 	struct vmm_start start = {
 		.config = sandbox->start->config,
 		.gateway = sandbox->gateway,
-		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.guest4 = lower_guest(&sandbox->gateway, ADDR_V4),
 		.tap_fd = sandbox->tap,
 		.guest_netns = sandbox->guest_netns,
 		.foreground = sandbox->start->foreground,
@@ -31,7 +31,7 @@ static struct vmm_start start_of(const struct sandbox *sandbox)
 	};
 
 	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+		start.guest6 = lower_guest(&sandbox->gateway, ADDR_V6);
 	lower_guest_mac(&sandbox->gateway, start.mac);
 	sandbox_gateway_mac(&sandbox->gateway, start.gateway_mac);
 	return start;

@@ -66,7 +66,7 @@ int sandbox_make_links(struct sandbox *sandbox)
 static int configure_family(struct sandbox *sandbox, struct addr gateway)
 {
 	enum addr_family family = gateway.family;
-	struct addr host = pool_host_hop(family), guest = lower_guest_addr(gateway);
+	struct addr host = pool_host_hop(family), guest = lower_guest(&sandbox->gateway, family);
 	struct addr_prefix own = { gateway, family == ADDR_V4 ? POOL_LEN4 : POOL_LEN6 };
 	struct rtnl_route to_host = { .destination.addr.family = family, .via = &host, .link = sandbox->uplink.index };
 	struct rtnl_route to_proxy = { .destination.addr.family = family,

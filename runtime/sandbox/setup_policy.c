@@ -24,14 +24,14 @@ struct relay_start setup_relay_start(const struct sandbox *sandbox, enum role ro
 		.policy = sandbox->start->config->policy,
 		.spared = sandbox->start->config->spared,
 		.gateway = sandbox->gateway,
-		.guest4 = lower_guest_addr(sandbox->gateway.v4),
+		.guest4 = lower_guest(&sandbox->gateway, ADDR_V4),
 		.host_netns = sandbox->host_netns,
 		.vm_netns = sandbox->vm_netns,
 		.uid = setup_uid(sandbox, role),
 	};
 
 	if (sandbox->gateway.has6)
-		start.guest6 = lower_guest_addr(sandbox->gateway.v6);
+		start.guest6 = lower_guest(&sandbox->gateway, ADDR_V6);
 	return start;
 }
 

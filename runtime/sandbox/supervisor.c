@@ -11,8 +11,10 @@
 #include "report/events.h"
 #include "sandbox/lifecycle.h"
 #include "sandbox/setup.h"
+#include "sandbox/setup_pod.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,6 +26,7 @@
 
 enum watched {
 	WATCH_GUEST,
+	WATCH_POD,
 	WATCH_LAUNCHER,
 	WATCH_TABLE_OWNER,
 	WATCH_DNS,
@@ -69,12 +72,18 @@ static int watch_names(int epoll, const struct names *names)
 			 watch(epoll, names_worker_pidfd(names), WATCH_NAMES_WORKER));
 }
 
+static int watch_guest(const struct sandbox *sandbox, int epoll)
+{
+	if (sandbox->start->config->pod)
+		return watch(epoll, sandbox_pod_fd(sandbox), WATCH_POD);
+	return watch(epoll, sandbox->vmm.pidfd, WATCH_GUEST) || host_watch_enroll(sandbox, epoll, WATCH_HOST);
+}
+
 static int open_loop(const struct sandbox *sandbox)
 {
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-	if (epoll < 0 || watch(epoll, sandbox->vmm.pidfd, WATCH_GUEST) ||
-	    watch(epoll, sandbox->start->launcher, WATCH_LAUNCHER) ||
+	if (epoll < 0 || watch_guest(sandbox, epoll) || watch(epoll, sandbox->start->launcher, WATCH_LAUNCHER) ||
 	    watch(epoll, sandbox->start->owner, WATCH_TABLE_OWNER) ||
 	    watch(epoll, dns_control_fd(sandbox->dns), WATCH_DNS) ||
 	    watch(epoll, dns_worker_pidfd(sandbox->dns), WATCH_DNS_WORKER) ||
@@ -82,9 +91,9 @@ static int open_loop(const struct sandbox *sandbox)
 	    watch(epoll, relay_fd(sandbox->relay), WATCH_RELAY) ||
 	    watch(epoll, relay_worker_pidfd(sandbox->relay), WATCH_RELAY_WORKER) ||
 	    watch_names(epoll, sandbox->names) || watch(epoll, denials_fd(sandbox->denials), WATCH_DENIALS) ||
-	    watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS) ||
+	    (denials_host_fd(sandbox->denials) >= 0 &&
+	     watch(epoll, denials_host_fd(sandbox->denials), WATCH_DENIALS)) ||
 	    watch(epoll, flow_ends_fd(sandbox->flow_ends), WATCH_FLOW_ENDS) ||
-	    host_watch_enroll(sandbox, epoll, WATCH_HOST) ||
 	    watch(epoll, control_fd(sandbox->control), WATCH_CONTROL) ||
 	    (sandbox->oom.fd >= 0 && watch(epoll, sandbox->oom.fd, WATCH_OOM)) ||
 	    (sandbox->ask && watch(epoll, ask_fd(sandbox->ask), WATCH_ASK)) ||
@@ -110,6 +119,8 @@ static int serve_launcher(struct sandbox *sandbox)
 
 	if (len == 0)
 		return EXIT_STATUS_FAILED;
+	if (len == 1 && sandbox->start->config->pod)
+		return 0;
 	if (len == 1) {
 		kill(sandbox->vmm.pid, number);
 		tell_launcher(sandbox, SUPERVISOR_PASSED_ON, 0);
@@ -134,6 +145,8 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 	switch (source) {
 	case WATCH_GUEST:
 		return vmm_finish(&sandbox->vmm);
+	case WATCH_POD:
+		return sandbox_pod_is_gone(sandbox) ? 0 : RUNNING;
 	case WATCH_LAUNCHER:
 		return serve_launcher(sandbox);
 	case WATCH_TABLE_OWNER:
@@ -170,7 +183,7 @@ static int dispatch(struct sandbox *sandbox, enum watched source)
 		return RUNNING;
 	case WATCH_CONTROL:
 		control_serve(sandbox->control);
-		return RUNNING;
+		return sandbox->stops ? 0 : RUNNING;
 	case WATCH_ASK:
 		ask_read(sandbox->ask, bindings_now(sandbox));
 		return RUNNING;
@@ -204,7 +217,7 @@ static int timeout(struct sandbox *sandbox)
 		oom_watch_settle(sandbox),
 		egress || ingress ? SHAPE_INTERVAL_MS : -1,
 	};
-	int wait = host_watch_wait(sandbox);
+	int wait = sandbox->watch ? host_watch_wait(sandbox) : INT_MAX;
 
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
 		wait = sooner(wait, others[i]);
@@ -227,6 +240,8 @@ static int serve(struct sandbox *sandbox)
 
 	lifecycle_started(sandbox);
 	memory_settle();
+	if (epoll >= 0)
+		tell_launcher(sandbox, SUPERVISOR_READY, 0);
 
 	while (status == RUNNING) {
 		struct epoll_event events[8];
@@ -234,7 +249,7 @@ static int serve(struct sandbox *sandbox)
 		for (int i = 0; i < count && status == RUNNING; i++)
 			status = dispatch(sandbox, events[i].data.u32);
 		ask_settle(sandbox->ask);
-		if (status == RUNNING && host_watch_run(sandbox))
+		if (status == RUNNING && sandbox->watch && host_watch_run(sandbox))
 			status = closed("the way to the host's network");
 		if (status == RUNNING && (dns_settle(sandbox->dns) || change_policy(sandbox, epoll)))
 			status = EXIT_STATUS_FAILED;
@@ -251,7 +266,8 @@ static int serve(struct sandbox *sandbox)
 	oom_watch_end(sandbox);
 	lifecycle_stops(sandbox, status);
 	denials_finish(sandbox->denials, sandbox->start->learnt);
-	host_watch_end(sandbox);
+	if (sandbox->watch)
+		host_watch_end(sandbox);
 	return status;
 }
 

@@ -21,9 +21,9 @@ struct supervisor_start {
 	pid_t pid;                   /* the launcher's, as the host knows it */
 };
 
-/* What the launcher is told, so that it need not wait for ever: each signal has been passed on; the guest has ended, with
+/* What the launcher is told, so that it need not wait for ever: each signal has been passed on; everything is in place; the guest has ended, with
  * this status, and only closing is left. */
-enum supervisor_word { SUPERVISOR_PASSED_ON, SUPERVISOR_CLOSES };
+enum supervisor_word { SUPERVISOR_PASSED_ON, SUPERVISOR_CLOSES, SUPERVISOR_READY };
 struct supervisor_message {
 	uint8_t word, status;
 };

@@ -269,6 +269,7 @@ static bool run_expr(struct walk *walk, const struct rs_expr *expr, const struct
 	case RS_CT_TIMEOUT:
 	case RS_FLOW_ADD: /* of flows whose verdict stands */
 	case RS_MASQUERADE:
+	case RS_SNAT:
 		return true;
 	}
 	broken("an expression that is not known in", walk->result->chain);

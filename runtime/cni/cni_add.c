@@ -1,0 +1,130 @@
+/* ADD: the pod's link is replaced by one behind its policy. Whatever fails leaves nothing, and the pod without network. */
+#include "cni/cni_daemon.h"
+#include "cni/cni_end.h"
+#include "cni/cni_netns.h"
+#include "cni/cni_result.h"
+#include "cni/cni_state.h"
+#include "core/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+
+/* What `host` names besides the gateway */
+static void find_nodes(struct run_pod *pod)
+{
+	struct ifaddrs *list, *each;
+
+	pod->pod.nodes = pod->nodes;
+	if (getifaddrs(&list))
+		return;
+	for (each = list; each && pod->pod.node_count < POD_ADDRESSES_MAX; each = each->ifa_next) {
+		int family = each->ifa_addr ? each->ifa_addr->sa_family : AF_UNSPEC;
+		if ((family != AF_INET && family != AF_INET6) || each->ifa_flags & IFF_LOOPBACK)
+			continue;
+		struct addr addr = addr_from_sockaddr(each->ifa_addr);
+		if (!addr_equal(addr, pod->pod.guest4) && !addr_equal(addr, pod->pod.guest6))
+			pod->nodes[pod->pod.node_count++] = addr;
+	}
+	freeifaddrs(list);
+}
+
+static int read_link(const struct cni_call *call, struct run_pod *pod)
+{
+	struct rtnl_link link;
+	int error = cni_netns_link(pod->netns, call->link, &link);
+
+	if (error < 0)
+		return cni_fail(call, CNI_FAILED, "%s in %s: %s", call->link, call->netns, strerror(-error));
+	memcpy(pod->mac, link.mac, sizeof pod->mac);
+	pod->mtu = link.mtu;
+	pod->link = call->link;
+	pod->gateway.pod = &pod->pod;
+	pod->gateway.has_guest_mac = true;
+	memcpy(pod->gateway.guest_mac, link.mac, sizeof link.mac);
+	return CNI_FINE;
+}
+
+static int fail_with_log(const struct cni_call *call, const struct cni_state *state, unsigned code)
+{
+	const char *text = cni_state_log_text(call, state);
+
+	int status = cni_fail(call, code ? code : CNI_FAILED, "%s",
+			      text                  ? text :
+			      code == CNI_TRY_AGAIN ? "the pod's network took more than a minute to set up" :
+						      "the pod's network could not be set up");
+	cni_end_by_force(state);
+	cni_state_remove(state);
+	return status;
+}
+
+static int print(const struct cni_call *call, const struct run_pod *pod)
+{
+	json_t *result = cni_result_make(call, pod);
+
+	json_dumpf(result, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(result);
+	return 0;
+}
+
+static int start(const struct cni_call *call, struct run_pod *pod, struct cni_state *state)
+{
+	CLEANUP_FD int log = cni_state_log(state);
+	int error = log < 0 ? log : cni_state_write(call, state);
+	struct pod_ready ready;
+
+	if (error < 0)
+		return cni_fail(call, CNI_IO_FAILED, CNI_STATE_DIRECTORY ": %s", strerror(-error));
+	if (!cni_daemon_start(call, pod, state->name, log, &ready))
+		return fail_with_log(call, state, ready.code);
+	state->supervisor = ready.supervisor;
+	state->launcher = ready.launcher;
+	error = cni_state_write(call, state);
+	if (error == 0)
+		return print(call, pod);
+	cni_end_by_force(state);
+	cni_state_remove(state);
+	return cni_fail(call, CNI_IO_FAILED, CNI_STATE_DIRECTORY ": %s", strerror(-error));
+}
+
+/* One of an ADD before, whose processes are gone, is nobody's. */
+static int make_room(const struct cni_call *call)
+{
+	struct cni_state before;
+
+	if (cni_state_read(call, call->container, call->link, &before) < 0)
+		return CNI_FINE;
+	if (cni_end_is_running(&before))
+		return cni_fail(call, CNI_FAILED, "%s of %s is behind a policy already, as sandbox %s: DEL comes first",
+				call->link, call->container, before.name);
+	cni_state_remove(&before);
+	return CNI_FINE;
+}
+
+int cni_add(struct cni_call *call)
+{
+	struct run_pod pod = { 0 };
+	int code = cni_result_read(call, &pod);
+
+	if (code == CNI_FINE)
+		code = cni_result_dns(call, &pod);
+	if (code)
+		return code;
+	CLEANUP_FD int netns = cni_netns_open(call->netns);
+	if (netns < 0)
+		return cni_fail(call, CNI_ENVIRONMENT_WRONG, "CNI_NETNS %s: %s", call->netns, strerror(-netns));
+	pod.netns = netns;
+	code = read_link(call, &pod);
+	if (code == CNI_FINE)
+		code = make_room(call);
+	if (code)
+		return code;
+	find_nodes(&pod);
+	struct cni_state state = {
+		.network = call->network, .container = call->container, .link = call->link, .name = cni_end_name(call)
+	};
+	return start(call, &pod, &state);
+}

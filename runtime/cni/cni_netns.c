@@ -1,0 +1,52 @@
+/* The calling thread goes there and comes back. */
+#include "cni/cni_netns.h"
+#include "core/fd.h"
+#include "sandbox/netns.h"
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+static bool is_same(int a, int b)
+{
+	struct stat one, other;
+
+	return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+int cni_netns_open(const char *path)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP_FD int own = netns_open();
+
+	if (fd < 0)
+		return -errno;
+	if (own < 0)
+		return own;
+	return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET && !is_same(fd, own) ? TAKE_FD(fd) : -EINVAL;
+}
+
+struct nl *cni_netns_rtnl(int netns)
+{
+	CLEANUP_FD int own = netns_open();
+	int error = own < 0 ? own : netns_enter(netns);
+
+	if (error < 0) {
+		errno = -error;
+		return NULL;
+	}
+	struct nl *nl = nl_open(NETLINK_ROUTE);
+	if (netns_enter(own) < 0)
+		_exit(1); /* nothing may be done in the wrong one */
+	return nl;
+}
+
+int cni_netns_link(int netns, const char *name, struct rtnl_link *out)
+{
+	CLEANUP_NL struct nl *nl = cni_netns_rtnl(netns);
+
+	return nl ? rtnl_link_by_name(nl, name, out) : -errno;
+}

@@ -1,0 +1,10 @@
+/* A pod's network namespace, by the path that runtimes give: of any file system, /proc/PID/ns/net too. */
+#pragma once
+#include "netlink/rtnl.h"
+
+/* A descriptor, or -errno; -EINVAL: it is no network namespace, or the caller's own */
+int cni_netns_open(const char *path);
+/* rtnetlink in there; NULL and errno */
+struct nl *cni_netns_rtnl(int netns);
+/* 0 or -errno */
+int cni_netns_link(int netns, const char *name, struct rtnl_link *out);

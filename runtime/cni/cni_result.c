@@ -1,0 +1,127 @@
+/* prevResult has a list of links, and of addresses with the index of their link. */
+#include "cni/cni_result.h"
+#include "cni/cni_policy.h"
+
+#include <string.h>
+
+static bool is_pods_link(const struct cni_call *call, const json_t *link)
+{
+	const char *name = json_string_value(json_object_get(link, "name"));
+	const char *sandbox = json_string_value(json_object_get(link, "sandbox"));
+
+	return name && !strcmp(name, call->link) && sandbox && *sandbox;
+}
+
+/* Of an address whose link is not said it is the pod's. */
+static bool is_pods_address(const struct cni_call *call, const json_t *result, const json_t *address)
+{
+	const json_t *index = json_object_get(address, "interface");
+	json_t *link = json_array_get(json_object_get(result, "interfaces"), (size_t)json_integer_value(index));
+
+	return !index || is_pods_link(call, link);
+}
+
+static int take_address(const struct cni_call *call, const json_t *address, struct run_pod *out)
+{
+	const char *text = json_string_value(json_object_get(address, "address"));
+	const char *gateway_text = json_string_value(json_object_get(address, "gateway"));
+	struct addr_prefix prefix;
+	struct addr gateway;
+
+	if (!text || !addr_prefix_parse(text, &prefix) || !strchr(text, '/'))
+		return cni_fail(call, CNI_CONFIG_WRONG, "prevResult: `%.60s` is no address with a length",
+				text ? text : "");
+	bool v4 = prefix.addr.family == ADDR_V4;
+	if (v4 ? out->gateway.has4 : out->gateway.has6)
+		return cni_fail(
+			call, CNI_CONFIG_WRONG,
+			"prevResult: the pod has two addresses of IPv%d on %s, and a policy is for one of each family",
+			v4 ? 4 : 6, call->link);
+	if (!gateway_text || !*gateway_text)
+		return cni_fail(call, CNI_CONFIG_WRONG,
+				"prevResult: %s has no gateway; the plugin before this one needs \"isGateway\": true",
+				text);
+	if (!addr_parse(gateway_text, &gateway) || gateway.family != prefix.addr.family)
+		return cni_fail(call, CNI_CONFIG_WRONG, "prevResult: `%.60s` is no gateway of %s", gateway_text, text);
+	addr_gateway_set(&out->gateway, gateway);
+	*(v4 ? &out->addr4 : &out->addr6) = prefix;
+	*(v4 ? &out->pod.guest4 : &out->pod.guest6) = prefix.addr;
+	return CNI_FINE;
+}
+
+int cni_result_read(const struct cni_call *call, struct run_pod *out)
+{
+	const json_t *result = json_object_get(call->config, "prevResult");
+	const json_t *addresses = json_object_get(result, "ips");
+	size_t i;
+	json_t *address;
+
+	if (!json_is_object(result))
+		return cni_fail(
+			call, CNI_CONFIG_WRONG,
+			"prevResult is missing: this plugin stands behind one that makes the pod's link, as bridge "
+			"and ptp do, in the list \"plugins\"");
+	json_array_foreach(addresses, i, address)
+	{
+		int code = is_pods_address(call, result, address) ? take_address(call, address, out) : CNI_FINE;
+		if (code)
+			return code;
+	}
+	if (!out->gateway.has4 && !out->gateway.has6)
+		return cni_fail(call, CNI_CONFIG_WRONG, "prevResult: the pod has no address on %s", call->link);
+	return CNI_FINE;
+}
+
+static const json_t *nameservers(const struct cni_call *call)
+{
+	const json_t *of_runtime =
+		cni_policy_member(cni_policy_member(json_object_get(call->config, "runtimeConfig"), "dns"), "servers");
+	const json_t *result = json_object_get(call->config, "prevResult");
+
+	if (json_array_size(of_runtime))
+		return of_runtime;
+	return cni_policy_member(cni_policy_member(result, "dns"), "nameservers");
+}
+
+int cni_result_dns(const struct cni_call *call, struct run_pod *out)
+{
+	const json_t *servers = nameservers(call);
+	size_t i;
+	json_t *server;
+
+	json_array_foreach(servers, i, server)
+	{
+		const char *text = json_string_value(server);
+		struct addr addr;
+		if (!text || !addr_parse(text, &addr))
+			return cni_fail(call, CNI_CONFIG_WRONG, "the pod's DNS: nameserver `%.60s` is no address",
+					text ? text : "");
+		if (i == NAMESERVERS_MAX)
+			break;
+		out->resolvers[i] = addr;
+		out->servers[i] = (struct nameserver){ .addr = addr, .port = 53 };
+		out->server_count = out->pod.resolver_count = i + 1;
+	}
+	out->pod.resolvers = out->resolvers;
+	return CNI_FINE;
+}
+
+json_t *cni_result_make(const struct cni_call *call, const struct run_pod *pod)
+{
+	json_t *result = json_deep_copy(json_object_get(call->config, "prevResult"));
+	json_t *links = json_object_get(result, "interfaces"), *link;
+	char mac[18];
+	size_t i;
+
+	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", pod->mac[0], pod->mac[1], pod->mac[2], pod->mac[3],
+		 pod->mac[4], pod->mac[5]);
+	json_object_set_new(result, "cniVersion", json_string(call->version));
+	json_array_foreach(links, i, link)
+	{
+		if (!is_pods_link(call, link))
+			continue;
+		json_object_set_new(link, "mac", json_string(mac));
+		json_object_set_new(link, "sandbox", json_string(call->netns));
+	}
+	return result;
+}
