@@ -31,16 +31,19 @@ wait "$making"
 check "there is a minimal Debian 12" $? "$(tail -n 5 "$work/root.log")"
 
 # --- installing ---
-run=$(echo "$work"/deb/msb-run_*.deb) policyc=$(echo "$work"/deb/msb-policyc_*.deb)
-try "what they need can be installed" root_satisfy "$run" "$policyc"
+names=(libmsbpolicy0 libmsbpolicy-dev msb-cni msb-policyc msb-run)
+debs=()
+for name in "${names[@]}"; do debs+=("$(echo "$work/deb/${name}"_*.deb)"); done
+try "what they need can be installed" root_satisfy "${debs[@]}"
 root_files >"$work/before"
-install -m 644 "$run" "$policyc" "$root/tmp/"
-said=$(in_root apt-get install -y --no-install-recommends "/tmp/${run##*/}" "/tmp/${policyc##*/}" 2>&1)
+install -m 644 "${debs[@]}" "$root/tmp/"
+said=$(in_root apt-get install -y --no-install-recommends "${debs[@]/#*\//\/tmp\/}" 2>&1)
 check "they install" $? "$(tail -n 5 <<<"$said")"
-contains "and need nothing else" "$said" '^0 upgraded, 2 newly installed, '
+contains "and need nothing else" "$said" '^0 upgraded, 5 newly installed, '
 rm "$root"/tmp/*.deb
 same "the programs run" "msb-policyc $version, msb-run $version, msb-ctl $version" \
 	"$(for program in msb-policyc msb-run msb-ctl; do in_root "$program" --version; done | paste -sd, | sed 's/,/, /g')"
+contains "msb-cni is where runtimes look for it" "$(in_root env CNI_COMMAND=VERSION /usr/lib/cni/msb-cni <<<'{}' 2>&1)" '"supportedVersions"'
 same "units of systemd are in order" "" "$(in_root systemd-analyze verify --man=no msb@web.service msb.slice 2>&1)"
 
 # --- the guest ---
@@ -59,7 +62,7 @@ in_root_demo >"$work/demo" 2>&1
 check "debian/tests/demo: flows fare as the policy says" $? "$(tail -n 20 "$work/demo")"
 
 # --- removing ---
-try "they are purged" in_root apt-get purge -y msb-run msb-policyc
+try "they are purged" in_root apt-get purge -y "${names[@]}"
 root_files >"$work/after"
 same "nothing of them is left" "" "$(diff "$work/before" "$work/after")"
 finish
