@@ -14,7 +14,7 @@ for needed in podman containerd ctr runc /usr/lib/cni/bridge iptables; do
 	echo "ok $(basename "$0" .sh): everything # SKIP no $needed: \`make ci-deps\` installs it"
 	exit 0
 done
-. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh" || exit 3 # all else is for namespaces of its own
 if [ ! -x "$BUILD/msb-cni" ]; then
 	skip everything "no msb-cni in $BUILD: \`make\` builds it"
 	finish
