@@ -224,7 +224,7 @@ lib/cni 755 $(BUILD)/msb-cni
 share/man/man1 644 $(wildcard docs/*.1)
 share/man/man5 644 $(wildcard docs/*.5)
 share/man/man8 644 $(wildcard docs/*.8)
-share/doc/msb-policy 644 docs/language.md docs/import.md docs/review.md docs/editors.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
+share/doc/msb-policy 644 docs/language.md docs/import.md docs/review.md docs/editors.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/cni.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
 share/vim/vimfiles/syntax 644 editors/vim/syntax/msb.vim
 share/vim/vimfiles/ftdetect 644 editors/vim/ftdetect/msb.vim
 share/vim/vimfiles/ftplugin 644 editors/vim/ftplugin/msb.vim

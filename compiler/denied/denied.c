@@ -193,7 +193,8 @@ static void offer(struct denied *denied, struct arena *arena, const struct event
 		return;
 	/* a name was seen that no rule can say: nothing is offered for its address instead */
 	offered = flow->kind == FLOW_DNS ?
-			  suggest_query(arena, &context, flow->name, flow->transport, verdict, &suggestion) :
+			  !event->searched &&
+				  suggest_query(arena, &context, flow->name, flow->transport, verdict, &suggestion) :
 			  (name || !event->name) &&
 				  suggest_connection(arena, &context, &connection, verdict, name, &suggestion);
 	if (offered)

@@ -47,6 +47,7 @@ static const char *read_denial(struct arena *arena, const json_t *object, struct
 	out->name = member(arena, object, "name");
 	out->hello = member(arena, object, "hello");
 	out->sni = member(arena, object, "sni");
+	out->searched = json_object_get(object, "search") != NULL;
 	out->decided_by = json_is_integer(rule) ? "rule" : member(arena, object, "rule");
 	if (!out->flow)
 		return "a denial without \"flow\"";

@@ -13,6 +13,7 @@ struct event_line {
 	const char *flow, *decided_by; /* of denials: "default", "floor" …; a rule's number is "rule" */
 	const char *name;              /* NULL: none */
 	const char *hello, *sni;       /* of a flow judged by its server name, or that hides it; else NULL */
+	bool searched;                 /* a lookup below the guest's search domain */
 	size_t lost;                   /* of kind "lost" */
 	size_t times;                  /* how many of its kind the line tells: 1, or "count" */
 };

@@ -76,14 +76,15 @@ void resolver_add_cluster(struct resolver *r, struct span span, const char *valu
 	*arena_push(r->arena, &r->clusters) = cluster;
 }
 
-/* Whether the rule allows names below the domain and nothing else */
+/* Whether the rule allows names below the domain and nothing else. The host's own name is on the gateway. */
 static bool is_of_cluster(const struct policy_rule *rule, const struct resolver_cluster *cluster)
 {
 	if (rule->action != POLICY_ALLOW || rule->directions != POLICY_EGRESS || rule->within.count)
 		return false;
 	for (size_t i = 0; i < rule->targets.count; i++)
 		if (!policy_target_is_name(&rule->targets.items[i]) ||
-		    !name_has_suffix(rule->targets.items[i].name, cluster->domain))
+		    !name_has_suffix(rule->targets.items[i].name, cluster->domain) ||
+		    name_equal(rule->targets.items[i].name, NAME_HOST_ALIAS))
 			return false;
 	return rule->targets.count > 0;
 }

@@ -3,9 +3,11 @@
 #include "base/escape.h"
 #include "cni/cni_policy_file.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define ANNOTATIONS "io.kubernetes.cri.pod-annotations"
 #define ANNOTATION "msb.dev/policy"
@@ -149,6 +151,10 @@ static bool take_floor(struct choice *choice, bool *has)
 		return true;
 	path = cni_policy_file(choice->arena, choice->floors, arena_printf(choice->arena, "%s.msb", of), &why,
 			       &missing);
+	/* a directory that is named and not there would take away every floor */
+	if (!path && missing && json_object_get(choice->config, "floors") && access(choice->floors, F_OK))
+		return fail(choice, CNI_POLICY_BAD_CONFIG, "network configuration: `floors`: %s: %s", choice->floors,
+			    strerror(errno));
 	if (!path && !missing)
 		return fail(choice, CNI_POLICY_REFUSED, "the floor of namespace %s cannot be used: %s", of, why);
 	if (path) {

@@ -262,7 +262,8 @@ static int serve_bind(struct dns *dns, const struct dns_ask_bind *ask, struct de
 	if (error == 0 && denials && !ask->renews)
 		denials_lookup(denials, eval_dns(&dns->context, ask->name, FLOW_DNS_UDP));
 	if (error == 0) {
-		learning_bound(denials_learning(denials), ask->name, addrs, ask->count);
+		if (ask->count > 0 || !search_domain_of(dns->start.search, ask->name))
+			learning_bound(denials_learning(denials), ask->name, addrs, ask->count);
 		return bind_names(dns, ask, addrs);
 	}
 	/* it asked before it could know of the policy that is in force by now */

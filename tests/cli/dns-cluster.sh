@@ -48,6 +48,12 @@ contains "nor what its groups are" "$("$policyc" check pod.msb "${cluster[@]}" -
 same "JSON keeps the networks without the option" $'allow\t1' \
 	"$("$policyc" eval pod.json "egress@$web:tcp:80 resolve=$web=10.96.0.5" | cut -f1,2)"
 
+same "the host's name stays where it is" "allow@host.microsandbox.internal:tcp:80" "$("$policyc" eval --net-default deny \
+	--net-rule allow@host.microsandbox.internal:tcp:80 --dns-cluster microsandbox.internal=10.0.0.0/8 \
+	egress@host.microsandbox.internal:tcp:80 | cut -f4)"
+same "of two domains the first that fits counts" $'allow\t1' "$("$policyc" eval --net-default deny --net-rule allow@a.x.test \
+	--dns-cluster a.x.test=10.1.0.0/16 --dns-cluster x.test=10.2.0.0/16 'egress@a.x.test:tcp:80 resolve=a.x.test=10.1.0.1' | cut -f1,2)"
+
 mistake() { # PART-OF-THE-ERROR OPTION VALUE
 	local out status
 	out=$("$policyc" check --net-default deny "$2" "$3" 2>&1)

@@ -53,6 +53,10 @@ for flow in egress@169.254.169.254:tcp:80 dns@metadata.google.internal:udp egres
 	same "none-for:$flow" "0 " "$status $(cat .out)"
 	contains "none-for:$flow/counted" "$(cat .err)" '1 of which none is offered'
 done
+deny dns@pypi.org.svc.cluster.local:udp | sed 's/"flow"/"search":"svc.cluster.local","flow"/' >one
+run one
+same "none-below-a-search-domain" "0 " "$status $(cat .out)"
+contains "none-below-a-search-domain/counted" "$(cat .err)" '1 of which none is offered'
 for by in 3 '"floor"' '"refused"'; do
 	deny egress@10.0.0.5:tcp:22 "$by" >one
 	run one

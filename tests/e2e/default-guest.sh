@@ -17,6 +17,10 @@ same "wget -T5 does not crash" 2 "$(grep -c '^hello from the Internet$' <<<"$out
 contains "and succeeds" "$out" '^wget: 0$'
 contains "what is met with silence ends in time" "$out" '^wget: download timed out'
 
+# --- search domains ---
+run_vm --quiet --dns-search svc.cluster.test --dns-search cluster.test --net-default deny -- cat /etc/resolv.conf
+contains "resolv.conf has the search domains" "$out" '^search svc.cluster.test cluster.test$'
+
 # --- other root file systems ---
 # root DIR: one with busybox, without an /etc/hosts
 root() {

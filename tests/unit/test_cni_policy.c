@@ -129,6 +129,17 @@ Test(cni_policy, the_namespace_s_floor_holds_and_is_what_lets_a_pod_choose)
 	refuses("\"policy\":\"net\"", "K8S_POD_NAMESPACE=loose", CNI_POLICY_REFUSED, "others than root may write");
 }
 
+Test(cni_policy, floors_that_are_named_must_be_there)
+{
+	json_t *config = json_pack("{s:s}", "floors", path("absent"));
+
+	cr_assert_not(cni_policy_choose(arena, config, FREE, &chosen, &error));
+	cr_expect_eq(error.code, CNI_POLICY_BAD_CONFIG);
+	cr_expect(strstr(error.message, "`floors`"), "%s", error.message);
+	cr_expect(cni_policy_choose(arena, config, NULL, &chosen, &error), "without a namespace none is looked for");
+	json_decref(config);
+}
+
 Test(cni_policy, a_pod_names_a_file_beneath_the_directory_and_no_other)
 {
 	static const char *const names[] = { "../outside", "/etc/passwd", "team/../web", "./web", ".hidden", "a//b",
