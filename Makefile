@@ -286,7 +286,7 @@ share/man/man5 644 $(wildcard docs/*.5)
 include 644 include/msbpolicy.h
 $(LIBDIR) 644 $(SHARED) $(STATIC)
 share/man/man8 644 $(wildcard docs/*.8)
-share/doc/msb-policy 644 docs/sandbox.conf docs/language.md docs/import.md docs/review.md docs/editors.md docs/library.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
+share/doc/msb-policy 644 docs/sandbox.conf docs/language.md docs/import.md docs/review.md docs/editors.md docs/library.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/cni.md docs/scale.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
 share/vim/vimfiles/syntax 644 editors/vim/syntax/msb.vim
 share/vim/vimfiles/ftdetect 644 editors/vim/ftdetect/msb.vim
 share/vim/vimfiles/ftplugin 644 editors/vim/ftplugin/msb.vim

@@ -9,6 +9,7 @@
 #include "eval/eval.h"
 #include "run/host_floor.h"
 #include "run/launcher.h"
+#include "run/policy_watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,6 +64,8 @@ static unsigned read_own(const json_t *json, struct run_config *config)
 	if (!code)
 		code = read_switch(json, "logDenials", &verbose);
 	config->quiet = !verbose;
+	if (!code)
+		code = read_switch(json, "watch", &config->watch);
 	return code ? code : read_events(json_object_get(json, "events"), config);
 }
 
@@ -79,6 +82,11 @@ static bool resolve(struct arena *arena, struct cni_policy *chosen, struct run_c
 		return false;
 	if (policy->publishes.count) {
 		log_error("%s: a pod's ports are published by its runtime, not by `publish`", policy->name);
+		return false;
+	}
+	const char *unwatched = config->watch ? policy_watch_cannot(policy) : NULL;
+	if (unwatched) {
+		log_error("network configuration: `watch`: %s", unwatched);
 		return false;
 	}
 	eval_prepare_if_worth(policy);

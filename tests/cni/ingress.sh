@@ -4,7 +4,7 @@
 node_up
 # server: who comes from the pod "friend" (10.88.0.7), and from the Internet by the host's port
 network server bridge '{ "rules": ["allow:ingress@10.88.7.7:tcp:7", "allow:ingress@203.0.113.1:tcp:7", "allow@203.0.113.2:tcp:8007"] }'
-network client bridge '{ "rules": ["allow@10.88.0.0/16:tcp", "allow@fd88::/64:tcp"] }'
+network client bridge '{ "rules": ["allow@10.88.0.0/16:tcp", "allow@[fd88::/64]:tcp"] }'
 jq '.plugins[0].ipam.ranges = [[{ subnet: "10.88.0.0/16", rangeStart: "10.88.7.7", rangeEnd: "10.88.7.7" }], [{ subnet: "fd88::/64", rangeStart: "fd88::707", rangeEnd: "fd88::707" }]] | .name = "friend"' \
 	"$NETWORKS/client.conflist" >"$NETWORKS/friend.conflist"
 jq '.plugins[0].ipam.ranges = [[{ subnet: "10.88.0.0/16", rangeStart: "10.88.8.8", rangeEnd: "10.88.8.8" }], [{ subnet: "fd88::/64", rangeStart: "fd88::808", rangeEnd: "fd88::808" }]] | .name = "client"' \

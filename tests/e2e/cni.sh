@@ -140,6 +140,23 @@ same "its processes end with the pod" "" "$(pgrep -lx 'msb-.*')"
 CNI_NETNS=/run/netns/three cni DEL "$(net_conf)"
 same "DEL of a pod that is gone" 0 "$status"
 
+# --- a policy's file, watched ----------------------------------------------------------------------------------
+
+mkdir -p "$WORK/policies"
+printf 'default any deny\nallow@93.184.216.35:tcp:80\n' >"$WORK/policies/web.msb"
+pod_up watched 10.88.0.11 fd88::b
+conf=$(net_conf "\"policy\":\"web\",\"policies\":\"$WORK/policies\",\"watch\":true,\"events\":\"$WORK/events\"")
+CNI_ARGS='IgnoreUnknown=1;K8S_POD_NAME=Web_1' cni ADD "$conf"
+same "a policy of a file" "0 connected refused" "$status $(probe tcp 93.184.216.35 80) $(probe tcp 93.184.216.36 80)"
+contains "a pod's name is the sandbox's" "$("$BUILD/msb-ctl" ps)" '^default-web-1-[0-9a-f]{8} '
+contains "events go to the file" "$(cat "$WORK/events")" '"vmm":"pod"'
+printf 'default any deny\nallow@93.184.216.36:tcp:80\n' >"$WORK/policies/new.msb"
+mv "$WORK/policies/new.msb" "$WORK/policies/web.msb"
+passes() { [ "$(probe tcp 93.184.216.36 80)" = connected ]; }
+try "what it says then is in force" wait_for 10 passes
+cni DEL "$conf"
+same "DEL of it" 0 "$status"
+
 # --- GC ------------------------------------------------------------------------------------------------------
 
 pod_up four 10.88.0.8 fd88::8
