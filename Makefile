@@ -50,7 +50,7 @@ LIBRUNTIME := $(BUILD)/libmsbruntime.a
 LIBTEST    := $(BUILD)/libmsbtest.a
 PROGRAMS   := $(BUILD)/msb-policyc $(BUILD)/msb-run $(BUILD)/msb-ctl $(BUILD)/msb-cni
 
-.PHONY: all policyc deps deps-bench deps-policyc check demo bench bench-boot prove san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
+.PHONY: all policyc deps deps-bench deps-policyc ci-deps check check-cni demo bench bench-boot prove san fuzz tidy format install uninstall vsix guest kernels tools golden-update docs clean
 .DELETE_ON_ERROR:
 .SECONDARY: # objects of tests and fuzzers are kept
 all: $(PROGRAMS)
@@ -144,6 +144,10 @@ deps:
 	$(Q)./deps.sh
 deps-policyc:
 	$(Q)./deps.sh policyc
+# container runtimes and a client of theirs, for check-cni
+ci-deps:
+	$(Q)./deps.sh ci
+	$(Q)tests/cni/cri/fetch.sh $(BUILD)
 # kernels that tests boot as the host
 kernels: deps
 	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
@@ -158,6 +162,12 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
 	-$(Q)tests/kernels/fetch.sh $(BUILD)/kernels # without them two tests say that they skip
 	$(Q)tests/run -j $(JOBS) $(BUILD)
+# msb-cni with podman, containerd and a microVM behind a tap
+check-cni: deps
+	$(Q)./deps.sh ci
+	-$(Q)tests/cni/cri/fetch.sh $(BUILD) # without npm's registry one test says that it skips
+	$(Q)$(MAKE) --no-print-directory all guest tools
+	$(Q)tests/run -j $(JOBS) --cni $(BUILD)
 golden-update: all
 	$(Q)tests/golden/run.sh --update $(BUILD)
 

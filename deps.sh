@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that building, the demo and the tests need; says and does nothing when all are there.
-# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|fuzz|policyc|vsix]
+# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|ci|fuzz|policyc|vsix]
 # policyc: those that building msb-policyc alone needs
 set -eu
 export LC_ALL=C
@@ -14,6 +14,7 @@ prometheus mmdebstrap clang-format libc6-dbg chromium mandoc groff-base neovim"
 policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev libidn2-dev"
 bench_packages="gnuplot-nox haproxy sniproxy ethtool" # peers of the relays; how a link takes packets
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"
+ci_packages="podman containerd runc containernetworking-plugins iptables" # runtimes that msb-cni is tried with
 vsix_packages="nodejs npm" # unless they came from elsewhere
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]; }
@@ -43,13 +44,17 @@ lacking() {
 case ${1-} in
 '') ;;
 bench) packages=$bench_packages ;;
+ci)
+	packages=$ci_packages
+	if ! command -v node >/dev/null || ! command -v npm >/dev/null; then packages="$packages $vsix_packages"; fi
+	;;
 fuzz) packages="$packages $fuzz_packages" ;;
 policyc) packages=$policyc_packages ;;
 vsix)
 	if command -v node >/dev/null && command -v npm >/dev/null; then exit 0; fi
 	packages=$vsix_packages
 	;;
-*) echo "usage: deps.sh [bench|fuzz|policyc|vsix]" >&2 && exit 2 ;;
+*) echo "usage: deps.sh [bench|ci|fuzz|policyc|vsix]" >&2 && exit 2 ;;
 esac
 missing=$(lacking)
 [ -n "$missing" ] || exit 0

@@ -1,6 +1,7 @@
 /* prevResult has a list of links, and of addresses with the index of their link. */
 #include "cni/cni_result.h"
 #include "cni/cni_policy.h"
+#include "dns/dns.h"
 
 #include <string.h>
 
@@ -83,6 +84,19 @@ static const json_t *nameservers(const struct cni_call *call)
 	return cni_policy_member(cni_policy_member(result, "dns"), "nameservers");
 }
 
+/* Which runtimes write into the pod's resolv.conf where nobody says otherwise. The proxy follows the host's by itself */
+static void take_resolvers_of_host(struct run_pod *out)
+{
+	struct nameserver servers[NAMESERVERS_MAX];
+	size_t count = 0;
+
+	if (dns_servers_of_host(servers, &count) < 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		out->resolvers[i] = servers[i].addr;
+	out->pod.resolver_count = count;
+}
+
 int cni_result_dns(const struct cni_call *call, struct run_pod *out)
 {
 	const json_t *servers = nameservers(call);
@@ -103,6 +117,8 @@ int cni_result_dns(const struct cni_call *call, struct run_pod *out)
 		out->server_count = out->pod.resolver_count = i + 1;
 	}
 	out->pod.resolvers = out->resolvers;
+	if (!out->pod.resolver_count)
+		take_resolvers_of_host(out);
 	return CNI_FINE;
 }
 

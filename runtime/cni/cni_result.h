@@ -5,7 +5,7 @@
 
 /* The addresses of the pod's link and its gateway, from prevResult; CNI_FINE, or the exit status with the error printed. */
 int cni_result_read(const struct cni_call *, struct run_pod *out);
-/* The nameservers of the pod's resolv.conf: of runtimeConfig.dns, else of prevResult; as addresses */
+/* The nameservers of the pod's resolv.conf: of runtimeConfig.dns, else of prevResult, else the host's; as addresses */
 int cni_result_dns(const struct cni_call *, struct run_pod *out);
 /* prevResult as our own result, in the call's version, with the link's MAC. The caller's */
 json_t *cni_result_make(const struct cni_call *, const struct run_pod *);
