@@ -7,6 +7,7 @@
 #include "netlink/rtnl_watch.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_guest.h"
+#include "sandbox/table_owner.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -103,6 +104,16 @@ static int take(struct sandbox *sandbox, const struct run_pod *pod)
 	return error < 0 ? setup_fail("make the pod's link", error) : 0;
 }
 
+/* From here on the pod's link ends with the table owner, which outlives the sandbox. */
+static int tell_table_owner(struct sandbox *sandbox)
+{
+	struct table_owner_message message = { .pod_link = sandbox->tap_link.index };
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+
+	int error = nl ? table_owner_tell(sandbox->start->owner, &message, nl_fd(nl)) : -errno;
+	return error < 0 ? setup_fail("reach the table owner", error) : 0;
+}
+
 int sandbox_pod_take_link(struct sandbox *sandbox)
 {
 	struct nl *vm = sandbox->vm;
@@ -119,7 +130,7 @@ int sandbox_pod_take_link(struct sandbox *sandbox)
 		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
 	if (error == 0)
 		error = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
-	return error < 0 ? setup_fail("find the sandbox's links", error) : 0;
+	return error < 0 ? setup_fail("find the sandbox's links", error) : tell_table_owner(sandbox);
 }
 
 /* ---- our side ---- */

@@ -134,8 +134,14 @@ pod_up two 10.88.0.6 fd88::6
 conf=$(net_conf '"rules":["allow@93.184.216.35:tcp:80"]')
 cni ADD "$conf"
 same "another pod" connected "$(probe tcp 93.184.216.35 80)"
+pod sh -c "while :; do '$PROBE' tcp 93.184.216.36 80 20; done" >"$WORK/denied" 2>&1 &
+hammer=$!
 kill -KILL "$(pgrep -x msb-supervisor)"
 same "the supervisor's death closes its network" 1 "$(wait_for 5 sh -c '! ip link show vtwo'; pod "$PROBE" tcp 93.184.216.35 80 300 | grep -c 'unreachable\|timeout')"
+kill "$hammer"
+wait "$hammer" 2>/dev/null
+contains "what was denied was tried meanwhile" "$(cat "$WORK/denied")" '^refused'
+lacks "and did not pass as it went" "$(cat "$WORK/denied")" '^connected'
 cni_refused "CHECK tells" 101 CHECK "$(jq -c . <<<"$conf")"
 cni_refused "STATUS, too" 51 STATUS "$(jq -c 'del(.prevResult)' <<<"$conf")"
 CNI_NETNS='' cni DEL "$conf"
