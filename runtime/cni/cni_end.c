@@ -72,6 +72,27 @@ int cni_end_by_force(const struct cni_state *state)
 	return wait_for_end(state, END_MS) ? 0 : -ETIMEDOUT;
 }
 
+static int open_sandbox(const struct cni_state *state)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "/proc/%d/ns/net", state->supervisor);
+	int fd = state->supervisor > 0 && cni_end_is_running(state) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	return fd < 0 ? -ESRCH : fd;
+}
+
+/* The pod's link goes first, its peer with it: while the kernel takes a namespace apart it still forwards for a moment, with no
+ * rules any more. */
+static void close_link(const struct cni_state *state)
+{
+	CLEANUP_FD int sandbox = open_sandbox(state);
+	CLEANUP_NL struct nl *nl = sandbox < 0 ? NULL : cni_netns_rtnl(sandbox);
+	struct rtnl_link tap;
+
+	if (nl && rtnl_link_by_name(nl, LOWER_TAP, &tap) == 0)
+		rtnl_link_delete(nl, tap.index);
+}
+
 int cni_end(const struct cni_state *state)
 {
 	CLEANUP_FD int directory = run_directory_look(false);
@@ -79,6 +100,7 @@ int cni_end(const struct cni_state *state)
 
 	if (directory < 0 || !cni_end_is_running(state))
 		return 0;
+	close_link(state);
 	json_t *request = json_pack("{s:i, s:s, s:b}", "version", 1, "command", "stop", "kill", 0);
 	client_ask_all(directory, &one, 1, request, CLIENT_PATIENCE_MS);
 	json_decref(request);
@@ -88,15 +110,6 @@ int cni_end(const struct cni_state *state)
 }
 
 /* ---- the link ---- */
-
-static int open_sandbox(const struct cni_state *state)
-{
-	char path[64];
-
-	snprintf(path, sizeof path, "/proc/%d/ns/net", state->supervisor);
-	int fd = state->supervisor > 0 && cni_end_is_running(state) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	return fd < 0 ? -ESRCH : fd;
-}
 
 static int add_addresses(const struct cni_call *call, int netns)
 {

@@ -122,6 +122,13 @@ static void masquerade(struct ruleset *ruleset, struct rs_table *table, struct r
 	rs_do(ruleset, rs_rule_add(ruleset, chain, NULL), RS_MASQUERADE);
 }
 
+static void source(struct ruleset *ruleset, struct rs_table *table, struct rs_chain *chain)
+{
+	(void)table;
+	chain->priority = 100;
+	rs_do(ruleset, rs_rule_add(ruleset, chain, NULL), RS_SNAT)->source = (struct addr){ ADDR_V4, 1 };
+}
+
 /* Headers, and what else a packet is known by */
 static void packet_facts(struct ruleset *ruleset, struct rs_table *table, struct rs_chain *chain)
 {
@@ -279,6 +286,7 @@ static const struct doctor_check checks[] = {
 	     "CONFIG_NFT_FIB_INET, CONFIG_NFT_FIB_IPV4, CONFIG_NFT_FIB_IPV6"),
 	RULE("nft masquerade", NULL, masquerade, RS_POSTROUTING, RS_NAT, RS_INET, "nft_masq",
 	     "CONFIG_NFT_MASQ, CONFIG_NFT_NAT"),
+	RULE("nft snat", NULL, source, RS_POSTROUTING, RS_NAT, RS_INET, "nft_nat", "CONFIG_NFT_NAT"),
 	{ .name = "nft flowtable",
 	  .run = try_with_links,
 	  .help = "sandboxes work without; with it established flows take the kernel less",

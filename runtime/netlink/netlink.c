@@ -32,11 +32,20 @@ struct nl {
 	_Alignas(struct nlmsghdr) char buffer[NL_READ_SIZE];
 };
 
-struct nl *nl_open(int protocol)
+struct nl *nl_adopt(int fd)
 {
 	/* of its own pages, of which those that no message has filled take no memory */
 	struct nl *nl = mmap(NULL, sizeof *nl, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (nl == MAP_FAILED)
+		return NULL;
+	nl->fd = fd;
+	return nl;
+}
+
+struct nl *nl_open(int protocol)
+{
+	struct nl *nl = nl_adopt(-1);
+	if (!nl)
 		return NULL;
 	int on = 1, queue = NL_RECEIVE_QUEUE;
 	struct sockaddr_nl addr = { .nl_family = AF_NETLINK };

@@ -14,6 +14,8 @@ struct nl;
 /* A socket of NETLINK_ROUTE, NETLINK_NETFILTER …, close-on-exec, in the network namespace of the calling
  * thread. NULL and errno on failure. */
 struct nl *nl_open(int protocol);
+/* One that another process has opened; the descriptor is its own from then on. NULL and errno, then it is not */
+struct nl *nl_adopt(int fd);
 void nl_close(struct nl *); /* NULL is fine */
 static inline void nl_closep(struct nl **nl)
 {

@@ -75,12 +75,14 @@ int rtnl_neighbour_proxy(struct nl *, uint32_t index, struct addr);
 struct rtnl_route {
 	struct addr_prefix destination; /* len 0: the default route */
 	const struct addr *via;         /* NULL: on the link itself. It need not be in any subnet of the link. */
+	const struct addr *source;      /* which own sockets have on that way; NULL: the kernel's choice */
 	uint32_t link;
 	uint32_t table; /* 0: main */
 	bool local;     /* delivers to this host, for TPROXY */
 };
 /* -EEXIST where the table has a route to the same destination: of two callers one gets it. */
 int rtnl_route_add(struct nl *, const struct rtnl_route *);
+int rtnl_route_delete(struct nl *, const struct rtnl_route *);
 /* Packets with that mark are routed by that table. */
 int rtnl_rule_add(struct nl *, enum addr_family, uint32_t mark, uint32_t table);
 

@@ -5,26 +5,38 @@
 #include <linux/fib_rules.h>
 #include <linux/nexthop.h>
 
-int rtnl_route_add(struct nl *nl, const struct rtnl_route *route)
+static int change_route(struct nl *nl, uint16_t type, uint16_t flags, const struct rtnl_route *route)
 {
 	struct rtnl_message message;
-	struct rtmsg *header = rtnl_message(&message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof *header);
+	struct rtmsg *header = rtnl_message(&message, type, flags, sizeof *header);
 
 	header->rtm_family = rtnl_family(route->destination.addr.family);
 	header->rtm_dst_len = route->destination.len;
 	header->rtm_table = RT_TABLE_UNSPEC;
-	header->rtm_protocol = RTPROT_STATIC;
+	header->rtm_protocol = type == RTM_NEWROUTE ? RTPROT_STATIC : RTPROT_UNSPEC;
 	header->rtm_type = route->local ? RTN_LOCAL : RTN_UNICAST;
 	header->rtm_scope = route->local ? RT_SCOPE_HOST : route->via ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 	mnl_attr_put_u32(message.header, RTA_TABLE, route->table ? route->table : RT_TABLE_MAIN);
 	mnl_attr_put_u32(message.header, RTA_OIF, route->link);
 	if (route->destination.len)
 		rtnl_put_addr(message.header, RTA_DST, route->destination.addr);
+	if (route->source)
+		rtnl_put_addr(message.header, RTA_PREFSRC, *route->source);
 	if (route->via) {
 		header->rtm_flags = RTNH_F_ONLINK;
 		rtnl_put_addr(message.header, RTA_GATEWAY, *route->via);
 	}
 	return nl_do(nl, message.header);
+}
+
+int rtnl_route_add(struct nl *nl, const struct rtnl_route *route)
+{
+	return change_route(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route);
+}
+
+int rtnl_route_delete(struct nl *nl, const struct rtnl_route *route)
+{
+	return change_route(nl, RTM_DELROUTE, 0, route);
 }
 
 int rtnl_rule_add(struct nl *nl, enum addr_family family, uint32_t mark, uint32_t table)

@@ -424,6 +424,8 @@ static void end_host(struct sandbox *sandbox)
 void sandbox_close(struct sandbox *sandbox)
 {
 	kill(-1, SIGKILL);
+	if (sandbox->start->config->pod && sandbox->tap_link.index)
+		rtnl_link_delete(sandbox->vm, sandbox->tap_link.index); /* now, not when the kernel comes to it */
 	if (sandbox->host_link.index && !netns_enter(sandbox->host_netns))
 		end_host(sandbox);
 	host_watch_close(sandbox->watch);

@@ -7,6 +7,7 @@
 #include "netlink/rtnl_watch.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_guest.h"
+#include "sandbox/table_owner.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -103,6 +104,16 @@ static int take(struct sandbox *sandbox, const struct run_pod *pod)
 	return error < 0 ? setup_fail("make the pod's link", error) : 0;
 }
 
+/* From here on the pod's link ends with the table owner, which outlives the sandbox. */
+static int tell_table_owner(struct sandbox *sandbox)
+{
+	struct table_owner_message message = { .pod_link = sandbox->tap_link.index };
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+
+	int error = nl ? table_owner_tell(sandbox->start->owner, &message, nl_fd(nl)) : -errno;
+	return error < 0 ? setup_fail("reach the table owner", error) : 0;
+}
+
 int sandbox_pod_take_link(struct sandbox *sandbox)
 {
 	struct nl *vm = sandbox->vm;
@@ -119,7 +130,7 @@ int sandbox_pod_take_link(struct sandbox *sandbox)
 		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
 	if (error == 0)
 		error = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
-	return error < 0 ? setup_fail("find the sandbox's links", error) : 0;
+	return error < 0 ? setup_fail("find the sandbox's links", error) : tell_table_owner(sandbox);
 }
 
 /* ---- our side ---- */
@@ -169,12 +180,25 @@ static int bring_up(struct sandbox *sandbox, const struct run_pod *pod)
 	return error;
 }
 
-static int add_route(struct nl *nl, uint32_t link, const struct rtnl_listed *listed, const struct addr *via)
+static int add_route(struct nl *nl, uint32_t link, const struct rtnl_listed *listed, const struct addr *via,
+		     const struct addr *source)
 {
-	struct rtnl_route route = { .destination = listed->destination, .via = via, .link = link };
+	struct rtnl_route route = { .destination = listed->destination, .via = via, .source = source, .link = link };
 	int error = rtnl_route_add(nl, &route);
 
 	return error == -EEXIST ? 0 : error;
+}
+
+/* Who is asked by ARP looks at who asks: the uplink has the pod's address to ask from, but no route by which it were our own. */
+static int ask_as_pod(struct sandbox *sandbox)
+{
+	struct addr guest = lower_guest(&sandbox->gateway, ADDR_V4);
+	struct rtnl_route own = {
+		.destination = { guest, 32 }, .table = RT_TABLE_LOCAL, .local = true, .link = sandbox->uplink.index
+	};
+
+	int error = rtnl_address_add(sandbox->vm, sandbox->uplink.index, own.destination);
+	return error == 0 ? rtnl_route_delete(sandbox->vm, &own) : error;
 }
 
 static int route_outside(struct sandbox *sandbox)
@@ -184,7 +208,8 @@ static int route_outside(struct sandbox *sandbox)
 
 	for (size_t i = 0; error == 0 && i < pod_link->route_count; i++) {
 		const struct rtnl_listed *route = &pod_link->routes[i];
-		error = add_route(sandbox->vm, sandbox->uplink.index, route, route->routed ? &route->via : NULL);
+		struct addr own = lower_own(&sandbox->gateway, route->destination.addr.family);
+		error = add_route(sandbox->vm, sandbox->uplink.index, route, route->routed ? &route->via : NULL, &own);
 	}
 	return error;
 }
@@ -227,12 +252,16 @@ static int route_pod(const struct sandbox *sandbox, uint32_t link)
 	struct pod_link *pod_link = sandbox->pod_link;
 	const struct addr_gateway *gateway = &sandbox->gateway;
 	const struct rtnl_listed to_gateway = { .destination = { gateway->v6, 128 } };
-	int error = gateway->has6 ? add_route(pod_link->nl, link, &to_gateway, NULL) : 0;
+	int error = gateway->has6 ? add_route(pod_link->nl, link, &to_gateway, NULL, NULL) : 0;
 
 	for (size_t i = 0; error == 0 && i < pod_link->route_count; i++) {
 		const struct rtnl_listed *route = &pod_link->routes[i];
 		bool v6 = route->destination.addr.family == ADDR_V6;
-		error = add_route(pod_link->nl, link, route, v6 ? &gateway->v6 : route->routed ? &route->via : NULL);
+		error = add_route(pod_link->nl, link, route,
+				  v6            ? &gateway->v6 :
+				  route->routed ? &route->via :
+						  NULL,
+				  NULL);
 	}
 	return error;
 }
@@ -272,6 +301,8 @@ int sandbox_pod_open_links(struct sandbox *sandbox)
 		error = bring_up(sandbox, pod);
 	if (error == 0 && sandbox->gateway.has4)
 		error = configure_family(sandbox, ADDR_V4);
+	if (error == 0 && sandbox->gateway.has4)
+		error = ask_as_pod(sandbox);
 	if (error == 0 && sandbox->gateway.has6)
 		error = configure_family(sandbox, ADDR_V6);
 	if (error == 0)

@@ -20,9 +20,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-int table_owner_tell(int channel, const struct table_owner_message *message, int vm_netns)
+int table_owner_tell(int channel, const struct table_owner_message *message, int fd)
 {
-	return socket_send_fds(channel, message, sizeof *message, &vm_netns, 1, 0);
+	return socket_send_fds(channel, message, sizeof *message, &fd, 1, 0);
 }
 
 int table_owner_ask(int channel, const struct table_owner_question *question)
@@ -57,7 +57,7 @@ static void answer(int channel, const struct table_owner_question *question, str
 }
 
 /* The namespace that comes with a message is held by its descriptor's being open. */
-static void read_channel(struct pollfd *channel, struct table_owner_message *told, struct nl *conntrack)
+static void read_channel(struct pollfd *channel, struct table_owner_message *told, struct nl *conntrack, int *held)
 {
 	union {
 		struct table_owner_message message;
@@ -66,11 +66,13 @@ static void read_channel(struct pollfd *channel, struct table_owner_message *tol
 	int fds[SOCKET_FDS_MAX];
 	ssize_t len = socket_receive_fds(channel->fd, &heard, sizeof heard, fds);
 
-	if (len == sizeof heard.message)
+	if (len == sizeof heard.message) {
 		*told = heard.message;
-	else if (len == sizeof heard.question)
+		*held = fds[0];
+	}
+	if (len == sizeof heard.question)
 		answer(channel->fd, &heard.question, conntrack);
-	else if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR))
+	if (len == 0 || (len < 0 && len != -EAGAIN && len != -EINTR))
 		channel->fd = -1; /* the supervisor is gone, its namespace soon */
 	if (told->source_count > TABLE_OWNER_SOURCES)
 		told->source_count = TABLE_OWNER_SOURCES;
@@ -90,6 +92,15 @@ void table_owner_end(struct nl *host, struct nl *conntrack, const struct table_o
 	int error = conntrack_forget(conntrack, told->sources, told->source_count, &deleted);
 	if (error < 0)
 		log_line("the host's conntrack keeps entries of the sandbox until they time out: %s", strerror(-error));
+}
+
+static void end_pod(uint32_t link, int fd)
+{
+	struct nl *nl = link && fd >= 0 ? nl_adopt(fd) : NULL;
+
+	if (nl)
+		rtnl_link_delete(nl, link);
+	nl_close(nl);
 }
 
 static void wait_for_end(int supervisor)
@@ -128,15 +139,17 @@ static _Noreturn void serve(const struct table_owner_start *start, struct nl *ho
 		{ .fd = start->channel, .events = POLLIN },
 	};
 	struct table_owner_message told = { 0 };
+	int held = -1;
 
 	while (!told.ends) {
 		if (poll(watched, 2, -1) < 0)
 			continue;
 		if (watched[1].fd >= 0 && watched[1].revents)
-			read_channel(&watched[1], &told, conntrack);
+			read_channel(&watched[1], &told, conntrack, &held);
 		else if (watched[0].revents)
 			break;
 	}
+	end_pod(told.pod_link, held);
 	if (!told.ends)
 		cgroup_kill(start->cgroup);
 	table_owner_end(host, conntrack, &told);

@@ -32,6 +32,9 @@ struct table_owner_start {
 #define TABLE_OWNER_SOURCES 4 /* guest and gateway, IPv4 and IPv6 */
 struct table_owner_message {
 	uint32_t link; /* index of the host link, to be deleted at the end */
+	/* Of a pod instead: its link's other end, to be deleted at the end by the descriptor, rtnetlink of its namespace. With a
+	 * namespace's last process its rules go before its links do, and what a pod sends then would pass. */
+	uint32_t pod_link;
 	/* What the sandbox sends from: the host's conntrack entries of these are deleted after the link */
 	struct addr sources[TABLE_OWNER_SOURCES];
 	size_t source_count;
@@ -55,7 +58,7 @@ struct table_owner_count {
 
 /* By the supervisor; 0 or -errno. */
 int table_owner_ask(int channel, const struct table_owner_question *);
-int table_owner_tell(int channel, const struct table_owner_message *, int vm_netns);
+int table_owner_tell(int channel, const struct table_owner_message *, int fd);
 /* What the table owner does at the end. By the supervisor, in the host's namespace, where the table owner is dead. */
 void table_owner_end(struct nl *host, struct nl *conntrack, const struct table_owner_message *);
 /* Forks the table owner; its pid and, in *pidfd, its pidfd; or -errno. The descriptors stay the caller's. */

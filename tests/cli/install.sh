@@ -33,7 +33,7 @@ same uninstall/directories-of-its-own "" "$(find image -path '*share/msb-policy*
 made uninstall
 check uninstall/again $? "$(cat .out)"
 
-mkdir bare && ln -s "$BUILD"/msb-* "$BUILD/guest-agent" bare/
+mkdir bare && ln -s "$BUILD"/msb-* "$BUILD"/{guest-agent,completions,lib} bare/
 made install "$work/bare"
 check install/without-a-guest $? "$(cat .out)"
 same install/without-a-guest/programs "msb-guest msb-policyc" "$(cd image/usr && basename -a sbin/* bin/msb-policyc | paste -sd' ')"

@@ -2,14 +2,17 @@
 # Who may connect to a pod: the node, whose probes and Services arrive as its own; another pod and strangers by a rule only.
 . "$(dirname "$0")/lib.sh"
 node_up
+# fixed NETWORK NAME N: the network again, by another name, whose only pod is 10.88.N.N and fd88::NN
+fixed() {
+	jq --arg name "$2" --arg address4 "10.88.$3.$3" --arg address6 "fd88::$3$3" '.name = $name | .plugins[0].ipam.ranges = [
+		[{ subnet: "10.88.0.0/16", rangeStart: $address4, rangeEnd: $address4 }],
+		[{ subnet: "fd88::/64", rangeStart: $address6, rangeEnd: $address6 }]]' "$NETWORKS/$1.conflist" >"$NETWORKS/$2.conflist"
+}
 # server: who comes from the pod "friend" (10.88.0.7), and from the Internet by the host's port
 network server bridge '{ "rules": ["allow:ingress@10.88.7.7:tcp:7", "allow:ingress@203.0.113.1:tcp:7", "allow@203.0.113.2:tcp:8007"] }'
-network client bridge '{ "rules": ["allow@10.88.0.0/16:tcp", "allow@[fd88::/64]:tcp"] }'
-jq '.plugins[0].ipam.ranges = [[{ subnet: "10.88.0.0/16", rangeStart: "10.88.7.7", rangeEnd: "10.88.7.7" }], [{ subnet: "fd88::/64", rangeStart: "fd88::707", rangeEnd: "fd88::707" }]] | .name = "friend"' \
-	"$NETWORKS/client.conflist" >"$NETWORKS/friend.conflist"
-jq '.plugins[0].ipam.ranges = [[{ subnet: "10.88.0.0/16", rangeStart: "10.88.8.8", rangeEnd: "10.88.8.8" }], [{ subnet: "fd88::/64", rangeStart: "fd88::808", rangeEnd: "fd88::808" }]] | .name = "client"' \
-	"$NETWORKS/client.conflist" >"$NETWORKS/c" && mv "$NETWORKS/c" "$NETWORKS/client.conflist"
-
+network open bridge '{ "rules": ["allow@10.88.0.0/16:tcp", "allow@[fd88::/64]:tcp"] }'
+fixed open friend 7
+fixed open client 8
 ports='{ "runtimeConfig": { "portMappings": [{ "hostPort": 8007, "containerPort": 7, "protocol": "tcp" }] } }'
 add server server "$ports"; check "a pod with a host port" $?
 add friend friend; check "a pod that the rule names" $?
@@ -30,7 +33,8 @@ reaches "the host's port, from the Internet" connected on_internet "$PROBE" tcp 
 lacks "a stranger who routes to the pod" "$(on_internet "$PROBE" tcp "$address4" 9 2000)" '^connected'
 reaches "hairpin: the pod by the host's port, to itself" connected in_pod server "$PROBE" tcp "$HOST4" 8007
 
-network closed bridge '{ "rules": ["deny:ingress@host"] }'
+network shut bridge '{ "rules": ["deny:ingress@host"] }'
+fixed shut closed 9
 add closed closed; check "a pod that is closed to the node" $?
 in_pod closed "$BUILD/e2e/echo" &
 closed=$!

@@ -100,10 +100,23 @@ pod ip route replace default via 10.88.0.1
 same "what is allowed still passes" connected "$(probe tcp 93.184.216.36 80)"
 same "what is denied does not" refused "$(probe tcp 93.184.216.35 80)"
 
+# Two pods that are both behind policies, on a host that checks where a packet comes from
+echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter
+try "reload for a neighbour" "$BUILD/msb-ctl" reload "$sandbox" --policy "$WORK/in.msb"
+ip link del vother
+wait_for 5 sh -c '! ip link show vother'
+pod_up near 10.88.0.9 fd88::9
+cni ADD "$(net_conf '"rules":["allow@10.88.0.5:tcp","allow@host"]')"
+same "a pod reaches another behind its policy" connected "$(probe tcp 10.88.0.5 8000 2000)"
+same "and the node" refused "$(probe tcp 10.88.0.1 99 2000)"
+cni DEL "$(net_conf)"
+ip link del vnear
+ip netns del near
+pod=web pod4=10.88.0.5 pod6=fd88::5 CNI_CONTAINERID=web CNI_NETNS=/run/netns/web
+
 # --- DEL -----------------------------------------------------------------------------------------------------
 
 kill "$(pgrep -x busybox | tail -n1)" 2>/dev/null
-ip link del vother
 ip netns del other
 cni DEL "$checked"
 same "DEL" 0 "$status"
@@ -121,8 +134,14 @@ pod_up two 10.88.0.6 fd88::6
 conf=$(net_conf '"rules":["allow@93.184.216.35:tcp:80"]')
 cni ADD "$conf"
 same "another pod" connected "$(probe tcp 93.184.216.35 80)"
+pod sh -c "while :; do '$PROBE' tcp 93.184.216.36 80 20; done" >"$WORK/denied" 2>&1 &
+hammer=$!
 kill -KILL "$(pgrep -x msb-supervisor)"
 same "the supervisor's death closes its network" 1 "$(wait_for 5 sh -c '! ip link show vtwo'; pod "$PROBE" tcp 93.184.216.35 80 300 | grep -c 'unreachable\|timeout')"
+kill "$hammer"
+wait "$hammer" 2>/dev/null
+contains "what was denied was tried meanwhile" "$(cat "$WORK/denied")" '^refused'
+lacks "and did not pass as it went" "$(cat "$WORK/denied")" '^connected'
 cni_refused "CHECK tells" 101 CHECK "$(jq -c . <<<"$conf")"
 cni_refused "STATUS, too" 51 STATUS "$(jq -c 'del(.prevResult)' <<<"$conf")"
 CNI_NETNS='' cni DEL "$conf"
@@ -168,6 +187,8 @@ cni GC "$(gc '[{"containerID":"five","ifname":"eth0"}]')"
 same "GC" 0 "$status"
 contains "what is in its list stays" "$("$BUILD/msb-ctl" ps)" '^five-'
 lacks "what is not goes" "$("$BUILD/msb-ctl" ps)" '^four-'
+pod=four
+lacks "nor has it a network" "$(probe tcp 10.88.0.1 80) $(pod ip -br link)" 'eth0|connected|refused'
 cni GC "$(gc '[]')"
 same "and the rest with an empty list" "" "$(pgrep -lx 'msb-.*')"
 same "no file is left" "" "$(ls /run/msb-cni)"
