@@ -176,6 +176,16 @@ try "what it says then is in force" wait_for 10 passes
 cni DEL "$conf"
 same "DEL of it" 0 "$status"
 
+# --- server names: flows that wait for theirs go by a relay, which leaves from the pod's address --------------------
+
+page() { pod timeout 3 bash -c "exec 3<>/dev/tcp/$1/80; printf 'GET / HTTP/1.0\r\n\r\n' >&3; tail -n1 <&3"; }
+pod_up named 10.88.0.12 fd88::c
+conf=$(net_conf '"rules":["deny@example.org:tcp","allow@dns","allow@any"]')
+cni ADD "$conf"
+same "what has no server name passes by its address" "hello from the Internet" "$(page 93.184.216.35)"
+same "by IPv6, too" "hello from the Internet" "$(page 2606:2800:220:1::35)"
+cni DEL "$conf"
+
 # --- GC ------------------------------------------------------------------------------------------------------
 
 pod_up four 10.88.0.8 fd88::8
