@@ -70,7 +70,8 @@ refused_add "a policy outside the directory" '{ "policy": "../../etc/passwd" }' 
 refused_add "rules that are no list" '{ "rules": 7 }' rules
 
 # --- STATUS, GC, VERSION
-same "VERSION" true "$(call VERSION '' '' msb-cni '{ "cniVersion": "1.1.0" }' | jq '.supportedVersions | index("1.1.0") != null and index("1.0.0") != null')"
+same "VERSION" true "$(call VERSION '' '' msb-cni '{ "cniVersion": "1.1.0" }' |
+	jq '.supportedVersions | index("1.1.0") != null and index("1.0.0") != null')"
 newer() { config routed $own "$1" | jq '.cniVersion = "1.1.0"'; }
 status_call() { call STATUS '' '' msb-cni "$(newer '{}')"; }
 try "STATUS" status_call
@@ -78,7 +79,14 @@ for pod in kept stale; do add $pod routed || not_ok "ADD of $pod"; done
 collect() {
 	call GC '' '' msb-cni "$(newer '{ "cni.dev/valid-attachments": [{ "containerID": "kept", "ifname": "eth0" }] }')"
 }
+seen_reset
+while :; do in_pod stale "$PROBE" tcp 93.184.216.51 80 100; done >/dev/null 2>&1 &
+prober=$!
+sleep 0.3
 try "GC" collect
+sleep 0.5
+kill $prober
+never_there "what is denied, while GC takes a pod's namespace apart" 93.184.216.51
 lacks "GC ends what is not among the valid ones" "$("$BUILD/msb-ctl" ps 2>&1)" stale
 exec_in=(in_pod kept env PATH="$BUILD/e2e:$PATH")
 fares "the valid one has its network" connected tcp 93.184.216.50 80

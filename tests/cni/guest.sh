@@ -11,7 +11,7 @@ guest=$WORK/guest
 mkdir -p "$guest/bin"
 cp "$PROBE" "$guest/bin/"
 address4=$(address vm routed 4) address6=$(address vm routed 6)
-mac=$(in_pod vm cat /sys/class/net/eth0/address 2>/dev/null || in_pod vm ip -j link show eth0 | jq -r '.[0].address')
+mac=$(in_pod vm ip -j link show eth0 | jq -r '.[0].address')
 gateway6=$(result_of vm routed | jq -r '.ips[] | select(.address | contains(":")) | .gateway')
 cat >"$guest/test" <<END
 #!/bin/sh

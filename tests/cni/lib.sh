@@ -301,7 +301,10 @@ del() {
 }
 
 # address CONTAINER NETWORK FAMILY: 4 or 6, what the plugins gave it
-address() { result_of "$1" "$2" | jq -r --arg colon "$([ "$3" = 4 ] || echo :)" '[.ips[].address | select(contains(":") == ($colon == ":"))][0] | split("/")[0]'; }
+address() {
+	result_of "$1" "$2" |
+		jq -r --argjson family "$3" '[.ips[].address | select(contains(":") == ($family == 6))][0] | split("/")[0]'
+}
 
 # in_pod CONTAINER COMMAND…: in its namespace
 in_pod() { nsenter --net="/run/netns/$1" -- "${@:2}"; }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What pods cost a node: their ADD, memory, and processor time while they do nothing. One JSON object. usage: pods.sh BUILD [PODS]
+# What pods cost a node: their ADD, memory, and processor time while they do nothing. One JSON object. Takes a second or two a
+# pod, in which ptp waits for its IPv6 address. usage: pods.sh BUILD [PODS]
 . "$(dirname "$0")/../../cni/lib.sh"
 pods=${2:-200}
 node_up >&2
