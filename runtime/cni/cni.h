@@ -28,6 +28,7 @@ struct cni_call {
 	json_t *config;                                        /* of standard input */
 	const char *version;                                   /* its cniVersion, one that we speak */
 	const char *network;                                   /* its name */
+	bool is_held;                                          /* ADD: the link is behind a policy already */
 };
 
 /* Prints the specification's error object; `code` again, which is the exit status as well, unless that is 0 */

@@ -91,13 +91,14 @@ static int start(const struct cni_call *call, struct run_pod *pod, struct cni_st
 }
 
 /* One of an ADD before, whose processes are gone, is nobody's. */
-static int make_room(const struct cni_call *call)
+static int make_room(struct cni_call *call)
 {
 	struct cni_state before;
 
 	if (cni_state_read(call, call->container, call->link, &before) < 0)
 		return CNI_FINE;
-	if (cni_end_is_running(&before))
+	call->is_held = cni_end_is_running(&before);
+	if (call->is_held)
 		return cni_fail(call, CNI_FAILED, "%s of %s is behind a policy already, as sandbox %s: DEL comes first",
 				call->link, call->container, before.name);
 	cni_state_remove(&before);

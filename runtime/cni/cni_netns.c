@@ -50,3 +50,13 @@ int cni_netns_link(int netns, const char *name, struct rtnl_link *out)
 
 	return nl ? rtnl_link_by_name(nl, name, out) : -errno;
 }
+
+void cni_netns_close_link(const char *path, const char *name)
+{
+	CLEANUP_FD int netns = cni_netns_open(path);
+	CLEANUP_NL struct nl *nl = netns < 0 ? NULL : cni_netns_rtnl(netns);
+	struct rtnl_link link;
+
+	if (nl && rtnl_link_by_name(nl, name, &link) == 0)
+		rtnl_link_down(nl, link.index);
+}

@@ -6,5 +6,7 @@
 int cni_netns_open(const char *path);
 /* rtnetlink in there; NULL and errno */
 struct nl *cni_netns_rtnl(int netns);
+/* A link of there that is not to carry anything; fine where either is gone */
+void cni_netns_close_link(const char *path, const char *name);
 /* 0 or -errno */
 int cni_netns_link(int netns, const char *name, struct rtnl_link *out);

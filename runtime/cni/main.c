@@ -1,5 +1,6 @@
 /* msb-cni: a call of a container runtime's, from its environment and standard input to an answer on standard output. */
 #include "cni/cni.h"
+#include "cni/cni_netns.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "core/process.h"
@@ -108,6 +109,23 @@ static int read_config(struct cni_call *call)
 	return CNI_FINE;
 }
 
+/* Where ADD fails, what the plugin before has attached carries nothing until the runtime calls DEL. */
+static int run_command(struct cni_call *call, const struct command *command)
+{
+	int code = read_config(call);
+
+	if (code == CNI_FINE && strcmp(call->version, command->since) < 0)
+		code = cni_fail(call, CNI_CONFIG_WRONG, "%s belongs to version %s, the network configuration is of %s",
+				command->name, command->since, call->version);
+	if (code == CNI_FINE && geteuid() != 0)
+		code = cni_fail(call, CNI_FAILED, "needs root");
+	if (code == CNI_FINE)
+		code = command->run(call);
+	if (code && command->run == cni_add && !call->is_held)
+		cni_netns_close_link(call->netns, call->link);
+	return code;
+}
+
 static int run(struct cni_call *call)
 {
 	const char *name = variable("CNI_COMMAND");
@@ -124,14 +142,7 @@ static int run(struct cni_call *call)
 			"CNI_COMMAND: wanted is ADD, DEL, CHECK, STATUS, GC or VERSION; container runtimes call "
 			"this program, see msb-cni(8)");
 	int code = read_environment(call, command);
-	if (code == CNI_FINE)
-		code = read_config(call);
-	if (code == CNI_FINE && strcmp(call->version, command->since) < 0)
-		code = cni_fail(call, CNI_CONFIG_WRONG, "%s belongs to version %s, the network configuration is of %s",
-				name, command->since, call->version);
-	if (code == CNI_FINE && geteuid() != 0)
-		code = cni_fail(call, CNI_FAILED, "needs root");
-	return code == CNI_FINE ? command->run(call) : code;
+	return code == CNI_FINE ? run_command(call, command) : code;
 }
 
 int main(int argc, char **argv)

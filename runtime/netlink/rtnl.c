@@ -245,13 +245,24 @@ int rtnl_links(struct nl *nl, int (*each)(const struct rtnl_link *, void *), voi
 	return nl_query(nl, message.header, list_link, &listing);
 }
 
-int rtnl_link_up(struct nl *nl, uint32_t index)
+static int set_up(struct nl *nl, uint32_t index, bool up)
 {
 	struct rtnl_message message;
 	struct ifinfomsg *info = link_request(&message, RTM_NEWLINK, index);
 
-	info->ifi_flags = info->ifi_change = IFF_UP;
+	info->ifi_flags = up ? IFF_UP : 0;
+	info->ifi_change = IFF_UP;
 	return nl_do(nl, message.header);
+}
+
+int rtnl_link_up(struct nl *nl, uint32_t index)
+{
+	return set_up(nl, index, true);
+}
+
+int rtnl_link_down(struct nl *nl, uint32_t index)
+{
+	return set_up(nl, index, false);
 }
 
 int rtnl_link_set_mac(struct nl *nl, uint32_t index, const uint8_t mac[static 6])

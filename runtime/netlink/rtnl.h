@@ -49,6 +49,7 @@ int rtnl_link_counted(struct nl *, uint32_t index, struct rtnl_counted *out);
 /* Every link; `each` ends it early with a value other than 0 */
 int rtnl_links(struct nl *, int (*each)(const struct rtnl_link *, void *), void *context);
 int rtnl_link_up(struct nl *, uint32_t index);
+int rtnl_link_down(struct nl *, uint32_t index);
 int rtnl_link_set_mtu(struct nl *, uint32_t index, uint32_t mtu);
 int rtnl_link_set_mac(struct nl *, uint32_t index, const uint8_t mac[static 6]);
 int rtnl_link_set_group(struct nl *, uint32_t index, uint32_t group);

@@ -59,6 +59,7 @@ refused_add() {
 	check "$1: ADD fails" $(($? == 0))
 	same "$1: with a code and a message" true "$(sed 's/^msb-cni: //' <<<"$said" | jq '.code > 0 and (.msg | length > 0)' 2>/dev/null)"
 	contains "$1: which says why" "$said" "$3"
+	same "$1: what carried the pod's packets is down" true "$(ip -n bad -j link show eth0 | jq '.[0].flags | index("UP") == null')"
 	del bad wrong '' >/dev/null
 	ip netns delete bad
 	rm "$NETWORKS/wrong.conflist"

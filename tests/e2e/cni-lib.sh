@@ -31,12 +31,16 @@ pod_up() {
 	ip link add "v$pod" type veth peer name eth0 netns "$pod"
 	ip link set "v$pod" master cni0 up
 	pod ip link set lo up
-	pod ip address add "$pod4/16" dev eth0
-	pod ip address add "$pod6/64" dev eth0 nodad
-	pod ip link set eth0 up
-	pod ip route add default via 10.88.0.1
-	pod ip -6 route add default via fd88::1
+	pod_connect
 	CNI_CONTAINERID=$pod CNI_NETNS=/run/netns/$pod CNI_IFNAME=eth0
+}
+# pod_connect: its link is up, with its addresses and routes, whatever was there
+pod_connect() {
+	pod ip address replace "$pod4/16" dev eth0
+	pod ip address replace "$pod6/64" dev eth0 nodad
+	pod ip link set eth0 up
+	pod ip route replace default via 10.88.0.1
+	pod ip -6 route replace default via fd88::1
 }
 
 # pod COMMAND…: in the pod's network namespace
