@@ -191,7 +191,7 @@ deps-policyc:
 # container runtimes and a client of theirs, for check-cni
 ci-deps:
 	$(Q)./deps.sh ci
-	$(Q)tests/cni/cri/fetch.sh $(BUILD)
+	$(Q)tests/cni/fetch.sh $(BUILD)
 # kernels that tests boot as the host
 kernels: deps
 	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
@@ -209,7 +209,7 @@ check: deps
 # msb-cni with podman, containerd and a microVM behind a tap
 check-cni: deps
 	$(Q)./deps.sh ci
-	-$(Q)tests/cni/cri/fetch.sh $(BUILD) # without npm's registry one test says that it skips
+	-$(Q)tests/cni/fetch.sh $(BUILD) # without npm's registry one test says that it skips
 	$(Q)$(MAKE) --no-print-directory all guest tools
 	$(Q)tests/run -j $(JOBS) --cni $(BUILD)
 golden-update: all
@@ -286,7 +286,7 @@ share/man/man5 644 $(wildcard docs/*.5)
 include 644 include/msbpolicy.h
 $(LIBDIR) 644 $(SHARED) $(STATIC)
 share/man/man8 644 $(wildcard docs/*.8)
-share/doc/msb-policy 644 docs/sandbox.conf docs/language.md docs/import.md docs/review.md docs/editors.md docs/library.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/cni.md docs/scale.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
+share/doc/msb-policy 644 docs/sandbox.conf docs/language.md docs/import.md docs/review.md docs/editors.md docs/library.md docs/control.md docs/events.md docs/learn.md docs/tour.md docs/policy-review.yml docs/metrics.md docs/cni.md docs/kubernetes.yml docs/nomad.hcl docs/scale.md docs/grafana.json $(wildcard docs/*.schema.json) LICENSE
 share/vim/vimfiles/syntax 644 editors/vim/syntax/msb.vim
 share/vim/vimfiles/ftdetect 644 editors/vim/ftdetect/msb.vim
 share/vim/vimfiles/ftplugin 644 editors/vim/ftplugin/msb.vim

@@ -1,0 +1,29 @@
+# A job behind a policy, on clients that have msb-cni in the network `sandboxed`: docs/cni.md. The policy is a file of the client's,
+# /etc/msb/policies/python.msb.
+job "install" {
+  type = "batch"
+
+  group "pip" {
+    network {
+      mode = "cni/sandboxed"
+      cni {
+        args = {
+          MSB_POLICY = "python.msb"
+        }
+      }
+    }
+
+    task "pip" {
+      driver = "docker"
+      config {
+        image   = "docker.io/library/python:3.12-slim"
+        command = "pip"
+        args    = ["install", "requests"]
+      }
+      resources {
+        cpu    = 500
+        memory = 256
+      }
+    }
+  }
+}
