@@ -1,8 +1,8 @@
-/* Kubernetes' NetworkPolicy. Its rules only allow, and those of several objects add up, so each becomes allows in front
+/* Kubernetes' objects, and NetworkPolicy. Its rules only allow, and those of several objects add up, so each becomes allows in front
  * of a default that denies. `except` is left out of the networks of its rule: a deny would hold for the other rules as
  * well. What depends on a cluster, such as who has which labels, is an error, DNS of the cluster aside. */
 #include "policy/import_k8s.h"
-#include "policy/import_object.h"
+#include "policy/import_cilium.h"
 
 #include <string.h>
 
@@ -242,30 +242,67 @@ static void read_policy(struct import *k8s, const struct yaml_node *object)
 	read_direction(k8s, ingress, false, about[1], spec);
 }
 
-static void read_object(struct import *k8s, const struct yaml_node *object, bool in_list)
+/* Objects of one kind add up; those of two would, in an order that neither has */
+static bool check_kind(struct import *k8s, const struct yaml_node *kind)
+{
+	if (!k8s->kind)
+		k8s->kind = kind->text;
+	if (!strcmp(k8s->kind, kind->text))
+		return true;
+	import_report(k8s, "conflict", kind, "this is another kind than the file's first object")->help =
+		"a file for each kind";
+	return false;
+}
+
+static const struct kind {
+	const char *name, *list, *list_version;
+} kinds[] = { { "NetworkPolicy", "NetworkPolicyList", "networking.k8s.io/v1" },
+	      { "CiliumNetworkPolicy", "CiliumNetworkPolicyList", "cilium.io/v2" },
+	      { "", "List", "v1" } };
+
+static const struct kind *list_kind(const struct yaml_node *kind)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		if (import_is_text(kind, kinds[i].list))
+			return &kinds[i];
+	return NULL;
+}
+
+static void read_object(struct import_cilium *cilium, const struct yaml_node *object, bool in_list);
+
+static void read_items(struct import_cilium *cilium, const struct yaml_node *object, const struct kind *of)
+{
+	struct import *k8s = cilium->import;
+
+	if (!import_map(k8s, object, IMPORT_K8S_LIST) || !import_is_map(k8s, yaml_get(object, "metadata"), "metadata"))
+		return;
+	if (!import_is_text(yaml_get(object, "apiVersion"), of->list_version)) {
+		import_report(k8s, "bad-value", object, "no such version of a list")->help = of->list_version;
+		return;
+	}
+	const struct yaml_node *items = import_list(k8s, object, "items");
+	if (!items || !items->items.count)
+		import_report(k8s, "bad-value", object, "a list without `items` is no policy");
+	for (size_t i = 0; items && i < items->items.count; i++)
+		read_object(cilium, items->items.items[i], true);
+}
+
+static void read_object(struct import_cilium *cilium, const struct yaml_node *object, bool in_list)
 {
 	const struct yaml_node *kind = yaml_get(object, "kind");
+	const struct kind *list = in_list ? NULL : list_kind(kind);
 
-	if (import_is_text(kind, "NetworkPolicy")) {
-		read_policy(k8s, object);
-	} else if (!in_list && (import_is_text(kind, "List") || import_is_text(kind, "NetworkPolicyList"))) {
-		const struct yaml_node *items;
-		if (!import_map(k8s, object, IMPORT_K8S_LIST) ||
-		    !import_is_map(k8s, yaml_get(object, "metadata"), "metadata"))
-			return;
-		const char *of = kind->text[0] == 'L' ? "v1" : "networking.k8s.io/v1";
-		if (!import_is_text(yaml_get(object, "apiVersion"), of)) {
-			import_report(k8s, "bad-value", object, "no such version of a list")->help = of;
-			return;
-		}
-		items = import_list(k8s, object, "items");
-		if (!items || !items->items.count)
-			import_report(k8s, "bad-value", object, "a list without `items` is no policy");
-		for (size_t i = 0; items && i < items->items.count; i++)
-			read_object(k8s, items->items.items[i], true);
+	if (list) {
+		read_items(cilium, object, list);
+	} else if (import_is_text(kind, "NetworkPolicy")) {
+		if (check_kind(cilium->import, kind))
+			read_policy(cilium->import, object);
+	} else if (import_is_text(kind, "CiliumNetworkPolicy")) {
+		if (check_kind(cilium->import, kind))
+			import_cilium_object(cilium, object);
 	} else {
-		import_report(k8s, "bad-value", kind ? kind : object, "no such kind of object is read")->help =
-			"NetworkPolicy, or a List of them";
+		import_report(cilium->import, "bad-value", kind ? kind : object, "no such kind of object is read")
+			->help = "NetworkPolicy, CiliumNetworkPolicy, or a List of them";
 	}
 }
 
@@ -278,10 +315,12 @@ void import_k8s(struct resolver *r, const struct yaml_documents *documents)
 {
 	static const enum policy_direction directions[] = { POLICY_EGRESS, POLICY_INGRESS };
 	struct import k8s = { .r = r, .isolated = { SPAN_NONE, SPAN_NONE } };
+	struct import_cilium cilium = { .import = &k8s };
 
 	for (size_t i = 0; i < documents->count; i++)
 		if (!import_is_null(documents->items[i]))
-			read_object(&k8s, documents->items[i], false);
+			read_object(&cilium, documents->items[i], false);
+	import_cilium_finish(&cilium);
 	for (size_t i = 0; i < 2; i++) {
 		bool isolated = k8s.isolated[i].source != SPAN_NO_SOURCE;
 		resolver_set_default(r, directions[i], isolated ? POLICY_DENY : POLICY_ALLOW,
