@@ -95,6 +95,7 @@ static const char compile_help[] =
 	"  --emit rpz              the verdicts on names as a response-policy zone: unbound, BIND, Knot Resolver\n"
 	"  --emit dnsmasq          a configuration of dnsmasq that answers so and fills the sets of -O 0\n"
 	"  --emit networkpolicy    Kubernetes' NetworkPolicy, where it can say all of the policy\n"
+	"  --emit cilium           Cilium's CiliumNetworkPolicy, likewise\n"
 	"  --emit ast|policy|ir    a stage of the compiler, for reading\n"
 	"  -O 2                    the default, as msb-run installs it: an address leads to the rules on it\n"
 	"  -O 0                    one nftables rule per policy rule, family and chain, for reading; -O 1: neighbours\n"

@@ -98,4 +98,48 @@ printf '%s\nspec: { egressDeny: [{ toCIDR: [10.0.0.0/8] }], enableDefaultDeny: {
 printf 'default any allow\ndeny:egress@10.0.0.0/8\n' >c.msb
 contains "cilium: a deny alone" "$("$policyc" diff c.yaml c.msb 2>&1)" 'no change'
 
+# unsaid NAME PATTERN LINES: a policy that --emit cilium refuses, and why
+unsaid() {
+	printf 'default any deny\n%s\n' "$3" >own.msb
+	contains "cilium: not printed: $1" "$("$policyc" compile --emit cilium own.msb 2>&1)" "$2"
+	same "cilium: not printed: $1 fails and prints nothing" "1 " \
+		"$("$policyc" compile --emit cilium own.msb >out 2>err; echo "$? $(cat out)")"
+}
+unsaid "a deny of names" 'own.msb:2:1: error: .*denies know no names' 'deny@example.com'
+unsaid "groups" 'no groups but .host' 'allow@public'
+unsaid "ICMP" 'rules on ICMP are on types' 'allow@10.0.0.0/8:icmpv4'
+unsaid "the host with its port 53" 'port 53 of .host' 'allow@host:{tcp,udp}'
+unsaid "names of ingress" 'only its egress rules' 'allow:ingress@example.com'
+unsaid "attributes" 'no word for .until' 'allow@10.0.0.0/8 log'
+unsaid "settings" 'publish 127.0.0.1:8080' 'publish 8080:80'
+unsaid "a deny behind an allow" 'it would change' 'allow@10.1.0.0/16
+deny@10.0.0.0/8'
+unsaid "the gateway in a network" 'egress@172.16.0.1' 'allow@0.0.0.0/0'
+unsaid "QUIC that names refuse" 'egress@a.example:udp:443' 'allow@a.example'
+
+# said NAME LINES: a policy that is printed and read again
+said() {
+	printf '%s\n' "$2" >own.msb
+	"$policyc" compile --emit cilium own.msb >own.json
+	contains "cilium: printed and read again: $1" "$("$policyc" diff own.msb own.json 2>&1)" 'no change'
+}
+said "all kinds of peers" 'default any deny
+deny@10.1.0.0/16
+allow@dns
+allow@{a.org,*.github.com}:tcp:{443,8000-8010}
+allow@host:tcp:8080
+deny@host
+allow@{10.0.0.0/8,[2001:db8::/32]}:{tcp,udp}:{80,1-3}
+allow@0.0.0.0/0:udp
+allow:ingress@any:tcp'
+said "no rule at all" 'default any deny'
+said "what denies nothing" 'default any allow'
+said "names without other lookups" 'default any deny
+allow@{a.org,*.b.example}:tcp'
+said "one deny" 'default any allow
+deny@10.0.0.0/8'
+said "41 ports, of which Cilium has 40 in an entry" "default any deny
+allow@10.0.0.0/8:tcp:{$(seq -s, 1 2 81)}"
+same "cilium: two entries" 2 "$(grep -c '"ports"' own.json)"
+
 python3 "$root/tests/cli/cilium.py" "$policyc"

@@ -113,8 +113,9 @@ static const struct {
 			       CILIUM("{\"egress\": [" LOOKUPS("{%s}") "]}"),
 			       { { "ports", "[{\"port\": \"53\"}]" } } },
 	[IMPORT_CNP_L7] = { "k.yaml",
-			    CILIUM("{\"egress\": [{\"toFQDNs\": [{\"matchName\": \"a.example\"}]}, " LOOKUPS(
-				    "{\"ports\": [{\"port\": \"53\"}], \"rules\": {%s}}") "]}"),
+			    CILIUM("{\"egress\": [" ALL_LOOKUPS
+				   ", {\"toFQDNs\": [{\"matchName\": \"a.example\"}]}, " LOOKUPS(
+					   "{\"ports\": [{\"port\": \"53\"}], \"rules\": {%s}}") "]}"),
 			    { { NULL } } },
 	[IMPORT_CNP_PORT] = { "k.yaml",
 			      CILIUM("{\"ingress\": [{\"toPorts\": [{\"ports\": [{%s}]}]}]}"),
@@ -326,7 +327,7 @@ static const struct {
 	{ IMPORT_CNP_BLOCK, "except", "[\"10.1.0.0/16\"]", "[\"10.2.0.0/16\"]" },
 	{ IMPORT_CNP_PORTS, "ports", "[{\"port\": \"53\"}]", "[{\"port\": \"53\", \"protocol\": \"UDP\"}]" },
 	{ IMPORT_CNP_PORTS, "rules", "{}", "{\"dns\": [{\"matchName\": \"a.example\"}]}" },
-	{ IMPORT_CNP_L7, "dns", "[{\"matchName\": \"a.example\"}]", "[{\"matchPattern\": \"*\"}]" },
+	{ IMPORT_CNP_L7, "dns", "[{\"matchName\": \"a.example\"}]", "[{\"matchPattern\": \"*.example\"}]" },
 	{ IMPORT_CNP_PORT, "port", "\"80\"", "\"81\"" },
 	{ IMPORT_CNP_PORT, "protocol", "TCP", "UDP" },
 	{ IMPORT_CNP_PORT, "endPort", "90", "91" },
