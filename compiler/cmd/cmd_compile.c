@@ -102,6 +102,21 @@ static const char *emit_dnsmasq_text(const struct stage *stage)
 	return emit_dnsmasq(stage->loaded->arena, stage->loaded->policy, &gateway, stage->loaded->diags);
 }
 
+/* A copy whose rules say no reasons, which other formats do not print */
+static const struct policy *without_reasons(struct arena *arena, const struct policy *policy)
+{
+	struct policy *copy = arena_alloc(arena, sizeof *copy);
+
+	*copy = *policy;
+	memset(&copy->rules, 0, sizeof copy->rules);
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		struct policy_rule *rule = arena_push(arena, &copy->rules);
+		*rule = policy->rules.items[i];
+		rule->because = NULL;
+	}
+	return copy;
+}
+
 /* Read back it is the same policy, settings and all, or why not is an error */
 static bool says_the_same(const struct stage *stage, const char *text, const char *what, const char *name)
 {
@@ -118,7 +133,8 @@ static bool says_the_same(const struct stage *stage, const char *text, const cha
 			   diags_sorted(diags)[0]->message);
 		return false;
 	}
-	struct diff *diff = diff_policies(arena, policy, again, &gateway, &fuel);
+	struct diff *diff =
+		diff_policies(arena, without_reasons(arena, policy), without_reasons(arena, again), &gateway, &fuel);
 	if (!fuel.out && !diff_opens(diff) && !diff_closes(diff) && !diff->settings.count && !diff->networks.count)
 		return true;
 	diag_error(stage->loaded->diags, "cannot-say", SPAN_NONE, "a %s cannot say all of this policy", what)->help =

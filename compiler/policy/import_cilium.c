@@ -229,7 +229,9 @@ static void check_names(struct import_cilium *cilium)
 /* Networks are not the host's there, and here the gateway may be in them */
 static void deny_host(struct import_cilium *cilium)
 {
-	struct policy_rule rule = { .action = POLICY_DENY, .directions = POLICY_EGRESS };
+	struct policy_rule rule = { .action = POLICY_DENY,
+				    .directions = POLICY_EGRESS,
+				    .because = "networks are not the host's in Cilium" };
 
 	for (size_t i = 0; i < cilium->rules[CILIUM_NETWORKS].count && !rule.targets.count; i++) {
 		const struct policy_rule *allow = &cilium->rules[CILIUM_NETWORKS].items[i];

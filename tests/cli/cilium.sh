@@ -87,7 +87,7 @@ ours "lookups of any name" 'allow@dns'
 egress '  - {}'
 ours "an empty rule allows nothing" ''
 egress '  - { toEntities: [world], toPorts: [{ ports: [{ port: "8000", endPort: 8010, protocol: UDP }] }] }'
-ours "the world is not the host" 'deny@host
+ours "the world is not the host" 'deny@host because "networks are not the host'"'"'s in Cilium"
 allow@{0.0.0.0/0,[::/0]}:udp:8000-8010'
 egress '  - { toEntities: [all] }
   egressDeny:
@@ -121,7 +121,7 @@ unsaid "QUIC that names refuse" 'egress@a.example:udp:443' 'allow@a.example'
 said() {
 	printf '%s\n' "$2" >own.msb
 	"$policyc" compile --emit cilium own.msb >own.json
-	contains "cilium: printed and read again: $1" "$("$policyc" diff own.msb own.json 2>&1)" 'no change'
+	contains "cilium: printed and read again: $1" "$("$policyc" diff own.msb own.json 2>&1)" "${3:-no change}"
 }
 said "all kinds of peers" 'default any deny
 deny@10.1.0.0/16
@@ -131,11 +131,13 @@ allow@host:tcp:8080
 deny@host
 allow@{10.0.0.0/8,[2001:db8::/32]}:{tcp,udp}:{80,1-3}
 allow@0.0.0.0/0:udp
-allow:ingress@any:tcp'
+allow:ingress@any:tcp' 'reason of deny@host'
 said "no rule at all" 'default any deny'
 said "what denies nothing" 'default any allow'
 said "names without other lookups" 'default any deny
 allow@{a.org,*.b.example}:tcp'
+said "reasons are not printed" 'default any deny
+allow@10.0.0.0/8 because "x"' 'reason of allow@10.0.0.0/8 removed'
 said "one deny" 'default any allow
 deny@10.0.0.0/8'
 said "41 ports, of which Cilium has 40 in an entry" "default any deny
