@@ -8,7 +8,7 @@ static const char main_tail[] =
 	"A rule     allow@public:tcp:443  deny@10.0.0.0/8  allow:ingress@private:tcp:80  'allow@*.x.org'\n"
 	"A flow     egress@github.com:tcp:443  ingress@192.168.1.7:tcp:80  dns@x.org  answer@10.0.0.5\n"
 	"Groups     public private loopback link-local meta multicast host; dns is lookups, any is everything\n"
-	"FILE       .msb, microsandbox's .json/.yaml, a NetworkPolicy; - is standard input; may be left out\n"
+	"FILE       .msb, microsandbox's .json/.yaml, a NetworkPolicy or Cilium's; - is standard input; may be left out\n"
 	"\n"
 	"  --net-rule RULES        rules before the file's (repeatable, comma-separated; quote them)\n"
 	"  --net-default ACTION    and --net-default-egress, -ingress\n"
