@@ -102,8 +102,23 @@ static const char *emit_dnsmasq_text(const struct stage *stage)
 	return emit_dnsmasq(stage->loaded->arena, stage->loaded->policy, &gateway, stage->loaded->diags);
 }
 
+/* A copy whose rules say no reasons, which other formats do not print */
+static const struct policy *without_reasons(struct arena *arena, const struct policy *policy)
+{
+	struct policy *copy = arena_alloc(arena, sizeof *copy);
+
+	*copy = *policy;
+	memset(&copy->rules, 0, sizeof copy->rules);
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		struct policy_rule *rule = arena_push(arena, &copy->rules);
+		*rule = policy->rules.items[i];
+		rule->because = NULL;
+	}
+	return copy;
+}
+
 /* Read back it is the same policy, settings and all, or why not is an error */
-static bool says_the_same(const struct stage *stage, const char *text, const char *name)
+static bool says_the_same(const struct stage *stage, const char *text, const char *what, const char *name)
 {
 	const struct policy *policy = stage->loaded->policy;
 	struct arena *arena = stage->loaded->arena;
@@ -118,12 +133,13 @@ static bool says_the_same(const struct stage *stage, const char *text, const cha
 			   diags_sorted(diags)[0]->message);
 		return false;
 	}
-	struct diff *diff = diff_policies(arena, policy, again, &gateway, &fuel);
+	struct diff *diff =
+		diff_policies(arena, without_reasons(arena, policy), without_reasons(arena, again), &gateway, &fuel);
 	if (!fuel.out && !diff_opens(diff) && !diff_closes(diff) && !diff->settings.count && !diff->networks.count)
 		return true;
-	diag_error(stage->loaded->diags, "cannot-say", SPAN_NONE, "a NetworkPolicy cannot say all of this policy")
-		->help = fuel.out ? "it is too complex to compare" :
-				    arena_printf(arena, "it would change:\n%s", diff_text(arena, diff));
+	diag_error(stage->loaded->diags, "cannot-say", SPAN_NONE, "a %s cannot say all of this policy", what)->help =
+		fuel.out ? "it is too complex to compare" :
+			   arena_printf(arena, "it would change:\n%s", diff_text(arena, diff));
 	return false;
 }
 
@@ -131,7 +147,14 @@ static const char *emit_networkpolicy_text(const struct stage *stage)
 {
 	const char *text = emit_networkpolicy(stage->loaded->arena, stage->loaded->policy, stage->loaded->diags);
 
-	return text && says_the_same(stage, text, "networkpolicy.json") ? text : NULL;
+	return text && says_the_same(stage, text, "NetworkPolicy", "networkpolicy.json") ? text : NULL;
+}
+
+static const char *emit_cilium_text(const struct stage *stage)
+{
+	const char *text = emit_cilium(stage->loaded->arena, stage->loaded->policy, stage->loaded->diags);
+
+	return text && says_the_same(stage, text, "CiliumNetworkPolicy", "cilium.json") ? text : NULL;
 }
 
 static const char *emit_policy_text(const struct stage *stage)
@@ -173,6 +196,7 @@ static const struct emitter {
 	{ "rpz", "names.rpz", false, true, emit_rpz_text },
 	{ "dnsmasq", "dnsmasq.conf", false, true, emit_dnsmasq_text },
 	{ "networkpolicy", "networkpolicy.json", false, true, emit_networkpolicy_text },
+	{ "cilium", "cilium.json", false, true, emit_cilium_text },
 };
 #define EMITTER_COUNT (sizeof emitters / sizeof *emitters)
 
@@ -317,7 +341,7 @@ static int compile(struct cmd_line *line, struct cmd_policy *loaded, const char 
 	return STATUS_FINE;
 }
 
-/* "nft, dns, … or networkpolicy" */
+/* "nft, dns, … or cilium" */
 static const char *emitter_names(struct arena *arena)
 {
 	struct text text = { .arena = arena };

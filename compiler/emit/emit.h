@@ -16,3 +16,4 @@ const char *emit_rpz(struct arena *, const struct policy *, struct diags *);
 const char *emit_dnsmasq(struct arena *, const struct policy *, const struct addr_gateway *, struct diags *);
 /* Kubernetes' NetworkPolicy, likewise. What of the policy's settings it leaves out is the caller's to find */
 const char *emit_networkpolicy(struct arena *, const struct policy *, struct diags *);
+const char *emit_cilium(struct arena *, const struct policy *, struct diags *); /* Cilium's, likewise */

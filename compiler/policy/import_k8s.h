@@ -1,4 +1,4 @@
-/* Kubernetes' NetworkPolicy, networking.k8s.io/v1: what all of a file's objects allow together. Inside the library only. */
+/* Kubernetes' NetworkPolicy and Cilium's: what all of a file's objects allow together. Inside the library only. */
 #pragma once
 #include "policy/resolve_state.h"
 #include "policy/yaml_tree.h"

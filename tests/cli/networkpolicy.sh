@@ -65,5 +65,7 @@ unsaid "settings" 'publish 127.0.0.1:8080' 'publish 8080:80'
 printf 'default any deny\nallow@dns\nallow@{10.0.0.0/8,[2001:db8::/32]}:{tcp,udp}:{80,1-3}\nallow:ingress@any:tcp\n' >own.msb
 "$policyc" compile --emit networkpolicy own.msb >own.json
 contains "networkpolicy: printed and read again" "$("$policyc" diff own.msb own.json 2>&1)" 'no change'
+printf 'default any deny\nallow@10.0.0.0/8 because "x"\n' >own.msb
+same "networkpolicy: reasons are not printed" 0 "$("$policyc" compile --emit networkpolicy own.msb >out 2>&1; echo $?)"
 
 python3 "$root/tests/cli/networkpolicy.py" "$policyc"

@@ -33,6 +33,10 @@ TestSuite(import_keys, .init = setup, .fini = teardown);
 /* Where the members of a shape stand, and what they have to be besides */
 #define RULE(members) "{\"direction\":\"egress\",\"action\":\"allow\"," members "}"
 #define POLICY(spec) "{\"apiVersion\": \"networking.k8s.io/v1\", \"kind\": \"NetworkPolicy\", \"spec\": " spec "}"
+#define CILIUM(spec) "{\"apiVersion\": \"cilium.io/v2\", \"kind\": \"CiliumNetworkPolicy\", \"spec\": " spec "}"
+#define CLUSTER_DNS "{\"matchLabels\": {\"io.kubernetes.pod.namespace\": \"kube-system\", \"k8s-app\": \"kube-dns\"}}"
+#define LOOKUPS(entry) "{\"toEndpoints\": [" CLUSTER_DNS "], \"toPorts\": [" entry "]}"
+#define ALL_LOOKUPS LOOKUPS("{\"ports\": [{\"port\": \"53\"}], \"rules\": {\"dns\": [{\"matchPattern\": \"*\"}]}}")
 #define DNS_PORT "\"ports\": [{\"port\": 53}]"
 static const struct {
 	const char *file, *frame;
@@ -87,6 +91,35 @@ static const struct {
 	[IMPORT_NP_BLOCK] = { "k.yaml",
 			      POLICY("{\"ingress\": [{\"from\": [{\"ipBlock\": {%s}}]}]}"),
 			      { { "cidr", "10.0.0.0/8" } } },
+	[IMPORT_CNP_OBJECT] = { "k.json",
+				"{%s}",
+				{ { "apiVersion", "\"cilium.io/v2\"" },
+				  { "kind", "\"CiliumNetworkPolicy\"" },
+				  { "spec", "{}" } } },
+	[IMPORT_CNP_SPEC] = { "k.yaml", CILIUM("{%s}"), { { NULL } } },
+	[IMPORT_CNP_DEFAULT_DENY] = { "k.yaml", CILIUM("{\"enableDefaultDeny\": {%s}}"), { { NULL } } },
+	[IMPORT_CNP_EGRESS] = { "k.yaml",
+				CILIUM("{\"egress\": [" ALL_LOOKUPS ", {%s}]}"),
+				{ { "toPorts", "[{\"ports\": [{\"port\": \"53\"}]}]" } } },
+	[IMPORT_CNP_EGRESS_DENY] = { "k.yaml", CILIUM("{\"egressDeny\": [{%s}]}"), { { NULL } } },
+	[IMPORT_CNP_INGRESS] = { "k.yaml", CILIUM("{\"ingress\": [{%s}]}"), { { NULL } } },
+	[IMPORT_CNP_NAME] = { "k.yaml",
+			      CILIUM("{\"egress\": [" ALL_LOOKUPS ", {\"toFQDNs\": [{%s}]}]}"),
+			      { { NULL } } },
+	[IMPORT_CNP_BLOCK] = { "k.yaml",
+			       CILIUM("{\"ingress\": [{\"fromCIDRSet\": [{%s}]}]}"),
+			       { { "cidr", "10.0.0.0/8" } } },
+	[IMPORT_CNP_PORTS] = { "k.yaml",
+			       CILIUM("{\"egress\": [" LOOKUPS("{%s}") "]}"),
+			       { { "ports", "[{\"port\": \"53\"}]" } } },
+	[IMPORT_CNP_L7] = { "k.yaml",
+			    CILIUM("{\"egress\": [" ALL_LOOKUPS
+				   ", {\"toFQDNs\": [{\"matchName\": \"a.example\"}]}, " LOOKUPS(
+					   "{\"ports\": [{\"port\": \"53\"}], \"rules\": {%s}}") "]}"),
+			    { { NULL } } },
+	[IMPORT_CNP_PORT] = { "k.yaml",
+			      CILIUM("{\"ingress\": [{\"toPorts\": [{\"ports\": [{%s}]}]}]}"),
+			      { { "port", "\"80\"" } } },
 	[IMPORT_NP_PORT] = { "k.yaml", POLICY("{\"ingress\": [{\"ports\": [{%s}]}]}"), { { "port", "80" } } },
 };
 
@@ -252,6 +285,52 @@ static const struct {
 	{ IMPORT_NP_PORT, "protocol", "TCP", "UDP" },
 	{ IMPORT_NP_PORT, "port", "80", "81" },
 	{ IMPORT_NP_PORT, "endPort", "90", "91" },
+	{ IMPORT_CNP_OBJECT, "apiVersion", "\"cilium.io/v2\"", "\"cilium.io/v1\"" },
+	{ IMPORT_CNP_OBJECT, "kind", "\"CiliumNetworkPolicy\"", "\"CiliumClusterwideNetworkPolicy\"" },
+	{ IMPORT_CNP_OBJECT, "spec", "{}", "{\"ingress\": [{}]}" },
+	{ IMPORT_CNP_OBJECT, "specs", "[{}]", "[{\"ingress\": [{}]}]" },
+	{ IMPORT_CNP_OBJECT, "metadata", "{\"name\": \"x\"}", "\"x\"" },
+	{ IMPORT_CNP_OBJECT, "status", "{}", "[]" },
+	{ IMPORT_CNP_SPEC, "endpointSelector", "{}", "[]" },
+	{ IMPORT_CNP_SPEC, "egress", "[]", "[{}]" },
+	{ IMPORT_CNP_SPEC, "egressDeny", "[]", "[{}]" },
+	{ IMPORT_CNP_SPEC, "ingress", "[]", "[{}]" },
+	{ IMPORT_CNP_SPEC, "ingressDeny", "[]", "[{}]" },
+	{ IMPORT_CNP_SPEC, "enableDefaultDeny", "{}", "{\"egress\": true}" },
+	{ IMPORT_CNP_SPEC, "description", "\"x\"", "[]" },
+	{ IMPORT_CNP_SPEC, "labels", "[{}]", "[\"x\"]" },
+	{ IMPORT_CNP_DEFAULT_DENY, "egress", "false", "true" },
+	{ IMPORT_CNP_DEFAULT_DENY, "ingress", "false", "true" },
+	{ IMPORT_CNP_EGRESS, "toFQDNs", "[{\"matchName\": \"a.example\"}]", "[{\"matchName\": \"b.example\"}]" },
+	{ IMPORT_CNP_EGRESS, "toCIDR", "[\"10.0.0.0/8\"]", "[\"11.0.0.0/8\"]" },
+	{ IMPORT_CNP_EGRESS, "toCIDRSet", "[{\"cidr\": \"10.0.0.0/8\"}]", "[{\"cidr\": \"11.0.0.0/8\"}]" },
+	{ IMPORT_CNP_EGRESS, "toEntities", "[world]", "[all]" },
+	{ IMPORT_CNP_EGRESS, "toEndpoints", "[" CLUSTER_DNS "]", "[{}]" },
+	{ IMPORT_CNP_EGRESS, "toPorts", "[{\"ports\": [{\"port\": \"80\"}]}]", "[{\"ports\": [{\"port\": \"81\"}]}]" },
+	{ IMPORT_CNP_EGRESS, "icmps", "[]", "[{\"fields\": [{\"type\": 8}]}]" },
+	{ IMPORT_CNP_EGRESS_DENY, "toCIDR", "[\"10.0.0.0/8\"]", "[\"11.0.0.0/8\"]" },
+	{ IMPORT_CNP_EGRESS_DENY, "toCIDRSet", "[{\"cidr\": \"10.0.0.0/8\"}]", "[{\"cidr\": \"11.0.0.0/8\"}]" },
+	{ IMPORT_CNP_EGRESS_DENY, "toEntities", "[world]", "[all]" },
+	{ IMPORT_CNP_EGRESS_DENY, "toEndpoints", "null", "[" CLUSTER_DNS "]" },
+	{ IMPORT_CNP_EGRESS_DENY, "toPorts", "[{\"ports\": [{\"port\": \"80\"}]}]",
+	  "[{\"ports\": [{\"port\": \"81\"}]}]" },
+	{ IMPORT_CNP_EGRESS_DENY, "icmps", "[]", "[{\"fields\": [{\"type\": 8}]}]" },
+	{ IMPORT_CNP_INGRESS, "fromCIDR", "[\"10.0.0.0/8\"]", "[\"11.0.0.0/8\"]" },
+	{ IMPORT_CNP_INGRESS, "fromCIDRSet", "[{\"cidr\": \"10.0.0.0/8\"}]", "[{\"cidr\": \"11.0.0.0/8\"}]" },
+	{ IMPORT_CNP_INGRESS, "fromEntities", "[host]", "[world]" },
+	{ IMPORT_CNP_INGRESS, "fromEndpoints", "null", "[" CLUSTER_DNS "]" },
+	{ IMPORT_CNP_INGRESS, "toPorts", "[{\"ports\": [{\"port\": \"80\"}]}]", "[{\"ports\": [{\"port\": \"81\"}]}]" },
+	{ IMPORT_CNP_INGRESS, "icmps", "[]", "[{\"fields\": [{\"type\": 8}]}]" },
+	{ IMPORT_CNP_NAME, "matchName", "\"a.example\"", "\"b.example\"" },
+	{ IMPORT_CNP_NAME, "matchPattern", "\"a.example\"", "\"*.example\"" },
+	{ IMPORT_CNP_BLOCK, "cidr", "\"10.0.0.0/8\"", "\"11.0.0.0/8\"" },
+	{ IMPORT_CNP_BLOCK, "except", "[\"10.1.0.0/16\"]", "[\"10.2.0.0/16\"]" },
+	{ IMPORT_CNP_PORTS, "ports", "[{\"port\": \"53\"}]", "[{\"port\": \"53\", \"protocol\": \"UDP\"}]" },
+	{ IMPORT_CNP_PORTS, "rules", "{}", "{\"dns\": [{\"matchName\": \"a.example\"}]}" },
+	{ IMPORT_CNP_L7, "dns", "[{\"matchName\": \"a.example\"}]", "[{\"matchPattern\": \"*.example\"}]" },
+	{ IMPORT_CNP_PORT, "port", "\"80\"", "\"81\"" },
+	{ IMPORT_CNP_PORT, "protocol", "TCP", "UDP" },
+	{ IMPORT_CNP_PORT, "endPort", "90", "91" },
 };
 
 /* The policy that `compile --emit policy` prints, without its places; or the id of the first error */
