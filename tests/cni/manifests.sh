@@ -19,7 +19,15 @@ for kind in ("policies", "floors"):
 daemons = next(each for each in objects if each["kind"] == "DaemonSet")
 open("copy.sh", "w").write(daemons["spec"]["template"]["spec"]["containers"][0]["command"][2])
 END
+# What the compiler prints for others
+printf '%s\n' 'default egress deny' 'default ingress deny' 'allow@dns' 'allow@1.2.3.0/24:tcp:443' 'allow@10.0.0.0/8:udp:5000-5010' \
+	'allow:ingress@192.168.0.0/16:tcp:80' >printed.msb
+for format in networkpolicy cilium; do
+	"$policyc" compile --emit "$format" printed.msb >$format.json || not_ok "--emit $format"
+done
+jq -s . networkpolicy.json cilium.json >printed.json
 if [ -d "$modules" ]; then
+	node "$checks" "$modules" kubernetes printed.json
 	node "$checks" "$modules" kubernetes objects.json
 	contains "one that is wrong is found so" "$(node "$checks" "$modules" kubernetes wrong.json)" '^not ok Pod wrong - '
 	node "$checks" "$modules" nomad "$root/docs/nomad.hcl"

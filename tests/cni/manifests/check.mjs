@@ -11,7 +11,8 @@ async function kubernetes(objects) {
 	for (const object of objects) {
 		const name = `${object.kind} ${object.metadata.name}`;
 		const [group, version] = object.apiVersion.includes("/") ? object.apiVersion.split("/") : ["", object.apiVersion];
-		const where = `${modules}/kubernetes-models/${group && group + "/"}${version}/index.js`;
+		const models = group === "cilium.io" ? "@kubernetes-models/cilium" : "kubernetes-models";
+		const where = `${modules}/${models}/${group && group + "/"}${version}/index.js`;
 		try {
 			const model = await import(where);
 			new model[object.kind](object).validate();
