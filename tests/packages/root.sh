@@ -26,7 +26,8 @@ alone_in_root() { in_root unshare --net sh -c 'ip link set lo up && exec timeout
 # root_satisfy DEB…: installs what they depend on and recommend, themselves aside
 root_satisfy() {
 	local deb needs
-	needs=$(for deb; do dpkg-deb -f "$deb" Depends Recommends; done | sed -E 's/^[A-Z][a-z]*: //; s/msb-policyc, //; s/libmsbpolicy0 \([^)]*\), //' | paste -sd, | sed 's/,/, /g')
+	needs=$(for deb; do dpkg-deb -f "$deb" Depends Recommends; done | sed -E 's/^[A-Z][a-z]*: //' | tr ',' '\n' | sed 's/^ *//' |
+		grep -vE '^(msb-|libmsbpolicy)' | sort -u | paste -sd,)
 	in_root apt-get satisfy -y --no-install-recommends "$needs"
 }
 
