@@ -1,21 +1,16 @@
 /* `--emit cilium`: CiliumNetworkPolicy, in JSON, which kubectl and import_cilium.c read. Denies win there, so those that
  * decide behind an allow are found by who compares what is read back. A name goes with its lookups. */
 #include "emit/emit.h"
-#include "base/text.h"
+#include "emit/emit_object.h"
 #include "policy/policy_facts.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PORTS_MOST = 40 }; /* of an entry of toPorts */
 
 static bool is_dns(const struct policy_rule *rule)
 {
-	return rule->targets.count == 1 && rule->targets.items[0].kind == TARGET_GROUP &&
-	       rule->targets.items[0].group == ADDR_CLASS_HOST && rule->directions == POLICY_EGRESS &&
-	       rule->action == POLICY_ALLOW && rule->ports.count == 1 && rule->ports.items[0].lo == 53 &&
-	       rule->ports.items[0].hi == 53;
+	return rule->action == POLICY_ALLOW && rule->targets.count == 1 && emit_is_dns(rule, &rule->targets.items[0]);
 }
 
 /* Networks are not the host's there, so this goes without saying, if it does */
@@ -66,15 +61,6 @@ static void add_name(struct arena *arena, json_t *list, const struct policy_targ
 	if (target->kind == TARGET_SUFFIX)
 		json_array_append_new(list,
 				      json_pack("{s:s}", "matchPattern", arena_printf(arena, "**.%s", target->name)));
-}
-
-static const char *network(struct arena *arena, const struct policy_target *target)
-{
-	char buf[ADDR_TEXT_MAX];
-	struct addr first = target->prefix.addr;
-
-	first.value = addr_prefix_range(target->prefix).lo;
-	return arena_printf(arena, "%s/%u", addr_format(first, buf), target->prefix.len);
 }
 
 static void add_port(json_t *entries, json_t *port)
@@ -136,7 +122,7 @@ static void add_peer(struct arena *arena, json_t *list, enum peer peer, const st
 	else
 		json_array_append_new(list, json_string(peer == PEER_ANY  ? "all" :
 							peer == PEER_HOST ? "host" :
-									    network(arena, target)));
+									    emit_network(arena, target)));
 }
 
 static void add_rule(struct arena *arena, const struct policy_rule *rule, bool egress, json_t *rules)
@@ -223,24 +209,10 @@ static void add_direction(struct arena *arena, const struct policy *policy, enum
 
 const char *emit_cilium(struct arena *arena, const struct policy *policy, struct diags *diags)
 {
-	size_t errors = diags->errors;
-
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const char *why = why_not(&policy->rules.items[i]);
-		if (why)
-			diag_error(diags, "cannot-say", policy->rules.items[i].span,
-				   "a CiliumNetworkPolicy cannot say `%s`: %s", policy->rules.items[i].text, why);
-	}
-	if (diags->errors > errors)
+	if (!emit_can_say(policy, "CiliumNetworkPolicy", why_not, diags))
 		return NULL;
 	json_t *spec = json_pack("{s:{}, s:{}}", "endpointSelector", "enableDefaultDeny");
 	add_direction(arena, policy, POLICY_EGRESS, spec);
 	add_direction(arena, policy, POLICY_INGRESS, spec);
-	json_t *object = json_pack("{s:s, s:s, s:{s:s}, s:o}", "apiVersion", "cilium.io/v2", "kind",
-				   "CiliumNetworkPolicy", "metadata", "name", "sandbox", "spec", spec);
-	char *made = arena_must(json_dumps(object, JSON_INDENT(2) | JSON_ENSURE_ASCII));
-	const char *text = arena_printf(arena, "%s\n", made);
-	free(made);
-	json_decref(object);
-	return text;
+	return emit_object(arena, "cilium.io/v2", "CiliumNetworkPolicy", spec);
 }

@@ -1,20 +1,14 @@
 /* `--emit networkpolicy`: Kubernetes' NetworkPolicy, in JSON, which kubectl and import_k8s.c read. Its rules only allow,
  * on addresses: what else a policy says is refused. A direction whose default allows is left out of `policyTypes`. */
 #include "emit/emit.h"
-#include "base/text.h"
-
-#include <jansson.h>
-#include <stdlib.h>
+#include "emit/emit_object.h"
 
 /* Why the rule has no words there; NULL: it has */
 static const char *why_not(const struct policy_rule *rule)
 {
 	for (size_t i = 0; i < rule->targets.count; i++) {
 		const struct policy_target *target = &rule->targets.items[i];
-		bool dns = target->kind == TARGET_GROUP && target->group == ADDR_CLASS_HOST &&
-			   rule->directions == POLICY_EGRESS && rule->ports.count == 1 &&
-			   rule->ports.items[0].lo == 53 && rule->ports.items[0].hi == 53;
-		if (target->kind != TARGET_ANY && target->kind != TARGET_CIDR && !dns)
+		if (target->kind != TARGET_ANY && target->kind != TARGET_CIDR && !emit_is_dns(rule, target))
 			return "its peers are networks: it knows no names, and of groups only `dns`";
 	}
 	if (rule->action == POLICY_DENY)
@@ -28,16 +22,11 @@ static const char *why_not(const struct policy_rule *rule)
 
 static json_t *peer_json(struct arena *arena, const struct policy_target *target)
 {
-	char buf[ADDR_TEXT_MAX];
-
 	if (target->kind == TARGET_GROUP)
 		return json_pack("{s:{s:{s:s}}, s:{s:{s:s}}}", "namespaceSelector", "matchLabels",
 				 "kubernetes.io/metadata.name", "kube-system", "podSelector", "matchLabels", "k8s-app",
 				 "kube-dns");
-	struct addr network = target->prefix.addr;
-	network.value = addr_prefix_range(target->prefix).lo;
-	return json_pack("{s:{s:s}}", "ipBlock", "cidr",
-			 arena_printf(arena, "%s/%u", addr_format(network, buf), target->prefix.len));
+	return json_pack("{s:{s:s}}", "ipBlock", "cidr", emit_network(arena, target));
 }
 
 static void add_ports(json_t *list, const char *protocol, const struct policy_port_list *ports)
@@ -91,27 +80,17 @@ static void add_direction(struct arena *arena, const struct policy *policy, enum
 
 const char *emit_networkpolicy(struct arena *arena, const struct policy *policy, struct diags *diags)
 {
-	size_t errors = diags->errors;
+	bool can = emit_can_say(policy, "NetworkPolicy", why_not, diags);
 
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const char *why = why_not(&policy->rules.items[i]);
-		if (why)
-			diag_error(diags, "cannot-say", policy->rules.items[i].span,
-				   "a NetworkPolicy cannot say `%s`: %s", policy->rules.items[i].text, why);
-	}
-	if (policy->egress.action == POLICY_ALLOW && policy->ingress.action == POLICY_ALLOW)
+	if (policy->egress.action == POLICY_ALLOW && policy->ingress.action == POLICY_ALLOW) {
 		diag_error(diags, "cannot-say", policy->egress.span,
 			   "a NetworkPolicy denies one direction at least, and this policy none");
-	if (diags->errors > errors)
+		can = false;
+	}
+	if (!can)
 		return NULL;
 	json_t *spec = json_pack("{s:{}, s:[]}", "podSelector", "policyTypes");
 	add_direction(arena, policy, POLICY_EGRESS, spec);
 	add_direction(arena, policy, POLICY_INGRESS, spec);
-	json_t *object = json_pack("{s:s, s:s, s:{s:s}, s:o}", "apiVersion", "networking.k8s.io/v1", "kind",
-				   "NetworkPolicy", "metadata", "name", "sandbox", "spec", spec);
-	char *made = arena_must(json_dumps(object, JSON_INDENT(2) | JSON_ENSURE_ASCII));
-	const char *text = arena_printf(arena, "%s\n", made);
-	free(made);
-	json_decref(object);
-	return text;
+	return emit_object(arena, "networking.k8s.io/v1", "NetworkPolicy", spec);
 }

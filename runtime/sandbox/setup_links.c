@@ -38,6 +38,18 @@ static int set_mtu(struct sandbox *sandbox)
 }
 
 /* All links, all down. */
+int sandbox_find_links(struct sandbox *sandbox)
+{
+	struct nl *vm = sandbox->vm;
+	int error = rtnl_link_by_name(vm, LOWER_UPLINK, &sandbox->uplink);
+
+	if (error == 0)
+		error = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
+	if (error == 0)
+		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
+	return error == 0 ? rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index) : error;
+}
+
 int sandbox_make_links(struct sandbox *sandbox)
 {
 	struct nl *vm = sandbox->vm;
@@ -50,13 +62,7 @@ int sandbox_make_links(struct sandbox *sandbox)
 		return setup_fail("make the sandbox's links", error);
 	if ((error = make_tap(sandbox)) < 0)
 		return setup_fail("make " LOWER_TAP, error);
-	error = rtnl_link_by_name(vm, LOWER_UPLINK, &sandbox->uplink);
-	if (error == 0)
-		error = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
-	if (error == 0)
-		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
-	if (error == 0)
-		error = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
+	error = sandbox_find_links(sandbox);
 	if (error == 0)
 		error = rtnl_link_by_index(sandbox->host, sandbox->uplink.peer, &sandbox->host_link);
 	return error < 0 ? setup_fail("find the sandbox's links", error) : 0;

@@ -7,6 +7,7 @@
 #include "netlink/rtnl_watch.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_guest.h"
+#include "sandbox/setup_links.h"
 #include "sandbox/table_owner.h"
 
 #include <errno.h>
@@ -116,20 +117,13 @@ static int tell_table_owner(struct sandbox *sandbox)
 
 int sandbox_pod_take_link(struct sandbox *sandbox)
 {
-	struct nl *vm = sandbox->vm;
-
 	int error = take(sandbox, sandbox->start->config->pod);
+
 	if (error < 0)
 		return error;
-	error = rtnl_bridge_add(vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
+	error = rtnl_bridge_add(sandbox->vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
 	if (error == 0)
-		error = rtnl_link_by_name(vm, LOWER_UPLINK, &sandbox->uplink);
-	if (error == 0)
-		error = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
-	if (error == 0)
-		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
-	if (error == 0)
-		error = rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index);
+		error = sandbox_find_links(sandbox);
 	return error < 0 ? setup_fail("find the sandbox's links", error) : tell_table_owner(sandbox);
 }
 

@@ -3,10 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 node_up
 network bridged bridge
-containerd_up
-containerd_stop
-leftovers_mark
-containerd_start
+containerd_used
 
 start_pod() { timeout 60 ctr run --detach --cni --cap-add CAP_NET_ADMIN "$IMAGE" "$1" sleep 1000; }
 try "a container starts" start_pod one

@@ -7,10 +7,7 @@ if [ ! -e "$BUILD/cri/fetched" ]; then
 fi
 node_up
 network bridged bridge
-containerd_up
-containerd_stop
-leftovers_mark
-containerd_start
+containerd_used
 
 contains "the network is ready" "$(cri Status '{}')" '"NetworkReady","status":true'
 cri_pod web; check "a pod starts" $?

@@ -163,6 +163,13 @@ containerd_start() {
 	wait_for "$(patience 20)" ctr version || { echo "lib.sh: containerd does not answer:" && tail -n 5 "$WORK/containerd.log"; } >&2
 }
 
+# containerd_used: what it leaves of its own by its first start and end is there, and so none of the leftovers
+containerd_used() {
+	containerd_up
+	containerd_stop
+	leftovers_mark
+	containerd_start
+}
 containerd_stop() { kill "$containerd_pid" && wait "$containerd_pid"; }
 
 # cri METHOD JSON: a call of the container runtime interface; prints the answer as JSON

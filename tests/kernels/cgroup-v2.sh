@@ -18,19 +18,10 @@ in_unit() {
 	timeout 120 sh -c "echo \$\$ >$FS/unit/cgroup.procs && exec \"\$@\"" sh "$BUILD/msb-run" --vmm none --quiet "$@" >"$WORK/out" 2>"$WORK/err" </dev/null
 	status=$? out=$(cat "$WORK/out") err=$(cat "$WORK/err")
 }
-fork_bomb='
-import os, time
-made = 0
-try:
-    while made < 200:
-        if os.fork() == 0:
-            time.sleep(60)
-        made += 1
-except BlockingIOError:
-    print("stopped", 10 < made < 40, flush=True)'
+fork_bomb=$TESTS/e2e/tools/fork_bomb.py
 
 contains "doctor: version 2 has them all" "$("$CTL" doctor | grep ' cgroups ')" '^ok .*memory v2, cpu v2, pids v2; a cgroup of version 2 ends'
-run_sandbox --quiet --pids-max 40 -- python3 -c "$fork_bomb"
+run_sandbox --quiet --pids-max 40 -- python3 "$fork_bomb"
 same "pids: a fork bomb is stopped" "0 stopped True" "$status $out"
 run_sandbox --quiet --memory-max 64M -- python3 -c 'bytearray(300 << 20)'
 same "memory: who wants more is killed, and it is said" "137 msb-run: error: killed for memory: limit 64M (--memory-max)" "$status $err"
@@ -47,7 +38,7 @@ same "nothing is left" "" "$(ours)"
 # --- a unit with Delegate=yes: a cgroup of its own, below which controllers may be handed on ---
 echo '+memory +cpu +pids' >$FS/cgroup.subtree_control
 mkdir $FS/unit
-in_unit --pids-max 40 -- python3 -c "$fork_bomb"
+in_unit --pids-max 40 -- python3 "$fork_bomb"
 same "delegated: pids" "0 stopped True" "$status $out"
 same "delegated: nothing is left, and nothing is handed on any more" "" "$(ours)$(cat $FS/unit/cgroup.subtree_control)"
 in_unit --memory-max 64M -- python3 -c 'bytearray(300 << 20)'
