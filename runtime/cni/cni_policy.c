@@ -178,6 +178,11 @@ static bool find_named(struct choice *choice, const char **name, const char **by
 			    "the pod names two policies: `%s` by its annotation " ANNOTATION
 			    ", `%s` by MSB_POLICY in CNI_ARGS",
 			    escape_text(choice->arena, text), escape_text(choice->arena, choice->named));
+	if (text && !choice->out->pod_namespace)
+		return fail(
+			choice, CNI_POLICY_REFUSED,
+			"the pod names the policy `%s`, and no K8S_POD_NAMESPACE in CNI_ARGS says whose floor bounds it",
+			escape_text(choice->arena, text));
 	*name = text ? arena_strdup(choice->arena, text) : choice->named;
 	*by = text ? "the pod's annotation" : "CNI_ARGS";
 	return true;

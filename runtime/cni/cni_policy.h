@@ -11,8 +11,8 @@
  * Rules name the networks cluster-pods and cluster-services (--net-group).
  *
  * The policy is, the first that there is: the pod's, by its annotation msb.dev/policy or MSB_POLICY in CNI_ARGS (both must
- * say the same); the configuration's; else all is denied. A pod only names a file below `policies`, and in a namespace
- * (K8S_POD_NAMESPACE) only where that has a floor. The floor of a pod's namespace holds whichever policy it gets. The host's own floor
+ * say the same); the configuration's; else all is denied. A pod only names a file below `policies`, in a namespace
+ * (K8S_POD_NAMESPACE) only where that has a floor, and by an annotation only in a namespace. The floor of a pod's namespace holds whichever policy it gets. The host's own floor
  * is the caller's to add, by host_floor_take() on the options.
  *
  * A policy or floor is opened beneath its directory, through no link, and is a regular file of root's that nobody else may

@@ -126,6 +126,7 @@ Test(cni_policy, the_namespace_s_floor_holds_and_is_what_lets_a_pod_choose)
 	cr_expect_eq(chosen.options.floors.count, 0);
 	refuses(ANNOTATED("\"web\""), FREE, CNI_POLICY_REFUSED, "has no floor");
 	refuses("", FREE ";MSB_POLICY=web", CNI_POLICY_REFUSED, "has no floor");
+	refuses(ANNOTATED("\"web\""), NULL, CNI_POLICY_REFUSED, "whose floor");
 	refuses("\"policy\":\"net\"", "K8S_POD_NAMESPACE=loose", CNI_POLICY_REFUSED, "others than root may write");
 }
 
