@@ -191,7 +191,7 @@ deps-policyc:
 # container runtimes and a client of theirs, for check-cni
 ci-deps:
 	$(Q)./deps.sh ci
-	$(Q)tests/cni/fetch.sh $(BUILD)
+	$(Q)tests/cni/modules/fetch.sh $(BUILD)
 # kernels that tests boot as the host
 kernels: deps
 	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
@@ -209,7 +209,7 @@ check: deps
 # msb-cni with podman, containerd and a microVM behind a tap
 check-cni: deps
 	$(Q)./deps.sh ci
-	-$(Q)tests/cni/fetch.sh $(BUILD) # without npm's registry one test says that it skips
+	-$(Q)tests/cni/modules/fetch.sh $(BUILD) # without npm's registry one test says that it skips
 	$(Q)$(MAKE) --no-print-directory all guest tools
 	$(Q)tests/run -j $(JOBS) --cni $(BUILD)
 golden-update: all

@@ -10,7 +10,7 @@ qemu-system-x86 qemu-utils e2fsprogs busybox-static cpio kmod lz4 zstd xz-utils 
 libcriterion-dev nftables iproute2 util-linux mount procps
 git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 socat jq strace python3 python3-jsonschema python3-yaml
 apache2-bin gnutls-bin openssl openssh-client dropbear-bin mariadb-server-core mariadb-client-core ngtcp2-client ngtcp2-server wget nodejs
-prometheus mmdebstrap clang-format libc6-dbg chromium mandoc groff-base neovim zsh fish bash-completion"
+prometheus mmdebstrap clang-format libc6-dbg chromium mandoc groff-base neovim zsh fish bash-completion musl-tools"
 policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev publicsuffix libidn2-dev libunistring-dev"
 deb_packages="build-essential debhelper flex bison pkg-config libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev
 publicsuffix libidn2-dev libunistring-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev git lintian mmdebstrap systemd iproute2"

@@ -3,7 +3,7 @@
 # manifests/node_modules
 set -eu
 build=$(realpath "${1:?usage: fetch.sh BUILD}")
-here=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$(dirname "$0")/.." && pwd)
 for part in cri manifests; do
 	mkdir -p "$build/$part"
 	! cmp -s "$here/$part/package-lock.json" "$build/$part/fetched" || continue
