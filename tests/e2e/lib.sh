@@ -328,7 +328,7 @@ leftovers_now() {
 	ps -e -o pid=,ppid=,comm= >"$WORK/processes"
 	awk -v own="$own" '$1 != 1 && $1 != own && !($2 == own && $3 == "ps") { print "process " $1 " " $3 }' "$WORK/processes" | sort
 	ip -br link | awk '{ print "link " $1 }' | sort
-	ip route show table all | grep -Ev ' dev lo| fe80:' | sed 's/^/route /' | sort
+	ip route show table all | grep -Ev ' dev lo| fe80:' | sed 's/^/route /; s/ linkdown\b//' | sort # which a link that is there may be, or not yet
 	nft list tables | sort
 	awk '{ print "mount " $5 }' /proc/self/mountinfo | sort
 }
