@@ -30,17 +30,23 @@ struct arena {
 	struct block *head;
 };
 
-static int exhausted_status = 3;
-
-void arena_on_exhaustion(int exit_status)
-{
-	exhausted_status = exit_status;
-}
-
-static void out_of_memory(void)
+static void say_and_end(void)
 {
 	fputs("error: out of memory\n", stderr);
-	exit(exhausted_status);
+	exit(3);
+}
+
+static void (*on_exhaustion)(void) = say_and_end;
+
+void arena_on_exhaustion(void (*end)(void))
+{
+	on_exhaustion = end;
+}
+
+static _Noreturn void out_of_memory(void)
+{
+	on_exhaustion();
+	abort();
 }
 
 void *arena_must(void *memory)

@@ -1,6 +1,6 @@
 /* An arena owns every object of one compilation. Nothing is freed singly: arena_free() ends them all,
- * so an error path has nothing to undo. Running out of memory ends the process with status 3,
- * or the one given to arena_on_exhaustion(), which is a main()'s to call. */
+ * so an error path has nothing to undo. Running out of memory says so and ends
+ * the process with status 3, or calls what was given to arena_on_exhaustion(), which is a main()'s to call. */
 #pragma once
 #include <stddef.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@ struct arena;
 
 struct arena *arena_new(void);
 void arena_free(struct arena *); /* NULL is fine */
-void arena_on_exhaustion(int exit_status);
+void arena_on_exhaustion(void (*end)(void)); /* which does not return, and finds no memory */
 /* For memory that lives outside of arenas: what malloc() answered, or that end. */
 void *arena_must(void *memory);
 

@@ -1,9 +1,11 @@
 /* msb-policyc: a table of commands. */
+#include "base/json_memory.h"
 #include "cmd/cmd.h"
 #include "cmd/cmd_files.h"
 #include "optimise/optimise.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct cmd cmds[] = {
@@ -110,8 +112,16 @@ static int run(struct cmd_line *line, int argc, char **argv)
 	return run_command(line);
 }
 
+static void end_without_memory(void)
+{
+	fputs("msb-policyc: error: out of memory\n", stderr);
+	exit(STATUS_SYSTEM);
+}
+
 int main(int argc, char **argv)
 {
+	arena_on_exhaustion(end_without_memory);
+	json_memory_must();
 	struct cmd_line line = { .arena = arena_new(), .optimise = OPTIMISE_MOST };
 	int status = run(&line, argc, argv);
 

@@ -2,8 +2,10 @@
 #include "cni/cni_daemon.h"
 #include "cni/cni_policy.h"
 #include "core/config.h"
+#include "core/exit_status.h"
 #include "core/fd.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "core/process.h"
 #include "diag/diag.h"
 #include "eval/eval.h"
@@ -144,6 +146,7 @@ static _Noreturn void detach(const struct cni_call *call, struct run_pod *pod, c
 	if (!leave_caller(pod, log))
 		_exit(1);
 	log_open();
+	memory_end_with(EXIT_STATUS_FAILED);
 	run(call, pod, name);
 }
 

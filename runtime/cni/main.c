@@ -1,4 +1,5 @@
 /* msb-cni: a call of a container runtime's, from its environment and standard input to an answer on standard output. */
+#include "base/json_memory.h"
 #include "cni/cni.h"
 #include "cni/cni_netns.h"
 #include "core/log.h"
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #define INPUT_MAX (16u << 20)
+#define SPARE (64u << 10)
 
 static const char *const versions[] = { "0.4.0", "1.0.0", "1.1.0" };
 
@@ -110,6 +112,12 @@ static int read_config(struct cni_call *call)
 }
 
 /* Where ADD fails, what the plugin before has attached carries nothing until the runtime calls DEL. */
+static void close_link(const struct cni_call *call)
+{
+	if (call->command && !strcmp(call->command, "ADD") && !call->is_held)
+		cni_netns_close_link(call->netns, call->link);
+}
+
 static int run_command(struct cni_call *call, const struct command *command)
 {
 	int code = read_config(call);
@@ -121,8 +129,8 @@ static int run_command(struct cni_call *call, const struct command *command)
 		code = cni_fail(call, CNI_FAILED, "needs root");
 	if (code == CNI_FINE)
 		code = command->run(call);
-	if (code && command->run == cni_add && !call->is_held)
-		cni_netns_close_link(call->netns, call->link);
+	if (code)
+		close_link(call);
 	return code;
 }
 
@@ -141,8 +149,19 @@ static int run(struct cni_call *call)
 			call, CNI_ENVIRONMENT_WRONG,
 			"CNI_COMMAND: wanted is ADD, DEL, CHECK, STATUS, GC or VERSION; container runtimes call "
 			"this program, see msb-cni(8)");
+	call->command = command->name;
 	int code = read_environment(call, command);
 	return code == CNI_FINE ? run_command(call, command) : code;
+}
+
+static struct cni_call the_call;
+static void *spare; /* memory to say that there is none */
+
+static void end_without_memory(void)
+{
+	free(spare);
+	close_link(&the_call);
+	exit(cni_fail(&the_call, CNI_FAILED, "out of memory"));
 }
 
 int main(int argc, char **argv)
@@ -151,15 +170,18 @@ int main(int argc, char **argv)
 	memory_prepare();
 	log_name("msb-cni");
 	log_open();
-	arena_on_exhaustion(CNI_FAILED);
 	if (argc > 1 && !strcmp(argv[1], "--version")) {
 		puts("msb-cni " MSB_VERSION);
 		return 0;
 	}
+	spare = malloc(SPARE);
+	arena_on_exhaustion(end_without_memory);
+	json_memory_must();
 	struct arena *arena = arena_new();
-	struct cni_call call = { .arena = arena };
-	int status = run(&call);
-	json_decref(call.config);
+	the_call.arena = arena;
+	int status = run(&the_call);
+	json_decref(the_call.config);
+	free(spare);
 	arena_free(arena);
 	return fflush(stdout) && !status ? CNI_IO_FAILED : status;
 }

@@ -1,9 +1,14 @@
 /* Parsing a policy, linking libraries and building rulesets touch more than all that comes after. */
 #include "core/memory.h"
+#include "base/arena.h"
+#include "base/json_memory.h"
+#include "core/log.h"
 
 #include <link.h>
 #include <malloc.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -14,6 +19,22 @@ void memory_prepare(void)
 {
 	mallopt(M_MMAP_THRESHOLD, LARGE);
 	mallopt(M_TOP_PAD, SPARE);
+}
+
+static int exhausted_status;
+
+static void say_and_end(void)
+{
+	fflush(stdout);
+	log_error("out of memory");
+	exit(exhausted_status);
+}
+
+void memory_end_with(int exit_status)
+{
+	exhausted_status = exit_status;
+	arena_on_exhaustion(say_and_end);
+	json_memory_must();
 }
 
 /* Segments that nobody has written to: what the dynamic linker relocates is in those that are writable at first. */

@@ -1,4 +1,6 @@
 /* msb-ctl: a table of commands. */
+#include "core/log.h"
+#include "core/memory.h"
 #include "ctl/ctl.h"
 #include "diag/diag.h"
 
@@ -139,7 +141,8 @@ static enum ctl_status run(struct ctl_line *line, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
-	arena_on_exhaustion(CTL_FAILED);
+	log_name("msb-ctl");
+	memory_end_with(CTL_FAILED);
 	struct arena *arena = arena_new();
 	struct ctl_line line = { .arena = arena };
 	enum ctl_status status = CTL_FINE;

@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 	process_notice_children();
 	memory_prepare();
 	log_open();
-	arena_on_exhaustion(EXIT_STATUS_FAILED);
+	memory_end_with(EXIT_STATUS_FAILED);
 	struct arena *arena = arena_new();
 	struct run_config config;
 	int status = EXIT_STATUS_FAILED;

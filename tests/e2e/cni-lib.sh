@@ -64,10 +64,10 @@ net_conf() {
 	EOF
 }
 
-# cni COMMAND CONFIGURATION: a call; leaves $status, and $WORK/cni.out and cni.err
+# cni COMMAND CONFIGURATION: a call, below the command CNI_UNDER if there is one; leaves $status, and $WORK/cni.out and cni.err
 cni() {
 	CNI_COMMAND=$1 CNI_CONTAINERID=${CNI_CONTAINERID-} CNI_NETNS=${CNI_NETNS-} CNI_IFNAME=${CNI_IFNAME-} CNI_ARGS=${CNI_ARGS-} \
-		timeout 60 "$BUILD/msb-cni" < <(printf %s "$2") >"$WORK/cni.out" 2>"$WORK/cni.err"
+		timeout 60 ${CNI_UNDER-} "$BUILD/msb-cni" < <(printf %s "$2") >"$WORK/cni.out" 2>"$WORK/cni.err"
 	status=$?
 }
 

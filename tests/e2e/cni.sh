@@ -20,6 +20,8 @@ cni_refused "a policy with a mistake" 7 ADD "$(net_conf '"rules":["allow@publik"
 contains "says which" "$(cat "$WORK/cni.out")" 'publik'
 cni_refused "a policy that is not there" 100 ADD "$(net_conf '"policy":"nowhere"')"
 CNI_NETNS=/run/netns/nowhere cni_refused "a namespace that is not there" 4 ADD "$(net_conf)"
+pod ip link set eth0 up
+CNI_UNDER="prlimit --as=18000000" cni_refused "no memory" 100 ADD "$(net_conf)"
 contains "a refusal leaves the link where it was, and nothing passes by it" "$(pod ip -br link show eth0)" 'eth0@\S+ +DOWN'
 pod_connect
 left=$(leftovers)

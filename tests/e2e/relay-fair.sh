@@ -95,6 +95,16 @@ kill "$sandbox_pid" 2>/dev/null; wait "$sandbox_pid" 2>/dev/null
 cat >"$WORK/churn.py" <<-'END'
 	import socket, struct, threading
 	failed = []
+	def used(said):
+	    try:
+	        connection = socket.create_connection(("127.0.0.1", 9000), 10)
+	        connection.settimeout(10)
+	        connection.sendall(said)
+	        if connection.recv(100) != said:
+	            failed.append("another's")
+	        connection.close()
+	    except OSError as error:
+	        failed.append(str(error))
 	def resets(stop):
 	    while not stop.is_set():
 	        for connection in [socket.create_connection(("127.0.0.1", 9000), 10) for _ in range(8)]:
@@ -104,17 +114,10 @@ cat >"$WORK/churn.py" <<-'END'
 	            except OSError as error:
 	                failed.append(f"reset by the relay: {error}")
 	            connection.close()
+	        used(b"after them")  # those wait to be accepted no more: the listener's queue never overflows
 	def uses():
 	    for number in range(500):
-	        try:
-	            connection = socket.create_connection(("127.0.0.1", 9000), 10)
-	            connection.settimeout(10)
-	            connection.sendall(b"%d" % number)
-	            if connection.recv(100) != b"%d" % number:
-	                failed.append("another's")
-	            connection.close()
-	        except OSError as error:
-	            failed.append(str(error))
+	        used(b"%d" % number)
 	stop = threading.Event()
 	resetting = [threading.Thread(target=resets, args=(stop,)) for _ in range(2)]
 	using = [threading.Thread(target=uses) for _ in range(4)]

@@ -20,6 +20,7 @@ same "no sandbox runs any more" '[]' "$("$CTL" ps --format json | jq -c .sandbox
 seq 1 4000 | awk '{ print "allow@n" $1 ".example.com" }' >"$WORK/large.msb"
 start_sandbox poor --net-default deny --net-rule 'allow@8.8.8.8' -- sleep 600
 wait_for "$(patience 20)" test -S /run/msb/poor/control
+contains "a client without memory says so" "$(prlimit --as=16000000 "$CTL" reload poor --policy "$WORK/large.msb" 2>&1)" '^msb-ctl: error: out of memory$'
 supervisor=$(pgrep -x msb-supervisor)
 prlimit --pid "$supervisor" --as=$(($(cut -d' ' -f1 "/proc/$supervisor/statm") * 4096 + 500000))
 out=$("$CTL" reload poor --policy "$WORK/large.msb" 2>&1)
