@@ -113,7 +113,7 @@ void eval_index_make(struct policy *policy, struct addr unnamed4, struct addr un
 {
 	struct eval_index *index = arena_alloc(policy->arena, sizeof *index);
 
-	arena_reserve(policy->arena, &index->entries, policy->rules.count);
+	arena_reserve(policy->arena, &index->entries, policy->rules.count + 1); /* not NULL where there is no rule */
 	for (size_t i = 0; i < policy->rules.count; i++)
 		add_rule(policy->arena, index, policy, (uint32_t)i);
 	if (index->entries.count)

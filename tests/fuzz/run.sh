@@ -32,6 +32,7 @@ seeds_of_hex() { # DIRECTORY COLUMN FILE
 seed() { # NAME DIRECTORY
 	case $1 in
 	policy) cp policies/*.msb tests/golden/*/*.msb "$2" 2>/dev/null ;;
+	api) for file in policies/*.msb; do { printf 'egress@github.com:tcp:443\001' && cat "$file"; } >"$2/${file##*/}"; done ;;
 	json) cp policies/*.json tests/golden/*/*.json tests/golden/*/json "$2" 2>/dev/null ;;
 	yaml) cp policies/*.yaml tests/golden/*/*.yaml "$2" 2>/dev/null ;;
 	token) seeds_of_lines "$2" 1 tests/vectors/tokens.tsv ;;
