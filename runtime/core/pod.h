@@ -18,6 +18,12 @@ struct run_pod {
 	int ready; /* gets a struct pod_ready once the policy is in force */
 };
 
+/* Does its runtime say which nameservers are asked, unless the policy does? */
+static inline bool pod_names_servers(const struct run_pod *pod)
+{
+	return pod && pod->server_count > 0;
+}
+
 /* code 0: the policy is in force, and `supervisor` the process whose network namespace has the pod's former link; else what was wrong */
 struct pod_ready {
 	unsigned code;

@@ -49,6 +49,14 @@ static bool unchanged(const struct dns *dns, const struct nameserver *servers, s
 	return true;
 }
 
+static bool all_reachable(const struct dns *dns)
+{
+	for (size_t i = 0; i < dns->server_count; i++)
+		if (dns->servers[i].at.unreachable)
+			return false;
+	return true;
+}
+
 /* ---- carrying it out ---- */
 
 int dns_tell_servers(struct dns *dns, const struct nameserver *servers, size_t count)
@@ -134,10 +142,13 @@ void dns_follow(struct dns *dns)
 	if (!dns_follow_due(dns->follow))
 		return;
 	/* a file that is not there or names nobody is one that is being written */
-	if (dns->start.policy->nameservers.count == 0 && read_servers(dns, servers, &count) == 0 && count > 0)
+	bool of_host = dns->start.policy->nameservers.count == 0 && !pod_names_servers(dns->start.pod);
+	if (of_host && read_servers(dns, servers, &count) == 0 && count > 0)
 		change(dns, servers, count);
 	else
 		dns_host_changed(dns);
+	if (dns->start.pod && all_reachable(dns)) /* of which a node has hundreds */
+		dns_follow_rest(dns->follow);
 }
 
 int dns_follow_fd(const struct dns *dns)
