@@ -346,7 +346,8 @@ static int run(struct launcher *launcher)
 	int error = start_processes(launcher);
 	if (launcher->config->pod) /* the pod's namespace ends with the pod */
 		close(launcher->config->pod->netns);
-	if (error == 0 && launcher->config->watch && (launcher->watch = policy_watch_start(launcher->config, launcher->claims.uid)) < 0)
+	if (error == 0 && launcher->config->watch &&
+	    (launcher->watch = policy_watch_start(launcher->config, launcher->claims.uid)) < 0)
 		error = -ECHILD;
 	nft_close(launcher->table);
 	close(launcher->control);

@@ -27,8 +27,8 @@
 #define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR)
 
 struct watch {
-	const char *name; /* of the sandbox */
-	int inotify; /* -1: there is none */
+	const char *name;    /* of the sandbox */
+	int inotify;         /* -1: there is none */
 	struct arena *arena; /* of the names */
 	struct options_list files;
 	uint64_t seen; /* a hash of their bytes, when they were last taken */
