@@ -9,26 +9,46 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <string.h>
 
-/* What `host` names besides the gateway */
-static void find_nodes(struct run_pod *pod)
+/* IPv6's link-local ones hold on another link than the pod's; the gateway's may be on the link of each pod. */
+static bool is_wanted(const struct addr_pod *pod, struct addr addr)
+{
+	bool link_local = addr.family == ADDR_V6 && addr_classify(addr, NULL) == ADDR_CLASS_LINK_LOCAL;
+
+	if (link_local || addr_equal(addr, pod->guest4) || addr_equal(addr, pod->guest6))
+		return false;
+	for (size_t i = 0; i < pod->node_count; i++)
+		if (addr_equal(addr, pod->nodes[i]))
+			return false;
+	return true;
+}
+
+/* What `host` names besides the gateway: all of it, however many pods there are */
+static int find_nodes(const struct cni_call *call, struct addr_pod *pod)
 {
 	struct ifaddrs *list, *each;
+	size_t count = 0;
 
-	pod->pod.nodes = pod->nodes;
 	if (getifaddrs(&list))
-		return;
-	for (each = list; each && pod->pod.node_count < POD_ADDRESSES_MAX; each = each->ifa_next) {
+		return cni_fail(call, CNI_FAILED, "the node's addresses: %s", strerror(errno));
+	for (each = list; each; each = each->ifa_next)
+		count++;
+	struct addr *nodes = arena_alloc(call->arena, count * sizeof *nodes);
+	pod->nodes = nodes;
+	for (each = list; each; each = each->ifa_next) {
 		int family = each->ifa_addr ? each->ifa_addr->sa_family : AF_UNSPEC;
 		if ((family != AF_INET && family != AF_INET6) || each->ifa_flags & IFF_LOOPBACK)
 			continue;
 		struct addr addr = addr_from_sockaddr(each->ifa_addr);
-		if (!addr_equal(addr, pod->pod.guest4) && !addr_equal(addr, pod->pod.guest6))
-			pod->nodes[pod->pod.node_count++] = addr;
+		if (is_wanted(pod, addr))
+			nodes[pod->node_count++] = addr;
 	}
 	freeifaddrs(list);
+	malloc_trim(0); /* five processes would each inherit what listing hundreds of links took */
+	return CNI_FINE;
 }
 
 static int read_link(const struct cni_call *call, struct run_pod *pod)
@@ -121,9 +141,10 @@ int cni_add(struct cni_call *call)
 	code = read_link(call, &pod);
 	if (code == CNI_FINE)
 		code = make_room(call);
+	if (code == CNI_FINE)
+		code = find_nodes(call, &pod.pod);
 	if (code)
 		return code;
-	find_nodes(&pod);
 	struct cni_state state = {
 		.network = call->network, .container = call->container, .link = call->link, .name = cni_end_name(call)
 	};
