@@ -8,46 +8,48 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <malloc.h>
-#include <net/if.h>
 #include <string.h>
 
-/* IPv6's link-local ones hold on another link than the pod's; the gateway's may be on the link of each pod. */
-static bool is_wanted(const struct addr_pod *pod, struct addr addr)
-{
-	bool link_local = addr.family == ADDR_V6 && addr_classify(addr, NULL) == ADDR_CLASS_LINK_LOCAL;
+struct node {
+	struct arena *arena;
+	const struct addr_pod *pod;
+	LIST_OF(struct addr) addresses;
+};
 
-	if (link_local || addr_equal(addr, pod->guest4) || addr_equal(addr, pod->guest6))
+/* IPv6's link-local ones hold on another link than the pod's; the gateway's may be on the link of each pod. */
+static bool is_wanted(const struct node *node, struct addr addr)
+{
+	enum addr_class class = addr_classify(addr, NULL);
+
+	if (class == ADDR_CLASS_LOOPBACK || (class == ADDR_CLASS_LINK_LOCAL && addr.family == ADDR_V6) ||
+	    addr_equal(addr, node->pod->guest4) || addr_equal(addr, node->pod->guest6))
 		return false;
-	for (size_t i = 0; i < pod->node_count; i++)
-		if (addr_equal(addr, pod->nodes[i]))
+	for (size_t i = 0; i < node->addresses.count; i++)
+		if (addr_equal(addr, node->addresses.items[i]))
 			return false;
 	return true;
+}
+
+static int add_address(struct addr addr, void *context)
+{
+	struct node *node = context;
+
+	if (is_wanted(node, addr))
+		*arena_push(node->arena, &node->addresses) = addr;
+	return 0;
 }
 
 /* What `host` names besides the gateway: all of it, however many pods there are */
 static int find_nodes(const struct cni_call *call, struct addr_pod *pod)
 {
-	struct ifaddrs *list, *each;
-	size_t count = 0;
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+	struct node node = { .arena = call->arena, .pod = pod };
+	int error = nl ? rtnl_addresses(nl, add_address, &node) : -errno;
 
-	if (getifaddrs(&list))
-		return cni_fail(call, CNI_FAILED, "the node's addresses: %s", strerror(errno));
-	for (each = list; each; each = each->ifa_next)
-		count++;
-	struct addr *nodes = arena_alloc(call->arena, count * sizeof *nodes);
-	pod->nodes = nodes;
-	for (each = list; each; each = each->ifa_next) {
-		int family = each->ifa_addr ? each->ifa_addr->sa_family : AF_UNSPEC;
-		if ((family != AF_INET && family != AF_INET6) || each->ifa_flags & IFF_LOOPBACK)
-			continue;
-		struct addr addr = addr_from_sockaddr(each->ifa_addr);
-		if (is_wanted(pod, addr))
-			nodes[pod->node_count++] = addr;
-	}
-	freeifaddrs(list);
-	malloc_trim(0); /* five processes would each inherit what listing hundreds of links took */
+	if (error < 0)
+		return cni_fail(call, CNI_FAILED, "the node's addresses: %s", strerror(-error));
+	pod->nodes = node.addresses.items;
+	pod->node_count = node.addresses.count;
 	return CNI_FINE;
 }
 

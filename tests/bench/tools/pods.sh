@@ -65,7 +65,8 @@ kernel_kb() { awk '/^(SUnreclaim|PageTables|Percpu|VmallocUsed):/ { s += $2 } EN
 
 numbers=$(seq "$pods")
 for number in 0 $numbers; do make_link "$number"; done
-times add 0
+times add 0 >/dev/null
+sleep 10
 pss_before=$(pss) kernel_before=$(kernel_kb)
 # shellcheck disable=SC2086
 adds=$(times add $numbers)
