@@ -4,7 +4,8 @@
 #include <sys/types.h>
 
 struct dns_follow;
-/* inotify is counted for `uid`; without a path nothing is watched. NULL where memory or descriptors are short; where inotify is, it is looked at now and then all the same. */
+/* inotify is counted for `uid`; without a path nothing is watched. NULL where memory or descriptors are short; where inotify is, the
+ * file is looked at now and then all the same. */
 struct dns_follow *dns_follow_open(const char *path, uid_t uid);
 void dns_follow_close(struct dns_follow *);           /* NULL is fine */
 int dns_follow_descriptor(const struct dns_follow *); /* readable: call the next */

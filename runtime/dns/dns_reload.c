@@ -49,12 +49,13 @@ static bool unchanged(const struct dns *dns, const struct nameserver *servers, s
 	return true;
 }
 
-static bool all_reachable(const struct dns *dns)
+/* Nothing is to be tried again */
+static bool all_is_well(const struct dns *dns)
 {
 	for (size_t i = 0; i < dns->server_count; i++)
 		if (dns->servers[i].at.unreachable)
 			return false;
-	return true;
+	return !dns->reload_failed;
 }
 
 /* ---- carrying it out ---- */
@@ -147,7 +148,7 @@ void dns_follow(struct dns *dns)
 		change(dns, servers, count);
 	else
 		dns_host_changed(dns);
-	if (dns->start.pod && all_reachable(dns)) /* of which a node has hundreds */
+	if (dns->start.pod && all_is_well(dns)) /* a node has hundreds of pods */
 		dns_follow_rest(dns->follow);
 }
 
