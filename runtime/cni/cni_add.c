@@ -8,27 +8,49 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <string.h>
 
-/* What `host` names besides the gateway */
-static void find_nodes(struct run_pod *pod)
-{
-	struct ifaddrs *list, *each;
+struct node {
+	struct arena *arena;
+	const struct addr_pod *pod;
+	LIST_OF(struct addr) addresses;
+};
 
-	pod->pod.nodes = pod->nodes;
-	if (getifaddrs(&list))
-		return;
-	for (each = list; each && pod->pod.node_count < POD_ADDRESSES_MAX; each = each->ifa_next) {
-		int family = each->ifa_addr ? each->ifa_addr->sa_family : AF_UNSPEC;
-		if ((family != AF_INET && family != AF_INET6) || each->ifa_flags & IFF_LOOPBACK)
-			continue;
-		struct addr addr = addr_from_sockaddr(each->ifa_addr);
-		if (!addr_equal(addr, pod->pod.guest4) && !addr_equal(addr, pod->pod.guest6))
-			pod->nodes[pod->pod.node_count++] = addr;
-	}
-	freeifaddrs(list);
+/* IPv6's link-local ones hold on another link than the pod's; the gateway's may be on the link of each pod. */
+static bool is_wanted(const struct node *node, struct addr addr)
+{
+	enum addr_class class = addr_classify(addr, NULL);
+
+	if (class == ADDR_CLASS_LOOPBACK || (class == ADDR_CLASS_LINK_LOCAL && addr.family == ADDR_V6) ||
+	    addr_equal(addr, node->pod->guest4) || addr_equal(addr, node->pod->guest6))
+		return false;
+	for (size_t i = 0; i < node->addresses.count; i++)
+		if (addr_equal(addr, node->addresses.items[i]))
+			return false;
+	return true;
+}
+
+static int add_address(struct addr addr, void *context)
+{
+	struct node *node = context;
+
+	if (is_wanted(node, addr))
+		*arena_push(node->arena, &node->addresses) = addr;
+	return 0;
+}
+
+/* What `host` names besides the gateway: all of it, however many pods there are */
+static int find_nodes(const struct cni_call *call, struct addr_pod *pod)
+{
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+	struct node node = { .arena = call->arena, .pod = pod };
+	int error = nl ? rtnl_addresses(nl, add_address, &node) : -errno;
+
+	if (error < 0)
+		return cni_fail(call, CNI_FAILED, "the node's addresses: %s", strerror(-error));
+	pod->nodes = node.addresses.items;
+	pod->node_count = node.addresses.count;
+	return CNI_FINE;
 }
 
 static int read_link(const struct cni_call *call, struct run_pod *pod)
@@ -127,9 +149,10 @@ int cni_add(struct cni_call *call)
 	code = read_link(call, &pod);
 	if (code == CNI_FINE)
 		code = make_room(call);
+	if (code == CNI_FINE)
+		code = find_nodes(call, &pod.pod);
 	if (code)
 		return code;
-	find_nodes(&pod);
 	struct cni_state state = {
 		.network = call->network, .container = call->container, .link = call->link, .name = cni_end_name(call)
 	};

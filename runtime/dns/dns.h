@@ -23,6 +23,7 @@ struct dns_start {
 	struct ask *ask;                   /* names that no rule decides wait for an answer; NULL: they are denied */
 	const struct options_list *search; /* the guest's search domains: names below them are not asked about */
 	bool tells_all;                    /* queries that pass are told, too: denials_learning() */
+	const struct run_pod *pod;         /* whose runtime may name the nameservers; NULL: a VM's */
 	uid_t uid;                         /* the worker's; also its gid */
 };
 
@@ -49,7 +50,7 @@ int dns_control_fd(const struct dns *);   /* for the supervisor's epoll loop */
 int dns_worker_pidfd(const struct dns *); /* readable: the worker died, which ends the sandbox */
 
 int dns_follow_fd(const struct dns *); /* readable: dns_follow() */
-/* Takes over what resolv.conf names by now, unless the policy names the nameservers */
+/* Takes over what resolv.conf names by now, unless the policy or the pod's runtime names the nameservers */
 void dns_follow(struct dns *);
 /* The host's addresses or routes have changed: which nameservers are on the host, or have no route? Cheap where nothing
  * changes for them. In the VM's network namespace, as all of these. */

@@ -79,7 +79,7 @@ struct dns *dns_open(const struct dns_start *start, const struct nameserver *ser
 		dns->servers[i].at = servers[i];
 	dns->server_count = count;
 	dns->counters = dns_counters_new();
-	dns->follow = dns_follow_open(DNS_RESOLV_CONF);
+	dns->follow = dns_follow_open(pod_names_servers(start->pod) ? NULL : DNS_RESOLV_CONF, start->uid);
 	int error = dns->bindings && dns->counters && dns->follow ? dns_servers_admit(nft, NULL, 0, servers, count) :
 								    -ENOMEM;
 	if (error == 0)

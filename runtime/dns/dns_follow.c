@@ -3,6 +3,7 @@
  * written gets complete. What inotify does not see, as on file systems of other hosts, the slow poll does. */
 #include "dns/dns_follow.h"
 #include "core/fd.h"
+#include "isolation/own_inotify.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/timerfd.h>
 
 #define POLL_MS 5000
+#define REST_MS 30000
 #define SETTLE_MS 100
 #define LINKS_MAX 16
 #define DIRECTORY_EVENTS \
@@ -19,7 +21,8 @@
 #define FILE_EVENTS (IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF)
 
 struct dns_follow {
-	char path[PATH_MAX];
+	char path[PATH_MAX]; /* "": none */
+	uid_t uid;
 	int epoll, timer, inotify; /* inotify: -1 where there is none */
 	bool settling;
 };
@@ -72,7 +75,7 @@ static void watch_path(int inotify, const char *from)
 static void watch_anew(struct dns_follow *follow)
 {
 	fd_closep(&follow->inotify);
-	follow->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	follow->inotify = *follow->path ? own_inotify(follow->uid) : -1;
 	if (follow->inotify < 0)
 		return;
 	watch_path(follow->inotify, follow->path);
@@ -89,12 +92,13 @@ static void set_timer(struct dns_follow *follow, long ms)
 	timerfd_settime(follow->timer, 0, &when, NULL);
 }
 
-struct dns_follow *dns_follow_open(const char *path)
+struct dns_follow *dns_follow_open(const char *path, uid_t uid)
 {
 	struct dns_follow *follow = calloc(1, sizeof *follow);
 	if (!follow)
 		return NULL;
-	snprintf(follow->path, sizeof follow->path, "%s", path);
+	snprintf(follow->path, sizeof follow->path, "%s", path ? path : "");
+	follow->uid = uid;
 	follow->inotify = -1;
 	follow->epoll = epoll_create1(EPOLL_CLOEXEC);
 	follow->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -149,4 +153,9 @@ bool dns_follow_due(struct dns_follow *follow)
 	follow->settling = false;
 	set_timer(follow, POLL_MS);
 	return true;
+}
+
+void dns_follow_rest(struct dns_follow *follow)
+{
+	set_timer(follow, REST_MS);
 }

@@ -49,6 +49,15 @@ static bool unchanged(const struct dns *dns, const struct nameserver *servers, s
 	return true;
 }
 
+/* Nothing is to be tried again */
+static bool all_is_well(const struct dns *dns)
+{
+	for (size_t i = 0; i < dns->server_count; i++)
+		if (dns->servers[i].at.unreachable)
+			return false;
+	return !dns->reload_failed;
+}
+
 /* ---- carrying it out ---- */
 
 int dns_tell_servers(struct dns *dns, const struct nameserver *servers, size_t count)
@@ -134,10 +143,13 @@ void dns_follow(struct dns *dns)
 	if (!dns_follow_due(dns->follow))
 		return;
 	/* a file that is not there or names nobody is one that is being written */
-	if (dns->start.policy->nameservers.count == 0 && read_servers(dns, servers, &count) == 0 && count > 0)
+	bool of_host = dns->start.policy->nameservers.count == 0 && !pod_names_servers(dns->start.pod);
+	if (of_host && read_servers(dns, servers, &count) == 0 && count > 0)
 		change(dns, servers, count);
 	else
 		dns_host_changed(dns);
+	if (dns->start.pod && all_is_well(dns)) /* a node has hundreds of pods */
+		dns_follow_rest(dns->follow);
 }
 
 int dns_follow_fd(const struct dns *dns)

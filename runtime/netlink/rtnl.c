@@ -396,6 +396,44 @@ int rtnl_address_add(struct nl *nl, uint32_t index, struct addr_prefix prefix)
 	return nl_do(nl, message.header);
 }
 
+struct address_listing {
+	int (*each)(struct addr, void *);
+	void *context;
+};
+
+/* IFA_ADDRESS is the other end's where both are there. */
+static int list_address(const struct nlmsghdr *header, void *context)
+{
+	const struct address_listing *listing = context;
+	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
+	const struct nlattr *attr, *found = NULL;
+	size_t len = message->ifa_family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+
+	if (header->nlmsg_type != RTM_NEWADDR || (message->ifa_family != AF_INET && message->ifa_family != AF_INET6))
+		return 0;
+	mnl_attr_for_each(attr, header, sizeof *message)
+	{
+		uint16_t type = mnl_attr_get_type(attr);
+		if ((type == IFA_LOCAL || (type == IFA_ADDRESS && !found)) && mnl_attr_get_payload_len(attr) == len)
+			found = attr;
+	}
+	if (!found)
+		return 0;
+	return listing->each(message->ifa_family == AF_INET ?
+				     addr_from_v4(*(struct in_addr *)mnl_attr_get_payload(found)) :
+				     addr_from_v6(mnl_attr_get_payload(found)),
+			     listing->context);
+}
+
+int rtnl_addresses(struct nl *nl, int (*each)(struct addr, void *), void *context)
+{
+	struct address_listing listing = { each, context };
+	struct rtnl_message message;
+
+	rtnl_message(&message, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
+	return nl_query(nl, message.header, list_address, &listing);
+}
+
 static int put_neighbour(struct nl *nl, uint16_t flags, uint32_t index, struct addr addr, const uint8_t mac[static 6])
 {
 	struct rtnl_message message;

@@ -319,7 +319,7 @@ static int find_servers(struct launcher *launcher)
 {
 	const struct run_pod *pod = launcher->config->pod;
 
-	if (!pod || !pod->server_count || launcher->config->policy->nameservers.count)
+	if (!pod_names_servers(pod) || launcher->config->policy->nameservers.count)
 		return dns_servers(launcher->config->policy, launcher->servers);
 	memcpy(launcher->servers, pod->servers, pod->server_count * sizeof *pod->servers);
 	return (int)pod->server_count;
@@ -346,7 +346,8 @@ static int run(struct launcher *launcher)
 	int error = start_processes(launcher);
 	if (launcher->config->pod) /* the pod's namespace ends with the pod */
 		close(launcher->config->pod->netns);
-	if (error == 0 && launcher->config->watch && (launcher->watch = policy_watch_start(launcher->config)) < 0)
+	if (error == 0 && launcher->config->watch &&
+	    (launcher->watch = policy_watch_start(launcher->config, launcher->claims.uid)) < 0)
 		error = -ECHILD;
 	nft_close(launcher->table);
 	close(launcher->control);

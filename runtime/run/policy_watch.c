@@ -8,6 +8,7 @@
 #include "core/process.h"
 #include "ctl/running.h"
 #include "isolation/capabilities.h"
+#include "isolation/own_inotify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +23,12 @@
 
 #define SETTLE_MS 100 /* what saves a file does several things */
 #define AGAIN_MS 500  /* a sandbox that cannot be reached yet, or is busy */
+#define LOOK_MS 5000  /* where inotify is short */
 #define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR)
 
 struct watch {
-	const char *name; /* of the sandbox */
-	int inotify;
+	const char *name;    /* of the sandbox */
+	int inotify;         /* -1: there is none */
 	struct arena *arena; /* of the names */
 	struct options_list files;
 	uint64_t seen; /* a hash of their bytes, when they were last taken */
@@ -150,17 +152,17 @@ _Noreturn static void serve(struct watch *watch)
 
 	for (;;) {
 		if (done && hash_now(watch) == watch->seen)
-			poll(&changed, 1, -1);
+			poll(&changed, 1, watch->inotify < 0 ? LOOK_MS : -1);
 		poll(NULL, 0, done ? SETTLE_MS : AGAIN_MS);
 		drain(watch);
 		done = hash_now(watch) == watch->seen || reload(watch);
 	}
 }
 
-_Noreturn static void watch_main(const struct run_config *config, pid_t launcher)
+_Noreturn static void watch_main(const struct run_config *config, uid_t uid, pid_t launcher)
 {
 	static const unsigned kept[] = { CAP_DAC_READ_SEARCH };
-	struct watch watch = { .name = config->name };
+	struct watch watch = { .name = config->name, .inotify = own_inotify(uid) };
 	struct policy_bundle bundle;
 	struct arena *arena = arena_new();
 
@@ -169,21 +171,16 @@ _Noreturn static void watch_main(const struct run_config *config, pid_t launcher
 	    process_close_others(NULL, 0) < 0 || capabilities_keep(kept, 1) < 0 ||
 	    !policy_bundle_of(arena, config->policy, &bundle))
 		_exit(1);
-	watch.inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (watch.inotify < 0) {
-		log_error("cannot watch the policy's files: %s", strerror(errno));
-		_exit(1);
-	}
 	take_texts(&watch, &bundle.files);
 	serve(&watch);
 }
 
-pid_t policy_watch_start(const struct run_config *config)
+pid_t policy_watch_start(const struct run_config *config, uid_t uid)
 {
 	pid_t launcher = getpid(), pid = fork();
 
 	if (pid == 0)
-		watch_main(config, launcher);
+		watch_main(config, uid, launcher);
 	if (pid < 0)
 		log_error("cannot watch the policy's files: %s", strerror(errno));
 	return pid < 0 ? -errno : pid;

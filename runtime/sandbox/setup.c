@@ -206,6 +206,7 @@ static int start_dns(struct sandbox *sandbox)
 		.admit_by_host = admit_nameservers,
 		.admit_self = sandbox,
 		.host_mark = host_table_mark(sandbox->host_link.index),
+		.pod = sandbox->start->config->pod,
 		.uid = setup_uid(sandbox, ROLE_DNS),
 		.tells_all = sandbox->start->config->learn,
 		.spared = sandbox->start->config->spared,
