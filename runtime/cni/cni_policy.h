@@ -16,7 +16,7 @@
  * is the caller's to add, by host_floor_take() on the options.
  *
  * A policy or floor is opened beneath its directory, through no link, and is a regular file of root's that nobody else may
- * write. Members of objects are compared without case where runtimes write them. */
+ * write; nor may anybody else write to a directory between, or to that one. Members of objects are compared without case where runtimes write them. */
 #pragma once
 #include "policy/options.h"
 

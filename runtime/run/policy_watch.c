@@ -1,6 +1,8 @@
-/* The process that watches a policy's files. Editors replace files, so the directories are watched, and what counts is whether
- * the files' bytes are others: whatever happens in a directory, they are looked at soon after. It asks for the reload over the
- * control socket, as anybody would; what is wrong with the policy is printed, and the old one stays in force. */
+/* The process that watches a policy's files. Editors replace files, and links are led elsewhere, so the directories on the way are
+ * watched, and what counts is whether the files' bytes are others: whatever happens in a directory, they are looked at soon after. Where
+ * one cannot be watched, as when all of fs.inotify.max_user_instances are taken, they are looked at each second. It asks for the
+ * reload over the control socket, as anybody would; what is wrong with the policy is printed and told there, and the old one stays in
+ * force. */
 #include "run/policy_watch.h"
 #include "base/fnv.h"
 #include "core/fd.h"
@@ -11,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,11 +25,17 @@
 
 #define SETTLE_MS 100 /* what saves a file does several things */
 #define AGAIN_MS 500  /* a sandbox that cannot be reached yet, or is busy */
-#define EVENTS (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR)
+#define LOOK_MS 1000  /* where nothing tells of changes */
+#define LINKS_MAX 40  /* as many as the kernel follows */
+#define EVENTS                                                                                                  \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_MOVE_SELF | IN_DELETE_SELF | \
+	 IN_ONLYDIR)
 
 struct watch {
 	const char *name; /* of the sandbox */
 	int inotify;
+	bool is_blind;       /* to what changes in some directory */
+	struct arena *turn;  /* of what is watched */
 	struct arena *arena; /* of the names */
 	struct options_list files;
 	uint64_t seen; /* a hash of their bytes, when they were last taken */
@@ -74,20 +83,57 @@ static uint64_t hash_now(const struct watch *watch)
 	return hash;
 }
 
-static void watch_directory(const struct watch *watch, const char *file)
+static void watch_directory(struct watch *watch, const char *file)
 {
 	const char *slash = strrchr(file, '/');
 	const char *directory = !slash        ? "." :
 				slash == file ? "/" :
-						arena_strndup(watch->arena, file, (size_t)(slash - file));
+						arena_strndup(watch->turn, file, (size_t)(slash - file));
 
-	inotify_add_watch(watch->inotify, directory, EVENTS);
+	if (inotify_add_watch(watch->inotify, directory, EVENTS) < 0)
+		watch->is_blind = true;
 }
 
-static void add_file(struct watch *watch, const char *name)
+/* The path behind its first link, whose directory is watched; NULL: none of its parts is one */
+static const char *behind_link(struct watch *watch, const char *path)
 {
-	*arena_push(watch->arena, &watch->files) = arena_strdup(watch->arena, name);
-	watch_directory(watch, name);
+	char target[PATH_MAX];
+
+	for (const char *end = path; end && *end;) {
+		end = strchr(end + 1, '/');
+		const char *part = end ? arena_strndup(watch->turn, path, (size_t)(end - path)) : path;
+		ssize_t len = readlink(part, target, sizeof target);
+		if (len <= 0 || (size_t)len == sizeof target)
+			continue;
+		const char *slash = strrchr(part, '/');
+		int before = *target != '/' && slash ? (int)(slash + 1 - part) : 0;
+		watch_directory(watch, part);
+		return arena_printf(watch->turn, "%.*s%.*s%s", before, part, (int)len, target, end ? end : "");
+	}
+	return NULL;
+}
+
+static void watch_file(struct watch *watch, const char *file)
+{
+	const char *next = file;
+
+	for (int i = 0; next && i < LINKS_MAX; i++) {
+		file = next;
+		next = behind_link(watch, file);
+	}
+	watch_directory(watch, file);
+}
+
+/* What was watched before may not be on the way any more. */
+static void watch_anew(struct watch *watch)
+{
+	arena_free(watch->turn);
+	watch->turn = arena_new();
+	fd_closep(&watch->inotify);
+	watch->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	watch->is_blind = watch->inotify < 0;
+	for (size_t i = 0; i < watch->files.count; i++)
+		watch_file(watch, watch->files.items[i]);
 }
 
 /* Floors are the sandbox's for good */
@@ -100,7 +146,7 @@ static void take_texts(struct watch *watch, const struct source_texts *texts)
 	for (size_t i = 0; i < texts->count; i++) {
 		if (!is_watched(&texts->items[i]))
 			continue;
-		add_file(watch, texts->items[i].name);
+		*arena_push(watch->arena, &watch->files) = arena_strdup(watch->arena, texts->items[i].name);
 		watch->seen = hash_bytes(watch->seen, texts->items[i].text, texts->items[i].len);
 	}
 }
@@ -123,7 +169,7 @@ static enum ctl_status look(struct watch *watch, struct ctl_line *line)
 static bool reload(struct watch *watch)
 {
 	static const struct ctl_command command = { .name = "reload" };
-	struct ctl_line line = { .command = &command, .arena = arena_new(), .sandbox = watch->name };
+	struct ctl_line line = { .command = &command, .arena = arena_new(), .sandbox = watch->name, .tells = true };
 	uint64_t before = hash_now(watch);
 	enum ctl_status status = ctl_reload(&line);
 
@@ -135,32 +181,23 @@ static bool reload(struct watch *watch)
 	return status != CTL_FAILED;
 }
 
-static void drain(const struct watch *watch)
-{
-	char events[8192] __attribute__((aligned(__alignof__(struct inotify_event))));
-
-	while (read(watch->inotify, events, sizeof events) > 0)
-		;
-}
-
 _Noreturn static void serve(struct watch *watch)
 {
-	struct pollfd changed = { .fd = watch->inotify, .events = POLLIN };
-	bool done = true;
-
 	for (;;) {
-		if (done && hash_now(watch) == watch->seen)
-			poll(&changed, 1, -1);
+		watch_anew(watch);
+		struct pollfd changed = { .fd = watch->inotify, .events = POLLIN };
+		bool is_same = hash_now(watch) == watch->seen;
+		bool done = is_same || reload(watch);
+		if (is_same)
+			poll(&changed, 1, watch->is_blind ? LOOK_MS : -1);
 		poll(NULL, 0, done ? SETTLE_MS : AGAIN_MS);
-		drain(watch);
-		done = hash_now(watch) == watch->seen || reload(watch);
 	}
 }
 
 _Noreturn static void watch_main(const struct run_config *config, pid_t launcher)
 {
 	static const unsigned kept[] = { CAP_DAC_READ_SEARCH };
-	struct watch watch = { .name = config->name };
+	struct watch watch = { .name = config->name, .inotify = -1 };
 	struct policy_bundle bundle;
 	struct arena *arena = arena_new();
 
@@ -169,11 +206,6 @@ _Noreturn static void watch_main(const struct run_config *config, pid_t launcher
 	    process_close_others(NULL, 0) < 0 || capabilities_keep(kept, 1) < 0 ||
 	    !policy_bundle_of(arena, config->policy, &bundle))
 		_exit(1);
-	watch.inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (watch.inotify < 0) {
-		log_error("cannot watch the policy's files: %s", strerror(errno));
-		_exit(1);
-	}
 	take_texts(&watch, &bundle.files);
 	serve(&watch);
 }

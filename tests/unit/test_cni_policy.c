@@ -33,6 +33,9 @@ static void up(void)
 	cr_assert(mkdtemp(top));
 	mkdir(path("policies"), 0755);
 	mkdir(path("policies/team"), 0755);
+	mkdir(path("policies/shared"), 0755);
+	put("policies/shared/a.msb");
+	chmod(path("policies/shared"), 0777);
 	mkdir(path("floors"), 0755);
 	put("policies/net.msb");
 	put("policies/web.msb");
@@ -155,6 +158,8 @@ Test(cni_policy, a_pod_names_a_file_beneath_the_directory_and_no_other)
 	refuses(ANNOTATED("\"absent\""), BOUNDED, CNI_POLICY_REFUSED, "No such file");
 	refuses(ANNOTATED("\"dir\""), BOUNDED, CNI_POLICY_REFUSED, "no regular file");
 	refuses(ANNOTATED("\"loose\""), BOUNDED, CNI_POLICY_REFUSED, "may write to it");
+	refuses(ANNOTATED("\"shared/a\""), BOUNDED, CNI_POLICY_REFUSED,
+		"policies/shared: others than root may write to it");
 	refuses(ANNOTATED("7"), BOUNDED, CNI_POLICY_BAD_CONFIG, "must be a text");
 	refuses("\"policy\":\"../outside\"", NULL, CNI_POLICY_REFUSED, "names no file below");
 }
