@@ -10,7 +10,7 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *); /* NULL is fine */
+void arena_free(struct arena *);             /* NULL is fine */
 void arena_on_exhaustion(void (*end)(void)); /* which does not return, and finds no memory */
 /* For memory that lives outside of arenas: what malloc() answered, or that end. */
 void *arena_must(void *memory);

@@ -38,6 +38,12 @@ static int read_link(const struct cni_call *call, struct run_pod *pod)
 
 	if (error < 0)
 		return cni_fail(call, CNI_FAILED, "%s in %s: %s", call->link, call->netns, strerror(-error));
+	if (!strcmp(link.kind, "ipvlan"))
+		return cni_fail(
+			call, CNI_CONFIG_WRONG,
+			"%s is an ipvlan, which gets only what is for an address of its own, and routes nothing: "
+			"take bridge, ptp or macvlan",
+			call->link);
 	memcpy(pod->mac, link.mac, sizeof pod->mac);
 	pod->mtu = link.mtu;
 	pod->link = call->link;

@@ -122,6 +122,14 @@ static void read_notes(const struct nlattr *list, struct rtnl_link *link)
 	}
 }
 
+static void read_kind(const struct nlattr *info, struct rtnl_link *link)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, info) if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+		strncpy(link->kind, mnl_attr_get_str(attr), sizeof link->kind - 1);
+}
+
 static int read_link(const struct nlmsghdr *header, void *context)
 {
 	struct rtnl_link *link = context;
@@ -143,6 +151,9 @@ static int read_link(const struct nlmsghdr *header, void *context)
 			break;
 		case IFLA_IFALIAS:
 			strncpy(link->alias, mnl_attr_get_str(attr), sizeof link->alias - 1);
+			break;
+		case IFLA_LINKINFO:
+			read_kind(attr, link);
 			break;
 		case IFLA_PROP_LIST:
 			read_notes(attr, link);

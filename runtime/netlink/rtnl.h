@@ -16,6 +16,7 @@ struct rtnl_link {
 	uint32_t index;
 	uint32_t peer; /* of a veth: the other end's index, in its own namespace */
 	char name[IFNAMSIZ];
+	char kind[16];  /* "veth"; "" of hardware */
 	unsigned flags; /* IFF_ */
 	uint8_t mac[6]; /* 0 where it has none, or another kind of address */
 	uint32_t mtu;
