@@ -110,14 +110,19 @@ static int check_route(const struct check *check, const struct cni_route *route)
 	return CNI_FINE;
 }
 
-/* In the pod all of IPv6 is behind the gateway. */
+/* Of families that the pod has an address of; in the pod all of IPv6 is behind the gateway. */
 static int check_routes(const struct check *check, bool in_pod)
 {
+	const struct addr_gateway *gateway = &check->pod->gateway;
+
 	for (size_t i = 0; i < check->routes.count; i++) {
 		struct cni_route route = check->routes.items[i];
-		if (in_pod && route.destination.addr.family == ADDR_V6) {
+		bool v6 = route.destination.addr.family == ADDR_V6;
+		if (!(v6 ? gateway->has6 : gateway->has4))
+			continue;
+		if (in_pod && v6) {
 			route.has_gateway = true;
-			route.gateway = check->pod->gateway.v6;
+			route.gateway = gateway->v6;
 		}
 		int code = check_route(check, &route);
 		if (code)

@@ -114,8 +114,11 @@ const char *cni_result_mac(const struct cni_call *call)
 	size_t i;
 	json_t *link;
 
-	json_array_foreach(links, i,
-			   link) if (is_pods_link(call, link)) return json_string_value(json_object_get(link, "mac"));
+	json_array_foreach(links, i, link)
+	{
+		if (is_pods_link(call, link))
+			return json_string_value(json_object_get(link, "mac"));
+	}
 	return NULL;
 }
 

@@ -164,6 +164,19 @@ wait_for 5 sh -c '! pgrep -x msb-supervisor'
 found "a supervisor that is dead" 'eth0 in /run/netns/web: No such device'
 removed
 
+# --- one family ------------------------------------------------------------------------------------------------------
+
+pod_up web 10.88.0.5 fd88::5
+pod ip -6 address flush dev eth0 scope global
+pod ip -6 route flush default
+conf=$(net_conf '"rules":["deny@any"]' | jq -c '.prevResult.ips |= [.[0]]')
+cni ADD "$conf"
+same "a pod with IPv4 alone" 0 "$status"
+checked "a route of the family that it has not"
+pod ip route del default
+found "its own default route is missing" 'has not its route to 0\.0\.0\.0/0$'
+removed
+
 # --- a result that cannot be read ----------------------------------------------------------------------------------
 
 added
