@@ -1,5 +1,6 @@
-/* CiliumNetworkPolicy, and CiliumClusterwideNetworkPolicy, which is that without a namespace: objects and rules. Denies win there whatever allows, so they come first here; names are allowed
- * where their lookups are, as a rule on names brings its own. What is not exactly one of our rules is an error. */
+/* CiliumNetworkPolicy, and CiliumClusterwideNetworkPolicy, which is that without a namespace: objects and rules. Denies win there
+ * whatever allows, so they come first here; names are allowed where their lookups are, as a rule on names brings its own. What is
+ * not exactly one of our rules is an error. */
 #include "policy/import_cilium.h"
 #include "policy/import_cilium_parts.h"
 #include "policy/policy_facts.h"

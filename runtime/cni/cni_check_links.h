@@ -1,5 +1,5 @@
-/* CHECK of a pod's network: what ADD made is compared with prevResult, in the pod and in the namespace between. More than that may be there:
- * plugins behind this one add to it. */
+/* CHECK of a pod's network: what ADD made is compared with prevResult, in the pod and in the namespace between. More than that may
+ * be there: plugins behind this one add to it. */
 #pragma once
 #include "cni/cni_state.h"
 #include "core/pod.h"
