@@ -1,5 +1,6 @@
 # A job behind a policy, on clients that have msb-cni in the network `sandboxed`: docs/cni.md. The policy is a file of the client's,
-# /etc/msb/policies/python.msb.
+# /etc/msb/policies/python.msb. Who writes a job names one of these files only where the network has a floor for all of them:
+# "floor": "jobs" in its configuration is /etc/msb/floors/jobs.msb.
 job "install" {
   type = "batch"
 

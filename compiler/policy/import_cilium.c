@@ -1,5 +1,6 @@
-/* CiliumNetworkPolicy: objects and rules. Denies win there whatever allows, so they come first here; names are allowed
- * where their lookups are, as a rule on names brings its own. What is not exactly one of our rules is an error. */
+/* CiliumNetworkPolicy, and CiliumClusterwideNetworkPolicy, which is that without a namespace: objects and rules. Denies win there
+ * whatever allows, so they come first here; names are allowed where their lookups are, as a rule on names brings its own. What is
+ * not exactly one of our rules is an error. */
 #include "policy/import_cilium.h"
 #include "policy/import_cilium_parts.h"
 #include "policy/policy_facts.h"
@@ -156,9 +157,34 @@ static bool check_words(struct import_cilium *cilium, const struct yaml_node *sp
 	return import_is_null(set) || import_map(cilium->import, set, IMPORT_CNP_DEFAULT_DENY);
 }
 
+static bool check_nodes(struct import_cilium *cilium, const struct yaml_node *spec)
+{
+	const struct yaml_node *nodes = yaml_get(spec, "nodeSelector");
+
+	if (import_is_null(nodes))
+		return true;
+	import_report(cilium->import, "not-yet", nodes,
+		      "this is about a cluster's nodes, and a policy here is a sandbox's")
+		->help = "`endpointSelector`";
+	return false;
+}
+
+/* It would be lost: what is of the whole cluster has none */
+static bool check_namespace(struct import_cilium *cilium, const struct yaml_node *object)
+{
+	const struct yaml_node *metadata = yaml_get(object, "metadata");
+	const struct yaml_node *namespace = metadata ? yaml_get(metadata, "namespace") : NULL;
+
+	if (!import_is_text(yaml_get(object, "kind"), "CiliumClusterwideNetworkPolicy") || import_is_null(namespace))
+		return true;
+	import_report(cilium->import, "bad-value", namespace, "a CiliumClusterwideNetworkPolicy has no namespace")
+		->help = "CiliumNetworkPolicy";
+	return false;
+}
+
 static void read_spec(struct import_cilium *cilium, const struct yaml_node *object, const struct yaml_node *spec)
 {
-	if (!import_map(cilium->import, spec, IMPORT_CNP_SPEC) ||
+	if (!import_map(cilium->import, spec, IMPORT_CNP_SPEC) || !check_nodes(cilium, spec) ||
 	    !import_same_pods(cilium->import, object, spec, "endpointSelector") || !check_words(cilium, spec))
 		return;
 	read_direction(cilium, spec, true);
@@ -175,12 +201,11 @@ void import_cilium_object(struct import_cilium *cilium, const struct yaml_node *
 			->help = "cilium.io/v2";
 		return;
 	}
-	if (!import_map(cilium->import, object, IMPORT_CNP_OBJECT))
+	if (!import_map(cilium->import, object, IMPORT_CNP_OBJECT) || !check_namespace(cilium, object))
 		return;
 	const struct yaml_node *specs = import_list(cilium->import, object, "specs");
 	if (!spec && (!specs || !specs->items.count))
-		import_report(cilium->import, "bad-value", object,
-			      "a CiliumNetworkPolicy has no `spec` and no `specs`");
+		import_report(cilium->import, "bad-value", object, "this policy has no `spec` and no `specs`");
 	if (spec)
 		read_spec(cilium, object, spec);
 	for (size_t i = 0; specs && i < specs->items.count; i++)

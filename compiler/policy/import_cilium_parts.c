@@ -207,7 +207,8 @@ bool cilium_read_ports(struct import *import, const struct yaml_node *rule, bool
 	for (size_t i = 0; list && i < list->items.count; i++)
 		read_entry(import, list->items.items[i], may_look_up, out);
 	if (icmps && icmps->items.count)
-		import_report(import, "not-yet", icmps, "no rule here is for some types of ICMP only");
+		import_report(import, "not-yet", icmps, "no rule here is for some types of ICMP only")->help =
+			"in a policy file `icmpv4` and `icmpv6` are all types: allow@10.0.0.0/8:icmpv4";
 	if (out->lookups && list->items.count > 1)
 		import_report(import, "not-yet", out->lookups,
 			      "`rules.dns` is only read in a rule's one entry of `toPorts`")

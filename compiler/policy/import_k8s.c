@@ -99,7 +99,8 @@ static int read_protocol(struct import *k8s, const struct yaml_node *node)
 		return 0;
 	if (import_is_text(node, "UDP"))
 		return 1;
-	import_report(k8s, "bad-proto", node, "no rule can be for this protocol")->help = "TCP or UDP";
+	import_report(k8s, "bad-proto", node, "no rule can be for this protocol")->help =
+		"TCP or UDP; others pass where a rule has no `ports`";
 	return -1;
 }
 
@@ -258,6 +259,7 @@ static const struct kind {
 	const char *name, *list, *list_version;
 } kinds[] = { { "NetworkPolicy", "NetworkPolicyList", "networking.k8s.io/v1" },
 	      { "CiliumNetworkPolicy", "CiliumNetworkPolicyList", "cilium.io/v2" },
+	      { "CiliumClusterwideNetworkPolicy", "CiliumClusterwideNetworkPolicyList", "cilium.io/v2" },
 	      { "", "List", "v1" } };
 
 static const struct kind *list_kind(const struct yaml_node *kind)
@@ -297,12 +299,14 @@ static void read_object(struct import_cilium *cilium, const struct yaml_node *ob
 	} else if (import_is_text(kind, "NetworkPolicy")) {
 		if (check_kind(cilium->import, kind))
 			read_policy(cilium->import, object);
-	} else if (import_is_text(kind, "CiliumNetworkPolicy")) {
+	} else if (import_is_text(kind, "CiliumNetworkPolicy") ||
+		   import_is_text(kind, "CiliumClusterwideNetworkPolicy")) {
 		if (check_kind(cilium->import, kind))
 			import_cilium_object(cilium, object);
 	} else {
 		import_report(cilium->import, "bad-value", kind ? kind : object, "no such kind of object is read")
-			->help = "NetworkPolicy, CiliumNetworkPolicy, or a List of them";
+			->help =
+			"NetworkPolicy, CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy, or a List of them";
 	}
 }
 

@@ -30,12 +30,12 @@ static bool is_wanted(const struct node *node, struct addr addr)
 	return true;
 }
 
-static int add_address(struct addr addr, void *context)
+static int add_address(struct addr_prefix address, void *context)
 {
 	struct node *node = context;
 
-	if (is_wanted(node, addr))
-		*arena_push(node->arena, &node->addresses) = addr;
+	if (is_wanted(node, address.addr))
+		*arena_push(node->arena, &node->addresses) = address.addr;
 	return 0;
 }
 
@@ -44,7 +44,7 @@ static int find_nodes(const struct cni_call *call, struct addr_pod *pod)
 {
 	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
 	struct node node = { .arena = call->arena, .pod = pod };
-	int error = nl ? rtnl_addresses(nl, add_address, &node) : -errno;
+	int error = nl ? rtnl_addresses(nl, 0, add_address, &node) : -errno;
 
 	if (error < 0)
 		return cni_fail(call, CNI_FAILED, "the node's addresses: %s", strerror(-error));

@@ -1,4 +1,5 @@
-/* CHECK: is the pod's link still the one behind the policy, and does somebody serve it. STATUS: could another be added. */
+/* CHECK: is the pod's network as ADD made it, with its policy in force, and does somebody serve it. STATUS: could another be added. */
+#include "cni/cni_check_links.h"
 #include "cni/cni_end.h"
 #include "cni/cni_netns.h"
 #include "cni/cni_policy.h"
@@ -8,56 +9,34 @@
 #include "ctl/client.h"
 #include "netlink/nft_install.h"
 
+#include <errno.h>
 #include <string.h>
 
-static bool answers(const struct cni_state *state)
+/* Who answers is alive */
+static int check_sandbox(const struct cni_call *call, const struct cni_state *state)
 {
 	CLEANUP_FD int directory = run_directory_look(false);
-	struct client_ask one = { .name = state->name };
+	struct client_ask one = { .name = state->name, .error = -ENOENT };
+	int code = CNI_FINE;
 
-	if (directory < 0)
-		return false;
-	json_t *request = json_pack("{s:i, s:s}", "version", 1, "command", "ps");
-	client_ask_all(directory, &one, 1, request, CLIENT_PATIENCE_MS);
-	json_decref(request);
+	if (directory >= 0) {
+		json_t *request = json_pack("{s:i, s:s}", "version", 1, "command", "check");
+		client_ask_all(directory, &one, 1, request, CLIENT_PATIENCE_MS);
+		json_decref(request);
+	}
+	const char *rules = json_string_value(json_object_get(one.answer, "rules"));
+	const char *error = json_string_value(json_object_get(one.answer, "error"));
+	if (one.error)
+		code = cni_fail(call, CNI_NOT_IN_FORCE, "sandbox %s: %s", state->name, client_error_text(one.error));
+	else if (error)
+		code = cni_fail(call, CNI_NOT_IN_FORCE, "sandbox %s: %s", state->name, error);
+	else if (!rules || strcmp(rules, "whole") != 0)
+		code = cni_fail(call, CNI_NOT_IN_FORCE,
+				"sandbox %s: its rules were changed by somebody else: msb-ctl reload %s puts them back",
+				state->name, state->name);
 	json_decref(one.answer);
 	client_close(&one);
-	return one.error == 0;
-}
-
-static const char *mac_of(const struct cni_call *call)
-{
-	const json_t *links = json_object_get(json_object_get(call->config, "prevResult"), "interfaces");
-	size_t i;
-	json_t *link;
-
-	json_array_foreach(links, i, link)
-	{
-		const char *name = json_string_value(json_object_get(link, "name"));
-		const char *sandbox = json_string_value(json_object_get(link, "sandbox"));
-		if (name && sandbox && *sandbox && !strcmp(name, call->link))
-			return json_string_value(json_object_get(link, "mac"));
-	}
-	return NULL;
-}
-
-static int check_link(const struct cni_call *call, int netns)
-{
-	const char *mac = mac_of(call);
-	struct rtnl_link link;
-	char text[18];
-	int error = cni_netns_link(netns, call->link, &link);
-
-	if (error < 0)
-		return cni_fail(call, CNI_NOT_IN_FORCE, "%s in %s: %s", call->link, call->netns, strerror(-error));
-	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", link.mac[0], link.mac[1], link.mac[2], link.mac[3],
-		 link.mac[4], link.mac[5]);
-	if (mac && strcasecmp(mac, text) != 0)
-		return cni_fail(call, CNI_NOT_IN_FORCE, "%s in %s has the MAC %s, and was given %s", call->link,
-				call->netns, text, mac);
-	if (!(link.flags & IFF_UP))
-		return cni_fail(call, CNI_NOT_IN_FORCE, "%s in %s is down", call->link, call->netns);
-	return CNI_FINE;
+	return code;
 }
 
 int cni_check(struct cni_call *call)
@@ -73,13 +52,8 @@ int cni_check(struct cni_call *call)
 	CLEANUP_FD int netns = cni_netns_open(call->netns);
 	if (netns < 0)
 		return cni_fail(call, CNI_ENVIRONMENT_WRONG, "CNI_NETNS %s: %s", call->netns, strerror(-netns));
-	code = check_link(call, netns);
-	if (code)
-		return code;
-	if (!answers(&state))
-		return cni_fail(call, CNI_NOT_IN_FORCE, "sandbox %s does not answer: the pod has no network",
-				state.name);
-	return CNI_FINE;
+	code = cni_check_links(call, &state, &pod, netns);
+	return code ? code : check_sandbox(call, &state);
 }
 
 static int look_at_sandbox(const struct cni_call *call, const struct cni_state *state)

@@ -72,7 +72,7 @@ int cni_end_by_force(const struct cni_state *state)
 	return wait_for_end(state, END_MS) ? 0 : -ETIMEDOUT;
 }
 
-static int open_sandbox(const struct cni_state *state)
+int cni_end_open_sandbox(const struct cni_state *state)
 {
 	char path[64];
 
@@ -85,7 +85,7 @@ static int open_sandbox(const struct cni_state *state)
  * rules any more. */
 static void close_link(const struct cni_state *state)
 {
-	CLEANUP_FD int sandbox = open_sandbox(state);
+	CLEANUP_FD int sandbox = cni_end_open_sandbox(state);
 	CLEANUP_NL struct nl *nl = sandbox < 0 ? NULL : cni_netns_rtnl(sandbox);
 	struct rtnl_link tap;
 
@@ -132,7 +132,7 @@ static int add_addresses(const struct cni_call *call, int netns)
 
 void cni_end_give_back(const struct cni_call *call, const struct cni_state *state, int netns)
 {
-	CLEANUP_FD int sandbox = open_sandbox(state);
+	CLEANUP_FD int sandbox = cni_end_open_sandbox(state);
 	CLEANUP_NL struct nl *nl = sandbox < 0 ? NULL : cni_netns_rtnl(sandbox);
 	struct rtnl_link tap, uplink;
 

@@ -5,6 +5,8 @@
 /* What this call's sandbox is called */
 const char *cni_end_name(const struct cni_call *);
 bool cni_end_is_running(const struct cni_state *);
+/* The network namespace between; a descriptor, or -ESRCH: it has ended */
+int cni_end_open_sandbox(const struct cni_state *);
 /* In order, else by force; back when it is over. 0, or -ETIMEDOUT */
 int cni_end(const struct cni_state *);
 int cni_end_by_force(const struct cni_state *);

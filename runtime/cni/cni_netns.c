@@ -29,18 +29,33 @@ int cni_netns_open(const char *path)
 	return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET && !is_same(fd, own) ? TAKE_FD(fd) : -EINVAL;
 }
 
-struct nl *cni_netns_rtnl(int netns)
+int cni_netns_in(int netns, int (*run)(void *), void *context)
 {
 	CLEANUP_FD int own = netns_open();
-	int error = own < 0 ? own : netns_enter(netns);
+	int result = own < 0 ? own : netns_enter(netns);
 
-	if (error < 0) {
-		errno = -error;
-		return NULL;
-	}
-	struct nl *nl = nl_open(NETLINK_ROUTE);
+	if (result < 0)
+		return result;
+	result = run(context);
 	if (netns_enter(own) < 0)
 		_exit(1); /* nothing may be done in the wrong one */
+	return result;
+}
+
+static int open_rtnl(void *out)
+{
+	struct nl **nl = out;
+
+	*nl = nl_open(NETLINK_ROUTE);
+	return *nl ? 0 : -errno;
+}
+
+struct nl *cni_netns_rtnl(int netns)
+{
+	struct nl *nl = NULL;
+	int error = cni_netns_in(netns, open_rtnl, &nl);
+
+	errno = -error;
 	return nl;
 }
 

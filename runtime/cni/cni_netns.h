@@ -4,6 +4,8 @@
 
 /* A descriptor, or -errno; -EINVAL: it is no network namespace, or the caller's own */
 int cni_netns_open(const char *path);
+/* Runs it in there, and comes back; its result, or -errno where nobody gets there */
+int cni_netns_in(int netns, int (*run)(void *), void *context);
 /* rtnetlink in there; NULL and errno */
 struct nl *cni_netns_rtnl(int netns);
 /* A link of there that is not to carry anything; fine where either is gone */

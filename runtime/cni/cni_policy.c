@@ -140,13 +140,27 @@ static bool take_args(struct choice *choice, const char *args)
 
 /* ---- the floor and the policy ---- */
 
-/* *has: whether the pod's namespace has one */
-static bool take_floor(struct choice *choice, bool *has)
+static bool take_network_floor(struct choice *choice)
+{
+	const char *name, *why, *path;
+	bool missing;
+
+	if (!take_text(choice, "floor", NULL, &name))
+		return false;
+	if (!name)
+		return true;
+	path = cni_policy_file(choice->arena, choice->floors, name, &why, &missing);
+	if (!path)
+		return fail(choice, CNI_POLICY_BAD_CONFIG, "network configuration: `floor`: %s", why);
+	*arena_push(choice->arena, &choice->out->options.floors) = path;
+	return true;
+}
+
+static bool take_namespace_floor(struct choice *choice)
 {
 	const char *of = choice->out->pod_namespace, *why, *path;
 	bool missing;
 
-	*has = false;
 	if (!of)
 		return true;
 	path = cni_policy_file(choice->arena, choice->floors, arena_printf(choice->arena, "%s.msb", of), &why,
@@ -157,10 +171,17 @@ static bool take_floor(struct choice *choice, bool *has)
 			    strerror(errno));
 	if (!path && !missing)
 		return fail(choice, CNI_POLICY_REFUSED, "the floor of namespace %s cannot be used: %s", of, why);
-	if (path) {
+	if (path)
 		*arena_push(choice->arena, &choice->out->options.floors) = path;
-		*has = true;
-	}
+	return true;
+}
+
+/* Those of the network and of the pod's namespace, which both hold; *has: whether there is any */
+static bool take_floors(struct choice *choice, bool *has)
+{
+	if (!take_network_floor(choice) || !take_namespace_floor(choice))
+		return false;
+	*has = choice->out->options.floors.count > 0;
 	return true;
 }
 
@@ -178,11 +199,6 @@ static bool find_named(struct choice *choice, const char **name, const char **by
 			    "the pod names two policies: `%s` by its annotation " ANNOTATION
 			    ", `%s` by MSB_POLICY in CNI_ARGS",
 			    escape_text(choice->arena, text), escape_text(choice->arena, choice->named));
-	if (text && !choice->out->pod_namespace)
-		return fail(
-			choice, CNI_POLICY_REFUSED,
-			"the pod names the policy `%s`, and no K8S_POD_NAMESPACE in CNI_ARGS says whose floor bounds it",
-			escape_text(choice->arena, text));
 	*name = text ? arena_strdup(choice->arena, text) : choice->named;
 	*by = text ? "the pod's annotation" : "CNI_ARGS";
 	return true;
@@ -217,21 +233,33 @@ static bool take_own(struct choice *choice)
 	return true;
 }
 
+/* A pod's author chooses within bounds, or not at all. */
+static bool refuse_unbounded(struct choice *choice, const char *by)
+{
+	const char *of = choice->out->pod_namespace;
+
+	if (of)
+		return fail(
+			choice, CNI_POLICY_REFUSED,
+			"namespace %s has no floor, so its pods may name no policy: write %s/%s.msb, or take away %s's policy",
+			of, choice->floors, of, by);
+	return fail(
+		choice, CNI_POLICY_REFUSED,
+		"a policy is named by %s, no K8S_POD_NAMESPACE in CNI_ARGS says whose floor bounds it, and the network "
+		"configuration has none: give it \"floor\", a file in %s",
+		by, choice->floors);
+}
+
 static bool choose(struct choice *choice)
 {
 	const char *name = NULL, *by = NULL;
 	bool has_floor;
 
-	if (!take_floor(choice, &has_floor) || !find_named(choice, &name, &by))
+	if (!take_floors(choice, &has_floor) || !find_named(choice, &name, &by))
 		return false;
 	if (!name)
 		return take_own(choice);
-	if (choice->out->pod_namespace && !has_floor)
-		return fail(
-			choice, CNI_POLICY_REFUSED,
-			"namespace %s has no floor, so its pods may name no policy: write %s/%s.msb, or take away %s's policy",
-			choice->out->pod_namespace, choice->floors, choice->out->pod_namespace, by);
-	return take_file(choice, name, by);
+	return has_floor ? take_file(choice, name, by) : refuse_unbounded(choice, by);
 }
 
 /* ---- the cluster ---- */

@@ -5,18 +5,19 @@
  *     "rules": ["allow@dns", …]         instead of it, or in front of it
  *     "policies": "/etc/msb/policies"   the directory of policies, which this is unless given
  *     "floors": "/etc/msb/floors"       of floors, one a namespace: NAMESPACE.msb
+ *     "floor": "jobs"                   a file below them, which all pods of the network have to pass
  *     "clusterNetworks": {"pods": ["10.244.0.0/16"], "services": ["10.96.0.0/12"]}
  *     "clusterDomain": "cluster.local"  this unless given: names below it are in these networks (--dns-cluster)
  *     "searchDomains": ["svc.cluster.local"]   else those of runtimeConfig.dns
  * Rules name the networks cluster-pods and cluster-services (--net-group).
  *
  * The policy is, the first that there is: the pod's, by its annotation msb.dev/policy or MSB_POLICY in CNI_ARGS (both must
- * say the same); the configuration's; else all is denied. A pod only names a file below `policies`, in a namespace
- * (K8S_POD_NAMESPACE) only where that has a floor, and by an annotation only in a namespace. The floor of a pod's namespace holds whichever policy it gets. The host's own floor
+ * say the same); the configuration's; else all is denied. A pod only names a file below `policies`, and only where a floor bounds
+ * it: the network's, or that of its namespace (K8S_POD_NAMESPACE). These hold whichever policy it gets. The host's own floor
  * is the caller's to add, by host_floor_take() on the options.
  *
  * A policy or floor is opened beneath its directory, through no link, and is a regular file of root's that nobody else may
- * write. Members of objects are compared without case where runtimes write them. */
+ * write; nor may anybody else write to a directory between, or to that one. Members of objects are compared without case where runtimes write them. */
 #pragma once
 #include "policy/options.h"
 

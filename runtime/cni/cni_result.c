@@ -3,6 +3,7 @@
 #include "cni/cni_policy.h"
 #include "dns/dns.h"
 
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 static bool is_pods_link(const struct cni_call *call, const json_t *link)
@@ -71,6 +72,54 @@ int cni_result_read(const struct cni_call *call, struct run_pod *out)
 	if (!out->gateway.has4 && !out->gateway.has6)
 		return cni_fail(call, CNI_CONFIG_WRONG, "prevResult: the pod has no address on %s", call->link);
 	return CNI_FINE;
+}
+
+static int take_route(const struct cni_call *call, const json_t *json, struct cni_routes *out)
+{
+	const json_t *table = json_object_get(json, "table");
+	const char *to = json_string_value(json_object_get(json, "dst"));
+	const char *gateway = json_string_value(json_object_get(json, "gw"));
+	struct cni_route route = { .has_gateway = gateway && *gateway };
+
+	if (json_integer_value(table) && json_integer_value(table) != RT_TABLE_MAIN)
+		return CNI_FINE;
+	if (!to || !addr_prefix_parse(to, &route.destination))
+		return cni_fail(call, CNI_CONFIG_WRONG, "prevResult: route to `%.60s`: wanted is a network",
+				to ? to : "");
+	if (route.has_gateway && !addr_parse(gateway, &route.gateway))
+		return cni_fail(call, CNI_CONFIG_WRONG, "prevResult: route to %s: `%.60s` is no address", to, gateway);
+	*arena_push(call->arena, out) = route;
+	return CNI_FINE;
+}
+
+int cni_result_routes(const struct cni_call *call, struct cni_routes *out)
+{
+	const json_t *routes = json_object_get(json_object_get(call->config, "prevResult"), "routes");
+	size_t i;
+	json_t *route;
+
+	*out = (struct cni_routes){ NULL, 0, 0 };
+	json_array_foreach(routes, i, route)
+	{
+		int code = take_route(call, route, out);
+		if (code)
+			return code;
+	}
+	return CNI_FINE;
+}
+
+const char *cni_result_mac(const struct cni_call *call)
+{
+	const json_t *links = json_object_get(json_object_get(call->config, "prevResult"), "interfaces");
+	size_t i;
+	json_t *link;
+
+	json_array_foreach(links, i, link)
+	{
+		if (is_pods_link(call, link))
+			return json_string_value(json_object_get(link, "mac"));
+	}
+	return NULL;
 }
 
 static const json_t *nameservers(const struct cni_call *call)

@@ -32,6 +32,7 @@ struct ctl_line {
 	bool policy_given;
 	unsigned watch_ms; /* 0: once */
 	bool helped;       /* --help: all is said */
+	bool tells;        /* `reload`: the sandbox is told of a file with errors, too, for its events */
 };
 
 enum ctl_name { CTL_NAME, CTL_NAME_MAY, CTL_NAME_NONE };

@@ -55,6 +55,26 @@ static enum ctl_status same_again(struct ctl_line *line, const struct ctl_runnin
 	return CTL_FINE;
 }
 
+/* Nobody may read what is printed */
+static enum ctl_status refuse(struct ctl_line *line, const struct diags *diags)
+{
+	enum ctl_status ignored;
+	const struct diag **sorted = diags_sorted(diags);
+	size_t i = 0;
+
+	if (!line->tells)
+		return CTL_NO;
+	while (i + 1 < diags->list.count && sorted[i]->level != DIAG_ERROR)
+		i++;
+	const char *place = span_format(line->arena, diags->sources, sorted[i]->span);
+	const char *text =
+		arena_printf(line->arena, "%s%s%s", place ? place : "", place ? ": " : "", sorted[i]->message);
+	json_decref(ctl_ask_patiently(
+		line, json_pack("{s:s, s:s}", "command", "reload", "because", escape_json(line->arena, text)),
+		&ignored));
+	return CTL_NO;
+}
+
 /* The floors are the sandbox's: the policy is resolved without them for its texts, and once more with what the sandbox keeps */
 static enum ctl_status make(struct ctl_line *line, const struct ctl_running *running, struct wish *wish)
 {
@@ -69,7 +89,7 @@ static enum ctl_status make(struct ctl_line *line, const struct ctl_running *run
 	struct policy *policy = options_resolve(&wish->options, wish->file, diags);
 	diags_print_text(diags, stderr, color_wanted(COLOR_AUTO, stderr));
 	if (diags->errors)
-		return CTL_NO;
+		return refuse(line, diags);
 	if (!policy_bundle_of(line->arena, policy, &wish->bundle))
 		return ctl_fail(line, NULL, "the policy is no UTF-8");
 	wish->bundle.options.deployment_profile = profile;
@@ -79,7 +99,7 @@ static enum ctl_status make(struct ctl_line *line, const struct ctl_running *run
 	wish->policy = policy_bundle_resolve(&wish->bundle, whole);
 	if (whole->errors)
 		diags_print_text(whole, stderr, color_wanted(COLOR_AUTO, stderr));
-	return whole->errors ? CTL_NO : CTL_FINE;
+	return whole->errors ? refuse(line, whole) : CTL_FINE;
 }
 
 /* ---- what changes ---- */

@@ -9,7 +9,8 @@
 
 #define ELEMENT_BUCKETS 16384u
 #define CHAIN_BUCKETS 1024u
-#define CHAINS_KEPT 64 /* that nothing leads to: the next address may want one */
+#define MADE_CHAIN "bound_" /* and a number */
+#define CHAINS_KEPT 64      /* that nothing leads to: the next address may want one */
 #define NOT_QUEUED SIZE_MAX
 #define NOT_CHANGED SIZE_MAX
 
@@ -301,6 +302,12 @@ static size_t weight_with(const struct ways *ways, const struct lower_bound_part
 	return weight;
 }
 
+bool ways_is_chain(const char *name)
+{
+	return !strncmp(name, MADE_CHAIN, strlen(MADE_CHAIN)) ||
+	       (!strncmp(name, "floor", 5) && strstr(name, "_" MADE_CHAIN));
+}
+
 static struct made_chain *chain_new(struct ways *ways, size_t subject, enum addr_family family, const char *key,
 				    const struct lower_bound_parts *parts)
 {
@@ -310,9 +317,9 @@ static struct made_chain *chain_new(struct ways *ways, size_t subject, enum addr
 	chain->family = family;
 	strcpy(chain->key, key);
 	if (subject)
-		snprintf(chain->name, sizeof chain->name, "floor%zu_bound_%zu", subject, ++ways->made);
+		snprintf(chain->name, sizeof chain->name, "floor%zu_" MADE_CHAIN "%zu", subject, ++ways->made);
 	else
-		snprintf(chain->name, sizeof chain->name, "bound_%zu", ++ways->made);
+		snprintf(chain->name, sizeof chain->name, MADE_CHAIN "%zu", ++ways->made);
 	chain->next = *at;
 	*at = chain;
 	ways->chain_count++;

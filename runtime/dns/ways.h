@@ -29,6 +29,8 @@ struct ways_room ways_room(const struct policy *);
 struct ways;
 struct ways *ways_new(const struct policy *, const struct addr_gateway *, struct lower_maps);
 void ways_free(struct ways *); /* NULL is fine */
+/* Whether a chain of that name is one that ways make */
+bool ways_is_chain(const char *name);
 bool ways_has(const struct ways *, size_t subject, enum addr_family);
 
 /* A turn: what the calls until the next one change, or undo together. The arena lasts as long. */

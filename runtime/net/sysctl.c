@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PATH_LEN 96
 #define TEXT_OF(number) #number
 #define TEXT(macro) TEXT_OF(macro)
 
@@ -122,6 +123,15 @@ static const struct setting host_link_settings[] = {
 	{ "ipv6/conf/%s/force_forwarding", "1", true },
 };
 
+/* Of a pod's sandbox's two links that lead on, in place of what is above: each answers for what is behind the other. */
+static const struct setting pod_link_settings[] = {
+	{ "ipv4/conf/%s/proxy_arp", "1" },
+	{ "ipv4/neigh/%s/proxy_delay", "0" },
+	{ "ipv6/conf/%s/proxy_ndp", "1" },
+	{ "ipv6/neigh/%s/proxy_delay", "0" },
+};
+static const char *const pod_links[] = { LOWER_UPLINK, LOWER_BRIDGE };
+
 static int open_sysctl(const char *path, int flags)
 {
 	char full[128];
@@ -179,16 +189,23 @@ static int set(const char *path, const char *value)
 	return pwrite(fd, value, strlen(value), 0) < 0 ? errno == EBADF ? -EACCES : -errno : 0;
 }
 
-/* A kernel without IPv6 has none of its sysctls and needs none. */
+/* false: it is of IPv6, which this kernel has not */
+static bool path_of(const struct setting *setting, const char *link, bool ipv6, char path[static PATH_LEN])
+{
+	if (!ipv6 && !strncmp(setting->path, "ipv6/", 5))
+		return false;
+	snprintf(path, PATH_LEN, setting->path, link);
+	return true;
+}
+
 static int apply(const struct setting *settings, size_t count, const char *link)
 {
 	bool ipv6 = sysctl_exists("ipv6/bindv6only");
+	char path[PATH_LEN];
 
 	for (const struct setting *setting = settings; setting < settings + count; setting++) {
-		char path[96];
-		if (!ipv6 && !strncmp(setting->path, "ipv6/", 5))
+		if (!path_of(setting, link, ipv6, path))
 			continue;
-		snprintf(path, sizeof path, setting->path, link);
 		int error = set(path, setting->value);
 		if (error == 0 || (error == -ENOENT && setting->optional))
 			continue;
@@ -215,4 +232,54 @@ int sysctl_set_host_link(const char *link)
 {
 	int error = apply(link_settings, COUNT(link_settings), link);
 	return error < 0 ? error : apply(host_link_settings, COUNT(host_link_settings), link);
+}
+
+int sysctl_set_pod_links(void)
+{
+	int error = 0;
+
+	for (size_t i = 0; error == 0 && i < COUNT(pod_links); i++)
+		error = apply(pod_link_settings, COUNT(pod_link_settings), pod_links[i]);
+	return error;
+}
+
+/* ---- whether they still are so ---- */
+
+static bool is_replaced(const struct setting *setting)
+{
+	for (size_t i = 0; i < COUNT(pod_link_settings); i++)
+		if (!strcmp(setting->path, pod_link_settings[i].path))
+			return true;
+	return false;
+}
+
+static bool hold(const struct setting *settings, size_t count, const char *link, bool all, char *wrong, size_t size)
+{
+	bool ipv6 = sysctl_exists("ipv6/bindv6only");
+	char path[PATH_LEN], now[32];
+
+	for (const struct setting *setting = settings; setting < settings + count; setting++) {
+		if ((!all && is_replaced(setting)) || !path_of(setting, link, ipv6, path))
+			continue;
+		int error = sysctl_read(path, now, sizeof now);
+		if (error == -ENOENT && setting->optional)
+			continue;
+		if (error == 0 && !strcmp(now, setting->value))
+			continue;
+		snprintf(wrong, size, "net/%s is %s, and was set to %s", path, error ? strerror(-error) : now,
+			 setting->value);
+		return false;
+	}
+	return true;
+}
+
+bool sysctl_pod_holds(char *wrong, size_t size)
+{
+	bool is = hold(forwarding, COUNT(forwarding), "", true, wrong, size) &&
+		  hold(link_settings, COUNT(link_settings), "all", true, wrong, size);
+
+	for (size_t i = 0; is && i < COUNT(pod_links); i++)
+		is = hold(link_settings, COUNT(link_settings), pod_links[i], false, wrong, size) &&
+		     hold(pod_link_settings, COUNT(pod_link_settings), pod_links[i], true, wrong, size);
+	return is;
 }

@@ -397,41 +397,41 @@ int rtnl_address_add(struct nl *nl, uint32_t index, struct addr_prefix prefix)
 }
 
 struct address_listing {
-	int (*each)(struct addr, void *);
+	uint32_t index;
+	int (*each)(struct addr_prefix, void *);
 	void *context;
 };
 
-/* IFA_ADDRESS is the other end's where both are there. */
-static int list_address(const struct nlmsghdr *header, void *context)
+static int read_address(const struct nlmsghdr *header, void *context)
 {
 	const struct address_listing *listing = context;
-	const struct ifaddrmsg *message = mnl_nlmsg_get_payload(header);
-	const struct nlattr *attr, *found = NULL;
-	size_t len = message->ifa_family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	const struct ifaddrmsg *address = mnl_nlmsg_get_payload(header);
+	const struct nlattr *attr, *own = NULL;
 
-	if (header->nlmsg_type != RTM_NEWADDR || (message->ifa_family != AF_INET && message->ifa_family != AF_INET6))
+	if (header->nlmsg_type != RTM_NEWADDR || (listing->index && address->ifa_index != listing->index) ||
+	    (address->ifa_family != AF_INET && address->ifa_family != AF_INET6))
 		return 0;
-	mnl_attr_for_each(attr, header, sizeof *message)
+	/* of a link to one peer IFA_ADDRESS is the peer's */
+	mnl_attr_for_each(attr, header, sizeof *address)
 	{
 		uint16_t type = mnl_attr_get_type(attr);
-		if ((type == IFA_LOCAL || (type == IFA_ADDRESS && !found)) && mnl_attr_get_payload_len(attr) == len)
-			found = attr;
+		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !own))
+			own = attr;
 	}
-	if (!found)
+	if (!own)
 		return 0;
-	return listing->each(message->ifa_family == AF_INET ?
-				     addr_from_v4(*(struct in_addr *)mnl_attr_get_payload(found)) :
-				     addr_from_v6(mnl_attr_get_payload(found)),
-			     listing->context);
+	struct addr addr = address->ifa_family == AF_INET ? addr_from_v4(*(struct in_addr *)mnl_attr_get_payload(own)) :
+							    addr_from_v6(mnl_attr_get_payload(own));
+	return listing->each((struct addr_prefix){ addr, address->ifa_prefixlen }, listing->context);
 }
 
-int rtnl_addresses(struct nl *nl, int (*each)(struct addr, void *), void *context)
+int rtnl_addresses(struct nl *nl, uint32_t index, int (*each)(struct addr_prefix, void *), void *context)
 {
-	struct address_listing listing = { each, context };
+	struct address_listing listing = { index, each, context };
 	struct rtnl_message message;
 
 	rtnl_message(&message, RTM_GETADDR, NLM_F_DUMP, sizeof(struct ifaddrmsg));
-	return nl_query(nl, message.header, list_address, &listing);
+	return nl_query(nl, message.header, read_address, &listing);
 }
 
 static int put_neighbour(struct nl *nl, uint16_t flags, uint32_t index, struct addr addr, const uint8_t mac[static 6])

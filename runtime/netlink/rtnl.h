@@ -67,8 +67,8 @@ int rtnl_link_wait(struct nl *, uint32_t index);
 
 /* Without duplicate address detection: we alone give out addresses there. */
 int rtnl_address_add(struct nl *, uint32_t index, struct addr_prefix);
-/* Every address of every link, IPv4's before IPv6's; `each` ends it early with a value other than 0 */
-int rtnl_addresses(struct nl *, int (*each)(struct addr, void *), void *context);
+/* Every address of that link, or of every link where it is 0, with its length; `each` ends it early with a value other than 0 */
+int rtnl_addresses(struct nl *, uint32_t index, int (*each)(struct addr_prefix, void *), void *context);
 /* The entry never ages: it is never asked for, so no other can answer. */
 int rtnl_neighbour_add(struct nl *, uint32_t index, struct addr, const uint8_t mac[static 6]);
 /* The same in place of one that the kernel made while it looked for the address in vain */

@@ -40,6 +40,7 @@ static json_t *answer_events(void *self, const json_t *request, struct control_c
 static const struct control_command commands[] = {
 	{ .name = "ps", .answer = answer_ps },
 	{ .name = "status", .answer = answer_status },
+	{ .name = "check", .answer = answer_check },
 	{ .name = "stats", .answer = answer_stats },
 	{ .name = "events", .answer = answer_events },
 	{ .name = "stop", .answer = answer_stop },

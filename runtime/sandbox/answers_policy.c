@@ -1,5 +1,6 @@
 /* What is asked about the policy, and for another one. */
 #include "sandbox/answers_policy.h"
+#include "sandbox/lifecycle.h"
 #include "sandbox/setup.h"
 
 #include <stdlib.h>
@@ -81,9 +82,21 @@ static json_t *answer_or_later(struct asked *asked)
 	return answer;
 }
 
+/* Of a file that who asks could make no bundle of */
+static json_t *note_failure(struct sandbox *sandbox, const char *because)
+{
+	lifecycle_refused(sandbox, NULL, 0, because);
+	return json_pack("{s:I, s:[], s:i, s:i}", "generation", (json_int_t)reload_generation(sandbox->reload), "ended",
+			 "ended_total", 0, "kept_total", 0);
+}
+
 json_t *answer_reload(void *self, const json_t *request, struct control_call *call)
 {
 	struct sandbox *sandbox = self;
+	const char *because = json_string_value(json_object_get(request, "because"));
+
+	if (because)
+		return note_failure(sandbox, because);
 	char *text = json_dumps(json_object_get(request, "bundle"), JSON_COMPACT);
 	struct asked *asked = text ? asked_new(call) : NULL;
 

@@ -316,6 +316,7 @@ static int use_policy(struct sandbox *sandbox, struct dns_change *names)
 	/* Where rules count bytes, flows that began while the ruleset changed are given their marks first. */
 	if (!policy_meters(policy))
 		reload_use_fast_path(sandbox, policy);
+	rules_whole_note(sandbox); /* a failure of it shows in `check` */
 	sandbox->config.policy = policy;
 	arena_free(reload->arena);
 	reload->arena = reload->pending.arena;

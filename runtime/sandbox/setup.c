@@ -361,6 +361,7 @@ static int (*const pod_steps[])(struct sandbox *) = {
 	wait_for_table_owner,
 	sandbox_pod_take_link,
 	sandbox_install_policy,
+	rules_whole_note,
 	place_servers,
 	limit_bandwidth,
 	open_log,

@@ -21,6 +21,7 @@
 #include "sandbox/late_refusals.h"
 #include "sandbox/oom_watch.h"
 #include "sandbox/reload.h"
+#include "sandbox/rules_whole.h"
 #include "sandbox/supervisor.h"
 #include "vmm/vmm.h"
 #include "vmm/vmm_none.h"
@@ -52,6 +53,7 @@ struct sandbox {
 	bool link_is_down;          /* the host link, by somebody's doing */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
 	struct pod_link *pod_link; /* NULL: no pod */
+	struct rules_whole rules_whole;
 	struct addr_gateway gateway;
 	struct lower_maps maps;                     /* of addresses that names are bound to, as the ruleset has them */
 	struct dns_nat64 nat64;                     /* the question for the network's prefixes, until it is answered */

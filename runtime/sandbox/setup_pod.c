@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,34 +127,6 @@ int sandbox_pod_take_link(struct sandbox *sandbox)
 }
 
 /* ---- our side ---- */
-
-/* Some are not there where the kernel has no IPv6 */
-static int set_link(const char *link, const char *what, const char *value, bool optional)
-{
-	char path[96];
-
-	snprintf(path, sizeof path, what, link);
-	int error = sysctl_write(path, value);
-	return error == -ENOENT && optional ? 0 : error;
-}
-
-static int answer_for_others(const struct sandbox *sandbox)
-{
-	static const char *const links[] = { LOWER_UPLINK, LOWER_BRIDGE };
-	bool optional = !sandbox->gateway.has6;
-	int error = 0;
-
-	for (size_t i = 0; error == 0 && i < 2; i++) {
-		error = set_link(links[i], "ipv4/conf/%s/proxy_arp", "1", false);
-		if (error == 0)
-			error = set_link(links[i], "ipv4/neigh/%s/proxy_delay", "0", false);
-		if (error == 0)
-			error = set_link(links[i], "ipv6/neigh/%s/proxy_delay", "0", optional);
-		if (error == 0)
-			error = set_link(links[i], "ipv6/conf/%s/proxy_ndp", "1", optional);
-	}
-	return error;
-}
 
 static int bring_up(struct sandbox *sandbox, const struct run_pod *pod)
 {
@@ -290,9 +261,10 @@ int sandbox_pod_open_links(struct sandbox *sandbox)
 {
 	const struct run_pod *pod = sandbox->start->config->pod;
 
-	int error = answer_for_others(sandbox);
-	if (error == 0)
-		error = bring_up(sandbox, pod);
+	int error = sysctl_set_pod_links();
+	if (error < 0)
+		return error;
+	error = bring_up(sandbox, pod);
 	if (error == 0 && sandbox->gateway.has4)
 		error = configure_family(sandbox, ADDR_V4);
 	if (error == 0 && sandbox->gateway.has4)

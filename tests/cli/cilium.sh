@@ -64,13 +64,18 @@ refused "another kind beside it" 'another kind' '  - {}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 spec: {}'
-refused "policies of the whole cluster" 'no such kind of object' '  - {}
+refused "policies of the whole cluster beside those of a namespace" 'another kind' '  - {}
 ---
 apiVersion: cilium.io/v2
 kind: CiliumClusterwideNetworkPolicy
 spec: {}'
-printf '%s\nspec: { nodeSelector: {} }\n' "$head" >c.yaml
-contains "cilium: nodes" "$("$policyc" check c.yaml 2>&1)" 'no such key: .nodeSelector'
+wide='apiVersion: cilium.io/v2
+kind: CiliumClusterwideNetworkPolicy
+metadata: { name: a }'
+printf '%s\nspec: { nodeSelector: {} }\n' "$wide" >c.yaml
+contains "cilium: nodes" "$("$policyc" check c.yaml 2>&1)" "about a cluster.s nodes"
+printf '%s\nspec: { endpointSelector: {} }\n' "${wide/name: a/name: a, namespace: n}" >c.yaml
+contains "cilium: a namespace of the whole cluster" "$("$policyc" check c.yaml 2>&1)" 'c.yaml:3:33: error: .*has no namespace'
 printf '%s\n' "$head" >c.yaml
 contains "cilium: neither spec nor specs" "$("$policyc" check c.yaml 2>&1)" 'no .spec. and no .specs'
 printf '%s\nspec: { egressDeny: [{ toFQDNs: [{ matchName: a.example }] }] }\n' "$head" >c.yaml
@@ -84,6 +89,14 @@ $(lookups '{ matchName: api.example.org }, { matchPattern: "**.b.example" }, { m
 ours "names with their lookups" 'allow@{api.example.org,*.b.example}:tcp:443'
 egress "$(lookups '{ matchPattern: "*" }')"
 ours "lookups of any name" 'allow@dns'
+printf '%s\nspec: { endpointSelector: {}, egress: [{ toCIDR: [10.0.0.0/8], toPorts: [{ ports: [{ port: "443", protocol: TCP }] }] }], egressDeny: [{ toCIDR: [10.1.0.0/16] }] }\n' "$wide" >c.yaml
+both='deny@10.1.0.0/16
+deny@host because "networks are not the host'"'"'s in Cilium"
+allow@10.0.0.0/8:tcp:443'
+ours "one of the whole cluster" "$both"
+printf '{ "apiVersion": "cilium.io/v2", "kind": "CiliumClusterwideNetworkPolicyList", "items": [%s] }\n' \
+	"$(python3 -c 'import json, yaml; print(json.dumps(yaml.safe_load(open("c.yaml"))))')" >c.json && mv c.json c.yaml
+ours "a list of them" "$both"
 egress '  - {}'
 ours "an empty rule allows nothing" ''
 egress '  - { toEntities: [world], toPorts: [{ ports: [{ port: "8000", endPort: 8010, protocol: UDP }] }] }'

@@ -24,10 +24,18 @@ fares "and does not disturb the first" connected tcp 93.184.216.50 80
 result=$(result_of one routed)
 check_own() { call CHECK one /run/netns/one msb-cni "$(config routed $own "{ \"prevResult\": $result }")"; }
 try "CHECK" check_own
+gateway=$(jq -r '.ips[0].gateway' <<<"$result")
+own_address=$(jq -r '.ips[0].address' <<<"$result")
+in_pod one ip address delete "$own_address" dev eth0
+contains "CHECK finds an address that is missing" "$(check_own)" "has not its address $own_address"
+in_pod one ip address add "$own_address" dev eth0
+contains "CHECK finds a route that is missing" "$(check_own)" 'has not its route to 0\.0\.0\.0/0'
+in_pod one ip route add default via "$gateway" onlink dev eth0
+try "CHECK when both are back" check_own
 in_pod one ip link set eth0 down
 same "CHECK finds a link that is down" true "$(check_own | jq '.code > 0')"
 in_pod one ip link set eth0 up
-in_pod one ip route replace default via "$(jq -r '.ips[0].gateway' <<<"$result")" 2>/dev/null
+in_pod one ip route replace default via "$gateway" 2>/dev/null
 
 # --- DEL
 try "DEL" del one routed

@@ -180,6 +180,24 @@ try "what it says then is in force" wait_for 10 passes
 cni DEL "$conf"
 same "DEL of it" 0 "$status"
 
+# --- a policy that a job's author names, by a runtime that knows of no namespaces ---------------------------------
+
+mkdir -p "$WORK/floors"
+printf 'default any deny\nallow@{93.184.216.35, 93.184.216.36}:tcp:80\n' >"$WORK/policies/python.msb"
+printf 'default egress allow\ndeny@93.184.216.36\n' >"$WORK/floors/jobs.msb"
+pod_up job 10.88.0.13 fd88::d
+CNI_ARGS="IgnoreUnknown=true;$(sed -n 's/^ *\(MSB_POLICY\) = "\(.*\)"$/\1=\2/p' "$TESTS/../docs/nomad.hcl")"
+conf=$(net_conf "\"policies\":\"$WORK/policies\",\"floors\":\"$WORK/floors\"")
+cni_refused "nothing bounds it" 100 ADD "$conf"
+contains "and what to do is said" "$(jq -r .msg "$WORK/cni.out")" 'no K8S_POD_NAMESPACE.*"floor"'
+pod_connect
+conf=$(jq -c '.floor = "jobs"' <<<"$conf")
+cni ADD "$conf"
+same "the network's floor does" "0 connected refused" "$status $(probe tcp 93.184.216.35 80) $(probe tcp 93.184.216.36 80)"
+cni DEL "$conf"
+CNI_ARGS=
+cni_refused "a floor that is not there" 7 ADD "$(jq -c '.floor = "none"' <<<"$conf")"
+
 # --- server names: flows that wait for theirs go by a relay, which leaves from the pod's address --------------------
 
 page() { pod timeout 3 bash -c "exec 3<>/dev/tcp/$1/80; printf 'GET / HTTP/1.0\r\n\r\n' >&3; tail -n1 <&3"; }

@@ -34,6 +34,30 @@ becomes 5 "which changes"
 touch agent.msb more.msb && echo x >unrelated
 printf 'default egress deny\n' >agent.msb
 becomes 6 "one more than before: what changes nothing is no reload"
+mkdir one two linked
+printf 'default egress deny\nallow@8.8.8.8\n' >one/agent.msb
+printf 'default egress deny\nallow@8.8.4.4\n' >two/agent.msb
+ln -s ../one linked/..data # as a ConfigMap has it
+ln -s ..data/agent.msb linked/agent.msb
+ln -sf linked/agent.msb agent.msb
+becomes 7 "a file becomes a link"
+ln -s ../two linked/..new
+mv -T linked/..new linked/..data
+becomes 8 "a link on the way that is led elsewhere"
+echo 'allow@9.9.9.9' >>one/agent.msb
+echo 'allow@9.9.9.9' >>two/agent.msb
+becomes 9 "the file behind it, which is written to"
+contains "what was wrong is an event, with its place" "$("$CTL" events watched)" 'reload-failed .*agent\.msb.*generation 3 stays: agent\.msb:4:'
+try "who tells of one is answered as the schema says" sh -c 'printf "{\"version\":1,\"command\":\"reload\",\"because\":\"x\"}\n" |
+	timeout 5 socat -t 3 - UNIX-CONNECT:/run/msb/watched/control |
+	python3 -c "import json, jsonschema, sys; jsonschema.validate(json.load(sys.stdin), json.load(open(sys.argv[1])))" "$0"' \
+	"$TESTS/../docs/control.schema.json"
+rm -r two
+wait_for "$(patience 15)" grep -q 'No such file' "$WORK/watched.err"
+same "a file that is gone changes nothing" 9 "$(generation)"
+mkdir two
+printf 'default egress deny\n' >two/agent.msb
+becomes 10 "it is back, in another directory of that name"
 same "the process that watches has one capability" 4 "$(awk '/^CapPrm/ { sub(/^0*/, "", $2); print $2 }' "/proc/$(pgrep -x msb-watch)/status")"
 kill "$sandbox_pid"
 wait "$sandbox_pid"

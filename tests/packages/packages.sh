@@ -51,15 +51,40 @@ said=$(alone_in_root msb-run -- true 2>&1)
 same "without a guest nothing starts" 125 $?
 contains "it is said who makes one" "$said" 'help: msb-guest makes it'
 contains "msb-guest takes no other words" "$(in_root msb-guest --upgrade 2>&1)" 'error: unknown argument --upgrade$'
+same "nor two of them" 2 "$(in_root msb-guest --update --remove >/dev/null 2>&1; echo $?)"
 contains "and is root's" "$(in_root setpriv --reuid 65534 --clear-groups msb-guest 2>&1)" 'error: only root may change /var/lib'
 mv "$root/usr/bin/cpio" "$root/usr/bin/lz4" "$work/"
 contains "it names the packages that are missing" "$(in_root msb-guest 2>&1)" 'help: apt-get install cpio lz4$'
 mv "$work/cpio" "$work/lz4" "$root/usr/bin/"
 try "msb-guest makes the guest" in_root msb-guest
 same "made again it is as it was" "0 " "$(said=$(in_root msb-guest 2>&1); echo "$? $said")"
+guest=$root/var/lib/msb-policy/guest
+guest_sum() { (cd "$guest" && sha256sum vmlinuz vmlinux initrd 2>&1); }
+kernel() { stat -c %i "$guest/vmlinuz"; }
+made=$(guest_sum) first=$(kernel)
+for option in --update --remove; do
+	said=$(flock "$guest" bash -c "$(declare -f in_root); root='$root' in_root msb-guest $option" 2>&1)
+	same "msb-guest $option where another is at work" "1 msb-guest: error: another msb-guest is at work" "$? $(head -n 1 <<<"$said")"
+done
+said=$(alone_in_root msb-guest --update 2>&1)
+same "msb-guest --update without a network fails" 1 $?
+contains "and says what to do" "$(tail -n 2 <<<"$said" | paste -sd' ')" 'error: could not fetch linux-image-.* help: apt-get update'
+same "the old guest stays" "$first $made" "$(kernel) $(guest_sum)"
+try "msb-guest --update makes another" in_root msb-guest --update
+same "of the kernel that Debian has now" "$made" "$(guest_sum)"
+check "which is fetched anew" "$([ "$first" != "$(kernel)" ]; echo $?)"
+same "nothing of what was before is beside it" "1 0" \
+	"$(find "$guest" -maxdepth 1 -name '.kernel-*' | wc -l) $(find "$guest" -maxdepth 1 -name '.building.*' | wc -l)"
 same "the guest boots" "0 Linux" "$(said=$(alone_in_root msb-run --quiet -- uname -s 2>"$work/err"); echo "$? $said")"
 in_root_demo >"$work/demo" 2>&1
 check "debian/tests/demo: flows fare as the policy says" $? "$(tail -n 20 "$work/demo")"
+
+cp -a "$root/var/lib/msb-policy" "$work/guest"
+try "msb-guest --remove" in_root msb-guest --remove
+same "removes it, and its directory" "" "$(ls -d "$root/var/lib/msb-policy" 2>/dev/null)"
+try "once more" in_root msb-guest --remove
+contains "msb-run says who makes one" "$(alone_in_root msb-run -- true 2>&1)" 'help: msb-guest makes it'
+mv -T "$work/guest" "$root/var/lib/msb-policy" # for the purge
 
 # --- removing ---
 try "they are purged" in_root apt-get purge -y "${names[@]}"

@@ -33,6 +33,9 @@ static void up(void)
 	cr_assert(mkdtemp(top));
 	mkdir(path("policies"), 0755);
 	mkdir(path("policies/team"), 0755);
+	mkdir(path("policies/shared"), 0755);
+	put("policies/shared/a.msb");
+	chmod(path("policies/shared"), 0777);
 	mkdir(path("floors"), 0755);
 	put("policies/net.msb");
 	put("policies/web.msb");
@@ -45,6 +48,7 @@ static void up(void)
 	cr_assert_eq(symlink("web.msb", path("policies/in.msb")), 0);
 	cr_assert_eq(symlink("team", path("policies/linked")), 0);
 	put("floors/bounded.msb");
+	put("floors/jobs.msb");
 	put("floors/loose.msb");
 	chmod(path("floors/loose.msb"), 0622);
 }
@@ -104,7 +108,7 @@ Test(cni_policy, the_pod_s_comes_before_the_configuration_s_before_none)
 	cr_expect_str_eq(chosen.options.include_root, path("policies"));
 	gives("\"rules\":[\"allow@dns\"]", NULL, NULL, "the network configuration");
 	cr_expect_str_eq(chosen.options.net_default, "deny");
-	gives("\"policy\":\"net\"", "MSB_POLICY=web", "policies/web.msb", "CNI_ARGS");
+	gives("\"policy\":\"net\"", BOUNDED ";MSB_POLICY=web", "policies/web.msb", "CNI_ARGS");
 	gives("\"policy\":\"net\",\"rules\":[\"allow@any\"]," ANNOTATED("\"team/a\""), BOUNDED, "policies/team/a.msb",
 	      "the pod's annotation");
 	cr_expect_eq(chosen.options.rules.count, 0, "the configuration's rules are its policy's");
@@ -127,7 +131,27 @@ Test(cni_policy, the_namespace_s_floor_holds_and_is_what_lets_a_pod_choose)
 	refuses(ANNOTATED("\"web\""), FREE, CNI_POLICY_REFUSED, "has no floor");
 	refuses("", FREE ";MSB_POLICY=web", CNI_POLICY_REFUSED, "has no floor");
 	refuses(ANNOTATED("\"web\""), NULL, CNI_POLICY_REFUSED, "whose floor");
+	refuses("", "IgnoreUnknown=1;MSB_POLICY=web", CNI_POLICY_REFUSED, "give it \"floor\"");
+	refuses("\"policy\":\"net\"", "MSB_POLICY=web", CNI_POLICY_REFUSED, "whose floor");
 	refuses("\"policy\":\"net\"", "K8S_POD_NAMESPACE=loose", CNI_POLICY_REFUSED, "others than root may write");
+}
+
+Test(cni_policy, the_network_s_floor_holds_for_all_its_pods_and_lets_them_choose)
+{
+	gives("\"floor\":\"jobs\"", "MSB_POLICY=web", "policies/web.msb", "CNI_ARGS");
+	cr_assert_eq(chosen.options.floors.count, 1);
+	cr_expect_str_eq(chosen.options.floors.items[0], path("floors/jobs.msb"));
+	gives("\"floor\":\"jobs.msb\"," ANNOTATED("\"web\""), NULL, "policies/web.msb", "the pod's annotation");
+	gives("\"floor\":\"jobs\"," ANNOTATED("\"web\""), FREE, "policies/web.msb", "the pod's annotation");
+	gives("\"floor\":\"jobs\"," ANNOTATED("\"web\""), BOUNDED, "policies/web.msb", "the pod's annotation");
+	cr_assert_eq(chosen.options.floors.count, 2, "the namespace's holds, too");
+	gives("\"floor\":\"jobs\",\"policy\":\"net\"", NULL, "policies/net.msb", "the network configuration");
+	cr_expect_eq(chosen.options.floors.count, 1);
+	refuses("\"floor\":\"absent\"", NULL, CNI_POLICY_BAD_CONFIG, "`floor`");
+	refuses("\"floor\":\"loose\"", NULL, CNI_POLICY_BAD_CONFIG, "others than root may write");
+	refuses("\"floor\":\"../outside\"", NULL, CNI_POLICY_BAD_CONFIG, "names no file below");
+	refuses("\"floor\":\"\"", NULL, CNI_POLICY_BAD_CONFIG, "`floor` must be a text");
+	refuses("\"floor\":[\"jobs\"]", NULL, CNI_POLICY_BAD_CONFIG, "`floor` must be a text");
 }
 
 Test(cni_policy, floors_that_are_named_must_be_there)
@@ -155,6 +179,8 @@ Test(cni_policy, a_pod_names_a_file_beneath_the_directory_and_no_other)
 	refuses(ANNOTATED("\"absent\""), BOUNDED, CNI_POLICY_REFUSED, "No such file");
 	refuses(ANNOTATED("\"dir\""), BOUNDED, CNI_POLICY_REFUSED, "no regular file");
 	refuses(ANNOTATED("\"loose\""), BOUNDED, CNI_POLICY_REFUSED, "may write to it");
+	refuses(ANNOTATED("\"shared/a\""), BOUNDED, CNI_POLICY_REFUSED,
+		"policies/shared: others than root may write to it");
 	refuses(ANNOTATED("7"), BOUNDED, CNI_POLICY_BAD_CONFIG, "must be a text");
 	refuses("\"policy\":\"../outside\"", NULL, CNI_POLICY_REFUSED, "names no file below");
 }
