@@ -6,6 +6,7 @@
 #define LOWER_QUOTA_TABLE "msb_quota"
 #define LOWER_ROUTES_TABLE "msb_routes" /* of destinations that the host cannot reach, behind the policy */
 #define LOWER_TAP "tap0"
+#define LOWER_POD_LINK "pod0" /* a pod's namespace alone has it, behind LOWER_TAP */
 #define LOWER_BRIDGE "br0"
 #define LOWER_UPLINK "uplink"
 /* Where a pod's namespace has its own sockets' flows come from: RFC 7600, RFC 6666, never seen outside, since what leaves is given

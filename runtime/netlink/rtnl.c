@@ -105,6 +105,11 @@ int rtnl_tap_open(const char *name)
 	return request.ifr_flags & IFF_VNET_HDR ? -EPROTO : TAKE_FD(fd);
 }
 
+int rtnl_tap_offload(int tap)
+{
+	return ioctl(tap, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN) ? -errno : 0;
+}
+
 /* Those that do not fit are left out: there are never so many of ours. */
 static void read_notes(const struct nlattr *list, struct rtnl_link *link)
 {

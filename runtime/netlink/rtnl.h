@@ -39,6 +39,8 @@ int rtnl_bridge_add(struct nl *, struct rtnl_end);
  * Ethernet frames: -EPROTO where the kernel put a virtio-net header before them, which could rewrite a packet
  * after the filter has passed it. */
 int rtnl_tap_open(const char *name);
+/* Lets that tap have what network cards do themselves done later: checksums and segments. For taps whose frames the kernel hands on */
+int rtnl_tap_offload(int tap);
 
 int rtnl_link_by_name(struct nl *, const char *name, struct rtnl_link *out);
 int rtnl_link_by_index(struct nl *, uint32_t index, struct rtnl_link *out);
