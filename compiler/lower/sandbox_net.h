@@ -53,6 +53,8 @@
 /* Report to these groups, so many a second, and count the others: the one counter of each chain */
 #define LOWER_CHAIN_REPORT "report"
 #define LOWER_CHAIN_REPORT_ALLOWED "report_allowed"
+#define LOWER_CHAIN_SHUT "shut"     /* a pod's, of what comes to it */
+#define LOWER_SHUT_PREFIX "ingress" /* of what that chain logs to LOWER_LOG_GROUP */
 #define LOWER_CHAIN_REFUSE "refuse" /* reports and refuses whatever gets there */
 #define LOWER_CHAIN_HOLD "hold"     /* drops in silence, and tells, what waits for an answer */
 #define LOWER_BINDING_SET_SIZE 65536

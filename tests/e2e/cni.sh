@@ -80,6 +80,17 @@ pod=other
 pod ip address add 10.88.0.9/16 dev eth0
 pod ip link set eth0 up
 same "another pod may not" timeout "$(probe tcp 10.88.0.5 8000 500)"
+events() { "$BUILD/msb-ctl" events "$sandbox" --format json; }
+denied_in=ingress@10.88.0.9:tcp:8000
+same "which is reported" "deny $denied_in ingress 10.88.0.9 true 8000 default default ingress deny" "$(events |
+	jq -r --arg flow "$denied_in" 'select(.flow == $flow) |
+		[.kind, .flow, .direction, .source, .source_port > 1023, .port, .rule, .text] | join(" ")' | sort -u)"
+contains "and explained" "$("$BUILD/msb-ctl" explain "$sandbox" "$denied_in")" 'DENY +default .*default ingress deny'
+pod "$BUILD/e2e/packet_flood" 10.88.0.5 9 1 >/dev/null
+not_all_told() { events | jq -e 'select(.kind == "lost" and .count > 1000 and (.because | startswith("more than 100 refused")))'; }
+try "of a flood some, and how many not" wait_for 5 not_all_told
+told=$(events | jq -s 'map(select(.flow == "ingress@10.88.0.9:udp:9") | .count // 1) | add')
+check "no more than of the pod's own" "$((told == 0 || told > 400))" "$told"
 pod=$web
 printf 'default any deny\nallow@93.184.216.36:tcp:80\nallow:ingress@10.88.0.9:tcp:8000\n' >"$WORK/in.msb"
 try "reload with a rule for it" "$BUILD/msb-ctl" reload "$sandbox" --policy "$WORK/in.msb"
