@@ -139,6 +139,7 @@ void cni_end_give_back(const struct cni_call *call, const struct cni_state *stat
 	if (!nl || rtnl_link_by_name(nl, LOWER_UPLINK, &uplink) < 0 ||
 	    rtnl_link_by_name(nl, LOWER_POD_LINK, &link) < 0 || rtnl_link_delete(nl, link.index) < 0)
 		return;
+	cni_netns_close_far_end(nl, &uplink);
 	if (rtnl_link_move(nl, uplink.index, netns, state->link) == 0)
 		add_addresses(call, netns);
 }
