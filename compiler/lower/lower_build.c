@@ -151,6 +151,20 @@ void lower_report_chain(struct lowering *lowering, const char *name, const char 
 	rs_do(rs, lower_rule_from(lowering, chain, LOWER_BRIDGE, "not reported"), RS_COUNTER);
 }
 
+/* Others may send as much as they like: the bound is not that of the guest's own packets. */
+void lower_shut_chain(struct lowering *lowering)
+{
+	struct ruleset *rs = lowering->ruleset;
+	struct rs_chain *chain =
+		lower_chain(lowering, LOWER_CHAIN_SHUT, "refused packets to the pod: reported, and dropped");
+	struct rs_rule *rule = lower_rule(lowering, chain, NULL);
+
+	rs_limit(rs, rule, REPORT_RATE, RS_SECOND, REPORT_BURST);
+	rs_log(rs, rule, LOWER_LOG_GROUP, LOWER_LOG_SNAPLEN, LOWER_SHUT_PREFIX);
+	rs_verdict(rs, rule, RS_DROP, NULL);
+	lower_verdict(lowering, lower_rule(lowering, chain, "not reported"), RS_DROP, NULL);
+}
+
 const char *lower_denied_chain(const struct lowering *lowering)
 {
 	return lowering->options->audit && !lowering->floor ? LOWER_CHAIN_AUDITED : LOWER_CHAIN_REFUSE;

@@ -510,7 +510,7 @@ static void let_node_in(struct lowering *lowering, struct rs_chain *chain)
 
 static void jump_to_floor(struct lowering *, struct rs_chain *, bool resolvers, const char *floor);
 
-/* What comes to a pod, by its source; silently dropped where it is not wanted, since nothing of the namespace's own may leave. */
+/* What comes to a pod, by its source; dropped where it is not wanted, since nothing of the namespace's own may leave. */
 static void lower_ingress(struct lowering *lowering)
 {
 	const struct policy *policy = lowering->policy;
@@ -530,8 +530,7 @@ static void lower_ingress(struct lowering *lowering)
 	lowering->subject = policy;
 	lowering->floor = 0;
 	lowering->ingress = false;
-	lower_verdict(lowering, lower_rule(lowering, lower_chain(lowering, LOWER_CHAIN_SHUT, NULL), NULL), RS_DROP,
-		      NULL);
+	lower_shut_chain(lowering);
 }
 
 void lower_rules(struct lowering *lowering)

@@ -89,7 +89,6 @@ void lower_link(struct lowering *);
 
 #define LOWER_CHAIN_EGRESS "egress"
 #define LOWER_CHAIN_INGRESS "ingress"
-#define LOWER_CHAIN_SHUT "shut"
 #define LOWER_CHAIN_FLOOR "floor"
 #define LOWER_BOUND_MAP "bound"     /* with the family: of addresses that names are bound to */
 #define LOWER_ADDRESSES "addresses" /* "floor1_addresses": what is decided by the address alone */
@@ -134,6 +133,7 @@ const char *lower_denied_chain(const struct lowering *);
 void lower_log_allowed(struct lowering *, struct rs_rule *); /* what a rule with `log` lets pass */
 /* A chain that reports to an nflog group, so many a second, and counts the others */
 void lower_report_chain(struct lowering *, const char *name, const char *note, uint32_t group);
+void lower_shut_chain(struct lowering *);
 /* The protocols a rule can match in one family; 0: none of them */
 unsigned lower_rule_protos(const struct policy_rule *, enum addr_family);
 

@@ -6,6 +6,7 @@
 #define LOWER_QUOTA_TABLE "msb_quota"
 #define LOWER_ROUTES_TABLE "msb_routes" /* of destinations that the host cannot reach, behind the policy */
 #define LOWER_TAP "tap0"
+#define LOWER_POD_LINK "pod0" /* a pod's namespace alone has it, behind LOWER_TAP */
 #define LOWER_BRIDGE "br0"
 #define LOWER_UPLINK "uplink"
 /* Where a pod's namespace has its own sockets' flows come from: RFC 7600, RFC 6666, never seen outside, since what leaves is given
@@ -52,6 +53,8 @@
 /* Report to these groups, so many a second, and count the others: the one counter of each chain */
 #define LOWER_CHAIN_REPORT "report"
 #define LOWER_CHAIN_REPORT_ALLOWED "report_allowed"
+#define LOWER_CHAIN_SHUT "shut"     /* a pod's, of what comes to it */
+#define LOWER_SHUT_PREFIX "ingress" /* of what that chain logs to LOWER_LOG_GROUP */
 #define LOWER_CHAIN_REFUSE "refuse" /* reports and refuses whatever gets there */
 #define LOWER_CHAIN_HOLD "hold"     /* drops in silence, and tells, what waits for an answer */
 #define LOWER_BINDING_SET_SIZE 65536

@@ -87,10 +87,10 @@ static void close_link(const struct cni_state *state)
 {
 	CLEANUP_FD int sandbox = cni_end_open_sandbox(state);
 	CLEANUP_NL struct nl *nl = sandbox < 0 ? NULL : cni_netns_rtnl(sandbox);
-	struct rtnl_link tap;
+	struct rtnl_link link;
 
-	if (nl && rtnl_link_by_name(nl, LOWER_TAP, &tap) == 0)
-		rtnl_link_delete(nl, tap.index);
+	if (nl && rtnl_link_by_name(nl, LOWER_POD_LINK, &link) == 0)
+		rtnl_link_delete(nl, link.index);
 }
 
 int cni_end(const struct cni_state *state)
@@ -134,11 +134,12 @@ void cni_end_give_back(const struct cni_call *call, const struct cni_state *stat
 {
 	CLEANUP_FD int sandbox = cni_end_open_sandbox(state);
 	CLEANUP_NL struct nl *nl = sandbox < 0 ? NULL : cni_netns_rtnl(sandbox);
-	struct rtnl_link tap, uplink;
+	struct rtnl_link link, uplink;
 
-	if (!nl || rtnl_link_by_name(nl, LOWER_UPLINK, &uplink) < 0 || rtnl_link_by_name(nl, LOWER_TAP, &tap) < 0 ||
-	    rtnl_link_delete(nl, tap.index) < 0)
+	if (!nl || rtnl_link_by_name(nl, LOWER_UPLINK, &uplink) < 0 ||
+	    rtnl_link_by_name(nl, LOWER_POD_LINK, &link) < 0 || rtnl_link_delete(nl, link.index) < 0)
 		return;
+	cni_netns_close_far_end(nl, &uplink);
 	if (rtnl_link_move(nl, uplink.index, netns, state->link) == 0)
 		add_addresses(call, netns);
 }

@@ -7,6 +7,7 @@
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -72,6 +73,18 @@ void cni_netns_close_link(const char *path, const char *name)
 	CLEANUP_NL struct nl *nl = netns < 0 ? NULL : cni_netns_rtnl(netns);
 	struct rtnl_link link;
 
-	if (nl && rtnl_link_by_name(nl, name, &link) == 0)
-		rtnl_link_down(nl, link.index);
+	if (!nl || rtnl_link_by_name(nl, name, &link) < 0)
+		return;
+	cni_netns_close_far_end(nl, &link);
+	rtnl_link_down(nl, link.index);
+}
+
+void cni_netns_close_far_end(struct nl *nl, const struct rtnl_link *link)
+{
+	CLEANUP_FD int own = netns_open();
+	CLEANUP_NL struct nl *here = nl_open(NETLINK_ROUTE);
+
+	if (!strcmp(link->kind, "veth") && here && own >= 0 && link->peer_netns >= 0 &&
+	    link->peer_netns == rtnl_netns_number(nl, own))
+		rtnl_link_down(here, link->peer);
 }

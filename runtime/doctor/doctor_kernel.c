@@ -8,6 +8,7 @@
 #include "netlink/conntrack.h"
 #include "netlink/nflog.h"
 #include "netlink/rtnl.h"
+#include "netlink/rtnl_redirect.h"
 
 #include <errno.h>
 #include <linux/openat2.h>
@@ -108,6 +109,25 @@ static void tap(const struct doctor_check *check, struct doctor_finding *finding
 		return;
 	}
 	doctor_say(finding, DOCTOR_OK, "tried");
+}
+
+/* Pods alone need it */
+static void redirect(const struct doctor_check *check, struct doctor_finding *finding)
+{
+	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
+
+	(void)check;
+	int error = nl ? rtnl_bridge_add(nl, (struct rtnl_end){ LOWER_BRIDGE, NULL }) : -errno;
+	if (error == 0)
+		error = rtnl_redirect(nl, if_nametoindex("lo"), if_nametoindex(LOWER_BRIDGE));
+	if (error == 0) {
+		doctor_say(finding, DOCTOR_OK, "tried");
+		return;
+	}
+	doctor_say(finding, DOCTOR_NOTE, "cannot hand frames from link to link: %s", strerror(-error));
+	doctor_help_module(finding, "sch_ingress", "CONFIG_NET_SCH_INGRESS");
+	doctor_help_module(finding, "cls_u32", "CONFIG_NET_CLS_U32");
+	doctor_help_module(finding, "act_mirred", "CONFIG_NET_ACT_MIRRED");
 }
 
 static void sysctls(const struct doctor_check *check, struct doctor_finding *finding)
@@ -214,7 +234,8 @@ static const struct doctor_check checks[] = {
 	{ "mounts", mounts, OLD_KERNEL, CLONE_NEWNS, NULL },
 	{ "links: veth", veth, NULL, CLONE_NEWNET, NULL },
 	{ "links: bridge", bridge, NULL, CLONE_NEWNET, NULL },
-	{ "links: tap", tap, "guests in QEMU need it; --vmm none does not", CLONE_NEWNET, NULL },
+	{ "links: tap", tap, "guests in QEMU need it, and pods; --vmm none does not", CLONE_NEWNET, NULL },
+	{ "links: tc mirred", redirect, "pods need it (msb-cni); msb-run does not", CLONE_NEWNET, NULL },
 	{ "sysctls", sysctls, "/proc/sys must be writable in a new network namespace: in a container, --privileged",
 	  CLONE_NEWNET, NULL },
 	{ "conntrack", conntrack, NULL, CLONE_NEWNET, NULL },

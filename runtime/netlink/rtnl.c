@@ -8,6 +8,7 @@
 #include <linux/if_bridge.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/if_tun.h>
 #include <linux/neighbour.h>
 #include <linux/veth.h>
@@ -105,6 +106,11 @@ int rtnl_tap_open(const char *name)
 	return request.ifr_flags & IFF_VNET_HDR ? -EPROTO : TAKE_FD(fd);
 }
 
+int rtnl_tap_offload(int tap)
+{
+	return ioctl(tap, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN) ? -errno : 0;
+}
+
 /* Those that do not fit are left out: there are never so many of ours. */
 static void read_notes(const struct nlattr *list, struct rtnl_link *link)
 {
@@ -138,7 +144,7 @@ static int read_link(const struct nlmsghdr *header, void *context)
 
 	if (header->nlmsg_type != RTM_NEWLINK)
 		return 0;
-	*link = (struct rtnl_link){ .index = (uint32_t)info->ifi_index, .flags = info->ifi_flags };
+	*link = (struct rtnl_link){ .index = (uint32_t)info->ifi_index, .flags = info->ifi_flags, .peer_netns = -1 };
 	mnl_attr_for_each(attr, header, sizeof *info)
 	{
 		switch (mnl_attr_get_type(attr)) {
@@ -160,6 +166,9 @@ static int read_link(const struct nlmsghdr *header, void *context)
 			break;
 		case IFLA_LINK:
 			link->peer = mnl_attr_get_u32(attr);
+			break;
+		case IFLA_LINK_NETNSID:
+			link->peer_netns = (int)mnl_attr_get_u32(attr);
 			break;
 		case IFLA_MTU:
 			link->mtu = mnl_attr_get_u32(attr);
@@ -183,6 +192,30 @@ static int get_link(struct nl *nl, uint32_t index, const char *name, struct rtnl
 	if (name)
 		mnl_attr_put_strz(message.header, IFLA_IFNAME, name);
 	return nl_query(nl, message.header, read_link, out);
+}
+
+static int read_number(const struct nlmsghdr *header, void *context)
+{
+	const struct nlattr *attr;
+	int *number = context;
+
+	mnl_attr_for_each(attr, header, sizeof(struct rtgenmsg))
+	{
+		if (mnl_attr_get_type(attr) == NETNSA_NSID)
+			*number = (int)mnl_attr_get_u32(attr);
+	}
+	return 0;
+}
+
+int rtnl_netns_number(struct nl *nl, int netns)
+{
+	struct rtnl_message message;
+	int number = -1;
+
+	rtnl_message(&message, RTM_GETNSID, 0, sizeof(struct rtgenmsg));
+	mnl_attr_put_u32(message.header, NETNSA_FD, (uint32_t)netns);
+	int error = nl_get(nl, message.header, read_number, &number);
+	return error < 0 ? error : number < 0 ? -ENOENT : number;
 }
 
 int rtnl_link_by_name(struct nl *nl, const char *name, struct rtnl_link *out)

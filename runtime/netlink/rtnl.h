@@ -14,7 +14,8 @@
 
 struct rtnl_link {
 	uint32_t index;
-	uint32_t peer; /* of a veth: the other end's index, in its own namespace */
+	uint32_t peer;  /* of a veth: the other end's index, in its own namespace */
+	int peer_netns; /* that one's rtnl_netns_number(); -1: the same one */
 	char name[IFNAMSIZ];
 	char kind[16];  /* "veth"; "" of hardware */
 	unsigned flags; /* IFF_ */
@@ -39,6 +40,11 @@ int rtnl_bridge_add(struct nl *, struct rtnl_end);
  * Ethernet frames: -EPROTO where the kernel put a virtio-net header before them, which could rewrite a packet
  * after the filter has passed it. */
 int rtnl_tap_open(const char *name);
+/* Lets that tap have what network cards do themselves done later: checksums and segments. For taps whose frames the kernel hands on */
+int rtnl_tap_offload(int tap);
+
+/* By which number the socket's namespace knows another, or -errno; -ENOENT where it knows it not */
+int rtnl_netns_number(struct nl *, int netns);
 
 int rtnl_link_by_name(struct nl *, const char *name, struct rtnl_link *out);
 int rtnl_link_by_index(struct nl *, uint32_t index, struct rtnl_link *out);

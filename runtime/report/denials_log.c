@@ -7,6 +7,7 @@
 #include "report/unreported.h"
 
 #include <errno.h>
+#include <string.h>
 
 static const struct reason by_filter = { .text = "refused by the packet filter", .note = "" };
 
@@ -29,10 +30,34 @@ static bool is_spared(const struct denials *denials, const struct eval_connectio
 	return audit_spares_connection(denials->config->spared, &denials->context, connection);
 }
 
+/* What comes to a pod */
+static void report_shut_out(struct denials *denials, const struct nflog_packet *packet)
+{
+	struct arena *arena = arena_new();
+	const struct eval_connection connection = { .direction = POLICY_INGRESS,
+						    .proto = packet->proto,
+						    .addr = packet->source,
+						    .has_port = packet->has_port,
+						    .port = packet->port };
+	struct eval_verdict verdict = eval_connection(&denials->context, &connection);
+	bool agree = verdict.action == POLICY_DENY;
+	struct event event =
+		denials_event_on(denials, arena, denials_kind(false), &connection, verdict,
+				 agree ? reason_of(denials->reasons, verdict, POLICY_INGRESS) : &by_filter);
+
+	event.source_port = packet->source_port;
+	event.suggest = agree ? denials_offer(denials, arena, &connection, verdict, NULL) : NULL;
+	denials_report(denials, arena, &event);
+}
+
 static void report_packet(struct denials *denials, const struct nflog_packet *packet, bool host)
 {
 	if (denials_limited_packet(denials, packet, host))
 		return;
+	if (!host && !strcmp(packet->prefix, LOWER_SHUT_PREFIX)) {
+		report_shut_out(denials, packet);
+		return;
+	}
 	struct arena *arena = arena_new();
 	const struct eval_connection connection = denials_connection(packet);
 	struct eval_verdict verdict = eval_connection(&denials->context, &connection);

@@ -20,7 +20,7 @@ struct seen {
 
 struct unreported {
 	struct nl *nl;
-	struct seen refused, allowed, over[OVER_COUNT], meters;
+	struct seen refused, shut, allowed, over[OVER_COUNT], meters;
 	uint64_t next_ms; /* 0: nothing is expected */
 };
 
@@ -133,7 +133,8 @@ static uint64_t meters_since(struct unreported *unreported, const struct policy 
 struct unreported_counts unreported_look_now(struct unreported *unreported, const struct policy *policy)
 {
 	struct unreported_counts counts = {
-		.refused = chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_REPORT, &unreported->refused),
+		.refused = chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_REPORT, &unreported->refused) +
+			   chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_SHUT, &unreported->shut),
 		.allowed = chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_REPORT_ALLOWED, &unreported->allowed),
 		.meters = meters_since(unreported, policy),
 	};

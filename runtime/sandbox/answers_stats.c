@@ -19,7 +19,7 @@ static json_t *traffic(const struct sandbox *sandbox)
 	json_t *list = json_array();
 	struct rtnl_counted counted;
 
-	if (rtnl_link_counted(sandbox->vm, sandbox->tap_link.index, &counted) < 0)
+	if (rtnl_link_counted(sandbox->vm, sandbox->guest_link, &counted) < 0)
 		return list;
 	json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "direction", "egress", "bytes",
 					      event_number(counted.received_bytes), "packets",

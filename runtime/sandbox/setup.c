@@ -244,7 +244,7 @@ static int open_flows(struct sandbox *sandbox)
 		.guest4 = lower_guest(&sandbox->gateway, ADDR_V4),
 		.host_netns = sandbox->host_netns,
 		.vm_netns = sandbox->vm_netns,
-		.tap = sandbox->tap_link.index,
+		.tap = sandbox->guest_link,
 		.uplink = sandbox->uplink.index,
 		.uplink_mac = HOST_LINK_PEER_MAC,
 		.host_mac = HOST_LINK_MAC,
@@ -426,8 +426,8 @@ static void end_host(struct sandbox *sandbox)
 void sandbox_close(struct sandbox *sandbox)
 {
 	kill(-1, SIGKILL);
-	if (sandbox->start->config->pod && sandbox->tap_link.index)
-		rtnl_link_delete(sandbox->vm, sandbox->tap_link.index); /* now, not when the kernel comes to it */
+	if (sandbox->start->config->pod && sandbox->guest_link)
+		rtnl_link_delete(sandbox->vm, sandbox->guest_link); /* now, not when the kernel comes to it */
 	if (sandbox->host_link.index && !netns_enter(sandbox->host_netns))
 		end_host(sandbox);
 	host_watch_close(sandbox->watch);

@@ -44,7 +44,7 @@ struct sandbox {
 	struct limit_numbers limits;
 	struct nl *host_log; /* what the bounds in the host's namespace refuse; the denials' from then on */
 	int host_netns, vm_netns, guest_netns;
-	int tap; /* VMM_QEMU */
+	int tap; /* VMM_QEMU, and a pod's: setup_pod.h */
 	struct host_watch *watch;
 	struct following following; /* what the host forwards for it */
 	struct routes routes;       /* what the host can reach */
@@ -52,6 +52,7 @@ struct sandbox {
 	bool stops;                 /* a pod's: it was told to */
 	bool link_is_down;          /* the host link, by somebody's doing */
 	struct rtnl_link host_link, uplink, bridge, tap_link;
+	uint32_t guest_link; /* by which frames leave to the guest: that of tap_link, or before a pod LOWER_POD_LINK */
 	struct pod_link *pod_link; /* NULL: no pod */
 	struct rules_whole rules_whole;
 	struct addr_gateway gateway;

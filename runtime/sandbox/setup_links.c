@@ -47,6 +47,7 @@ int sandbox_find_links(struct sandbox *sandbox)
 		error = rtnl_link_by_name(vm, LOWER_BRIDGE, &sandbox->bridge);
 	if (error == 0)
 		error = rtnl_link_by_name(vm, LOWER_TAP, &sandbox->tap_link);
+	sandbox->guest_link = sandbox->tap_link.index;
 	return error == 0 ? rtnl_link_set_master(vm, sandbox->tap_link.index, sandbox->bridge.index) : error;
 }
 

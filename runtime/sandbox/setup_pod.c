@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "lower/sandbox_net.h"
 #include "net/sysctl.h"
+#include "netlink/rtnl_redirect.h"
 #include "netlink/rtnl_watch.h"
 #include "sandbox/netns.h"
 #include "sandbox/setup_guest.h"
@@ -99,15 +100,36 @@ static int take(struct sandbox *sandbox, const struct run_pod *pod)
 	error = rtnl_link_move(pod_link->nl, link.index, sandbox->vm_netns, LOWER_UPLINK);
 	if (error < 0)
 		return setup_fail("move the pod's link", error);
-	error = rtnl_veth_add(sandbox->vm, (struct rtnl_end){ LOWER_TAP, NULL },
+	error = rtnl_veth_add(sandbox->vm, (struct rtnl_end){ LOWER_POD_LINK, NULL },
 			      (struct rtnl_end){ pod->link, pod->mac }, pod->netns);
 	return error < 0 ? setup_fail("make the pod's link", error) : 0;
+}
+
+/* The tap's descriptor is this process's alone. The kernel takes a tap away before it lets go of the tap's namespace, and the rules of
+ * a namespace only when nobody has it any more: no frame finds a way without rules, whoever is killed, in whatever order. */
+static int make_tap(struct sandbox *sandbox)
+{
+	struct rtnl_link link;
+
+	sandbox->tap = rtnl_tap_open(LOWER_TAP);
+	int error = sandbox->tap < 0 ? sandbox->tap : rtnl_tap_offload(sandbox->tap);
+	if (error == 0)
+		error = rtnl_bridge_add(sandbox->vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
+	if (error == 0)
+		error = sandbox_find_links(sandbox);
+	if (error == 0)
+		error = rtnl_link_by_name(sandbox->vm, LOWER_POD_LINK, &link);
+	if (error < 0)
+		return setup_fail("make the sandbox's links", error);
+	sandbox->guest_link = link.index;
+	error = rtnl_redirect(sandbox->vm, sandbox->guest_link, sandbox->tap_link.index);
+	return error < 0 ? setup_fail("have tc mirred lead the pod's frames through the sandbox", error) : 0;
 }
 
 /* From here on the pod's link ends with the table owner, which outlives the sandbox. */
 static int tell_table_owner(struct sandbox *sandbox)
 {
-	struct table_owner_message message = { .pod_link = sandbox->tap_link.index };
+	struct table_owner_message message = { .pod_link = sandbox->guest_link };
 	CLEANUP_NL struct nl *nl = nl_open(NETLINK_ROUTE);
 
 	int error = nl ? table_owner_tell(sandbox->start->owner, &message, nl_fd(nl)) : -errno;
@@ -118,12 +140,9 @@ int sandbox_pod_take_link(struct sandbox *sandbox)
 {
 	int error = take(sandbox, sandbox->start->config->pod);
 
-	if (error < 0)
-		return error;
-	error = rtnl_bridge_add(sandbox->vm, (struct rtnl_end){ LOWER_BRIDGE, NULL });
 	if (error == 0)
-		error = sandbox_find_links(sandbox);
-	return error < 0 ? setup_fail("find the sandbox's links", error) : tell_table_owner(sandbox);
+		error = make_tap(sandbox);
+	return error < 0 ? error : tell_table_owner(sandbox);
 }
 
 /* ---- our side ---- */
@@ -131,12 +150,12 @@ int sandbox_pod_take_link(struct sandbox *sandbox)
 static int bring_up(struct sandbox *sandbox, const struct run_pod *pod)
 {
 	const uint32_t links[] = { if_nametoindex("lo"), sandbox->bridge.index, sandbox->tap_link.index,
-				   sandbox->uplink.index };
+				   sandbox->guest_link, sandbox->uplink.index };
 	uint8_t mac[6];
 	int error = 0;
 
 	sandbox_gateway_mac(&sandbox->gateway, mac);
-	for (size_t i = 1; error == 0 && i < 3; i++)
+	for (size_t i = 1; error == 0 && i < 4; i++)
 		error = rtnl_link_set_mtu(sandbox->vm, links[i], pod->mtu);
 	if (error == 0)
 		error = rtnl_link_set_mac(sandbox->vm, sandbox->bridge.index, mac);
@@ -296,7 +315,7 @@ bool sandbox_pod_is_gone(struct sandbox *sandbox)
 	struct rtnl_link link;
 
 	rtnl_watch_read(sandbox->pod_link->watch, ignore, NULL);
-	return rtnl_link_by_index(sandbox->vm, sandbox->tap_link.index, &link) < 0;
+	return rtnl_link_by_index(sandbox->vm, sandbox->guest_link, &link) < 0;
 }
 
 void sandbox_pod_close(struct sandbox *sandbox)

@@ -1,7 +1,8 @@
 /* The steps of the set-up where the guest is a network namespace that others made (core/pod.h): its link is taken from it, and gets
  * the name LOWER_UPLINK in the sandbox's; in its place the pod has another of the same name, MAC and addresses, whose other
- * end is LOWER_TAP. In between it is routed, so the pod's addresses are asked for on either side: proxy ARP answers for IPv4, and for
- * IPv6 proxy entries, which is why the pod's IPv6 address is on a network of its own. 0 or -errno, reported */
+ * end is LOWER_POD_LINK, whose frames come and go by LOWER_TAP. In between it is routed, so the pod's addresses are asked for on either
+ * side: proxy ARP answers for IPv4, and for IPv6 proxy entries, which is why the pod's IPv6 address is on a network of its own.
+ * 0 or -errno, reported */
 #pragma once
 #include "sandbox/setup.h"
 

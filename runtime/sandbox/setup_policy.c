@@ -47,7 +47,7 @@ int setup_start_names(struct sandbox *sandbox, const struct policy *policy)
 int setup_bandwidth(struct sandbox *sandbox, const struct policy *policy)
 {
 	int error = shape_change(sandbox->vm, sandbox->uplink.index, &policy->egress_bandwidth, &sandbox->egress);
-	return error < 0 ? error :
-			   shape_change(sandbox->vm, sandbox->tap_link.index, &policy->ingress_bandwidth,
-					&sandbox->ingress);
+	return error < 0 ?
+		       error :
+		       shape_change(sandbox->vm, sandbox->guest_link, &policy->ingress_bandwidth, &sandbox->ingress);
 }

@@ -23,6 +23,10 @@ CNI_NETNS=/run/netns/nowhere cni_refused "a namespace that is not there" 4 ADD "
 pod ip link set eth0 up
 CNI_UNDER="prlimit --as=18000000" cni_refused "no memory" 100 ADD "$(net_conf)"
 contains "a refusal leaves the link where it was, and nothing passes by it" "$(pod ip -br link show eth0)" 'eth0@\S+ +DOWN'
+pod ip link set eth0 up
+pod ip route replace default via 10.88.0.1
+lacks "nor by what the pod does" "$(probe tcp 93.184.216.35 80 500)" 'connected|refused'
+ip link set vweb up
 pod_connect
 left=$(leftovers)
 same "and nothing else" "" "$(grep -v " dev vweb " <<<"$left")"
@@ -80,6 +84,19 @@ pod=other
 pod ip address add 10.88.0.9/16 dev eth0
 pod ip link set eth0 up
 same "another pod may not" timeout "$(probe tcp 10.88.0.5 8000 500)"
+events() { "$BUILD/msb-ctl" events "$sandbox" --format json; }
+denied_in=ingress@10.88.0.9:tcp:8000
+same "which is reported" "deny $denied_in ingress 10.88.0.9 true 8000 default default ingress deny" "$(events |
+	jq -r --arg flow "$denied_in" 'select(.flow == $flow) |
+		[.kind, .flow, .direction, .source, .source_port > 1023, .port, .rule, .text] | join(" ")' | sort -u)"
+contains "and explained" "$("$BUILD/msb-ctl" explain "$sandbox" "$denied_in")" 'DENY +default .*default ingress deny'
+pod "$BUILD/e2e/packet_flood" 10.88.0.5 9 1 >/dev/null
+not_all_told() { events | jq -e 'select(.kind == "lost" and .count > 1000 and (.because | startswith("more than 100 refused")))'; }
+try "of a flood some, and how many not" wait_for 5 not_all_told
+events >"$WORK/events.in"
+try "each event as the schema has it" python3 "$TESTS/e2e/tools/events-valid.py" "$TESTS/../docs/events.schema.json" "$WORK/events.in"
+told=$(events | jq -s 'map(select(.flow == "ingress@10.88.0.9:udp:9") | .count // 1) | add // 0')
+check "no more than of the pod's own" "$((told == 0 || told > 400))" "$told"
 pod=$web
 printf 'default any deny\nallow@93.184.216.36:tcp:80\nallow:ingress@10.88.0.9:tcp:8000\n' >"$WORK/in.msb"
 try "reload with a rule for it" "$BUILD/msb-ctl" reload "$sandbox" --policy "$WORK/in.msb"
@@ -126,6 +143,16 @@ cni DEL "$checked"
 same "DEL" 0 "$status"
 contains "the link is back, for the plugin before" "$(ip -br link show vweb) $(pod ip addr show eth0)" '10\.88\.0\.5/16'
 lacks "down, so that the pod has no network without its policy" "$(pod ip -br link show eth0)" UP
+nft 'table netdev back { chain from { type filter hook ingress device "vweb" priority 0; counter; }; }'
+pod nft 'table netdev back { chain from { type filter hook ingress device "eth0" priority 0; counter; }; }'
+pod ip link set eth0 up
+pod ip route replace default via 10.88.0.1
+same "nor by its own doing" timeout "$(probe tcp 93.184.216.35 80 500 | sed s/unreachable/timeout/)"
+"$PROBE" tcp 10.88.0.5 8000 300 >/dev/null
+same "nothing came by it, on either side" "counter packets 0 bytes 0 counter packets 0 bytes 0" "$(
+	(nft list table netdev back; pod nft list table netdev back) | grep -o 'counter packets.*' | xargs)"
+nft delete table netdev back
+pod nft delete table netdev back
 same "nothing else is left" "" "$(leftovers | grep -v "vweb\|process .* \(bash\|grep\)$")"
 cni DEL "$conf"
 same "DEL again" 0 "$status"
@@ -158,7 +185,7 @@ pod_up three 10.88.0.7 fd88::7
 cni ADD "$(net_conf)"
 same "a third" 0 "$status"
 ip netns del three
-wait_for 5 sh -c '! pgrep -x msb-supervisor'
+wait_for 5 sh -c '! pgrep msb-'
 same "its processes end with the pod" "" "$(pgrep -lx 'msb-.*')"
 CNI_NETNS=/run/netns/three cni DEL "$(net_conf)"
 same "DEL of a pod that is gone" 0 "$status"

@@ -107,6 +107,7 @@ mount --bind "$WORK/dev" /dev/net
 examine
 contains "no /dev/net/tun" "$(about "links: tap")" '^problem +links: tap +cannot make a tap: No such file'
 contains "what a container takes" "$(about "links: tap")" '--device /dev/net/tun'
+contains "what pods need is tried" "$(about "links: tc mirred")" '^(ok|note) +links: tc mirred'
 umount /dev/net
 out=$(setpriv --bounding-set -mknod,-sys_admin "$CTL" doctor 2>&1)
 contains "without CAP_SYS_ADMIN: no namespaces" "$(about namespaces)" '^problem +namespaces +cannot make its namespaces: Operation not permitted'

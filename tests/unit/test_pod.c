@@ -126,5 +126,6 @@ Test(pod, ingress_is_judged_where_there_is_a_pod)
 	cr_expect_eq(rules_of(arena, "deny:ingress@host", &gateway), 3, "the rule in both families, the default");
 	cr_expect(find_chain(lower(arena, "allow@any", &gateway), "own_flows"));
 	cr_expect_null(find_chain(lower(arena, "allow@any", &vm), "own_flows"));
+	cr_expect_null(find_chain(lower(arena, "allow@any", &vm), LOWER_CHAIN_SHUT));
 	arena_free(arena);
 }
