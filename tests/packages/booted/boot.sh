@@ -44,14 +44,14 @@ initrd() {
 	(cd "$work/initrd" && find . | sort | cpio --quiet -o -H newc -R 0:0) >"$work/initrd.img"
 }
 
-# start: what tests/kernels/boot.sh says of TCG goes for this machine, too
+# start: what tests/kernels/boot.sh says of TCG goes for this machine, too; with xsave the kernel of a guest within it warns
 start() {
 	local khz append
 	khz=$(awk '/^cpu MHz/ { print int($4 * 1000); exit }' /proc/cpuinfo)
 	append="console=ttyS0 loglevel=1 systemd.show_status=no systemd.unit=tests.target panic=-1 reboot=t mitigations=off lpj=4000000
 no_timer_check tsc=reliable tsc_early_khz=${khz:-2000000}"
 	rm -f "$work/console"
-	qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -M microvm,accel=tcg -cpu max,-cx16 -m 2048M -smp 2 \
+	qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -M microvm,accel=tcg -cpu max,-cx16,-xsave -m 2048M -smp 2 \
 		-global virtio-mmio.force-legacy=false -kernel "$kernel/vmlinuz" -initrd "$work/initrd.img" -append "${append//$'\n'/ }" \
 		-drive "id=root,if=none,format=raw,file=$work/root.img,cache=unsafe" -device virtio-blk-device,drive=root \
 		-drive "id=tests,if=none,format=raw,file=$work/tests.img,readonly=on" -device virtio-blk-device,drive=tests \
