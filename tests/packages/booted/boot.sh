@@ -91,4 +91,4 @@ tr -d '\r' <"$work/console" >"$work/said"
 grep -E '^(ok|not ok|# |    )' "$work/said"
 status=$(sed -n 's/^exit status \([0-9]*\)$/\1/p' "$work/said" | tail -n 1)
 [ -n "$status" ] || not_ok "booted: all was tried" "$(tail -n 20 "$work/said" "$work/qemu.log")"
-finish
+exit "${status:-1}"
