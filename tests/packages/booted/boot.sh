@@ -11,7 +11,7 @@ seconds_most=600 # some three times what it takes
 work=$(mktemp -d /tmp/msb-booted.XXXXXX) || exit 3
 qemu=''
 clean() {
-	[ -z "$qemu" ] || kill -KILL "$qemu" 2>/dev/null
+	[ -z "$qemu" ] || kill "$qemu" 2>/dev/null
 	wait
 	rm -rf "$work"
 }
@@ -51,7 +51,8 @@ start() {
 	append="console=ttyS0 loglevel=1 systemd.show_status=no systemd.unit=tests.target panic=-1 reboot=t mitigations=off lpj=4000000
 no_timer_check tsc=reliable tsc_early_khz=${khz:-2000000}"
 	rm -f "$work/console"
-	qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -M microvm,accel=tcg -cpu max,-cx16,-xsave -m 2048M -smp 2 \
+	timeout $seconds_most qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -M microvm,accel=tcg \
+		-cpu max,-cx16,-xsave -m 2048M -smp 2 \
 		-global virtio-mmio.force-legacy=false -kernel "$kernel/vmlinuz" -initrd "$work/initrd.img" -append "${append//$'\n'/ }" \
 		-drive "id=root,if=none,format=raw,file=$work/root.img,cache=unsafe" -device virtio-blk-device,drive=root \
 		-drive "id=tests,if=none,format=raw,file=$work/tests.img,readonly=on" -device virtio-blk-device,drive=tests \
@@ -78,15 +79,12 @@ initrd
 for _ in 1 2 3; do # a kernel that hangs before its first process is tried again
 	start
 	is_up && break
-	kill -KILL "$qemu" 2>/dev/null
+	kill "$qemu" 2>/dev/null
 	wait "$qemu"
 	qemu=''
 done
-(exec >&- 2>&-; sleep $seconds_most; kill -KILL "$qemu") &
-limit=$!
 [ -z "$qemu" ] || wait "$qemu"
 qemu=''
-kill "$limit" 2>/dev/null
 tr -d '\r' <"$work/console" >"$work/said"
 grep -E '^(ok|not ok|# |    )' "$work/said"
 status=$(sed -n 's/^exit status \([0-9]*\)$/\1/p' "$work/said" | tail -n 1)
