@@ -269,6 +269,7 @@ deb:
 check-packages: deps
 	$(Q)./deps.sh deb
 	$(Q)$(MAKE) --no-print-directory $(STATIC_TOOLS)
+	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
 	$(Q)tests/run --packages $(BUILD)
 # Where, mode, files: below DESTDIR and PREFIX
 define INSTALLED

@@ -12,7 +12,7 @@ git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 so
 apache2-bin gnutls-bin openssl openssh-client dropbear-bin mariadb-server-core mariadb-client-core ngtcp2-client ngtcp2-server wget nodejs
 prometheus mmdebstrap clang-format libc6-dbg chromium mandoc groff-base neovim zsh fish bash-completion musl-tools"
 policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev publicsuffix libidn2-dev libunistring-dev"
-deb_packages="build-essential debhelper flex bison pkg-config libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev
+deb_packages="build-essential debhelper dh-apparmor flex bison pkg-config libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev
 publicsuffix libidn2-dev libunistring-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev git lintian mmdebstrap systemd iproute2"
 bench_packages="gnuplot-nox haproxy sniproxy ethtool" # peers of the relays; how a link takes packets
 fuzz_packages="clang libclang-rt-dev|libclang-rt-14-dev"

@@ -69,5 +69,8 @@
  *    msb-init      (--vmm none) pid 1 of COMMAND's pid, mount, IPC, UTS and network namespaces: prepares them, gives up
  *                  CAP_SYS_ADMIN, SYS_PTRACE, SYS_MODULE and, without --cap-net-admin, NET_ADMIN, for itself and COMMAND, and
  *                  closes all but standard streams. COMMAND has the rest of root, the user's environment and the host's
- *                  files: no boundary against root. */
+ *                  files: no boundary against root.
+ *
+ * Where the host has AppArmor's profile of the package in force (debian/apparmor), all of these are under it, but COMMAND of --vmm none,
+ * which leaves it when it is executed (apparmor.h). Nothing with no_new_privs can leave it. */
 #pragma once

@@ -8,6 +8,7 @@
 #include "core/memory.h"
 #include "core/process.h"
 #include "core/socket.h"
+#include "isolation/apparmor.h"
 #include "isolation/capabilities.h"
 #include "lower/sandbox_net.h"
 #include "net/pool.h"
@@ -125,6 +126,11 @@ static _Noreturn void run_command(const struct vmm_start *start)
 	process_unspare_from_oom();
 	for (size_t i = 0; i < start->config->env.count; i++)
 		putenv((char *)start->config->env.items[i]);
+	int error = apparmor_leave_by_exec();
+	if (error < 0) {
+		log_error("cannot leave AppArmor's profile msb-run for `%s`: %s", argv[0], strerror(-error));
+		_exit(CANNOT_RUN);
+	}
 	execvp(argv[0], argv);
 	log_error("cannot run `%s`: %s", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? NOT_FOUND : CANNOT_RUN);

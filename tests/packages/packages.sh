@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The Debian packages: made twice they are the same; lintian finds nothing; in a minimal Debian 12 they install, make their guest,
-# boot it, and leave nothing once purged. usage: packages.sh BUILD
+# boot it, run as services under systemd and AppArmor, and leave nothing once purged. usage: packages.sh BUILD
 # alone: it builds all twice
 set -u
 BUILD=$(realpath "${1:?usage: packages.sh BUILD}")
@@ -79,6 +79,10 @@ same "the guest boots" "0 Linux" "$(said=$(alone_in_root msb-run --quiet -- unam
 in_root_demo >"$work/demo" 2>&1
 check "debian/tests/demo: flows fare as the policy says" $? "$(tail -n 20 "$work/demo")"
 
+# --- booted ---
+tests/packages/booted/boot.sh "$BUILD" "$root" || failures=$((failures + 1))
+
+# --- msb-guest --remove ---
 cp -a "$root/var/lib/msb-policy" "$work/guest"
 try "msb-guest --remove" in_root msb-guest --remove
 same "removes it, and its directory" "" "$(ls -d "$root/var/lib/msb-policy" 2>/dev/null)"

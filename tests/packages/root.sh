@@ -1,10 +1,10 @@
 # A minimal Debian 12 in $root, for packages.sh.
 # shellcheck shell=bash disable=SC2154
 
-# root_make: with systemd, which is not run, and what the demo has for an Internet
+# root_make: with systemd and AppArmor, which booted/boot.sh runs, and what the demo has for an Internet
 root_make() {
 	mmdebstrap --variant=apt --skip=cleanup/apt/lists --aptopt='APT::Install-Recommends "false"' \
-		--include=systemd,bind9-dnsutils,jq,netbase,nftables,nsd,iproute2,procps bookworm "$root" || return
+		--include=apparmor,systemd,bind9-dnsutils,jq,netbase,nftables,nsd,iproute2,procps bookworm "$root" || return
 	cp "$(realpath /etc/resolv.conf)" "$root/etc/resolv.conf"
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" # no server starts by itself
 	chmod 755 "$root/usr/sbin/policy-rc.d"
