@@ -2,6 +2,7 @@
 #include "core/fd.h"
 #include "core/process.h"
 #include "doctor/doctor.h"
+#include "isolation/proc_sys.h"
 #include "lower/sandbox_net.h"
 #include "net/host_link.h"
 #include "net/sysctl.h"
@@ -113,7 +114,9 @@ static void tap(const struct doctor_check *check, struct doctor_finding *finding
 static void sysctls(const struct doctor_check *check, struct doctor_finding *finding)
 {
 	(void)check;
-	int error = sysctl_set_sandbox();
+	int error = proc_sys_make_writable();
+	if (error == 0)
+		error = sysctl_set_sandbox();
 	if (error < 0)
 		doctor_fail(finding, "set a sandbox's sysctls", error);
 	else
@@ -215,8 +218,7 @@ static const struct doctor_check checks[] = {
 	{ "links: veth", veth, NULL, CLONE_NEWNET, NULL },
 	{ "links: bridge", bridge, NULL, CLONE_NEWNET, NULL },
 	{ "links: tap", tap, "guests in QEMU need it; --vmm none does not", CLONE_NEWNET, NULL },
-	{ "sysctls", sysctls, "/proc/sys must be writable in a new network namespace: in a container, --privileged",
-	  CLONE_NEWNET, NULL },
+	{ "sysctls", sysctls, NULL, CLONE_NEWNET, NULL },
 	{ "conntrack", conntrack, NULL, CLONE_NEWNET, NULL },
 	{ "nflog", nflog, NULL, CLONE_NEWNET, NULL },
 };
