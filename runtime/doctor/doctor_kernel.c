@@ -11,6 +11,7 @@
 #include "netlink/rtnl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
