@@ -265,9 +265,10 @@ vsix: $(BUILD)/msb-policyc
 deb:
 	$(Q)./deps.sh deb
 	$(Q)debian/package.sh $(BUILD)/deb
-# Builds them twice, and installs them in a Debian 12 of its own
+# Builds them twice, and installs them in a Debian 12 of its own; builds the images of the Containerfile, and runs them
 check-packages: deps
 	$(Q)./deps.sh deb
+	$(Q)./deps.sh ci
 	$(Q)$(MAKE) --no-print-directory $(STATIC_TOOLS)
 	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
 	$(Q)tests/run --packages $(BUILD)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that building, the demo and the tests need; says and does nothing when all are there.
-# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|ci|deb|fuzz|policyc|vsix]
-# policyc: those that building msb-policyc alone needs; deb: those that building Debian packages, and testing them, needs
+# Debian 12 and 13: where they have different packages for the same, "a|b" is the first that apt knows. usage: deps.sh [bench|ci|deb|fuzz|policyc|run|vsix]
+# policyc: those that building msb-policyc alone needs; run: those that building msb-run and making its guest needs; deb: those that building Debian packages, and testing them, needs
 set -eu
 export LC_ALL=C
 packages="build-essential flex bison pkg-config bzip2
@@ -12,6 +12,8 @@ git nsd unbound ldnsutils bind9-dnsutils dnsmasq-base dhcpcd-base curl iperf3 so
 apache2-bin gnutls-bin openssl openssh-client dropbear-bin mariadb-server-core mariadb-client-core ngtcp2-client ngtcp2-server wget nodejs
 prometheus mmdebstrap clang-format libc6-dbg chromium mandoc groff-base neovim zsh fish bash-completion musl-tools"
 policyc_packages="build-essential flex bison pkg-config libjansson-dev libyaml-dev libpsl-dev publicsuffix libidn2-dev libunistring-dev"
+run_packages="$policyc_packages libnftnl-dev libmnl-dev libldns-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev
+busybox-static cpio kmod lz4 zstd xz-utils binutils"
 deb_packages="build-essential debhelper dh-apparmor flex bison pkg-config libnftnl-dev libmnl-dev libldns-dev libjansson-dev libyaml-dev libpsl-dev
 publicsuffix libidn2-dev libunistring-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev git lintian mmdebstrap systemd iproute2"
 bench_packages="gnuplot-nox haproxy sniproxy ethtool" # peers of the relays; how a link takes packets
@@ -53,11 +55,12 @@ ci)
 	;;
 fuzz) packages="$packages $fuzz_packages" ;;
 policyc) packages=$policyc_packages ;;
+run) packages=$run_packages ;;
 vsix)
 	if command -v node >/dev/null && command -v npm >/dev/null; then exit 0; fi
 	packages=$vsix_packages
 	;;
-*) echo "usage: deps.sh [bench|ci|deb|fuzz|policyc|vsix]" >&2 && exit 2 ;;
+*) echo "usage: deps.sh [bench|ci|deb|fuzz|policyc|run|vsix]" >&2 && exit 2 ;;
 esac
 missing=$(lacking)
 [ -n "$missing" ] || exit 0

@@ -2,6 +2,7 @@
 #include "core/fd.h"
 #include "core/process.h"
 #include "doctor/doctor.h"
+#include "isolation/proc_sys.h"
 #include "lower/sandbox_net.h"
 #include "net/host_link.h"
 #include "net/sysctl.h"
@@ -11,6 +12,7 @@
 #include "netlink/rtnl_redirect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -133,7 +135,9 @@ static void redirect(const struct doctor_check *check, struct doctor_finding *fi
 static void sysctls(const struct doctor_check *check, struct doctor_finding *finding)
 {
 	(void)check;
-	int error = sysctl_set_sandbox();
+	int error = proc_sys_make_writable();
+	if (error == 0)
+		error = sysctl_set_sandbox();
 	if (error < 0)
 		doctor_fail(finding, "set a sandbox's sysctls", error);
 	else
@@ -236,8 +240,7 @@ static const struct doctor_check checks[] = {
 	{ "links: bridge", bridge, NULL, CLONE_NEWNET, NULL },
 	{ "links: tap", tap, "guests in QEMU need it, and pods; --vmm none does not", CLONE_NEWNET, NULL },
 	{ "links: tc mirred", redirect, "pods need it (msb-cni); msb-run does not", CLONE_NEWNET, NULL },
-	{ "sysctls", sysctls, "/proc/sys must be writable in a new network namespace: in a container, --privileged",
-	  CLONE_NEWNET, NULL },
+	{ "sysctls", sysctls, NULL, CLONE_NEWNET, NULL },
 	{ "conntrack", conntrack, NULL, CLONE_NEWNET, NULL },
 	{ "nflog", nflog, NULL, CLONE_NEWNET, NULL },
 };

@@ -48,7 +48,7 @@ void doctor_fail(struct doctor_finding *finding, const char *what, int error)
 static void take_said(struct doctor_finding *finding, int said)
 {
 	char text[SAID_MAX];
-	static const char *const before[] = { "msb-run: error: ", "msb-run: ", "  help: ", "  " };
+	static const char *const before[] = { "msb-ctl: error: ", "msb-ctl: ", "  help: ", "  " };
 	ssize_t len = pread(said, text, sizeof text - 1, 0);
 	char *save = NULL;
 

@@ -7,7 +7,8 @@
  * 1. Root with few capabilities (capabilities.h): no_new_privs, not dumpable, no environment. It has the host's files.
  *    It reads messages of other processes here, netlink, and headers of packets that the kernel logs.
  *
- *    launcher      starts the table owner and the supervisor, then keeps no capability at all. Holds the terminal, a
+ *    launcher      where /proc/sys is read-only, as in a container, first makes a mount namespace in which it is not (proc_sys.h).
+ *                  Starts the table owner and the supervisor, then keeps no capability at all. Holds the terminal, a
  *                  channel to the supervisor and pidfds of both. If dropping fails it goes on, since it is no less safe
  *                  than before, and reports it.
  *    table owner   outside the sandbox's pid namespace, in the host's network namespace. Keeps CAP_NET_ADMIN, to delete

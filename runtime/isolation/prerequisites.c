@@ -1,12 +1,14 @@
 /* Checked before anything is made: what is missing would else be found half-way, by a process that is not allowed to say
  * so, or cannot end another. */
 #include "isolation/prerequisites.h"
+#include "core/fd.h"
 #include "core/log.h"
 #include "core/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +18,16 @@
 /* The DNS worker has the most at its start: 224 sockets a place, of which there are four at most */
 #define DESCRIPTORS_LEAST 1024
 
-enum needed_by { ANY_SANDBOX, QEMU, OWN_INIT /* a guest with an init of its own: dnsmasq */, ROOTS_VOLUME };
+enum needed_by {
+	ANY_SANDBOX,
+	QEMU,
+	OWN_INIT, /* a guest with an init of its own: dnsmasq */
+	VOLUME,
+	ROOTS_VOLUME,
+	ROOT_DIRECTORY,
+	WATCH,
+	LEARN,
+};
 
 static const struct need {
 	unsigned capability;
@@ -35,6 +46,21 @@ static const struct need {
 	{ CAP_NET_RAW, OWN_INIT, "CAP_NET_RAW", "to send router advertisements" },
 	{ CAP_SETFCAP, ROOTS_VOLUME, "CAP_SETFCAP", "to serve a volume of root's from a user namespace" },
 	{ CAP_SYS_PTRACE, OWN_INIT, "CAP_SYS_PTRACE", "to lend dnsmasq a socket" },
+	{ CAP_DAC_READ_SEARCH, ROOT_DIRECTORY, "CAP_DAC_READ_SEARCH", "to pack the directory of --rootfs" },
+	{ CAP_DAC_READ_SEARCH, WATCH, "CAP_DAC_READ_SEARCH", "to read the files that --watch watches" },
+	{ CAP_DAC_OVERRIDE, LEARN, "CAP_DAC_OVERRIDE", "to write the file of --learn" },
+};
+
+/* System calls that a container's seccomp profile may refuse although the capability is there */
+static const struct needed_call {
+	long number;
+	enum needed_by by;
+	const char *name, *why, *help;
+} needed_calls[] = {
+	{ SYS_pivot_root, ANY_SANDBOX, "pivot_root(2)", "to give processes a root directory of their own",
+	  "of a container: --security-opt seccomp=unconfined, or a profile that allows it" },
+	{ SYS_chroot, VOLUME, "chroot(2)", "to serve a volume",
+	  "of a container: --cap-add SYS_CHROOT, or a profile that allows it" },
 };
 
 static uint64_t own_capabilities(void)
@@ -61,17 +87,32 @@ static bool has_roots_volume(const struct run_config *config)
 	return false;
 }
 
-static bool is_needed(const struct need *need, const struct run_config *config)
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+static bool is_needed(enum needed_by by, const struct run_config *config)
 {
 	bool qemu = config->vmm == VMM_QEMU;
 
-	switch (need->by) {
+	switch (by) {
 	case QEMU:
 		return qemu;
 	case OWN_INIT:
 		return qemu && (config->kernel || config->initrd);
+	case VOLUME:
+		return qemu && config->volume_count;
 	case ROOTS_VOLUME:
 		return qemu && has_roots_volume(config);
+	case ROOT_DIRECTORY:
+		return qemu && config->rootfs && is_directory(config->rootfs);
+	case WATCH:
+		return config->watch;
+	case LEARN:
+		return config->learn;
 	case ANY_SANDBOX:
 		break;
 	}
@@ -84,7 +125,7 @@ static int check_capabilities(const struct run_config *config)
 	int missing = 0;
 
 	for (size_t i = 0; i < sizeof needs / sizeof *needs; i++) {
-		if (own >> needs[i].capability & 1 || !is_needed(&needs[i], config))
+		if (own >> needs[i].capability & 1 || !is_needed(needs[i].by, config))
 			continue;
 		log_error("needs %s, %s", needs[i].name, needs[i].why);
 		missing++;
@@ -93,6 +134,51 @@ static int check_capabilities(const struct run_config *config)
 		log_help(
 			"root has it, unless it was taken: see CapabilityBoundingSet= of a service, --cap-add of a container");
 	return missing ? -EPERM : 0;
+}
+
+/* Both calls take a path first of all: the empty one is none, whoever asks */
+static int check_calls(const struct run_config *config)
+{
+	int missing = 0;
+
+	for (size_t i = 0; i < sizeof needed_calls / sizeof *needed_calls; i++) {
+		const struct needed_call *call = &needed_calls[i];
+		if (!is_needed(call->by, config) || syscall(call->number, "", "") >= 0 || errno == ENOENT)
+			continue;
+		log_error("needs %s, %s, which a filter of system calls refuses", call->name, call->why);
+		log_help("%s", call->help);
+		missing++;
+	}
+	return missing ? -EPERM : 0;
+}
+
+/* There no device can be made, whatever the capabilities. All ids are mapped in the namespace that is the machine's own. */
+static int check_user_namespace(const struct run_config *config)
+{
+	CLEANUP_FD int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	char map[64] = "";
+	unsigned inside, outside, count;
+
+	if (config->vmm != VMM_QEMU || fd < 0 || read(fd, map, sizeof map - 1) <= 0 ||
+	    sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || count == UINT32_MAX)
+		return 0;
+	log_error("root here is root of a user namespace alone, who cannot give QEMU its devices");
+	log_help("a container: run it as the machine's root, without --userns or --uidmap; or --vmm none");
+	return -EPERM;
+}
+
+/* Opening it loads the module that makes it, where the kernel has one */
+static int check_tun(const struct run_config *config)
+{
+	if (config->vmm != VMM_QEMU)
+		return 0;
+	CLEANUP_FD int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	int error = fd < 0 ? -errno : 0;
+	if (error == 0)
+		return 0;
+	log_error("needs /dev/net/tun, to make the guest's link: %s", strerror(-error));
+	log_help("in a container: --device /dev/net/tun; else: modprobe tun");
+	return error;
 }
 
 static int check_descriptors(void)
@@ -125,6 +211,12 @@ int prerequisites_check(const struct run_config *config)
 	int error = check_capabilities(config);
 
 	if (error == 0)
+		error = check_user_namespace(config);
+	if (error == 0)
+		error = check_calls(config);
+	if (error == 0)
 		error = check_root();
+	if (error == 0)
+		error = check_tun(config);
 	return error < 0 ? error : check_descriptors();
 }

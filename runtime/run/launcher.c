@@ -13,6 +13,7 @@
 #include "core/run_directory.h"
 #include "isolation/capabilities.h"
 #include "isolation/prerequisites.h"
+#include "isolation/proc_sys.h"
 #include "run/learn_file.h"
 #include "run/policy_watch.h"
 #include "sandbox/claims.h"
@@ -327,7 +328,7 @@ static int find_servers(struct launcher *launcher)
 
 static int run(struct launcher *launcher)
 {
-	if (prerequisites_check(launcher->config))
+	if (prerequisites_check(launcher->config) || proc_sys_make_writable())
 		return EXIT_STATUS_FAILED;
 	if (launcher->config->learn && learn_file_open(launcher->config->learn, &launcher->learn))
 		return EXIT_STATUS_FAILED;

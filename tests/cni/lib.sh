@@ -30,8 +30,9 @@ RULES='allow@example.com:tcp:80
 allow@93.184.216.50:tcp:80
 allow@[2606:2800:220:1::50]:tcp:80'
 
-# node_up: the world, and a node in it that runtimes can use; the cgroups stay visible below the new /sys
+# node_up: the world, and a node in it that runtimes can use
 node_up() {
+	HOST_CGROUPS=1
 	mkdir -p "$NETWORKS" /etc/msb
 	world_up
 	mount -t tmpfs tmpfs /var/lib
@@ -44,17 +45,6 @@ node_up() {
 	on_internet ip route add "$POD_RANGE4" via "$HOST4"
 	on_internet ip -6 route add "$POD_RANGE6" via "$HOST6"
 	ipv6_up || echo "lib.sh: no IPv6 to the Internet" >&2
-}
-
-# host_up as the end-to-end tests have it, but with the host's cgroups
-eval "$(declare -f host_up | sed '1s/host_up/host_up_without_cgroups/')"
-host_up() {
-	local cgroups
-	cgroups=$(mktemp -d) || exit 3
-	mount --rbind /sys/fs/cgroup "$cgroups"
-	host_up_without_cgroups
-	mount --rbind "$cgroups" /sys/fs/cgroup
-	umount -l "$cgroups" && rmdir "$cgroups"
 }
 
 # network NAME bridge|ptp [KEYS]: a configuration list that ends in msb-cni, with KEYS, a JSON object, besides its type

@@ -111,8 +111,8 @@ contains "what pods need is tried" "$(about "links: tc mirred")" '^(ok|note) +li
 umount /dev/net
 out=$(setpriv --bounding-set -mknod,-sys_admin "$CTL" doctor 2>&1)
 contains "without CAP_SYS_ADMIN: no namespaces" "$(about namespaces)" '^problem +namespaces +cannot make its namespaces: Operation not permitted'
-contains "which capabilities are missing" "$(about privileges)" 'needs CAP_MKNOD, '
-contains "each of them" "$(about privileges)" 'needs CAP_SYS_ADMIN, '
+contains "which capabilities are missing" "$(about privileges)" '^ +needs CAP_MKNOD, '
+contains "each of them" "$(about privileges)" '^ +needs CAP_SYS_ADMIN, '
 chmod 777 /run/msb
 examine
 contains "a run directory that others may write" "$(about "run directory")" '^problem +run directory'

@@ -35,10 +35,10 @@ if [ -z "${MSB_TEST_WORLD-}" ]; then
 fi
 WORK=/run/test # files of the test, gone with its mount namespace
 
-# host_up: /proc, /sys and /run of this namespace, loopback, the host's own resolv.conf
+# host_up: /proc, /sys and /run of this namespace, loopback, the host's own resolv.conf. HOST_CGROUPS=1: its cgroups below the new /sys
 host_up() {
 	mount -t proc proc /proc
-	mount -t sysfs sysfs /sys
+	sys_up
 	mount -t tmpfs -o mode=755 tmpfs /run
 	mount -t tmpfs -o mode=755 tmpfs /var/cache # directories that were packed
 	mkdir -p "$WORK" /run/netns
@@ -47,6 +47,16 @@ host_up() {
 	printf 'nameserver %s\n' "$RESOLVER" >"$WORK/resolv.conf"
 	[ -e /etc/resolv.conf ] || : >/etc/resolv.conf
 	mount --bind "$WORK/resolv.conf" "$(realpath /etc/resolv.conf)"
+}
+
+sys_up() {
+	local cgroups
+	[ -n "${HOST_CGROUPS-}" ] || { mount -t sysfs sysfs /sys; return; }
+	cgroups=$(mktemp -d) || exit 3
+	mount --rbind /sys/fs/cgroup "$cgroups"
+	mount -t sysfs sysfs /sys
+	mount --rbind "$cgroups" /sys/fs/cgroup
+	umount -l "$cgroups" && rmdir "$cgroups"
 }
 
 # wait_for SECONDS COMMAND…: until the command succeeds; 1 where it never did

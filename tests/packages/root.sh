@@ -1,10 +1,14 @@
-# A minimal Debian 12 in $root, for packages.sh.
+# A minimal Debian 12: in $root for packages.sh, as a base for images.sh.
 # shellcheck shell=bash disable=SC2154
+
+# root_bootstrap DIRECTORY|FILE.tar [OPTION…]: with apt and its lists
+root_bootstrap() {
+	mmdebstrap --variant=apt --skip=cleanup/apt/lists --aptopt='APT::Install-Recommends "false"' "${@:2}" bookworm "$1"
+}
 
 # root_make: with systemd and AppArmor, which booted/boot.sh runs, and what the demo has for an Internet
 root_make() {
-	mmdebstrap --variant=apt --skip=cleanup/apt/lists --aptopt='APT::Install-Recommends "false"' \
-		--include=apparmor,systemd,bind9-dnsutils,jq,netbase,nftables,nsd,iproute2,procps bookworm "$root" || return
+	root_bootstrap "$root" --include=apparmor,systemd,bind9-dnsutils,jq,netbase,nftables,nsd,iproute2,procps || return
 	cp "$(realpath /etc/resolv.conf)" "$root/etc/resolv.conf"
 	printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" # no server starts by itself
 	chmod 755 "$root/usr/sbin/policy-rc.d"
