@@ -37,10 +37,10 @@ struct watched { /* directories, by inotify's descriptors */
 };
 
 struct watch {
-	const char *name; /* of the sandbox */
-	int inotify;         /* -1: there is none */
-	bool is_blind;       /* to what changes in some directory */
-	struct arena *turn;  /* of what is watched */
+	const char *name;   /* of the sandbox */
+	int inotify;        /* -1: there is none */
+	bool is_blind;      /* to what changes in some directory */
+	struct arena *turn; /* of what is watched */
 	struct watched watched;
 	struct arena *arena; /* of the names */
 	struct options_list files;

@@ -16,6 +16,7 @@ becomes() { # GENERATION DESCRIPTION
 start_sandbox watched --watch --policy agent.msb -- sh -c 'echo ready; exec sleep 600'
 wait_for "$(patience 20)" grep -q ready "$WORK/watched.out"
 becomes 1 "nothing has changed"
+same "the process that watches waits for the kernel to tell" 1 "$(find "/proc/$(pgrep -x msb-watch)/fd" -lname '*inotify*' | wc -l)"
 sed -i 's/8\.8\.8\.8/8.8.4.4/' agent.msb # writes another file, and renames it
 becomes 2 "a file that is replaced"
 contains "what changes is said" "$(cat "$WORK/watched.err")" '^- deny +egress@8\.8\.8\.8'

@@ -6,11 +6,9 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -25,51 +23,6 @@ static const struct policy *policy_in(struct arena *arena, const char *file)
 	struct diags *diags = diags_new(arena, sources);
 
 	return options_resolve(&options, file, diags);
-}
-
-/* No inotify instance is left for root of a user namespace of our own */
-static bool take_inotify(void)
-{
-	FILE *map = unshare(CLONE_NEWUSER) == 0 ? fopen("/proc/self/uid_map", "w") : NULL;
-	if (!map || fputs("0 0 1", map) < 0 || fclose(map))
-		return false;
-	FILE *most = fopen("/proc/sys/user/max_inotify_instances", "w");
-	return most && fputs("0", most) >= 0 && fclose(most) == 0 && inotify_init1(IN_CLOEXEC) < 0;
-}
-
-static bool says(int out, int ms)
-{
-	struct pollfd said = { .fd = out, .events = POLLIN };
-
-	return poll(&said, 1, ms) == 1 && said.revents & POLLIN;
-}
-
-Test(policy_watch, looks_by_itself_where_nothing_tells_of_changes)
-{
-	char file[] = "/tmp/test-policy-watch-XXXXXX";
-	int made = mkstemp(file), err[2], told[2];
-
-	if (geteuid() != 0)
-		cr_skip_test("keeping a capability needs root");
-	cr_assert(made >= 0 && write(made, "default egress deny\n", 20) == 20);
-	cr_assert(pipe2(err, O_CLOEXEC) == 0 && pipe2(told, O_CLOEXEC) == 0);
-	pid_t supervisor = fork();
-	if (supervisor == 0) {
-		char byte;
-		dup2(err[1], STDERR_FILENO);
-		if (!take_inotify() ||
-		    policy_watch_start(&(struct run_config){ .name = "test-policy-watch-absent",
-							     .policy = policy_in(arena_new(), file) }) < 0)
-			fputs("cannot start\n", stderr);
-		_exit(read(told[0], &byte, 1) != 1);
-	}
-	cr_expect_not(says(err[0], 1500), "nothing has changed");
-	cr_assert_eq(write(made, "allow@dns\n", 10), 10);
-	cr_expect(says(err[0], 5000), "the sandbox that is to reload is looked for");
-	cr_assert_eq(write(told[1], "", 1), 1);
-	cr_assert_eq(waitpid(supervisor, NULL, 0), supervisor);
-	close(made);
-	unlink(file);
 }
 
 /* A supervisor: starts the watcher, tells its pid, and ends when told */
