@@ -153,14 +153,14 @@ static int check_pod(struct check *check, int netns, struct rtnl_link *out)
 
 /* ---- the namespace between ---- */
 
-static int check_tap(struct check *check, const struct rtnl_link *pods)
+static int check_pod_link(struct check *check, const struct rtnl_link *pods)
 {
-	int code = find_link(check, LOWER_TAP);
+	int code = find_link(check, LOWER_POD_LINK);
 
 	if (!code && (check->link.peer != pods->index || pods->peer != check->link.index))
 		code = differs(check, "%s in %s is not the link that ADD made: its other end is not in sandbox %s",
 			       pods->name, check->call->netns, check->sandbox);
-	return code;
+	return code ? code : find_link(check, LOWER_TAP);
 }
 
 static int check_way_to_pod(struct check *check)
@@ -192,7 +192,7 @@ static int check_between(struct check *check, const struct cni_state *state, con
 	CLEANUP_NL struct nl *nl = cni_netns_rtnl(netns);
 	check->where = arena_printf(check->call->arena, "sandbox %s", state->name);
 	check->nl = nl;
-	int code = check_tap(check, pods);
+	int code = check_pod_link(check, pods);
 	if (!code)
 		code = check_way_to_pod(check);
 	if (!code)

@@ -38,6 +38,7 @@ pod_up() {
 pod_connect() {
 	pod ip address replace "$pod4/16" dev eth0
 	pod ip address replace "$pod6/64" dev eth0 nodad
+	ip link set "v$pod" up
 	pod ip link set eth0 up
 	pod ip route replace default via 10.88.0.1
 	pod ip -6 route replace default via fd88::1

@@ -1,4 +1,5 @@
 /* Doctor's own parts: that nothing which rulesets use is left untried, what becomes of a check that dies, and what is printed. */
+#include "core/log.h"
 #include "doctor/doctor.h"
 #include "doctor/doctor_features.h"
 
@@ -31,7 +32,8 @@ Test(doctor, every_kind_of_expression_is_tried)
 static void says_help(const struct doctor_check *check, struct doctor_finding *finding)
 {
 	(void)check;
-	fprintf(stderr, "msb-run: error: it is so\n  help: do that\n");
+	log_error("it is so");
+	log_help("do that");
 	doctor_fail(finding, "do it", -13);
 }
 
@@ -40,6 +42,7 @@ Test(doctor, what_a_check_logs_is_what_to_do)
 	const struct doctor_check check = { "one", says_help, "and this", 0, NULL };
 	struct doctor_finding finding;
 
+	log_name("msb-ctl"); /* whose part this is */
 	cr_assert_eq(doctor_try(&check, &finding), 0);
 	cr_expect_eq(finding.state, DOCTOR_PROBLEM);
 	cr_expect_str_eq(finding.text, "cannot do it: Permission denied");
