@@ -51,11 +51,13 @@ out=0 in=0 sent=0
 for i in {2..16}; do
 	if [ $((i % 2)) = 0 ]; then from=93.184.216.36 to=$pod4; else from=2606:2800:220:1::36 to=$pod6; fi
 	pod "$FLOOD" "$from" "$PORT" 0.5 >"$WORK/sent" &
+	floods=$!
 	"$FLOOD" "$to" "$PORT" 0.5 >/dev/null &
+	floods="$floods $!"
 	sleep 0.2
 	mapfile -t all < <(pids)
 	kill -KILL "${all[@]}"
-	wait
+	wait $floods
 	wait_for 5 is_gone
 	out=$((out + $(passed env))) in=$((in + $(passed pod))) sent=$((sent + $(cat "$WORK/sent")))
 	[ "${#all[@]} $((sent > 0))" = "3 1" ] || not_ok "a flood against three processes" "${#all[@]}, $sent packets"
