@@ -42,24 +42,41 @@ seed() { # NAME DIRECTORY
 	[ ! -d "tests/fuzz/seeds/$1" ] || cp tests/fuzz/seeds/"$1"/* "$2"
 }
 
+# fuzz FUZZER NAME: prints how it went; false where it found something
+fuzz() {
+	local name=$2 dictionary=() finding
+	mkdir -p "$work/$name"
+	seed "$name" "$work/$name"
+	[ -e "tests/fuzz/$name.dict" ] && dictionary=(-dict="tests/fuzz/$name.dict")
+	if "$1" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -max_len=8192 "${dictionary[@]}" \
+		-artifact_prefix="$findings/$name-" "$work/$name" >"$work/$name.log" 2>&1; then
+		echo "ok fuzz/$name - $(grep -o 'Done [0-9]* runs in [0-9]* second' "$work/$name.log")s"
+		return
+	fi
+	echo "not ok fuzz/$name - see $findings"
+	tail -40 "$work/$name.log"
+	for finding in "$findings/$name"-*; do # where nobody can fetch the file
+		[ ! -s "$finding" ] || { echo "$finding, in base64:" && base64 -w0 "$finding" && echo; }
+	done
+	return 1
+}
+
+# a processor for each
+running=0
 for fuzzer in "$build"/fuzz/fuzz_*; do
 	[ -f "$fuzzer" ] || continue
 	name=${fuzzer##*/fuzz_}
 	[ $# -eq 0 ] || [[ " $* " == *" $name "* ]] || continue
-	mkdir -p "$work/$name"
-	seed "$name" "$work/$name"
-	dictionary=()
-	[ -e "tests/fuzz/$name.dict" ] && dictionary=(-dict="tests/fuzz/$name.dict")
-	if "$fuzzer" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=1024 -max_len=8192 "${dictionary[@]}" \
-		-artifact_prefix="$findings/$name-" "$work/$name" >"$work/$name.log" 2>&1; then
-		echo "ok fuzz/$name - $(grep -o 'Done [0-9]* runs in [0-9]* second' "$work/$name.log")s"
-	else
-		echo "not ok fuzz/$name - see $findings"
-		tail -40 "$work/$name.log"
-		for finding in "$findings/$name"-*; do # where nobody can fetch the file
-			[ ! -s "$finding" ] || { echo "$finding, in base64:" && base64 -w0 "$finding" && echo; }
-		done
-		failed=1
+	if [ $running -ge "$(nproc)" ]; then
+		wait -n || failed=1
+		running=$((running - 1))
 	fi
+	fuzz "$fuzzer" "$name" >"$work/$name.out" 2>&1 &
+	running=$((running + 1))
 done
+while [ $running -gt 0 ]; do
+	wait -n || failed=1
+	running=$((running - 1))
+done
+cat "$work"/*.out
 exit $failed
