@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # The Debian packages: made twice they are the same; lintian finds nothing; in a minimal Debian 12 they install, make their guest,
 # boot it, run as services under systemd and AppArmor, and leave nothing once purged. usage: packages.sh BUILD
-# alone: it builds all twice
 set -u
 BUILD=$(realpath "${1:?usage: packages.sh BUILD}")
 cd "$(dirname "$0")/../.." || exit 3
