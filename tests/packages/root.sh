@@ -46,9 +46,10 @@ in_root_demo() {
 	return $status
 }
 
-# root_files: all files, but for what dpkg and apt write down, and caches of the linker and apt
+# root_files: all files, but for what dpkg and apt write down, caches of the linker and apt, and an empty directory that the purge of
+# any profile of AppArmor's removes
 root_files() {
 	(cd "$root" && find . -xdev \( -path ./var/lib/dpkg -o -path ./var/log -o -path ./var/lib/apt -o -path ./var/cache/apt \
-		-o -path ./var/cache/ldconfig -o -path ./etc/ld.so.cache -o -path ./proc -o -path ./sys -o -path ./dev -o -path ./run \) -prune \
+		-o -path ./var/cache/ldconfig -o -path ./etc/ld.so.cache -o -path ./etc/apparmor.d/disable -empty -o -path ./proc -o -path ./sys -o -path ./dev -o -path ./run \) -prune \
 		-o -printf '%y %m %u %p %l\n' | sort)
 }
