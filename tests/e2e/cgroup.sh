@@ -129,7 +129,7 @@ same "the launcher: and the cgroups" "$before" "$(ours)"
 all_killed() {
 	local processes
 	start_sandbox "$1" --quiet --cgroup-parent "$parent" --pids-max 50 -- sleep 61
-	wait_for 20 pgrep -x sleep
+	wait_for "$(patience 20)" pgrep -fx 'sleep 61'
 	sleep 1000 &
 	stray=$!
 	echo $stray >"$(grep unified "/run/msb/$1/cgroups")/cgroup.procs"
@@ -139,11 +139,11 @@ all_killed() {
 	# shellcheck disable=SC2086
 	kill -KILL $processes
 	wait "$sandbox_pid" 2>/dev/null
-	wait_for 10 sh -c '! pgrep -x sleep | grep -vx '$stray
+	wait_for 10 sh -c "! pgrep -fx 'sleep 61'"
 }
-start_sandbox lives --quiet --cgroup-parent "$parent" --pids-max 50 -- sleep 62
+start_sandbox lives --quiet --cgroup-parent "$parent" --pids-max 50 -- sleep 600
 lives=$sandbox_pid
-wait_for 20 pgrep -x sleep
+wait_for "$(patience 20)" pgrep -fx 'sleep 600'
 living=$(ours)
 mkdir $FS/unified/msb-foreign
 all_killed dead
