@@ -3,6 +3,8 @@
 # usage: images.sh BUILD
 set -u
 BUILD=$(realpath "${1:?usage: images.sh BUILD}")
+# a machine that packages.sh boots would starve beside this
+[ -n "${IMAGES_ALONE-}" ] || IMAGES_ALONE=1 exec flock -o "$BUILD/images.lock" "$0" "$@"
 cd "$(dirname "$0")/../.." || exit 3
 . tests/tap.sh
 . tests/packages/root.sh

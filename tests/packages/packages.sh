@@ -79,7 +79,7 @@ in_root_demo >"$work/demo" 2>&1
 check "debian/tests/demo: flows fare as the policy says" $? "$(tail -n 20 "$work/demo")"
 
 # --- booted ---
-tests/packages/booted/boot.sh "$BUILD" "$root" || failures=$((failures + 1))
+flock -o "$BUILD/images.lock" tests/packages/booted/boot.sh "$BUILD" "$root" || failures=$((failures + 1))
 
 # --- msb-guest --remove ---
 cp -a "$root/var/lib/msb-policy" "$work/guest"
