@@ -29,9 +29,11 @@ struct dns_start {
 
 struct dns; /* the supervisor's handle */
 
-/* In the host's namespaces, before the sandbox's are made: the policy's nameservers with names resolved once, else the
- * host's resolv.conf. Returns how many (0: the host has none, which is reported), or -errno with a line on standard error. */
-int dns_servers(const struct policy *, struct nameserver out[static NAMESERVERS_MAX]);
+/* In the host's namespaces: the policy's nameservers with names resolved once, else those of a pod's runtime. Returns how many (0:
+ * neither names any), or -errno with a line on standard error. `pod` may be NULL. */
+int dns_servers_named(const struct policy *, const struct run_pod *pod, struct nameserver out[static NAMESERVERS_MAX]);
+/* Those, else the host's resolv.conf: for the set-up. 0: the host has none, which is reported */
+int dns_servers(const struct policy *, const struct run_pod *pod, struct nameserver out[static NAMESERVERS_MAX]);
 /* Those of resolv.conf, again. 0, or -errno where it cannot be read */
 #define DNS_RESOLV_CONF "/etc/resolv.conf"
 int dns_servers_of_host(struct nameserver out[static NAMESERVERS_MAX], size_t *count);

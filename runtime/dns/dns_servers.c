@@ -180,16 +180,28 @@ static void add_local(struct nameserver *out, size_t *count)
 		add(out, count, loopback, DNS_PORT, 0);
 }
 
-int dns_servers(const struct policy *policy, struct nameserver out[static NAMESERVERS_MAX])
+int dns_servers_named(const struct policy *policy, const struct run_pod *pod,
+		      struct nameserver out[static NAMESERVERS_MAX])
 {
 	size_t count = 0;
+
 	for (size_t i = 0; i < policy->nameservers.count; i++) {
 		int error = add_given(&policy->nameservers.items[i], out, &count);
 		if (error < 0)
 			return error;
 	}
-	if (policy->nameservers.count > 0)
+	if (policy->nameservers.count || !pod_names_servers(pod))
 		return (int)count;
+	memcpy(out, pod->servers, pod->server_count * sizeof *out);
+	return (int)pod->server_count;
+}
+
+int dns_servers(const struct policy *policy, const struct run_pod *pod, struct nameserver out[static NAMESERVERS_MAX])
+{
+	int named = dns_servers_named(policy, pod, out);
+	if (named)
+		return named;
+	size_t count;
 	int error = dns_servers_of_host(out, &count);
 	if (error < 0)
 		log_line("%s: %s", DNS_RESOLV_CONF, strerror(-error));

@@ -259,7 +259,7 @@ static void resolvers(const struct doctor_check *check, struct doctor_finding *f
 	struct asking all[NAMESERVERS_MAX] = { 0 };
 
 	(void)check;
-	int count = dns_servers(&policy, servers);
+	int count = dns_servers(&policy, NULL, servers);
 	if (count <= 0) {
 		doctor_say(finding, DOCTOR_PROBLEM, "no nameserver: names that a policy allows do not resolve");
 		return;

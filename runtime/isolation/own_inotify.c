@@ -1,11 +1,10 @@
-/* An instance belongs to the effective uid of the thread that makes it. A change of that makes the kernel forget the parent-death signal
- * and make the process as dumpable as fs.suid_dumpable says (commit_creds()). */
+/* An instance belongs to the effective uid of the thread that makes it. */
 #include "isolation/own_inotify.h"
+#include "isolation/changed_ids.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,17 +18,16 @@ static int become(uid_t effective)
 int own_inotify(uid_t uid)
 {
 	uid_t before = geteuid();
-	int death_signal, dumpable = prctl(PR_GET_DUMPABLE);
+	struct changed_ids changed;
 
-	if (prctl(PR_GET_PDEATHSIG, &death_signal) < 0)
-		return -errno;
-	int error = become(uid);
+	int error = changed_ids_begin(&changed);
+	if (error == 0)
+		error = become(uid);
 	if (error < 0)
 		return error;
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC), result = fd < 0 ? -errno : fd;
 	if (become(before) < 0)
 		abort(); /* nobody could go on like this */
-	prctl(PR_SET_DUMPABLE, dumpable == 1);
-	prctl(PR_SET_PDEATHSIG, death_signal);
+	changed_ids_end(&changed);
 	return result;
 }

@@ -3,6 +3,6 @@
 #pragma once
 #include <sys/types.h>
 
-/* Counted for that uid: a descriptor, non-blocking and close-on-exec, or -errno; -EMFILE where the uid has too many. Takes CAP_SETUID. As
- * with as_owner.h a parent that ends meanwhile is not told of by PR_SET_PDEATHSIG. */
+/* Counted for that uid: a descriptor, non-blocking and close-on-exec, or -errno; -EMFILE where the uid has too many. Takes CAP_SETUID;
+ * of a parent that ends meanwhile see changed_ids.h. */
 int own_inotify(uid_t);

@@ -315,24 +315,13 @@ static int keep_little(const struct launcher *launcher)
 	return capabilities_keep(kept, launcher->config->learn ? 1 : 0);
 }
 
-/* A pod's are told with it, unless its policy has others. */
-static int find_servers(struct launcher *launcher)
-{
-	const struct run_pod *pod = launcher->config->pod;
-
-	if (!pod_names_servers(pod) || launcher->config->policy->nameservers.count)
-		return dns_servers(launcher->config->policy, launcher->servers);
-	memcpy(launcher->servers, pod->servers, pod->server_count * sizeof *pod->servers);
-	return (int)pod->server_count;
-}
-
 static int run(struct launcher *launcher)
 {
 	if (prerequisites_check(launcher->config) || proc_sys_make_writable())
 		return EXIT_STATUS_FAILED;
 	if (launcher->config->learn && learn_file_open(launcher->config->learn, &launcher->learn))
 		return EXIT_STATUS_FAILED;
-	int count = find_servers(launcher);
+	int count = dns_servers(launcher->config->policy, launcher->config->pod, launcher->servers);
 	if (count < 0 || claims_take(launcher->config->name, &launcher->claims))
 		return EXIT_STATUS_FAILED;
 	if (open_control(launcher) || cgroup_make(launcher->config, launcher->run_directory, &launcher->cgroup))

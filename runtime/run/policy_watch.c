@@ -1,7 +1,7 @@
 /* The process that watches a policy's files. Editors replace files, and links are led elsewhere, so the directories on the way are
  * watched, and what counts is whether the files' bytes are others: whatever happens in a directory, they are looked at soon after. Where
- * one cannot be watched, they are looked at now and then. It asks for the reload over the control socket, as anybody would; what is wrong with the policy is printed and told there, and the old one stays in
- * force. */
+ * one cannot be watched, they are looked at now and then. It asks for the reload over the control socket, as anybody would; what is wrong
+ * with the policy is printed and told there, and the old one stays in force. */
 #include "run/policy_watch.h"
 #include "base/fnv.h"
 #include "core/fd.h"

@@ -127,25 +127,15 @@ void reload_abandon(struct sandbox *sandbox)
 
 /* ---- nameservers ---- */
 
-static int read_servers(const struct policy *wanted, const struct run_pod *pod, struct setup_servers *found)
-{
-	if (!wanted->nameservers.count && !pod_names_servers(pod))
-		return dns_servers_of_host(found->items, &found->count);
-	int count = wanted->nameservers.count ? dns_servers(wanted, found->items) : (int)pod->server_count;
-	if (count < 0)
-		return count;
-	if (!wanted->nameservers.count)
-		memcpy(found->items, pod->servers, sizeof pod->servers);
-	found->count = (size_t)count;
-	return 0;
-}
-
 /* In the host's namespace */
 static int find_servers(struct sandbox *sandbox)
 {
 	struct setup_servers *found = &sandbox->found;
-	int error = read_servers(sandbox->reload->pending.policy, sandbox->start->config->pod, found);
+	int count = dns_servers_named(sandbox->reload->pending.policy, sandbox->start->config->pod, found->items);
+	int error = count < 0 ? count : count ? 0 : dns_servers_of_host(found->items, &found->count);
 
+	if (count > 0)
+		found->count = (size_t)count;
 	if (error == 0)
 		dns_servers_place(found->items, found->count, &sandbox->gateway);
 	return error;

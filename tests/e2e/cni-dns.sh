@@ -3,12 +3,9 @@
 # what looks after that is idle, and takes nothing from root's inotify.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/cni-lib.sh"
+. "$(dirname "$0")/dns-lib.sh"
 world_up
-NET=198.51.100
-for n in 1 2 3; do on_internet ip address add $NET.$n/32 dev lo; done
-on_internet nft insert rule inet answers prerouting ip daddr $NET.0/24 accept
-on_internet python3 "$TESTS/e2e/tools/dns_odd.py" "$WORK/odd.log" $NET.1=good $NET.2=good $NET.3=good &
-for n in 1 2 3; do wait_for 20 dig +short +tries=1 +time=1 "@$NET.$n" example.com; done
+good_servers_up 1 2 3
 echo "nameserver $NET.2" >"$WORK/resolv.conf"
 network_up
 

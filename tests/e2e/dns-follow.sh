@@ -2,13 +2,11 @@
 # The host changes networks while a sandbox runs: resolv.conf is written anew, replaced, its link led elsewhere, emptied,
 # deleted and made again; servers are on the host, on a link, beyond it. The sandbox asks the new ones within seconds.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/dns-lib.sh"
 world_up
-NET=198.51.100
-for n in 1 2 3; do on_internet ip address add $NET.$n/32 dev lo; done
-on_internet nft insert rule inet answers prerouting ip daddr $NET.0/24 accept
-on_internet python3 "$TESTS/e2e/tools/dns_odd.py" "$WORK/odd.log" $NET.1=good $NET.2=good $NET.3=good &
+good_servers_up 1 2 3
 python3 "$TESTS/e2e/tools/dns_odd.py" "$WORK/host.log" 127.0.0.9=good 127.0.0.10=good &
-for server in $NET.1 $NET.3 127.0.0.9; do wait_for 20 dig +short +tries=1 +time=1 "@$server" example.com; done
+wait_for 20 dig +short +tries=1 +time=1 @127.0.0.9 example.com
 
 # an /etc of this test's own, whose files can be replaced
 umount "$(realpath /etc/resolv.conf)"

@@ -19,7 +19,8 @@ root=$(realpath "${1:?usage: $0 BUILD}")/roots/$(cksum <<<"$making" | cut -d' ' 
 # Before the namespaces that lib.sh makes, which have no way to Debian's archive
 if [ -z "${MSB_TEST_WORLD-}" ] && [ "$(id -u)" = 0 ] && [ ! -d "$root" ]; then
 	rm -rf "$(dirname "$root")" && mkdir -p "$root.making"
-	(cd "$root.making" && eval "$making") >"$root.log" 2>&1 && mv "$root.making" "$root"
+	# what it mounts meanwhile no other test sees, not even by another name once the directory is renamed
+	(cd "$root.making" && unshare --mount --propagation private bash -c "$making") >"$root.log" 2>&1 && mv "$root.making" "$root"
 fi
 . "$(dirname "$0")/lib.sh"
 world_up

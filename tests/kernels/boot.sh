@@ -3,6 +3,7 @@
 # but its own. Prints what the command prints and ends with its exit status. usage: tests/kernels/boot.sh KERNEL COMMAND…
 # KERNEL is a directory that fetch.sh made. SECONDS_MOST: how long it may take, 600 if not set. Status 3: it did not get there.
 set -u
+. "$(dirname "$0")/machine.sh"
 kernel=$(realpath "${1:?usage: tests/kernels/boot.sh KERNEL COMMAND…}")
 shift
 work=$(mktemp -d /tmp/msb-kernel.XXXXXX) || exit 3
@@ -23,12 +24,10 @@ env | sed -n 's/^\(MSB_[A-Z_]*\|KERNEL_[A-Z]*\)=/\1 /p' | while read -r name val
 printf '%q ' "$@" >>"$work/command"
 echo >>"$work/command"
 
-# A processor with cmpxchg16b makes TCG's 6.12 fault twice. The kernel's calibration of clocks hangs at random under TCG.
-khz=$(awk '/^cpu MHz/ { print int($4 * 1000); exit }' /proc/cpuinfo)
-append="console=ttyS0 quiet panic=-1 reboot=t mitigations=off lpj=4000000 no_timer_check tsc=reliable tsc_early_khz=${khz:-2000000}
+append="console=ttyS0 quiet panic=-1 reboot=t mitigations=off $(machine_clocks)
 msb.kernel=$kernel msb.command=$work/command"
 
-# start: virtiofsd serves one machine, and ends with it
+# start: virtiofsd serves one machine, and ends with it. A processor with cmpxchg16b makes TCG's 6.12 fault twice.
 start() {
 	rm -f "$work/fs" "$work/console"
 	"$virtiofsd" --socket-path="$work/fs" -o source=/ -o cache=always -o sandbox=chroot -o xattr --thread-pool-size=2 >"$work/fs.log" 2>&1 &
@@ -46,22 +45,7 @@ stop() {
 	wait "$qemu" "$fs" 2>/dev/null
 	qemu='' fs=''
 }
-# is_up: within a minute, or when the machine has ended
-is_up() {
-	for _ in {1..600}; do
-		grep -q '^msb: up' "$work/console" 2>/dev/null && return 0
-		kill -0 "$qemu" 2>/dev/null || return 1
-		sleep 0.1
-	done
-	return 1
-}
-
-for _ in 1 2 3; do # a kernel that hangs before its first process is tried again
-	start
-	is_up && break
-	stop
-done
-[ -n "$qemu" ] || { echo "boot.sh: the kernel does not start" >&2; cat "$work/console" "$work/qemu.log" "$work/fs.log" >&2; exit 3; }
+machine_up || { echo "boot.sh: the kernel does not start" >&2; cat "$work/console" "$work/qemu.log" "$work/fs.log" >&2; exit 3; }
 tail --pid="$qemu" -n +1 -s 0.1 -f "$work/console" | tr -d '\r' |
 	grep --line-buffered -v -e '^exit status ' -e '^msb: up' -e '^\[ *[0-9]*\.[0-9]*\] ' &
 show=$!

@@ -5,6 +5,7 @@ set -u
 build=$(realpath "${1:?usage: boot.sh BUILD ROOT}") root=$(realpath "${2:?usage: boot.sh BUILD ROOT}")
 cd "$(dirname "$0")/../../.." || exit 3
 . tests/tap.sh
+. tests/kernels/machine.sh
 here=tests/packages/booted kernel=$build/kernels/${KERNEL:-6.1}
 seconds_most=600 # some three times what it takes
 
@@ -44,12 +45,11 @@ initrd() {
 	(cd "$work/initrd" && find . | sort | cpio --quiet -o -H newc -R 0:0) >"$work/initrd.img"
 }
 
-# start: what tests/kernels/boot.sh says of TCG goes for this machine, too; with xsave the kernel of a guest within it warns
+# start: what tests/kernels says of TCG goes for this machine, too; with xsave the kernel of a guest within it warns
 start() {
-	local khz append
-	khz=$(awk '/^cpu MHz/ { print int($4 * 1000); exit }' /proc/cpuinfo)
-	append="console=ttyS0 loglevel=1 systemd.show_status=no systemd.unit=tests.target panic=-1 reboot=t mitigations=off lpj=4000000
-no_timer_check tsc=reliable tsc_early_khz=${khz:-2000000}"
+	local append
+	append="console=ttyS0 loglevel=1 systemd.show_status=no systemd.unit=tests.target panic=-1 reboot=t mitigations=off
+$(machine_clocks)"
 	rm -f "$work/console"
 	timeout $seconds_most qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -M microvm,accel=tcg \
 		-cpu max,-cx16,-xsave -m 2048M -smp 2 \
@@ -59,14 +59,10 @@ no_timer_check tsc=reliable tsc_early_khz=${khz:-2000000}"
 		-serial "file:$work/console" </dev/null >"$work/qemu.log" 2>&1 &
 	qemu=$!
 }
-# is_up: within a minute, or when the machine has ended
-is_up() {
-	for _ in {1..600}; do
-		grep -q '^init: up' "$work/console" 2>/dev/null && return 0
-		kill -0 "$qemu" 2>/dev/null || return 1
-		sleep 0.1
-	done
-	return 1
+stop() {
+	kill "$qemu" 2>/dev/null
+	wait "$qemu"
+	qemu=''
 }
 
 if [ ! -s "$kernel/vmlinuz" ]; then
@@ -76,14 +72,7 @@ fi
 image root.img 3G "$root"
 tests_disk
 initrd
-for _ in 1 2 3; do # a kernel that hangs before its first process is tried again
-	start
-	is_up && break
-	kill "$qemu" 2>/dev/null
-	wait "$qemu"
-	qemu=''
-done
-[ -z "$qemu" ] || wait "$qemu"
+machine_up && wait "$qemu"
 qemu=''
 tr -d '\r' <"$work/console" >"$work/said"
 grep -E '^(ok|not ok|# |    )' "$work/said"
