@@ -6,6 +6,8 @@ PREFIX   ?= /usr/local
 # below PREFIX; Debian has lib/<triplet>
 LIBDIR   ?= lib
 Q        := $(if $(V),,@)
+# on all processors, unless make was told how many
+PARALLEL  = --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # package publicsuffix
 PUBLIC_SUFFIXES ?= /usr/share/publicsuffix/public_suffix_list.dat
@@ -198,19 +200,19 @@ kernels: deps
 guest: deps
 	$(Q)runtime/guest/build.sh $(BUILD)/guest
 demo: deps
-	$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc)) all guest $(STATIC_TOOLS)
+	$(Q)$(MAKE) $(PARALLEL) all guest $(STATIC_TOOLS)
 	$(Q)tests/demo.sh $(BUILD)
 # JOBS tests at a time; most of them wait more than they work
 JOBS ?= 4
 check: deps
-	$(Q)$(MAKE) --no-print-directory all guest tools $(BUILD)/unit
+	$(Q)$(MAKE) $(PARALLEL) all guest tools $(BUILD)/unit
 	-$(Q)tests/kernels/fetch.sh $(BUILD)/kernels # without them two tests say that they skip
 	$(Q)tests/run -j $(JOBS) $(BUILD)
 # msb-cni with podman, containerd and a microVM behind a tap
 check-cni: deps
 	$(Q)./deps.sh ci
 	-$(Q)tests/cni/modules/fetch.sh $(BUILD) # without npm's registry one test says that it skips
-	$(Q)$(MAKE) --no-print-directory all guest tools
+	$(Q)$(MAKE) $(PARALLEL) all guest tools
 	$(Q)tests/run -j $(JOBS) --cni $(BUILD)
 golden-update: all
 	$(Q)tests/golden/run.sh --update $(BUILD)
@@ -220,16 +222,16 @@ docs: deps all
 	$(Q)docs/findings.sh $(BUILD)
 	$(Q)docs/screenshots.sh $(BUILD)
 
-# The same tests under the sanitizers: goldens, vectors and unit tests
+# The same tests under the sanitizers: goldens, vectors and unit tests, a third of the random tries, which take ten times as long
 SAN_FLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=all
 san: deps
-	$(Q)$(MAKE) --no-print-directory BUILD=build/san SAN="$(SAN_FLAGS)" HARDEN=-O1 HARDEN_LD= all build/san/unit
-	$(Q)tests/run -j $(JOBS) --pure build/san
+	$(Q)$(MAKE) $(PARALLEL) BUILD=build/san SAN="$(SAN_FLAGS)" HARDEN=-O1 HARDEN_LD= all build/san/unit
+	$(Q)MSB_TEST_EFFORT=$$(($(or $(MSB_TEST_EFFORT),100) / 3 + 1)) tests/run -j $(JOBS) --pure build/san
 # libFuzzer; FUZZ_SECONDS for each fuzzer, a minute at the usual effort (see tests/run --help)
 FUZZ_SECONDS ?= $(shell expr 60 '*' $(or $(MSB_TEST_EFFORT),100) / 100)
 fuzz:
 	$(Q)./deps.sh fuzz
-	$(Q)$(MAKE) --no-print-directory BUILD=build/fuzzing CC=clang SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
+	$(Q)$(MAKE) $(PARALLEL) BUILD=build/fuzzing CC=clang SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
 		HARDEN=-O1 HARDEN_LD= fuzzers
 	$(Q)tests/fuzz/run.sh build/fuzzing $(FUZZ_SECONDS)
 .PHONY: fuzzers
@@ -240,17 +242,17 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(LIBRUNTIME) $(LIBPOLICY)
 # The kernel against the evaluator for PROVE_SECONDS, policies that nobody has tried before
 PROVE_SECONDS ?= 600
 prove: deps
-	$(Q)$(MAKE) --no-print-directory all tools
+	$(Q)$(MAKE) $(PARALLEL) all tools
 	$(Q)KERNEL_SECONDS=$(PROVE_SECONDS) KERNEL_SEED=$${MSB_SEED:-$$(date +%s)} tests/e2e/kernel.sh $(BUILD)
 # What it costs, as a table in Markdown, build/bench.json and build/bench.svg; ONLY="rates dns" for single ones, JSON=1 for objects
 bench: deps deps-bench
-	$(Q)$(MAKE) --no-print-directory all guest tools
+	$(Q)$(MAKE) $(PARALLEL) all guest tools
 	$(Q)tests/bench/run.py $(BUILD) $(addprefix --only=,$(ONLY)) $(if $(JSON),--json)
 deps-bench:
 	$(Q)./deps.sh bench
 # The QEMU guest's way from exec to its command, in parts; BEFORE: the directory of a build to compare with
 bench-boot: deps
-	$(Q)$(MAKE) --no-print-directory all guest
+	$(Q)$(MAKE) $(PARALLEL) all guest
 	$(Q)tests/bench/tools/boot.sh $(BUILD) $(BEFORE)
 tidy: $(BUILD)/generated/rentable.inc $(BUILD)/grammar/msb.tab.h $(BUILD)/grammar/msb.lex.h
 	$(Q)clang-tidy --quiet $(COMPILER_SRC) $(POLICYC_SRC) $(RUNTIME_SRC) runtime/run/main.c runtime/ctl/main.c runtime/cni/main.c -- $(CPPFLAGS) -I$(BUILD)/generated -std=gnu17
@@ -269,7 +271,7 @@ deb:
 check-packages: deps
 	$(Q)./deps.sh deb
 	$(Q)./deps.sh ci
-	$(Q)$(MAKE) --no-print-directory $(STATIC_TOOLS)
+	$(Q)$(MAKE) $(PARALLEL) $(STATIC_TOOLS)
 	$(Q)tests/kernels/fetch.sh $(BUILD)/kernels
 	$(Q)tests/run --packages $(BUILD)
 # Where, mode, files: below DESTDIR and PREFIX

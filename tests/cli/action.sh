@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # action.yml, the example workflow and the hooks: their scripts, run as GitHub and pre-commit run them, in a scratch
 # repository with a made-up event and an API of our own on loopback. usage: action.sh BUILD
+# unsanitized: it builds msb-policyc itself, and tries scripts
 set -u
 . "$(dirname "$0")/lib.sh"
 TAP_PREFIX="action: "

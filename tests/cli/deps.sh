@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What deps.sh asks apt for, on releases of Debian that name packages differently: apt and dpkg are scripts here, so nothing
 # is installed. usage: deps.sh BUILD
+# unsanitized: apt and dpkg are scripts here
 set -u
 . "$(dirname "$0")/../tap.sh"
 TAP_PREFIX="deps: "

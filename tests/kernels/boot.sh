@@ -46,7 +46,7 @@ stop() {
 	qemu='' fs=''
 }
 machine_up || { echo "boot.sh: the kernel does not start" >&2; cat "$work/console" "$work/qemu.log" "$work/fs.log" >&2; exit 3; }
-tail --pid="$qemu" -n +1 -s 0.1 -f "$work/console" | tr -d '\r' |
+tail --pid="$qemu" -n +1 -s 0.1 -f "$work/console" | stdbuf -oL tr -d '\r' |
 	grep --line-buffered -v -e '^exit status ' -e '^msb: up' -e '^\[ *[0-9]*\.[0-9]*\] ' &
 show=$!
 (exec 2>&-; sleep "${SECONDS_MOST:-600}" && kill -KILL "$qemu") &

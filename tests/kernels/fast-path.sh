@@ -42,7 +42,7 @@ has_flowtable() { in_vm nft list flowtables | grep -q 'flowtable fast'; }
 # passes_by WHAT: fifty echoes more, and hardly a packet of them in the chains
 passes_by() {
 	local before after
-	wait_for 20 has_flowtable
+	wait_for 60 has_flowtable
 	check "the flowtable is there" $?
 	watch
 	grows 20
@@ -102,13 +102,13 @@ stop
 loop tcp 198.51.100.7
 watch
 is_offloaded() { in_vm grep -q OFFLOAD /proc/net/nf_conntrack; }
-wait_for 20 is_offloaded # before its time there is a second, which a busy machine may take between two packets
+wait_for 60 is_offloaded # before its time there is a second, which a busy machine may take between two packets
 check "conntrack knows that a flow is in the flowtable" $?
 in_vm sysctl -qw net.netfilter.nf_flowtable_tcp_timeout=1
 grows 20
 : >"$WORK/loop.rest"
 is_kept() { ! is_offloaded; }
-wait_for "$(patience 20)" is_kept
+wait_for "$(patience 60)" is_kept
 check "a flow that rests leaves the flowtable" $?
 before=$(watched)
 rm "$WORK/loop.rest"
@@ -130,6 +130,6 @@ loop tcp 198.51.100.7
 kill -KILL "$sandbox_pid"
 wait "$sandbox_pid" 2>/dev/null
 none_left() { [ -z "$(leftovers)" ]; }
-wait_for "$(patience 20)" none_left
+wait_for "$(patience 60)" none_left
 check "killed with an offloaded flow, nothing is left" $? "$(leftovers)"
 finish

@@ -14,7 +14,7 @@ BEFORE=(--net-default deny --net-rule 'allow@public:tcp:{4001,4002}' --max-conne
 AFTER=(--net-default deny --net-rule 'allow@public:tcp:4001' --max-connections 4000)
 on_internet nft insert rule inet answers prerouting iifname wan0 tcp dport '{ 4001, 4002 }' redirect
 on_internet python3 "$TOOLS/server.py" "$WORK/server" 4001 4002 &
-wait_for 20 test -s "$WORK/server"
+wait_for 60 test -s "$WORK/server"
 
 in_vm() { nsenter --net="/proc/$(pgrep -nx msb-supervisor)/ns/net" -- "$@"; }
 has_flowtable() { in_vm nft list flowtables | grep -q 'flowtable fast'; }
@@ -34,7 +34,7 @@ most_offloaded() { [ "$(offloaded 4001)" -ge "$EACH" ] && [ "$(offloaded 4002)" 
 # --- 500 TCP flows, every other one idle ---
 start_sandbox fast "${BEFORE[@]}" -- python3 "$TOOLS/client.py" "$WORK/client" "$EACH" "$FAR4,4001" "$FAR4,4002" "$FAR6,4001" "$FAR6,4002"
 wait_for "$(patience 120)" grep -q ready "$WORK/fast.out" || cat "$WORK/fast.err"
-wait_for "$(patience 20)" has_flowtable
+wait_for "$(patience 60)" has_flowtable
 check "the flowtable is there" $?
 wait_for "$(patience 30)" most_offloaded
 check "it forwards flows of both halves" $? "$(offloaded 4001) and $(offloaded 4002) of 250"
@@ -55,7 +55,7 @@ wait_for "$(patience 5)" all_ended
 same "each of that half is reset at the client, idle or not" "0 250 0" "$(sum "$WORK/client" ,4002 2) $(sum "$WORK/client" ,4002 3) $(sum "$WORK/client" ,4002 4)"
 same "and at the server" "0 250 0" "$(sum "$WORK/server" 4002 2) $(sum "$WORK/server" 4002 3) $(sum "$WORK/server" 4002 4)"
 for end in guest internet; do
-	wait_for "$(patience 20)" all_gone "$WORK/$end.count"
+	wait_for "$(patience 60)" all_gone "$WORK/$end.count"
 	check "within a second, as the kernel of the $end has it: $(took "$WORK/$end.count") ms" "$([ "$(took "$WORK/$end.count")" -lt 1000 ]; echo $?)" \
 		"it began at $begun: $(tail -n 4 "$WORK/$end.count" | tr '\n' ';')"
 done
@@ -66,7 +66,7 @@ wait_for "$(patience 60)" moved
 check "the other half goes on" $? "$(sum "$WORK/client" ,4001 6) bytes, $before before"
 same "has not lost a byte, nor a flow" "250 0 0 0" "$(sum "$WORK/client" ,4001 2) $(sum "$WORK/client" ,4001 3) $(sum "$WORK/client" ,4001 4) $(sum "$WORK/client" ,4001 5)"
 same "at the server neither" "250 0 0" "$(sum "$WORK/server" 4001 2) $(sum "$WORK/server" 4001 3) $(sum "$WORK/server" 4001 4)"
-wait_for "$(patience 20)" has_flowtable
+wait_for "$(patience 60)" has_flowtable
 check "the new policy has a flowtable" $?
 busy_offloaded() { [ "$(offloaded 4001)" -ge 100 ]; }
 wait_for "$(patience 30)" busy_offloaded
