@@ -217,21 +217,22 @@ void relay_close(struct relay *relay)
 
 /* ---- judging ---- */
 
-static bool peer_may_enter(struct relay *relay, const struct listener *listener, struct addr peer,
+static bool peer_may_enter(struct relay *relay, const struct listener *listener, const struct sockaddr_in6 *from,
 			   struct denials *denials)
 {
 	struct eval_connection connection = {
 		.direction = POLICY_INGRESS,
 		.proto = listener->tcp ? PROTO_TCP : PROTO_UDP,
-		.addr = peer,
+		.addr = addr_from_sockaddr((const struct sockaddr *)from),
 		.has_port = true,
 		.port = listener->guest_port,
 	};
 	struct eval_verdict verdict = eval_connection(&relay->context, &connection);
+	const struct denial_flow flow = { &connection, verdict, .source_port = ntohs(from->sin6_port) };
 	if (verdict.action != POLICY_ALLOW && denials)
-		denials_ingress(denials, peer, connection.proto, listener->guest_port, verdict);
+		denials_ingress(denials, &flow);
 	else if (denials && denials_wants(denials, verdict))
-		denials_flow_begin(denials, &(struct denial_flow){ .connection = &connection, .verdict = verdict });
+		denials_flow_begin(denials, &flow);
 	return verdict.action == POLICY_ALLOW;
 }
 
@@ -269,13 +270,13 @@ int relay_hand_on(struct relay *relay, const struct relay_message *message, cons
 }
 
 /* The far end of a connection that was accepted; -errno: there is none for it */
-static int far_end(struct relay *relay, const struct listener *listener, int near, struct addr peer,
+static int far_end(struct relay *relay, const struct listener *listener, int near, const struct sockaddr_in6 *from,
 		   struct denials *denials)
 {
 	struct sockaddr_in6 asked;
 	socklen_t len = sizeof asked;
 	if (!listener->to_host) {
-		if (!peer_may_enter(relay, listener, peer, denials))
+		if (!peer_may_enter(relay, listener, from, denials))
 			return -EACCES;
 		return relay_socket_to_guest(SOCK_STREAM, guest_of(relay, listener->family), listener->guest_port);
 	}
@@ -364,8 +365,7 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 			accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (near < 0)
 			return 0;
-		struct addr peer = addr_from_sockaddr((struct sockaddr *)&from);
-		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
+		CLEANUP_FD int far = far_end(relay, listener, near, &from, denials);
 		if (far < 0)
 			continue; /* closed with linger 0: a reset */
 		int error = hand_pair_on(relay, listener, &from, near, far);
@@ -396,7 +396,7 @@ static size_t flow_ends(struct relay *relay, const struct listener *listener, co
 	struct addr peer = addr_from_sockaddr((const struct sockaddr *)&ask->peer);
 	uint16_t peer_port = ntohs(ask->peer.sin6_port);
 	if (!listener->to_host) {
-		if (peer_may_enter(relay, listener, peer, denials))
+		if (peer_may_enter(relay, listener, &ask->peer, denials))
 			fds[0] = relay_socket_to_guest(SOCK_DGRAM, guest_of(relay, listener->family),
 						       listener->guest_port);
 		return fds[0] >= 0 ? 1 : 0;

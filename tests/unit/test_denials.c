@@ -60,8 +60,8 @@ static void deny(struct run *run, const char *sni, enum decider_kind by, enum de
 	};
 
 	cr_assert(addr_parse("93.184.216.34", &connection.addr));
-	denials_server_name(run->denials, &connection, (struct eval_verdict){ POLICY_DENY, decided_by(by) }, why,
-			    false);
+	const struct denial_flow flow = { &connection, { POLICY_DENY, decided_by(by) }, .source_port = 40000 };
+	denials_server_name(run->denials, &flow, why, false);
 }
 
 static size_t count(const char *text, const char *part)
@@ -162,8 +162,8 @@ Test(denials, an_allowed_server_name_of_a_rule_with_log)
 
 	start(&run, "allow@cdn.example:tcp:443");
 	cr_assert(addr_parse("93.184.216.34", &connection.addr));
-	denials_server_name(run.denials, &connection, (struct eval_verdict){ POLICY_ALLOW, decided_by_rule(0) },
-			    DENIAL_NAME, false);
+	const struct denial_flow flow = { &connection, { POLICY_ALLOW, decided_by_rule(0) } };
+	denials_server_name(run.denials, &flow, DENIAL_NAME, false);
 	finish(&run, lines, events, sizeof lines);
 	expect(lines,
 	       "allowed egress@93.184.216.34:tcp:443    allow@cdn.example:tcp:443 (arg:1)  TLS to cdn.example\n");
