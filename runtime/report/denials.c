@@ -1,8 +1,10 @@
 /* The denials of a run as a whole: opened, moved to another policy, counted, closed. */
 #include "report/denials.h"
+#include "base/text.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "netlink/nflog.h"
+#include "policy/options.h"
 #include "report/denials_state.h"
 #include "report/learning.h"
 #include "report/suggestions.h"
@@ -120,6 +122,34 @@ static void say_audited(const struct denials *denials)
 		 denials->config->name, denials->audited.total, denials->audited.different);
 }
 
+struct made_from {
+	struct text floors;
+	bool more;
+};
+
+static bool note_option(void *self, const char *name, const char *value)
+{
+	struct made_from *made_from = self;
+
+	if (!strcmp(name, "floor"))
+		text_addf(&made_from->floors, " --floor %s", value);
+	else if (strcmp(name, "policy") != 0 && strcmp(name, "today") != 0)
+		made_from->more = true;
+	return true;
+}
+
+/* What `msb-policyc explain` is to be given: "agent.msb", "agent.msb --floor host.msb", "[the same options]" */
+static const char *same_policy(struct arena *arena, const struct policy *policy)
+{
+	struct made_from made_from = { .floors.arena = arena };
+
+	options_each(policy->made_from, note_option, &made_from);
+	if (!policy->file)
+		return "[the same options]";
+	return arena_printf(arena, "%s%s%s", policy->name, text_get(&made_from.floors),
+			    made_from.more ? " [the same options]" : "");
+}
+
 void denials_finish(struct denials *denials, int learnt)
 {
 	const struct policy *policy = denials->config->policy;
@@ -132,10 +162,9 @@ void denials_finish(struct denials *denials, int learnt)
 	if (denials->denied.total == 0 || denials->config->quiet)
 		return;
 	double seconds = (double)(clock_ms() - denials->started_ms) / 1000;
-	bool file = strcmp(policy->name, "command line") != 0;
 	log_line("%s: %zu denial%s, %zu different, in %.1f s; why: msb-policyc explain %s FLOW", denials->config->name,
 		 denials->denied.total, denials->denied.total == 1 ? "" : "s", denials->denied.different, seconds,
-		 file ? policy->name : "[the same options]");
+		 same_policy(denials->arena, policy));
 }
 
 void denials_lookup(struct denials *denials, struct eval_verdict verdict)
