@@ -43,13 +43,13 @@ void denials_use_policy(struct denials *denials, const struct policy *policy)
 	denials->meters = (struct meters){ .anew = false }; /* it may leave more: what is used up is told again */
 }
 
-struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway, struct nl *host,
-			     const struct limit_numbers *limits)
+struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway,
+			     const struct denials_host *host, const struct limit_numbers *limits)
 {
 	struct denials *denials = calloc(1, sizeof *denials);
 	if (!denials)
 		return NULL;
-	denials->host_log = host;
+	denials->host_log = host->log;
 	denials->limits = *limits;
 	denials->config = config;
 	denials->context = (struct eval_context){ config->policy, *gateway, EVAL_NO_BINDINGS };
@@ -57,7 +57,7 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials_lines_init(&denials->lines, config->quiet);
 	denials->started_ms = clock_ms();
 	denials->nflog = nflog_open();
-	denials->unreported = denials->nflog ? unreported_open() : NULL;
+	denials->unreported = denials->nflog ? unreported_open(host->counts, host->table) : NULL;
 	denials->learning = learning_open(config, gateway);
 	denials->suggestions = config->suggest ? suggestions_new() : NULL;
 	bool opened = denials->unreported && (denials->suggestions || !config->suggest);

@@ -13,10 +13,15 @@ struct nl;
 
 /* ---- the supervisor: set-up, event loop, reload and end ---- */
 
-/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and where events are to go.
- * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
- * NULL and errno on failure, with a line on standard error. */
-struct denials *denials_open(const struct run_config *, const struct addr_gateway *, struct nl *host,
+/* What tells of the bounds in the host's namespace */
+struct denials_host {
+	struct nl *log;    /* listens to what they refuse; NULL: there are none */
+	struct nl *counts; /* reads the counters of `table`, the sandbox's there; NULL likewise */
+	const char *table;
+};
+/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and where events are to go. The host's sockets become its
+ * own; `limits` are the bounds' numbers. NULL and errno on failure, with a line on standard error. */
+struct denials *denials_open(const struct run_config *, const struct addr_gateway *, const struct denials_host *,
 			     const struct limit_numbers *limits);
 void denials_close(struct denials *); /* NULL is fine */
 /* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */

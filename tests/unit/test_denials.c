@@ -31,7 +31,8 @@ static void start(struct run *run, const char *rules)
 	dup2(lines, STDERR_FILENO);
 	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
 		cr_skip("no network namespace of one's own");
-	run->denials = denials_open(&run->config, &run->made.context.gateway, NULL, &limits);
+	run->denials =
+		denials_open(&run->config, &run->made.context.gateway, &(struct denials_host){ .log = NULL }, &limits);
 	cr_assert(run->denials);
 }
 
@@ -180,7 +181,8 @@ static void wait_on_a_terminal(struct run *run, const char *rules)
 	denials_close(run->denials);
 	cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
 	cr_assert_eq(dup2(open(ptsname(master), O_RDWR | O_NOCTTY), STDIN_FILENO), STDIN_FILENO);
-	run->denials = denials_open(&run->config, &run->made.context.gateway, NULL, &limits);
+	run->denials =
+		denials_open(&run->config, &run->made.context.gateway, &(struct denials_host){ .log = NULL }, &limits);
 	cr_assert(run->denials);
 }
 
