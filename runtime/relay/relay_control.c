@@ -33,17 +33,18 @@ static void report_published(const struct policy_publish *publish, uint16_t port
 			 policy_proto_name(publish->proto));
 }
 
-static void report_not_published(const struct policy_publish *publish, int error)
+const char *relay_not_published(struct arena *arena, const struct policy_publish *publish, int error)
 {
 	char text[ADDR_TEXT_MAX];
+
 	addr_format_bracketed(publish->bind, text);
 	if (error == -EADDRINUSE)
-		log_error("%s:%u is taken; choose another, or -p 0:%u to let the system choose", text,
-			  publish->host_port, publish->guest_port);
-	else if (error == -EADDRNOTAVAIL)
-		log_error("%s is no address of this host: cannot publish port %u there", text, publish->host_port);
-	else
-		log_error("cannot publish %s:%u: %s", text, publish->host_port, strerror(-error));
+		return arena_printf(arena, "%s:%u is taken; choose another, or -p 0:%u to let the system choose", text,
+				    publish->host_port, publish->guest_port);
+	if (error == -EADDRNOTAVAIL)
+		return arena_printf(arena, "%s is no address of this host: cannot publish port %u there", text,
+				    publish->host_port);
+	return arena_printf(arena, "cannot publish %s:%u: %s", text, publish->host_port, strerror(-error));
 }
 
 static int add_listener(struct relay *relay, struct listener listener)
@@ -69,9 +70,15 @@ int relay_publish(const struct relay *relay, const struct policy_publish *publis
 				  .publish = *publish,
 				  .port = publish->host_port };
 	out->fd = relay_socket_publish(&relay->start, tcp ? SOCK_STREAM : SOCK_DGRAM, publish->bind, &out->port);
-	if (out->fd < 0)
-		report_not_published(publish, out->fd);
 	return out->fd < 0 ? out->fd : 0;
+}
+
+static void log_not_published(const struct policy_publish *publish, int error)
+{
+	struct arena *arena = arena_new();
+
+	log_error("%s", relay_not_published(arena, publish, error));
+	arena_free(arena);
 }
 
 static int open_published(struct relay *relay)
@@ -82,8 +89,10 @@ static int open_published(struct relay *relay)
 		int error = relay_publish(relay, &policy->publishes.items[i], &listener);
 		if (error == 0)
 			error = add_listener(relay, listener);
-		if (error < 0)
+		if (error < 0) {
+			log_not_published(&policy->publishes.items[i], error);
 			return error;
+		}
 		report_published(&policy->publishes.items[i], listener.port);
 	}
 	return 0;

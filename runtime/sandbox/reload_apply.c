@@ -68,8 +68,10 @@ static const char *cannot_change(struct sandbox *sandbox, const struct policy *w
 		what = "the policy of --audit";
 	if (!what && names_other_servers(now, wanted))
 		what = "nameservers given by name";
-	return what ? arena_printf(sandbox->reload->pending.arena,
-				   "%s cannot change while the sandbox runs: start it anew for that", what) :
+	return what ? arena_printf(
+			      sandbox->reload->pending.arena,
+			      "%s cannot change while the sandbox runs: start it anew for that, or say what msb-run was told",
+			      what) :
 		      NULL;
 }
 
@@ -98,10 +100,12 @@ json_t *reload_make(struct sandbox *sandbox)
 
 	if (wrong)
 		return wrong;
-	int error = relay_policy_prepare(sandbox->relay, pending->policy, &pending->ports);
+	const struct policy_publish *failed;
+	int error = relay_policy_prepare(sandbox->relay, pending->policy, &pending->ports, &failed);
 	if (error < 0)
 		return reload_failed(
-			arena_printf(pending->arena, "its published ports cannot be opened: %s", strerror(-error)));
+			arena_printf(pending->arena, "its published ports cannot be opened: %s",
+				     failed ? relay_not_published(pending->arena, failed, error) : strerror(-error)));
 	reload_offer(sandbox);
 	return NULL;
 }
