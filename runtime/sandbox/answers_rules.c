@@ -3,9 +3,9 @@
 #include "sandbox/answers_rules.h"
 #include "base/escape.h"
 #include "core/clock.h"
-#include "learn/learn_bound.h"
 #include "lower/sandbox_net.h"
 #include "netlink/nft_counters.h"
+#include "report/learning.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -158,16 +158,10 @@ static json_t *default_json(const struct count *count, enum policy_direction dir
 
 size_t answer_rule_number(const struct sandbox *sandbox, size_t index)
 {
-	const struct policy *bound = sandbox->start->config->bound;
-
-	if (!bound)
-		return index + 1;
-	return index < LEARN_RULES_IN_FRONT || index - LEARN_RULES_IN_FRONT >= bound->rules.count ?
-		       0 :
-		       index - LEARN_RULES_IN_FRONT + 1;
+	return learning_rule_number(sandbox->start->config->bound, index);
 }
 
-/* A run that learns has a rule in the place of a default that allows. */
+/* A run that learns has a rule in the place of a default that allows; the one in front of all decides nothing. */
 static void add_to_default(struct counted *counted, struct hit *hit, const struct counted *rule, struct hit more)
 {
 	counted->packets += rule ? rule->packets : 0;
@@ -195,7 +189,7 @@ void answer_add_rules(const struct sandbox *sandbox, json_t *answer)
 		struct hit own = hits_of(hits, count.policy, i);
 		if (number)
 			json_array_append_new(list, rule_json(&count, i, number, of[i], own));
-		else if (i >= LEARN_RULES_IN_FRONT)
+		else
 			add_to_default(&egress, &hit, of[i], own);
 	}
 	json_array_append_new(defaults, default_json(&count, POLICY_EGRESS, known ? &egress : NULL, hit));
