@@ -212,6 +212,10 @@ same "as explain has" "1 default" \
 kill "$sandbox_pid"
 wait "$sandbox_pid"
 
+printf 'default egress deny\nallow@93.184.216.99:tcp bytes 1K\n' >"$WORK/bound.msb"
+run_sandbox --policy "$WORK/bound.msb" --learn "$WORK/bytes.learnt" --events "$WORK/bound.events" -- sh -c 'head -c 9000 /dev/zero | busybox nc -w 2 93.184.216.99 9'
+same "and a limit of bytes that is used up" "1 bound.msb:2" "$(jq -r 'select(.kind == "quota") | "\(.rule) \(.place)"' "$WORK/bound.events" | sed 's|[^ ]*/||' | sort -u)"
+
 # A signal ends the command, not what was learnt from it; a sandbox that is killed writes nothing
 start_sandbox ended --learn "$WORK/ended.msb" -- sh -c "$PROBE tcp 93.184.216.99 7 2000; echo there; exec sleep 60"
 wait_for "$(patience 20)" grep -q there "$WORK/ended.out"
