@@ -16,8 +16,8 @@
  *
  * A flow defers where, by rules in order and the address alone, an allow ends it and a denial of names before has its port
  * (known beforehand: the allow's own rule goes to chain defer), or a denial ends it and an allow before has its port whose name
- * is bound (LOWER_NAMED_MARK on its way, which chains undecided and refuse_unnamed look at). The relay's own way out is walked in output: what
- * defers passes there, the server name having been judged. */
+ * is bound (LOWER_NAMED_MARK on its way, which chains undecided and refuse_unnamed look at). The relay's own way out is walked in
+ * output: what defers passes there, the server name having been judged. */
 #include "lower/lower_state.h"
 
 #include <string.h>

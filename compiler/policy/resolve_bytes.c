@@ -40,12 +40,14 @@ static const char *why_not(const struct policy *policy, const struct policy_rule
 				  NULL;
 }
 
-static const char *instead(const struct policy_rule *rule)
+/* Of a rule that is refused for its direction alone */
+static const char *instead(const struct policy *policy, const struct policy_rule *rule)
 {
+	if (policy->is_floor || rule->action != POLICY_ALLOW)
+		return NULL;
 	return rule->directions == POLICY_INGRESS ?
 		       "`limit ingress bytes 1G` bounds what comes in by them, with all else that the guest receives" :
-	       rule->directions != POLICY_EGRESS ? "two rules: `allow@…` with `bytes`, and `allow:ingress@…` without" :
-						   NULL;
+		       "two rules: `allow@…` with `bytes`, and `allow:ingress@…` without";
 }
 
 static const struct policy_rule *same_meter(const struct policy *policy, size_t index)
@@ -62,7 +64,8 @@ static void finish(struct resolver *r, size_t index)
 	const char *why = why_not(r->policy, rule);
 
 	if (why) {
-		diag_error(r->diags, "bad-bytes", rule->bytes_span, "`bytes` is for %s", why)->help = instead(rule);
+		diag_error(r->diags, "bad-bytes", rule->bytes_span, "`bytes` is for %s", why)->help =
+			instead(r->policy, rule);
 		return;
 	}
 	rule->meter = meter_of(r->arena, rule);

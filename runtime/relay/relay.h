@@ -37,8 +37,9 @@ void relay_close(struct relay *); /* NULL is fine */
 /* Why a port cannot be published, and what to do; into the arena */
 const char *relay_not_published(struct arena *, const struct policy_publish *, int error);
 /* Another policy while the sandbox runs. Ports that it publishes anew are bound first: 0, or -errno with the one that cannot be in
- * *failed, which is NULL where it is none's fault, and nothing changed. Nobody is served there until it is taken: then ports that are published no more are closed, and whom it
- * concerns is judged by it. relay_policy_take(): 0, or -errno where the worker is not told, which ends the sandbox. */
+ * *failed, which is NULL where it is none's fault, and nothing changed. Nobody is served there until it is taken: then ports that
+ * are published no more are closed, and whom it concerns is judged by it. relay_policy_take(): 0, or -errno where the worker is
+ * not told, which ends the sandbox. */
 struct relay_change;
 int relay_policy_prepare(struct relay *, const struct policy *, struct relay_change **out,
 			 const struct policy_publish **failed);
