@@ -270,7 +270,7 @@ static void emit_header(struct text *out, const struct policy *policy, const str
 			"# TCP waits for its server name at the name relay (chain defer) where a rule allows the address and a "
 			"denial of names is before it;\n"
 			"# or where it is denied and an allow before is of a name bound to the address, which marks the packet "
-			"(chain refuse_unnamed).\n"
+			"(chains undecided, refuse_unnamed).\n"
 			"# QUIC, whose server name nobody sees, is refused where TCP would wait; what else names decide goes "
 			"by the addresses they are bound to\n");
 	if (options->optimise >= 2)

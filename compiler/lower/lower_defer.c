@@ -16,8 +16,8 @@
  *
  * A flow defers where, by rules in order and the address alone, an allow ends it and a denial of names before has its port
  * (known beforehand: the allow's own rule goes to chain defer), or a denial ends it and an allow before has its port whose name
- * is bound (LOWER_NAMED_MARK on its way, which refuse_unnamed looks at). The relay's own way out is walked in output: what
- * defers passes there, the server name having been judged. */
+ * is bound (LOWER_NAMED_MARK on its way, which chains undecided and refuse_unnamed look at). The relay's own way out is walked in
+ * output: what defers passes there, the server name having been judged. */
 #include "lower/lower_state.h"
 
 #include <string.h>
@@ -222,10 +222,8 @@ void lower_defer_chains(struct lowering *lowering)
 	admit_tcp_chain(lowering);
 	divert_chain(lowering);
 	defer_chain(lowering);
-	if (has_allowed_names(lowering->policy))
+	if (lowering->denies_unnamed)
 		unnamed_chain(lowering, LOWER_CHAIN_UNNAMED, LOWER_CHAIN_DEFER, lower_denied_chain(lowering));
-	if (lowering->options->ask && has_allowed_names(lowering->policy))
-		unnamed_chain(lowering, LOWER_CHAIN_ASK_UNNAMED, LOWER_CHAIN_DEFER, LOWER_CHAIN_ASK);
 	if (lowering->floors_defer)
 		floor_defer_chain(lowering);
 	if (floors_allow_names(lowering))

@@ -202,20 +202,28 @@ static void deny(struct lowering *lowering, struct rs_rule *out, const struct po
 		lower_verdict(lowering, out, RS_JUMP, lower_denied_chain(lowering));
 	else if (lowering->floor)
 		go_to(lowering, out, LOWER_CHAIN_FLOOR_UNNAMED);
-	else
+	else {
+		lowering->denies_unnamed = true;
 		lower_verdict(lowering, out, RS_JUMP, LOWER_CHAIN_UNNAMED);
+	}
 }
 
-/* What no rule of the policy's decides: refused, or asked about */
-static void deny_by_default(struct lowering *lowering, struct rs_rule *out)
+/* What no rule of the policy's decides: refused, or asked about. What waits for a server name is not counted as denied. */
+static void deny_by_default(struct lowering *lowering, struct rs_chain *chain, const char *comment)
 {
-	bool unnamed =
-		lowering->defers && !lowering->ingress && lower_deferred_meets_allowed(&lowering->deferred, NULL);
+	if (lowering->floor || lowering->ingress) {
+		deny(lowering, lower_rule(lowering, chain, comment), NULL);
+		return;
+	}
+	const char *denied = lowering->options->ask ? LOWER_CHAIN_ASK : lower_denied_chain(lowering);
+	bool unnamed = lowering->defers && lower_deferred_meets_allowed(&lowering->deferred, NULL);
 
-	if (!lowering->options->ask || lowering->floor || lowering->ingress)
-		deny(lowering, out, NULL);
-	else
-		lower_verdict(lowering, out, RS_JUMP, unnamed ? LOWER_CHAIN_ASK_UNNAMED : LOWER_CHAIN_ASK);
+	if (unnamed) {
+		lower_verdict(lowering, lower_rule(lowering, chain, NULL), RS_JUMP, LOWER_CHAIN_UNDECIDED);
+		chain = lower_chain(lowering, LOWER_CHAIN_UNDECIDED, "no rule decides");
+		lower_defer_named(lowering, chain);
+	}
+	lower_verdict(lowering, lower_rule(lowering, chain, comment), unnamed ? RS_GOTO : RS_JUMP, denied);
 }
 
 static void allow(struct lowering *lowering, struct rs_rule *out, const struct policy_rule *rule)
@@ -423,7 +431,7 @@ static void lower_default(struct lowering *lowering, struct rs_chain *chain)
 	bool whole;
 
 	if (by->action == POLICY_DENY) {
-		deny_by_default(lowering, lower_rule(lowering, chain, comment));
+		deny_by_default(lowering, chain, comment);
 		return;
 	}
 	if (lowering->defers && !lowering->ingress)

@@ -25,6 +25,7 @@ struct lowering {
 	bool ingress; /* rules are lowered for what comes to a pod */
 	/* Where server names decide (lower_defer.c): at all; in a floor; of allow rules on names, some log, some not */
 	bool defers, floors_defer, named_logs, named_unlogged;
+	bool denies_unnamed;                                 /* a rule leads to LOWER_CHAIN_UNNAMED */
 	struct lower_deferred deferred;                      /* of the subject's rules so far */
 	const char *egress_rate;                             /* the chain that bounds the guest's packets, or NULL */
 	struct lowered_group groups[ADDR_CLASS_COUNT][2][2]; /* of rules that allow, that deny; IPv4, IPv6 */
@@ -102,8 +103,8 @@ void lower_link(struct lowering *);
 #define LOWER_CHAIN_PASSED "passed"
 #define LOWER_CHAIN_DEFER "defer"
 #define LOWER_CHAIN_UNNAMED "refuse_unnamed"
+#define LOWER_CHAIN_UNDECIDED "undecided"
 #define LOWER_CHAIN_ASK "ask"
-#define LOWER_CHAIN_ASK_UNNAMED "ask_unnamed"
 #define LOWER_CHAIN_FLOOR_DEFER "floor_defer"
 #define LOWER_CHAIN_FLOOR_UNNAMED "floor_refuse_unnamed"
 

@@ -31,12 +31,23 @@ static uint32_t meter_of(struct arena *arena, const struct policy_rule *rule)
 
 static const char *why_not(const struct policy *policy, const struct policy_rule *rule)
 {
-	return policy->is_floor             ? "policies: a floor counts nothing" :
-	       rule->action != POLICY_ALLOW ? "rules that allow: what is denied moves nothing" :
+	return policy->is_floor ? "policies: a floor counts nothing" :
+	       rule->action != POLICY_ALLOW ?
+				  "rules that allow: what is denied moves nothing" :
 	       rule->directions != POLICY_EGRESS ?
-					      "egress rules: `limit ingress bytes` bounds what comes in by a published "
-					      "port, with all else" :
-					      NULL;
+				  "egress rules: flows of published ports go past conntrack, by which a rule's "
+				  "bytes are counted" :
+				  NULL;
+}
+
+/* Of a rule that is refused for its direction alone */
+static const char *instead(const struct policy *policy, const struct policy_rule *rule)
+{
+	if (policy->is_floor || rule->action != POLICY_ALLOW)
+		return NULL;
+	return rule->directions == POLICY_INGRESS ?
+		       "`limit ingress bytes 1G` bounds what comes in by them, with all else that the guest receives" :
+		       "two rules: `allow@…` with `bytes`, and `allow:ingress@…` without";
 }
 
 static const struct policy_rule *same_meter(const struct policy *policy, size_t index)
@@ -53,7 +64,8 @@ static void finish(struct resolver *r, size_t index)
 	const char *why = why_not(r->policy, rule);
 
 	if (why) {
-		diag_error(r->diags, "bad-bytes", rule->bytes_span, "`bytes` is for %s", why);
+		diag_error(r->diags, "bad-bytes", rule->bytes_span, "`bytes` is for %s", why)->help =
+			instead(r->policy, rule);
 		return;
 	}
 	rule->meter = meter_of(r->arena, rule);

@@ -59,7 +59,9 @@ static enum ctl_status grant(struct ctl_line *line, const char *action)
 	if (line->word_count != 1)
 		return ctl_usage(line, "one rule: msb-ctl %s NAME '%s@pypi.org:tcp:443' --for 10m", action, action);
 	const char *word = line->words[0];
-	if (!time || !ctl_read_grant_time(line->arena, time, &for_ms))
+	if (time && !ctl_read_grant_time(line->arena, time, &for_ms))
+		return ctl_usage(line, "--for `%s`: a time like 90s, 10m or 1h30m, 24h at most", time);
+	if (!time)
 		return ctl_usage(
 			line,
 			"for how long? --for 10m: s, m or h, 24h at most; a grant ends by itself, so that nothing "

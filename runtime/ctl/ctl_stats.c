@@ -17,6 +17,8 @@
 
 /* ---- for people ---- */
 
+enum { DNS_WIDTH = 120 }; /* of all that is said of DNS in one line */
+
 static uint64_t number_at(const json_t *object, const char *key)
 {
 	return (uint64_t)json_integer_value(json_object_get(object, key));
@@ -59,13 +61,14 @@ static const json_t *median(const json_t *waits)
 static void print_dns(const json_t *dns)
 {
 	const json_t *each, *middle = median(json_object_get(dns, "waits"));
-	size_t i;
+	size_t i, width = table_terminal_width();
 
 	fputs("DNS       ", stdout);
 	json_array_foreach(json_object_get(dns, "questions"), i, each)
 		printf("%s%" JSON_INTEGER_FORMAT " %s", i ? ", " : "",
 		       json_integer_value(json_object_get(each, "count")), text_at(each, "outcome"));
-	printf("; %" JSON_INTEGER_FORMAT " from the cache", json_integer_value(json_object_get(dns, "cached")));
+	printf("%s%" JSON_INTEGER_FORMAT " from the cache", width && width < DNS_WIDTH ? "\n          " : "; ",
+	       json_integer_value(json_object_get(dns, "cached")));
 	if (middle)
 		printf("; half of the others within %" JSON_INTEGER_FORMAT " ms", json_integer_value(middle));
 	putchar('\n');
@@ -94,13 +97,14 @@ static void print_quotas(struct ctl_line *line, const json_t *list)
 
 	json_array_foreach(list, i, each)
 	{
+		const char *most = units_size_format(line->arena, number_at(each, "most")), *said = "";
 		used = json_object_get(each, "used");
-		printf("bytes     %s: %s", text_at(each, "text"),
-		       units_size_format(line->arena, (uint64_t)json_integer_value(json_object_get(each, "most"))));
 		if (used)
-			printf(", %" JSON_INTEGER_FORMAT " used%s", json_integer_value(used),
-			       json_is_true(json_object_get(each, "spent")) ? " up" : "");
-		putchar('\n');
+			said = arena_printf(line->arena, ", %" JSON_INTEGER_FORMAT " used%s", json_integer_value(used),
+					    json_is_true(json_object_get(each, "spent")) ? " up" : "");
+		said = arena_printf(line->arena, ": %s%s", most, said);
+		printf("bytes     %s%s\n",
+		       table_cut(line->arena, text_at(each, "text"), strlen("bytes     ") + strlen(said)), said);
 	}
 }
 

@@ -73,6 +73,14 @@ static const char *cut(struct arena *arena, const char *text, size_t width)
 	return arena_printf(arena, "%.*s..", (int)(end - text), text);
 }
 
+const char *table_cut(struct arena *arena, const char *text, size_t beside)
+{
+	size_t width = table_terminal_width();
+
+	text = escape_text(arena, text);
+	return !width ? text : cut(arena, text, width > beside + LEAST_CUT ? width - beside : LEAST_CUT);
+}
+
 static size_t measure(const struct table *table, size_t *widths)
 {
 	size_t all = 0;

@@ -18,6 +18,8 @@ void table_print(const struct table *, FILE *, size_t width);
 
 /* Columns of the terminal that standard output is; 0: it is none */
 size_t table_terminal_width(void);
+/* As much of the text, escaped, as a line of the terminal has room for with `beside` columns for the rest; the whole where it is none */
+const char *table_cut(struct arena *, const char *text, size_t beside);
 /* "4s", "12m", "3h", "9d" */
 const char *table_duration(struct arena *, uint64_t ms);
 /* "512", "1.2K", "3.4M" */

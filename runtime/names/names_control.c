@@ -275,9 +275,14 @@ static int take_connection(struct names *names, int near, struct names_origin or
 	enum eval_syn syn = eval_syn(&names->context, &connection);
 	if (syn == EVAL_SYN_DENY) {
 		bool spared = audit_spares_connection(names->start.spared, &names->context, &connection);
+		const struct denial_flow told = {
+			.connection = &connection,
+			.verdict = eval_connection(&names->context, &connection),
+			.source_port = origin.guest_port,
+			.name = eval_first_name(&names->context.bindings, connection.addr),
+		};
 		if (denials)
-			denials_server_name(denials, &connection, eval_connection(&names->context, &connection),
-					    DENIAL_NAME, spared);
+			denials_server_name(denials, &told, DENIAL_NAME, spared);
 		if (!spared)
 			return 0;
 	}

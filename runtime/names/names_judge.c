@@ -334,25 +334,40 @@ void names_judge_foresee(const struct names_judge *judge, uint32_t serial, struc
 	}
 }
 
-static bool may_go_on(const struct policy *spared, const struct eval_context *context,
+/* To be told: a name of its address only where it has said none, which is the one that counts */
+static struct denial_flow told_flow(const struct waiting *flow, const struct eval_context *context,
+				    const struct eval_connection *connection, struct eval_verdict verdict)
+{
+	return (struct denial_flow){
+		.connection = connection,
+		.verdict = verdict,
+		.source_port = flow->origin.guest_port,
+		.name = connection->sni ? NULL : eval_first_name(&context->bindings, connection->addr),
+	};
+}
+
+static bool may_go_on(const struct policy *spared, const struct waiting *flow, const struct eval_context *context,
 		      const struct eval_connection *connection, struct denials *denials)
 {
 	struct eval_verdict verdict = eval_connection(context, connection);
 	bool allowed = verdict.action == POLICY_ALLOW;
 
 	bool passes = allowed || audit_spares_connection(spared, context, connection);
+	const struct denial_flow told = told_flow(flow, context, connection, verdict);
 	if (denials && (!allowed || is_logged(context->policy, verdict) || denials_tells_all(denials)))
-		denials_server_name(denials, connection, verdict,
-				    allowed ? DENIAL_NAME : reason_of(context, *connection), passes && !allowed);
+		denials_server_name(denials, &told, allowed ? DENIAL_NAME : reason_of(context, *connection),
+				    passes && !allowed);
 	return passes;
 }
 
-static void report_ended(const struct eval_connection *connection, enum denial_hello why, struct denials *denials)
+static void report_ended(const struct waiting *flow, const struct eval_context *context,
+			 const struct eval_connection *connection, enum denial_hello why, struct denials *denials)
 {
 	struct eval_verdict refused = { POLICY_DENY, decided_by(DECIDER_REFUSED) };
+	const struct denial_flow told = told_flow(flow, context, connection, refused);
 
 	if (denials)
-		denials_server_name(denials, connection, refused, why, false);
+		denials_server_name(denials, &told, why, false);
 }
 
 static bool is_sane(const struct names_ask *ask)
@@ -380,11 +395,11 @@ static int judge_flow(struct names_judge *judge, const struct names_ask *ask, st
 	*verdict = (struct names_message){ .kind = NAMES_VERDICT, .serial = ask->serial, .token = ask->token };
 	flow->asked = true;
 	if (ask->saw != NAMES_SAW_START)
-		report_ended(&connection, ended_why[ask->saw], denials);
+		report_ended(flow, &context, &connection, ended_why[ask->saw], denials);
 	else if (ask->has_name && !connection.sni)
-		report_ended(&connection, DENIAL_MALFORMED, denials);
+		report_ended(flow, &context, &connection, DENIAL_MALFORMED, denials);
 	else
-		verdict->allowed = may_go_on(judge->spared, &context, &connection, denials) &&
+		verdict->allowed = may_go_on(judge->spared, flow, &context, &connection, denials) &&
 				   is_counted(judge, flow, &context, &connection, false, denials);
 	if (!verdict->allowed)
 		names_judge_drop(judge, ask->serial);

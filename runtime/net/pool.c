@@ -4,6 +4,7 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 /* 172.16.0.0/12 and fd42:6d73:62::/48, microsandbox's own */
@@ -101,6 +102,21 @@ static struct addr_prefix asked_pool(const struct policy *policy, enum addr_fami
 	return subnet;
 }
 
+static int find_loopback(const struct rtnl_link *link, void *up)
+{
+	if (!(link->flags & IFF_LOOPBACK))
+		return 0;
+	*(bool *)up = link->flags & IFF_UP;
+	return 1;
+}
+
+static bool loopback_is_down(struct nl *host)
+{
+	bool up = false;
+
+	return rtnl_links(host, find_loopback, &up) >= 0 && !up;
+}
+
 int pool_claim(struct nl *host, const struct policy *policy, enum addr_family family, uint32_t link,
 	       struct addr *gateway)
 {
@@ -120,6 +136,10 @@ int pool_claim(struct nl *host, const struct policy *policy, enum addr_family fa
 		log_help(is_fixed(policy, family) ? "another --net-ipv%d-address, or none" :
 						    "another pool by --net-ipv%d-pool",
 			 family);
+	} else if (error == -EINVAL && loopback_is_down(host)) {
+		log_error(
+			"cannot claim a subnet: loopback is down in this network namespace, so the kernel takes no route");
+		log_help("ip link set lo up");
 	} else if (error < 0) {
 		log_error("cannot claim a subnet: %s", strerror(-error));
 	}

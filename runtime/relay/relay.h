@@ -34,11 +34,15 @@ struct relay_published {
 bool relay_published(const struct relay *, size_t index, struct relay_published *out);
 void relay_close(struct relay *); /* NULL is fine */
 
-/* Another policy while the sandbox runs. Ports that it publishes anew are bound first: 0, or -errno with a line on standard error
- * and nothing changed. Nobody is served there until it is taken: then ports that are published no more are closed, and whom it
- * concerns is judged by it. relay_policy_take(): 0, or -errno where the worker is not told, which ends the sandbox. */
+/* Why a port cannot be published, and what to do; into the arena */
+const char *relay_not_published(struct arena *, const struct policy_publish *, int error);
+/* Another policy while the sandbox runs. Ports that it publishes anew are bound first: 0, or -errno with the one that cannot be in
+ * *failed, which is NULL where it is none's fault, and nothing changed. Nobody is served there until it is taken: then ports that
+ * are published no more are closed, and whom it concerns is judged by it. relay_policy_take(): 0, or -errno where the worker is
+ * not told, which ends the sandbox. */
 struct relay_change;
-int relay_policy_prepare(struct relay *, const struct policy *, struct relay_change **out);
+int relay_policy_prepare(struct relay *, const struct policy *, struct relay_change **out,
+			 const struct policy_publish **failed);
 int relay_policy_take(struct relay *, struct relay_change *);
 void relay_policy_drop(struct relay_change *); /* NULL is fine */
 /* A flow that the worker has, for listing it */

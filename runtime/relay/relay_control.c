@@ -33,17 +33,18 @@ static void report_published(const struct policy_publish *publish, uint16_t port
 			 policy_proto_name(publish->proto));
 }
 
-static void report_not_published(const struct policy_publish *publish, int error)
+const char *relay_not_published(struct arena *arena, const struct policy_publish *publish, int error)
 {
 	char text[ADDR_TEXT_MAX];
+
 	addr_format_bracketed(publish->bind, text);
 	if (error == -EADDRINUSE)
-		log_error("%s:%u is taken; choose another, or -p 0:%u to let the system choose", text,
-			  publish->host_port, publish->guest_port);
-	else if (error == -EADDRNOTAVAIL)
-		log_error("%s is no address of this host: cannot publish port %u there", text, publish->host_port);
-	else
-		log_error("cannot publish %s:%u: %s", text, publish->host_port, strerror(-error));
+		return arena_printf(arena, "%s:%u is taken; choose another, or -p 0:%u to let the system choose", text,
+				    publish->host_port, publish->guest_port);
+	if (error == -EADDRNOTAVAIL)
+		return arena_printf(arena, "%s is no address of this host: cannot publish port %u there", text,
+				    publish->host_port);
+	return arena_printf(arena, "cannot publish %s:%u: %s", text, publish->host_port, strerror(-error));
 }
 
 static int add_listener(struct relay *relay, struct listener listener)
@@ -69,9 +70,15 @@ int relay_publish(const struct relay *relay, const struct policy_publish *publis
 				  .publish = *publish,
 				  .port = publish->host_port };
 	out->fd = relay_socket_publish(&relay->start, tcp ? SOCK_STREAM : SOCK_DGRAM, publish->bind, &out->port);
-	if (out->fd < 0)
-		report_not_published(publish, out->fd);
 	return out->fd < 0 ? out->fd : 0;
+}
+
+static void log_not_published(const struct policy_publish *publish, int error)
+{
+	struct arena *arena = arena_new();
+
+	log_error("%s", relay_not_published(arena, publish, error));
+	arena_free(arena);
 }
 
 static int open_published(struct relay *relay)
@@ -82,8 +89,10 @@ static int open_published(struct relay *relay)
 		int error = relay_publish(relay, &policy->publishes.items[i], &listener);
 		if (error == 0)
 			error = add_listener(relay, listener);
-		if (error < 0)
+		if (error < 0) {
+			log_not_published(&policy->publishes.items[i], error);
 			return error;
+		}
 		report_published(&policy->publishes.items[i], listener.port);
 	}
 	return 0;
@@ -217,21 +226,22 @@ void relay_close(struct relay *relay)
 
 /* ---- judging ---- */
 
-static bool peer_may_enter(struct relay *relay, const struct listener *listener, struct addr peer,
+static bool peer_may_enter(struct relay *relay, const struct listener *listener, const struct sockaddr_in6 *from,
 			   struct denials *denials)
 {
 	struct eval_connection connection = {
 		.direction = POLICY_INGRESS,
 		.proto = listener->tcp ? PROTO_TCP : PROTO_UDP,
-		.addr = peer,
+		.addr = addr_from_sockaddr((const struct sockaddr *)from),
 		.has_port = true,
 		.port = listener->guest_port,
 	};
 	struct eval_verdict verdict = eval_connection(&relay->context, &connection);
+	const struct denial_flow flow = { &connection, verdict, .source_port = ntohs(from->sin6_port) };
 	if (verdict.action != POLICY_ALLOW && denials)
-		denials_ingress(denials, peer, connection.proto, listener->guest_port, verdict);
+		denials_ingress(denials, &flow);
 	else if (denials && denials_wants(denials, verdict))
-		denials_flow_begin(denials, &(struct denial_flow){ .connection = &connection, .verdict = verdict });
+		denials_flow_begin(denials, &flow);
 	return verdict.action == POLICY_ALLOW;
 }
 
@@ -269,13 +279,13 @@ int relay_hand_on(struct relay *relay, const struct relay_message *message, cons
 }
 
 /* The far end of a connection that was accepted; -errno: there is none for it */
-static int far_end(struct relay *relay, const struct listener *listener, int near, struct addr peer,
+static int far_end(struct relay *relay, const struct listener *listener, int near, const struct sockaddr_in6 *from,
 		   struct denials *denials)
 {
 	struct sockaddr_in6 asked;
 	socklen_t len = sizeof asked;
 	if (!listener->to_host) {
-		if (!peer_may_enter(relay, listener, peer, denials))
+		if (!peer_may_enter(relay, listener, from, denials))
 			return -EACCES;
 		return relay_socket_to_guest(SOCK_STREAM, guest_of(relay, listener->family), listener->guest_port);
 	}
@@ -364,8 +374,7 @@ static int accept_all(struct relay *relay, const struct listener *listener, stru
 			accept4(listener->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (near < 0)
 			return 0;
-		struct addr peer = addr_from_sockaddr((struct sockaddr *)&from);
-		CLEANUP_FD int far = far_end(relay, listener, near, peer, denials);
+		CLEANUP_FD int far = far_end(relay, listener, near, &from, denials);
 		if (far < 0)
 			continue; /* closed with linger 0: a reset */
 		int error = hand_pair_on(relay, listener, &from, near, far);
@@ -396,7 +405,7 @@ static size_t flow_ends(struct relay *relay, const struct listener *listener, co
 	struct addr peer = addr_from_sockaddr((const struct sockaddr *)&ask->peer);
 	uint16_t peer_port = ntohs(ask->peer.sin6_port);
 	if (!listener->to_host) {
-		if (peer_may_enter(relay, listener, peer, denials))
+		if (peer_may_enter(relay, listener, &ask->peer, denials))
 			fds[0] = relay_socket_to_guest(SOCK_DGRAM, guest_of(relay, listener->family),
 						       listener->guest_port);
 		return fds[0] >= 0 ? 1 : 0;

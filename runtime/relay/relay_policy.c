@@ -39,11 +39,13 @@ static struct listener *find_kept(struct relay *relay, const struct relay_change
 	return NULL;
 }
 
-int relay_policy_prepare(struct relay *relay, const struct policy *policy, struct relay_change **out)
+int relay_policy_prepare(struct relay *relay, const struct policy *policy, struct relay_change **out,
+			 const struct policy_publish **failed)
 {
 	struct relay_change *change = calloc(1, sizeof *change);
 	int error = change ? 0 : -ENOMEM;
 
+	*failed = NULL;
 	for (size_t i = 0; change && i < RELAY_LISTENERS_MAX; i++)
 		change->opened[i].fd = -1;
 	if (change)
@@ -52,6 +54,8 @@ int relay_policy_prepare(struct relay *relay, const struct policy *policy, struc
 		change->kept[i] = find_kept(relay, change, &policy->publishes.items[i]);
 		if (!change->kept[i])
 			error = relay_publish(relay, &policy->publishes.items[i], &change->opened[i]);
+		if (error < 0)
+			*failed = &policy->publishes.items[i];
 	}
 	if (error == 0)
 		*out = change;

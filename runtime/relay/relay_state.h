@@ -31,7 +31,7 @@ struct relay {
 	bool changed; /* since the start: what the worker asks may be about a listener that it has no more */
 };
 
-/* Binds one; out->fd is the caller's. 0 or -errno with a line on standard error */
+/* Binds one; out->fd is the caller's. 0 or -errno */
 int relay_publish(const struct relay *, const struct policy_publish *, struct listener *out);
 /* 0, -EAGAIN where the worker does not keep up: what was to be handed on is dropped; or -errno */
 int relay_hand_on(struct relay *, const struct relay_message *, const int *fds, size_t count);

@@ -1,8 +1,10 @@
 /* The denials of a run as a whole: opened, moved to another policy, counted, closed. */
 #include "report/denials.h"
+#include "base/text.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "netlink/nflog.h"
+#include "policy/options.h"
 #include "report/denials_state.h"
 #include "report/learning.h"
 #include "report/suggestions.h"
@@ -41,13 +43,13 @@ void denials_use_policy(struct denials *denials, const struct policy *policy)
 	denials->meters = (struct meters){ .anew = false }; /* it may leave more: what is used up is told again */
 }
 
-struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway, struct nl *host,
-			     const struct limit_numbers *limits)
+struct denials *denials_open(const struct run_config *config, const struct addr_gateway *gateway,
+			     const struct denials_host *host, const struct limit_numbers *limits)
 {
 	struct denials *denials = calloc(1, sizeof *denials);
 	if (!denials)
 		return NULL;
-	denials->host_log = host;
+	denials->host_log = host->log;
 	denials->limits = *limits;
 	denials->config = config;
 	denials->context = (struct eval_context){ config->policy, *gateway, EVAL_NO_BINDINGS };
@@ -55,7 +57,7 @@ struct denials *denials_open(const struct run_config *config, const struct addr_
 	denials_lines_init(&denials->lines, config->quiet);
 	denials->started_ms = clock_ms();
 	denials->nflog = nflog_open();
-	denials->unreported = denials->nflog ? unreported_open() : NULL;
+	denials->unreported = denials->nflog ? unreported_open(host->counts, host->table) : NULL;
 	denials->learning = learning_open(config, gateway);
 	denials->suggestions = config->suggest ? suggestions_new() : NULL;
 	bool opened = denials->unreported && (denials->suggestions || !config->suggest);
@@ -120,6 +122,34 @@ static void say_audited(const struct denials *denials)
 		 denials->config->name, denials->audited.total, denials->audited.different);
 }
 
+struct made_from {
+	struct text floors;
+	bool more;
+};
+
+static bool note_option(void *self, const char *name, const char *value)
+{
+	struct made_from *made_from = self;
+
+	if (!strcmp(name, "floor"))
+		text_addf(&made_from->floors, " --floor %s", value);
+	else if (strcmp(name, "policy") != 0 && strcmp(name, "today") != 0)
+		made_from->more = true;
+	return true;
+}
+
+/* What `msb-policyc explain` is to be given: "agent.msb", "agent.msb --floor host.msb", "[the same options]" */
+static const char *same_policy(struct arena *arena, const struct policy *policy)
+{
+	struct made_from made_from = { .floors.arena = arena };
+
+	options_each(policy->made_from, note_option, &made_from);
+	if (!policy->file)
+		return "[the same options]";
+	return arena_printf(arena, "%s%s%s", policy->name, text_get(&made_from.floors),
+			    made_from.more ? " [the same options]" : "");
+}
+
 void denials_finish(struct denials *denials, int learnt)
 {
 	const struct policy *policy = denials->config->policy;
@@ -132,10 +162,9 @@ void denials_finish(struct denials *denials, int learnt)
 	if (denials->denied.total == 0 || denials->config->quiet)
 		return;
 	double seconds = (double)(clock_ms() - denials->started_ms) / 1000;
-	bool file = strcmp(policy->name, "command line") != 0;
 	log_line("%s: %zu denial%s, %zu different, in %.1f s; why: msb-policyc explain %s FLOW", denials->config->name,
 		 denials->denied.total, denials->denied.total == 1 ? "" : "s", denials->denied.different, seconds,
-		 file ? policy->name : "[the same options]");
+		 same_policy(denials->arena, policy));
 }
 
 void denials_lookup(struct denials *denials, struct eval_verdict verdict)

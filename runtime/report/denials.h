@@ -13,10 +13,15 @@ struct nl;
 
 /* ---- the supervisor: set-up, event loop, reload and end ---- */
 
-/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and where events are to go.
- * `host`, which becomes its own, listens to what the bounds in the host's namespace refuse, whose numbers are `limits`.
- * NULL and errno on failure, with a line on standard error. */
-struct denials *denials_open(const struct run_config *, const struct addr_gateway *, struct nl *host,
+/* What tells of the bounds in the host's namespace */
+struct denials_host {
+	struct nl *log;    /* listens to what they refuse; NULL: there are none */
+	struct nl *counts; /* reads the counters of `table`, the sandbox's there; NULL likewise */
+	const char *table;
+};
+/* In the VM's network namespace: opens the nflog socket of LOWER_LOG_GROUP, and where events are to go. The host's sockets become its
+ * own; `limits` are the bounds' numbers. NULL and errno on failure, with a line on standard error. */
+struct denials *denials_open(const struct run_config *, const struct addr_gateway *, const struct denials_host *,
 			     const struct limit_numbers *limits);
 void denials_close(struct denials *); /* NULL is fine */
 /* Who knows which name an address was bound to last, and for how long that is over; `self` must outlive the denials. */
@@ -77,8 +82,6 @@ void denials_asked(struct denials *, const struct denial_asked *);
 
 /* ---- relays: published ports, and server names ---- */
 
-/* A peer that an ingress rule or the default keeps from a published port */
-void denials_ingress(struct denials *, struct addr peer, enum policy_proto, uint16_t guest_port, struct eval_verdict);
 /* Why a TCP flow that waited for its server name is not let through */
 enum denial_hello {
 	DENIAL_NAME, /* the server name, or that there is none, decided by the verdict's rule */
@@ -88,10 +91,6 @@ enum denial_hello {
 	DENIAL_ECH,
 	DENIAL_HELLO_COUNT
 };
-/* Such a flow, with the server name that was sent (any bytes but NUL; NULL: none). A verdict that allows, of a rule with
- * `log`, is reported as that. */
-void denials_server_name(struct denials *, const struct eval_connection *, struct eval_verdict, enum denial_hello,
-			 bool spared);
 /* Whether flows that no rule with `log` let pass are told, too (--events-all); NULL: no */
 bool denials_tells_all(const struct denials *);
 /* Whether one that is let pass by this verdict is to be told */
@@ -113,11 +112,16 @@ struct denial_flow {
 	struct eval_verdict verdict;
 	uint16_t source_port; /* 0: not known */
 	const char *name;     /* that its address had when it began, or NULL */
-	/* Of one that has ended; "sent" by who began it: IP packets at the guest's link, or a relay's payload and datagrams */
+	/* Of denials_flow_end(): of one that has ended; "sent" by who began it: IP packets at the guest's link, or a relay's payload and datagrams */
 	enum denial_end end;
 	bool bytes_known, packets_known;
 	uint64_t bytes_sent, bytes_received, packets_sent, packets_received, duration_ms;
 };
+/* A peer that an ingress rule or the default keeps from a published port */
+void denials_ingress(struct denials *, const struct denial_flow *);
+/* One that waited for its server name, with the one that was sent (any bytes but NUL; NULL: none). A verdict that allows, of a rule
+ * with `log`, is reported as that. */
+void denials_server_name(struct denials *, const struct denial_flow *, enum denial_hello, bool spared);
 void denials_flow_begin(struct denials *, const struct denial_flow *);
 void denials_flow_end(struct denials *, const struct denial_flow *);
 /* So many of the kernel's messages on flows were lost */

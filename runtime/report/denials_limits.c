@@ -4,6 +4,7 @@
 #include "netlink/nflog.h"
 #include "policy/flow.h"
 #include "report/denials_state.h"
+#include "report/learning.h"
 
 static const struct eval_verdict by_number = { POLICY_DENY, { DECIDER_NONE, 0 } };
 
@@ -49,6 +50,8 @@ static void report_meter(struct denials *denials, const struct eval_connection *
 	const struct reason reason = meter_reason(denials, arena, verdict, bytes);
 	struct event event = denials_event_on(denials, arena, "quota", connection, verdict, &reason);
 
+	if (rule >= 0)
+		event.verdict.by.rule = learning_rule_number(denials->config->bound, (size_t)rule) - 1;
 	event.source_port = source_port;
 	event.value = bytes;
 	denials_report_limit(denials, arena, &event, meters_note(&denials->meters, meter),

@@ -2,6 +2,7 @@
 #include "report/denials_lines.h"
 #include "base/fnv.h"
 #include "core/log.h"
+#include "report/hello_words.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -56,28 +57,6 @@ bool denials_lines_is_first(struct denials_lines *lines, const struct event *eve
 	return false;
 }
 
-/* In quotation marks where it might pass for words of the line */
-static const char *server_name_text(struct arena *arena, const char *sni)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-
-	return sni[0] && !sni[strspn(sni, plain)] ? sni : arena_printf(arena, "\"%s\"", sni);
-}
-
-/* "TLS to evil.example", "TLS: malformed hello", behind two blanks; "" where no server name was looked at. What sends none
- * need not be TLS. */
-static const char *hello_words(struct arena *arena, const struct event *event)
-{
-	if (!event->hello)
-		return "";
-	if (!strcmp(event->hello, DENIALS_HELLO_QUIC))
-		return "  QUIC hides the server name, which is judged over TCP";
-	const char *to = event->sni ? arena_printf(arena, " to %s", server_name_text(arena, event->sni)) : "";
-	if (strcmp(event->hello, DENIALS_HELLO_NAME) != 0)
-		return arena_printf(arena, "  TLS%s: %s", to, event->hello);
-	return event->sni ? arena_printf(arena, "  TLS%s", to) : "  no server name";
-}
-
 static const char *line_of(struct arena *arena, const char *what, const struct event *event)
 {
 	const struct reason *reason = event->reason;
@@ -88,8 +67,10 @@ static const char *line_of(struct arena *arena, const char *what, const struct e
 	if (event->ended)
 		name = arena_printf(arena, "%s, whose binding ended %" PRIu64 " s ago", name,
 				    event->ended_ago_ms / 1000);
+	const char *hello =
+		event->hello ? arena_printf(arena, "  %s", hello_words(arena, event->hello, event->sni)) : "";
 	return arena_printf(arena, "%s %-29s   %s%s%s%s", what, event->flow, reason_placed(arena, reason), because,
-			    name, hello_words(arena, event));
+			    name, hello);
 }
 
 static void print_now(const char *line, const char *hint)

@@ -4,8 +4,6 @@
 #include "report/events.h"
 
 /* What an event's `hello` says of a verdict by the server name, and of a datagram that is refused for what it may be */
-#define DENIALS_HELLO_NAME "name"
-#define DENIALS_HELLO_QUIC "QUIC"
 
 #define DENIALS_KNOWN_MAX 16384 /* different ones told apart; a power of two */
 #define DENIALS_FLOW_LINES 10

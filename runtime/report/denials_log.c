@@ -3,6 +3,7 @@
 #include "lower/sandbox_net.h"
 #include "netlink/nflog.h"
 #include "report/denials_state.h"
+#include "report/hello_words.h"
 #include "report/learning.h"
 #include "report/unreported.h"
 
@@ -73,7 +74,7 @@ static void report_packet(struct denials *denials, const struct nflog_packet *pa
 				 agree ? reason_of(denials->reasons, verdict, POLICY_EGRESS) : &by_filter);
 	event.source_port = packet->source_port;
 	event.name = eval_first_name(&denials->context.bindings, packet->destination);
-	event.hello = verdict.by.kind == DECIDER_HIDDEN && agree && !allowed ? DENIALS_HELLO_QUIC : NULL;
+	event.hello = verdict.by.kind == DECIDER_HIDDEN && agree && !allowed ? HELLO_QUIC : NULL;
 	event.suggest = agree && !allowed ? denials_offer(denials, arena, &connection, verdict, event.name) : NULL;
 	if (!event.name && !allowed && denials->ended)
 		event.ended =

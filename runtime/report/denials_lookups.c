@@ -4,24 +4,24 @@
 #include "lower/sandbox_net.h"
 #include "policy/flow.h"
 #include "report/denials_state.h"
+#include "report/hello_words.h"
 #include "report/learning.h"
 #include "report/search_domain.h"
 
 static const char *const hello_texts[DENIAL_HELLO_COUNT] = {
-	[DENIAL_NAME] = DENIALS_HELLO_NAME,
-	[DENIAL_MALFORMED] = "malformed hello",
-	[DENIAL_SLOW] = "too slow",
-	[DENIAL_RENAMED] = "second hello names another",
+	[DENIAL_NAME] = HELLO_NAME, [DENIAL_MALFORMED] = "malformed hello",
+	[DENIAL_SLOW] = "too slow", [DENIAL_RENAMED] = "second hello names another",
 	[DENIAL_ECH] = "ECH",
 };
 
-static void deny(struct denials *denials, struct arena *arena, bool spared, const struct eval_connection *connection,
-		 struct eval_verdict verdict)
+static void deny(struct denials *denials, const struct denial_flow *flow, bool spared)
 {
-	struct event event = denials_event_on(denials, arena, denials_kind(spared), connection, verdict,
-					      reason_of(denials->reasons, verdict, connection->direction));
+	struct arena *arena = arena_new();
+	struct event event = denials_event_on(denials, arena, denials_kind(spared), flow->connection, flow->verdict,
+					      reason_of(denials->reasons, flow->verdict, flow->connection->direction));
 
-	event.suggest = denials_offer(denials, arena, connection, verdict, NULL);
+	event.source_port = flow->source_port;
+	event.suggest = denials_offer(denials, arena, flow->connection, flow->verdict, NULL);
 	denials_report(denials, arena, &event);
 }
 
@@ -48,7 +48,6 @@ void denials_dns(struct denials *denials, const char *name, enum flow_transport 
 void denials_resolver(struct denials *denials, struct addr addr, enum flow_transport transport,
 		      struct eval_verdict verdict, bool spared)
 {
-	struct arena *arena = arena_new();
 	struct eval_connection connection = {
 		.direction = POLICY_EGRESS,
 		.proto = flow_transport_proto(transport),
@@ -56,7 +55,7 @@ void denials_resolver(struct denials *denials, struct addr addr, enum flow_trans
 		.has_port = true,
 		.port = LOWER_DNS_PORT,
 	};
-	deny(denials, arena, spared, &connection, verdict);
+	deny(denials, &(struct denial_flow){ .connection = &connection, .verdict = verdict }, spared);
 }
 
 void denials_asked(struct denials *denials, const struct denial_asked *asked)
@@ -104,14 +103,9 @@ void denials_answer(struct denials *denials, const char *name, struct addr addr)
 	denials_report(denials, arena, &event);
 }
 
-void denials_ingress(struct denials *denials, struct addr peer, enum policy_proto proto, uint16_t guest_port,
-		     struct eval_verdict verdict)
+void denials_ingress(struct denials *denials, const struct denial_flow *flow)
 {
-	struct arena *arena = arena_new();
-	struct eval_connection connection = {
-		.direction = POLICY_INGRESS, .proto = proto, .addr = peer, .has_port = true, .port = guest_port
-	};
-	deny(denials, arena, false, &connection, verdict);
+	deny(denials, flow, false);
 }
 
 /* No rule lets pass what no name was read of, nor one of two names */
@@ -122,15 +116,18 @@ static const struct suggestion *offer_server_name(const struct denials *denials,
 	return why == DENIAL_NAME && connection->sni ? denials_offer(denials, arena, connection, verdict, NULL) : NULL;
 }
 
-void denials_server_name(struct denials *denials, const struct eval_connection *connection, struct eval_verdict verdict,
-			 enum denial_hello why, bool spared)
+void denials_server_name(struct denials *denials, const struct denial_flow *flow, enum denial_hello why, bool spared)
 {
+	const struct eval_connection *connection = flow->connection;
+	struct eval_verdict verdict = flow->verdict;
 	struct arena *arena = arena_new();
 	if (verdict.action == POLICY_ALLOW)
 		learning_named(denials->learning, connection);
 	struct event event =
 		denials_event_on(denials, arena, verdict.action == POLICY_ALLOW ? "allow" : denials_kind(spared),
 				 connection, verdict, reason_of(denials->reasons, verdict, connection->direction));
+	event.source_port = flow->source_port;
+	event.name = flow->name;
 	event.hello = hello_texts[why];
 	event.sni = connection->sni ? escape_text(arena, connection->sni) : NULL;
 	event.suggest = offer_server_name(denials, arena, connection, verdict, why);

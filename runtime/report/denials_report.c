@@ -55,6 +55,8 @@ static void count(struct denials_count *count, bool first)
 
 void denials_report(struct denials *denials, struct arena *arena, struct event *event)
 {
+	const struct eval_verdict enforced = event->verdict;
+
 	if (denials_is_learnt_alone(denials, event)) {
 		arena_free(arena);
 		return;
@@ -65,7 +67,7 @@ void denials_report(struct denials *denials, struct arena *arena, struct event *
 		learning_denied(denials->learning, event->flow);
 	if (!allowed)
 		count(audited ? &denials->audited : &denials->denied, first);
-	hits_add(&denials->hits, denials->context.policy, event->verdict, direction_of(event), is_lookup(event));
+	hits_add(&denials->hits, denials->context.policy, enforced, direction_of(event), is_lookup(event));
 	events_write(denials->events, event);
 	if (first && !allowed)
 		suggestions_add(denials->suggestions, event->suggest);

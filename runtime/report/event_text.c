@@ -2,10 +2,13 @@
 #include "report/event_text.h"
 #include "base/escape.h"
 #include "base/units.h"
+#include "report/hello_words.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+enum { KIND_WIDTH = 5, FLOW_WIDTH = 29 };
 
 static const char *member(const json_t *event, const char *key)
 {
@@ -85,16 +88,16 @@ static const char *rest_text(struct arena *arena, const json_t *event)
 	} parts[] = {
 		{ "because", "\"", "\"" },
 		{ "name", "", "" },
-		{ "hello", "", "" },
-		{ "sni", "TLS to ", "" },
 	};
-	const char *rest = "";
+	const char *rest = "", *hello = member(event, "hello"), *sni = member(event, "sni");
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		const char *text = member(event, parts[i].key);
 		if (text)
 			rest = arena_printf(arena, "%s  %s%s%s", rest, parts[i].before, text, parts[i].after);
 	}
+	if (hello || sni)
+		rest = arena_printf(arena, "%s  %s", rest, hello_words(arena, hello ? hello : HELLO_NAME, sni));
 	return arena_printf(arena, "%s%s", rest, traffic_text(arena, event));
 }
 
@@ -181,7 +184,8 @@ static const char *oom_text(struct arena *arena, const json_t *event)
 		       text;
 }
 
-static const char *said(struct arena *arena, const json_t *event, const char *kind)
+/* `width` of a flow */
+static const char *said(struct arena *arena, const json_t *event, const char *kind, int width)
 {
 	const char *flow = member(event, "flow"), *more = more_text(arena, event), *policy = member(event, "policy");
 
@@ -198,9 +202,9 @@ static const char *said(struct arena *arena, const json_t *event, const char *ki
 	if (!flow)
 		return arena_printf(arena, "%s%s", rule_text(arena, event), rest_text(arena, event));
 	if (more)
-		return arena_printf(arena, "%-29s  %s", flow, more);
+		return arena_printf(arena, "%-*s  %s", width, flow, more);
 	const char *rule = rule_text(arena, event);
-	return arena_printf(arena, "%-29s%s%s%s", flow, *rule ? "  " : "", rule, rest_text(arena, event));
+	return arena_printf(arena, "%-*s%s%s%s", width, flow, *rule ? "  " : "", rule, rest_text(arena, event));
 }
 
 const char *event_text(struct arena *arena, const json_t *event, bool with_time)
@@ -209,7 +213,10 @@ const char *event_text(struct arena *arena, const json_t *event, bool with_time)
 	bool timed = time && strlen(time) == 24 && time[10] == 'T';
 
 	kind = kind ? kind : "?";
-	const char *line = arena_printf(arena, "%-5s  %s", kind, said(arena, event, kind));
+	const char *word = strcmp(kind, "flow-end") != 0 ? kind : "end"; /* as short as others of flows */
+	size_t over = strlen(word) > KIND_WIDTH ? strlen(word) - KIND_WIDTH : 0;
+	int width = FLOW_WIDTH - (int)(over < FLOW_WIDTH ? over : FLOW_WIDTH);
+	const char *line = arena_printf(arena, "%-*s  %s", KIND_WIDTH, word, said(arena, event, kind, width));
 	if (with_time)
 		line = arena_printf(arena, "%.12s  %s", timed ? time + 11 : "-", line);
 	size_t len = strlen(line);

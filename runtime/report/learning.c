@@ -2,6 +2,7 @@
 #include "report/learning.h"
 #include "core/log.h"
 #include "learn/learn.h"
+#include "learn/learn_bound.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -149,4 +150,13 @@ void learning_finish(struct learning *learning, int fd)
 		log_error("what was learnt could not be kept: %s", strerror(-error));
 	if (error < 0 && ftruncate(fd, 0) < 0)
 		log_error("what was learnt is cut short");
+}
+
+size_t learning_rule_number(const struct policy *bound, size_t index)
+{
+	if (!bound)
+		return index + 1;
+	return index < LEARN_RULES_IN_FRONT || index - LEARN_RULES_IN_FRONT >= bound->rules.count ?
+		       0 :
+		       index - LEARN_RULES_IN_FRONT + 1;
 }

@@ -20,5 +20,8 @@ void learning_answers_told(struct learning *);
 void learning_denied(struct learning *, const char *flow);
 /* So many reports did not get here */
 void learning_lost(struct learning *, size_t count);
+/* By which people know a rule of the policy in force: its number, under --learn that in the bound; 0: it is none of the bound's, but in
+ * front of all, or the default. bound NULL: nothing is learnt */
+size_t learning_rule_number(const struct policy *bound, size_t index);
 /* Writes the policy to `fd`, whole or not at all, and says on standard error what it is and what it lacks */
 void learning_finish(struct learning *, int fd);

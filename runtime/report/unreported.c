@@ -10,6 +10,7 @@
 #include <linux/netfilter.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LOOK_MS 1000
 
@@ -19,12 +20,14 @@ struct seen {
 };
 
 struct unreported {
-	struct nl *nl;
+	struct nl *nl, *host;
+	char *host_table;
+	struct seen host_over[OVER_COUNT];
 	struct seen refused, shut, allowed, over[OVER_COUNT], meters;
 	uint64_t next_ms; /* 0: nothing is expected */
 };
 
-struct unreported *unreported_open(void)
+struct unreported *unreported_open(struct nl *host, const char *table)
 {
 	struct nl *nl = nl_open(NETLINK_NETFILTER);
 
@@ -32,6 +35,8 @@ struct unreported *unreported_open(void)
 		return NULL;
 	struct unreported *unreported = arena_must(calloc(1, sizeof *unreported));
 	unreported->nl = nl;
+	unreported->host = host;
+	unreported->host_table = host ? arena_must(strdup(table)) : NULL;
 	return unreported;
 }
 
@@ -40,6 +45,8 @@ void unreported_close(struct unreported *unreported)
 	if (!unreported)
 		return;
 	nl_close(unreported->nl);
+	nl_close(unreported->host);
+	free(unreported->host_table);
 	free(unreported);
 }
 
@@ -73,11 +80,11 @@ static int add_count(const struct nft_listed_rule *rule, void *context)
 }
 
 /* A chain that is not there has counted nothing. */
-static void count_chain(const struct unreported *unreported, const char *table, const char *chain, struct counted *out)
+static void count_chain(struct nl *nl, const char *table, const char *chain, struct counted *out)
 {
 	struct counted counted = { 0 };
 
-	if (nft_rules(unreported->nl, NFPROTO_INET, table, chain, add_count, &counted) < 0)
+	if (nft_rules(nl, NFPROTO_INET, table, chain, add_count, &counted) < 0)
 		return;
 	out->all += counted.all;
 	out->reported += counted.reported;
@@ -96,16 +103,15 @@ static uint64_t lost_since(const struct counted *counted, struct seen *seen)
 	return more;
 }
 
-static uint64_t chain_since(const struct unreported *unreported, const char *table, const char *chain,
-			    struct seen *seen)
+static uint64_t chain_since(struct nl *nl, const char *table, const char *chain, struct seen *seen)
 {
 	struct counted counted = { 0 };
 
-	count_chain(unreported, table, chain, &counted);
+	count_chain(nl, table, chain, &counted);
 	return lost_since(&counted, seen);
 }
 
-/* What each limit refuses in, or NULL: it is the host's */
+/* What each limit refuses in, in the VM's namespace; NULL: it is the host's alone */
 static const char *const tables[OVER_COUNT] = {
 	[OVER_TCP] = LOWER_TABLE,
 	[OVER_UDP] = LOWER_TABLE,
@@ -125,27 +131,35 @@ static uint64_t meters_since(struct unreported *unreported, const struct policy 
 		if (!policy->rules.items[i].meter)
 			continue;
 		snprintf(chain, sizeof chain, "over_" LOWER_QUOTA_PREFIX "%08x", policy->rules.items[i].meter);
-		count_chain(unreported, LOWER_QUOTA_TABLE, chain, &counted);
+		count_chain(unreported->nl, LOWER_QUOTA_TABLE, chain, &counted);
 	}
 	return lost_since(&counted, &unreported->meters);
+}
+
+static uint64_t over_since(struct unreported *unreported, enum limit limit)
+{
+	const char *chain = limit_chain(limit);
+	uint64_t lost = 0;
+
+	if (tables[limit])
+		lost += chain_since(unreported->nl, tables[limit], chain, &unreported->over[limit]);
+	if (unreported->host)
+		lost += chain_since(unreported->host, unreported->host_table, chain, &unreported->host_over[limit]);
+	return lost;
 }
 
 struct unreported_counts unreported_look_now(struct unreported *unreported, const struct policy *policy)
 {
 	struct unreported_counts counts = {
-		.refused = chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_REPORT, &unreported->refused) +
-			   chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_SHUT, &unreported->shut),
-		.allowed = chain_since(unreported, LOWER_TABLE, LOWER_CHAIN_REPORT_ALLOWED, &unreported->allowed),
+		.refused = chain_since(unreported->nl, LOWER_TABLE, LOWER_CHAIN_REPORT, &unreported->refused) +
+			   chain_since(unreported->nl, LOWER_TABLE, LOWER_CHAIN_SHUT, &unreported->shut),
+		.allowed = chain_since(unreported->nl, LOWER_TABLE, LOWER_CHAIN_REPORT_ALLOWED, &unreported->allowed),
 		.meters = meters_since(unreported, policy),
 	};
 	uint64_t all = counts.refused + counts.allowed + counts.meters;
 
 	for (size_t i = 0; i < OVER_COUNT; i++)
-		if (tables[i]) {
-			counts.over[i] =
-				chain_since(unreported, tables[i], limit_chain((enum limit)i), &unreported->over[i]);
-			all += counts.over[i];
-		}
+		all += counts.over[i] = over_since(unreported, (enum limit)i);
 	unreported->next_ms = 0;
 	if (all)
 		unreported_expect(unreported);
@@ -161,5 +175,6 @@ struct unreported_counts unreported_look(struct unreported *unreported, const st
 
 void unreported_begin_anew(struct unreported *unreported)
 {
-	*unreported = (struct unreported){ .nl = unreported->nl, .next_ms = unreported->next_ms };
+	unreported->refused = unreported->shut = unreported->allowed = unreported->meters = (struct seen){ 0 };
+	memset(unreported->over, 0, sizeof unreported->over);
 }

@@ -4,11 +4,13 @@
 #include "core/clock.h"
 #include "policy/flow.h"
 #include "report/reason.h"
+#include "sandbox/answers_rules.h"
 #include "sandbox/setup.h"
 
 #define FLOWS_TOLD 1000 /* of more the number is told */
 
 struct flow_list {
+	const struct sandbox *sandbox;
 	struct arena *arena;
 	const struct reasons *reasons;
 	json_t *list;
@@ -34,9 +36,11 @@ static void add_counters(json_t *out, const struct flows_flow *flow)
 		json_object_set_new(out, counters[i].key, json_integer((json_int_t)counters[i].value));
 }
 
-static json_t *rule_json(struct eval_verdict verdict)
+static json_t *rule_json(const struct sandbox *sandbox, struct eval_verdict verdict)
 {
-	return verdict.by.kind == DECIDER_RULE ? json_integer((json_int_t)verdict.by.rule + 1) : json_null();
+	size_t number = verdict.by.kind == DECIDER_RULE ? answer_rule_number(sandbox, verdict.by.rule) : 0;
+
+	return number ? json_integer((json_int_t)number) : json_null();
 }
 
 static json_t *flow_json(const struct flow_list *list, const struct flows_flow *flow)
@@ -55,7 +59,7 @@ static json_t *flow_json(const struct flow_list *list, const struct flows_flow *
 		json_object_set_new(out, "near_port", json_integer(flow->near_port));
 	if (name)
 		json_object_set_new(out, "name", json_string(escape_json(list->arena, name)));
-	json_object_set_new(out, "rule", rule_json(flow->verdict));
+	json_object_set_new(out, "rule", rule_json(list->sandbox, flow->verdict));
 	json_object_set_new(out, "text", json_string(escape_json(list->arena, reason->text)));
 	add_counters(out, flow);
 	if (flow->has_began)
@@ -77,7 +81,7 @@ static int add_flow(const struct flows_flow *flow, void *context)
 void answer_add_flows(const struct sandbox *sandbox, json_t *answer)
 {
 	const struct policy *policy = sandbox->start->config->policy;
-	struct flow_list list = { .arena = arena_new(), .list = json_array() };
+	struct flow_list list = { .sandbox = sandbox, .arena = arena_new(), .list = json_array() };
 
 	list.reasons = reasons_new(list.arena, policy);
 	flows_list(sandbox->flows, policy, dns_bindings(sandbox->dns), add_flow, &list);

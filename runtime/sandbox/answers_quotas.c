@@ -4,6 +4,7 @@
 #include "lower/sandbox_net.h"
 #include "netlink/nft_quotas.h"
 #include "policy/policy_facts.h"
+#include "sandbox/answers_rules.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ struct quota {
 };
 
 struct quotas {
+	const struct sandbox *sandbox;
 	struct arena *arena;
 	const struct policy *policy;
 	LIST_OF(struct quota) items;
@@ -57,7 +59,8 @@ static void add_all(struct quotas *quotas)
 		const struct policy_rule *rule = &policy->rules.items[i];
 		if (rule->meter)
 			add(quotas, arena_printf(quotas->arena, LOWER_QUOTA_PREFIX "%08x", rule->meter),
-			    arena_printf(quotas->arena, "%zu", i + 1), rule->span, rule->text, rule->bytes);
+			    arena_printf(quotas->arena, "%zu", answer_rule_number(quotas->sandbox, i)), rule->span,
+			    rule->text, rule->bytes);
 	}
 }
 
@@ -77,7 +80,9 @@ static void take_used(void *self, const char *name, uint64_t bytes, uint64_t use
 
 void answer_add_quotas(const struct sandbox *sandbox, json_t *answer)
 {
-	struct quotas quotas = { .arena = arena_new(), .policy = sandbox->start->config->policy, .list = json_array() };
+	struct quotas quotas = {
+		.sandbox = sandbox, .arena = arena_new(), .policy = sandbox->start->config->policy, .list = json_array()
+	};
 	CLEANUP_NL struct nl *nl = NULL;
 	int error = -EINTR;
 

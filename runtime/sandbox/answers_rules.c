@@ -5,6 +5,7 @@
 #include "core/clock.h"
 #include "lower/sandbox_net.h"
 #include "netlink/nft_counters.h"
+#include "report/learning.h"
 #include "sandbox/setup.h"
 
 #include <errno.h>
@@ -116,7 +117,8 @@ static void add_hit(json_t *rule, const struct counted *counted, struct hit hit,
 	json_object_set_new(rule, "last", last_json(hit.last_ms));
 }
 
-static json_t *rule_json(const struct count *count, size_t index, const struct counted *counted, struct hit hit)
+static json_t *rule_json(const struct count *count, size_t index, size_t number, const struct counted *counted,
+			 struct hit hit)
 {
 	const struct policy_rule *rule = &count->policy->rules.items[index];
 	json_t *out = json_object();
@@ -125,7 +127,7 @@ static json_t *rule_json(const struct count *count, size_t index, const struct c
 	for (size_t i = 0; i < rule->targets.count; i++)
 		names |= rule->targets.items[i].kind == TARGET_DOMAIN || rule->targets.items[i].kind == TARGET_SUFFIX ||
 			 rule->targets.items[i].kind == TARGET_ANY;
-	json_object_set_new(out, "number", json_integer((json_int_t)index + 1));
+	json_object_set_new(out, "number", json_integer((json_int_t)number));
 	json_object_set_new(out, "action", json_string(policy_action_name(rule->action)));
 	json_object_set_new(out, "text", text_json(count->arena, rule->text));
 	json_object_set_new(out, "place",
@@ -154,6 +156,20 @@ static json_t *default_json(const struct count *count, enum policy_direction dir
 	return out;
 }
 
+size_t answer_rule_number(const struct sandbox *sandbox, size_t index)
+{
+	return learning_rule_number(sandbox->start->config->bound, index);
+}
+
+/* A run that learns has a rule in the place of a default that allows; the one in front of all decides nothing. */
+static void add_to_default(struct counted *counted, struct hit *hit, const struct counted *rule, struct hit more)
+{
+	counted->packets += rule ? rule->packets : 0;
+	counted->bytes += rule ? rule->bytes : 0;
+	hit->lookups += more.lookups;
+	hit->last_ms = more.last_ms > hit->last_ms ? more.last_ms : hit->last_ms;
+}
+
 void answer_add_rules(const struct sandbox *sandbox, json_t *answer)
 {
 	struct count count = { .arena = arena_new(), .policy = sandbox->start->config->policy };
@@ -166,10 +182,17 @@ void answer_add_rules(const struct sandbox *sandbox, json_t *answer)
 	const struct counted **of = arena_alloc(count.arena, (rules + 1) * sizeof *of);
 	for (size_t i = 0; known && i < count.count; i++)
 		of[count.items[i].index] = &count.items[i];
-	for (size_t i = 0; i < rules; i++)
-		json_array_append_new(list, rule_json(&count, i, of[i], hits_of(hits, count.policy, i)));
-	json_array_append_new(defaults,
-			      default_json(&count, POLICY_EGRESS, of[rules], hits_of(hits, count.policy, rules)));
+	struct counted egress = of[rules] ? *of[rules] : (struct counted){ .index = rules };
+	struct hit hit = hits_of(hits, count.policy, rules);
+	for (size_t i = 0; i < rules; i++) {
+		size_t number = answer_rule_number(sandbox, i);
+		struct hit own = hits_of(hits, count.policy, i);
+		if (number)
+			json_array_append_new(list, rule_json(&count, i, number, of[i], own));
+		else
+			add_to_default(&egress, &hit, of[i], own);
+	}
+	json_array_append_new(defaults, default_json(&count, POLICY_EGRESS, known ? &egress : NULL, hit));
 	json_array_append_new(defaults,
 			      default_json(&count, POLICY_INGRESS, NULL, hits_of(hits, count.policy, rules + 1)));
 	json_object_set_new(answer, "rules", list);

@@ -61,6 +61,7 @@ static const char *cannot_change(struct sandbox *sandbox, const struct policy *w
 {
 	const struct policy *now = sandbox->start->config->policy;
 	const char *what = reload_fixed_differs(now, wanted);
+	const char * or = what ? ", or give the same as msb-run has" : "";
 
 	if (!what && sandbox->start->config->bound)
 		what = "the bound of --learn";
@@ -69,7 +70,7 @@ static const char *cannot_change(struct sandbox *sandbox, const struct policy *w
 	if (!what && names_other_servers(now, wanted))
 		what = "nameservers given by name";
 	return what ? arena_printf(sandbox->reload->pending.arena,
-				   "%s cannot change while the sandbox runs: start it anew for that", what) :
+				   "%s cannot change while the sandbox runs: start it anew for that%s", what, or) :
 		      NULL;
 }
 
@@ -98,10 +99,12 @@ json_t *reload_make(struct sandbox *sandbox)
 
 	if (wrong)
 		return wrong;
-	int error = relay_policy_prepare(sandbox->relay, pending->policy, &pending->ports);
+	const struct policy_publish *failed;
+	int error = relay_policy_prepare(sandbox->relay, pending->policy, &pending->ports, &failed);
 	if (error < 0)
 		return reload_failed(
-			arena_printf(pending->arena, "its published ports cannot be opened: %s", strerror(-error)));
+			arena_printf(pending->arena, "its published ports cannot be opened: %s",
+				     failed ? relay_not_published(pending->arena, failed, error) : strerror(-error)));
 	reload_offer(sandbox);
 	return NULL;
 }

@@ -286,7 +286,9 @@ static int open_late_refusals(struct sandbox *sandbox)
 
 static int open_log(struct sandbox *sandbox)
 {
-	sandbox->denials = denials_open(sandbox->start->config, &sandbox->gateway, sandbox->host_log, &sandbox->limits);
+	const struct denials_host host = { sandbox->host_log, sandbox->host_counts, sandbox->host_link.name };
+
+	sandbox->denials = denials_open(sandbox->start->config, &sandbox->gateway, &host, &sandbox->limits);
 	return sandbox->denials ? 0 : -errno; /* it has said why */
 }
 

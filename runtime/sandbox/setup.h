@@ -42,7 +42,8 @@ struct sandbox {
 	struct nl *host, *vm;       /* rtnetlink in the two namespaces */
 	struct nft *firewall;       /* nfnetlink in the VM's */
 	struct limit_numbers limits;
-	struct nl *host_log; /* what the bounds in the host's namespace refuse; the denials' from then on */
+	/* What the bounds in the host's namespace refuse, and its table's counters; the denials' from then on */
+	struct nl *host_log, *host_counts;
 	int host_netns, vm_netns, guest_netns;
 	int tap; /* VMM_QEMU, and a pod's: setup_pod.h */
 	struct host_watch *watch;

@@ -59,7 +59,9 @@ static int plan_limits(struct sandbox *sandbox, struct host_limits *limits)
 	if (error < 0)
 		return setup_fail("enter the host's network namespace", error);
 	sandbox->host_log = nflog_open_free(sandbox->host_link.index, &limits->log_group);
-	error = sandbox->host_log ? 0 : setup_fail("log in the host's network namespace", -errno);
+	sandbox->host_counts = nl_open(NETLINK_NETFILTER);
+	error = sandbox->host_log && sandbox->host_counts ? 0 :
+							    setup_fail("log in the host's network namespace", -errno);
 	if (error == 0)
 		error = host_limits_read(sandbox->start->config->policy, limits);
 	sandbox->limits.most[OVER_TCP] = limits->tcp;

@@ -15,7 +15,9 @@ refused() { # NAME WORDS RULE…
 }
 refused "a denial" '`bytes` is for rules that allow.*\[bad-bytes\]' 'deny@8.8.8.8 bytes 1G'
 refused "a rule for peers" '`bytes` is for egress rules.*\[bad-bytes\]' 'allow:ingress@8.8.8.8:tcp:80 bytes 1G'
+contains "what bounds those" "$(<out)" 'help: .*limit ingress bytes 1G'
 refused "a rule for both" '`bytes` is for egress rules' 'allow:any@8.8.8.8:tcp:80 bytes 1G'
+contains "what to write then" "$(<out)" 'help: two rules'
 refused "none" 'no size: `0`' 'allow@8.8.8.8 bytes 0'
 refused "a rate" 'no size: `1M/1s`' 'allow@8.8.8.8 bytes 1M/1s'
 refused "more than the kernel counts" 'no size' 'allow@8.8.8.8 bytes 9223372036854775808'

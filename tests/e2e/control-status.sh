@@ -19,6 +19,7 @@ cat >"$WORK/p.msb" <<-'EOF'
 	allow@public:tcp:80
 	allow@public:tcp:14-20
 	allow@dns
+	allow@{example.com,www.example.com,a.example.com,deep.a.example.com,example.org}:tcp:99 bytes 1G
 	default egress deny
 EOF
 # shellcheck disable=SC2016
@@ -32,6 +33,7 @@ start_sandbox one --policy "$WORK/p.msb" -p 18080:80 --quiet -- bash -c '
 	for i in 15 16 17; do $probe tcp 8.8.4.4 $i; done
 	$probe tcp 8.8.4.4 99
 	getent ahostsv4 example.com; getent ahostsv4 evil.example.net; $probe udp 93.184.216.34 7
+	$probe tcp 93.184.216.34 99
 	exec 9<>/dev/tcp/10.9.9.9/7; echo done; read -r <"$3"' - "$PROBE" "$WORK/go" "$WORK/stay"
 one=$sandbox_pid
 wait_for "$(patience 20)" "$CTL" status one
@@ -51,7 +53,8 @@ count deny@public:tcp:12 4
 count allow@public:tcp:80 4
 count allow@public:tcp:14-20 3
 count allow@example.com:udp:7 1
-same "the default decided one" 1 "$(jq '.defaults[0].connections' <<<"$json")"
+count "allow@{example.com,www.example.com,a.example.com,deep.a.example.com,example.org}:tcp:99" 2 # of the guest, and of the name relay
+same "the default decided one, not what waits for its server name" 1 "$(jq '.defaults[0].connections' <<<"$json")"
 same "lookups that were let pass" 1 "$(rule allow@example.com:udp:7 lookups)"
 same "until when a rule holds" 2099-06-30 "$(rule allow@example.com:udp:7 until)"
 same "why" "no cloud credentials" "$(rule deny@meta because)"
@@ -75,6 +78,8 @@ contains "as text: ports" "$text" '^published 127.0.0.1:18080->80/tcp$'
 narrow() { script -qec "stty cols $1 rows 40; $CTL $2" /dev/null </dev/null | tr -d '\r' | awk 'below { print length } NF == 0 { below = 1 }' | sort -n | tail -1; }
 widest=$(narrow 60 "status one")
 check "tables fit a terminal of 60 columns ($widest)" $((widest > 60))
+widest=$(script -qec "stty cols 80 rows 40; $CTL stats one" /dev/null </dev/null | tr -d '\r' | awk '{ print length }' | sort -n | tail -1)
+check "and stats one of 80 ($widest)" $((widest > 80))
 timeout 2 "$CTL" status one --watch=0.1 --format json >"$WORK/watch"
 check "--watch goes on" $(($(wc -l <"$WORK/watch") < 3)) "$(wc -l <"$WORK/watch") times"
 

@@ -37,4 +37,12 @@ rate_lost=$(lost "$WORK/rate.events" "more than 20 packets a second over the rat
 echo "# rate: $(count '.kind == "limit"') reported, $rate_lost lost"
 check "the rate: most are lost, and counted" "$([ "$rate_lost" -ge 500 ]; echo $?)"
 check "and with what is reported no more than were sent" "$([ $(($(count '.kind == "limit"') + rate_lost)) -le 1000 ] && [ $(($(count '.kind == "limit"') + rate_lost)) -ge 900 ]; echo $?)"
+
+# what the host's own table refuses: UDP at once, beyond the gateway
+run_sandbox --name host --quiet --net-default allow --max-connection-rate 0 --max-udp-connections 20 --events "$WORK/host.events" -- \
+	python3 "$WORK/send.py"
+why="more than 20 packets a second over the limit of UDP flows"
+reported=$(jq -r 'select(.kind == "limit") | .count // 1' "$WORK/host.events" | awk '{ n += $1 } END { print n + 0 }')
+echo "# host: $reported reported, $(lost "$WORK/host.events" "$why") lost"
+same "the host's: reported and lost are all but those that passed" 980 $((reported + $(lost "$WORK/host.events" "$why")))
 finish

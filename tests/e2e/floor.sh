@@ -35,6 +35,12 @@ contains "with its reason" "$err" 'denied dns@www.evil.test:udp .*known bad'
 same "in the events too" floor "$(jq -r 'select(.flow == "egress@198.51.100.7:tcp:443") | .rule' "$WORK/events" | head -1)"
 contains "no rule is suggested" "$err" 'no rule to suggest'
 
+printf "default egress allow\n" >"$WORK/two.msb"
+run_sandbox --policy "$WORK/two.msb" -- sh -c "$PROBE tcp 198.51.100.7 443 1000"
+contains "how to ask why has the floor" "$err" "why: msb-policyc explain .*two.msb --floor /etc/msb/floor.msb FLOW"
+run_sandbox --policy "$WORK/two.msb" --deny-ech -- sh -c "$PROBE tcp 198.51.100.7 443 1000"
+contains "and says that there are other options" "$err" "two.msb --floor /etc/msb/floor.msb \\[the same options\\] FLOW"
+
 run_sandbox --net-rule 'allow@any' -- sh -c "$PROBE tcp 198.51.100.7 443 1000"
 same "a rule of the caller's lifts nothing" refused "$(cut -d' ' -f1 <<<"$out")"
 run_sandbox -p 8080:80 -- true

@@ -114,6 +114,7 @@ for wrong in '' '--for 0s' '--for 25h' '--for soon'; do
 	"$CTL" allow grant allow@1.1.1.1 $wrong 2>/dev/null
 	same "without a sensible time: $wrong" 2 $?
 done
+contains "which one is said" "$("$CTL" allow grant allow@1.1.1.1 --for soon 2>&1)" '^msb-ctl: error: --for `soon`: a time like 90s'
 for i in $(seq 31); do "$CTL" deny grant "deny@10.0.0.$i" --for 1h >/dev/null; done
 contains "there are 32 at most" "$("$CTL" deny grant deny@10.0.1.1 --for 1h 2>&1)" '32 grants at most'
 contains "one of them can be renewed" "$("$CTL" deny grant deny@10.0.0.1 --for 1h 2>&1)" '^grant [0-9]+: deny@10\.0\.0\.1 for 1h$'

@@ -193,6 +193,29 @@ for run in {1..20}; do
 done
 same "the last flow of a run is learnt" 20 "$learnt"
 
+# What is asked of one that learns is about its bound, by the bound's numbers
+printf 'default egress allow\nallow@93.184.216.99:tcp\ndeny@meta\n' >"$WORK/bound.msb"
+start_sandbox bound --policy "$WORK/bound.msb" --learn "$WORK/bound.learnt" -- \
+	python3 -c 'import socket, time
+held = [socket.create_connection((a, 7)) for a in ("93.184.216.99", "93.184.216.98")]
+print("there", flush=True)
+time.sleep(60)'
+wait_for "$(patience 20)" grep -q there "$WORK/bound.out"
+status=$("$BUILD/msb-ctl" status bound --format json)
+same "status: the bound's rules" "1 allow@93.184.216.99:tcp 2 deny@meta" "$(jq -r '.rules[] | "\(.number) \(.text)"' <<<"$status" | xargs)"
+same "and its default, which decides what is left" "default egress allow true" \
+	"$(jq -r '.defaults[0] | "\(.text) \(.connections > 0)"' <<<"$status")"
+same "flows by the same numbers" "93.184.216.98:tcp:7 null, 93.184.216.99:tcp:7 1" \
+	"$(jq -r '[.flows[] | "\(.flow | ltrimstr("egress@")) \(.rule)"] | sort | join(", ")' <<<"$status")"
+same "as explain has" "1 default" \
+	"$("$BUILD/msb-ctl" explain bound egress@93.184.216.99:tcp:7 egress@93.184.216.98:tcp:7 --format json | jq -r '.[].rule' | xargs)"
+kill "$sandbox_pid"
+wait "$sandbox_pid"
+
+printf 'default egress deny\nallow@93.184.216.99:tcp bytes 1K\n' >"$WORK/bound.msb"
+run_sandbox --policy "$WORK/bound.msb" --learn "$WORK/bytes.learnt" --events "$WORK/bound.events" -- sh -c 'head -c 9000 /dev/zero | busybox nc -w 2 93.184.216.99 9'
+same "and a limit of bytes that is used up" "1 bound.msb:2" "$(jq -r 'select(.kind == "quota") | "\(.rule) \(.place)"' "$WORK/bound.events" | sed 's|[^ ]*/||' | sort -u)"
+
 # A signal ends the command, not what was learnt from it; a sandbox that is killed writes nothing
 start_sandbox ended --learn "$WORK/ended.msb" -- sh -c "$PROBE tcp 93.184.216.99 7 2000; echo there; exec sleep 60"
 wait_for "$(patience 20)" grep -q there "$WORK/ended.out"

@@ -64,6 +64,13 @@ run_refused mount EACCES --vmm none
 contains "where it cannot be mounted otherwise: that is said" "$status $err" '^125 msb-run: error: /proc/sys is read-only, .*: Permission denied$'
 umount /proc/sys
 
+ip netns add bare
+nsenter --net=/run/netns/bare -- timeout -s KILL 20 "$BUILD/msb-run" --vmm none -- true >"$WORK/err" 2>&1 </dev/null
+same "where loopback is down: that is said, and what to do" \
+	"125 msb-run: error: cannot claim a subnet: loopback is down in this network namespace, so the kernel takes no route help: ip link set lo up" \
+	"$? $(xargs <"$WORK/err")"
+ip netns delete bare
+
 (ulimit -n 256 && run_without --no-new-privs; echo "$status $err" >"$WORK/few")
 contains "too few descriptors: how many it takes is said" "$(cat "$WORK/few")" \
 	'^125 msb-run: error: too few descriptors: the hard limit of open files is 256, a sandbox needs 1024$'

@@ -72,7 +72,7 @@ exec 9<>/dev/tcp/127.0.0.1/8081
 socat TCP-LISTEN:8099,reuseaddr - >/dev/null 2>&1 & taken=$!
 wait_for 5 sh -c "ss -Hltn | grep -q :8099"
 out=$("$CTL" reload ports -p 8081:81 -p 8082:80 -p 8099:80 --net-default allow 2>&1)
-contains "a port that is taken: the reload fails" "$? $out" 'published ports cannot be opened'
+contains "a port that is taken: the reload fails" "$? $out" 'published ports cannot be opened: .*:[0-9]+ is taken; choose another'
 same "and no port of it is open" 7 "$(page 8082; echo $?)"
 same "the old ones are" "hello from the guest" "$(page 8081)"
 kill "$taken" 2>/dev/null

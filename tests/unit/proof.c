@@ -146,6 +146,14 @@ void proof_meter(struct proof *proof, struct random *random)
 	}
 }
 
+static bool is_denying_default(const struct proof *proof, const char *words)
+{
+	const struct policy *policy = proof->made.policy;
+
+	return words && policy->egress.action == POLICY_DENY &&
+	       !strcmp(words, decider_comment(proof->made.arena, policy, decided_by(DECIDER_DEFAULT)));
+}
+
 /* Whether the frame fared as the evaluator says; *words: of who must have decided, NULL where that does not matter */
 static bool fared(const struct proof *proof, const struct eval_connection *flow, const struct eval_verdict *verdict,
 		  const struct run_result *result, const char **words)
@@ -165,8 +173,9 @@ static bool fared(const struct proof *proof, const struct eval_connection *flow,
 	enum eval_syn syn = verdict->action == POLICY_ALLOW ? EVAL_SYN_ALLOW : EVAL_SYN_DENY;
 	if (is_deferring(proof, flow))
 		syn = eval_syn(&proof->made.context, flow);
-	if (syn == EVAL_SYN_DEFER && policy_meters(proof->made.policy))
-		*words = NULL; /* whichever of the rules was met whose bytes the name tells */
+	if (syn == EVAL_SYN_DEFER && (policy_meters(proof->made.policy) || is_denying_default(proof, *words)))
+		*words =
+			NULL; /* whichever of the rules was met whose bytes the name tells; the default counts what it denies alone */
 	if (syn == EVAL_SYN_DEFER)
 		return diverted && result->end == RUN_DELIVERED && result->mark == LOWER_DIVERT_MARK;
 	if (syn == EVAL_SYN_DENY)

@@ -31,7 +31,8 @@ static void start(struct run *run, const char *rules)
 	dup2(lines, STDERR_FILENO);
 	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
 		cr_skip("no network namespace of one's own");
-	run->denials = denials_open(&run->config, &run->made.context.gateway, NULL, &limits);
+	run->denials =
+		denials_open(&run->config, &run->made.context.gateway, &(struct denials_host){ .log = NULL }, &limits);
 	cr_assert(run->denials);
 }
 
@@ -60,8 +61,8 @@ static void deny(struct run *run, const char *sni, enum decider_kind by, enum de
 	};
 
 	cr_assert(addr_parse("93.184.216.34", &connection.addr));
-	denials_server_name(run->denials, &connection, (struct eval_verdict){ POLICY_DENY, decided_by(by) }, why,
-			    false);
+	const struct denial_flow flow = { &connection, { POLICY_DENY, decided_by(by) }, .source_port = 40000 };
+	denials_server_name(run->denials, &flow, why, false);
 }
 
 static size_t count(const char *text, const char *part)
@@ -162,8 +163,8 @@ Test(denials, an_allowed_server_name_of_a_rule_with_log)
 
 	start(&run, "allow@cdn.example:tcp:443");
 	cr_assert(addr_parse("93.184.216.34", &connection.addr));
-	denials_server_name(run.denials, &connection, (struct eval_verdict){ POLICY_ALLOW, decided_by_rule(0) },
-			    DENIAL_NAME, false);
+	const struct denial_flow flow = { &connection, { POLICY_ALLOW, decided_by_rule(0) } };
+	denials_server_name(run.denials, &flow, DENIAL_NAME, false);
 	finish(&run, lines, events, sizeof lines);
 	expect(lines,
 	       "allowed egress@93.184.216.34:tcp:443    allow@cdn.example:tcp:443 (arg:1)  TLS to cdn.example\n");
@@ -180,7 +181,8 @@ static void wait_on_a_terminal(struct run *run, const char *rules)
 	denials_close(run->denials);
 	cr_assert(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
 	cr_assert_eq(dup2(open(ptsname(master), O_RDWR | O_NOCTTY), STDIN_FILENO), STDIN_FILENO);
-	run->denials = denials_open(&run->config, &run->made.context.gateway, NULL, &limits);
+	run->denials =
+		denials_open(&run->config, &run->made.context.gateway, &(struct denials_host){ .log = NULL }, &limits);
 	cr_assert(run->denials);
 }
 

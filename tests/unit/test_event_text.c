@@ -38,6 +38,14 @@ Test(event_text, each_kind_in_a_line)
 		{ "{\"time\":\"2026-11-28T09:26:51.402Z\",\"kind\":\"deny\",\"flow\":\"egress@140.82.121.4:tcp:80\",\"rule\":\"default\","
 		  "\"place\":\"-\",\"text\":\"default egress deny\",\"name\":\"github.com\"}",
 		  "09:26:51.402  deny   egress@140.82.121.4:tcp:80     default egress deny  github.com" },
+		{ "{\"time\":\"2026-11-28T09:26:51.402Z\",\"kind\":\"rebind\",\"flow\":\"answer@10.0.0.5\",\"text\":\"rebind protection\"}",
+		  "09:26:51.402  rebind  answer@10.0.0.5               rebind protection" },
+		{ "{\"time\":\"2026-11-28T09:26:53.007Z\",\"kind\":\"deny\",\"flow\":\"egress@93.184.216.34:tcp:443\",\"rule\":3,"
+		  "\"place\":\"a.msb:9\",\"text\":\"deny@evil.example\",\"hello\":\"name\",\"sni\":\"evil.example\"}",
+		  "09:26:53.007  deny   egress@93.184.216.34:tcp:443   rule 3 deny@evil.example (a.msb:9)  TLS to evil.example" },
+		{ "{\"time\":\"2026-11-28T09:26:53.007Z\",\"kind\":\"allow\",\"flow\":\"egress@93.184.216.34:tcp:443\",\"rule\":1,"
+		  "\"text\":\"allow@good.example\",\"name\":\"good.example\",\"hello\":\"name\"}",
+		  "09:26:53.007  allow  egress@93.184.216.34:tcp:443   rule 1 allow@good.example  good.example  no server name" },
 		{ "{\"time\":\"2026-11-28T09:27:02.000Z\",\"kind\":\"lost\",\"count\":512,\"because\":\"the reader was too slow\"}",
 		  "09:27:02.000  lost   512 events: the reader was too slow" },
 		{ "{\"time\":\"2026-11-28T09:27:02.000Z\",\"kind\":\"start\",\"policy\":\"agent.msb\",\"generation\":1,\"audit\":true}",
@@ -55,7 +63,7 @@ Test(event_text, each_kind_in_a_line)
 		{ "{\"time\":\"2026-11-28T09:27:02.000Z\",\"kind\":\"flow-end\",\"flow\":\"egress@140.82.121.4:tcp:443\",\"rule\":2,"
 		  "\"place\":\"agent.msb:7\",\"text\":\"allow@vcs\",\"name\":\"github.com\",\"bytes_sent\":1200,\"bytes_received\":88000,"
 		  "\"duration_ms\":2040,\"end\":\"closed\"}",
-		  "09:27:02.000  flow-end  egress@140.82.121.4:tcp:443    rule 2 allow@vcs (agent.msb:7)  github.com  1200 B sent, "
+		  "09:27:02.000  end    egress@140.82.121.4:tcp:443    rule 2 allow@vcs (agent.msb:7)  github.com  1200 B sent, "
 		  "88000 B received in 2.0 s, closed" },
 	};
 

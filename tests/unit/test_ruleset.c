@@ -149,7 +149,12 @@ Test(ruleset, egress_chain_reads_like_the_policy)
 		"\t\tip6 daddr @rule2_v6 tcp dport { 22, 443 } counter meta mark set 0x6d736205 comment \"agent.msb:7 allow@vcs:tcp:{22,443}\"\n"
 		"\t\tip daddr @rule3_v4 tcp dport 443 counter meta mark set 0x6d736205 comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
 		"\t\tip6 daddr @rule3_v6 tcp dport 443 counter meta mark set 0x6d736205 comment \"agent.msb:8 allow@pypi:tcp:443\"\n"
-		"\t\tcounter jump refuse_unnamed comment \"agent.msb:2 default egress deny\"\n"
+		"\t\tcounter jump undecided\n"
+		"\t}\n"
+		"\t# no rule decides\n"
+		"\tchain undecided {\n"
+		"\t\tmeta mark { 0x6d736205, 0x6d736208 } goto defer comment \"an allow of a bound name is before: the server name decides\"\n"
+		"\t\tcounter goto refuse comment \"agent.msb:2 default egress deny\"\n"
 		"\t}\n");
 	contains(text, "\t\tcomment \"github.com, raw.githubusercontent.com\"\n");
 	lacks(text, "/tmp/"); /* wherever the policy lies, the text is the same */
