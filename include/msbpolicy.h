@@ -14,7 +14,8 @@
  * bounded time: what would need more is a finding, or an error, `too-complex`.
  *
  * Memory: where none is left the process ends with status 3, after a line on standard error. That aside nothing
- * exits, and nothing is written to any stream. */
+ * exits, and nothing is written to any stream. jansson is used with the functions for memory that it has when the
+ * library is loaded. A program that sets others later takes care that they do not return NULL. */
 #ifndef MSBPOLICY_H
 #define MSBPOLICY_H
 

@@ -1,6 +1,7 @@
 /* What is wrong or risky in a policy. */
 #include "api/api_state.h"
 #include "base/escape.h"
+#include "base/text_stream.h"
 #include "lint/lint.h"
 #include "policy/policy_status.h"
 
@@ -50,9 +51,8 @@ static const char *json_of(struct arena *arena, const struct diags *diags)
 	const char *copy;
 
 	diags_print_json(diags, stream);
-	if (fclose(stream) != 0)
-		arena_must(NULL);
-	copy = arena_strndup(arena, text, len);
+	text_stream_close(stream, &text);
+	copy = arena_strndup(arena, arena_must(text), len);
 	free(text);
 	return copy;
 }
@@ -88,6 +88,7 @@ static struct diags *find(struct arena *arena, const struct msbpolicy *loaded)
 
 int msbpolicy_check(msbpolicy *loaded, msbpolicy_findings **out, char **error)
 {
+	API_WORKS;
 	struct arena *arena = arena_new(), *scratch = arena_new();
 	struct diags *diags = find(scratch, loaded);
 	const struct diag **sorted = diags_sorted(diags);

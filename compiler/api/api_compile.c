@@ -14,6 +14,7 @@ static const char *nft_text(struct arena *arena, const struct msbpolicy *loaded)
 
 int msbpolicy_compile(msbpolicy *loaded, enum msbpolicy_target target, char **out, char **error)
 {
+	API_WORKS;
 	struct arena *arena;
 	int status;
 

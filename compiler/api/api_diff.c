@@ -22,6 +22,7 @@ static struct msbpolicy_difference difference_of(struct arena *arena, const stru
 
 int msbpolicy_diff(msbpolicy *before, msbpolicy *after, struct msbpolicy_difference **out, char **error)
 {
+	API_WORKS;
 	struct arena *arena;
 	struct diff *diff;
 	int status, complex;

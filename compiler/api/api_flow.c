@@ -1,6 +1,7 @@
 /* How a flow fares, and why. */
 #include "api/api_state.h"
 #include "base/escape.h"
+#include "base/text_stream.h"
 #include "explain/decision.h"
 #include "explain/explain_print.h"
 #include "explain/flow_answer.h"
@@ -73,6 +74,7 @@ static struct msbpolicy_verdict verdict_of(struct arena *arena, const struct flo
 
 int msbpolicy_evaluate(msbpolicy *loaded, const char *flow, struct msbpolicy_verdict **out, char **error)
 {
+	API_WORKS;
 	struct arena *arena = arena_new();
 	struct flow_answer said = { .text = flow };
 	struct answer *answer;
@@ -108,13 +110,13 @@ static char *explanation_text(struct arena *arena, const struct explanation *exp
 		return api_copy(api_json(arena, explain_json(arena, explanation)));
 	stream = arena_must(open_memstream(&text, &len));
 	explain_print_text(arena, explanation, stream, false);
-	if (fclose(stream) != 0)
-		arena_must(NULL);
-	return text;
+	text_stream_close(stream, &text);
+	return arena_must(text);
 }
 
 int msbpolicy_explain(msbpolicy *loaded, const char *flow, enum msbpolicy_format format, char **out, char **error)
 {
+	API_WORKS;
 	struct arena *arena = arena_new();
 	struct flow parsed;
 	int status = parse(loaded, arena, flow, &parsed, error);

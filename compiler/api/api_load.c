@@ -122,6 +122,7 @@ static int resolve(struct msbpolicy *loaded, const char *file, msbpolicy **out, 
 int msbpolicy_load_file(const char *path, const struct msbpolicy_option *options, size_t option_count, msbpolicy **out,
 			char **error)
 {
+	API_WORKS;
 	struct msbpolicy *loaded;
 	int status;
 
@@ -156,6 +157,7 @@ static struct source *sources_of(struct arena *arena, const struct msbpolicy_tex
 int msbpolicy_load_texts(const struct msbpolicy_text *texts, size_t text_count, const struct msbpolicy_option *options,
 			 size_t option_count, msbpolicy **out, char **error)
 {
+	API_WORKS;
 	struct source_texts given = { .count = text_count };
 	struct msbpolicy *loaded;
 	int status;

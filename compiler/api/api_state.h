@@ -29,3 +29,7 @@ struct addr_gateway api_gateway(const struct msbpolicy *);
 char *api_copy(const char *text);
 /* The object as the program prints it; takes the reference */
 const char *api_json(struct arena *, json_t *);
+/* Stands first in a function of msbpolicy.h that may use jansson: until it returns jansson's memory is there, or the process ends. */
+#define API_WORKS bool api_worked __attribute__((cleanup(api_rest))) = api_work()
+bool api_work(void);
+void api_rest(const bool *);

@@ -29,7 +29,10 @@ static const char *to_ascii(struct arena *arena, const char *text)
 
 	if (is_ascii(text))
 		return text;
-	if (idn2_to_ascii_8z(text, &converted, IDN2_NONTRANSITIONAL) != IDN2_OK)
+	int error = idn2_to_ascii_8z(text, &converted, IDN2_NONTRANSITIONAL);
+	if (error == IDN2_MALLOC)
+		arena_must(NULL);
+	if (error != IDN2_OK)
 		return NULL;
 	const char *copy = arena_strdup(arena, converted);
 	idn2_free(converted);

@@ -102,7 +102,12 @@ const char *name_shown(struct arena *arena, const char *name)
 	char *decoded = NULL;
 	const char *shown = name;
 
-	if (strstr(name, "xn--") && idn2_to_unicode_8z8z(name, &decoded, 0) == IDN2_OK) {
+	if (!strstr(name, "xn--"))
+		return name;
+	int error = idn2_to_unicode_8z8z(name, &decoded, 0);
+	if (error == IDN2_MALLOC)
+		arena_must(NULL);
+	if (error == IDN2_OK) {
 		shown = arena_strdup(arena, decoded);
 		idn2_free(decoded);
 	}

@@ -20,16 +20,15 @@ static const struct cmd cmds[] = {
 	{ CMD_FMT, "fmt", "FILE|DIR...", "canonical layout (--check, --diff)", cmd_fmt, FORMAT_TEXT, false, 0 },
 	{ CMD_COMPILE, "compile", "FILE", "nftables text, or --emit dns|json|ast|policy|ir", cmd_compile, FORMAT_TEXT,
 	  false, 1 },
-	{ CMD_EVAL, "eval", "FILE FLOW...", "verdicts only, tab-separated, for programs (--batch)", cmd_eval,
+	{ CMD_EVAL, "eval", "FILE FLOW...", "verdicts, tab-separated, for programs (--batch)", cmd_eval,
 	  FORMAT_TEXT | FORMAT_JSON, true, 1 },
-	{ CMD_REPORT, "report", "FILE", "a page to show: picture, rules, findings (-o FILE.html)", cmd_report,
-	  FORMAT_TEXT, false, 1 },
+	{ CMD_REPORT, "report", "FILE", "a page to show: picture, rules, findings (-o FILE)", cmd_report, FORMAT_TEXT,
+	  false, 1 },
 	{ CMD_SUGGEST, "suggest", "EVENTS...", "what msb-run --events recorded, as rules to paste", cmd_suggest,
 	  FORMAT_TEXT, false, 1 },
 	{ CMD_INIT, "init", "[TEMPLATE]", "a policy from the library to start with (-o FILE)", cmd_init, FORMAT_TEXT,
 	  false, 1, true },
-	{ CMD_LSP, "lsp", "", "a language server for editors, on standard input and output", cmd_lsp, FORMAT_TEXT,
-	  false, 0 },
+	{ CMD_LSP, "lsp", "", "a language server for editors", cmd_lsp, FORMAT_TEXT, false, 0 },
 };
 #define CMD_COUNT (sizeof cmds / sizeof *cmds)
 

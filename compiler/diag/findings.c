@@ -1,5 +1,6 @@
 /* The table of finding_texts.def, and how an entry is printed. */
 #include "diag/findings.h"
+#include "base/utf8.h"
 
 #include <string.h>
 
@@ -28,15 +29,24 @@ static void print_indented(const char *text, FILE *out)
 	}
 }
 
+/* In lines of 75 characters, four blanks in front: the manual indents them further */
+static void print_filled(const char *words, FILE *out)
+{
+	size_t used = 0;
+
+	for (size_t len; (len = strcspn(words, " \n")) > 0; words += len + (words[len] != '\0')) {
+		size_t width = utf8_count(words, len);
+		bool follows = used && used + 1 + width <= 75;
+		fprintf(out, "%s%.*s", follows ? " " : used ? "\n    " : "    ", (int)len, words);
+		used = width + (follows ? used + 1 : 4);
+	}
+	fputs("\n", out);
+}
+
 void finding_text_print(const struct finding_text *text, FILE *out)
 {
 	fprintf(out, "%s (%s)\n", text->id, text->level);
-	for (const char *line = text->meaning; *line;) {
-		size_t len = strcspn(line, "\n");
-
-		fprintf(out, "    %.*s\n", (int)len, line);
-		line += len + (line[len] == '\n');
-	}
+	print_filled(text->meaning, out);
 	if (text->bad[0]) {
 		fputs("    raises it:\n", out);
 		print_indented(text->bad, out);

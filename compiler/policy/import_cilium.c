@@ -24,7 +24,7 @@ static void add_protos(struct import_cilium *cilium, enum cilium_stage stage, st
 	static const enum policy_proto protos[] = { PROTO_TCP, PROTO_UDP };
 
 	rule.targets = *targets;
-	if (!ports->given || ports->everything) {
+	if (!ports->given) {
 		rule.protos = PROTO_UDP;
 		if (policy_rule_has_names(&rule))
 			add_to(cilium, stage, &rule);
@@ -169,6 +169,21 @@ static bool check_nodes(struct import_cilium *cilium, const struct yaml_node *sp
 	return false;
 }
 
+/* Cilium refuses a spec without rules, and here it would deny nothing */
+static bool check_has_rules(struct import_cilium *cilium, const struct yaml_node *spec)
+{
+	static const char *const keys[] = { "egress", "egressDeny", "ingress", "ingressDeny" };
+
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		const struct yaml_node *rules = yaml_get(spec, keys[i]);
+		if (!import_is_null(rules) && (rules->kind != YAML_LIST || rules->items.count))
+			return true;
+	}
+	import_report(cilium->import, "bad-value", spec, "this has no rules, so Cilium refuses it")->help =
+		"an empty rule allows nothing and denies its direction: `egress: [{}]`";
+	return false;
+}
+
 /* It would be lost: what is of the whole cluster has none */
 static bool check_namespace(struct import_cilium *cilium, const struct yaml_node *object)
 {
@@ -185,7 +200,8 @@ static bool check_namespace(struct import_cilium *cilium, const struct yaml_node
 static void read_spec(struct import_cilium *cilium, const struct yaml_node *object, const struct yaml_node *spec)
 {
 	if (!import_map(cilium->import, spec, IMPORT_CNP_SPEC) || !check_nodes(cilium, spec) ||
-	    !import_same_pods(cilium->import, object, spec, "endpointSelector") || !check_words(cilium, spec))
+	    !import_same_pods(cilium->import, object, spec, "endpointSelector") || !check_words(cilium, spec) ||
+	    !check_has_rules(cilium, spec))
 		return;
 	read_direction(cilium, spec, true);
 	read_direction(cilium, spec, false);

@@ -159,7 +159,6 @@ static void read_port(struct import *import, const struct yaml_node *entry, stru
 		return;
 	if (range.hi < range.lo)
 		import_report(import, "inverted-range", end, "`endPort` is less than `port`");
-	out->everything |= all && protocols == 3;
 	for (size_t i = 0; i < 2; i++)
 		if (protocols >> i & 1 && all)
 			out->of[i].all = true;
@@ -218,7 +217,7 @@ bool cilium_read_ports(struct import *import, const struct yaml_node *rule, bool
 
 bool cilium_ports_take(const struct cilium_ports *ports, uint16_t port)
 {
-	if (!ports->given || ports->everything)
+	if (!ports->given)
 		return true;
 	for (size_t i = 0; i < 2; i++) {
 		if (ports->of[i].all)
@@ -239,7 +238,7 @@ bool cilium_ports_are(const struct cilium_ports *ports, uint16_t port)
 			if (ports->of[i].some.items[j].lo != port || ports->of[i].some.items[j].hi != port)
 				return false;
 	}
-	return ports->given && !ports->everything;
+	return ports->given;
 }
 
 /* ---- peers ---- */

@@ -8,7 +8,7 @@ struct cilium_peers {
 };
 
 struct cilium_ports {
-	bool given, everything; /* everything: any port of any protocol */
+	bool given;
 	struct {
 		bool all;
 		struct policy_port_list some;

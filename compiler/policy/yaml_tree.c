@@ -136,6 +136,39 @@ static struct yaml_node *read_node(struct builder *b, yaml_event_t *event, unsig
 	return ok ? made : NULL;
 }
 
+static bool is_empty(const struct yaml_node *node)
+{
+	return node->kind == YAML_TEXT && node->plain && !*node->text;
+}
+
+static bool refuse_second(struct builder *b, struct span at)
+{
+	diag_error(b->diags, "bad-value", at, "a second document");
+	return false;
+}
+
+/* Empty documents may stand in front of one that others may follow, as where a template printed nothing */
+static bool read_document(struct builder *b, yaml_event_t *event, yaml_goes_on *goes_on, struct yaml_documents *out)
+{
+	bool none_yet = out->count && is_empty(out->items[0]);
+	struct span at = event_span(b, event);
+
+	if (out->count && !none_yet && !goes_on(out->items[0])) {
+		yaml_event_delete(event);
+		return refuse_second(b, at);
+	}
+	const struct yaml_node *root = read_node(b, event, 0);
+	if (!root)
+		return false;
+	if (!none_yet)
+		*arena_push(b->diags->arena, out) = root;
+	else if (goes_on(root))
+		out->items[0] = root;
+	else if (!is_empty(root))
+		return refuse_second(b, at);
+	return true;
+}
+
 /* Stream and document events around the roots */
 static bool read_documents(struct builder *b, yaml_goes_on *goes_on, struct yaml_documents *out)
 {
@@ -153,15 +186,8 @@ static bool read_documents(struct builder *b, yaml_goes_on *goes_on, struct yaml
 			yaml_event_delete(&event);
 			break;
 		default:
-			if (out->count && !goes_on(out->items[0])) {
-				diag_error(b->diags, "bad-value", event_span(b, &event), "a second document");
-				yaml_event_delete(&event);
+			if (!read_document(b, &event, goes_on, out))
 				return false;
-			}
-			const struct yaml_node *root = read_node(b, &event, 0);
-			if (!root)
-				return false;
-			*arena_push(b->diags->arena, out) = root;
 		}
 	}
 }

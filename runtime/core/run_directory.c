@@ -22,6 +22,8 @@ static int fail(const char *why)
 	int error = errno;
 
 	log_error(RUN_DIRECTORY ": %s", why);
+	if (error == EROFS)
+		log_help("it has to be writable: of a container that is read-only, --tmpfs /run");
 	return -error;
 }
 

@@ -48,7 +48,7 @@ static const struct ctl_option stop_options[] = {
 
 static const struct ctl_command commands[] = {
 	{ "ps", "", "all sandboxes of this host", ctl_ps, CTL_NAME_NONE, .watches = true },
-	{ "status", "NAME", "its rules and what they decided, bindings, flows", ctl_show_status, .watches = true },
+	{ "status", "NAME", "its rules, what they decided, bindings, flows", ctl_show_status, .watches = true },
 	{ "explain", "NAME FLOW...", "would this pass now, and by which rule", ctl_explain, .takes_words = true,
 	  .notes = "  FLOW as of msb-policyc explain: egress@github.com:tcp:443, dns@pypi.org;\n"
 		   "  names have the addresses that the sandbox was given for them, unless\n"
@@ -71,13 +71,13 @@ static const struct ctl_command commands[] = {
 	{ "events", "NAME [--follow]", "what it denied, and what else it reports", ctl_events,
 	  .options = events_options },
 	{ "stop", "NAME [--kill]", "end it", ctl_stop, .options = stop_options },
-	{ "stats", "[NAME]", "what it has counted: traffic, rules, DNS, events", ctl_stats, CTL_NAME_MAY,
-	  .watches = true, .measures = true, .options = stats_options,
+	{ "stats", "[NAME]", "its counters: traffic, rules, DNS, events", ctl_stats, CTL_NAME_MAY, .watches = true,
+	  .measures = true, .options = stats_options,
 	  .notes = "  --format prometheus: of NAME, or of all sandboxes, text format 0.0.4\n\n" },
-	{ "serve-metrics", "", "a scrape of all sandboxes for Prometheus, by HTTP", ctl_serve_metrics, CTL_NAME_NONE,
+	{ "serve-metrics", "", "counters of all, by HTTP, for Prometheus", ctl_serve_metrics, CTL_NAME_NONE,
 	  .options = serve_options },
 	{ "gc", "", "removes what killed sandboxes left", ctl_gc, CTL_NAME_NONE, .options = gc_options },
-	{ "doctor", "", "whether this host can run sandboxes; what to do", ctl_doctor, CTL_NAME_NONE },
+	{ "doctor", "", "whether this host can run them; what to do", ctl_doctor, CTL_NAME_NONE },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

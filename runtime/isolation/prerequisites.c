@@ -4,6 +4,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/process.h"
+#include "core/uids.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -152,18 +153,34 @@ static int check_calls(const struct run_config *config)
 	return missing ? -EPERM : 0;
 }
 
-/* There no device can be made, whatever the capabilities. All ids are mapped in the namespace that is the machine's own. */
+/* Whether a user namespace has `count` ids from `first` on in one piece; where that cannot be read it has */
+static bool maps(const char *path, unsigned first, unsigned count)
+{
+	FILE *map = fopen(path, "re");
+	unsigned inside, outside, length;
+	bool has = !map;
+
+	while (!has && fscanf(map, "%u %u %u", &inside, &outside, &length) == 3)
+		has = inside <= first && first - inside < length && count <= length - (first - inside);
+	if (map)
+		fclose(map);
+	return has;
+}
+
+/* In one that is not the machine's own no device can be made, whatever the capabilities, and ids may be missing */
 static int check_user_namespace(const struct run_config *config)
 {
-	CLEANUP_FD int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	char map[64] = "";
-	unsigned inside, outside, count;
+	bool is_machines = maps("/proc/self/uid_map", 0, UINT32_MAX);
 
-	if (config->vmm != VMM_QEMU || fd < 0 || read(fd, map, sizeof map - 1) <= 0 ||
-	    sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || count == UINT32_MAX)
+	if (is_machines || (config->vmm != VMM_QEMU && maps("/proc/self/uid_map", UIDS_FIRST, UIDS_COUNT) &&
+			    maps("/proc/self/gid_map", UIDS_FIRST, UIDS_COUNT)))
 		return 0;
-	log_error("root here is root of a user namespace alone, who cannot give QEMU its devices");
-	log_help("a container: run it as the machine's root, without --userns or --uidmap; or --vmm none");
+	if (config->vmm == VMM_QEMU)
+		log_error("root here is root of a user namespace alone, who cannot give QEMU its devices");
+	else
+		log_error("needs users and groups %u to %u, which this user namespace does not map", UIDS_FIRST,
+			  UIDS_FIRST + UIDS_COUNT - 1);
+	log_help("a container: run it as the machine's root, without --userns or --uidmap");
 	return -EPERM;
 }
 

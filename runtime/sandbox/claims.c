@@ -11,6 +11,7 @@
 #include "core/fd.h"
 #include "core/log.h"
 #include "core/run_directory.h"
+#include "core/uids.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -20,10 +21,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-/* 2^20 uids that no distribution and no container engine hands out by default */
-#define UID_BASE 0x6d700000u
 #define UIDS_IN_BLOCK 8u
-#define UID_BLOCKS (0x100000u / UIDS_IN_BLOCK)
+#define UID_BLOCKS (UIDS_COUNT / UIDS_IN_BLOCK)
 #define NAME_BASE ((off_t)1 << 62)
 
 static int lock(int fd, off_t byte, short type)
@@ -75,7 +74,7 @@ static int claim_uids(int fd, uid_t *uid)
 	for (uint32_t i = 0; i < UID_BLOCKS && is_taken(error); i++) {
 		uint32_t block = (first + i) % UID_BLOCKS;
 		error = lock(fd, block, F_WRLCK);
-		*uid = UID_BASE + block * UIDS_IN_BLOCK;
+		*uid = UIDS_FIRST + block * UIDS_IN_BLOCK;
 	}
 	if (error < 0)
 		log_error("cannot claim uids for the sandbox: %s", strerror(-error));

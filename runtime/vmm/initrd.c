@@ -1,6 +1,7 @@
 /* Writing the archive. The format:
  * https://www.kernel.org/doc/html/latest/driver-api/early-userspace/buffer-format.html */
 #include "vmm/initrd.h"
+#include "base/text_stream.h"
 #include "guest/agent.h"
 #include "net/pool.h"
 #include "vmm/qemu_argv.h"
@@ -47,10 +48,8 @@ static int file(FILE *out, const char *path, void (*write)(FILE *, const struct 
 	if (!memory)
 		return -errno;
 	write(memory, run);
-	if (fclose(memory)) {
-		free(text);
+	if (text_stream_close(memory, &text))
 		return -ENOMEM;
-	}
 	member(out, path, 0100644, text, size);
 	free(text);
 	return 0;
@@ -168,9 +167,9 @@ int initrd_make(const struct initrd_run *run, char **out, size_t *size)
 
 	if (!archive)
 		return -errno;
-	int error = write_archive(archive, run);
-	if (fclose(archive) && error == 0)
-		error = -ENOMEM;
+	int error = write_archive(archive, run), lost = text_stream_close(archive, out);
+	if (error == 0)
+		error = lost;
 	if (error < 0) {
 		free(*out);
 		*out = NULL;

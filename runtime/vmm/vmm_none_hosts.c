@@ -1,5 +1,6 @@
 /* The guest's name, as a host name of COMMAND's own UTS namespace, and the host's /etc/hosts with the lines that it lacks for
  * that name and localhost. */
+#include "base/text_stream.h"
 #include "core/fd.h"
 #include "core/log.h"
 #include "guest/hosts.h"
@@ -79,7 +80,7 @@ int vmm_none_set_hosts(const struct vmm_start *start)
 
 	if (lines) {
 		vmm_hosts(lines, start);
-		error = fclose(lines) ? -ENOMEM : 0;
+		error = text_stream_close(lines, &wanted);
 	}
 	if (error == 0 && sethostname(start->config->name, strlen(start->config->name)))
 		error = -errno;

@@ -46,6 +46,28 @@ try shared $(pkg-config --libs msbpolicy)
 try static -Wl,-Bstatic -L"$image/usr/lib" -lmsbpolicy -Wl,-Bdynamic $(pkg-config --libs --static msbpolicy | sed 's/-lmsbpolicy//')
 check shared/links "$(ldd ./shared | grep -q "$image/usr/lib/libmsbpolicy.so.0"; echo $?)" "$(ldd ./shared)"
 
+# without memory nothing is lost and nothing crashes, whatever the policy is written in; a sanitizer has allocations of its own
+if [ -n "$san" ]; then
+	skip memory "allocations are the sanitizer's"
+else
+	# shellcheck disable=SC2046
+	cc -Wall -Werror -o memory "$root/tests/cli/api-memory.c" $(pkg-config --cflags --libs msbpolicy) -ljansson >.out 2>&1
+	check memory/build $? "$(cat .out)"
+	printf '%s\n' 'default egress deny' 'group vcs = github.com, 140.82.112.0/20' 'allow@*.bücher.example:tcp:443' \
+		'allow@vcs:tcp:{22,443} because "clone"' 'allow@{a.example,10.0.0.0/8}:tcp:{443,80-90}' 'deny@10.0.0.0/24' >memory.msb
+	"$policyc" compile --emit json memory.msb >memory.json 2>.out
+	check memory/policy $? "$(cat .out)"
+	cat >memory.yaml <<-'EOF'
+		apiVersion: networking.k8s.io/v1
+		kind: NetworkPolicy
+		spec: { egress: [{ to: [{ ipBlock: { cidr: 10.0.0.0/8, except: [10.0.0.0/24] } }], ports: [{ port: 443 }] }] }
+	EOF
+	for policy in memory.msb memory.json memory.yaml; do
+		timeout 300 ./memory "$policy" >.out 2>/dev/null
+		check "$policy" $? "$(cat .out)"
+	done
+fi
+
 preload=
 [ -z "$sanitized" ] || preload=$(cc -print-file-name=libasan.so):$(cc -print-file-name=libubsan.so)
 MSBPOLICY_LIBRARY=$image/usr/lib/libmsbpolicy.so.0 MSB_POLICYC=$policyc MSB_TESTS=$root/tests LD_PRELOAD=$preload \

@@ -92,6 +92,8 @@ def spec(draw):
         made["ingress"] = some(draw, lambda d: rule(d, "from"))
     if draw.random() < 0.4:
         made["ingressDeny"] = some(draw, lambda d: rule(d, "from"), 0, 2)
+    if not any(made.get(key) for key in ["egress", "egressDeny", "ingress", "ingressDeny"]):
+        made["egress"] = [{}]
     if draw.random() < 0.3:
         made["enableDefaultDeny"] = {d: draw.random() < 0.5 for d in ["egress", "ingress"] if draw.random() < 0.7}
     return made
@@ -123,12 +125,15 @@ def peer_fits(one, side, address):
 
 
 def port_fits(one, protocol, number):
+    """`ANY` is TCP, UDP and SCTP; ICMP has no ports, and only fits a rule without `toPorts`"""
     entries = [p for e in one.get("toPorts", []) for p in e["ports"]]
     if "toPorts" not in one:
         return True
     for entry in entries:
         low = int(entry["port"])
         high = entry.get("endPort", low)
+        if protocol.startswith("icmp"):
+            continue
         if entry.get("protocol", "ANY") in ["ANY", protocol.upper()] and (low == 0 or low <= number <= high):
             return True
     return False
@@ -202,6 +207,9 @@ def flow_of(draw, specs):
                       connection(specs, "egress", address, protocol, number, name))
     direction, address = draw.choice(["egress", "ingress"]), draw.choice(ADDRESSES)
     shown = f"[{address}]" if ":" in address else address
+    if draw.random() < 0.2:
+        protocol = "icmpv6" if ":" in address else "icmpv4"
+        return f"{direction}@{shown}:{protocol}", connection(specs, direction, address, protocol, None)
     return f"{direction}@{shown}:{protocol}:{number}", connection(specs, direction, address, protocol, number)
 
 

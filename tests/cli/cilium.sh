@@ -80,8 +80,13 @@ printf '%s\n' "$head" >c.yaml
 contains "cilium: neither spec nor specs" "$("$policyc" check c.yaml 2>&1)" 'no .spec. and no .specs'
 printf '%s\nspec: { egressDeny: [{ toFQDNs: [{ matchName: a.example }] }] }\n' "$head" >c.yaml
 contains "cilium: a deny of names" "$("$policyc" check c.yaml 2>&1)" 'no such key: .toFQDNs'
-printf '%s\nspec: { enableDefaultDeny: { egress: "true" } }\n' "$head" >c.yaml
+printf '%s\nspec: { egress: [{}], enableDefaultDeny: { egress: "true" } }\n' "$head" >c.yaml
 contains "cilium: a text for a truth" "$("$policyc" check c.yaml 2>&1)" '.true. or .false'
+
+for rules in '' 'egress: []' 'egress: null' 'ingress: [], enableDefaultDeny: { egress: true }'; do
+	printf '%s\nspec: { %s }\n' "$head" "$rules" >c.yaml
+	contains "cilium: no rules: $rules" "$("$policyc" check c.yaml 2>&1)" 'c.yaml:4:7: error: .*has no rules'
+done
 
 egress "  - { toFQDNs: [{ matchName: API.example.org }, { matchPattern: '**.b.example' }, { matchName: b.example }],
       toPorts: [{ ports: [{ port: '443', protocol: TCP }] }] }
@@ -102,6 +107,8 @@ ours "an empty rule allows nothing" ''
 egress '  - { toEntities: [world], toPorts: [{ ports: [{ port: "8000", endPort: 8010, protocol: UDP }] }] }'
 ours "the world is not the host" 'deny@host because "networks are not the host'"'"'s in Cilium"
 allow@{0.0.0.0/0,[::/0]}:udp:8000-8010'
+egress '  - { toEntities: [all], toPorts: [{ ports: [{ port: "0" }] }] }'
+ours "all ports are those of TCP and UDP, not ICMP" 'allow@any:{tcp,udp}'
 egress '  - { toEntities: [all] }
   egressDeny:
   - { toCIDR: [10.0.0.0/8] }'

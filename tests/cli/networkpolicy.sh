@@ -46,6 +46,13 @@ same "networkpolicy: an empty list isolates no egress by itself" allow "$(verdic
 egress '  - to: [ { ipBlock: { cidr: 10.0.0.0/8, except: [10.1.0.0/16] } } ]'
 printf 'default any deny\nallow@{10.0.0.0/16,10.2.0.0/15,10.4.0.0/14,10.8.0.0/13,10.16.0.0/12,10.32.0.0/11,10.64.0.0/10,10.128.0.0/9}\n' >np.msb
 contains "networkpolicy: the same policy in our words" "$("$policyc" diff np.yaml np.msb 2>&1)" 'no change'
+printf -- '---\n# of a template that printed nothing\n---\n---\n%s\nspec: { policyTypes: [Egress] }\n' "$head" >np.yaml
+same "networkpolicy: empty documents in front" deny "$(verdict np.yaml egress@203.0.113.1:tcp:443)"
+printf -- '---\n---\nnetwork: open\n' >two.yaml
+contains "networkpolicy: not in front of other files" "$("$policyc" check two.yaml 2>&1)" 'two.yaml:3:1: error: a second document'
+same "networkpolicy: from standard input" deny \
+	"$("$policyc" eval --stdin-name np.yaml - egress@203.0.113.1:tcp:443 <np.yaml 2>&1 | cut -f1)"
+contains "networkpolicy: whose name says what it is" "$("$policyc" check - <np.yaml 2>&1)" 'help: .*--stdin-name x.yaml'
 printf 'policy: public\n---\npolicy: open\n' >two.yaml
 contains "networkpolicy: other files have one document" "$("$policyc" check two.yaml 2>&1)" 'a second document'
 

@@ -20,6 +20,11 @@ same "nothing is left" "" "$(leftovers)"
 mount --rbind "$root" "$root"
 run_chrooted
 same "that done it runs" "0 there" "$status $out"
+mount -t tmpfs -o ro none "$root/run"
+run_chrooted
+contains "a /run that cannot be written is named" "$status $err" '^125 msb-run: error: /run/msb: Read-only file system'
+contains "and what a container needs" "$err" 'help: .*--tmpfs /run$'
+umount "$root/run"
 umount -l "$root"
 umount -l "$root"/{build,usr,etc,proc,sys,dev,run}
 finish

@@ -49,6 +49,10 @@ run_refused chroot EPERM -v "$WORK:/mnt"
 contains "without chroot, for a volume: it is named" "$status $err" '^125 msb-run: error: needs chroot\(2\), to serve a volume'
 timeout -s KILL 20 unshare --user --map-root-user "$BUILD/msb-run" -- true 2>"$WORK/err" </dev/null
 contains "in a user namespace, QEMU: that is said" "$? $(<"$WORK/err")" '^125 msb-run: error: root here is root of a user namespace alone'
+timeout -s KILL 20 unshare --user --map-root-user "$BUILD/msb-run" --vmm none -- true 2>"$WORK/err" </dev/null
+contains "in one without the ids of workers: these are named" "$? $(<"$WORK/err")" \
+	'^125 msb-run: error: needs users and groups 1836056576 to 1837105151, which this user namespace does not map'
+same "without what has been begun" 1 "$(grep -c error: "$WORK/err")"
 mount -t tmpfs tmpfs /dev/net
 timeout -s KILL 20 "$BUILD/msb-run" -- true 2>"$WORK/err" </dev/null
 contains "without /dev/net/tun: it is named" "$? $(<"$WORK/err")" '^125 msb-run: error: needs /dev/net/tun, to .*: No such file or directory$'

@@ -21,6 +21,8 @@ container() {
 # The options of `podman run` in the document, and the capabilities that it explains
 options=$(sed -n '/^ *podman run /,/^ *msb-run /p' "$DOCUMENT" | sed '$d; s/ *podman run --rm//; s/\\//')
 capabilities=$(sed -n '/^| capability /,/^$/p' "$DOCUMENT" | sed 1,2d | cut -d'|' -f2 | grep -oE '[A-Z_]+')
+same "docker's command is the same, and two filters less" "$(xargs <<<"$options") --security-opt seccomp=unconfined --security-opt apparmor=unconfined" \
+	"$(sed -n '/^ *docker run /,/^ *msb-run /p' "$DOCUMENT" | sed '$d; s/ *docker run --rm//; s/\\//' | xargs)"
 same "each capability of the command is explained" "$(grep -oE '[A-Z_]{4,}' <<<"$options")" "$capabilities"
 
 # documented WORDS…: the document's command with WORDS instead of its image and arguments; without the option in $less
