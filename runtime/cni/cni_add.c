@@ -1,6 +1,7 @@
 /* ADD: the pod's link is replaced by one behind its policy. Whatever fails leaves nothing, and the pod without network. */
 #include "cni/cni_daemon.h"
 #include "cni/cni_end.h"
+#include "cni/cni_keys.h"
 #include "cni/cni_netns.h"
 #include "cni/cni_result.h"
 #include "cni/cni_state.h"
@@ -59,7 +60,7 @@ static int read_link(const struct cni_call *call, struct run_pod *pod)
 	int error = cni_netns_link(pod->netns, call->link, &link);
 
 	if (error < 0)
-		return cni_fail(call, CNI_FAILED, "%s in %s: %s", call->link, call->netns, strerror(-error));
+		return cni_fail(call, CNI_FAILED, "%s in %s: %s", call->link, call->netns, cni_netns_error_text(error));
 	if (!strcmp(link.kind, "ipvlan"))
 		return cni_fail(
 			call, CNI_CONFIG_WRONG,
@@ -100,12 +101,14 @@ static int print(const struct cni_call *call, const struct run_pod *pod)
 
 static int start(const struct cni_call *call, struct run_pod *pod, struct cni_state *state)
 {
-	CLEANUP_FD int log = cni_state_log(state);
-	int error = log < 0 ? log : cni_state_write(call, state);
+	int error = cni_state_write(call, state);
+	CLEANUP_FD int log = error < 0 ? error : cni_state_log(state);
 	struct pod_ready ready;
 
-	if (error < 0)
-		return cni_fail(call, CNI_IO_FAILED, CNI_STATE_DIRECTORY ": %s", strerror(-error));
+	if (log < 0) {
+		cni_state_remove(state);
+		return cni_fail(call, CNI_IO_FAILED, CNI_STATE_DIRECTORY ": %s", strerror(-log));
+	}
 	if (!cni_daemon_start(call, pod, state->name, log, &ready))
 		return fail_with_log(call, state, ready.code);
 	state->supervisor = ready.supervisor;
@@ -136,15 +139,18 @@ static int make_room(struct cni_call *call)
 int cni_add(struct cni_call *call)
 {
 	struct run_pod pod = { 0 };
-	int code = cni_result_read(call, &pod);
+	int code = cni_keys_check(call);
 
+	if (code == CNI_FINE)
+		code = cni_result_read(call, &pod);
 	if (code == CNI_FINE)
 		code = cni_result_dns(call, &pod);
 	if (code)
 		return code;
 	CLEANUP_FD int netns = cni_netns_open(call->netns);
 	if (netns < 0)
-		return cni_fail(call, CNI_ENVIRONMENT_WRONG, "CNI_NETNS %s: %s", call->netns, strerror(-netns));
+		return cni_fail(call, CNI_ENVIRONMENT_WRONG, "CNI_NETNS %s: %s", call->netns,
+				cni_netns_error_text(netns));
 	pod.netns = netns;
 	code = read_link(call, &pod);
 	if (code == CNI_FINE)

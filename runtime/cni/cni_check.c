@@ -1,12 +1,15 @@
 /* CHECK: is the pod's network as ADD made it, with its policy in force, and does somebody serve it. STATUS: could another be added. */
 #include "cni/cni_check_links.h"
 #include "cni/cni_end.h"
+#include "cni/cni_keys.h"
 #include "cni/cni_netns.h"
 #include "cni/cni_policy.h"
 #include "cni/cni_result.h"
+#include "core/config.h"
 #include "core/fd.h"
 #include "core/run_directory.h"
 #include "ctl/client.h"
+#include "isolation/prerequisites.h"
 #include "netlink/nft_install.h"
 
 #include <errno.h>
@@ -51,7 +54,8 @@ int cni_check(struct cni_call *call)
 		return cni_fail(call, CNI_NOT_IN_FORCE, "%s of %s is behind no policy", call->link, call->container);
 	CLEANUP_FD int netns = cni_netns_open(call->netns);
 	if (netns < 0)
-		return cni_fail(call, CNI_ENVIRONMENT_WRONG, "CNI_NETNS %s: %s", call->netns, strerror(-netns));
+		return cni_fail(call, CNI_ENVIRONMENT_WRONG, "CNI_NETNS %s: %s", call->netns,
+				cni_netns_error_text(netns));
 	code = cni_check_links(call, &state, &pod, netns);
 	return code ? code : check_sandbox(call, &state);
 }
@@ -59,11 +63,19 @@ int cni_check(struct cni_call *call)
 static int look_at_sandbox(const struct cni_call *call, const struct cni_state *state)
 {
 	(void)call;
-	return cni_end_is_running(state) ? 0 : 1;
+	return !state->supervisor || cni_end_is_running(state) ? 0 : 1; /* ADD of the first is not over */
 }
 
 int cni_status(struct cni_call *call)
 {
+	struct run_pod pod = { 0 };
+	const struct run_config config = { .vmm = VMM_NONE, .pod = &pod };
+
+	if (cni_keys_check(call))
+		return CNI_CONFIG_WRONG;
+	if (prerequisites_check(&config) < 0)
+		return cni_fail(call, CNI_NOT_AVAILABLE,
+				"msb-cni has less than it needs here; `msb-ctl doctor` in its place tells what");
 	struct nft *nft = nft_open();
 	CLEANUP_FD int directory = cni_state_directory();
 	CLEANUP_FD int run = run_directory_open();

@@ -28,6 +28,8 @@ int cni_del(struct cni_call *call)
 		error = 0;
 	}
 	if (error == -ENOENT)
+		cni_state_remove(&(struct cni_state){ .container = call->container, .link = call->link });
+	if (error == -ENOENT || error == -EROFS) /* there is no directory, nor could any have been made */
 		return CNI_FINE;
 	if (error < 0)
 		return cni_fail(call, CNI_IO_FAILED, CNI_STATE_DIRECTORY ": %s", strerror(-error));
@@ -65,5 +67,6 @@ int cni_gc(struct cni_call *call)
 	int result = cni_state_each(call, collect);
 	if (result < 0)
 		return cni_fail(call, CNI_IO_FAILED, CNI_STATE_DIRECTORY ": %s", strerror(-result));
+	cni_state_sweep(call);
 	return result;
 }

@@ -20,7 +20,7 @@ static bool is_same(int a, int b)
 
 int cni_netns_open(const char *path)
 {
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	CLEANUP_FD int own = netns_open();
 
 	if (fd < 0)
@@ -28,6 +28,13 @@ int cni_netns_open(const char *path)
 	if (own < 0)
 		return own;
 	return ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWNET && !is_same(fd, own) ? TAKE_FD(fd) : -EINVAL;
+}
+
+const char *cni_netns_error_text(int error)
+{
+	return error == -EINVAL ? "it is no network namespace, or the node's own; wanted is the pod's" :
+	       error == -EPERM  ? "to enter it msb-cni needs root with CAP_SYS_ADMIN, which its service has not" :
+				  strerror(-error);
 }
 
 int cni_netns_in(int netns, int (*run)(void *), void *context)

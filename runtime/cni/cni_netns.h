@@ -4,6 +4,7 @@
 
 /* A descriptor, or -errno; -EINVAL: it is no network namespace, or the caller's own */
 int cni_netns_open(const char *path);
+const char *cni_netns_error_text(int error);
 /* Runs it in there, and comes back; its result, or -errno where nobody gets there */
 int cni_netns_in(int netns, int (*run)(void *), void *context);
 /* rtnetlink in there; NULL and errno */

@@ -1,6 +1,7 @@
 /* From the plugin's configuration and what the runtime tells of the pod to the options of its policy. */
 #include "cni/cni_policy.h"
 #include "base/escape.h"
+#include "base/name.h"
 #include "cni/cni_policy_file.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define ANNOTATIONS "io.kubernetes.cri.pod-annotations"
 #define ANNOTATION "msb.dev/policy"
 
 struct choice {
@@ -61,6 +61,15 @@ static bool take_text(struct choice *choice, const char *key, const char *otherw
 			    "network configuration: `%s` must be a text that is not empty", key);
 	*out = arena_strdup(choice->arena, json_string_value(value));
 	return true;
+}
+
+static bool take_directory(struct choice *choice, const char *key, const char *otherwise, const char **out)
+{
+	if (!take_text(choice, key, otherwise, out))
+		return false;
+	return **out == '/' ||
+	       fail(choice, CNI_POLICY_BAD_CONFIG, "network configuration: `%s` must be an absolute path, not `%s`",
+		    key, escape_text(choice->arena, *out));
 }
 
 /* A list of texts */
@@ -188,7 +197,8 @@ static bool take_floors(struct choice *choice, bool *has)
 /* What the pod names; *name NULL: nothing */
 static bool find_named(struct choice *choice, const char **name, const char **by)
 {
-	const json_t *annotations = cni_policy_member(cni_policy_member(choice->config, "runtimeConfig"), ANNOTATIONS);
+	const json_t *annotations =
+		cni_policy_member(cni_policy_member(choice->config, "runtimeConfig"), CNI_POLICY_ANNOTATIONS);
 	const json_t *annotation = json_object_get(annotations, ANNOTATION);
 	const char *text = annotation ? json_string_value(annotation) : NULL;
 
@@ -274,6 +284,19 @@ static const char *networks_text(struct arena *arena, const char *name, const st
 	return text;
 }
 
+static bool are_networks(struct choice *choice, const char *key, const struct options_list *networks)
+{
+	struct addr_prefix prefix;
+
+	for (size_t i = 0; i < networks->count; i++)
+		if (!addr_prefix_parse(networks->items[i], &prefix))
+			return fail(choice, CNI_POLICY_BAD_CONFIG,
+				    "network configuration: `clusterNetworks.%s`: `%s` is no network: wanted is one "
+				    "such as 10.96.0.0/12",
+				    key, escape_text(choice->arena, networks->items[i]));
+	return true;
+}
+
 static bool take_networks(struct choice *choice)
 {
 	static const char *const keys[] = { "pods", "services" };
@@ -285,14 +308,15 @@ static bool take_networks(struct choice *choice)
 
 	if (!take_text(choice, "clusterDomain", "cluster.local", &domain))
 		return false;
-	if (object && !json_is_object(object))
+	if (object && !json_is_object(object) && !json_is_null(object))
 		return fail(choice, CNI_POLICY_BAD_CONFIG,
 			    "network configuration: `clusterNetworks` must be an object of `pods` and `services`");
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
 		const json_t *list = json_object_get(object, keys[i]);
 		struct options_list networks = { 0 };
 		known += list != NULL;
-		if (!take_list(choice, list, keys[i], &networks))
+		if (!take_list(choice, list, arena_printf(choice->arena, "clusterNetworks.%s", keys[i]), &networks) ||
+		    !are_networks(choice, keys[i], &networks))
 			return false;
 		if (networks.count)
 			*arena_push(choice->arena, &options->groups) = networks_text(
@@ -308,14 +332,33 @@ static bool take_networks(struct choice *choice)
 	return true;
 }
 
+/* As the guest's resolver asks for them. What is none is an operator's mistake; of a pod's resolv.conf it is passed over, as "." is. */
+static bool take_domains(struct choice *choice, const struct options_list *domains, bool own)
+{
+	const char *why;
+
+	for (size_t i = 0; i < domains->count; i++) {
+		const char *name = name_from_rule(choice->arena, domains->items[i], &why);
+		if (!name && own)
+			return fail(choice, CNI_POLICY_BAD_CONFIG,
+				    "network configuration: `searchDomains`: `%s` is no domain: %s",
+				    escape_text(choice->arena, domains->items[i]), why);
+		if (name)
+			*arena_push(choice->arena, &choice->out->search) = name;
+	}
+	return true;
+}
+
 static bool take_search(struct choice *choice)
 {
 	const json_t *own = json_object_get(choice->config, "searchDomains");
 	const json_t *dns = cni_policy_member(cni_policy_member(choice->config, "runtimeConfig"), "dns");
+	struct options_list domains = { 0 };
 
-	return own ? take_list(choice, own, "searchDomains", &choice->out->search) :
-		     take_list(choice, cni_policy_member(dns, "searches"), "runtimeConfig.dns.searches",
-			       &choice->out->search);
+	if (own && !json_is_null(own))
+		return take_list(choice, own, "searchDomains", &domains) && take_domains(choice, &domains, true);
+	return take_list(choice, cni_policy_member(dns, "searches"), "runtimeConfig.dns.searches", &domains) &&
+	       take_domains(choice, &domains, false);
 }
 
 bool cni_policy_choose(struct arena *arena, const json_t *config, const char *args, struct cni_policy *out,
@@ -326,7 +369,7 @@ bool cni_policy_choose(struct arena *arena, const json_t *config, const char *ar
 	*out = (struct cni_policy){ .options = { .arena = arena } };
 	if (!json_is_object(config))
 		return fail(&choice, CNI_POLICY_BAD_CONFIG, "the network configuration is no JSON object");
-	return take_text(&choice, "policies", "/etc/msb/policies", &choice.policies) &&
-	       take_text(&choice, "floors", "/etc/msb/floors", &choice.floors) && take_args(&choice, args) &&
+	return take_directory(&choice, "policies", "/etc/msb/policies", &choice.policies) &&
+	       take_directory(&choice, "floors", "/etc/msb/floors", &choice.floors) && take_args(&choice, args) &&
 	       choose(&choice) && take_networks(&choice) && take_search(&choice);
 }

@@ -23,6 +23,8 @@
 
 #include <jansson.h>
 
+#define CNI_POLICY_ANNOTATIONS "io.kubernetes.cri.pod-annotations" /* of runtimeConfig */
+
 /* The specification's codes */
 enum cni_policy_code { CNI_POLICY_BAD_ENVIRONMENT = 4, CNI_POLICY_BAD_CONFIG = 7, CNI_POLICY_REFUSED = 100 };
 

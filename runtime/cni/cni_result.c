@@ -14,13 +14,25 @@ static bool is_pods_link(const struct cni_call *call, const json_t *link)
 	return name && !strcmp(name, call->link) && sandbox && *sandbox;
 }
 
-/* Of an address whose link is not said it is the pod's. */
-static bool is_pods_address(const struct cni_call *call, const json_t *result, const json_t *address)
+/* Whose link is not said, it is the pod's. *link: the one that is said, or NULL */
+static int find_link(const struct cni_call *call, const json_t *result, const json_t *address, const json_t **link)
 {
 	const json_t *index = json_object_get(address, "interface");
-	json_t *link = json_array_get(json_object_get(result, "interfaces"), (size_t)json_integer_value(index));
 
-	return !index || is_pods_link(call, link);
+	*link = json_array_get(json_object_get(result, "interfaces"), (size_t)json_integer_value(index));
+	if (index && !json_is_null(index) && (!json_is_integer(index) || !*link))
+		return cni_fail(call, CNI_CONFIG_WRONG,
+				"prevResult: `interface` of an address is none of `interfaces`");
+	if (!index || json_is_null(index))
+		*link = NULL;
+	return CNI_FINE;
+}
+
+static bool is_a_hosts(struct addr addr)
+{
+	enum addr_class class = addr_classify(addr, NULL);
+
+	return !addr_is_unspecified(addr) && class != ADDR_CLASS_LOOPBACK && class != ADDR_CLASS_MULTICAST;
 }
 
 static int take_address(const struct cni_call *call, const json_t *address, struct run_pod *out)
@@ -45,6 +57,9 @@ static int take_address(const struct cni_call *call, const json_t *address, stru
 				text);
 	if (!addr_parse(gateway_text, &gateway) || gateway.family != prefix.addr.family)
 		return cni_fail(call, CNI_CONFIG_WRONG, "prevResult: `%.60s` is no gateway of %s", gateway_text, text);
+	if (!is_a_hosts(prefix.addr) || !is_a_hosts(gateway) || addr_equal(prefix.addr, gateway))
+		return cni_fail(call, CNI_CONFIG_WRONG, "prevResult: %s behind the gateway %s: no pod can have these",
+				text, gateway_text);
 	addr_gateway_set(&out->gateway, gateway);
 	*(v4 ? &out->addr4 : &out->addr6) = prefix;
 	*(v4 ? &out->pod.guest4 : &out->pod.guest6) = prefix.addr;
@@ -65,7 +80,10 @@ int cni_result_read(const struct cni_call *call, struct run_pod *out)
 			"and ptp do, in the list \"plugins\"");
 	json_array_foreach(addresses, i, address)
 	{
-		int code = is_pods_address(call, result, address) ? take_address(call, address, out) : CNI_FINE;
+		const json_t *link;
+		int code = find_link(call, result, address, &link);
+		if (code == CNI_FINE && (!link || is_pods_link(call, link)))
+			code = take_address(call, address, out);
 		if (code)
 			return code;
 	}
@@ -171,6 +189,23 @@ int cni_result_dns(const struct cni_call *call, struct run_pod *out)
 	return CNI_FINE;
 }
 
+/* 0.4.0 has the family beside each address; 1.0.0 has not. */
+static void set_families(const struct cni_call *call, json_t *addresses)
+{
+	bool wanted = !strcmp(call->version, "0.4.0");
+	json_t *address;
+	size_t i;
+
+	json_array_foreach(addresses, i, address)
+	{
+		const char *text = json_string_value(json_object_get(address, "address"));
+		if (wanted && text)
+			json_object_set_new(address, "version", json_string(strchr(text, ':') ? "6" : "4"));
+		else
+			json_object_del(address, "version");
+	}
+}
+
 json_t *cni_result_make(const struct cni_call *call, const struct run_pod *pod)
 {
 	json_t *result = json_deep_copy(json_object_get(call->config, "prevResult"));
@@ -181,6 +216,7 @@ json_t *cni_result_make(const struct cni_call *call, const struct run_pod *pod)
 	snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", pod->mac[0], pod->mac[1], pod->mac[2], pod->mac[3],
 		 pod->mac[4], pod->mac[5]);
 	json_object_set_new(result, "cniVersion", json_string(call->version));
+	set_families(call, json_object_get(result, "ips"));
 	json_array_foreach(links, i, link)
 	{
 		if (!is_pods_link(call, link))

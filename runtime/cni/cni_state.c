@@ -11,11 +11,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME_BASE_MAX 23 /* with a hyphen and eight digits behind it a sandbox's name */
 #define LOG_TEXT_MAX 1500
-#define LOG_END ".log"
+/* Behind a key, in which `@` follows the container and `:` cannot be: the kernel has no such links */
+#define LOG_END ":log"
+#define NEW_END ":new"
+#define WRITE_S 60 /* a call takes no longer from one file to the next */
 
 int cni_state_directory(void)
 {
@@ -91,14 +95,15 @@ static int write_beside(int directory, const char *name, json_t *json)
 
 	if (fd < 0)
 		return -errno;
-	return json_dumpfd(json, fd, JSON_COMPACT) ? -EIO : 0;
+	errno = EIO;
+	return json_dumpfd(json, fd, JSON_COMPACT) ? -errno : 0;
 }
 
 int cni_state_write(const struct cni_call *call, const struct cni_state *state)
 {
 	CLEANUP_FD int directory = cni_state_directory();
 	const char *name = key(call->arena, state->container, state->link, "");
-	const char *beside = key(call->arena, state->container, state->link, ".new");
+	const char *beside = key(call->arena, state->container, state->link, NEW_END);
 
 	if (directory < 0)
 		return directory;
@@ -113,15 +118,15 @@ int cni_state_write(const struct cni_call *call, const struct cni_state *state)
 	return error;
 }
 
+static const char *const ends[] = { LOG_END, NEW_END, "" };
+
 void cni_state_remove(const struct cni_state *state)
 {
 	CLEANUP_FD int directory = cni_state_directory();
 	struct arena *arena = arena_new();
 
-	if (directory >= 0) {
-		unlinkat(directory, key(arena, state->container, state->link, LOG_END), 0);
-		unlinkat(directory, key(arena, state->container, state->link, ""), 0);
-	}
+	for (size_t i = 0; directory >= 0 && i < sizeof ends / sizeof *ends; i++)
+		unlinkat(directory, key(arena, state->container, state->link, ends[i]), 0);
 	arena_free(arena);
 }
 
@@ -164,9 +169,9 @@ int cni_state_each(const struct cni_call *call, int (*each)(const struct cni_cal
 	if (!dir)
 		return directory < 0 ? directory : -errno;
 	while (result == 0 && (entry = readdir(dir))) {
-		char *name = arena_strdup(call->arena, entry->d_name), *link = strrchr(name, '@');
+		char *name = arena_strdup(call->arena, entry->d_name), *link = strchr(name, '@');
 		struct cni_state state;
-		if (!link)
+		if (!link || strchr(link, ':'))
 			continue;
 		*link++ = '\0';
 		if (cni_state_read(call, name, link, &state) == 0)
@@ -174,4 +179,27 @@ int cni_state_each(const struct cni_call *call, int (*each)(const struct cni_cal
 	}
 	closedir(dir);
 	return result;
+}
+
+/* Nobody's: its state is not there, nor about to be */
+static bool is_orphan(int directory, struct arena *arena, const char *name)
+{
+	const char *end = strchr(name, ':');
+	struct stat st;
+
+	return end && fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtime + WRITE_S < time(NULL) &&
+	       faccessat(directory, arena_strndup(arena, name, (size_t)(end - name)), F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+}
+
+void cni_state_sweep(const struct cni_call *call)
+{
+	int directory = cni_state_directory();
+	DIR *dir = directory < 0 ? NULL : fdopendir(directory);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (is_orphan(directory, call->arena, entry->d_name))
+			unlinkat(directory, entry->d_name, 0);
+	if (dir)
+		closedir(dir);
 }

@@ -1,8 +1,9 @@
 /* What the plugin remembers of a pod's link, from ADD to DEL: /run/msb-cni/CONTAINER@LINK, root's alone. */
 #pragma once
 #include "cni/cni.h"
+#include "core/pod.h"
 
-#define CNI_STATE_DIRECTORY "/run/msb-cni"
+#define CNI_STATE_DIRECTORY POD_DIRECTORY
 
 struct cni_state {
 	const char *network, *container, *link;
@@ -21,5 +22,7 @@ void cni_state_remove(const struct cni_state *); /* with its log */
 /* The log of a pod's processes, emptied; what is in it, of the arena. A descriptor or -errno; NULL where there is none */
 int cni_state_log(const struct cni_state *);
 const char *cni_state_log_text(const struct cni_call *, const struct cni_state *);
+/* What calls that were killed have left beside states, of any network */
+void cni_state_sweep(const struct cni_call *);
 /* All there are; `each` ends it early with a value other than 0 */
 int cni_state_each(const struct cni_call *, int (*each)(const struct cni_call *, const struct cni_state *));

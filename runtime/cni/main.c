@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define INPUT_MAX (16u << 20)
+#define CONTAINER_MAX 200 /* it is part of a file's name */
 #define SPARE (64u << 10)
 
 static const char *const versions[] = { "0.4.0", "1.0.0", "1.1.0" };
@@ -62,11 +63,14 @@ static int read_environment(struct cni_call *call, const struct command *command
 	call->netns = variable("CNI_NETNS");
 	call->link = variable("CNI_IFNAME");
 	call->args = variable("CNI_ARGS");
-	if (command->needs & NEEDS_CONTAINER && (!call->container || !is_word(call->container, "_.-")))
+	if (command->needs & NEEDS_CONTAINER &&
+	    (!call->container || !is_word(call->container, "_.-") || strlen(call->container) > CONTAINER_MAX))
 		return cni_fail(call, CNI_ENVIRONMENT_WRONG,
-				"CNI_CONTAINERID: wanted are letters, digits, and - _ . behind the first");
-	if (command->needs & NEEDS_LINK && (!call->link || strlen(call->link) > 15 || strpbrk(call->link, "/: \t\n") ||
-					    !strcmp(call->link, ".") || !strcmp(call->link, "..")))
+				"CNI_CONTAINERID: wanted are letters, digits, and - _ . behind the first, %d at most",
+				CONTAINER_MAX);
+	if (command->needs & NEEDS_LINK &&
+	    (!call->link || strlen(call->link) > 15 || strpbrk(call->link, "/: \t\n\v\f\r") ||
+	     !strcmp(call->link, ".") || !strcmp(call->link, "..")))
 		return cni_fail(call, CNI_ENVIRONMENT_WRONG, "CNI_IFNAME: wanted is a link's name, such as eth0");
 	if (command->needs & NEEDS_NETNS && !call->netns)
 		return cni_fail(call, CNI_ENVIRONMENT_WRONG,
@@ -114,7 +118,7 @@ static int read_config(struct cni_call *call)
 /* Where ADD fails, what the plugin before has attached carries nothing until the runtime calls DEL. */
 static void close_link(const struct cni_call *call)
 {
-	if (call->command && !strcmp(call->command, "ADD") && !call->is_held)
+	if (call->command && !strcmp(call->command, "ADD") && call->netns && call->link && !call->is_held)
 		cni_netns_close_link(call->netns, call->link);
 }
 
@@ -127,11 +131,7 @@ static int run_command(struct cni_call *call, const struct command *command)
 				command->name, command->since, call->version);
 	if (code == CNI_FINE && geteuid() != 0)
 		code = cni_fail(call, CNI_FAILED, "needs root");
-	if (code == CNI_FINE)
-		code = command->run(call);
-	if (code)
-		close_link(call);
-	return code;
+	return code == CNI_FINE ? command->run(call) : code;
 }
 
 static int run(struct cni_call *call)
@@ -151,7 +151,11 @@ static int run(struct cni_call *call)
 			"this program, see msb-cni(8)");
 	call->command = command->name;
 	int code = read_environment(call, command);
-	return code == CNI_FINE ? run_command(call, command) : code;
+	if (code == CNI_FINE)
+		code = run_command(call, command);
+	if (code)
+		close_link(call);
+	return code;
 }
 
 static struct cni_call the_call;

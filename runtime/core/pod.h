@@ -16,6 +16,10 @@ struct run_pod {
 	int ready; /* gets a struct pod_ready once the policy is in force */
 };
 
+/* What msb-cni remembers of pods: a file CONTAINER@LINK each; what has `:` in its name is beside one */
+#define POD_DIRECTORY "/run/msb-cni"
+size_t pod_count(void);
+
 /* Does its runtime say which nameservers are asked, unless the policy does? */
 static inline bool pod_names_servers(const struct run_pod *pod)
 {

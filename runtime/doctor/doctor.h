@@ -55,8 +55,8 @@ int doctor_try(const struct doctor_check *, struct doctor_finding *out);
 /* All of them, in order; 0 or -errno as doctor_try(). `each` keeps no pointer. */
 int doctor_all(void (*each)(const struct doctor_check *, const struct doctor_finding *, void *), void *context);
 
-/* doctor_cgroups.c: a check of doctor_host's */
-doctor_run doctor_cgroups;
+/* doctor_cgroups.c, doctor_neighbours.c: checks of doctor_host's */
+doctor_run doctor_cgroups, doctor_neighbours;
 
 /* doctor_modules.c: a line on how to get that module of the kernel: loaded, there to be loaded, or not built at all; `config` is the
  * kernel's option for it. */

@@ -322,6 +322,7 @@ static const struct doctor_check checks[] = {
 	{ "run directory", run_directory, "rm -r " RUN_DIRECTORY " while no sandbox runs: msb-run makes it anew", 0,
 	  NULL },
 	{ "conntrack size", conntrack_size, NULL, 0, NULL },
+	{ "neighbours", doctor_neighbours, NULL, 0, NULL },
 	{ "cgroups", doctor_cgroups, NULL, 0, NULL },
 	{ "forwarding", forwarding, NULL, 0, NULL },
 	{ "IPv6", ipv6, NULL, 0, NULL },

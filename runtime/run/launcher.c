@@ -144,27 +144,35 @@ static void expect_answer(struct launcher *launcher, int signo)
 		launcher->kill_ms = due;
 }
 
+static void send_signal(struct launcher *launcher, int signo)
+{
+	uint8_t number = (uint8_t)signo;
+
+	send(launcher->channel, &number, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	expect_answer(launcher, signo);
+}
+
 static void forward_signal(struct launcher *launcher)
 {
 	struct signalfd_siginfo info;
 
 	if (read(launcher->signals, &info, sizeof info) != sizeof info || info.ssi_signo == SIGCHLD)
 		return;
-	uint8_t number = (uint8_t)info.ssi_signo;
-	send(launcher->channel, &number, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	expect_answer(launcher, (int)info.ssi_signo);
+	send_signal(launcher, (int)info.ssi_signo);
 }
 
-/* Whoever waits for a pod's policy to be in force. Nobody may: then that is nobody's loss. */
-static void tell_ready(const struct launcher *launcher)
+/* Whoever waits for a pod's policy to be in force. An ADD that was killed does not, and nobody knows of this sandbox then. */
+static void tell_ready(struct launcher *launcher)
 {
 	const struct run_pod *pod = launcher->config->pod;
 	struct pod_ready ready = { .supervisor = launcher->supervisor_pid, .launcher = launcher->pid };
 
 	if (!pod)
 		return;
-	if (write(pod->ready, &ready, sizeof ready) < 0)
-		log_line("nobody waits for the pod's network: %s", strerror(errno));
+	if (write(pod->ready, &ready, sizeof ready) < 0) {
+		log_error("nobody waits for the pod's network: %s", strerror(errno));
+		send_signal(launcher, SIGTERM);
+	}
 	close(pod->ready);
 }
 
@@ -176,6 +184,7 @@ static bool read_channel(struct launcher *launcher)
 
 	if (len != sizeof message)
 		return len < 0 && (errno == EAGAIN || errno == EINTR);
+	launcher->unanswered = 0;
 	if (message.word == SUPERVISOR_CLOSES) {
 		launcher->status = message.status;
 		launcher->kill_ms = clock_ms() + CLOSE_TIMEOUT_MS;
@@ -184,7 +193,6 @@ static bool read_channel(struct launcher *launcher)
 	} else if (launcher->status < 0) {
 		launcher->kill_ms = 0;
 	}
-	launcher->unanswered = 0;
 	return true;
 }
 

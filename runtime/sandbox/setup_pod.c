@@ -22,6 +22,7 @@ struct pod_link {
 	struct nl *nl;    /* rtnetlink in the pod's namespace, until the pod has its link */
 	struct nl *watch; /* of our own links */
 	uint32_t taken;   /* the link's index where it was */
+	const struct addr_gateway *gateway;
 	struct rtnl_listed routes[ROUTES_MAX];
 	size_t route_count;
 	bool too_many;
@@ -51,11 +52,15 @@ int sandbox_pod_namespaces(struct sandbox *sandbox)
 	return sandbox->vm && sandbox->firewall && pod_link->watch ? 0 : setup_fail("open netlink", -errno);
 }
 
+/* Of a family that the pod has an address of */
 static bool is_wanted(const struct pod_link *pod_link, const struct rtnl_listed *route)
 {
 	const struct addr_prefix local = { { ADDR_V6, (u128)0xfe80 << 112 }, 10 };
 
-	return route->link == pod_link->taken && route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST &&
+	bool v4 = route->destination.addr.family == ADDR_V4;
+
+	return (v4 ? pod_link->gateway->has4 : pod_link->gateway->has6) && route->link == pod_link->taken &&
+	       route->table == RT_TABLE_MAIN && route->type == RTN_UNICAST &&
 	       !(route->destination.addr.family == ADDR_V6 && addr_prefix_contains(local, route->destination.addr)) &&
 	       !(route->routed && addr_is_unspecified(route->via));
 }
@@ -94,6 +99,7 @@ static int take(struct sandbox *sandbox, const struct run_pod *pod)
 	if (error < 0)
 		return setup_fail("find the pod's link", error);
 	pod_link->taken = link.index;
+	pod_link->gateway = &pod->gateway;
 	error = read_routes(pod_link);
 	if (error < 0)
 		return error;
@@ -294,10 +300,11 @@ int sandbox_pod_open_links(struct sandbox *sandbox)
 		error = route_outside(sandbox);
 	if (error == 0)
 		error = configure_pod(sandbox, pod);
-	if (error == 0)
-		error = rtnl_link_wait(sandbox->vm, sandbox->uplink.index);
 	leave_pod(sandbox->pod_link, pod);
-	return error < 0 ? setup_fail("configure the pod's links", error) : 0;
+	if (error < 0)
+		return setup_fail("configure the pod's links", error);
+	error = rtnl_link_wait(sandbox->vm, sandbox->uplink.index);
+	return error < 0 ? setup_fail("use the link that the plugin before made: is its other end up?", error) : 0;
 }
 
 int sandbox_pod_fd(const struct sandbox *sandbox)

@@ -130,6 +130,23 @@ else
 	skip "modules" "this kernel has flowtables, or no overlay"
 fi
 
+# --- pods and the tables of neighbours, whose bounds only the first network namespace has ---
+contains "neighbours: not to be seen from here" "$(about neighbours)" '^ok .*which this is not'
+mkdir -m 700 /run/msb-cni
+for i in {1..60}; do : >"/run/msb-cni/pod$i@eth0" && : >"/run/msb-cni/pod$i@eth0:log"; done
+for family in ipv4 ipv6; do
+	mount -t tmpfs tmpfs /proc/sys/net/$family/neigh && mkdir /proc/sys/net/$family/neigh/default
+	echo 1024 >/proc/sys/net/$family/neigh/default/gc_thresh3
+done
+examine
+contains "room for few of IPv6" "$(about neighbours)" '^note .*room for 1024 neighbours of IPv6: few for 60 pods'
+same "with what to do, for IPv6 alone" "sysctl -w net.ipv6.neigh.default.gc_thresh3=2048" "$(about neighbours | sed -n 's/^ *\(sysctl .*\)/\1/p')"
+echo 2048 >/proc/sys/net/ipv6/neigh/default/gc_thresh3
+examine
+contains "which is enough" "$(about neighbours)" '^ok .*those of 60 pods'
+umount /proc/sys/net/ipv4/neigh /proc/sys/net/ipv6/neigh
+rm -r /run/msb-cni
+
 # --- who it is, where it goes, how it ends ---
 out=$(setpriv --reuid 65534 --clear-groups "$CTL" doctor 2>&1)
 same "not root: said, status 3" "3 1" "$? $(grep -c 'needs root' <<<"$out")"

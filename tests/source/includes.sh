@@ -49,7 +49,7 @@ may_include() {
 		metrics:   base core isolation
 		ctl:       base diag syntax policy eval analysis diff explain expect core isolation report control sandbox doctor metrics
 		run:       base diag syntax policy eval learn lower core cgroup isolation netlink net report dns relay names flows vmm control sandbox ctl
-		cni:       base diag policy eval lower core netlink net dns sandbox ctl run
+		cni:       base diag policy eval lower core isolation netlink net report dns sandbox ctl run
 	END
 }
 

@@ -214,8 +214,11 @@ Test(cni_policy, the_cluster_s_networks_have_names_and_hold_its_names)
 	cr_assert(choose("\"clusterDomain\":\"k8s.example\"", NULL));
 	cr_expect_eq(chosen.options.clusters.count, 0);
 	refuses("\"clusterNetworks\":[]", NULL, CNI_POLICY_BAD_CONFIG, "must be an object");
-	refuses("\"clusterNetworks\":{\"pods\":\"10.0.0.0/8\"}", NULL, CNI_POLICY_BAD_CONFIG, "`pods` must be a list");
+	refuses("\"clusterNetworks\":{\"pods\":\"10.0.0.0/8\"}", NULL, CNI_POLICY_BAD_CONFIG,
+		"`clusterNetworks.pods` must be a list");
 	refuses("\"clusterNetworks\":{\"pod\":[]}", NULL, CNI_POLICY_BAD_CONFIG, "nothing else");
+	refuses("\"clusterNetworks\":{\"services\":[\"web\"]}", NULL, CNI_POLICY_BAD_CONFIG, "`web` is no network");
+	cr_expect(choose("\"clusterNetworks\":null", NULL));
 }
 
 Test(cni_policy, search_domains_are_the_configuration_s_or_the_runtime_s)
@@ -227,5 +230,9 @@ Test(cni_policy, search_domains_are_the_configuration_s_or_the_runtime_s)
 	cr_assert(choose("\"searchDomains\":[\"a.example\",\"b.example\"]," RUNTIME, NULL));
 	cr_assert_eq(chosen.search.count, 2);
 	cr_expect_str_eq(chosen.search.items[1], "b.example");
+	cr_assert(choose("\"runtimeConfig\":{\"dns\":{\"Searches\":[\".\",\"Corp.Example.\"]}}", NULL));
+	cr_assert_eq(chosen.search.count, 1, "what is no domain is passed over");
+	cr_expect_str_eq(chosen.search.items[0], "corp.example");
+	refuses("\"searchDomains\":[\".\"]", NULL, CNI_POLICY_BAD_CONFIG, "`.` is no domain");
 	refuses("\"searchDomains\":[7]", NULL, CNI_POLICY_BAD_CONFIG, "`searchDomains`");
 }
