@@ -93,14 +93,16 @@ static void show_tail(const struct guest_console *console)
 		log_line("guest console: %.*s", (int)console->length, console->line);
 }
 
-void guest_console_last_words(const struct guest_console *console)
+void guest_console_last_words(const struct guest_console *console, enum guest_end_kind end)
 {
+	const char *verb = guest_end_verb(end);
+
 	if (*console->panic)
 		log_error("the guest's kernel panicked before its command ended: %s", console->panic);
 	else if (console->lines || console->length)
-		log_error("the guest stopped while its command had not ended; the last lines of its console:");
+		log_error("the guest %s while its command had not ended; the last lines of its console:", verb);
 	else
-		log_error("the guest stopped while its command had not ended, and wrote nothing to its console");
+		log_error("the guest %s while its command had not ended, and wrote nothing to its console", verb);
 	if (!console->verbose)
 		show_tail(console);
 	if (!console->lines && !console->length)

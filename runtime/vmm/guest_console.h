@@ -1,6 +1,8 @@
 /* The last words of a guest: what its kernel wrote to the serial console, kept in bounded memory. The guest chooses these
  * bytes. No system call but the writing of a message, so that a jailed process can use it. */
 #pragma once
+#include "vmm/guest_end.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,6 +22,6 @@ struct guest_console {
 
 void guest_console_add(struct guest_console *, const char *bytes, size_t count);
 /* Says on standard error how a guest ended whose command did not. */
-void guest_console_last_words(const struct guest_console *);
+void guest_console_last_words(const struct guest_console *, enum guest_end_kind);
 /* Says that the kernel ended processes for want of memory, where it did: for a command that was killed. */
 void guest_console_explain_kill(const struct guest_console *);

@@ -10,8 +10,10 @@
 #include "guest/stream.h"
 #include "isolation/worker_jail.h"
 #include "vmm/guest_console.h"
+#include "vmm/guest_end.h"
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <limits.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -25,11 +27,23 @@
 #include <termios.h>
 
 #define ERROR_LINES_MAX 20 /* QEMU's own */
-#define LINE_MAX_LENGTH 200
+#define LINE_MAX_LENGTH 1000
 #define VOLUME_PATIENCE_MS 1000
 #define READER_PATIENCE_MS 5000 /* with whoever reads our output, once we are asked to end */
 
-enum relay_source { SIGNALS, CONTROL, IN, OUT, ERR, CONSOLE, ERRORS, QEMU, VOLUME, SOURCES = VOLUME + VOLUMES_MAX };
+enum relay_source {
+	SIGNALS,
+	CONTROL,
+	IN,
+	OUT,
+	ERR,
+	CONSOLE,
+	ERRORS,
+	EVENTS,
+	QEMU,
+	VOLUME,
+	SOURCES = VOLUME + VOLUMES_MAX
+};
 
 /* Bytes up to a newline; longer lines are cut */
 struct line {
@@ -41,8 +55,9 @@ struct relay {
 	struct guest_stdio *stdio;
 	struct stream in, out, err;
 	int signals;
-	struct line control, error;
+	struct line control, error, event;
 	struct guest_console console;
+	struct guest_end end;
 	unsigned error_lines;
 	bool ready;  /* the command runs */
 	bool exited; /* and has ended: its status and how many bytes it wrote are known */
@@ -122,10 +137,23 @@ static bool console_read(struct relay *relay, int fd)
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+static void tell_qemu(struct relay *relay, const char *line)
+{
+	ssize_t sent = send(relay->stdio->events, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)sent;
+}
+
 static void error_line(struct relay *relay, const char *text)
 {
 	if (relay->error_lines++ < ERROR_LINES_MAX)
 		log_line("%s", text);
+}
+
+/* A guest that stands still would be waited for forever. */
+static void event_line(struct relay *relay, const char *text)
+{
+	if (guest_end_line(&relay->end, text))
+		tell_qemu(relay, GUEST_END_QUIT);
 }
 
 /* ---- the terminal ---- */
@@ -278,12 +306,15 @@ static void relay_init(struct relay *relay, struct guest_stdio *stdio)
 	relay->err.from = agent ? stdio->err : -1;
 	relay->err.to = agent ? copy(stdio->host_stderr) : -1;
 	relay->out.write_max = relay->err.write_max = PIPE_BUF;
-	const int sockets[] = { stdio->in, stdio->out, stdio->err, stdio->control, stdio->console, stdio->errors };
+	const int sockets[] = { stdio->in,      stdio->out,    stdio->err,   stdio->control,
+				stdio->console, stdio->errors, stdio->events };
 	for (size_t i = 0; i < sizeof sockets / sizeof *sockets; i++)
 		nonblocking(sockets[i]);
 	if (!agent)
 		stdio->console = -1;
 	signal(SIGPIPE, SIG_IGN);
+	json_object_seed(0); /* it reads a file */
+	tell_qemu(relay, GUEST_END_ASK);
 }
 
 static void relay_interest(const struct relay *relay, struct pollfd fds[static SOURCES])
@@ -299,6 +330,7 @@ static void relay_interest(const struct relay *relay, struct pollfd fds[static S
 	fds[ERR] = stream_interest(&relay->err);
 	fds[CONSOLE] = (struct pollfd){ stdio->console, POLLIN, 0 };
 	fds[ERRORS] = (struct pollfd){ stdio->errors, POLLIN, 0 };
+	fds[EVENTS] = (struct pollfd){ stdio->events, POLLIN, 0 };
 	fds[QEMU] = (struct pollfd){ relay->qemu_ended ? -1 : stdio->qemu_pidfd, POLLIN, 0 };
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
 		fds[VOLUME + i] = (struct pollfd){ stdio->volumes[i], POLLIN, 0 };
@@ -317,6 +349,8 @@ static void relay_serve(struct relay *relay, const struct pollfd fds[static SOUR
 		stream_shut(&stdio->console);
 	if (fds[ERRORS].revents && !lines_read(relay, stdio->errors, &relay->error, error_line))
 		stream_shut(&stdio->errors);
+	if (fds[EVENTS].revents && !lines_read(relay, stdio->events, &relay->event, event_line))
+		stream_shut(&stdio->events);
 	if (fds[SIGNALS].revents)
 		serve_signals(relay);
 	if (fds[QEMU].revents)
@@ -340,12 +374,14 @@ static bool relay_done(const struct relay *relay)
 	if (relay->exited && stream_done(&relay->out, relay->out_total) && stream_done(&relay->err, relay->err_total))
 		return true;
 	return relay->qemu_ended && relay->out.from < 0 && relay->err.from < 0 && stdio->control < 0 &&
-	       stdio->console < 0 && stdio->errors < 0;
+	       stdio->console < 0 && stdio->errors < 0 && stdio->events < 0;
 }
 
 /* The guest has ended without "exit": in order, where it has no agent; else its last words help. */
 static int ended_silently(const struct relay *relay, bool agent, int qemu_status)
 {
+	if (qemu_status == 0 && guest_end_explain(&relay->end))
+		return EXIT_STATUS_FAILED;
 	if (!agent && qemu_status == 0)
 		return 0;
 	if (qemu_status > 128)
@@ -353,7 +389,7 @@ static int ended_silently(const struct relay *relay, bool agent, int qemu_status
 	else if (qemu_status != 0)
 		log_error("QEMU ended with status %d", qemu_status);
 	if (agent && qemu_status == 0)
-		guest_console_last_words(&relay->console);
+		guest_console_last_words(&relay->console, relay->end.kind);
 	return EXIT_STATUS_FAILED;
 }
 

@@ -12,6 +12,7 @@ struct guest_stdio {
 	/* Owned: stream sockets whose other ends QEMU alone has. The first four are -1 without an agent. */
 	int in, out, err, control, console;
 	int errors; /* QEMU's own standard output and error */
+	int events; /* what it tells of the guest (guest_end.h) */
 	int host_stdin, host_stdout, host_stderr;
 	bool terminal; /* the guest's command has a terminal, and host_stdin is one */
 	bool verbose;  /* the console's lines are shown as they come */

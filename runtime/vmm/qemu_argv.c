@@ -164,6 +164,12 @@ static void add_volumes(struct words *words, const struct qemu_config *config)
 	}
 }
 
+static void add_events(struct words *words, const struct qemu_config *config)
+{
+	add_chardev(words, "events", config->events);
+	option(words, "-mon", format(words, "chardev=events,mode=control"));
+}
+
 char **qemu_argv(struct arena *arena, const struct qemu_config *config)
 {
 	struct words words = { .arena = arena };
@@ -175,6 +181,7 @@ char **qemu_argv(struct arena *arena, const struct qemu_config *config)
 	add_network(&words, config);
 	add_disk(&words, config);
 	add_volumes(&words, config);
+	add_events(&words, config);
 	add(&words, NULL);
 	return words.list.items;
 }

@@ -24,6 +24,7 @@ struct qemu_config {
 	uint8_t mac[6];
 	uint16_t mtu;              /* told to the guest's driver; 0: not */
 	int console;               /* a stream socket for the serial console */
+	int events;                /* one for QMP, which tells how the guest ends */
 	int in, out, err, control; /* stream sockets for the agent's ports; -1, all of them: a guest without it */
 	enum qemu_disk_format disk_format;
 	int disk;

@@ -25,7 +25,16 @@
 static const char *const programs[] = { "/usr/bin/qemu-system-x86_64", "/usr/local/bin/qemu-system-x86_64" };
 
 /* The descriptors that QEMU holds, each a socket whose other end the stdio process has */
-enum stream_kind { STREAM_IN, STREAM_OUT, STREAM_ERR, STREAM_CONTROL, STREAM_CONSOLE, STREAM_ERRORS, STREAMS };
+enum stream_kind {
+	STREAM_IN,
+	STREAM_OUT,
+	STREAM_ERR,
+	STREAM_CONTROL,
+	STREAM_CONSOLE,
+	STREAM_EVENTS,
+	STREAM_ERRORS,
+	STREAMS
+};
 
 struct qemu_start {
 	const struct vmm_start *start;
@@ -157,6 +166,7 @@ static char **argv_of(const struct qemu_start *qemu, struct arena *arena)
 		.out = qemu->qemus[STREAM_OUT],
 		.err = qemu->qemus[STREAM_ERR],
 		.control = qemu->qemus[STREAM_CONTROL],
+		.events = qemu->qemus[STREAM_EVENTS],
 		.disk_format = qemu->disk_format,
 		.disk = qemu->disk,
 		.volumes = &qemu->volumes,
@@ -231,6 +241,7 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		.control = qemu->ours[STREAM_CONTROL],
 		.console = qemu->ours[STREAM_CONSOLE],
 		.errors = qemu->ours[STREAM_ERRORS],
+		.events = qemu->ours[STREAM_EVENTS],
 		.host_stdin = start->host_stdin,
 		.host_stdout = start->host_stdout,
 		.host_stderr = start->host_stderr,
@@ -246,11 +257,11 @@ static _Noreturn void become_stdio(struct qemu_start *qemu)
 		log_error("cannot start QEMU: %s", strerror(-stdio.qemu));
 		_exit(EXIT_STATUS_FAILED);
 	}
-	int keep[10 + VOLUMES_MAX] = { stdio.in,          stdio.out,        stdio.err,        stdio.control,
-				       stdio.console,     stdio.errors,     stdio.qemu_pidfd, stdio.host_stdin,
-				       stdio.host_stdout, stdio.host_stderr };
+	int keep[11 + VOLUMES_MAX] = { stdio.in,         stdio.out,         stdio.err,        stdio.control,
+				       stdio.console,    stdio.errors,      stdio.events,     stdio.qemu_pidfd,
+				       stdio.host_stdin, stdio.host_stdout, stdio.host_stderr };
 	for (size_t i = 0; i < VOLUMES_MAX; i++)
-		keep[10 + i] = stdio.volumes[i] = i < qemu->volumes.count ? qemu->volumes.items[i].pidfd : -1;
+		keep[11 + i] = stdio.volumes[i] = i < qemu->volumes.count ? qemu->volumes.items[i].pidfd : -1;
 	process_close_others(keep, sizeof keep / sizeof *keep);
 	_exit(guest_stdio_run(&stdio));
 }

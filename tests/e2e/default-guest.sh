@@ -68,18 +68,33 @@ same "a guest whose kernel panics: status 125" 125 "$status"
 contains "its last words are said" "$err" "^msb-run: error: the guest's kernel panicked.*: sysrq triggered crash$"
 run_vm --quiet -- sh -c 'printf "\033[2Jevil\302\233\n" >/dev/console; sleep 0.2; poweroff -f'
 contains "a guest that ends itself: its console's last lines" "$err" 'guest console: .*reboot: Power down'
+contains "and that it did so" "$err" '^msb-run: error: the guest switched its machine off while its command had not ended; '
 contains "bytes that could steer a terminal are escaped" "$err" 'guest console: \\x1b\[2Jevil\\xc2\\x9b$'
+run_vm --quiet -- reboot -f
+contains "a guest that resets itself" "$err" '^msb-run: error: the guest reset its machine while its command had not ended; '
 run_vm --quiet --memory 128M -- tail /dev/zero
 same "a command that is killed for want of memory" 137 "$status"
 contains "is said to have been" "$err" 'guest console: Out of memory: Killed process [0-9]+ \(tail\)|guest console: .*Killed process'
 contains "and what to do" "$err" '^  help: --memory SIZE'
-qemu_gone() { pgrep -x qemu-system-x86 >"$WORK/qemu"; }
-"$BUILD/msb-run" --quiet -- sleep 60 >"$WORK/killed.out" 2>"$WORK/killed.err" </dev/null &
-victim=$!
-wait_for 30 qemu_gone && kill -KILL "$(head -n 1 "$WORK/qemu")"
-wait "$victim"
+# signalled SIGNAL: QEMU gets it once its command runs; the exit status
+signalled() {
+	"$BUILD/msb-run" --quiet -- sh -c 'echo up; sleep 60' >"$WORK/killed.out" 2>"$WORK/killed.err" </dev/null &
+	wait_for 30 grep -q up "$WORK/killed.out" && pkill "-$1" -x qemu-system-x86
+	wait $!
+}
+signalled KILL
 same "a QEMU that is killed: status 125" 125 $?
 contains "and by what" "$(cat "$WORK/killed.err")" '^msb-run: error: QEMU was killed by signal 9'
+signalled TERM
+same "one that is asked to end: status 125" 125 $?
+contains "which is not laid to the guest" "$(cat "$WORK/killed.err")" "^msb-run: error: QEMU was ended by a signal while the guest's command had not ended"
+root writer
+mkdir "$WORK/small" && mount -t tmpfs -o size=24m small "$WORK/small"
+mke2fs -q -t ext4 -O ^has_journal -d "$WORK/writer" "$WORK/small/disk.img" 64M
+run_vm --quiet --rootfs "$WORK/small/disk.img" -- sh -c 'busybox dd if=/dev/urandom of=/root/file bs=1M count=40; busybox sync; echo written'
+same "a disk whose image cannot grow: status 125" 125 "$status"
+contains "why the guest cannot go on" "$err" '^msb-run: error: QEMU has stopped the guest: a disk of its failed: No space left on device$'
+lacks "nor does it" "$out" written
 
 # --- what is refused ---
 run_vm --memory 64M -- true

@@ -1,9 +1,10 @@
-/* The bytes of guests: what one writes to its console, and an /etc/hosts of a root file system, which stays as it is where the
- * names are in it. The first byte chooses. */
+/* The bytes of guests: what one writes to its console, an /etc/hosts of a root file system, which stays as it is where the names
+ * are in it, and events of a QEMU that was taken over. The first byte chooses. */
 #include "fuzz.h"
 
 #include "guest/hosts.h"
 #include "vmm/guest_console.h"
+#include "vmm/guest_end.h"
 
 /* In pieces, as they are read; what would be shown is short and printable */
 static void console(const uint8_t *data, size_t size)
@@ -19,6 +20,17 @@ static void console(const uint8_t *data, size_t size)
 				abort();
 	if (strlen(console.panic) >= GUEST_CONSOLE_LINE_MAX || strlen(console.killed) >= GUEST_CONSOLE_LINE_MAX)
 		abort();
+}
+
+static void event(const uint8_t *data, size_t size)
+{
+	struct guest_end end = { 0 };
+	char *line = calloc(1, size + 1);
+
+	memcpy(line, data, size);
+	if (guest_end_line(&end, line) != (end.kind == GUEST_END_STOPPED) || strlen(end.disk) >= GUEST_END_DISK_MAX)
+		abort();
+	free(line);
 }
 
 static void hosts(const uint8_t *data, size_t size)
@@ -48,7 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size == 0)
 		return 0;
-	if (data[0] % 2)
+	if (data[0] % 3 == 2)
+		event(data + 1, size - 1);
+	else if (data[0] % 3)
 		console(data + 1, size - 1);
 	else
 		hosts(data + 1, size - 1);

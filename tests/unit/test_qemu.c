@@ -31,6 +31,7 @@ static const struct qemu_config agent_guest = {
 	.tap = 4,
 	.mac = { 0x02, 0x6d, 172, 16, 0, 2 },
 	.console = 5,
+	.events = 10,
 	.in = 6,
 	.out = 7,
 	.err = 8,
@@ -116,20 +117,29 @@ Test(qemu, streams_are_ports)
 {
 	char **argv = qemu_argv(arena, &agent_guest);
 
-	cr_assert_eq(count(argv, "-chardev"), 5);
+	cr_assert_eq(count(argv, "-chardev"), 6);
 	cr_assert_str_eq(argument(argv, "-chardev", 1), "socket,id=msb.in,fd=6");
 	cr_assert_str_eq(argument(argv, "-device", 1), "virtserialport,chardev=msb.in,name=msb.in");
 	cr_assert_str_eq(argument(argv, "-device", 4), "virtserialport,chardev=msb.control,name=msb.control");
 }
 
-Test(qemu, without_an_agent_only_a_console)
+Test(qemu, events_come_by_qmp)
+{
+	char **argv = qemu_argv(arena, &agent_guest);
+
+	cr_assert_str_eq(argument(argv, "-chardev", 5), "socket,id=events,fd=10");
+	cr_assert_str_eq(argument(argv, "-mon", 0), "chardev=events,mode=control");
+	cr_assert_eq(count(argv, "-mon"), 1);
+}
+
+Test(qemu, without_an_agent_only_console_and_events)
 {
 	struct qemu_config config = agent_guest;
 
 	config.in = config.out = config.err = config.control = -1;
 	config.tap = -1;
 	char **argv = qemu_argv(arena, &config);
-	cr_assert_eq(count(argv, "-chardev"), 1);
+	cr_assert_eq(count(argv, "-chardev"), 2);
 	cr_assert_eq(count(argv, "-device"), 0);
 	cr_assert_eq(count(argv, "-netdev"), 0);
 }
