@@ -21,15 +21,14 @@ int cni_del(struct cni_call *call)
 	struct cni_state state;
 	int error = cni_state_read(call, call->container, call->link, &state);
 
-	if (error == -EBADMSG) { /* cut off while it was written: what it was of can still be told */
+	/* Cut off while it was written, or taken away by an ADD of the same that failed beside: what it was of can still be told */
+	if (error == -EBADMSG || error == -ENOENT) {
 		state = (struct cni_state){ .container = call->container,
 					    .link = call->link,
 					    .name = cni_end_name(call) };
 		error = 0;
 	}
-	if (error == -ENOENT)
-		cni_state_remove(&(struct cni_state){ .container = call->container, .link = call->link });
-	if (error == -ENOENT || error == -EROFS) /* there is no directory, nor could any have been made */
+	if (error == -EROFS) /* there is no directory, nor could any have been made */
 		return CNI_FINE;
 	if (error < 0)
 		return cni_fail(call, CNI_IO_FAILED, CNI_STATE_DIRECTORY ": %s", strerror(-error));

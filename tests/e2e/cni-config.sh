@@ -131,4 +131,12 @@ for link in eth0.log eth0.new e@th0; do
 done
 same "nothing is left of them" "" "$(ls /run/msb-cni)$(pgrep -lx 'msb-.*')"
 
+# --- two ADDs of the same at once ----------------------------------------------------------------------------
+
+pod_connect
+for i in 1 2; do CNI_COMMAND=ADD CNI_CONTAINERID=web CNI_NETNS=/run/netns/web CNI_IFNAME=eth0 "$BUILD/msb-cni" <<<"$base" >"$WORK/add.$i" & adds[i]=$!; done
+wait "${adds[@]}"
+cni DEL "$base"
+same "DEL ends what they leave" "0 " "$status $(ls /run/msb-cni)$(pgrep -lx 'msb-.*')"
+
 finish
