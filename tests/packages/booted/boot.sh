@@ -52,7 +52,7 @@ start() {
 $(machine_clocks)"
 	rm -f "$work/console"
 	timeout $seconds_most qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none -M microvm,accel=tcg \
-		-cpu max,-cx16,-xsave -m 2048M -smp 2 \
+		-cpu max,-cx16,-xsave -m 2048M -smp ${SMP:-2} \
 		-global virtio-mmio.force-legacy=false -kernel "$kernel/vmlinuz" -initrd "$work/initrd.img" -append "${append//$'\n'/ }" \
 		-drive "id=root,if=none,format=raw,file=$work/root.img,cache=unsafe" -device virtio-blk-device,drive=root \
 		-drive "id=tests,if=none,format=raw,file=$work/tests.img,readonly=on" -device virtio-blk-device,drive=tests \

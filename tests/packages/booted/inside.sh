@@ -88,13 +88,14 @@ cat >$SANDBOXES/vm.conf <<'EOF'
 MSB_RUN='--policy /etc/msb/web.msb --rootfs /srv/root -v /srv/files:/data -p 8080:80 -- sh /data/run.sh'
 EOF
 try "systemctl start of a virtual machine" systemctl start msb@vm
-/mnt/msb/debian/tests/demo /mnt/tools >"$WORK/demo" 2>&1
-check "debian/tests/demo meanwhile: flows fare as the policy says" $? "$(tail -n 20 "$WORK/demo")"
 wait_for 120 is_served
 same "the machine's published port is served" "hello from a file" "$(is_served 2>&1)"
 same "and it has written to its directory" "hello from the Internet" "$(cat /srv/files/fetched)"
 contains "QEMU and virtiofsd are under the profile" "$(confinements "$(cgroup_of msb@vm)" | paste -sd,)" ',qemu-system-x86 enforce,virtiofsd enforce$'
 try "systemctl stop" systemctl stop msb@vm
+# after it, not beside it: with two guests of an emulated KVM the machine may fault, or be slower than the demo waits
+/mnt/msb/debian/tests/demo /mnt/tools >"$WORK/demo" 2>&1
+check "debian/tests/demo: flows fare as the policy says" $? "$(tail -n 20 "$WORK/demo")"
 
 same "AppArmor has refused nothing" "" "$(refused)"
 
