@@ -15,6 +15,9 @@ extern const struct eval_refused_port eval_refused_ports[EVAL_REFUSED_PORTS];
 /* NULL: flows of this kind to this port are judged by the rules */
 const struct eval_refused_port *eval_refused_port(enum policy_direction, enum policy_proto, uint16_t port);
 
+/* Of a pod's node: DECIDER_NODE */
+#define EVAL_NODE_TEXT "the node may connect to its pods, where no rule denies ingress from host"
+
 /* Connections to this port, whatever address, end at the sandbox's DNS proxy: what an allow lets pass is questions, and
  * each of them is judged by its name as well */
 bool eval_is_dns_only(enum policy_direction, enum policy_proto, bool has_port, uint16_t port);

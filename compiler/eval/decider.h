@@ -12,6 +12,7 @@ enum decider_kind {
 	DECIDER_HIDDEN,  /* a rule on names, since QUIC or ECH hides the server name that it would judge */
 	DECIDER_REBIND,  /* rebind protection, which held the answer of a lookup back */
 	DECIDER_LABEL,   /* `limit dns label`, of a lookup that would pass otherwise */
+	DECIDER_NODE,    /* a pod's node, which may connect in unless a rule shuts it out */
 	DECIDER_SEVERAL, /* not one: within a class of flows the deciders differ */
 };
 

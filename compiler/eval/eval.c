@@ -305,10 +305,18 @@ static struct eval_verdict judge_above_floors(const struct eval_context *context
 	return verdict;
 }
 
+static bool is_node(const struct eval_context *context, const struct eval_connection *connection)
+{
+	return connection->direction == POLICY_INGRESS && context->gateway.pod &&
+	       addr_group_takes(ADDR_CLASS_HOST, false, addr_unmap(connection->addr), &context->gateway);
+}
+
 struct eval_verdict eval_connection(const struct eval_context *context, const struct eval_connection *connection)
 {
 	if (eval_port_refused(connection) || is_malformed(context, connection))
 		return (struct eval_verdict){ POLICY_DENY, decided_by(DECIDER_REFUSED) };
+	if (is_node(context, connection) && !policy_shuts_node_out(context->policy))
+		return (struct eval_verdict){ POLICY_ALLOW, decided_by(DECIDER_NODE) };
 	return judge_above_floors(context, connection);
 }
 

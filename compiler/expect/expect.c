@@ -152,6 +152,7 @@ static void relate_verdict(struct diags *diags, struct diag *diag, const struct 
 		diag_relate(diags, diag, policy->dns_label.span, "%sdenied, since a label of the name is longer", what);
 		return;
 	case DECIDER_NONE:
+	case DECIDER_NODE:    /* of pods that run */
 	case DECIDER_SEVERAL: /* of no single flow */
 		return;
 	}

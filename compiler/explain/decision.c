@@ -33,6 +33,8 @@ struct decision decision_of(struct arena *arena, const struct policy *policy, st
 	case DECIDER_LABEL:
 		return (struct decision){ "limit", span_format(arena, policy->sources, policy->dns_label.span),
 					  policy_dns_limit_text(arena, policy, POLICY_DNS_LABEL) };
+	case DECIDER_NODE:
+		return (struct decision){ "node", NULL, EVAL_NODE_TEXT };
 	default:
 		fallback = policy_default_of(policy, direction);
 		return (struct decision){ "default", span_format(arena, policy->sources, fallback->span),

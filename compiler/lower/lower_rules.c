@@ -486,21 +486,6 @@ static void lower_floors(struct lowering *lowering)
 	lowering->floor = 0;
 }
 
-/* The node reaches its pods, for what it asks of their health and forwards to them, unless a rule says that it does not. */
-static bool shuts_node_out(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		const struct policy_rule *rule = &policy->rules.items[i];
-		if (rule->action != POLICY_DENY || !(rule->directions & POLICY_INGRESS))
-			continue;
-		for (size_t j = 0; j < rule->targets.count; j++)
-			if (rule->targets.items[j].kind == TARGET_GROUP &&
-			    rule->targets.items[j].group == ADDR_CLASS_HOST)
-				return true;
-	}
-	return false;
-}
-
 static void let_node_in(struct lowering *lowering, struct rs_chain *chain)
 {
 	static const enum addr_family families[] = { ADDR_V4, ADDR_V6 };
@@ -525,7 +510,7 @@ static void lower_ingress(struct lowering *lowering)
 	struct rs_chain *chain = lower_chain(lowering, LOWER_CHAIN_INGRESS, "a new flow to the pod");
 
 	lowering->ingress = true;
-	if (!shuts_node_out(policy))
+	if (!policy_shuts_node_out(policy))
 		let_node_in(lowering, chain);
 	for (size_t i = 0; i < policy->floors.count; i++)
 		jump_to_floor(lowering, chain, false, lower_ingress_floor(lowering, i + 1));

@@ -15,6 +15,7 @@ const char *page_decider(struct page *page, struct decider by)
 		[DECIDER_REFUSED] = "refused whatever the rules say",
 		[DECIDER_REBIND] = "rebind protection",
 		[DECIDER_LABEL] = "a label that is too long",
+		[DECIDER_NODE] = "the node",
 		[DECIDER_SEVERAL] = "several",
 	};
 

@@ -172,3 +172,17 @@ size_t policy_meters(const struct policy *policy)
 		count += policy->rules.items[i].meter != 0;
 	return count;
 }
+
+bool policy_shuts_node_out(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		const struct policy_rule *rule = &policy->rules.items[i];
+		if (rule->action != POLICY_DENY || !(rule->directions & POLICY_INGRESS))
+			continue;
+		for (size_t j = 0; j < rule->targets.count; j++)
+			if (rule->targets.items[j].kind == TARGET_GROUP &&
+			    rule->targets.items[j].group == ADDR_CLASS_HOST)
+				return true;
+	}
+	return false;
+}

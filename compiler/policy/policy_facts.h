@@ -34,6 +34,9 @@ bool policy_rule_places(const struct policy_rule *, struct addr, const struct ad
 /* Of a rule that says `in`: these addresses of one family */
 struct addr_set policy_rule_places_set(struct arena *, const struct policy_rule *, enum addr_family,
 				       const struct addr_gateway *);
+/* Whether a pod's node may not connect in: else it may, whatever the rules and floors say, to ask of the pod's health and to forward to it.
+ * A rule denies ingress from group host. */
+bool policy_shuts_node_out(const struct policy *);
 const struct policy_default *policy_default_of(const struct policy *, enum policy_direction);
 /* Whether answers lose what tells a client to encrypt its server name: where the policy says so, and unless it says
  * otherwise where it defers */

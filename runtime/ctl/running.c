@@ -96,6 +96,30 @@ static void read_gateway(const json_t *answer, struct addr_gateway *out)
 		addr_nat64_find(&out->nat64, prefix);
 }
 
+static const struct addr *read_addresses(struct arena *arena, const json_t *list, size_t *count)
+{
+	struct addr *items = arena_alloc(arena, (json_array_size(list) + 1) * sizeof *items);
+	size_t index;
+	json_t *value;
+
+	*count = 0;
+	json_array_foreach(list, index, value) if (json_is_string(value) &&
+						   addr_parse(json_string_value(value), &items[*count]))++ *count;
+	return items;
+}
+
+static const struct addr_pod *read_pod(struct arena *arena, const json_t *object)
+{
+	struct addr_pod *pod;
+
+	if (!object)
+		return NULL;
+	pod = arena_alloc(arena, sizeof *pod);
+	pod->nodes = read_addresses(arena, json_object_get(object, "nodes"), &pod->node_count);
+	pod->resolvers = read_addresses(arena, json_object_get(object, "resolvers"), &pod->resolver_count);
+	return pod;
+}
+
 static enum ctl_status take(struct ctl_line *line, const json_t *answer, struct ctl_running *out)
 {
 	struct diags *diags = diags_new(line->arena, sources_new(line->arena));
@@ -111,6 +135,7 @@ static enum ctl_status take(struct ctl_line *line, const json_t *answer, struct 
 				"%s: its policy is none here: %s", line->sandbox, diags->list.items[0].message);
 	out->gateway = policy_gateway(out->policy, out->gateway);
 	read_gateway(answer, &out->gateway);
+	out->gateway.pod = read_pod(line->arena, json_object_get(answer, "pod"));
 	out->generation = (uint64_t)json_integer_value(json_object_get(answer, "generation"));
 	const char *directory = json_string_value(json_object_get(answer, "directory"));
 	out->directory = directory ? arena_strdup(line->arena, directory) : ".";

@@ -6,8 +6,9 @@
 struct ctl_running {
 	struct policy_bundle bundle;
 	struct policy *policy;
-	struct addr_gateway gateway; /* with the NAT64 prefixes that were found */
-	const char *directory;       /* where msb-run was started */
+	struct addr_gateway
+		gateway; /* with the NAT64 prefixes that were found; of a pod with its nodes and resolvers, not its addresses */
+	const char *directory; /* where msb-run was started */
 	uint64_t generation;
 };
 /* Into line->arena. CTL_FINE, or why not, said */

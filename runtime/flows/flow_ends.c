@@ -192,10 +192,10 @@ static void tell_end(struct flow_ends *ends, const struct conntrack_entry *entry
 	struct denial_flow flow = flow_of(&subject);
 	flow.end = how_it_ended(ends, entry, &subject, stop);
 	flow.bytes_known = flow.packets_known = entry->counted;
-	flow.bytes_sent = entry->bytes[0];
-	flow.bytes_received = entry->bytes[1];
-	flow.packets_sent = entry->packets[0];
-	flow.packets_received = entry->packets[1];
+	flow.bytes_sent = subject.flow.bytes_out;
+	flow.bytes_received = subject.flow.bytes_in;
+	flow.packets_sent = subject.flow.packets_out;
+	flow.packets_received = subject.flow.packets_in;
 	flow.duration_ms = duration_of(entry);
 	if (is_wanted(ends, &subject, flow.end))
 		denials_flow_end(ends->start.denials, &flow);

@@ -96,8 +96,10 @@ void flow_ends_judge(const struct flow_ends *ends, struct flow_ends_subject *sub
 bool flow_ends_describe(const struct flow_ends *ends, const struct conntrack_entry *entry,
 			struct flow_ends_subject *subject)
 {
-	if (!addr_equal(entry->original.src, guest_of(ends, entry->original.src.family)) ||
-	    !describe_outgoing(ends, entry, subject))
+	if (flows_entry_comes_in(ends->start.flows, entry))
+		flows_describe_entry(ends->start.flows, entry, &subject->flow);
+	else if (!addr_equal(entry->original.src, guest_of(ends, entry->original.src.family)) ||
+		 !describe_outgoing(ends, entry, subject))
 		return false;
 	flow_ends_judge(ends, subject);
 	return true;

@@ -27,7 +27,7 @@
 #define FLOWS_ENDED_MAX 65536 /* that a result tells of; it counts all */
 
 enum flows_kind {
-	FLOWS_FORWARDED, /* by the kernel: egress */
+	FLOWS_FORWARDED, /* by the kernel: egress; of a pod ingress, too */
 	FLOWS_PUBLISHED, /* a published port: ingress, by the relay */
 	FLOWS_HOST,      /* to a service of the host's, by the relay: egress to the gateway */
 	FLOWS_NAMED,     /* by the relay of server names: egress */

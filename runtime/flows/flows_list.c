@@ -1,4 +1,4 @@
-/* Which of conntrack's entries are flows of the guest's that the kernel forwards, and how each is judged: as it was when it began. What
+/* Which of conntrack's entries are flows of the guest's, or to a pod, that the kernel forwards, and how each is judged: as it was when it began. What
  * the namespace itself has with others (the DNS proxy, the relays' own ends) is not listed by its entries. */
 #include "core/clock.h"
 #include "flows/flows_state.h"
@@ -21,13 +21,20 @@ bool flows_entry_has_ended(const struct conntrack_entry *entry)
 	       (entry->tcp_state == TCP_CONNTRACK_TIME_WAIT || entry->tcp_state == TCP_CONNTRACK_CLOSE);
 }
 
+static bool is_guest(const struct flows *flows, struct addr addr)
+{
+	return addr_equal(addr, addr.family == ADDR_V4 ? flows->start.guest4 : flows->start.guest6);
+}
+
 static bool is_guests(const struct flows *flows, const struct conntrack_entry *entry)
 {
-	const struct conntrack_tuple *tuple = &entry->original;
-	bool v4 = tuple->src.family == ADDR_V4;
+	return is_guest(flows, entry->original.src) && entry->mark != LOWER_DIVERTED_CT;
+}
 
-	return addr_equal(tuple->src, v4 ? flows->start.guest4 : flows->start.guest6) &&
-	       entry->mark != LOWER_DIVERTED_CT;
+bool flows_entry_comes_in(const struct flows *flows, const struct conntrack_entry *entry)
+{
+	return flows->start.gateway.pod && !is_guest(flows, entry->original.src) &&
+	       is_guest(flows, entry->original.dst);
 }
 
 /* Neither the DNS proxy's nor a relay's: these are handed to sockets of the namespace */
@@ -36,6 +43,8 @@ static bool is_forwarded(const struct flows *flows, const struct conntrack_entry
 	const struct conntrack_tuple *tuple = &entry->original;
 	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
 
+	if (flows_entry_comes_in(flows, entry))
+		return true;
 	return is_guests(flows, entry) &&
 	       (!ports || (tuple->dport != LOWER_DNS_PORT && !addr_gateway_has(&flows->start.gateway, tuple->dst)));
 }
@@ -57,23 +66,24 @@ void flows_describe_entry(const struct flows *flows, const struct conntrack_entr
 {
 	const struct conntrack_tuple *tuple = &entry->original;
 	bool ports = tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP;
+	bool in = flows_entry_comes_in(flows, entry);
 
 	*out = (struct flows_flow){
 		.kind = FLOWS_FORWARDED,
 		.l4 = tuple->proto,
-		.connection = { .direction = POLICY_EGRESS,
+		.connection = { .direction = in ? POLICY_INGRESS : POLICY_EGRESS,
 				.proto = policy_proto_of_ip(tuple->proto),
-				.addr = tuple->dst,
+				.addr = in ? tuple->src : tuple->dst,
 				.has_port = ports,
 				.port = ports ? tuple->dport : 0 },
-		.near = tuple->src,
+		.near = in ? tuple->dst : tuple->src,
 		.near_port = ports ? tuple->sport : 0,
 		.tcp_state = entry->tcp_state,
 		.counted = entry->counted,
-		.bytes_out = entry->bytes[0],
-		.bytes_in = entry->bytes[1],
-		.packets_out = entry->packets[0],
-		.packets_in = entry->packets[1],
+		.bytes_out = entry->bytes[in],
+		.bytes_in = entry->bytes[!in],
+		.packets_out = entry->packets[in],
+		.packets_in = entry->packets[!in],
 	};
 	out->has_began = flows_began_ms(entry->began_ns, flows->day_ahead_ms, clock_day_ahead_ms(), &out->began_ms);
 }

@@ -159,7 +159,9 @@ static void ask(const struct flows *flows, const struct flows_resetting *resetti
 {
 	const struct flows_start *start = &flows->start;
 	const struct conntrack_tuple *tuple = &resetting->entry.original;
-	struct forged_end guest = { tuple->src, tuple->sport }, far = { tuple->dst, tuple->dport };
+	bool in = flows_entry_comes_in(flows, &resetting->entry);
+	struct forged_end from = { tuple->src, tuple->sport }, to = { tuple->dst, tuple->dport };
+	struct forged_end guest = in ? to : from, far = in ? from : to;
 
 	if (!(resetting->told & FLOWS_GUEST_END))
 		send_syn(flows->guest, start->gateway_mac, start->guest_mac, far, guest);

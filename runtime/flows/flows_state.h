@@ -53,9 +53,11 @@ struct flows {
 bool flows_began_ms(uint64_t stamp_ns, int64_t ahead_before_ms, int64_t ahead_ms, uint64_t *began_ms);
 /* TCP that is over, if both ends obey. Until conntrack forgets it, it takes packets of it for established ones, and each keeps it. */
 bool flows_entry_has_ended(const struct conntrack_entry *);
-/* An entry whose first packet was the guest's, as a flow that is forwarded, not judged yet */
+/* Whether its first packet came from outside to the guest, which the kernel forwards to pods alone */
+bool flows_entry_comes_in(const struct flows *, const struct conntrack_entry *);
+/* An entry whose first packet was the guest's, or which comes in, as a flow that is forwarded, not judged yet */
 void flows_describe_entry(const struct flows *, const struct conntrack_entry *, struct flows_flow *out);
-/* What the kernel forwards of the guest's, judged; false: no flow of that kind */
+/* What the kernel forwards from the guest, or to it, judged; false: no flow of that kind */
 bool flows_judge_entry(const struct flows *, const struct policy *, struct bindings *, const struct conntrack_entry *,
 		       struct bindings_past *, struct flows_flow *out);
 /* The same of what the guest has with a service of the host's, which the relay lists, too: here is its conntrack entry */

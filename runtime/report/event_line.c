@@ -35,6 +35,8 @@ static json_t *decider(struct eval_verdict verdict)
 		return json_string("rebind");
 	case DECIDER_LABEL:
 		return json_string("limit");
+	case DECIDER_NODE:
+		return json_string("node");
 	case DECIDER_NONE:
 	case DECIDER_SEVERAL: /* of no single flow */
 		break;

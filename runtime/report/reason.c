@@ -1,11 +1,12 @@
 /* Texts of verdicts, made once for every rule and default. */
 #include "report/reason.h"
 #include "base/escape.h"
+#include "eval/builtin.h"
 
 #include <string.h>
 
 struct reasons {
-	struct reason egress, ingress, refused;
+	struct reason egress, ingress, refused, node;
 	struct reason dns_limits[POLICY_DNS_LIMITS];
 	struct reason *rules;
 	struct reason **floors[3]; /* by direction, floor and rule; the last rule of each is its default */
@@ -45,6 +46,7 @@ struct reasons *reasons_new(struct arena *arena, const struct policy *policy)
 	reasons->egress = make(arena, policy, policy->egress.text, policy->egress.span, NULL);
 	reasons->ingress = make(arena, policy, policy->ingress.text, policy->ingress.span, NULL);
 	reasons->refused = make(arena, policy, "refused whatever the rules say", SPAN_NONE, NULL);
+	reasons->node = make(arena, policy, EVAL_NODE_TEXT, SPAN_NONE, NULL);
 	for (enum policy_dns_limit i = 0; i < POLICY_DNS_LIMITS; i++)
 		reasons->dns_limits[i] = make(arena, policy, policy_dns_limit_text(arena, policy, i),
 					      policy_dns_limit(policy, i)->span, NULL);
@@ -85,6 +87,8 @@ const struct reason *reason_of(const struct reasons *reasons, struct eval_verdic
 		return &reasons->refused;
 	case DECIDER_LABEL:
 		return &reasons->dns_limits[POLICY_DNS_LABEL];
+	case DECIDER_NODE:
+		return &reasons->node;
 	case DECIDER_REBIND: /* of whole flow expressions, which nothing here evaluates */
 	case DECIDER_NONE:
 	case DECIDER_SEVERAL:

@@ -18,6 +18,24 @@ static json_t *addresses(const struct addr_gateway *gateway)
 	return list;
 }
 
+static json_t *address_list(const struct addr *items, size_t count)
+{
+	char text[ADDR_TEXT_MAX];
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_string(addr_format(items[i], text)));
+	return list;
+}
+
+/* What a pod has instead of a host: by it rules are judged. NULL: it is no pod */
+static json_t *pod_addresses(const struct addr_pod *pod)
+{
+	return pod ? json_pack("{s:o, s:o}", "nodes", address_list(pod->nodes, pod->node_count), "resolvers",
+			       address_list(pod->resolvers, pod->resolver_count)) :
+		     NULL;
+}
+
 /* Those that the network's resolver told, which no policy names */
 static json_t *found_prefixes(const struct addr_nat64 *nat64)
 {
@@ -41,9 +59,10 @@ json_t *answer_policy(void *self, const json_t *request, struct control_call *ca
 	free(text);
 	if (!bundle)
 		return control_error(NULL, "the policy was read from text that is no UTF-8: it cannot be told");
-	return json_pack("{s:o, s:I, s:s, s:o, s:o}", "policy", bundle, "generation",
+	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o*}", "policy", bundle, "generation",
 			 (json_int_t)reload_generation(sandbox->reload), "directory", reload_directory(sandbox->reload),
-			 "gateway", addresses(&sandbox->gateway), "nat64", found_prefixes(&sandbox->gateway.nat64));
+			 "gateway", addresses(&sandbox->gateway), "nat64", found_prefixes(&sandbox->gateway.nat64),
+			 "pod", pod_addresses(sandbox->gateway.pod));
 }
 
 /* A request that is answered before its function returns, or later */

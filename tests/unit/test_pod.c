@@ -2,6 +2,7 @@
  * that only a pod has. */
 #include "base/address.h"
 #include "diag/diag.h"
+#include "eval/eval.h"
 #include "lower/lower.h"
 #include "lower/sandbox_net.h"
 #include "policy/options.h"
@@ -95,16 +96,22 @@ static const struct rs_chain *find_chain(const struct ruleset *ruleset, const ch
 	return NULL;
 }
 
-static struct ruleset *lower(struct arena *arena, const char *rule, const struct addr_gateway *gateway)
+static const struct policy *policy_of(struct arena *arena, const char *rule)
 {
 	struct diags *diags = diags_new(arena, sources_new(arena));
 	struct policy_options options = { .arena = arena, .net_default = "deny" };
-	struct lower_options how = { .gateway = *gateway };
 
 	*arena_push(arena, &options.rules) = rule;
-	struct policy *policy = options_resolve(&options, NULL, diags);
+	const struct policy *policy = options_resolve(&options, NULL, diags);
 	cr_assert_eq(diags->errors, 0);
-	return lower_policy(arena, policy, &how);
+	return policy;
+}
+
+static struct ruleset *lower(struct arena *arena, const char *rule, const struct addr_gateway *gateway)
+{
+	struct lower_options how = { .gateway = *gateway };
+
+	return lower_policy(arena, policy_of(arena, rule), &how);
 }
 
 static size_t rules_of(struct arena *arena, const char *rule, const struct addr_gateway *gateway)
@@ -127,5 +134,39 @@ Test(pod, ingress_is_judged_where_there_is_a_pod)
 	cr_expect(find_chain(lower(arena, "allow@any", &gateway), "own_flows"));
 	cr_expect_null(find_chain(lower(arena, "allow@any", &vm), "own_flows"));
 	cr_expect_null(find_chain(lower(arena, "allow@any", &vm), LOWER_CHAIN_SHUT));
+	arena_free(arena);
+}
+
+Test(pod, the_node_comes_in_unless_it_is_shut_out)
+{
+	static const struct {
+		const char *rule, *peer;
+		bool pod;
+		enum policy_action action;
+		enum decider_kind by;
+	} cases[] = {
+		{ "deny:ingress@any", "10.88.0.1", true, POLICY_ALLOW, DECIDER_NODE },
+		{ "deny:ingress@any", "192.0.2.7", true, POLICY_ALLOW, DECIDER_NODE },
+		{ "deny:ingress@any", "2001:db8::7", true, POLICY_ALLOW, DECIDER_NODE },
+		{ "deny:ingress@any", "10.88.0.9", true, POLICY_DENY, DECIDER_RULE },
+		{ "deny:ingress@any", "10.88.0.1", false, POLICY_DENY, DECIDER_RULE },
+		{ "deny:ingress@host", "10.88.0.1", true, POLICY_DENY, DECIDER_RULE },
+		{ "deny@host", "10.88.0.1", true, POLICY_ALLOW, DECIDER_NODE },
+	};
+	struct arena *arena = arena_new();
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct eval_context context = { policy_of(arena, cases[i].rule), pods_gateway(), EVAL_NO_BINDINGS };
+		struct eval_connection connection = { .direction = POLICY_INGRESS,
+						      .proto = PROTO_TCP,
+						      .addr = parse(cases[i].peer),
+						      .has_port = true,
+						      .port = 80 };
+
+		context.gateway.pod = cases[i].pod ? &pod : NULL;
+		struct eval_verdict verdict = eval_connection(&context, &connection);
+		cr_expect(verdict.action == cases[i].action && verdict.by.kind == cases[i].by, "%s, %s", cases[i].rule,
+			  cases[i].peer);
+	}
 	arena_free(arena);
 }
