@@ -286,6 +286,12 @@ static void compare_switches(struct diff *diff)
 				 (const char *[2]){ was->multi_tenant ? "multi-tenant" : "single-tenant",
 						    now->multi_tenant ? "multi-tenant" : "single-tenant" },
 				 nowhere);
+	/* whatever else the rules say of ingress */
+	if (policy_shuts_node_out(was) != policy_shuts_node_out(now))
+		diff_add_setting(diff, policy_shuts_node_out(now) ? DIFF_CLOSES : DIFF_OPENS, "a pod's node",
+				 (const char *[2]){ policy_shuts_node_out(was) ? "kept out" : "let in",
+						    policy_shuts_node_out(now) ? "kept out" : "let in" },
+				 nowhere);
 }
 
 static const char *pool_text(struct arena *arena, const struct policy_pool *pool)

@@ -123,6 +123,7 @@ shape 'policy_interface.mtu' '' '"interface":{"mtu":1400}' "~ setting: guest's M
 shape 'policy_interface.address4 policy_address.set policy_address.addr' '' '"interface":{"ipv4_address":"172.30.0.2"}' \
 	"~ setting: guest's IPv4 address 172.30.0.2 added"
 shape 'policy_interface.address6' '' '"interface":{"ipv6_address":"fd00:1::2"}' "~ setting: guest's IPv6 address fd00:1::2 added"
+setting 'node' 'default ingress deny' 'default ingress deny; deny:ingress@host' "- setting: a pod's node kept out, was let in"
 shape 'policy.multi_tenant' '' '"deployment_profile":"multi-tenant"' '- setting: deployment multi-tenant, was single-tenant'
 
 # what changes by a rule that changes in other ways too
