@@ -1,6 +1,7 @@
 /* Rules for a time: given, and ended early. */
 #include "base/units.h"
 #include "ctl/running.h"
+#include "diff/diff.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,32 @@ static void print_granted(struct ctl_line *line, const json_t *answer, const voi
 	puts(said);
 }
 
+static bool has_grant(const struct ctl_running *running, const char *rule)
+{
+	const struct policy_options *options = &running->bundle.options;
+
+	for (size_t i = 0; i < options->grants.count; i++)
+		if (!strcmp(options->grants.items[i].rule, rule))
+			return true;
+	return false;
+}
+
+/* An allow that opens nothing is not what whoever gave it wanted; one that is renewed only lasts for longer. */
+static void warn_of_no_effect(struct ctl_line *line, const struct ctl_running *before, const char *rule)
+{
+	struct ctl_running after;
+
+	if (has_grant(before, rule) || ctl_running(line, &after) != CTL_FINE)
+		return;
+	struct fuel fuel = { .left = analysis_fuel(after.policy->rules.count) };
+	const struct diff *diff = diff_policies(line->arena, before->policy, after.policy, &after.gateway, &fuel);
+	if (!fuel.out && !diff->regions.count)
+		fprintf(stderr,
+			"msb-ctl: warning: no flow fares otherwise by %s: the policy allows them already, or a floor denies them\n"
+			"  help: msb-ctl explain %s FLOW\n",
+			rule, line->sandbox);
+}
+
 static enum ctl_status grant(struct ctl_line *line, const char *action)
 {
 	const char *time = line->values[GRANT_FOR];
@@ -69,9 +96,16 @@ static enum ctl_status grant(struct ctl_line *line, const char *action)
 	const char *rule = ctl_grant_rule(line, action, word);
 	if (!rule)
 		return ctl_usage(line, "`%s` is no rule that says %s", word, action);
-	return ctl_change(line,
-			  json_pack("{s:s, s:s, s:I}", "command", "grant", "rule", rule, "for_ms", (json_int_t)for_ms),
-			  print_granted, arena_printf(line->arena, "%s for %s", rule, time));
+	struct ctl_running before;
+	enum ctl_status status = ctl_running(line, &before);
+	if (status != CTL_FINE)
+		return status;
+	status = ctl_change(
+		line, json_pack("{s:s, s:s, s:I}", "command", "grant", "rule", rule, "for_ms", (json_int_t)for_ms),
+		print_granted, arena_printf(line->arena, "%s for %s", rule, time));
+	if (status == CTL_FINE && !strcmp(action, "allow"))
+		warn_of_no_effect(line, &before, rule);
+	return status;
 }
 
 enum ctl_status ctl_allow(struct ctl_line *line)

@@ -125,7 +125,12 @@ end
 echo 'deny@1.1.1.1
 default egress allow' >"$WORK/floor.msb"
 begin floor --floor "$WORK/floor.msb" --net-default deny
-"$CTL" allow floor 'allow@{1.1.1.1,8.8.8.8}' --for 10m >/dev/null
+same "one that changes something says nothing else" "grant 1: allow@{1.1.1.1,8.8.8.8} for 10m" \
+	"$("$CTL" allow floor 'allow@{1.1.1.1,8.8.8.8}' --for 10m 2>&1)"
+same "nor is it said when it is renewed" "grant 1: allow@{1.1.1.1,8.8.8.8} for 20m" \
+	"$("$CTL" allow floor 'allow@{1.1.1.1,8.8.8.8}' --for 20m 2>&1)"
+contains "one that a floor denies is of no effect, which is said" "$("$CTL" allow floor allow@1.1.1.1 --for 10m 2>&1)" \
+	'warning: no flow fares otherwise by allow@1\.1\.1\.1: .* a floor denies them$'
 flow open 8.8.8.8 7 "a grant above a floor"
 flow refused 1.1.1.1 7 "does not lift it"
 end
