@@ -93,9 +93,6 @@ same "the machine's published port is served" "hello from a file" "$(is_served 2
 same "and it has written to its directory" "hello from the Internet" "$(cat /srv/files/fetched)"
 contains "QEMU and virtiofsd are under the profile" "$(confinements "$(cgroup_of msb@vm)" | paste -sd,)" ',qemu-system-x86 enforce,virtiofsd enforce$'
 try "systemctl stop" systemctl stop msb@vm
-# after it, not beside it: with two guests of an emulated KVM the machine may fault, or be slower than the demo waits
-/mnt/msb/debian/tests/demo /mnt/tools >"$WORK/demo" 2>&1
-check "debian/tests/demo: flows fare as the policy says" $? "$(tail -n 20 "$WORK/demo")"
 
 same "AppArmor has refused nothing" "" "$(refused)"
 
