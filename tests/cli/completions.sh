@@ -31,19 +31,19 @@ same fish/format-of-the-command "github json sarif text" "$(in_fish 'msb-policyc
 # fish puts files of the ending first, and has the others, too
 same fish/policies "policies/below/ policies/one.msb policies/two.txt" "$(in_fish 'msb-policyc check policies/')"
 
-# in_zsh WORDS: the line that a tab leaves
+# in_zsh: the line that a tab leaves, as a command prints it, since the line's own picture is drawn piece by piece
 cat >zsh.exp <<'END'
 zmodload zsh/zpty
 zpty shell zsh -f -i
 zpty -w shell "PS1= PS2=; unsetopt beep; stty -echo; cd $2; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -d $2/.zcompdump; print ready-\$((1 + 1))"
 while zpty -r shell line; do [[ $line = *ready-2* ]] && break; done
-zpty -w -n shell $3$'\t\C-a\C-k'"print -r -- end"$'\n'
+zpty -w -n shell $3$'\t\C-a'"print -r -- got: "$'\n'
 text=
 while zpty -r -t shell line || { sleep 0.1; (( ++tries < 50 )); }; do
 	text+=$line
-	[[ $line = *end* && $text = *"$4"* ]] && break
+	[[ $text = *got:*"$4"* ]] && break
 done
-[[ $text = *"$4"* ]] && print yes || print -r -- $text
+[[ $text = *got:*"$4"* ]] && print yes || print -r -- $text
 END
 in_zsh() { # NAME WORDS WHAT
 	local text
