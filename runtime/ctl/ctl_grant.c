@@ -97,13 +97,14 @@ static enum ctl_status grant(struct ctl_line *line, const char *action)
 	if (!rule)
 		return ctl_usage(line, "`%s` is no rule that says %s", word, action);
 	struct ctl_running before;
-	enum ctl_status status = ctl_running(line, &before);
+	bool opens = !strcmp(action, "allow");
+	enum ctl_status status = opens ? ctl_running(line, &before) : CTL_FINE;
 	if (status != CTL_FINE)
 		return status;
 	status = ctl_change(
 		line, json_pack("{s:s, s:s, s:I}", "command", "grant", "rule", rule, "for_ms", (json_int_t)for_ms),
 		print_granted, arena_printf(line->arena, "%s for %s", rule, time));
-	if (status == CTL_FINE && !strcmp(action, "allow"))
+	if (status == CTL_FINE && opens)
 		warn_of_no_effect(line, &before, rule);
 	return status;
 }

@@ -74,28 +74,6 @@ enum ctl_status ctl_say_no(struct ctl_line *line, const json_t *answer)
 	return CTL_NO;
 }
 
-static void read_gateway(const json_t *answer, struct addr_gateway *out)
-{
-	const json_t *list = json_object_get(answer, "gateway"), *prefixes = json_object_get(answer, "nat64");
-	struct addr_prefix prefix;
-	struct addr addr;
-	size_t index;
-	json_t *value;
-
-	json_array_foreach(list, index, value)
-	{
-		if (!json_is_string(value) || !addr_parse(json_string_value(value), &addr))
-			continue;
-		if (addr.family == ADDR_V4)
-			out->has4 = true, out->v4 = addr;
-		else
-			out->has6 = true, out->v6 = addr;
-	}
-	json_array_foreach(prefixes, index,
-			   value) if (json_is_string(value) && addr_prefix_parse(json_string_value(value), &prefix))
-		addr_nat64_find(&out->nat64, prefix);
-}
-
 static const struct addr *read_addresses(struct arena *arena, const json_t *list, size_t *count)
 {
 	struct addr *items = arena_alloc(arena, (json_array_size(list) + 1) * sizeof *items);
@@ -103,9 +81,29 @@ static const struct addr *read_addresses(struct arena *arena, const json_t *list
 	json_t *value;
 
 	*count = 0;
-	json_array_foreach(list, index, value) if (json_is_string(value) &&
-						   addr_parse(json_string_value(value), &items[*count]))++ *count;
+	json_array_foreach(list, index, value)
+	{
+		if (json_is_string(value) && addr_parse(json_string_value(value), &items[*count]))
+			*count += 1;
+	}
 	return items;
+}
+
+static void read_gateway(struct arena *arena, const json_t *answer, struct addr_gateway *out)
+{
+	const json_t *prefixes = json_object_get(answer, "nat64");
+	struct addr_prefix prefix;
+	size_t count, index;
+	json_t *value;
+
+	const struct addr *own = read_addresses(arena, json_object_get(answer, "gateway"), &count);
+	for (size_t i = 0; i < count; i++)
+		addr_gateway_set(out, own[i]);
+	json_array_foreach(prefixes, index, value)
+	{
+		if (json_is_string(value) && addr_prefix_parse(json_string_value(value), &prefix))
+			addr_nat64_find(&out->nat64, prefix);
+	}
 }
 
 static const struct addr_pod *read_pod(struct arena *arena, const json_t *object)
@@ -134,7 +132,7 @@ static enum ctl_status take(struct ctl_line *line, const json_t *answer, struct 
 		return ctl_fail(line, "msb-ctl and msb-run of one version go together",
 				"%s: its policy is none here: %s", line->sandbox, diags->list.items[0].message);
 	out->gateway = policy_gateway(out->policy, out->gateway);
-	read_gateway(answer, &out->gateway);
+	read_gateway(line->arena, answer, &out->gateway);
 	out->gateway.pod = read_pod(line->arena, json_object_get(answer, "pod"));
 	out->generation = (uint64_t)json_integer_value(json_object_get(answer, "generation"));
 	const char *directory = json_string_value(json_object_get(answer, "directory"));

@@ -6,8 +6,8 @@
 struct ctl_running {
 	struct policy_bundle bundle;
 	struct policy *policy;
-	struct addr_gateway
-		gateway; /* with the NAT64 prefixes that were found; of a pod with its nodes and resolvers, not its addresses */
+	/* With the NAT64 prefixes that were found; of a pod with its nodes and resolvers, without its own addresses */
+	struct addr_gateway gateway;
 	const char *directory; /* where msb-run was started */
 	uint64_t generation;
 };

@@ -6,18 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *addresses(const struct addr_gateway *gateway)
-{
-	char text[ADDR_TEXT_MAX];
-	json_t *list = json_array();
-
-	if (gateway->has4)
-		json_array_append_new(list, json_string(addr_format(gateway->v4, text)));
-	if (gateway->has6)
-		json_array_append_new(list, json_string(addr_format(gateway->v6, text)));
-	return list;
-}
-
 static json_t *address_list(const struct addr *items, size_t count)
 {
 	char text[ADDR_TEXT_MAX];
@@ -26,6 +14,18 @@ static json_t *address_list(const struct addr *items, size_t count)
 	for (size_t i = 0; i < count; i++)
 		json_array_append_new(list, json_string(addr_format(items[i], text)));
 	return list;
+}
+
+static json_t *gateway_addresses(const struct addr_gateway *gateway)
+{
+	struct addr items[2];
+	size_t count = 0;
+
+	if (gateway->has4)
+		items[count++] = gateway->v4;
+	if (gateway->has6)
+		items[count++] = gateway->v6;
+	return address_list(items, count);
 }
 
 /* What a pod has instead of a host: by it rules are judged. NULL: it is no pod */
@@ -61,8 +61,8 @@ json_t *answer_policy(void *self, const json_t *request, struct control_call *ca
 		return control_error(NULL, "the policy was read from text that is no UTF-8: it cannot be told");
 	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:o*}", "policy", bundle, "generation",
 			 (json_int_t)reload_generation(sandbox->reload), "directory", reload_directory(sandbox->reload),
-			 "gateway", addresses(&sandbox->gateway), "nat64", found_prefixes(&sandbox->gateway.nat64),
-			 "pod", pod_addresses(sandbox->gateway.pod));
+			 "gateway", gateway_addresses(&sandbox->gateway), "nat64",
+			 found_prefixes(&sandbox->gateway.nat64), "pod", pod_addresses(sandbox->gateway.pod));
 }
 
 /* A request that is answered before its function returns, or later */

@@ -61,7 +61,7 @@ static const char *cannot_change(struct sandbox *sandbox, const struct policy *w
 {
 	const struct policy *now = sandbox->start->config->policy;
 	const char *what = reload_fixed_differs(now, wanted);
-	const char * or = what ? ", or give the same as msb-run has" : "";
+	const char *else_do = what ? ", or give the same as msb-run has" : "";
 
 	if (!what && sandbox->start->config->bound)
 		what = "the bound of --learn";
@@ -70,7 +70,7 @@ static const char *cannot_change(struct sandbox *sandbox, const struct policy *w
 	if (!what && names_other_servers(now, wanted))
 		what = "nameservers given by name";
 	return what ? arena_printf(sandbox->reload->pending.arena,
-				   "%s cannot change while the sandbox runs: start it anew for that%s", what, or) :
+				   "%s cannot change while the sandbox runs: start it anew for that%s", what, else_do) :
 		      NULL;
 }
 
