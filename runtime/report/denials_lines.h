@@ -3,8 +3,6 @@
 #pragma once
 #include "report/events.h"
 
-/* What an event's `hello` says of a verdict by the server name, and of a datagram that is refused for what it may be */
-
 #define DENIALS_KNOWN_MAX 16384 /* different ones told apart; a power of two */
 #define DENIALS_FLOW_LINES 10
 /* Of limits, where they have to wait: after many a reload some may be left out, which were events all the same */
